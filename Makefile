@@ -1,0 +1,32 @@
+# Two commands do everything on a fresh machine: `make rehearse` and `make test`. Both install what they need, and can be run
+# again.
+
+export CARGO_BUILD_JOBS ?= 2
+LAB := python3 tests/lab/setup.py
+
+.PHONY: help build rehearse test lint lab bench clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+build: ## build karpctl
+	cargo build --locked
+
+lab: ## install the lab's parts (once, cached outside the checkout)
+	$(LAB)
+
+rehearse: build ## bootstrap, verify and destroy on stand-ins; no AWS account
+	target/debug/karpctl rehearse $(ARGS)
+
+# The end-to-end tests mostly wait (eksctl sleeps), so more of them run at a time than there are cores.
+test: lab build ## run every test
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} cargo test --locked
+	python3 tests/lab/test_lab.py
+
+lint: ## formatting and lints
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+
+bench: lab ## measure; prints ratios
+	cargo build --locked --release
+	python3 tests/bench/bench.py

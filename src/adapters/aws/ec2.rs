@@ -1,0 +1,134 @@
+//! EC2: the network, tags, and what Karpenter launched.
+//!
+//! Two precautions, because removals follow from these answers: EC2 takes an empty list of ids or filters for "all", so an empty
+//! question is answered here; and what a filter let through is looked at again.
+
+use super::errors::Call;
+use super::{AwsClient, gone, present};
+use crate::error::Result;
+use crate::facts::SubnetFacts;
+use crate::ports::{LaunchedInstance, Tags};
+use aws_sdk_ec2::types::{Filter, InstanceStateName, Tag};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The most ids in one `TerminateInstances` (EC2 API reference asks for batches; 1,000 is its limit for `DescribeInstances`).
+const BATCH: usize = 500;
+
+fn owned(tags: &[Tag]) -> Tags {
+    tags.iter().filter_map(|t| Some((t.key()?.to_owned(), t.value().unwrap_or_default().to_owned()))).collect()
+}
+
+fn given(tags: &Tags) -> Option<Vec<Tag>> {
+    Some(tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect())
+}
+
+/// The filter of a tag; an empty value means any.
+fn filter((key, value): &(String, String)) -> Filter {
+    if value.is_empty() {
+        Filter::builder().name("tag-key").values(key).build()
+    } else {
+        Filter::builder().name(format!("tag:{key}")).values(value).build()
+    }
+}
+
+fn carries(tags: &[Tag], (key, value): &(String, String)) -> bool {
+    tags.iter().any(|t| t.key() == Some(key) && (value.is_empty() || t.value() == Some(value)))
+}
+
+pub(super) async fn subnets(aws: &AwsClient, ids: &[String]) -> Result<Vec<SubnetFacts>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let call = Call::new("ec2:DescribeSubnets", "*", format!("cannot read the subnets {}", ids.join(", ")));
+    let pages = aws.ec2.describe_subnets().set_subnet_ids(Some(ids.to_vec())).into_paginator().items().send();
+    let listed = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(|e| aws.error(&call, &e))?;
+    let subnet = |s: aws_sdk_ec2::types::Subnet| SubnetFacts {
+        id: s.subnet_id().unwrap_or_default().to_owned(),
+        zone: s.availability_zone().unwrap_or_default().to_owned(),
+        vpc_id: s.vpc_id().unwrap_or_default().to_owned(),
+        free_addresses: s.available_ip_address_count().unwrap_or_default(),
+        public: s.map_public_ip_on_launch().unwrap_or_default(),
+        tags: owned(s.tags()),
+    };
+    Ok(listed.into_iter().map(subnet).collect())
+}
+
+pub(super) async fn security_groups(aws: &AwsClient, ids: &[String]) -> Result<BTreeMap<String, Tags>> {
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let call = Call::new("ec2:DescribeSecurityGroups", "*", format!("cannot read the security groups {}", ids.join(", ")));
+    let pages = aws.ec2.describe_security_groups().set_group_ids(Some(ids.to_vec())).into_paginator().items().send();
+    let listed = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(|e| aws.error(&call, &e))?;
+    Ok(listed.into_iter().filter_map(|g| Some((g.group_id()?.to_owned(), owned(g.tags())))).collect())
+}
+
+pub(super) async fn tag(aws: &AwsClient, ids: &[String], tags: &Tags) -> Result<()> {
+    if ids.is_empty() || tags.is_empty() {
+        return Ok(());
+    }
+    let call = Call::new("ec2:CreateTags", "*", format!("cannot tag {}", ids.join(", ")));
+    let request = aws.ec2.create_tags().set_resources(Some(ids.to_vec())).set_tags(given(tags));
+    request.send().await.map_err(|e| aws.error(&call, &e))?;
+    Ok(())
+}
+
+pub(super) async fn untag(aws: &AwsClient, ids: &[String], tags: &Tags) -> Result<()> {
+    if ids.is_empty() || tags.is_empty() {
+        return Ok(());
+    }
+    let call = Call::new("ec2:DeleteTags", "*", format!("cannot remove the tags of {}", ids.join(", ")));
+    let request = aws.ec2.delete_tags().set_resources(Some(ids.to_vec())).set_tags(given(tags));
+    request.send().await.map_err(|e| aws.error(&call, &e))?;
+    Ok(())
+}
+
+pub(super) async fn launch_templates(aws: &AwsClient, any_of: &[(String, String)]) -> Result<Vec<String>> {
+    let mut names = BTreeSet::new();
+    for tag in any_of {
+        let call = Call::new("ec2:DescribeLaunchTemplates", "*", format!("cannot list the launch templates with the tag {}", tag.0));
+        let pages = aws.ec2.describe_launch_templates().filters(filter(tag)).into_paginator().items().send();
+        let listed = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(|e| aws.error(&call, &e))?;
+        names.extend(listed.into_iter().filter(|t| carries(t.tags(), tag)).filter_map(|t| t.launch_template_name));
+    }
+    Ok(names.into_iter().collect())
+}
+
+pub(super) async fn delete_launch_template(aws: &AwsClient, name: &str) -> Result<()> {
+    let call = Call::new("ec2:DeleteLaunchTemplate", name, format!("cannot delete the launch template {name}"));
+    gone(aws.ec2.delete_launch_template().launch_template_name(name).send().await.map_err(|e| aws.error(&call, &e)))
+}
+
+pub(super) async fn instances(aws: &AwsClient, all_of: &[(String, String)]) -> Result<Vec<LaunchedInstance>> {
+    if all_of.is_empty() {
+        return Ok(Vec::new());
+    }
+    let call = Call::new("ec2:DescribeInstances", "*", format!("cannot list the instances with the tag {}", all_of[0].0));
+    let request = aws.ec2.describe_instances().set_filters(Some(all_of.iter().map(filter).collect()));
+    let pages = request.into_paginator().items().send();
+    let reservations = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(|e| aws.error(&call, &e))?;
+    let launched = |instance: &aws_sdk_ec2::types::Instance| {
+        let state = instance.state().and_then(|s| s.name())?;
+        let ours = *state != InstanceStateName::Terminated && all_of.iter().all(|tag| carries(instance.tags(), tag));
+        ours.then(|| LaunchedInstance {
+            id: instance.instance_id().unwrap_or_default().to_owned(),
+            state: state.as_str().to_owned(),
+        })
+    };
+    Ok(reservations.iter().flat_map(|r| r.instances()).filter_map(launched).collect())
+}
+
+pub(super) async fn terminate(aws: &AwsClient, ids: &[String]) -> Result<()> {
+    for batch in ids.chunks(BATCH) {
+        let call = Call::new("ec2:TerminateInstances", "*", format!("cannot terminate {}", batch.join(", ")));
+        let request = aws.ec2.terminate_instances().set_instance_ids(Some(batch.to_vec()));
+        request.send().await.map_err(|e| aws.error(&call, &e))?;
+    }
+    Ok(())
+}
+
+pub(super) async fn image_name(aws: &AwsClient, id: &str) -> Result<Option<String>> {
+    let call = Call::new("ec2:DescribeImages", "*", format!("cannot read the image {id}"));
+    let answer = aws.ec2.describe_images().image_ids(id).send().await.map_err(|e| aws.error(&call, &e));
+    Ok(present(answer)?.and_then(|a| a.images().first().and_then(|i| i.name().map(str::to_owned))))
+}

@@ -1,0 +1,307 @@
+//! What the SDK says went wrong, as an [`Error`] that says what helps.
+
+use super::AwsSettings;
+use crate::error::{Error, ErrorKind};
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+pub(super) use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+
+/// One call: what an error about it must name.
+pub(super) struct Call<'a> {
+    /// What could not be done: "cannot create the stack Karpenter-demo".
+    pub doing: String,
+    /// `eks:CreateAccessEntry`: the action as a policy names it.
+    pub action: &'static str,
+    /// What it is done to: an ARN where there is one, else a name, else `*`.
+    pub on: &'a str,
+}
+
+impl<'a> Call<'a> {
+    /// A call of an action on something.
+    pub(super) fn new(action: &'static str, on: &'a str, doing: impl Into<String>) -> Self {
+        Self { doing: doing.into(), action, on }
+    }
+
+    fn service(&self) -> &str {
+        self.action.split(':').next().unwrap_or_default()
+    }
+}
+
+/// Remembers where each service was last looked for: an endpoint may come from the environment, from a profile or from the
+/// region, and a failure to connect has to name it.
+///
+/// And why credentials could not be had the first time: the SDK's profile provider says it once, and from then on only that it
+/// has said it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Seen(Arc<Mutex<Remembered>>);
+
+#[derive(Debug, Default)]
+struct Remembered {
+    endpoints: BTreeMap<String, String>,
+    no_credentials: Option<String>,
+}
+
+impl Seen {
+    fn endpoint(&self, service: &str) -> Option<String> {
+        self.0.lock().ok()?.endpoints.get(service).cloned()
+    }
+
+    fn remember(&self, service: String, endpoint: String) {
+        if let Ok(mut seen) = self.0.lock() {
+            seen.endpoints.insert(service, endpoint);
+        }
+    }
+
+    /// Why there are no credentials, in the words in which it was said first.
+    pub(super) fn first_reason(&self, why: &str) -> String {
+        match self.0.lock() {
+            Ok(seen) if why.contains("error already taken") => seen.no_credentials.clone().unwrap_or_else(|| why.to_owned()),
+            Ok(mut seen) => seen.no_credentials.insert(why.to_owned()).clone(),
+            Err(_) => why.to_owned(),
+        }
+    }
+}
+
+impl Intercept for Seen {
+    fn name(&self) -> &'static str {
+        "karpctl-endpoint"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        bag: &mut ConfigBag,
+    ) -> Result<(), aws_smithy_runtime_api::box_error::BoxError> {
+        let service = bag.load::<aws_smithy_runtime_api::client::orchestrator::Metadata>().map(|m| m.service().to_lowercase());
+        let uri = context.request().uri().parse::<http::Uri>().ok();
+        if let (Some(service), Some((scheme, authority))) =
+            (service, uri.as_ref().and_then(|u| Some((u.scheme_str()?, u.authority()?))))
+        {
+            self.remember(service, format!("{scheme}://{authority}"));
+        }
+        Ok(())
+    }
+}
+
+/// What helps where a call needs a region and there is none.
+const REGION_HINT: &str = "say which: --region, AWS_REGION, or `region` of the profile in ~/.aws/config";
+
+/// No region, where one is needed.
+pub(super) fn no_region(doing: &str) -> Error {
+    Error::usage(doing).because("no AWS region is set").hint(REGION_HINT)
+}
+
+/// The SDK's error as ours.
+pub(super) fn of_sdk<E>(call: &Call<'_>, error: &SdkError<E, HttpResponse>, settings: &AwsSettings, seen: &Seen) -> Error
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    match error {
+        SdkError::ServiceError(answer) => {
+            let answered = Answered {
+                code: answer.err().code().unwrap_or_default(),
+                message: answer.err().message().unwrap_or_default(),
+                status: answer.raw().status().as_u16(),
+            };
+            of_answer(call, &answered, settings, seen)
+        }
+        SdkError::ResponseError(answer) => {
+            let status = answer.raw().status().as_u16();
+            unreachable(call, &format!("the answer (status {status}) cannot be read: {}", chain(error)), seen)
+        }
+        SdkError::TimeoutError(_) => unreachable(call, "there was no answer in time", seen),
+        _ => of_sending(call, error, settings, seen),
+    }
+}
+
+/// A service's answer that is an error.
+struct Answered<'a> {
+    code: &'a str,
+    message: &'a str,
+    status: u16,
+}
+
+impl Answered<'_> {
+    fn text(&self) -> String {
+        match (self.code, self.message) {
+            ("", "") => format!("status {}", self.status),
+            ("", message) => message.to_owned(),
+            (code, "") => code.to_owned(),
+            (code, message) => format!("{code}: {message}"),
+        }
+    }
+}
+
+fn of_answer(call: &Call<'_>, answer: &Answered<'_>, settings: &AwsSettings, seen: &Seen) -> Error {
+    let kind = kind(answer.code, answer.message, answer.status);
+    match kind {
+        ErrorKind::Credentials => credentials(&call.doing, &answer.text(), settings),
+        ErrorKind::Denied => denied(call, answer),
+        ErrorKind::Unreachable => unreachable(call, &answer.text(), seen),
+        _ => {
+            let error = Error::new(kind, &call.doing).because(answer.text());
+            if is_quota(answer.code) {
+                let service = call.service();
+                return error.hint(format!("raise the quota, or remove what is not needed: `aws service-quotas list-service-quotas --service-code {service}`"));
+            }
+            error
+        }
+    }
+}
+
+/// The kind that a code means. Services disagree on their codes; the status decides where a code is not known.
+fn kind(code: &str, message: &str, status: u16) -> ErrorKind {
+    // EC2 and older services put the fault before the code.
+    let code = code.trim_start_matches("Client.").trim_start_matches("Server.");
+    match code {
+        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "InvalidClientTokenId" | "SignatureDoesNotMatch"
+        | "UnrecognizedClientException" | "AuthFailure" | "InvalidAccessKeyId" | "IncompleteSignature"
+        | "InvalidSignatureException" | "MissingAuthenticationToken" | "MissingAuthenticationTokenException" | "InvalidToken" => {
+            ErrorKind::Credentials
+        }
+        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "AuthorizationError" | "NotAuthorized"
+        | "OptInRequired" | "UnauthorizedException" | "UnauthorizedAccess" => ErrorKind::Denied,
+        "EntityAlreadyExists" | "AlreadyExistsException" | "ResourceInUseException" | "ResourceInUse" | "DeleteConflict"
+        | "ConcurrentModification" | "ConflictException" | "OperationInProgressException" | "TokenAlreadyExistsException" => {
+            ErrorKind::Conflict
+        }
+        "NoSuchEntity" | "ResourceNotFoundException" | "NotFoundException" | "ParameterNotFound" | "StackNotFoundException" => {
+            ErrorKind::NotFound
+        }
+        "RequestLimitExceeded" | "SlowDown" | "TooManyRequestsException" | "BandwidthLimitExceeded" | "PriorRequestNotComplete"
+        | "InternalError" | "InternalFailure" | "ServiceUnavailable" | "ServiceUnavailableException" | "Unavailable"
+        | "RequestTimeout" | "RequestTimeoutException" => ErrorKind::Unreachable,
+        _ if code.contains("Throttl") => ErrorKind::Unreachable,
+        // IAM says so with status 409, but looking again would not help.
+        _ if is_quota(code) => ErrorKind::Failed,
+        _ if code.ends_with(".NotFound") || code.ends_with(".NotFoundException") => ErrorKind::NotFound,
+        _ if code.ends_with(".Duplicate") || code.ends_with("AlreadyExists") => ErrorKind::Conflict,
+        // CloudFormation has one code for everything.
+        "ValidationError" if message.contains("does not exist") => ErrorKind::NotFound,
+        "ValidationError" if message.contains("_IN_PROGRESS state") => ErrorKind::Conflict,
+        _ => match status {
+            404 => ErrorKind::NotFound,
+            403 => ErrorKind::Denied,
+            401 => ErrorKind::Credentials,
+            409 => ErrorKind::Conflict,
+            429 | 500..=599 => ErrorKind::Unreachable,
+            _ => ErrorKind::Failed,
+        },
+    }
+}
+
+fn is_quota(code: &str) -> bool {
+    code.contains("LimitExceeded") || code.contains("QuotaExceeded")
+}
+
+fn of_sending<E>(call: &Call<'_>, error: &SdkError<E, HttpResponse>, settings: &AwsSettings, seen: &Seen) -> Error
+where
+    E: std::error::Error + 'static,
+{
+    let mut below: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(cause) = below {
+        if let Some(why) = cause.downcast_ref::<CredentialsError>() {
+            return no_credentials(&call.doing, why, settings, seen);
+        }
+        below = cause.source();
+    }
+    let text = chain(error);
+    if text.contains("credentials") || text.contains("no providers in chain provided") {
+        return credentials(&call.doing, &text, settings);
+    }
+    if text.contains("egion") && (text.contains("Missing Region") || text.contains("region must be set") || text.contains("region was not")) {
+        return no_region(&call.doing);
+    }
+    match error {
+        SdkError::DispatchFailure(_) => unreachable(call, &text, seen),
+        _ => Error::failed(&call.doing).because(text),
+    }
+}
+
+/// The causes below an SDK error in one line, without what each level only repeats.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    let mut below = Some(error);
+    while let Some(cause) = below {
+        let text = cause.to_string();
+        if !text.is_empty() && !parts.iter().any(|p| p.contains(&text)) {
+            parts.push(text);
+        }
+        below = cause.source();
+    }
+    parts.join(": ")
+}
+
+fn profile_flag(settings: &AwsSettings) -> String {
+    settings.profile.as_ref().map(|p| format!(" --profile {p}")).unwrap_or_default()
+}
+
+/// The SDK found no credentials, or could not load them.
+pub(super) fn no_credentials(doing: &str, error: &CredentialsError, settings: &AwsSettings, seen: &Seen) -> Error {
+    let why = seen.first_reason(&chain(error));
+    let nothing = "the credential provider was not enabled";
+    if let (Some(profile), true) = (&settings.profile, why == nothing) {
+        return Error::new(ErrorKind::Credentials, doing)
+            .because(format!("the profile {profile} is not in ~/.aws/config or ~/.aws/credentials, or names no credentials"))
+            .hint("see which profiles there are: `aws configure list-profiles`");
+    }
+    credentials(doing, why.strip_prefix(&format!("{nothing}: ")).unwrap_or(&why), settings)
+}
+
+fn credentials(doing: &str, why: &str, settings: &AwsSettings) -> Error {
+    let profile = profile_flag(settings);
+    let error = Error::new(ErrorKind::Credentials, doing).because(why);
+    let lower = why.to_lowercase();
+    let error = if lower.contains("sso") || lower.contains("expired") {
+        error.hint(format!("log in again: `aws sso login{profile}`, or whatever gave you the credentials that have ended"))
+    } else if lower.contains("signature") {
+        error.hint("the secret key does not belong to the access key, or this machine's clock is wrong")
+    } else {
+        error.hint("give credentials: --profile, AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+    };
+    error.hint(format!("see who AWS takes you for: `aws sts get-caller-identity{profile}`"))
+}
+
+fn unreachable(call: &Call<'_>, why: &str, seen: &Seen) -> Error {
+    let service = call.service();
+    // The SDK names services as their signing does not: it is `ssm` here and `SSM` there, `cloudformation` and `CloudFormation`.
+    let endpoint = seen.endpoint(service).unwrap_or_else(|| format!("the {service} endpoint"));
+    let error = Error::new(ErrorKind::Unreachable, &call.doing).because(format!("{} at {endpoint}: {why}", call.action));
+    if why.contains("Throttl") || why.contains("LimitExceeded") || why.contains("TooManyRequests") {
+        return error.hint("AWS asks to slow down, and went on doing so; wait a minute and run it again");
+    }
+    if why.contains("certificate") || why.contains("UnknownIssuer") {
+        return error.hint("a proxy that ends TLS needs its CA here: AWS_CA_BUNDLE or SSL_CERT_FILE name a PEM file");
+    }
+    error.hint("check the network, the region, HTTPS_PROXY and NO_PROXY, and AWS_ENDPOINT_URL if it is set")
+}
+
+fn denied(call: &Call<'_>, answer: &Answered<'_>) -> Error {
+    // EC2 adds a kilobyte that only another API call can read.
+    let message = answer.message.split(" Encoded authorization failure message").next().unwrap_or_default();
+    let action = between(message, "not authorized to perform: ", &[" ", ","]).unwrap_or(call.action);
+    // IAM names some resources in two words: "role demo".
+    let resource = between(message, "on resource: ", &[" because", " with ", ","]).unwrap_or(call.on);
+    let shown = Answered { code: answer.code, message, status: answer.status };
+    let error = Error::new(ErrorKind::Denied, &call.doing).because(format!("{} is denied: {}", call.action, shown.text()));
+    if message.contains("explicit deny") || message.contains("service control policy") {
+        return error.hint(format!("a policy denies `{action}` on `{resource}` explicitly; only who wrote it (for an SCP: the organization) can change that"));
+    }
+    error.hint(format!("allow `{action}` on `{resource}`; `karpctl render operator-policy` prints a policy with all that karpctl calls"))
+}
+
+fn between<'t>(text: &'t str, after: &str, until: &[&str]) -> Option<&'t str> {
+    let rest = text.split_once(after)?.1;
+    let end = until.iter().filter_map(|u| rest.find(u)).min().unwrap_or(rest.len());
+    let found = rest[..end].trim_end_matches('.').trim_matches('"');
+    (!found.is_empty()).then_some(found)
+}

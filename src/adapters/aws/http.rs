@@ -1,0 +1,94 @@
+//! The HTTP client below the SDK: rustls with ring, the machine's roots (and `AWS_CA_BUNDLE`), and the proxy of the
+//! environment, except for this machine itself and the instance metadata address.
+
+use crate::adapters::is_loopback;
+use crate::error::{Error, Result};
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
+use aws_smithy_http_client::{Builder, Connector};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+
+/// Where EC2 and ECS hand out credentials; a proxy cannot reach it for us.
+const METADATA_HOSTS: [&str; 3] = ["169.254.169.254", "169.254.170.2", "169.254.170.23"];
+
+/// Two clients, and which of them a request takes.
+#[derive(Debug, Clone)]
+struct ByHost {
+    direct: SharedHttpClient,
+    proxied: SharedHttpClient,
+}
+
+/// Chooses per request, so that the roots are read only for a connection that is made.
+#[derive(Debug)]
+struct ByHostConnector {
+    clients: ByHost,
+    settings: HttpConnectorSettings,
+    components: RuntimeComponents,
+}
+
+impl HttpClient for ByHost {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(ByHostConnector {
+            clients: self.clone(),
+            settings: settings.clone(),
+            components: components.clone(),
+        })
+    }
+}
+
+impl HttpConnector for ByHostConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let host = request.uri().parse::<::http::Uri>().ok().and_then(|u| u.host().map(str::to_owned)).unwrap_or_default();
+        let direct = is_loopback(&host) || METADATA_HOSTS.contains(&host.as_str());
+        let client = if direct { &self.clients.direct } else { &self.clients.proxied };
+        client.http_connector(&self.settings, &self.components).call(request)
+    }
+}
+
+/// The client that every service shares.
+pub(super) fn client() -> Result<SharedHttpClient> {
+    let mut roots = TrustStore::default();
+    // The other SDKs and the aws CLI take this variable; the Rust SDK leaves it to the program.
+    if let Some(bundle) = std::env::var_os("AWS_CA_BUNDLE").filter(|v| !v.is_empty()) {
+        let file = std::path::PathBuf::from(bundle);
+        let pem = std::fs::read(&file).map_err(|e| {
+            Error::usage(format!("cannot read {}, which AWS_CA_BUNDLE names", file.display())).because(e.to_string())
+        })?;
+        check_bundle(&pem).map_err(|why| {
+            Error::usage(format!("cannot use {}, which AWS_CA_BUNDLE names", file.display())).because(why)
+        })?;
+        roots = roots.with_pem_certificate(pem);
+    }
+    let tls = TlsContext::builder()
+        .with_trust_store(roots)
+        .build()
+        .map_err(|e| Error::failed("cannot set up TLS").because(e.to_string()))?;
+    let of = |proxy: ProxyConfig| {
+        let tls = tls.clone();
+        Builder::new().build_with_connector_fn(move |settings, components| {
+            let mut builder = Connector::builder()
+                .proxy_config(proxy.clone())
+                .tls_provider(Provider::Rustls(CryptoMode::Ring))
+                .tls_context(tls.clone());
+            builder.set_connector_settings(settings.cloned());
+            builder.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+            builder.build()
+        })
+    };
+    Ok(SharedHttpClient::new(ByHost { direct: of(ProxyConfig::disabled()), proxied: of(ProxyConfig::from_env()) }))
+}
+
+/// Whether a bundle can be loaded: the client would panic over one that cannot.
+fn check_bundle(pem: &[u8]) -> std::result::Result<(), String> {
+    let mut roots = rustls::RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let certificate = certificate.map_err(|e| format!("not PEM: {e}"))?;
+        roots.add(certificate).map_err(|e| format!("a certificate in it cannot be parsed: {e}"))?;
+    }
+    if roots.is_empty() { Err("there is no PEM certificate in it".to_owned()) } else { Ok(()) }
+}

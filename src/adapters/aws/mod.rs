@@ -1,0 +1,148 @@
+//! AWS through its SDK. One file a service; [`errors`] turns what the SDK says into [`Error`]s.
+
+mod cloudformation;
+mod ec2;
+mod eks;
+mod eks_token;
+mod errors;
+mod http;
+mod iam;
+mod port;
+mod ssm;
+mod sts;
+
+pub use eks_token::presigned;
+
+use self::errors::{Call, Seen};
+use crate::error::{Error, ErrorKind, Result};
+use crate::spec::Region;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::{AppName, BehaviorVersion};
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_smithy_runtime_api::client::result::SdkError;
+
+/// How often a call is tried before it is given up: throttling of a busy account takes longer than the SDK's three attempts.
+const ATTEMPTS: u32 = 5;
+/// The SDK's own default, which says that nobody set one.
+const SDK_ATTEMPTS: u32 = 3;
+
+/// What of the AWS settings was said on the command line or in the spec. Everything else is the SDK's: environment, profiles,
+/// SSO, endpoints, retries, proxies.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AwsSettings {
+    /// The region. `None`: what the SDK's chain says.
+    pub region: Option<String>,
+    /// The profile. `None`: what the SDK's chain says.
+    pub profile: Option<String>,
+}
+
+/// AWS, for one account and region.
+pub struct AwsClient {
+    settings: AwsSettings,
+    config: aws_config::SdkConfig,
+    seen: Seen,
+    sts: aws_sdk_sts::Client,
+    cloudformation: aws_sdk_cloudformation::Client,
+    eks: aws_sdk_eks::Client,
+    iam: aws_sdk_iam::Client,
+    ec2: aws_sdk_ec2::Client,
+    ssm: aws_sdk_ssm::Client,
+}
+
+impl AwsClient {
+    /// A client with these settings. Reads the SDK's configuration; no AWS service is called yet.
+    pub async fn connect(settings: &AwsSettings) -> Result<Self> {
+        let http = http::client()?;
+        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http.clone());
+        if let Ok(name) = AppName::new(concat!("karpctl-", env!("CARGO_PKG_VERSION"))) {
+            loader = loader.app_name(name);
+        }
+        if let Some(region) = &settings.region {
+            loader = loader.region(aws_config::Region::new(region.clone()));
+        }
+        if let Some(profile) = &settings.profile {
+            loader = loader.profile_name(profile);
+        }
+        let mut config = loader.load().await;
+        if let Some(retry) = config.retry_config().filter(|r| r.max_attempts() == SDK_ATTEMPTS) {
+            let retry = retry.clone().with_max_attempts(ATTEMPTS);
+            config = config.into_builder().retry_config(retry).build();
+        }
+        // A profile that was named goes before keys in the environment, as it does for the aws CLI and eksctl; AWS_PROFILE does not.
+        if let Some(profile) = &settings.profile {
+            let base = ProviderConfig::without_region().with_http_client(http).with_region(config.region().cloned());
+            let provider = ProfileFileCredentialsProvider::builder().configure(&base).profile_name(profile).build();
+            config = config.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build();
+        }
+        let seen = Seen::default();
+        macro_rules! client {
+            ($sdk:ident) => {
+                $sdk::Client::from_conf($sdk::config::Builder::from(&config).interceptor(seen.clone()).build())
+            };
+        }
+        Ok(Self {
+            settings: settings.clone(),
+            sts: client!(aws_sdk_sts),
+            cloudformation: client!(aws_sdk_cloudformation),
+            eks: client!(aws_sdk_eks),
+            iam: client!(aws_sdk_iam),
+            ec2: client!(aws_sdk_ec2),
+            ssm: client!(aws_sdk_ssm),
+            seen,
+            config,
+        })
+    }
+
+    /// The region that the settings, the environment or the profile name.
+    #[must_use]
+    pub fn region(&self) -> Option<String> {
+        self.config.region().map(ToString::to_string)
+    }
+
+    /// The account that the credentials themselves name, where they do (SSO and assumed roles); nothing is asked of AWS for it.
+    pub async fn account(&self) -> Option<String> {
+        match self.config.credentials_provider()?.provide_credentials().await {
+            Ok(credentials) => credentials.account_id().map(|id| id.as_str().to_owned()),
+            Err(e) => {
+                // The next call will fail over it, and needs the reason.
+                errors::no_credentials("", &e, &self.settings, &self.seen);
+                None
+            }
+        }
+    }
+
+    /// The region, as the calls that need one by name want it.
+    fn known_region(&self, doing: &str) -> Result<Region> {
+        let text = self.region().ok_or_else(|| errors::no_region(doing))?;
+        text.parse().map_err(|e| Error::usage(doing).because(format!("{e}")))
+    }
+
+    /// The SDK's error as ours.
+    fn error<E>(&self, call: &Call<'_>, error: &SdkError<E, errors::HttpResponse>) -> Error
+    where
+        E: aws_smithy_types::error::metadata::ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        errors::of_sdk(call, error, &self.settings, &self.seen)
+    }
+}
+
+impl std::fmt::Debug for AwsClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AwsClient").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// The answer, or `None` where the service says that there is no such thing.
+fn present<T>(result: Result<T>) -> Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(e) if e.kind == ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// For removals: that it is gone already is as good.
+fn gone<T>(result: Result<T>) -> Result<()> {
+    present(result).map(drop)
+}

@@ -1,0 +1,177 @@
+//! The port, call by call: each is in its service's file.
+
+use super::{AwsClient, cloudformation, ec2, eks, eks_token, iam, ssm, sts};
+use crate::error::Result;
+use crate::facts::{AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, OidcFacts, RoleFacts, StackFacts, SubnetFacts};
+use crate::knowledge::KubernetesVersion;
+use crate::ports::{Aws, ChangeStack, CreateRole, InstanceProfile, LaunchedInstance, StackEvent, Tags};
+use async_trait::async_trait;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+#[async_trait]
+impl Aws for AwsClient {
+    async fn caller(&self) -> Result<Caller> {
+        sts::caller(self).await
+    }
+
+    async fn eks_token(&self, cluster: &str) -> Result<String> {
+        eks_token::token(self, cluster).await
+    }
+
+    async fn stack(&self, name: &str, with_template: bool) -> Result<Option<StackFacts>> {
+        cloudformation::stack(self, name, with_template).await
+    }
+
+    async fn create_stack(&self, change: &ChangeStack) -> Result<String> {
+        cloudformation::create_stack(self, change).await
+    }
+
+    async fn update_stack(&self, change: &ChangeStack) -> Result<bool> {
+        cloudformation::update_stack(self, change).await
+    }
+
+    async fn delete_stack(&self, name: &str, token: &str) -> Result<()> {
+        cloudformation::delete_stack(self, name, token).await
+    }
+
+    async fn stack_events(&self, name_or_id: &str) -> Result<Vec<StackEvent>> {
+        cloudformation::stack_events(self, name_or_id).await
+    }
+
+    async fn cluster_versions(&self) -> Result<Vec<KubernetesVersion>> {
+        eks::cluster_versions(self).await
+    }
+
+    async fn cluster(&self, name: &str) -> Result<Option<ClusterFacts>> {
+        eks::cluster(self, name).await
+    }
+
+    async fn access_entry(&self, cluster: &str, principal_arn: &str) -> Result<Option<AccessEntryFacts>> {
+        eks::access_entry(self, cluster, principal_arn).await
+    }
+
+    async fn create_access_entry(&self, cluster: &str, principal_arn: &str, kind: &str, tags: &Tags) -> Result<()> {
+        eks::create_access_entry(self, cluster, principal_arn, kind, tags).await
+    }
+
+    async fn delete_access_entry(&self, cluster: &str, principal_arn: &str) -> Result<()> {
+        eks::delete_access_entry(self, cluster, principal_arn).await
+    }
+
+    async fn association(&self, cluster: &str, namespace: &str, service_account: &str) -> Result<Option<AssociationFacts>> {
+        eks::association(self, cluster, namespace, service_account).await
+    }
+
+    async fn create_association(&self, cluster: &str, namespace: &str, service_account: &str, role_arn: &str, tags: &Tags) -> Result<()> {
+        eks::create_association(self, cluster, namespace, service_account, role_arn, tags).await
+    }
+
+    async fn update_association(&self, cluster: &str, id: &str, role_arn: &str) -> Result<()> {
+        eks::update_association(self, cluster, id, role_arn).await
+    }
+
+    async fn delete_association(&self, cluster: &str, id: &str) -> Result<()> {
+        eks::delete_association(self, cluster, id).await
+    }
+
+    async fn addon(&self, cluster: &str, name: &str) -> Result<Option<AddonFacts>> {
+        eks::addon(self, cluster, name).await
+    }
+
+    async fn create_addon(&self, cluster: &str, name: &str, tags: &Tags) -> Result<()> {
+        eks::create_addon(self, cluster, name, tags).await
+    }
+
+    async fn delete_addon(&self, cluster: &str, name: &str) -> Result<()> {
+        eks::delete_addon(self, cluster, name).await
+    }
+
+    async fn role(&self, name: &str) -> Result<Option<RoleFacts>> {
+        iam::role(self, name).await
+    }
+
+    async fn create_role(&self, role: &CreateRole) -> Result<()> {
+        iam::create_role(self, role).await
+    }
+
+    async fn set_trust(&self, role: &str, trust: &Value) -> Result<()> {
+        iam::set_trust(self, role, trust).await
+    }
+
+    async fn tag_role(&self, role: &str, tags: &Tags) -> Result<()> {
+        iam::tag_role(self, role, tags).await
+    }
+
+    async fn attach_policy(&self, role: &str, policy_arn: &str) -> Result<()> {
+        iam::attach_policy(self, role, policy_arn).await
+    }
+
+    async fn detach_policy(&self, role: &str, policy_arn: &str) -> Result<()> {
+        iam::detach_policy(self, role, policy_arn).await
+    }
+
+    async fn delete_role(&self, name: &str) -> Result<()> {
+        iam::delete_role(self, name).await
+    }
+
+    async fn create_service_linked_role(&self, service: &str) -> Result<bool> {
+        iam::create_service_linked_role(self, service).await
+    }
+
+    async fn oidc_provider(&self, arn: &str) -> Result<Option<OidcFacts>> {
+        iam::oidc_provider(self, arn).await
+    }
+
+    async fn create_oidc_provider(&self, issuer: &str, audience: &str, tags: &Tags) -> Result<()> {
+        iam::create_oidc_provider(self, issuer, audience, tags).await
+    }
+
+    async fn delete_oidc_provider(&self, arn: &str) -> Result<()> {
+        iam::delete_oidc_provider(self, arn).await
+    }
+
+    async fn instance_profiles_of_role(&self, role: &str) -> Result<Vec<InstanceProfile>> {
+        iam::instance_profiles_of_role(self, role).await
+    }
+
+    async fn delete_instance_profile(&self, profile: &InstanceProfile) -> Result<()> {
+        iam::delete_instance_profile(self, profile).await
+    }
+
+    async fn subnets(&self, ids: &[String]) -> Result<Vec<SubnetFacts>> {
+        ec2::subnets(self, ids).await
+    }
+
+    async fn security_groups(&self, ids: &[String]) -> Result<BTreeMap<String, Tags>> {
+        ec2::security_groups(self, ids).await
+    }
+
+    async fn tag_ec2(&self, ids: &[String], tags: &Tags) -> Result<()> {
+        ec2::tag(self, ids, tags).await
+    }
+
+    async fn untag_ec2(&self, ids: &[String], tags: &Tags) -> Result<()> {
+        ec2::untag(self, ids, tags).await
+    }
+
+    async fn launch_templates(&self, any_of: &[(String, String)]) -> Result<Vec<String>> {
+        ec2::launch_templates(self, any_of).await
+    }
+
+    async fn delete_launch_template(&self, name: &str) -> Result<()> {
+        ec2::delete_launch_template(self, name).await
+    }
+
+    async fn instances(&self, all_of: &[(String, String)]) -> Result<Vec<LaunchedInstance>> {
+        ec2::instances(self, all_of).await
+    }
+
+    async fn terminate_instances(&self, ids: &[String]) -> Result<()> {
+        ec2::terminate(self, ids).await
+    }
+
+    async fn ami_name(&self, parameter: &str) -> Result<Option<String>> {
+        ssm::ami_name(self, parameter).await
+    }
+}

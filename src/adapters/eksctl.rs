@@ -1,0 +1,155 @@
+//! eksctl, with a kubeconfig of its own that is thrown away: the person's is not touched.
+
+use super::aws::AwsSettings;
+use super::process::{Ended, Run};
+use super::tool;
+use crate::error::{Error, ErrorKind, Result};
+use crate::facts::ToolFacts;
+use crate::knowledge::Tool;
+use crate::ports::{Eksctl, Lines};
+use async_trait::async_trait;
+use std::path::PathBuf;
+use tokio_util::sync::CancellationToken;
+
+/// The most lines of eksctl's that become a cause.
+const SHOWN: usize = 8;
+
+/// The eksctl of this machine.
+#[derive(Debug, Clone)]
+pub struct EksctlCli {
+    /// `eksctl`, to look for it on PATH, or its file.
+    pub program: PathBuf,
+    /// The region and profile that karpctl was given. The rest eksctl takes from the environment, as karpctl does.
+    pub aws: AwsSettings,
+}
+
+impl EksctlCli {
+    fn prepared(&self, doing: &str) -> Result<Run> {
+        let file = tool::find(Tool::Eksctl, &self.program)?.ok_or_else(|| tool::missing(Tool::Eksctl, doing))?;
+        let mut run = Run::new(file);
+        if let Some(region) = &self.aws.region {
+            run = run.env("AWS_REGION", region).env("AWS_DEFAULT_REGION", region);
+        }
+        Ok(run)
+    }
+
+    /// The profile as a flag, after the command: as a variable, keys in the environment would go before it.
+    fn with_profile(&self, run: Run) -> Run {
+        match &self.aws.profile {
+            Some(profile) => run.env("AWS_PROFILE", profile).arg("--profile").arg(profile),
+            None => run,
+        }
+    }
+}
+
+/// A line without eksctl's clock and symbol: `2026-01-01 12:00:00 [ℹ]  building cluster stack` becomes `building cluster stack`.
+/// What eksctl marks as a warning or an error says so in a word.
+#[must_use]
+pub fn plain_line(line: &str) -> String {
+    let bare = line.trim_start();
+    let is_clock = |text: &str| {
+        text.len() == 19 && text.chars().enumerate().all(|(at, c)| match at {
+            4 | 7 => c == '-',
+            10 => c == ' ',
+            13 | 16 => c == ':',
+            _ => c.is_ascii_digit(),
+        })
+    };
+    let Some((clock, rest)) = bare.split_at_checked(19) else { return line.to_owned() };
+    if !is_clock(clock) {
+        return line.to_owned();
+    }
+    let Some((symbol, text)) = rest.trim_start().strip_prefix('[').and_then(|r| r.split_once(']')) else { return line.to_owned() };
+    let text = text.trim_start();
+    match symbol {
+        "!" => format!("warning: {text}"),
+        "✖" => format!("error: {text}"),
+        _ => text.to_owned(),
+    }
+}
+
+/// Why eksctl failed, by its last lines.
+#[must_use]
+pub fn explain(doing: &str, tail: &[String]) -> Error {
+    let plain: Vec<String> = tail.iter().map(|l| plain_line(l)).collect();
+    let is_error = |line: &&String| line.starts_with("error: ") || line.starts_with("Error: ");
+    let mut words: Vec<&str> = plain.iter().filter(is_error).map(|l| l[7..].trim()).collect();
+    words.dedup();
+    if words.is_empty() {
+        words = plain.iter().map(String::as_str).collect();
+    }
+    let said = words[words.len().saturating_sub(SHOWN)..].join("\n");
+    let kind = kind(&said);
+    let error = Error::new(kind, doing).because(if said.is_empty() { "eksctl said nothing" } else { &said });
+    match kind {
+        ErrorKind::Credentials => error.hint("see who AWS takes you for: `aws sts get-caller-identity`"),
+        ErrorKind::Denied => error.hint("creating a cluster takes more than Karpenter does: https://eksctl.io/usage/minimum-iam-policies/"),
+        ErrorKind::Timeout => error.hint("AWS goes on by itself; run the same command again, which goes on from what is there"),
+        ErrorKind::Unreachable => error.hint("check the network and HTTPS_PROXY; then run the same command again"),
+        _ if said.contains("LimitExceeded") || said.contains("exceeded the maximum number") || said.contains("maximum number of VPCs") => {
+            error.hint("raise the quota, or remove what is not needed: `aws service-quotas list-service-quotas --service-code vpc`")
+        }
+        _ => error,
+    }
+}
+
+fn kind(said: &str) -> ErrorKind {
+    let has = |texts: &[&str]| texts.iter().any(|t| said.contains(t));
+    if has(&["ExpiredToken", "InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "no EC2 IMDS role found", "failed to refresh cached credentials", "AuthFailure"]) {
+        ErrorKind::Credentials
+    } else if has(&["AccessDenied", "UnauthorizedOperation", "is not authorized to perform"]) {
+        ErrorKind::Denied
+    } else if has(&["AlreadyExistsException", "already exists", "ResourceInUseException"]) {
+        ErrorKind::Conflict
+    } else if has(&["timed out", "exceeded max wait time", "context deadline exceeded"]) {
+        ErrorKind::Timeout
+    } else if has(&["connection refused", "no such host", "i/o timeout", "Throttling", "RequestLimitExceeded", "TLS handshake", "x509:"]) {
+        ErrorKind::Unreachable
+    } else {
+        ErrorKind::Failed
+    }
+}
+
+fn outcome(ended: &Ended, doing: &str) -> Result<()> {
+    if ended.status.success() {
+        Ok(())
+    } else if ended.interrupted {
+        Err(Error::new(ErrorKind::Interrupted, doing)
+            .because("eksctl was interrupted; the stacks that it began, CloudFormation goes on with by itself")
+            .hint("run the same command again: it goes on from what is there"))
+    } else {
+        Err(explain(doing, &ended.tail))
+    }
+}
+
+#[async_trait]
+impl Eksctl for EksctlCli {
+    async fn facts(&self) -> Result<Option<ToolFacts>> {
+        let Some(path) = tool::find(Tool::Eksctl, &self.program)? else { return Ok(None) };
+        let run = Run::new(&path).arg("version");
+        tool::facts(Tool::Eksctl, run, path, |printed| printed.lines().map(str::trim).find(|l| !l.is_empty())).await.map(Some)
+    }
+
+    async fn create_cluster(&self, config: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()> {
+        let doing = "cannot create the cluster with eksctl";
+        let run = self.prepared(doing)?;
+        let dir = tool::private_dir(doing)?;
+        let file = tool::private_file(doing, &dir, "cluster.yaml", config)?;
+        let run = run.args(["create", "cluster", "--color", "false", "--config-file"]).arg(file);
+        let kubeconfig = dir.path().join("kubeconfig");
+        let run = self.with_profile(run.env("KUBECONFIG", &kubeconfig).arg("--kubeconfig").arg(kubeconfig));
+        outcome(&run.lines(&|line| lines(&plain_line(line)), cancel).await?, doing)
+    }
+
+    async fn delete_cluster(&self, name: &str, region: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()> {
+        let doing = format!("cannot delete the cluster {name} with eksctl");
+        // It also takes the cluster out of the kubeconfig that it finds.
+        let dir = tool::private_dir(&doing)?;
+        let run = self.prepared(&doing)?.env("KUBECONFIG", dir.path().join("kubeconfig"));
+        // All nodes go at once, so an eviction that waits for a pod to run elsewhere (CoreDNS has a disruption budget) would wait
+        // for ever.
+        let run = run.args(["delete", "cluster", "--color", "false", "--name", name, "--region", region]);
+        let run = self.with_profile(run.args(["--wait", "--disable-nodegroup-eviction"]));
+        outcome(&run.lines(&|line| lines(&plain_line(line)), cancel).await?, &doing)
+    }
+}

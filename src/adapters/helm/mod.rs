@@ -1,0 +1,199 @@
+//! helm, run so that nothing of this machine's helm, kubectl or docker set-up can get in its way: own kubeconfig, own registry
+//! configuration, own caches, all in a directory that only this user may read and that is removed afterwards.
+
+mod errors;
+
+pub use errors::{explain_install, explain_uninstall};
+
+use super::aws::AwsSettings;
+use super::process::{Ended, Run};
+use super::{is_loopback, tool};
+use crate::error::{Error, ErrorKind, Result};
+use crate::facts::ToolFacts;
+use crate::knowledge::{ExecApiVersion, Tool};
+use crate::ports::{ClusterAccess, Helm, HelmAccess, HelmInstall, Lines};
+use async_trait::async_trait;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+/// How long `--help` may take.
+const HELP_TIME: Duration = Duration::from_secs(30);
+/// How long an uninstall waits for what it deletes.
+const UNINSTALL_TIME: &str = "300s";
+/// How many revisions helm keeps.
+const HISTORY: &str = "10";
+
+/// The helm of this machine.
+#[derive(Debug, Clone)]
+pub struct HelmCli {
+    /// `helm`, to look for it on PATH, or its file.
+    pub program: PathBuf,
+    /// This program: helm runs it as its credential plugin.
+    pub karpctl: PathBuf,
+    /// With which region and profile the plugin makes its tokens.
+    pub aws: AwsSettings,
+}
+
+impl HelmCli {
+    fn found(&self, doing: &str) -> Result<PathBuf> {
+        tool::find(Tool::Helm, &self.program)?.ok_or_else(|| tool::missing(Tool::Helm, doing))
+    }
+
+    /// What this helm knows is asked of itself: its own help is right for forks and backports too.
+    async fn knows(&self, helm: &Path, command: &str, flag: &str) -> Result<bool> {
+        let help = Run::new(helm).arg(command).arg("--help").captured(HELP_TIME).await?;
+        Ok(help.stdout.split_whitespace().any(|word| word == flag))
+    }
+
+    /// helm, ready to be given a command.
+    async fn prepared(&self, doing: &str, helm: &Path, dir: &TempDir, access: &HelmAccess) -> Result<Run> {
+        let mut run = without_own_settings(Run::new(helm));
+        for (name, folder) in [("HELM_CACHE_HOME", "cache"), ("HELM_CONFIG_HOME", "config"), ("HELM_DATA_HOME", "data")] {
+            run = run.env(name, dir.path().join(folder));
+        }
+        // An expired login of docker's to public.ecr.aws makes its anonymous pulls fail.
+        let registries = match &access.registry_config {
+            Some(file) => file.clone(),
+            None => tool::private_file(doing, dir, "registry.json", "{}")?,
+        };
+        let docker = dir.path().join("docker");
+        std::fs::create_dir(&docker).map_err(|e| Error::failed(doing).because(e.to_string()))?;
+        run = run.env("HELM_REGISTRY_CONFIG", registries).env("DOCKER_CONFIG", docker);
+        match &access.cluster {
+            ClusterAccess::Eks { name, endpoint, certificate_authority } => {
+                let facts = self.asked(helm.to_owned()).await?;
+                let exec = facts.version.best_exec_api_version(Tool::Helm);
+                let content = self.kubeconfig(exec, name, endpoint, certificate_authority);
+                let file = tool::private_file(doing, dir, "kubeconfig", &content)?;
+                Ok(run.env("KUBECONFIG", &file).arg("--kubeconfig").arg(file))
+            }
+            ClusterAccess::Kubeconfig { path, context } => {
+                if let Some(path) = path {
+                    run = run.env("KUBECONFIG", path).arg("--kubeconfig").arg(path);
+                }
+                Ok(context.iter().fold(run, |run, context| run.arg("--kube-context").arg(context)))
+            }
+        }
+    }
+
+    /// A kubeconfig (JSON is YAML) whose user is `karpctl token`.
+    fn kubeconfig(&self, exec: ExecApiVersion, cluster: &str, endpoint: &str, certificate_authority: &str) -> String {
+        let mut args = vec!["token", "--cluster-name", cluster];
+        if let Some(region) = &self.aws.region {
+            args.extend(["--region", region]);
+        }
+        if let Some(profile) = &self.aws.profile {
+            args.extend(["--profile", profile]);
+        }
+        let mut plugin = json!({
+            "apiVersion": format!("client.authentication.k8s.io/{exec}"),
+            "command": self.karpctl,
+            "args": args,
+            "provideClusterInfo": false,
+        });
+        // The stable version demands it; the first did not know it.
+        if exec != ExecApiVersion::V1Alpha1 {
+            plugin["interactiveMode"] = json!("Never");
+        }
+        json!({
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": cluster, "cluster": {"server": endpoint, "certificate-authority-data": certificate_authority}}],
+            "users": [{"name": cluster, "user": {"exec": plugin}}],
+            "contexts": [{"name": cluster, "context": {"cluster": cluster, "user": cluster}}],
+            "current-context": cluster,
+        })
+        .to_string()
+    }
+
+    async fn asked(&self, path: PathBuf) -> Result<ToolFacts> {
+        let run = without_own_settings(Run::new(&path)).args(["version", "--template", "{{.Version}}"]);
+        tool::facts(Tool::Helm, run, path, |printed| Some(printed.trim())).await
+    }
+}
+
+/// Takes away what the person's own environment says to helm: a namespace, a driver, a token, a plugin of another cluster.
+fn without_own_settings(run: Run) -> Run {
+    let own = std::env::vars_os().map(|(name, _)| name).filter(|name| name.to_string_lossy().starts_with("HELM_"));
+    own.fold(run, Run::without_env)
+}
+
+/// Whether the chart comes from a registry on this machine, which speaks plain http.
+fn is_local(chart: &str) -> bool {
+    let authority = chart.strip_prefix("oci://").unwrap_or_default().split('/').next().unwrap_or_default();
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.chars().all(|c| c.is_ascii_digit()) => host,
+        _ => authority,
+    };
+    is_loopback(host)
+}
+
+fn outcome(ended: &Ended, doing: &str, explain: impl FnOnce(&[String]) -> Error) -> Result<()> {
+    if ended.status.success() {
+        Ok(())
+    } else if ended.interrupted {
+        Err(Error::new(ErrorKind::Interrupted, doing)
+            .because("helm was interrupted, and ended")
+            .hint("run the same command again: it goes on from here"))
+    } else {
+        Err(explain(&ended.tail))
+    }
+}
+
+#[async_trait]
+impl Helm for HelmCli {
+    async fn facts(&self) -> Result<Option<ToolFacts>> {
+        match tool::find(Tool::Helm, &self.program)? {
+            Some(path) => self.asked(path).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn install(&self, access: &HelmAccess, install: &HelmInstall, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()> {
+        let doing = format!("cannot install the chart {} {} as {}", install.chart, install.version, install.release);
+        let helm = self.found(&doing)?;
+        let dir = tool::private_dir(&doing)?;
+        let values = tool::private_file(&doing, &dir, "values.json", &install.values.to_string())?;
+        if install.take_ownership && !self.knows(&helm, "upgrade", "--take-ownership").await? {
+            return Err(Error::new(ErrorKind::Tool, &doing)
+                .because(format!("{} cannot take over objects: it has no --take-ownership", helm.display()))
+                .hint("install helm 3.17 or newer"));
+        }
+        let plain = is_local(&install.chart) && self.knows(&helm, "upgrade", "--plain-http").await?;
+        let mut run = self.prepared(&doing, &helm, &dir, access).await?;
+        run = run.args(["upgrade", "--install", &install.release, &install.chart, "--version", &install.version]);
+        run = run.args(["--namespace", &install.namespace, "--create-namespace", "--history-max", HISTORY]);
+        run = run.arg("--values").arg(values);
+        if install.skip_crds {
+            run = run.arg("--skip-crds");
+        }
+        if install.take_ownership {
+            run = run.arg("--take-ownership");
+        }
+        if plain {
+            run = run.arg("--plain-http");
+        }
+        if let Some(time) = install.wait {
+            run = run.args(["--wait", "--timeout", &format!("{}s", time.as_secs())]);
+        }
+        let ended = run.lines(lines, cancel).await?;
+        outcome(&ended, &doing, |tail| explain_install(&doing, install, tail))
+    }
+
+    async fn uninstall(&self, access: &HelmAccess, release: &str, namespace: &str, lines: Lines<'_>) -> Result<()> {
+        let doing = format!("cannot uninstall the release {release} in {namespace}");
+        let helm = self.found(&doing)?;
+        let dir = tool::private_dir(&doing)?;
+        let run = self.prepared(&doing, &helm, &dir, access).await?;
+        let run = run.args(["uninstall", release, "--namespace", namespace, "--wait", "--timeout", UNINSTALL_TIME]);
+        let ended = run.lines(lines, &CancellationToken::new()).await?;
+        // Newer helms have a flag for it; this is what every helm says.
+        if ended.tail.iter().any(|line| line.contains("release: not found")) {
+            return Ok(());
+        }
+        outcome(&ended, &doing, |tail| explain_uninstall(&doing, release, namespace, tail))
+    }
+}

@@ -1,0 +1,365 @@
+//! API servers over kube's client, in raw JSON: what karpctl reads and writes has no types of its own here.
+
+use super::{install_tls_provider, is_loopback};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ports::{Aws, ClusterAccess, Force, Kube, KubeConnector, ObjectKind, ObjectRef};
+use async_trait::async_trait;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use http::{Method, Request};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::Mutex;
+
+/// Who karpctl is among the managers of fields.
+const FIELD_MANAGER: &str = "fieldManager=karpctl";
+/// A field that the API server does not know is an error, not a silence.
+const STRICT: &str = "fieldValidation=Strict";
+/// How many objects are listed at once.
+const PAGE: usize = 500;
+/// How long a connection may take: a private endpoint, seen from outside, swallows packets.
+const CONNECT_TIME: Duration = Duration::from_secs(10);
+/// How long an answer may take.
+const ANSWER_TIME: Duration = Duration::from_secs(60);
+/// EKS takes a token for 15 minutes; one this old is made anew.
+const TOKEN_AGE: Duration = Duration::from_secs(10 * 60);
+
+/// Connects to API servers: to those of EKS with tokens made of the AWS credentials, else as a kubeconfig says.
+pub struct Connector {
+    aws: Arc<dyn Aws>,
+}
+
+impl Connector {
+    /// A connector that has its EKS tokens made by this.
+    pub fn new(aws: Arc<dyn Aws>) -> Self {
+        Self { aws }
+    }
+}
+
+#[async_trait]
+impl KubeConnector for Connector {
+    async fn connect(&self, access: &ClusterAccess) -> Result<Arc<dyn Kube>> {
+        install_tls_provider();
+        let (kubeconfig, context, tokens, doing) = match access {
+            ClusterAccess::Eks { name, endpoint, certificate_authority } => {
+                let doing = format!("cannot connect to the cluster {name}");
+                let tokens = EksTokens { aws: self.aws.clone(), cluster: name.clone(), made: Mutex::new(None) };
+                (eks_kubeconfig(&doing, endpoint, certificate_authority)?, None, Some(tokens), doing)
+            }
+            ClusterAccess::Kubeconfig { path, context } => {
+                let doing = match context {
+                    Some(context) => format!("cannot connect as the kubeconfig's context {context} says"),
+                    None => "cannot connect as the kubeconfig says".to_owned(),
+                };
+                (read_kubeconfig(&doing, path.as_deref())?, context.clone(), None, doing)
+            }
+        };
+        let own_proxy = kubeconfig.clusters.iter().filter_map(|c| c.cluster.as_ref()).any(|c| c.proxy_url.is_some());
+        let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
+        let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|e| kubeconfig_error(&doing, &e))?;
+        config.connect_timeout = Some(CONNECT_TIME);
+        config.proxy_url = proxy(config.proxy_url, config.cluster_url.host().unwrap_or_default(), own_proxy);
+        let endpoint = config.cluster_url.to_string().trim_end_matches('/').to_owned();
+        // Making the client runs the kubeconfig's credential plugin, and waits for it.
+        let client = tokio::task::spawn_blocking(move || Client::try_from(config)).await;
+        let client = client
+            .map_err(|e| Error::failed(&doing).because(e.to_string()))?
+            .map_err(|e| of_connection(Error::new(ErrorKind::Failed, &doing), &chain(&e), &endpoint))?;
+        Ok(Arc::new(ApiServer { client, endpoint, tokens }))
+    }
+}
+
+/// A kubeconfig in memory, because kube takes the proxy of the environment into account only where it reads one.
+fn eks_kubeconfig(doing: &str, endpoint: &str, certificate_authority: &str) -> Result<Kubeconfig> {
+    let whole = json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "eks", "cluster": {"server": endpoint, "certificate-authority-data": certificate_authority}}],
+        "users": [{"name": "eks", "user": {}}],
+        "contexts": [{"name": "eks", "context": {"cluster": "eks", "user": "eks"}}],
+        "current-context": "eks",
+    });
+    serde_json::from_value(whole).map_err(|e| Error::failed(doing).because(e.to_string()))
+}
+
+fn read_kubeconfig(doing: &str, path: Option<&Path>) -> Result<Kubeconfig> {
+    let read = path.map_or_else(Kubeconfig::read, Kubeconfig::read_from);
+    read.map_err(|e| kubeconfig_error(doing, &e))
+}
+
+fn kubeconfig_error(doing: &str, error: &kube::config::KubeconfigError) -> Error {
+    Error::usage(doing)
+        .because(chain(error))
+        .hint("check --kubeconfig, --context and KUBECONFIG: `kubectl config get-contexts`")
+}
+
+/// The proxy to take. This machine itself is reached without one, unless the kubeconfig asks for it; and as every other program
+/// does, `proxy:3128` is taken for `http://proxy:3128`.
+fn proxy(url: Option<http::Uri>, host: &str, asked: bool) -> Option<http::Uri> {
+    let url = url?;
+    if is_loopback(host) && !asked {
+        return None;
+    }
+    if url.scheme().is_none() { format!("http://{url}").parse().ok() } else { Some(url) }
+}
+
+/// The tokens of one EKS cluster.
+struct EksTokens {
+    aws: Arc<dyn Aws>,
+    cluster: String,
+    made: Mutex<Option<(Instant, String)>>,
+}
+
+impl EksTokens {
+    /// A token that is not `refused`, and is young enough.
+    async fn token(&self, refused: Option<&str>) -> Result<String> {
+        let mut made = self.made.lock().await;
+        if let Some((at, token)) = made.as_ref()
+            && at.elapsed() < TOKEN_AGE
+            && refused != Some(token.as_str())
+        {
+            return Ok(token.clone());
+        }
+        let token = self.aws.eks_token(&self.cluster).await?;
+        *made = Some((Instant::now(), token.clone()));
+        Ok(token)
+    }
+}
+
+struct ApiServer {
+    client: Client,
+    endpoint: String,
+    tokens: Option<EksTokens>,
+}
+
+/// One request.
+struct Ask<'a> {
+    doing: String,
+    method: Method,
+    path: String,
+    content_type: &'static str,
+    body: Option<&'a Value>,
+}
+
+impl<'a> Ask<'a> {
+    fn new(doing: impl Into<String>, method: Method, path: String) -> Self {
+        Self { doing: doing.into(), method, path, content_type: "application/json", body: None }
+    }
+
+    fn with(mut self, body: &'a Value) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    fn as_type(mut self, content_type: &'static str) -> Self {
+        self.content_type = content_type;
+        self
+    }
+}
+
+impl ApiServer {
+    async fn send(&self, ask: &Ask<'_>) -> Result<Value> {
+        let text = match &self.tokens {
+            None => self.attempt(ask, None).await,
+            Some(tokens) => {
+                let token = tokens.token(None).await.map_err(|e| e.within(&ask.doing))?;
+                match self.attempt(ask, Some(&token)).await {
+                    // The machine may have slept, or the credentials behind the token may be new by now.
+                    Err(Answer::Status(status)) if status.code == 401 => {
+                        let token = tokens.token(Some(&token)).await.map_err(|e| e.within(&ask.doing))?;
+                        self.attempt(ask, Some(&token)).await
+                    }
+                    other => other,
+                }
+            }
+        };
+        let text = text.map_err(|answer| self.error(&ask.doing, answer))?;
+        serde_json::from_str(&text).map_err(|e| Error::failed(&ask.doing).because(format!("the answer is not JSON: {e}")))
+    }
+
+    async fn attempt(&self, ask: &Ask<'_>, token: Option<&str>) -> std::result::Result<String, Answer> {
+        let body = ask.body.map(|b| b.to_string().into_bytes()).unwrap_or_default();
+        let mut request = Request::builder().method(ask.method.clone()).uri(&ask.path);
+        if ask.body.is_some() {
+            request = request.header(CONTENT_TYPE, ask.content_type);
+        }
+        if let Some(token) = token {
+            let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|e| Answer::None(e.to_string()))?;
+            value.set_sensitive(true);
+            request = request.header(AUTHORIZATION, value);
+        }
+        let request = request.body(body).map_err(|e| Answer::None(e.to_string()))?;
+        match tokio::time::timeout(ANSWER_TIME, self.client.request_text(request)).await {
+            Ok(Ok(text)) => Ok(text),
+            Ok(Err(kube::Error::Api(status))) => Err(Answer::Status(status)),
+            Ok(Err(e)) => Err(Answer::None(chain(&e))),
+            Err(_) => Err(Answer::None(format!("there was no answer within {} s", ANSWER_TIME.as_secs()))),
+        }
+    }
+
+    fn error(&self, doing: &str, answer: Answer) -> Error {
+        let status = match answer {
+            Answer::Status(status) => status,
+            Answer::None(why) => return of_connection(Error::new(ErrorKind::Unreachable, doing), &why, &self.endpoint),
+        };
+        let kind = match status.code {
+            401 | 403 => ErrorKind::Denied,
+            404 => ErrorKind::NotFound,
+            409 => ErrorKind::Conflict,
+            429 | 500..=599 => ErrorKind::Unreachable,
+            _ => ErrorKind::Failed,
+        };
+        let said = format!("the API server {} answered {}: {}", self.endpoint, status.code, status.message);
+        let error = Error::new(kind, doing).because(said);
+        match (status.code, &self.tokens) {
+            (401, Some(tokens)) => {
+                let cluster = &tokens.cluster;
+                error
+                    .hint(format!("the cluster {cluster} does not know who you are in AWS: whoever created it can let you in by an access entry: `aws eks create-access-entry --cluster-name {cluster} --principal-arn <your role>` and `aws eks associate-access-policy --cluster-name {cluster} --principal-arn <your role> --policy-arn arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy --access-scope type=cluster`"))
+                    .hint("see who AWS takes you for: `aws sts get-caller-identity`")
+            }
+            (401, None) => error.hint("the kubeconfig's user is not let in; log in again, or take another context (--context)"),
+            (403, Some(tokens)) => error.hint(format!(
+                "your access entry (or aws-auth row) gives you too little; AmazonEKSClusterAdminPolicy is enough: `aws eks list-associated-access-policies --cluster-name {} --principal-arn <your role>`",
+                tokens.cluster
+            )),
+            (403, None) => error.hint("see what you may do: `kubectl auth can-i --list`"),
+            _ => error,
+        }
+    }
+
+    /// All pages from one consistent list; `None` where the list expired on the way.
+    async fn pages(&self, doing: &str, path: &str, query: &str, limit: usize) -> Result<Option<Vec<Value>>> {
+        let mut items = Vec::new();
+        let mut next = String::new();
+        loop {
+            let mut uri = format!("{path}?limit={limit}");
+            if !next.is_empty() {
+                uri += &format!("&continue={}", encoded(&next));
+            }
+            uri += query;
+            let mut page = match self.send(&Ask::new(doing, Method::GET, uri)).await {
+                Ok(page) => page,
+                Err(e) if e.kind == ErrorKind::NotFound => return Ok(Some(Vec::new())),
+                Err(e) if !next.is_empty() && e.causes.iter().any(|c| c.contains("answered 410")) => return Ok(None),
+                Err(e) => return Err(e),
+            };
+            if let Some(Value::Array(found)) = page.get_mut("items").map(Value::take) {
+                items.extend(found);
+            }
+            match page.pointer("/metadata/continue").and_then(Value::as_str) {
+                Some(more) if !more.is_empty() => more.clone_into(&mut next),
+                _ => return Ok(Some(items)),
+            }
+        }
+    }
+}
+
+/// What came back that is not a good answer.
+enum Answer {
+    Status(Box<kube::core::Status>),
+    None(String),
+}
+
+#[async_trait]
+impl Kube for ApiServer {
+    async fn get(&self, object: &ObjectRef) -> Result<Option<Value>> {
+        match self.send(&Ask::new(format!("cannot read {}", shown(object)), Method::GET, path_of(object))).await {
+            Ok(value) => Ok(Some(value)),
+            Err(e) if e.kind == ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    async fn list(&self, kind: &ObjectKind, namespace: Option<&str>, label_selector: Option<&str>) -> Result<Vec<Value>> {
+        let doing = format!("cannot list the {}", kind.plural);
+        let path = collection(kind, namespace);
+        let query = label_selector.map(|s| format!("&labelSelector={}", encoded(s))).unwrap_or_default();
+        match self.pages(&doing, &path, &query, PAGE).await? {
+            Some(items) => Ok(items),
+            // Without a limit there is one page, which cannot expire.
+            None => Ok(self.pages(&doing, &path, &query, 0).await?.unwrap_or_default()),
+        }
+    }
+
+    async fn apply(&self, object: &ObjectRef, body: &Value, force: Force) -> Result<Value> {
+        let path = format!("{}?{FIELD_MANAGER}&{STRICT}&force={}", path_of(object), force == Force::Yes);
+        let ask = Ask::new(format!("cannot apply {}", shown(object)), Method::PATCH, path);
+        self.send(&ask.with(body).as_type("application/apply-patch+yaml")).await
+    }
+
+    async fn create(&self, object: &ObjectRef, body: &Value) -> Result<Value> {
+        let path = format!("{}?{FIELD_MANAGER}&{STRICT}", collection(&object.kind, object.namespace.as_deref()));
+        self.send(&Ask::new(format!("cannot create {}", shown(object)), Method::POST, path).with(body)).await
+    }
+
+    async fn replace(&self, object: &ObjectRef, body: &Value) -> Result<Value> {
+        let path = format!("{}?{FIELD_MANAGER}&{STRICT}", path_of(object));
+        self.send(&Ask::new(format!("cannot replace {}", shown(object)), Method::PUT, path).with(body)).await
+    }
+
+    async fn merge_patch(&self, object: &ObjectRef, patch: &Value) -> Result<Value> {
+        let path = format!("{}?{FIELD_MANAGER}&{STRICT}", path_of(object));
+        let ask = Ask::new(format!("cannot change {}", shown(object)), Method::PATCH, path);
+        self.send(&ask.with(patch).as_type("application/merge-patch+json")).await
+    }
+
+    async fn delete(&self, object: &ObjectRef) -> Result<()> {
+        match self.send(&Ask::new(format!("cannot delete {}", shown(object)), Method::DELETE, path_of(object))).await {
+            Err(e) if e.kind != ErrorKind::NotFound => Err(e),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// `configmaps/aws-auth in kube-system`.
+fn shown(object: &ObjectRef) -> String {
+    let name = format!("{}/{}", object.kind.plural, object.name);
+    object.namespace.as_ref().map_or(name.clone(), |namespace| format!("{name} in {namespace}"))
+}
+
+fn collection(kind: &ObjectKind, namespace: Option<&str>) -> String {
+    let root = if kind.api_version.contains('/') { "/apis" } else { "/api" };
+    let namespace = namespace.map(|n| format!("/namespaces/{}", encoded(n))).unwrap_or_default();
+    format!("{root}/{}{namespace}/{}", kind.api_version, kind.plural)
+}
+
+fn path_of(object: &ObjectRef) -> String {
+    format!("{}/{}", collection(&object.kind, object.namespace.as_deref()), encoded(&object.name))
+}
+
+/// Percent-encoded for a path segment or a query value.
+fn encoded(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~:".contains(&b);
+    text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}
+
+/// There was no answer: the connection, or the credential plugin before it.
+fn of_connection(error: Error, why: &str, endpoint: &str) -> Error {
+    if why.contains("auth error") || why.contains("exec") && why.contains("plugin") {
+        let error = Error { kind: ErrorKind::Credentials, ..error };
+        return error.because(why).hint("the kubeconfig's credential plugin failed; `karpctl doctor --area client` looks into it");
+    }
+    let error = Error { kind: ErrorKind::Unreachable, ..error }.because(format!("{endpoint}: {why}"));
+    if why.contains("certificate") || why.contains("UnknownIssuer") {
+        return error.hint("the certificate is not of the cluster's CA: a proxy that ends TLS needs NO_PROXY for this endpoint");
+    }
+    error.hint("check that the endpoint can be reached from here: a private one needs the VPN (or a machine in the VPC), a public one may be limited to some addresses, and HTTPS_PROXY and NO_PROXY decide about a proxy")
+}
+
+/// An error and all below it, in one line, without what each level only repeats.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut below = error.source();
+    while let Some(cause) = below {
+        let said = cause.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        below = cause.source();
+    }
+    text
+}

@@ -1,0 +1,84 @@
+//! What running helm and running eksctl have in common: finding the file, asking for its version, private files.
+
+use super::process::Run;
+use crate::error::{Error, ErrorKind, Result};
+use crate::facts::ToolFacts;
+use crate::knowledge::Tool;
+use std::io::Write as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// How long a tool may take to say its version: a cold start of eksctl on a loaded machine takes seconds.
+const VERSION_TIME: Duration = Duration::from_secs(30);
+
+/// The file that will run. A name is looked for on PATH, and may be nowhere; a path (with a slash) must be there.
+pub(super) fn find(tool: Tool, program: &Path) -> Result<Option<PathBuf>> {
+    if program.components().count() > 1 || program.is_absolute() {
+        let found = std::path::absolute(program).ok().filter(|f| is_executable(f));
+        return found.map(Some).ok_or_else(|| {
+            Error::new(ErrorKind::Tool, format!("there is no {tool} at {}", program.display()))
+                .hint(format!("name an executable file with --{tool}, or leave it out to take the {tool} on PATH"))
+        });
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut candidates = std::env::split_paths(&path).filter_map(|dir| std::path::absolute(dir.join(program)).ok());
+    Ok(candidates.find(|file| is_executable(file)))
+}
+
+fn is_executable(file: &Path) -> bool {
+    std::fs::metadata(file).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+}
+
+/// Asks a tool for its version; `answer` finds it in what the tool printed.
+pub(super) async fn facts(tool: Tool, run: Run, path: PathBuf, answer: fn(&str) -> Option<&str>) -> Result<ToolFacts> {
+    let captured = run.captured(VERSION_TIME).await?;
+    let version = answer(&captured.stdout).and_then(|text| text.parse().ok());
+    match version {
+        Some(version) if captured.status.success() => Ok(ToolFacts { path, version }),
+        _ => {
+            let printed = if captured.stdout.trim().is_empty() { &captured.stderr } else { &captured.stdout };
+            let plain = anstream::adapter::strip_str(printed).to_string();
+            let first: String = plain.trim().lines().take(5).collect::<Vec<_>>().join("\n").chars().take(400).collect();
+            let said = if first.is_empty() { "nothing".to_owned() } else { format!("`{first}`") };
+            Err(Error::new(ErrorKind::Tool, format!("{} does not say which {tool} it is", path.display()))
+                .because(format!("asked for its version, it printed {said} and ended with {}", captured.status))
+                .hint(format!("check that it is {tool}, or name another file with --{tool}")))
+        }
+    }
+}
+
+/// No such tool, where it is needed.
+pub(super) fn missing(tool: Tool, doing: &str) -> Error {
+    let link = match tool {
+        Tool::Helm => "https://helm.sh/docs/intro/install/",
+        Tool::Eksctl => "https://eksctl.io/installation/",
+        Tool::Kubectl => "https://kubernetes.io/docs/tasks/tools/",
+    };
+    Error::new(ErrorKind::Tool, doing)
+        .because(format!("there is no {tool} on PATH"))
+        .hint(format!("install {tool} ({link}), or name its file with --{tool}"))
+}
+
+/// A directory that only this user may enter; it is removed when it is dropped, whatever happened.
+pub(super) fn private_dir(doing: &str) -> Result<TempDir> {
+    tempfile::Builder::new()
+        .prefix("karpctl-")
+        .permissions(std::fs::Permissions::from_mode(0o700))
+        .tempdir()
+        .map_err(|e| Error::failed(doing).because(format!("cannot make a temporary directory: {e}")))
+}
+
+/// A new file in it that only this user may read.
+pub(super) fn private_file(doing: &str, dir: &TempDir, name: &str, content: &str) -> Result<PathBuf> {
+    let file = dir.path().join(name);
+    std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&file)
+        .and_then(|mut f| f.write_all(content.as_bytes()))
+        .map_err(|e| Error::failed(doing).because(format!("cannot write {}: {e}", file.display())))?;
+    Ok(file)
+}

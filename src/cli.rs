@@ -1,0 +1,102 @@
+//! The command line.
+
+use crate::app::App;
+use crate::commands::args::GlobalArgs;
+use crate::commands::{bootstrap, destroy, explain, generate, parts, rehearse, render, status, token, verify, versions};
+use crate::error::{Exit, Result};
+use crate::report::Format;
+use clap::{CommandFactory, Parser, Subcommand};
+
+/// Take an AWS account to a working Karpenter on EKS, and prove each step before it is taken
+#[derive(Debug, Parser)]
+#[command(name = "karpctl", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = "Exit codes: 0 done; 1 a step failed; 2 usage or spec invalid; 3 changes pending (with --exit-code); 4 refused; 130 interrupted.
+
+Examples:
+  karpctl bootstrap --cluster-name demo --region us-west-2
+  karpctl rehearse")]
+pub struct Cli {
+    #[command(flatten)]
+    globals: GlobalArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Bootstrap(bootstrap::BootstrapArgs),
+    /// Make what the account needs: the stack with roles, policies and queue, and the spot role
+    #[command(after_help = EXAMPLES_IAM)]
+    Iam(bootstrap::BootstrapArgs),
+    /// Let nodes and controller in: node mapping, controller role, Pod Identity or IRSA
+    #[command(after_help = EXAMPLES_IDENTITY)]
+    Identity(bootstrap::BootstrapArgs),
+    /// Install the charts
+    #[command(after_help = EXAMPLES_INSTALL)]
+    Install(bootstrap::BootstrapArgs),
+    /// Make the node pool and its node class
+    #[command(after_help = EXAMPLES_NODE_POOL)]
+    NodePool(bootstrap::BootstrapArgs),
+    Render(render::RenderArgs),
+    Status(status::StatusArgs),
+    Verify(verify::VerifyArgs),
+    Destroy(destroy::DestroyArgs),
+    Rehearse(rehearse::RehearseArgs),
+    Token(token::TokenArgs),
+    Versions(versions::VersionsArgs),
+    Explain(explain::ExplainArgs),
+    Generate(generate::GenerateArgs),
+}
+
+const EXAMPLES_IAM: &str = "Examples:
+  karpctl iam --cluster-name demo --region us-west-2 --dry-run
+  karpctl iam --cluster-name demo --region us-west-2 --yes";
+const EXAMPLES_IDENTITY: &str = "Examples:
+  karpctl identity --cluster-name demo --region us-west-2 --dry-run
+  karpctl identity --cluster-name demo --region us-west-2 --identity irsa --yes";
+const EXAMPLES_INSTALL: &str = "Examples:
+  karpctl install --cluster-name demo --region us-west-2 --dry-run
+  karpctl install --cluster-name demo --region us-west-2 --karpenter-version 1.14.1 --yes";
+const EXAMPLES_NODE_POOL: &str = "Examples:
+  karpctl node-pool --cluster-name demo --region us-west-2 --dry-run
+  karpctl node-pool --cluster-name demo --region us-west-2 --ami-alias al2023@latest --yes";
+
+impl Cli {
+    /// The flags that every command takes.
+    #[must_use]
+    pub fn globals(&self) -> GlobalArgs {
+        self.globals.clone()
+    }
+
+    /// The format in which errors are written.
+    #[must_use]
+    pub fn error_format(&self) -> Format {
+        match &self.command {
+            Command::Bootstrap(a) | Command::Iam(a) | Command::Identity(a) | Command::Install(a) | Command::NodePool(a) => a.output(),
+            Command::Status(a) => a.output(),
+            Command::Verify(a) => a.output(),
+            Command::Destroy(a) => a.output(),
+            _ => Format::Human,
+        }
+    }
+
+    /// Runs the command.
+    pub async fn run(self, app: &App) -> Result<Exit> {
+        match self.command {
+            Command::Bootstrap(args) => bootstrap::run(app, args).await,
+            Command::Iam(args) => parts::run(app, parts::Part::Iam, args).await,
+            Command::Identity(args) => parts::run(app, parts::Part::Identity, args).await,
+            Command::Install(args) => parts::run(app, parts::Part::Install, args).await,
+            Command::NodePool(args) => parts::run(app, parts::Part::NodePool, args).await,
+            Command::Render(args) => render::run(app, args).await,
+            Command::Status(args) => status::run(app, args).await,
+            Command::Verify(args) => verify::run(app, args).await,
+            Command::Destroy(args) => destroy::run(app, args).await,
+            Command::Rehearse(args) => rehearse::run(app, args).await,
+            Command::Token(args) => token::run(app, args).await,
+            Command::Versions(args) => versions::run(app, &args),
+            Command::Explain(args) => explain::run(app, &args),
+            Command::Generate(args) => generate::run(app, &args, Self::command()),
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The flags that commands share.
+
+use crate::error::{Error, Result};
+use crate::report::ColorChoice;
+use crate::spec::layer::{ChartLayer, Layer, NodePoolLayer};
+use clap::{ArgAction, Args};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Flags that every command takes.
+#[derive(Debug, Clone, Default, Args)]
+pub struct GlobalArgs {
+    /// The EKS cluster [env: CLUSTER_NAME]
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Where")]
+    pub cluster_name: Option<String>,
+    /// The AWS region [env: AWS_REGION, AWS_DEFAULT_REGION]
+    #[arg(long, global = true, value_name = "REGION", help_heading = "Where")]
+    pub region: Option<String>,
+    /// The AWS profile [env: AWS_PROFILE]
+    #[arg(long, global = true, value_name = "PROFILE", help_heading = "Where")]
+    pub profile: Option<String>,
+    /// The AWS account; credentials of another one are refused [env: AWS_ACCOUNT_ID]
+    #[arg(long, global = true, value_name = "ID", help_heading = "Where")]
+    pub account_id: Option<String>,
+    /// aws, aws-cn or aws-us-gov; follows from the region unless given [env: AWS_PARTITION]
+    #[arg(long, global = true, value_name = "PARTITION", help_heading = "Where")]
+    pub partition: Option<String>,
+    /// The Karpenter release, with or without v [env: KARPENTER_VERSION]
+    #[arg(long, global = true, value_name = "VERSION", help_heading = "What")]
+    pub karpenter_version: Option<String>,
+    /// The Kubernetes version of a new cluster [env: K8S_VERSION]
+    #[arg(long, global = true, value_name = "VERSION", help_heading = "What")]
+    pub kubernetes_version: Option<String>,
+    /// The namespace of the Karpenter release [env: KARPENTER_NAMESPACE]
+    #[arg(long, global = true, value_name = "NAMESPACE", help_heading = "What")]
+    pub namespace: Option<String>,
+    /// The spec file; karpctl.yaml where it is there
+    #[arg(long, short, global = true, value_name = "FILE", help_heading = "What")]
+    pub file: Option<PathBuf>,
+    /// Reach the cluster by this kubeconfig instead of karpctl's own access
+    #[arg(long, global = true, value_name = "PATH", help_heading = "Tools")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Reach the cluster by this context of the kubeconfig
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Tools")]
+    pub context: Option<String>,
+    /// The helm to run
+    #[arg(long, global = true, value_name = "PATH", help_heading = "Tools")]
+    pub helm: Option<PathBuf>,
+    /// The kubectl to judge
+    #[arg(long, global = true, value_name = "PATH", help_heading = "Tools")]
+    pub kubectl: Option<PathBuf>,
+    /// The eksctl to run
+    #[arg(long, global = true, value_name = "PATH", help_heading = "Tools")]
+    pub eksctl: Option<PathBuf>,
+    /// When to use colour [env: NO_COLOR, CLICOLOR_FORCE]
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", help_heading = "Output")]
+    pub color: ColorChoice,
+    /// Say more: every line of the tools
+    #[arg(long, short, global = true, action = ArgAction::Count, conflicts_with = "quiet", help_heading = "Output")]
+    pub verbose: u8,
+    /// Say only what failed
+    #[arg(long, short, global = true, help_heading = "Output")]
+    pub quiet: bool,
+}
+
+/// Flags of what is to be built; each is also a field of the spec file.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Variants")]
+pub struct VariantArgs {
+    /// The cluster must be there; it is never created or deleted
+    #[arg(long)]
+    pub existing_cluster: bool,
+    /// The controller of a new cluster runs on Fargate
+    #[arg(long)]
+    pub fargate: bool,
+    /// EKS zonal shift, Karpenter 1.12 and newer [env: ENABLE_ZONAL_SHIFT]
+    #[arg(long, value_name = "true|false")]
+    pub zonal_shift: Option<bool>,
+    /// How the controller gets AWS credentials: pod-identity or irsa
+    #[arg(long, value_name = "HOW")]
+    pub identity: Option<String>,
+    /// How nodes are let in: aws-auth, access-entry or both; follows from the cluster unless given
+    #[arg(long, value_name = "HOW")]
+    pub node_access: Option<String>,
+    /// A cluster without a way to the internet
+    #[arg(long)]
+    pub private: bool,
+    /// Windows nodes will join
+    #[arg(long)]
+    pub windows: bool,
+    /// The AMI alias of the node class, such as al2023@v20260101 [env: ALIAS_VERSION]
+    #[arg(long, value_name = "ALIAS")]
+    pub ami_alias: Option<String>,
+    /// A subnet for nodes of an existing cluster; may be repeated
+    #[arg(long = "subnet", value_name = "ID")]
+    pub subnets: Vec<String>,
+    /// A tag of everything created in AWS; may be repeated
+    #[arg(long = "tag", value_name = "KEY=VALUE")]
+    pub tags: Vec<String>,
+    /// The permissions boundary of the roles created
+    #[arg(long, value_name = "ARN")]
+    pub permissions_boundary: Option<String>,
+    /// The OCI repository of the charts, for a mirror
+    #[arg(long, value_name = "OCI")]
+    pub chart_repository: Option<String>,
+    /// A registry configuration (docker or helm config.json) for a private mirror
+    #[arg(long, value_name = "FILE")]
+    pub registry_config: Option<String>,
+}
+
+impl GlobalArgs {
+    /// The settings among the flags.
+    pub fn layer(&self, variant: &VariantArgs) -> Result<Layer> {
+        let yes = |flag: bool| flag.then_some(true);
+        let mut tags = BTreeMap::new();
+        for tag in &variant.tags {
+            let (key, value) = tag
+                .split_once('=')
+                .filter(|(key, _)| !key.is_empty())
+                .ok_or_else(|| Error::usage(format!("--tag `{tag}` is not KEY=VALUE")).hint("for example: --tag team=platform"))?;
+            tags.insert(key.to_owned(), value.to_owned());
+        }
+        let chart = ChartLayer { repository: variant.chart_repository.clone(), registry_config: variant.registry_config.clone() };
+        Ok(Layer {
+            cluster_name: self.cluster_name.clone(),
+            region: self.region.clone(),
+            account_id: self.account_id.clone(),
+            partition: self.partition.clone(),
+            karpenter_version: self.karpenter_version.clone(),
+            kubernetes_version: self.kubernetes_version.clone(),
+            namespace: self.namespace.clone(),
+            identity: variant.identity.clone(),
+            node_access: variant.node_access.clone(),
+            existing_cluster: yes(variant.existing_cluster),
+            fargate: yes(variant.fargate),
+            node_group: None,
+            zonal_shift: variant.zonal_shift,
+            private: yes(variant.private),
+            windows: yes(variant.windows),
+            node_pool: variant
+                .ami_alias
+                .clone()
+                .map(|alias| NodePoolLayer { ami_alias: Some(alias), ..NodePoolLayer::default() }),
+            subnets: (!variant.subnets.is_empty()).then(|| variant.subnets.clone()),
+            tags: (!tags.is_empty()).then_some(tags),
+            permissions_boundary: variant.permissions_boundary.clone(),
+            chart: (chart != ChartLayer::default()).then_some(chart),
+        })
+    }
+}

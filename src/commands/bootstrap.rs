@@ -1,0 +1,40 @@
+//! `karpctl bootstrap`: from an AWS account to a working Karpenter.
+
+use super::args::VariantArgs;
+use super::session::Session;
+use super::way::{WayArgs, go};
+use crate::app::App;
+use crate::error::{Exit, Result};
+use crate::plan::{Direction, StepId};
+use crate::report::Format;
+use crate::steps;
+use clap::Args;
+
+/// Go from an AWS account to a working Karpenter
+///
+/// Reads what is there, shows the plan, asks, carries it out and proves each step. Running it again goes on from where things
+/// stand; on a system that is as it should be it does nothing.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  karpctl bootstrap --cluster-name demo --region us-west-2
+  karpctl bootstrap --cluster-name demo --region us-west-2 --dry-run
+  karpctl bootstrap --cluster-name prod --existing-cluster --yes -o ndjson")]
+pub struct BootstrapArgs {
+    #[command(flatten)]
+    pub(super) way: WayArgs,
+    #[command(flatten)]
+    pub(super) variant: VariantArgs,
+}
+
+impl BootstrapArgs {
+    /// The format of the answer.
+    pub(crate) const fn output(&self) -> Format {
+        self.way.output
+    }
+}
+
+/// Runs the command.
+pub async fn run(app: &App, args: BootstrapArgs) -> Result<Exit> {
+    let mut session = Session::open(app, &args.variant).await?;
+    go(app, &args.way, &mut session, &steps::all(), StepId::ALL.into(), Direction::Apply).await
+}

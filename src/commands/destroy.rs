@@ -1,0 +1,59 @@
+//! `karpctl destroy`: the way back.
+
+use super::args::VariantArgs;
+use super::session::Session;
+use super::way::{WayArgs, go};
+use crate::app::App;
+use crate::error::{Exit, Result};
+use crate::plan::{Direction, StepId};
+use crate::report::Format;
+use crate::spec::ClusterMode;
+use crate::steps;
+use clap::Args;
+use std::collections::BTreeSet;
+
+/// Take away what karpctl made, in the reverse order
+///
+/// Node pools and their nodes first, then the chart, identities, what Karpenter made in the account, the stack, and last the
+/// cluster. What is not ours stays.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  karpctl destroy --cluster-name demo --region us-west-2 --dry-run
+  karpctl destroy --cluster-name demo --region us-west-2 --keep-cluster --yes")]
+pub struct DestroyArgs {
+    #[command(flatten)]
+    way: WayArgs,
+    /// Leave the cluster
+    #[arg(long)]
+    keep_cluster: bool,
+    /// Remove Karpenter's custom resource definitions too, and with them every object of theirs
+    #[arg(long)]
+    delete_crds: bool,
+    #[command(flatten)]
+    variant: VariantArgs,
+}
+
+impl DestroyArgs {
+    /// The format of the answer.
+    pub(crate) const fn output(&self) -> Format {
+        self.way.output
+    }
+}
+
+/// Runs the command.
+pub async fn run(app: &App, args: DestroyArgs) -> Result<Exit> {
+    let mut session = Session::open(app, &args.variant).await?;
+    let keeps_cluster = args.keep_cluster || session.spec.cluster == ClusterMode::Existing;
+    if keeps_cluster {
+        session.spec.cluster = ClusterMode::Existing;
+    }
+    let mut select: BTreeSet<StepId> = StepId::ALL.into();
+    select.remove(&StepId::Ready);
+    if keeps_cluster {
+        select.remove(&StepId::Cluster);
+    }
+    if !args.delete_crds {
+        select.remove(&StepId::Crds);
+    }
+    go(app, &args.way, &mut session, &steps::all(), select, Direction::Remove).await
+}

@@ -1,0 +1,37 @@
+//! `karpctl explain`: what a step or a check is, why, and how to mend it.
+
+use crate::app::App;
+use crate::checks;
+use crate::error::{Error, Exit, Result};
+use crate::steps;
+use clap::Args;
+
+/// Explain a step or a check
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  karpctl explain node-mapping
+  karpctl explain kubernetes-fit")]
+pub struct ExplainArgs {
+    /// The id; without one all ids are listed
+    id: Option<String>,
+}
+
+/// Runs the command.
+pub fn run(app: &App, args: &ExplainArgs) -> Result<Exit> {
+    let mut texts: Vec<(String, String)> = steps::all().iter().map(|s| (s.id().to_string(), s.explain().to_owned())).collect();
+    texts.extend(checks::preflight().iter().map(|c| (c.id().to_owned(), c.why().to_owned())));
+    let Some(id) = &args.id else {
+        texts.iter().for_each(|(id, _)| app.printer.answer(id));
+        return Ok(Exit::Done);
+    };
+    if let Some((_, text)) = texts.iter().find(|(known, _)| known == id) {
+        app.printer.answer(text);
+        return Ok(Exit::Done);
+    }
+    let error = Error::usage(format!("there is no step and no check `{id}`"));
+    let nearest = texts.iter().map(|(known, _)| (strsim::damerau_levenshtein(known, id), known)).filter(|(d, _)| *d <= 4).min();
+    Err(match nearest {
+        Some((_, known)) => error.hint(format!("did you mean `{known}`?")),
+        None => error.hint("`karpctl explain` lists them all"),
+    })
+}

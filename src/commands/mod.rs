@@ -1,0 +1,17 @@
+//! The subcommands: one file each. `bootstrap`, `iam`, `identity`, `install`, `node-pool` and `destroy` are selections of
+//! steps and a direction, never second copies of the logic.
+
+pub mod args;
+pub mod bootstrap;
+pub mod destroy;
+pub mod explain;
+pub mod generate;
+pub mod parts;
+pub mod rehearse;
+pub mod render;
+mod session;
+pub mod status;
+pub mod token;
+pub mod verify;
+pub mod versions;
+mod way;

@@ -1,0 +1,222 @@
+//! `karpctl rehearse`: the main job on stand-ins, no AWS account.
+
+use super::way::{Pretty, json};
+use crate::adapters::lab::{self, Lab};
+use crate::app::App;
+use crate::error::{Error, Exit, Result};
+use crate::report::Format;
+use clap::Args;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+/// Rehearse bootstrap, verify and destroy on stand-ins, without an AWS account
+///
+/// Starts the lab on this machine: the real eksctl, helm, Kubernetes API server and Karpenter controller, with an emulator in
+/// place of AWS. Installs the lab's parts first where they are missing, which takes a while once.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  karpctl rehearse
+  karpctl rehearse -f my.yaml -o json")]
+pub struct RehearseArgs {
+    /// Install the lab's parts and go no further
+    #[arg(long)]
+    install_only: bool,
+    /// How many pods `verify` asks for
+    #[arg(long, default_value_t = 3)]
+    replicas: u32,
+    /// How the answer is written
+    #[arg(long, short, value_enum, default_value_t, value_name = "FORMAT")]
+    output: Format,
+}
+
+/// The schema id of a [`Rehearsal`].
+const SCHEMA: &str = "karpctl/rehearsal/v1";
+
+/// What a rehearsal came to.
+#[derive(Debug, Serialize)]
+struct Rehearsal {
+    schema: &'static str,
+    ok: bool,
+    acts: Vec<Act>,
+    /// What is left of the account and the cluster, except what belongs to the account as such.
+    left_over: Value,
+}
+
+/// One command of a rehearsal.
+#[derive(Debug, Serialize)]
+struct Act {
+    command: String,
+    began_seconds: f64,
+    seconds: f64,
+    exit: i32,
+    /// karpctl's own AWS requests by service.
+    requests: BTreeMap<String, usize>,
+}
+
+/// Runs the command.
+pub async fn run(app: &App, args: RehearseArgs) -> Result<Exit> {
+    let cache = app.env.lab_cache.clone().or_else(|| app.env.cache_home.as_ref().map(|c| c.join("karpctl-lab"))).ok_or_else(|| {
+        Error::usage("there is no place to install the lab").hint("set HOME, or KARPCTL_LAB_CACHE")
+    })?;
+    let source = lab::source(&cache)?;
+    app.printer.status("Looking at the lab's parts …");
+    lab::install(&source)?;
+    if args.install_only {
+        return Ok(Exit::Done);
+    }
+    let layers = super::session::layers(app, &super::args::VariantArgs::default())?;
+    let given = |get: fn(&crate::spec::layer::Layer) -> Option<String>| layers.iter().find_map(|(_, l)| get(l));
+    let name = given(|l| l.cluster_name.clone()).unwrap_or_else(|| "rehearsal".into());
+    let region = given(|l| l.region.clone()).unwrap_or_else(|| "us-west-2".into());
+    let existing = layers.iter().find_map(|(_, l)| l.existing_cluster).unwrap_or(false);
+    let dir = tempfile::tempdir().map_err(|e| Error::failed("cannot make a directory for the lab").because(e.to_string()))?;
+    let lab = Lab::start(&source, dir.path(), &["--region", &region], |part| app.printer.status(&format!("lab: {part} is up")))?;
+    let rehearsal = tokio::task::block_in_place(|| {
+        if existing {
+            let version = given(|l| l.kubernetes_version.clone()).unwrap_or_else(|| "1.34".into());
+            lab.post("clusters", &serde_json::json!({"name": name, "version": version, "authenticationMode": "API_AND_CONFIG_MAP", "oidc": false, "pod_identity_agent": false}))?;
+        }
+        rehearse(app, &args, &lab, &name, &region, existing)
+    });
+    app.printer.status("Stopping the lab …");
+    lab.stop();
+    let rehearsal = rehearsal?;
+    match args.output {
+        Format::Human => show(app, &rehearsal),
+        Format::Json => app.printer.answer(&json(&rehearsal, Pretty::Yes)?),
+        Format::Ndjson => app.printer.answer(&json(&rehearsal, Pretty::No)?),
+    }
+    Ok(if rehearsal.ok { Exit::Done } else { Exit::Failed })
+}
+
+fn rehearse(app: &App, args: &RehearseArgs, lab: &Lab, name: &str, region: &str, existing: bool) -> Result<Rehearsal> {
+    let began = Instant::now();
+    let replicas = args.replicas.to_string();
+    let script: [&[&str]; 5] = [
+        &["bootstrap", "--yes"],
+        &["verify", "--replicas", &replicas],
+        &["status", "--exit-code"],
+        &["bootstrap", "--dry-run", "--exit-code"],
+        &["destroy", "--yes", "--delete-crds"],
+    ];
+    let mut acts = Vec::new();
+    let before = if existing { lab.get("inventory")? } else { Value::Null };
+    for words in script {
+        if app.cancel.is_cancelled() {
+            return Err(Error::new(crate::error::ErrorKind::Interrupted, "the rehearsal was interrupted"));
+        }
+        let command = format!("karpctl {} --cluster-name {name}", words.join(" "));
+        app.printer.status(&format!("\n$ {command}"));
+        let since = lab.get("requests")?.as_array().map_or(0, Vec::len);
+        let act_began = Instant::now();
+        let status = karpctl(app, args, lab, name, region)?.args(words).status().map_err(|e| Error::failed(format!("cannot run {command}")).because(e.to_string()))?;
+        acts.push(Act {
+            command,
+            began_seconds: act_began.duration_since(began).as_secs_f64(),
+            seconds: act_began.elapsed().as_secs_f64(),
+            exit: status.code().unwrap_or(-1),
+            requests: requests(&lab.get(&format!("requests?since={since}"))?),
+        });
+        if !status.success() {
+            break;
+        }
+    }
+    let mut left_over = lab.get("inventory")?;
+    left_over.as_object_mut().map(|all| all.remove("account_level"));
+    let left_over = if existing { Value::String(difference(&before, &left_over)) } else { prune(left_over) };
+    let empty = matches!(&left_over, Value::Null) || left_over.as_str() == Some("");
+    let ok = acts.len() == script.len() && acts.iter().all(|a| a.exit == 0) && empty;
+    Ok(Rehearsal { schema: SCHEMA, ok, acts, left_over })
+}
+
+fn karpctl(app: &App, args: &RehearseArgs, lab: &Lab, name: &str, region: &str) -> Result<Command> {
+    let own = std::env::current_exe().map_err(|e| Error::failed("cannot find karpctl's own file").because(e.to_string()))?;
+    let mut command = lab.command(&own);
+    for variable in ["TERM", "COLORTERM", "NO_COLOR", "CLICOLOR_FORCE", "CI"] {
+        if let Ok(value) = std::env::var(variable) {
+            command.env(variable, value);
+        }
+    }
+    command.args(["--cluster-name", name, "--region", region, "--account-id", &lab.ready.account]);
+    let globals = &app.globals;
+    for (flag, value) in [
+        ("--karpenter-version", &globals.karpenter_version),
+        ("--kubernetes-version", &globals.kubernetes_version),
+        ("--namespace", &globals.namespace),
+    ] {
+        if let Some(value) = value {
+            command.args([flag, value]);
+        }
+    }
+    if let Some(file) = globals.file.clone().or_else(|| Some(crate::spec::file::DEFAULT_FILE.into()).filter(|f: &std::path::PathBuf| f.exists())) {
+        command.arg("--file").arg(absolute(&file)?);
+    }
+    command.stdin(Stdio::null());
+    if args.output.is_machine() {
+        command.stdout(Stdio::null());
+    }
+    Ok(command)
+}
+
+fn absolute(path: &Path) -> Result<std::path::PathBuf> {
+    std::path::absolute(path).map_err(|e| Error::usage(format!("cannot find {}", path.display())).because(e.to_string()))
+}
+
+fn requests(log: &Value) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for row in log.as_array().into_iter().flatten() {
+        let own = ["client", "user_agent", "ua"].iter().any(|k| row[*k].as_str().is_some_and(|c| c.contains("karpctl")));
+        if own {
+            *counts.entry(row["service"].as_str().unwrap_or("?").to_owned()).or_default() += 1;
+        }
+    }
+    counts
+}
+
+/// An inventory without what is empty; `Null` where nothing is left.
+fn prune(value: Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let kept: serde_json::Map<String, Value> = map.into_iter().map(|(k, v)| (k, prune(v))).filter(|(_, v)| !v.is_null()).collect();
+            if kept.is_empty() { Value::Null } else { Value::Object(kept) }
+        }
+        Value::Array(list) => {
+            let kept: Vec<Value> = list.into_iter().map(prune).filter(|v| !v.is_null()).collect();
+            if kept.is_empty() { Value::Null } else { Value::Array(kept) }
+        }
+        Value::String(text) if text.is_empty() => Value::Null,
+        other => other,
+    }
+}
+
+/// What differs between an inventory before and one after, a line each.
+fn difference(before: &Value, after: &Value) -> String {
+    let mut before = before.clone();
+    before.as_object_mut().map(|all| all.remove("account_level"));
+    let text = |v: &Value| serde_json::to_string_pretty(v).unwrap_or_default();
+    similar::TextDiff::from_lines(&text(&before), &text(after))
+        .iter_all_changes()
+        .filter(|c| c.tag() != similar::ChangeTag::Equal)
+        .map(|c| format!("{}{}", c.tag(), c.value()))
+        .collect()
+}
+
+fn show(app: &App, rehearsal: &Rehearsal) {
+    let say = |text: &str| app.printer.answer(text);
+    say("\nTimeline");
+    for act in &rehearsal.acts {
+        let requests: Vec<String> = act.requests.iter().map(|(service, n)| format!("{service} {n}")).collect();
+        let ended = if act.exit == 0 { String::new() } else { format!("  exit {}", act.exit) };
+        say(&format!("  {:>6.1} s  {:>6.1} s  {}{ended}  ({})", act.began_seconds, act.seconds, act.command, requests.join(", ")));
+    }
+    match &rehearsal.left_over {
+        Value::Null => say("\nInventory: empty. Nothing is left of the cluster and its account."),
+        Value::String(text) if text.is_empty() => say("\nInventory: as before the rehearsal."),
+        left => say(&format!("\nInventory: not empty.\n{}", serde_json::to_string_pretty(left).unwrap_or_default())),
+    }
+    say(if rehearsal.ok { "The rehearsal went well." } else { "The rehearsal failed." });
+}

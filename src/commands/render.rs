@@ -1,0 +1,143 @@
+//! `karpctl render`: the documents of a release.
+
+use super::args::VariantArgs;
+use super::session::{Session, layers};
+use super::way::{Pretty, json};
+use crate::app::App;
+use crate::error::{Error, Exit, Result};
+use crate::render::{Document, EksctlAbilities, Inputs, document, document_json};
+use crate::spec::Spec;
+use crate::spec::resolve::{Discovered, resolve};
+use clap::{Args, ValueEnum};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Print the documents of a release
+///
+/// With --account-id and --region AWS is asked nothing. The same input gives the same bytes.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  karpctl render cloudformation --karpenter-version 1.14.1 --cluster-name demo --region us-west-2 --account-id 111122223333
+  karpctl render all --out rendered --cluster-name demo --region us-west-2 --account-id 111122223333")]
+pub struct RenderArgs {
+    /// Which document
+    #[arg(value_enum)]
+    what: What,
+    /// How it is written
+    #[arg(long, short, value_enum, default_value_t, value_name = "FORMAT")]
+    output: DocumentFormat,
+    /// The folder that `all` writes to
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Overwrite files that differ
+    #[arg(long, requires = "out")]
+    force: bool,
+    /// The cluster's endpoint, for releases whose chart must be told
+    #[arg(long, value_name = "URL")]
+    cluster_endpoint: Option<String>,
+    /// How many pods inflate asks for
+    #[arg(long, default_value_t = 0)]
+    replicas: u32,
+    #[command(flatten)]
+    variant: VariantArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum What {
+    Cloudformation,
+    ClusterConfig,
+    HelmValues,
+    NodePool,
+    IdentityMapping,
+    Inflate,
+    All,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum DocumentFormat {
+    #[default]
+    Yaml,
+    Json,
+}
+
+/// Runs the command.
+pub async fn run(app: &App, args: RenderArgs) -> Result<Exit> {
+    let (spec, endpoint) = spec(app, &args).await?;
+    let inputs = Inputs {
+        cluster_endpoint: args.cluster_endpoint.clone().or(endpoint),
+        ami_version: None,
+        eksctl: EksctlAbilities::default(),
+        replicas: args.replicas,
+    };
+    let text = |which: Document| match args.output {
+        DocumentFormat::Yaml => document(which, &spec, &inputs),
+        DocumentFormat::Json => json(&document_json(which, &spec, &inputs)?, Pretty::Yes).map(|t| t + "\n"),
+    };
+    let one = match args.what {
+        What::Cloudformation => Document::Cloudformation,
+        What::ClusterConfig => Document::ClusterConfig,
+        What::HelmValues => Document::HelmValues,
+        What::NodePool => Document::NodePool,
+        What::IdentityMapping => Document::IdentityMapping,
+        What::Inflate => Document::Inflate,
+        What::All => {
+            let folder = args.out.as_deref().ok_or_else(|| {
+                Error::usage("`render all` writes files and needs a folder").hint("karpctl render all --out DIR …")
+            })?;
+            let texts = Document::ALL.into_iter().map(|d| Ok((file_name(d, args.output), text(d)?))).collect::<Result<Vec<_>>>()?;
+            write_all(app, folder, &texts, args.force)?;
+            return Ok(Exit::Done);
+        }
+    };
+    let text = text(one)?;
+    match &args.out {
+        Some(folder) => write_all(app, folder, &[(file_name(one, args.output), text)], args.force)?,
+        None => app.printer.answer(&text),
+    }
+    Ok(Exit::Done)
+}
+
+async fn spec(app: &App, args: &RenderArgs) -> Result<(Spec, Option<String>)> {
+    let layers = layers(app, &args.variant)?;
+    let given = |get: fn(&crate::spec::layer::Layer) -> bool| layers.iter().any(|(_, l)| get(l));
+    if given(|l| l.account_id.is_some()) && given(|l| l.region.is_some()) {
+        let resolved = resolve(&layers, &Discovered::default())?;
+        resolved.notes.iter().for_each(|n| app.printer.status(&format!("note: {n}")));
+        return Ok((resolved.spec, None));
+    }
+    let session = Session::open(app, &args.variant).await?;
+    let endpoint = session.facts.cluster.known().and_then(|c| c.endpoint.clone());
+    Ok((session.spec, endpoint))
+}
+
+fn file_name(which: Document, format: DocumentFormat) -> String {
+    match format {
+        DocumentFormat::Yaml => which.file_name(),
+        DocumentFormat::Json => format!("{}.json", which.id()),
+    }
+}
+
+/// Writes all files or none that would overwrite another text.
+fn write_all(app: &App, folder: &Path, texts: &[(String, String)], force: bool) -> Result<()> {
+    let failed = |e: std::io::Error| Error::failed(format!("cannot write to {}", folder.display())).because(e.to_string());
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    if !force {
+        for (name, text) in texts {
+            let path = folder.join(name);
+            if std::fs::read_to_string(&path).is_ok_and(|there| there != *text) {
+                return Err(Error::refused(format!("{} is there and differs; nothing was written", path.display()))
+                    .hint("add --force to overwrite, or choose another folder"));
+            }
+        }
+    }
+    for (name, text) in texts {
+        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+        file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+        #[cfg(unix)]
+        std::fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644)).map_err(failed)?;
+        let path = folder.join(name);
+        file.persist(&path).map_err(|e| failed(e.error))?;
+        app.printer.status(&format!("wrote {}", path.display()));
+    }
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! What most commands begin with: settings resolved, AWS asked who asks and how the cluster stands.
+
+use super::args::VariantArgs;
+use crate::app::App;
+use crate::checks::{Situation, judge, preflight};
+use crate::error::{Error, ErrorKind, Result};
+use crate::facts::{Facts, Probed, Topic};
+use crate::finding::{Finding, Verdict};
+use crate::ports::{ClusterAccess, Ports};
+use crate::probe::{ProbeContext, probe};
+use crate::spec::layer::{Layer, Source};
+use crate::spec::resolve::{Discovered, locate, resolve};
+use crate::spec::Spec;
+use std::collections::BTreeSet;
+
+/// Settings, facts and ports, ready for a plan.
+pub(super) struct Session {
+    pub(super) spec: Spec,
+    pub(super) facts: Facts,
+    pub(super) ports: Ports,
+    pub(super) kubeconfig: Option<ClusterAccess>,
+}
+
+/// The layers of flags, environment and file, first wins.
+pub(super) fn layers(app: &App, variant: &VariantArgs) -> Result<Vec<(Source, Layer)>> {
+    let mut layers = vec![(Source::Flag, app.globals.layer(variant)?), (Source::Environment, app.env.layer()?)];
+    if let Some((path, layer)) = spec_file(app)? {
+        layers.push((Source::File(path), layer));
+    }
+    Ok(layers)
+}
+
+fn spec_file(app: &App) -> Result<Option<(String, Layer)>> {
+    let (path, named) = match &app.globals.file {
+        Some(path) => (path.clone(), true),
+        None => (crate::spec::file::DEFAULT_FILE.into(), false),
+    };
+    let shown = path.display().to_string();
+    match std::fs::read_to_string(&path) {
+        Ok(text) => crate::spec::file::parse(&shown, &text).map(|layer| Some((shown, layer))),
+        Err(e) if !named && e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(Error::usage(format!("cannot read the spec file {shown}")).because(e.to_string())),
+    }
+}
+
+impl Session {
+    /// Resolves the spec with the help of AWS. Reads the caller, the cluster and the tools.
+    pub(super) async fn open(app: &App, variant: &VariantArgs) -> Result<Self> {
+        let layers = layers(app, variant)?;
+        let region_given = layers.iter().find_map(|(_, l)| l.region.clone());
+        let (ports, configured_region) = app.connect(region_given.as_deref()).await?;
+        let mut discovered = Discovered { region: configured_region, ..Discovered::default() };
+        let (cluster_name, region) = locate(&layers, &discovered)?;
+        let caller = ports.aws.caller().await?;
+        let given_account = layers.iter().find_map(|(_, l)| l.account_id.clone());
+        if let Some(account) = given_account.filter(|a| *a != caller.account.as_str()) {
+            return Err(Error::refused(format!("the credentials are of account {}, not of {account}", caller.account))
+                .because(format!("they are {}", caller.arn))
+                .hint("use the profile of that account: --profile PROFILE, or AWS_PROFILE")
+                .hint("`aws sts get-caller-identity` shows whose credentials are in use"));
+        }
+        discovered.partition = caller.arn.partition().parse().ok();
+        discovered.account_id = Some(caller.account.clone());
+        let (cluster, eksctl, helm) =
+            tokio::join!(ports.aws.cluster(cluster_name.as_str()), ports.eksctl.facts(), ports.helm.facts());
+        let mut facts = Facts { caller: Probed::Known(caller), helm: probed(helm), eksctl: probed(eksctl), ..Facts::default() };
+        facts.cluster = match cluster {
+            Ok(Some(cluster)) => Probed::Known(cluster),
+            Ok(None) => Probed::Absent,
+            Err(e) if matches!(e.kind, ErrorKind::Credentials | ErrorKind::Unreachable) => return Err(e),
+            Err(e) => Probed::Unavailable(e.to_string()),
+        };
+        discovered.kubernetes = facts.cluster.known().map(|c| c.version);
+        if matches!(facts.cluster, Probed::Absent) {
+            facts.cluster_versions = match ports.aws.cluster_versions().await {
+                Ok(versions) => Probed::Known(versions),
+                Err(e) => Probed::Unavailable(e.to_string()),
+            };
+        }
+        discovered.newest_creatable = facts.cluster_versions.known().and_then(|versions| versions.iter().copied().max());
+        let resolved = resolve(&layers, &discovered)?;
+        for note in &resolved.notes {
+            app.printer.status(&format!("note: {note}"));
+        }
+        let mut spec = resolved.spec;
+        debug_assert_eq!(spec.region, region);
+        if let Some(version) = discovered.kubernetes.filter(|v| *v != spec.kubernetes) {
+            app.printer.warn(&format!("the cluster runs Kubernetes {version}, not {}: what EKS says decides", spec.kubernetes));
+            spec.kubernetes = version;
+        }
+        let kubeconfig = app.kubeconfig();
+        Ok(Self { spec, facts, ports, kubeconfig })
+    }
+
+    /// Reads these topics, and keeps what is known already of caller, tools and cluster.
+    pub(super) async fn read(&mut self, mut topics: BTreeSet<Topic>) {
+        topics.remove(&Topic::Caller);
+        topics.remove(&Topic::Tools);
+        if !matches!(self.facts.eksctl_stack, Probed::NotAsked) {
+            topics.remove(&Topic::Cluster);
+        }
+        let context = ProbeContext { spec: &self.spec, ports: &self.ports, kubeconfig: self.kubeconfig.as_ref() };
+        probe(&context, &topics, &mut self.facts).await;
+    }
+
+    /// The checks without which nothing is created.
+    pub(super) fn preflight(&self) -> Vec<Finding> {
+        let today = jiff::Zoned::now().date();
+        judge(&preflight(), &Situation { spec: &self.spec, facts: &self.facts, today })
+    }
+}
+
+/// The refusal that follows from findings, where any failed.
+pub(super) fn refusal(findings: &[Finding]) -> Option<Error> {
+    let failed: Vec<&Finding> = findings.iter().filter(|f| f.result == Verdict::Fail).collect();
+    let (first, more) = failed.split_first()?;
+    let mut error = Error::refused(format!("{}: {} [{}]", first.subject, first.message, first.id));
+    for finding in more {
+        error = error.because(format!("also: {}: {} [{}]", finding.subject, finding.message, finding.id));
+    }
+    Some(failed.iter().flat_map(|f| &f.fixes).fold(error, |e, fix| e.hint(fix.title.clone())))
+}
+
+fn probed<T>(read: Result<Option<T>>) -> Probed<T> {
+    match read {
+        Ok(Some(value)) => Probed::Known(value),
+        Ok(None) => Probed::Absent,
+        Err(e) => Probed::Unavailable(e.to_string()),
+    }
+}

@@ -1,0 +1,49 @@
+//! `karpctl status`: what is there, what drifted.
+
+use super::args::VariantArgs;
+use super::session::Session;
+use super::way::{Pretty, json};
+use crate::app::App;
+use crate::error::{Exit, Result};
+use crate::report::{Format, StatusReport, StepStatus, show_status};
+use crate::steps;
+use clap::Args;
+
+/// Show what is there and what differs from the spec
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  karpctl status --cluster-name demo --region us-west-2
+  karpctl status --cluster-name demo --region us-west-2 -o json --exit-code")]
+pub struct StatusArgs {
+    /// End with 3 where anything differs from the spec
+    #[arg(long)]
+    exit_code: bool,
+    /// How the answer is written
+    #[arg(long, short, value_enum, default_value_t, value_name = "FORMAT")]
+    output: Format,
+    #[command(flatten)]
+    variant: VariantArgs,
+}
+
+impl StatusArgs {
+    /// The format of the answer.
+    pub(crate) const fn output(&self) -> Format {
+        self.output
+    }
+}
+
+/// Runs the command.
+pub async fn run(app: &App, args: StatusArgs) -> Result<Exit> {
+    let mut session = Session::open(app, &args.variant).await?;
+    let steps = steps::all();
+    session.read(steps.iter().flat_map(|s| s.reads().iter().copied()).collect()).await;
+    let (spec, facts) = (&session.spec, &session.facts);
+    let rows = steps.iter().map(|s| StepStatus { step: s.id(), title: s.title(spec), state: s.assess(spec, facts) }).collect();
+    let report = StatusReport::new(spec, rows);
+    match args.output {
+        Format::Human => show_status(&app.printer, &report),
+        Format::Json => app.printer.answer(&json(&report, Pretty::Yes)?),
+        Format::Ndjson => app.printer.answer(&json(&report, Pretty::No)?),
+    }
+    Ok(if args.exit_code && !report.converged { Exit::Pending } else { Exit::Done })
+}

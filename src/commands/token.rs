@@ -1,0 +1,30 @@
+//! `karpctl token`: the credential plugin.
+
+use crate::app::App;
+use crate::error::{Error, Exit, Result};
+use clap::Args;
+
+/// Print a credential of a cluster for a Kubernetes client
+///
+/// A client runs it as its credential plugin and says in KUBERNETES_EXEC_INFO which apiVersion it wants; that one is answered
+/// (v1alpha1, v1beta1, v1; unset: v1beta1). The token is made here: nothing is sent.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  karpctl token --cluster-name demo --region us-west-2
+  kubectl config set-credentials demo --exec-api-version=client.authentication.k8s.io/v1beta1 --exec-command=karpctl --exec-arg=token --exec-arg=--cluster-name=demo")]
+pub struct TokenArgs {}
+
+/// Runs the command.
+pub async fn run(app: &App, _args: TokenArgs) -> Result<Exit> {
+    let cluster = app.globals.cluster_name.clone().or_else(|| app.env.cluster_name.clone()).ok_or_else(|| {
+        Error::usage("the cluster has no name").hint("give --cluster-name NAME, or CLUSTER_NAME")
+    })?;
+    let cluster: crate::spec::ClusterName = cluster.parse().map_err(|e: crate::spec::InvalidName| Error::usage(e.to_string()))?;
+    // What is asked for is looked at before credentials are: a wrong question costs no request.
+    let region = app.globals.region.clone().or_else(|| app.env.region.clone());
+    let (ports, _) = app.connect(region.as_deref()).await?;
+    let token = ports.aws.eks_token(cluster.as_str()).await?;
+    let answer = crate::token::answer(app.env.exec_info.as_deref(), &token, crate::token::expiry(jiff::Timestamp::now()))?;
+    app.printer.answer(&answer);
+    Ok(Exit::Done)
+}

@@ -1,0 +1,85 @@
+//! `karpctl verify`: the live proof, a workload that makes Karpenter launch nodes.
+
+use super::args::VariantArgs;
+use super::session::Session;
+use super::way::{Pretty, json};
+use crate::app::App;
+use crate::error::{Exit, Result};
+use crate::plan::{Progress, StepId};
+use crate::report::Format;
+use crate::steps::{self, Ownership, StepContext};
+use clap::Args;
+use std::time::Duration;
+
+/// Prove that Karpenter launches nodes: inflate up, watch, inflate down
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  karpctl verify --cluster-name demo --region us-west-2
+  karpctl verify --cluster-name demo --region us-west-2 --replicas 10 --wait-timeout 20m -o json")]
+pub struct VerifyArgs {
+    /// How many pods of one vCPU each
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    replicas: u32,
+    /// How long one phase may take, such as 90s or 15m
+    #[arg(long = "timeout", visible_alias = "wait-timeout", value_name = "DURATION", default_value = "15m", value_parser = parse_duration)]
+    timeout: Duration,
+    /// How the answer is written
+    #[arg(long, short, value_enum, default_value_t, value_name = "FORMAT")]
+    output: Format,
+    #[command(flatten)]
+    variant: VariantArgs,
+}
+
+/// `90s`, `15m`, `1h`, or seconds.
+pub(super) fn parse_duration(text: &str) -> std::result::Result<Duration, String> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let seconds: u64 = number.parse().map_err(|_| format!("`{text}` is not a duration such as 90s or 15m"))?;
+    let factor = match unit {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err(format!("`{text}` is not a duration such as 90s or 15m")),
+    };
+    seconds
+        .checked_mul(factor)
+        .filter(|s| (1..=86_400).contains(s))
+        .map(Duration::from_secs)
+        .ok_or_else(|| format!("`{text}` is not between 1s and 24h"))
+}
+
+impl VerifyArgs {
+    /// The format of the answer.
+    pub(crate) const fn output(&self) -> Format {
+        self.output
+    }
+}
+
+/// Runs the command.
+pub async fn run(app: &App, args: VerifyArgs) -> Result<Exit> {
+    let mut session = Session::open(app, &args.variant).await?;
+    let steps = steps::all();
+    let ready = steps.iter().filter(|s| s.id() == StepId::Ready);
+    session.read(ready.flat_map(|s| s.reads().iter().copied()).collect()).await;
+    let say = |progress: Progress| match progress {
+        Progress::Doing { message } => app.printer.status(&message),
+        Progress::Foreign { source, line } => app.printer.detail(&format!("{source}: {line}")),
+        Progress::Warning { message } => app.printer.warn(&message),
+    };
+    let context = StepContext {
+        spec: &session.spec,
+        facts: &session.facts,
+        ports: &session.ports,
+        say: &say,
+        cancel: &app.cancel,
+        ownership: Ownership::OursOnly,
+        kubeconfig: session.kubeconfig.as_ref(),
+        timeout: args.timeout,
+    };
+    let report = crate::verify::verify(&context, args.replicas).await?;
+    match args.output {
+        Format::Human => app.printer.answer(&report.to_string()),
+        Format::Json => app.printer.answer(&json(&report, Pretty::Yes)?),
+        Format::Ndjson => app.printer.answer(&json(&report, Pretty::No)?),
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,7 @@
+//! Plans and carries plans out. Knows steps by their trait, never by name, and nothing of how anything looks.
+
+mod execute;
+mod planner;
+
+pub use execute::{Run, RunOutcome, execute};
+pub use planner::{Goal, plan};

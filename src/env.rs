@@ -1,0 +1,101 @@
+//! Every environment variable that karpctl reads, in one place, once. The AWS settings themselves are the SDK's own
+//! (`AWS_PROFILE`, `AWS_ENDPOINT_URL`, `HTTPS_PROXY`, …) and are not listed here.
+
+use crate::spec::layer::{Layer, NodePoolLayer};
+use std::path::PathBuf;
+
+/// The environment, as far as karpctl reads it. Empty variables count as unset.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Env {
+    /// `CLUSTER_NAME`.
+    pub cluster_name: Option<String>,
+    /// `AWS_REGION`, else `AWS_DEFAULT_REGION`.
+    pub region: Option<String>,
+    /// `AWS_ACCOUNT_ID`.
+    pub account_id: Option<String>,
+    /// `AWS_PARTITION`.
+    pub partition: Option<String>,
+    /// `KARPENTER_VERSION`.
+    pub karpenter_version: Option<String>,
+    /// `K8S_VERSION`.
+    pub kubernetes_version: Option<String>,
+    /// `KARPENTER_NAMESPACE`.
+    pub namespace: Option<String>,
+    /// `ALIAS_VERSION`: the version behind the `@` of the AMI alias.
+    pub alias_version: Option<String>,
+    /// `ENABLE_ZONAL_SHIFT`: `true` or `false`.
+    pub zonal_shift: Option<String>,
+    /// `KUBERNETES_EXEC_INFO`, which a Kubernetes client sets for its credential plugin.
+    pub exec_info: Option<String>,
+    /// `NO_COLOR`: any value turns colour off.
+    pub no_color: bool,
+    /// `CLICOLOR_FORCE`: any value but 0 turns colour on.
+    pub clicolor_force: bool,
+    /// `CI`: any value; no bars are drawn.
+    pub ci: bool,
+    /// `XDG_STATE_HOME`, else `HOME/.local/state`: where the journal is kept.
+    pub state_home: Option<PathBuf>,
+    /// `XDG_CACHE_HOME`, else `HOME/.cache`: where the lab is installed.
+    pub cache_home: Option<PathBuf>,
+    /// `KARPCTL_LAB_CACHE`: where the lab is installed, if not in the cache home.
+    pub lab_cache: Option<PathBuf>,
+}
+
+impl Env {
+    /// Reads the environment of this process.
+    #[must_use]
+    pub fn read() -> Self {
+        Self::from(|name| std::env::var(name).ok())
+    }
+
+    /// Reads an environment that is given as a look-up.
+    pub fn from(look_up: impl Fn(&str) -> Option<String>) -> Self {
+        let get = |name: &str| look_up(name).filter(|v| !v.is_empty());
+        let home = get("HOME").map(PathBuf::from);
+        let under_home = |name: &str, rest: &str| get(name).map(PathBuf::from).or_else(|| home.as_ref().map(|h| h.join(rest)));
+        Self {
+            cluster_name: get("CLUSTER_NAME"),
+            region: get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION")),
+            account_id: get("AWS_ACCOUNT_ID"),
+            partition: get("AWS_PARTITION"),
+            karpenter_version: get("KARPENTER_VERSION"),
+            kubernetes_version: get("K8S_VERSION"),
+            namespace: get("KARPENTER_NAMESPACE"),
+            alias_version: get("ALIAS_VERSION"),
+            zonal_shift: get("ENABLE_ZONAL_SHIFT"),
+            exec_info: get("KUBERNETES_EXEC_INFO"),
+            no_color: get("NO_COLOR").is_some(),
+            clicolor_force: get("CLICOLOR_FORCE").is_some_and(|v| v != "0"),
+            ci: get("CI").is_some(),
+            state_home: under_home("XDG_STATE_HOME", ".local/state"),
+            cache_home: under_home("XDG_CACHE_HOME", ".cache"),
+            lab_cache: get("KARPCTL_LAB_CACHE").map(PathBuf::from),
+        }
+    }
+
+    /// The settings among them, in the guide's own names.
+    pub fn layer(&self) -> crate::error::Result<Layer> {
+        let zonal_shift = match self.zonal_shift.as_deref() {
+            None => None,
+            Some("true") => Some(true),
+            Some("false") => Some(false),
+            Some(other) => return Err(crate::error::Error::usage(format!("ENABLE_ZONAL_SHIFT is `{other}`: expected true or false"))),
+        };
+        let node_pool = self.alias_version.as_ref().map(|version| NodePoolLayer {
+            ami_alias: Some(if version.contains('@') { version.clone() } else { format!("al2023@{version}") }),
+            ..NodePoolLayer::default()
+        });
+        Ok(Layer {
+            cluster_name: self.cluster_name.clone(),
+            region: self.region.clone(),
+            account_id: self.account_id.clone(),
+            partition: self.partition.clone(),
+            karpenter_version: self.karpenter_version.clone(),
+            kubernetes_version: self.kubernetes_version.clone(),
+            namespace: self.namespace.clone(),
+            zonal_shift,
+            node_pool,
+            ..Layer::default()
+        })
+    }
+}

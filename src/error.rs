@@ -1,0 +1,168 @@
+//! What can go wrong, as the person who reads it needs it: what, where, why, and what helps.
+
+use serde::Serialize;
+
+/// The process exit codes. They are a contract (see `README.md`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Exit {
+    /// 0: done, or nothing to do.
+    Done,
+    /// 1: a step failed, or a finding reached `--fail-on`.
+    Failed,
+    /// 2: the command line or the spec is invalid.
+    Usage,
+    /// 3: changes are pending (only with `--exit-code`).
+    Pending,
+    /// 4: refused: a foreign resource, or versions that do not fit.
+    Refused,
+    /// 130: interrupted by SIGINT.
+    Interrupted,
+    /// 143: ended by SIGTERM.
+    Terminated,
+}
+
+impl Exit {
+    /// The number the process ends with.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Pending => 3,
+            Self::Refused => 4,
+            Self::Interrupted => 130,
+            Self::Terminated => 143,
+        }
+    }
+}
+
+/// What kind of failure it is: the exit code follows from it, and pipelines can match on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorKind {
+    /// The command line, the environment or the spec file is invalid.
+    Usage,
+    /// Something exists that is not ours, or versions do not fit together: nothing was changed.
+    Refused,
+    /// No AWS credentials, or they are expired or invalid.
+    Credentials,
+    /// AWS or Kubernetes says that the caller may not do this.
+    Denied,
+    /// AWS or Kubernetes could not be reached, or went on answering with throttling or server errors.
+    Unreachable,
+    /// The thing asked for is not there.
+    NotFound,
+    /// It exists already, or somebody else changed it in between.
+    Conflict,
+    /// A tool (helm, eksctl, kubectl) is missing, too old, or failed.
+    Tool,
+    /// Something did not happen in the time given.
+    Timeout,
+    /// The person interrupted it.
+    Interrupted,
+    /// Any other answer that a step cannot go on from.
+    Failed,
+}
+
+/// One failure: what karpctl was doing, why it did not work, and what helps. Every hint is a sentence, most with a command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Error {
+    /// The kind, for exit codes and pipelines.
+    pub kind: ErrorKind,
+    /// What could not be done, naming the thing: "cannot create the stack Karpenter-demo".
+    pub message: String,
+    /// Why, outermost first. Foreign texts are shortened and cleaned before they come here.
+    pub causes: Vec<String>,
+    /// What helps.
+    pub hints: Vec<String>,
+}
+
+/// The result of everything in karpctl that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// A failure of this kind with this message.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), causes: Vec::new(), hints: Vec::new() }
+    }
+
+    /// An invalid command line, environment or spec.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Usage, message)
+    }
+
+    /// A refusal: nothing was changed.
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Refused, message)
+    }
+
+    /// Any other failure.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Failed, message)
+    }
+
+    /// Adds a reason below those it has. Long foreign text is cut (helm can print 20 kB) and control characters removed.
+    #[must_use]
+    pub fn because(mut self, cause: impl AsRef<str>) -> Self {
+        let cause = clean(cause.as_ref());
+        if !cause.is_empty() {
+            self.causes.push(cause);
+        }
+        self
+    }
+
+    /// Adds what helps.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// The same failure seen from further out: the message becomes the first cause.
+    #[must_use]
+    pub fn within(self, message: impl Into<String>) -> Self {
+        let mut causes = vec![self.message];
+        causes.extend(self.causes);
+        Self { kind: self.kind, message: message.into(), causes, hints: self.hints }
+    }
+
+    /// The exit code that this failure ends the process with.
+    #[must_use]
+    pub const fn exit(&self) -> Exit {
+        match self.kind {
+            ErrorKind::Usage => Exit::Usage,
+            ErrorKind::Refused => Exit::Refused,
+            ErrorKind::Interrupted => Exit::Interrupted,
+            _ => Exit::Failed,
+        }
+    }
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)?;
+        self.causes.iter().try_for_each(|c| write!(f, ": {c}"))
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// The most characters of foreign text (a tool's output, a service's message) that go into an error.
+const FOREIGN_TEXT: usize = 2_000;
+
+/// Foreign text made safe to show: control characters (and so terminal escapes) gone, ends trimmed, length bounded.
+#[must_use]
+pub fn clean(text: &str) -> String {
+    let mut out: String = text
+        .trim()
+        .chars()
+        .filter(|c| *c == '\n' || *c == '\t' || !c.is_control())
+        .take(FOREIGN_TEXT + 1)
+        .collect();
+    if out.chars().count() > FOREIGN_TEXT {
+        out = out.chars().take(FOREIGN_TEXT).collect::<String>() + " … (cut)";
+    }
+    out
+}

@@ -1,0 +1,88 @@
+//! What a release does, by name. The values come from the table; nothing else knows versions.
+
+use super::{KubernetesVersion, ToolVersion};
+use serde::{Deserialize, Serialize};
+
+/// The API of node pools.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NodePoolApi {
+    /// `karpenter.sh/v1alpha5` Provisioner and `karpenter.k8s.aws/v1alpha1` `AWSNodeTemplate`.
+    V1Alpha5,
+    /// `karpenter.sh/v1beta1` `NodePool` and `karpenter.k8s.aws/v1beta1` `EC2NodeClass`.
+    V1Beta1,
+    /// `karpenter.sh/v1` `NodePool` and `karpenter.k8s.aws/v1` `EC2NodeClass`.
+    V1,
+}
+
+/// Where the chart expects what it must be told of the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ValueLayout {
+    /// `clusterName`, `clusterEndpoint`, `aws.defaultInstanceProfile`.
+    Flat,
+    /// `settings.aws.*`.
+    SettingsAws,
+    /// `settings.*`.
+    Settings,
+}
+
+/// What a release does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a behaviour of its own that a release has or has not")]
+pub struct Features {
+    /// The namespace that its guide installs into.
+    pub default_namespace: String,
+    /// Its API of node pools.
+    pub node_pool_api: NodePoolApi,
+    /// Its guide gives the controller credentials by Pod Identity (else IRSA).
+    pub pod_identity: bool,
+    /// The parts of the controller's managed policies, as they stand in `KarpenterController<part>Policy-<cluster>`; one empty
+    /// part for the releases with one policy.
+    pub controller_policies: Vec<String>,
+    /// It has an interruption queue and its event rules.
+    pub interruption_queue: bool,
+    /// The stack has an instance profile for the nodes, and the chart is told its name.
+    pub stack_instance_profile: bool,
+    /// The chart must be told the cluster's endpoint.
+    pub cluster_endpoint_value: bool,
+    /// Cluster and chart know zonal shift.
+    pub zonal_shift: bool,
+    /// There is a chart `karpenter-crd`.
+    pub crd_chart: bool,
+    /// The chart `karpenter-crd` is told where the conversion webhook is.
+    pub conversion_webhook: bool,
+    /// The names of its custom resource definitions.
+    pub crds: Vec<String>,
+    /// The AMI family of its guide's node class as an alias family (`al2`, `al2023`); `None` where aliases are not known.
+    pub ami_alias_family: Option<String>,
+    /// What stands before the version in the chart's tag: `v` or nothing.
+    pub chart_version_prefix: String,
+    /// Where the chart expects its values.
+    pub value_layout: ValueLayout,
+    /// The chart has a value `isolatedVPC`.
+    pub isolated_vpc_value: bool,
+    /// The chart is told the name of the queue.
+    pub queue_value: bool,
+    /// The queue is encrypted by SQS.
+    pub queue_encrypted: bool,
+    /// The queue refuses messages over plain HTTP.
+    pub queue_tls_only: bool,
+    /// Its node class may name an instance profile instead of a role.
+    pub node_class_instance_profile: bool,
+    /// Its guide sets the controller's resource requests and limits.
+    pub controller_resources: bool,
+    /// Its guide's Provisioner consolidates (else it removes empty nodes after a while).
+    pub consolidation: bool,
+    /// The capacity types of its guide's node pool: `spot`, `on-demand`.
+    pub capacity_types: Vec<String>,
+    /// The architectures of its guide's node pool; empty where the guide leaves them out.
+    pub architectures: Vec<String>,
+    /// The AMI family of its guide's managed node group, in eksctl's words.
+    pub node_group_ami_family: String,
+    /// The Kubernetes version of its guide.
+    pub guide_kubernetes: KubernetesVersion,
+    /// The oldest eksctl that its guide asks for.
+    pub eksctl_minimum: Option<ToolVersion>,
+}

@@ -1,0 +1,15 @@
+//! What is known of Karpenter releases, Kubernetes and the tools: sourced tables, and the only place that compares versions.
+//! Templates and steps ask a [`Features`] for a named behaviour; none of them ever looks at a version.
+
+mod features;
+mod kubernetes;
+mod release;
+mod stack;
+mod table;
+mod tools;
+
+pub use features::{Features, NodePoolApi, ValueLayout};
+pub use kubernetes::{InvalidKubernetesVersion, KubernetesVersion, Support};
+pub use release::{InvalidRelease, Release, Standing};
+pub use stack::{Condition, EventRule, PolicyPart, StackContent, Statement};
+pub use tools::{ExecApiVersion, InvalidToolVersion, Tool, ToolFit, ToolVersion};

@@ -1,0 +1,321 @@
+//! A Karpenter release and its place in the table.
+
+use super::table::{FeatureRow, KARPENTER, TrapRow};
+use super::{Features, KubernetesVersion};
+use semver::Version;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::fmt;
+use std::str::FromStr;
+use std::sync::LazyLock;
+
+/// A Karpenter release. Shown without the `v`, taken with or without it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Release(Version);
+
+/// A text that names no release that karpctl can work with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRelease {
+    /// It is not a version.
+    #[error("`{value}` is not a Karpenter version: <major>.<minor>.<patch> from 0.17.0 to {newest}, such as {newest}")]
+    Grammar {
+        /// What was given.
+        value: String,
+        /// The newest release of the table.
+        newest: String,
+    },
+    /// It is older than the table.
+    #[error("Karpenter {value} is too old: before v0.17.0 the chart was not an OCI artifact; take 0.17.0 to {newest}")]
+    TooOld {
+        /// What was given.
+        value: String,
+        /// The newest release of the table.
+        newest: String,
+    },
+}
+
+/// What the table says of a release as a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// In the table.
+    Known,
+    /// Newer than every row: rendered by the newest rules, with a warning.
+    Newer,
+    /// Must not be installed, for this reason; `instead` is the release to take.
+    Trap {
+        /// Why, as a sentence.
+        reason: String,
+        /// The release to take instead.
+        instead: Release,
+    },
+}
+
+/// The oldest release that karpctl works with.
+const OLDEST: Version = Version::new(0, 17, 0);
+
+static ALL: LazyLock<Vec<Release>> = LazyLock::new(listed);
+
+impl Release {
+    /// The releases of the table, oldest first.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        ALL.clone()
+    }
+
+    /// The newest release of the table.
+    #[must_use]
+    pub fn newest() -> Self {
+        ALL.iter().rev().find(|r| r.0.pre.is_empty()).cloned().unwrap_or(Self(OLDEST))
+    }
+
+    /// The newest release that runs on this Kubernetes version and may be installed on it.
+    #[must_use]
+    pub fn default_for(kubernetes: KubernetesVersion) -> Option<Self> {
+        ALL.iter().rev().find(|r| r.0.pre.is_empty() && r.fits(kubernetes) && r.standing_on(kubernetes) == Standing::Known).cloned()
+    }
+
+    /// The newest patch of the same minor that the table knows.
+    #[must_use]
+    pub fn latest_patch(&self) -> Self {
+        ALL.iter().rev().find(|r| r.0.pre.is_empty() && self.same_minor(r)).cloned().unwrap_or_else(|| self.clone())
+    }
+
+    /// What it does.
+    #[must_use]
+    pub fn features(&self) -> Features {
+        let mut set = Map::new();
+        for row in KARPENTER.features.iter().filter(|row| self.within(row)) {
+            set.extend(row.set.clone());
+        }
+        complete(set)
+    }
+
+    /// What the table says of it as a target, whatever the cluster.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        self.judge(KARPENTER.traps.iter().find(|row| row.kubernetes_since.is_none() && self.trapped(row)))
+    }
+
+    /// What the table says of it as a target on a cluster of this Kubernetes version.
+    #[must_use]
+    pub fn standing_on(&self, kubernetes: KubernetesVersion) -> Standing {
+        let here = |row: &&TrapRow| row.kubernetes_since.is_none_or(|since| kubernetes >= since) && self.trapped(row);
+        self.judge(KARPENTER.traps.iter().find(here))
+    }
+
+    /// The version of its charts, as their tags are written.
+    #[must_use]
+    pub fn chart_version(&self) -> String {
+        format!("{}{self}", self.features().chart_version_prefix)
+    }
+
+    /// Its git tag.
+    #[must_use]
+    pub fn tag(&self) -> String {
+        format!("v{self}")
+    }
+
+    /// The oldest and the newest Kubernetes version that it runs on.
+    #[must_use]
+    pub fn kubernetes_range(&self) -> (KubernetesVersion, KubernetesVersion) {
+        let rows = &KARPENTER.kubernetes;
+        let row = rows.iter().rev().find(|row| row.since <= self.0).unwrap_or(&rows[0]);
+        (row.min, row.max)
+    }
+
+    /// Whether it runs on this Kubernetes version.
+    #[must_use]
+    pub fn fits(&self, kubernetes: KubernetesVersion) -> bool {
+        let (min, max) = self.kubernetes_range();
+        (min..=max).contains(&kubernetes)
+    }
+
+    /// The version, for the other tables of this module.
+    pub(super) const fn version(&self) -> &Version {
+        &self.0
+    }
+
+    fn judge(&self, trap: Option<&TrapRow>) -> Standing {
+        if let Some(row) = trap {
+            return Standing::Trap { reason: row.reason.clone(), instead: Self(row.instead.clone()) };
+        }
+        if ALL.binary_search(self).is_ok() {
+            return Standing::Known;
+        }
+        match ALL.iter().find(|r| *r > self && r.0.pre.is_empty() && self.same_minor(r)) {
+            // A later patch of this minor exists, so this one was skipped and never will be.
+            Some(next) => Standing::Trap { reason: "it was never released".into(), instead: next.clone() },
+            None => Standing::Newer,
+        }
+    }
+
+    fn same_minor(&self, other: &Self) -> bool {
+        (self.0.major, self.0.minor) == (other.0.major, other.0.minor)
+    }
+
+    fn within(&self, row: &FeatureRow) -> bool {
+        row.since <= self.0 && row.before.as_ref().is_none_or(|before| self.0 < *before)
+    }
+
+    fn trapped(&self, row: &TrapRow) -> bool {
+        row.since <= self.0 && self.0 < row.before
+    }
+}
+
+/// The rows of the table as one value. The tests do this for every release, so a failure cannot reach a person.
+fn complete(set: Map<String, Value>) -> Features {
+    serde_json::from_value(Value::Object(set)).expect("the rows of the table make complete features")
+}
+
+/// The table's releases, written out.
+fn listed() -> Vec<Release> {
+    let mut all = Vec::new();
+    for (minor, patches) in &KARPENTER.releases.minors {
+        for patch in patches {
+            let text = patch.as_str().map_or_else(|| patch.to_string(), str::to_owned);
+            let range = text.split_once('-').and_then(|(a, b)| Some((a.parse::<u64>().ok()?, b.parse::<u64>().ok()?)));
+            let patches = match range {
+                Some((first, last)) => (first..=last).map(|p| p.to_string()).collect(),
+                None => vec![text],
+            };
+            all.extend(patches.iter().filter_map(|p| Version::parse(&format!("{minor}.{p}")).ok().map(Release)));
+        }
+    }
+    all.sort();
+    all
+}
+
+impl FromStr for Release {
+    type Err = InvalidRelease;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let newest = || Self::newest().to_string();
+        match Version::parse(text.strip_prefix('v').unwrap_or(text)) {
+            Ok(version) if version < OLDEST => Err(InvalidRelease::TooOld { value: version.to_string(), newest: newest() }),
+            Ok(version) if version.build.is_empty() => Ok(Self(version)),
+            _ => Err(InvalidRelease::Grammar { value: text.to_owned(), newest: newest() }),
+        }
+    }
+}
+
+impl TryFrom<String> for Release {
+    type Error = InvalidRelease;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Release> for String {
+    fn from(release: Release) -> Self {
+        release.to_string()
+    }
+}
+
+impl fmt::Display for Release {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn release(text: &str) -> Release {
+        text.parse().unwrap()
+    }
+
+    fn minor(text: &str) -> KubernetesVersion {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_table_lists_the_official_tags() {
+        assert_eq!(Release::all().len(), 209);
+        assert!(Release::all().is_sorted_by(|a, b| a < b));
+        assert_eq!(Release::newest().to_string(), "1.14.1");
+        for known in Release::all() {
+            assert!(known.features().guide_kubernetes >= known.kubernetes_range().0, "{known}");
+        }
+    }
+
+    #[test]
+    fn parses_with_and_without_v_and_refuses_the_rest() {
+        assert_eq!(release("v1.14.1").to_string(), "1.14.1");
+        assert_eq!(release("1.14.1").tag(), "v1.14.1");
+        let old = "0.16.3".parse::<Release>().unwrap_err().to_string();
+        assert!(old.contains("before v0.17.0 the chart was not an OCI artifact"), "{old}");
+        for text in ["", "1", "1.14", "latest", "vv1.14.1", "1.14.1+x", "1.14.1 "] {
+            let error = text.parse::<Release>().unwrap_err().to_string();
+            assert!(error.contains("0.17.0 to 1.14.1"), "{error}");
+        }
+    }
+
+    #[test]
+    fn chart_versions_lost_their_v_at_0_35() {
+        for (text, chart) in [("0.17.0", "v0.17.0"), ("0.34.13", "v0.34.13"), ("0.35.0", "0.35.0"), ("1.14.1", "1.14.1")] {
+            assert_eq!(release(text).chart_version(), chart);
+        }
+    }
+
+    #[test]
+    fn kubernetes_ranges_are_exact_to_the_patch() {
+        for (text, min, max) in [
+            ("0.17.0", "1.20", "1.24"),
+            ("0.28.0", "1.23", "1.25"),
+            ("0.28.1", "1.23", "1.27"),
+            ("1.0.4", "1.25", "1.30"),
+            ("1.0.8", "1.25", "1.31"),
+            ("1.6.5", "1.26", "1.33"),
+            ("1.6.6", "1.26", "1.34"),
+            ("1.7.3", "1.26", "1.33"),
+            ("1.7.4", "1.26", "1.34"),
+            ("1.14.1", "1.26", "1.36"),
+        ] {
+            assert_eq!(release(text).kubernetes_range(), (minor(min), minor(max)), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_default_is_the_newest_that_fits() {
+        for (kubernetes, expected) in
+            [("1.36", Some("1.14.1")), ("1.26", Some("1.14.1")), ("1.25", Some("1.4.4")), ("1.24", Some("0.37.8")), ("1.37", None)]
+        {
+            assert_eq!(Release::default_for(minor(kubernetes)), expected.map(release), "{kubernetes}");
+        }
+    }
+
+    #[test]
+    fn traps_are_refused_with_the_release_to_take() {
+        let instead = |text: &str| match release(text).standing() {
+            Standing::Trap { instead, .. } => Some(instead.to_string()),
+            _ => None,
+        };
+        for (text, expected) in [
+            ("1.0.0", Some("1.0.14")),
+            ("1.0.8", None),
+            ("1.8.4", Some("1.8.8")),
+            ("0.33.5", None),
+            ("0.33.6", Some("0.33.12")),
+            ("0.33.8", None),
+            ("0.37.2", Some("0.37.8")),
+            ("0.34.4", Some("0.34.5")),
+            ("0.28.0", None),
+        ] {
+            assert_eq!(instead(text).as_deref(), expected, "{text}");
+        }
+        assert!(matches!(release("0.28.0").standing_on(minor("1.26")), Standing::Trap { .. }));
+        assert_eq!(release("0.28.0").standing_on(minor("1.25")), Standing::Known);
+        assert_eq!(release("1.15.0").standing(), Standing::Newer);
+        assert_eq!(release("1.15.0").features(), release("1.14.1").features());
+    }
+
+    #[test]
+    fn conversion_is_known_where_the_crds_ask_for_it() {
+        for (text, expected) in
+            [("0.33.5", false), ("0.33.8", true), ("0.34.0", false), ("0.37.8", true), ("1.0.8", true), ("1.1.0", false)]
+        {
+            assert_eq!(release(text).features().conversion_webhook, expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The embedded tables, parsed once.
+
+#![cfg_attr(not(test), expect(dead_code, reason = "a source is for the reader of its row, and for the test that it is there"))]
+
+use super::{ExecApiVersion, KubernetesVersion, ToolVersion};
+use jiff::civil::Date;
+use semver::Version;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+/// What is known of Karpenter releases (`karpenter.yaml`).
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Karpenter {
+    pub(super) releases: Releases,
+    pub(super) kubernetes: Vec<KubernetesRow>,
+    pub(super) traps: Vec<TrapRow>,
+    pub(super) features: Vec<FeatureRow>,
+}
+
+/// The official tags.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Releases {
+    pub(super) source: String,
+    pub(super) minors: BTreeMap<String, Vec<Value>>,
+}
+
+/// The Kubernetes minors that releases run on, from `since` until the next row.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KubernetesRow {
+    pub(super) since: Version,
+    pub(super) min: KubernetesVersion,
+    pub(super) max: KubernetesVersion,
+    pub(super) source: String,
+}
+
+/// Releases that must not be installed.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TrapRow {
+    pub(super) since: Version,
+    pub(super) before: Version,
+    pub(super) kubernetes_since: Option<KubernetesVersion>,
+    pub(super) reason: String,
+    pub(super) instead: Version,
+    pub(super) source: String,
+}
+
+/// Fields of `Features` that change with a release.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FeatureRow {
+    pub(super) since: Version,
+    pub(super) before: Option<Version>,
+    pub(super) set: Map<String, Value>,
+    pub(super) source: String,
+}
+
+/// What EKS offers (`kubernetes.yaml`).
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Kubernetes {
+    pub(super) eks: Vec<EksRow>,
+    pub(super) ami: Vec<AmiRow>,
+}
+
+/// One minor of EKS.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EksRow {
+    pub(super) minor: KubernetesVersion,
+    pub(super) released: Option<Date>,
+    pub(super) standard: Option<Date>,
+    pub(super) extended: Option<Date>,
+    pub(super) source: String,
+}
+
+/// The first Kubernetes minor that an AMI family is no longer made for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AmiRow {
+    pub(super) family: String,
+    pub(super) before: KubernetesVersion,
+    pub(super) source: String,
+}
+
+/// What the tools can do (`clients.yaml`).
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Clients {
+    pub(super) helm_oci: Since,
+    pub(super) helm: Vec<HelmRow>,
+    pub(super) exec: Vec<ExecRow>,
+    pub(super) eksctl: Vec<AbilityRow>,
+}
+
+/// The first version of a tool that can do something.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Since {
+    pub(super) since: ToolVersion,
+    pub(super) source: String,
+}
+
+/// The Kubernetes client of helm, from `since` until the next row.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HelmRow {
+    pub(super) since: ToolVersion,
+    pub(super) client_go: u16,
+    pub(super) source: String,
+}
+
+/// The client-go minors that take an exec credential version.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExecRow {
+    pub(super) version: ExecApiVersion,
+    #[serde(default)]
+    pub(super) since: u16,
+    pub(super) before: Option<u16>,
+    pub(super) source: String,
+}
+
+/// The first eksctl that knows a field.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AbilityRow {
+    pub(super) ability: String,
+    pub(super) since: ToolVersion,
+    pub(super) source: String,
+}
+
+pub(super) static KARPENTER: LazyLock<Karpenter> = LazyLock::new(|| embedded(include_str!("karpenter.yaml")));
+pub(super) static KUBERNETES: LazyLock<Kubernetes> = LazyLock::new(|| embedded(include_str!("kubernetes.yaml")));
+pub(super) static CLIENTS: LazyLock<Clients> = LazyLock::new(|| embedded(include_str!("clients.yaml")));
+
+/// A table of this program; the tests parse each, so a failure cannot reach a person.
+pub(super) fn embedded<T: serde::de::DeserializeOwned>(yaml: &str) -> T {
+    serde_saphyr::from_str(yaml).expect("an embedded table follows its schema")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_has_a_source() {
+        let (k, e, c) = (&*KARPENTER, &*KUBERNETES, &*CLIENTS);
+        let sources = std::iter::once(&k.releases.source)
+            .chain(k.kubernetes.iter().map(|r| &r.source))
+            .chain(k.traps.iter().map(|r| &r.source))
+            .chain(k.features.iter().map(|r| &r.source))
+            .chain(e.eks.iter().map(|r| &r.source))
+            .chain(e.ami.iter().map(|r| &r.source))
+            .chain(std::iter::once(&c.helm_oci.source))
+            .chain(c.helm.iter().map(|r| &r.source))
+            .chain(c.exec.iter().map(|r| &r.source))
+            .chain(c.eksctl.iter().map(|r| &r.source));
+        assert!(sources.into_iter().all(|s| s.len() > 5));
+    }
+
+    #[test]
+    fn rows_rise_without_holes_or_overlaps() {
+        let first = Version::new(0, 17, 0);
+        assert_eq!(KARPENTER.kubernetes[0].since, first);
+        assert!(KARPENTER.kubernetes.is_sorted_by(|a, b| a.since < b.since));
+        assert!(KARPENTER.kubernetes.iter().all(|r| r.min <= r.max));
+        assert_eq!(KARPENTER.features[0].since, first);
+        assert!(KARPENTER.features.is_sorted_by(|a, b| a.since <= b.since));
+        assert!(KARPENTER.features.iter().all(|r| r.before.as_ref().is_none_or(|b| *b > r.since)));
+        assert!(KARPENTER.traps.is_sorted_by(|a, b| a.before <= b.since));
+        assert!(KARPENTER.traps.iter().all(|r| r.since < r.before && r.instead >= r.before));
+        assert!(KUBERNETES.eks.is_sorted_by(|a, b| a.minor.plus(1) == b.minor));
+        assert!(KUBERNETES.eks.iter().all(|r| r.released <= r.standard && r.standard <= r.extended));
+        assert!(CLIENTS.helm.is_sorted_by(|a, b| a.since < b.since));
+        assert!(CLIENTS.exec.iter().all(|r| r.before.is_none_or(|b| r.since < b)));
+    }
+}

@@ -1,0 +1,141 @@
+//! What is to be done: data that the engine carries out and the renderers show. Nothing here knows how either works.
+
+mod event;
+mod step_id;
+
+pub use event::{Event, Outcome, Progress};
+pub use step_id::StepId;
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The schema id of a serialized [`Plan`].
+pub const SCHEMA: &str = "karpctl/plan/v1";
+
+/// How a step's object stands in the world, judged of spec and facts alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Not there.
+    Absent,
+    /// There, and as the spec says.
+    Present,
+    /// Ours, and different: what differs, a line each.
+    Drifted(Vec<String>),
+    /// There, and not ours: why we think so. Refused unless adopted.
+    Foreign {
+        /// Why it is not ours.
+        why: String,
+        /// How it can be adopted, as a hint with a command; `None` where it cannot.
+        adopt: Option<String>,
+    },
+    /// On its way: what we wait for (another operation is in progress).
+    Busy(String),
+    /// There, and broken so that it must be removed and made anew; safe to do because it holds nothing.
+    Broken(String),
+    /// Cannot be known yet, because it depends on something that is not there.
+    Unknown(String),
+    /// Not part of what this spec asks for.
+    NotWanted,
+}
+
+/// What will be done about a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Made.
+    Create,
+    /// Changed to what the spec says.
+    Update,
+    /// Taken over as it is, then changed to what the spec says.
+    Adopt,
+    /// Waited for.
+    Wait,
+    /// Removed and made anew.
+    Replace,
+    /// Removed.
+    Remove,
+    /// Left as it is.
+    Keep,
+    /// Not done: the plan as a whole is refused.
+    Refuse,
+}
+
+impl Action {
+    /// Whether carrying it out changes anything.
+    #[must_use]
+    pub const fn is_change(self) -> bool {
+        !matches!(self, Self::Keep | Self::Refuse)
+    }
+}
+
+/// One step of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Planned {
+    /// Which step.
+    pub id: StepId,
+    /// What it is about, in a few words: "stack Karpenter-demo".
+    pub title: String,
+    /// What will be done.
+    pub action: Action,
+    /// Why, a line each; for an update what differs, for a refusal the reason.
+    pub why: Vec<String>,
+    /// What helps, for a refusal.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<String>,
+    /// The steps of this plan that must be done before it.
+    pub needs: Vec<StepId>,
+    /// How long it usually takes, in seconds.
+    pub usual_seconds: u32,
+    /// The shell that it stands for, as the guide would write it.
+    pub commands: Vec<String>,
+}
+
+/// The way of a plan: up to a working Karpenter, or back to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// Steps are applied in the order of their needs.
+    Apply,
+    /// Steps are removed in the reverse order.
+    Remove,
+}
+
+/// An ordered list of steps, each after all that it needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// The cluster.
+    pub cluster: String,
+    /// The Karpenter release.
+    pub karpenter: String,
+    /// The way.
+    pub direction: Direction,
+    /// The steps.
+    pub steps: Vec<Planned>,
+}
+
+impl Plan {
+    /// Whether carrying it out changes anything.
+    #[must_use]
+    pub fn has_changes(&self) -> bool {
+        self.steps.iter().any(|s| s.action.is_change())
+    }
+
+    /// The seconds from beginning to end when every step begins as soon as it can and takes this long.
+    #[must_use]
+    pub fn critical_path(&self, seconds: &BTreeMap<StepId, f64>) -> f64 {
+        let mut ends: BTreeMap<StepId, f64> = BTreeMap::new();
+        for step in &self.steps {
+            let begin = step.needs.iter().filter_map(|n| ends.get(n)).copied().fold(0.0, f64::max);
+            ends.insert(step.id, begin + seconds.get(&step.id).copied().unwrap_or(0.0));
+        }
+        ends.values().copied().fold(0.0, f64::max)
+    }
+
+    /// The steps for which the whole plan is refused.
+    pub fn refused(&self) -> impl Iterator<Item = &Planned> {
+        self.steps.iter().filter(|s| s.action == Action::Refuse)
+    }
+}

@@ -1,0 +1,167 @@
+//! AWS: one trait, grouped by service, for one account and region.
+
+use crate::error::Result;
+use crate::facts::{AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, OidcFacts, RoleFacts, StackFacts, SubnetFacts};
+use crate::knowledge::KubernetesVersion;
+use async_trait::async_trait;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Tags of a resource.
+pub type Tags = BTreeMap<String, String>;
+
+/// What a stack is created or updated with.
+#[derive(Debug, Clone)]
+pub struct ChangeStack {
+    /// The stack's name.
+    pub name: String,
+    /// The template.
+    pub template: String,
+    /// Its parameters.
+    pub parameters: BTreeMap<String, String>,
+    /// Stack tags.
+    pub tags: Tags,
+    /// Makes a repeated request one request (CloudFormation's `ClientRequestToken`).
+    pub token: String,
+}
+
+/// An event of a stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StackEvent {
+    /// The event's id.
+    pub id: String,
+    /// The resource in the template (or the stack's own name).
+    pub logical_id: String,
+    /// `AWS::IAM::Role`, …
+    pub kind: String,
+    /// `CREATE_IN_PROGRESS`, …
+    pub status: String,
+    /// Why, where CloudFormation says so.
+    pub reason: Option<String>,
+}
+
+/// A role to create.
+#[derive(Debug, Clone)]
+pub struct CreateRole {
+    /// Its name.
+    pub name: String,
+    /// Its description.
+    pub description: String,
+    /// Who may assume it.
+    pub trust: Value,
+    /// Tags.
+    pub tags: Tags,
+    /// Permissions boundary, an ARN.
+    pub permissions_boundary: Option<String>,
+}
+
+/// An instance profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstanceProfile {
+    /// Its name.
+    pub name: String,
+    /// Its path.
+    pub path: String,
+    /// The names of its roles.
+    pub roles: Vec<String>,
+}
+
+/// An EC2 instance that carries a cluster's tag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaunchedInstance {
+    /// Its id.
+    pub id: String,
+    /// `pending`, `running`, …
+    pub state: String,
+}
+
+/// AWS, for one account and region.
+#[async_trait]
+pub trait Aws: Send + Sync {
+    /// STS `GetCallerIdentity`.
+    async fn caller(&self) -> Result<Caller>;
+    /// A bearer token of the cluster's API server: a presigned STS `GetCallerIdentity` URL, good for 15 minutes. It is a secret.
+    async fn eks_token(&self, cluster: &str) -> Result<String>;
+
+    /// CloudFormation `DescribeStacks` and, if asked, `GetTemplate` (original).
+    async fn stack(&self, name: &str, with_template: bool) -> Result<Option<StackFacts>>;
+    /// `CreateStack` with `CAPABILITY_NAMED_IAM`. Returns the stack id.
+    async fn create_stack(&self, change: &ChangeStack) -> Result<String>;
+    /// `UpdateStack` with `CAPABILITY_NAMED_IAM`. `false`: there was nothing to update.
+    async fn update_stack(&self, change: &ChangeStack) -> Result<bool>;
+    /// `DeleteStack`. A stack that is not there is fine. `token` makes a repeated request one request.
+    async fn delete_stack(&self, name: &str, token: &str) -> Result<()>;
+    /// The newest events of a stack (by name or id), oldest first; at most a page of them.
+    async fn stack_events(&self, name_or_id: &str) -> Result<Vec<StackEvent>>;
+
+    /// The Kubernetes versions of which EKS creates clusters: EKS `DescribeClusterVersions`, without those marked unsupported.
+    async fn cluster_versions(&self) -> Result<Vec<KubernetesVersion>>;
+    /// EKS `DescribeCluster`.
+    async fn cluster(&self, name: &str) -> Result<Option<ClusterFacts>>;
+    /// EKS `DescribeAccessEntry`.
+    async fn access_entry(&self, cluster: &str, principal_arn: &str) -> Result<Option<AccessEntryFacts>>;
+    /// EKS `CreateAccessEntry` of this type (`EC2_LINUX`, `EC2_WINDOWS`).
+    async fn create_access_entry(&self, cluster: &str, principal_arn: &str, kind: &str, tags: &Tags) -> Result<()>;
+    /// EKS `DeleteAccessEntry`. Not there is fine.
+    async fn delete_access_entry(&self, cluster: &str, principal_arn: &str) -> Result<()>;
+    /// EKS `ListPodIdentityAssociations` and `DescribePodIdentityAssociation`.
+    async fn association(&self, cluster: &str, namespace: &str, service_account: &str) -> Result<Option<AssociationFacts>>;
+    /// EKS `CreatePodIdentityAssociation`.
+    async fn create_association(&self, cluster: &str, namespace: &str, service_account: &str, role_arn: &str, tags: &Tags) -> Result<()>;
+    /// EKS `UpdatePodIdentityAssociation`.
+    async fn update_association(&self, cluster: &str, id: &str, role_arn: &str) -> Result<()>;
+    /// EKS `DeletePodIdentityAssociation`. Not there is fine.
+    async fn delete_association(&self, cluster: &str, id: &str) -> Result<()>;
+    /// EKS `DescribeAddon`.
+    async fn addon(&self, cluster: &str, name: &str) -> Result<Option<AddonFacts>>;
+    /// EKS `CreateAddon`.
+    async fn create_addon(&self, cluster: &str, name: &str, tags: &Tags) -> Result<()>;
+    /// EKS `DeleteAddon`. Not there is fine.
+    async fn delete_addon(&self, cluster: &str, name: &str) -> Result<()>;
+
+    /// IAM `GetRole` and `ListAttachedRolePolicies`.
+    async fn role(&self, name: &str) -> Result<Option<RoleFacts>>;
+    /// IAM `CreateRole`.
+    async fn create_role(&self, role: &CreateRole) -> Result<()>;
+    /// IAM `UpdateAssumeRolePolicy`.
+    async fn set_trust(&self, role: &str, trust: &Value) -> Result<()>;
+    /// IAM `TagRole`.
+    async fn tag_role(&self, role: &str, tags: &Tags) -> Result<()>;
+    /// IAM `AttachRolePolicy`.
+    async fn attach_policy(&self, role: &str, policy_arn: &str) -> Result<()>;
+    /// IAM `DetachRolePolicy`. Not attached is fine.
+    async fn detach_policy(&self, role: &str, policy_arn: &str) -> Result<()>;
+    /// IAM `DeleteRole`. Not there is fine.
+    async fn delete_role(&self, name: &str) -> Result<()>;
+    /// IAM `CreateServiceLinkedRole`. `false`: it was there already.
+    async fn create_service_linked_role(&self, service: &str) -> Result<bool>;
+    /// IAM `GetOpenIDConnectProvider`.
+    async fn oidc_provider(&self, arn: &str) -> Result<Option<OidcFacts>>;
+    /// IAM `CreateOpenIDConnectProvider` for this issuer URL and audience.
+    async fn create_oidc_provider(&self, issuer: &str, audience: &str, tags: &Tags) -> Result<()>;
+    /// IAM `DeleteOpenIDConnectProvider`. Not there is fine.
+    async fn delete_oidc_provider(&self, arn: &str) -> Result<()>;
+    /// IAM `ListInstanceProfilesForRole`. Empty where the role is not there.
+    async fn instance_profiles_of_role(&self, role: &str) -> Result<Vec<InstanceProfile>>;
+    /// IAM `RemoveRoleFromInstanceProfile` for each role, then `DeleteInstanceProfile`. Not there is fine.
+    async fn delete_instance_profile(&self, profile: &InstanceProfile) -> Result<()>;
+
+    /// EC2 `DescribeSubnets` by id.
+    async fn subnets(&self, ids: &[String]) -> Result<Vec<SubnetFacts>>;
+    /// EC2 `DescribeSecurityGroups` by id: their tags.
+    async fn security_groups(&self, ids: &[String]) -> Result<BTreeMap<String, Tags>>;
+    /// EC2 `CreateTags`.
+    async fn tag_ec2(&self, ids: &[String], tags: &Tags) -> Result<()>;
+    /// EC2 `DeleteTags`, only with this value.
+    async fn untag_ec2(&self, ids: &[String], tags: &Tags) -> Result<()>;
+    /// The names of the launch templates with any of these tags (key, value).
+    async fn launch_templates(&self, any_of: &[(String, String)]) -> Result<Vec<String>>;
+    /// EC2 `DeleteLaunchTemplate`. Not there is fine.
+    async fn delete_launch_template(&self, name: &str) -> Result<()>;
+    /// The instances with all of these tags (an empty value: any value) that are not terminated.
+    async fn instances(&self, all_of: &[(String, String)]) -> Result<Vec<LaunchedInstance>>;
+    /// EC2 `TerminateInstances`.
+    async fn terminate_instances(&self, ids: &[String]) -> Result<()>;
+    /// The name of the AMI that this public SSM parameter names: SSM `GetParameter`, then EC2 `DescribeImages`.
+    async fn ami_name(&self, parameter: &str) -> Result<Option<String>>;
+}

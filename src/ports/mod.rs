@@ -1,0 +1,29 @@
+//! How karpctl reaches the world, in its own words: traits that adapters implement. No SDK type crosses them.
+//!
+//! Every method is one call, or one read of several pages. "Not there" is `None`, not an error; an [`Error`] carries the
+//! kind (denied, credentials, unreachable, conflict …) and names the call.
+//!
+//! [`Error`]: crate::error::Error
+
+mod aws;
+mod kube;
+mod tools;
+
+pub use self::aws::{Aws, ChangeStack, CreateRole, InstanceProfile, LaunchedInstance, StackEvent, Tags};
+pub use self::kube::{ClusterAccess, Force, Kube, KubeConnector, ObjectKind, ObjectRef};
+pub use self::tools::{Eksctl, Helm, HelmAccess, HelmInstall, Lines};
+
+use std::sync::Arc;
+
+/// Everything that a step may use.
+#[derive(Clone)]
+pub struct Ports {
+    /// AWS.
+    pub aws: Arc<dyn Aws>,
+    /// Kubernetes API servers.
+    pub kube: Arc<dyn KubeConnector>,
+    /// helm.
+    pub helm: Arc<dyn Helm>,
+    /// eksctl.
+    pub eksctl: Arc<dyn Eksctl>,
+}

@@ -1,0 +1,71 @@
+//! The tools that karpctl runs. Each run shows its lines as they come.
+
+use super::ClusterAccess;
+use crate::error::Result;
+use crate::facts::ToolFacts;
+use async_trait::async_trait;
+use serde_json::Value;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Takes the lines of a tool as they come, cleaned of control characters.
+pub type Lines<'a> = &'a (dyn Fn(&str) + Send + Sync);
+
+/// How helm reaches cluster and registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HelmAccess {
+    /// The cluster. For [`ClusterAccess::Eks`] helm gets a private kubeconfig whose credential plugin is `karpctl token`.
+    pub cluster: ClusterAccess,
+    /// The person's own registry configuration; `None`: an empty one.
+    pub registry_config: Option<PathBuf>,
+}
+
+/// A release to install or to upgrade to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HelmInstall {
+    /// The release's name.
+    pub release: String,
+    /// Its namespace, created where it is not there.
+    pub namespace: String,
+    /// `oci://…`.
+    pub chart: String,
+    /// The chart's version.
+    pub version: String,
+    /// Values.
+    pub values: Value,
+    /// Leaves the chart's `crds/` alone.
+    pub skip_crds: bool,
+    /// Takes over objects that carry another (or no) release's mark.
+    pub take_ownership: bool,
+    /// Waits until what it installs is ready, this long. `None`: does not wait.
+    pub wait: Option<Duration>,
+}
+
+/// helm.
+#[async_trait]
+pub trait Helm: Send + Sync {
+    /// Which file will run and its version. `None`: none found.
+    async fn facts(&self) -> Result<Option<ToolFacts>>;
+    /// `helm upgrade --install`.
+    async fn install(&self, access: &HelmAccess, install: &HelmInstall, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()>;
+    /// `helm uninstall --wait`. A release that is not there is fine.
+    async fn uninstall(&self, access: &HelmAccess, release: &str, namespace: &str, lines: Lines<'_>) -> Result<()>;
+}
+
+/// eksctl.
+#[async_trait]
+pub trait Eksctl: Send + Sync {
+    /// Which file will run and its version. `None`: none found.
+    async fn facts(&self) -> Result<Option<ToolFacts>>;
+    /// `eksctl create cluster -f`, with a kubeconfig of its own that is thrown away.
+    async fn create_cluster(&self, config: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()>;
+    /// `eksctl create nodegroup -f`: makes the node groups of the configuration that are not there, in a cluster that is.
+    /// Mends a creation that broke off between the two.
+    async fn create_node_group(&self, config: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()> {
+        let _ = (config, lines, cancel);
+        Err(crate::error::Error::new(crate::error::ErrorKind::Tool, "this eksctl is not set up to create a node group alone"))
+    }
+    /// `eksctl delete cluster --wait`.
+    async fn delete_cluster(&self, name: &str, region: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()>;
+}

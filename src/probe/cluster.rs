@@ -1,0 +1,43 @@
+//! The EKS cluster, and the stacks by which eksctl knows it as its own.
+
+use super::{ProbeContext, failed, said};
+use crate::facts::{ClusterFacts, Probed, StackFacts};
+use crate::knowledge::KubernetesVersion;
+use crate::spec::{ClusterMode, ControllerCapacity, Spec};
+
+type ClusterAndStacks = (Probed<ClusterFacts>, Probed<StackFacts>, Probed<StackFacts>);
+
+pub(super) async fn cluster(context: &ProbeContext<'_>) -> ClusterAndStacks {
+    let aws = &context.ports.aws;
+    let spec = context.spec;
+    if spec.cluster == ClusterMode::Existing {
+        // Somebody else's cluster: how it was made does not matter.
+        return (said(aws.cluster(spec.cluster_name.as_str()).await), Probed::NotAsked, Probed::NotAsked);
+    }
+    let (cluster_stack, group_stack) = (cluster_stack_name(spec), node_group_stack_name(spec));
+    let group = async {
+        match &group_stack {
+            Some(name) => said(aws.stack(name, false).await),
+            None => Probed::NotAsked,
+        }
+    };
+    let (cluster, stack, group) = tokio::join!(aws.cluster(spec.cluster_name.as_str()), aws.stack(&cluster_stack, false), group);
+    (said(cluster), said(stack), group)
+}
+
+/// The stack that eksctl makes for a cluster.
+pub(crate) fn cluster_stack_name(spec: &Spec) -> String {
+    format!("eksctl-{}-cluster", spec.cluster_name)
+}
+
+/// The stack that eksctl makes for the spec's node group. `None` with Fargate.
+pub(crate) fn node_group_stack_name(spec: &Spec) -> Option<String> {
+    match spec.capacity {
+        ControllerCapacity::NodeGroup(_) => Some(format!("eksctl-{}-nodegroup-{}", spec.cluster_name, spec.node_group_name())),
+        ControllerCapacity::Fargate => None,
+    }
+}
+
+pub(super) async fn versions(context: &ProbeContext<'_>) -> Probed<Vec<KubernetesVersion>> {
+    context.ports.aws.cluster_versions().await.map_or_else(|e| failed(&e), Probed::Known)
+}

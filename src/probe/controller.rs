@@ -1,0 +1,135 @@
+//! The controller's Deployment, and what its pods complain of while it is not ready.
+
+use super::release::helm_owner;
+use super::{ProbeContext, failed, said};
+use crate::error::{Result, clean};
+use crate::facts::{ControllerFacts, Probed};
+use crate::ports::{Kube, ObjectKind, ObjectRef};
+use crate::spec::Spec;
+use serde_json::Value;
+
+/// The label that every release's chart gives its Deployment and pods.
+const SELECTOR: &str = "app.kubernetes.io/name=karpenter";
+/// The most complaints that are kept: the newest.
+const COMPLAINTS: usize = 8;
+
+pub(super) async fn controller(context: &ProbeContext<'_>, kube: &dyn Kube) -> Probed<ControllerFacts> {
+    let deployment = match deployment(context.spec, kube).await {
+        Ok(Some(found)) => found,
+        Ok(None) => return Probed::Absent,
+        Err(e) => return failed(&e),
+    };
+    let mut facts = facts_of(&deployment);
+    if facts.ready < facts.desired || facts.desired == 0 {
+        facts.complaints = complaints(kube, &facts.namespace).await.unwrap_or_default();
+    }
+    said(Ok(Some(facts)))
+}
+
+/// The Deployment in the spec's namespace, else one elsewhere: two Karpenters in one cluster work against each other.
+async fn deployment(spec: &Spec, kube: &dyn Kube) -> Result<Option<Value>> {
+    let kind = ObjectKind::new("apps/v1", "deployments");
+    let mut found = kube.list(&kind, None, Some(SELECTOR)).await?;
+    let here = found.iter().position(|d| d["metadata"]["namespace"] == spec.namespace.as_str());
+    if let Some(at) = here {
+        return Ok(Some(found.swap_remove(at)));
+    }
+    let named = ObjectRef { kind, namespace: Some(spec.namespace.to_string()), name: "karpenter".into() };
+    Ok(kube.get(&named).await?.or_else(|| found.into_iter().next()))
+}
+
+fn facts_of(deployment: &Value) -> ControllerFacts {
+    let count = |value: &Value| value.as_u64().and_then(|n| u32::try_from(n).ok());
+    let current = deployment["status"]["observedGeneration"].as_u64() >= deployment["metadata"]["generation"].as_u64();
+    let status = &deployment["status"];
+    // While a new ReplicaSet comes up, pods of the old one are ready too: they do not count.
+    let updated = count(&status["updatedReplicas"]);
+    let ready = count(&status["readyReplicas"]).unwrap_or(0);
+    ControllerFacts {
+        namespace: deployment["metadata"]["namespace"].as_str().unwrap_or_default().to_owned(),
+        helm_owner: helm_owner(deployment),
+        desired: count(&deployment["spec"]["replicas"]).unwrap_or(1),
+        ready: if current { updated.map_or(ready, |n| n.min(ready)) } else { 0 },
+        image: image_of(deployment),
+        complaints: Vec::new(),
+    }
+}
+
+fn image_of(deployment: &Value) -> String {
+    let containers = deployment["spec"]["template"]["spec"]["containers"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let controller = containers.iter().find(|c| c["name"] == "controller").or_else(|| containers.first());
+    controller.and_then(|c| c["image"].as_str()).unwrap_or_default().to_owned()
+}
+
+/// What the controller's pods and the events about them say, newest last.
+pub(crate) async fn complaints(kube: &dyn Kube, namespace: &str) -> Result<Vec<String>> {
+    complaints_of(kube, namespace, SELECTOR, "karpenter").await
+}
+
+/// What these pods and the warnings about objects whose name begins with `prefix` say, newest last.
+pub(crate) async fn complaints_of(kube: &dyn Kube, namespace: &str, selector: &str, prefix: &str) -> Result<Vec<String>> {
+    let (pods, events) = (ObjectKind::new("v1", "pods"), ObjectKind::new("v1", "events"));
+    let (pods, events) = tokio::join!(kube.list(&pods, Some(namespace), Some(selector)), kube.list(&events, Some(namespace), None));
+    let mut said: Vec<String> = pods?.iter().flat_map(of_pod).collect();
+    // Events are only a help: that they cannot be read must not hide what the pods say.
+    said.extend(of_events(events.unwrap_or_default(), prefix));
+    let mut kept: Vec<String> = Vec::new();
+    for line in said {
+        if !kept.contains(&line) {
+            kept.push(line);
+        }
+    }
+    Ok(kept.split_off(kept.len().saturating_sub(COMPLAINTS)))
+}
+
+fn of_pod(pod: &Value) -> Vec<String> {
+    let name = pod["metadata"]["name"].as_str().unwrap_or_default();
+    let status = &pod["status"];
+    let conditions = status["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if conditions.iter().any(|c| c["type"] == "Ready" && c["status"] == "True") {
+        return Vec::new();
+    }
+    let mut lines = Vec::new();
+    for condition in conditions.iter().filter(|c| c["type"] == "PodScheduled" && c["status"] == "False") {
+        lines.push(line(&format!("pod {name} is not scheduled"), &condition["message"]));
+    }
+    for container in status["containerStatuses"].as_array().map(Vec::as_slice).unwrap_or_default() {
+        let waiting = &container["state"]["waiting"];
+        if let Some(reason) = waiting["reason"].as_str() {
+            lines.push(line(&format!("pod {name}: {reason}"), &waiting["message"]));
+        }
+        let ended = &container["lastState"]["terminated"];
+        if let Some(code) = ended["exitCode"].as_i64() {
+            lines.push(line(&format!("pod {name} ended with {code}"), &ended["message"]));
+        }
+    }
+    if lines.is_empty() {
+        lines.push(format!("pod {name} is {}, not ready", status["phase"].as_str().unwrap_or("Pending")));
+    }
+    lines
+}
+
+fn of_events(mut events: Vec<Value>, prefix: &str) -> Vec<String> {
+    events.retain(|e| {
+        e["type"] == "Warning" && e["involvedObject"]["name"].as_str().is_some_and(|n| n == prefix || n.starts_with(&format!("{prefix}-")))
+    });
+    events.sort_by_key(|e| {
+        let time = |key: &str| e[key].as_str().unwrap_or_default().to_owned();
+        time("lastTimestamp").max(time("eventTime")).max(e["metadata"]["creationTimestamp"].as_str().unwrap_or_default().to_owned())
+    });
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    events
+        .iter()
+        .map(|e| {
+            let about = format!("{} {}", text(&e["involvedObject"]["kind"]).to_lowercase(), text(&e["involvedObject"]["name"]));
+            line(&format!("{about}: {}", text(&e["reason"])), &e["message"])
+        })
+        .collect()
+}
+
+fn line(what: &str, message: &Value) -> String {
+    match message.as_str().map(clean).filter(|m| !m.is_empty()) {
+        Some(message) => format!("{what}: {}", message.replace('\n', " ")),
+        None => what.to_owned(),
+    }
+}

@@ -1,0 +1,69 @@
+//! Who may do what: the controller's role and how it gets it, the nodes' way into the cluster.
+
+use super::{NOT_YET, ProbeContext, said};
+use crate::error::Result;
+use crate::facts::{AccessEntryFacts, AddonFacts, AssociationFacts, AwsAuthFacts, ClusterFacts, OidcFacts, Probed, RoleFacts};
+use crate::ports::{Kube, ObjectKind, ObjectRef};
+use crate::spec::Spec;
+use serde_json::Value;
+
+/// The add-on that hands out Pod Identity credentials.
+pub(crate) const AGENT: &str = "eks-pod-identity-agent";
+/// The controller's service account, in every release's chart.
+pub(crate) const SERVICE_ACCOUNT: &str = "karpenter";
+
+pub(super) async fn controller_role(context: &ProbeContext<'_>) -> Probed<RoleFacts> {
+    said(context.ports.aws.role(&context.spec.controller_role_name()).await)
+}
+
+pub(super) async fn agent(context: &ProbeContext<'_>) -> Probed<AddonFacts> {
+    said(context.ports.aws.addon(context.spec.cluster_name.as_str(), AGENT).await)
+}
+
+pub(super) async fn association(context: &ProbeContext<'_>) -> Probed<AssociationFacts> {
+    let spec = context.spec;
+    said(context.ports.aws.association(spec.cluster_name.as_str(), spec.namespace.as_str(), SERVICE_ACCOUNT).await)
+}
+
+pub(super) async fn access_entry(context: &ProbeContext<'_>) -> Probed<AccessEntryFacts> {
+    let spec = context.spec;
+    said(context.ports.aws.access_entry(spec.cluster_name.as_str(), spec.node_role_arn().as_str()).await)
+}
+
+pub(super) async fn oidc_provider(context: &ProbeContext<'_>, cluster: &Probed<ClusterFacts>) -> Probed<OidcFacts> {
+    match cluster {
+        Probed::Known(ClusterFacts { oidc_issuer: Some(issuer), .. }) => {
+            said(context.ports.aws.oidc_provider(&oidc_provider_arn(context.spec, issuer)).await)
+        }
+        Probed::Known(_) => Probed::Unavailable("EKS names no OIDC issuer for the cluster".into()),
+        Probed::Unavailable(reason) => Probed::Unavailable(reason.clone()),
+        Probed::Absent | Probed::NotAsked => Probed::Unavailable(NOT_YET.into()),
+    }
+}
+
+/// The ARN of the IAM OIDC provider of an issuer's URL.
+pub(crate) fn oidc_provider_arn(spec: &Spec, issuer: &str) -> String {
+    let host = issuer.strip_prefix("https://").unwrap_or(issuer);
+    format!("arn:{}:iam::{}:oidc-provider/{host}", spec.partition, spec.account_id)
+}
+
+/// Where the `aws-auth` `ConfigMap` is.
+pub(crate) fn aws_auth_ref() -> ObjectRef {
+    ObjectRef { kind: ObjectKind::new("v1", "configmaps"), namespace: Some("kube-system".into()), name: "aws-auth".into() }
+}
+
+pub(super) async fn aws_auth(kube: &dyn Kube) -> Probed<AwsAuthFacts> {
+    said(read_aws_auth(kube).await.map(|found| found.map(|(facts, _)| facts)))
+}
+
+/// The `ConfigMap` as a fact, and as it was answered.
+pub(crate) async fn read_aws_auth(kube: &dyn Kube) -> Result<Option<(AwsAuthFacts, Value)>> {
+    let found = kube.get(&aws_auth_ref()).await?;
+    Ok(found.map(|object| {
+        let facts = AwsAuthFacts {
+            map_roles: object["data"]["mapRoles"].as_str().map(str::to_owned),
+            resource_version: object["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned(),
+        };
+        (facts, object)
+    }))
+}

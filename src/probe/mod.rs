@@ -1,0 +1,193 @@
+//! Reads the world through the ports into [`Facts`]: one file a topic group, each topic read once, all that can at the same time.
+//!
+//! Reading never fails. What is not there is [`Probed::Absent`]; what could not be read is [`Probed::Unavailable`] with the
+//! reason, which the judges then say.
+
+pub(crate) mod account;
+pub(crate) mod cluster;
+pub(crate) mod controller;
+pub(crate) mod identity;
+pub(crate) mod kinds;
+mod network;
+pub(crate) mod node_pool;
+pub(crate) mod release;
+mod stack;
+mod tools;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::facts::{ClusterFacts, Facts, Probed, Topic};
+use crate::ports::{ClusterAccess, Kube, Ports};
+use crate::spec::Spec;
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::sync::Arc;
+
+/// What a probe is given.
+pub struct ProbeContext<'a> {
+    /// What the person wants.
+    pub spec: &'a Spec,
+    /// The world.
+    pub ports: &'a Ports,
+    /// The person's own kubeconfig instead of karpctl's access, where asked for.
+    pub kubeconfig: Option<&'a ClusterAccess>,
+}
+
+/// Reads these topics anew into `facts`; the others stay as they are. Never fails: what cannot be read is a fact.
+pub async fn probe(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
+    ask_aws(context, topics, facts).await;
+    if topics.iter().any(|t| t.needs_cluster() && !t.in_cluster()) {
+        ask_aws_of_cluster(context, topics, facts).await;
+    }
+    if topics.iter().any(|t| t.in_cluster()) {
+        match connect(context, &facts.cluster).await {
+            Ok(kube) => ask_cluster(context, topics, facts, kube.as_ref()).await,
+            Err(reason) => unavailable(topics, facts, &reason),
+        }
+    }
+}
+
+/// What needs nothing but AWS and this machine: all at the same time.
+async fn ask_aws(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
+    let asked = |topic| topics.contains(&topic);
+    let (caller, tools, stack, cluster, versions, spot, role, agent, association, entry, ami) = tokio::join!(
+        when(asked(Topic::Caller), account::caller(context)),
+        when(asked(Topic::Tools), tools::tools(context)),
+        when(asked(Topic::Stack), stack::stack(context)),
+        when(asked(Topic::Cluster), cluster::cluster(context)),
+        when(asked(Topic::ClusterVersions), cluster::versions(context)),
+        when(asked(Topic::SpotRole), account::spot_role(context)),
+        when(asked(Topic::ControllerRole), identity::controller_role(context)),
+        when(asked(Topic::PodIdentityAgent), identity::agent(context)),
+        when(asked(Topic::Association), identity::association(context)),
+        when(asked(Topic::AccessEntry), identity::access_entry(context)),
+        when(asked(Topic::Ami), network::ami_version(context)),
+    );
+    put(&mut facts.caller, caller);
+    put(&mut facts.stack, stack);
+    put(&mut facts.cluster_versions, versions);
+    put(&mut facts.spot_role, spot);
+    put(&mut facts.controller_role, role);
+    put(&mut facts.pod_identity_agent, agent);
+    put(&mut facts.association, association);
+    put(&mut facts.access_entry, entry);
+    put(&mut facts.ami_version, ami);
+    if let Some((helm, eksctl)) = tools {
+        (facts.helm, facts.eksctl) = (helm, eksctl);
+    }
+    if let Some((cluster, stack, node_group)) = cluster {
+        (facts.cluster, facts.eksctl_stack, facts.eksctl_node_group) = (cluster, stack, node_group);
+    }
+}
+
+/// What AWS can say only once the cluster is known.
+async fn ask_aws_of_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
+    let asked = |topic| topics.contains(&topic);
+    let (oidc, network) = tokio::join!(
+        when(asked(Topic::OidcProvider), identity::oidc_provider(context, &facts.cluster)),
+        when(asked(Topic::Network), network::network(context, &facts.cluster)),
+    );
+    put(&mut facts.oidc_provider, oidc);
+    put(&mut facts.network, network);
+}
+
+/// What only the Kubernetes API can say.
+async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts, kube: &dyn Kube) {
+    let asked = |topic| topics.contains(&topic);
+    let (releases, crds, aws_auth, pool, controller, nodes) = tokio::join!(
+        when(asked(Topic::Crds) || asked(Topic::Chart), release::releases(context, kube)),
+        when(asked(Topic::Crds), release::crds(context, kube)),
+        when(asked(Topic::AwsAuth), identity::aws_auth(kube)),
+        when(asked(Topic::NodePool), node_pool::node_pool(context, kube)),
+        when(asked(Topic::Controller), controller::controller(context, kube)),
+        when(asked(Topic::Nodes), node_pool::nodes(context, kube)),
+    );
+    if let Some((chart, crd)) = releases {
+        if asked(Topic::Chart) {
+            facts.chart_release = chart;
+        }
+        if asked(Topic::Crds) {
+            facts.crd_release = crd;
+        }
+    }
+    put(&mut facts.crds, crds);
+    put(&mut facts.aws_auth, aws_auth);
+    if let Some((pool, class)) = pool {
+        (facts.node_pool, facts.node_class) = (pool, class);
+    }
+    put(&mut facts.controller, controller);
+    put(&mut facts.karpenter_nodes, nodes);
+}
+
+/// A connection to the cluster, or why there can be none.
+async fn connect(context: &ProbeContext<'_>, cluster: &Probed<ClusterFacts>) -> Result<Arc<dyn Kube>, String> {
+    let access = match (cluster, context.kubeconfig) {
+        (Probed::Absent, _) => return Err(NOT_YET.into()),
+        (_, Some(own)) => own.clone(),
+        (Probed::Known(known), None) => eks_access(context.spec, known)?,
+        (Probed::Unavailable(reason), None) => return Err(reason.clone()),
+        (Probed::NotAsked, None) => return Err("the cluster was not looked at".into()),
+    };
+    context.ports.kube.connect(&access).await.map_err(|e| e.to_string())
+}
+
+/// Why nothing can be known of what is inside a cluster that does not exist.
+const NOT_YET: &str = "the cluster is not there yet";
+
+fn eks_access(spec: &Spec, cluster: &ClusterFacts) -> Result<ClusterAccess, String> {
+    if !matches!(cluster.status.as_str(), "ACTIVE" | "UPDATING") {
+        return Err(format!("the cluster is {}", cluster.status));
+    }
+    match (&cluster.endpoint, &cluster.certificate_authority) {
+        (Some(endpoint), Some(authority)) => Ok(ClusterAccess::Eks {
+            name: spec.cluster_name.to_string(),
+            endpoint: endpoint.clone(),
+            certificate_authority: authority.clone(),
+        }),
+        _ => Err("EKS names no endpoint for the cluster".into()),
+    }
+}
+
+/// Says of every in-cluster topic why it could not be read.
+fn unavailable(topics: &BTreeSet<Topic>, facts: &mut Facts, reason: &str) {
+    for topic in topics {
+        match topic {
+            Topic::AwsAuth => facts.aws_auth = Probed::Unavailable(reason.into()),
+            Topic::Crds => {
+                facts.crd_release = Probed::Unavailable(reason.into());
+                facts.crds = Probed::Unavailable(reason.into());
+            }
+            Topic::Chart => facts.chart_release = Probed::Unavailable(reason.into()),
+            Topic::NodePool => {
+                facts.node_pool = Probed::Unavailable(reason.into());
+                facts.node_class = Probed::Unavailable(reason.into());
+            }
+            Topic::Controller => facts.controller = Probed::Unavailable(reason.into()),
+            Topic::Nodes => facts.karpenter_nodes = Probed::Unavailable(reason.into()),
+            _ => {}
+        }
+    }
+}
+
+async fn when<T>(asked: bool, question: impl Future<Output = T>) -> Option<T> {
+    if asked { Some(question.await) } else { None }
+}
+
+fn put<T>(fact: &mut Probed<T>, answer: Option<Probed<T>>) {
+    if let Some(answer) = answer {
+        *fact = answer;
+    }
+}
+
+/// An answer as a fact.
+fn said<T>(answer: Result<Option<T>>) -> Probed<T> {
+    match answer {
+        Ok(Some(value)) => Probed::Known(value),
+        Ok(None) => Probed::Absent,
+        Err(error) => failed(&error),
+    }
+}
+
+/// An error as a fact.
+fn failed<T>(error: &Error) -> Probed<T> {
+    if error.kind == ErrorKind::NotFound { Probed::Absent } else { Probed::Unavailable(error.to_string()) }
+}

@@ -1,0 +1,70 @@
+//! The network that nodes are launched into, and the image that they start from.
+
+use super::{NOT_YET, ProbeContext, said};
+use crate::error::Result;
+use crate::facts::{ClusterFacts, NetworkFacts, Probed};
+use crate::knowledge::NodePoolApi;
+use crate::render::ami_family;
+
+pub(super) async fn network(context: &ProbeContext<'_>, cluster: &Probed<ClusterFacts>) -> Probed<NetworkFacts> {
+    match cluster {
+        Probed::Known(cluster) => said(of_cluster(context, cluster).await.map(Some)),
+        Probed::Unavailable(reason) => Probed::Unavailable(reason.clone()),
+        Probed::Absent | Probed::NotAsked => Probed::Unavailable(NOT_YET.into()),
+    }
+}
+
+async fn of_cluster(context: &ProbeContext<'_>, cluster: &ClusterFacts) -> Result<NetworkFacts> {
+    let named: Vec<String> = context.spec.subnets.iter().map(ToString::to_string).collect();
+    let subnets = if named.is_empty() { cluster.subnet_ids.clone() } else { named };
+    let groups: Vec<String> = cluster.cluster_security_group_id.iter().cloned().collect();
+    let aws = &context.ports.aws;
+    let (subnets, security_groups) = tokio::join!(aws.subnets(&subnets), aws.security_groups(&groups));
+    Ok(NetworkFacts { subnets: subnets?, security_groups: security_groups? })
+}
+
+/// The version that AWS recommends of the release's AMI family. Not asked where the spec names one, or the release knows no aliases.
+pub(super) async fn ami_version(context: &ProbeContext<'_>) -> Probed<String> {
+    let spec = context.spec;
+    if spec.node_pool.ami_alias.is_some() || spec.release.features().node_pool_api != NodePoolApi::V1 {
+        return Probed::NotAsked;
+    }
+    let path = match ami_family(spec).as_str() {
+        "al2" => "amazon-linux-2",
+        _ => "amazon-linux-2023/x86_64/standard",
+    };
+    let parameter = format!("/aws/service/eks/optimized-ami/{}/{path}/recommended/image_id", spec.kubernetes);
+    match said(context.ports.aws.ami_name(&parameter).await) {
+        Probed::Known(name) => match version_in(&name) {
+            Some(version) => Probed::Known(version),
+            None => Probed::Unavailable(format!("the AMI behind {parameter} is named `{name}`, which ends in no version")),
+        },
+        other => other,
+    }
+}
+
+/// The `v` with digits that stands last in an AMI's name, as the guide cuts it out: `…-standard-1.34-v20260101`.
+fn version_in(name: &str) -> Option<String> {
+    name.rmatch_indices('v').find_map(|(at, _)| {
+        let digits: String = name[at + 1..].chars().take_while(char::is_ascii_digit).collect();
+        (!digits.is_empty()).then(|| format!("v{digits}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::version_in;
+
+    #[test]
+    fn the_version_is_cut_out_as_the_guide_does() {
+        for (name, version) in [
+            ("amazon-eks-node-al2023-x86_64-standard-1.34-v20260101", Some("v20260101")),
+            ("amazon-eks-node-1.29-v20240703", Some("v20240703")),
+            ("amazon-eks-node-al2023-x86_64-standard-v1.34", Some("v1")),
+            ("vendor", None),
+            ("", None),
+        ] {
+            assert_eq!(version_in(name).as_deref(), version, "{name}");
+        }
+    }
+}

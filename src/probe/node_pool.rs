@@ -1,0 +1,37 @@
+//! The node pool and its node class, and everything that Karpenter has launched.
+
+use super::kinds::{Kinds, name_of, nodes as node_kind};
+use super::{ProbeContext, failed, said};
+use crate::error::Result;
+use crate::facts::{KarpenterNodes, Probed};
+use crate::ports::{Kube, ObjectKind};
+use serde_json::Value;
+
+pub(super) async fn node_pool(context: &ProbeContext<'_>, kube: &dyn Kube) -> (Probed<Value>, Probed<Value>) {
+    let kinds = Kinds::of(context.spec);
+    let (pool, class) = (kinds.pool_ref(context.spec), kinds.class_ref(context.spec));
+    let (pool, class) = tokio::join!(kube.get(&pool), kube.get(&class));
+    (said(pool), said(class))
+}
+
+pub(super) async fn nodes(context: &ProbeContext<'_>, kube: &dyn Kube) -> Probed<KarpenterNodes> {
+    launched(&Kinds::of(context.spec), kube).await.map_or_else(|e| failed(&e), Probed::Known)
+}
+
+/// The names of all pools, classes, claims and nodes of Karpenter.
+pub(crate) async fn launched(kinds: &Kinds, kube: &dyn Kube) -> Result<KarpenterNodes> {
+    let node = node_kind();
+    let (pools, classes, claims, nodes) = tokio::join!(
+        names(kube, &kinds.pool, None),
+        names(kube, &kinds.class, None),
+        names(kube, &kinds.claim, None),
+        names(kube, &node, Some(kinds.pool_label)),
+    );
+    Ok(KarpenterNodes { pools: pools?, classes: classes?, claims: claims?, nodes: nodes? })
+}
+
+async fn names(kube: &dyn Kube, kind: &ObjectKind, selector: Option<&str>) -> Result<Vec<String>> {
+    let mut names: Vec<String> = kube.list(kind, None, selector).await?.iter().map(name_of).collect();
+    names.sort();
+    Ok(names)
+}

@@ -1,0 +1,126 @@
+//! The helm releases, read from where helm keeps them, and Karpenter's custom resource definitions.
+
+use super::kinds::cluster_wide;
+use super::{ProbeContext, failed, said};
+use crate::error::{Error, Result};
+use crate::facts::{CrdFacts, HelmRelease, Probed};
+use crate::ports::{Kube, ObjectKind};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::io::Read as _;
+
+/// The helm release of the controller.
+pub(crate) const CHART: &str = "karpenter";
+/// The helm release of the CRDs.
+pub(crate) const CRD_CHART: &str = "karpenter-crd";
+/// The most bytes that a release may unpack to.
+const LARGEST: u64 = 64 * 1024 * 1024;
+
+/// The releases [`CHART`] and [`CRD_CHART`], by one request.
+pub(super) async fn releases(context: &ProbeContext<'_>, kube: &dyn Kube) -> (Probed<HelmRelease>, Probed<HelmRelease>) {
+    // Superseded revisions are history: each holds its whole chart, and none of them says how things stand.
+    let selector = format!("owner=helm,name in ({CHART},{CRD_CHART}),status notin (superseded)");
+    match kube.list(&secrets(), Some(context.spec.namespace.as_str()), Some(&selector)).await {
+        Ok(found) => (newest(&found, CHART), newest(&found, CRD_CHART)),
+        Err(e) => (failed(&e), failed(&e)),
+    }
+}
+
+/// The kind in which helm keeps its releases.
+pub(crate) fn secrets() -> ObjectKind {
+    ObjectKind::new("v1", "secrets")
+}
+
+/// The revision of a release's Secret, where it is one of this release.
+pub(crate) fn revision_of(secret: &Value, release: &str) -> Option<u32> {
+    let labels = &secret["metadata"]["labels"];
+    if secret["type"].as_str().is_some_and(|t| t != "helm.sh/release.v1") || labels["name"].as_str() != Some(release) {
+        return None;
+    }
+    labels["version"].as_str()?.parse().ok()
+}
+
+fn newest(found: &[Value], release: &str) -> Probed<HelmRelease> {
+    let newest = found.iter().filter_map(|secret| Some((revision_of(secret, release)?, secret))).max_by_key(|(revision, _)| *revision);
+    match newest {
+        None => Probed::Absent,
+        Some((revision, secret)) => match decode(secret, revision) {
+            Ok(release) => Probed::Known(release),
+            Err(e) => Probed::Unavailable(e.within(format!("cannot read the helm release {release}")).to_string()),
+        },
+    }
+}
+
+/// A release's Secret: JSON, gzipped (older helms: not), in base64, in the Secret's own base64.
+fn decode(secret: &Value, revision: u32) -> Result<HelmRelease> {
+    let broken = |what: &str| Error::failed(format!("revision {revision} {what}"));
+    let outer = secret["data"]["release"].as_str().ok_or_else(|| broken("has no data"))?;
+    let inner = STANDARD.decode(outer).map_err(|e| broken("is not base64").because(e.to_string()))?;
+    let packed = STANDARD.decode(inner.trim_ascii()).map_err(|e| broken("is not base64 within").because(e.to_string()))?;
+    let text = if packed.starts_with(&[0x1f, 0x8b]) {
+        let mut text = Vec::new();
+        let mut unpacked = flate2::read::GzDecoder::new(packed.as_slice()).take(LARGEST);
+        unpacked.read_to_end(&mut text).map_err(|e| broken("is not gzip").because(e.to_string()))?;
+        text
+    } else {
+        packed
+    };
+    let release: Value = serde_json::from_slice(&text).map_err(|e| broken("is not JSON").because(e.to_string()))?;
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let chart = &release["chart"]["metadata"];
+    Ok(HelmRelease {
+        status: text(&release["info"]["status"]),
+        chart: text(&chart["name"]),
+        chart_version: text(&chart["version"]),
+        values: match &release["config"] {
+            Value::Null => Value::Object(serde_json::Map::new()),
+            values => values.clone(),
+        },
+        revision,
+        description: text(&release["info"]["description"]),
+    })
+}
+
+/// Where a CRD is.
+pub(crate) fn crd_ref(name: &str) -> crate::ports::ObjectRef {
+    cluster_wide(&ObjectKind::new("apiextensions.k8s.io/v1", "customresourcedefinitions"), name)
+}
+
+/// The CRDs of the release that are there, with an owner and versions. Each by its name: a list would bring everybody's.
+pub(super) async fn crds(context: &ProbeContext<'_>, kube: &dyn Kube) -> Probed<BTreeMap<String, CrdFacts>> {
+    let names = context.spec.release.features().crds;
+    let answers = futures_util::future::join_all(names.iter().map(|name| async move { kube.get(&crd_ref(name)).await })).await;
+    let mut found = BTreeMap::new();
+    for (name, answer) in names.into_iter().zip(answers) {
+        match answer {
+            Ok(Some(object)) => {
+                found.insert(name, crd_facts(&object));
+            }
+            Ok(None) => {}
+            Err(e) => return failed(&e),
+        }
+    }
+    said(Ok((!found.is_empty()).then_some(found)))
+}
+
+fn crd_facts(object: &Value) -> CrdFacts {
+    let versions = object["spec"]["versions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let names = |list: &[Value]| list.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    CrdFacts {
+        helm_owner: helm_owner(object),
+        served: versions.iter().filter(|v| v["served"] == true).filter_map(|v| v["name"].as_str()).map(str::to_owned).collect(),
+        stored: names(object["status"]["storedVersions"].as_array().map(Vec::as_slice).unwrap_or_default()),
+    }
+}
+
+/// The helm release that an object's label and annotations name, `<namespace>/<name>`.
+pub(crate) fn helm_owner(object: &Value) -> Option<String> {
+    let metadata = &object["metadata"];
+    if metadata["labels"]["app.kubernetes.io/managed-by"] != "Helm" {
+        return None;
+    }
+    let annotation = |key: &str| metadata["annotations"][key].as_str();
+    Some(format!("{}/{}", annotation("meta.helm.sh/release-namespace")?, annotation("meta.helm.sh/release-name")?))
+}

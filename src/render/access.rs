@@ -1,0 +1,84 @@
+//! How nodes and the controller are let in: the `aws-auth` rows, the access entry, and the trust of the controller's role.
+
+use super::template::{Functions, fill};
+use crate::error::{Error, Result};
+use crate::spec::{Identity, Spec};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// A row of `mapRoles` in `aws-auth`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RoleMapping {
+    /// The role.
+    pub rolearn: String,
+    /// Who its sessions are in the cluster.
+    pub username: String,
+    /// What they may do there.
+    pub groups: Vec<String>,
+}
+
+/// The rows of `mapRoles` that let nodes in.
+#[must_use]
+pub fn role_mappings(spec: &Spec) -> Vec<RoleMapping> {
+    let windows = spec.windows.then_some("eks:kube-proxy-windows");
+    let groups = ["system:bootstrappers", "system:nodes"].into_iter().chain(windows);
+    vec![RoleMapping {
+        rolearn: spec.node_role_arn().to_string(),
+        username: "system:node:{{EC2PrivateDNSName}}".into(),
+        groups: groups.map(str::to_owned).collect(),
+    }]
+}
+
+/// [`role_mappings`] as JSON.
+#[must_use]
+pub fn identity_mapping(spec: &Spec) -> Value {
+    json!(role_mappings(spec))
+}
+
+/// [`role_mappings`] as the YAML that stands in `mapRoles`.
+pub fn identity_mapping_yaml(spec: &Spec) -> Result<String> {
+    fill("identity-mapping.yaml.j2", Functions::Short, &mapping_values(spec))
+}
+
+/// The type of the access entry that lets nodes in. That of Windows has all groups of that of Linux.
+#[must_use]
+pub fn access_entry(spec: &Spec) -> &'static str {
+    if spec.windows { "EC2_WINDOWS" } else { "EC2_LINUX" }
+}
+
+/// The trust policy of the controller's role. IRSA needs the cluster's OIDC issuer.
+pub fn trust_policy(spec: &Spec, oidc_issuer: Option<&str>) -> Result<Value> {
+    let statement = match (spec.identity, oidc_issuer) {
+        (Identity::PodIdentity, _) => json!({
+            "Effect": "Allow",
+            "Principal": { "Service": "pods.eks.amazonaws.com" },
+            "Action": ["sts:AssumeRole", "sts:TagSession"],
+        }),
+        (Identity::Irsa, Some(url)) => {
+            let issuer = url.strip_prefix("https://").unwrap_or(url).trim_end_matches('/');
+            json!({
+                "Effect": "Allow",
+                "Principal": {
+                    "Federated": format!("arn:{}:iam::{}:oidc-provider/{issuer}", spec.partition, spec.account_id),
+                },
+                "Action": "sts:AssumeRoleWithWebIdentity",
+                "Condition": {
+                    "StringEquals": {
+                        format!("{issuer}:aud"): "sts.amazonaws.com",
+                        format!("{issuer}:sub"): format!("system:serviceaccount:{}:karpenter", spec.namespace),
+                    },
+                },
+            })
+        }
+        (Identity::Irsa, None) => {
+            let name = spec.controller_role_name();
+            return Err(Error::failed(format!("cannot write the trust policy of {name}"))
+                .because(format!("the OIDC issuer of the cluster {} is not known", spec.cluster_name)));
+        }
+    };
+    Ok(json!({ "Version": "2012-10-17", "Statement": [statement] }))
+}
+
+fn mapping_values(spec: &Spec) -> Value {
+    json!({ "mappings": role_mappings(spec) })
+}

@@ -1,0 +1,66 @@
+//! The stack `Karpenter-<cluster>`.
+
+use super::policies::{ControllerPolicy, controller_policies};
+use super::template::{Functions, fill, read_one};
+use crate::error::Result;
+use crate::spec::Spec;
+use serde_json::{Value, json};
+
+const TEMPLATE: &str = "cloudformation.yaml.j2";
+
+/// The columns that a policy document is indented by.
+const DOCUMENT_INDENT: usize = 8;
+
+/// The template of the stack, deployable as it is.
+pub fn cloudformation(spec: &Spec) -> Result<String> {
+    fill(TEMPLATE, Functions::Short, &values(spec, Functions::Short))
+}
+
+/// The same template as JSON, with CloudFormation's functions in their long form.
+pub fn cloudformation_json(spec: &Spec) -> Result<Value> {
+    let yaml = fill(TEMPLATE, Functions::Long, &values(spec, Functions::Long))?;
+    read_one(TEMPLATE, &yaml)
+}
+
+fn values(spec: &Spec, functions: Functions) -> Value {
+    let features = spec.release.features();
+    let stack = spec.release.stack();
+    let policies: Vec<Value> = controller_policies(spec).iter().map(|policy| policy_values(policy, spec, functions)).collect();
+    let rules: Vec<Value> = stack
+        .rules
+        .iter()
+        .map(|rule| json!({ "id": rule.id, "event_source": rule.event_source, "detail_type": rule.detail_type }))
+        .collect();
+    json!({
+        "cluster_name": spec.cluster_name,
+        "node_role_name": named("KarpenterNodeRole-", &spec.node_role_name(), spec, functions),
+        "instance_profile": features.stack_instance_profile || spec.private,
+        "instance_profile_name": named("KarpenterNodeInstanceProfile-", &spec.instance_profile_name(), spec, functions),
+        "queue_name": named("", &spec.queue_name(), spec, functions),
+        "queue_encrypted": features.queue_encrypted,
+        "queue_tls_only": features.queue_tls_only,
+        "permissions_boundary": spec.permissions_boundary,
+        "tags": spec.tags.iter().collect::<Vec<_>>(),
+        "node_policies": stack.node_policies,
+        "policies": policies,
+        "rules": rules,
+    })
+}
+
+fn policy_values(policy: &ControllerPolicy, spec: &Spec, functions: Functions) -> Value {
+    let name = spec.controller_policy_name(&policy.part);
+    json!({
+        "logical_id": policy.logical_id,
+        "name": named(&format!("KarpenterController{}Policy-", policy.part), &name, spec, functions),
+        "document": functions.sub_document(&policy.document, DOCUMENT_INDENT),
+    })
+}
+
+/// A name by the template's parameter where it is the official one, and as it is where it had to be shortened.
+fn named(prefix: &str, name: &str, spec: &Spec, functions: Functions) -> String {
+    if name.strip_prefix(prefix) == Some(spec.cluster_name.as_str()) {
+        functions.sub(&format!("{prefix}${{ClusterName}}"))
+    } else {
+        Value::from(name).to_string()
+    }
+}

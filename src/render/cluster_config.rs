@@ -1,0 +1,90 @@
+//! What eksctl is given to make the cluster.
+
+use super::access::{access_entry, role_mappings};
+use super::policies::controller_policy_arns;
+use super::template::{Functions, fill};
+use crate::error::{Error, Result};
+use crate::knowledge::ToolVersion;
+use crate::spec::{ControllerCapacity, DISCOVERY_TAG, Identity, NodeAccess, Spec};
+use serde_json::{Value, json};
+
+pub(super) const TEMPLATE: &str = "cluster-config.yaml.j2";
+
+/// How much of the way the file covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConfigScope {
+    /// With the stack, all that the release's guide gives.
+    Complete,
+    /// The cluster and what runs the controller; karpctl makes the controller's role and the nodes' access itself.
+    ClusterOnly,
+}
+
+/// What the eksctl at hand knows beyond the guides. The default is an eksctl that is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EksctlAbilities {
+    /// `autoModeConfig`: it is then said that EKS Auto Mode stays off.
+    pub auto_mode_config: bool,
+}
+
+impl EksctlAbilities {
+    /// What this version knows.
+    #[must_use]
+    pub fn of(eksctl: &ToolVersion) -> Self {
+        Self { auto_mode_config: eksctl.knows_auto_mode_config() }
+    }
+}
+
+/// The `ClusterConfig`.
+pub fn cluster_config(spec: &Spec, scope: ConfigScope, eksctl: &EksctlAbilities) -> Result<String> {
+    let fargate = spec.capacity == ControllerCapacity::Fargate;
+    let pod_identity = spec.identity == Identity::PodIdentity;
+    if fargate && pod_identity {
+        return Err(Error::usage("the controller cannot use EKS Pod Identity on Fargate")
+            .because("the Pod Identity agent is a DaemonSet, and Fargate runs none")
+            .hint("use `--identity irsa` with `--fargate`"));
+    }
+    let features = spec.release.features();
+    let access = spec.node_access.unwrap_or(NodeAccess::AwsAuth);
+    let values = json!({
+        "complete": scope == ConfigScope::Complete,
+        "cluster_name": spec.cluster_name,
+        "region": spec.region,
+        "kubernetes": spec.kubernetes,
+        "namespace": spec.namespace,
+        "discovery_tag": DISCOVERY_TAG,
+        "tags": spec.tags.iter().filter(|(key, _)| *key != DISCOVERY_TAG).collect::<Vec<_>>(),
+        "permissions_boundary": spec.permissions_boundary,
+        "auto_mode_config": eksctl.auto_mode_config,
+        "fargate": fargate,
+        "pod_identity": pod_identity,
+        "controller_role_name": spec.controller_role_name(),
+        "controller_policy_arns": controller_policy_arns(spec),
+        "aws_auth": access != NodeAccess::AccessEntry,
+        "access_entries": access != NodeAccess::AwsAuth,
+        "access_entry_type": access_entry(spec),
+        "node_role_arn": spec.node_role_arn(),
+        "mappings": role_mappings(spec),
+        "node_group": node_group(spec, &features.node_group_ami_family),
+        "zonal_shift": features.zonal_shift.then(|| zonal_shift(spec)),
+    });
+    fill(TEMPLATE, Functions::Short, &values)
+}
+
+/// Whether zonal shift is on: it is, unless somebody says otherwise.
+pub(super) fn zonal_shift(spec: &Spec) -> bool {
+    spec.zonal_shift.unwrap_or(true)
+}
+
+fn node_group(spec: &Spec, guide_family: &str) -> Value {
+    let ControllerCapacity::NodeGroup(group) = &spec.capacity else { return Value::Null };
+    // The guides of before v1.3 name a family that EKS no longer makes images of.
+    let ami_family = if spec.kubernetes.has_ami_family("al2") { guide_family } else { "AmazonLinux2023" };
+    json!({
+        "name": spec.node_group_name(),
+        "instance_type": group.instance_type,
+        "ami_family": ami_family,
+        "desired_capacity": group.desired_capacity,
+        "min_size": group.min_size,
+        "max_size": group.max_size,
+    })
+}

@@ -1,0 +1,59 @@
+//! What the charts are told.
+
+use super::cluster_config::zonal_shift;
+use super::template::{Functions, fill, read_one};
+use crate::error::{Error, Result};
+use crate::spec::{Identity, Spec};
+use serde_json::{Value, json};
+
+const TEMPLATE: &str = "helm-values.yaml.j2";
+
+/// The port of the conversion webhook (`webhook.port` of the chart).
+const WEBHOOK_PORT: u16 = 8443;
+
+/// The values of the chart `karpenter`, as YAML. Old charts must be told the cluster's endpoint.
+pub fn helm_values_yaml(spec: &Spec, cluster_endpoint: Option<&str>) -> Result<String> {
+    let features = spec.release.features();
+    if features.cluster_endpoint_value && cluster_endpoint.is_none() {
+        return Err(Error::usage(format!("cannot write the values of the chart karpenter {}", spec.release.chart_version()))
+            .because(format!("it must be told the endpoint of the cluster {}, which is not known", spec.cluster_name))
+            .hint("give it: `karpctl render helm-values --cluster-endpoint URL`"));
+    }
+    // Later charts find the endpoint by themselves, where the EKS API can be reached.
+    let tell_endpoint = features.cluster_endpoint_value || spec.private;
+    let values = json!({
+        "irsa": spec.identity == Identity::Irsa,
+        "controller_role_arn": spec.controller_role_arn(),
+        "layout": features.value_layout,
+        "cluster_name": spec.cluster_name,
+        "cluster_endpoint": cluster_endpoint.filter(|_| tell_endpoint),
+        "instance_profile_name": spec.instance_profile_name(),
+        "queue_value": features.queue_value,
+        "queue_name": spec.queue_name(),
+        "zonal_shift": features.zonal_shift.then(|| zonal_shift(spec)),
+        "isolated_vpc": spec.private && features.isolated_vpc_value,
+        "controller_resources": features.controller_resources,
+    });
+    fill(TEMPLATE, Functions::Short, &values)
+}
+
+/// [`helm_values_yaml`] as JSON.
+pub fn helm_values(spec: &Spec, cluster_endpoint: Option<&str>) -> Result<Value> {
+    read_one(TEMPLATE, &helm_values_yaml(spec, cluster_endpoint)?)
+}
+
+/// The values of the chart `karpenter-crd`: where the conversion webhook is, for the releases that convert.
+#[must_use]
+pub fn crd_values(spec: &Spec) -> Value {
+    if !spec.release.features().conversion_webhook {
+        return json!({});
+    }
+    json!({
+        "webhook": {
+            "enabled": true,
+            "serviceName": "karpenter",
+            "serviceNamespace": spec.namespace,
+            "port": WEBHOOK_PORT,
+        },
+    })
+}

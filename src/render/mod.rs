@@ -1,0 +1,107 @@
+//! The documents of a release, as text: a spec and a few inputs in, YAML or JSON out. Nothing here reads the world, and the same
+//! input gives the same bytes.
+
+mod access;
+mod cloudformation;
+mod cluster_config;
+mod helm_values;
+mod inflate;
+mod node_pool;
+mod policies;
+mod template;
+
+pub use access::{RoleMapping, access_entry, identity_mapping, identity_mapping_yaml, role_mappings, trust_policy};
+pub use cloudformation::{cloudformation, cloudformation_json};
+pub use cluster_config::{ConfigScope, EksctlAbilities, cluster_config};
+pub use helm_values::{crd_values, helm_values, helm_values_yaml};
+pub use inflate::{inflate, inflate_yaml};
+pub use node_pool::{ami_family, node_pool, node_pool_yaml};
+pub use policies::{ControllerPolicy, POLICY_SIZE, controller_policies, controller_policy_arns, policy_size, substituted};
+
+use crate::error::Result;
+use crate::spec::Spec;
+use serde_json::{Value, json};
+
+/// A document that `karpctl render` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Document {
+    /// The stack `Karpenter-<cluster>`.
+    Cloudformation,
+    /// The file for `eksctl create cluster`.
+    ClusterConfig,
+    /// The values of the chart.
+    HelmValues,
+    /// The node class and the node pool.
+    NodePool,
+    /// The rows of `aws-auth` that let nodes in.
+    IdentityMapping,
+    /// The Deployment that asks for nodes.
+    Inflate,
+}
+
+/// What a document may need beside the spec. The default knows nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Inputs {
+    /// The API server's URL.
+    pub cluster_endpoint: Option<String>,
+    /// The version that AWS recommends of [`ami_family`], as it stands behind the `@` of an alias.
+    pub ami_version: Option<String>,
+    /// What the eksctl at hand knows.
+    pub eksctl: EksctlAbilities,
+    /// How many pods `inflate` asks for.
+    pub replicas: u32,
+}
+
+impl Document {
+    /// Every document, in the order in which a person needs them.
+    pub const ALL: [Self; 6] =
+        [Self::Cloudformation, Self::ClusterConfig, Self::IdentityMapping, Self::HelmValues, Self::NodePool, Self::Inflate];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Cloudformation => "cloudformation",
+            Self::ClusterConfig => "cluster-config",
+            Self::HelmValues => "helm-values",
+            Self::NodePool => "node-pool",
+            Self::IdentityMapping => "identity-mapping",
+            Self::Inflate => "inflate",
+        }
+    }
+
+    /// The file that it is written to.
+    #[must_use]
+    pub fn file_name(self) -> String {
+        format!("{}.yaml", self.id())
+    }
+}
+
+/// A document as YAML.
+pub fn document(document: Document, spec: &Spec, inputs: &Inputs) -> Result<String> {
+    match document {
+        Document::Cloudformation => cloudformation(spec),
+        Document::ClusterConfig => cluster_config(spec, ConfigScope::Complete, &inputs.eksctl),
+        Document::HelmValues => helm_values_yaml(spec, inputs.cluster_endpoint.as_deref()),
+        Document::NodePool => node_pool_yaml(spec, inputs.ami_version.as_deref()),
+        Document::IdentityMapping => identity_mapping_yaml(spec),
+        Document::Inflate => inflate_yaml(inputs.replicas),
+    }
+}
+
+/// A document as JSON. Several Kubernetes objects become one `List`, which kubectl takes as it does a file of several documents.
+pub fn document_json(document: Document, spec: &Spec, inputs: &Inputs) -> Result<Value> {
+    match document {
+        Document::Cloudformation => cloudformation_json(spec),
+        Document::ClusterConfig => {
+            template::read_one(cluster_config::TEMPLATE, &cluster_config(spec, ConfigScope::Complete, &inputs.eksctl)?)
+        }
+        Document::HelmValues => helm_values(spec, inputs.cluster_endpoint.as_deref()),
+        Document::NodePool => {
+            let items = node_pool(spec, inputs.ami_version.as_deref())?;
+            Ok(json!({ "apiVersion": "v1", "kind": "List", "items": items }))
+        }
+        Document::IdentityMapping => Ok(identity_mapping(spec)),
+        Document::Inflate => inflate(inputs.replicas),
+    }
+}

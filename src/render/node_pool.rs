@@ -1,0 +1,96 @@
+//! The node class and the node pool.
+
+use super::template::{Functions, fill, read};
+use crate::error::{Error, Result};
+use crate::knowledge::NodePoolApi;
+use crate::spec::{AmiAlias, DISCOVERY_TAG, Spec};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// The AMI family of nodes, as an alias names it (`al2`, `al2023`): what the spec says, else the guide's, where EKS makes images of
+/// it for the cluster's Kubernetes version.
+#[must_use]
+pub fn ami_family(spec: &Spec) -> String {
+    if let Some(alias) = &spec.node_pool.ami_alias {
+        return split(alias).0.to_owned();
+    }
+    let guide = spec.release.features().ami_alias_family.unwrap_or_else(|| "al2".to_owned());
+    if spec.kubernetes.has_ami_family(&guide) { guide } else { "al2023".to_owned() }
+}
+
+/// The node class and the node pool, as YAML. `ami_version` is the version that AWS recommends of [`ami_family`].
+pub fn node_pool_yaml(spec: &Spec, ami_version: Option<&str>) -> Result<String> {
+    let features = spec.release.features();
+    let pool = &spec.node_pool;
+    let family = ami_family(spec);
+    let api = features.node_pool_api;
+    let alias = pool.ami_alias.as_ref();
+    let template = match api {
+        NodePoolApi::V1 => "node-pool/v1.yaml.j2",
+        NodePoolApi::V1Beta1 => "node-pool/v1beta1.yaml.j2",
+        NodePoolApi::V1Alpha5 => "node-pool/v1alpha5.yaml.j2",
+    };
+    if api != NodePoolApi::V1 {
+        refuse_pinned(spec, alias)?;
+    }
+    if spec.private && api != NodePoolApi::V1Alpha5 && !features.node_class_instance_profile {
+        let release = &spec.release;
+        return Err(Error::usage(format!("Karpenter {release} cannot run nodes in a private cluster"))
+            .because("its node class names a role only, and making an instance profile of it needs the IAM API")
+            .hint(format!("take Karpenter {}", release.latest_patch())));
+    }
+    let values = json!({
+        "name": pool.name,
+        "cluster_name": spec.cluster_name,
+        "discovery_tag": DISCOVERY_TAG,
+        "role": spec.node_role_name(),
+        "instance_profile": spec.private.then(|| spec.instance_profile_name()),
+        "subnets": spec.subnets,
+        "ami_family": family_name(api, alias, &family),
+        "ami_alias": alias.map_or_else(|| format!("{family}@{}", ami_version.unwrap_or("latest")), ToString::to_string),
+        "os": if family.starts_with("windows") { "windows" } else { "linux" },
+        "architectures": or_guide(&pool.architectures, &features.architectures),
+        "capacity_types": or_guide(&pool.capacity_types, &features.capacity_types),
+        "cpu_limit": pool.cpu_limit,
+        "consolidation": features.consolidation,
+    });
+    fill(template, Functions::Short, &values)
+}
+
+/// [`node_pool_yaml`] as JSON: the node class, then the node pool.
+pub fn node_pool(spec: &Spec, ami_version: Option<&str>) -> Result<Vec<Value>> {
+    read("node-pool", &node_pool_yaml(spec, ami_version)?)
+}
+
+/// Before v1 a node class names a family and always gets its recommended image.
+fn refuse_pinned(spec: &Spec, alias: Option<&AmiAlias>) -> Result<()> {
+    let Some(alias) = alias.filter(|alias| split(alias).1 != "latest") else { return Ok(()) };
+    Err(Error::usage(format!("Karpenter {} cannot pin the AMI {alias}", spec.release))
+        .because("its node classes know no AMI aliases; they name a family and take its recommended image")
+        .hint(format!("use `{}@latest`, or Karpenter 1.0 or newer", split(alias).0)))
+}
+
+/// The family as `amiFamily` names it. The oldest API leaves it out unless somebody says otherwise, as its guides do.
+fn family_name(api: NodePoolApi, alias: Option<&AmiAlias>, family: &str) -> Option<String> {
+    if api == NodePoolApi::V1Alpha5 && alias.is_none() {
+        return None;
+    }
+    let name = match family {
+        "al2" => "AL2",
+        "al2023" => "AL2023",
+        "bottlerocket" => "Bottlerocket",
+        "windows2019" => "Windows2019",
+        "windows2022" => "Windows2022",
+        other => other,
+    };
+    Some(name.to_owned())
+}
+
+fn split(alias: &AmiAlias) -> (&str, &str) {
+    alias.as_str().split_once('@').unwrap_or((alias.as_str(), "latest"))
+}
+
+/// What the spec lists, else what the guide lists.
+fn or_guide<T: Serialize>(wanted: &[T], guide: &[String]) -> Value {
+    if wanted.is_empty() { json!(guide) } else { json!(wanted) }
+}

@@ -1,0 +1,113 @@
+//! The managed policies of the controller: what the release needs, cut so that IAM takes them.
+
+use crate::knowledge::Statement;
+use crate::spec::{Arn, Spec};
+use serde_json::{Map, Value, json};
+
+/// The longest managed policy, not counting white space (IAM quotas).
+pub const POLICY_SIZE: usize = 6_144;
+
+/// A managed policy of the stack.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ControllerPolicy {
+    /// Its part: `NodeLifecycle`, …; empty for the first of the releases that have one policy; with a number where a policy had
+    /// to be cut.
+    pub part: String,
+    /// Its logical id in the stack.
+    pub logical_id: String,
+    /// Its document, with the variables of CloudFormation's `Fn::Sub`.
+    pub document: Value,
+}
+
+/// The managed policies of the controller, in the order of the release's guide.
+#[must_use]
+pub fn controller_policies(spec: &Spec) -> Vec<ControllerPolicy> {
+    let mut policies = Vec::new();
+    for policy in spec.release.stack().policies {
+        let statements: Vec<Value> = policy.statements.iter().map(statement).collect();
+        for (index, group) in groups(&statements, spec).into_iter().enumerate() {
+            let number = if index == 0 { String::new() } else { (index + 1).to_string() };
+            let logical_id = match policy.part.as_str() {
+                "" => format!("KarpenterControllerPolicy{number}"),
+                part => format!("{part}Policy{number}"),
+            };
+            policies.push(ControllerPolicy { part: format!("{}{number}", policy.part), logical_id, document: document(&group) });
+        }
+    }
+    policies
+}
+
+/// The ARNs of the managed policies of the controller: what its role gets, whoever makes the role.
+#[must_use]
+pub fn controller_policy_arns(spec: &Spec) -> Vec<Arn> {
+    controller_policies(spec).iter().map(|policy| spec.controller_policy_arn(&policy.part)).collect()
+}
+
+/// A text with the variables of `Fn::Sub` replaced, as CloudFormation does in the spec's account and region.
+#[must_use]
+pub fn substituted(text: &str, spec: &Spec) -> String {
+    let queue = format!("arn:{}:sqs:{}:{}:{}", spec.partition, spec.region, spec.account_id, spec.queue_name());
+    [
+        ("${AWS::Partition}", spec.partition.as_str()),
+        ("${AWS::Region}", spec.region.as_str()),
+        ("${AWS::AccountId}", spec.account_id.as_str()),
+        ("${AWS::URLSuffix}", spec.partition.url_suffix()),
+        ("${ClusterName}", spec.cluster_name.as_str()),
+        ("${KarpenterNodeRole.Arn}", spec.node_role_arn().as_str()),
+        ("${KarpenterInterruptionQueue.Arn}", &queue),
+    ]
+    .iter()
+    .fold(text.to_owned(), |text, (variable, value)| text.replace(variable, value))
+}
+
+/// How IAM counts a policy: without white space, after substitution.
+#[must_use]
+pub fn policy_size(document: &Value, spec: &Spec) -> usize {
+    substituted(&document.to_string(), spec).chars().filter(|c| !c.is_whitespace()).count()
+}
+
+/// The statements in as few groups as fit, in their order.
+fn groups(statements: &[Value], spec: &Spec) -> Vec<Vec<Value>> {
+    let mut groups: Vec<Vec<Value>> = vec![Vec::new()];
+    for statement in statements {
+        let mut longer = groups.last().cloned().unwrap_or_default();
+        longer.push(statement.clone());
+        if longer.len() > 1 && policy_size(&document(&longer), spec) > POLICY_SIZE {
+            groups.push(Vec::new());
+        }
+        if let Some(last) = groups.last_mut() {
+            last.push(statement.clone());
+        }
+    }
+    groups
+}
+
+fn document(statements: &[Value]) -> Value {
+    json!({ "Version": "2012-10-17", "Statement": statements })
+}
+
+fn statement(row: &Statement) -> Value {
+    let mut out = json!({
+        "Sid": row.sid,
+        "Effect": "Allow",
+        "Action": one_or_many(&row.actions),
+        "Resource": one_or_many(&row.resources),
+    });
+    let mut conditions = Map::new();
+    for condition in &row.conditions {
+        let operator = conditions.entry(condition.operator.clone()).or_insert_with(|| json!({}));
+        operator[&condition.key] = one_or_many(&condition.values);
+    }
+    if !conditions.is_empty() {
+        out["Condition"] = Value::Object(conditions);
+    }
+    out
+}
+
+/// A single value without its list, as people write policies.
+fn one_or_many(values: &[String]) -> Value {
+    match values {
+        [one] => json!(one),
+        many => json!(many),
+    }
+}

@@ -1,0 +1,56 @@
+//! The journal: what happened, kept for the person and for support. It informs; it never decides.
+
+use crate::plan::Event;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+/// The schema id of a line.
+const SCHEMA: &str = "karpctl/event/v1";
+
+/// Appends a JSON line an event to a file. What cannot be written is not written: no run fails for its journal.
+pub struct Journal {
+    path: PathBuf,
+    file: Mutex<Option<std::fs::File>>,
+}
+
+impl Journal {
+    /// Opens the journal of a cluster below the state home. `None` where there is no home or it cannot be written.
+    #[must_use]
+    pub fn open(state_home: Option<&Path>, account: &str, region: &str, cluster: &str) -> Option<Self> {
+        let folder = state_home?.join("karpctl");
+        std::fs::create_dir_all(&folder).ok()?;
+        let path = folder.join(format!("{account}-{region}-{cluster}.ndjson"));
+        let mut options = std::fs::OpenOptions::new();
+        options.create(true).append(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path).ok()?;
+        Some(Self { path, file: Mutex::new(Some(file)) })
+    }
+
+    /// Appends an event.
+    pub fn write(&self, event: &Event) {
+        let mut guard = self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let Some(file) = guard.as_mut() else { return };
+        if writeln!(file, "{}", line(event)).is_err() {
+            *guard = None;
+        }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// An event as a line: schema and time first.
+#[must_use]
+pub(super) fn line(event: &Event) -> String {
+    let mut value = serde_json::json!({ "schema": SCHEMA, "time": jiff::Timestamp::now().to_string() });
+    if let (Some(object), Ok(serde_json::Value::Object(fields))) = (value.as_object_mut(), serde_json::to_value(event)) {
+        object.extend(fields);
+    }
+    value.to_string()
+}

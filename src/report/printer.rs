@@ -1,0 +1,128 @@
+//! The only way to print.
+
+use anstream::AutoStream;
+use anstyle::{AnsiColor, Style};
+use std::io::{IsTerminal, Write};
+use std::sync::Mutex;
+
+/// When colour is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum ColorChoice {
+    /// Where the stream is a terminal, and neither `NO_COLOR` nor `CLICOLOR_FORCE` says otherwise.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How much is said beside the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Errors only.
+    Quiet,
+    /// Status, warnings, hints.
+    Normal,
+    /// Also every line of the tools.
+    Verbose,
+}
+
+/// The only way to print: the answer to stdout, all else to stderr. A closed pipe is quiet from then on.
+pub struct Printer {
+    stdout: Mutex<Box<dyn Write + Send>>,
+    stderr: Mutex<Box<dyn Write + Send>>,
+    verbosity: Verbosity,
+    bars: bool,
+}
+
+/// Bold.
+pub(super) const BOLD: Style = Style::new().bold();
+/// For what went well.
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+/// For what needs attention.
+pub(super) const CARE: Style = AnsiColor::Yellow.on_default();
+/// For what failed.
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+/// For what matters less.
+pub(super) const FAINT: Style = Style::new().dimmed();
+
+/// Text in a style; the stream takes the style out again where it shows no colour.
+pub(super) fn styled(style: Style, text: impl std::fmt::Display) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+impl Printer {
+    /// A printer on this process's streams.
+    #[must_use]
+    pub fn new(color: ColorChoice, verbosity: Verbosity, ci: bool) -> Self {
+        let choice = match color {
+            ColorChoice::Auto => anstream::ColorChoice::Auto,
+            ColorChoice::Always => anstream::ColorChoice::AlwaysAnsi,
+            ColorChoice::Never => anstream::ColorChoice::Never,
+        };
+        Self {
+            stdout: Mutex::new(Box::new(AutoStream::new(std::io::stdout(), choice))),
+            stderr: Mutex::new(Box::new(AutoStream::new(std::io::stderr(), choice))),
+            verbosity,
+            bars: std::io::stderr().is_terminal() && !ci && verbosity == Verbosity::Normal,
+        }
+    }
+
+    /// Prints a part of the answer, with a line end.
+    pub fn answer(&self, text: &str) {
+        write(&self.stdout, text);
+    }
+
+    /// Prints a status line, unless quiet.
+    pub fn status(&self, text: &str) {
+        if self.verbosity > Verbosity::Quiet {
+            write(&self.stderr, text);
+        }
+    }
+
+    /// Prints a line of a tool, only where asked for.
+    pub fn detail(&self, text: &str) {
+        if self.verbosity == Verbosity::Verbose {
+            write(&self.stderr, &styled(FAINT, text));
+        }
+    }
+
+    /// Prints a warning, unless quiet.
+    pub fn warn(&self, text: &str) {
+        self.status(&format!("{}: {text}", styled(CARE, "warning")));
+    }
+
+    /// Prints to stderr whatever the verbosity: errors.
+    pub fn error(&self, text: &str) {
+        write(&self.stderr, text);
+    }
+
+    /// Prints a question without a line end.
+    pub fn ask(&self, text: &str) {
+        let mut stream = lock(&self.stderr);
+        let _ = write!(stream, "{text}").and_then(|()| stream.flush());
+    }
+
+    /// Whether progress bars are drawn.
+    #[must_use]
+    pub const fn draws_bars(&self) -> bool {
+        self.bars
+    }
+
+    /// How much is said.
+    #[must_use]
+    pub const fn verbosity(&self) -> Verbosity {
+        self.verbosity
+    }
+}
+
+fn write(stream: &Mutex<Box<dyn Write + Send>>, text: &str) {
+    let mut stream = lock(stream);
+    // A reader that has seen enough (`karpctl … | head`) is no failure of ours.
+    let _ = writeln!(stream, "{}", text.strip_suffix('\n').unwrap_or(text)).and_then(|()| stream.flush());
+}
+
+fn lock(stream: &Mutex<Box<dyn Write + Send>>) -> std::sync::MutexGuard<'_, Box<dyn Write + Send>> {
+    stream.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

@@ -1,0 +1,120 @@
+//! Names and ARNs that follow from a spec. Every document and every step takes them from here, so that they agree.
+
+use super::{Arn, Spec};
+use sha2::{Digest, Sha256};
+
+/// The longest name of an IAM role (IAM API reference, `CreateRole`).
+const ROLE_NAME: usize = 64;
+/// The longest name of an instance profile or managed policy (IAM API reference).
+const IAM_NAME: usize = 128;
+/// The longest name of an SQS queue (SQS API reference, `CreateQueue`).
+const QUEUE_NAME: usize = 80;
+/// The longest name of a stack (CloudFormation API reference, `CreateStack`).
+const STACK_NAME: usize = 128;
+/// The longest name of an EKS managed node group (EKS API reference, `CreateNodegroup`).
+const NODE_GROUP_NAME: usize = 63;
+
+impl Spec {
+    /// The CloudFormation stack with the node role, the controller policies and the interruption queue.
+    #[must_use]
+    pub fn stack_name(&self) -> String {
+        // A stack name knows no underscore, which a cluster name may have.
+        let name = format!("Karpenter-{}", self.cluster_name);
+        if name.contains('_') { hashed(&name.replace('_', "-"), &name, STACK_NAME) } else { fit(&name, STACK_NAME) }
+    }
+
+    /// The role of the nodes that Karpenter launches.
+    #[must_use]
+    pub fn node_role_name(&self) -> String {
+        fit(&format!("KarpenterNodeRole-{}", self.cluster_name), ROLE_NAME)
+    }
+
+    /// The ARN of [`Self::node_role_name`].
+    #[must_use]
+    pub fn node_role_arn(&self) -> Arn {
+        self.iam_arn("role", &self.node_role_name())
+    }
+
+    /// The instance profile of releases before v0.32, and of private clusters.
+    #[must_use]
+    pub fn instance_profile_name(&self) -> String {
+        fit(&format!("KarpenterNodeInstanceProfile-{}", self.cluster_name), IAM_NAME)
+    }
+
+    /// The role of the controller.
+    #[must_use]
+    pub fn controller_role_name(&self) -> String {
+        fit(&format!("{}-karpenter", self.cluster_name), ROLE_NAME)
+    }
+
+    /// The ARN of [`Self::controller_role_name`].
+    #[must_use]
+    pub fn controller_role_arn(&self) -> Arn {
+        self.iam_arn("role", &self.controller_role_name())
+    }
+
+    /// The name of a managed policy of the stack: `KarpenterController<part>Policy-<cluster>`.
+    #[must_use]
+    pub fn controller_policy_name(&self, part: &str) -> String {
+        fit(&format!("KarpenterController{part}Policy-{}", self.cluster_name), IAM_NAME)
+    }
+
+    /// The ARN of [`Self::controller_policy_name`].
+    #[must_use]
+    pub fn controller_policy_arn(&self, part: &str) -> Arn {
+        self.iam_arn("policy", &self.controller_policy_name(part))
+    }
+
+    /// The interruption queue.
+    #[must_use]
+    pub fn queue_name(&self) -> String {
+        fit(self.cluster_name.as_str(), QUEUE_NAME)
+    }
+
+    /// The managed node group that runs the controller.
+    #[must_use]
+    pub fn node_group_name(&self) -> String {
+        fit(&format!("{}-ng", self.cluster_name), NODE_GROUP_NAME)
+    }
+
+    /// The ARN of the cluster.
+    #[must_use]
+    pub fn cluster_arn(&self) -> Arn {
+        arn(&format!("arn:{}:eks:{}:{}:cluster/{}", self.partition, self.region, self.account_id, self.cluster_name))
+    }
+
+    /// The chart reference that helm is given.
+    #[must_use]
+    pub fn chart_reference(&self) -> String {
+        format!("{}/karpenter", self.chart.repository)
+    }
+
+    /// The reference of the chart that holds only the CRDs.
+    #[must_use]
+    pub fn crd_chart_reference(&self) -> String {
+        format!("{}/karpenter-crd", self.chart.repository)
+    }
+
+    fn iam_arn(&self, kind: &str, name: &str) -> Arn {
+        arn(&format!("arn:{}:iam::{}:{kind}/{name}", self.partition, self.account_id))
+    }
+}
+
+/// The `karpenter.sh/discovery` tag, whose value is the cluster's name: subnets and security groups are found by it.
+pub const DISCOVERY_TAG: &str = "karpenter.sh/discovery";
+
+fn arn(text: &str) -> Arn {
+    // Made of parts that are valid by type, so this is not a failure that can happen to a person.
+    text.parse().expect("an ARN made of valid parts")
+}
+
+/// The name itself where it fits, else a stable shortened one that ends in a hash of the whole.
+fn fit(name: &str, longest: usize) -> String {
+    if name.len() <= longest { name.to_owned() } else { hashed(name, name, longest) }
+}
+
+fn hashed(shown: &str, whole: &str, longest: usize) -> String {
+    let digest: String = Sha256::digest(whole.as_bytes()).iter().take(4).map(|b| format!("{b:02x}")).collect();
+    let kept: String = shown.chars().take(longest - 9).collect();
+    format!("{}-{digest}", kept.trim_end_matches('-'))
+}

@@ -1,0 +1,172 @@
+//! What the person wants, resolved and valid. A [`Spec`] is complete: nothing later asks where a value came from.
+
+mod derived;
+pub mod file;
+pub mod layer;
+pub mod names;
+pub mod resolve;
+
+pub use derived::DISCOVERY_TAG;
+pub use names::{AccountId, AmiAlias, Arn, ClusterName, InvalidName, Namespace, ObjectName, Partition, Region, SecurityGroupId, SubnetId};
+
+use crate::knowledge::{KubernetesVersion, Release};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Everything that a plan and a rendering follow from, beside the facts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Spec {
+    /// The EKS cluster.
+    pub cluster_name: ClusterName,
+    /// Its region.
+    pub region: Region,
+    /// Its account.
+    pub account_id: AccountId,
+    /// The partition of the region.
+    pub partition: Partition,
+    /// The Karpenter release.
+    pub release: Release,
+    /// The cluster's Kubernetes minor version.
+    pub kubernetes: KubernetesVersion,
+    /// The namespace of the Karpenter release.
+    pub namespace: Namespace,
+    /// How the controller gets its AWS credentials.
+    pub identity: Identity,
+    /// How nodes are let into the cluster. `None`: what the cluster's authentication mode asks for.
+    pub node_access: Option<NodeAccess>,
+    /// Whether the cluster is made, or must be there.
+    pub cluster: ClusterMode,
+    /// What runs the controller in a new cluster.
+    pub capacity: ControllerCapacity,
+    /// EKS zonal shift for the cluster and the controller. Only with releases that know it.
+    pub zonal_shift: Option<bool>,
+    /// No way to the internet: isolated VPC values and an instance profile instead of a role.
+    pub private: bool,
+    /// Windows nodes will join: the mapping gets `eks:kube-proxy-windows`.
+    pub windows: bool,
+    /// The node pool and its node class.
+    pub node_pool: NodePool,
+    /// The subnets that nodes may run in, for an existing cluster. Empty: those of the cluster.
+    pub subnets: Vec<SubnetId>,
+    /// Tags that everything karpctl creates in AWS gets.
+    pub tags: BTreeMap<String, String>,
+    /// The permissions boundary of the roles that karpctl creates.
+    pub permissions_boundary: Option<Arn>,
+    /// Where the chart comes from.
+    pub chart: ChartSource,
+}
+
+/// How the controller gets its AWS credentials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Identity {
+    /// An EKS Pod Identity association.
+    PodIdentity,
+    /// A role that trusts the cluster's OIDC issuer (IAM roles for service accounts).
+    Irsa,
+}
+
+/// How nodes are let into the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NodeAccess {
+    /// A row of the `aws-auth` `ConfigMap`.
+    AwsAuth,
+    /// An access entry of type `EC2_LINUX`.
+    AccessEntry,
+    /// Both.
+    Both,
+}
+
+/// Whether the cluster is made, or must be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClusterMode {
+    /// eksctl makes the cluster when it is not there.
+    Managed,
+    /// The cluster is somebody else's: it must be there and is never created or deleted.
+    Existing,
+}
+
+/// What runs the controller in a new cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ControllerCapacity {
+    /// A managed node group.
+    NodeGroup(NodeGroup),
+    /// A Fargate profile for the namespace.
+    Fargate,
+}
+
+/// The managed node group that runs the controller.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NodeGroup {
+    /// EC2 instance type.
+    pub instance_type: String,
+    /// Nodes at the start.
+    pub desired_capacity: u32,
+    /// Fewest nodes.
+    pub min_size: u32,
+    /// Most nodes.
+    pub max_size: u32,
+}
+
+impl Default for NodeGroup {
+    /// What the getting-started guide of every release uses.
+    fn default() -> Self {
+        Self { instance_type: "m5.large".into(), desired_capacity: 2, min_size: 1, max_size: 10 }
+    }
+}
+
+/// The node pool (Provisioner or NodePool) and its node class (AWSNodeTemplate or EC2NodeClass).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodePool {
+    /// The name of both objects.
+    pub name: ObjectName,
+    /// `spot` and/or `on-demand`. Empty: what the release's guide uses.
+    pub capacity_types: Vec<CapacityType>,
+    /// `amd64` and/or `arm64`. Empty: what the release's guide uses.
+    pub architectures: Vec<Architecture>,
+    /// The most vCPUs that the pool may hold.
+    pub cpu_limit: u32,
+    /// The AMI alias. `None`: the release's family at the version that AWS recommends.
+    pub ami_alias: Option<AmiAlias>,
+}
+
+/// How EC2 capacity is bought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CapacityType {
+    /// Spare capacity that EC2 may take back.
+    Spot,
+    /// On-demand capacity.
+    OnDemand,
+}
+
+/// The CPU architecture of nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Architecture {
+    /// x86-64.
+    Amd64,
+    /// 64-bit Arm.
+    Arm64,
+}
+
+/// Where the chart comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChartSource {
+    /// The OCI repository that holds `karpenter` and `karpenter-crd`, without a trailing slash:
+    /// `oci://public.ecr.aws/karpenter`.
+    pub repository: String,
+    /// A registry configuration of the person's own (docker or helm `config.json`), for a private mirror. `None`: helm runs
+    /// with an empty one, so that an expired login cannot break the pull.
+    pub registry_config: Option<std::path::PathBuf>,
+}
+
+impl Default for ChartSource {
+    fn default() -> Self {
+        Self { repository: "oci://public.ecr.aws/karpenter".into(), registry_config: None }
+    }
+}

@@ -1,0 +1,348 @@
+//! From layers to a [`Spec`]: the first source that gives a setting wins, and everything that is wrong is said at once.
+
+use super::layer::{Layer, Source};
+use super::{
+    AccountId, AmiAlias, Architecture, Arn, CapacityType, ChartSource, ClusterMode, ClusterName, ControllerCapacity, Identity, Namespace,
+    NodeAccess, NodeGroup, NodePool, ObjectName, Partition, Region, Spec, SubnetId,
+};
+use crate::error::{Error, Result};
+use crate::knowledge::{KubernetesVersion, Release};
+use std::str::FromStr;
+
+/// The layers, first wins.
+pub type Layers = [(Source, Layer)];
+
+/// What AWS says, for what no layer gives.
+#[derive(Debug, Clone, Default)]
+pub struct Discovered {
+    /// The region of the AWS configuration.
+    pub region: Option<Region>,
+    /// The account of the caller.
+    pub account_id: Option<AccountId>,
+    /// The partition of the caller.
+    pub partition: Option<Partition>,
+    /// The version of the cluster, where it exists.
+    pub kubernetes: Option<KubernetesVersion>,
+    /// The newest Kubernetes of which EKS creates clusters.
+    pub newest_creatable: Option<KubernetesVersion>,
+}
+
+/// A spec and what the person should know of how it came to be.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    /// The spec.
+    pub spec: Spec,
+    /// Sentences: which source won where several gave a setting.
+    pub notes: Vec<String>,
+}
+
+/// The cluster's name and region alone: what must be known before AWS can be asked for the rest.
+pub fn locate(layers: &Layers, discovered: &Discovered) -> Result<(ClusterName, Region)> {
+    let mut problems = Problems::default();
+    let name = cluster_name(layers, &mut problems);
+    let region = region(layers, discovered, &mut problems);
+    match (name, region) {
+        (Some(name), Some(region)) if problems.list.is_empty() => Ok((name, region)),
+        _ => Err(problems.into_error()),
+    }
+}
+
+/// The whole spec.
+pub fn resolve(layers: &Layers, discovered: &Discovered) -> Result<Resolved> {
+    let mut p = Problems::default();
+    let cluster_name = cluster_name(layers, &mut p);
+    let region = region(layers, discovered, &mut p);
+    let account_id = p.parsed(layers, "accountId", |l| l.account_id.as_deref()).or_else(|| discovered.account_id.clone());
+    if account_id.is_none() && p.list.is_empty() {
+        p.missing("the AWS account is not known", "give --account-id, or credentials that `aws sts get-caller-identity` accepts");
+    }
+    let partition = p
+        .parsed(layers, "partition", |l| l.partition.as_deref())
+        .or(discovered.partition)
+        .or_else(|| region.as_ref().map(Partition::of_region));
+    if let (Some(partition), Some(region)) = (partition, &region)
+        && partition != Partition::of_region(region)
+    {
+        p.wrong(format!("partition {partition} has no region {region}: that is a region of {}", Partition::of_region(region)));
+    }
+    let release = release(layers, discovered, &mut p);
+    let kubernetes = p
+        .parsed(layers, "kubernetesVersion", |l| l.kubernetes_version.as_deref())
+        .or(discovered.kubernetes)
+        .or_else(|| release.as_ref().map(|r| default_kubernetes(r, discovered.newest_creatable)));
+    let features = release.as_ref().map(Release::features);
+    let namespace: Option<Namespace> = p
+        .parsed(layers, "namespace", |l| l.namespace.as_deref())
+        .or_else(|| features.as_ref().and_then(|f| f.default_namespace.parse().ok()));
+    let fargate = first(layers, |l| l.fargate).unwrap_or(false);
+    let identity = p.choice(layers, "identity", |l| l.identity.as_deref(), &[("pod-identity", Identity::PodIdentity), ("irsa", Identity::Irsa)]);
+    let identity = identity.or_else(|| {
+        // The Pod Identity agent is a DaemonSet, and Fargate runs none.
+        features.as_ref().map(|f| if f.pod_identity && !fargate { Identity::PodIdentity } else { Identity::Irsa })
+    });
+    if fargate && identity == Some(Identity::PodIdentity) {
+        p.wrong("identity pod-identity does not work with fargate: the Pod Identity agent cannot run there; use irsa".into());
+    }
+    let zonal_shift = first(layers, |l| l.zonal_shift);
+    if let (Some(true), Some(false), Some(release)) = (zonal_shift, features.as_ref().map(|f| f.zonal_shift), &release) {
+        p.wrong(format!("zonalShift is not known to Karpenter {release}: it came with 1.12"));
+    }
+    let node_access = p.choice(
+        layers,
+        "nodeAccess",
+        |l| l.node_access.as_deref(),
+        &[("aws-auth", NodeAccess::AwsAuth), ("access-entry", NodeAccess::AccessEntry), ("both", NodeAccess::Both)],
+    );
+    let existing = first(layers, |l| l.existing_cluster).unwrap_or(false);
+    let capacity = if fargate { ControllerCapacity::Fargate } else { ControllerCapacity::NodeGroup(node_group(layers, &mut p)) };
+    let node_pool = node_pool(layers, &mut p);
+    let subnets = list::<SubnetId>(layers, "subnets", |l| l.subnets.as_deref(), &mut p);
+    let tags = first(layers, |l| l.tags.clone()).unwrap_or_default();
+    for key in tags.keys().filter(|k| k.starts_with("aws:") || k.is_empty() || k.len() > 128) {
+        p.wrong(format!("tags: `{key}` is not a key that AWS takes: 1 to 128 characters, not beginning with aws:"));
+    }
+    let permissions_boundary: Option<Arn> = p.parsed(layers, "permissionsBoundary", |l| l.permissions_boundary.as_deref());
+    let chart = chart(layers, &mut p);
+    let notes = overridden(layers);
+    let (Some(cluster_name), Some(region), Some(account_id), Some(partition), Some(release), Some(kubernetes), Some(namespace), Some(identity)) =
+        (cluster_name, region, account_id, partition, release, kubernetes, namespace, identity)
+    else {
+        return Err(p.into_error());
+    };
+    if !p.list.is_empty() {
+        return Err(p.into_error());
+    }
+    let zonal_shift = if release.features().zonal_shift { Some(zonal_shift.unwrap_or(true)) } else { None };
+    let spec = Spec {
+        cluster_name,
+        region,
+        account_id,
+        partition,
+        release,
+        kubernetes,
+        namespace,
+        identity,
+        node_access,
+        cluster: if existing { ClusterMode::Existing } else { ClusterMode::Managed },
+        capacity,
+        zonal_shift,
+        private: first(layers, |l| l.private).unwrap_or(false),
+        windows: first(layers, |l| l.windows).unwrap_or(false),
+        node_pool,
+        subnets,
+        tags,
+        permissions_boundary,
+        chart,
+    };
+    Ok(Resolved { spec, notes })
+}
+
+/// The newest Kubernetes that both the release and the eksctl at hand know.
+fn default_kubernetes(release: &Release, creatable: Option<KubernetesVersion>) -> KubernetesVersion {
+    let (_, newest) = release.kubernetes_range();
+    creatable.map_or(newest, |c| c.min(newest))
+}
+
+fn cluster_name(layers: &Layers, p: &mut Problems) -> Option<ClusterName> {
+    let before = p.list.len();
+    let name = p.parsed(layers, "clusterName", |l| l.cluster_name.as_deref());
+    if name.is_none() && p.list.len() == before {
+        p.missing("the cluster has no name", "give --cluster-name NAME, CLUSTER_NAME, or clusterName in karpctl.yaml");
+    }
+    name
+}
+
+fn region(layers: &Layers, discovered: &Discovered, p: &mut Problems) -> Option<Region> {
+    let before = p.list.len();
+    let region = p.parsed(layers, "region", |l| l.region.as_deref()).or_else(|| discovered.region.clone());
+    if region.is_none() && p.list.len() == before {
+        p.missing("the AWS region is not known", "give --region REGION, AWS_REGION, or region in karpctl.yaml");
+    }
+    region
+}
+
+fn release(layers: &Layers, discovered: &Discovered, p: &mut Problems) -> Option<Release> {
+    let before = p.list.len();
+    let given = p.parsed(layers, "karpenterVersion", |l| l.karpenter_version.as_deref());
+    if given.is_some() || p.list.len() > before {
+        return given;
+    }
+    let kubernetes = discovered.kubernetes.or_else(|| first(layers, |l| l.kubernetes_version.as_deref().and_then(|v| v.parse().ok())));
+    match kubernetes {
+        None => Some(Release::newest()),
+        Some(version) => Release::default_for(version).or_else(|| {
+            p.missing(
+                &format!("no Karpenter release that karpctl knows fits Kubernetes {version}"),
+                "`karpctl versions` shows which fit; --karpenter-version takes one all the same",
+            );
+            None
+        }),
+    }
+}
+
+fn node_group(layers: &Layers, p: &mut Problems) -> NodeGroup {
+    let usual = NodeGroup::default();
+    let group = NodeGroup {
+        instance_type: first(layers, |l| l.node_group.as_ref()?.instance_type.clone()).unwrap_or(usual.instance_type),
+        desired_capacity: first(layers, |l| l.node_group.as_ref()?.desired_capacity).unwrap_or(usual.desired_capacity),
+        min_size: first(layers, |l| l.node_group.as_ref()?.min_size).unwrap_or(usual.min_size),
+        max_size: first(layers, |l| l.node_group.as_ref()?.max_size).unwrap_or(usual.max_size),
+    };
+    if !(group.min_size <= group.desired_capacity && group.desired_capacity <= group.max_size && group.max_size > 0) {
+        p.wrong(format!(
+            "nodeGroup: minSize {} <= desiredCapacity {} <= maxSize {} does not hold",
+            group.min_size, group.desired_capacity, group.max_size
+        ));
+    }
+    let valid = |t: &str| t.split_once('.').is_some_and(|(family, size)| {
+        !family.is_empty() && !size.is_empty() && t.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '-')
+    });
+    if !valid(&group.instance_type) {
+        p.wrong(format!("nodeGroup.instanceType: `{}` is not an instance type such as m5.large", group.instance_type));
+    }
+    group
+}
+
+fn node_pool(layers: &Layers, p: &mut Problems) -> NodePool {
+    let name: Option<ObjectName> = p.parsed(layers, "nodePool.name", |l| l.node_pool.as_ref()?.name.as_deref());
+    NodePool {
+        name: name.unwrap_or_else(|| "default".parse().expect("a valid name")),
+        capacity_types: p.choices(
+            first(layers, |l| l.node_pool.as_ref()?.capacity_types.clone()),
+            "nodePool.capacityTypes",
+            &[("spot", CapacityType::Spot), ("on-demand", CapacityType::OnDemand)],
+        ),
+        architectures: p.choices(
+            first(layers, |l| l.node_pool.as_ref()?.architectures.clone()),
+            "nodePool.architectures",
+            &[("amd64", Architecture::Amd64), ("arm64", Architecture::Arm64)],
+        ),
+        cpu_limit: first(layers, |l| l.node_pool.as_ref()?.cpu_limit).unwrap_or(1000),
+        ami_alias: p.parsed::<AmiAlias>(layers, "nodePool.amiAlias", |l| l.node_pool.as_ref()?.ami_alias.as_deref()),
+    }
+}
+
+fn chart(layers: &Layers, p: &mut Problems) -> ChartSource {
+    let usual = ChartSource::default();
+    let repository = first(layers, |l| l.chart.as_ref()?.repository.clone()).unwrap_or(usual.repository);
+    let rest = repository.strip_prefix("oci://").unwrap_or_default();
+    if rest.is_empty() || rest.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        p.wrong(format!("chart.repository: `{repository}` is not an OCI reference such as oci://public.ecr.aws/karpenter"));
+    }
+    ChartSource {
+        repository: repository.trim_end_matches('/').to_owned(),
+        registry_config: first(layers, |l| l.chart.as_ref()?.registry_config.clone()).map(Into::into),
+    }
+}
+
+/// The first layer that gives a setting.
+fn first<'a, T>(layers: &'a Layers, get: impl Fn(&'a Layer) -> Option<T>) -> Option<T> {
+    layers.iter().find_map(|(_, layer)| get(layer))
+}
+
+fn list<'a, T: FromStr<Err: std::fmt::Display>>(
+    layers: &'a Layers,
+    what: &str,
+    get: impl Fn(&'a Layer) -> Option<&'a [String]>,
+    p: &mut Problems,
+) -> Vec<T> {
+    first(layers, get)
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|text| text.parse().map_err(|e| p.wrong(format!("{what}: {e}"))).ok())
+        .collect()
+}
+
+/// A sentence for each scalar that several sources give differently.
+fn overridden(layers: &Layers) -> Vec<String> {
+    type Get = fn(&Layer) -> Option<&str>;
+    let settings: [(&str, Get); 8] = [
+        ("cluster name", |l| l.cluster_name.as_deref()),
+        ("region", |l| l.region.as_deref()),
+        ("account id", |l| l.account_id.as_deref()),
+        ("partition", |l| l.partition.as_deref()),
+        ("Karpenter version", |l| l.karpenter_version.as_deref()),
+        ("Kubernetes version", |l| l.kubernetes_version.as_deref()),
+        ("namespace", |l| l.namespace.as_deref()),
+        ("AMI alias", |l| l.node_pool.as_ref()?.ami_alias.as_deref()),
+    ];
+    let mut notes = Vec::new();
+    for (what, get) in settings {
+        let given: Vec<(&Source, &str)> = layers.iter().filter_map(|(s, l)| get(l).map(|v| (s, v))).collect();
+        let Some(((winner, value), others)) = given.split_first() else { continue };
+        for (source, other) in others.iter().filter(|(_, v)| v != value) {
+            notes.push(format!("{what}: {winner} says `{value}` and wins over {source}, which says `{other}`"));
+        }
+    }
+    notes
+}
+
+#[derive(Default)]
+struct Problems {
+    list: Vec<String>,
+    hints: Vec<String>,
+}
+
+impl Problems {
+    fn wrong(&mut self, what: String) {
+        self.list.push(what);
+    }
+
+    fn missing(&mut self, what: &str, hint: &str) {
+        self.list.push(what.to_owned());
+        self.hints.push(hint.to_owned());
+    }
+
+    fn parsed<'a, T: FromStr<Err: std::fmt::Display>>(
+        &mut self,
+        layers: &'a Layers,
+        what: &str,
+        get: impl Fn(&'a Layer) -> Option<&'a str>,
+    ) -> Option<T> {
+        let (source, text) = layers.iter().find_map(|(s, l)| get(l).map(|t| (s, t)))?;
+        text.parse().map_err(|e| self.wrong(format!("{what} (from {source}): {e}"))).ok()
+    }
+
+    fn choice<'a, T: Copy>(
+        &mut self,
+        layers: &'a Layers,
+        what: &str,
+        get: impl Fn(&'a Layer) -> Option<&'a str>,
+        choices: &[(&str, T)],
+    ) -> Option<T> {
+        let (source, text) = layers.iter().find_map(|(s, l)| get(l).map(|t| (s, t)))?;
+        let found = choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
+        if found.is_none() {
+            self.wrong(format!("{what} (from {source}): `{text}` is not one of {}", names(choices)));
+        }
+        found
+    }
+
+    fn choices<T: Copy>(&mut self, given: Option<Vec<String>>, what: &str, choices: &[(&str, T)]) -> Vec<T> {
+        let mut out = Vec::new();
+        for text in given.unwrap_or_default() {
+            match choices.iter().find(|(name, _)| *name == text) {
+                Some((_, value)) => out.push(*value),
+                None => self.wrong(format!("{what}: `{text}` is not one of {}", names(choices))),
+            }
+        }
+        out
+    }
+
+    fn into_error(self) -> Error {
+        let mut list = self.list.into_iter();
+        let error = match (list.next(), list.len()) {
+            (None, _) => Error::usage("the spec is not complete"),
+            (Some(only), 0) => Error::usage(only),
+            (Some(one), more) => {
+                let error = Error::usage(format!("{} settings are not right", more + 1)).because(one);
+                list.fold(error, Error::because)
+            }
+        };
+        self.hints.into_iter().fold(error, Error::hint)
+    }
+}
+
+fn names<T>(choices: &[(&str, T)]) -> String {
+    choices.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,142 @@
+//! The EKS cluster: made by eksctl, or somebody else's that must be there.
+
+use super::cluster_judge::judge;
+use super::cluster_mend::{create, delete, mend_node_group, wait_for_api};
+use super::{Step, StepContext};
+use crate::error::{Error, ErrorKind, Result};
+use crate::facts::{Facts, Topic};
+use crate::plan::{Action, Direction, State, StepId};
+use crate::probe::{ProbeContext, probe};
+use crate::spec::{ClusterMode, Spec};
+use async_trait::async_trait;
+use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// See the module.
+pub(super) struct Cluster;
+
+/// How long an operation that is not ours may take: a node group of ten takes twenty minutes, a control plane fifteen.
+const LONGEST: Duration = Duration::from_secs(45 * 60);
+/// The most things that are done one after the other: broken, made anew, mended.
+const DEEDS: u32 = 4;
+
+#[async_trait]
+impl Step for Cluster {
+    fn id(&self) -> StepId {
+        StepId::Cluster
+    }
+
+    fn title(&self, spec: &Spec) -> String {
+        format!("cluster {}", spec.cluster_name)
+    }
+
+    fn needs(&self, _: &Spec) -> Vec<StepId> {
+        Vec::new()
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Cluster]
+    }
+
+    fn usual_seconds(&self, _: &Spec) -> u32 {
+        900
+    }
+
+    fn assess(&self, spec: &Spec, facts: &Facts) -> State {
+        judge(spec, facts)
+    }
+
+    fn commands(&self, spec: &Spec, direction: Direction) -> Vec<String> {
+        let (cluster, region) = (&spec.cluster_name, &spec.region);
+        match (spec.cluster, direction) {
+            (ClusterMode::Existing, _) => Vec::new(),
+            (ClusterMode::Managed, Direction::Apply) => vec![
+                format!("karpctl render cluster-config --cluster-name {cluster} --karpenter-version {} > cluster.yaml", spec.release),
+                "eksctl create cluster --config-file cluster.yaml".into(),
+            ],
+            (ClusterMode::Managed, Direction::Remove) => {
+                vec![format!("eksctl delete cluster --name {cluster} --region {region} --wait --disable-nodegroup-eviction")]
+            }
+        }
+    }
+
+    async fn apply(&self, context: &StepContext<'_>, _: Action) -> Result<()> {
+        let deadline = Instant::now() + LONGEST;
+        let mut deeds = 0;
+        loop {
+            let facts = look(context).await;
+            let state = judge(context.spec, &facts);
+            if !matches!(state, State::Busy(_) | State::Present) {
+                deeds += 1;
+            }
+            match state {
+                State::Present => return wait_for_api(context, &facts).await,
+                _ if deeds > DEEDS => {
+                    return Err(Error::failed(format!("the cluster {} does not come to stand", context.spec.cluster_name)));
+                }
+                State::Absent => create(context).await?,
+                State::Broken(_) => delete(context).await?,
+                State::Drifted(_) => mend_node_group(context, &facts).await?,
+                State::Busy(what) => wait(context, &what, deadline).await?,
+                State::Foreign { why, .. } => return Err(Error::refused(why)),
+                State::Unknown(reason) => {
+                    return Err(Error::failed(format!("cannot know how the cluster {} stands", context.spec.cluster_name)).because(reason));
+                }
+                State::NotWanted => return Ok(()),
+            }
+        }
+    }
+
+    async fn remove(&self, context: &StepContext<'_>) -> Result<()> {
+        if context.spec.cluster == ClusterMode::Existing {
+            return Ok(());
+        }
+        let deadline = Instant::now() + LONGEST;
+        loop {
+            let state = judge(context.spec, &look(context).await);
+            match state {
+                State::Absent => return Ok(()),
+                State::Foreign { why, .. } => return Err(Error::refused(why)),
+                State::Unknown(reason) => {
+                    return Err(Error::failed(format!("cannot know how the cluster {} stands", context.spec.cluster_name)).because(reason));
+                }
+                State::Busy(what) => wait(context, &what, deadline).await?,
+                _ => return delete(context).await,
+            }
+        }
+    }
+
+    fn kept_on_destroy(&self, spec: &Spec) -> Option<&'static str> {
+        match spec.cluster {
+            ClusterMode::Existing => Some("the cluster is not karpctl's (--existing-cluster)"),
+            ClusterMode::Managed => None,
+        }
+    }
+
+    fn explain(&self) -> &'static str {
+        "Runs `eksctl create cluster` on the rendered ClusterConfig: control plane, add-ons, OIDC provider and the node group (or \
+         Fargate profile) that runs the controller. Roles, policies, mappings and the chart are other steps. With \
+         --existing-cluster the cluster must be there, and is never changed or deleted by this step. An eksctl that broke off is \
+         gone on with: what holds nothing is deleted and made anew, a node group that is missing is made, and a cluster that \
+         serves is never deleted to mend it. A cluster with EKS Auto Mode is refused: two Karpenters would work against each other."
+    }
+}
+
+/// The cluster as it is now.
+async fn look(context: &StepContext<'_>) -> Facts {
+    let mut facts = context.facts.clone();
+    let probing = ProbeContext { spec: context.spec, ports: context.ports, kubeconfig: context.kubeconfig };
+    probe(&probing, &BTreeSet::from([Topic::Cluster]), &mut facts).await;
+    facts
+}
+
+async fn wait(context: &StepContext<'_>, what: &str, deadline: Instant) -> Result<()> {
+    if Instant::now() >= deadline {
+        return Err(Error::new(ErrorKind::Timeout, format!("the cluster {} does not come to rest", context.spec.cluster_name))
+            .because(what)
+            .hint("AWS goes on by itself; run karpctl again, which waits for it"));
+    }
+    context.doing(format!("waiting: {what}"));
+    context.pause(Duration::from_secs(10)).await.map_err(|e| e.hint("AWS goes on by itself"))
+}

@@ -1,0 +1,120 @@
+//! How the cluster stands, from what EKS says of it and from the stacks by which eksctl knows it: pure.
+
+use super::looked::{is_ours, looked, refused};
+use crate::facts::{ClusterFacts, Facts, Probed, StackFacts};
+use crate::plan::State;
+use crate::probe::cluster::{cluster_stack_name, node_group_stack_name};
+use crate::spec::{ClusterMode, Spec};
+
+pub(super) fn judge(spec: &Spec, facts: &Facts) -> State {
+    let cluster = match looked(&facts.cluster) {
+        Ok(cluster) => cluster,
+        Err(state) => return state,
+    };
+    if let Some(cluster) = cluster
+        && cluster.auto_mode
+    {
+        return refused(format!(
+            "EKS Auto Mode manages the compute of cluster {}: it is a Karpenter run by AWS, and a second one would work against it",
+            spec.cluster_name
+        ));
+    }
+    match (spec.cluster, cluster) {
+        (ClusterMode::Existing, None) => {
+            refused(format!("there is no cluster {} in {} of account {}", spec.cluster_name, spec.region, spec.account_id))
+        }
+        (ClusterMode::Existing, Some(cluster)) => existing(spec, cluster),
+        (ClusterMode::Managed, None) => no_cluster(spec, facts),
+        (ClusterMode::Managed, Some(cluster)) => managed(spec, facts, cluster),
+    }
+}
+
+fn existing(spec: &Spec, cluster: &ClusterFacts) -> State {
+    match cluster.status.as_str() {
+        "ACTIVE" => State::Present,
+        "CREATING" | "UPDATING" | "PENDING" => State::Busy(format!("the cluster is {}", cluster.status)),
+        other => refused(format!("the cluster {} is {other}", spec.cluster_name)),
+    }
+}
+
+fn no_cluster(spec: &Spec, facts: &Facts) -> State {
+    let stacks = [(cluster_stack_name(spec), &facts.eksctl_stack), (node_group_stack_name(spec).unwrap_or_default(), &facts.eksctl_node_group)];
+    for (name, stack) in stacks {
+        match stack {
+            Probed::Known(stack) if stack.status == "DELETE_COMPLETE" => {}
+            Probed::Known(stack) if in_progress(stack) => return State::Busy(format!("eksctl's stack {name} is {}", stack.status)),
+            Probed::Known(stack) => {
+                return State::Broken(format!("eksctl's stack {name} is {} and there is no cluster{}", stack.status, reason(stack)));
+            }
+            Probed::Unavailable(reason) => return State::Unknown(reason.clone()),
+            Probed::Absent | Probed::NotAsked => {}
+        }
+    }
+    State::Absent
+}
+
+fn managed(spec: &Spec, facts: &Facts, cluster: &ClusterFacts) -> State {
+    let stack = facts.eksctl_stack.known().filter(|s| s.status != "DELETE_COMPLETE");
+    let tagged = is_ours(spec, &cluster.tags) || stack.is_some_and(|s| is_ours(spec, &s.tags));
+    if stack.is_none() && !tagged {
+        if let Probed::Unavailable(reason) = &facts.eksctl_stack {
+            return State::Unknown(reason.clone());
+        }
+        return refused(format!(
+            "cluster {name} is there and neither karpctl nor eksctl made it; `karpctl bootstrap --cluster-name {name} --region {} --existing-cluster` works with it as it is",
+            spec.region,
+            name = spec.cluster_name
+        ));
+    }
+    match cluster.status.as_str() {
+        "ACTIVE" => active(spec, facts, stack, tagged),
+        "FAILED" => State::Broken("the cluster is FAILED".into()),
+        other => State::Busy(format!("the cluster is {other}")),
+    }
+}
+
+fn active(spec: &Spec, facts: &Facts, stack: Option<&StackFacts>, tagged: bool) -> State {
+    let name = cluster_stack_name(spec);
+    match stack {
+        Some(stack) if in_progress(stack) => return State::Busy(format!("eksctl's stack {name} is {}", stack.status)),
+        // It serves, so it may hold something: it is not for karpctl to delete it.
+        Some(stack) if is_failed(stack) => {
+            return refused(format!(
+                "cluster {cluster} is ACTIVE while eksctl's stack {name} is {}{}; if it holds nothing, `eksctl delete cluster --name {cluster} --region {region} --wait` \
+                 clears the way; else use it as it is with --existing-cluster",
+                stack.status,
+                reason(stack),
+                cluster = spec.cluster_name,
+                region = spec.region
+            ));
+        }
+        _ => {}
+    }
+    // A cluster that a person made with eksctl may do without our node group; one that karpctl made was broken off.
+    let Some(group_stack) = node_group_stack_name(spec).filter(|_| tagged) else { return State::Present };
+    match &facts.eksctl_node_group {
+        Probed::Known(group) if in_progress(group) => State::Busy(format!("eksctl's stack {group_stack} is {}", group.status)),
+        Probed::Known(group) if is_failed(group) => State::Drifted(vec![format!(
+            "node group {}: eksctl's stack {group_stack} is {}{}",
+            spec.node_group_name(),
+            group.status,
+            reason(group)
+        )]),
+        Probed::Known(group) if group.status != "DELETE_COMPLETE" => State::Present,
+        Probed::Known(_) | Probed::Absent => State::Drifted(vec![format!("node group {}: not there", spec.node_group_name())]),
+        Probed::NotAsked | Probed::Unavailable(_) => State::Present,
+    }
+}
+
+pub(super) fn in_progress(stack: &StackFacts) -> bool {
+    stack.status.ends_with("_IN_PROGRESS") && stack.status != "REVIEW_IN_PROGRESS"
+}
+
+/// Whether a stack was never made whole, or is half gone.
+pub(super) fn is_failed(stack: &StackFacts) -> bool {
+    matches!(stack.status.as_str(), "REVIEW_IN_PROGRESS" | "CREATE_FAILED" | "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "DELETE_FAILED")
+}
+
+fn reason(stack: &StackFacts) -> String {
+    stack.status_reason.as_ref().map(|r| format!(" ({r})")).unwrap_or_default()
+}

@@ -1,0 +1,116 @@
+//! What is done about a cluster: made, deleted, or gone on with where an eksctl broke off.
+
+use super::StepContext;
+use super::cluster_judge::is_failed;
+use super::context::cluster_access;
+use super::stack_watch::{Watch, token};
+use crate::error::{Error, ErrorKind, Result};
+use crate::facts::Facts;
+use crate::ports::{Kube, ObjectKind, ObjectRef};
+use crate::probe::cluster::node_group_stack_name;
+use crate::probe::kinds::cluster_wide;
+use crate::render::{self, ConfigScope, EksctlAbilities};
+use std::time::Duration;
+
+/// How long a new API server may take until it answers with the creator's access in place.
+const ANSWERS: Duration = Duration::from_secs(300);
+
+async fn config(context: &StepContext<'_>) -> Result<String> {
+    let version = match context.facts.eksctl.known() {
+        Some(eksctl) => Some(eksctl.version.clone()),
+        None => context.ports.eksctl.facts().await?.map(|f| f.version),
+    };
+    let abilities = version.as_ref().map(EksctlAbilities::of).unwrap_or_default();
+    // eksctl puts its tags on the cluster and its stacks: by them karpctl knows what it had made.
+    let mut spec = context.spec.clone();
+    spec.tags = context.tags();
+    render::cluster_config(&spec, ConfigScope::ClusterOnly, &abilities)
+}
+
+pub(super) async fn create(context: &StepContext<'_>) -> Result<()> {
+    let config = config(context).await?;
+    context.doing(format!("eksctl creates the cluster {}", context.spec.cluster_name));
+    context.ports.eksctl.create_cluster(&config, &|line| context.foreign("eksctl", line), context.cancel).await
+}
+
+pub(super) async fn delete(context: &StepContext<'_>) -> Result<()> {
+    let spec = context.spec;
+    context.doing(format!("eksctl deletes the cluster {}", spec.cluster_name));
+    context
+        .ports
+        .eksctl
+        .delete_cluster(spec.cluster_name.as_str(), spec.region.as_str(), &|line| context.foreign("eksctl", line), context.cancel)
+        .await
+}
+
+/// Waits until the API server answers: EKS says ACTIVE before DNS and access entries are everywhere.
+pub(super) async fn wait_for_api(context: &StepContext<'_>, facts: &Facts) -> Result<()> {
+    let kube = context.ports.kube.connect(&cluster_access(context.spec, facts, context.kubeconfig)?).await?;
+    let system = cluster_wide(&ObjectKind::new("v1", "namespaces"), "kube-system");
+    let deadline = tokio::time::Instant::now() + ANSWERS;
+    loop {
+        let error = match kube.get(&system).await {
+            Ok(_) => return Ok(()),
+            Err(e) if matches!(e.kind, ErrorKind::Unreachable | ErrorKind::Denied | ErrorKind::Credentials | ErrorKind::Timeout) => e,
+            Err(e) => return Err(e),
+        };
+        if tokio::time::Instant::now() >= deadline {
+            return Err(error.within(format!("the API server of cluster {} does not answer", context.spec.cluster_name)));
+        }
+        context.doing("waiting for the API server to answer");
+        context.pause(Duration::from_secs(3)).await?;
+    }
+}
+
+/// The add-ons without which no node becomes ready, by the objects that show that they are there in some way.
+const BASE_ADDONS: [(&str, &str, &str); 3] =
+    [("vpc-cni", "daemonsets", "aws-node"), ("kube-proxy", "daemonsets", "kube-proxy"), ("coredns", "deployments", "coredns")];
+
+/// Goes on where an eksctl broke off between control plane and node group.
+pub(super) async fn mend_node_group(context: &StepContext<'_>, facts: &Facts) -> Result<()> {
+    let spec = context.spec;
+    if let (Some(name), Some(stack)) = (node_group_stack_name(spec), facts.eksctl_node_group.known())
+        && is_failed(stack)
+    {
+        context.doing(format!("deleting the stack {name}, whose node group never came to be"));
+        let mut watch = Watch::begin(context, &stack.id).await;
+        context.ports.aws.delete_stack(&name, &token()).await?;
+        let rested = watch.follow(context, Some("DELETE_")).await?;
+        if rested.is_some_and(|s| s.status != "DELETE_COMPLETE") {
+            let error = Error::failed(format!("cannot delete the stack {name}"));
+            let error = watch.first_failure().iter().fold(error, |e, r| e.because(r));
+            return Err(error.hint(format!(
+                "`eksctl delete nodegroup --cluster {} --region {} --name {}` clears the way",
+                spec.cluster_name,
+                spec.region,
+                spec.node_group_name()
+            )));
+        }
+    }
+    wait_for_api(context, facts).await?;
+    let kube = context.ports.kube.connect(&cluster_access(spec, facts, context.kubeconfig)?).await?;
+    for (addon, plural, object) in BASE_ADDONS {
+        ensure_addon(context, kube.as_ref(), addon, plural, object).await?;
+    }
+    let config = config(context).await?;
+    context.doing(format!("eksctl creates the node group {}", spec.node_group_name()));
+    context.ports.eksctl.create_node_group(&config, &|line| context.foreign("eksctl", line), context.cancel).await.map_err(|e| {
+        e.within(format!("cannot create the node group {} of cluster {}", spec.node_group_name(), spec.cluster_name)).hint(format!(
+            "`karpctl render cluster-config --cluster-name {} > cluster.yaml && eksctl create nodegroup --config-file cluster.yaml` does the same by hand",
+            spec.cluster_name
+        ))
+    })
+}
+
+async fn ensure_addon(context: &StepContext<'_>, kube: &dyn Kube, addon: &str, plural: &str, object: &str) -> Result<()> {
+    let cluster = context.spec.cluster_name.as_str();
+    let there = ObjectRef { kind: ObjectKind::new("apps/v1", plural), namespace: Some("kube-system".into()), name: object.into() };
+    if kube.get(&there).await?.is_some() || context.ports.aws.addon(cluster, addon).await?.is_some() {
+        return Ok(());
+    }
+    context.doing(format!("creating the add-on {addon}, which eksctl did not get to"));
+    match context.ports.aws.create_addon(cluster, addon, &context.tags()).await {
+        Err(e) if e.kind != ErrorKind::Conflict => Err(e),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,202 @@
+//! The controller's IAM role with the stack's policies.
+
+use super::compare::same_policy;
+use super::looked::{drifted_or_present, foreign, is_ours, looked, missing_tags};
+use super::context::owner_tags;
+use super::{Step, StepContext};
+use crate::error::{Error, ErrorKind, Result};
+use crate::facts::{Facts, RoleFacts, Topic};
+use crate::plan::{Action, Direction, State, StepId};
+use crate::ports::CreateRole;
+use crate::render;
+use crate::spec::{Identity, Spec};
+use async_trait::async_trait;
+use serde_json::Value;
+
+/// See the module.
+pub(super) struct ControllerRole;
+
+#[async_trait]
+impl Step for ControllerRole {
+    fn id(&self) -> StepId {
+        StepId::ControllerRole
+    }
+
+    fn title(&self, spec: &Spec) -> String {
+        format!("role {}", spec.controller_role_name())
+    }
+
+    fn needs(&self, spec: &Spec) -> Vec<StepId> {
+        match spec.identity {
+            Identity::PodIdentity => vec![StepId::Stack],
+            Identity::Irsa => vec![StepId::Stack, StepId::Cluster, StepId::OidcProvider],
+        }
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::ControllerRole]
+    }
+
+    fn usual_seconds(&self, _: &Spec) -> u32 {
+        5
+    }
+
+    fn assess(&self, spec: &Spec, facts: &Facts) -> State {
+        let role = match looked(&facts.controller_role) {
+            Ok(Some(role)) => role,
+            Ok(None) => return State::Absent,
+            Err(state) => return state,
+        };
+        if let Some(why) = not_ours(spec, role) {
+            return foreign(spec, why, "its trust policy is set, the controller's policies are attached, and it is tagged");
+        }
+        match trust(spec, facts) {
+            Ok(trust) => drifted_or_present(differences(spec, role, &trust)),
+            Err(e) => State::Unknown(e.to_string()),
+        }
+    }
+
+    fn commands(&self, spec: &Spec, direction: Direction) -> Vec<String> {
+        let role = spec.controller_role_name();
+        let policies = render::controller_policy_arns(spec);
+        match direction {
+            Direction::Apply => {
+                let mut commands = vec![format!(
+                    "aws iam create-role --role-name {role} --assume-role-policy-document '{}'",
+                    render::trust_policy(spec, Some("https://$ISSUER")).map(|p| p.to_string()).unwrap_or_default()
+                )];
+                commands.extend(policies.iter().map(|arn| format!("aws iam attach-role-policy --role-name {role} --policy-arn {arn}")));
+                commands
+            }
+            Direction::Remove => {
+                let mut commands: Vec<String> =
+                    policies.iter().map(|arn| format!("aws iam detach-role-policy --role-name {role} --policy-arn {arn}")).collect();
+                commands.push(format!("aws iam delete-role --role-name {role}"));
+                commands
+            }
+        }
+    }
+
+    async fn apply(&self, context: &StepContext<'_>, action: Action) -> Result<()> {
+        let (aws, spec) = (&context.ports.aws, context.spec);
+        let name = spec.controller_role_name();
+        let trust = trust(spec, context.facts)?;
+        let mut found = aws.role(&name).await?;
+        if found.is_none() {
+            context.doing(format!("creating the role {name}"));
+            let role = CreateRole {
+                name: name.clone(),
+                description: format!("Karpenter controller of the EKS cluster {}", spec.cluster_name),
+                trust: trust.clone(),
+                tags: context.tags(),
+                permissions_boundary: spec.permissions_boundary.as_ref().map(ToString::to_string),
+            };
+            match aws.create_role(&role).await {
+                Ok(()) => {}
+                Err(e) if e.kind == ErrorKind::Conflict => found = aws.role(&name).await?,
+                Err(e) => return Err(e),
+            }
+        }
+        if let Some(role) = &found {
+            if let Some(why) = not_ours(spec, role)
+                && action != Action::Adopt
+                && !context.adopts()
+            {
+                return Err(Error::refused(why));
+            }
+            if !same_policy(&role.trust, &trust) {
+                aws.set_trust(&name, &trust).await?;
+            }
+            if !missing_tags(&owner_tags(spec), &role.tags).is_empty() {
+                aws.tag_role(&name, &context.tags()).await?;
+            }
+        }
+        let attached = found.map(|r| r.policies).unwrap_or_default();
+        for arn in render::controller_policy_arns(spec).iter().filter(|arn| !attached.iter().any(|a| a == arn.as_str())) {
+            attach(context, &name, arn.as_str()).await?;
+        }
+        for arn in unwanted(spec, &attached) {
+            aws.detach_policy(&name, &arn).await?;
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, context: &StepContext<'_>) -> Result<()> {
+        let (aws, spec) = (&context.ports.aws, context.spec);
+        let name = spec.controller_role_name();
+        let Some(role) = aws.role(&name).await? else { return Ok(()) };
+        if let Some(why) = not_ours(spec, &role)
+            && !context.adopts()
+        {
+            return Err(Error::refused(why));
+        }
+        for arn in &role.policies {
+            aws.detach_policy(&name, arn).await?;
+        }
+        aws.delete_role(&name).await
+    }
+
+    fn explain(&self) -> &'static str {
+        "Makes the role <cluster>-karpenter that the controller works under. Its trust policy lets in the EKS Pod Identity agent, or \
+         exactly the controller's service account by the cluster's OIDC issuer (IRSA). The stack's policies are attached, and those \
+         of an earlier release that are no longer wanted are detached; policies that a person attached stay. A role of that name \
+         without karpctl's tag is refused until --adopt takes it over."
+    }
+}
+
+/// Why a role is not ours, where it is not.
+fn not_ours(spec: &Spec, role: &RoleFacts) -> Option<String> {
+    if is_ours(spec, &role.tags) {
+        return None;
+    }
+    let name = spec.controller_role_name();
+    let by_eksctl = role.tags.get("alpha.eksctl.io/cluster-name").is_some_and(|c| c == spec.cluster_name.as_str());
+    Some(if by_eksctl {
+        format!("the role {name} was made by eksctl for this cluster, as the guide does it, and is not karpctl's")
+    } else {
+        format!("the role {name} is there and is not karpctl's")
+    })
+}
+
+fn trust(spec: &Spec, facts: &Facts) -> Result<Value> {
+    render::trust_policy(spec, facts.cluster.known().and_then(|c| c.oidc_issuer.as_deref()))
+}
+
+fn differences(spec: &Spec, role: &RoleFacts, trust: &Value) -> Vec<String> {
+    let mut changes = Vec::new();
+    if !same_policy(&role.trust, trust) {
+        changes.push("its trust policy is another".to_owned());
+    }
+    let wanted = render::controller_policy_arns(spec);
+    changes.extend(wanted.iter().filter(|arn| !role.policies.iter().any(|p| p == arn.as_str())).map(|arn| format!("policy {arn}: not attached")));
+    changes.extend(unwanted(spec, &role.policies).into_iter().map(|arn| format!("policy {arn}: no longer wanted")));
+    changes.extend(missing_tags(&owner_tags(spec), &role.tags));
+    changes
+}
+
+/// The stack's policies of other releases: `KarpenterController…Policy-<cluster>`.
+fn unwanted(spec: &Spec, attached: &[String]) -> Vec<String> {
+    let wanted = render::controller_policy_arns(spec);
+    let end = format!("Policy-{}", spec.cluster_name);
+    attached
+        .iter()
+        .filter(|arn| !wanted.iter().any(|w| w.as_str() == arn.as_str()))
+        .filter(|arn| arn.rsplit('/').next().is_some_and(|name| name.starts_with("KarpenterController") && name.ends_with(&end)))
+        .cloned()
+        .collect()
+}
+
+/// How often a policy is attached anew: IAM knows a new role everywhere only after a few seconds.
+const TRIES: u32 = 6;
+
+async fn attach(context: &StepContext<'_>, role: &str, arn: &str) -> Result<()> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match context.ports.aws.attach_policy(role, arn).await {
+            Err(e) if e.kind == ErrorKind::NotFound && tries < TRIES => context.pause(super::BRIEF).await?,
+            Err(e) => return Err(e.within(format!("cannot attach {arn} to the role {role}"))),
+            Ok(()) => return Ok(()),
+        }
+    }
+}

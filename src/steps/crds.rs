@@ -1,0 +1,154 @@
+//! Karpenter's custom resource definitions, by the chart karpenter-crd.
+
+use super::helm_release::{HalfInstalled, How, Wanted, changes, install, install_command, is_there, mend};
+use super::hops::refused_hop;
+use super::looked::{drifted_or_present, foreign, looked, refused};
+use super::{Step, StepContext};
+use crate::error::{Error, Result};
+use crate::facts::{Facts, Topic};
+use crate::plan::{Action, Direction, State, StepId};
+use crate::ports::Kube;
+use crate::probe::release::{CRD_CHART, crd_ref, helm_owner};
+use crate::render;
+use crate::spec::Spec;
+use async_trait::async_trait;
+use serde_json::json;
+
+/// See the module.
+pub(super) struct Crds;
+
+#[async_trait]
+impl Step for Crds {
+    fn id(&self) -> StepId {
+        StepId::Crds
+    }
+
+    fn title(&self, spec: &Spec) -> String {
+        format!("chart {CRD_CHART} {}", spec.release)
+    }
+
+    fn needs(&self, _: &Spec) -> Vec<StepId> {
+        vec![StepId::Cluster]
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Crds, Topic::Chart]
+    }
+
+    fn usual_seconds(&self, _: &Spec) -> u32 {
+        6
+    }
+
+    fn assess(&self, spec: &Spec, facts: &Facts) -> State {
+        if !spec.release.features().crd_chart {
+            return State::NotWanted;
+        }
+        judge(spec, facts).unwrap_or_else(|state| state)
+    }
+
+    fn assess_removal(&self, spec: &Spec, facts: &Facts) -> State {
+        match looked(&facts.crd_release) {
+            _ if !spec.release.features().crd_chart => State::NotWanted,
+            Ok(Some(found)) if is_there(found) => State::Present,
+            Ok(_) => State::Absent,
+            Err(state) => state,
+        }
+    }
+
+    fn commands(&self, spec: &Spec, direction: Direction) -> Vec<String> {
+        let webhook = if spec.release.features().conversion_webhook {
+            format!(" --set webhook.enabled=true --set webhook.serviceName=karpenter --set webhook.serviceNamespace={} --set webhook.port=8443", spec.namespace)
+        } else {
+            String::new()
+        };
+        match direction {
+            Direction::Apply => vec![install_command(spec, CRD_CHART, &spec.crd_chart_reference(), &webhook)],
+            Direction::Remove => vec![format!("helm uninstall {CRD_CHART} --namespace {} --wait", spec.namespace)],
+        }
+    }
+
+    async fn apply(&self, context: &StepContext<'_>, action: Action) -> Result<()> {
+        let kube = context.kube().await?;
+        adopt(context, kube.as_ref(), action).await?;
+        mend(context, kube.as_ref(), CRD_CHART, HalfInstalled::Forget).await?;
+        let how = How { chart: context.spec.crd_chart_reference(), skip_crds: false, take_ownership: false, wait: None };
+        install(context, kube.as_ref(), &wanted(context.spec), how).await
+    }
+
+    async fn remove(&self, context: &StepContext<'_>) -> Result<()> {
+        context
+            .ports
+            .helm
+            .uninstall(&context.helm_access()?, CRD_CHART, context.spec.namespace.as_str(), &|line| context.foreign("helm", line))
+            .await
+    }
+
+    fn explain(&self) -> &'static str {
+        "Installs the chart karpenter-crd in the release's version before the controller: helm never upgrades CRDs that lie in a \
+         chart's crds/ folder, and a controller on old CRDs looks healthy while it provisions nothing. CRDs that another release, or \
+         none, owns are refused until --adopt gives them this release's marks. Releases before v0.26 have no such chart: there the \
+         main chart brings the CRDs. destroy keeps them unless asked (--delete-crds), since their removal removes every node pool."
+    }
+}
+
+fn wanted(spec: &Spec) -> Wanted {
+    Wanted { release: CRD_CHART, version: spec.release.chart_version(), values: render::crd_values(spec) }
+}
+
+fn owner(spec: &Spec) -> String {
+    format!("{}/{CRD_CHART}", spec.namespace)
+}
+
+fn judge(spec: &Spec, facts: &Facts) -> Result<State, State> {
+    let release = looked(&facts.crd_release)?.filter(|r| is_there(r));
+    let crds = looked(&facts.crds)?;
+    if let Some(why) = refused_hop(spec, facts) {
+        return Err(refused(why));
+    }
+    let owner = owner(spec);
+    let others: Vec<String> = crds
+        .into_iter()
+        .flatten()
+        .filter(|(_, crd)| crd.helm_owner.as_ref() != Some(&owner))
+        .map(|(name, crd)| match &crd.helm_owner {
+            Some(other) => format!("{name} (of the helm release {other})"),
+            None => format!("{name} (of no helm release)"),
+        })
+        .collect();
+    if !others.is_empty() {
+        return Err(foreign(
+            spec,
+            format!("custom resource definitions are there and not of the helm release {owner}: {}", others.join(", ")),
+            "they get that release's marks and this version's schema; no object of theirs is touched",
+        ));
+    }
+    let Some(release) = release else { return Ok(State::Absent) };
+    let mut changes = changes(release, &wanted(spec));
+    let names = spec.release.features().crds;
+    changes.extend(names.iter().filter(|n| crds.is_none_or(|c| !c.contains_key(*n))).map(|n| format!("{n}: not there")));
+    Ok(drifted_or_present(changes))
+}
+
+/// Gives the CRDs that are there helm's marks of our release. Every helm takes over what carries them; only newer ones know a
+/// flag for it.
+async fn adopt(context: &StepContext<'_>, kube: &dyn Kube, action: Action) -> Result<()> {
+    let spec = context.spec;
+    for name in spec.release.features().crds {
+        let place = crd_ref(&name);
+        let Some(found) = kube.get(&place).await? else { continue };
+        if helm_owner(&found).is_some_and(|o| o == owner(spec)) {
+            continue;
+        }
+        if action != Action::Adopt && !context.adopts() {
+            return Err(Error::refused(format!("the custom resource definition {name} is not of the helm release {}", owner(spec)))
+                .hint("--adopt takes it over"));
+        }
+        context.doing(format!("adopting the custom resource definition {name}"));
+        let marks = json!({"metadata": {
+            "labels": {"app.kubernetes.io/managed-by": "Helm"},
+            "annotations": {"meta.helm.sh/release-name": CRD_CHART, "meta.helm.sh/release-namespace": spec.namespace},
+        }});
+        kube.merge_patch(&place, &marks).await?;
+    }
+    Ok(())
+}

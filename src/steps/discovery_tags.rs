@@ -1,0 +1,169 @@
+//! The `karpenter.sh/discovery` tags on an existing cluster's subnets and security group.
+
+use super::looked::{drifted_or_present, foreign, looked, quoted};
+use super::{Step, StepContext};
+use crate::error::{Error, Result};
+use crate::facts::{Facts, NetworkFacts, SubnetFacts, Topic};
+use crate::plan::{Action, Direction, State, StepId};
+use crate::ports::Tags;
+use crate::spec::{ClusterMode, DISCOVERY_TAG, Spec};
+use async_trait::async_trait;
+
+/// See the module.
+pub(super) struct DiscoveryTags;
+
+/// The mark of what karpctl tagged. Not the owner's tag: eksctl puts that on the subnets of a cluster that it makes for karpctl,
+/// and there the discovery tags are eksctl's.
+const MARK: &str = "karpctl.dev/discovery";
+
+#[async_trait]
+impl Step for DiscoveryTags {
+    fn id(&self) -> StepId {
+        StepId::DiscoveryTags
+    }
+
+    fn title(&self, spec: &Spec) -> String {
+        format!("tags {DISCOVERY_TAG}={}", spec.cluster_name)
+    }
+
+    fn needs(&self, _: &Spec) -> Vec<StepId> {
+        vec![StepId::Cluster]
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Network]
+    }
+
+    fn usual_seconds(&self, _: &Spec) -> u32 {
+        2
+    }
+
+    fn assess(&self, spec: &Spec, facts: &Facts) -> State {
+        if spec.cluster == ClusterMode::Managed {
+            return State::NotWanted;
+        }
+        let network = match looked(&facts.network) {
+            Ok(Some(network)) => network,
+            Ok(None) => return State::Unknown("the cluster names no subnets".into()),
+            Err(state) => return state,
+        };
+        let wanted = wanted(spec, network);
+        let taken: Vec<String> = wanted
+            .iter()
+            .filter_map(|(id, tags)| tags.get(DISCOVERY_TAG).filter(|v| *v != spec.cluster_name.as_str()).map(|v| format!("{id} ({v})")))
+            .collect();
+        if !taken.is_empty() {
+            return foreign(
+                spec,
+                format!("{} carries the tag {DISCOVERY_TAG} of another cluster", taken.join(", ")),
+                "the tag then names this cluster, and the other cluster's Karpenter no longer finds it; --subnets names others instead",
+            );
+        }
+        let missing: Vec<&str> = wanted.iter().filter(|(_, tags)| !tags.contains_key(DISCOVERY_TAG)).map(|(id, _)| *id).collect();
+        if missing.len() == wanted.len() && !wanted.is_empty() {
+            return State::Absent;
+        }
+        drifted_or_present(missing.into_iter().map(|id| format!("{id}: not tagged")).collect())
+    }
+
+    fn commands(&self, spec: &Spec, direction: Direction) -> Vec<String> {
+        let (cluster, region) = (&spec.cluster_name, &spec.region);
+        let named: Vec<&str> = spec.subnets.iter().map(crate::spec::SubnetId::as_str).collect();
+        let subnets = if named.is_empty() { "$SUBNETS".to_owned() } else { named.join(" ") };
+        let mut commands = Vec::new();
+        if named.is_empty() {
+            commands.push(format!(
+                "SUBNETS=$(aws eks describe-cluster --region {region} --name {cluster} --query 'cluster.resourcesVpcConfig.subnetIds' --output text)  # the private ones, where there are any"
+            ));
+        }
+        commands.push(format!(
+            "GROUP=$(aws eks describe-cluster --region {region} --name {cluster} --query 'cluster.resourcesVpcConfig.clusterSecurityGroupId' --output text)"
+        ));
+        let verb = match direction {
+            Direction::Apply => "create-tags",
+            Direction::Remove => "delete-tags",
+        };
+        let tags: Vec<String> = marks(spec).iter().map(|(k, v)| quoted(&format!("Key={k},Value={v}"))).collect();
+        commands.push(format!("aws ec2 {verb} --region {region} --resources {subnets} $GROUP --tags {}", tags.join(" ")));
+        commands
+    }
+
+    async fn apply(&self, context: &StepContext<'_>, action: Action) -> Result<()> {
+        let spec = context.spec;
+        let network = network(context)?;
+        let wanted = wanted(spec, network);
+        if wanted.is_empty() {
+            return Err(Error::failed(format!("cluster {} names no subnets and no security group to tag", spec.cluster_name)));
+        }
+        let adopt = action == Action::Adopt || context.adopts();
+        let other = |tags: &Tags| tags.get(DISCOVERY_TAG).is_some_and(|v| v != spec.cluster_name.as_str());
+        if let Some((id, _)) = wanted.iter().find(|(_, tags)| other(tags))
+            && !adopt
+        {
+            return Err(Error::refused(format!("{id} carries the tag {DISCOVERY_TAG} of another cluster")));
+        }
+        let ids: Vec<String> = wanted.iter().filter(|(_, tags)| !has_tag(spec, tags)).map(|(id, _)| (*id).to_owned()).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        context.doing(format!("tagging {}", ids.join(", ")));
+        context.ports.aws.tag_ec2(&ids, &marks(spec)).await
+    }
+
+    async fn remove(&self, context: &StepContext<'_>) -> Result<()> {
+        let spec = context.spec;
+        let network = network(context)?;
+        // Only what carries both marks: a tag that was there before karpctl came stays.
+        let ids: Vec<String> = all(network).filter(|(_, tags)| has_tag(spec, tags) && is_marked(spec, tags)).map(|(id, _)| id.to_owned()).collect();
+        if ids.is_empty() { Ok(()) } else { context.ports.aws.untag_ec2(&ids, &marks(spec)).await }
+    }
+
+    fn assess_removal(&self, spec: &Spec, facts: &Facts) -> State {
+        if spec.cluster == ClusterMode::Managed {
+            return State::NotWanted;
+        }
+        match looked(&facts.network) {
+            Ok(Some(network)) if all(network).any(|(_, tags)| has_tag(spec, tags) && is_marked(spec, tags)) => State::Present,
+            Ok(_) => State::Absent,
+            Err(state) => state,
+        }
+    }
+
+    fn explain(&self) -> &'static str {
+        "Tags the subnets that nodes may run in and the cluster's security group with karpenter.sh/discovery=<cluster>: the node \
+         class finds them by it. Only for --existing-cluster; eksctl tags what it makes. Without --subnets, the cluster's private \
+         subnets are taken where it has any. A tag that names another cluster is refused."
+    }
+}
+
+fn network<'a>(context: &'a StepContext<'_>) -> Result<&'a NetworkFacts> {
+    looked(&context.facts.network).ok().flatten().ok_or_else(|| {
+        Error::failed(format!("cannot tag the network of cluster {}: its subnets are not known", context.spec.cluster_name))
+    })
+}
+
+fn marks(spec: &Spec) -> Tags {
+    [DISCOVERY_TAG, MARK].map(|key| (key.to_owned(), spec.cluster_name.to_string())).into()
+}
+
+fn has_tag(spec: &Spec, tags: &Tags) -> bool {
+    tags.get(DISCOVERY_TAG).is_some_and(|v| v == spec.cluster_name.as_str())
+}
+
+fn is_marked(spec: &Spec, tags: &Tags) -> bool {
+    tags.get(MARK).is_some_and(|v| v == spec.cluster_name.as_str())
+}
+
+fn all(network: &NetworkFacts) -> impl Iterator<Item = (&str, &Tags)> {
+    let subnets = network.subnets.iter().map(|s| (s.id.as_str(), &s.tags));
+    subnets.chain(network.security_groups.iter().map(|(id, tags)| (id.as_str(), tags)))
+}
+
+/// What must carry the tag: the subnets that the spec names, else the private ones, else all; and the security group.
+fn wanted<'a>(spec: &Spec, network: &'a NetworkFacts) -> Vec<(&'a str, &'a Tags)> {
+    let private: Vec<&SubnetFacts> = network.subnets.iter().filter(|s| !s.public).collect();
+    let subnets: Vec<&SubnetFacts> =
+        if spec.subnets.is_empty() && !private.is_empty() { private } else { network.subnets.iter().collect() };
+    let groups = network.security_groups.iter().map(|(id, tags)| (id.as_str(), tags));
+    subnets.into_iter().map(|s| (s.id.as_str(), &s.tags)).chain(groups).collect()
+}

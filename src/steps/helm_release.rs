@@ -1,0 +1,136 @@
+//! What the two helm releases have in common: how one stands, and how a helm that was broken off is mended.
+
+use super::StepContext;
+use super::compare::differences_both_ways;
+use crate::error::{Error, ErrorKind, Result};
+use crate::facts::HelmRelease;
+use crate::ports::{HelmInstall, Kube, ObjectRef};
+use crate::probe::controller::complaints;
+use crate::probe::release::{revision_of, secrets};
+use crate::spec::Spec;
+use serde_json::Value;
+use std::time::Duration;
+
+/// What a release should be.
+pub(super) struct Wanted {
+    pub(super) release: &'static str,
+    pub(super) version: String,
+    pub(super) values: Value,
+}
+
+/// Whether a release of this status is there at all: helm may keep the history of one that is uninstalled.
+pub(super) fn is_there(found: &HelmRelease) -> bool {
+    found.status != "uninstalled"
+}
+
+/// In what a release is not as it should be, a line each.
+pub(super) fn changes(found: &HelmRelease, wanted: &Wanted) -> Vec<String> {
+    let mut changes = Vec::new();
+    match found.status.as_str() {
+        "deployed" => {}
+        "failed" => changes.push(format!("its last change failed: {}", found.description)),
+        status => changes.push(format!("it is {status}: a helm that was broken off left it so, and karpctl mends it")),
+    }
+    if bare(&found.chart_version) != bare(&wanted.version) {
+        changes.push(format!("chart: {} -> {}", found.chart_version, wanted.version));
+    }
+    changes.extend(differences_both_ways(&wanted.values, &found.values).into_iter().map(|line| format!("value {line}")));
+    changes
+}
+
+fn bare(version: &str) -> &str {
+    version.strip_prefix('v').unwrap_or(version)
+}
+
+/// What is done about a first installation that never ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HalfInstalled {
+    /// `helm uninstall`: takes away what it made.
+    Uninstall,
+    /// Only helm's record of it is removed: what it made stays, and is taken over by the installation that follows. For CRDs,
+    /// whose removal would remove every object of theirs.
+    Forget,
+}
+
+/// helm refuses to touch a release on which another helm seems to work. Since karpctl runs alone, that one is dead: what it left
+/// is cleared in the documented ways.
+pub(super) async fn mend(context: &StepContext<'_>, kube: &dyn Kube, release: &str, half: HalfInstalled) -> Result<()> {
+    let namespace = context.spec.namespace.as_str();
+    let found = kube.list(&secrets(), Some(namespace), Some(&format!("owner=helm,name={release}"))).await?;
+    let mut revisions: Vec<(u32, &Value)> = found.iter().filter_map(|s| Some((revision_of(s, release)?, s))).collect();
+    revisions.sort_by_key(|(revision, _)| *revision);
+    let status = |secret: &Value| secret["metadata"]["labels"]["status"].as_str().unwrap_or_default().to_owned();
+    let Some((_, newest)) = revisions.pop() else { return Ok(()) };
+    let deployed_before = revisions.iter().any(|(_, s)| matches!(status(s).as_str(), "deployed" | "superseded"));
+    let forget = match (status(newest).as_str(), half) {
+        ("uninstalling", HalfInstalled::Uninstall) => false,
+        (s, _) if s.starts_with("pending-") && deployed_before => true,
+        (s, half) if s.starts_with("pending-") => half == HalfInstalled::Forget,
+        _ => return Ok(()),
+    };
+    context.warn(format!("the helm release {release} is {}: a helm that was broken off left it so", status(newest)));
+    if forget {
+        context.doing(format!("removing helm's record of the revision that never ended ({})", crate::probe::kinds::name_of(newest)));
+        let secret = ObjectRef { kind: secrets(), namespace: Some(namespace.into()), name: crate::probe::kinds::name_of(newest) };
+        kube.delete(&secret).await
+    } else {
+        context.doing(format!("uninstalling the helm release {release}, whose first installation never ended"));
+        context.ports.helm.uninstall(&context.helm_access()?, release, namespace, &|line| context.foreign("helm", line)).await
+    }
+}
+
+/// How an installation is done.
+pub(super) struct How {
+    pub(super) chart: String,
+    pub(super) skip_crds: bool,
+    pub(super) take_ownership: bool,
+    pub(super) wait: Option<Duration>,
+}
+
+/// `helm upgrade --install`; where that fails, the error also says what the pods say.
+pub(super) async fn install(context: &StepContext<'_>, kube: &dyn Kube, wanted: &Wanted, how: How) -> Result<()> {
+    let namespace = context.spec.namespace.to_string();
+    let waits = how.wait.is_some();
+    context.doing(format!("helm installs {} {}", wanted.release, wanted.version));
+    let install = HelmInstall {
+        release: wanted.release.into(),
+        namespace: namespace.clone(),
+        chart: how.chart,
+        version: wanted.version.clone(),
+        values: wanted.values.clone(),
+        skip_crds: how.skip_crds,
+        take_ownership: how.take_ownership,
+        wait: how.wait,
+    };
+    let result = context.ports.helm.install(&context.helm_access()?, &install, &|line| context.foreign("helm", line), context.cancel).await;
+    match result {
+        Err(e) if waits && matches!(e.kind, ErrorKind::Timeout | ErrorKind::Tool | ErrorKind::Failed) => {
+            Err(with_complaints(e, &complaints(kube, &namespace).await.unwrap_or_default()))
+        }
+        other => other,
+    }
+}
+
+/// An error with what the controller's pods say as further causes, and what helps with that.
+pub(super) fn with_complaints(error: Error, said: &[String]) -> Error {
+    let all = said.join("\n");
+    let error = said.iter().fold(error, |e, line| e.because(line));
+    if all.contains("not scheduled") || all.contains("FailedScheduling") {
+        error.hint("the controller runs on nodes that Karpenter did not make, each replica on one of its own with 1 CPU and 1 GiB free, in two zones: add such nodes, or room on them")
+    } else if all.contains("ImagePull") || all.contains("ErrImage") {
+        error.hint("the nodes cannot pull the controller's image: they need a way to public.ecr.aws, or a mirror")
+    } else if all.contains("CrashLoopBackOff") || all.contains("ended with") {
+        error.hint("see what the controller says: `kubectl logs --selector app.kubernetes.io/name=karpenter --all-namespaces --previous`")
+    } else {
+        error
+    }
+}
+
+/// The guide's command for a release.
+pub(super) fn install_command(spec: &Spec, release: &str, chart: &str, values: &str) -> String {
+    format!(
+        "helm upgrade --install {release} {chart} --version {} --namespace {} --create-namespace{values}",
+        spec.release.chart_version(),
+        spec.namespace
+    )
+}

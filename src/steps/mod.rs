@@ -1,0 +1,100 @@
+//! The steps of the way: each knows how its object should stand, how to bring it there, and how to take it away.
+//!
+//! A step's `assess` is pure. Its `apply` may be called in every state that is not `Present`, and again after a failure: it
+//! looks before it creates. What it did is proved by a fresh probe of its topics, after which `assess` must say `Present`.
+
+mod aws_auth;
+mod chart;
+mod cluster;
+mod cluster_judge;
+mod cluster_mend;
+mod compare;
+mod context;
+mod controller_role;
+mod crds;
+mod discovery_tags;
+mod helm_release;
+mod hops;
+mod looked;
+mod node_mapping;
+mod node_pool;
+mod node_pool_removal;
+mod oidc_provider;
+mod pod_identity_agent;
+mod pod_identity_association;
+mod ready;
+mod spot_role;
+mod stack;
+mod stack_leftovers;
+mod stack_watch;
+
+pub use context::{Ownership, Say, StepContext};
+pub(crate) use node_pool_removal::is_ours as applied_by_karpctl;
+
+use crate::error::Result;
+use crate::facts::{Facts, Topic};
+use crate::plan::{Action, Direction, State, StepId};
+use crate::spec::Spec;
+use async_trait::async_trait;
+use std::time::Duration;
+
+/// The pause before something that has just been made, or is just being made by somebody else, is looked at again.
+const BRIEF: Duration = Duration::from_secs(2);
+
+/// One step.
+#[async_trait]
+pub trait Step: Send + Sync {
+    /// Its id.
+    fn id(&self) -> StepId;
+    /// What it is about, naming the object: "stack Karpenter-demo".
+    fn title(&self, spec: &Spec) -> String;
+    /// The steps that must be done before it is applied. Its removal comes before theirs.
+    fn needs(&self, spec: &Spec) -> Vec<StepId>;
+    /// What it is judged by.
+    fn reads(&self) -> &'static [Topic];
+    /// How long applying it usually takes on AWS, in seconds.
+    fn usual_seconds(&self, spec: &Spec) -> u32;
+    /// How its object stands.
+    fn assess(&self, spec: &Spec, facts: &Facts) -> State;
+    /// What it is judged by on the way back.
+    fn reads_on_removal(&self) -> &'static [Topic] {
+        self.reads()
+    }
+    /// How its object stands for the way back: `Absent` where there is nothing of ours to remove, `NotWanted` where it is no matter
+    /// of this step, anything else where `remove` has something to do. After `remove` it must be `Absent`.
+    fn assess_removal(&self, spec: &Spec, facts: &Facts) -> State {
+        self.assess(spec, facts)
+    }
+    /// The shell that it stands for, as the guide would write it.
+    fn commands(&self, spec: &Spec, direction: Direction) -> Vec<String>;
+    /// Brings its object to what the spec says.
+    async fn apply(&self, context: &StepContext<'_>, action: Action) -> Result<()>;
+    /// Takes its object away. Not there is fine.
+    async fn remove(&self, context: &StepContext<'_>) -> Result<()>;
+    /// Why `destroy` leaves the object alone; `None` for a step that is removed.
+    fn kept_on_destroy(&self, _spec: &Spec) -> Option<&'static str> {
+        None
+    }
+    /// What it does and why, for `karpctl explain`, in a few sentences.
+    fn explain(&self) -> &'static str;
+}
+
+/// The steps, in the order of [`StepId::ALL`].
+#[must_use]
+pub fn all() -> Vec<Box<dyn Step>> {
+    vec![
+        Box::new(stack::Stack),
+        Box::new(cluster::Cluster),
+        Box::new(spot_role::SpotRole),
+        Box::new(discovery_tags::DiscoveryTags),
+        Box::new(oidc_provider::OidcProvider),
+        Box::new(pod_identity_agent::PodIdentityAgent),
+        Box::new(node_mapping::NodeMapping),
+        Box::new(controller_role::ControllerRole),
+        Box::new(pod_identity_association::PodIdentityAssociation),
+        Box::new(crds::Crds),
+        Box::new(chart::Chart),
+        Box::new(node_pool::NodePool),
+        Box::new(ready::Ready),
+    ]
+}

@@ -1,0 +1,278 @@
+//! The nodes' way into the cluster: access entry and/or aws-auth row, as the cluster's authentication mode asks for.
+
+use super::aws_auth::{self, Edit};
+use super::looked::{looked, quoted, refused};
+use super::{Step, StepContext};
+use crate::error::{Error, ErrorKind, Result};
+use crate::facts::{ClusterFacts, Facts, Topic};
+use crate::plan::{Action, Direction, State, StepId};
+use crate::ports::Kube;
+use crate::probe::identity::{aws_auth_ref, read_aws_auth};
+use crate::render::{self, RoleMapping};
+use crate::spec::{NodeAccess, Spec};
+use async_trait::async_trait;
+use serde_json::json;
+use std::time::Duration;
+
+/// See the module.
+pub(super) struct NodeMapping;
+
+#[async_trait]
+impl Step for NodeMapping {
+    fn id(&self) -> StepId {
+        StepId::NodeMapping
+    }
+
+    fn title(&self, spec: &Spec) -> String {
+        format!("node access of role {}", spec.node_role_name())
+    }
+
+    fn needs(&self, _: &Spec) -> Vec<StepId> {
+        vec![StepId::Stack, StepId::Cluster]
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::AccessEntry, Topic::AwsAuth]
+    }
+
+    fn usual_seconds(&self, _: &Spec) -> u32 {
+        3
+    }
+
+    fn assess(&self, spec: &Spec, facts: &Facts) -> State {
+        judge(spec, facts).unwrap_or_else(|state| state)
+    }
+
+    fn assess_removal(&self, spec: &Spec, facts: &Facts) -> State {
+        let entry = looked(&facts.access_entry).is_ok_and(|entry| entry.is_some());
+        let text = facts.aws_auth.known().and_then(|f| f.map_roles.as_deref());
+        let row = aws_auth::see(text, spec.node_role_arn().as_str()).is_ok_and(|seen| !seen.ours.is_empty());
+        if entry || row { State::Present } else { State::Absent }
+    }
+
+    fn commands(&self, spec: &Spec, direction: Direction) -> Vec<String> {
+        let (cluster, region, role) = (&spec.cluster_name, &spec.region, spec.node_role_arn());
+        let (entry, row) = match spec.node_access {
+            None | Some(NodeAccess::Both) => (true, true),
+            Some(NodeAccess::AccessEntry) => (true, false),
+            Some(NodeAccess::AwsAuth) => (false, true),
+        };
+        let mut commands = Vec::new();
+        if entry {
+            commands.push(match direction {
+                Direction::Apply => format!(
+                    "aws eks create-access-entry --region {region} --cluster-name {cluster} --principal-arn {role} --type {}",
+                    render::access_entry(spec)
+                ),
+                Direction::Remove => format!("aws eks delete-access-entry --region {region} --cluster-name {cluster} --principal-arn {role}"),
+            });
+        }
+        for mapping in render::role_mappings(spec).into_iter().filter(|_| row) {
+            let groups: String = mapping.groups.iter().map(|g| format!(" --group {}", quoted(g))).collect();
+            commands.push(match direction {
+                Direction::Apply => format!(
+                    "eksctl create iamidentitymapping --region {region} --cluster {cluster} --arn {role} --username {}{groups}",
+                    quoted(&mapping.username)
+                ),
+                Direction::Remove => format!("eksctl delete iamidentitymapping --region {region} --cluster {cluster} --arn {role}"),
+            });
+        }
+        commands
+    }
+
+    async fn apply(&self, context: &StepContext<'_>, _: Action) -> Result<()> {
+        let cluster = context.facts.cluster.known().ok_or_else(|| {
+            Error::failed(format!("cannot let the nodes into cluster {}: it is not known to EKS", context.spec.cluster_name))
+        })?;
+        let ways = ways(context.spec, cluster).map_err(Error::refused)?;
+        if ways.entry {
+            apply_entry(context).await?;
+        }
+        if ways.row {
+            let kube = context.kube().await?;
+            for mapping in render::role_mappings(context.spec) {
+                apply_row(context, kube.as_ref(), &mapping).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, context: &StepContext<'_>) -> Result<()> {
+        let (aws, spec) = (&context.ports.aws, context.spec);
+        let (cluster, role) = (spec.cluster_name.as_str(), spec.node_role_arn());
+        if context.facts.cluster.known().is_some_and(ClusterFacts::has_access_entries) {
+            aws.delete_access_entry(cluster, role.as_str()).await?;
+        }
+        let kube = context.kube().await?;
+        edit_row(context, kube.as_ref(), |text| match aws_auth::see(text, role.as_str()) {
+            Ok(seen) if seen.ours.is_empty() => Ok(None),
+            Ok(_) => aws_auth::remove_row(text.unwrap_or_default(), role.as_str()).map(Some),
+            // Nobody is let in by a text that is not YAML, so nothing of ours is in force.
+            Err(e) => {
+                context.warn(e.to_string());
+                Ok(None)
+            }
+        })
+        .await
+    }
+
+    fn explain(&self) -> &'static str {
+        "Lets the nodes that Karpenter launches into the cluster. Where the cluster's authentication mode has API, by an access entry \
+         of type EC2_LINUX; where it has CONFIG_MAP, by a row of the ConfigMap aws-auth; where both, by both. The ConfigMap is edited \
+         as text with its resourceVersion: other people's rows stay byte for byte, also those that are malformed, which it tells. An \
+         entry of the wrong type (STANDARD) is made anew: its type cannot be changed, and nodes cannot join by it."
+    }
+}
+
+/// How the nodes are let in.
+struct Ways {
+    entry: bool,
+    row: bool,
+}
+
+/// What the spec asks for, else what the authentication mode asks for. An error where the mode does not allow it.
+fn ways(spec: &Spec, cluster: &ClusterFacts) -> Result<Ways, String> {
+    let (can_entry, can_row) = (cluster.has_access_entries(), cluster.has_config_map());
+    let (entry, row) = match spec.node_access {
+        None => (can_entry, can_row),
+        Some(NodeAccess::AccessEntry) => (true, false),
+        Some(NodeAccess::AwsAuth) => (false, true),
+        Some(NodeAccess::Both) => (true, true),
+    };
+    let (name, region, mode) = (&spec.cluster_name, &spec.region, &cluster.authentication_mode);
+    if entry && !can_entry {
+        return Err(format!(
+            "the authentication mode {mode} of cluster {name} takes no access entries: use --node-access aws-auth, or \
+             `aws eks update-cluster-config --region {region} --name {name} --access-config authenticationMode=API_AND_CONFIG_MAP`"
+        ));
+    }
+    if row && !can_row {
+        return Err(format!("the authentication mode {mode} of cluster {name} does not look at aws-auth: use --node-access access-entry"));
+    }
+    Ok(Ways { entry, row })
+}
+
+fn judge(spec: &Spec, facts: &Facts) -> Result<State, State> {
+    let Some(cluster) = looked(&facts.cluster)? else { return Err(State::Unknown("the cluster is not there yet".into())) };
+    let ways = ways(spec, cluster).map_err(refused)?;
+    let mut changes = Vec::new();
+    let mut any = false;
+    if ways.entry {
+        match looked(&facts.access_entry)? {
+            None => changes.push("access entry: not there".to_owned()),
+            Some(entry) => {
+                any = true;
+                if !lets_in(spec, &entry.kind) {
+                    changes.push(format!("access entry: {} -> {}", entry.kind, render::access_entry(spec)));
+                }
+            }
+        }
+    }
+    if ways.row {
+        let text = looked(&facts.aws_auth)?.and_then(|found| found.map_roles.as_deref());
+        for mapping in render::role_mappings(spec) {
+            let seen = aws_auth::see(text, &mapping.rolearn).map_err(|e| refused(e.to_string()))?;
+            any |= !seen.ours.is_empty();
+            if seen.ours.is_empty() {
+                changes.push("aws-auth: no row".to_owned());
+            } else if !seen.ours.iter().any(|row| covers(row, &mapping)) {
+                changes.push("aws-auth: its row has another username or lacks groups".to_owned());
+            }
+        }
+    }
+    Ok(match (changes.is_empty(), any) {
+        (true, _) => State::Present,
+        (false, false) => State::Absent,
+        (false, true) => State::Drifted(changes),
+    })
+}
+
+/// An entry for Windows nodes has all that one for Linux nodes has.
+fn lets_in(spec: &Spec, kind: &str) -> bool {
+    kind == render::access_entry(spec) || kind == "EC2_WINDOWS"
+}
+
+fn covers(row: &RoleMapping, wanted: &RoleMapping) -> bool {
+    row.username == wanted.username && wanted.groups.iter().all(|g| row.groups.contains(g))
+}
+
+async fn apply_entry(context: &StepContext<'_>) -> Result<()> {
+    let (aws, spec) = (&context.ports.aws, context.spec);
+    let (cluster, role) = (spec.cluster_name.as_str(), spec.node_role_arn());
+    if let Some(entry) = aws.access_entry(cluster, role.as_str()).await? {
+        if lets_in(spec, &entry.kind) {
+            return Ok(());
+        }
+        context.doing(format!("making the access entry of {role} anew: its type is {}", entry.kind));
+        aws.delete_access_entry(cluster, role.as_str()).await?;
+    }
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match aws.create_access_entry(cluster, role.as_str(), render::access_entry(spec), &context.tags()).await {
+            Ok(()) => return Ok(()),
+            // Our own request, whose answer was lost: the fresh look after the step says whether it is right.
+            Err(e) if e.kind == ErrorKind::Conflict => return Ok(()),
+            // EKS asks IAM for the role, which knows a new one everywhere only after a few seconds.
+            Err(e) if tries < TRIES && e.to_string().contains("principal") => context.pause(super::BRIEF).await?,
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+/// How often a request is made anew when somebody else is at the same thing.
+const TRIES: u32 = 6;
+
+async fn apply_row(context: &StepContext<'_>, kube: &dyn Kube, mapping: &RoleMapping) -> Result<()> {
+    edit_row(context, kube, |text| {
+        let seen = aws_auth::see(text, &mapping.rolearn)?;
+        if seen.ours.iter().any(|row| covers(row, mapping)) {
+            seen.malformed.iter().for_each(|line| context.warn(line.clone()));
+            return Ok(None);
+        }
+        let without = match text {
+            Some(text) if !seen.ours.is_empty() => Some(aws_auth::remove_row(text, &mapping.rolearn)?.text),
+            other => other.map(str::to_owned),
+        };
+        aws_auth::add_row(without.as_deref(), mapping).map(Some)
+    })
+    .await
+}
+
+/// Reads, edits and writes `mapRoles`; from the start when somebody else wrote in between.
+async fn edit_row(
+    context: &StepContext<'_>,
+    kube: &dyn Kube,
+    edit: impl Fn(Option<&str>) -> Result<Option<Edit>> + Send + Sync,
+) -> Result<()> {
+    let place = aws_auth_ref();
+    for _ in 0..TRIES {
+        let found = read_aws_auth(kube).await?;
+        let Some(edited) = edit(found.as_ref().and_then(|(facts, _)| facts.map_roles.as_deref()))? else { return Ok(()) };
+        for line in &edited.malformed {
+            context.warn(format!("{line}; it is kept as it is"));
+        }
+        let written = match found {
+            None => {
+                let body = json!({
+                    "apiVersion": "v1",
+                    "kind": "ConfigMap",
+                    "metadata": {"name": place.name, "namespace": place.namespace},
+                    "data": {"mapRoles": edited.text},
+                });
+                kube.create(&place, &body).await
+            }
+            Some((_, mut object)) => {
+                object["data"]["mapRoles"] = json!(edited.text);
+                kube.replace(&place, &object).await
+            }
+        };
+        match written {
+            Ok(_) => return Ok(()),
+            Err(e) if e.kind == ErrorKind::Conflict => context.pause(Duration::from_millis(200)).await?,
+            Err(e) => return Err(e),
+        }
+    }
+    Err(Error::new(ErrorKind::Conflict, "cannot edit the ConfigMap kube-system/aws-auth: somebody else goes on changing it")
+        .hint("run karpctl again; every edit so far was made with the newest resourceVersion, so nothing is lost"))
+}

@@ -1,0 +1,190 @@
+//! The node pool and its node class.
+
+use super::compare::differences;
+use super::looked::{drifted_or_present, foreign, looked};
+use super::node_pool_removal::{is_ours, remove_pools};
+use super::{Step, StepContext};
+use crate::error::{Error, ErrorKind, Result};
+use crate::facts::{Facts, KarpenterNodes, Topic};
+use crate::plan::{Action, Direction, State, StepId};
+use crate::ports::{Force, Kube, ObjectRef};
+use crate::probe::kinds::Kinds;
+use crate::render;
+use crate::spec::{ClusterMode, Spec};
+use async_trait::async_trait;
+use serde_json::Value;
+use std::time::Duration;
+
+/// See the module.
+pub(super) struct NodePool;
+
+#[async_trait]
+impl Step for NodePool {
+    fn id(&self) -> StepId {
+        StepId::NodePool
+    }
+
+    fn title(&self, spec: &Spec) -> String {
+        let kinds = Kinds::of(spec);
+        format!("{} and {} {}", kinds.pool_word, kinds.class_word, spec.node_pool.name)
+    }
+
+    fn needs(&self, spec: &Spec) -> Vec<StepId> {
+        // The chart comes before, so that on the way back the controller is still there to drain what it launched.
+        let mut needs = vec![StepId::Stack, StepId::Cluster, StepId::NodeMapping, StepId::SpotRole, StepId::Chart];
+        if spec.cluster == ClusterMode::Existing {
+            needs.push(StepId::DiscoveryTags);
+        }
+        needs
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::NodePool, Topic::Ami]
+    }
+
+    fn reads_on_removal(&self) -> &'static [Topic] {
+        &[Topic::NodePool, Topic::Nodes, Topic::Chart]
+    }
+
+    fn usual_seconds(&self, _: &Spec) -> u32 {
+        3
+    }
+
+    fn assess(&self, spec: &Spec, facts: &Facts) -> State {
+        judge(spec, facts).unwrap_or_else(|state| state)
+    }
+
+    fn assess_removal(&self, spec: &Spec, facts: &Facts) -> State {
+        let own = [&facts.node_pool, &facts.node_class].into_iter().any(|object| object.known().is_some());
+        let launched = match looked(&facts.karpenter_nodes) {
+            Ok(found) => found.is_some_and(|f| *f != KarpenterNodes::default()),
+            Err(state) if !own => return state,
+            Err(_) => false,
+        };
+        // In somebody else's cluster, other pools concern us only if our controller is the one that serves them.
+        let concerns = spec.cluster == ClusterMode::Managed || facts.chart_release.known().is_some();
+        if own || launched && concerns { State::Present } else { State::Absent }
+    }
+
+    fn commands(&self, spec: &Spec, direction: Direction) -> Vec<String> {
+        let kinds = Kinds::of(spec);
+        let name = &spec.node_pool.name;
+        match direction {
+            Direction::Apply => vec![
+                format!("karpctl render node-pool --cluster-name {} --karpenter-version {} > node-pool.yaml", spec.cluster_name, spec.release),
+                "kubectl apply --server-side --filename node-pool.yaml".into(),
+            ],
+            Direction::Remove => vec![
+                format!("kubectl delete {} --all", kinds.pool.plural),
+                format!("kubectl wait --for=delete nodes --selector {} --timeout 15m", kinds.pool_label),
+                format!("kubectl delete {} {name}", kinds.class.plural),
+            ],
+        }
+    }
+
+    async fn apply(&self, context: &StepContext<'_>, action: Action) -> Result<()> {
+        let kinds = Kinds::of(context.spec);
+        let kube = context.kube().await?;
+        let [class, pool] = wanted(context.spec, context.facts)?;
+        for (place, word, body) in [(kinds.class_ref(context.spec), kinds.class_word, class), (kinds.pool_ref(context.spec), kinds.pool_word, pool)] {
+            context.doing(format!("applying {word} {}", place.name));
+            put(context, kube.as_ref(), &place, &body, action).await?;
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, context: &StepContext<'_>) -> Result<()> {
+        remove_pools(context).await
+    }
+
+    fn explain(&self) -> &'static str {
+        "Applies the node class and the node pool of the release's guide by server-side apply as the field manager karpctl: fields that \
+         other managers set stay theirs. The AMI alias is pinned to the version that AWS recommends on the day it is first applied, \
+         and kept afterwards unless the spec names another. Objects of that name that karpctl did not apply are refused until \
+         --adopt. On the way back the pools go first, while the controller runs: it drains and ends their nodes, which is waited \
+         for. Finalizers are never removed by force."
+    }
+}
+
+/// The node class and the node pool as they should be.
+fn wanted(spec: &Spec, facts: &Facts) -> Result<[Value; 2]> {
+    let objects = render::node_pool(spec, ami_version(spec, facts).as_deref())?;
+    <[Value; 2]>::try_from(objects).map_err(|_| Error::failed("cannot render the node pool: it is not one node class and one node pool"))
+}
+
+/// The version behind the alias: the one that the node class has already, else the one that AWS recommends. A newer
+/// recommendation is no drift: it would replace every node whenever AWS publishes an image.
+fn ami_version(spec: &Spec, facts: &Facts) -> Option<String> {
+    let family = render::ami_family(spec);
+    let terms = facts.node_class.known().and_then(|class| class["spec"]["amiSelectorTerms"].as_array());
+    let kept = terms.into_iter().flatten().find_map(|term| {
+        let (of, version) = term["alias"].as_str()?.split_once('@')?;
+        (of == family).then(|| version.to_owned())
+    });
+    kept.or_else(|| facts.ami_version.known().cloned())
+}
+
+fn judge(spec: &Spec, facts: &Facts) -> Result<State, State> {
+    let kinds = Kinds::of(spec);
+    let name = spec.node_pool.name.as_str();
+    let found = [(kinds.class_word, looked(&facts.node_class)?), (kinds.pool_word, looked(&facts.node_pool)?)];
+    if found.iter().all(|(_, object)| object.is_none()) {
+        return Ok(State::Absent);
+    }
+    for (word, object) in &found {
+        let Some(object) = object else { continue };
+        if !object["metadata"]["deletionTimestamp"].is_null() {
+            return Err(State::Busy(format!("{word} {name} is being deleted")));
+        }
+        if !is_ours(object) {
+            return Err(foreign(spec, format!("{word} {name} is there and karpctl did not apply it"), "the fields that the spec names become karpctl's"));
+        }
+    }
+    let wanted = wanted(spec, facts).map_err(|e| State::Unknown(e.to_string()))?;
+    let mut changes = Vec::new();
+    for ((word, object), wanted) in found.iter().zip(&wanted) {
+        match object {
+            None => changes.push(format!("{word} {name}: not there")),
+            Some(object) => changes.extend(differences(&wanted["spec"], &object["spec"]).into_iter().map(|line| format!("{word} {line}"))),
+        }
+    }
+    Ok(drifted_or_present(changes))
+}
+
+/// How long CRDs and webhooks that have just come may take to answer.
+const SETTLES: Duration = Duration::from_secs(90);
+
+async fn put(context: &StepContext<'_>, kube: &dyn Kube, place: &ObjectRef, body: &Value, action: Action) -> Result<()> {
+    let adopt = action == Action::Adopt || context.adopts();
+    let deadline = tokio::time::Instant::now() + SETTLES.max(context.timeout);
+    let settled = tokio::time::Instant::now() + SETTLES;
+    loop {
+        let now = tokio::time::Instant::now();
+        match kube.get(place).await? {
+            Some(found) if !found["metadata"]["deletionTimestamp"].is_null() => {
+                if now >= deadline {
+                    return Err(Error::new(ErrorKind::Timeout, format!("{} {} is being deleted and does not go", place.kind.plural, place.name)));
+                }
+                context.doing(format!("waiting until the old {} {} is gone", place.kind.plural, place.name));
+            }
+            found => {
+                let ours = found.as_ref().map(is_ours);
+                if ours == Some(false) && !adopt {
+                    return Err(Error::refused(format!("{} {} is there and karpctl did not apply it", place.kind.plural, place.name)));
+                }
+                let force = if ours.is_some() { Force::Yes } else { Force::No };
+                match kube.apply(place, body, force).await {
+                    Ok(_) => return Ok(()),
+                    Err(e) if now < settled && settles(&e) => context.doing(format!("waiting until the API server takes {}", place.kind.plural)),
+                    Err(e) => return Err(e),
+                }
+            }
+        }
+        context.pause(super::BRIEF).await?;
+    }
+}
+
+/// Whether an error is of a CRD that is not served yet, or of a webhook whose pod is not up yet.
+fn settles(error: &Error) -> bool {
+    error.kind == ErrorKind::NotFound || error.to_string().contains("failed calling webhook")
+}

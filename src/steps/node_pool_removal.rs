@@ -1,0 +1,197 @@
+//! Takes node pools away, and with them the nodes: while the controller runs, and without ever forcing a finalizer.
+
+use super::StepContext;
+use crate::error::{Error, ErrorKind, Result};
+use crate::facts::{Facts, Topic};
+use crate::ports::{Kube, ObjectKind};
+use crate::probe::kinds::{Kinds, cluster_wide, name_of, nodes};
+use crate::probe::{ProbeContext, probe};
+use crate::spec::ClusterMode;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Who karpctl is among the managers of fields.
+const MANAGER: &str = "karpctl";
+
+/// Whether karpctl applied the object: the API server keeps who did.
+pub(crate) fn is_ours(object: &Value) -> bool {
+    object["metadata"]["managedFields"].as_array().is_some_and(|managers| managers.iter().any(|m| m["manager"] == MANAGER))
+}
+
+/// Deletes the pools, waits until their nodes and instances are gone, then deletes the classes.
+pub(super) async fn remove_pools(context: &StepContext<'_>) -> Result<()> {
+    let kinds = Kinds::of(context.spec);
+    let kube = context.kube().await?;
+    let kube = kube.as_ref();
+    let (pools, classes) = tokio::join!(kube.list(&kinds.pool, None, None), kube.list(&kinds.class, None, None));
+    let pools = chosen(context, &kinds, pools?, kinds.pool_word)?;
+    let classes = chosen(context, &kinds, classes?, kinds.class_word)?;
+    let removal = Removal { context, kinds: &kinds, kube, pools: pools.iter().map(name_of).collect() };
+    removal.refuse_without_controller(&pools, &classes).await?;
+    for name in &removal.pools {
+        context.doing(format!("deleting {} {name}", kinds.pool_word));
+        kube.delete(&cluster_wide(&kinds.pool, name)).await?;
+    }
+    removal.wait_for_nodes().await?;
+    for class in &classes {
+        context.doing(format!("deleting {} {}", kinds.class_word, name_of(class)));
+        kube.delete(&cluster_wide(&kinds.class, &name_of(class))).await?;
+    }
+    removal.wait_for_classes(&classes.iter().map(name_of).collect()).await?;
+    removal.wait_for_instances().await
+}
+
+/// The objects that go: all where the cluster goes too, else ours; and then there must be no others, because the controller goes.
+fn chosen(context: &StepContext<'_>, kinds: &Kinds, found: Vec<Value>, word: &str) -> Result<Vec<Value>> {
+    if context.spec.cluster == ClusterMode::Managed {
+        return Ok(found);
+    }
+    let own = |object: &Value| is_ours(object) || context.adopts();
+    let (ours, others): (Vec<Value>, Vec<Value>) = found.into_iter().partition(own);
+    // A node class alone launches nothing.
+    if others.is_empty() || word == kinds.class_word {
+        return Ok(ours);
+    }
+    let names: Vec<String> = others.iter().map(name_of).collect();
+    Err(Error::refused(format!("cannot take Karpenter away: {word} {} is not karpctl's, and would be left without a controller", names.join(", ")))
+        .hint(format!("delete it yourself (`kubectl delete {} {}`), which drains and ends its nodes, or give --adopt", kinds.pool.plural, names.join(" "))))
+}
+
+struct Removal<'a> {
+    context: &'a StepContext<'a>,
+    kinds: &'a Kinds,
+    kube: &'a dyn Kube,
+    pools: BTreeSet<String>,
+}
+
+impl Removal<'_> {
+    /// Objects with finalizers go only while the controller runs.
+    async fn refuse_without_controller(&self, pools: &[Value], classes: &[Value]) -> Result<()> {
+        let finalized = |objects: &[Value]| objects.iter().any(|o| o["metadata"]["finalizers"].as_array().is_some_and(|f| !f.is_empty()));
+        let claims = self.kube.list(&self.kinds.claim, None, None).await?;
+        if !finalized(pools) && !finalized(classes) && !finalized(&claims) {
+            return Ok(());
+        }
+        let mut facts = Facts { cluster: self.context.facts.cluster.clone(), ..Facts::default() };
+        let probing = ProbeContext { spec: self.context.spec, ports: self.context.ports, kubeconfig: self.context.kubeconfig };
+        probe(&probing, &BTreeSet::from([Topic::Controller]), &mut facts).await;
+        if facts.controller.known().is_some_and(|c| c.ready > 0) {
+            return Ok(());
+        }
+        let said = facts.controller.known().map(|c| c.complaints.clone()).unwrap_or_default();
+        Err(said.iter().fold(self.stuck("the controller does not run, so nobody would drain the nodes and take the finalizers off"), |e, c| e.because(c)))
+    }
+
+    fn stuck(&self, why: &str) -> Error {
+        let (cluster, region) = (&self.context.spec.cluster_name, &self.context.spec.region);
+        Error::failed(format!("cannot remove the node pools of cluster {cluster}"))
+            .because(why)
+            .hint(format!("bring the controller back: `karpctl install --cluster-name {cluster} --region {region}`, then run destroy again"))
+            .hint(format!(
+                "or, if its nodes may go without being drained, end their instances yourself and then take the finalizers off: \
+                 `kubectl patch {} NAME --type merge --patch '{{\"metadata\":{{\"finalizers\":null}}}}'`; karpctl never does that by itself",
+                self.kinds.claim.plural
+            ))
+    }
+
+    /// The names of those of a kind that belong to the pools that go.
+    async fn of_pools(&self, kind: &ObjectKind) -> Result<Vec<String>> {
+        let found = self.kube.list(kind, None, Some(self.kinds.pool_label)).await?;
+        let belongs = |o: &Value| o["metadata"]["labels"][self.kinds.pool_label].as_str().is_some_and(|p| self.pools.contains(p));
+        let all = self.context.spec.cluster == ClusterMode::Managed;
+        Ok(found.iter().filter(|o| all || belongs(o)).map(name_of).collect())
+    }
+
+    async fn wait_for_nodes(&self) -> Result<()> {
+        let (node_kind, pool_kind) = (nodes(), &self.kinds.pool);
+        let mut waiter = Waiter::new(self.context);
+        loop {
+            let (claims, nodes, pools) = tokio::join!(self.of_pools(&self.kinds.claim), self.of_pools(&node_kind), self.kube.list(pool_kind, None, None));
+            let pools: Vec<String> = pools?.iter().map(name_of).filter(|n| self.pools.contains(n)).collect();
+            let left = [(self.kinds.claim_word, claims?), ("node", nodes?), (self.kinds.pool_word, pools)];
+            let Some(left) = told(&left) else { return Ok(()) };
+            if !waiter.again(&left).await? {
+                return Err(Error { kind: ErrorKind::Timeout, ..self.stuck(&format!("still there: {left}")) });
+            }
+        }
+    }
+
+    async fn wait_for_classes(&self, gone: &BTreeSet<String>) -> Result<()> {
+        let mut waiter = Waiter::new(self.context);
+        loop {
+            let found = self.kube.list(&self.kinds.class, None, None).await?;
+            let left: Vec<String> = found.iter().map(name_of).filter(|n| gone.contains(n)).collect();
+            let Some(left) = told(&[(self.kinds.class_word, left)]) else { return Ok(()) };
+            if !waiter.again(&left).await? {
+                return Err(Error { kind: ErrorKind::Timeout, ..self.stuck(&format!("still there: {left}")) });
+            }
+        }
+    }
+
+    /// The instances end a little after their nodes are gone. One that stays belongs to nobody any more.
+    async fn wait_for_instances(&self) -> Result<()> {
+        let cluster = &self.context.spec.cluster_name;
+        let owned = (format!("kubernetes.io/cluster/{cluster}"), "owned".to_owned());
+        let mut waiter = Waiter::new(self.context);
+        loop {
+            let mut left = Vec::new();
+            let values: Vec<String> =
+                if self.context.spec.cluster == ClusterMode::Managed { vec![String::new()] } else { self.pools.iter().cloned().collect() };
+            for value in values {
+                let tags = [owned.clone(), (self.kinds.pool_label.to_owned(), value)];
+                left.extend(self.context.ports.aws.instances(&tags).await?.into_iter().map(|i| i.id));
+            }
+            let Some(text) = told(&[("instance", left.clone())]) else { return Ok(()) };
+            if !waiter.again(&text).await? {
+                let region = &self.context.spec.region;
+                return Err(Error::new(ErrorKind::Timeout, format!("instances that Karpenter launched for cluster {cluster} are still there"))
+                    .because(text)
+                    .hint(format!("no node claim names them any more: `aws ec2 terminate-instances --region {region} --instance-ids {}`", left.join(" "))));
+            }
+        }
+    }
+}
+
+/// Waits in small steps, and says what for whenever that changes. Time runs from the last change.
+struct Waiter<'a> {
+    context: &'a StepContext<'a>,
+    said: String,
+    since: Instant,
+}
+
+impl<'a> Waiter<'a> {
+    fn new(context: &'a StepContext<'a>) -> Self {
+        Self { context, said: String::new(), since: Instant::now() }
+    }
+
+    /// `false`: nothing has changed for as long as the person gives it.
+    async fn again(&mut self, left: &str) -> Result<bool> {
+        if left != self.said {
+            self.context.doing(format!("waiting until they are gone: {left}"));
+            left.clone_into(&mut self.said);
+            self.since = Instant::now();
+        } else if self.since.elapsed() >= self.context.timeout {
+            return Ok(false);
+        }
+        self.context.pause(Duration::from_secs(2)).await?;
+        Ok(true)
+    }
+}
+
+/// The most names that are told of a kind.
+const NAMES: usize = 5;
+
+/// What is left, in words; `None` for nothing.
+fn told(left: &[(&str, Vec<String>)]) -> Option<String> {
+    let parts: Vec<String> = left
+        .iter()
+        .filter(|(_, names)| !names.is_empty())
+        .map(|(word, names)| {
+            let more = if names.len() > NAMES { format!(" and {} more", names.len() - NAMES) } else { String::new() };
+            format!("{} {word}{} ({}{more})", names.len(), if names.len() == 1 { "" } else { "s" }, names.iter().take(NAMES).cloned().collect::<Vec<_>>().join(", "))
+        })
+        .collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}

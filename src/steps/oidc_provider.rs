@@ -1,0 +1,105 @@
+//! The IAM OIDC provider of the cluster's issuer (IRSA only).
+
+use super::looked::{is_ours, looked, quoted, refused};
+use super::{Step, StepContext};
+use crate::error::{Error, ErrorKind, Result};
+use crate::facts::{Facts, Topic};
+use crate::plan::{Action, Direction, State, StepId};
+use crate::probe::identity::oidc_provider_arn;
+use crate::spec::{Identity, Spec};
+use async_trait::async_trait;
+
+/// See the module.
+pub(super) struct OidcProvider;
+
+/// Who the tokens of service accounts are for.
+const AUDIENCE: &str = "sts.amazonaws.com";
+
+#[async_trait]
+impl Step for OidcProvider {
+    fn id(&self) -> StepId {
+        StepId::OidcProvider
+    }
+
+    fn title(&self, spec: &Spec) -> String {
+        format!("OIDC provider of cluster {}", spec.cluster_name)
+    }
+
+    fn needs(&self, _: &Spec) -> Vec<StepId> {
+        vec![StepId::Cluster]
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::OidcProvider]
+    }
+
+    fn usual_seconds(&self, _: &Spec) -> u32 {
+        2
+    }
+
+    fn assess(&self, spec: &Spec, facts: &Facts) -> State {
+        if spec.identity != Identity::Irsa {
+            return State::NotWanted;
+        }
+        match looked(&facts.oidc_provider) {
+            Err(state) => state,
+            Ok(None) => State::Absent,
+            Ok(Some(provider)) if provider.audiences.iter().any(|a| a == AUDIENCE) => State::Present,
+            Ok(Some(provider)) => refused(format!(
+                "the OIDC provider {arn} does not take tokens for {AUDIENCE}; `aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn {arn} --client-id {AUDIENCE}` lets it",
+                arn = provider.arn
+            )),
+        }
+    }
+
+    fn assess_removal(&self, spec: &Spec, facts: &Facts) -> State {
+        match looked(&facts.oidc_provider) {
+            _ if spec.identity != Identity::Irsa => State::NotWanted,
+            Ok(Some(provider)) if is_ours(spec, &provider.tags) => State::Present,
+            Ok(_) => State::Absent,
+            Err(state) => state,
+        }
+    }
+
+    fn commands(&self, spec: &Spec, direction: Direction) -> Vec<String> {
+        let (cluster, region) = (&spec.cluster_name, &spec.region);
+        match direction {
+            Direction::Apply => vec![format!("eksctl utils associate-iam-oidc-provider --cluster {cluster} --region {region} --approve")],
+            Direction::Remove => vec![
+                format!("ISSUER=$(aws eks describe-cluster --region {region} --name {cluster} --query cluster.identity.oidc.issuer --output text)"),
+                format!(
+                    "aws iam delete-open-id-connect-provider --open-id-connect-provider-arn {}\"${{ISSUER#https://}}\"",
+                    quoted(&oidc_provider_arn(spec, ""))
+                ),
+            ],
+        }
+    }
+
+    async fn apply(&self, context: &StepContext<'_>, _: Action) -> Result<()> {
+        match context.ports.aws.create_oidc_provider(&issuer(context)?, AUDIENCE, &context.tags()).await {
+            // Our own request, whose answer was lost, or somebody else's at the same time: either way it is there.
+            Err(e) if e.kind != ErrorKind::Conflict => Err(e),
+            _ => Ok(()),
+        }
+    }
+
+    async fn remove(&self, context: &StepContext<'_>) -> Result<()> {
+        let arn = oidc_provider_arn(context.spec, &issuer(context)?);
+        match context.ports.aws.oidc_provider(&arn).await? {
+            Some(provider) if is_ours(context.spec, &provider.tags) => context.ports.aws.delete_oidc_provider(&arn).await,
+            _ => Ok(()),
+        }
+    }
+
+    fn explain(&self) -> &'static str {
+        "Makes the IAM OIDC provider of the cluster's issuer, by which IAM believes the tokens of service accounts (IRSA only). \
+         eksctl makes one with a new cluster and removes it with it; karpctl removes only one that it made."
+    }
+}
+
+fn issuer(context: &StepContext<'_>) -> Result<String> {
+    let cluster = context.facts.cluster.known();
+    cluster.and_then(|c| c.oidc_issuer.clone()).ok_or_else(|| {
+        Error::failed(format!("cannot make an OIDC provider: EKS names no issuer for cluster {}", context.spec.cluster_name))
+    })
+}

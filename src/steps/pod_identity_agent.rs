@@ -1,0 +1,128 @@
+//! The EKS Pod Identity agent add-on (Pod Identity only).
+
+use super::looked::{is_ours, looked};
+use super::{Step, StepContext};
+use crate::error::{Error, ErrorKind, Result};
+use crate::facts::{Facts, Topic};
+use crate::plan::{Action, Direction, State, StepId};
+use crate::probe::identity::AGENT;
+use crate::spec::{ClusterMode, Identity, Spec};
+use async_trait::async_trait;
+use std::time::Duration;
+
+/// See the module.
+pub(super) struct PodIdentityAgent;
+
+#[async_trait]
+impl Step for PodIdentityAgent {
+    fn id(&self) -> StepId {
+        StepId::PodIdentityAgent
+    }
+
+    fn title(&self, _: &Spec) -> String {
+        format!("add-on {AGENT}")
+    }
+
+    fn needs(&self, _: &Spec) -> Vec<StepId> {
+        vec![StepId::Cluster]
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::PodIdentityAgent]
+    }
+
+    fn usual_seconds(&self, _: &Spec) -> u32 {
+        20
+    }
+
+    fn assess(&self, spec: &Spec, facts: &Facts) -> State {
+        if spec.identity != Identity::PodIdentity {
+            return State::NotWanted;
+        }
+        let addon = match looked(&facts.pod_identity_agent) {
+            Ok(Some(addon)) => addon,
+            Ok(None) => return State::Absent,
+            Err(state) => return state,
+        };
+        match addon.status.as_str() {
+            "CREATING" | "UPDATING" | "DELETING" => State::Busy(format!("the add-on is {}", addon.status)),
+            "CREATE_FAILED" | "DELETE_FAILED" => State::Broken(format!("the add-on is {}", addon.status)),
+            // DEGRADED: its DaemonSet waits for nodes, which may come later; UPDATE_FAILED: the version before goes on working.
+            _ => State::Present,
+        }
+    }
+
+    fn assess_removal(&self, spec: &Spec, facts: &Facts) -> State {
+        match looked(&facts.pod_identity_agent) {
+            // A cluster of ours takes its add-ons along.
+            _ if spec.identity != Identity::PodIdentity || spec.cluster == ClusterMode::Managed => State::NotWanted,
+            Ok(Some(addon)) if is_ours(spec, &addon.tags) => State::Present,
+            Ok(_) => State::Absent,
+            Err(state) => state,
+        }
+    }
+
+    fn commands(&self, spec: &Spec, direction: Direction) -> Vec<String> {
+        let verb = match direction {
+            Direction::Apply => "create-addon",
+            Direction::Remove => "delete-addon",
+        };
+        vec![format!("aws eks {verb} --region {} --cluster-name {} --addon-name {AGENT}", spec.region, spec.cluster_name)]
+    }
+
+    async fn apply(&self, context: &StepContext<'_>, action: Action) -> Result<()> {
+        let (aws, cluster) = (&context.ports.aws, context.spec.cluster_name.as_str());
+        if action == Action::Replace {
+            context.doing(format!("deleting the add-on {AGENT}, which failed"));
+            aws.delete_addon(cluster, AGENT).await?;
+            wait(context, "deleted", |status| status.is_none()).await?;
+        }
+        if aws.addon(cluster, AGENT).await?.is_none() {
+            match aws.create_addon(cluster, AGENT, &context.tags()).await {
+                Err(e) if e.kind != ErrorKind::Conflict => return Err(e),
+                _ => {}
+            }
+        }
+        let status = wait(context, "active", |status| !matches!(status, None | Some("CREATING" | "UPDATING" | "DELETING"))).await?;
+        match status.as_deref() {
+            Some("DEGRADED") => {
+                context.warn(format!("the add-on {AGENT} is DEGRADED: its pods wait for nodes that can run them"));
+                Ok(())
+            }
+            Some("CREATE_FAILED") => Err(Error::failed(format!("cannot create the add-on {AGENT}: it is CREATE_FAILED")).hint(format!(
+                "see why: `aws eks describe-addon --region {} --cluster-name {cluster} --addon-name {AGENT} --query addon.health`",
+                context.spec.region
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    async fn remove(&self, context: &StepContext<'_>) -> Result<()> {
+        let (aws, cluster) = (&context.ports.aws, context.spec.cluster_name.as_str());
+        match aws.addon(cluster, AGENT).await? {
+            Some(addon) if is_ours(context.spec, &addon.tags) => {
+                aws.delete_addon(cluster, AGENT).await?;
+                wait(context, "deleted", |status| status.is_none()).await.map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn explain(&self) -> &'static str {
+        "Makes sure that the add-on eks-pod-identity-agent is there: it hands the controller its credentials (Pod Identity only). \
+         Without it nothing fails loudly; the controller hangs and ends. A new cluster gets it from eksctl. On the way back only an \
+         add-on that karpctl put into an existing cluster is removed."
+    }
+}
+
+async fn wait(context: &StepContext<'_>, until: &str, settled: impl Fn(Option<&str>) -> bool + Send + Sync) -> Result<Option<String>> {
+    context.doing(format!("waiting until the add-on {AGENT} is {until}"));
+    let timed_out = || Error::new(ErrorKind::Timeout, format!("the add-on {AGENT} is not {until} in time")).hint("run karpctl again, which waits for it");
+    let settled = &settled;
+    context
+        .wait_for(Duration::from_secs(3), timed_out, || async move {
+            let status = context.ports.aws.addon(context.spec.cluster_name.as_str(), AGENT).await?.map(|a| a.status);
+            Ok(settled(status.as_deref()).then_some(status))
+        })
+        .await
+}

@@ -1,0 +1,124 @@
+//! The Pod Identity association of the controller's service account.
+
+use super::looked::{foreign, is_ours, looked};
+use super::{Step, StepContext};
+use crate::error::{Error, ErrorKind, Result};
+use crate::facts::{AssociationFacts, Facts, Topic};
+use crate::plan::{Action, Direction, State, StepId};
+use crate::probe::identity::SERVICE_ACCOUNT;
+use crate::spec::{Identity, Spec};
+use async_trait::async_trait;
+
+/// See the module.
+pub(super) struct PodIdentityAssociation;
+
+#[async_trait]
+impl Step for PodIdentityAssociation {
+    fn id(&self) -> StepId {
+        StepId::PodIdentityAssociation
+    }
+
+    fn title(&self, spec: &Spec) -> String {
+        format!("Pod Identity association of {}/{SERVICE_ACCOUNT}", spec.namespace)
+    }
+
+    fn needs(&self, _: &Spec) -> Vec<StepId> {
+        vec![StepId::Cluster, StepId::ControllerRole]
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Association]
+    }
+
+    fn usual_seconds(&self, _: &Spec) -> u32 {
+        2
+    }
+
+    fn assess(&self, spec: &Spec, facts: &Facts) -> State {
+        if spec.identity != Identity::PodIdentity {
+            return State::NotWanted;
+        }
+        let wanted = spec.controller_role_arn();
+        match looked(&facts.association) {
+            Err(state) => state,
+            Ok(None) => State::Absent,
+            Ok(Some(found)) if found.role_arn == wanted.as_str() => State::Present,
+            Ok(Some(found)) if is_ours(spec, &found.tags) => State::Drifted(vec![format!("role: {} -> {wanted}", found.role_arn)]),
+            Ok(Some(found)) => foreign(
+                spec,
+                format!("the service account {}/{SERVICE_ACCOUNT} has the role {} by an association that is not karpctl's", spec.namespace, found.role_arn),
+                &format!("the association then gives {wanted}"),
+            ),
+        }
+    }
+
+    fn commands(&self, spec: &Spec, direction: Direction) -> Vec<String> {
+        let (cluster, region, namespace) = (&spec.cluster_name, &spec.region, &spec.namespace);
+        match direction {
+            Direction::Apply => vec![format!(
+                "aws eks create-pod-identity-association --region {region} --cluster-name {cluster} --namespace {namespace} --service-account {SERVICE_ACCOUNT} --role-arn {}",
+                spec.controller_role_arn()
+            )],
+            Direction::Remove => vec![format!(
+                "aws eks delete-pod-identity-association --region {region} --cluster-name {cluster} --association-id \"$(aws eks list-pod-identity-associations --region {region} \
+                 --cluster-name {cluster} --namespace {namespace} --service-account {SERVICE_ACCOUNT} --query 'associations[0].associationId' --output text)\""
+            )],
+        }
+    }
+
+    async fn apply(&self, context: &StepContext<'_>, action: Action) -> Result<()> {
+        let (aws, spec) = (&context.ports.aws, context.spec);
+        let (cluster, role) = (spec.cluster_name.as_str(), spec.controller_role_arn());
+        let mut found = look(context).await?;
+        if found.is_none() {
+            match aws.create_association(cluster, spec.namespace.as_str(), SERVICE_ACCOUNT, role.as_str(), &context.tags()).await {
+                Ok(()) => return Ok(()),
+                Err(e) if e.kind == ErrorKind::Conflict => found = look(context).await?,
+                Err(e) => return Err(e),
+            }
+        }
+        let Some(found) = found else {
+            return Err(Error::failed(format!("the association of {}/{SERVICE_ACCOUNT} comes and goes", spec.namespace)));
+        };
+        if found.role_arn == role.as_str() {
+            return Ok(());
+        }
+        if !is_ours(spec, &found.tags) && action != Action::Adopt && !context.adopts() {
+            return Err(Error::refused(format!("the association of {}/{SERVICE_ACCOUNT} gives {} and is not karpctl's", spec.namespace, found.role_arn)));
+        }
+        aws.update_association(cluster, &found.id, role.as_str()).await
+    }
+
+    async fn remove(&self, context: &StepContext<'_>) -> Result<()> {
+        match look(context).await? {
+            Some(found) if removable(context.spec, &found) => {
+                context.ports.aws.delete_association(context.spec.cluster_name.as_str(), &found.id).await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn assess_removal(&self, spec: &Spec, facts: &Facts) -> State {
+        match looked(&facts.association) {
+            _ if spec.identity != Identity::PodIdentity => State::NotWanted,
+            Ok(Some(found)) if removable(spec, found) => State::Present,
+            Ok(_) => State::Absent,
+            Err(state) => state,
+        }
+    }
+
+    fn explain(&self) -> &'static str {
+        "Associates the controller's service account with the role <cluster>-karpenter, so that the Pod Identity agent hands it \
+         that role's credentials (Pod Identity only). An association with another role is refused until --adopt changes it."
+    }
+}
+
+/// An association with our role is of no use to anybody once the role is gone.
+fn removable(spec: &Spec, found: &AssociationFacts) -> bool {
+    is_ours(spec, &found.tags) || found.role_arn == spec.controller_role_arn().as_str()
+}
+
+async fn look(context: &StepContext<'_>) -> Result<Option<AssociationFacts>> {
+    let spec = context.spec;
+    context.ports.aws.association(spec.cluster_name.as_str(), spec.namespace.as_str(), SERVICE_ACCOUNT).await
+}

@@ -1,0 +1,163 @@
+//! Controller ready, node pool ready.
+
+use super::helm_release::with_complaints;
+use super::looked::looked;
+use super::{Step, StepContext};
+use crate::error::{Error, ErrorKind, Result};
+use crate::facts::{Facts, Topic};
+use crate::knowledge::NodePoolApi;
+use crate::plan::{Action, Direction, State, StepId};
+use crate::probe::kinds::Kinds;
+use crate::probe::{ProbeContext, probe};
+use crate::spec::Spec;
+use async_trait::async_trait;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use tokio::time::Instant;
+
+/// See the module.
+pub(super) struct Ready;
+
+#[async_trait]
+impl Step for Ready {
+    fn id(&self) -> StepId {
+        StepId::Ready
+    }
+
+    fn title(&self, _: &Spec) -> String {
+        "controller and node pool ready".into()
+    }
+
+    fn needs(&self, _: &Spec) -> Vec<StepId> {
+        vec![StepId::Chart, StepId::NodePool]
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Controller, Topic::NodePool]
+    }
+
+    fn usual_seconds(&self, _: &Spec) -> u32 {
+        15
+    }
+
+    fn assess(&self, spec: &Spec, facts: &Facts) -> State {
+        judge(spec, facts).unwrap_or_else(|state| state)
+    }
+
+    fn assess_removal(&self, _: &Spec, _: &Facts) -> State {
+        State::NotWanted
+    }
+
+    fn commands(&self, spec: &Spec, direction: Direction) -> Vec<String> {
+        if direction == Direction::Remove {
+            return Vec::new();
+        }
+        let kinds = Kinds::of(spec);
+        let mut commands = vec![format!("kubectl --namespace {} rollout status deployment/karpenter", spec.namespace)];
+        if spec.release.features().node_pool_api == NodePoolApi::V1 {
+            commands.push(format!(
+                "kubectl wait --for=condition=Ready {pool}/{name} {class}/{name} --timeout 5m",
+                pool = kinds.pool.plural,
+                class = kinds.class.plural,
+                name = spec.node_pool.name
+            ));
+        }
+        commands
+    }
+
+    async fn apply(&self, context: &StepContext<'_>, _: Action) -> Result<()> {
+        let deadline = Instant::now() + context.timeout;
+        let mut facts = context.facts.clone();
+        let mut told = String::new();
+        loop {
+            let state = judge(context.spec, &facts).unwrap_or_else(|state| state);
+            let missing = match state {
+                State::Present => return Ok(()),
+                State::Busy(what) | State::Unknown(what) => what,
+                _ => "the controller or the node pool is not there".into(),
+            };
+            if Instant::now() >= deadline {
+                let complaints = facts.controller.known().map(|c| c.complaints.clone()).unwrap_or_default();
+                let error = Error::new(ErrorKind::Timeout, format!("Karpenter of cluster {} is not ready", context.spec.cluster_name)).because(missing);
+                return Err(with_complaints(error, &complaints));
+            }
+            if missing != told {
+                context.doing(format!("waiting: {missing}"));
+                told = missing;
+            }
+            context.pause(super::BRIEF).await?;
+            let probing = ProbeContext { spec: context.spec, ports: context.ports, kubeconfig: context.kubeconfig };
+            probe(&probing, &BTreeSet::from([Topic::Controller, Topic::NodePool]), &mut facts).await;
+        }
+    }
+
+    async fn remove(&self, _: &StepContext<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn explain(&self) -> &'static str {
+        "Waits until all replicas of the controller are ready and the node pool and its node class say Ready. If they do not become so \
+         in time, the error says what the pods and events say, and which condition of the node class fails (subnets, security \
+         groups, AMIs, instance profile). It changes nothing."
+    }
+}
+
+fn judge(spec: &Spec, facts: &Facts) -> Result<State, State> {
+    let Some(controller) = looked(&facts.controller)? else { return Ok(State::Absent) };
+    let (Some(pool), Some(class)) = (looked(&facts.node_pool)?, looked(&facts.node_class)?) else { return Ok(State::Absent) };
+    let mut missing = Vec::new();
+    if controller.desired == 0 {
+        missing.push("the controller is scaled to 0 replicas".to_owned());
+    } else if controller.ready < controller.desired {
+        missing.push(format!("{} of {} replicas of the controller are ready", controller.ready, controller.desired));
+    }
+    let kinds = Kinds::of(spec);
+    match spec.release.features().node_pool_api {
+        // These say nothing of themselves.
+        NodePoolApi::V1Alpha5 => {}
+        NodePoolApi::V1Beta1 => {
+            missing.extend(not_ready(class, kinds.class_word, Silence::IfResolved));
+            missing.extend(not_ready(pool, kinds.pool_word, Silence::Fine));
+        }
+        NodePoolApi::V1 => {
+            missing.extend(not_ready(class, kinds.class_word, Silence::NotYet));
+            missing.extend(not_ready(pool, kinds.pool_word, Silence::NotYet));
+        }
+    }
+    Ok(if missing.is_empty() { State::Present } else { State::Busy(missing.join("; ")) })
+}
+
+/// What it means that an object has no condition `Ready`.
+#[derive(Clone, Copy)]
+enum Silence {
+    /// Its controller has not looked at it yet.
+    NotYet,
+    /// Releases of before v0.37 have none: what they resolved shows that they looked.
+    IfResolved,
+    /// Some releases have none.
+    Fine,
+}
+
+fn not_ready(object: &Value, word: &str, silence: Silence) -> Option<String> {
+    let status = &object["status"];
+    let conditions = status["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let Some(ready) = conditions.iter().find(|c| c["type"] == "Ready") else {
+        let resolved = status["subnets"].as_array().is_some_and(|s| !s.is_empty());
+        return match silence {
+            Silence::Fine => None,
+            Silence::IfResolved if resolved => None,
+            _ => Some(format!("{word} has no condition Ready yet")),
+        };
+    };
+    if ready["status"] == "True" {
+        return None;
+    }
+    // The condition that stands behind Ready says why.
+    let said: Vec<String> = conditions
+        .iter()
+        .filter(|c| c["status"] == "False" && c["type"] != "Ready")
+        .map(|c| format!("{}: {}", c["type"].as_str().unwrap_or_default(), c["message"].as_str().or(c["reason"].as_str()).unwrap_or("False")))
+        .collect();
+    let said = if said.is_empty() { ready["message"].as_str().unwrap_or("not yet").to_owned() } else { said.join("; ") };
+    Some(format!("{word} is not Ready ({said})"))
+}

@@ -1,0 +1,320 @@
+//! The CloudFormation stack of the guide: node role, controller policies, interruption queue.
+
+use super::context::owner_tags;
+use super::looked::{drifted_or_present, foreign, is_ours, looked, missing_tags, quoted, refused};
+use super::stack_leftovers::clear_leftovers;
+use super::stack_watch::{Watch, token};
+use super::{Step, StepContext};
+use crate::error::{Error, ErrorKind, Result};
+use crate::facts::{Facts, Probed, StackFacts, Topic};
+use crate::plan::{Action, Direction, State, StepId};
+use crate::ports::ChangeStack;
+use crate::render;
+use crate::spec::Spec;
+use async_trait::async_trait;
+use std::collections::BTreeMap;
+
+/// See the module.
+pub(super) struct Stack;
+
+/// The most rounds of looking and doing: busy, then broken, then absent, then there, and one more.
+const ROUNDS: u32 = 6;
+
+#[async_trait]
+impl Step for Stack {
+    fn id(&self) -> StepId {
+        StepId::Stack
+    }
+
+    fn title(&self, spec: &Spec) -> String {
+        format!("stack {}", spec.stack_name())
+    }
+
+    fn needs(&self, _: &Spec) -> Vec<StepId> {
+        Vec::new()
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Stack]
+    }
+
+    fn usual_seconds(&self, _: &Spec) -> u32 {
+        75
+    }
+
+    fn assess(&self, spec: &Spec, facts: &Facts) -> State {
+        judge(spec, &facts.stack)
+    }
+
+    fn commands(&self, spec: &Spec, direction: Direction) -> Vec<String> {
+        let (region, name, role, cluster) = (&spec.region, spec.stack_name(), spec.node_role_name(), &spec.cluster_name);
+        match direction {
+            Direction::Apply => vec![
+                format!("karpctl render cloudformation --cluster-name {cluster} --karpenter-version {} > cloudformation.yaml", spec.release),
+                format!(
+                    "aws cloudformation deploy --region {region} --stack-name {name} --template-file cloudformation.yaml \
+                     --capabilities CAPABILITY_NAMED_IAM --parameter-overrides ClusterName={cluster} --tags {}",
+                    owner_tags(spec).iter().map(|(k, v)| quoted(&format!("{k}={v}"))).collect::<Vec<_>>().join(" ")
+                ),
+            ],
+            Direction::Remove => vec![
+                format!(
+                    "for p in $(aws iam list-instance-profiles-for-role --role-name {role} --query 'InstanceProfiles[?InstanceProfileName!=`{}`].InstanceProfileName' --output text); do \
+                     aws iam remove-role-from-instance-profile --instance-profile-name \"$p\" --role-name {role}; aws iam delete-instance-profile --instance-profile-name \"$p\"; done",
+                    spec.instance_profile_name()
+                ),
+                format!(
+                    "for t in $(aws ec2 describe-launch-templates --region {region} --filters 'Name=tag:eks:eks-cluster-name,Values={cluster}' --query 'LaunchTemplates[].LaunchTemplateName' --output text) \
+                     $(aws ec2 describe-launch-templates --region {region} --filters 'Name=tag:karpenter.k8s.aws/cluster,Values={cluster}' --query 'LaunchTemplates[].LaunchTemplateName' --output text); do \
+                     aws ec2 delete-launch-template --region {region} --launch-template-name \"$t\"; done"
+                ),
+                format!("aws cloudformation delete-stack --region {region} --stack-name {name}"),
+                format!("aws cloudformation wait stack-delete-complete --region {region} --stack-name {name}"),
+            ],
+        }
+    }
+
+    async fn apply(&self, context: &StepContext<'_>, action: Action) -> Result<()> {
+        let spec = context.spec;
+        let adopt = action == Action::Adopt || context.adopts();
+        let change = ChangeStack {
+            name: spec.stack_name(),
+            template: render::cloudformation(spec)?,
+            parameters: parameters(spec),
+            tags: context.tags(),
+            token: token(),
+        };
+        let mut updated = false;
+        for _ in 0..ROUNDS {
+            let found = context.ports.aws.stack(&change.name, true).await?;
+            if let Some(stack) = &found
+                && is_foreign(spec, stack)
+                && !adopt
+            {
+                return Err(Error::refused(not_ours(&change.name)));
+            }
+            match (standing(spec, found.as_ref()), found) {
+                (Standing::Gone, _) => match context.ports.aws.create_stack(&change).await {
+                    Ok(id) => {
+                        context.doing(format!("creating the stack {}", change.name));
+                        return created(context, &change.name, &id).await;
+                    }
+                    // Our own request, whose answer was lost, or somebody else's: the next look says which.
+                    Err(e) if e.kind == ErrorKind::Conflict => context.pause(super::BRIEF).await?,
+                    Err(e) => return Err(e),
+                },
+                (Standing::Stuck(why), _) => return Err(Error::refused(why)),
+                (Standing::Busy, Some(stack)) => {
+                    context.doing(format!("waiting for the stack {}, which is {}", change.name, stack.status));
+                    Watch::begin(context, &stack.id).await.follow(context, None).await?;
+                }
+                (Standing::Broken, Some(stack)) => delete(context, &stack).await?,
+                (Standing::Settled, Some(stack)) => {
+                    // A stack that says so is not asked twice: what still differs is then for the proof to say.
+                    if updated || differences(spec, &stack)?.is_empty() {
+                        return Ok(());
+                    }
+                    updated = true;
+                    update(context, &change, &stack).await?;
+                }
+                (_, None) => {}
+            }
+        }
+        Err(Error::failed(format!("the stack {} does not come to rest", change.name))
+            .because("something else goes on changing it")
+            .hint(format!("see what: `aws cloudformation describe-stack-events --region {} --stack-name {}`", spec.region, change.name)))
+    }
+
+    async fn remove(&self, context: &StepContext<'_>) -> Result<()> {
+        let spec = context.spec;
+        let found = context.ports.aws.stack(&spec.stack_name(), false).await?;
+        if let Some(stack) = &found
+            && is_foreign(spec, stack)
+            && !context.adopts()
+        {
+            return Err(Error::refused(not_ours(&spec.stack_name())));
+        }
+        clear_leftovers(context).await?;
+        let Some(stack) = found else { return Ok(()) };
+        if stack.status.ends_with("_IN_PROGRESS") && stack.status != "REVIEW_IN_PROGRESS" {
+            context.doing(format!("waiting for the stack {}, which is {}", spec.stack_name(), stack.status));
+            let Some(rested) = Watch::begin(context, &stack.id).await.follow(context, None).await? else { return Ok(()) };
+            return if rested.status == "DELETE_COMPLETE" { Ok(()) } else { delete(context, &rested).await };
+        }
+        delete(context, &stack).await
+    }
+
+    fn explain(&self) -> &'static str {
+        "Creates the CloudFormation stack `Karpenter-<cluster>` of the getting-started guide: the role of the nodes, the \
+         controller's managed policies, and the interruption queue with its event rules. karpctl makes it through the API and \
+         shows the stack's events. A stack of that name without karpctl's tag (the guide's own `aws cloudformation deploy` makes \
+         one) is refused until --adopt takes it over. A creation that was rolled back holds nothing and is deleted and made anew. \
+         On the way back, instance profiles and launch templates that Karpenter made are removed first: they hold the node role."
+    }
+}
+
+/// How a stack stands, for the way up.
+enum Standing {
+    Gone,
+    Busy,
+    Broken,
+    Settled,
+    Stuck(String),
+}
+
+fn standing(spec: &Spec, stack: Option<&StackFacts>) -> Standing {
+    let Some(stack) = stack else { return Standing::Gone };
+    let reason = stack.status_reason.as_ref().map(|r| format!(": {r}")).unwrap_or_default();
+    match stack.status.as_str() {
+        "DELETE_COMPLETE" => return Standing::Gone,
+        "UPDATE_ROLLBACK_FAILED" => {
+            return Standing::Stuck(format!(
+                "the stack {name} is UPDATE_ROLLBACK_FAILED{reason}; `aws cloudformation continue-update-rollback --region {} --stack-name {name}` brings it back to where it was",
+                spec.region,
+                name = spec.stack_name()
+            ));
+        }
+        _ => {}
+    }
+    let broken = matches!(stack.status.as_str(), "REVIEW_IN_PROGRESS" | "CREATE_FAILED" | "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "DELETE_FAILED");
+    if broken {
+        Standing::Broken
+    } else if stack.status.ends_with("_IN_PROGRESS") {
+        Standing::Busy
+    } else {
+        Standing::Settled
+    }
+}
+
+fn is_foreign(spec: &Spec, stack: &StackFacts) -> bool {
+    !is_ours(spec, &stack.tags) && stack.status != "DELETE_COMPLETE"
+}
+
+fn not_ours(name: &str) -> String {
+    format!("the stack {name} is there without karpctl's mark: the guide's own commands, or somebody else, made it")
+}
+
+fn judge(spec: &Spec, probed: &Probed<StackFacts>) -> State {
+    let stack = match looked(probed) {
+        Ok(stack) => stack,
+        Err(state) => return state,
+    };
+    let Some(found) = stack else { return State::Absent };
+    let reason = found.status_reason.as_ref().map(|r| format!(": {r}")).unwrap_or_default();
+    if is_foreign(spec, found) {
+        return foreign(spec, not_ours(&spec.stack_name()), "it is updated to this template, and tagged");
+    }
+    match standing(spec, stack) {
+        Standing::Gone => State::Absent,
+        Standing::Busy => State::Busy(format!("the stack is {}{reason}", found.status)),
+        Standing::Broken => State::Broken(format!("the stack is {}{reason}: it is deleted and made anew", found.status)),
+        Standing::Stuck(why) => refused(why),
+        Standing::Settled => match differences(spec, found) {
+            Ok(changes) => drifted_or_present(changes),
+            Err(e) => State::Unknown(e.to_string()),
+        },
+    }
+}
+
+fn parameters(spec: &Spec) -> BTreeMap<String, String> {
+    BTreeMap::from([("ClusterName".to_owned(), spec.cluster_name.to_string())])
+}
+
+/// The most changed lines of a template that are shown.
+const SHOWN: usize = 6;
+
+/// In what a stack is not as the spec says, a line each.
+fn differences(spec: &Spec, stack: &StackFacts) -> Result<Vec<String>> {
+    let mut changes = Vec::new();
+    if matches!(stack.status.as_str(), "UPDATE_ROLLBACK_COMPLETE" | "UPDATE_FAILED" | "IMPORT_ROLLBACK_COMPLETE") {
+        changes.push(format!("its last update failed ({})", stack.status));
+    }
+    let wanted = render::cloudformation(spec)?;
+    match stack.template.as_deref() {
+        Some(template) if template.trim_end() == wanted.trim_end() => {}
+        Some(template) => changes.extend(template_changes(template, &wanted)),
+        None => changes.push("its template cannot be read".into()),
+    }
+    for (key, value) in parameters(spec) {
+        if let Some(other) = stack.parameters.get(&key).filter(|other| **other != value) {
+            changes.push(format!("parameter {key}: {other} -> {value}"));
+        }
+    }
+    changes.extend(missing_tags(&owner_tags(spec), &stack.tags));
+    Ok(changes)
+}
+
+fn template_changes(template: &str, wanted: &str) -> Vec<String> {
+    let diff = similar::TextDiff::from_lines(template, wanted);
+    let lines: Vec<String> = diff
+        .iter_all_changes()
+        .filter_map(|change| match change.tag() {
+            similar::ChangeTag::Equal => None,
+            similar::ChangeTag::Delete => Some(format!("template: - {}", change.value().trim())),
+            similar::ChangeTag::Insert => Some(format!("template: + {}", change.value().trim())),
+        })
+        .collect();
+    let more = lines.len().saturating_sub(SHOWN);
+    let mut shown: Vec<String> = lines.into_iter().take(SHOWN).collect();
+    if more > 0 {
+        shown.push(format!("template: and {more} more lines"));
+    }
+    shown
+}
+
+async fn created(context: &StepContext<'_>, name: &str, id: &str) -> Result<()> {
+    let mut watch = Watch::new(id);
+    match watch.follow(context, None).await? {
+        Some(stack) if stack.status == "CREATE_COMPLETE" => Ok(()),
+        other => Err(failure(&watch, other.as_ref(), &format!("cannot create the stack {name}"))
+            .hint("CloudFormation has taken back what it made; the stack is deleted and made anew when karpctl runs again")),
+    }
+}
+
+async fn update(context: &StepContext<'_>, change: &ChangeStack, stack: &StackFacts) -> Result<()> {
+    let mut watch = Watch::begin(context, &stack.id).await;
+    context.doing(format!("updating the stack {}", change.name));
+    // Each update is a request of its own.
+    let change = ChangeStack { token: token(), ..change.clone() };
+    match context.ports.aws.update_stack(&change).await {
+        Ok(true) => {}
+        Ok(false) => return Ok(()),
+        // Our own request, whose answer was lost, or somebody else's update: the next look says which.
+        Err(e) if e.kind == ErrorKind::Conflict => return context.pause(super::BRIEF).await,
+        Err(e) => return Err(e),
+    }
+    match watch.follow(context, None).await? {
+        Some(stack) if stack.status == "UPDATE_COMPLETE" => Ok(()),
+        other => Err(failure(&watch, other.as_ref(), &format!("cannot update the stack {}", change.name))
+            .hint("CloudFormation has gone back to the template before; nothing is lost")),
+    }
+}
+
+async fn delete(context: &StepContext<'_>, stack: &StackFacts) -> Result<()> {
+    let name = context.spec.stack_name();
+    let mut watch = Watch::begin(context, &stack.id).await;
+    context.doing(format!("deleting the stack {name}"));
+    context.ports.aws.delete_stack(&name, &token()).await?;
+    match watch.follow(context, Some("DELETE_")).await? {
+        None => Ok(()),
+        Some(rested) if rested.status == "DELETE_COMPLETE" => Ok(()),
+        other => Err(failure(&watch, other.as_ref(), &format!("cannot delete the stack {name}"))
+            .hint("remove what holds the resource that is named, then run karpctl again: what is deleted already stays so")),
+    }
+}
+
+fn failure(watch: &Watch, stack: Option<&StackFacts>, message: &str) -> Error {
+    let error = Error::failed(message);
+    let error = match stack {
+        Some(stack) => error.because(format!("the stack is {}", stack.status)),
+        None => error.because("the stack is gone"),
+    };
+    let reason = watch.first_failure().or_else(|| stack.and_then(|s| s.status_reason.clone()));
+    let error = reason.iter().fold(error, |e, r| e.because(r));
+    match reason {
+        Some(r) if r.contains("already exists") => {
+            error.hint("it exists outside of the stack, from an earlier try or another tool: delete it if nothing uses it")
+        }
+        _ => error,
+    }
+}

@@ -1,0 +1,97 @@
+//! Follows a stack until it comes to rest, and shows its events as they come.
+
+use super::StepContext;
+use crate::error::{Error, ErrorKind, Result};
+use crate::facts::StackFacts;
+use crate::ports::StackEvent;
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::time::Instant;
+
+/// How long a stack may take. The guide's takes one to three minutes.
+const LONGEST: Duration = Duration::from_secs(45 * 60);
+
+/// One operation of a stack, followed by its events.
+pub(super) struct Watch {
+    id: String,
+    shown: BTreeSet<String>,
+    first_failure: Option<String>,
+}
+
+impl Watch {
+    /// For a stack that was just created: all of its events are of this operation.
+    pub(super) fn new(id: &str) -> Self {
+        Self { id: id.to_owned(), shown: BTreeSet::new(), first_failure: None }
+    }
+
+    /// For a stack that is there: its events so far are of operations before.
+    pub(super) async fn begin(context: &StepContext<'_>, id: &str) -> Self {
+        // Events are shown, and nothing hangs on them: that they cannot be read is no reason to stop.
+        let events = context.ports.aws.stack_events(id).await.unwrap_or_default();
+        Self { id: id.to_owned(), shown: events.into_iter().map(|e| e.id).collect(), first_failure: None }
+    }
+
+    /// The stack once it is at rest, or `None` once it is gone. With `expect`, only a status that begins so is rest: right after
+    /// a request the old status may still be told.
+    pub(super) async fn follow(&mut self, context: &StepContext<'_>, expect: Option<&str>) -> Result<Option<StackFacts>> {
+        let aws = &context.ports.aws;
+        let deadline = Instant::now() + LONGEST;
+        let mut pause = Duration::from_secs(1);
+        loop {
+            let (stack, events) = tokio::join!(aws.stack(&self.id, false), aws.stack_events(&self.id));
+            // The events of a stack that is gone cannot always be read, and are only shown.
+            self.show(context, events.unwrap_or_default());
+            match stack? {
+                None => return Ok(None),
+                Some(stack) if at_rest(&stack.status, expect) => return Ok(Some(stack)),
+                Some(stack) if Instant::now() >= deadline => {
+                    return Err(Error::new(ErrorKind::Timeout, format!("the stack {} is still {}", stack_name(&stack.id), stack.status))
+                        .hint("CloudFormation goes on by itself; run karpctl again, which waits for it"));
+                }
+                Some(_) => {}
+            }
+            context.pause(pause).await.map_err(|e| e.hint("CloudFormation goes on by itself"))?;
+            pause = Duration::from_secs(2);
+        }
+    }
+
+    /// What CloudFormation said of the first resource that failed.
+    pub(super) fn first_failure(&self) -> Option<String> {
+        self.first_failure.clone()
+    }
+
+    fn show(&mut self, context: &StepContext<'_>, events: Vec<StackEvent>) {
+        for event in events {
+            if !self.shown.insert(event.id.clone()) {
+                continue;
+            }
+            let reason = event.reason.as_deref().map(|r| format!(": {r}")).unwrap_or_default();
+            let line = format!("{} {} {}{reason}", event.kind, event.logical_id, event.status);
+            context.foreign("cloudformation", &line);
+            // The resources that are cancelled because of the first say nothing of why.
+            if event.status.ends_with("_FAILED") && self.first_failure.is_none() && !reason.contains("cancelled") {
+                self.first_failure = Some(line);
+            }
+        }
+    }
+}
+
+fn at_rest(status: &str, expect: Option<&str>) -> bool {
+    !status.ends_with("_IN_PROGRESS") && expect.is_none_or(|begin| status.starts_with(begin))
+}
+
+/// The name within a stack's id, or the name itself.
+fn stack_name(id: &str) -> &str {
+    id.split('/').nth(1).unwrap_or(id)
+}
+
+/// A token that makes one request of several tries, and differs for each request.
+pub(super) fn token() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let seed = format!("{now} {} {}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let digest: String = Sha256::digest(seed.as_bytes()).iter().take(12).map(|b| format!("{b:02x}")).collect();
+    format!("karpctl-{digest}")
+}

@@ -1,0 +1,61 @@
+//! The answer of a Kubernetes credential plugin, pure: clients say in `KUBERNETES_EXEC_INFO` which `apiVersion` they want, and
+//! refuse every other.
+
+use crate::error::{Error, Result, clean};
+use jiff::{SignedDuration, Timestamp, Unit};
+use serde_json::{Value, json};
+
+/// The variable in which a client says what it wants.
+pub const EXEC_INFO: &str = "KUBERNETES_EXEC_INFO";
+/// The group of every version.
+const GROUP: &str = "client.authentication.k8s.io/";
+/// The versions that there are. Their answers differ in nothing else.
+const VERSIONS: [&str; 3] = ["v1alpha1", "v1beta1", "v1"];
+/// The version that every client takes.
+const COMMON: &str = "v1beta1";
+/// EKS takes a token for 15 minutes; clients should ask for the next one before that.
+const LIFETIME: SignedDuration = SignedDuration::from_mins(14);
+
+/// Until when a client may use a token that is made now.
+#[must_use]
+pub fn expiry(now: Timestamp) -> Timestamp {
+    now.saturating_add(LIFETIME).unwrap_or(now)
+}
+
+/// The `ExecCredential` document with this token, in the version that the client asks for. It is a secret.
+pub fn answer(exec_info: Option<&str>, token: &str, expires: Timestamp) -> Result<String> {
+    let version = asked_for(exec_info)?;
+    // Some clients want RFC 3339 without a fraction; a second less does no harm.
+    let expires = expires.round(Unit::Second).unwrap_or(expires);
+    Ok(json!({
+        "kind": "ExecCredential",
+        "apiVersion": format!("{GROUP}{version}"),
+        "spec": {},
+        "status": {"expirationTimestamp": expires.to_string(), "token": token},
+    })
+    .to_string())
+}
+
+/// The version that a client asks for. One that says nothing is older than the variable, or a person: both take `v1beta1`.
+fn asked_for(exec_info: Option<&str>) -> Result<&'static str> {
+    let Some(text) = exec_info.map(str::trim).filter(|t| !t.is_empty()) else { return Ok(COMMON) };
+    let malformed = |why: String| {
+        Error::usage(format!("cannot read {EXEC_INFO}"))
+            .because(why)
+            .because(format!("it is `{}`", clean(text)))
+            .hint(format!("a Kubernetes client sets it; to get a token by hand, run without it: `env -u {EXEC_INFO} karpctl token …`"))
+    };
+    let info: Value = serde_json::from_str(text).map_err(|e| malformed(format!("it is not JSON: {e}")))?;
+    match info.get("kind") {
+        None => {}
+        Some(Value::String(kind)) if kind == "ExecCredential" || kind.is_empty() => {}
+        Some(kind) => return Err(malformed(format!("its kind is {kind}, not ExecCredential"))),
+    }
+    let api_version = info.get("apiVersion").and_then(Value::as_str).ok_or_else(|| malformed("it names no apiVersion".to_owned()))?;
+    VERSIONS
+        .into_iter()
+        .find(|known| api_version.strip_prefix(GROUP) == Some(*known))
+        .ok_or_else(|| {
+            malformed(format!("it asks for the apiVersion `{}`; known are {GROUP}v1alpha1, v1beta1 and v1", clean(api_version)))
+        })
+}

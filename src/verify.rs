@@ -1,0 +1,315 @@
+//! The live proof: a workload that makes Karpenter launch nodes, followed phase by phase, and nothing left of it afterwards.
+
+mod diagnose;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::knowledge::NodePoolApi;
+use crate::plan::{State, StepId};
+use crate::ports::{Force, Kube, ObjectKind, ObjectRef};
+use crate::probe::kinds::{Kinds, name_of, nodes};
+use crate::render;
+use crate::steps::{self, StepContext, applied_by_karpctl};
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The schema id of a serialized [`VerifyReport`].
+pub const SCHEMA: &str = "karpctl/verify/v1";
+
+/// The name of the workload and of its `app` label.
+const WORKLOAD: &str = "inflate";
+/// Its namespace.
+const NAMESPACE: &str = "default";
+/// How often the world is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What is waited for, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// The pods are there and Karpenter has decided on nodes for them.
+    Pending,
+    /// EC2 has launched the instances.
+    Launched,
+    /// Their kubelets have joined the cluster.
+    Registered,
+    /// The nodes are ready to run pods.
+    Ready,
+    /// All pods run.
+    Running,
+    /// The pods are gone, and Karpenter has taken the nodes away.
+    Removed,
+}
+
+impl Phase {
+    /// The phases on the way up.
+    const UP: [Self; 5] = [Self::Pending, Self::Launched, Self::Registered, Self::Ready, Self::Running];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Launched => "launched",
+            Self::Registered => "registered",
+            Self::Ready => "ready",
+            Self::Running => "running",
+            Self::Removed => "removed",
+        }
+    }
+
+    /// What it waits for, as a sentence goes on after "waiting until".
+    const fn waits_until(self) -> &'static str {
+        match self {
+            Self::Pending => "Karpenter decides on nodes for the pending pods",
+            Self::Launched => "EC2 has launched the nodes",
+            Self::Registered => "the nodes have joined the cluster",
+            Self::Ready => "the nodes are ready",
+            Self::Running => "all pods run",
+            Self::Removed => "Karpenter has taken the empty nodes away",
+        }
+    }
+}
+
+/// How long a phase took.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PhaseTime {
+    /// Which.
+    pub phase: Phase,
+    /// Seconds, to a tenth.
+    pub seconds: f64,
+}
+
+/// A node that Karpenter launched for the proof.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct VerifiedNode {
+    /// The Kubernetes node.
+    pub name: String,
+    /// Its EC2 instance type.
+    pub instance_type: String,
+    /// Its availability zone.
+    pub zone: String,
+    /// `spot`, `on-demand`.
+    pub capacity_type: String,
+}
+
+/// What the proof showed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct VerifyReport {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// The cluster.
+    pub cluster: String,
+    /// The Karpenter release.
+    pub karpenter: String,
+    /// How many pods were asked for.
+    pub replicas: u32,
+    /// The phases, in order.
+    pub phases: Vec<PhaseTime>,
+    /// The nodes that were launched, by name.
+    pub nodes: Vec<VerifiedNode>,
+}
+
+impl fmt::Display for VerifyReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "Karpenter {} on {}: {} pods, {} nodes launched and taken away", self.karpenter, self.cluster, self.replicas, self.nodes.len())?;
+        for PhaseTime { phase, seconds } in &self.phases {
+            writeln!(f, "  {:<11} {seconds:>7.1} s", phase.as_str())?;
+        }
+        for (index, node) in self.nodes.iter().enumerate() {
+            let end = if index + 1 < self.nodes.len() { "\n" } else { "" };
+            write!(f, "  node {} ({}, {}, {}){end}", node.name, node.instance_type, node.zone, node.capacity_type)?;
+        }
+        Ok(())
+    }
+}
+
+/// Runs a workload of this many pods that only nodes of the spec's node pool may take, waits phase by phase until it runs, takes it
+/// away and waits until Karpenter has taken its nodes away. The workload is removed in any case, also after a failure or an
+/// interruption.
+pub async fn verify(context: &StepContext<'_>, replicas: u32) -> Result<VerifyReport> {
+    refuse_unready(context)?;
+    let kube = context.kube().await?;
+    let place = ObjectRef { kind: ObjectKind::new("apps/v1", "deployments"), namespace: Some(NAMESPACE.into()), name: WORKLOAD.into() };
+    if kube.get(&place).await?.is_some_and(|found| !applied_by_karpctl(&found)) {
+        return Err(Error::refused(format!("a Deployment {NAMESPACE}/{WORKLOAD} is there and karpctl did not make it"))
+            .hint(format!("if nothing needs it: `kubectl --namespace {NAMESPACE} delete deployment {WORKLOAD}`")));
+    }
+    let mut proof = Proof { context, kube: kube.as_ref(), kinds: Kinds::of(context.spec), place, before: Seen::default(), caused: BTreeMap::new() };
+    proof.before = proof.see().await?;
+    let result = proof.run(replicas).await;
+    context.doing(format!("removing the Deployment {NAMESPACE}/{WORKLOAD}"));
+    match (proof.kube.delete(&proof.place).await, result) {
+        (Ok(()), result) => result,
+        (Err(e), Ok(_)) => Err(e),
+        (Err(e), Err(failure)) => {
+            context.warn(format!("the Deployment {NAMESPACE}/{WORKLOAD} could not be removed ({e}): `kubectl delete deployment {WORKLOAD}` does"));
+            Err(failure)
+        }
+    }
+}
+
+/// A Karpenter that is not ready proves nothing, and the facts say so at once.
+fn refuse_unready(context: &StepContext<'_>) -> Result<()> {
+    let steps = steps::all();
+    let Some(ready) = steps.iter().find(|s| s.id() == StepId::Ready) else { return Ok(()) };
+    let why = match ready.assess(context.spec, context.facts) {
+        State::Busy(what) => what,
+        State::Absent => "the controller, the node pool or the node class is not there".to_owned(),
+        _ => return Ok(()),
+    };
+    let (cluster, region) = (&context.spec.cluster_name, &context.spec.region);
+    Err(Error::failed(format!("cannot verify Karpenter on cluster {cluster}: it is not ready"))
+        .because(why)
+        .hint(format!("`karpctl status --cluster-name {cluster} --region {region}` says more, `karpctl bootstrap` mends it")))
+}
+
+/// What was there at one look.
+#[derive(Default)]
+struct Seen {
+    claims: BTreeMap<String, Value>,
+    nodes: BTreeMap<String, Value>,
+    pods: Vec<Value>,
+}
+
+/// One run.
+struct Proof<'a> {
+    context: &'a StepContext<'a>,
+    kube: &'a dyn Kube,
+    kinds: Kinds,
+    place: ObjectRef,
+    before: Seen,
+    /// The nodes that came with the workload.
+    caused: BTreeMap<String, VerifiedNode>,
+}
+
+impl Proof<'_> {
+    async fn run(&mut self, replicas: u32) -> Result<VerifyReport> {
+        self.scale(replicas).await?;
+        let mut phases = Vec::new();
+        let mut claims = BTreeSet::new();
+        for phase in Phase::UP {
+            phases.push(self.wait(phase, replicas, &mut claims).await?);
+        }
+        if self.caused.is_empty() {
+            self.context.warn("the pods found room on nodes that Karpenter had launched before: no new node was proved; --replicas asks for more");
+        }
+        self.scale(0).await?;
+        phases.push(self.wait(Phase::Removed, 0, &mut claims).await?);
+        let spec = self.context.spec;
+        Ok(VerifyReport {
+            schema: SCHEMA.into(),
+            cluster: spec.cluster_name.to_string(),
+            karpenter: spec.release.to_string(),
+            replicas,
+            phases,
+            nodes: self.caused.values().cloned().collect(),
+        })
+    }
+
+    /// The guide's workload. Only nodes of our pool may take it, or free room elsewhere would prove nothing.
+    async fn scale(&self, replicas: u32) -> Result<()> {
+        let mut body = render::inflate(replicas)?;
+        body["metadata"]["namespace"] = json!(NAMESPACE);
+        body["spec"]["template"]["spec"]["nodeSelector"] = json!({ self.kinds.pool_label: self.context.spec.node_pool.name });
+        self.context.doing(format!("scaling the Deployment {NAMESPACE}/{WORKLOAD} to {replicas}"));
+        self.kube.apply(&self.place, &body, Force::Yes).await.map(drop)
+    }
+
+    /// Waits for one phase. `claims` gathers the names of all claims that came with the workload.
+    async fn wait(&mut self, phase: Phase, replicas: u32, claims: &mut BTreeSet<String>) -> Result<PhaseTime> {
+        let started = Instant::now();
+        self.context.doing(format!("waiting until {}", phase.waits_until()));
+        loop {
+            let seen = self.see().await?;
+            claims.extend(seen.claims.keys().filter(|name| !self.before.claims.contains_key(*name)).cloned());
+            self.remember(&seen);
+            if self.is_over(phase, replicas, &seen, claims) {
+                let seconds = (started.elapsed().as_secs_f64() * 10.0).round() / 10.0;
+                return Ok(PhaseTime { phase, seconds });
+            }
+            if started.elapsed() >= self.context.timeout {
+                return Err(self.diagnose(phase, &seen, started.elapsed()).await);
+            }
+            self.context.pause(LOOK).await.map_err(|e| Error { kind: ErrorKind::Interrupted, ..e }.hint("Karpenter takes the empty nodes away by itself"))?;
+        }
+    }
+
+    async fn see(&self) -> Result<Seen> {
+        let (pod_kind, node_kind) = (ObjectKind::new("v1", "pods"), nodes());
+        let selector = format!("app={WORKLOAD}");
+        let (claims, nodes, pods) = tokio::join!(
+            self.kube.list(&self.kinds.claim, None, None),
+            self.kube.list(&node_kind, None, Some(self.kinds.pool_label)),
+            self.kube.list(&pod_kind, Some(NAMESPACE), Some(&selector)),
+        );
+        let named = |objects: Vec<Value>| objects.into_iter().map(|o| (name_of(&o), o)).collect();
+        // Pods of an earlier run that are on their way out are not ours any more.
+        let pods = pods?.into_iter().filter(|p| p["metadata"]["deletionTimestamp"].is_null()).collect();
+        Ok(Seen { claims: named(claims?), nodes: named(nodes?), pods })
+    }
+
+    fn remember(&mut self, seen: &Seen) {
+        for (name, node) in seen.nodes.iter().filter(|(name, _)| !self.before.nodes.contains_key(*name)) {
+            let label = |keys: [&str; 2]| {
+                let labels = &node["metadata"]["labels"];
+                keys.iter().find_map(|key| labels[*key].as_str()).unwrap_or("unknown").to_owned()
+            };
+            let verified = VerifiedNode {
+                name: name.clone(),
+                instance_type: label(["node.kubernetes.io/instance-type", "beta.kubernetes.io/instance-type"]),
+                zone: label(["topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone"]),
+                capacity_type: label(["karpenter.sh/capacity-type", "eks.amazonaws.com/capacityType"]),
+            };
+            self.caused.insert(name.clone(), verified);
+        }
+    }
+
+    fn is_over(&self, phase: Phase, replicas: u32, seen: &Seen, claims: &BTreeSet<String>) -> bool {
+        let wanted = usize::try_from(replicas).unwrap_or(usize::MAX);
+        if phase == Phase::Removed {
+            let nodes = seen.nodes.keys().any(|name| self.caused.contains_key(name));
+            return seen.pods.is_empty() && !nodes && !seen.claims.keys().any(|name| claims.contains(name));
+        }
+        let running = seen.pods.iter().filter(|p| has(p, "Ready")).count() >= wanted;
+        if phase == Phase::Running || running {
+            return running;
+        }
+        if self.context.spec.release.features().node_pool_api == NodePoolApi::V1Alpha5 {
+            return self.is_over_by_nodes(phase, wanted, seen);
+        }
+        let ours: Vec<&Value> = seen.claims.iter().filter(|(name, _)| claims.contains(*name)).map(|(_, claim)| claim).collect();
+        let all = |condition: &str| !ours.is_empty() && ours.iter().all(|claim| has(claim, condition));
+        match phase {
+            Phase::Pending => seen.pods.len() >= wanted && (!ours.is_empty() || all_placed(&seen.pods)),
+            Phase::Launched => all("Launched") || ours.is_empty() && all_placed(&seen.pods),
+            Phase::Registered => all("Registered") || ours.is_empty() && all_placed(&seen.pods),
+            _ => all("Initialized") || ours.is_empty() && all_placed(&seen.pods),
+        }
+    }
+
+    /// The oldest API has no claims: Karpenter makes the Node itself when it launches, and the kubelet then fills it.
+    fn is_over_by_nodes(&self, phase: Phase, wanted: usize, seen: &Seen) -> bool {
+        let ours: Vec<&Value> = seen.nodes.iter().filter(|(name, _)| !self.before.nodes.contains_key(*name)).map(|(_, node)| node).collect();
+        let joined = |node: &&Value| node["status"]["nodeInfo"]["kubeletVersion"].as_str().is_some_and(|v| !v.is_empty());
+        match phase {
+            Phase::Pending => seen.pods.len() >= wanted,
+            Phase::Launched => !ours.is_empty() || all_placed(&seen.pods),
+            Phase::Registered => ours.iter().all(joined),
+            _ => ours.iter().all(|node| has(node, "Ready")),
+        }
+    }
+}
+
+/// Whether an object has this condition.
+fn has(object: &Value, condition: &str) -> bool {
+    let conditions = object["status"]["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    conditions.iter().any(|c| c["type"] == condition && c["status"] == "True")
+}
+
+fn all_placed(pods: &[Value]) -> bool {
+    !pods.is_empty() && pods.iter().all(|p| p["spec"]["nodeName"].as_str().is_some_and(|n| !n.is_empty()))
+}

@@ -1,0 +1,233 @@
+//! The documents beside the stack: the guide's of three releases, and each variant.
+
+use super::spec;
+use karpctl::error::ErrorKind;
+use karpctl::render::{self, ConfigScope, Document, EksctlAbilities, Inputs};
+use karpctl::spec::{Architecture, ControllerCapacity, Identity, NodeAccess, Spec};
+use serde_json::{Value, json};
+
+fn config(spec: &Spec, scope: ConfigScope) -> Value {
+    serde_saphyr::from_str(&render::cluster_config(spec, scope, &EksctlAbilities::default()).unwrap()).unwrap()
+}
+
+const MAPPING: [&str; 2] = ["system:bootstrappers", "system:nodes"];
+
+#[test]
+fn cluster_configs_are_those_of_the_guides() {
+    let policy = |part: &str| format!("arn:aws:iam::111122223333:policy/KarpenterController{part}Policy-demo");
+    for (release, kubernetes, family) in
+        [("0.17.0", "1.21", "AmazonLinux2"), ("1.0.8", "1.30", "AmazonLinux2"), ("1.14.1", "1.36", "AmazonLinux2023")]
+    {
+        let config = config(&spec(release), ConfigScope::Complete);
+        let metadata =
+            json!({ "name": "demo", "region": "us-west-2", "version": kubernetes, "tags": { "karpenter.sh/discovery": "demo" } });
+        assert_eq!(config["metadata"], metadata, "{release}");
+        assert_eq!(config["iam"]["withOIDC"], true);
+        let mapping = json!([{
+            "arn": "arn:aws:iam::111122223333:role/KarpenterNodeRole-demo",
+            "username": "system:node:{{EC2PrivateDNSName}}",
+            "groups": MAPPING,
+        }]);
+        assert_eq!(config["iamIdentityMappings"], mapping, "{release}");
+        let group = json!([{
+            "name": "demo-ng", "instanceType": "m5.large", "amiFamily": family, "desiredCapacity": 2, "minSize": 1, "maxSize": 10,
+        }]);
+        assert_eq!(config["managedNodeGroups"], group, "{release}");
+    }
+    let account = json!([{
+        "metadata": { "name": "karpenter", "namespace": "karpenter" },
+        "roleName": "demo-karpenter",
+        "attachPolicyARNs": [policy("")],
+        "roleOnly": true,
+    }]);
+    let old = config(&spec("0.17.0"), ConfigScope::Complete);
+    assert_eq!((&old["iam"]["serviceAccounts"], old.get("addons"), old.get("zonalShiftConfig")), (&account, None, None));
+    let association = |policies: Vec<String>| {
+        json!([{
+            "namespace": "kube-system",
+            "serviceAccountName": "karpenter",
+            "roleName": "demo-karpenter",
+            "permissionPolicyARNs": policies,
+        }])
+    };
+    let middle = config(&spec("1.0.8"), ConfigScope::Complete);
+    assert_eq!(middle["iam"]["podIdentityAssociations"], association(vec![policy("")]));
+    assert_eq!(middle["addons"], json!([{ "name": "eks-pod-identity-agent" }]));
+    let new = config(&spec("1.14.1"), ConfigScope::Complete);
+    let parts = ["NodeLifecycle", "IAMIntegration", "EKSIntegration", "Interruption", "ResourceDiscovery", "ZonalShift"];
+    assert_eq!(new["iam"]["podIdentityAssociations"], association(parts.map(policy).into()));
+    assert_eq!(new["zonalShiftConfig"], json!({ "enabled": true }));
+}
+
+#[test]
+fn bootstrap_makes_roles_and_access_itself() {
+    for access in [None, Some(NodeAccess::Both)] {
+        let config = config(&Spec { node_access: access, ..spec("1.14.1") }, ConfigScope::ClusterOnly);
+        assert_eq!(config["iam"], json!({ "withOIDC": true }));
+        assert_eq!(config.get("iamIdentityMappings"), None);
+        assert_eq!(config.get("accessConfig"), access.map(|_| json!({ "authenticationMode": "API_AND_CONFIG_MAP" })).as_ref());
+        assert_eq!(config["addons"], json!([{ "name": "eks-pod-identity-agent" }]));
+    }
+    let eksctl = |version: &str| EksctlAbilities::of(&version.parse().unwrap());
+    let with = |version| render::cluster_config(&spec("1.14.1"), ConfigScope::ClusterOnly, &eksctl(version)).unwrap();
+    assert!(with("0.230.0").contains("autoModeConfig:\n  enabled: false\n") && !with("0.194.0").contains("autoModeConfig"));
+}
+
+#[test]
+fn variants_of_the_cluster_config() {
+    let fargate = Spec { capacity: ControllerCapacity::Fargate, identity: Identity::Irsa, zonal_shift: Some(false), ..spec("1.14.1") };
+    let c = config(&fargate, ConfigScope::Complete);
+    assert_eq!(c["fargateProfiles"], json!([{ "name": "karpenter", "selectors": [{ "namespace": "kube-system" }] }]));
+    assert_eq!((c.get("managedNodeGroups"), c.get("addons")), (None, None));
+    assert_eq!(c["iam"]["serviceAccounts"][0]["attachPolicyARNs"].as_array().unwrap().len(), 6);
+    assert_eq!(c["zonalShiftConfig"], json!({ "enabled": false }));
+    let impossible = Spec { identity: Identity::PodIdentity, ..fargate };
+    let error = render::cluster_config(&impossible, ConfigScope::Complete, &EksctlAbilities::default()).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Usage);
+
+    let access = Spec { node_access: Some(NodeAccess::AccessEntry), windows: true, ..spec("1.14.1") };
+    let c = config(&access, ConfigScope::Complete);
+    let entry = json!([{ "principalARN": "arn:aws:iam::111122223333:role/KarpenterNodeRole-demo", "type": "EC2_WINDOWS" }]);
+    assert_eq!((&c["accessConfig"]["accessEntries"], c.get("iamIdentityMappings")), (&entry, None));
+    let windows = Spec { windows: true, ..spec("1.14.1") };
+    let groups = config(&windows, ConfigScope::Complete)["iamIdentityMappings"][0]["groups"].clone();
+    assert_eq!(groups, json!(["system:bootstrappers", "system:nodes", "eks:kube-proxy-windows"]));
+    assert_eq!(render::identity_mapping(&windows)[0]["groups"], groups);
+
+    let late = Spec { kubernetes: "1.33".parse().unwrap(), ..spec("1.0.8") };
+    assert_eq!(config(&late, ConfigScope::Complete)["managedNodeGroups"][0]["amiFamily"], "AmazonLinux2023");
+    assert_eq!(render::ami_family(&late), "al2023");
+}
+
+#[test]
+fn boundary_and_tags_reach_the_roles() {
+    let boundary = "arn:aws:iam::111122223333:policy/boundary";
+    let tags = [("on".to_owned(), "1e3".to_owned())].into();
+    let spec = Spec { permissions_boundary: Some(boundary.parse().unwrap()), tags, ..spec("1.14.1") };
+    let stack = super::meaning::read(&render::cloudformation(&spec).unwrap());
+    let role = &stack["Resources"]["KarpenterNodeRole"]["Properties"];
+    assert_eq!((&role["PermissionsBoundary"], &role["Tags"]), (&json!(boundary), &json!([{ "Key": "on", "Value": "1e3" }])));
+    let c = config(&spec, ConfigScope::Complete);
+    assert_eq!(c["metadata"]["tags"], json!({ "karpenter.sh/discovery": "demo", "on": "1e3" }));
+    assert_eq!(c["iam"]["podIdentityAssociations"][0]["permissionsBoundaryARN"], boundary);
+    assert_eq!(c["managedNodeGroups"][0]["iam"]["instanceRolePermissionsBoundary"], boundary);
+}
+
+#[test]
+fn chart_values_have_the_keys_of_their_release() {
+    let role = json!({ "annotations": { "eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/demo-karpenter" } });
+    let one = json!({ "cpu": 1, "memory": "1Gi" });
+    let resources = json!({ "resources": { "requests": one, "limits": one } });
+    let profile = "KarpenterNodeInstanceProfile-demo";
+    for (release, expected) in [
+        (
+            "0.17.0",
+            json!({
+                "serviceAccount": role, "clusterName": "demo", "clusterEndpoint": "https://api",
+                "aws": { "defaultInstanceProfile": profile },
+            }),
+        ),
+        (
+            "0.28.1",
+            json!({
+                "serviceAccount": role,
+                "settings": { "aws": { "clusterName": "demo", "defaultInstanceProfile": profile, "interruptionQueueName": "demo" } },
+                "controller": resources,
+            }),
+        ),
+        ("1.0.8", json!({ "settings": { "clusterName": "demo", "interruptionQueue": "demo" }, "controller": resources })),
+        (
+            "1.14.1",
+            json!({
+                "settings": { "clusterName": "demo", "interruptionQueue": "demo", "enableZonalShift": true },
+                "controller": resources,
+            }),
+        ),
+    ] {
+        assert_eq!(render::helm_values(&spec(release), Some("https://api")).unwrap(), expected, "{release}");
+    }
+    let error = render::helm_values(&spec("0.17.0"), None).unwrap_err();
+    assert!(error.hints[0].contains("--cluster-endpoint"));
+    let private = render::helm_values(&Spec { private: true, ..spec("1.14.1") }, Some("https://api")).unwrap();
+    assert_eq!((&private["settings"]["isolatedVPC"], &private["settings"]["clusterEndpoint"]), (&json!(true), &json!("https://api")));
+    let webhook = json!({ "enabled": true, "serviceName": "karpenter", "serviceNamespace": "kube-system", "port": 8443 });
+    assert_eq!(render::crd_values(&spec("1.0.8")), json!({ "webhook": webhook }));
+    assert_eq!(render::crd_values(&spec("1.14.1")), json!({}));
+}
+
+#[test]
+fn node_pools_follow_the_api_of_their_release() {
+    let [class, pool] = <[Value; 2]>::try_from(render::node_pool(&spec("0.17.0"), None).unwrap()).unwrap();
+    let discovery = json!({ "karpenter.sh/discovery": "demo" });
+    assert_eq!(class["spec"], json!({ "subnetSelector": discovery, "securityGroupSelector": discovery }));
+    assert_eq!((&class["kind"], &pool["kind"]), (&json!("AWSNodeTemplate"), &json!("Provisioner")));
+    assert_eq!(pool["spec"]["ttlSecondsAfterEmpty"], 30);
+    assert_eq!(pool["spec"]["requirements"][0]["values"], json!(["spot"]));
+
+    let [class, pool] = <[Value; 2]>::try_from(render::node_pool(&spec("1.0.8"), None).unwrap()).unwrap();
+    assert_eq!(class["spec"]["amiSelectorTerms"], json!([{ "alias": "al2@latest" }]));
+    let reference = json!({ "group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": "default" });
+    let template = &pool["spec"]["template"]["spec"];
+    assert_eq!((&template["nodeClassRef"], &template["expireAfter"]), (&reference, &json!("720h")));
+    assert_eq!(template["requirements"][2]["values"], json!(["spot"]));
+    assert_eq!(pool["spec"]["disruption"]["consolidateAfter"], "1m");
+
+    let mut wanted = spec("1.14.1");
+    wanted.node_pool.architectures = vec![Architecture::Amd64, Architecture::Arm64];
+    wanted.subnets = vec!["subnet-0123456789abcdef0".parse().unwrap()];
+    wanted.private = true;
+    let [class, pool] = <[Value; 2]>::try_from(render::node_pool(&wanted, Some("v20260801")).unwrap()).unwrap();
+    assert_eq!(class["spec"]["amiSelectorTerms"], json!([{ "alias": "al2023@v20260801" }]));
+    assert_eq!(class["spec"]["subnetSelectorTerms"], json!([{ "id": "subnet-0123456789abcdef0" }]));
+    assert_eq!((class["spec"].get("role"), &class["spec"]["instanceProfile"]), (None, &json!("KarpenterNodeInstanceProfile-demo")));
+    let requirements = &pool["spec"]["template"]["spec"]["requirements"];
+    assert_eq!((&requirements[0]["values"], &requirements[2]["values"]), (&json!(["amd64", "arm64"]), &json!(["on-demand"])));
+    assert!(render::cloudformation(&wanted).unwrap().contains("KarpenterNodeInstanceProfile:"));
+
+    wanted.node_pool.ami_alias = Some("bottlerocket@v1.40.0".parse().unwrap());
+    let class = &render::node_pool(&wanted, Some("v20260801")).unwrap()[0];
+    assert_eq!(class["spec"]["amiSelectorTerms"], json!([{ "alias": "bottlerocket@v1.40.0" }]));
+    wanted.release = "0.37.8".parse().unwrap();
+    assert_eq!(render::node_pool(&wanted, None).unwrap_err().kind, ErrorKind::Usage);
+    wanted.node_pool.ami_alias = Some("bottlerocket@latest".parse().unwrap());
+    assert_eq!(render::node_pool(&wanted, None).unwrap()[0]["spec"]["amiFamily"], "Bottlerocket");
+}
+
+#[test]
+fn trust_names_the_service_or_the_issuer() {
+    let pods = render::trust_policy(&spec("1.14.1"), None).unwrap();
+    assert_eq!(pods["Statement"][0]["Principal"], json!({ "Service": "pods.eks.amazonaws.com" }));
+    let mut irsa = super::in_region("0.17.0", "cn-north-1");
+    assert!(render::trust_policy(&irsa, None).is_err());
+    irsa.identity = Identity::Irsa;
+    let trust = render::trust_policy(&irsa, Some("https://oidc.eks.cn-north-1.amazonaws.com.cn/id/ABC")).unwrap();
+    let issuer = "oidc.eks.cn-north-1.amazonaws.com.cn/id/ABC";
+    let statement = &trust["Statement"][0];
+    assert_eq!(statement["Principal"], json!({ "Federated": format!("arn:aws-cn:iam::111122223333:oidc-provider/{issuer}") }));
+    let subject =
+        json!({ format!("{issuer}:aud"): "sts.amazonaws.com", format!("{issuer}:sub"): "system:serviceaccount:karpenter:karpenter" });
+    assert_eq!(statement["Condition"], json!({ "StringEquals": subject }));
+}
+
+#[test]
+fn yaml_and_json_of_a_document_say_the_same() {
+    let inputs = Inputs { cluster_endpoint: Some("https://api".into()), ..Inputs::default() };
+    for release in super::models().into_keys() {
+        let spec = spec(&release.to_string());
+        for document in Document::ALL {
+            let yaml = render::document(document, &spec, &inputs).unwrap();
+            let json = render::document_json(document, &spec, &inputs).unwrap();
+            let read = match document {
+                Document::NodePool => serde_saphyr::from_multiple::<Value>(&yaml).unwrap().into(),
+                Document::Cloudformation => super::meaning::read(&yaml),
+                _ => serde_saphyr::from_str(&yaml).unwrap(),
+            };
+            let json = if document == Document::NodePool { json["items"].clone() } else { json };
+            if document == Document::Cloudformation {
+                assert_eq!(super::meaning::of_template(&read, &spec), super::meaning::of_template(&json, &spec));
+            } else {
+                assert_eq!(read, json, "{release} {}", document.id());
+            }
+        }
+    }
+}

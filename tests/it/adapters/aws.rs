@@ -1,0 +1,123 @@
+//! What AWS answers, said by a service on loopback that says what it is told to.
+
+use super::{KEYS, in_child, runtime, serve};
+use karpctl::adapters::aws::{AwsClient, AwsSettings};
+use karpctl::error::{Error, ErrorKind};
+use karpctl::ports::Aws;
+use std::path::PathBuf;
+
+
+/// Answers every request with this.
+fn service(status: &'static str, body: &'static str) -> String {
+    serve(move |_| (status.to_owned(), body.to_owned())).0
+}
+
+fn xml(code: &str, message: &str) -> &'static str {
+    let text = format!(
+        r#"<ErrorResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"#
+    );
+    Box::leak(text.into_boxed_str())
+}
+
+async fn role_error(url: &str) -> Error {
+    // The endpoint belongs to one call here, so it cannot come from the environment.
+    let aws = client_at(url).await;
+    aws.role("demo").await.unwrap_err()
+}
+
+async fn client_at(url: &str) -> AwsClient {
+    let settings = PathBuf::from(std::env::var_os("HOME").unwrap()).join(".aws");
+    std::fs::create_dir_all(&settings).unwrap();
+    std::fs::write(settings.join("config"), format!("[profile there]\nendpoint_url = {url}\naws_access_key_id = test\naws_secret_access_key = test\n")).unwrap();
+    AwsClient::connect(&AwsSettings { region: Some("us-west-2".into()), profile: Some("there".into()) }).await.unwrap()
+}
+
+#[test]
+fn aws_answers_become_kinds() {
+    // Keys in the environment do not go before a profile that was named: these would not be signed with.
+    if !in_child(module_path!(), "aws_answers_become_kinds", &KEYS) {
+        return;
+    }
+    runtime().block_on(async {
+        let denied = "User: arn:aws:sts::111122223333:assumed-role/Dev/me is not authorized to perform: iam:GetRole on resource: role demo because no identity-based policy allows the iam:GetRole action";
+        let scp = "User: me is not authorized to perform: iam:GetRole on resource: arn:aws:iam::111122223333:role/demo with an explicit deny in a service control policy";
+        for (status, code, message, kind, hint) in [
+            ("403 Forbidden", "ExpiredToken", "expired", ErrorKind::Credentials, "aws sso login --profile there"),
+            ("403 Forbidden", "InvalidClientTokenId", "invalid", ErrorKind::Credentials, "aws sts get-caller-identity --profile there"),
+            ("403 Forbidden", "SignatureDoesNotMatch", "Signature not right", ErrorKind::Credentials, "clock"),
+            ("403 Forbidden", "AccessDenied", denied, ErrorKind::Denied, "allow `iam:GetRole` on `role demo`"),
+            ("403 Forbidden", "AccessDenied", scp, ErrorKind::Denied, "`arn:aws:iam::111122223333:role/demo` explicitly"),
+            ("400 Bad Request", "Throttling", "Rate exceeded", ErrorKind::Unreachable, "slow down"),
+            ("503 Service Unavailable", "ServiceUnavailable", "later", ErrorKind::Unreachable, "HTTPS_PROXY"),
+            ("409 Conflict", "EntityAlreadyExists", "there", ErrorKind::Conflict, ""),
+            ("409 Conflict", "LimitExceeded", "too many", ErrorKind::Failed, "quota"),
+            ("400 Bad Request", "ValidationError", "odd", ErrorKind::Failed, ""),
+        ] {
+            let url = service(status, xml(code, message));
+            let error = role_error(&url).await;
+            assert_eq!(error.kind, kind, "{code}: {error:?}");
+            assert_eq!(error.message, "cannot read the role demo");
+            assert!(error.to_string().contains(code) && error.to_string().contains(message), "{error:?}");
+            assert!(hint.is_empty() || error.hints.iter().any(|h| h.contains(hint)), "{code}: {error:?}");
+        }
+        let url = service("404 Not Found", xml("NoSuchEntity", "none"));
+        assert_eq!(client_at(&url).await.role("demo").await, Ok(None));
+        let url = service("400 Bad Request", xml("InvalidInput", "Service role name X has been taken in this account"));
+        assert_eq!(client_at(&url).await.create_service_linked_role("spot.amazonaws.com").await, Ok(false));
+        let url = service("400 Bad Request", xml("ValidationError", "No updates are to be performed."));
+        let change = karpctl::ports::ChangeStack {
+            name: "s".into(),
+            template: "{}".into(),
+            parameters: std::collections::BTreeMap::default(),
+            tags: std::collections::BTreeMap::default(),
+            token: "t".into(),
+        };
+        assert_eq!(client_at(&url).await.update_stack(&change).await, Ok(false));
+        let url = service("400 Bad Request", xml("ValidationError", "Stack with id s does not exist"));
+        assert_eq!(client_at(&url).await.stack("s", true).await, Ok(None));
+        assert_eq!(client_at(&url).await.delete_stack("s", "t").await, Ok(()));
+
+        let error = role_error("http://127.0.0.1:1").await;
+        assert_eq!(error.kind, ErrorKind::Unreachable);
+        assert!(error.causes[0].starts_with("iam:GetRole at http://127.0.0.1:1: "), "{error:?}");
+    });
+}
+
+#[test]
+fn an_empty_question_is_not_a_question_for_everything() {
+    if !in_child(module_path!(), "an_empty_question_is_not_a_question_for_everything", &KEYS) {
+        return;
+    }
+    // Nothing is listening, so each of these would fail if it were asked.
+    runtime().block_on(async {
+        let aws = AwsClient::connect(&AwsSettings::default()).await.unwrap();
+        assert_eq!(aws.instances(&[]).await, Ok(vec![]));
+        assert_eq!(aws.launch_templates(&[]).await, Ok(vec![]));
+        assert_eq!(aws.subnets(&[]).await, Ok(vec![]));
+        assert_eq!(aws.terminate_instances(&[]).await, Ok(()));
+    });
+}
+
+#[test]
+fn missing_settings_are_named() {
+    if !in_child(module_path!(), "missing_settings_are_named", &[]) {
+        return;
+    }
+    runtime().block_on(async {
+        let region = |region: Option<&str>, profile: Option<&str>| AwsSettings { region: region.map(Into::into), profile: profile.map(Into::into) };
+        let aws = AwsClient::connect(&region(None, None)).await.unwrap();
+        let error = aws.eks_token("demo").await.unwrap_err();
+        assert_eq!((error.kind, error.causes[0].as_str()), (ErrorKind::Usage, "no AWS region is set"));
+
+        let aws = AwsClient::connect(&region(Some("us-west-2"), None)).await.unwrap();
+        assert_eq!(aws.region().as_deref(), Some("us-west-2"));
+        let error = aws.caller().await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Credentials);
+        assert!(error.causes[0].starts_with("no credentials found in chain"), "{error:?}");
+
+        let aws = AwsClient::connect(&region(Some("us-west-2"), Some("nobody"))).await.unwrap();
+        let error = aws.caller().await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Credentials);
+        assert!(error.causes[0].starts_with("the profile nobody is not in ~/.aws/config"), "{error:?}");
+    });
+}

@@ -1,0 +1,217 @@
+//! helm and eksctl, as scripts that tell what they were given.
+
+use super::{in_child, karpenter, runtime, script};
+use karpctl::adapters::aws::AwsSettings;
+use karpctl::adapters::eksctl::EksctlCli;
+use karpctl::adapters::helm::HelmCli;
+use karpctl::error::{Error, ErrorKind};
+use karpctl::ports::{ClusterAccess, Eksctl, Helm, HelmAccess, HelmInstall};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+fn helm(program: PathBuf) -> HelmCli {
+    let aws = AwsSettings { region: Some("us-west-2".into()), profile: Some("work".into()) };
+    HelmCli { program, karpctl: "/opt/karpctl".into(), aws }
+}
+
+fn eks() -> HelmAccess {
+    let cluster = ClusterAccess::Eks {
+        name: "demo".into(),
+        endpoint: "https://demo.eks.test".into(),
+        certificate_authority: "Q0E=".into(),
+    };
+    HelmAccess { cluster, registry_config: None }
+}
+
+/// A helm that copies what it is given into `dir`, says `ending`, and fails or not.
+fn fake_helm(dir: &Path, version: &str, help: &str, ending: &str) -> HelmCli {
+    let dir_text = dir.display();
+    let body = format!(
+        r#"case "$1" in
+version) echo {version}; exit ;;
+upgrade) [ "$2" = --help ] && {{ echo '{help}'; exit; }} ;;
+esac
+printf '%s\n' "$@" > {dir_text}/args
+env > {dir_text}/env
+prev=
+for arg in "$@"; do
+  case "$prev" in
+  --kubeconfig) cp "$arg" {dir_text}/kubeconfig; stat -c '%a' "$arg" "$(dirname "$arg")" > {dir_text}/modes; dirname "$arg" > {dir_text}/where ;;
+  --values) cp "$arg" {dir_text}/values; stat -c '%a' "$arg" >> {dir_text}/modes ;;
+  esac
+  prev=$arg
+done
+cat "$HELM_REGISTRY_CONFIG" > {dir_text}/registry
+ls -A "$DOCKER_CONFIG" > {dir_text}/docker
+{ending}"#
+    );
+    helm(script(dir, "helm", &body))
+}
+
+fn read(dir: &Path, name: &str) -> String {
+    std::fs::read_to_string(dir.join(name)).unwrap()
+}
+
+fn install(helm: &HelmCli, access: &HelmAccess, install: &HelmInstall) -> Result<(), Error> {
+    runtime().block_on(helm.install(access, install, &|_| {}, &CancellationToken::new()))
+}
+
+#[test]
+fn helm_is_given_a_private_kubeconfig_that_is_gone_afterwards() {
+    let dir = tempfile::tempdir().unwrap();
+    for (ending, ok) in [("exit 0", true), ("echo 'Error: no'; exit 1", false)] {
+        let helm = fake_helm(dir.path(), "v3.17.3", "--plain-http", ending);
+        assert_eq!(install(&helm, &eks(), &karpenter()).is_ok(), ok);
+        assert_eq!(read(dir.path(), "modes"), "600\n700\n600\n");
+        assert!(!Path::new(read(dir.path(), "where").trim()).exists());
+        let kubeconfig: Value = serde_json::from_str(&read(dir.path(), "kubeconfig")).unwrap();
+        assert_eq!(
+            kubeconfig["users"][0]["user"]["exec"],
+            json!({
+                "apiVersion": "client.authentication.k8s.io/v1",
+                "command": "/opt/karpctl",
+                "args": ["token", "--cluster-name", "demo", "--region", "us-west-2", "--profile", "work"],
+                "provideClusterInfo": false,
+                "interactiveMode": "Never",
+            })
+        );
+        assert_eq!(kubeconfig["clusters"][0]["cluster"], json!({"server": "https://demo.eks.test", "certificate-authority-data": "Q0E="}));
+        assert_eq!(serde_json::from_str::<Value>(&read(dir.path(), "values")).unwrap(), karpenter().values);
+        assert_eq!((read(dir.path(), "registry"), read(dir.path(), "docker")), ("{}".to_owned(), String::new()));
+    }
+}
+
+#[test]
+fn helm_is_told_what_to_install() {
+    let dir = tempfile::tempdir().unwrap();
+    let helm = fake_helm(dir.path(), "v3.17.3", "--plain-http --take-ownership", "exit 0");
+    install(&helm, &eks(), &karpenter()).unwrap();
+    let where_ = read(dir.path(), "where").trim().to_owned();
+    let args = read(dir.path(), "args").replace(&where_, "DIR").lines().collect::<Vec<_>>().join(" ");
+    assert_eq!(
+        args,
+        "--kubeconfig DIR/kubeconfig upgrade --install karpenter oci://public.ecr.aws/karpenter/karpenter --version 1.14.1 \
+         --namespace kube-system --create-namespace --history-max 10 --values DIR/values.json --skip-crds --wait --timeout 300s"
+    );
+    assert!(read(dir.path(), "env").contains(&format!("KUBECONFIG={where_}/kubeconfig")));
+
+    let local = HelmInstall {
+        chart: "oci://127.0.0.1:5055/karpenter/karpenter".into(),
+        take_ownership: true,
+        skip_crds: false,
+        wait: None,
+        ..karpenter()
+    };
+    install(&helm, &eks(), &local).unwrap();
+    assert!(read(dir.path(), "args").ends_with("values.json\n--take-ownership\n--plain-http\n"));
+
+    // A kubeconfig of the person's own is used as it is.
+    let cluster = ClusterAccess::Kubeconfig { path: Some(dir.path().join("theirs")), context: Some("prod".into()) };
+    std::fs::write(dir.path().join("theirs"), "{}").unwrap();
+    install(&helm, &HelmAccess { cluster, registry_config: None }, &karpenter()).unwrap();
+    assert!(read(dir.path(), "args").starts_with(&format!("--kubeconfig\n{}/theirs\n--kube-context\nprod\nupgrade\n", dir.path().display())));
+}
+
+#[test]
+fn an_old_helm_is_not_asked_for_what_it_cannot() {
+    let dir = tempfile::tempdir().unwrap();
+    let helm = fake_helm(dir.path(), "v3.8.1", "--wait", "exit 0");
+    let error = install(&helm, &eks(), &HelmInstall { take_ownership: true, ..karpenter() }).unwrap_err();
+    assert_eq!((error.kind, error.hints), (ErrorKind::Tool, vec!["install helm 3.17 or newer".to_owned()]));
+    let local = HelmInstall { chart: "oci://localhost:5055/karpenter/karpenter".into(), ..karpenter() };
+    install(&helm, &eks(), &local).unwrap();
+    assert!(!read(dir.path(), "args").contains("--plain-http"));
+}
+
+#[test]
+fn the_persons_helm_settings_do_not_reach_helm() {
+    let theirs = [("HELM_KUBETOKEN", "x"), ("HELM_KUBECONTEXT", "x"), ("HELM_DRIVER", "memory"), ("HELM_NAMESPACE", "x"), ("AWS_PROFILE", "p")];
+    if !in_child(module_path!(), "the_persons_helm_settings_do_not_reach_helm", &theirs) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    install(&fake_helm(dir.path(), "v4.2.3", "", "exit 0"), &eks(), &karpenter()).unwrap();
+    let env = read(dir.path(), "env");
+    let mut left: Vec<&str> = env.lines().filter(|l| l.starts_with("HELM_")).map(|l| l.split_once('=').unwrap().0).collect();
+    left.sort_unstable();
+    assert_eq!(left, ["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME", "HELM_REGISTRY_CONFIG"]);
+    assert!(env.contains("AWS_PROFILE=p"));
+}
+
+#[test]
+fn an_interrupted_helm_is_an_interruption() {
+    let dir = tempfile::tempdir().unwrap();
+    let helm = fake_helm(dir.path(), "v3.17.3", "", "trap 'echo cancelled; exit 1' INT; echo ready; while :; do sleep 0.05; done");
+    let cancel = CancellationToken::new();
+    let take = |line: &str| {
+        if line == "ready" {
+            cancel.cancel();
+        }
+    };
+    let error = runtime().block_on(helm.install(&eks(), &karpenter(), &take, &cancel)).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Interrupted);
+    assert!(!Path::new(read(dir.path(), "where").trim()).exists());
+}
+
+#[test]
+fn a_release_that_is_gone_is_uninstalled() {
+    let dir = tempfile::tempdir().unwrap();
+    for (ending, ok) in [
+        ("exit 0", true),
+        ("echo 'Error: uninstall: Release not loaded: karpenter: release: not found' >&2; exit 1", true),
+        ("echo 'Error: no' >&2; exit 1", false),
+    ] {
+        let helm = fake_helm(dir.path(), "v3.17.3", "", ending);
+        let result = runtime().block_on(helm.uninstall(&eks(), "karpenter", "kube-system", &|_| {}));
+        assert_eq!(result.is_ok(), ok, "{result:?}");
+    }
+}
+
+#[test]
+fn tools_that_are_missing_or_something_else_say_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let facts = |helm: &HelmCli| runtime().block_on(helm.facts());
+    assert_eq!(facts(&helm("no-such-helm-anywhere".into())), Ok(None));
+    let error = facts(&helm(dir.path().join("helm"))).unwrap_err();
+    assert!(error.kind == ErrorKind::Tool && error.message.starts_with("there is no helm at "), "{error:?}");
+
+    let rubbish = helm(script(dir.path(), "helm", "printf '\\033[1mHello\\033[0m\\nI am not helm'; exit 0"));
+    let error = facts(&rubbish).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Tool);
+    assert_eq!(error.message, format!("{}/helm does not say which helm it is", dir.path().display()));
+    assert_eq!(error.causes, ["asked for its version, it printed `Hello\nI am not helm` and ended with exit status: 0"]);
+
+    let found = facts(&helm(script(dir.path(), "helm", "echo v3.17.3+gabc"))).unwrap().unwrap();
+    assert_eq!((found.path, found.version.to_string()), (dir.path().join("helm"), "3.17.3".to_owned()));
+
+    let eksctl = |body: &str| EksctlCli { program: script(dir.path(), "eksctl", body), aws: AwsSettings::default() };
+    let found = runtime().block_on(eksctl("echo 0.230.0-dev+abc.2026-01-01").facts()).unwrap().unwrap();
+    assert_eq!(found.version.to_string(), "0.230.0-dev");
+    let error = runtime().block_on(eksctl("echo broken >&2; exit 9").facts()).unwrap_err();
+    assert_eq!(error.causes, ["asked for its version, it printed `broken` and ended with exit status: 9"]);
+}
+
+#[test]
+fn eksctl_is_given_its_own_kubeconfig_and_the_settings() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = dir.path().display();
+    let body = format!("printf '%s\\n' \"$@\" > {at}/args; env > {at}/env; for a in \"$@\"; do [ -f \"$a\" ] && cat \"$a\" > {at}/config; done; echo '2026-01-01 12:00:00 [ℹ]  hello'; exit 0");
+    let aws = AwsSettings { region: Some("eu-west-1".into()), profile: Some("work".into()) };
+    let eksctl = EksctlCli { program: script(dir.path(), "eksctl", &body), aws };
+    let seen = Mutex::new(Vec::new());
+    let take = |line: &str| seen.lock().unwrap().push(line.to_owned());
+    runtime().block_on(eksctl.create_cluster("kind: ClusterConfig", &take, &CancellationToken::new())).unwrap();
+    assert_eq!(*seen.lock().unwrap(), ["hello"]);
+    assert_eq!(read(dir.path(), "config"), "kind: ClusterConfig");
+    let (args, env) = (read(dir.path(), "args"), read(dir.path(), "env"));
+    assert!(args.starts_with("create\ncluster\n") && args.ends_with("--profile\nwork\n"), "{args}");
+    assert!(env.contains("AWS_REGION=eu-west-1\n") && env.contains("AWS_PROFILE=work\n"));
+    let kubeconfig = env.lines().find_map(|l| l.strip_prefix("KUBECONFIG=")).unwrap();
+    assert!(args.contains(&format!("--kubeconfig\n{kubeconfig}\n")) && !Path::new(kubeconfig).parent().unwrap().exists());
+
+    runtime().block_on(eksctl.delete_cluster("demo", "eu-west-1", &take, &CancellationToken::new())).unwrap();
+    assert!(read(dir.path(), "args").starts_with("delete\ncluster\n"));
+}

@@ -1,0 +1,120 @@
+//! The dependency table of ARCHITECTURE.md, held by the sources themselves.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Who may use whom. A module may always use itself.
+const TABLE: &[(&str, &[&str])] = &[
+    ("error", &[]),
+    ("knowledge", &["error"]),
+    ("spec", &["error", "knowledge"]),
+    ("facts", &["knowledge", "spec"]),
+    ("plan", &["error"]),
+    ("finding", &[]),
+    ("token", &["error"]),
+    ("ports", &["error", "facts", "knowledge", "spec"]),
+    ("render", &["error", "knowledge", "spec"]),
+    ("probe", &["error", "facts", "knowledge", "ports", "render", "spec", "steps"]),
+    ("steps", &["error", "facts", "knowledge", "plan", "ports", "render", "spec", "probe"]),
+    ("verify", &["error", "facts", "knowledge", "plan", "ports", "probe", "render", "spec", "steps"]),
+    ("checks", &["facts", "finding", "knowledge", "spec"]),
+    ("engine", &["error", "facts", "plan", "ports", "probe", "spec", "steps"]),
+    ("report", &["error", "finding", "plan", "spec"]),
+    ("adapters", &["error", "facts", "knowledge", "ports", "spec"]),
+    ("env", &["error", "spec"]),
+    ("app", &["adapters", "commands", "env", "error", "ports", "report", "spec"]),
+    (
+        "commands",
+        &[
+            "adapters", "app", "checks", "engine", "error", "facts", "finding", "knowledge", "plan", "ports", "probe", "render", "report",
+            "spec", "steps", "token", "verify",
+        ],
+    ),
+    ("cli", &["app", "commands", "error", "report"]),
+];
+
+/// What only one module may name: crates that reach the world, and printing.
+const ONLY: &[(&str, &[&str])] = &[
+    ("aws_sdk_", &["adapters"]),
+    ("aws_config", &["adapters"]),
+    ("kube::", &["adapters"]),
+    ("tokio::process", &["adapters"]),
+    ("semver::", &["knowledge"]),
+    ("indicatif", &["report"]),
+    ("std::env::var(", &["env", "adapters", "commands"]),
+    ("println!", &[]),
+];
+
+fn sources() -> Vec<(String, PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                let inside = path.strip_prefix(&root).unwrap();
+                let module = inside.components().next().unwrap().as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned();
+                let text = std::fs::read_to_string(&path).unwrap();
+                found.push((module, inside.to_path_buf(), text));
+            }
+        }
+    }
+    found
+}
+
+/// The code of a file without its comments: prose may name what code may not.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter(|l| !l.trim_start().starts_with("//"))
+}
+
+#[test]
+fn modules_use_only_what_the_table_allows() {
+    let table: BTreeMap<&str, BTreeSet<&str>> = TABLE.iter().map(|(m, uses)| (*m, uses.iter().copied().collect())).collect();
+    let mut edges = 0;
+    let mut wrong = Vec::new();
+    for (module, file, text) in sources().iter().filter(|(m, _, _)| m != "lib" && m != "main") {
+        let allowed = table.get(module.as_str()).unwrap_or_else(|| panic!("{module} is not in the table"));
+        for line in code(text) {
+            for part in line.split("crate::").skip(1) {
+                let used: String = part.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+                edges += 1;
+                if used != *module && table.contains_key(used.as_str()) && !allowed.contains(used.as_str()) {
+                    wrong.push(format!("{}: {module} uses {used}", file.display()));
+                }
+            }
+        }
+    }
+    assert!(edges > 50, "the test reads no sources");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_reaches_the_world_is_named_in_one_place() {
+    let mut wrong = Vec::new();
+    for (module, file, text) in sources() {
+        for (word, owners) in ONLY {
+            if !owners.contains(&module.as_str()) && code(&text).any(|l| l.contains(word) && !l.contains(&format!("crate::{word}"))) {
+                wrong.push(format!("{} names {word}", file.display()));
+            }
+        }
+    }
+    wrong.retain(|w| !w.contains("kube::") || !w.starts_with("ports"));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_test_file_is_in_the_binary() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    let main = std::fs::read_to_string(folder.join("main.rs")).unwrap();
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
+        if stem == "main" || stem == "snapshots" {
+            continue;
+        }
+        assert!(main.contains(&format!("mod {stem};")), "{} is not in tests/it/main.rs", path.display());
+    }
+}

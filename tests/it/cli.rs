@@ -1,0 +1,250 @@
+//! The command line as a stranger meets it: bad input, help, documents. No AWS: credentials and endpoints lead nowhere.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+struct Ended {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+/// karpctl in an empty folder, with an environment of its own.
+struct Shell {
+    dir: tempfile::TempDir,
+    env: Vec<(String, String)>,
+}
+
+impl Shell {
+    fn new() -> Self {
+        Self { dir: tempfile::tempdir().unwrap(), env: Vec::new() }
+    }
+
+    fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+
+    fn file(self, name: &str, text: &str) -> Self {
+        std::fs::write(self.dir.path().join(name), text).unwrap();
+        self
+    }
+
+    fn run(&self, words: &[&str]) -> Ended {
+        let output = Command::new(env!("CARGO_BIN_EXE_karpctl"))
+            .env_clear()
+            .env("HOME", self.dir.path())
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+            .envs(self.env.iter().cloned())
+            .current_dir(self.dir.path())
+            .args(words)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        Ended {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+const OFFLINE: [&str; 6] = ["--cluster-name", "demo", "--region", "us-west-2", "--account-id", "111122223333"];
+
+fn render(shell: &Shell, document: &str, more: &[&str]) -> Ended {
+    shell.run(&[&["render", document], &OFFLINE[..], more].concat())
+}
+
+#[track_caller]
+fn usage_error(ended: &Ended, words: &[&str]) {
+    assert_eq!(ended.code, 2, "{}{}", ended.stdout, ended.stderr);
+    assert_eq!(ended.stdout, "", "stdout is the answer only");
+    assert!(!ended.stderr.contains('\u{1b}'), "no escapes where there is no terminal");
+    for word in words {
+        assert!(ended.stderr.contains(word), "`{word}` is not in:\n{}", ended.stderr);
+    }
+}
+
+#[test]
+fn an_unknown_flag_is_answered_with_the_nearest() {
+    usage_error(&Shell::new().run(&["bootstrap", "--clustername", "demo"]), &["--clustername", "--cluster-name"]);
+    usage_error(&Shell::new().run(&["bootstrp"]), &["bootstrp", "bootstrap"]);
+}
+
+#[test]
+fn an_unknown_field_is_answered_with_file_place_and_the_nearest() {
+    let shell = Shell::new().file("karpctl.yaml", "clusterName: demo\nregoin: us-west-2\n");
+    usage_error(&shell.run(&["status"]), &["karpctl.yaml", "regoin", "did you mean `region`?", "line 2"]);
+    let nested = Shell::new().file("karpctl.yaml", "clusterName: demo\nnodePool:\n  capacityType: [spot]\n");
+    usage_error(&nested.run(&["status"]), &["capacityType", "did you mean `capacityTypes`?"]);
+}
+
+#[test]
+fn names_that_are_not_valid_are_all_said_at_once() {
+    let ended = Shell::new().run(&[
+        "render", "cloudformation", "--cluster-name", "-demo", "--region", "nowhere", "--account-id", "12", "--permissions-boundary", "role",
+    ]);
+    usage_error(&ended, &["4 settings", "-demo", "nowhere", "twelve digits", "arn:<partition>"]);
+}
+
+#[test]
+fn versions_that_are_not_known_are_refused_with_the_range() {
+    usage_error(&render(&Shell::new(), "cloudformation", &["--karpenter-version", "0.16.3"]), &["0.16.3", "0.17.0"]);
+    usage_error(&render(&Shell::new(), "cloudformation", &["--karpenter-version", "latest"]), &["latest"]);
+    usage_error(&render(&Shell::new(), "cluster-config", &["--kubernetes-version", "1.x"]), &["1.x"]);
+}
+
+#[test]
+fn what_is_missing_is_named_with_the_ways_to_give_it() {
+    usage_error(&Shell::new().run(&["bootstrap", "--dry-run"]), &["cluster has no name", "CLUSTER_NAME", "AWS_REGION"]);
+    usage_error(&Shell::new().run(&["token"]), &["cluster has no name"]);
+    usage_error(&Shell::new().run(&["status", "-f", "nothere.yaml"]), &["nothere.yaml"]);
+    usage_error(&render(&Shell::new(), "all", &[]), &["--out"]);
+}
+
+#[test]
+fn a_flag_wins_over_the_environment_and_says_so() {
+    let shell = Shell::new().env("AWS_REGION", "eu-west-1").env("KARPENTER_VERSION", "v1.0.8").file("karpctl.yaml", "region: eu-north-1\n");
+    let ended = render(&shell, "node-pool", &[]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(ended.stderr.contains("the flag says `us-west-2` and wins over the environment, which says `eu-west-1`"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the file karpctl.yaml, which says `eu-north-1`"), "{}", ended.stderr);
+    assert!(ended.stdout.contains("kind: NodePool"));
+}
+
+#[test]
+fn an_unquoted_version_is_refused_with_the_reason() {
+    let shell = Shell::new().file("karpctl.yaml", "clusterName: demo\nkubernetesVersion: 1.30\n");
+    usage_error(&shell.run(&["status"]), &["quoted", "karpctl.yaml"]);
+}
+
+#[test]
+fn no_credentials_is_an_error_with_a_hint() {
+    let ended = Shell::new().run(&["status", "--cluster-name", "demo", "--region", "us-west-2"]);
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    assert!(ended.stderr.contains("credentials") && ended.stderr.contains("hint:"), "{}", ended.stderr);
+}
+
+#[test]
+fn an_endpoint_that_does_not_answer_is_an_error_with_a_hint() {
+    let shell = Shell::new().env("AWS_ACCESS_KEY_ID", "k").env("AWS_SECRET_ACCESS_KEY", "s").env("AWS_MAX_ATTEMPTS", "1");
+    let ended = shell.run(&["status", "--cluster-name", "demo", "--region", "us-west-2", "-o", "json"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (1, ""), "{}", ended.stderr);
+    let error: serde_json::Value = serde_json::from_str(&ended.stderr).unwrap();
+    assert_eq!(error["kind"], "unreachable");
+    assert!(!error["hints"].as_array().unwrap().is_empty(), "{error}");
+}
+
+#[test]
+fn a_token_answers_what_the_client_asks_for_and_sends_nothing() {
+    let shell = |info: Option<&str>| {
+        let shell = Shell::new().env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE").env("AWS_SECRET_ACCESS_KEY", "secret");
+        match info {
+            Some(version) => shell.env("KUBERNETES_EXEC_INFO", &format!(r#"{{"apiVersion":"{version}","kind":"ExecCredential","spec":{{"interactive":false}}}}"#)),
+            None => shell,
+        }
+    };
+    let words = ["token", "--cluster-name", "demo", "--region", "us-west-2"];
+    for version in ["v1alpha1", "v1beta1", "v1"] {
+        let version = format!("client.authentication.k8s.io/{version}");
+        let answer: serde_json::Value = serde_json::from_str(&shell(Some(&version)).run(&words).stdout).unwrap();
+        assert_eq!(answer["apiVersion"], version.as_str());
+        assert!(answer["status"]["token"].as_str().unwrap().starts_with("k8s-aws-v1."));
+    }
+    let answer: serde_json::Value = serde_json::from_str(&shell(None).run(&words).stdout).unwrap();
+    assert_eq!(answer["apiVersion"], "client.authentication.k8s.io/v1beta1");
+    usage_error(&shell(Some("client.authentication.k8s.io/v9")).run(&words), &["v9", "v1beta1"]);
+}
+
+#[test]
+fn render_all_writes_every_document_and_overwrites_none() {
+    let shell = Shell::new();
+    let first = render(&shell, "all", &["--out", "docs"]);
+    assert_eq!(first.code, 0, "{}", first.stderr);
+    let config = shell.dir.path().join("docs/cluster-config.yaml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    assert_eq!(render(&shell, "cluster-config", &[]).stdout, text);
+    assert_eq!(render(&shell, "all", &["--out", "docs"]).code, 0, "the same again is fine");
+    std::fs::write(&config, "mine").unwrap();
+    let refused = render(&shell, "all", &["--out", "docs"]);
+    assert_eq!(refused.code, 4, "{}", refused.stderr);
+    assert_eq!(std::fs::read_to_string(&config).unwrap(), "mine");
+    assert_eq!(render(&shell, "all", &["--out", "docs", "--force"]).code, 0);
+}
+
+#[test]
+fn every_example_renders() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|e| e != "yaml") {
+            continue;
+        }
+        seen += 1;
+        let file = path.to_str().unwrap();
+        let words = ["render", "all", "--out", "out", "-f", file, "--cluster-endpoint", "https://example.invalid", "--account-id", "111122223333"];
+        let ended = Shell::new().run(&words);
+        assert_eq!(ended.code, 0, "{file}: {}", ended.stderr);
+    }
+    assert!(seen >= 4, "{seen} examples");
+}
+
+#[test]
+fn a_closed_pipe_ends_quietly() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_karpctl"))
+        .args(["versions"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert!(output.status.success());
+}
+
+#[test]
+fn every_command_shows_two_examples() {
+    let help = Shell::new().run(&["--help"]).stdout;
+    let commands: Vec<&str> = help
+        .lines()
+        .skip_while(|l| *l != "Commands:")
+        .skip(1)
+        .take_while(|l| !l.trim().is_empty())
+        .filter(|l| l.starts_with("  ") && !l.starts_with("   "))
+        .filter_map(|l| l.split_whitespace().next())
+        .collect();
+    assert!(commands.len() >= 13, "{commands:?}");
+    for command in commands {
+        let help = Shell::new().run(&[command, "--help"]).stdout;
+        let examples = help.lines().skip_while(|l| *l != "Examples:").filter(|l| l.contains("karpctl ")).count();
+        assert!(examples >= 2, "{command} has {examples} examples");
+    }
+}
+
+#[test]
+fn explain_knows_every_step_of_the_readme() {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let listed = Shell::new().run(&["explain"]).stdout;
+    for id in karpctl::plan::StepId::ALL {
+        assert!(readme.contains(&format!("| `{id}` |")), "README does not list {id}");
+        assert!(listed.lines().any(|l| l == id.as_str()), "{id}");
+        let text = Shell::new().run(&["explain", id.as_str()]).stdout;
+        assert!(text.len() > 80, "{id}: {text}");
+    }
+    usage_error(&Shell::new().run(&["explain", "node-maping"]), &["did you mean `node-mapping`?"]);
+}
+
+#[test]
+fn the_command_reference_is_up_to_date() {
+    let made = Shell::new().run(&["generate", "markdown"]).stdout;
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cli.md");
+    if std::env::var_os("KARPCTL_UPDATE_DOCS").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &made).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(made == kept, "docs/cli.md is not what `karpctl generate markdown` prints: KARPCTL_UPDATE_DOCS=1 cargo test command_reference");
+}

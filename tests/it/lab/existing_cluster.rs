@@ -1,0 +1,64 @@
+//! Karpenter on a cluster that somebody else made: what is theirs stays as it was.
+
+use super::{Stage, stage};
+use serde_json::Value;
+
+fn there_and_back(stage: &Stage, words: &[&str], verified: bool) {
+    let before = stage.inventory();
+    let with = |command: &[&str]| stage.karpctl(&[command, words, &["--existing-cluster"]].concat());
+    with(&["bootstrap", "--yes"]).exits(0);
+    with(&["bootstrap", "--yes"]).exits(0).says("Nothing to do");
+    with(&["status", "--exit-code"]).exits(0).says("Everything is as the spec says");
+    if verified {
+        let report = with(&["verify", "--replicas", "2", "-o", "json"]).exits(0).json();
+        assert_eq!(report["schema"], "karpctl/verify/v1");
+    }
+    with(&["destroy", "--yes", "--delete-crds"]).exits(0);
+    assert_eq!(as_text(&stage.inventory()), as_text(&before), "the cluster is not as it was");
+}
+
+fn as_text(inventory: &Value) -> String {
+    serde_json::to_string_pretty(inventory).unwrap()
+}
+
+#[test]
+fn newest_release_with_access_entries_only() {
+    let Some(stage) = stage("entries") else { return };
+    stage.existing("1.34", "API");
+    there_and_back(&stage, &["--karpenter-version", "1.14.1"], true);
+}
+
+#[test]
+fn newest_release_with_irsa() {
+    let Some(stage) = stage("irsa") else { return };
+    stage.existing("1.34", "API_AND_CONFIG_MAP");
+    there_and_back(&stage, &["--karpenter-version", "1.14.1", "--identity", "irsa"], true);
+}
+
+#[test]
+fn release_1_0_8_with_aws_auth_only() {
+    let Some(stage) = stage("authmap") else { return };
+    stage.existing("1.31", "CONFIG_MAP");
+    there_and_back(&stage, &["--karpenter-version", "1.0.8"], true);
+}
+
+#[test]
+fn release_0_17_0_on_kubernetes_1_23() {
+    let Some(stage) = stage("oldest") else { return };
+    stage.existing("1.23", "CONFIG_MAP");
+    there_and_back(&stage, &["--karpenter-version", "v0.17.0"], true);
+}
+
+#[test]
+fn release_0_17_0_is_refused_on_a_new_cluster() {
+    let Some(stage) = stage("tooold") else { return };
+    let plan = stage.karpctl(&["bootstrap", "--karpenter-version", "v0.17.0", "--dry-run", "-o", "json"]).exits(0);
+    let steps = plan.json()["steps"].as_array().unwrap().len();
+    assert!(steps >= 8, "the plan has {steps} steps");
+    stage
+        .karpctl(&["bootstrap", "--karpenter-version", "v0.17.0", "--yes"])
+        .exits(4)
+        .says("kubernetes-offered")
+        .says("--existing-cluster");
+    super::assert_empty(&stage.inventory());
+}

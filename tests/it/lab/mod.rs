@@ -1,0 +1,167 @@
+//! Tests on the real parts: eksctl, helm, kube-apiserver, Karpenter, with an emulator in place of AWS. See tests/lab/NOTES.md.
+
+mod bad_days;
+mod existing_cluster;
+mod new_cluster;
+
+use karpctl::adapters::lab::{self, Lab};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+/// A lab and what a test does in it.
+pub(crate) struct Stage {
+    lab: Lab,
+    dir: tempfile::TempDir,
+    cluster: String,
+}
+
+/// What a command came to.
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ended {
+    /// The same, where it ended as expected; a test that fails shows everything that was said.
+    #[track_caller]
+    pub(crate) fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "exit code\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|e| panic!("stdout is not one JSON document: {e}\n{}", self.stdout))
+    }
+
+    #[track_caller]
+    pub(crate) fn says(self, words: &str) -> Self {
+        assert!(
+            self.stdout.contains(words) || self.stderr.contains(words),
+            "`{words}` is not said\n--- stdout\n{}\n--- stderr\n{}",
+            self.stdout,
+            self.stderr
+        );
+        self
+    }
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+fn lab_cache() -> PathBuf {
+    std::env::var_os("KARPCTL_LAB_CACHE")
+        .map_or_else(|| PathBuf::from(std::env::var_os("HOME").expect("HOME")).join(".cache/karpctl-lab"), PathBuf::from)
+}
+
+/// A lab of its own for a test, or `None` where the parts are not installed: said loudly, and a failure in CI.
+pub(crate) fn stage(cluster: &str) -> Option<Stage> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab");
+    let check = std::process::Command::new("python3").arg(source.join("setup.py")).arg("--check").output();
+    if !check.is_ok_and(|o| o.status.success()) {
+        let words = "the lab's parts are not installed: `make lab` installs them";
+        assert!(std::env::var_os("CI").is_none(), "{words}");
+        std::io::Write::write_all(&mut std::io::stderr(), format!("\nSKIPPED, NOTHING TESTED: {words}\n\n").as_bytes()).unwrap();
+        return None;
+    }
+    let _ = lab_cache();
+    let dir = tempfile::tempdir().unwrap();
+    let lab = Lab::start(&source, dir.path(), &[], |_| {}).unwrap_or_else(|e| {
+        let kept = dir.keep();
+        panic!("{e}; logs: {}", kept.join("log").display())
+    });
+    let _ = lab::source;
+    Some(Stage { lab, dir, cluster: cluster.to_owned() })
+}
+
+impl Stage {
+    /// karpctl with these words, for the stage's cluster.
+    pub(crate) fn karpctl(&self, words: &[&str]) -> Ended {
+        self.command(words).output().unwrap().into()
+    }
+
+    /// The same, not yet run.
+    pub(crate) fn command(&self, words: &[&str]) -> std::process::Command {
+        let mut command = self.lab.command(Path::new(env!("CARGO_BIN_EXE_karpctl")));
+        command.current_dir(self.dir.path()).args(words).args(["--cluster-name", &self.cluster]);
+        command.stdin(std::process::Stdio::null());
+        command
+    }
+
+    /// The real aws.
+    #[track_caller]
+    pub(crate) fn aws(&self, words: &[&str]) -> Value {
+        let ended = Ended::from(self.tool("aws", words)).exits(0);
+        if ended.stdout.trim().is_empty() { Value::Null } else { ended.json() }
+    }
+
+    /// The real kubectl, as administrator, answering JSON.
+    #[track_caller]
+    pub(crate) fn kubectl(&self, words: &[&str]) -> Value {
+        let mut all = vec!["--kubeconfig", self.lab.ready.kubeconfig.to_str().unwrap()];
+        all.extend(words);
+        let ended = Ended::from(self.tool("kubectl", &all)).exits(0);
+        serde_json::from_str(&ended.stdout).unwrap_or(Value::String(ended.stdout))
+    }
+
+    fn tool(&self, name: &str, words: &[&str]) -> Output {
+        let path = &self.lab.ready.env["PATH"];
+        let file = path.split(':').map(|d| Path::new(d).join(name)).find(|f| f.exists()).unwrap_or_else(|| panic!("no {name} in the lab"));
+        self.lab.command(&file).args(words).output().unwrap()
+    }
+
+    /// A cluster that is there already.
+    #[track_caller]
+    pub(crate) fn existing(&self, version: &str, mode: &str) {
+        let wanted = serde_json::json!({"name": self.cluster, "version": version, "authenticationMode": mode});
+        self.lab.post("clusters", &wanted).unwrap();
+    }
+
+    /// What exists, but for what belongs to the account as such.
+    pub(crate) fn inventory(&self) -> Value {
+        let mut all = self.lab.get("inventory").unwrap();
+        all.as_object_mut().unwrap().remove("account_level");
+        all
+    }
+
+    pub(crate) fn lab(&self) -> &Lab {
+        &self.lab
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(crate) fn cluster(&self) -> &str {
+        &self.cluster
+    }
+
+    /// How many AWS requests there were so far.
+    pub(crate) fn requests(&self) -> usize {
+        self.lab.get("requests").unwrap().as_array().unwrap().len()
+    }
+}
+
+/// An inventory says that nothing is there: no list in it has an element.
+#[track_caller]
+pub(crate) fn assert_empty(inventory: &Value) {
+    fn leaves(value: &Value, path: &str, found: &mut Vec<String>) {
+        match value {
+            Value::Object(map) => map.iter().for_each(|(k, v)| leaves(v, &format!("{path}.{k}"), found)),
+            Value::Array(list) => list.iter().for_each(|v| found.push(format!("{path}: {v}"))),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    leaves(inventory, "", &mut found);
+    assert!(found.is_empty(), "left over:\n{}", found.join("\n"));
+}

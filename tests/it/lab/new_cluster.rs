@@ -1,0 +1,91 @@
+//! From nothing to a working Karpenter and back, on a cluster that the real eksctl makes.
+
+use super::{Stage, assert_empty, stage};
+use serde_json::Value;
+
+#[test]
+fn newest_release_from_nothing_and_back() {
+    let Some(stage) = stage("newest") else { return };
+    whole_way(&stage, "1.14.1", 6);
+}
+
+#[test]
+fn release_1_0_8_from_nothing_and_back() {
+    let Some(stage) = stage("oneohate") else { return };
+    whole_way(&stage, "1.0.8", 1);
+}
+
+fn whole_way(stage: &Stage, release: &str, policies: usize) {
+    let version = ["--karpenter-version", release];
+    let with = |words: &[&str]| stage.karpctl(&[words, &version].concat());
+    let plan = with(&["bootstrap", "--dry-run", "-o", "json", "--exit-code"]).exits(3).json();
+    let planned: Vec<&str> = plan["steps"].as_array().unwrap().iter().map(|s| s["id"].as_str().unwrap()).collect();
+    assert_eq!(plan["schema"], "karpctl/plan/v1");
+    assert!(planned.contains(&"stack") && planned.contains(&"pod-identity-association") && !planned.contains(&"oidc-provider"), "{planned:?}");
+
+    let report = with(&["bootstrap", "--yes", "-o", "json"]).exits(0).json();
+    assert_eq!(report["ok"], true);
+    parallel(&report);
+    look(stage, release, policies);
+
+    // A converged system: nothing to do, and few requests.
+    let before = stage.requests();
+    with(&["bootstrap", "--yes"]).exits(0).says("Nothing to do");
+    let calls = stage.requests() - before;
+    assert!(calls <= 20, "a converged run made {calls} AWS requests");
+    let status = with(&["status", "-o", "json", "--exit-code"]).exits(0).json();
+    assert_eq!(status["converged"], true);
+
+    let verified = with(&["verify", "--replicas", "3", "-o", "json"]).exits(0).json();
+    assert_eq!(verified["schema"], "karpctl/verify/v1");
+
+    with(&["destroy", "--dry-run"]).exits(0).says("remove");
+    with(&["destroy", "--yes"]).exits(0);
+    assert_empty(&stage.inventory());
+    with(&["destroy", "--yes"]).exits(0).says("Nothing to do");
+}
+
+/// Stack and cluster do not wait for each other.
+fn parallel(report: &Value) {
+    let span = |id: &str| {
+        let step = report["steps"].as_array().unwrap().iter().find(|s| s["step"] == id).unwrap_or_else(|| panic!("no {id} in {report}"));
+        let began = step["began_ms"].as_u64().unwrap();
+        (began, began + step["elapsed_ms"].as_u64().unwrap())
+    };
+    let (stack, cluster) = (span("stack"), span("cluster"));
+    assert!(stack.0 < cluster.1 && cluster.0 < stack.1, "stack {stack:?} and cluster {cluster:?} ran one after the other");
+}
+
+/// What the real aws and kubectl see.
+fn look(stage: &Stage, release: &str, policies: usize) {
+    let cluster = stage.cluster();
+    let stack = format!("Karpenter-{cluster}");
+    let found = stage.aws(&["cloudformation", "describe-stacks", "--stack-name", &stack]);
+    assert_eq!(found["Stacks"][0]["StackStatus"], "CREATE_COMPLETE");
+    let resources = stage.aws(&["cloudformation", "list-stack-resources", "--stack-name", &stack]);
+    let kinds: Vec<&str> =
+        resources["StackResourceSummaries"].as_array().unwrap().iter().map(|r| r["ResourceType"].as_str().unwrap()).collect();
+    let count = |kind: &str| kinds.iter().filter(|k| **k == kind).count();
+    assert_eq!(count("AWS::IAM::ManagedPolicy"), policies);
+    assert_eq!((count("AWS::IAM::Role"), count("AWS::SQS::Queue"), count("AWS::SQS::QueuePolicy")), (1, 1, 1));
+    assert_eq!(count("AWS::Events::Rule"), if release.starts_with("1.14") { 5 } else { 4 });
+
+    assert_eq!(stage.aws(&["eks", "describe-cluster", "--name", cluster])["cluster"]["status"], "ACTIVE");
+    let entries = stage.aws(&["eks", "list-access-entries", "--cluster-name", cluster]);
+    assert!(entries.to_string().contains(&format!("role/KarpenterNodeRole-{cluster}")), "{entries}");
+    let aws_auth = stage.kubectl(&["-n", "kube-system", "get", "configmap", "aws-auth", "-o", "json"]);
+    let rows = aws_auth["data"]["mapRoles"].as_str().unwrap();
+    assert_eq!(rows.matches(&format!("role/KarpenterNodeRole-{cluster}")).count(), 1, "{rows}");
+    let associations = stage.aws(&["eks", "list-pod-identity-associations", "--cluster-name", cluster]);
+    assert_eq!(associations["associations"][0]["serviceAccount"], "karpenter");
+    let attached = stage.aws(&["iam", "list-attached-role-policies", "--role-name", &format!("{cluster}-karpenter")]);
+    assert_eq!(attached["AttachedPolicies"].as_array().unwrap().len(), policies);
+
+    let secrets = stage.kubectl(&["-n", "kube-system", "get", "secret", "-l", "owner=helm,name=karpenter,status=deployed", "-o", "json"]);
+    assert_eq!(secrets["items"].as_array().unwrap().len(), 1);
+    for object in ["nodepool/default", "ec2nodeclass/default"] {
+        let found = stage.kubectl(&["get", object, "-o", "json"]);
+        let ready = found["status"]["conditions"].as_array().unwrap().iter().find(|c| c["type"] == "Ready").unwrap();
+        assert_eq!(ready["status"], "True", "{object}");
+    }
+}

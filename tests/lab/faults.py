@@ -1,0 +1,54 @@
+"""Faults that a test asks for: answer an error, delay, drop the request, or carry it out and lose the answer.
+
+    {"service": "eks", "action": "Create.*", "times": 2, "skip": 1, "status": 429, "headers": {…}, "body": "…"}
+    {"action": "CreateStack", "delay": 3}      {"action": "…", "drop": true}      {"action": "…", "drop_after": true}
+
+`service` and `action` (a regular expression over the whole name) both default to any; `times` to 1 (0: for ever);
+`skip` lets that many matching calls pass first. Faults are tried in the order given; the first live one that matches
+is used.
+"""
+
+import re
+import threading
+
+KEYS = {"service", "action", "times", "skip", "status", "headers", "body", "delay", "drop", "drop_after"}
+
+
+class Faults:
+    """The faults in force, and how often each has been used."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._faults = []
+
+    def add(self, faults):
+        """Adds faults; raises ValueError for one that says nothing sensible."""
+        faults = faults if isinstance(faults, list) else [faults]
+        for f in faults:
+            unknown = set(f) - KEYS
+            if unknown:
+                raise ValueError(f"unknown keys in a fault: {', '.join(sorted(unknown))}")
+            re.compile(f.get("action", ".*"))
+        with self._lock:
+            self._faults += [{**f, "seen": 0, "used": 0} for f in faults]
+
+    def clear(self):
+        with self._lock:
+            self._faults = []
+
+    def list(self):
+        with self._lock:
+            return [dict(f) for f in self._faults]
+
+    def match(self, call):
+        """The fault to use on this call, counted as used; or None."""
+        with self._lock:
+            for f in self._faults:
+                if f.get("service") not in (None, call.service) or not re.fullmatch(f.get("action", ".*"), call.action):
+                    continue
+                f["seen"] += 1
+                times = f.get("times", 1)
+                if f["seen"] > f.get("skip", 0) and (not times or f["used"] < times):
+                    f["used"] += 1
+                    return dict(f)
+        return None

@@ -1,0 +1,191 @@
+"""The gate: every AWS call of the lab goes through it to the emulator.
+
+It logs each call, injects the faults that a test asked for, enforces IAM in strict mode, and lets the quirk modules
+correct what the emulator does otherwise than AWS. A quirk module has `before(lab, call)`, which may answer in the
+emulator's place, and `after(lab, call, answer)`, which may change its answer.
+"""
+
+import http.client
+import http.server
+import json
+import socket
+import threading
+import time
+
+import control
+import quirks_catalogue
+import quirks_cfn
+import quirks_ec2
+import quirks_eks
+import quirks_iam
+import quirks_ssm
+import quirks_sts
+import strict
+from call import Answer, Call, as_json
+from faults import Faults
+
+# tried in this order; the first answer wins
+QUIRKS = {
+    "cloudformation": [quirks_cfn],
+    "eks": [quirks_eks],
+    "iam": [quirks_iam],
+    "ec2": [quirks_ec2, quirks_catalogue],
+    "ssm": [quirks_ssm],
+    "sts": [quirks_sts],
+    "pricing": [quirks_catalogue],
+    "api.pricing": [quirks_catalogue],
+    "arc-zonal-shift": [quirks_eks],
+}
+HOP_BY_HOP = ("content-length", "connection", "transfer-encoding")
+
+
+class Gate:
+    """The calls so far, the faults, and how a call is answered."""
+
+    def __init__(self, lab):
+        self.lab = lab
+        self.faults = Faults()
+        self.requests = []
+        self._lock = threading.Lock()
+        self._file = (lab.log_dir / "gate.jsonl").open("a", buffering=1)
+
+    def record(self, call, started, status=None, answer=None):
+        """Adds one line to the log."""
+        line = {"time": round(time.time(), 3), "service": call.service, "region": call.region, "action": call.action,
+                "method": call.method, "path": call.path if call.path != "/" else "", "key": call.key,
+                "status": status, "ms": round((time.monotonic() - started) * 1000),
+                "agent": call.headers.get("user-agent", "")[:200], **call.notes}
+        if answer is not None and not answer.ok:
+            line["error"] = answer.body[:400].decode("utf8", "replace")
+        with self._lock:
+            line["n"] = len(self.requests)
+            self.requests.append(line)
+        self._file.write(json.dumps(line) + "\n")
+
+    def latency(self, service):
+        """Seconds to wait before a call of a service."""
+        ms = self.lab.settings["latency_ms"]
+        return (ms.get(service, ms.get("*", 0)) if isinstance(ms, dict) else ms) / 1000
+
+    def answer(self, call):
+        """The answer to a call, without faults."""
+        denied = strict.decide(self.lab, call)
+        if denied:
+            return denied
+        quirks = QUIRKS.get(call.service, [])
+        for q in quirks:
+            found = q.before(self.lab, call)
+            if found is not None:
+                call.notes["by"] = "gate"
+                return found
+        found = self.forward(call)
+        for q in quirks:
+            found = q.after(self.lab, call, found)
+        return found
+
+    def forward(self, call):
+        """What the emulator says."""
+        headers = {k: v for k, v in call.headers.items() if k not in (*HOP_BY_HOP, "accept-encoding", "expect")}
+        connection = http.client.HTTPConnection("127.0.0.1", self.lab.ports["fakecloud"], timeout=120)
+        try:
+            connection.request(call.method, call.path, body=call.body or None, headers=headers)
+            got = connection.getresponse()
+            return Answer(got.status, dict(got.getheaders()), got.read())
+        except (OSError, http.client.HTTPException) as e:
+            return as_json({"__type": "InternalFailure", "message": f"the lab's emulator did not answer: {e!r}"}, 502)
+        finally:
+            connection.close()
+
+
+class Dropped(Exception):
+    """The connection is to be closed without an answer."""
+
+
+def with_faults(gate, call):
+    """The answer to a call, or Dropped."""
+    fault = gate.faults.match(call)
+    if fault:
+        call.notes["fault"] = next((k for k in ("drop", "drop_after", "status", "delay") if fault.get(k)), "none")
+        time.sleep(fault.get("delay", 0))
+        if fault.get("drop"):
+            raise Dropped
+        if "status" in fault:
+            body = fault.get("body", "")
+            body = body if isinstance(body, str) else json.dumps(body)
+            return Answer(fault["status"], fault.get("headers") or {"content-type": "text/xml"}, body.encode())
+    answer = gate.answer(call)
+    if fault and fault.get("drop_after"):
+        raise Dropped
+    return answer
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """HTTP in front of a Gate."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    gate = None
+
+    def log_message(self, *_):
+        pass
+
+    def _body(self):
+        if "chunked" in self.headers.get("transfer-encoding", ""):
+            parts = []
+            while size := int(self.rfile.readline().split(b";")[0], 16):
+                parts.append(self.rfile.read(size))
+                self.rfile.readline()
+            self.rfile.readline()
+            return b"".join(parts)
+        return self.rfile.read(int(self.headers.get("content-length") or 0))
+
+    def handle_any(self):
+        body = self._body()
+        if self.path.startswith("/_lab/"):
+            return self._send(control.handle(self.gate, self.command, self.path, body))
+        started = time.monotonic()
+        call = Call(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, body)
+        time.sleep(self.gate.latency(call.service))
+        try:
+            answer = with_faults(self.gate, call)
+        except Dropped:
+            self.gate.record(call, started)
+            self.close_connection = True
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return None
+        except Exception as e:  # a defect of the gate itself must be seen, not hang the client
+            import traceback
+            traceback.print_exc()
+            answer = as_json({"__type": "InternalFailure", "message": f"the lab's gate failed: {e!r}"}, 500)
+        self.gate.record(call, started, answer.status, answer)
+        return self._send(answer)
+
+    def _send(self, answer):
+        try:
+            self.send_response_only(answer.status)
+            for k, v in answer.headers.items():
+                if k.lower() not in HOP_BY_HOP:
+                    self.send_header(k, v)
+            self.send_header("content-length", str(len(answer.body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(answer.body)
+        except OSError:
+            self.close_connection = True
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = handle_any
+
+
+class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 128
+    daemon_threads = True
+
+
+def start(lab):
+    """Serves on a port of its own."""
+    gate = Gate(lab)
+    handler = type("BoundHandler", (Handler,), {"gate": gate})
+    server = Server(("127.0.0.1", 0), handler)
+    lab.ports["gate"] = server.server_address[1]
+    threading.Thread(target=server.serve_forever, name="gate", daemon=True).start()
+    return gate

