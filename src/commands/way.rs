@@ -16,7 +16,7 @@ use std::time::Duration;
 
 /// Flags of every command that changes something.
 #[derive(Debug, Clone, Args)]
-pub struct WayArgs {
+pub(super) struct WayArgs {
     /// Show the plan and change nothing
     #[arg(long)]
     pub dry_run: bool,

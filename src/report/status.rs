@@ -5,7 +5,7 @@ use crate::plan::{State, StepId};
 use serde::Serialize;
 
 /// The schema id of a [`StatusReport`].
-pub const SCHEMA: &str = "karpctl/status/v1";
+const SCHEMA: &str = "karpctl/status/v1";
 
 /// How everything stands.
 #[derive(Debug, Clone, Serialize)]

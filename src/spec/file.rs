@@ -8,10 +8,10 @@ pub const DEFAULT_FILE: &str = "karpctl.yaml";
 
 /// Reads the text of a spec file. `path` is only for the messages.
 pub fn parse(path: &str, text: &str) -> Result<Layer> {
-    serde_saphyr::from_str::<Option<Layer>>(text).map(Option::unwrap_or_default).map_err(|e| invalid(path, text, &e.to_string()))
+    serde_saphyr::from_str::<Option<Layer>>(text).map(Option::unwrap_or_default).map_err(|e| invalid(path, &e.to_string()))
 }
 
-fn invalid(path: &str, _text: &str, why: &str) -> Error {
+fn invalid(path: &str, why: &str) -> Error {
     let error = Error::usage(format!("{path} is not a valid spec file")).because(why);
     let error = match did_you_mean(why) {
         Some(meant) => error.hint(format!("did you mean `{meant}`?")),
@@ -20,16 +20,20 @@ fn invalid(path: &str, _text: &str, why: &str) -> Error {
     error.hint("`karpctl generate schema` prints every field; examples are in examples/")
 }
 
-/// serde names the unknown field and the known ones; the nearest of them is what was probably meant.
+/// The unknown field and the known ones stand in the message; the nearest of them is what was probably meant.
 fn did_you_mean(why: &str) -> Option<String> {
-    let mut quoted = why.lines().next().unwrap_or_default().split('`').skip(1).step_by(2);
-    let all: Vec<&str> = why.split('`').skip(1).step_by(2).collect();
-    let unknown = quoted.next().filter(|_| why.contains("unknown field"))?;
+    let (_, rest) = why.split_once("unknown field `")?;
+    let (unknown, rest) = rest.split_once('`')?;
+    let (_, known) = rest.split_once("expected one of ").or_else(|| rest.split_once("expected "))?;
     let field = unknown.to_lowercase().replace(['_', '-'], "");
-    all.into_iter()
-        .filter(|known| *known != unknown)
-        .map(|known| (strsim::damerau_levenshtein(&known.to_lowercase(), &field), known))
+    known
+        .lines()
+        .next()?
+        .split(" or ")
+        .flat_map(|names| names.split(", "))
+        .map(|name| name.trim().trim_matches('`'))
+        .map(|name| (strsim::damerau_levenshtein(&name.to_lowercase(), &field), name))
         .filter(|(distance, _)| *distance <= 3)
         .min()
-        .map(|(_, known)| known.to_owned())
+        .map(|(_, name)| name.to_owned())
 }

@@ -4,6 +4,9 @@
 //! authenticator takes. So rows are known by a YAML parser, found by where they stand, and each edit is checked by parsing
 //! its result: the rows must be the old ones with only ours different, or nothing is written.
 
+#[cfg(test)]
+mod tests;
+
 use crate::error::{Error, Result};
 use crate::render::RoleMapping;
 use serde_json::Value;

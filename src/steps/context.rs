@@ -127,14 +127,14 @@ impl StepContext<'_> {
 
 /// The tags of everything that karpctl makes in AWS for this spec.
 #[must_use]
-pub fn owner_tags(spec: &Spec) -> Tags {
+pub(super) fn owner_tags(spec: &Spec) -> Tags {
     let mut tags = spec.tags.clone();
     tags.insert(OWNER_TAG.into(), spec.cluster_name.to_string());
     tags
 }
 
 /// How the cluster's API server is reached: the person's own kubeconfig where given, else as EKS describes it.
-pub fn cluster_access(spec: &Spec, facts: &Facts, kubeconfig: Option<&ClusterAccess>) -> Result<ClusterAccess> {
+pub(super) fn cluster_access(spec: &Spec, facts: &Facts, kubeconfig: Option<&ClusterAccess>) -> Result<ClusterAccess> {
     if let Some(access) = kubeconfig {
         return Ok(access.clone());
     }

@@ -28,7 +28,7 @@ mod stack;
 mod stack_leftovers;
 mod stack_watch;
 
-pub use context::{Ownership, Say, StepContext};
+pub use context::{OWNER_TAG, Ownership, Say, StepContext};
 pub(crate) use node_pool_removal::is_ours as applied_by_karpctl;
 
 use crate::error::Result;

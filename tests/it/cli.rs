@@ -83,9 +83,9 @@ fn an_unknown_field_is_answered_with_file_place_and_the_nearest() {
 #[test]
 fn names_that_are_not_valid_are_all_said_at_once() {
     let ended = Shell::new().run(&[
-        "render", "cloudformation", "--cluster-name", "-demo", "--region", "nowhere", "--account-id", "12", "--permissions-boundary", "role",
+        "render", "cloudformation", "--cluster-name", "_demo", "--region", "nowhere", "--account-id", "12", "--permissions-boundary", "role",
     ]);
-    usage_error(&ended, &["4 settings", "-demo", "nowhere", "twelve digits", "arn:<partition>"]);
+    usage_error(&ended, &["4 settings", "_demo", "nowhere", "twelve digits", "arn:<partition>"]);
 }
 
 #[test]

@@ -57,11 +57,11 @@ class Builder:
         return vpc, subnets["Private"], subnets["Public"]
 
     def role(self, name, service, policies):
-        """An IAM role with AWS's own policies; its ARN."""
+        """An IAM role with AWS's own policies, made unless it is there; its ARN."""
         trust = {"Version": "2012-10-17", "Statement": [
             {"Effect": "Allow", "Principal": {"Service": service}, "Action": ["sts:AssumeRole", "sts:TagSession"]}]}
-        arn = self.lab.aws.query("iam", "CreateRole", {
-            "RoleName": name, "AssumeRolePolicyDocument": json.dumps(trust)}).findtext(".//Role/Arn")
+        self.lab.aws.query_raw("iam", "CreateRole", {"RoleName": name, "AssumeRolePolicyDocument": json.dumps(trust)})
+        arn = self.lab.aws.query("iam", "GetRole", {"RoleName": name}).findtext(".//Role/Arn")
         for p in policies:
             # the emulator knows AWS's policies in the partition aws only
             self.lab.aws.query_raw("iam", "AttachRolePolicy", {

@@ -20,14 +20,15 @@ import quirks_eks
 import quirks_iam
 import quirks_ssm
 import quirks_sts
+import quirks_versions
 import strict
 from call import Answer, Call, as_json
 from faults import Faults
 
 # tried in this order; the first answer wins
 QUIRKS = {
-    "cloudformation": [quirks_cfn],
-    "eks": [quirks_eks],
+    "cloudformation": [quirks_versions, quirks_cfn],
+    "eks": [quirks_versions, quirks_eks],
     "iam": [quirks_iam],
     "ec2": [quirks_ec2, quirks_catalogue],
     "ssm": [quirks_ssm],

@@ -67,8 +67,22 @@ def stack_deleted(lab, resources):
             cluster_deleted(lab, r["physical"].split("/")[-1])
 
 
+def purge_cluster(lab, name):
+    """Deletes what is in a cluster that is about to go: the emulator would show it again in the next of that name."""
+    base = f"/clusters/{name}"
+    try:
+        for addon in lab.aws.rest("eks", "GET", f"{base}/addons").get("addons", []):
+            lab.aws.rest("eks", "DELETE", f"{base}/addons/{addon}")
+        for entry in lab.aws.rest("eks", "GET", f"{base}/access-entries").get("accessEntries", []):
+            lab.aws.rest("eks", "DELETE", f"{base}/access-entries/{aws.quote(entry)}")
+        for a in lab.aws.rest("eks", "GET", f"{base}/pod-identity-associations").get("associations", []):
+            lab.aws.rest("eks", "DELETE", f"{base}/pod-identity-associations/{a['associationId']}")
+    except aws.AwsError:
+        pass  # no such cluster: the delete itself will say so
+
+
 def cluster_deleted(lab, name):
-    """Its add-ons go with it (the emulator keeps them), and so do its objects."""
+    """The last cluster's objects go with it."""
     lab.creators.pop(name, None)
     nodes.cluster_deleted(lab, name)
     if not lab.aws.rest("eks", "GET", "/clusters").get("clusters"):

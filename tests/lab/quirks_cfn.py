@@ -198,6 +198,9 @@ def before_delete(lab, call):
         return xml(f'<DeleteStackResponse xmlns="{NAMESPACE}"><ResponseMetadata><RequestId>lab</RequestId>'
                    "</ResponseMetadata></DeleteStackResponse>")
     call.deleted = (view, member)
+    for r in view.resources:
+        if r["type"] == "AWS::EKS::Cluster" and not protected:
+            lifecycle.purge_cluster(lab, r["physical"].split("/")[-1])
     return None
 
 

@@ -3,8 +3,8 @@
 - Endpoint, certificate and issuer of a cluster are made up: they become the lab's apiserver and an issuer URL.
 - `clientRequestToken` is ignored: the first answer is kept and given again.
 - Things are ACTIVE at the next look, and gone at once: the lab's pace.
-- Clusters are seen from every region; add-ons outlive their cluster.
-- DescribeClusterVersions ends at 1.34.
+- Clusters are seen from every region; what is in a cluster outlives it (lifecycle.purge_cluster).
+- DescribeClusterVersions and DescribeAddonVersions end at 1.34.
 - arc-zonal-shift, which Karpenter may ask about a cluster, does not exist.
 """
 
@@ -22,7 +22,8 @@ PACE = {}  # (lab, kind, cluster, name) -> [polls left, status, document to show
 _lock = threading.Lock()
 # operation -> (kind, key of the document)
 KINDS = {"Cluster": "cluster", "Nodegroup": "nodegroup", "Addon": "addon", "FargateProfile": "fargateProfile"}
-NEW_VERSIONS = (("1.36", "2026-05-26"), ("1.35", "2026-01-27"))
+NEWEST_KNOWN = "1.34"
+NEW_VERSIONS = ("1.36", "1.35")
 
 
 def before(lab, call):
@@ -34,6 +35,9 @@ def before(lab, call):
         return replayed
     if call.action == "CreateCluster":
         lab.wait_for_kube()
+    if call.action == "DescribeAddonVersions":
+        for version in NEW_VERSIONS:
+            call.path = call.path.replace(f"kubernetesVersion={version}", f"kubernetesVersion={NEWEST_KNOWN}")
     elsewhere = other_region(lab, call)
     if elsewhere:
         return elsewhere
@@ -42,7 +46,7 @@ def before(lab, call):
     if call.action.startswith("Delete"):
         keep_document(lab, call)
     if call.action == "DeleteCluster" and not call.blocked_by:
-        delete_addons(lab, call)
+        lifecycle.purge_cluster(lab, call.segments[1])
     return None
 
 
@@ -52,7 +56,7 @@ def after(lab, call, answer):
     if call.action == "ListClusters":
         answer = own_region(lab, call, answer)
     if call.action == "DescribeClusterVersions":
-        answer = newer_versions(call, answer)
+        answer = newer_versions(answer)
     answer = paced(lab, call, rewrite(lab, call, answer))
     token = call.json.get("clientRequestToken")
     if token:
@@ -106,7 +110,7 @@ def own_region(lab, call, answer):
     return answer.with_json({**answer.json, "clusters": names})
 
 
-def newer_versions(call, answer):
+def newer_versions(answer):
     """Adds the versions that the emulator does not know yet, as its newest known one, unless certain ones are asked for."""
     document = answer.json
     rows = document.get("clusterVersions") or []
@@ -114,9 +118,9 @@ def newer_versions(call, answer):
     if not rows:
         return answer
     pattern = max(rows, key=lambda r: int(r["clusterVersion"].split(".")[1]))
-    if pattern["clusterVersion"] != "1.34":
+    if pattern["clusterVersion"] != NEWEST_KNOWN:
         return answer
-    new = [{**pattern, "clusterVersion": v, "defaultVersion": False} for v, _ in NEW_VERSIONS if v not in known]
+    new = [{**pattern, "clusterVersion": v, "defaultVersion": False} for v in NEW_VERSIONS if v not in known]
     return answer.with_json({**document, "clusterVersions": new + rows})
 
 
@@ -208,15 +212,6 @@ def happened(lab, call):
             lifecycle.nodes.group_created(lab, cluster, name)
         case "DeleteNodegroup":
             lifecycle.nodes.group_deleted(lab, cluster, name)
-
-
-def delete_addons(lab, call):
-    name = call.segments[1]
-    try:
-        for addon in lab.aws.rest("eks", "GET", f"/clusters/{name}/addons").get("addons", []):
-            lab.aws.rest("eks", "DELETE", f"/clusters/{name}/addons/{addon}")
-    except aws.AwsError:
-        pass
 
 
 def zonal_shift(call):

@@ -75,7 +75,9 @@ class StandIn:
     def launch(self, provisioner, waiting):
         """One instance at a time for what is pending."""
         spec = provisioner["spec"]
-        if not waiting or self._coming or time.monotonic() < self._quiet_until or not spec.get("limits") or not spec.get("providerRef"):
+        if not waiting or self._coming or time.monotonic() < self._quiet_until:
+            return
+        if not spec.get("limits") or not spec.get("providerRef"):
             return
         template = self.lab.kube.find(f"{TEMPLATES}/{spec['providerRef']['name']}")
         subnets = template and self.matching("DescribeSubnets", "subnet", template["spec"].get("subnetSelector"))

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Proves the promises of the lab: `python3 tests/lab/test_lab.py` (two to three minutes on two cores).
 
-One lab serves all tests of a class; what a test leaves is looked at as a difference. The whole guide, which takes
-eksctl 160 s of sleep, is run only with KARPCTL_LAB_GUIDE=1.
+One lab serves all tests of a class. The whole guide, in which eksctl alone sleeps for 150 s, is not run here: karpctl's
+own end-to-end tests walk it.
 """
 
 import json
@@ -214,7 +214,7 @@ class Gate(WithLab):
                         CloudFormation.TEMPLATE, "--parameters", "ParameterKey=Name,ParameterValue=poor", "--capabilities",
                         "CAPABILITY_NAMED_IAM"], env=env, check=True, capture_output=True)
         events = self.lab.aws("cloudformation", "describe-stack-events", "--stack-name", "poor")
-        self.assertIn("is not authorized to perform: iam:CreateRole on resource: arn:aws:iam::123456789012:role/role-poor", events)
+        self.assertIn("not authorized to perform: iam:CreateRole on resource: arn:aws:iam::123456789012:role/role-poor", events)
 
 
 class CloudFormation(WithLab):
@@ -225,7 +225,9 @@ Resources:
     Type: AWS::IAM::Role
     Properties:
       RoleName: !Sub "role-${Name}"
-      AssumeRolePolicyDocument: {Version: "2012-10-17", Statement: [{Effect: Allow, Principal: {Service: ec2.amazonaws.com}, Action: "sts:AssumeRole"}]}
+      AssumeRolePolicyDocument:
+        Version: "2012-10-17"
+        Statement: [{Effect: Allow, Principal: {Service: ec2.amazonaws.com}, Action: "sts:AssumeRole"}]
   Queue: {Type: AWS::SQS::Queue, Properties: {QueueName: !Ref Name}}
 """
 
@@ -270,7 +272,8 @@ Resources:
         events = self.cfn_query("describe-stack-events", "second",
                                 "StackEvents[?ResourceStatus=='CREATE_FAILED'].[LogicalResourceId,ResourceStatusReason]")
         self.assertIn("Role with name role-taken already exists", events)
-        self.assertIn("ROLLBACK_COMPLETE state and can not be updated", self.cfn("update-stack", "second", value="taken", ok=False)[1])
+        self.assertIn("ROLLBACK_COMPLETE state and can not be updated",
+                      self.cfn("update-stack", "second", value="taken", ok=False)[1])
         self.lab.aws("iam", "get-role", "--role-name", "role-taken")
 
     def test_a_role_in_use_cannot_be_deleted(self):
@@ -293,7 +296,7 @@ class Cluster(WithLab):
         self.assertIn("system:masters", self.lab.run("kubectl", "auth", "whoami"))
         inventory = self.lab.call("GET", "inventory")[1]
         self.assertEqual(inventory["aws"]["clusters"], ["old"])
-        self.assertEqual(len(inventory["aws"]["subnets"]), 4)
+        self.assertLessEqual({*made["private_subnets"], *made["public_subnets"]}, set(inventory["aws"]["discovery_tagged"]))
         self.assertEqual(inventory["kubernetes"]["aws_auth"], ["arn:aws:iam::123456789012:role/old-node-group"])
         self.assertIn("kubectl", {r["agent"].split("/")[0] for r in self.lab.call("GET", "kube-requests")[1]})
         # the next cluster of the lab finds an empty Kubernetes
@@ -302,6 +305,17 @@ class Cluster(WithLab):
         self.lab.aws("eks", "delete-cluster", "--name", "old")
         inventory = self.lab.call("GET", "inventory")[1]
         self.assertEqual((inventory["kubernetes"]["namespaces"], inventory["kubernetes"]["nodes"]), ([], []))
+
+    def test_a_cluster_of_the_same_name_is_new(self):
+        make = lambda nodes: self.lab.call("POST", "clusters", {  # noqa: E731
+            "name": "again", "nodes": nodes, "authenticationMode": "API", "pod_identity_agent": True})
+        self.assertEqual(make(1)[0], 200)
+        self.lab.aws("eks", "delete-nodegroup", "--cluster-name", "again", "--nodegroup-name", "again-ng")
+        self.lab.aws("eks", "delete-cluster", "--name", "again")
+        self.assertEqual(make(0)[0], 200)
+        found = self.lab.call("GET", "inventory")[1]["aws"]
+        self.assertEqual((found["access_entries"], found["addons"]), ([], ["again/eks-pod-identity-agent"]))
+        self.lab.aws("eks", "delete-cluster", "--name", "again")
 
 
 class Karpenter(WithLab):
@@ -315,8 +329,9 @@ class Karpenter(WithLab):
         self.lab.call("POST", "clusters", {"name": "demo", "pod_identity_agent": True})
         self.lab.aws("eks", "update-kubeconfig", "--name", "demo")
         self.lab.aws("sqs", "create-queue", "--queue-name", "demo")
-        self.lab.run("helm", "upgrade", "--install", "karpenter", "oci://public.ecr.aws/karpenter/karpenter", "--version", "1.14.1",
-                     "-n", "kube-system", "--set", "settings.clusterName=demo", "--set", "settings.interruptionQueue=demo", "--wait")
+        self.lab.run("helm", "upgrade", "--install", "karpenter", "oci://public.ecr.aws/karpenter/karpenter", "-n", "kube-system",
+                     "--version", "1.14.1", "--wait", "--set", "settings.clusterName=demo",
+                     "--set", "settings.interruptionQueue=demo")
         found = wait(self.controller)
         self.assertIn("no Pod Identity association", found["credentials"])
         self.lab.aws("iam", "create-role", "--role-name", "k", "--assume-role-policy-document", TRUST_PODS)

@@ -8,7 +8,6 @@ import base64
 import datetime
 import http.server
 import json
-import re
 import threading
 import urllib.parse
 

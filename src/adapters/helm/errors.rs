@@ -105,7 +105,7 @@ fn of_cluster(doing: &str, said: &str) -> Option<Error> {
 
 /// Pulling the chart.
 fn of_registry(doing: &str, install: &HelmInstall, said: &str) -> Option<Error> {
-    let about_registry = ["/manifests/", "/blobs/", "/v2/", "pulling from host", "FetchReference", "/token?"].iter().any(|t| said.contains(t));
+    let about_registry = ["/manifests/", "/blobs/", "/v2/", "pulling from host", "FetchReference", "/token?", "failed to download"].iter().any(|t| said.contains(t));
     let of = |kind: ErrorKind| Error::new(kind, doing).because(said);
     let absent = said.ends_with(": not found") && !said.contains("release: not found");
     if !about_registry && !absent {

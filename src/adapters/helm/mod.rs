@@ -48,8 +48,8 @@ impl HelmCli {
         Ok(help.stdout.split_whitespace().any(|word| word == flag))
     }
 
-    /// helm, ready to be given a command.
-    async fn prepared(&self, doing: &str, helm: &Path, dir: &TempDir, access: &HelmAccess) -> Result<Run> {
+    /// helm with nothing of the person's own about it.
+    fn alone(&self, doing: &str, helm: &Path, dir: &TempDir, access: &HelmAccess) -> Result<Run> {
         let mut run = without_own_settings(Run::new(helm));
         for (name, folder) in [("HELM_CACHE_HOME", "cache"), ("HELM_CONFIG_HOME", "config"), ("HELM_DATA_HOME", "data")] {
             run = run.env(name, dir.path().join(folder));
@@ -61,7 +61,11 @@ impl HelmCli {
         };
         let docker = dir.path().join("docker");
         std::fs::create_dir(&docker).map_err(|e| Error::failed(doing).because(e.to_string()))?;
-        run = run.env("HELM_REGISTRY_CONFIG", registries).env("DOCKER_CONFIG", docker);
+        Ok(run.env("HELM_REGISTRY_CONFIG", registries).env("DOCKER_CONFIG", docker))
+    }
+
+    /// The same, with the way to the cluster.
+    async fn connected(&self, doing: &str, run: Run, helm: &Path, dir: &TempDir, access: &HelmAccess) -> Result<Run> {
         match &access.cluster {
             ClusterAccess::Eks { name, endpoint, certificate_authority } => {
                 let facts = self.asked(helm.to_owned()).await?;
@@ -71,9 +75,10 @@ impl HelmCli {
                 Ok(run.env("KUBECONFIG", &file).arg("--kubeconfig").arg(file))
             }
             ClusterAccess::Kubeconfig { path, context } => {
-                if let Some(path) = path {
-                    run = run.env("KUBECONFIG", path).arg("--kubeconfig").arg(path);
-                }
+                let run = match path {
+                    Some(path) => run.env("KUBECONFIG", path).arg("--kubeconfig").arg(path),
+                    None => run,
+                };
                 Ok(context.iter().fold(run, |run, context| run.arg("--kube-context").arg(context)))
             }
         }
@@ -163,7 +168,8 @@ impl Helm for HelmCli {
                 .hint("install helm 3.17 or newer"));
         }
         let plain = is_local(&install.chart) && self.knows(&helm, "upgrade", "--plain-http").await?;
-        let mut run = self.prepared(&doing, &helm, &dir, access).await?;
+        let alone = self.alone(&doing, &helm, &dir, access)?;
+        let mut run = self.connected(&doing, alone.clone(), &helm, &dir, access).await?;
         run = run.args(["upgrade", "--install", &install.release, &install.chart, "--version", &install.version]);
         run = run.args(["--namespace", &install.namespace, "--create-namespace", "--history-max", HISTORY]);
         run = run.arg("--values").arg(values);
@@ -179,7 +185,12 @@ impl Helm for HelmCli {
         if let Some(time) = install.wait {
             run = run.args(["--wait", "--timeout", &format!("{}s", time.as_secs())]);
         }
-        let ended = run.lines(lines, cancel).await?;
+        let mut ended = run.lines(lines, cancel).await?;
+        // Up to 3.10 helm keeps to itself why it could not pull; `helm pull` says it.
+        if !ended.interrupted && ended.tail.iter().any(|line| line.contains("failed to download")) {
+            let pull = alone.args(["pull", &install.chart, "--version", &install.version, "--destination"]).arg(dir.path());
+            ended.tail.extend(pull.lines(&|_| {}, cancel).await?.tail);
+        }
         outcome(&ended, &doing, |tail| explain_install(&doing, install, tail))
     }
 
@@ -187,7 +198,8 @@ impl Helm for HelmCli {
         let doing = format!("cannot uninstall the release {release} in {namespace}");
         let helm = self.found(&doing)?;
         let dir = tool::private_dir(&doing)?;
-        let run = self.prepared(&doing, &helm, &dir, access).await?;
+        let alone = self.alone(&doing, &helm, &dir, access)?;
+        let run = self.connected(&doing, alone, &helm, &dir, access).await?;
         let run = run.args(["uninstall", release, "--namespace", namespace, "--wait", "--timeout", UNINSTALL_TIME]);
         let ended = run.lines(lines, &CancellationToken::new()).await?;
         // Newer helms have a flag for it; this is what every helm says.

@@ -188,7 +188,7 @@ fn a_kubeconfig_is_read_as_it_is() {
 #[test]
 fn a_proxy_is_asked_for_others_and_never_for_loopback() {
     // A port on which nobody listens: whoever asks it fails, and says that it tunnels.
-    let env: Vec<(&str, &str)> = KEYS.into_iter().chain([("HTTPS_PROXY", "127.0.0.1:1"), ("NO_PROXY", "direct.invalid")]).collect();
+    let env: Vec<(&str, &str)> = KEYS.into_iter().chain([("HTTPS_PROXY", "127.0.0.1:1"), ("NO_PROXY", "direct.invalid,.inner.invalid,")]).collect();
     if !in_child(module_path!(), "a_proxy_is_asked_for_others_and_never_for_loopback", &env) {
         return;
     }
@@ -198,6 +198,7 @@ fn a_proxy_is_asked_for_others_and_never_for_loopback() {
         let through = async |host: &str| eks(host).await.get(&pool()).await.unwrap_err().causes[0].contains("tunnel");
         assert!(through("https://eks.invalid").await);
         assert!(!through("https://direct.invalid").await);
+        assert!(!through("https://eks.inner.invalid").await);
         assert!(!through("https://127.0.0.1:1").await);
     });
 }

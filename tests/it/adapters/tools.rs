@@ -9,7 +9,6 @@ use karpctl::ports::{ClusterAccess, Eksctl, Helm, HelmAccess, HelmInstall};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 fn helm(program: PathBuf) -> HelmCli {
@@ -124,6 +123,18 @@ fn an_old_helm_is_not_asked_for_what_it_cannot() {
     let local = HelmInstall { chart: "oci://localhost:5055/karpenter/karpenter".into(), ..karpenter() };
     install(&helm, &eks(), &local).unwrap();
     assert!(!read(dir.path(), "args").contains("--plain-http"));
+}
+
+#[test]
+fn what_an_old_helm_keeps_to_itself_is_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let ending = r#"case " $* " in
+*' pull '*) echo 'Error: pulling from host public.ecr.aws failed with status code [manifests 1.14.1]: 403 Forbidden' >&2; exit 1 ;;
+esac
+echo 'Error: failed to download "oci://public.ecr.aws/karpenter/karpenter" at version "1.14.1"' >&2; exit 1"#;
+    let error = install(&fake_helm(dir.path(), "v3.8.1", "", ending), &eks(), &karpenter()).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Denied);
+    assert_eq!(error.causes, ["pulling from host public.ecr.aws failed with status code [manifests 1.14.1]: 403 Forbidden"]);
 }
 
 #[test]

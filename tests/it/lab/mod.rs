@@ -4,9 +4,9 @@ mod bad_days;
 mod existing_cluster;
 mod new_cluster;
 
-use karpctl::adapters::lab::{self, Lab};
+use karpctl::adapters::lab::Lab;
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Output;
 
 /// A lab and what a test does in it.
@@ -58,11 +58,6 @@ impl From<Output> for Ended {
     }
 }
 
-fn lab_cache() -> PathBuf {
-    std::env::var_os("KARPCTL_LAB_CACHE")
-        .map_or_else(|| PathBuf::from(std::env::var_os("HOME").expect("HOME")).join(".cache/karpctl-lab"), PathBuf::from)
-}
-
 /// A lab of its own for a test, or `None` where the parts are not installed: said loudly, and a failure in CI.
 pub(crate) fn stage(cluster: &str) -> Option<Stage> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab");
@@ -73,14 +68,11 @@ pub(crate) fn stage(cluster: &str) -> Option<Stage> {
         std::io::Write::write_all(&mut std::io::stderr(), format!("\nSKIPPED, NOTHING TESTED: {words}\n\n").as_bytes()).unwrap();
         return None;
     }
-    let _ = lab_cache();
     let dir = tempfile::tempdir().unwrap();
-    let lab = Lab::start(&source, dir.path(), &[], |_| {}).unwrap_or_else(|e| {
-        let kept = dir.keep();
-        panic!("{e}; logs: {}", kept.join("log").display())
-    });
-    let _ = lab::source;
-    Some(Stage { lab, dir, cluster: cluster.to_owned() })
+    match Lab::start(&source, dir.path(), &[], |_| {}) {
+        Ok(lab) => Some(Stage { lab, dir, cluster: cluster.to_owned() }),
+        Err(e) => panic!("{e}; logs: {}", dir.keep().join("log").display()),
+    }
 }
 
 impl Stage {

@@ -1,15 +1,15 @@
 //! API servers over kube's client, in raw JSON: what karpctl reads and writes has no types of its own here.
 
-use super::{install_tls_provider, is_loopback};
+mod config;
+
+use super::install_tls_provider;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ports::{Aws, ClusterAccess, Force, Kube, KubeConnector, ObjectKind, ObjectRef};
 use async_trait::async_trait;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request};
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
-use serde_json::{Value, json};
-use std::path::Path;
+use kube::Client;
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
@@ -20,8 +20,6 @@ const FIELD_MANAGER: &str = "fieldManager=karpctl";
 const STRICT: &str = "fieldValidation=Strict";
 /// How many objects are listed at once.
 const PAGE: usize = 500;
-/// How long a connection may take: a private endpoint, seen from outside, swallows packets.
-const CONNECT_TIME: Duration = Duration::from_secs(10);
 /// How long an answer may take.
 const ANSWER_TIME: Duration = Duration::from_secs(60);
 /// EKS takes a token for 15 minutes; one this old is made anew.
@@ -43,25 +41,20 @@ impl Connector {
 impl KubeConnector for Connector {
     async fn connect(&self, access: &ClusterAccess) -> Result<Arc<dyn Kube>> {
         install_tls_provider();
-        let (kubeconfig, context, tokens, doing) = match access {
+        let (config, tokens, doing) = match access {
             ClusterAccess::Eks { name, endpoint, certificate_authority } => {
                 let doing = format!("cannot connect to the cluster {name}");
                 let tokens = EksTokens { aws: self.aws.clone(), cluster: name.clone(), made: Mutex::new(None) };
-                (eks_kubeconfig(&doing, endpoint, certificate_authority)?, None, Some(tokens), doing)
+                (config::of_eks(&doing, endpoint, certificate_authority)?, Some(tokens), doing)
             }
             ClusterAccess::Kubeconfig { path, context } => {
                 let doing = match context {
                     Some(context) => format!("cannot connect as the kubeconfig's context {context} says"),
                     None => "cannot connect as the kubeconfig says".to_owned(),
                 };
-                (read_kubeconfig(&doing, path.as_deref())?, context.clone(), None, doing)
+                (config::of_kubeconfig(&doing, path.as_deref(), context.as_deref())?, None, doing)
             }
         };
-        let own_proxy = kubeconfig.clusters.iter().filter_map(|c| c.cluster.as_ref()).any(|c| c.proxy_url.is_some());
-        let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
-        let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|e| kubeconfig_error(&doing, &e))?;
-        config.connect_timeout = Some(CONNECT_TIME);
-        config.proxy_url = proxy(config.proxy_url, config.cluster_url.host().unwrap_or_default(), own_proxy);
         let endpoint = config.cluster_url.to_string().trim_end_matches('/').to_owned();
         // Making the client runs the kubeconfig's credential plugin, and waits for it.
         let client = tokio::task::spawn_blocking(move || Client::try_from(config)).await;
@@ -70,40 +63,6 @@ impl KubeConnector for Connector {
             .map_err(|e| of_connection(Error::new(ErrorKind::Failed, &doing), &chain(&e), &endpoint))?;
         Ok(Arc::new(ApiServer { client, endpoint, tokens }))
     }
-}
-
-/// A kubeconfig in memory, because kube takes the proxy of the environment into account only where it reads one.
-fn eks_kubeconfig(doing: &str, endpoint: &str, certificate_authority: &str) -> Result<Kubeconfig> {
-    let whole = json!({
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "eks", "cluster": {"server": endpoint, "certificate-authority-data": certificate_authority}}],
-        "users": [{"name": "eks", "user": {}}],
-        "contexts": [{"name": "eks", "context": {"cluster": "eks", "user": "eks"}}],
-        "current-context": "eks",
-    });
-    serde_json::from_value(whole).map_err(|e| Error::failed(doing).because(e.to_string()))
-}
-
-fn read_kubeconfig(doing: &str, path: Option<&Path>) -> Result<Kubeconfig> {
-    let read = path.map_or_else(Kubeconfig::read, Kubeconfig::read_from);
-    read.map_err(|e| kubeconfig_error(doing, &e))
-}
-
-fn kubeconfig_error(doing: &str, error: &kube::config::KubeconfigError) -> Error {
-    Error::usage(doing)
-        .because(chain(error))
-        .hint("check --kubeconfig, --context and KUBECONFIG: `kubectl config get-contexts`")
-}
-
-/// The proxy to take. This machine itself is reached without one, unless the kubeconfig asks for it; and as every other program
-/// does, `proxy:3128` is taken for `http://proxy:3128`.
-fn proxy(url: Option<http::Uri>, host: &str, asked: bool) -> Option<http::Uri> {
-    let url = url?;
-    if is_loopback(host) && !asked {
-        return None;
-    }
-    if url.scheme().is_none() { format!("http://{url}").parse().ok() } else { Some(url) }
 }
 
 /// The tokens of one EKS cluster.
@@ -209,6 +168,8 @@ impl ApiServer {
             401 | 403 => ErrorKind::Denied,
             404 => ErrorKind::NotFound,
             409 => ErrorKind::Conflict,
+            // A field that its schema does not know, the API server takes for a fault of its own.
+            500 if status.message.contains("failed to create typed patch object") => ErrorKind::Failed,
             429 | 500..=599 => ErrorKind::Unreachable,
             _ => ErrorKind::Failed,
         };

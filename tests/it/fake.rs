@@ -1,0 +1,274 @@
+//! A world in memory behind the ports: AWS, an API server with a Karpenter that does its work, helm and eksctl. It begins with an
+//! account that has a network and nothing else; a test changes one thing, and may make a call fail or lose its answer.
+
+mod aws;
+mod karpenter;
+mod kube;
+mod select;
+mod tools;
+
+use async_trait::async_trait;
+use karpctl::error::{Error, ErrorKind, Result};
+use karpctl::facts::{
+    AccessEntryFacts, AddonFacts, AssociationFacts, ClusterFacts, Facts, OidcFacts, RoleFacts, StackFacts, SubnetFacts, Topic,
+};
+use karpctl::plan::{Action, Progress, State, StepId};
+use karpctl::ports::{ClusterAccess, InstanceProfile, Kube, KubeConnector, ObjectRef, Ports, StackEvent, Tags};
+use karpctl::probe::{ProbeContext, probe};
+use karpctl::spec::Spec;
+use karpctl::steps::{Ownership, Step, StepContext, all};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// What goes wrong with a call.
+pub(crate) enum Fault {
+    /// It fails, and nothing was done.
+    Before(Error),
+    /// It is done, and its answer is lost.
+    After(Error),
+}
+
+/// A stack, and the states that it goes through as it is looked at.
+#[derive(Clone)]
+pub(crate) struct FakeStack {
+    pub(crate) facts: StackFacts,
+    pub(crate) events: Vec<StackEvent>,
+    pub(crate) next: VecDeque<String>,
+}
+
+/// What there is. Tests change it between calls.
+#[derive(Default)]
+pub(crate) struct Inside {
+    pub(crate) stacks: BTreeMap<String, FakeStack>,
+    pub(crate) cluster: Option<ClusterFacts>,
+    pub(crate) entries: BTreeMap<String, AccessEntryFacts>,
+    pub(crate) association: Option<AssociationFacts>,
+    pub(crate) addons: BTreeMap<String, AddonFacts>,
+    pub(crate) roles: BTreeMap<String, RoleFacts>,
+    pub(crate) oidc: BTreeMap<String, OidcFacts>,
+    pub(crate) profiles: Vec<InstanceProfile>,
+    pub(crate) subnets: Vec<SubnetFacts>,
+    pub(crate) security_groups: BTreeMap<String, Tags>,
+    pub(crate) launch_templates: BTreeMap<String, Tags>,
+    pub(crate) instances: BTreeMap<String, Tags>,
+    pub(crate) ami_name: Option<String>,
+    pub(crate) objects: BTreeMap<ObjectRef, Value>,
+    pub(crate) version: u64,
+    /// Whether a Karpenter controller does its work in the cluster.
+    pub(crate) karpenter: bool,
+    /// The claim condition that Karpenter does not get to, and what it says.
+    pub(crate) stuck: Option<(&'static str, &'static str)>,
+    /// The reason for which the next stack fails.
+    pub(crate) stack_fails: Option<&'static str>,
+    /// How far the next eksctl gets: it fails after `cluster`, or after `stack`.
+    pub(crate) eksctl_breaks: Option<&'static str>,
+    calls: Vec<String>,
+    faults: BTreeMap<&'static str, VecDeque<Fault>>,
+}
+
+/// A world in memory.
+pub(crate) struct FakeWorld {
+    pub(crate) spec: Spec,
+    inside: Mutex<Inside>,
+}
+
+impl FakeWorld {
+    /// An account with a network and nothing else.
+    pub(crate) fn empty(spec: Spec) -> Arc<Self> {
+        let inside = Inside { karpenter: true, ..aws::account() };
+        Arc::new(Self { spec, inside: Mutex::new(inside) })
+    }
+
+    /// An account with a cluster that somebody else made.
+    pub(crate) fn with_cluster(spec: Spec) -> Arc<Self> {
+        let world = Self::empty(spec);
+        let cluster = world.active_cluster(Tags::new());
+        world.inside().cluster = Some(cluster);
+        world
+    }
+
+    /// What there is.
+    pub(crate) fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap()
+    }
+
+    /// Makes the next call of this method go wrong.
+    pub(crate) fn fail(&self, method: &'static str, fault: Fault) {
+        self.inside().faults.entry(method).or_default().push_back(fault);
+    }
+
+    /// The calls so far that change something, each as `method what`.
+    pub(crate) fn changes(&self) -> Vec<String> {
+        let reads = ["get ", "list ", "describe ", "connect "];
+        self.inside().calls.iter().filter(|c| !reads.iter().any(|r| c.starts_with(r))).cloned().collect()
+    }
+
+    /// How many calls there were.
+    pub(crate) fn count(&self) -> usize {
+        self.inside().calls.len()
+    }
+
+    /// Forgets the calls so far.
+    pub(crate) fn forget_calls(&self) {
+        self.inside().calls.clear();
+    }
+
+    /// The ports, all to this world.
+    pub(crate) fn ports(self: &Arc<Self>) -> Ports {
+        Ports { aws: self.clone(), kube: Arc::new(Connector(self.clone())), helm: self.clone(), eksctl: self.clone() }
+    }
+
+    fn begin(&self, method: &'static str, what: impl AsRef<str>) -> Result<()> {
+        let mut inside = self.inside();
+        inside.calls.push(format!("{method} {}", what.as_ref()));
+        match inside.faults.get_mut(method).and_then(|f| if matches!(f.front(), Some(Fault::Before(_))) { f.pop_front() } else { None }) {
+            Some(Fault::Before(error)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn end(&self, method: &'static str) -> Result<()> {
+        match self.inside().faults.get_mut(method).and_then(VecDeque::pop_front) {
+            Some(Fault::After(error) | Fault::Before(error)) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// Probes these topics, as the engine does.
+    pub(crate) async fn facts(self: &Arc<Self>, topics: &[Topic]) -> Facts {
+        let mut topics: BTreeSet<Topic> = topics.iter().copied().collect();
+        topics.insert(Topic::Cluster);
+        let ports = self.ports();
+        let mut facts = Facts::default();
+        probe(&ProbeContext { spec: &self.spec, ports: &ports, kubeconfig: None }, &topics, &mut facts).await;
+        facts
+    }
+
+    /// How a step's object stands.
+    pub(crate) async fn assess(self: &Arc<Self>, id: StepId) -> State {
+        let step = step(id);
+        step.assess(&self.spec, &self.facts(step.reads()).await)
+    }
+
+    /// Applies a step as the engine does, whatever its state; returns what it said.
+    pub(crate) async fn apply(self: &Arc<Self>, id: StepId, ownership: Ownership) -> (Result<()>, Vec<String>) {
+        let step = step(id);
+        let facts = self.facts(step.reads()).await;
+        let action = match step.assess(&self.spec, &facts) {
+            State::Drifted(_) => Action::Update,
+            State::Busy(_) => Action::Wait,
+            State::Broken(_) => Action::Replace,
+            State::Foreign { .. } => Action::Adopt,
+            _ => Action::Create,
+        };
+        // A refusal is the engine's before it is the step's.
+        let action = if ownership == Ownership::OursOnly && action == Action::Adopt { Action::Create } else { action };
+        let said = Mutex::new(Vec::new());
+        let result = self.with_context(&facts, ownership, &said, |context| {
+            let step = &step;
+            Box::pin(async move { step.apply(context, action).await })
+        });
+        let result = result.await;
+        (result, said.into_inner().unwrap())
+    }
+
+    /// Applies a step and checks that it is then present.
+    pub(crate) async fn apply_ok(self: &Arc<Self>, id: StepId) {
+        let (result, said) = self.apply(id, Ownership::OursOnly).await;
+        assert_eq!(result, Ok(()), "{id} said {said:#?}");
+        assert_eq!(self.assess(id).await, State::Present, "{id} after apply");
+    }
+
+    /// Removes a step's object; returns what it said.
+    pub(crate) async fn remove(self: &Arc<Self>, id: StepId) -> (Result<()>, Vec<String>) {
+        let step = step(id);
+        let facts = self.facts(step.reads_on_removal()).await;
+        let said = Mutex::new(Vec::new());
+        let result = self.with_context(&facts, Ownership::OursOnly, &said, |context| {
+            let step = &step;
+            Box::pin(async move { step.remove(context).await })
+        });
+        let result = result.await;
+        (result, said.into_inner().unwrap())
+    }
+
+    /// How a step's object stands for the way back.
+    pub(crate) async fn assess_removal(self: &Arc<Self>, id: StepId) -> State {
+        let step = step(id);
+        step.assess_removal(&self.spec, &self.facts(step.reads_on_removal()).await)
+    }
+
+    /// Runs something with a context, ten minutes of patience and a record of what is said.
+    pub(crate) async fn with_context<T>(
+        self: &Arc<Self>,
+        facts: &Facts,
+        ownership: Ownership,
+        said: &Mutex<Vec<String>>,
+        act: impl for<'c> FnOnce(&'c StepContext<'c>) -> std::pin::Pin<Box<dyn Future<Output = T> + Send + 'c>>,
+    ) -> T {
+        let (ports, cancel) = (self.ports(), CancellationToken::new());
+        let say = |progress: Progress| {
+            said.lock().unwrap().push(match progress {
+                Progress::Doing { message } => message,
+                Progress::Warning { message } => format!("warning: {message}"),
+                Progress::Foreign { source, line } => format!("{source}: {line}"),
+            });
+        };
+        let context = StepContext {
+            spec: &self.spec,
+            facts,
+            ports: &ports,
+            say: &say,
+            cancel: &cancel,
+            ownership,
+            kubeconfig: None,
+            timeout: Duration::from_secs(600),
+        };
+        act(&context).await
+    }
+
+    /// Applies every step in order: a whole bootstrap.
+    pub(crate) async fn bootstrapped(spec: Spec) -> Arc<Self> {
+        let world = if spec.cluster == karpctl::spec::ClusterMode::Existing { Self::with_cluster(spec) } else { Self::empty(spec) };
+        for id in StepId::ALL {
+            if world.assess(id).await != State::NotWanted {
+                world.apply_ok(id).await;
+            }
+        }
+        world.forget_calls();
+        world
+    }
+}
+
+/// A step by its id.
+pub(crate) fn step(id: StepId) -> Box<dyn Step> {
+    all().into_iter().find(|s| s.id() == id).unwrap()
+}
+
+/// An error of a kind.
+pub(crate) fn error(kind: ErrorKind) -> Error {
+    Error::new(kind, "the test says so")
+}
+
+/// The state's text, whatever it is, for a look at its words.
+pub(crate) fn words(state: &State) -> String {
+    match state {
+        State::Drifted(changes) => changes.join("\n"),
+        State::Foreign { why, adopt } => format!("{why}\n{}", adopt.clone().unwrap_or_default()),
+        State::Busy(what) | State::Broken(what) | State::Unknown(what) => what.clone(),
+        State::Absent | State::Present | State::NotWanted => String::new(),
+    }
+}
+
+struct Connector(Arc<FakeWorld>);
+
+#[async_trait]
+impl KubeConnector for Connector {
+    async fn connect(&self, _: &ClusterAccess) -> Result<Arc<dyn Kube>> {
+        self.0.begin("connect", "")?;
+        Ok(self.0.clone())
+    }
+}

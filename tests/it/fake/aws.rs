@@ -1,0 +1,423 @@
+//! AWS in memory.
+
+use super::{FakeStack, FakeWorld, Inside};
+use async_trait::async_trait;
+use karpctl::error::{Error, ErrorKind, Result};
+use karpctl::facts::{
+    AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, OidcFacts, RoleFacts, StackFacts, SubnetFacts,
+};
+use karpctl::knowledge::KubernetesVersion;
+use karpctl::ports::{Aws, ChangeStack, CreateRole, InstanceProfile, LaunchedInstance, StackEvent, Tags};
+use serde_json::Value;
+use std::collections::{BTreeMap, VecDeque};
+
+/// The cluster's security group.
+pub(crate) const GROUP: &str = "sg-0123456789abcdef0";
+/// The issuer of the cluster's tokens.
+pub(crate) const ISSUER: &str = "https://oidc.eks.us-west-2.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF";
+
+/// An account with a network: a private and a public subnet, and a security group.
+pub(super) fn account() -> Inside {
+    let subnet = |id: &str, public| SubnetFacts {
+        id: id.to_owned(),
+        zone: "us-west-2a".into(),
+        vpc_id: "vpc-1".into(),
+        free_addresses: 100,
+        public,
+        tags: Tags::new(),
+    };
+    Inside {
+        subnets: vec![subnet("subnet-0000000a", false), subnet("subnet-0000000b", true)],
+        security_groups: BTreeMap::from([(GROUP.to_owned(), Tags::new())]),
+        ami_name: Some("amazon-eks-node-al2023-x86_64-standard-1.34-v20260101".into()),
+        ..Inside::default()
+    }
+}
+
+fn taken(what: &str) -> Error {
+    Error::new(ErrorKind::Conflict, format!("{what} is there already"))
+}
+
+fn missing(what: &str) -> Error {
+    Error::new(ErrorKind::NotFound, format!("{what} is not there"))
+}
+
+impl FakeWorld {
+    /// A stack in this state, with these states to follow.
+    pub(crate) fn set_stack(&self, name: &str, status: &str, next: &[&str], tags: Tags) {
+        let facts = StackFacts {
+            id: format!("arn:aws:cloudformation:us-west-2:111122223333:stack/{name}/1"),
+            status: status.into(),
+            status_reason: None,
+            template: Some("Description: another\n".into()),
+            parameters: BTreeMap::new(),
+            tags,
+            resources: BTreeMap::new(),
+        };
+        let next = next.iter().map(ToString::to_string).collect();
+        self.inside().stacks.insert(name.to_owned(), FakeStack { facts, events: Vec::new(), next });
+    }
+
+    /// An active cluster with these tags.
+    pub(crate) fn active_cluster(&self, tags: Tags) -> ClusterFacts {
+        ClusterFacts {
+            status: "ACTIVE".into(),
+            version: self.spec.kubernetes,
+            authentication_mode: "API_AND_CONFIG_MAP".into(),
+            endpoint: Some("https://0123456789ABCDEF.gr7.us-west-2.eks.amazonaws.com".into()),
+            certificate_authority: Some("Y2E=".into()),
+            oidc_issuer: Some(ISSUER.into()),
+            vpc_id: Some("vpc-1".into()),
+            subnet_ids: vec!["subnet-0000000a".into(), "subnet-0000000b".into()],
+            cluster_security_group_id: Some(GROUP.into()),
+            tags,
+            auto_mode: false,
+        }
+    }
+
+    fn change_stack(&self, change: &ChangeStack, verb: &str) {
+        let mut inside = self.inside();
+        let fails = inside.stack_fails.take();
+        let old = inside.stacks.get(&change.name).cloned();
+        let mut next: VecDeque<String> = VecDeque::new();
+        let mut events = old.map(|o| o.events).unwrap_or_default();
+        let event = |number: usize, status: &str, reason: Option<&str>| StackEvent {
+            id: format!("event-{number}"),
+            logical_id: "KarpenterNodeRole".into(),
+            kind: "AWS::IAM::Role".into(),
+            status: status.into(),
+            reason: reason.map(str::to_owned),
+        };
+        events.push(event(events.len(), &format!("{verb}_IN_PROGRESS"), None));
+        match fails {
+            None => {
+                events.push(event(events.len(), &format!("{verb}_COMPLETE"), None));
+                next.push_back(format!("{verb}_COMPLETE"));
+            }
+            Some(reason) => {
+                events.push(event(events.len(), &format!("{verb}_FAILED"), Some(reason)));
+                let rollback = if verb == "CREATE" { "ROLLBACK" } else { "UPDATE_ROLLBACK" };
+                next.extend([format!("{rollback}_IN_PROGRESS"), format!("{rollback}_COMPLETE")]);
+            }
+        }
+        let facts = StackFacts {
+            id: format!("arn:aws:cloudformation:us-west-2:111122223333:stack/{}/1", change.name),
+            status: format!("{verb}_IN_PROGRESS"),
+            status_reason: None,
+            template: Some(change.template.clone()),
+            parameters: change.parameters.clone(),
+            tags: change.tags.clone(),
+            resources: BTreeMap::new(),
+        };
+        inside.stacks.insert(change.name.clone(), FakeStack { facts, events, next });
+    }
+}
+
+fn by_name_or_id(name_or_id: &str) -> &str {
+    name_or_id.split('/').nth(1).unwrap_or(name_or_id)
+}
+
+#[async_trait]
+impl Aws for FakeWorld {
+    async fn caller(&self) -> Result<Caller> {
+        self.begin("get", "caller")?;
+        Ok(Caller { account: self.spec.account_id.clone(), arn: "arn:aws:iam::111122223333:user/test".parse().unwrap() })
+    }
+
+    async fn eks_token(&self, _: &str) -> Result<String> {
+        Ok("k8s-aws-v1.test".into())
+    }
+
+    async fn stack(&self, name: &str, _: bool) -> Result<Option<StackFacts>> {
+        self.begin("describe", format!("stack {name}"))?;
+        self.end("describe stack")?;
+        let name = by_name_or_id(name);
+        let mut inside = self.inside();
+        let Some(stack) = inside.stacks.get_mut(name) else { return Ok(None) };
+        let answer = stack.facts.clone();
+        if let Some(next) = stack.next.pop_front() {
+            stack.facts.status = next;
+        }
+        if stack.facts.status == "GONE" {
+            inside.stacks.remove(name);
+        }
+        Ok(Some(answer))
+    }
+
+    async fn create_stack(&self, change: &ChangeStack) -> Result<String> {
+        self.begin("create_stack", &change.name)?;
+        if self.inside().stacks.contains_key(&change.name) {
+            return Err(taken(&change.name));
+        }
+        self.change_stack(change, "CREATE");
+        self.end("create_stack")?;
+        Ok(format!("arn:aws:cloudformation:us-west-2:111122223333:stack/{}/1", change.name))
+    }
+
+    async fn update_stack(&self, change: &ChangeStack) -> Result<bool> {
+        self.begin("update_stack", &change.name)?;
+        self.change_stack(change, "UPDATE");
+        self.end("update_stack")?;
+        Ok(true)
+    }
+
+    async fn delete_stack(&self, name: &str, _: &str) -> Result<()> {
+        self.begin("delete_stack", name)?;
+        if let Some(stack) = self.inside().stacks.get_mut(name) {
+            let fails = stack.facts.tags.get("test.fails-to-delete").cloned();
+            stack.facts.status = "DELETE_IN_PROGRESS".into();
+            stack.next = VecDeque::from([if fails.is_some() { "DELETE_FAILED".into() } else { "GONE".into() }]);
+            stack.facts.status_reason = fails;
+        }
+        self.end("delete_stack")
+    }
+
+    async fn stack_events(&self, name_or_id: &str) -> Result<Vec<StackEvent>> {
+        self.begin("describe", format!("events of {name_or_id}"))?;
+        Ok(self.inside().stacks.get(by_name_or_id(name_or_id)).map(|s| s.events.clone()).unwrap_or_default())
+    }
+
+    async fn cluster_versions(&self) -> Result<Vec<KubernetesVersion>> {
+        Ok(vec![self.spec.kubernetes])
+    }
+
+    async fn cluster(&self, name: &str) -> Result<Option<ClusterFacts>> {
+        self.begin("describe", format!("cluster {name}"))?;
+        self.end("describe cluster")?;
+        Ok(self.inside().cluster.clone())
+    }
+
+    async fn access_entry(&self, _: &str, principal_arn: &str) -> Result<Option<AccessEntryFacts>> {
+        self.begin("describe", "access entry")?;
+        Ok(self.inside().entries.get(principal_arn).cloned())
+    }
+
+    async fn create_access_entry(&self, _: &str, principal_arn: &str, kind: &str, tags: &Tags) -> Result<()> {
+        self.begin("create_access_entry", format!("{kind} {principal_arn}"))?;
+        if self.inside().entries.contains_key(principal_arn) {
+            return Err(taken("the access entry"));
+        }
+        self.inside().entries.insert(principal_arn.into(), AccessEntryFacts { kind: kind.into(), tags: tags.clone() });
+        self.end("create_access_entry")
+    }
+
+    async fn delete_access_entry(&self, _: &str, principal_arn: &str) -> Result<()> {
+        self.begin("delete_access_entry", principal_arn)?;
+        self.inside().entries.remove(principal_arn);
+        Ok(())
+    }
+
+    async fn association(&self, _: &str, _: &str, _: &str) -> Result<Option<AssociationFacts>> {
+        self.begin("describe", "association")?;
+        Ok(self.inside().association.clone())
+    }
+
+    async fn create_association(&self, _: &str, namespace: &str, account: &str, role_arn: &str, tags: &Tags) -> Result<()> {
+        self.begin("create_association", format!("{namespace}/{account} {role_arn}"))?;
+        if self.inside().association.is_some() {
+            return Err(taken("the association"));
+        }
+        self.inside().association = Some(AssociationFacts { id: "a-1".into(), role_arn: role_arn.into(), tags: tags.clone() });
+        self.end("create_association")
+    }
+
+    async fn update_association(&self, _: &str, id: &str, role_arn: &str) -> Result<()> {
+        self.begin("update_association", id)?;
+        self.inside().association.as_mut().unwrap().role_arn = role_arn.into();
+        Ok(())
+    }
+
+    async fn delete_association(&self, _: &str, id: &str) -> Result<()> {
+        self.begin("delete_association", id)?;
+        self.inside().association = None;
+        Ok(())
+    }
+
+    async fn addon(&self, _: &str, name: &str) -> Result<Option<AddonFacts>> {
+        self.begin("describe", format!("addon {name}"))?;
+        let mut inside = self.inside();
+        let answer = inside.addons.get(name).cloned();
+        // What is on its way arrives by the next look.
+        match answer.as_ref().map(|a| a.status.as_str()) {
+            Some("CREATING") => inside.addons.get_mut(name).unwrap().status = "ACTIVE".into(),
+            Some("DELETING") => drop(inside.addons.remove(name)),
+            _ => {}
+        }
+        Ok(answer)
+    }
+
+    async fn create_addon(&self, _: &str, name: &str, tags: &Tags) -> Result<()> {
+        self.begin("create_addon", name)?;
+        if self.inside().addons.contains_key(name) {
+            return Err(taken(name));
+        }
+        self.inside().addons.insert(name.into(), AddonFacts { status: "CREATING".into(), version: None, tags: tags.clone() });
+        self.end("create_addon")
+    }
+
+    async fn delete_addon(&self, _: &str, name: &str) -> Result<()> {
+        self.begin("delete_addon", name)?;
+        if let Some(addon) = self.inside().addons.get_mut(name) {
+            addon.status = "DELETING".into();
+        }
+        Ok(())
+    }
+
+    async fn role(&self, name: &str) -> Result<Option<RoleFacts>> {
+        self.begin("get", format!("role {name}"))?;
+        self.end("get role")?;
+        Ok(self.inside().roles.get(name).cloned())
+    }
+
+    async fn create_role(&self, role: &CreateRole) -> Result<()> {
+        self.begin("create_role", &role.name)?;
+        if self.inside().roles.contains_key(&role.name) {
+            return Err(taken(&role.name));
+        }
+        let arn = format!("arn:aws:iam::111122223333:role/{}", role.name).parse().unwrap();
+        let facts = RoleFacts { arn, trust: role.trust.clone(), policies: Vec::new(), tags: role.tags.clone() };
+        self.inside().roles.insert(role.name.clone(), facts);
+        self.end("create_role")
+    }
+
+    async fn set_trust(&self, role: &str, trust: &Value) -> Result<()> {
+        self.begin("set_trust", role)?;
+        self.inside().roles.get_mut(role).ok_or_else(|| missing(role))?.trust = trust.clone();
+        Ok(())
+    }
+
+    async fn tag_role(&self, role: &str, tags: &Tags) -> Result<()> {
+        self.begin("tag_role", role)?;
+        self.inside().roles.get_mut(role).ok_or_else(|| missing(role))?.tags.extend(tags.clone());
+        Ok(())
+    }
+
+    async fn attach_policy(&self, role: &str, policy_arn: &str) -> Result<()> {
+        self.begin("attach_policy", policy_arn)?;
+        let mut inside = self.inside();
+        let facts = inside.roles.get_mut(role).ok_or_else(|| missing(role))?;
+        facts.policies.push(policy_arn.into());
+        facts.policies.sort();
+        facts.policies.dedup();
+        Ok(())
+    }
+
+    async fn detach_policy(&self, role: &str, policy_arn: &str) -> Result<()> {
+        self.begin("detach_policy", policy_arn)?;
+        if let Some(facts) = self.inside().roles.get_mut(role) {
+            facts.policies.retain(|p| p != policy_arn);
+        }
+        Ok(())
+    }
+
+    async fn delete_role(&self, name: &str) -> Result<()> {
+        self.begin("delete_role", name)?;
+        if self.inside().roles.get(name).is_some_and(|r| !r.policies.is_empty()) {
+            return Err(Error::new(ErrorKind::Conflict, "policies are attached"));
+        }
+        self.inside().roles.remove(name);
+        Ok(())
+    }
+
+    async fn create_service_linked_role(&self, service: &str) -> Result<bool> {
+        self.begin("create_service_linked_role", service)?;
+        let name = "AWSServiceRoleForEC2Spot";
+        let arn = format!("arn:aws:iam::111122223333:role/aws-service-role/{service}/{name}").parse().unwrap();
+        let facts = RoleFacts { arn, trust: Value::Null, policies: Vec::new(), tags: Tags::new() };
+        Ok(self.inside().roles.insert(name.into(), facts).is_none())
+    }
+
+    async fn oidc_provider(&self, arn: &str) -> Result<Option<OidcFacts>> {
+        self.begin("get", "oidc provider")?;
+        Ok(self.inside().oidc.get(arn).cloned())
+    }
+
+    async fn create_oidc_provider(&self, issuer: &str, audience: &str, tags: &Tags) -> Result<()> {
+        self.begin("create_oidc_provider", issuer)?;
+        let arn = format!("arn:aws:iam::111122223333:oidc-provider/{}", issuer.trim_start_matches("https://"));
+        if self.inside().oidc.contains_key(&arn) {
+            return Err(taken(&arn));
+        }
+        let facts = OidcFacts { arn: arn.parse().unwrap(), audiences: vec![audience.into()], tags: tags.clone() };
+        self.inside().oidc.insert(arn, facts);
+        self.end("create_oidc_provider")
+    }
+
+    async fn delete_oidc_provider(&self, arn: &str) -> Result<()> {
+        self.begin("delete_oidc_provider", arn)?;
+        self.inside().oidc.remove(arn);
+        Ok(())
+    }
+
+    async fn instance_profiles_of_role(&self, role: &str) -> Result<Vec<InstanceProfile>> {
+        self.begin("list", "instance profiles")?;
+        Ok(self.inside().profiles.iter().filter(|p| p.roles.iter().any(|r| r == role)).cloned().collect())
+    }
+
+    async fn delete_instance_profile(&self, profile: &InstanceProfile) -> Result<()> {
+        self.begin("delete_instance_profile", &profile.name)?;
+        self.inside().profiles.retain(|p| p.name != profile.name);
+        Ok(())
+    }
+
+    async fn subnets(&self, ids: &[String]) -> Result<Vec<SubnetFacts>> {
+        self.begin("describe", "subnets")?;
+        Ok(self.inside().subnets.iter().filter(|s| ids.contains(&s.id)).cloned().collect())
+    }
+
+    async fn security_groups(&self, ids: &[String]) -> Result<BTreeMap<String, Tags>> {
+        self.begin("describe", "security groups")?;
+        Ok(self.inside().security_groups.iter().filter(|(id, _)| ids.contains(id)).map(|(id, t)| (id.clone(), t.clone())).collect())
+    }
+
+    async fn tag_ec2(&self, ids: &[String], tags: &Tags) -> Result<()> {
+        self.begin("tag_ec2", ids.join(" "))?;
+        self.each_tagged(ids, |has| has.extend(tags.clone()));
+        self.end("tag_ec2")
+    }
+
+    async fn untag_ec2(&self, ids: &[String], tags: &Tags) -> Result<()> {
+        self.begin("untag_ec2", ids.join(" "))?;
+        self.each_tagged(ids, |has| has.retain(|k, v| tags.get(k) != Some(v)));
+        Ok(())
+    }
+
+    async fn launch_templates(&self, any_of: &[(String, String)]) -> Result<Vec<String>> {
+        self.begin("describe", "launch templates")?;
+        let fits = |tags: &Tags| any_of.iter().any(|(k, v)| tags.get(k) == Some(v));
+        Ok(self.inside().launch_templates.iter().filter(|(_, tags)| fits(tags)).map(|(name, _)| name.clone()).collect())
+    }
+
+    async fn delete_launch_template(&self, name: &str) -> Result<()> {
+        self.begin("delete_launch_template", name)?;
+        self.inside().launch_templates.remove(name);
+        Ok(())
+    }
+
+    async fn instances(&self, all_of: &[(String, String)]) -> Result<Vec<LaunchedInstance>> {
+        self.begin("describe", "instances")?;
+        let fits = |tags: &Tags| all_of.iter().all(|(k, v)| tags.get(k).is_some_and(|has| v.is_empty() || has == v));
+        let inside = self.inside();
+        let found = inside.instances.iter().filter(|(_, tags)| fits(tags));
+        Ok(found.map(|(id, _)| LaunchedInstance { id: id.clone(), state: "running".into() }).collect())
+    }
+
+    async fn terminate_instances(&self, ids: &[String]) -> Result<()> {
+        self.begin("terminate_instances", ids.join(" "))?;
+        self.inside().instances.retain(|id, _| !ids.contains(id));
+        Ok(())
+    }
+
+    async fn ami_name(&self, parameter: &str) -> Result<Option<String>> {
+        self.begin("get", parameter)?;
+        Ok(self.inside().ami_name.clone())
+    }
+}
+
+impl FakeWorld {
+    fn each_tagged(&self, ids: &[String], change: impl Fn(&mut Tags)) {
+        let mut inside = self.inside();
+        inside.subnets.iter_mut().filter(|s| ids.contains(&s.id)).for_each(|s| change(&mut s.tags));
+        inside.security_groups.iter_mut().filter(|(id, _)| ids.contains(id)).for_each(|(_, tags)| change(tags));
+    }
+}

@@ -1,0 +1,1 @@
+//! The steps against a world in memory: made, proved, mended, refused, removed; and lost answers.
