@@ -68,6 +68,16 @@ pub fn plain_line(line: &str) -> String {
     }
 }
 
+/// Shows the lines that say something.
+fn shown(lines: Lines<'_>) -> impl Fn(&str) + Send + Sync {
+    move |line| {
+        let plain = plain_line(line);
+        if !plain.is_empty() {
+            lines(&plain);
+        }
+    }
+}
+
 /// Why eksctl failed, by its last lines.
 #[must_use]
 pub fn explain(doing: &str, tail: &[String]) -> Error {
@@ -138,7 +148,7 @@ impl Eksctl for EksctlCli {
         let run = run.args(["create", "cluster", "--color", "false", "--config-file"]).arg(file);
         let kubeconfig = dir.path().join("kubeconfig");
         let run = self.with_profile(run.env("KUBECONFIG", &kubeconfig).arg("--kubeconfig").arg(kubeconfig));
-        outcome(&run.lines(&|line| lines(&plain_line(line)), cancel).await?, doing)
+        outcome(&run.lines(&shown(lines), cancel).await?, doing)
     }
 
     async fn delete_cluster(&self, name: &str, region: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()> {
@@ -150,6 +160,6 @@ impl Eksctl for EksctlCli {
         // for ever.
         let run = run.args(["delete", "cluster", "--color", "false", "--name", name, "--region", region]);
         let run = self.with_profile(run.args(["--wait", "--disable-nodegroup-eviction"]));
-        outcome(&run.lines(&|line| lines(&plain_line(line)), cancel).await?, &doing)
+        outcome(&run.lines(&shown(lines), cancel).await?, &doing)
     }
 }

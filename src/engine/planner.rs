@@ -29,7 +29,7 @@ pub fn plan(steps: &[Box<dyn Step>], spec: &Spec, facts: &Facts, goal: &Goal) ->
             let state = &states[&step.id()];
             let verdict = match goal.direction {
                 Direction::Apply => judge_apply(state, goal.ownership),
-                Direction::Remove => judge_remove(state, step.kept_on_destroy(spec)),
+                Direction::Remove => judge_remove(state, step.kept_on_destroy(spec, facts)),
             };
             let needs = match goal.direction {
                 Direction::Apply => step.needs(spec),

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -28,10 +27,13 @@ LINKS = {"helm": "bin/helm-4.2.3", "kubectl": "bin/kubectl-1.36.3", "eksctl": "b
 EKSCTL_ENDPOINTS = ("STS", "CLOUDFORMATION", "ELB", "ELBV2", "IAM", "EC2", "EKS", "SSM", "CLOUDTRAIL")
 
 _emitting = threading.Lock()
+_speaking = threading.Event()  # not in exec, where stdout is the command's
 
 
 def emit(**event):
     """One event on stdout, whole, whichever thread it comes from; nobody reading is no reason to fail."""
+    if not _speaking.is_set():
+        return
     try:
         with _emitting:
             sys.stdout.write(json.dumps(event) + "\n")
@@ -54,6 +56,7 @@ def environment(lab):
         "XDG_DATA_HOME": str(home / ".local/share"), "XDG_STATE_HOME": str(home / ".local/state"),
         "HELM_CACHE_HOME": str(run / "helm/cache"), "HELM_CONFIG_HOME": str(run / "helm/config"),
         "HELM_DATA_HOME": str(run / "helm/data"),
+        "KARPCTL_LAB_CACHE": str(lab.cache),  # HOME is another one in here
     }
 
 
@@ -177,11 +180,20 @@ def end_with_stdin(end):
     threading.Thread(target=read, daemon=True).start()
 
 
-def run_command(lab, argv):
-    """`exec`: the command in the lab's environment; its status."""
+def run_command(lab, argv, ended):
+    """`exec`: the command in the lab's environment, in the caller's terminal; its status."""
     env = {k: v for k, v in os.environ.items()
            if not k.startswith(("AWS_", "HELM_", "KUBE")) and not k.lower().endswith("_proxy")}
-    return subprocess.call(argv, env={**env, **environment(lab)})
+    try:
+        process = lab.supervisor.popen(argv, env={**env, **environment(lab)})
+    except OSError as e:
+        print(f"lab: {argv[0]}: {e.strerror}", file=sys.stderr)
+        return 127
+    while process.poll() is None:
+        if ended.wait(0.1):
+            process.terminate()
+            process.wait()
+    return process.returncode if process.returncode >= 0 else 128 - process.returncode
 
 
 def run(args, cache):
@@ -203,13 +215,14 @@ def run(args, cache):
     for s in (signal.SIGTERM, signal.SIGINT):
         signal.signal(s, end)
     if args.command == "serve":
+        _speaking.set()
         end_with_stdin(end)
     try:
         Bringup(lab).all()
         emit(event="ready", env=environment(lab), gate=lab.gate_url, registry=lab.at("registry"),
              kubeconfig=str(lab.kubeconfig), dir=str(lab.dir), account=lab.account, region=lab.region)
         if args.command == "exec":
-            return run_command(lab, args.argv)
+            return run_command(lab, args.argv, ended)
         ended.wait()
         return 0
     except PartError as e:

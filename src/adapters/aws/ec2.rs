@@ -18,8 +18,8 @@ fn owned(tags: &[Tag]) -> Tags {
     tags.iter().filter_map(|t| Some((t.key()?.to_owned(), t.value().unwrap_or_default().to_owned()))).collect()
 }
 
-fn given(tags: &Tags) -> Option<Vec<Tag>> {
-    Some(tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect())
+fn given(tags: &Tags) -> Vec<Tag> {
+    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
 }
 
 /// The filter of a tag; an empty value means any.
@@ -68,7 +68,7 @@ pub(super) async fn tag(aws: &AwsClient, ids: &[String], tags: &Tags) -> Result<
         return Ok(());
     }
     let call = Call::new("ec2:CreateTags", "*", format!("cannot tag {}", ids.join(", ")));
-    let request = aws.ec2.create_tags().set_resources(Some(ids.to_vec())).set_tags(given(tags));
+    let request = aws.ec2.create_tags().set_resources(Some(ids.to_vec())).set_tags(Some(given(tags)));
     request.send().await.map_err(|e| aws.error(&call, &e))?;
     Ok(())
 }
@@ -78,7 +78,7 @@ pub(super) async fn untag(aws: &AwsClient, ids: &[String], tags: &Tags) -> Resul
         return Ok(());
     }
     let call = Call::new("ec2:DeleteTags", "*", format!("cannot remove the tags of {}", ids.join(", ")));
-    let request = aws.ec2.delete_tags().set_resources(Some(ids.to_vec())).set_tags(given(tags));
+    let request = aws.ec2.delete_tags().set_resources(Some(ids.to_vec())).set_tags(Some(given(tags)));
     request.send().await.map_err(|e| aws.error(&call, &e))?;
     Ok(())
 }
@@ -115,7 +115,7 @@ pub(super) async fn instances(aws: &AwsClient, all_of: &[(String, String)]) -> R
             state: state.as_str().to_owned(),
         })
     };
-    Ok(reservations.iter().flat_map(|r| r.instances()).filter_map(launched).collect())
+    Ok(reservations.iter().flat_map(aws_sdk_ec2::types::Reservation::instances).filter_map(launched).collect())
 }
 
 pub(super) async fn terminate(aws: &AwsClient, ids: &[String]) -> Result<()> {

@@ -16,7 +16,7 @@ const PREFIX: &str = "k8s-aws-v1.";
 /// The header that ties a token to one cluster; it is part of what is signed.
 const CLUSTER_HEADER: &str = "x-k8s-aws-id";
 /// What `aws eks get-token` asks for. EKS itself takes a token for 15 minutes from its signing on.
-const URL_LIFETIME: Duration = Duration::from_secs(60);
+const URL_LIFETIME: Duration = Duration::from_mins(1);
 
 pub(super) async fn token(aws: &AwsClient, cluster: &str) -> Result<String> {
     let doing = format!("cannot make a token for the cluster {cluster}");

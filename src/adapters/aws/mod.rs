@@ -21,9 +21,15 @@ use aws_config::provider_config::ProviderConfig;
 use aws_config::{AppName, BehaviorVersion};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::timeout::TimeoutConfig;
+use std::time::Duration;
 
 /// How often a call is tried before it is given up: throttling of a busy account takes longer than the SDK's three attempts.
 const ATTEMPTS: u32 = 5;
+/// How long a connection may take.
+const CONNECT_TIME: Duration = Duration::from_secs(5);
+/// How long one attempt may wait for its answer; left alone, the SDK waits for ever.
+const ANSWER_TIME: Duration = Duration::from_secs(30);
 /// The SDK's own default, which says that nobody set one.
 const SDK_ATTEMPTS: u32 = 3;
 
@@ -54,7 +60,8 @@ impl AwsClient {
     /// A client with these settings. Reads the SDK's configuration; no AWS service is called yet.
     pub async fn connect(settings: &AwsSettings) -> Result<Self> {
         let http = http::client()?;
-        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http.clone());
+        let patience = TimeoutConfig::builder().connect_timeout(CONNECT_TIME).read_timeout(ANSWER_TIME).build();
+        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http.clone()).timeout_config(patience);
         if let Ok(name) = AppName::new(concat!("karpctl-", env!("CARGO_PKG_VERSION"))) {
             loader = loader.app_name(name);
         }

@@ -43,13 +43,13 @@ impl HelmCli {
     }
 
     /// What this helm knows is asked of itself: its own help is right for forks and backports too.
-    async fn knows(&self, helm: &Path, command: &str, flag: &str) -> Result<bool> {
-        let help = Run::new(helm).arg(command).arg("--help").captured(HELP_TIME).await?;
-        Ok(help.stdout.split_whitespace().any(|word| word == flag))
+    async fn knows(helm: &Path, command: &str, flag: &str) -> Result<bool> {
+        let printed = without_own_settings(Run::new(helm)).arg(command).arg("--help").captured(HELP_TIME).await?;
+        Ok(printed.stdout.split_whitespace().any(|word| word == flag))
     }
 
     /// helm with nothing of the person's own about it.
-    fn alone(&self, doing: &str, helm: &Path, dir: &TempDir, access: &HelmAccess) -> Result<Run> {
+    fn alone(doing: &str, helm: &Path, dir: &TempDir, access: &HelmAccess) -> Result<Run> {
         let mut run = without_own_settings(Run::new(helm));
         for (name, folder) in [("HELM_CACHE_HOME", "cache"), ("HELM_CONFIG_HOME", "config"), ("HELM_DATA_HOME", "data")] {
             run = run.env(name, dir.path().join(folder));
@@ -162,13 +162,13 @@ impl Helm for HelmCli {
         let helm = self.found(&doing)?;
         let dir = tool::private_dir(&doing)?;
         let values = tool::private_file(&doing, &dir, "values.json", &install.values.to_string())?;
-        if install.take_ownership && !self.knows(&helm, "upgrade", "--take-ownership").await? {
+        if install.take_ownership && !Self::knows(&helm, "upgrade", "--take-ownership").await? {
             return Err(Error::new(ErrorKind::Tool, &doing)
                 .because(format!("{} cannot take over objects: it has no --take-ownership", helm.display()))
                 .hint("install helm 3.17 or newer"));
         }
-        let plain = is_local(&install.chart) && self.knows(&helm, "upgrade", "--plain-http").await?;
-        let alone = self.alone(&doing, &helm, &dir, access)?;
+        let plain = is_local(&install.chart) && Self::knows(&helm, "upgrade", "--plain-http").await?;
+        let alone = Self::alone(&doing, &helm, &dir, access)?;
         let mut run = self.connected(&doing, alone.clone(), &helm, &dir, access).await?;
         run = run.args(["upgrade", "--install", &install.release, &install.chart, "--version", &install.version]);
         run = run.args(["--namespace", &install.namespace, "--create-namespace", "--history-max", HISTORY]);
@@ -198,7 +198,7 @@ impl Helm for HelmCli {
         let doing = format!("cannot uninstall the release {release} in {namespace}");
         let helm = self.found(&doing)?;
         let dir = tool::private_dir(&doing)?;
-        let alone = self.alone(&doing, &helm, &dir, access)?;
+        let alone = Self::alone(&doing, &helm, &dir, access)?;
         let run = self.connected(&doing, alone, &helm, &dir, access).await?;
         let run = run.args(["uninstall", release, "--namespace", namespace, "--wait", "--timeout", UNINSTALL_TIME]);
         let ended = run.lines(lines, &CancellationToken::new()).await?;

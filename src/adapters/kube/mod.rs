@@ -21,9 +21,9 @@ const STRICT: &str = "fieldValidation=Strict";
 /// How many objects are listed at once.
 const PAGE: usize = 500;
 /// How long an answer may take.
-const ANSWER_TIME: Duration = Duration::from_secs(60);
+const ANSWER_TIME: Duration = Duration::from_mins(1);
 /// EKS takes a token for 15 minutes; one this old is made anew.
-const TOKEN_AGE: Duration = Duration::from_secs(10 * 60);
+const TOKEN_AGE: Duration = Duration::from_mins(10);
 
 /// Connects to API servers: to those of EKS with tokens made of the AWS credentials, else as a kubeconfig says.
 pub struct Connector {
@@ -113,7 +113,7 @@ impl<'a> Ask<'a> {
         self
     }
 
-    fn as_type(mut self, content_type: &'static str) -> Self {
+    fn typed(mut self, content_type: &'static str) -> Self {
         self.content_type = content_type;
         self
     }
@@ -199,7 +199,7 @@ impl ApiServer {
         loop {
             let mut uri = format!("{path}?limit={limit}");
             if !next.is_empty() {
-                uri += &format!("&continue={}", encoded(&next));
+                uri = format!("{uri}&continue={}", encoded(&next));
             }
             uri += query;
             let mut page = match self.send(&Ask::new(doing, Method::GET, uri)).await {
@@ -249,7 +249,7 @@ impl Kube for ApiServer {
     async fn apply(&self, object: &ObjectRef, body: &Value, force: Force) -> Result<Value> {
         let path = format!("{}?{FIELD_MANAGER}&{STRICT}&force={}", path_of(object), force == Force::Yes);
         let ask = Ask::new(format!("cannot apply {}", shown(object)), Method::PATCH, path);
-        self.send(&ask.with(body).as_type("application/apply-patch+yaml")).await
+        self.send(&ask.with(body).typed("application/apply-patch+yaml")).await
     }
 
     async fn create(&self, object: &ObjectRef, body: &Value) -> Result<Value> {
@@ -263,9 +263,9 @@ impl Kube for ApiServer {
     }
 
     async fn merge_patch(&self, object: &ObjectRef, patch: &Value) -> Result<Value> {
-        let path = format!("{}?{FIELD_MANAGER}&{STRICT}", path_of(object));
-        let ask = Ask::new(format!("cannot change {}", shown(object)), Method::PATCH, path);
-        self.send(&ask.with(patch).as_type("application/merge-patch+json")).await
+        let uri = format!("{}?{FIELD_MANAGER}&{STRICT}", path_of(object));
+        let ask = Ask::new(format!("cannot change {}", shown(object)), Method::PATCH, uri);
+        self.send(&ask.with(patch).typed("application/merge-patch+json")).await
     }
 
     async fn delete(&self, object: &ObjectRef) -> Result<()> {
