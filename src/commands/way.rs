@@ -2,7 +2,7 @@
 
 use super::session::{Session, refusal};
 use crate::app::App;
-use crate::engine::{Goal, Run, execute, plan};
+use crate::engine::{Goal, Run, execute, plan, reads};
 use crate::error::{Error, ErrorKind, Exit, Result};
 use crate::facts::Topic;
 use crate::finding::{Finding, Verdict};
@@ -64,7 +64,7 @@ pub(super) async fn go(
     if let Some(error) = refused.clone().filter(|_| !args.dry_run && !args.print_commands) {
         return Err(error);
     }
-    session.read(topics(steps, &select)).await;
+    session.read(topics(steps, &select, direction)).await;
     let goal = Goal { select, direction, ownership: args.ownership() };
     let plan = plan(steps, &session.spec, &session.facts, &goal);
     if args.print_commands {
@@ -104,8 +104,8 @@ fn show_warnings(app: &App, findings: &[Finding]) {
 }
 
 /// What the selected steps are judged by, and what all steps need that are judged beside them.
-fn topics(steps: &[Box<dyn Step>], select: &BTreeSet<StepId>) -> BTreeSet<Topic> {
-    steps.iter().filter(|s| select.contains(&s.id())).flat_map(|s| s.reads().iter().copied()).collect()
+fn topics(steps: &[Box<dyn Step>], select: &BTreeSet<StepId>, direction: Direction) -> BTreeSet<Topic> {
+    steps.iter().filter(|s| select.contains(&s.id())).flat_map(|s| reads(s.as_ref(), direction).iter().copied()).collect()
 }
 
 fn show(app: &App, args: &WayArgs, plan: &Plan) -> Result<()> {

@@ -1,5 +1,6 @@
 //! Carries a plan out: independent steps at the same time, each proved by a fresh look, nothing undone on failure.
 
+use super::planner::assess;
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, Topic};
 use crate::plan::{Action, Direction, Event, Outcome, Plan, Planned, Progress, State, StepId};
@@ -131,8 +132,8 @@ async fn one<'p>(
 async fn change(run: &Run<'_>, direction: Direction, planned: &Planned, step: &dyn Step, shared: &Mutex<Facts>) -> Result<()> {
     let say = |progress: Progress| (run.on_event)(&Event::StepProgress { step: planned.id, progress });
     // What a step reads may have come to be since the plan was made: the steps before it made it.
-    let facts = look(run, step, shared).await;
-    let state = step.assess(run.spec, &facts);
+    let facts = look(run, direction, step, shared).await;
+    let state = assess(step, run.spec, &facts, direction);
     if let Some(reason) = refused(&state, direction, run.ownership) {
         return Err(reason.within(format!("cannot go on with {}", planned.title)));
     }
@@ -187,8 +188,8 @@ const LOOKS: u32 = 6;
 async fn prove(run: &Run<'_>, direction: Direction, planned: &Planned, step: &dyn Step, shared: &Mutex<Facts>) -> Result<()> {
     let mut pause = Duration::from_millis(250);
     for look_number in 1..=LOOKS {
-        let facts = look(run, step, shared).await;
-        let state = step.assess(run.spec, &facts);
+        let facts = look(run, direction, step, shared).await;
+        let state = assess(step, run.spec, &facts, direction);
         let proved = match direction {
             Direction::Apply => state == State::Present,
             Direction::Remove => matches!(state, State::Absent | State::NotWanted | State::Unknown(_)),
@@ -217,9 +218,18 @@ fn describe(state: &State) -> String {
     }
 }
 
+/// What a step is judged by on this way.
+#[must_use]
+pub fn reads(step: &dyn Step, direction: Direction) -> &'static [Topic] {
+    match direction {
+        Direction::Apply => step.reads(),
+        Direction::Remove => step.reads_on_removal(),
+    }
+}
+
 /// Reads the step's topics anew, and merges them into what all steps share.
-async fn look(run: &Run<'_>, step: &dyn Step, shared: &Mutex<Facts>) -> Facts {
-    let mut topics: BTreeSet<Topic> = step.reads().iter().copied().collect();
+async fn look(run: &Run<'_>, direction: Direction, step: &dyn Step, shared: &Mutex<Facts>) -> Facts {
+    let mut topics: BTreeSet<Topic> = reads(step, direction).iter().copied().collect();
     let mut facts = lock(shared).clone();
     // A cluster that was not there when the plan was made is there by the time a step needs it.
     if topics.iter().any(|t| t.needs_cluster()) && facts.cluster.known().is_none_or(|c| c.endpoint.is_none()) {

@@ -3,5 +3,5 @@
 mod execute;
 mod planner;
 
-pub use execute::{Run, RunOutcome, execute};
+pub use execute::{Run, RunOutcome, execute, reads};
 pub use planner::{Goal, plan};

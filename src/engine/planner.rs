@@ -20,7 +20,7 @@ pub struct Goal {
 /// The plan of the selected steps, each after all that it needs.
 #[must_use]
 pub fn plan(steps: &[Box<dyn Step>], spec: &Spec, facts: &Facts, goal: &Goal) -> Plan {
-    let states: BTreeMap<StepId, State> = steps.iter().map(|s| (s.id(), s.assess(spec, facts))).collect();
+    let states: BTreeMap<StepId, State> = steps.iter().map(|s| (s.id(), assess(s.as_ref(), spec, facts, goal.direction))).collect();
     let mut planned: Vec<Planned> = ordered(steps, spec, goal.direction)
         .into_iter()
         .filter(|step| goal.select.contains(&step.id()))
@@ -29,7 +29,7 @@ pub fn plan(steps: &[Box<dyn Step>], spec: &Spec, facts: &Facts, goal: &Goal) ->
             let state = &states[&step.id()];
             let verdict = match goal.direction {
                 Direction::Apply => judge_apply(state, goal.ownership),
-                Direction::Remove => judge_remove(state, step.kept_on_destroy(spec, facts)),
+                Direction::Remove => judge_remove(state, step.kept_on_destroy(spec)),
             };
             let needs = match goal.direction {
                 Direction::Apply => step.needs(spec),
@@ -61,6 +61,14 @@ pub fn plan(steps: &[Box<dyn Step>], spec: &Spec, facts: &Facts, goal: &Goal) ->
         karpenter: spec.release.to_string(),
         direction: goal.direction,
         steps: planned,
+    }
+}
+
+/// How a step's object stands for this way.
+pub(super) fn assess(step: &dyn Step, spec: &Spec, facts: &Facts, direction: Direction) -> State {
+    match direction {
+        Direction::Apply => step.assess(spec, facts),
+        Direction::Remove => step.assess_removal(spec, facts),
     }
 }
 

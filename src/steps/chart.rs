@@ -1,6 +1,6 @@
 //! The Karpenter chart.
 
-use super::helm_release::{HalfInstalled, How, Wanted, changes, install, install_command, is_there, mend};
+use super::helm_release::{HalfInstalled, How, Wanted, changes, install, install_command, is_there, mend, uninstall};
 use super::hops::refused_hop;
 use super::looked::{drifted_or_present, foreign, looked, refused};
 use super::{Step, StepContext};
@@ -85,11 +85,7 @@ impl Step for Chart {
     }
 
     async fn remove(&self, context: &StepContext<'_>) -> Result<()> {
-        context
-            .ports
-            .helm
-            .uninstall(&context.helm_access()?, CHART, context.spec.namespace.as_str(), &|line| context.foreign("helm", line))
-            .await
+        uninstall(context, CHART).await
     }
 
     fn explain(&self) -> &'static str {

@@ -107,7 +107,7 @@ impl Step for Cluster {
         }
     }
 
-    fn kept_on_destroy(&self, spec: &Spec, _: &Facts) -> Option<&'static str> {
+    fn kept_on_destroy(&self, spec: &Spec) -> Option<&'static str> {
         match spec.cluster {
             ClusterMode::Existing => Some("the cluster is not karpctl's (--existing-cluster)"),
             ClusterMode::Managed => None,

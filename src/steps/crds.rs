@@ -1,6 +1,6 @@
 //! Karpenter's custom resource definitions, by the chart karpenter-crd.
 
-use super::helm_release::{HalfInstalled, How, Wanted, changes, install, install_command, is_there, mend};
+use super::helm_release::{HalfInstalled, How, Wanted, changes, install, install_command, is_there, mend, uninstall};
 use super::hops::refused_hop;
 use super::looked::{drifted_or_present, foreign, looked, refused};
 use super::{Step, StepContext};
@@ -24,6 +24,9 @@ impl Step for Crds {
     }
 
     fn title(&self, spec: &Spec) -> String {
+        if !spec.release.features().crd_chart {
+            return format!("custom resource definitions of Karpenter {}", spec.release);
+        }
         format!("chart {CRD_CHART} {}", spec.release)
     }
 
@@ -48,8 +51,13 @@ impl Step for Crds {
 
     fn assess_removal(&self, spec: &Spec, facts: &Facts) -> State {
         match looked(&facts.crd_release) {
-            _ if !spec.release.features().crd_chart => State::NotWanted,
             Ok(Some(found)) if is_there(found) => State::Present,
+            // The main chart brought them, and helm leaves what lies in a chart's crds/ behind.
+            Ok(_) if !spec.release.features().crd_chart => match looked(&facts.crds) {
+                Ok(Some(crds)) if spec.release.features().crds.iter().any(|name| crds.contains_key(name)) => State::Present,
+                Ok(_) => State::Absent,
+                Err(state) => state,
+            },
             Ok(_) => State::Absent,
             Err(state) => state,
         }
@@ -76,11 +84,15 @@ impl Step for Crds {
     }
 
     async fn remove(&self, context: &StepContext<'_>) -> Result<()> {
-        context
-            .ports
-            .helm
-            .uninstall(&context.helm_access()?, CRD_CHART, context.spec.namespace.as_str(), &|line| context.foreign("helm", line))
-            .await
+        if !context.spec.release.features().crd_chart {
+            let kube = context.kube().await?;
+            for name in context.spec.release.features().crds {
+                context.doing(format!("deleting the custom resource definition {name}"));
+                kube.delete(&crd_ref(&name)).await?;
+            }
+            return Ok(());
+        }
+        uninstall(context, CRD_CHART).await
     }
 
     fn explain(&self) -> &'static str {

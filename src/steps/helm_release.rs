@@ -91,6 +91,7 @@ pub(super) struct How {
 pub(super) async fn install(context: &StepContext<'_>, kube: &dyn Kube, wanted: &Wanted, how: How) -> Result<()> {
     let namespace = context.spec.namespace.to_string();
     let waits = how.wait.is_some();
+    super::namespace::ensure(context, kube).await?;
     context.doing(format!("helm installs {} {}", wanted.release, wanted.version));
     let install = HelmInstall {
         release: wanted.release.into(),
@@ -109,6 +110,14 @@ pub(super) async fn install(context: &StepContext<'_>, kube: &dyn Kube, wanted: 
         }
         other => other,
     }
+}
+
+/// `helm uninstall`, and the namespace with it where that was ours and nothing else is in it.
+pub(super) async fn uninstall(context: &StepContext<'_>, release: &str) -> Result<()> {
+    let access = context.helm_access()?;
+    let lines = |line: &str| context.foreign("helm", line);
+    context.ports.helm.uninstall(&access, release, context.spec.namespace.as_str(), &lines).await?;
+    super::namespace::remove_if_ours(context, context.kube().await?.as_ref()).await
 }
 
 /// An error with what the controller's pods say as further causes, and what helps with that.

@@ -16,6 +16,7 @@ mod discovery_tags;
 mod helm_release;
 mod hops;
 mod looked;
+mod namespace;
 mod node_mapping;
 mod node_pool;
 mod node_pool_removal;
@@ -72,7 +73,7 @@ pub trait Step: Send + Sync {
     /// Takes its object away. Not there is fine.
     async fn remove(&self, context: &StepContext<'_>) -> Result<()>;
     /// Why `destroy` leaves the object alone; `None` for a step that is removed.
-    fn kept_on_destroy(&self, _spec: &Spec, _facts: &Facts) -> Option<&'static str> {
+    fn kept_on_destroy(&self, _spec: &Spec) -> Option<&'static str> {
         None
     }
     /// What it does and why, for `karpctl explain`, in a few sentences.

@@ -91,11 +91,6 @@ impl Step for OidcProvider {
         }
     }
 
-    fn kept_on_destroy(&self, spec: &Spec, facts: &Facts) -> Option<&'static str> {
-        let theirs = facts.oidc_provider.known().is_some_and(|found| !is_ours(spec, &found.tags));
-        theirs.then_some("karpctl did not make it: it stays, or goes with its cluster")
-    }
-
     fn explain(&self) -> &'static str {
         "Makes the IAM OIDC provider of the cluster's issuer, by which IAM believes the tokens of service accounts (IRSA only). \
          eksctl makes one with a new cluster and removes it with it; karpctl removes only one that it made."

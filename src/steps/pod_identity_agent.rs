@@ -108,11 +108,6 @@ impl Step for PodIdentityAgent {
         }
     }
 
-    fn kept_on_destroy(&self, spec: &Spec, facts: &Facts) -> Option<&'static str> {
-        let theirs = facts.pod_identity_agent.known().is_some_and(|found| !is_ours(spec, &found.tags));
-        theirs.then_some("karpctl did not make it: it stays, or goes with its cluster")
-    }
-
     fn explain(&self) -> &'static str {
         "Makes sure that the add-on eks-pod-identity-agent is there: it hands the controller its credentials (Pod Identity only). \
          Without it nothing fails loudly; the controller hangs and ends. A new cluster gets it from eksctl. On the way back only an \

@@ -59,7 +59,7 @@ impl Step for SpotRole {
         Ok(())
     }
 
-    fn kept_on_destroy(&self, _: &Spec, _: &Facts) -> Option<&'static str> {
+    fn kept_on_destroy(&self, _: &Spec) -> Option<&'static str> {
         Some("it belongs to the account: other clusters use it")
     }
 

@@ -167,9 +167,8 @@ impl FakeWorld {
         // A refusal is the engine's before it is the step's.
         let action = if ownership == Ownership::OursOnly && action == Action::Adopt { Action::Create } else { action };
         let said = Mutex::new(Vec::new());
-        let result = self.with_context(&facts, ownership, &said, |context| {
-            let step = &step;
-            Box::pin(async move { step.apply(context, action).await })
+        let result = self.with_context(&facts, ownership, &said, move |context| {
+            Box::pin(async move { crate::fake::step(id).apply(context, action).await })
         });
         let result = result.await;
         (result, said.into_inner().unwrap())
@@ -187,9 +186,8 @@ impl FakeWorld {
         let step = step(id);
         let facts = self.facts(step.reads_on_removal()).await;
         let said = Mutex::new(Vec::new());
-        let result = self.with_context(&facts, Ownership::OursOnly, &said, |context| {
-            let step = &step;
-            Box::pin(async move { step.remove(context).await })
+        let result = self.with_context(&facts, Ownership::OursOnly, &said, move |context| {
+            Box::pin(async move { crate::fake::step(id).remove(context).await })
         });
         let result = result.await;
         (result, said.into_inner().unwrap())

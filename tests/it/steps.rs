@@ -1,1 +1,15 @@
 //! The steps against a world in memory: made, proved, mended, refused, removed; and lost answers.
+
+mod chart;
+mod cluster;
+mod controller_role;
+mod crds;
+mod discovery_tags;
+mod identity;
+mod node_mapping;
+mod node_pool;
+mod probe;
+mod ready;
+mod stack;
+mod verify;
+mod way;

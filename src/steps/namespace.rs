@@ -1,0 +1,55 @@
+//! The namespace of the helm releases: made with karpctl's mark where it is not there, and removed only with that mark and empty.
+
+use super::StepContext;
+use super::context::OWNER_TAG;
+use crate::error::Result;
+use crate::ports::{Force, Kube, ObjectKind, ObjectRef};
+use serde_json::json;
+
+/// What would be lost with a namespace; service accounts and the root certificate come with every one.
+const CONTENTS: [(&str, &str); 8] = [
+    ("v1", "pods"),
+    ("v1", "services"),
+    ("v1", "secrets"),
+    ("v1", "configmaps"),
+    ("v1", "persistentvolumeclaims"),
+    ("apps/v1", "deployments"),
+    ("apps/v1", "statefulsets"),
+    ("apps/v1", "daemonsets"),
+];
+
+fn place(context: &StepContext<'_>) -> ObjectRef {
+    ObjectRef { kind: ObjectKind::new("v1", "namespaces"), namespace: None, name: context.spec.namespace.to_string() }
+}
+
+/// Makes the namespace where it is not there.
+pub(super) async fn ensure(context: &StepContext<'_>, kube: &dyn Kube) -> Result<()> {
+    let place = place(context);
+    if kube.get(&place).await?.is_some() {
+        return Ok(());
+    }
+    let body = json!({
+        "apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": place.name, "labels": {OWNER_TAG: context.spec.cluster_name}},
+    });
+    kube.apply(&place, &body, Force::No).await.map(drop)
+}
+
+/// Removes the namespace where karpctl made it and nothing is left in it.
+pub(super) async fn remove_if_ours(context: &StepContext<'_>, kube: &dyn Kube) -> Result<()> {
+    let place = place(context);
+    let ours = kube.get(&place).await?.is_some_and(|found| found["metadata"]["labels"][OWNER_TAG].is_string());
+    if !ours {
+        return Ok(());
+    }
+    for (api_version, plural) in CONTENTS {
+        let found = kube.list(&ObjectKind::new(api_version, plural), Some(&place.name), None).await?;
+        let left = found.iter().filter_map(|o| o["metadata"]["name"].as_str()).find(|name| *name != "kube-root-ca.crt");
+        if let Some(name) = left {
+            context.doing(format!("the namespace {} stays: {plural} {name} is in it", place.name));
+            return Ok(());
+        }
+    }
+    context.doing(format!("removing the namespace {}", place.name));
+    kube.delete(&place).await
+}

@@ -1,0 +1,157 @@
+use crate::fake::{Fault, FakeWorld, error, words};
+use crate::fixture::{existing, spec};
+use karpctl::error::ErrorKind;
+use karpctl::plan::{State, StepId};
+use karpctl::ports::{ObjectKind, ObjectRef};
+use karpctl::steps::Ownership;
+use serde_json::{Value, json};
+
+const ID: StepId = StepId::Chart;
+
+fn deployment(namespace: &str) -> ObjectRef {
+    ObjectRef { kind: ObjectKind::new("apps/v1", "deployments"), namespace: Some(namespace.into()), name: "karpenter".into() }
+}
+
+fn values(world: &FakeWorld) -> Value {
+    let endpoint = world.inside().cluster.as_ref().and_then(|c| c.endpoint.clone());
+    karpctl::render::helm_values(&world.spec, endpoint.as_deref()).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn is_installed_and_removed_for_every_era() {
+    for version in ["1.14.1", "1.0.8", "0.17.0"] {
+        let world = FakeWorld::with_cluster(existing(version));
+        assert_eq!(world.assess(ID).await, State::Absent, "{version}");
+        if version != "0.17.0" {
+            world.apply_ok(StepId::Crds).await;
+        }
+        world.apply_ok(ID).await;
+        assert_eq!(world.assess_removal(ID).await, State::Present);
+        assert_eq!(world.remove(ID).await.0, Ok(()));
+        assert_eq!(world.assess(ID).await, State::Absent, "{version}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_cluster_nothing_is_known() {
+    let world = FakeWorld::empty(spec("1.14.1"));
+    assert_eq!(world.assess(ID).await, State::Unknown("the cluster is not there yet".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_values_and_versions_are_drift() {
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    world.apply_ok(StepId::Crds).await;
+    world.apply_ok(ID).await;
+    let mut other = values(&world);
+    other["settings"]["clusterName"] = json!("other");
+    other["replicas"] = json!(1);
+    world.put_release("karpenter", 2, "deployed", "1.13.0", &other);
+    let state = words(&world.assess(ID).await);
+    assert_eq!(state, "chart: 1.13.0 -> 1.14.1\nvalue settings.clusterName: other -> demo\nvalue replicas: 1 -> not set");
+    world.apply_ok(ID).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_release_is_upgraded() {
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    world.apply_ok(ID).await;
+    world.put_release("karpenter", 2, "failed", "1.14.1", &values(&world));
+    assert_eq!(words(&world.assess(ID).await), "its last change failed: failed by a test");
+    world.apply_ok(ID).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pending_first_installation_is_uninstalled_and_made_anew() {
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    world.put_release("karpenter", 1, "pending-install", "1.14.1", &values(&world));
+    assert!(words(&world.assess(ID).await).contains("it is pending-install"));
+    world.apply_ok(ID).await;
+    assert_eq!(world.changes(), ["helm_uninstall karpenter", "helm_install karpenter 1.14.1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pending_upgrade_is_forgotten_and_done_anew() {
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    world.apply_ok(ID).await;
+    world.put_release("karpenter", 2, "pending-upgrade", "1.14.1", &values(&world));
+    world.forget_calls();
+    let (result, said) = world.apply(ID, Ownership::OursOnly).await;
+    assert_eq!(result, Ok(()));
+    assert!(said[0].starts_with("warning: the helm release karpenter is pending-upgrade"), "{said:?}");
+    assert_eq!(world.changes(), ["delete secrets/sh.helm.release.v1.karpenter.v2", "helm_install karpenter 1.14.1"]);
+    assert_eq!(world.assess(ID).await, State::Present);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_history_without_a_release_is_nothing() {
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    world.put_release("karpenter", 1, "uninstalled", "1.14.1", &json!({}));
+    assert_eq!(world.assess(ID).await, State::Absent);
+    assert_eq!(world.assess_removal(ID).await, State::Absent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_it_does_not_become_ready_the_error_says_what_the_pods_say() {
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    let pod = ObjectRef { kind: ObjectKind::new("v1", "pods"), namespace: Some("kube-system".into()), name: "karpenter-1".into() };
+    world.put(&pod, json!({
+        "metadata": {"labels": {"app.kubernetes.io/name": "karpenter"}},
+        "status": {"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available: didn't match pod anti-affinity rules"}]},
+    }));
+    let event = ObjectRef { kind: ObjectKind::new("v1", "events"), namespace: Some("kube-system".into()), name: "e".into() };
+    world.put(&event, json!({"type": "Warning", "reason": "FailedScheduling", "message": "no room", "involvedObject": {"kind": "Pod", "name": "karpenter-1"}}));
+    world.fail("helm_install", Fault::After(error(ErrorKind::Timeout)));
+    let error = world.apply(ID, Ownership::OursOnly).await.0.unwrap_err();
+    assert_eq!(
+        error.causes,
+        ["pod karpenter-1 is not scheduled: 0/1 nodes are available: didn't match pod anti-affinity rules", "pod karpenter-1: FailedScheduling: no room"]
+    );
+    assert!(error.hints[0].contains("add such nodes"), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_karpenter_elsewhere_is_refused() {
+    let owned = |namespace: &str, name: &str| {
+        json!({"metadata": {
+            "labels": {"app.kubernetes.io/managed-by": "Helm", "app.kubernetes.io/name": "karpenter"},
+            "annotations": {"meta.helm.sh/release-name": name, "meta.helm.sh/release-namespace": namespace},
+        }, "spec": {"replicas": 1}, "status": {"readyReplicas": 1}})
+    };
+    let bare = json!({"metadata": {"labels": {"app.kubernetes.io/name": "karpenter"}}, "spec": {"replicas": 1}});
+    for (namespace, body, word, adoptable) in [
+        ("karpenter", owned("karpenter", "karpenter"), "--namespace karpenter", false),
+        ("kube-system", owned("kube-system", "kp"), "helm uninstall kp --namespace kube-system", false),
+        ("karpenter", bare.clone(), "use --namespace karpenter", false),
+        ("kube-system", bare, "not by helm", true),
+    ] {
+        let world = FakeWorld::with_cluster(existing("1.14.1"));
+        world.put(&deployment(namespace), body);
+        let state = world.assess(ID).await;
+        let State::Foreign { adopt, .. } = &state else { panic!("{state:?}") };
+        assert_eq!(adopt.is_some(), adoptable, "{state:?}");
+        assert!(words(&state).contains(word), "{state:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn upgrades_that_need_a_hop_are_refused() {
+    for (from, to, word) in [
+        ("v0.31.5", "1.14.1", "upgrade to the newest 0.32 first"),
+        ("0.37.8", "1.14.1", "which only 1.0 converts"),
+        ("1.14.1", "0.37.8", "no way back"),
+        ("v0.31.5", "0.37.8", "upgrade to the newest 0.32 first"),
+    ] {
+        let world = FakeWorld::with_cluster(existing(to));
+        world.put_release("karpenter", 1, "deployed", from, &json!({}));
+        let state = world.assess(ID).await;
+        assert!(matches!(state, State::Foreign { adopt: None, .. }), "{from} {to}: {state:?}");
+        assert!(words(&state).contains(word), "{from} {to}: {state:?}");
+    }
+    for (from, to) in [("0.37.8", "1.0.14"), ("v0.31.5", "0.32.10"), ("1.0.8", "1.14.1"), ("v0.32.10", "0.37.8"), ("not-a-version", "1.14.1")] {
+        let world = FakeWorld::with_cluster(existing(to));
+        world.put_release("karpenter", 1, "deployed", from, &json!({}));
+        let state = world.assess(ID).await;
+        assert!(matches!(state, State::Drifted(_)), "{from} {to}: {state:?}");
+    }
+}

@@ -1,0 +1,128 @@
+use crate::fake::{Fault, FakeWorld, error, words};
+use crate::fixture::{existing, spec};
+use karpctl::error::ErrorKind;
+use karpctl::plan::{State, StepId};
+use karpctl::ports::Tags;
+use karpctl::steps::{OWNER_TAG, Ownership};
+
+const ID: StepId = StepId::Cluster;
+
+fn ours() -> Tags {
+    Tags::from([(OWNER_TAG.to_owned(), "demo".to_owned())])
+}
+
+#[tokio::test(start_paused = true)]
+async fn is_made_by_eksctl_whose_lines_are_shown() {
+    let world = FakeWorld::empty(spec("1.14.1"));
+    assert_eq!(world.assess(ID).await, State::Absent);
+    let (result, said) = world.apply(ID, Ownership::OursOnly).await;
+    assert_eq!(result, Ok(()));
+    assert!(said.contains(&"eksctl: building cluster stack \"eksctl-demo-cluster\"".to_owned()), "{said:?}");
+    assert_eq!(world.assess(ID).await, State::Present);
+    assert_eq!(world.inside().cluster.as_ref().unwrap().tags[OWNER_TAG], "demo");
+    assert_eq!(world.remove(ID).await.0, Ok(()));
+    assert_eq!(world.assess(ID).await, State::Absent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_api_server_is_waited_for() {
+    let world = FakeWorld::empty(spec("1.14.1"));
+    for kind in [ErrorKind::Unreachable, ErrorKind::Denied] {
+        world.fail("get", Fault::Before(error(kind)));
+    }
+    world.apply_ok(ID).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_eksctl_that_failed_before_the_cluster_is_gone_on_with() {
+    let world = FakeWorld::empty(spec("1.14.1"));
+    world.inside().eksctl_breaks = Some("stack");
+    assert_eq!(world.apply(ID, Ownership::OursOnly).await.0.unwrap_err().kind, ErrorKind::Tool);
+    let state = world.assess(ID).await;
+    assert!(matches!(state, State::Broken(_)), "{state:?}");
+    world.apply_ok(ID).await;
+    assert_eq!(world.changes(), ["create_cluster ", "delete_cluster demo", "create_cluster "]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_eksctl_that_failed_before_the_node_group_is_gone_on_with() {
+    let world = FakeWorld::empty(spec("1.14.1"));
+    world.inside().eksctl_breaks = Some("cluster");
+    assert!(world.apply(ID, Ownership::OursOnly).await.0.is_err());
+    assert_eq!(words(&world.assess(ID).await), "node group demo-ng: not there");
+    world.apply_ok(ID).await;
+    let changes = world.changes();
+    assert!(changes.contains(&"create_addon vpc-cni".to_owned()), "{changes:?}");
+    assert_eq!(changes.last().map(String::as_str), Some("create_node_group "));
+    assert!(!changes.iter().any(|c| c.starts_with("delete_cluster")), "a cluster that serves is never deleted to mend it: {changes:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_group_that_failed_is_made_anew() {
+    let world = FakeWorld::empty(spec("1.14.1"));
+    world.apply_ok(ID).await;
+    world.set_stack("eksctl-demo-nodegroup-demo-ng", "ROLLBACK_COMPLETE", &[], ours());
+    assert!(words(&world.assess(ID).await).contains("is ROLLBACK_COMPLETE"));
+    world.apply_ok(ID).await;
+    assert!(world.changes().contains(&"delete_stack eksctl-demo-nodegroup-demo-ng".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_in_progress_is_waited_for() {
+    let world = FakeWorld::empty(spec("1.14.1"));
+    world.apply_ok(ID).await;
+    world.set_stack("eksctl-demo-nodegroup-demo-ng", "CREATE_IN_PROGRESS", &["CREATE_IN_PROGRESS", "CREATE_COMPLETE"], ours());
+    assert!(matches!(world.assess(ID).await, State::Busy(_)));
+    world.apply_ok(ID).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_of_somebody_else_is_refused() {
+    let world = FakeWorld::with_cluster(spec("1.14.1"));
+    let state = world.assess(ID).await;
+    assert!(matches!(state, State::Foreign { adopt: None, .. }), "{state:?}");
+    assert!(words(&state).contains("--existing-cluster"));
+    assert_eq!(world.apply(ID, Ownership::Adopt).await.0.unwrap_err().kind, ErrorKind::Refused);
+    assert_eq!(world.remove(ID).await.0.unwrap_err().kind, ErrorKind::Refused);
+    assert!(world.changes().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn auto_mode_is_refused() {
+    for spec in [spec("1.14.1"), existing("1.14.1")] {
+        let world = FakeWorld::with_cluster(spec);
+        world.inside().cluster.as_mut().unwrap().auto_mode = true;
+        assert!(words(&world.assess(ID).await).contains("Auto Mode"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_existing_cluster_must_be_there_and_stays() {
+    let world = FakeWorld::empty(existing("1.14.1"));
+    assert!(words(&world.assess(ID).await).contains("there is no cluster demo in us-west-2 of account 111122223333"));
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    assert_eq!(world.assess(ID).await, State::Present);
+    world.inside().cluster.as_mut().unwrap().status = "CREATING".into();
+    assert!(matches!(world.assess(ID).await, State::Busy(_)));
+    world.inside().cluster.as_mut().unwrap().status = "DELETING".into();
+    assert!(matches!(world.assess(ID).await, State::Foreign { .. }));
+    assert_eq!(world.remove(ID).await.0, Ok(()));
+    assert!(world.inside().cluster.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_that_eksctl_half_made_and_that_serves_is_explained() {
+    let world = FakeWorld::with_cluster(spec("1.14.1"));
+    world.set_stack("eksctl-demo-cluster", "ROLLBACK_FAILED", &[], ours());
+    let state = world.assess(ID).await;
+    assert!(matches!(state, State::Foreign { adopt: None, .. }), "{state:?}");
+    assert!(words(&state).contains("eksctl delete cluster --name demo --region us-west-2"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_version_is_no_drift() {
+    let world = FakeWorld::empty(spec("1.14.1"));
+    world.apply_ok(ID).await;
+    world.inside().cluster.as_mut().unwrap().version = "1.31".parse().unwrap();
+    assert_eq!(world.assess(ID).await, State::Present);
+}

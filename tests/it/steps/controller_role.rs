@@ -1,0 +1,93 @@
+use crate::fake::{Fault, FakeWorld, error, words};
+use crate::fixture::spec;
+use karpctl::error::ErrorKind;
+use karpctl::plan::{State, StepId};
+use karpctl::ports::Tags;
+use karpctl::spec::{Identity, Spec};
+use karpctl::steps::{OWNER_TAG, Ownership};
+use serde_json::json;
+
+const ID: StepId = StepId::ControllerRole;
+const ROLE: &str = "demo-karpenter";
+
+#[tokio::test(start_paused = true)]
+async fn is_made_with_the_stacks_policies() {
+    let world = FakeWorld::empty(spec("1.14.1"));
+    assert_eq!(world.assess(ID).await, State::Absent);
+    world.apply_ok(ID).await;
+    let role = world.inside().roles[ROLE].clone();
+    assert_eq!(role.policies.len(), 6);
+    assert_eq!(role.tags[OWNER_TAG], "demo");
+    assert_eq!(role.trust["Statement"][0]["Principal"]["Service"], "pods.eks.amazonaws.com");
+    assert_eq!(world.remove(ID).await.0, Ok(()));
+    assert_eq!(world.assess(ID).await, State::Absent);
+    assert_eq!(world.remove(ID).await.0, Ok(()), "not there is fine");
+}
+
+#[tokio::test(start_paused = true)]
+async fn irsa_trusts_the_clusters_issuer() {
+    let world = FakeWorld::empty(Spec { identity: Identity::Irsa, ..spec("1.14.1") });
+    let (result, _) = world.apply(ID, Ownership::OursOnly).await;
+    assert!(result.unwrap_err().to_string().contains("issuer"), "without a cluster there is none");
+    world.apply_ok(StepId::Cluster).await;
+    world.apply_ok(ID).await;
+    let trust = world.inside().roles[ROLE].trust.to_string();
+    assert!(trust.contains("system:serviceaccount:kube-system:karpenter"), "{trust}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_is_looked_for() {
+    for kind in [ErrorKind::Conflict, ErrorKind::Unreachable] {
+        let world = FakeWorld::empty(spec("1.14.1"));
+        world.fail("create_role", Fault::After(error(kind)));
+        let first = world.apply(ID, Ownership::OursOnly).await.0;
+        assert_eq!(first.is_ok(), kind == ErrorKind::Conflict);
+        world.apply_ok(ID).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_role_that_iam_does_not_know_yet_is_waited_for() {
+    let world = FakeWorld::empty(spec("1.14.1"));
+    world.fail("attach_policy", Fault::Before(error(ErrorKind::NotFound)));
+    world.apply_ok(ID).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn drift_is_mended_and_what_a_person_attached_stays() {
+    let world = FakeWorld::empty(spec("1.14.1"));
+    world.apply_ok(ID).await;
+    {
+        let mut inside = world.inside();
+        let role = inside.roles.get_mut(ROLE).unwrap();
+        role.trust = json!({"Version": "2012-10-17", "Statement": []});
+        role.policies.remove(0);
+        role.policies.push("arn:aws:iam::111122223333:policy/KarpenterControllerPolicy-demo".into());
+        role.policies.push("arn:aws:iam::111122223333:policy/mine".into());
+    }
+    let state = words(&world.assess(ID).await);
+    for part in ["its trust policy is another", "not attached", "KarpenterControllerPolicy-demo: no longer wanted"] {
+        assert!(state.contains(part), "{state}");
+    }
+    assert!(!state.contains("mine"), "{state}");
+    world.apply_ok(ID).await;
+    let policies = world.inside().roles[ROLE].policies.clone();
+    assert_eq!(policies.len(), 7);
+    assert!(policies.contains(&"arn:aws:iam::111122223333:policy/mine".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_not_ours_is_refused_until_adopted() {
+    for (tags, word) in [(Tags::new(), "is not karpctl's"), (Tags::from([("alpha.eksctl.io/cluster-name".into(), "demo".into())]), "made by eksctl for this cluster")] {
+        let world = FakeWorld::empty(spec("1.14.1"));
+        world.apply_ok(ID).await;
+        world.inside().roles.get_mut(ROLE).unwrap().tags = tags;
+        let state = world.assess(ID).await;
+        assert!(matches!(state, State::Foreign { adopt: Some(_), .. }), "{state:?}");
+        assert!(words(&state).contains(word), "{state:?}");
+        assert_eq!(world.apply(ID, Ownership::OursOnly).await.0.unwrap_err().kind, ErrorKind::Refused);
+        assert_eq!(world.remove(ID).await.0.unwrap_err().kind, ErrorKind::Refused);
+        assert_eq!(world.apply(ID, Ownership::Adopt).await.0, Ok(()));
+        assert_eq!(world.assess(ID).await, State::Present);
+    }
+}

@@ -1,0 +1,55 @@
+use crate::fake::{FakeWorld, words};
+use crate::fixture::{existing, spec};
+use karpctl::error::ErrorKind;
+use karpctl::plan::{State, StepId};
+use karpctl::spec::{DISCOVERY_TAG, Spec};
+use karpctl::steps::Ownership;
+
+const ID: StepId = StepId::DiscoveryTags;
+
+#[tokio::test(start_paused = true)]
+async fn are_for_existing_clusters_only() {
+    let world = FakeWorld::with_cluster(spec("1.14.1"));
+    assert_eq!(world.assess(ID).await, State::NotWanted);
+    assert_eq!(world.assess_removal(ID).await, State::NotWanted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn private_subnets_and_the_cluster_security_group_are_tagged() {
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    assert_eq!(world.assess(ID).await, State::Absent);
+    world.apply_ok(ID).await;
+    assert_eq!(world.changes(), ["tag_ec2 subnet-0000000a sg-0123456789abcdef0"]);
+    assert_eq!(world.assess_removal(ID).await, State::Present);
+    assert_eq!(world.remove(ID).await.0, Ok(()));
+    assert_eq!(world.assess_removal(ID).await, State::Absent);
+    assert!(world.inside().subnets.iter().all(|s| s.tags.is_empty()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_subnets_of_the_spec_are_taken_as_they_are() {
+    let world = FakeWorld::with_cluster(Spec { subnets: vec!["subnet-0000000b".parse().unwrap()], ..existing("1.14.1") });
+    world.apply_ok(ID).await;
+    assert_eq!(world.changes(), ["tag_ec2 subnet-0000000b sg-0123456789abcdef0"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tag_that_was_there_before_stays_on_the_way_back() {
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    world.inside().subnets[0].tags.insert(DISCOVERY_TAG.into(), "demo".into());
+    assert!(words(&world.assess(ID).await).contains("sg-0123456789abcdef0: not tagged"));
+    world.apply_ok(ID).await;
+    assert_eq!(world.remove(ID).await.0, Ok(()));
+    assert_eq!(world.inside().subnets[0].tags[DISCOVERY_TAG], "demo");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tag_of_another_cluster_is_refused_until_adopted() {
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    world.inside().subnets[0].tags.insert(DISCOVERY_TAG.into(), "other".into());
+    let state = world.assess(ID).await;
+    assert!(words(&state).contains("subnet-0000000a (other)"), "{state:?}");
+    assert_eq!(world.apply(ID, Ownership::OursOnly).await.0.unwrap_err().kind, ErrorKind::Refused);
+    assert_eq!(world.apply(ID, Ownership::Adopt).await.0, Ok(()));
+    assert_eq!(world.assess(ID).await, State::Present);
+}

@@ -1,0 +1,116 @@
+//! Spot role, OIDC provider, Pod Identity agent and association.
+
+use crate::fake::{Fault, FakeWorld, error, words};
+use crate::fixture::{existing, spec};
+use karpctl::error::ErrorKind;
+use karpctl::facts::AddonFacts;
+use karpctl::plan::{State, StepId};
+use karpctl::ports::Tags;
+use karpctl::spec::{Identity, Spec};
+use karpctl::steps::Ownership;
+
+fn irsa() -> Spec {
+    Spec { identity: Identity::Irsa, ..existing("1.14.1") }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_spot_role_is_made_once_and_kept() {
+    let world = FakeWorld::empty(spec("1.14.1"));
+    assert_eq!(world.assess(StepId::SpotRole).await, State::Absent);
+    world.apply_ok(StepId::SpotRole).await;
+    world.fail("get role", Fault::Before(error(ErrorKind::Denied)));
+    let state = world.assess(StepId::SpotRole).await;
+    assert!(matches!(state, State::Unknown(_)), "{state:?}");
+    let (result, said) = world.apply(StepId::SpotRole, Ownership::OursOnly).await;
+    assert_eq!((result, said), (Ok(()), vec!["it was there already".to_owned()]));
+    assert!(crate::fake::step(StepId::SpotRole).kept_on_destroy(&world.spec).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_oidc_provider_is_for_irsa_and_only_ours_is_removed() {
+    let id = StepId::OidcProvider;
+    assert_eq!(FakeWorld::with_cluster(existing("1.14.1")).assess(id).await, State::NotWanted);
+    let world = FakeWorld::with_cluster(irsa());
+    assert_eq!(world.assess(id).await, State::Absent);
+    world.fail("create_oidc_provider", Fault::After(error(ErrorKind::Conflict)));
+    world.apply_ok(id).await;
+    assert_eq!(world.assess_removal(id).await, State::Present);
+    world.inside().oidc.values_mut().for_each(|p| p.tags.clear());
+    assert_eq!(world.assess_removal(id).await, State::Absent, "eksctl's own is not ours");
+    assert_eq!(world.remove(id).await.0, Ok(()));
+    assert_eq!(world.inside().oidc.len(), 1);
+    world.inside().oidc.values_mut().for_each(|p| p.audiences.clear());
+    assert!(words(&world.assess(id).await).contains("add-client-id-to-open-id-connect-provider"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_oidc_provider_of_a_cluster_to_come_is_unknown() {
+    let world = FakeWorld::empty(Spec { identity: Identity::Irsa, ..spec("1.14.1") });
+    assert_eq!(world.assess(StepId::OidcProvider).await, State::Unknown("the cluster is not there yet".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_agent_is_made_and_waited_for() {
+    let id = StepId::PodIdentityAgent;
+    assert_eq!(FakeWorld::with_cluster(irsa()).assess(id).await, State::NotWanted);
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    assert_eq!(world.assess(id).await, State::Absent);
+    world.apply_ok(id).await;
+    assert_eq!(world.assess_removal(id).await, State::Present);
+    assert_eq!(world.remove(id).await.0, Ok(()));
+    assert_eq!(world.assess(id).await, State::Absent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_agents_states() {
+    let id = StepId::PodIdentityAgent;
+    for (status, kind) in [("CREATING", "Busy"), ("ACTIVE", "Present"), ("DEGRADED", "Present"), ("CREATE_FAILED", "Broken")] {
+        let world = FakeWorld::with_cluster(existing("1.14.1"));
+        let addon = AddonFacts { status: status.into(), version: None, tags: Tags::new() };
+        world.inside().addons.insert("eks-pod-identity-agent".into(), addon.clone());
+        let state = world.assess(id).await;
+        assert!(format!("{state:?}").starts_with(kind), "{status}: {state:?}");
+        world.inside().addons.insert("eks-pod-identity-agent".into(), addon);
+        let (result, said) = world.apply(id, Ownership::OursOnly).await;
+        assert_eq!(result, Ok(()), "{status}");
+        assert_eq!(said.iter().any(|s| s.starts_with("warning")), status == "DEGRADED", "{said:?}");
+        assert_eq!(world.assess(id).await, State::Present, "{status}");
+        if status != "CREATE_FAILED" {
+            assert_eq!(world.assess_removal(id).await, State::Absent, "not ours");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_association_is_made_changed_and_removed() {
+    let id = StepId::PodIdentityAssociation;
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    assert_eq!(world.assess(id).await, State::Absent);
+    // eksctl's own double request looks like this: the first made it, the second says that it is there.
+    world.fail("create_association", Fault::After(error(ErrorKind::Conflict)));
+    world.apply_ok(id).await;
+    assert_eq!(world.changes(), ["create_association kube-system/karpenter arn:aws:iam::111122223333:role/demo-karpenter"]);
+    world.inside().association.as_mut().unwrap().role_arn = "arn:aws:iam::111122223333:role/old".into();
+    assert!(matches!(world.assess(id).await, State::Drifted(_)));
+    world.apply_ok(id).await;
+    assert_eq!(world.remove(id).await.0, Ok(()));
+    assert_eq!(world.assess(id).await, State::Absent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_association_of_somebody_else_is_refused_until_adopted() {
+    let id = StepId::PodIdentityAssociation;
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    world.apply_ok(id).await;
+    {
+        let mut inside = world.inside();
+        let association = inside.association.as_mut().unwrap();
+        association.role_arn = "arn:aws:iam::111122223333:role/other".into();
+        association.tags.clear();
+    }
+    assert!(matches!(world.assess(id).await, State::Foreign { adopt: Some(_), .. }));
+    assert_eq!(world.assess_removal(id).await, State::Absent);
+    assert_eq!(world.apply(id, Ownership::OursOnly).await.0.unwrap_err().kind, ErrorKind::Refused);
+    assert_eq!(world.apply(id, Ownership::Adopt).await.0, Ok(()));
+    assert_eq!(world.assess(id).await, State::Present);
+}

@@ -1,0 +1,150 @@
+use crate::fake::{Fault, FakeWorld, error, words};
+use crate::fixture::{existing, spec};
+use karpctl::error::ErrorKind;
+use karpctl::plan::{State, StepId};
+use karpctl::ports::{ObjectKind, ObjectRef};
+use karpctl::spec::Spec;
+use karpctl::steps::Ownership;
+use serde_json::json;
+use std::sync::Arc;
+
+const ID: StepId = StepId::NodePool;
+
+fn pool(name: &str) -> ObjectRef {
+    ObjectRef { kind: ObjectKind::new("karpenter.sh/v1", "nodepools"), namespace: None, name: name.into() }
+}
+
+fn class(name: &str) -> ObjectRef {
+    ObjectRef { kind: ObjectKind::new("karpenter.k8s.aws/v1", "ec2nodeclasses"), namespace: None, name: name.into() }
+}
+
+async fn installed(spec: Spec) -> Arc<FakeWorld> {
+    let world = FakeWorld::with_cluster(spec);
+    world.apply_ok(StepId::Crds).await;
+    world.apply_ok(StepId::Chart).await;
+    world.forget_calls();
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn class_then_pool_are_applied_with_the_recommended_ami() {
+    let world = installed(existing("1.14.1")).await;
+    assert_eq!(world.assess(ID).await, State::Absent);
+    world.apply_ok(ID).await;
+    assert_eq!(world.changes(), ["apply ec2nodeclasses/default", "apply nodepools/default"]);
+    assert_eq!(world.object(&class("default")).unwrap()["spec"]["amiSelectorTerms"][0]["alias"], "al2023@v20260101");
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_era_has_its_kinds() {
+    for (version, changes) in [("1.0.8", ["apply ec2nodeclasses/default", "apply nodepools/default"]), ("0.17.0", ["apply awsnodetemplates/default", "apply provisioners/default"])] {
+        let world = FakeWorld::with_cluster(existing(version));
+        world.apply_ok(ID).await;
+        assert_eq!(world.changes(), changes, "{version}");
+        assert_eq!(world.remove(ID).await.0, Ok(()));
+        assert_eq!(world.assess(ID).await, State::Absent, "{version}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_newer_recommendation_is_no_drift() {
+    let world = installed(existing("1.14.1")).await;
+    world.apply_ok(ID).await;
+    world.inside().ami_name = Some("amazon-eks-node-al2023-x86_64-standard-1.34-v20270101".into());
+    assert_eq!(world.assess(ID).await, State::Present);
+}
+
+#[tokio::test(start_paused = true)]
+async fn drift_is_told_and_what_others_added_is_left() {
+    let world = installed(existing("1.14.1")).await;
+    world.apply_ok(ID).await;
+    let mut other = world.object(&pool("default")).unwrap();
+    other["spec"]["limits"]["cpu"] = json!("1k");
+    other["spec"]["weight"] = json!(10);
+    other["spec"]["template"]["spec"]["expireAfter"] = json!("720h0m0s");
+    world.put(&pool("default"), other.clone());
+    assert_eq!(world.assess(ID).await, State::Present, "1k is 1000, 720h0m0s is 720h, and a weight is not ours");
+    other["spec"]["limits"]["cpu"] = json!("10");
+    world.put(&pool("default"), other);
+    assert_eq!(words(&world.assess(ID).await), "NodePool limits.cpu: 10 -> 1000");
+    world.apply_ok(ID).await;
+    assert_eq!(world.object(&pool("default")).unwrap()["spec"]["weight"], 10);
+    world.inside().objects.remove(&class("default"));
+    assert_eq!(words(&world.assess(ID).await), "EC2NodeClass default: not there");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_karpctl_did_not_apply_is_refused_until_adopted() {
+    let world = installed(existing("1.14.1")).await;
+    world.put(&pool("default"), json!({"metadata": {"managedFields": [{"manager": "kubectl-client-side-apply"}]}, "spec": {}}));
+    let state = world.assess(ID).await;
+    assert!(matches!(state, State::Foreign { adopt: Some(_), .. }), "{state:?}");
+    assert_eq!(world.apply(ID, Ownership::OursOnly).await.0.unwrap_err().kind, ErrorKind::Refused);
+    assert_eq!(world.apply(ID, Ownership::Adopt).await.0, Ok(()));
+    assert_eq!(world.assess(ID).await, State::Present);
+}
+
+#[tokio::test(start_paused = true)]
+async fn crds_and_webhooks_that_come_up_are_waited_for() {
+    let world = installed(existing("1.14.1")).await;
+    world.fail("apply", Fault::Before(error(ErrorKind::NotFound)));
+    world.fail("apply", Fault::Before(karpctl::error::Error::new(ErrorKind::Unreachable, "cannot apply").because("failed calling webhook \"defaulting.webhook.karpenter.sh\": connection refused")));
+    world.apply_ok(ID).await;
+    world.inside().objects.remove(&class("default"));
+    world.fail("apply", Fault::Before(error(ErrorKind::Failed)));
+    assert_eq!(world.apply(ID, Ownership::OursOnly).await.0.unwrap_err().kind, ErrorKind::Failed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn removal_drains_and_waits_for_nodes_and_instances() {
+    let world = FakeWorld::bootstrapped(spec("1.14.1")).await;
+    let facts = world.facts(&[karpctl::facts::Topic::Controller, karpctl::facts::Topic::NodePool]).await;
+    let said = std::sync::Mutex::new(Vec::new());
+    world.inside().stuck = Some(("Removed", ""));
+    let result = world.with_context(&facts, Ownership::OursOnly, &said, |c| Box::pin(karpctl::verify::verify(c, 2))).await;
+    assert!(result.is_err(), "the nodes stay");
+    assert_eq!(world.inside().instances.len(), 2);
+    assert_eq!(world.assess_removal(ID).await, State::Present);
+    let (result, said) = world.remove(ID).await;
+    assert_eq!(result, Ok(()), "{said:#?}");
+    assert!(said.iter().any(|s| s.starts_with("waiting until they are gone: 2 NodeClaims (default-0, default-1), 2 nodes")), "{said:#?}");
+    assert!(world.inside().instances.is_empty());
+    assert_eq!(world.assess(ID).await, State::Absent);
+    assert_eq!(world.assess_removal(ID).await, State::Absent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn removal_never_forces_a_finalizer() {
+    let world = FakeWorld::bootstrapped(spec("1.14.1")).await;
+    world.remove(StepId::Chart).await.0.unwrap();
+    let error = world.remove(ID).await.0.unwrap_err();
+    assert!(error.to_string().contains("the controller does not run"), "{error}");
+    assert!(error.hints.iter().any(|h| h.contains("karpctl install")), "{error:?}");
+    assert!(world.object(&pool("default")).is_some_and(|p| p["metadata"]["deletionTimestamp"].is_null()), "nothing was begun");
+}
+
+#[tokio::test(start_paused = true)]
+async fn removal_that_hangs_says_what_is_left() {
+    let world = FakeWorld::bootstrapped(spec("1.14.1")).await;
+    world.inside().instances.insert("i-orphan".into(), [("kubernetes.io/cluster/demo", "owned"), ("karpenter.sh/nodepool", "old")].map(|(k, v)| (k.into(), v.into())).into());
+    let error = world.remove(ID).await.0.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Timeout);
+    assert!(error.hints[0].contains("terminate-instances --region us-west-2 --instance-ids i-orphan"), "{error:?}");
+    assert!(world.inside().instances.contains_key("i-orphan"), "never by force");
+}
+
+#[tokio::test(start_paused = true)]
+async fn pools_of_others_block_in_an_existing_cluster_and_go_with_a_new_one() {
+    for (spec, goes) in [(existing("1.14.1"), false), (spec("1.14.1"), true)] {
+        let world = FakeWorld::bootstrapped(spec).await;
+        world.put(&pool("theirs"), json!({"spec": {}}));
+        assert_eq!(world.assess_removal(ID).await, State::Present);
+        let (result, _) = world.remove(ID).await;
+        assert_eq!(result.is_ok(), goes, "{result:?}");
+        assert_eq!(world.names("nodepools").is_empty(), goes);
+        if let Err(error) = result {
+            assert_eq!(error.kind, ErrorKind::Refused);
+            assert!(error.message.contains("NodePool theirs is not karpctl's"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,211 @@
+use crate::fake::{Fault, FakeWorld, error, words};
+use crate::fixture::spec;
+use karpctl::error::ErrorKind;
+use karpctl::plan::{State, StepId};
+use karpctl::ports::{InstanceProfile, Tags};
+use karpctl::steps::{OWNER_TAG, Ownership};
+use std::sync::Arc;
+
+const ID: StepId = StepId::Stack;
+
+fn ours() -> Tags {
+    Tags::from([(OWNER_TAG.to_owned(), "demo".to_owned())])
+}
+
+fn world() -> Arc<FakeWorld> {
+    FakeWorld::empty(spec("1.14.1"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn is_made_with_its_events_shown() {
+    let world = world();
+    assert_eq!(world.assess(ID).await, State::Absent);
+    let (result, said) = world.apply(ID, Ownership::OursOnly).await;
+    assert_eq!(result, Ok(()));
+    assert_eq!(
+        said,
+        ["creating the stack Karpenter-demo", "cloudformation: AWS::IAM::Role KarpenterNodeRole CREATE_IN_PROGRESS", "cloudformation: AWS::IAM::Role KarpenterNodeRole CREATE_COMPLETE"]
+    );
+    assert_eq!(world.assess(ID).await, State::Present);
+    assert_eq!(world.inside().stacks["Karpenter-demo"].facts.parameters["ClusterName"], "demo");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_is_looked_for() {
+    for fault in [Fault::After(error(ErrorKind::Conflict)), Fault::Before(error(ErrorKind::Conflict))] {
+        let world = world();
+        world.fail("create_stack", fault);
+        world.apply_ok(ID).await;
+        assert_eq!(world.inside().stacks.len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_fails_for_good_is_told_and_running_again_goes_on() {
+    let world = world();
+    world.fail("create_stack", Fault::After(error(ErrorKind::Unreachable)));
+    assert_eq!(world.apply(ID, Ownership::OursOnly).await.0.unwrap_err().kind, ErrorKind::Unreachable);
+    world.apply_ok(ID).await;
+    assert_eq!(world.changes().iter().filter(|c| c.starts_with("create_stack")).count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_creation_tells_the_first_reason_and_is_made_anew() {
+    let world = world();
+    world.inside().stack_fails = Some("Resource handler returned message: \"role KarpenterNodeRole-demo already exists\"");
+    let error = world.apply(ID, Ownership::OursOnly).await.0.unwrap_err();
+    assert_eq!(error.message, "cannot create the stack Karpenter-demo");
+    assert!(error.causes[1].contains("AWS::IAM::Role KarpenterNodeRole CREATE_FAILED: Resource handler"), "{error:?}");
+    assert!(error.hints.iter().any(|h| h.contains("exists outside of the stack")), "{error:?}");
+    let state = world.assess(ID).await;
+    assert!(matches!(state, State::Broken(_)), "{state:?}");
+    assert!(words(&state).contains("ROLLBACK_COMPLETE"));
+    world.apply_ok(ID).await;
+    assert!(world.changes().contains(&"delete_stack Karpenter-demo".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn broken_ones_are_made_anew() {
+    for status in ["ROLLBACK_COMPLETE", "CREATE_FAILED", "ROLLBACK_FAILED", "DELETE_FAILED", "REVIEW_IN_PROGRESS"] {
+        let world = world();
+        world.set_stack("Karpenter-demo", status, &[], ours());
+        assert!(matches!(world.assess(ID).await, State::Broken(_)), "{status}");
+        world.apply_ok(ID).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_cannot_be_deleted_says_why() {
+    let world = world();
+    let mut tags = ours();
+    tags.insert("test.fails-to-delete".into(), "Cannot delete entity, must remove roles from instance profile first.".into());
+    world.set_stack("Karpenter-demo", "ROLLBACK_FAILED", &[], tags);
+    let error = world.apply(ID, Ownership::OursOnly).await.0.unwrap_err();
+    assert_eq!(error.message, "cannot delete the stack Karpenter-demo");
+    assert!(error.to_string().contains("must remove roles from instance profile first"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_in_progress_is_waited_for() {
+    for (status, next, kind) in [
+        ("CREATE_IN_PROGRESS", &["CREATE_IN_PROGRESS", "CREATE_COMPLETE"][..], "Busy"),
+        ("DELETE_IN_PROGRESS", &["DELETE_IN_PROGRESS", "GONE"][..], "Busy"),
+        ("ROLLBACK_IN_PROGRESS", &["ROLLBACK_COMPLETE"][..], "Busy"),
+        ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", &["UPDATE_COMPLETE"][..], "Busy"),
+    ] {
+        let world = world();
+        world.set_stack("Karpenter-demo", status, next, ours());
+        let state = world.assess(ID).await;
+        assert!(format!("{state:?}").starts_with(kind), "{status}: {state:?}");
+        world.apply_ok(ID).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn drift_is_told_and_updated() {
+    let world = world();
+    world.apply_ok(ID).await;
+    world.inside().stacks.get_mut("Karpenter-demo").unwrap().facts.template = Some("Description: another\n".into());
+    world.inside().stacks.get_mut("Karpenter-demo").unwrap().facts.tags = ours();
+    let state = world.assess(ID).await;
+    assert!(words(&state).contains("template: - Description: another"), "{state:?}");
+    assert!(words(&state).contains("more lines"), "{state:?}");
+    world.apply_ok(ID).await;
+    world.inside().stacks.get_mut("Karpenter-demo").unwrap().facts.parameters.insert("ClusterName".into(), "other".into());
+    assert_eq!(words(&world.assess(ID).await), "parameter ClusterName: other -> demo");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_update_is_told_and_tried_again() {
+    let world = world();
+    world.apply_ok(ID).await;
+    {
+        let mut inside = world.inside();
+        inside.stacks.get_mut("Karpenter-demo").unwrap().facts.template = Some(String::new());
+        inside.stack_fails = Some("You are not authorized");
+    }
+    let error = world.apply(ID, Ownership::OursOnly).await.0.unwrap_err();
+    assert_eq!(error.message, "cannot update the stack Karpenter-demo");
+    assert!(error.to_string().contains("UPDATE_FAILED: You are not authorized"), "{error}");
+    assert!(words(&world.assess(ID).await).contains("its last update failed (UPDATE_ROLLBACK_COMPLETE)"));
+    world.apply_ok(ID).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_not_ours_is_refused_until_adopted() {
+    for status in ["CREATE_COMPLETE", "ROLLBACK_COMPLETE", "CREATE_IN_PROGRESS"] {
+        let world = world();
+        let next: &[&str] = if status == "CREATE_IN_PROGRESS" { &["CREATE_COMPLETE"] } else { &[] };
+        world.set_stack("Karpenter-demo", status, next, Tags::new());
+        let state = world.assess(ID).await;
+        assert!(matches!(state, State::Foreign { adopt: Some(_), .. }), "{status}: {state:?}");
+        assert!(words(&state).contains("--adopt"));
+        let error = world.apply(ID, Ownership::OursOnly).await.0.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Refused, "{status}");
+        assert!(world.changes().is_empty(), "{:?}", world.changes());
+        assert_eq!(world.apply(ID, Ownership::Adopt).await.0, Ok(()), "{status}");
+        assert_eq!(world.assess(ID).await, State::Present, "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_that_could_not_be_rolled_back_is_explained() {
+    let world = world();
+    world.set_stack("Karpenter-demo", "UPDATE_ROLLBACK_FAILED", &[], ours());
+    let state = world.assess(ID).await;
+    assert!(matches!(state, State::Foreign { adopt: None, .. }), "{state:?}");
+    assert!(words(&state).contains("continue-update-rollback"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn removal_clears_what_karpenter_made_and_nothing_else() {
+    let world = world();
+    world.apply_ok(ID).await;
+    {
+        let mut inside = world.inside();
+        let profile = |name: &str, path: &str| InstanceProfile { name: name.into(), path: path.into(), roles: vec!["KarpenterNodeRole-demo".into()] };
+        inside.profiles = vec![profile("demo_4711", "/"), profile("x", "/karpenter/us-west-2/demo/u/"), profile("KarpenterNodeInstanceProfile-demo", "/"), profile("mine", "/")];
+        let tag = |key: &str, value: &str| Tags::from([(key.to_owned(), value.to_owned())]);
+        inside.launch_templates = [
+            ("karpenter.k8s.aws/1", tag("eks:eks-cluster-name", "demo")),
+            ("karpenter.k8s.aws/2", tag("eks:eks-cluster-name", "other")),
+            ("Karpenter-demo-3", tag("karpenter.k8s.aws/cluster", "demo")),
+            ("eksctl-demo-nodegroup", tag("eks:eks-cluster-name", "demo")),
+        ]
+        .map(|(name, tags)| (name.to_owned(), tags))
+        .into();
+    }
+    let (result, said) = world.remove(ID).await;
+    assert_eq!(result, Ok(()));
+    assert!(said.iter().any(|s| s.starts_with("warning: the instance profile mine holds the role")), "{said:?}");
+    assert_eq!(world.assess(ID).await, State::Absent);
+    let inside = world.inside();
+    assert_eq!(inside.profiles.iter().map(|p| p.name.as_str()).collect::<Vec<_>>(), ["KarpenterNodeInstanceProfile-demo", "mine"]);
+    assert_eq!(inside.launch_templates.keys().collect::<Vec<_>>(), ["eksctl-demo-nodegroup", "karpenter.k8s.aws/2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn removal_leaves_what_is_not_ours() {
+    let world = world();
+    world.set_stack("Karpenter-demo", "CREATE_COMPLETE", &[], Tags::new());
+    assert_eq!(world.remove(ID).await.0.unwrap_err().kind, ErrorKind::Refused);
+    assert!(world.changes().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn removal_waits_for_what_is_in_progress() {
+    let world = world();
+    world.set_stack("Karpenter-demo", "UPDATE_IN_PROGRESS", &["UPDATE_COMPLETE"], ours());
+    assert_eq!(world.remove(ID).await.0, Ok(()));
+    assert_eq!(world.assess(ID).await, State::Absent);
+    assert_eq!(world.remove(ID).await.0, Ok(()), "not there is fine");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_permission_to_look_is_unknown() {
+    let world = world();
+    world.fail("describe stack", Fault::Before(error(ErrorKind::Denied)));
+    world.fail("describe stack", Fault::Before(error(ErrorKind::Denied)));
+    world.fail("describe stack", Fault::Before(error(ErrorKind::Denied)));
+    assert_eq!(world.assess(ID).await, State::Unknown("the test says so".into()));
+}

@@ -1,0 +1,94 @@
+use crate::fake::{FakeWorld, error, Fault};
+use crate::fixture::spec;
+use karpctl::error::{ErrorKind, Result};
+use karpctl::facts::Topic;
+use karpctl::ports::{ObjectKind, ObjectRef};
+use karpctl::steps::Ownership;
+use karpctl::verify::{Phase, VerifyReport, verify};
+use serde_json::json;
+use std::sync::{Arc, Mutex};
+
+fn inflate() -> ObjectRef {
+    ObjectRef { kind: ObjectKind::new("apps/v1", "deployments"), namespace: Some("default".into()), name: "inflate".into() }
+}
+
+async fn run(world: &Arc<FakeWorld>, replicas: u32) -> (Result<VerifyReport>, Vec<String>) {
+    let facts = world.facts(&[Topic::Controller, Topic::NodePool]).await;
+    let said = Mutex::new(Vec::new());
+    let result = world.with_context(&facts, Ownership::OursOnly, &said, |context| Box::pin(verify(context, replicas))).await;
+    (result, said.into_inner().unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn goes_up_and_down_and_leaves_nothing() {
+    let world = FakeWorld::bootstrapped(spec("1.14.1")).await;
+    let (report, said) = run(&world, 3).await;
+    let report = report.unwrap_or_else(|e| panic!("{e}: {said:#?}"));
+    let phases: Vec<Phase> = report.phases.iter().map(|p| p.phase).collect();
+    assert_eq!(phases, [Phase::Pending, Phase::Launched, Phase::Registered, Phase::Ready, Phase::Running, Phase::Removed]);
+    assert_eq!(report.nodes.len(), 3);
+    assert_eq!(report.nodes[0].instance_type, "m5.large");
+    assert_eq!(serde_json::to_value(&report).unwrap()["schema"], "karpctl/verify/v1");
+    assert!(report.to_string().contains("3 pods, 3 nodes launched"), "{report}");
+    assert!(world.object(&inflate()).is_none());
+    assert!(world.names("nodeclaims").is_empty());
+    assert!(world.inside().instances.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn says_which_phase_hangs_and_why() {
+    for (stage, message, phase, hint) in [
+        ("Launched", "AuthFailure.ServiceLinkedRoleCreationNotPermitted", "EC2 does not launch", "create-service-linked-role"),
+        ("Launched", "UnauthorizedOperation: not authorized to perform ec2:CreateFleet", "EC2 does not launch", "karpctl iam"),
+        ("Registered", "Node not registered with cluster", "do not join the cluster", "karpctl identity"),
+        ("Initialized", "Node not ready", "do not become ready", "vpc-cni"),
+        ("Running", "", "the pods do not run", "describe pods"),
+        ("Removed", "", "does not take the empty nodes away", "do-not-disrupt"),
+    ] {
+        let world = FakeWorld::bootstrapped(spec("1.14.1")).await;
+        world.inside().stuck = Some((stage, message));
+        let (result, _) = run(&world, 1).await;
+        let error = result.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Timeout, "{stage}");
+        assert!(error.message.contains(phase), "{stage}: {error}");
+        assert!(error.to_string().contains(message), "{stage}: {error}");
+        assert!(error.hints.iter().any(|h| h.contains(hint)), "{stage}: {error:?}");
+        assert!(world.object(&inflate()).is_none(), "{stage}: inflate is cleaned up");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nodes_that_are_not_let_in_are_recognized() {
+    let world = FakeWorld::bootstrapped(spec("1.14.1")).await;
+    world.inside().entries.clear();
+    world.inside().objects.retain(|o, _| o.name != "aws-auth");
+    world.inside().stuck = Some(("Registered", "Node not registered with cluster"));
+    let error = run(&world, 1).await.0.unwrap_err();
+    assert!(error.causes[1].contains("KarpenterNodeRole-demo is not let into the cluster"), "{error:?}");
+    assert!(error.causes.iter().any(|c| c == "instance i-default-0 has not joined"), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_karpenter_that_is_not_ready_proves_nothing() {
+    let world = FakeWorld::bootstrapped(spec("1.14.1")).await;
+    world.inside().objects.retain(|o, _| o.kind.plural != "nodepools");
+    let error = run(&world, 1).await.0.unwrap_err();
+    assert!(error.message.contains("it is not ready"), "{error}");
+    assert!(world.changes().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deployment_of_somebody_else_is_refused() {
+    let world = FakeWorld::bootstrapped(spec("1.14.1")).await;
+    world.put(&inflate(), json!({"metadata": {"managedFields": [{"manager": "kubectl"}]}, "spec": {"replicas": 0}}));
+    assert_eq!(run(&world, 1).await.0.unwrap_err().kind, ErrorKind::Refused);
+    assert!(world.object(&inflate()).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_breaks_on_the_way_is_cleaned_up() {
+    let world = FakeWorld::bootstrapped(spec("1.14.1")).await;
+    world.fail("apply", Fault::After(error(ErrorKind::Unreachable)));
+    assert_eq!(run(&world, 1).await.0.unwrap_err().kind, ErrorKind::Unreachable);
+    assert!(world.object(&inflate()).is_none());
+}

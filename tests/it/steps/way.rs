@@ -1,0 +1,72 @@
+//! The whole way: every step in order, again, and back.
+
+use crate::fake::{FakeWorld, step};
+use crate::fixture::{existing, spec};
+use karpctl::plan::{Direction, State, StepId};
+use karpctl::spec::{ClusterMode, Spec};
+use std::collections::BTreeSet;
+
+fn specs() -> Vec<Spec> {
+    vec![spec("1.14.1"), existing("1.14.1"), spec("1.0.8"), existing("1.0.8"), existing("0.17.0")]
+}
+
+#[tokio::test(start_paused = true)]
+async fn up_again_and_back() {
+    for spec in specs() {
+        let about = format!("{} {:?}", spec.release, spec.cluster);
+        let world = FakeWorld::bootstrapped(spec).await;
+        for id in StepId::ALL {
+            let state = world.assess(id).await;
+            assert!(matches!(state, State::Present | State::NotWanted), "{about}: {id} {state:?}");
+        }
+        assert!(world.changes().is_empty(), "{about}: looking changes nothing: {:?}", world.changes());
+        for id in StepId::ALL.into_iter().rev().filter(|id| *id != StepId::Crds || world.spec.cluster == ClusterMode::Existing) {
+            if step(id).kept_on_destroy(&world.spec).is_some() {
+                continue;
+            }
+            let state = world.assess_removal(id).await;
+            if matches!(state, State::Absent | State::NotWanted) {
+                continue;
+            }
+            let (result, said) = world.remove(id).await;
+            assert_eq!(result, Ok(()), "{about}: {id} said {said:#?}");
+            let state = world.assess_removal(id).await;
+            assert!(matches!(state, State::Absent | State::NotWanted | State::Unknown(_)), "{about}: {id} {state:?}");
+        }
+        let inside = world.inside();
+        assert!(inside.stacks.is_empty() && inside.entries.is_empty() && inside.association.is_none(), "{about}");
+        assert_eq!(inside.roles.keys().collect::<Vec<_>>(), ["AWSServiceRoleForEC2Spot"], "{about}");
+        assert!(inside.oidc.is_empty() && inside.addons.is_empty(), "{about}");
+        assert!(inside.subnets.iter().all(|s| s.tags.is_empty()), "{about}");
+        assert_eq!(inside.cluster.is_some(), world.spec.cluster == ClusterMode::Existing, "{about}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_plan_of_an_empty_account_knows_no_refusal() {
+    let world = FakeWorld::empty(spec("1.14.1"));
+    for id in StepId::ALL {
+        let state = world.assess(id).await;
+        assert!(!matches!(state, State::Foreign { .. } | State::Present), "{id}: {state:?}");
+    }
+}
+
+#[test]
+fn needs_make_an_order_and_every_step_explains_itself() {
+    for spec in specs() {
+        let mut done = BTreeSet::new();
+        for id in StepId::ALL {
+            let step = step(id);
+            assert!(step.needs(&spec).iter().all(|need| done.contains(need)), "{id} comes before what it needs");
+            assert!(step.explain().len() > 80 && step.explain().ends_with('.'), "{id}");
+            assert!(step.title(&spec).len() > 5, "{id}");
+            for direction in [Direction::Apply, Direction::Remove] {
+                for command in step.commands(&spec, direction) {
+                    assert!(!command.contains('{') || command.contains("{{EC2") || command.contains("'{") || command.contains("${"), "{id}: {command}");
+                    assert!(!command.contains("  ") || command.contains('#'), "{id}: {command}");
+                }
+            }
+            done.insert(id);
+        }
+    }
+}
