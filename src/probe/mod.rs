@@ -17,6 +17,7 @@ mod tools;
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{ClusterFacts, Facts, Probed, Topic};
 use crate::ports::{ClusterAccess, Kube, Ports};
+use crate::render;
 use crate::spec::Spec;
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -44,6 +45,13 @@ pub async fn probe(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: 
             Err(reason) => unavailable(topics, facts, &reason),
         }
     }
+    if topics.contains(&Topic::Ami) && topics.contains(&Topic::NodePool) {
+        // A node class that is there has its AMI: what AWS recommends now is then nobody's question.
+        let family = render::ami_family(context.spec);
+        let alias = facts.node_class.known().and_then(node_pool::ami_alias).and_then(|alias| alias.split_once('@'));
+        let pinned = alias.is_some_and(|(of, _)| of == family);
+        facts.ami_version = if pinned { Probed::NotAsked } else { network::ami_version(context).await };
+    }
 }
 
 /// What needs nothing but AWS and this machine: all at the same time.
@@ -60,7 +68,7 @@ async fn ask_aws(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &m
         when(asked(Topic::PodIdentityAgent), identity::agent(context)),
         when(asked(Topic::Association), identity::association(context)),
         when(asked(Topic::AccessEntry), identity::access_entry(context)),
-        when(asked(Topic::Ami), network::ami_version(context)),
+        when(asked(Topic::Ami) && !asked(Topic::NodePool), network::ami_version(context)),
     );
     put(&mut facts.caller, caller);
     put(&mut facts.stack, stack);

@@ -18,6 +18,11 @@ pub(super) async fn nodes(context: &ProbeContext<'_>, kube: &dyn Kube) -> Probed
     launched(&Kinds::of(context.spec), kube).await.map_or_else(|e| failed(&e), Probed::Known)
 }
 
+/// The alias by which a node class names its AMI: `al2023@v20260101`.
+pub(crate) fn ami_alias(class: &Value) -> Option<&str> {
+    class["spec"]["amiSelectorTerms"].as_array()?.iter().find_map(|term| term["alias"].as_str())
+}
+
 /// The names of all pools, classes, claims and nodes of Karpenter.
 pub(crate) async fn launched(kinds: &Kinds, kube: &dyn Kube) -> Result<KarpenterNodes> {
     let node = node_kind();

@@ -225,7 +225,6 @@ impl FlowParts {
                 _ if skip => skip = false,
                 (Some('"'), '\\') => skip = true,
                 (Some(q), _) if c == q => quote = None,
-                (Some(_), _) => {}
                 (None, '#') if last.is_whitespace() => comment = true,
                 (None, '"' | '\'') if !last.is_alphanumeric() => quote = Some(c),
                 (None, '[' | '{') => depth += 1,

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 pub(super) struct Cluster;
 
 /// How long an operation that is not ours may take: a node group of ten takes twenty minutes, a control plane fifteen.
-const LONGEST: Duration = Duration::from_secs(45 * 60);
+const LONGEST: Duration = Duration::from_mins(45);
 /// The most things that are done one after the other: broken, made anew, mended.
 const DEEDS: u32 = 4;
 

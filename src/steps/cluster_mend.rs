@@ -13,7 +13,7 @@ use crate::render::{self, ConfigScope, EksctlAbilities};
 use std::time::Duration;
 
 /// How long a new API server may take until it answers with the creator's access in place.
-const ANSWERS: Duration = Duration::from_secs(300);
+const ANSWERS: Duration = Duration::from_mins(5);
 
 async fn config(context: &StepContext<'_>) -> Result<String> {
     let version = match context.facts.eksctl.known() {
@@ -78,7 +78,7 @@ pub(super) async fn mend_node_group(context: &StepContext<'_>, facts: &Facts) ->
         let rested = watch.follow(context, Some("DELETE_")).await?;
         if rested.is_some_and(|s| s.status != "DELETE_COMPLETE") {
             let error = Error::failed(format!("cannot delete the stack {name}"));
-            let error = watch.first_failure().iter().fold(error, |e, r| e.because(r));
+            let error = watch.first_failure().iter().fold(error, Error::because);
             return Err(error.hint(format!(
                 "`eksctl delete nodegroup --cluster {} --region {} --name {}` clears the way",
                 spec.cluster_name,

@@ -123,7 +123,7 @@ pub(super) async fn uninstall(context: &StepContext<'_>, release: &str) -> Resul
 /// An error with what the controller's pods say as further causes, and what helps with that.
 pub(super) fn with_complaints(error: Error, said: &[String]) -> Error {
     let all = said.join("\n");
-    let error = said.iter().fold(error, |e, line| e.because(line));
+    let error = said.iter().fold(error, Error::because);
     if all.contains("not scheduled") || all.contains("FailedScheduling") {
         error.hint("the controller runs on nodes that Karpenter did not make, each replica on one of its own with 1 CPU and 1 GiB free, in two zones: add such nodes, or room on them")
     } else if all.contains("ImagePull") || all.contains("ErrImage") {

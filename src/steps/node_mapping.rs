@@ -68,7 +68,7 @@ impl Step for NodeMapping {
             });
         }
         for mapping in render::role_mappings(spec).into_iter().filter(|_| row) {
-            let groups: String = mapping.groups.iter().map(|g| format!(" --group {}", quoted(g))).collect();
+            let groups = mapping.groups.iter().fold(String::new(), |all, group| all + " --group " + &quoted(group));
             commands.push(match direction {
                 Direction::Apply => format!(
                     "eksctl create iamidentitymapping --region {region} --cluster {cluster} --arn {role} --username {}{groups}",

@@ -9,6 +9,7 @@ use crate::facts::{Facts, KarpenterNodes, Topic};
 use crate::plan::{Action, Direction, State, StepId};
 use crate::ports::{Force, Kube, ObjectRef};
 use crate::probe::kinds::Kinds;
+use crate::probe::node_pool::ami_alias;
 use crate::render;
 use crate::spec::{ClusterMode, Spec};
 use async_trait::async_trait;
@@ -116,11 +117,8 @@ fn wanted(spec: &Spec, facts: &Facts) -> Result<[Value; 2]> {
 /// recommendation is no drift: it would replace every node whenever AWS publishes an image.
 fn ami_version(spec: &Spec, facts: &Facts) -> Option<String> {
     let family = render::ami_family(spec);
-    let terms = facts.node_class.known().and_then(|class| class["spec"]["amiSelectorTerms"].as_array());
-    let kept = terms.into_iter().flatten().find_map(|term| {
-        let (of, version) = term["alias"].as_str()?.split_once('@')?;
-        (of == family).then(|| version.to_owned())
-    });
+    let alias = facts.node_class.known().and_then(ami_alias).and_then(|alias| alias.split_once('@'));
+    let kept = alias.filter(|(of, _)| *of == family).map(|(_, version)| version.to_owned());
     kept.or_else(|| facts.ami_version.known().cloned())
 }
 

@@ -81,7 +81,7 @@ impl Removal<'_> {
             return Ok(());
         }
         let said = facts.controller.known().map(|c| c.complaints.clone()).unwrap_or_default();
-        Err(said.iter().fold(self.stuck("the controller does not run, so nobody would drain the nodes and take the finalizers off"), |e, c| e.because(c)))
+        Err(said.iter().fold(self.stuck("the controller does not run, so nobody would drain the nodes and take the finalizers off"), Error::because))
     }
 
     fn stuck(&self, why: &str) -> Error {

@@ -310,7 +310,7 @@ fn failure(watch: &Watch, stack: Option<&StackFacts>, message: &str) -> Error {
         None => error.because("the stack is gone"),
     };
     let reason = watch.first_failure().or_else(|| stack.and_then(|s| s.status_reason.clone()));
-    let error = reason.iter().fold(error, |e, r| e.because(r));
+    let error = reason.iter().fold(error, Error::because);
     match reason {
         Some(r) if r.contains("already exists") => {
             error.hint("it exists outside of the stack, from an earlier try or another tool: delete it if nothing uses it")

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 
 /// How long a stack may take. The guide's takes one to three minutes.
-const LONGEST: Duration = Duration::from_secs(45 * 60);
+const LONGEST: Duration = Duration::from_mins(45);
 
 /// One operation of a stack, followed by its events.
 pub(super) struct Watch {
@@ -92,6 +92,6 @@ pub(super) fn token() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
     let seed = format!("{now} {} {}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-    let digest: String = Sha256::digest(seed.as_bytes()).iter().take(12).map(|b| format!("{b:02x}")).collect();
-    format!("karpctl-{digest}")
+    let digest = Sha256::digest(seed.as_bytes());
+    format!("karpctl-{:x}", digest.iter().take(12).fold(0_u128, |all, byte| all << 8 | u128::from(*byte)))
 }

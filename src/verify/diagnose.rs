@@ -42,7 +42,7 @@ impl Proof<'_> {
         }
         said.dedup();
         let text = said.join("\n");
-        let error = said.iter().take(CAUSES).fold(error, |e, line| e.because(line));
+        let error = said.iter().take(CAUSES).fold(error, Error::because);
         self.hints(phase, &text).into_iter().fold(error, Error::hint)
     }
 

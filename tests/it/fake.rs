@@ -13,7 +13,7 @@ use karpctl::facts::{
     AccessEntryFacts, AddonFacts, AssociationFacts, ClusterFacts, Facts, OidcFacts, RoleFacts, StackFacts, SubnetFacts, Topic,
 };
 use karpctl::plan::{Action, Progress, State, StepId};
-use karpctl::ports::{ClusterAccess, InstanceProfile, Kube, KubeConnector, ObjectRef, Ports, StackEvent, Tags};
+use karpctl::ports::{ClusterAccess, InstanceProfile, Kube, KubeConnector, ObjectKind, ObjectRef, Ports, StackEvent, Tags};
 use karpctl::probe::{ProbeContext, probe};
 use karpctl::spec::Spec;
 use karpctl::steps::{Ownership, Step, StepContext, all};
@@ -79,7 +79,10 @@ impl FakeWorld {
     /// An account with a network and nothing else.
     pub(crate) fn empty(spec: Spec) -> Arc<Self> {
         let inside = Inside { karpenter: true, ..aws::account() };
-        Arc::new(Self { spec, inside: Mutex::new(inside) })
+        let world = Arc::new(Self { spec, inside: Mutex::new(inside) });
+        let system = ObjectRef { kind: ObjectKind::new("v1", "namespaces"), namespace: None, name: "kube-system".into() };
+        world.put(&system, serde_json::json!({"metadata": {}}));
+        world
     }
 
     /// An account with a cluster that somebody else made.
@@ -223,7 +226,7 @@ impl FakeWorld {
             cancel: &cancel,
             ownership,
             kubeconfig: None,
-            timeout: Duration::from_secs(600),
+            timeout: Duration::from_mins(10),
         };
         act(&context).await
     }

@@ -124,7 +124,8 @@ fn block_row() -> impl Strategy<Value = String> {
     prop::collection::vec((key, value), 1..4).prop_map(|fields| {
         let mut fields: Vec<(&str, String)> = fields;
         fields.dedup_by_key(|(key, _)| *key);
-        fields.iter().enumerate().map(|(i, (key, value))| format!("{}{key}: {value}\n", if i == 0 { "- " } else { "  " })).collect()
+        let lines: Vec<String> = fields.iter().map(|(key, value)| format!("{key}: {value}\n")).collect();
+        format!("- {}", lines.join("  "))
     })
 }
 

@@ -37,11 +37,11 @@ impl FakeWorld {
                 body["status"]["conditions"] = json!([{"type": "Ready", "status": "True"}]);
             }
         }
-        self.terminate(inside);
-        self.provision(inside);
+        Self::terminate(inside);
+        Self::provision(inside);
     }
 
-    fn terminate(&self, inside: &mut Inside) {
+    fn terminate(inside: &mut Inside) {
         let gone = |inside: &Inside, o: &ObjectRef| !inside.objects[o]["metadata"]["deletionTimestamp"].is_null();
         let pools: Vec<ObjectRef> = of_kind(inside, "nodepools").into_iter().filter(|p| gone(inside, p)).collect();
         for pool in pools {
@@ -49,7 +49,7 @@ impl FakeWorld {
                 of_kind(inside, "nodeclaims").into_iter().filter(|c| inside.objects[c]["metadata"]["labels"]["karpenter.sh/nodepool"] == pool.name.as_str()).collect();
             // One claim a look, with its node and its instance; the pool after the last.
             match claims.first() {
-                Some(claim) => self.end_claim(inside, claim),
+                Some(claim) => Self::end_claim(inside, claim),
                 None => {
                     inside.objects.remove(&pool);
                 }
@@ -60,14 +60,14 @@ impl FakeWorld {
         }
     }
 
-    fn end_claim(&self, inside: &mut Inside, claim: &ObjectRef) {
+    fn end_claim(inside: &mut Inside, claim: &ObjectRef) {
         inside.objects.remove(claim);
         inside.objects.remove(&place("v1", "nodes", None, &claim.name));
         inside.instances.remove(&format!("i-{}", claim.name));
     }
 
     /// The pods that the Deployment asks for, a claim a pod, and each claim a condition further at each look.
-    fn provision(&self, inside: &mut Inside) {
+    fn provision(inside: &mut Inside) {
         let inflate = place("apps/v1", "deployments", Some("default"), "inflate");
         let wanted = inside.objects.get(&inflate).and_then(|d| d["spec"]["replicas"].as_u64()).unwrap_or(0);
         let pods: Vec<ObjectRef> = of_kind(inside, "pods").into_iter().filter(|p| p.name.starts_with("inflate")).collect();
@@ -76,12 +76,12 @@ impl FakeWorld {
         }
         for number in 0..wanted {
             let pod = place("v1", "pods", Some("default"), &format!("inflate-{number}"));
-            if !inside.objects.contains_key(&pod) {
-                let body = json!({"metadata": {"name": pod.name, "namespace": "default", "labels": {"app": "inflate"}}, "spec": {}, "status": {"phase": "Pending"}});
-                inside.objects.insert(pod, body);
+            if inside.objects.contains_key(&pod) {
+                Self::advance(inside, number);
                 continue;
             }
-            self.advance(inside, number);
+            let body = json!({"metadata": {"name": pod.name, "namespace": "default", "labels": {"app": "inflate"}}, "spec": {}, "status": {"phase": "Pending"}});
+            inside.objects.insert(pod, body);
         }
         let empty: Vec<ObjectRef> = of_kind(inside, "nodeclaims").into_iter().filter(|c| {
             let number = c.name.trim_start_matches("default-");
@@ -90,11 +90,11 @@ impl FakeWorld {
         if let Some(claim) = empty.first()
             && inside.stuck.is_none_or(|(what, _)| what != "Removed")
         {
-            self.end_claim(inside, claim);
+            Self::end_claim(inside, claim);
         }
     }
 
-    fn advance(&self, inside: &mut Inside, number: u64) {
+    fn advance(inside: &mut Inside, number: u64) {
         let name = format!("default-{number}");
         let claim = place("karpenter.sh/v1", "nodeclaims", None, &name);
         let labels = json!({"karpenter.sh/nodepool": "default", "node.kubernetes.io/instance-type": "m5.large", "topology.kubernetes.io/zone": "us-west-2a", "karpenter.sh/capacity-type": "on-demand"});

@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+"""Measures karpctl and prints ratios; asserts nothing. Needs the lab's parts and a release build (`make bench` makes both).
+
+    bench.py              everything, about 12 minutes (eksctl sleeps)
+    bench.py --quick      only what needs no new cluster
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+KARPCTL = ROOT / "target" / "release" / "karpctl"
+GUIDE = Path(__file__).with_name("guide.sh")
+# What AWS usually takes for a call, so that requests cost what they cost there.
+LATENCY_MS = {"cloudformation": 120, "eks": 90, "iam": 80, "ec2": 100, "ssm": 60, "sts": 50, "*": 60}
+MIB = 1024 * 1024
+
+
+class Lab:
+    """A lab for the time of a `with`."""
+
+    def __enter__(self):
+        self.dir = tempfile.TemporaryDirectory()
+        self.process = subprocess.Popen([sys.executable, str(ROOT / "tests/lab/lab.py"), "serve", "--dir", self.dir.name],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for line in self.process.stdout:
+            event = json.loads(line)
+            if event["event"] == "ready":
+                self.ready = event
+                return self
+        sys.exit("bench: the lab did not come up")
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait()
+        self.dir.cleanup()
+
+    def api(self, path, body=None):
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.ready['gate']}/_lab/{path}", data=data, method="GET" if body is None else "POST")
+        with urllib.request.urlopen(request) as answer:
+            return json.load(answer)
+
+    def run(self, *argv):
+        """(seconds, output) of a program in the lab; ends the bench where it fails."""
+        began = time.monotonic()
+        child = subprocess.Popen([str(a) for a in argv], env=self.ready["env"], cwd=self.dir.name, stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        output, errors = child.communicate()
+        if child.returncode:
+            sys.exit(f"bench: {' '.join(map(str, argv[:3]))} ended with {child.returncode}\n{output[-2000:]}\n{errors[-2000:]}")
+        return time.monotonic() - began, output
+
+    def requests(self, since):
+        """AWS requests by service since then."""
+        return Counter(r["service"] for r in self.api(f"requests?since={since}"))
+
+    def count(self):
+        return len(self.api("requests"))
+
+    def tool(self, name):
+        return next(p for d in self.ready["env"]["PATH"].split(":") if (p := Path(d) / name).exists())
+
+
+def peak_mib(*argv, env=None):
+    """Peak memory of a process and its children, in MiB."""
+    pid = os.fork()
+    if pid == 0:
+        with open(os.devnull, "w") as null:
+            code = subprocess.run([str(a) for a in argv], env=env, stdout=null, stderr=null).returncode
+        os._exit(0 if code == 0 else 1)
+    _, _, usage = os.wait4(pid, 0)
+    return usage.ru_maxrss / 1024
+
+
+def median_seconds(*argv, env=None, times=15):
+    """Median wall time of a process."""
+    def once():
+        began = time.perf_counter()
+        subprocess.run([str(a) for a in argv], env=env, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return time.perf_counter() - began
+    once()
+    return statistics.median(once() for _ in range(times))
+
+
+def say(what, value, ratio=""):
+    print(f"{what:<58} {value:>16} {ratio}", flush=True)
+
+
+def critical_path(report):
+    """Seconds of the longest chain of steps, each as long as it took in this run."""
+    took = {s["step"]: s["elapsed_ms"] / 1000 for s in report["steps"]}
+    ends = {}
+    for step in report["plan"]["steps"]:
+        ends[step["id"]] = max((ends[n] for n in step["needs"] if n in ends), default=0) + took.get(step["id"], 0)
+    return max(ends.values())
+
+
+def static(lab):
+    """What needs no cluster."""
+    size = KARPCTL.stat().st_size / MIB
+    say("binary, stripped", f"{size:.1f} MiB", f"{size / 20:.2f} of the goal (20 MiB)")
+    env = lab.ready["env"]
+    offline = ["--cluster-name", "demo", "--region", "us-west-2", "--account-id", "111122223333"]
+    with tempfile.TemporaryDirectory() as out:
+        render = median_seconds(KARPCTL, "render", "all", "--out", out, "--force", *offline, env=env)
+    helm, eksctl = (median_seconds(lab.tool(t), "version", env=env) for t in ("helm", "eksctl"))
+    say("render all, whole process", f"{render * 1000:.1f} ms", f"{render / helm:.2f} x helm version, {render / eksctl:.2f} x eksctl version")
+    own = peak_mib(KARPCTL, "render", "cloudformation", *offline, env=env)
+    theirs = peak_mib(lab.tool("eksctl"), "version", env=env)
+    say("peak memory of render cloudformation", f"{own:.0f} MiB", f"{own / theirs:.2f} x eksctl version")
+
+
+def converged(lab, words):
+    """A run that has nothing to do."""
+    since = lab.count()
+    seconds = min(lab.run(KARPCTL, "bootstrap", "--yes", *words)[0] for _ in range(3))
+    each = {service: n / 3 for service, n in sorted(lab.requests(since).items())}
+    calls = ", ".join(f"{service} {n:.0f}" for service, n in each.items())
+    say("converged re-run", f"{seconds * 1000:.0f} ms", f"{sum(each.values()):.0f} AWS requests: {calls}")
+    peak = peak_mib(KARPCTL, "bootstrap", "--yes", *words, env=lab.ready["env"])
+    theirs = peak_mib(lab.tool("eksctl"), "get", "cluster", "--region", lab.ready["region"], env=lab.ready["env"])
+    say("peak memory of a converged run", f"{peak:.0f} MiB", f"{peak / theirs:.2f} x eksctl get cluster")
+
+
+def whole(lab):
+    """From nothing to a working Karpenter, by karpctl and by the guide's shell, in the same lab."""
+    since = lab.count()
+    seconds, output = lab.run(KARPCTL, "bootstrap", "--yes", "-o", "json", "--cluster-name", "demo")
+    report = json.loads(output)
+    path, own = critical_path(report), lab.requests(since)
+    say("bootstrap, new cluster", f"{seconds:.1f} s", f"{seconds / path:.3f} x its critical path ({path:.1f} s)")
+    converged(lab, ["--cluster-name", "demo"])
+    lab.run(KARPCTL, "destroy", "--yes", "--cluster-name", "demo")
+    since = lab.count()
+    guide, _ = lab.run("bash", GUIDE, KARPCTL)
+    theirs = lab.requests(since)
+    say("the guide by shell", f"{guide:.1f} s", f"karpctl takes {seconds / guide:.2f} of it")
+    say("AWS requests of both", f"{own.total()} / {theirs.total()}", f"karpctl {dict(own)}, guide {dict(theirs)}")
+
+
+def main():
+    if not KARPCTL.exists():
+        sys.exit("bench: there is no release build; run: make bench")
+    with Lab() as lab:
+        static(lab)
+        if "--quick" in sys.argv:
+            lab.api("clusters", {"name": "demo", "version": "1.34", "authenticationMode": "API"})
+            words = ["--cluster-name", "demo", "--existing-cluster"]
+            lab.run(KARPCTL, "bootstrap", "--yes", *words)
+            converged(lab, words)
+            return
+        lab.api("settings", {"latency_ms": LATENCY_MS})
+        whole(lab)
+
+
+if __name__ == "__main__":
+    main()
