@@ -12,7 +12,7 @@ use crate::probe::release::{CRD_CHART, crd_ref, helm_owner};
 use crate::render;
 use crate::spec::Spec;
 use async_trait::async_trait;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// See the module.
 pub(super) struct Crds;
@@ -156,10 +156,17 @@ async fn adopt(context: &StepContext<'_>, kube: &dyn Kube, action: Action) -> Re
                 .hint("--adopt takes it over"));
         }
         context.doing(format!("adopting the custom resource definition {name}"));
-        let marks = json!({"metadata": {
+        let mut marks = json!({"metadata": {
             "labels": {"app.kubernetes.io/managed-by": "Helm"},
             "annotations": {"meta.helm.sh/release-name": CRD_CHART, "meta.helm.sh/release-namespace": spec.namespace},
         }});
+        // helm 4 applies by server-side apply: a schema that another manager holds would be a conflict.
+        if let Some(managers) = found["metadata"]["managedFields"].as_array() {
+            let kept: Vec<&Value> = managers.iter().filter(|m| m["subresource"] == "status").collect();
+            if !kept.is_empty() {
+                marks["metadata"]["managedFields"] = json!(kept);
+            }
+        }
         kube.merge_patch(&place, &marks).await?;
     }
     Ok(())

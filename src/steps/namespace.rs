@@ -2,7 +2,7 @@
 
 use super::StepContext;
 use super::context::OWNER_TAG;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::ports::{Force, Kube, ObjectKind, ObjectRef};
 use serde_json::json;
 
@@ -51,5 +51,11 @@ pub(super) async fn remove_if_ours(context: &StepContext<'_>, kube: &dyn Kube) -
         }
     }
     context.doing(format!("removing the namespace {}", place.name));
-    kube.delete(&place).await
+    kube.delete(&place).await?;
+    let timed_out = || {
+        Error::new(ErrorKind::Timeout, format!("the namespace {} is not gone in time", place.name))
+            .hint(format!("`kubectl get namespace {} --output yaml` says what keeps it; then run karpctl again", place.name))
+    };
+    let place = &place;
+    context.wait_for(super::BRIEF, timed_out, || async move { Ok(kube.get(place).await?.is_none().then_some(())) }).await
 }
