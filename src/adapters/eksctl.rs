@@ -33,6 +33,16 @@ impl EksctlCli {
         Ok(run)
     }
 
+    /// `eksctl create` of what a configuration file says. The kubeconfig that it would write to is one that is thrown away.
+    async fn create(&self, what: &str, doing: &str, config: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()> {
+        let run = self.prepared(doing)?;
+        let dir = tool::private_dir(doing)?;
+        let file = tool::private_file(doing, &dir, "cluster.yaml", config)?;
+        let run = run.args(["create", what, "--color", "false", "--config-file"]).arg(file);
+        let run = self.with_profile(run.env("KUBECONFIG", dir.path().join("kubeconfig")));
+        outcome(&run.lines(&shown(lines), cancel).await?, doing)
+    }
+
     /// The profile as a flag, after the command: as a variable, keys in the environment would go before it.
     fn with_profile(&self, run: Run) -> Run {
         match &self.aws.profile {
@@ -141,14 +151,11 @@ impl Eksctl for EksctlCli {
     }
 
     async fn create_cluster(&self, config: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()> {
-        let doing = "cannot create the cluster with eksctl";
-        let run = self.prepared(doing)?;
-        let dir = tool::private_dir(doing)?;
-        let file = tool::private_file(doing, &dir, "cluster.yaml", config)?;
-        let run = run.args(["create", "cluster", "--color", "false", "--config-file"]).arg(file);
-        let kubeconfig = dir.path().join("kubeconfig");
-        let run = self.with_profile(run.env("KUBECONFIG", &kubeconfig).arg("--kubeconfig").arg(kubeconfig));
-        outcome(&run.lines(&shown(lines), cancel).await?, doing)
+        self.create("cluster", "cannot create the cluster with eksctl", config, lines, cancel).await
+    }
+
+    async fn create_node_group(&self, config: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()> {
+        self.create("nodegroup", "cannot create the node group with eksctl", config, lines, cancel).await
     }
 
     async fn delete_cluster(&self, name: &str, region: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()> {

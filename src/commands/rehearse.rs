@@ -104,7 +104,7 @@ fn rehearse(app: &App, args: &RehearseArgs, lab: &Lab, name: &str, region: &str,
         &["destroy", "--yes", "--delete-crds"],
     ];
     let mut acts = Vec::new();
-    let before = if existing { lab.get("inventory")? } else { Value::Null };
+    let before = if existing { of_cluster(lab.get("inventory")?) } else { Value::Null };
     for words in script {
         if app.cancel.is_cancelled() {
             return Err(Error::new(crate::error::ErrorKind::Interrupted, "the rehearsal was interrupted"));
@@ -125,8 +125,7 @@ fn rehearse(app: &App, args: &RehearseArgs, lab: &Lab, name: &str, region: &str,
             break;
         }
     }
-    let mut left_over = lab.get("inventory")?;
-    left_over.as_object_mut().map(|all| all.remove("account_level"));
+    let left_over = of_cluster(lab.get("inventory")?);
     let left_over = if existing { Value::String(difference(&before, &left_over)) } else { prune(left_over) };
     let empty = matches!(&left_over, Value::Null) || left_over.as_str() == Some("");
     let ok = acts.len() == script.len() && acts.iter().all(|a| a.exit == 0) && empty;
@@ -169,12 +168,20 @@ fn absolute(path: &Path) -> Result<std::path::PathBuf> {
 fn requests(log: &Value) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for row in log.as_array().into_iter().flatten() {
-        let own = ["client", "user_agent", "ua"].iter().any(|k| row[*k].as_str().is_some_and(|c| c.contains("karpctl")));
-        if own {
+        if row["agent"].as_str().is_some_and(|agent| agent.contains("karpctl")) {
             *counts.entry(row["service"].as_str().unwrap_or("?").to_owned()).or_default() += 1;
         }
     }
     counts
+}
+
+/// An inventory without what belongs to the account as such, and without its own verdict.
+fn of_cluster(mut inventory: Value) -> Value {
+    if let Some(all) = inventory.as_object_mut() {
+        all.remove("account_level");
+        all.remove("empty");
+    }
+    inventory
 }
 
 /// An inventory without what is empty; `Null` where nothing is left.
@@ -195,8 +202,6 @@ fn prune(value: Value) -> Value {
 
 /// What differs between an inventory before and one after, a line each.
 fn difference(before: &Value, after: &Value) -> String {
-    let mut before = before.clone();
-    before.as_object_mut().map(|all| all.remove("account_level"));
     let text = |v: &Value| serde_json::to_string_pretty(v).unwrap_or_default();
     similar::TextDiff::from_lines(&text(&before), &text(after))
         .iter_all_changes()

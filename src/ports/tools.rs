@@ -62,10 +62,7 @@ pub trait Eksctl: Send + Sync {
     async fn create_cluster(&self, config: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()>;
     /// `eksctl create nodegroup -f`: makes the node groups of the configuration that are not there, in a cluster that is.
     /// Mends a creation that broke off between the two.
-    async fn create_node_group(&self, config: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()> {
-        let _ = (config, lines, cancel);
-        Err(crate::error::Error::new(crate::error::ErrorKind::Tool, "this eksctl is not set up to create a node group alone"))
-    }
+    async fn create_node_group(&self, config: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()>;
     /// `eksctl delete cluster --wait`.
     async fn delete_cluster(&self, name: &str, region: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()>;
 }
