@@ -102,12 +102,7 @@ impl App {
         let tools = AwsSettings { region: settings.region.clone().or_else(|| aws.region()), profile: settings.profile.clone() };
         let helm = HelmCli { program: program(&self.globals.helm, "helm"), karpctl, aws: tools.clone() };
         let eksctl = EksctlCli { program: program(&self.globals.eksctl, "eksctl"), aws: tools };
-        let ports = Ports {
-            kube: Arc::new(Connector::new(aws.clone())),
-            aws,
-            helm: Arc::new(helm),
-            eksctl: Arc::new(eksctl),
-        };
+        let ports = Ports { kube: Arc::new(Connector::new(aws.clone())), aws, helm: Arc::new(helm), eksctl: Arc::new(eksctl) };
         Ok((ports, configured))
     }
 }

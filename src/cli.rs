@@ -10,11 +10,13 @@ use clap::{CommandFactory, Parser, Subcommand};
 /// Take an AWS account to a working Karpenter on EKS, and prove each step before it is taken
 #[derive(Debug, Parser)]
 #[command(name = "karpctl", version, max_term_width = 100, disable_help_subcommand = true)]
-#[command(after_help = "Exit codes: 0 done; 1 a step failed; 2 usage or spec invalid; 3 changes pending (with --exit-code); 4 refused; 130 interrupted.
+#[command(
+    after_help = "Exit codes: 0 done; 1 a step failed; 2 usage or spec invalid; 3 changes pending (with --exit-code); 4 refused; 130 interrupted.
 
 Examples:
   karpctl bootstrap --cluster-name demo --region us-west-2
-  karpctl rehearse")]
+  karpctl rehearse"
+)]
 pub struct Cli {
     #[command(flatten)]
     globals: GlobalArgs,
@@ -92,7 +94,7 @@ impl Cli {
             Command::Status(args) => status::run(app, args).await,
             Command::Verify(args) => verify::run(app, args).await,
             Command::Destroy(args) => destroy::run(app, args).await,
-            Command::Rehearse(args) => rehearse::run(app, args).await,
+            Command::Rehearse(args) => rehearse::run(app, &args),
             Command::Token(args) => token::run(app, args).await,
             Command::Versions(args) => versions::run(app, &args),
             Command::Explain(args) => explain::run(app, &args),

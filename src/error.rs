@@ -155,12 +155,7 @@ const FOREIGN_TEXT: usize = 2_000;
 /// Foreign text made safe to show: control characters (and so terminal escapes) gone, ends trimmed, length bounded.
 #[must_use]
 pub fn clean(text: &str) -> String {
-    let mut out: String = text
-        .trim()
-        .chars()
-        .filter(|c| *c == '\n' || *c == '\t' || !c.is_control())
-        .take(FOREIGN_TEXT + 1)
-        .collect();
+    let mut out: String = text.trim().chars().filter(|c| *c == '\n' || *c == '\t' || !c.is_control()).take(FOREIGN_TEXT + 1).collect();
     if out.chars().count() > FOREIGN_TEXT {
         out = out.chars().take(FOREIGN_TEXT).collect::<String>() + " … (cut)";
     }

@@ -27,5 +27,5 @@ pub mod render;
 pub mod report;
 pub mod spec;
 pub mod steps;
-pub mod verify;
 pub mod token;
+pub mod verify;

@@ -55,7 +55,5 @@ fn asked_for(exec_info: Option<&str>) -> Result<&'static str> {
     VERSIONS
         .into_iter()
         .find(|known| api_version.strip_prefix(GROUP) == Some(*known))
-        .ok_or_else(|| {
-            malformed(format!("it asks for the apiVersion `{}`; known are {GROUP}v1alpha1, v1beta1 and v1", clean(api_version)))
-        })
+        .ok_or_else(|| malformed(format!("it asks for the apiVersion `{}`; known are {GROUP}v1alpha1, v1beta1 and v1", clean(api_version))))
 }

@@ -115,7 +115,14 @@ pub struct VerifyReport {
 
 impl fmt::Display for VerifyReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "Karpenter {} on {}: {} pods, {} nodes launched and taken away", self.karpenter, self.cluster, self.replicas, self.nodes.len())?;
+        writeln!(
+            f,
+            "Karpenter {} on {}: {} pods, {} nodes launched and taken away",
+            self.karpenter,
+            self.cluster,
+            self.replicas,
+            self.nodes.len()
+        )?;
         for PhaseTime { phase, seconds } in &self.phases {
             writeln!(f, "  {:<11} {seconds:>7.1} s", phase.as_str())?;
         }
@@ -138,7 +145,8 @@ pub async fn verify(context: &StepContext<'_>, replicas: u32) -> Result<VerifyRe
         return Err(Error::refused(format!("a Deployment {NAMESPACE}/{WORKLOAD} is there and karpctl did not make it"))
             .hint(format!("if nothing needs it: `kubectl --namespace {NAMESPACE} delete deployment {WORKLOAD}`")));
     }
-    let mut proof = Proof { context, kube: kube.as_ref(), kinds: Kinds::of(context.spec), place, before: Seen::default(), caused: BTreeMap::new() };
+    let mut proof =
+        Proof { context, kube: kube.as_ref(), kinds: Kinds::of(context.spec), place, before: Seen::default(), caused: BTreeMap::new() };
     proof.before = proof.see().await?;
     let result = proof.run(replicas).await;
     context.doing(format!("removing the Deployment {NAMESPACE}/{WORKLOAD}"));
@@ -146,7 +154,9 @@ pub async fn verify(context: &StepContext<'_>, replicas: u32) -> Result<VerifyRe
         (Ok(()), result) => result,
         (Err(e), Ok(_)) => Err(e),
         (Err(e), Err(failure)) => {
-            context.warn(format!("the Deployment {NAMESPACE}/{WORKLOAD} could not be removed ({e}): `kubectl delete deployment {WORKLOAD}` does"));
+            context.warn(format!(
+                "the Deployment {NAMESPACE}/{WORKLOAD} could not be removed ({e}): `kubectl delete deployment {WORKLOAD}` does"
+            ));
             Err(failure)
         }
     }
@@ -195,7 +205,8 @@ impl Proof<'_> {
             phases.push(self.wait(phase, replicas, &mut claims).await?);
         }
         if self.caused.is_empty() {
-            self.context.warn("the pods found room on nodes that Karpenter had launched before: no new node was proved; --replicas asks for more");
+            self.context
+                .warn("the pods found room on nodes that Karpenter had launched before: no new node was proved; --replicas asks for more");
         }
         self.scale(0).await?;
         phases.push(self.wait(Phase::Removed, 0, &mut claims).await?);
@@ -234,7 +245,10 @@ impl Proof<'_> {
             if started.elapsed() >= self.context.timeout {
                 return Err(self.diagnose(phase, &seen, started.elapsed()).await);
             }
-            self.context.pause(LOOK).await.map_err(|e| Error { kind: ErrorKind::Interrupted, ..e }.hint("Karpenter takes the empty nodes away by itself"))?;
+            self.context
+                .pause(LOOK)
+                .await
+                .map_err(|e| Error { kind: ErrorKind::Interrupted, ..e }.hint("Karpenter takes the empty nodes away by itself"))?;
         }
     }
 
@@ -293,7 +307,8 @@ impl Proof<'_> {
 
     /// The oldest API has no claims: Karpenter makes the Node itself when it launches, and the kubelet then fills it.
     fn is_over_by_nodes(&self, phase: Phase, wanted: usize, seen: &Seen) -> bool {
-        let ours: Vec<&Value> = seen.nodes.iter().filter(|(name, _)| !self.before.nodes.contains_key(*name)).map(|(_, node)| node).collect();
+        let ours: Vec<&Value> =
+            seen.nodes.iter().filter(|(name, _)| !self.before.nodes.contains_key(*name)).map(|(_, node)| node).collect();
         let joined = |node: &&Value| node["status"]["nodeInfo"]["kubeletVersion"].as_str().is_some_and(|v| !v.is_empty());
         match phase {
             Phase::Pending => seen.pods.len() >= wanted,

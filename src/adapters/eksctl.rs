@@ -39,8 +39,11 @@ impl EksctlCli {
         let dir = tool::private_dir(doing)?;
         let file = tool::private_file(doing, &dir, "cluster.yaml", config)?;
         let run = run.args(["create", what, "--color", "false", "--config-file"]).arg(file);
-        let run = self.with_profile(run.env("KUBECONFIG", dir.path().join("kubeconfig")));
-        outcome(&run.lines(&shown(lines), cancel).await?, doing)
+        let kubeconfig = dir.path().join("kubeconfig");
+        let run = run.env("KUBECONFIG", &kubeconfig);
+        // A node group is made without one.
+        let run = if what == "cluster" { run.arg("--kubeconfig").arg(kubeconfig) } else { run };
+        outcome(&self.with_profile(run).lines(&shown(lines), cancel).await?, doing)
     }
 
     /// The profile as a flag, after the command: as a variable, keys in the environment would go before it.
@@ -58,12 +61,13 @@ impl EksctlCli {
 pub fn plain_line(line: &str) -> String {
     let bare = line.trim_start();
     let is_clock = |text: &str| {
-        text.len() == 19 && text.chars().enumerate().all(|(at, c)| match at {
-            4 | 7 => c == '-',
-            10 => c == ' ',
-            13 | 16 => c == ':',
-            _ => c.is_ascii_digit(),
-        })
+        text.len() == 19
+            && text.chars().enumerate().all(|(at, c)| match at {
+                4 | 7 => c == '-',
+                10 => c == ' ',
+                13 | 16 => c == ':',
+                _ => c.is_ascii_digit(),
+            })
     };
     let Some((clock, rest)) = bare.split_at_checked(19) else { return line.to_owned() };
     if !is_clock(clock) {
@@ -115,7 +119,15 @@ pub fn explain(doing: &str, tail: &[String]) -> Error {
 
 fn kind(said: &str) -> ErrorKind {
     let has = |texts: &[&str]| texts.iter().any(|t| said.contains(t));
-    if has(&["ExpiredToken", "InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "no EC2 IMDS role found", "failed to refresh cached credentials", "AuthFailure"]) {
+    if has(&[
+        "ExpiredToken",
+        "InvalidClientTokenId",
+        "UnrecognizedClientException",
+        "SignatureDoesNotMatch",
+        "no EC2 IMDS role found",
+        "failed to refresh cached credentials",
+        "AuthFailure",
+    ]) {
         ErrorKind::Credentials
     } else if has(&["AccessDenied", "UnauthorizedOperation", "is not authorized to perform"]) {
         ErrorKind::Denied

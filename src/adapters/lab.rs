@@ -111,9 +111,8 @@ impl Lab {
             match event["event"].as_str() {
                 Some("started") => progress(event["part"].as_str().unwrap_or_default()),
                 Some("ready") => {
-                    let ready = serde_json::from_value(event).map_err(|e| {
-                        Error::failed("the lab does not say how it is reached").because(e.to_string())
-                    })?;
+                    let ready = serde_json::from_value(event)
+                        .map_err(|e| Error::failed("the lab does not say how it is reached").because(e.to_string()))?;
                     return Ok(Self { child, stdin, ready });
                 }
                 _ => {}

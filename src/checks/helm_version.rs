@@ -37,8 +37,9 @@ pub(super) fn tool(situation: &Situation<'_>, tool: Tool, name: &str, facts: &Pr
                 ToolFit::Unfit { why, hint } => Judgement::new(Verdict::Fail, subject, why).fix(hint),
             }
         }
-        Probed::Absent => Judgement::new(Verdict::Fail, name, format!("{name} is not on PATH"))
-            .fix(format!("install {name}, or say where it is: {flag}")),
+        Probed::Absent => {
+            Judgement::new(Verdict::Fail, name, format!("{name} is not on PATH")).fix(format!("install {name}, or say where it is: {flag}"))
+        }
         Probed::Unavailable(why) => Judgement::new(Verdict::Fail, name, why.clone()).fix(format!("say which {name} is meant: {flag}")),
         Probed::NotAsked => Judgement::new(Verdict::Skip, name, "not looked at"),
     }

@@ -27,7 +27,10 @@ impl Check for KarpenterRelease {
             Standing::Newer => Judgement::new(
                 Verdict::Warn,
                 subject,
-                format!("newer than the newest release that this karpctl knows ({}); it is treated like that one", crate::knowledge::Release::newest()),
+                format!(
+                    "newer than the newest release that this karpctl knows ({}); it is treated like that one",
+                    crate::knowledge::Release::newest()
+                ),
             ),
             Standing::Trap { reason, instead } => {
                 Judgement::new(Verdict::Fail, subject, reason).fix(format!("take {instead} instead: --karpenter-version {instead}"))

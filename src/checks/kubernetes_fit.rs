@@ -26,8 +26,11 @@ impl Check for KubernetesFit {
         if release.fits(kubernetes) {
             return Judgement::new(Verdict::Pass, subject, format!("supported: {oldest} to {newest}"));
         }
-        let judgement =
-            Judgement::new(Verdict::Fail, subject, format!("Karpenter {release} supports Kubernetes {oldest} to {newest}, not {kubernetes}"));
+        let judgement = Judgement::new(
+            Verdict::Fail,
+            subject,
+            format!("Karpenter {release} supports Kubernetes {oldest} to {newest}, not {kubernetes}"),
+        );
         match Release::default_for(kubernetes) {
             Some(fitting) => judgement.fix(format!("take a Karpenter that fits: --karpenter-version {fitting}")),
             None => judgement.fix(format!("use a cluster with Kubernetes {oldest} to {newest}")),

@@ -38,7 +38,9 @@ impl Check for KubernetesOffered {
         Judgement::new(
             Verdict::Fail,
             subject,
-            format!("EKS creates no cluster of Kubernetes {kubernetes} any more, so Karpenter {release} cannot be had on a new one this way"),
+            format!(
+                "EKS creates no cluster of Kubernetes {kubernetes} any more, so Karpenter {release} cannot be had on a new one this way"
+            ),
         )
         .fix(format!("take a Karpenter that fits a Kubernetes that EKS offers: --karpenter-version {newest}"))
         .fix("or use a cluster that you have: --existing-cluster")

@@ -1,5 +1,7 @@
 //! The flags that commands share.
 
+#![expect(clippy::doc_markdown, reason = "these comments are the help text, which is no Markdown")]
+
 use crate::error::{Error, Result};
 use crate::report::ColorChoice;
 use crate::spec::layer::{ChartLayer, Layer, NodePoolLayer};
@@ -66,6 +68,7 @@ pub struct GlobalArgs {
 /// Flags of what is to be built; each is also a field of the spec file.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Variants")]
+#[expect(clippy::struct_excessive_bools, reason = "flags are bools by nature")]
 pub struct VariantArgs {
     /// The cluster must be there; it is never created or deleted
     #[arg(long)]
@@ -137,10 +140,7 @@ impl GlobalArgs {
             zonal_shift: variant.zonal_shift,
             private: yes(variant.private),
             windows: yes(variant.windows),
-            node_pool: variant
-                .ami_alias
-                .clone()
-                .map(|alias| NodePoolLayer { ami_alias: Some(alias), ..NodePoolLayer::default() }),
+            node_pool: variant.ami_alias.clone().map(|alias| NodePoolLayer { ami_alias: Some(alias), ..NodePoolLayer::default() }),
             subnets: (!variant.subnets.is_empty()).then(|| variant.subnets.clone()),
             tags: (!tags.is_empty()).then_some(tags),
             permissions_boundary: variant.permissions_boundary.clone(),

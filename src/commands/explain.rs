@@ -21,7 +21,9 @@ pub fn run(app: &App, args: &ExplainArgs) -> Result<Exit> {
     let mut texts: Vec<(String, String)> = steps::all().iter().map(|s| (s.id().to_string(), s.explain().to_owned())).collect();
     texts.extend(checks::preflight().iter().map(|c| (c.id().to_owned(), c.why().to_owned())));
     let Some(id) = &args.id else {
-        texts.iter().for_each(|(id, _)| app.printer.answer(id));
+        for (id, _) in &texts {
+            app.printer.answer(id);
+        }
         return Ok(Exit::Done);
     };
     if let Some((_, text)) = texts.iter().find(|(known, _)| known == id) {

@@ -58,10 +58,13 @@ struct Act {
 }
 
 /// Runs the command.
-pub async fn run(app: &App, args: RehearseArgs) -> Result<Exit> {
-    let cache = app.env.lab_cache.clone().or_else(|| app.env.cache_home.as_ref().map(|c| c.join("karpctl-lab"))).ok_or_else(|| {
-        Error::usage("there is no place to install the lab").hint("set HOME, or KARPCTL_LAB_CACHE")
-    })?;
+pub fn run(app: &App, args: &RehearseArgs) -> Result<Exit> {
+    let cache = app
+        .env
+        .lab_cache
+        .clone()
+        .or_else(|| app.env.cache_home.as_ref().map(|c| c.join("karpctl-lab")))
+        .ok_or_else(|| Error::usage("there is no place to install the lab").hint("set HOME, or KARPCTL_LAB_CACHE"))?;
     let source = lab::source(&cache)?;
     app.printer.status("Looking at the lab's parts …");
     lab::install(&source)?;
@@ -80,7 +83,7 @@ pub async fn run(app: &App, args: RehearseArgs) -> Result<Exit> {
             let version = given(|l| l.kubernetes_version.clone()).unwrap_or_else(|| "1.34".into());
             lab.post("clusters", &serde_json::json!({"name": name, "version": version, "authenticationMode": "API_AND_CONFIG_MAP", "oidc": false, "pod_identity_agent": false}))?;
         }
-        rehearse(app, &args, &lab, &name, &region, existing)
+        rehearse(app, args, &lab, &name, &region, existing)
     });
     app.printer.status("Stopping the lab …");
     lab.stop();
@@ -113,7 +116,10 @@ fn rehearse(app: &App, args: &RehearseArgs, lab: &Lab, name: &str, region: &str,
         app.printer.status(&format!("\n$ {command}"));
         let since = lab.get("requests")?.as_array().map_or(0, Vec::len);
         let act_began = Instant::now();
-        let status = karpctl(app, args, lab, name, region)?.args(words).status().map_err(|e| Error::failed(format!("cannot run {command}")).because(e.to_string()))?;
+        let status = karpctl(app, args, lab, name, region)?
+            .args(words)
+            .status()
+            .map_err(|e| Error::failed(format!("cannot run {command}")).because(e.to_string()))?;
         acts.push(Act {
             command,
             began_seconds: act_began.duration_since(began).as_secs_f64(),
@@ -151,7 +157,9 @@ fn karpctl(app: &App, args: &RehearseArgs, lab: &Lab, name: &str, region: &str) 
             command.args([flag, value]);
         }
     }
-    if let Some(file) = globals.file.clone().or_else(|| Some(crate::spec::file::DEFAULT_FILE.into()).filter(|f: &std::path::PathBuf| f.exists())) {
+    if let Some(file) =
+        globals.file.clone().or_else(|| Some(crate::spec::file::DEFAULT_FILE.into()).filter(|f: &std::path::PathBuf| f.exists()))
+    {
         command.arg("--file").arg(absolute(&file)?);
     }
     command.stdin(Stdio::null());
@@ -203,7 +211,7 @@ fn prune(value: Value) -> Value {
 /// What differs between an inventory before and one after, a line each.
 fn difference(before: &Value, after: &Value) -> String {
     let text = |v: &Value| serde_json::to_string_pretty(v).unwrap_or_default();
-    similar::TextDiff::from_lines(&text(&before), &text(after))
+    similar::TextDiff::from_lines(&text(before), &text(after))
         .iter_all_changes()
         .filter(|c| c.tag() != similar::ChangeTag::Equal)
         .map(|c| format!("{}{}", c.tag(), c.value()))

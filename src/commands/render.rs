@@ -81,9 +81,10 @@ pub async fn run(app: &App, args: RenderArgs) -> Result<Exit> {
         What::IdentityMapping => Document::IdentityMapping,
         What::Inflate => Document::Inflate,
         What::All => {
-            let folder = args.out.as_deref().ok_or_else(|| {
-                Error::usage("`render all` writes files and needs a folder").hint("karpctl render all --out DIR …")
-            })?;
+            let folder = args
+                .out
+                .as_deref()
+                .ok_or_else(|| Error::usage("`render all` writes files and needs a folder").hint("karpctl render all --out DIR …"))?;
             let texts = Document::ALL.into_iter().map(|d| Ok((file_name(d, args.output), text(d)?))).collect::<Result<Vec<_>>>()?;
             write_all(app, folder, &texts, args.force)?;
             return Ok(Exit::Done);

@@ -8,9 +8,9 @@ use crate::facts::{Facts, Probed, Topic};
 use crate::finding::{Finding, Verdict};
 use crate::ports::{ClusterAccess, Ports};
 use crate::probe::{ProbeContext, probe};
+use crate::spec::Spec;
 use crate::spec::layer::{Layer, Source};
 use crate::spec::resolve::{Discovered, locate, resolve};
-use crate::spec::Spec;
 use std::collections::BTreeSet;
 
 /// Settings, facts and ports, ready for a plan.
@@ -61,8 +61,7 @@ impl Session {
         }
         discovered.partition = caller.arn.partition().parse().ok();
         discovered.account_id = Some(caller.account.clone());
-        let (cluster, eksctl, helm) =
-            tokio::join!(ports.aws.cluster(cluster_name.as_str()), ports.eksctl.facts(), ports.helm.facts());
+        let (cluster, eksctl, helm) = tokio::join!(ports.aws.cluster(cluster_name.as_str()), ports.eksctl.facts(), ports.helm.facts());
         let mut facts = Facts { caller: Probed::Known(caller), helm: probed(helm), eksctl: probed(eksctl), ..Facts::default() };
         facts.cluster = match cluster {
             Ok(Some(cluster)) => Probed::Known(cluster),

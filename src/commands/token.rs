@@ -1,5 +1,7 @@
 //! `karpctl token`: the credential plugin.
 
+#![expect(clippy::doc_markdown, reason = "the comment of the arguments is the help text, which is no Markdown")]
+
 use crate::app::App;
 use crate::error::{Error, Exit, Result};
 use clap::Args;
@@ -16,9 +18,12 @@ pub struct TokenArgs {}
 
 /// Runs the command.
 pub async fn run(app: &App, _args: TokenArgs) -> Result<Exit> {
-    let cluster = app.globals.cluster_name.clone().or_else(|| app.env.cluster_name.clone()).ok_or_else(|| {
-        Error::usage("the cluster has no name").hint("give --cluster-name NAME, or CLUSTER_NAME")
-    })?;
+    let cluster = app
+        .globals
+        .cluster_name
+        .clone()
+        .or_else(|| app.env.cluster_name.clone())
+        .ok_or_else(|| Error::usage("the cluster has no name").hint("give --cluster-name NAME, or CLUSTER_NAME"))?;
     let cluster: crate::spec::ClusterName = cluster.parse().map_err(|e: crate::spec::InvalidName| Error::usage(e.to_string()))?;
     // What is asked for is looked at before credentials are: a wrong question costs no request.
     let region = app.globals.region.clone().or_else(|| app.env.region.clone());

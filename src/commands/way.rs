@@ -16,6 +16,7 @@ use std::time::Duration;
 
 /// Flags of every command that changes something.
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags are bools by nature")]
 pub(super) struct WayArgs {
     /// Show the plan and change nothing
     #[arg(long)]
@@ -89,7 +90,7 @@ pub(super) async fn go(
         return Err(error);
     }
     if !plan.has_changes() {
-        return finish_unchanged(app, args, plan);
+        return finish_unchanged(app, args, &plan);
     }
     if !confirmed(app, args, &plan, steps)? {
         app.printer.status("Nothing was changed.");
@@ -113,7 +114,9 @@ fn show(app: &App, args: &WayArgs, plan: &Plan) -> Result<()> {
         Format::Human => show_plan(&app.printer, plan),
         Format::Json if args.dry_run => app.printer.answer(&json(plan, Pretty::Yes)?),
         Format::Json => {}
-        Format::Ndjson => app.printer.answer(&json(&serde_json::json!({"schema": "karpctl/event/v1", "event": "plan", "plan": plan}), Pretty::No)?),
+        Format::Ndjson => {
+            app.printer.answer(&json(&serde_json::json!({"schema": "karpctl/event/v1", "event": "plan", "plan": plan}), Pretty::No)?);
+        }
     }
     Ok(())
 }
@@ -131,9 +134,9 @@ fn refused_steps(plan: &Plan) -> Option<Error> {
     Some(error)
 }
 
-fn finish_unchanged(app: &App, args: &WayArgs, plan: Plan) -> Result<Exit> {
+fn finish_unchanged(app: &App, args: &WayArgs, plan: &Plan) -> Result<Exit> {
     if args.output == Format::Json {
-        let report = RunReporter::new(&app.printer, args.output, None).finish(&plan, true);
+        let report = RunReporter::new(&app.printer, args.output, None).finish(plan, true);
         app.printer.answer(&json(&report, Pretty::Yes)?);
     }
     Ok(Exit::Done)
@@ -153,9 +156,7 @@ fn confirmed(app: &App, args: &WayArgs, plan: &Plan, steps: &[Box<dyn Step>]) ->
         let read = std::io::stdin().lock().read_line(&mut line).unwrap_or(0);
         match line.trim().to_lowercase().as_str() {
             "y" | "yes" => return Ok(true),
-            "e" | "explain" => explain_plan(&app.printer, plan, |id| {
-                steps.iter().find(|s| s.id() == id).map_or("", |s| s.explain())
-            }),
+            "e" | "explain" => explain_plan(&app.printer, plan, |id| steps.iter().find(|s| s.id() == id).map_or("", |s| s.explain())),
             _ if read == 0 => return Ok(false),
             "" | "n" | "no" => return Ok(false),
             other => app.printer.status(&format!("`{other}` is none of yes, no, explain")),
@@ -199,7 +200,10 @@ async fn carry_out(app: &App, args: &WayArgs, session: &Session, steps: &[Box<dy
         Direction::Apply => "bootstrap",
         Direction::Remove => "destroy",
     };
-    let again = format!("run `karpctl {verb} --cluster-name {} --region {}` again: what is done is kept, it goes on from here", spec.cluster_name, spec.region);
+    let again = format!(
+        "run `karpctl {verb} --cluster-name {} --region {}` again: what is done is kept, it goes on from here",
+        spec.cluster_name, spec.region
+    );
     let mut exit = Exit::Failed;
     for (_, error) in outcome.failures {
         if error.kind == ErrorKind::Interrupted {

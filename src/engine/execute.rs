@@ -106,12 +106,7 @@ pub async fn execute(run: &Run<'_>, plan: &Plan, facts: Facts) -> RunOutcome {
     RunOutcome { facts: lock(&shared).clone(), failures, done: order, not_run }
 }
 
-async fn one<'p>(
-    run: &Run<'_>,
-    direction: Direction,
-    planned: &'p Planned,
-    shared: &Mutex<Facts>,
-) -> (&'p Planned, Result<()>, Duration) {
+async fn one<'p>(run: &Run<'_>, direction: Direction, planned: &'p Planned, shared: &Mutex<Facts>) -> (&'p Planned, Result<()>, Duration) {
     let started = Instant::now();
     if !planned.action.is_change() {
         return (planned, Ok(()), Duration::ZERO);

@@ -95,9 +95,7 @@ fn judge_apply(state: &State, ownership: Ownership) -> Verdict {
         State::Broken(why) => verdict(Action::Replace, [why.clone()]),
         State::Unknown(reason) => verdict(Action::Create, [reason.clone()]),
         State::Foreign { why, adopt: Some(_) } if ownership == Ownership::Adopt => verdict(Action::Adopt, [why.clone()]),
-        State::Foreign { why, adopt } => {
-            Verdict { action: Action::Refuse, why: vec![why.clone()], hints: adopt.iter().cloned().collect() }
-        }
+        State::Foreign { why, adopt } => Verdict { action: Action::Refuse, why: vec![why.clone()], hints: adopt.iter().cloned().collect() },
     }
 }
 

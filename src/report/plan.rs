@@ -4,6 +4,7 @@ use super::duration;
 use super::printer::{BAD, BOLD, CARE, FAINT, GOOD, Printer, styled};
 use crate::plan::{Action, Direction, Plan, Planned};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 /// Prints the plan to stdout: a line a step, with the reason.
 pub fn show_plan(printer: &Printer, plan: &Plan) {
@@ -87,7 +88,7 @@ pub fn explain_plan(printer: &Printer, plan: &Plan, explain: impl Fn(crate::plan
 pub fn commands(plan: &Plan) -> String {
     let mut out = String::new();
     for step in plan.steps.iter().filter(|s| s.action.is_change() && !s.commands.is_empty()) {
-        out.push_str(&format!("# {}: {}\n", step.id, step.title));
+        let _ = writeln!(out, "# {}: {}", step.id, step.title);
         for command in &step.commands {
             out.push_str(command);
             out.push('\n');

@@ -75,6 +75,7 @@ pub fn show_status(printer: &Printer, report: &StatusReport) {
             printer.answer(&format!("            {line}"));
         }
     }
-    let last = if report.converged { "Everything is as the spec says." } else { "`karpctl bootstrap` brings what is missing or different." };
+    let last =
+        if report.converged { "Everything is as the spec says." } else { "`karpctl bootstrap` brings what is missing or different." };
     printer.answer(last);
 }

@@ -106,7 +106,7 @@ pub struct NodePoolLayer {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct ChartLayer {
-    /// The OCI repository that holds `karpenter` and `karpenter-crd`: oci://public.ecr.aws/karpenter.
+    /// The OCI repository that holds `karpenter` and `karpenter-crd`: `oci://public.ecr.aws/karpenter`.
     pub repository: Option<String>,
     /// A registry configuration (docker or helm config.json) for a private mirror.
     pub registry_config: Option<String>,

@@ -119,7 +119,7 @@ impl Default for NodeGroup {
     }
 }
 
-/// The node pool (Provisioner or NodePool) and its node class (AWSNodeTemplate or EC2NodeClass).
+/// The node pool (Provisioner or NodePool) and its node class (`AWSNodeTemplate` or EC2NodeClass).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodePool {
     /// The name of both objects.

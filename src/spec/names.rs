@@ -198,7 +198,7 @@ pub enum Partition {
     /// China (Beijing, Ningxia).
     #[serde(rename = "aws-cn")]
     AwsCn,
-    /// GovCloud (US).
+    /// `GovCloud` (US).
     #[serde(rename = "aws-us-gov")]
     AwsUsGov,
 }

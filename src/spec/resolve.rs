@@ -75,7 +75,8 @@ pub fn resolve(layers: &Layers, discovered: &Discovered) -> Result<Resolved> {
         .parsed(layers, "namespace", |l| l.namespace.as_deref())
         .or_else(|| features.as_ref().and_then(|f| f.default_namespace.parse().ok()));
     let fargate = first(layers, |l| l.fargate).unwrap_or(false);
-    let identity = p.choice(layers, "identity", |l| l.identity.as_deref(), &[("pod-identity", Identity::PodIdentity), ("irsa", Identity::Irsa)]);
+    let identity =
+        p.choice(layers, "identity", |l| l.identity.as_deref(), &[("pod-identity", Identity::PodIdentity), ("irsa", Identity::Irsa)]);
     let identity = identity.or_else(|| {
         // The Pod Identity agent is a DaemonSet, and Fargate runs none.
         features.as_ref().map(|f| if f.pod_identity && !fargate { Identity::PodIdentity } else { Identity::Irsa })
@@ -104,8 +105,16 @@ pub fn resolve(layers: &Layers, discovered: &Discovered) -> Result<Resolved> {
     let permissions_boundary: Option<Arn> = p.parsed(layers, "permissionsBoundary", |l| l.permissions_boundary.as_deref());
     let chart = chart(layers, &mut p);
     let notes = overridden(layers);
-    let (Some(cluster_name), Some(region), Some(account_id), Some(partition), Some(release), Some(kubernetes), Some(namespace), Some(identity)) =
-        (cluster_name, region, account_id, partition, release, kubernetes, namespace, identity)
+    let (
+        Some(cluster_name),
+        Some(region),
+        Some(account_id),
+        Some(partition),
+        Some(release),
+        Some(kubernetes),
+        Some(namespace),
+        Some(identity),
+    ) = (cluster_name, region, account_id, partition, release, kubernetes, namespace, identity)
     else {
         return Err(p.into_error());
     };
@@ -194,9 +203,13 @@ fn node_group(layers: &Layers, p: &mut Problems) -> NodeGroup {
             group.min_size, group.desired_capacity, group.max_size
         ));
     }
-    let valid = |t: &str| t.split_once('.').is_some_and(|(family, size)| {
-        !family.is_empty() && !size.is_empty() && t.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '-')
-    });
+    let valid = |t: &str| {
+        t.split_once('.').is_some_and(|(family, size)| {
+            !family.is_empty()
+                && !size.is_empty()
+                && t.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '-')
+        })
+    };
     if !valid(&group.instance_type) {
         p.wrong(format!("nodeGroup.instanceType: `{}` is not an instance type such as m5.large", group.instance_type));
     }

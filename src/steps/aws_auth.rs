@@ -171,7 +171,8 @@ fn is_item(line: &str, indent: usize) -> bool {
 fn add_block(text: &str, indent: usize, row: &RoleMapping) -> String {
     let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let pad = " ".repeat(indent);
-    let mut lines = vec![format!("{pad}- rolearn: {}", row.rolearn), format!("{pad}  username: {}", row.username), format!("{pad}  groups:")];
+    let mut lines =
+        vec![format!("{pad}- rolearn: {}", row.rolearn), format!("{pad}  username: {}", row.username), format!("{pad}  groups:")];
     lines.extend(row.groups.iter().map(|group| format!("{pad}  - {group}")));
     let row = lines.join(end);
     // A text that ends within a line goes on to do so: removing the row then gives back what was there.

@@ -62,7 +62,10 @@ impl Step for Chart {
             Direction::Apply => {
                 let skip = if spec.release.features().crd_chart { " --skip-crds" } else { "" };
                 vec![
-                    format!("karpctl render helm-values --cluster-name {} --karpenter-version {} > values.yaml", spec.cluster_name, spec.release),
+                    format!(
+                        "karpctl render helm-values --cluster-name {} --karpenter-version {} > values.yaml",
+                        spec.cluster_name, spec.release
+                    ),
                     install_command(spec, CHART, &spec.chart_reference(), &format!(" --values values.yaml{skip} --wait")),
                 ]
             }

@@ -38,7 +38,8 @@ fn existing(spec: &Spec, cluster: &ClusterFacts) -> State {
 }
 
 fn no_cluster(spec: &Spec, facts: &Facts) -> State {
-    let stacks = [(cluster_stack_name(spec), &facts.eksctl_stack), (node_group_stack_name(spec).unwrap_or_default(), &facts.eksctl_node_group)];
+    let stacks =
+        [(cluster_stack_name(spec), &facts.eksctl_stack), (node_group_stack_name(spec).unwrap_or_default(), &facts.eksctl_node_group)];
     for (name, stack) in stacks {
         match stack {
             Probed::Known(stack) if stack.status == "DELETE_COMPLETE" => {}

@@ -123,7 +123,9 @@ fn duration(text: &str) -> Option<f64> {
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').filter(|at| *at > 0)?;
         let (number, after) = rest.split_at(digits);
-        let (by, unit) = [("ms", 1e-3), ("h", 3600.0), ("m", 60.0), ("s", 1.0)].into_iter().find_map(|(u, by)| after.starts_with(u).then_some((by, u)))?;
+        let (by, unit) = [("ms", 1e-3), ("h", 3600.0), ("m", 60.0), ("s", 1.0)]
+            .into_iter()
+            .find_map(|(u, by)| after.starts_with(u).then_some((by, u)))?;
         seconds += number.parse::<f64>().ok()? * by;
         rest = &after[unit.len()..];
     }

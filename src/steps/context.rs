@@ -107,7 +107,13 @@ impl StepContext<'_> {
     }
 
     /// As [`Self::wait_for`], with a time of its own instead of the person's.
-    pub async fn wait_at_most<T, F, A>(&self, longest: Duration, pause: Duration, timed_out: impl FnOnce() -> Error, mut ask: A) -> Result<T>
+    pub async fn wait_at_most<T, F, A>(
+        &self,
+        longest: Duration,
+        pause: Duration,
+        timed_out: impl FnOnce() -> Error,
+        mut ask: A,
+    ) -> Result<T>
     where
         A: FnMut() -> F,
         F: Future<Output = Result<Option<T>>>,
@@ -143,11 +149,9 @@ pub(super) fn cluster_access(spec: &Spec, facts: &Facts, kubeconfig: Option<&Clu
         .known()
         .ok_or_else(|| Error::failed(format!("cannot reach cluster {}: it is not known to EKS", spec.cluster_name)))?;
     match (&cluster.endpoint, &cluster.certificate_authority) {
-        (Some(endpoint), Some(ca)) => Ok(ClusterAccess::Eks {
-            name: spec.cluster_name.to_string(),
-            endpoint: endpoint.clone(),
-            certificate_authority: ca.clone(),
-        }),
+        (Some(endpoint), Some(ca)) => {
+            Ok(ClusterAccess::Eks { name: spec.cluster_name.to_string(), endpoint: endpoint.clone(), certificate_authority: ca.clone() })
+        }
         _ => Err(Error::failed(format!(
             "cannot reach cluster {}: EKS names no endpoint for it while it is {}",
             spec.cluster_name, cluster.status

@@ -1,8 +1,8 @@
 //! The controller's IAM role with the stack's policies.
 
 use super::compare::same_policy;
-use super::looked::{drifted_or_present, foreign, is_ours, looked, missing_tags};
 use super::context::owner_tags;
+use super::looked::{drifted_or_present, foreign, is_ours, looked, missing_tags};
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, RoleFacts, Topic};
@@ -168,7 +168,9 @@ fn differences(spec: &Spec, role: &RoleFacts, trust: &Value) -> Vec<String> {
         changes.push("its trust policy is another".to_owned());
     }
     let wanted = render::controller_policy_arns(spec);
-    changes.extend(wanted.iter().filter(|arn| !role.policies.iter().any(|p| p == arn.as_str())).map(|arn| format!("policy {arn}: not attached")));
+    changes.extend(
+        wanted.iter().filter(|arn| !role.policies.iter().any(|p| p == arn.as_str())).map(|arn| format!("policy {arn}: not attached")),
+    );
     changes.extend(unwanted(spec, &role.policies).into_iter().map(|arn| format!("policy {arn}: no longer wanted")));
     changes.extend(missing_tags(&owner_tags(spec), &role.tags));
     changes

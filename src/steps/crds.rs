@@ -65,7 +65,10 @@ impl Step for Crds {
 
     fn commands(&self, spec: &Spec, direction: Direction) -> Vec<String> {
         let webhook = if spec.release.features().conversion_webhook {
-            format!(" --set webhook.enabled=true --set webhook.serviceName=karpenter --set webhook.serviceNamespace={} --set webhook.port=8443", spec.namespace)
+            format!(
+                " --set webhook.enabled=true --set webhook.serviceName=karpenter --set webhook.serviceNamespace={} --set webhook.port=8443",
+                spec.namespace
+            )
         } else {
             String::new()
         };

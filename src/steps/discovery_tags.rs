@@ -114,7 +114,8 @@ impl Step for DiscoveryTags {
         let spec = context.spec;
         let network = network(context)?;
         // Only what carries both marks: a tag that was there before karpctl came stays.
-        let ids: Vec<String> = all(network).filter(|(_, tags)| has_tag(spec, tags) && is_marked(spec, tags)).map(|(id, _)| id.to_owned()).collect();
+        let ids: Vec<String> =
+            all(network).filter(|(_, tags)| has_tag(spec, tags) && is_marked(spec, tags)).map(|(id, _)| id.to_owned()).collect();
         if ids.is_empty() { Ok(()) } else { context.ports.aws.untag_ec2(&ids, &marks(spec)).await }
     }
 
@@ -137,9 +138,10 @@ impl Step for DiscoveryTags {
 }
 
 fn network<'a>(context: &'a StepContext<'_>) -> Result<&'a NetworkFacts> {
-    looked(&context.facts.network).ok().flatten().ok_or_else(|| {
-        Error::failed(format!("cannot tag the network of cluster {}: its subnets are not known", context.spec.cluster_name))
-    })
+    looked(&context.facts.network)
+        .ok()
+        .flatten()
+        .ok_or_else(|| Error::failed(format!("cannot tag the network of cluster {}: its subnets are not known", context.spec.cluster_name)))
 }
 
 fn marks(spec: &Spec) -> Tags {

@@ -42,7 +42,10 @@ pub(super) fn drifted_or_present(changes: Vec<String>) -> State {
 pub(super) fn foreign(spec: &Spec, why: impl Into<String>, effect: &str) -> State {
     State::Foreign {
         why: why.into(),
-        adopt: Some(format!("`karpctl bootstrap --cluster-name {} --region {} --adopt` takes it over: {effect}", spec.cluster_name, spec.region)),
+        adopt: Some(format!(
+            "`karpctl bootstrap --cluster-name {} --region {} --adopt` takes it over: {effect}",
+            spec.cluster_name, spec.region
+        )),
     }
 }
 

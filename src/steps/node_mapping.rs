@@ -64,7 +64,9 @@ impl Step for NodeMapping {
                     "aws eks create-access-entry --region {region} --cluster-name {cluster} --principal-arn {role} --type {}",
                     render::access_entry(spec)
                 ),
-                Direction::Remove => format!("aws eks delete-access-entry --region {region} --cluster-name {cluster} --principal-arn {role}"),
+                Direction::Remove => {
+                    format!("aws eks delete-access-entry --region {region} --cluster-name {cluster} --principal-arn {role}")
+                }
             });
         }
         for mapping in render::role_mappings(spec).into_iter().filter(|_| row) {

@@ -72,7 +72,10 @@ impl Step for NodePool {
         let name = &spec.node_pool.name;
         match direction {
             Direction::Apply => vec![
-                format!("karpctl render node-pool --cluster-name {} --karpenter-version {} > node-pool.yaml", spec.cluster_name, spec.release),
+                format!(
+                    "karpctl render node-pool --cluster-name {} --karpenter-version {} > node-pool.yaml",
+                    spec.cluster_name, spec.release
+                ),
                 "kubectl apply --server-side --filename node-pool.yaml".into(),
             ],
             Direction::Remove => vec![
@@ -87,7 +90,9 @@ impl Step for NodePool {
         let kinds = Kinds::of(context.spec);
         let kube = context.kube().await?;
         let [class, pool] = wanted(context.spec, context.facts)?;
-        for (place, word, body) in [(kinds.class_ref(context.spec), kinds.class_word, class), (kinds.pool_ref(context.spec), kinds.pool_word, pool)] {
+        for (place, word, body) in
+            [(kinds.class_ref(context.spec), kinds.class_word, class), (kinds.pool_ref(context.spec), kinds.pool_word, pool)]
+        {
             context.doing(format!("applying {word} {}", place.name));
             put(context, kube.as_ref(), &place, &body, action).await?;
         }
@@ -135,7 +140,11 @@ fn judge(spec: &Spec, facts: &Facts) -> Result<State, State> {
             return Err(State::Busy(format!("{word} {name} is being deleted")));
         }
         if !is_ours(object) {
-            return Err(foreign(spec, format!("{word} {name} is there and karpctl did not apply it"), "the fields that the spec names become karpctl's"));
+            return Err(foreign(
+                spec,
+                format!("{word} {name} is there and karpctl did not apply it"),
+                "the fields that the spec names become karpctl's",
+            ));
         }
     }
     let wanted = wanted(spec, facts).map_err(|e| State::Unknown(e.to_string()))?;
@@ -161,7 +170,10 @@ async fn put(context: &StepContext<'_>, kube: &dyn Kube, place: &ObjectRef, body
         match kube.get(place).await? {
             Some(found) if !found["metadata"]["deletionTimestamp"].is_null() => {
                 if now >= deadline {
-                    return Err(Error::new(ErrorKind::Timeout, format!("{} {} is being deleted and does not go", place.kind.plural, place.name)));
+                    return Err(Error::new(
+                        ErrorKind::Timeout,
+                        format!("{} {} is being deleted and does not go", place.kind.plural, place.name),
+                    ));
                 }
                 context.doing(format!("waiting until the old {} {} is gone", place.kind.plural, place.name));
             }
@@ -173,7 +185,9 @@ async fn put(context: &StepContext<'_>, kube: &dyn Kube, place: &ObjectRef, body
                 let force = if ours.is_some() { Force::Yes } else { Force::No };
                 match kube.apply(place, body, force).await {
                     Ok(_) => return Ok(()),
-                    Err(e) if now < settled && settles(&e) => context.doing(format!("waiting until the API server takes {}", place.kind.plural)),
+                    Err(e) if now < settled && settles(&e) => {
+                        context.doing(format!("waiting until the API server takes {}", place.kind.plural));
+                    }
                     Err(e) => return Err(e),
                 }
             }

@@ -55,8 +55,15 @@ fn chosen(context: &StepContext<'_>, kinds: &Kinds, found: Vec<Value>, word: &st
         return Ok(ours);
     }
     let names: Vec<String> = others.iter().map(name_of).collect();
-    Err(Error::refused(format!("cannot take Karpenter away: {word} {} is not karpctl's, and would be left without a controller", names.join(", ")))
-        .hint(format!("delete it yourself (`kubectl delete {} {}`), which drains and ends its nodes, or give --adopt", kinds.pool.plural, names.join(" "))))
+    Err(Error::refused(format!(
+        "cannot take Karpenter away: {word} {} is not karpctl's, and would be left without a controller",
+        names.join(", ")
+    ))
+    .hint(format!(
+        "delete it yourself (`kubectl delete {} {}`), which drains and ends its nodes, or give --adopt",
+        kinds.pool.plural,
+        names.join(" ")
+    )))
 }
 
 struct Removal<'a> {
@@ -81,7 +88,9 @@ impl Removal<'_> {
             return Ok(());
         }
         let said = facts.controller.known().map(|c| c.complaints.clone()).unwrap_or_default();
-        Err(said.iter().fold(self.stuck("the controller does not run, so nobody would drain the nodes and take the finalizers off"), Error::because))
+        Err(said
+            .iter()
+            .fold(self.stuck("the controller does not run, so nobody would drain the nodes and take the finalizers off"), Error::because))
     }
 
     fn stuck(&self, why: &str) -> Error {
@@ -108,7 +117,8 @@ impl Removal<'_> {
         let (node_kind, pool_kind) = (nodes(), &self.kinds.pool);
         let mut waiter = Waiter::new(self.context);
         loop {
-            let (claims, nodes, pools) = tokio::join!(self.of_pools(&self.kinds.claim), self.of_pools(&node_kind), self.kube.list(pool_kind, None, None));
+            let (claims, nodes, pools) =
+                tokio::join!(self.of_pools(&self.kinds.claim), self.of_pools(&node_kind), self.kube.list(pool_kind, None, None));
             let pools: Vec<String> = pools?.iter().map(name_of).filter(|n| self.pools.contains(n)).collect();
             let left = [(self.kinds.claim_word, claims?), ("node", nodes?), (self.kinds.pool_word, pools)];
             let Some(left) = told(&left) else { return Ok(()) };
@@ -146,9 +156,15 @@ impl Removal<'_> {
             let Some(text) = told(&[("instance", left.clone())]) else { return Ok(()) };
             if !waiter.again(&text).await? {
                 let region = &self.context.spec.region;
-                return Err(Error::new(ErrorKind::Timeout, format!("instances that Karpenter launched for cluster {cluster} are still there"))
-                    .because(text)
-                    .hint(format!("no node claim names them any more: `aws ec2 terminate-instances --region {region} --instance-ids {}`", left.join(" "))));
+                return Err(Error::new(
+                    ErrorKind::Timeout,
+                    format!("instances that Karpenter launched for cluster {cluster} are still there"),
+                )
+                .because(text)
+                .hint(format!(
+                    "no node claim names them any more: `aws ec2 terminate-instances --region {region} --instance-ids {}`",
+                    left.join(" ")
+                )));
             }
         }
     }
@@ -190,7 +206,12 @@ fn told(left: &[(&str, Vec<String>)]) -> Option<String> {
         .filter(|(_, names)| !names.is_empty())
         .map(|(word, names)| {
             let more = if names.len() > NAMES { format!(" and {} more", names.len() - NAMES) } else { String::new() };
-            format!("{} {word}{} ({}{more})", names.len(), if names.len() == 1 { "" } else { "s" }, names.iter().take(NAMES).cloned().collect::<Vec<_>>().join(", "))
+            format!(
+                "{} {word}{} ({}{more})",
+                names.len(),
+                if names.len() == 1 { "" } else { "s" },
+                names.iter().take(NAMES).cloned().collect::<Vec<_>>().join(", ")
+            )
         })
         .collect();
     (!parts.is_empty()).then(|| parts.join(", "))

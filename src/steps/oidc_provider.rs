@@ -66,7 +66,9 @@ impl Step for OidcProvider {
         match direction {
             Direction::Apply => vec![format!("eksctl utils associate-iam-oidc-provider --cluster {cluster} --region {region} --approve")],
             Direction::Remove => vec![
-                format!("ISSUER=$(aws eks describe-cluster --region {region} --name {cluster} --query cluster.identity.oidc.issuer --output text)"),
+                format!(
+                    "ISSUER=$(aws eks describe-cluster --region {region} --name {cluster} --query cluster.identity.oidc.issuer --output text)"
+                ),
                 format!(
                     "aws iam delete-open-id-connect-provider --open-id-connect-provider-arn {}\"${{ISSUER#https://}}\"",
                     quoted(&oidc_provider_arn(spec, ""))

@@ -117,7 +117,9 @@ impl Step for PodIdentityAgent {
 
 async fn wait(context: &StepContext<'_>, until: &str, settled: impl Fn(Option<&str>) -> bool + Send + Sync) -> Result<Option<String>> {
     context.doing(format!("waiting until the add-on {AGENT} is {until}"));
-    let timed_out = || Error::new(ErrorKind::Timeout, format!("the add-on {AGENT} is not {until} in time")).hint("run karpctl again, which waits for it");
+    let timed_out = || {
+        Error::new(ErrorKind::Timeout, format!("the add-on {AGENT} is not {until} in time")).hint("run karpctl again, which waits for it")
+    };
     let settled = &settled;
     context
         .wait_for(Duration::from_secs(3), timed_out, || async move {

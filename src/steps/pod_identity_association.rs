@@ -46,7 +46,10 @@ impl Step for PodIdentityAssociation {
             Ok(Some(found)) if is_ours(spec, &found.tags) => State::Drifted(vec![format!("role: {} -> {wanted}", found.role_arn)]),
             Ok(Some(found)) => foreign(
                 spec,
-                format!("the service account {}/{SERVICE_ACCOUNT} has the role {} by an association that is not karpctl's", spec.namespace, found.role_arn),
+                format!(
+                    "the service account {}/{SERVICE_ACCOUNT} has the role {} by an association that is not karpctl's",
+                    spec.namespace, found.role_arn
+                ),
                 &format!("the association then gives {wanted}"),
             ),
         }
@@ -84,7 +87,10 @@ impl Step for PodIdentityAssociation {
             return Ok(());
         }
         if !is_ours(spec, &found.tags) && action != Action::Adopt && !context.adopts() {
-            return Err(Error::refused(format!("the association of {}/{SERVICE_ACCOUNT} gives {} and is not karpctl's", spec.namespace, found.role_arn)));
+            return Err(Error::refused(format!(
+                "the association of {}/{SERVICE_ACCOUNT} gives {} and is not karpctl's",
+                spec.namespace, found.role_arn
+            )));
         }
         aws.update_association(cluster, &found.id, role.as_str()).await
     }

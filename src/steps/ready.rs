@@ -78,7 +78,8 @@ impl Step for Ready {
             };
             if Instant::now() >= deadline {
                 let complaints = facts.controller.known().map(|c| c.complaints.clone()).unwrap_or_default();
-                let error = Error::new(ErrorKind::Timeout, format!("Karpenter of cluster {} is not ready", context.spec.cluster_name)).because(missing);
+                let error = Error::new(ErrorKind::Timeout, format!("Karpenter of cluster {} is not ready", context.spec.cluster_name))
+                    .because(missing);
                 return Err(with_complaints(error, &complaints));
             }
             if missing != told {
@@ -156,7 +157,9 @@ fn not_ready(object: &Value, word: &str, silence: Silence) -> Option<String> {
     let said: Vec<String> = conditions
         .iter()
         .filter(|c| c["status"] == "False" && c["type"] != "Ready")
-        .map(|c| format!("{}: {}", c["type"].as_str().unwrap_or_default(), c["message"].as_str().or(c["reason"].as_str()).unwrap_or("False")))
+        .map(|c| {
+            format!("{}: {}", c["type"].as_str().unwrap_or_default(), c["message"].as_str().or(c["reason"].as_str()).unwrap_or("False"))
+        })
         .collect();
     let said = if said.is_empty() { ready["message"].as_str().unwrap_or("not yet").to_owned() } else { said.join("; ") };
     Some(format!("{word} is not Ready ({said})"))

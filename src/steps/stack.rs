@@ -50,7 +50,10 @@ impl Step for Stack {
         let (region, name, role, cluster) = (&spec.region, spec.stack_name(), spec.node_role_name(), &spec.cluster_name);
         match direction {
             Direction::Apply => vec![
-                format!("karpctl render cloudformation --cluster-name {cluster} --karpenter-version {} > cloudformation.yaml", spec.release),
+                format!(
+                    "karpctl render cloudformation --cluster-name {cluster} --karpenter-version {} > cloudformation.yaml",
+                    spec.release
+                ),
                 format!(
                     "aws cloudformation deploy --region {region} --stack-name {name} --template-file cloudformation.yaml \
                      --capabilities CAPABILITY_NAMED_IAM --parameter-overrides ClusterName={cluster} --tags {}",
@@ -176,7 +179,8 @@ fn standing(spec: &Spec, stack: Option<&StackFacts>) -> Standing {
         }
         _ => {}
     }
-    let broken = matches!(stack.status.as_str(), "REVIEW_IN_PROGRESS" | "CREATE_FAILED" | "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "DELETE_FAILED");
+    let broken =
+        matches!(stack.status.as_str(), "REVIEW_IN_PROGRESS" | "CREATE_FAILED" | "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "DELETE_FAILED");
     if broken {
         Standing::Broken
     } else if stack.status.ends_with("_IN_PROGRESS") {

@@ -27,8 +27,11 @@ impl Proof<'_> {
             Phase::Running => "the nodes are ready and the pods do not run",
             Phase::Removed => "Karpenter does not take the empty nodes away",
         };
-        let error = Error::new(ErrorKind::Timeout, format!("cannot verify Karpenter on cluster {cluster}: {what}"))
-            .because(format!("the phase `{}` has not ended within {} s", phase.as_str(), waited.as_secs()));
+        let error = Error::new(ErrorKind::Timeout, format!("cannot verify Karpenter on cluster {cluster}: {what}")).because(format!(
+            "the phase `{}` has not ended within {} s",
+            phase.as_str(),
+            waited.as_secs()
+        ));
         let mut said = match phase {
             Phase::Pending => self.of_pool().await,
             Phase::Launched => self.of_claims(seen, "Launched").await,
@@ -54,13 +57,21 @@ impl Proof<'_> {
             hints.push("the account lacks the Spot service-linked role: `aws iam create-service-linked-role --aws-service-name spot.amazonaws.com`".to_owned());
         }
         if text.contains("UnauthorizedOperation") || text.contains("not authorized") || text.contains("AccessDenied") {
-            hints.push(format!("the role {} may not do this: `karpctl iam --cluster-name {cluster} --region {region}` gives it the release's policies", spec.controller_role_name()));
+            hints.push(format!(
+                "the role {} may not do this: `karpctl iam --cluster-name {cluster} --region {region}` gives it the release's policies",
+                spec.controller_role_name()
+            ));
         }
         if text.contains("nsufficientInstanceCapacity") || text.contains("nsufficient capacity") {
-            hints.push("EC2 has no such capacity in these zones now: allow more instance types, zones or capacity types in the node pool".to_owned());
+            hints.push(
+                "EC2 has no such capacity in these zones now: allow more instance types, zones or capacity types in the node pool"
+                    .to_owned(),
+            );
         }
         if text.contains("VcpuLimitExceeded") || text.contains("MaxSpotInstanceCountExceeded") {
-            hints.push(format!("the account's EC2 quota is used up: `aws service-quotas list-service-quotas --region {region} --service-code ec2`"));
+            hints.push(format!(
+                "the account's EC2 quota is used up: `aws service-quotas list-service-quotas --region {region} --service-code ec2`"
+            ));
         }
         hints.push(match phase {
             Phase::Pending => format!("see what the controller says: `kubectl --namespace {} logs --selector app.kubernetes.io/name=karpenter`", spec.namespace),
@@ -110,7 +121,10 @@ impl Proof<'_> {
         let mut facts = self.context.facts.clone();
         self.read(&mut facts, &[Topic::Cluster, Topic::AccessEntry, Topic::AwsAuth]).await;
         let mut said = match assess(self, StepId::NodeMapping, &facts) {
-            Some(State::Absent) => vec![format!("the role {} is not let into the cluster: it has no access entry and no row in aws-auth", self.context.spec.node_role_name())],
+            Some(State::Absent) => vec![format!(
+                "the role {} is not let into the cluster: it has no access entry and no row in aws-auth",
+                self.context.spec.node_role_name()
+            )],
             Some(State::Drifted(changes)) => changes,
             Some(State::Foreign { why, .. }) => vec![why],
             _ => Vec::new(),

@@ -83,7 +83,16 @@ fn an_unknown_field_is_answered_with_file_place_and_the_nearest() {
 #[test]
 fn names_that_are_not_valid_are_all_said_at_once() {
     let ended = Shell::new().run(&[
-        "render", "cloudformation", "--cluster-name", "_demo", "--region", "nowhere", "--account-id", "12", "--permissions-boundary", "role",
+        "render",
+        "cloudformation",
+        "--cluster-name",
+        "_demo",
+        "--region",
+        "nowhere",
+        "--account-id",
+        "12",
+        "--permissions-boundary",
+        "role",
     ]);
     usage_error(&ended, &["4 settings", "_demo", "nowhere", "twelve digits", "arn:<partition>"]);
 }
@@ -141,7 +150,10 @@ fn a_token_answers_what_the_client_asks_for_and_sends_nothing() {
     let shell = |info: Option<&str>| {
         let shell = Shell::new().env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE").env("AWS_SECRET_ACCESS_KEY", "secret");
         match info {
-            Some(version) => shell.env("KUBERNETES_EXEC_INFO", &format!(r#"{{"apiVersion":"{version}","kind":"ExecCredential","spec":{{"interactive":false}}}}"#)),
+            Some(version) => shell.env(
+                "KUBERNETES_EXEC_INFO",
+                &format!(r#"{{"apiVersion":"{version}","kind":"ExecCredential","spec":{{"interactive":false}}}}"#),
+            ),
             None => shell,
         }
     };
@@ -184,7 +196,8 @@ fn every_example_renders() {
         }
         seen += 1;
         let file = path.to_str().unwrap();
-        let words = ["render", "all", "--out", "out", "-f", file, "--cluster-endpoint", "https://example.invalid", "--account-id", "111122223333"];
+        let words =
+            ["render", "all", "--out", "out", "-f", file, "--cluster-endpoint", "https://example.invalid", "--account-id", "111122223333"];
         let ended = Shell::new().run(&words);
         assert_eq!(ended.code, 0, "{file}: {}", ended.stderr);
     }
@@ -193,12 +206,8 @@ fn every_example_renders() {
 
 #[test]
 fn a_closed_pipe_ends_quietly() {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_karpctl"))
-        .args(["versions"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        Command::new(env!("CARGO_BIN_EXE_karpctl")).args(["versions"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");

@@ -1,8 +1,6 @@
 //! A spec to start from: what `karpctl bootstrap --cluster-name demo --region us-west-2` resolves to. A test changes one field.
 
-use karpctl::spec::{
-    ChartSource, ClusterMode, ControllerCapacity, Identity, NodeGroup, NodePool, Partition, Spec,
-};
+use karpctl::spec::{ChartSource, ClusterMode, ControllerCapacity, Identity, NodeGroup, NodePool, Partition, Spec};
 use std::collections::BTreeMap;
 
 /// The spec of a new cluster `demo` with this Karpenter release, as its guide has it.

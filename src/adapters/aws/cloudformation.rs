@@ -18,11 +18,8 @@ pub(super) async fn stack(aws: &AwsClient, name: &str, with_template: bool) -> R
     if stack.stack_status() == Some(&StackStatus::DeleteComplete) {
         return Ok(None);
     }
-    let (template, resources) = if with_template {
-        (template(aws, name).await?, resources(aws, name).await?)
-    } else {
-        (None, BTreeMap::new())
-    };
+    let (template, resources) =
+        if with_template { (template(aws, name).await?, resources(aws, name).await?) } else { (None, BTreeMap::new()) };
     let pair = |key: Option<&str>, value: Option<&str>| Some((key?.to_owned(), value.unwrap_or_default().to_owned()));
     Ok(Some(StackFacts {
         id: stack.stack_id().unwrap_or_default().to_owned(),
@@ -99,13 +96,8 @@ pub(super) async fn delete_stack(aws: &AwsClient, name: &str, token: &str) -> Re
 }
 
 pub(super) async fn stack_events(aws: &AwsClient, name_or_id: &str) -> Result<Vec<StackEvent>> {
-    let call = Call::new(
-        "cloudformation:DescribeStackEvents",
-        name_or_id,
-        format!("cannot read the events of the stack {name_or_id}"),
-    );
-    let answer =
-        aws.cloudformation.describe_stack_events().stack_name(name_or_id).send().await.map_err(|e| aws.error(&call, &e))?;
+    let call = Call::new("cloudformation:DescribeStackEvents", name_or_id, format!("cannot read the events of the stack {name_or_id}"));
+    let answer = aws.cloudformation.describe_stack_events().stack_name(name_or_id).send().await.map_err(|e| aws.error(&call, &e))?;
     let event = |e: &aws_sdk_cloudformation::types::StackEvent| StackEvent {
         id: e.event_id().unwrap_or_default().to_owned(),
         logical_id: e.logical_resource_id().unwrap_or_default().to_owned(),

@@ -110,10 +110,7 @@ pub(super) async fn instances(aws: &AwsClient, all_of: &[(String, String)]) -> R
     let launched = |instance: &aws_sdk_ec2::types::Instance| {
         let state = instance.state().and_then(|s| s.name())?;
         let ours = *state != InstanceStateName::Terminated && all_of.iter().all(|tag| carries(instance.tags(), tag));
-        ours.then(|| LaunchedInstance {
-            id: instance.instance_id().unwrap_or_default().to_owned(),
-            state: state.as_str().to_owned(),
-        })
+        ours.then(|| LaunchedInstance { id: instance.instance_id().unwrap_or_default().to_owned(), state: state.as_str().to_owned() })
     };
     Ok(reservations.iter().flat_map(aws_sdk_ec2::types::Reservation::instances).filter_map(launched).collect())
 }

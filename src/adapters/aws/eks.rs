@@ -72,18 +72,14 @@ pub(super) async fn access_entry(aws: &AwsClient, cluster: &str, principal: &str
         Err(e) if e.kind == ErrorKind::Failed && e.causes.iter().any(|c| c.contains(NO_ACCESS_ENTRIES)) => return Ok(None),
         other => present(other)?,
     };
-    Ok(answer.and_then(|a| a.access_entry).map(|entry| AccessEntryFacts {
-        kind: entry.r#type().unwrap_or_default().to_owned(),
-        tags: owned(entry.tags()),
-    }))
+    Ok(answer
+        .and_then(|a| a.access_entry)
+        .map(|entry| AccessEntryFacts { kind: entry.r#type().unwrap_or_default().to_owned(), tags: owned(entry.tags()) }))
 }
 
 pub(super) async fn create_access_entry(aws: &AwsClient, cluster: &str, principal: &str, kind: &str, tags: &Tags) -> Result<()> {
-    let call = Call::new(
-        "eks:CreateAccessEntry",
-        principal,
-        format!("cannot create the access entry of {principal} in the cluster {cluster}"),
-    );
+    let call =
+        Call::new("eks:CreateAccessEntry", principal, format!("cannot create the access entry of {principal} in the cluster {cluster}"));
     let request = aws.eks.create_access_entry().cluster_name(cluster).principal_arn(principal).r#type(kind);
     request.set_tags(given(tags)).send().await.map_err(|e| aws.error(&call, &e))?;
     Ok(())

@@ -21,11 +21,11 @@ const URL_LIFETIME: Duration = Duration::from_mins(1);
 pub(super) async fn token(aws: &AwsClient, cluster: &str) -> Result<String> {
     let doing = format!("cannot make a token for the cluster {cluster}");
     let region = aws.known_region(&doing)?;
-    let provider = aws.config.credentials_provider().ok_or_else(|| {
-        Error::new(ErrorKind::Credentials, &doing).because("no AWS credentials are set")
-    })?;
-    let credentials =
-        provider.provide_credentials().await.map_err(|e| errors::no_credentials(&doing, &e, &aws.settings, &aws.seen))?;
+    let provider = aws
+        .config
+        .credentials_provider()
+        .ok_or_else(|| Error::new(ErrorKind::Credentials, &doing).because("no AWS credentials are set"))?;
+    let credentials = provider.provide_credentials().await.map_err(|e| errors::no_credentials(&doing, &e, &aws.settings, &aws.seen))?;
     presigned(cluster, &region, credentials, SystemTime::now())
 }
 

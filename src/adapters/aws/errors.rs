@@ -83,9 +83,7 @@ impl Intercept for Seen {
     ) -> Result<(), aws_smithy_runtime_api::box_error::BoxError> {
         let service = bag.load::<aws_smithy_runtime_api::client::orchestrator::Metadata>().map(|m| m.service().to_lowercase());
         let uri = context.request().uri().parse::<http::Uri>().ok();
-        if let (Some(service), Some((scheme, authority))) =
-            (service, uri.as_ref().and_then(|u| Some((u.scheme_str()?, u.authority()?))))
-        {
+        if let (Some(service), Some((scheme, authority))) = (service, uri.as_ref().and_then(|u| Some((u.scheme_str()?, u.authority()?)))) {
             self.remember(service, format!("{scheme}://{authority}"));
         }
         Ok(())
@@ -151,7 +149,9 @@ fn of_answer(call: &Call<'_>, answer: &Answered<'_>, settings: &AwsSettings, see
             let error = Error::new(kind, &call.doing).because(answer.text());
             if is_quota(answer.code) {
                 let service = call.service();
-                return error.hint(format!("raise the quota, or remove what is not needed: `aws service-quotas list-service-quotas --service-code {service}`"));
+                return error.hint(format!(
+                    "raise the quota, or remove what is not needed: `aws service-quotas list-service-quotas --service-code {service}`"
+                ));
             }
             error
         }
@@ -163,23 +163,51 @@ fn kind(code: &str, message: &str, status: u16) -> ErrorKind {
     // EC2 and older services put the fault before the code.
     let code = code.trim_start_matches("Client.").trim_start_matches("Server.");
     match code {
-        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "InvalidClientTokenId" | "SignatureDoesNotMatch"
-        | "UnrecognizedClientException" | "AuthFailure" | "InvalidAccessKeyId" | "IncompleteSignature"
-        | "InvalidSignatureException" | "MissingAuthenticationToken" | "MissingAuthenticationTokenException" | "InvalidToken" => {
-            ErrorKind::Credentials
-        }
-        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "AuthorizationError" | "NotAuthorized"
-        | "OptInRequired" | "UnauthorizedException" | "UnauthorizedAccess" => ErrorKind::Denied,
-        "EntityAlreadyExists" | "AlreadyExistsException" | "ResourceInUseException" | "ResourceInUse" | "DeleteConflict"
-        | "ConcurrentModification" | "ConflictException" | "OperationInProgressException" | "TokenAlreadyExistsException" => {
-            ErrorKind::Conflict
-        }
+        "ExpiredToken"
+        | "ExpiredTokenException"
+        | "RequestExpired"
+        | "InvalidClientTokenId"
+        | "SignatureDoesNotMatch"
+        | "UnrecognizedClientException"
+        | "AuthFailure"
+        | "InvalidAccessKeyId"
+        | "IncompleteSignature"
+        | "InvalidSignatureException"
+        | "MissingAuthenticationToken"
+        | "MissingAuthenticationTokenException"
+        | "InvalidToken" => ErrorKind::Credentials,
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "UnauthorizedOperation"
+        | "AuthorizationError"
+        | "NotAuthorized"
+        | "OptInRequired"
+        | "UnauthorizedException"
+        | "UnauthorizedAccess" => ErrorKind::Denied,
+        "EntityAlreadyExists"
+        | "AlreadyExistsException"
+        | "ResourceInUseException"
+        | "ResourceInUse"
+        | "DeleteConflict"
+        | "ConcurrentModification"
+        | "ConflictException"
+        | "OperationInProgressException"
+        | "TokenAlreadyExistsException" => ErrorKind::Conflict,
         "NoSuchEntity" | "ResourceNotFoundException" | "NotFoundException" | "ParameterNotFound" | "StackNotFoundException" => {
             ErrorKind::NotFound
         }
-        "RequestLimitExceeded" | "SlowDown" | "TooManyRequestsException" | "BandwidthLimitExceeded" | "PriorRequestNotComplete"
-        | "InternalError" | "InternalFailure" | "ServiceUnavailable" | "ServiceUnavailableException" | "Unavailable"
-        | "RequestTimeout" | "RequestTimeoutException" => ErrorKind::Unreachable,
+        "RequestLimitExceeded"
+        | "SlowDown"
+        | "TooManyRequestsException"
+        | "BandwidthLimitExceeded"
+        | "PriorRequestNotComplete"
+        | "InternalError"
+        | "InternalFailure"
+        | "ServiceUnavailable"
+        | "ServiceUnavailableException"
+        | "Unavailable"
+        | "RequestTimeout"
+        | "RequestTimeoutException" => ErrorKind::Unreachable,
         _ if code.contains("Throttl") => ErrorKind::Unreachable,
         // IAM says so with status 409, but looking again would not help.
         _ if is_quota(code) => ErrorKind::Failed,
@@ -218,7 +246,8 @@ where
     if text.contains("credentials") || text.contains("no providers in chain provided") {
         return credentials(&call.doing, &text, settings);
     }
-    if text.contains("egion") && (text.contains("Missing Region") || text.contains("region must be set") || text.contains("region was not")) {
+    if text.contains("egion") && (text.contains("Missing Region") || text.contains("region must be set") || text.contains("region was not"))
+    {
         return no_region(&call.doing);
     }
     match error {
@@ -294,7 +323,9 @@ fn denied(call: &Call<'_>, answer: &Answered<'_>) -> Error {
     let shown = Answered { code: answer.code, message, status: answer.status };
     let error = Error::new(ErrorKind::Denied, &call.doing).because(format!("{} is denied: {}", call.action, shown.text()));
     if message.contains("explicit deny") || message.contains("service control policy") {
-        return error.hint(format!("a policy denies `{action}` on `{resource}` explicitly; only who wrote it (for an SCP: the organization) can change that"));
+        return error.hint(format!(
+            "a policy denies `{action}` on `{resource}` explicitly; only who wrote it (for an SCP: the organization) can change that"
+        ));
     }
     error.hint(format!("allow `{action}` on `{resource}`; `karpctl render operator-policy` prints a policy with all that karpctl calls"))
 }

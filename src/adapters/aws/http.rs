@@ -33,11 +33,7 @@ struct ByHostConnector {
 
 impl HttpClient for ByHost {
     fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(ByHostConnector {
-            clients: self.clone(),
-            settings: settings.clone(),
-            components: components.clone(),
-        })
+        SharedHttpConnector::new(ByHostConnector { clients: self.clone(), settings: settings.clone(), components: components.clone() })
     }
 }
 
@@ -56,25 +52,18 @@ pub(super) fn client() -> Result<SharedHttpClient> {
     // The other SDKs and the aws CLI take this variable; the Rust SDK leaves it to the program.
     if let Some(bundle) = std::env::var_os("AWS_CA_BUNDLE").filter(|v| !v.is_empty()) {
         let file = std::path::PathBuf::from(bundle);
-        let pem = std::fs::read(&file).map_err(|e| {
-            Error::usage(format!("cannot read {}, which AWS_CA_BUNDLE names", file.display())).because(e.to_string())
-        })?;
-        check_bundle(&pem).map_err(|why| {
-            Error::usage(format!("cannot use {}, which AWS_CA_BUNDLE names", file.display())).because(why)
-        })?;
+        let pem = std::fs::read(&file)
+            .map_err(|e| Error::usage(format!("cannot read {}, which AWS_CA_BUNDLE names", file.display())).because(e.to_string()))?;
+        check_bundle(&pem).map_err(|why| Error::usage(format!("cannot use {}, which AWS_CA_BUNDLE names", file.display())).because(why))?;
         roots = roots.with_pem_certificate(pem);
     }
-    let tls = TlsContext::builder()
-        .with_trust_store(roots)
-        .build()
-        .map_err(|e| Error::failed("cannot set up TLS").because(e.to_string()))?;
+    let tls =
+        TlsContext::builder().with_trust_store(roots).build().map_err(|e| Error::failed("cannot set up TLS").because(e.to_string()))?;
     let of = |proxy: ProxyConfig| {
         let tls = tls.clone();
         Builder::new().build_with_connector_fn(move |settings, components| {
-            let mut builder = Connector::builder()
-                .proxy_config(proxy.clone())
-                .tls_provider(Provider::Rustls(CryptoMode::Ring))
-                .tls_context(tls.clone());
+            let mut builder =
+                Connector::builder().proxy_config(proxy.clone()).tls_provider(Provider::Rustls(CryptoMode::Ring)).tls_context(tls.clone());
             builder.set_connector_settings(settings.cloned());
             builder.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
             builder.build()

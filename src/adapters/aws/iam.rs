@@ -50,10 +50,7 @@ fn percent_decoded(text: &str) -> String {
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
-        let escaped = (bytes[at] == b'%')
-            .then(|| text.get(at + 1..at + 3))
-            .flatten()
-            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let escaped = (bytes[at] == b'%').then(|| text.get(at + 1..at + 3)).flatten().and_then(|hex| u8::from_str_radix(hex, 16).ok());
         out.push(escaped.unwrap_or(bytes[at]));
         at += if escaped.is_some() { 3 } else { 1 };
     }
@@ -108,11 +105,7 @@ pub(super) async fn delete_role(aws: &AwsClient, name: &str) -> Result<()> {
 }
 
 pub(super) async fn create_service_linked_role(aws: &AwsClient, service: &str) -> Result<bool> {
-    let call = Call::new(
-        "iam:CreateServiceLinkedRole",
-        service,
-        format!("cannot create the service-linked role of {service}"),
-    );
+    let call = Call::new("iam:CreateServiceLinkedRole", service, format!("cannot create the service-linked role of {service}"));
     let sent = aws.iam.create_service_linked_role().aws_service_name(service).send().await;
     match sent.map_err(|e| aws.error(&call, &e)) {
         Ok(_) => Ok(true),

@@ -24,9 +24,8 @@ pub fn explain_install(doing: &str, install: &HelmInstall, tail: &[String]) -> E
             .hint(format!("if none is, an interrupted one left its mark: `helm rollback {release} --namespace {namespace}`, or for a first install `helm uninstall {release} --namespace {namespace}`"));
     }
     if said.contains("invalid ownership metadata") {
-        return of(ErrorKind::Refused).hint(
-            "the objects belong to another release, or to none; if Karpenter may take them over, run it again with --adopt",
-        );
+        return of(ErrorKind::Refused)
+            .hint("the objects belong to another release, or to none; if Karpenter may take them over, run it again with --adopt");
     }
     if said.contains("incompatible with Kubernetes") {
         return of(ErrorKind::Refused).hint("`karpctl versions` says which Karpenter fits which Kubernetes");
@@ -42,8 +41,9 @@ pub fn explain_install(doing: &str, install: &HelmInstall, tail: &[String]) -> E
         return of(ErrorKind::Tool).hint("this helm is too old; `karpctl versions` says which fit");
     }
     if said.contains("context deadline exceeded") || said.contains("timed out") || said.contains("not ready") {
-        return of(ErrorKind::Timeout)
-            .hint(format!("see what is not ready: `kubectl get pods,events --namespace {namespace}`; the release is kept, and the next run mends it"));
+        return of(ErrorKind::Timeout).hint(format!(
+            "see what is not ready: `kubectl get pods,events --namespace {namespace}`; the release is kept, and the next run mends it"
+        ));
     }
     of(ErrorKind::Failed)
 }
@@ -81,19 +81,22 @@ fn of_cluster(doing: &str, said: &str) -> Option<Error> {
         ));
     }
     if said.contains("getting credentials") {
-        return Some(of(ErrorKind::Credentials).hint(
-            "the credential plugin failed; see why: `karpctl token --cluster-name <cluster>`, `aws sts get-caller-identity`",
-        ));
+        return Some(
+            of(ErrorKind::Credentials)
+                .hint("the credential plugin failed; see why: `karpctl token --cluster-name <cluster>`, `aws sts get-caller-identity`"),
+        );
     }
-    if said.contains("asked for the client to provide credentials") || said.contains("Unauthorized") && said.contains("luster unreachable") {
+    if said.contains("asked for the client to provide credentials") || said.contains("Unauthorized") && said.contains("luster unreachable")
+    {
         return Some(of(ErrorKind::Denied).hint(
             "the cluster does not know who you are in AWS: whoever created it can let you in by an access entry (`aws eks create-access-entry`)",
         ));
     }
     if said.contains(" is forbidden: User") || said.contains("cannot list resource") || said.contains("cannot create resource") {
-        return Some(of(ErrorKind::Denied).hint(
-            "your access entry (or aws-auth row) gives you too little in the cluster; AmazonEKSClusterAdminPolicy is enough",
-        ));
+        return Some(
+            of(ErrorKind::Denied)
+                .hint("your access entry (or aws-auth row) gives you too little in the cluster; AmazonEKSClusterAdminPolicy is enough"),
+        );
     }
     if said.contains("ubernetes cluster unreachable") {
         return Some(of(ErrorKind::Unreachable).hint(
@@ -105,7 +108,9 @@ fn of_cluster(doing: &str, said: &str) -> Option<Error> {
 
 /// Pulling the chart.
 fn of_registry(doing: &str, install: &HelmInstall, said: &str) -> Option<Error> {
-    let about_registry = ["/manifests/", "/blobs/", "/v2/", "pulling from host", "FetchReference", "/token?", "failed to download"].iter().any(|t| said.contains(t));
+    let about_registry = ["/manifests/", "/blobs/", "/v2/", "pulling from host", "FetchReference", "/token?", "failed to download"]
+        .iter()
+        .any(|t| said.contains(t));
     let of = |kind: ErrorKind| Error::new(kind, doing).because(said);
     let absent = said.ends_with(": not found") && !said.contains("release: not found");
     if !about_registry && !absent {
@@ -122,8 +127,7 @@ fn of_registry(doing: &str, install: &HelmInstall, said: &str) -> Option<Error> 
         of(ErrorKind::NotFound)
             .hint(format!("check that the registry has it: `helm show chart {chart} --version {version}`; a mirror must hold the chart of every release that is installed"))
     } else {
-        of(ErrorKind::Unreachable).hint(
-            "the registry could not be read: check the network and HTTPS_PROXY; a proxy that ends TLS needs its CA in SSL_CERT_FILE",
-        )
+        of(ErrorKind::Unreachable)
+            .hint("the registry could not be read: check the network and HTTPS_PROXY; a proxy that ends TLS needs its CA in SSL_CERT_FILE")
     })
 }

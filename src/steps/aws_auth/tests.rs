@@ -102,7 +102,15 @@ fn a_row_is_known_as_the_authenticator_knows_it() {
 
 #[test]
 fn what_cannot_be_edited_safely_is_refused() {
-    for text in ["rolearn: x\n", "- a: \"unclosed\n", "- a\n- [b\n", "just text", "&all\n- rolearn: x\n", "- rolearn: x\n...\n", "[{rolearn: x} # comment\n]"] {
+    for text in [
+        "rolearn: x\n",
+        "- a: \"unclosed\n",
+        "- a\n- [b\n",
+        "just text",
+        "&all\n- rolearn: x\n",
+        "- rolearn: x\n...\n",
+        "[{rolearn: x} # comment\n]",
+    ] {
         let error = add_row(Some(text), &ours()).map(|edit| edit.text).unwrap_err();
         assert_eq!(error.kind, crate::error::ErrorKind::Refused, "{text:?}");
         assert!(error.message.contains("aws-auth"), "{error}");

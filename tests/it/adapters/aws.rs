@@ -6,7 +6,6 @@ use karpctl::error::{Error, ErrorKind};
 use karpctl::ports::Aws;
 use std::path::PathBuf;
 
-
 /// Answers every request with this.
 fn service(status: &'static str, body: &'static str) -> String {
     serve(move |_| (status.to_owned(), body.to_owned())).0
@@ -28,7 +27,11 @@ async fn role_error(url: &str) -> Error {
 async fn client_at(url: &str) -> AwsClient {
     let settings = PathBuf::from(std::env::var_os("HOME").unwrap()).join(".aws");
     std::fs::create_dir_all(&settings).unwrap();
-    std::fs::write(settings.join("config"), format!("[profile there]\nendpoint_url = {url}\naws_access_key_id = test\naws_secret_access_key = test\n")).unwrap();
+    std::fs::write(
+        settings.join("config"),
+        format!("[profile there]\nendpoint_url = {url}\naws_access_key_id = test\naws_secret_access_key = test\n"),
+    )
+    .unwrap();
     AwsClient::connect(&AwsSettings { region: Some("us-west-2".into()), profile: Some("there".into()) }).await.unwrap()
 }
 
@@ -104,7 +107,8 @@ fn missing_settings_are_named() {
         return;
     }
     runtime().block_on(async {
-        let region = |region: Option<&str>, profile: Option<&str>| AwsSettings { region: region.map(Into::into), profile: profile.map(Into::into) };
+        let region =
+            |region: Option<&str>, profile: Option<&str>| AwsSettings { region: region.map(Into::into), profile: profile.map(Into::into) };
         let aws = AwsClient::connect(&region(None, None)).await.unwrap();
         let error = aws.eks_token("demo").await.unwrap_err();
         assert_eq!((error.kind, error.causes[0].as_str()), (ErrorKind::Usage, "no AWS region is set"));

@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 fn token_url(region: &str, session: Option<&str>) -> String {
     use base64::Engine as _;
     let credentials = aws_credential_types::Credentials::new("AKIDEXAMPLE", "SECRET", session.map(str::to_owned), None, "test");
-    let now = UNIX_EPOCH + Duration::from_secs(1_767_225_600);
+    let now = UNIX_EPOCH + Duration::from_hours(490_896);
     let token = presigned("demo", &region.parse().unwrap(), credentials, now).unwrap();
     let encoded = token.strip_prefix("k8s-aws-v1.").unwrap();
     let url = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(encoded).unwrap();

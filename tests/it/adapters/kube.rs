@@ -188,7 +188,8 @@ fn a_kubeconfig_is_read_as_it_is() {
 #[test]
 fn a_proxy_is_asked_for_others_and_never_for_loopback() {
     // A port on which nobody listens: whoever asks it fails, and says that it tunnels.
-    let env: Vec<(&str, &str)> = KEYS.into_iter().chain([("HTTPS_PROXY", "127.0.0.1:1"), ("NO_PROXY", "direct.invalid,.inner.invalid,")]).collect();
+    let env: Vec<(&str, &str)> =
+        KEYS.into_iter().chain([("HTTPS_PROXY", "127.0.0.1:1"), ("NO_PROXY", "direct.invalid,.inner.invalid,")]).collect();
     if !in_child(module_path!(), "a_proxy_is_asked_for_others_and_never_for_loopback", &env) {
         return;
     }

@@ -38,7 +38,7 @@ fn karpenter() -> HelmInstall {
         values: json!({"settings": {"clusterName": "demo"}}),
         skip_crds: true,
         take_ownership: false,
-        wait: Some(Duration::from_secs(300)),
+        wait: Some(Duration::from_mins(5)),
     }
 }
 
@@ -84,7 +84,7 @@ fn serve(answer: impl Fn(&Asked) -> (String, String) + Send + 'static) -> (Strin
             let mut reader = BufReader::new(stream.try_clone().unwrap());
             let mut asked = Asked { line: String::new(), headers: String::new(), body: String::new() };
             reader.read_line(&mut asked.line).unwrap();
-            asked.line = asked.line.trim().to_owned();
+            asked.line.truncate(asked.line.trim_end().len());
             while !asked.headers.ends_with("\r\n\r\n") && reader.read_line(&mut asked.headers).is_ok_and(|n| n > 2) {}
             asked.headers.make_ascii_lowercase();
             let length = asked.headers.lines().find_map(|l| l.strip_prefix("content-length: ")).map_or(0, |n| n.trim().parse().unwrap());

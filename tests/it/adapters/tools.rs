@@ -17,11 +17,8 @@ fn helm(program: PathBuf) -> HelmCli {
 }
 
 fn eks() -> HelmAccess {
-    let cluster = ClusterAccess::Eks {
-        name: "demo".into(),
-        endpoint: "https://demo.eks.test".into(),
-        certificate_authority: "Q0E=".into(),
-    };
+    let cluster =
+        ClusterAccess::Eks { name: "demo".into(), endpoint: "https://demo.eks.test".into(), certificate_authority: "Q0E=".into() };
     HelmAccess { cluster, registry_config: None }
 }
 
@@ -111,7 +108,9 @@ fn helm_is_told_what_to_install() {
     let cluster = ClusterAccess::Kubeconfig { path: Some(dir.path().join("theirs")), context: Some("prod".into()) };
     std::fs::write(dir.path().join("theirs"), "{}").unwrap();
     install(&helm, &HelmAccess { cluster, registry_config: None }, &karpenter()).unwrap();
-    assert!(read(dir.path(), "args").starts_with(&format!("--kubeconfig\n{}/theirs\n--kube-context\nprod\nupgrade\n", dir.path().display())));
+    assert!(
+        read(dir.path(), "args").starts_with(&format!("--kubeconfig\n{}/theirs\n--kube-context\nprod\nupgrade\n", dir.path().display()))
+    );
 }
 
 #[test]
@@ -139,7 +138,8 @@ echo 'Error: failed to download "oci://public.ecr.aws/karpenter/karpenter" at ve
 
 #[test]
 fn the_persons_helm_settings_do_not_reach_helm() {
-    let theirs = [("HELM_KUBETOKEN", "x"), ("HELM_KUBECONTEXT", "x"), ("HELM_DRIVER", "memory"), ("HELM_NAMESPACE", "x"), ("AWS_PROFILE", "p")];
+    let theirs =
+        [("HELM_KUBETOKEN", "x"), ("HELM_KUBECONTEXT", "x"), ("HELM_DRIVER", "memory"), ("HELM_NAMESPACE", "x"), ("AWS_PROFILE", "p")];
     if !in_child(module_path!(), "the_persons_helm_settings_do_not_reach_helm", &theirs) {
         return;
     }
@@ -209,7 +209,9 @@ fn tools_that_are_missing_or_something_else_say_so() {
 fn eksctl_is_given_its_own_kubeconfig_and_the_settings() {
     let dir = tempfile::tempdir().unwrap();
     let at = dir.path().display();
-    let body = format!("printf '%s\\n' \"$@\" > {at}/args; env > {at}/env; for a in \"$@\"; do [ -f \"$a\" ] && cat \"$a\" > {at}/config; done; echo '2026-01-01 12:00:00 [ℹ]  hello'; exit 0");
+    let body = format!(
+        "printf '%s\\n' \"$@\" > {at}/args; env > {at}/env; for a in \"$@\"; do [ -f \"$a\" ] && cat \"$a\" > {at}/config; done; echo '2026-01-01 12:00:00 [ℹ]  hello'; exit 0"
+    );
     let aws = AwsSettings { region: Some("eu-west-1".into()), profile: Some("work".into()) };
     let eksctl = EksctlCli { program: script(dir.path(), "eksctl", &body), aws };
     let seen = Mutex::new(Vec::new());

@@ -10,23 +10,83 @@ use karpctl::error::ErrorKind;
 fn helms_words_are_understood() {
     use ErrorKind::{Conflict, Credentials, Denied, Failed, NotFound, Refused, Timeout, Tool, Unreachable};
     for (said, kind, hint) in [
-        (r#"Error: Kubernetes cluster unreachable: Get "https://127.0.0.1:1/version": dial tcp 127.0.0.1:1: connect: connection refused"#, Unreachable, "VPN"),
-        (r#"Error: kubernetes cluster unreachable: Get "https://127.0.0.1:1/version": dial tcp 127.0.0.1:1: connect: connection refused"#, Unreachable, "VPN"),
-        (r#"Error: Kubernetes cluster unreachable: exec plugin: invalid apiVersion "client.authentication.k8s.io/v1alpha1""#, Tool, "doctor"),
-        (r#"Error: kubernetes cluster unreachable: exec plugin: invalid apiVersion "client.authentication.k8s.io/v1alpha1""#, Tool, "doctor"),
-        (r#"Error: Kubernetes cluster unreachable: Get "https://127.0.0.1:1/version": getting credentials: exec: executable /bin/false failed with exit code 1"#, Credentials, "karpctl token"),
+        (
+            r#"Error: Kubernetes cluster unreachable: Get "https://127.0.0.1:1/version": dial tcp 127.0.0.1:1: connect: connection refused"#,
+            Unreachable,
+            "VPN",
+        ),
+        (
+            r#"Error: kubernetes cluster unreachable: Get "https://127.0.0.1:1/version": dial tcp 127.0.0.1:1: connect: connection refused"#,
+            Unreachable,
+            "VPN",
+        ),
+        (
+            r#"Error: Kubernetes cluster unreachable: exec plugin: invalid apiVersion "client.authentication.k8s.io/v1alpha1""#,
+            Tool,
+            "doctor",
+        ),
+        (
+            r#"Error: kubernetes cluster unreachable: exec plugin: invalid apiVersion "client.authentication.k8s.io/v1alpha1""#,
+            Tool,
+            "doctor",
+        ),
+        (
+            r#"Error: Kubernetes cluster unreachable: Get "https://127.0.0.1:1/version": getting credentials: exec: executable /bin/false failed with exit code 1"#,
+            Credentials,
+            "karpctl token",
+        ),
         ("Error: Kubernetes cluster unreachable: the server has asked for the client to provide credentials", Denied, "access entry"),
-        ("Error: pulling from host 127.0.0.1:41079 failed with status code [manifests 1.14.1]: 403 Forbidden", Denied, "logout public.ecr.aws"),
-        ("Error: unexpected status from HEAD request to https://public.ecr.aws/v2/karpenter/karpenter/manifests/1.14.1: 403 Forbidden", Denied, "logout public.ecr.aws"),
-        (r#"Error: failed to perform "FetchReference" on source: GET "http://127.0.0.1:41079/v2/karpenter/karpenter/manifests/1.14.1": response status code 403: denied: Your authorization token has expired. Reauthenticate and try again."#, Denied, "logout public.ecr.aws"),
+        (
+            "Error: pulling from host 127.0.0.1:41079 failed with status code [manifests 1.14.1]: 403 Forbidden",
+            Denied,
+            "logout public.ecr.aws",
+        ),
+        (
+            "Error: unexpected status from HEAD request to https://public.ecr.aws/v2/karpenter/karpenter/manifests/1.14.1: 403 Forbidden",
+            Denied,
+            "logout public.ecr.aws",
+        ),
+        (
+            r#"Error: failed to perform "FetchReference" on source: GET "http://127.0.0.1:41079/v2/karpenter/karpenter/manifests/1.14.1": response status code 403: denied: Your authorization token has expired. Reauthenticate and try again."#,
+            Denied,
+            "logout public.ecr.aws",
+        ),
         ("Error: 127.0.0.1:38523/karpenter/karpenter:1.14.1: not found", NotFound, "helm show chart"),
-        (r#"Error: failed to perform "FetchReference" on source: 127.0.0.1:38523/karpenter/karpenter:1.14.1: not found"#, NotFound, "helm show chart"),
-        ("Error: unexpected status from HEAD request to http://127.0.0.1:42679/v2/karpenter/karpenter/manifests/1.14.1: 400 Bad Request", Unreachable, "SSL_CERT_FILE"),
-        (r#"Error: failed to do request: Head "https://nosuch.invalid/v2/karpenter/karpenter/manifests/1.14.1": dial tcp: lookup nosuch.invalid on 10.0.0.2:53: no such host"#, Unreachable, "HTTPS_PROXY"),
-        ("Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress", Conflict, "helm rollback karpenter --namespace kube-system"),
-        (r#"Error: Unable to continue with install: CustomResourceDefinition "nodepools.karpenter.sh" in namespace "" exists and cannot be imported into the current release: invalid ownership metadata; label validation error: missing key "app.kubernetes.io/managed-by": must be set to "Helm""#, Refused, "--adopt"),
-        ("Error: release karpenter failed, and has been uninstalled due to atomic being set: context deadline exceeded", Timeout, "kubectl get pods"),
-        ("Error: UPGRADE FAILED: resource Deployment/kube-system/karpenter not ready. status: InProgress, message: Available: 0/2\ncontext deadline exceeded", Timeout, "kubectl get pods"),
+        (
+            r#"Error: failed to perform "FetchReference" on source: 127.0.0.1:38523/karpenter/karpenter:1.14.1: not found"#,
+            NotFound,
+            "helm show chart",
+        ),
+        (
+            "Error: unexpected status from HEAD request to http://127.0.0.1:42679/v2/karpenter/karpenter/manifests/1.14.1: 400 Bad Request",
+            Unreachable,
+            "SSL_CERT_FILE",
+        ),
+        (
+            r#"Error: failed to do request: Head "https://nosuch.invalid/v2/karpenter/karpenter/manifests/1.14.1": dial tcp: lookup nosuch.invalid on 10.0.0.2:53: no such host"#,
+            Unreachable,
+            "HTTPS_PROXY",
+        ),
+        (
+            "Error: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress",
+            Conflict,
+            "helm rollback karpenter --namespace kube-system",
+        ),
+        (
+            r#"Error: Unable to continue with install: CustomResourceDefinition "nodepools.karpenter.sh" in namespace "" exists and cannot be imported into the current release: invalid ownership metadata; label validation error: missing key "app.kubernetes.io/managed-by": must be set to "Helm""#,
+            Refused,
+            "--adopt",
+        ),
+        (
+            "Error: release karpenter failed, and has been uninstalled due to atomic being set: context deadline exceeded",
+            Timeout,
+            "kubectl get pods",
+        ),
+        (
+            "Error: UPGRADE FAILED: resource Deployment/kube-system/karpenter not ready. status: InProgress, message: Available: 0/2\ncontext deadline exceeded",
+            Timeout,
+            "kubectl get pods",
+        ),
         ("Error: chart requires kubeVersion: >=1.25.0-0 which is incompatible with Kubernetes v1.24.0", Refused, "karpctl versions"),
         ("Error: something new", Failed, ""),
     ] {
@@ -71,7 +131,10 @@ fn eksctls_words_are_understood() {
         ]),
     );
     assert_eq!(error.kind, ErrorKind::Failed);
-    assert_eq!(error.causes[0], "AWS::EKS::Cluster/ControlPlane: CREATE_FAILED – \"unsupported Kubernetes version\"\nfailed to create cluster \"demo\"");
+    assert_eq!(
+        error.causes[0],
+        "AWS::EKS::Cluster/ControlPlane: CREATE_FAILED – \"unsupported Kubernetes version\"\nfailed to create cluster \"demo\""
+    );
     for (line, kind) in [
         ("Error: checking AWS STS access – cannot get role ARN for current session: ExpiredToken: expired", ErrorKind::Credentials),
         ("Error: operation error CloudFormation: CreateStack, api error AccessDenied: no", ErrorKind::Denied),

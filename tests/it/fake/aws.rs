@@ -3,9 +3,7 @@
 use super::{FakeStack, FakeWorld, Inside};
 use async_trait::async_trait;
 use karpctl::error::{Error, ErrorKind, Result};
-use karpctl::facts::{
-    AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, OidcFacts, RoleFacts, StackFacts, SubnetFacts,
-};
+use karpctl::facts::{AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, OidcFacts, RoleFacts, StackFacts, SubnetFacts};
 use karpctl::knowledge::KubernetesVersion;
 use karpctl::ports::{Aws, ChangeStack, CreateRole, InstanceProfile, LaunchedInstance, StackEvent, Tags};
 use serde_json::Value;

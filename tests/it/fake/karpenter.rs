@@ -45,8 +45,10 @@ impl FakeWorld {
         let gone = |inside: &Inside, o: &ObjectRef| !inside.objects[o]["metadata"]["deletionTimestamp"].is_null();
         let pools: Vec<ObjectRef> = of_kind(inside, "nodepools").into_iter().filter(|p| gone(inside, p)).collect();
         for pool in pools {
-            let claims: Vec<ObjectRef> =
-                of_kind(inside, "nodeclaims").into_iter().filter(|c| inside.objects[c]["metadata"]["labels"]["karpenter.sh/nodepool"] == pool.name.as_str()).collect();
+            let claims: Vec<ObjectRef> = of_kind(inside, "nodeclaims")
+                .into_iter()
+                .filter(|c| inside.objects[c]["metadata"]["labels"]["karpenter.sh/nodepool"] == pool.name.as_str())
+                .collect();
             // One claim a look, with its node and its instance; the pool after the last.
             match claims.first() {
                 Some(claim) => Self::end_claim(inside, claim),
@@ -83,10 +85,13 @@ impl FakeWorld {
             let body = json!({"metadata": {"name": pod.name, "namespace": "default", "labels": {"app": "inflate"}}, "spec": {}, "status": {"phase": "Pending"}});
             inside.objects.insert(pod, body);
         }
-        let empty: Vec<ObjectRef> = of_kind(inside, "nodeclaims").into_iter().filter(|c| {
-            let number = c.name.trim_start_matches("default-");
-            number.parse::<u64>().is_ok_and(|n| n >= wanted)
-        }).collect();
+        let empty: Vec<ObjectRef> = of_kind(inside, "nodeclaims")
+            .into_iter()
+            .filter(|c| {
+                let number = c.name.trim_start_matches("default-");
+                number.parse::<u64>().is_ok_and(|n| n >= wanted)
+            })
+            .collect();
         if let Some(claim) = empty.first()
             && inside.stuck.is_none_or(|(what, _)| what != "Removed")
         {
@@ -125,10 +130,12 @@ impl FakeWorld {
         }
         claim["status"]["providerID"] = json!(format!("aws:///us-west-2a/i-{name}"));
         if *stage == "Launched" {
-            let tags = [("kubernetes.io/cluster/demo", "owned"), ("karpenter.sh/nodepool", "default")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+            let tags =
+                [("kubernetes.io/cluster/demo", "owned"), ("karpenter.sh/nodepool", "default")].map(|(k, v)| (k.to_owned(), v.to_owned()));
             inside.instances.insert(format!("i-{name}"), tags.into());
         } else if *stage == "Registered" {
-            let node = json!({"metadata": {"name": name, "labels": labels}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}});
+            let node =
+                json!({"metadata": {"name": name, "labels": labels}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}});
             inside.objects.insert(place("v1", "nodes", None, &name), node);
         }
     }

@@ -22,7 +22,8 @@ fn foreign_stack(stage: &Stage) {
     std::fs::write(&file, template).unwrap();
     let name = format!("Karpenter-{}", stage.cluster());
     let body = format!("file://{}", file.display());
-    let create = ["cloudformation", "create-stack", "--stack-name", &name, "--template-body", &body, "--capabilities", "CAPABILITY_NAMED_IAM"];
+    let create =
+        ["cloudformation", "create-stack", "--stack-name", &name, "--template-body", &body, "--capabilities", "CAPABILITY_NAMED_IAM"];
     stage.aws(&create);
     let before = stage.inventory();
     stage.karpctl(&bootstrap(&[])).exits(4).says("--adopt").says(&name);
@@ -106,8 +107,9 @@ fn credentials_that_do_not_work() {
         super::Ended::from(command.output().unwrap())
     };
     none(&["bootstrap", "--dry-run"]).exits(1).says("credentials").says("hint");
-    let expired = r#"<ErrorResponse><Error><Type>Sender</Type><Code>ExpiredToken</Code><Message>The security token included in the request is expired</Message></Error><RequestId>1</RequestId></ErrorResponse>"#;
-    let fault = json!([{"service": "sts", "action": ".*", "times": 20, "status": 403, "headers": {"content-type": "text/xml"}, "body": expired}]);
+    let expired = r"<ErrorResponse><Error><Type>Sender</Type><Code>ExpiredToken</Code><Message>The security token included in the request is expired</Message></Error><RequestId>1</RequestId></ErrorResponse>";
+    let fault =
+        json!([{"service": "sts", "action": ".*", "times": 20, "status": 403, "headers": {"content-type": "text/xml"}, "body": expired}]);
     stage.lab().post("faults", &fault).unwrap();
     stage.karpctl(&["bootstrap", "--dry-run"]).exits(1).says("expired");
     stage.lab().clear_faults().unwrap();

@@ -55,10 +55,6 @@ fn release_0_17_0_is_refused_on_a_new_cluster() {
     let plan = stage.karpctl(&["bootstrap", "--karpenter-version", "v0.17.0", "--dry-run", "-o", "json"]).exits(0);
     let steps = plan.json()["steps"].as_array().unwrap().len();
     assert!(steps >= 8, "the plan has {steps} steps");
-    stage
-        .karpctl(&["bootstrap", "--karpenter-version", "v0.17.0", "--yes"])
-        .exits(4)
-        .says("kubernetes-offered")
-        .says("--existing-cluster");
+    stage.karpctl(&["bootstrap", "--karpenter-version", "v0.17.0", "--yes"]).exits(4).says("kubernetes-offered").says("--existing-cluster");
     super::assert_empty(&stage.inventory());
 }

@@ -120,7 +120,9 @@ impl Stage {
         // Its nodes join a little later.
         for _ in 0..60 {
             let nodes = self.kubectl(&["get", "nodes", "-o", "json"]);
-            let ready = |n: &Value| n["status"]["conditions"].as_array().is_some_and(|c| c.iter().any(|c| c["type"] == "Ready" && c["status"] == "True"));
+            let ready = |n: &Value| {
+                n["status"]["conditions"].as_array().is_some_and(|c| c.iter().any(|c| c["type"] == "Ready" && c["status"] == "True"))
+            };
             if nodes["items"].as_array().is_some_and(|all| all.len() >= 2 && all.iter().all(ready)) {
                 return;
             }

@@ -21,7 +21,10 @@ fn whole_way(stage: &Stage, release: &str, policies: usize) {
     let plan = with(&["bootstrap", "--dry-run", "-o", "json", "--exit-code"]).exits(3).json();
     let planned: Vec<&str> = plan["steps"].as_array().unwrap().iter().map(|s| s["id"].as_str().unwrap()).collect();
     assert_eq!(plan["schema"], "karpctl/plan/v1");
-    assert!(planned.contains(&"stack") && planned.contains(&"pod-identity-association") && !planned.contains(&"oidc-provider"), "{planned:?}");
+    assert!(
+        planned.contains(&"stack") && planned.contains(&"pod-identity-association") && !planned.contains(&"oidc-provider"),
+        "{planned:?}"
+    );
 
     let report = with(&["bootstrap", "--yes", "-o", "json"]).exits(0).json();
     assert_eq!(report["ok"], true);

@@ -1,4 +1,4 @@
-use crate::fake::{Fault, FakeWorld, error, words};
+use crate::fake::{FakeWorld, Fault, error, words};
 use crate::fixture::{existing, spec};
 use karpctl::error::ErrorKind;
 use karpctl::plan::{State, StepId};
@@ -105,7 +105,10 @@ async fn when_it_does_not_become_ready_the_error_says_what_the_pods_say() {
     let error = world.apply(ID, Ownership::OursOnly).await.0.unwrap_err();
     assert_eq!(
         error.causes,
-        ["pod karpenter-1 is not scheduled: 0/1 nodes are available: didn't match pod anti-affinity rules", "pod karpenter-1: FailedScheduling: no room"]
+        [
+            "pod karpenter-1 is not scheduled: 0/1 nodes are available: didn't match pod anti-affinity rules",
+            "pod karpenter-1: FailedScheduling: no room"
+        ]
     );
     assert!(error.hints[0].contains("add such nodes"), "{error:?}");
 }
@@ -148,7 +151,9 @@ async fn upgrades_that_need_a_hop_are_refused() {
         assert!(matches!(state, State::Foreign { adopt: None, .. }), "{from} {to}: {state:?}");
         assert!(words(&state).contains(word), "{from} {to}: {state:?}");
     }
-    for (from, to) in [("0.37.8", "1.0.14"), ("v0.31.5", "0.32.10"), ("1.0.8", "1.14.1"), ("v0.32.10", "0.37.8"), ("not-a-version", "1.14.1")] {
+    for (from, to) in
+        [("0.37.8", "1.0.14"), ("v0.31.5", "0.32.10"), ("1.0.8", "1.14.1"), ("v0.32.10", "0.37.8"), ("not-a-version", "1.14.1")]
+    {
         let world = FakeWorld::with_cluster(existing(to));
         world.put_release("karpenter", 1, "deployed", from, &json!({}));
         let state = world.assess(ID).await;

@@ -1,4 +1,4 @@
-use crate::fake::{Fault, FakeWorld, error, words};
+use crate::fake::{FakeWorld, Fault, error, words};
 use crate::fixture::{existing, spec};
 use karpctl::error::ErrorKind;
 use karpctl::plan::{State, StepId};

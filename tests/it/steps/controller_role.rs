@@ -1,4 +1,4 @@
-use crate::fake::{Fault, FakeWorld, error, words};
+use crate::fake::{FakeWorld, Fault, error, words};
 use crate::fixture::spec;
 use karpctl::error::ErrorKind;
 use karpctl::plan::{State, StepId};
@@ -78,7 +78,10 @@ async fn drift_is_mended_and_what_a_person_attached_stays() {
 
 #[tokio::test(start_paused = true)]
 async fn one_that_is_not_ours_is_refused_until_adopted() {
-    for (tags, word) in [(Tags::new(), "is not karpctl's"), (Tags::from([("alpha.eksctl.io/cluster-name".into(), "demo".into())]), "made by eksctl for this cluster")] {
+    for (tags, word) in [
+        (Tags::new(), "is not karpctl's"),
+        (Tags::from([("alpha.eksctl.io/cluster-name".into(), "demo".into())]), "made by eksctl for this cluster"),
+    ] {
         let world = FakeWorld::empty(spec("1.14.1"));
         world.apply_ok(ID).await;
         world.inside().roles.get_mut(ROLE).unwrap().tags = tags;

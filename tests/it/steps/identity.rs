@@ -1,6 +1,6 @@
 //! Spot role, OIDC provider, Pod Identity agent and association.
 
-use crate::fake::{Fault, FakeWorld, error, words};
+use crate::fake::{FakeWorld, Fault, error, words};
 use crate::fixture::{existing, spec};
 use karpctl::error::ErrorKind;
 use karpctl::facts::AddonFacts;

@@ -1,4 +1,4 @@
-use crate::fake::{Fault, FakeWorld, error, words};
+use crate::fake::{FakeWorld, Fault, error, words};
 use crate::fixture::existing;
 use karpctl::error::ErrorKind;
 use karpctl::facts::AccessEntryFacts;
@@ -44,7 +44,10 @@ async fn the_authentication_mode_decides() {
 
 #[tokio::test(start_paused = true)]
 async fn what_the_mode_does_not_allow_is_refused() {
-    for (mode, access, hint) in [("API", NodeAccess::AwsAuth, "--node-access access-entry"), ("CONFIG_MAP", NodeAccess::Both, "authenticationMode=API_AND_CONFIG_MAP")] {
+    for (mode, access, hint) in [
+        ("API", NodeAccess::AwsAuth, "--node-access access-entry"),
+        ("CONFIG_MAP", NodeAccess::Both, "authenticationMode=API_AND_CONFIG_MAP"),
+    ] {
         let world = world(mode, Some(access));
         let state = world.assess(ID).await;
         assert!(matches!(state, State::Foreign { adopt: None, .. }), "{state:?}");

@@ -1,4 +1,4 @@
-use crate::fake::{Fault, FakeWorld, error, words};
+use crate::fake::{FakeWorld, Fault, error, words};
 use crate::fixture::{existing, spec};
 use karpctl::error::ErrorKind;
 use karpctl::plan::{State, StepId};
@@ -37,7 +37,10 @@ async fn class_then_pool_are_applied_with_the_recommended_ami() {
 
 #[tokio::test(start_paused = true)]
 async fn every_era_has_its_kinds() {
-    for (version, changes) in [("1.0.8", ["apply ec2nodeclasses/default", "apply nodepools/default"]), ("0.17.0", ["apply awsnodetemplates/default", "apply provisioners/default"])] {
+    for (version, changes) in [
+        ("1.0.8", ["apply ec2nodeclasses/default", "apply nodepools/default"]),
+        ("0.17.0", ["apply awsnodetemplates/default", "apply provisioners/default"]),
+    ] {
         let world = FakeWorld::with_cluster(existing(version));
         world.apply_ok(ID).await;
         assert_eq!(world.changes(), changes, "{version}");
@@ -88,7 +91,13 @@ async fn one_that_karpctl_did_not_apply_is_refused_until_adopted() {
 async fn crds_and_webhooks_that_come_up_are_waited_for() {
     let world = installed(existing("1.14.1")).await;
     world.fail("apply", Fault::Before(error(ErrorKind::NotFound)));
-    world.fail("apply", Fault::Before(karpctl::error::Error::new(ErrorKind::Unreachable, "cannot apply").because("failed calling webhook \"defaulting.webhook.karpenter.sh\": connection refused")));
+    world.fail(
+        "apply",
+        Fault::Before(
+            karpctl::error::Error::new(ErrorKind::Unreachable, "cannot apply")
+                .because("failed calling webhook \"defaulting.webhook.karpenter.sh\": connection refused"),
+        ),
+    );
     world.apply_ok(ID).await;
     world.inside().objects.remove(&class("default"));
     world.fail("apply", Fault::Before(error(ErrorKind::Failed)));
@@ -126,7 +135,10 @@ async fn removal_never_forces_a_finalizer() {
 #[tokio::test(start_paused = true)]
 async fn removal_that_hangs_says_what_is_left() {
     let world = FakeWorld::bootstrapped(spec("1.14.1")).await;
-    world.inside().instances.insert("i-orphan".into(), [("kubernetes.io/cluster/demo", "owned"), ("karpenter.sh/nodepool", "old")].map(|(k, v)| (k.into(), v.into())).into());
+    world.inside().instances.insert(
+        "i-orphan".into(),
+        [("kubernetes.io/cluster/demo", "owned"), ("karpenter.sh/nodepool", "old")].map(|(k, v)| (k.into(), v.into())).into(),
+    );
     let error = world.remove(ID).await.0.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Timeout);
     assert!(error.hints[0].contains("terminate-instances --region us-west-2 --instance-ids i-orphan"), "{error:?}");

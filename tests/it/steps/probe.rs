@@ -1,6 +1,6 @@
 //! Reading: what is not there, what cannot be read, and how often the world is asked.
 
-use crate::fake::{Fault, FakeWorld, error};
+use crate::fake::{FakeWorld, Fault, error};
 use crate::fixture::spec;
 use karpctl::error::ErrorKind;
 use karpctl::facts::{Probed, Topic};

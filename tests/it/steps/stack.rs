@@ -1,4 +1,4 @@
-use crate::fake::{Fault, FakeWorld, error, words};
+use crate::fake::{FakeWorld, Fault, error, words};
 use crate::fixture::spec;
 use karpctl::error::ErrorKind;
 use karpctl::plan::{State, StepId};
@@ -24,7 +24,11 @@ async fn is_made_with_its_events_shown() {
     assert_eq!(result, Ok(()));
     assert_eq!(
         said,
-        ["creating the stack Karpenter-demo", "cloudformation: AWS::IAM::Role KarpenterNodeRole CREATE_IN_PROGRESS", "cloudformation: AWS::IAM::Role KarpenterNodeRole CREATE_COMPLETE"]
+        [
+            "creating the stack Karpenter-demo",
+            "cloudformation: AWS::IAM::Role KarpenterNodeRole CREATE_IN_PROGRESS",
+            "cloudformation: AWS::IAM::Role KarpenterNodeRole CREATE_COMPLETE"
+        ]
     );
     assert_eq!(world.assess(ID).await, State::Present);
     assert_eq!(world.inside().stacks["Karpenter-demo"].facts.parameters["ClusterName"], "demo");
@@ -163,8 +167,14 @@ async fn removal_clears_what_karpenter_made_and_nothing_else() {
     world.apply_ok(ID).await;
     {
         let mut inside = world.inside();
-        let profile = |name: &str, path: &str| InstanceProfile { name: name.into(), path: path.into(), roles: vec!["KarpenterNodeRole-demo".into()] };
-        inside.profiles = vec![profile("demo_4711", "/"), profile("x", "/karpenter/us-west-2/demo/u/"), profile("KarpenterNodeInstanceProfile-demo", "/"), profile("mine", "/")];
+        let profile =
+            |name: &str, path: &str| InstanceProfile { name: name.into(), path: path.into(), roles: vec!["KarpenterNodeRole-demo".into()] };
+        inside.profiles = vec![
+            profile("demo_4711", "/"),
+            profile("x", "/karpenter/us-west-2/demo/u/"),
+            profile("KarpenterNodeInstanceProfile-demo", "/"),
+            profile("mine", "/"),
+        ];
         let tag = |key: &str, value: &str| Tags::from([(key.to_owned(), value.to_owned())]);
         inside.launch_templates = [
             ("karpenter.k8s.aws/1", tag("eks:eks-cluster-name", "demo")),

@@ -1,4 +1,4 @@
-use crate::fake::{FakeWorld, error, Fault};
+use crate::fake::{FakeWorld, Fault, error};
 use crate::fixture::spec;
 use karpctl::error::{ErrorKind, Result};
 use karpctl::facts::Topic;

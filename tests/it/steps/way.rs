@@ -62,7 +62,10 @@ fn needs_make_an_order_and_every_step_explains_itself() {
             assert!(step.title(&spec).len() > 5, "{id}");
             for direction in [Direction::Apply, Direction::Remove] {
                 for command in step.commands(&spec, direction) {
-                    assert!(!command.contains('{') || command.contains("{{EC2") || command.contains("'{") || command.contains("${"), "{id}: {command}");
+                    assert!(
+                        !command.contains('{') || command.contains("{{EC2") || command.contains("'{") || command.contains("${"),
+                        "{id}: {command}"
+                    );
                     assert!(!command.contains("  ") || command.contains('#'), "{id}: {command}");
                 }
             }
