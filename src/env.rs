@@ -39,13 +39,16 @@ pub struct Env {
     pub cache_home: Option<PathBuf>,
     /// `KARPCTL_LAB_CACHE`: where the lab is installed, if not in the cache home.
     pub lab_cache: Option<PathBuf>,
+    /// The words of this command line after the program's name, for hints that repeat it.
+    pub command_line: Vec<String>,
 }
 
 impl Env {
     /// Reads the environment of this process.
     #[must_use]
     pub fn read() -> Self {
-        Self::from(|name| std::env::var(name).ok())
+        let command_line = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+        Self { command_line, ..Self::from(|name| std::env::var(name).ok()) }
     }
 
     /// Reads an environment that is given as a look-up.
@@ -70,6 +73,7 @@ impl Env {
             state_home: under_home("XDG_STATE_HOME", ".local/state"),
             cache_home: under_home("XDG_CACHE_HOME", ".cache"),
             lab_cache: get("KARPCTL_LAB_CACHE").map(PathBuf::from),
+            command_line: Vec::new(),
         }
     }
 

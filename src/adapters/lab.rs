@@ -134,6 +134,20 @@ impl Lab {
         answer(ureq::post(format!("{}/_lab/{path}", self.ready.gate)).send_json(body), path)
     }
 
+    /// Makes a cluster that is there already, as somebody else would have made it, and waits until its nodes have joined.
+    pub fn make_cluster(&self, cluster: &Value) -> Result<()> {
+        self.post("clusters", cluster)?;
+        let wanted = cluster["nodes"].as_u64().unwrap_or(2);
+        for _ in 0..120 {
+            let joined = self.get("inventory")?["kubernetes"]["nodes"].as_array().map_or(0, Vec::len);
+            if joined as u64 >= wanted {
+                return Ok(());
+            }
+            std::thread::sleep(std::time::Duration::from_millis(500));
+        }
+        Err(Error::failed("the nodes of the lab's cluster do not join"))
+    }
+
     /// Forgets the faults that were not met.
     pub fn clear_faults(&self) -> Result<Value> {
         answer(ureq::delete(format!("{}/_lab/faults", self.ready.gate)).call(), "faults")

@@ -2,7 +2,7 @@
 
 use super::args::VariantArgs;
 use super::session::Session;
-use super::way::{WayArgs, go};
+use super::way::{Selection, WayArgs, go};
 use crate::app::App;
 use crate::error::{Exit, Result};
 use crate::plan::{Direction, StepId};
@@ -36,5 +36,6 @@ impl BootstrapArgs {
 /// Runs the command.
 pub async fn run(app: &App, args: BootstrapArgs) -> Result<Exit> {
     let mut session = Session::open(app, &args.variant).await?;
-    go(app, &args.way, &mut session, &steps::all(), StepId::ALL.into(), Direction::Apply).await
+    let selection = Selection { name: "bootstrap", steps: StepId::ALL.into(), direction: Direction::Apply };
+    go(app, &args.way, &mut session, &steps::all(), &selection).await
 }

@@ -2,9 +2,10 @@
 
 use super::args::VariantArgs;
 use super::session::Session;
-use super::way::{WayArgs, go};
+use super::way::{Selection, WayArgs, go};
 use crate::app::App;
 use crate::error::{Exit, Result};
+use crate::facts::Probed;
 use crate::plan::{Direction, StepId};
 use crate::report::Format;
 use crate::spec::ClusterMode;
@@ -55,5 +56,12 @@ pub async fn run(app: &App, args: DestroyArgs) -> Result<Exit> {
     if !args.delete_crds {
         select.remove(&StepId::Crds);
     }
-    go(app, &args.way, &mut session, &steps::all(), select, Direction::Remove).await
+    if matches!(session.facts.cluster, Probed::Absent) {
+        // What was in a cluster that is gone is gone with it.
+        select.retain(|step| ![StepId::NodePool, StepId::Chart, StepId::Crds].contains(step));
+    } else if keeps_cluster && !args.delete_crds {
+        app.printer.status("note: Karpenter's custom resource definitions stay; --delete-crds removes them too");
+    }
+    let selection = Selection { name: "destroy", steps: select, direction: Direction::Remove };
+    go(app, &args.way, &mut session, &steps::all(), &selection).await
 }

@@ -6,6 +6,7 @@ pub mod bootstrap;
 pub mod destroy;
 pub mod explain;
 pub mod generate;
+mod next;
 pub mod parts;
 pub mod rehearse;
 pub mod render;

@@ -2,7 +2,7 @@
 
 use super::bootstrap::BootstrapArgs;
 use super::session::Session;
-use super::way::go;
+use super::way::{Selection, go};
 use crate::app::App;
 use crate::error::{Exit, Result};
 use crate::plan::{Direction, StepId};
@@ -22,6 +22,20 @@ pub enum Part {
 }
 
 impl Part {
+    /// All parts, in the order in which they are done.
+    pub const ALL: [Self; 4] = [Self::Iam, Self::Identity, Self::Install, Self::NodePool];
+
+    /// The command.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Iam => "iam",
+            Self::Identity => "identity",
+            Self::Install => "install",
+            Self::NodePool => "node-pool",
+        }
+    }
+
     /// The steps of this part.
     #[must_use]
     pub fn steps(self) -> &'static [StepId] {
@@ -44,6 +58,6 @@ impl Part {
 /// Runs the command.
 pub async fn run(app: &App, part: Part, args: BootstrapArgs) -> Result<Exit> {
     let mut session = Session::open(app, &args.variant).await?;
-    let select = part.steps().iter().copied().collect();
-    go(app, &args.way, &mut session, &steps::all(), select, Direction::Apply).await
+    let selection = Selection { name: part.name(), steps: part.steps().iter().copied().collect(), direction: Direction::Apply };
+    go(app, &args.way, &mut session, &steps::all(), &selection).await
 }

@@ -81,7 +81,7 @@ pub fn run(app: &App, args: &RehearseArgs) -> Result<Exit> {
     let rehearsal = tokio::task::block_in_place(|| {
         if existing {
             let version = given(|l| l.kubernetes_version.clone()).unwrap_or_else(|| "1.34".into());
-            lab.post("clusters", &serde_json::json!({"name": name, "version": version, "authenticationMode": "API_AND_CONFIG_MAP", "oidc": false, "pod_identity_agent": false}))?;
+            lab.make_cluster(&serde_json::json!({"name": name, "version": version, "authenticationMode": "API_AND_CONFIG_MAP", "oidc": false, "pod_identity_agent": false}))?;
         }
         rehearse(app, args, &lab, &name, &region, existing)
     });

@@ -185,12 +185,15 @@ async fn prove(run: &Run<'_>, direction: Direction, planned: &Planned, step: &dy
     for look_number in 1..=LOOKS {
         let facts = look(run, direction, step, shared).await;
         let state = assess(step, run.spec, &facts, direction);
-        let proved = match direction {
-            Direction::Apply => state == State::Present,
-            Direction::Remove => matches!(state, State::Absent | State::NotWanted | State::Unknown(_)),
-        };
-        if proved {
-            return Ok(());
+        match (&state, direction) {
+            (State::Present, Direction::Apply) | (State::Absent | State::NotWanted | State::Unknown(_), Direction::Remove) => return Ok(()),
+            // Who may make a thing may not always look at it.
+            (State::Unknown(reason), Direction::Apply) if look_number == LOOKS => {
+                let message = format!("{} was changed, and cannot be looked at: {reason}", planned.title);
+                (run.on_event)(&Event::StepProgress { step: planned.id, progress: Progress::Warning { message } });
+                return Ok(());
+            }
+            _ => {}
         }
         if look_number == LOOKS {
             return Err(Error::failed(format!("{} is not as it should be after it was changed", planned.title)).because(describe(&state)));

@@ -1,6 +1,6 @@
 //! From spec and facts to a plan: pure.
 
-use crate::facts::{Facts, Probed};
+use crate::facts::Facts;
 use crate::plan::{Action, Direction, Plan, Planned, SCHEMA, State, StepId};
 use crate::spec::Spec;
 use crate::steps::{Ownership, Step};
@@ -29,10 +29,6 @@ pub fn plan(steps: &[Box<dyn Step>], spec: &Spec, facts: &Facts, goal: &Goal) ->
             let state = &states[&step.id()];
             let verdict = match goal.direction {
                 Direction::Apply => judge_apply(state, goal.ownership),
-                // Where there is no cluster, nothing in it is left to be looked for.
-                Direction::Remove if facts.cluster == Probed::Absent && matches!(state, State::Unknown(_)) => {
-                    verdict(Action::Keep, ["not there, as there is no cluster".to_owned()])
-                }
                 Direction::Remove => judge_remove(state, step.kept_on_destroy(spec)),
             };
             let needs = match goal.direction {

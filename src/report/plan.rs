@@ -2,24 +2,21 @@
 
 use super::duration;
 use super::printer::{BAD, BOLD, CARE, FAINT, GOOD, Printer, styled};
-use crate::plan::{Action, Direction, Plan, Planned};
+use crate::plan::{Action, Direction, Plan, Planned, StepId};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// Prints the plan to stdout: a line a step, with the reason.
-pub fn show_plan(printer: &Printer, plan: &Plan) {
-    let way = match plan.direction {
-        Direction::Apply => "bootstrap",
-        Direction::Remove => "destroy",
-    };
-    printer.answer(&styled(BOLD, format!("Plan: {way} {} (Karpenter {})", plan.cluster, plan.karpenter)));
+/// Prints the plan of this command to stdout: a line a step, with the reason.
+pub fn show_plan(printer: &Printer, name: &str, plan: &Plan) {
+    printer.answer(&styled(BOLD, format!("Plan: {name} {} (Karpenter {})", plan.cluster, plan.karpenter)));
+    let mut hinted = Vec::new();
     for step in &plan.steps {
-        show_step(printer, step);
+        show_step(printer, step, &mut hinted);
     }
     printer.answer(&summary(plan));
 }
 
-fn show_step(printer: &Printer, step: &Planned) {
+fn show_step<'a>(printer: &Printer, step: &'a Planned, hinted: &mut Vec<&'a String>) {
     let (mark, word, style) = match step.action {
         Action::Create => ("+", "create", GOOD),
         Action::Update => ("~", "change", CARE),
@@ -36,8 +33,12 @@ fn show_step(printer: &Printer, step: &Planned) {
     for more in why {
         printer.answer(&format!("               {more}"));
     }
+    // Several steps can be helped by the same: it is said at the first.
     for hint in &step.hints {
-        printer.answer(&format!("               hint: {hint}"));
+        if !hinted.contains(&hint) {
+            hinted.push(hint);
+            printer.answer(&format!("               hint: {hint}"));
+        }
     }
 }
 
@@ -50,7 +51,10 @@ pub fn summary(plan: &Plan) -> String {
         return format!("Refused: {refused} of {} steps cannot be done as things stand; nothing was changed.", plan.steps.len());
     }
     if !plan.has_changes() {
-        return "Nothing to do: everything is as the spec says.".into();
+        return match plan.direction {
+            Direction::Apply => "Nothing to do: everything is as the spec says.".into(),
+            Direction::Remove => "Nothing to do: nothing is there that could be removed.".into(),
+        };
     }
     let parts: Vec<String> = [
         (count(&[Action::Create]), "to create"),
@@ -74,7 +78,7 @@ pub fn summary(plan: &Plan) -> String {
 pub fn explain_plan(printer: &Printer, plan: &Plan, explain: impl Fn(crate::plan::StepId) -> &'static str) {
     for step in plan.steps.iter().filter(|s| s.action.is_change()) {
         printer.answer(&format!("\n{} ({}, usually {})", styled(BOLD, &step.title), step.id, duration(step.usual_seconds.into())));
-        printer.answer(&format!("  {}", explain(step.id)));
+        printer.answer(&wrapped(explain(step.id), "  "));
         if !step.needs.is_empty() {
             let needs: Vec<&str> = step.needs.iter().map(|n| n.as_str()).collect();
             printer.answer(&format!("  after: {}", needs.join(", ")));
@@ -83,11 +87,41 @@ pub fn explain_plan(printer: &Printer, plan: &Plan, explain: impl Fn(crate::plan
     printer.answer("");
 }
 
-/// The shell that the plan stands for.
+/// The widest line of prose.
+const WIDTH: usize = 78;
+
+/// Prose in lines that end between words, each behind this indent.
+fn wrapped(text: &str, indent: &str) -> String {
+    let mut lines = vec![indent.to_owned()];
+    for word in text.split_whitespace() {
+        let line = lines.last_mut().filter(|l| l.len() == indent.len() || l.chars().count() + 1 + word.chars().count() <= WIDTH);
+        match line {
+            Some(line) if line.len() == indent.len() => line.push_str(word),
+            Some(line) => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            None => lines.push(format!("{indent}{word}")),
+        }
+    }
+    lines.join("\n")
+}
+
+/// The shell that the plan stands for. `access` makes helm and kubectl speak to the cluster, and stands before the first of them
+/// unless the plan makes the cluster: eksctl then writes a kubeconfig.
 #[must_use]
-pub fn commands(plan: &Plan) -> String {
+pub fn commands(plan: &Plan, access: &[String]) -> String {
     let mut out = String::new();
-    for step in plan.steps.iter().filter(|s| s.action.is_change() && !s.commands.is_empty()) {
+    let changes = || plan.steps.iter().filter(|s| s.action.is_change() && !s.commands.is_empty());
+    let mut reached = changes().any(|s| s.id == StepId::Cluster && s.action == Action::Create);
+    for step in changes() {
+        if !reached && step.commands.iter().any(|c| c.starts_with("helm ") || c.starts_with("kubectl ")) {
+            reached = true;
+            out.push_str("# access: the kubeconfig of helm and kubectl\n");
+            for line in access {
+                out.extend([line.as_str(), "\n"]);
+            }
+        }
         let _ = writeln!(out, "# {}: {}", step.id, step.title);
         for command in &step.commands {
             out.push_str(command);

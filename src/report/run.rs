@@ -62,7 +62,7 @@ impl<'a> RunReporter<'a> {
     /// A reporter in this format.
     #[must_use]
     pub fn new(printer: &'a Printer, format: Format, journal: Option<Journal>) -> Self {
-        let bars = (format == Format::Human && printer.draws_bars()).then(MultiProgress::new);
+        let bars = (format == Format::Human && printer.draws_bars()).then(MultiProgress::new).filter(|bars| !bars.is_hidden());
         Self { printer, format, journal, started: Instant::now(), state: Mutex::new(State { bars, ..State::default() }) }
     }
 
@@ -75,7 +75,12 @@ impl<'a> RunReporter<'a> {
         let at = self.started.elapsed();
         match event {
             Event::StepStarted { step, title, usual_seconds, .. } => {
-                let bar = state.bars.as_ref().map_or_else(ProgressBar::hidden, |b| b.add(spinner(title, *usual_seconds)));
+                let bar = state.bars.as_ref().map_or_else(ProgressBar::hidden, |bars| {
+                    // It ticks only once it is among the others: before, it would draw a line of its own that stays.
+                    let bar = bars.add(spinner(title, *usual_seconds));
+                    bar.enable_steady_tick(Duration::from_millis(200));
+                    bar
+                });
                 state.running.insert(*step, (bar, at, title.clone()));
                 if state.bars.is_none() {
                     self.say(at, *step, &format!("{title} …"));
@@ -160,7 +165,6 @@ fn spinner(title: &str, usual_seconds: u32) -> ProgressBar {
         bar.set_style(style);
     }
     bar.set_prefix(title.to_owned());
-    bar.enable_steady_tick(Duration::from_millis(200));
     bar
 }
 

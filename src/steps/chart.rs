@@ -2,7 +2,7 @@
 
 use super::helm_release::{HalfInstalled, How, Wanted, changes, install, install_command, is_there, mend, uninstall};
 use super::hops::refused_hop;
-use super::looked::{drifted_or_present, foreign, looked, refused};
+use super::looked::{drifted_or_present, foreign, looked, looked_for_removal, refused};
 use super::{Step, StepContext};
 use crate::error::Result;
 use crate::facts::{ControllerFacts, Facts, Topic};
@@ -50,7 +50,7 @@ impl Step for Chart {
     }
 
     fn assess_removal(&self, _: &Spec, facts: &Facts) -> State {
-        match looked(&facts.chart_release) {
+        match looked_for_removal(&facts.chart_release, facts) {
             Ok(Some(found)) if is_there(found) => State::Present,
             Ok(_) => State::Absent,
             Err(state) => state,
@@ -132,7 +132,6 @@ fn not_ours(spec: &Spec, controller: &ControllerFacts) -> Option<State> {
             )))
         }
         None if controller.namespace == spec.namespace.as_str() => Some(foreign(
-            spec,
             format!("Karpenter runs already in {}, and not by helm", controller.namespace),
             "helm takes its objects over, where it is 3.17 or newer",
         )),

@@ -48,7 +48,7 @@ impl Step for ControllerRole {
             Err(state) => return state,
         };
         if let Some(why) = not_ours(spec, role) {
-            return foreign(spec, why, "its trust policy is set, the controller's policies are attached, and it is tagged");
+            return foreign(why, "its trust policy is set, the controller's policies are attached, and it is tagged");
         }
         match trust(spec, facts) {
             Ok(trust) => drifted_or_present(differences(spec, role, &trust)),

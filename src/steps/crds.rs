@@ -2,7 +2,7 @@
 
 use super::helm_release::{HalfInstalled, How, Wanted, changes, install, install_command, is_there, mend, uninstall};
 use super::hops::refused_hop;
-use super::looked::{drifted_or_present, foreign, looked, refused};
+use super::looked::{drifted_or_present, foreign, looked, looked_for_removal, refused};
 use super::{Step, StepContext};
 use crate::error::{Error, Result};
 use crate::facts::{Facts, Topic};
@@ -50,10 +50,10 @@ impl Step for Crds {
     }
 
     fn assess_removal(&self, spec: &Spec, facts: &Facts) -> State {
-        match looked(&facts.crd_release) {
+        match looked_for_removal(&facts.crd_release, facts) {
             Ok(Some(found)) if is_there(found) => State::Present,
             // The main chart brought them, and helm leaves what lies in a chart's crds/ behind.
-            Ok(_) if !spec.release.features().crd_chart => match looked(&facts.crds) {
+            Ok(_) if !spec.release.features().crd_chart => match looked_for_removal(&facts.crds, facts) {
                 Ok(Some(crds)) if spec.release.features().crds.iter().any(|name| crds.contains_key(name)) => State::Present,
                 Ok(_) => State::Absent,
                 Err(state) => state,
@@ -132,7 +132,6 @@ fn judge(spec: &Spec, facts: &Facts) -> Result<State, State> {
         .collect();
     if !others.is_empty() {
         return Err(foreign(
-            spec,
             format!("custom resource definitions are there and not of the helm release {owner}: {}", others.join(", ")),
             "they get that release's marks and this version's schema; no object of theirs is touched",
         ));

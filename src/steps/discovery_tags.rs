@@ -1,6 +1,6 @@
 //! The `karpenter.sh/discovery` tags on an existing cluster's subnets and security group.
 
-use super::looked::{drifted_or_present, foreign, looked, quoted};
+use super::looked::{drifted_or_present, foreign, looked, looked_for_removal, quoted};
 use super::{Step, StepContext};
 use crate::error::{Error, Result};
 use crate::facts::{Facts, NetworkFacts, SubnetFacts, Topic};
@@ -54,7 +54,6 @@ impl Step for DiscoveryTags {
             .collect();
         if !taken.is_empty() {
             return foreign(
-                spec,
                 format!("{} carries the tag {DISCOVERY_TAG} of another cluster", taken.join(", ")),
                 "the tag then names this cluster, and the other cluster's Karpenter no longer finds it; --subnets names others instead",
             );
@@ -123,7 +122,7 @@ impl Step for DiscoveryTags {
         if spec.cluster == ClusterMode::Managed {
             return State::NotWanted;
         }
-        match looked(&facts.network) {
+        match looked_for_removal(&facts.network, facts) {
             Ok(Some(network)) if all(network).any(|(_, tags)| has_tag(spec, tags) && is_marked(spec, tags)) => State::Present,
             Ok(_) => State::Absent,
             Err(state) => state,

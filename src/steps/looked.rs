@@ -1,7 +1,7 @@
 //! From facts to judgement: what every `assess` asks first.
 
 use super::context::OWNER_TAG;
-use crate::facts::Probed;
+use crate::facts::{Facts, Probed};
 use crate::plan::State;
 use crate::ports::Tags;
 use crate::spec::Spec;
@@ -14,6 +14,20 @@ pub(super) fn looked<T>(probed: &Probed<T>) -> Result<Option<&T>, State> {
         Probed::NotAsked => Err(State::Unknown("it was not looked at".into())),
         Probed::Unavailable(reason) => Err(State::Unknown(reason.clone())),
     }
+}
+
+/// Whether there is no cluster that could hold anything: then nothing in it is left to be removed, and nobody could be asked.
+fn no_cluster(facts: &Facts) -> bool {
+    match &facts.cluster {
+        Probed::Absent => true,
+        Probed::Known(cluster) => !matches!(cluster.status.as_str(), "ACTIVE" | "UPDATING"),
+        Probed::NotAsked | Probed::Unavailable(_) => false,
+    }
+}
+
+/// As [`looked`], for the way back: what could not be read because there is no cluster to hold it, is not there.
+pub(super) fn looked_for_removal<'f, T>(probed: &'f Probed<T>, facts: &Facts) -> Result<Option<&'f T>, State> {
+    looked(probed).or_else(|state| if no_cluster(facts) { Ok(None) } else { Err(state) })
 }
 
 /// Whether tags carry karpctl's mark for this cluster.
@@ -39,14 +53,8 @@ pub(super) fn drifted_or_present(changes: Vec<String>) -> State {
 }
 
 /// Something that is there and not ours, with the way to adopt it.
-pub(super) fn foreign(spec: &Spec, why: impl Into<String>, effect: &str) -> State {
-    State::Foreign {
-        why: why.into(),
-        adopt: Some(format!(
-            "`karpctl bootstrap --cluster-name {} --region {} --adopt` takes it over: {effect}",
-            spec.cluster_name, spec.region
-        )),
-    }
+pub(super) fn foreign(why: impl Into<String>, effect: &str) -> State {
+    State::Foreign { why: why.into(), adopt: Some(format!("the same command with `--adopt` takes it over: {effect}")) }
 }
 
 /// Something that is there, not ours, and cannot be adopted.

@@ -1,7 +1,7 @@
 //! The nodes' way into the cluster: access entry and/or aws-auth row, as the cluster's authentication mode asks for.
 
 use super::aws_auth::{self, Edit};
-use super::looked::{looked, quoted, refused};
+use super::looked::{looked, looked_for_removal, quoted, refused};
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{ClusterFacts, Facts, Topic};
@@ -44,10 +44,18 @@ impl Step for NodeMapping {
     }
 
     fn assess_removal(&self, spec: &Spec, facts: &Facts) -> State {
-        let entry = looked(&facts.access_entry).is_ok_and(|entry| entry.is_some());
-        let text = facts.aws_auth.known().and_then(|f| f.map_roles.as_deref());
-        let row = aws_auth::see(text, spec.node_role_arn().as_str()).is_ok_and(|seen| !seen.ours.is_empty());
-        if entry || row { State::Present } else { State::Absent }
+        let (entry, text) = (looked_for_removal(&facts.access_entry, facts), looked_for_removal(&facts.aws_auth, facts));
+        let has_row = |text: Option<&str>| aws_auth::see(text, spec.node_role_arn().as_str()).is_ok_and(|seen| !seen.ours.is_empty());
+        if matches!(&entry, Ok(Some(_))) || matches!(&text, Ok(Some(found)) if has_row(found.map_roles.as_deref())) {
+            return State::Present;
+        }
+        // What the authentication mode does not know cannot be read, and holds nothing.
+        let cluster = facts.cluster.known();
+        match (entry, text) {
+            (Err(state), _) if cluster.is_none_or(ClusterFacts::has_access_entries) => state,
+            (_, Err(state)) if cluster.is_none_or(ClusterFacts::has_config_map) => state,
+            _ => State::Absent,
+        }
     }
 
     fn commands(&self, spec: &Spec, direction: Direction) -> Vec<String> {

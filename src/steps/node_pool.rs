@@ -1,7 +1,7 @@
 //! The node pool and its node class.
 
 use super::compare::differences;
-use super::looked::{drifted_or_present, foreign, looked};
+use super::looked::{drifted_or_present, foreign, looked, looked_for_removal};
 use super::node_pool_removal::{is_ours, remove_pools};
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
@@ -57,7 +57,7 @@ impl Step for NodePool {
 
     fn assess_removal(&self, spec: &Spec, facts: &Facts) -> State {
         let own = [&facts.node_pool, &facts.node_class].into_iter().any(|object| object.known().is_some());
-        let launched = match looked(&facts.karpenter_nodes) {
+        let launched = match looked_for_removal(&facts.karpenter_nodes, facts) {
             Ok(found) => found.is_some_and(|f| *f != KarpenterNodes::default()),
             Err(state) if !own => return state,
             Err(_) => false,
@@ -141,7 +141,6 @@ fn judge(spec: &Spec, facts: &Facts) -> Result<State, State> {
         }
         if !is_ours(object) {
             return Err(foreign(
-                spec,
                 format!("{word} {name} is there and karpctl did not apply it"),
                 "the fields that the spec names become karpctl's",
             ));

@@ -1,6 +1,6 @@
 //! The IAM OIDC provider of the cluster's issuer (IRSA only).
 
-use super::looked::{is_ours, looked, quoted, refused};
+use super::looked::{is_ours, looked, looked_for_removal, quoted, refused};
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, Topic};
@@ -53,7 +53,7 @@ impl Step for OidcProvider {
     }
 
     fn assess_removal(&self, spec: &Spec, facts: &Facts) -> State {
-        match looked(&facts.oidc_provider) {
+        match looked_for_removal(&facts.oidc_provider, facts) {
             _ if spec.identity != Identity::Irsa => State::NotWanted,
             Ok(Some(provider)) if is_ours(spec, &provider.tags) => State::Present,
             Ok(_) => State::Absent,

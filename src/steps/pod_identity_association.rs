@@ -45,7 +45,6 @@ impl Step for PodIdentityAssociation {
             Ok(Some(found)) if found.role_arn == wanted.as_str() => State::Present,
             Ok(Some(found)) if is_ours(spec, &found.tags) => State::Drifted(vec![format!("role: {} -> {wanted}", found.role_arn)]),
             Ok(Some(found)) => foreign(
-                spec,
                 format!(
                     "the service account {}/{SERVICE_ACCOUNT} has the role {} by an association that is not karpctl's",
                     spec.namespace, found.role_arn

@@ -206,7 +206,7 @@ fn judge(spec: &Spec, probed: &Probed<StackFacts>) -> State {
     let Some(found) = stack else { return State::Absent };
     let reason = found.status_reason.as_ref().map(|r| format!(": {r}")).unwrap_or_default();
     if is_foreign(spec, found) {
-        return foreign(spec, not_ours(&spec.stack_name()), "it is updated to this template, and tagged");
+        return foreign(not_ours(&spec.stack_name()), "it is updated to this template, and tagged");
     }
     match standing(spec, stack) {
         Standing::Gone => State::Absent,

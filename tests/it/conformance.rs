@@ -2,8 +2,6 @@
 //! the official templates, one for each group of releases whose templates mean the same; see [`meaning`] for how a template is
 //! reduced to it.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where what it holds for given is not so")]
-
 #[path = "../conformance/documents.rs"]
 mod documents;
 #[path = "../conformance/meaning.rs"]
@@ -13,42 +11,15 @@ mod properties;
 
 use karpctl::knowledge::Release;
 use karpctl::render;
-use karpctl::spec::{ChartSource, ClusterMode, ControllerCapacity, Identity, NodeGroup, NodePool, Partition, Region, Spec};
+use karpctl::spec::{Partition, Region, Spec};
 use meaning::{Meaning, of_model, of_template};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// What a person gets who names a release and nothing else.
+/// What a person gets who names a release and nothing else, on the Kubernetes of its guide.
 pub(crate) fn spec(release: &str) -> Spec {
-    let release: Release = release.parse().unwrap();
-    let features = release.features();
-    Spec {
-        cluster_name: "demo".parse().unwrap(),
-        region: "us-west-2".parse().unwrap(),
-        account_id: "111122223333".parse().unwrap(),
-        partition: Partition::Aws,
-        kubernetes: features.guide_kubernetes,
-        namespace: features.default_namespace.parse().unwrap(),
-        identity: if features.pod_identity { Identity::PodIdentity } else { Identity::Irsa },
-        node_access: None,
-        cluster: ClusterMode::Managed,
-        capacity: ControllerCapacity::NodeGroup(NodeGroup::default()),
-        zonal_shift: None,
-        private: false,
-        windows: false,
-        node_pool: NodePool {
-            name: "default".parse().unwrap(),
-            capacity_types: Vec::new(),
-            architectures: Vec::new(),
-            cpu_limit: 1000,
-            ami_alias: None,
-        },
-        subnets: Vec::new(),
-        tags: BTreeMap::new(),
-        permissions_boundary: None,
-        chart: ChartSource::default(),
-        release,
-    }
+    let spec = crate::fixture::spec(release);
+    Spec { kubernetes: spec.release.features().guide_kubernetes, zonal_shift: None, ..spec }
 }
 
 fn in_region(release: &str, region: &str) -> Spec {

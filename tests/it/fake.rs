@@ -1,6 +1,7 @@
 //! A world in memory behind the ports: AWS, an API server with a Karpenter that does its work, helm and eksctl. It begins with an
 //! account that has a network and nothing else; a test changes one thing, and may make a call fail or lose its answer.
 
+mod account;
 mod aws;
 mod karpenter;
 mod kube;
@@ -78,7 +79,7 @@ pub(crate) struct FakeWorld {
 impl FakeWorld {
     /// An account with a network and nothing else.
     pub(crate) fn empty(spec: Spec) -> Arc<Self> {
-        let inside = Inside { karpenter: true, ..aws::account() };
+        let inside = Inside { karpenter: true, ..account::account() };
         let world = Arc::new(Self { spec, inside: Mutex::new(inside) });
         let system = ObjectRef { kind: ObjectKind::new("v1", "namespaces"), namespace: None, name: "kube-system".into() };
         world.put(&system, serde_json::json!({"metadata": {}}));

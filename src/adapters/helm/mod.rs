@@ -178,6 +178,10 @@ impl Helm for HelmCli {
         }
         if install.take_ownership {
             run = run.arg("--take-ownership");
+            // helm 4 applies on the server's side, where the fields of whoever made the objects would be conflicts.
+            if Self::knows(&helm, "upgrade", "--force-conflicts").await? {
+                run = run.arg("--force-conflicts");
+            }
         }
         if plain {
             run = run.arg("--plain-http");

@@ -1,6 +1,6 @@
 //! AWS in memory.
 
-use super::{FakeStack, FakeWorld, Inside};
+use super::FakeWorld;
 use async_trait::async_trait;
 use karpctl::error::{Error, ErrorKind, Result};
 use karpctl::facts::{AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, OidcFacts, RoleFacts, StackFacts, SubnetFacts};
@@ -9,106 +9,12 @@ use karpctl::ports::{Aws, ChangeStack, CreateRole, InstanceProfile, LaunchedInst
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
 
-/// The cluster's security group.
-pub(crate) const GROUP: &str = "sg-0123456789abcdef0";
-/// The issuer of the cluster's tokens.
-pub(crate) const ISSUER: &str = "https://oidc.eks.us-west-2.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF";
-
-/// An account with a network: a private and a public subnet, and a security group.
-pub(super) fn account() -> Inside {
-    let subnet = |id: &str, public| SubnetFacts {
-        id: id.to_owned(),
-        zone: "us-west-2a".into(),
-        vpc_id: "vpc-1".into(),
-        free_addresses: 100,
-        public,
-        tags: Tags::new(),
-    };
-    Inside {
-        subnets: vec![subnet("subnet-0000000a", false), subnet("subnet-0000000b", true)],
-        security_groups: BTreeMap::from([(GROUP.to_owned(), Tags::new())]),
-        ami_name: Some("amazon-eks-node-al2023-x86_64-standard-1.34-v20260101".into()),
-        ..Inside::default()
-    }
-}
-
 fn taken(what: &str) -> Error {
     Error::new(ErrorKind::Conflict, format!("{what} is there already"))
 }
 
 fn missing(what: &str) -> Error {
     Error::new(ErrorKind::NotFound, format!("{what} is not there"))
-}
-
-impl FakeWorld {
-    /// A stack in this state, with these states to follow.
-    pub(crate) fn set_stack(&self, name: &str, status: &str, next: &[&str], tags: Tags) {
-        let facts = StackFacts {
-            id: format!("arn:aws:cloudformation:us-west-2:111122223333:stack/{name}/1"),
-            status: status.into(),
-            status_reason: None,
-            template: Some("Description: another\n".into()),
-            parameters: BTreeMap::new(),
-            tags,
-            resources: BTreeMap::new(),
-        };
-        let next = next.iter().map(ToString::to_string).collect();
-        self.inside().stacks.insert(name.to_owned(), FakeStack { facts, events: Vec::new(), next });
-    }
-
-    /// An active cluster with these tags.
-    pub(crate) fn active_cluster(&self, tags: Tags) -> ClusterFacts {
-        ClusterFacts {
-            status: "ACTIVE".into(),
-            version: self.spec.kubernetes,
-            authentication_mode: "API_AND_CONFIG_MAP".into(),
-            endpoint: Some("https://0123456789ABCDEF.gr7.us-west-2.eks.amazonaws.com".into()),
-            certificate_authority: Some("Y2E=".into()),
-            oidc_issuer: Some(ISSUER.into()),
-            vpc_id: Some("vpc-1".into()),
-            subnet_ids: vec!["subnet-0000000a".into(), "subnet-0000000b".into()],
-            cluster_security_group_id: Some(GROUP.into()),
-            tags,
-            auto_mode: false,
-        }
-    }
-
-    fn change_stack(&self, change: &ChangeStack, verb: &str) {
-        let mut inside = self.inside();
-        let fails = inside.stack_fails.take();
-        let old = inside.stacks.get(&change.name).cloned();
-        let mut next: VecDeque<String> = VecDeque::new();
-        let mut events = old.map(|o| o.events).unwrap_or_default();
-        let event = |number: usize, status: &str, reason: Option<&str>| StackEvent {
-            id: format!("event-{number}"),
-            logical_id: "KarpenterNodeRole".into(),
-            kind: "AWS::IAM::Role".into(),
-            status: status.into(),
-            reason: reason.map(str::to_owned),
-        };
-        events.push(event(events.len(), &format!("{verb}_IN_PROGRESS"), None));
-        match fails {
-            None => {
-                events.push(event(events.len(), &format!("{verb}_COMPLETE"), None));
-                next.push_back(format!("{verb}_COMPLETE"));
-            }
-            Some(reason) => {
-                events.push(event(events.len(), &format!("{verb}_FAILED"), Some(reason)));
-                let rollback = if verb == "CREATE" { "ROLLBACK" } else { "UPDATE_ROLLBACK" };
-                next.extend([format!("{rollback}_IN_PROGRESS"), format!("{rollback}_COMPLETE")]);
-            }
-        }
-        let facts = StackFacts {
-            id: format!("arn:aws:cloudformation:us-west-2:111122223333:stack/{}/1", change.name),
-            status: format!("{verb}_IN_PROGRESS"),
-            status_reason: None,
-            template: Some(change.template.clone()),
-            parameters: change.parameters.clone(),
-            tags: change.tags.clone(),
-            resources: BTreeMap::new(),
-        };
-        inside.stacks.insert(change.name.clone(), FakeStack { facts, events, next });
-    }
 }
 
 fn by_name_or_id(name_or_id: &str) -> &str {
@@ -409,13 +315,5 @@ impl Aws for FakeWorld {
     async fn ami_name(&self, parameter: &str) -> Result<Option<String>> {
         self.begin("get", parameter)?;
         Ok(self.inside().ami_name.clone())
-    }
-}
-
-impl FakeWorld {
-    fn each_tagged(&self, ids: &[String], change: impl Fn(&mut Tags)) {
-        let mut inside = self.inside();
-        inside.subnets.iter_mut().filter(|s| ids.contains(&s.id)).for_each(|s| change(&mut s.tags));
-        inside.security_groups.iter_mut().filter(|(id, _)| ids.contains(id)).for_each(|(_, tags)| change(tags));
     }
 }

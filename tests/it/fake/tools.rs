@@ -1,6 +1,6 @@
 //! helm and eksctl in memory: helm keeps its releases where the real one does, eksctl makes stacks and a cluster.
 
-use super::aws::ISSUER;
+use super::account::ISSUER;
 use super::{FakeStack, FakeWorld};
 use async_trait::async_trait;
 use base64::Engine as _;

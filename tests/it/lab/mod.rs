@@ -116,19 +116,7 @@ impl Stage {
     #[track_caller]
     pub(crate) fn existing(&self, version: &str, mode: &str) {
         let wanted = serde_json::json!({"name": self.cluster, "version": version, "authenticationMode": mode});
-        self.lab.post("clusters", &wanted).unwrap();
-        // Its nodes join a little later.
-        for _ in 0..60 {
-            let nodes = self.kubectl(&["get", "nodes", "-o", "json"]);
-            let ready = |n: &Value| {
-                n["status"]["conditions"].as_array().is_some_and(|c| c.iter().any(|c| c["type"] == "Ready" && c["status"] == "True"))
-            };
-            if nodes["items"].as_array().is_some_and(|all| all.len() >= 2 && all.iter().all(ready)) {
-                return;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(500));
-        }
-        panic!("the nodes of the cluster do not become ready");
+        self.lab.make_cluster(&wanted).unwrap();
     }
 
     /// What exists, but for what belongs to the account as such.

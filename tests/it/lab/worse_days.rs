@@ -25,7 +25,7 @@ fn an_eksctl_that_fails_half_way_is_mended_by_running_again() {
 fn a_controller_without_room_is_explained_by_its_pods() {
     let Some(stage) = stage("noroom") else { return };
     let cluster = json!({"name": stage.cluster(), "version": "1.34", "authenticationMode": "API", "nodes": 1});
-    stage.lab().post("clusters", &cluster).unwrap();
+    stage.lab().make_cluster(&cluster).unwrap();
     let ended = stage.karpctl(&["bootstrap", "--existing-cluster", "--yes", "--timeout", "15"]).exits(1);
     ended.says("nodes are available").says("hint: the controller runs on nodes that Karpenter did not make");
 }

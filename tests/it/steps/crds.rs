@@ -87,3 +87,17 @@ async fn objects_stored_in_the_old_version_forbid_the_new_crds() {
     assert!(matches!(state, State::Foreign { adopt: None, .. }), "{state:?}");
     assert!(words(&state).contains("still stored as v1beta1"), "{state:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn adopted_crds_are_nobody_elses_fields_any_more() {
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    let status = json!({"manager": "kube-apiserver", "subresource": "status"});
+    let managers = json!([{"manager": "kubectl-client-side-apply", "operation": "Update"}, status]);
+    world.put(&crd("nodepools.karpenter.sh"), json!({"metadata": {"managedFields": managers}, "spec": {"versions": []}}));
+    let other = crd("nodeclaims.karpenter.sh");
+    // The merge patch is what counts: helm itself replaces the object in this world.
+    world.fail("helm_install", crate::fake::Fault::Before(crate::fake::error(ErrorKind::Tool)));
+    assert!(world.apply(ID, Ownership::Adopt).await.0.is_err());
+    assert_eq!(world.object(&crd("nodepools.karpenter.sh")).unwrap()["metadata"]["managedFields"], json!([status]));
+    assert!(world.object(&other).is_none());
+}

@@ -73,3 +73,18 @@ fn needs_make_an_order_and_every_step_explains_itself() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn where_there_is_no_cluster_nothing_in_it_is_left() {
+    for status in [None, Some("CREATING"), Some("DELETING"), Some("FAILED")] {
+        let world = FakeWorld::with_cluster(spec("1.14.1"));
+        match status {
+            None => world.inside().cluster = None,
+            Some(status) => world.inside().cluster.as_mut().unwrap().status = status.into(),
+        }
+        for id in [StepId::NodeMapping, StepId::Crds, StepId::Chart, StepId::NodePool, StepId::OidcProvider, StepId::DiscoveryTags] {
+            let state = world.assess_removal(id).await;
+            assert!(matches!(state, State::Absent | State::NotWanted), "{status:?}: {id} {state:?}");
+        }
+    }
+}
