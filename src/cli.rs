@@ -78,6 +78,8 @@ impl Cli {
             Command::Status(a) => a.output(),
             Command::Verify(a) => a.output(),
             Command::Destroy(a) => a.output(),
+            Command::Render(a) => a.output(),
+            Command::Versions(a) => a.output(),
             _ => Format::Human,
         }
     }

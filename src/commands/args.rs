@@ -121,7 +121,9 @@ impl GlobalArgs {
                 .split_once('=')
                 .filter(|(key, _)| !key.is_empty())
                 .ok_or_else(|| Error::usage(format!("--tag `{tag}` is not KEY=VALUE")).hint("for example: --tag team=platform"))?;
-            tags.insert(key.to_owned(), value.to_owned());
+            if tags.insert(key.to_owned(), value.to_owned()).is_some_and(|other| other != value) {
+                return Err(Error::usage(format!("--tag {key} is given twice, with different values")).hint("give each key once"));
+            }
         }
         let chart = ChartLayer { repository: variant.chart_repository.clone(), registry_config: variant.registry_config.clone() };
         Ok(Layer {

@@ -6,6 +6,7 @@ use super::way::{Pretty, json};
 use crate::app::App;
 use crate::error::{Error, Exit, Result};
 use crate::render::{Document, EksctlAbilities, Inputs, document, document_json};
+use crate::report::Format;
 use crate::spec::Spec;
 use crate::spec::resolve::{Discovered, resolve};
 use clap::{Args, ValueEnum};
@@ -58,6 +59,13 @@ enum DocumentFormat {
     #[default]
     Yaml,
     Json,
+}
+
+impl RenderArgs {
+    /// The format of errors.
+    pub(crate) fn output(&self) -> Format {
+        if self.output == DocumentFormat::Json { Format::Json } else { Format::Human }
+    }
 }
 
 /// Runs the command.

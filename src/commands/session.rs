@@ -36,10 +36,25 @@ fn spec_file(app: &App) -> Result<Option<(String, Layer)>> {
         None => (crate::spec::file::DEFAULT_FILE.into(), false),
     };
     let shown = path.display().to_string();
+    let unreadable = |why: &str| {
+        Error::usage(format!("cannot read the spec file {shown}"))
+            .because(why)
+            .hint("-f takes a YAML file in UTF-8; `karpctl generate schema` prints every field")
+    };
     match std::fs::read_to_string(&path) {
         Ok(text) => crate::spec::file::parse(&shown, &text).map(|layer| Some((shown, layer))),
         Err(e) if !named && e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(Error::usage(format!("cannot read the spec file {shown}")).because(e.to_string())),
+        Err(e) => Err(unreadable(&e.to_string())),
+    }
+}
+
+/// A kubeconfig that is named must be there: else every look into the cluster would fail one by one.
+fn kubeconfig_is_there(app: &App) -> Result<()> {
+    match &app.globals.kubeconfig {
+        Some(path) if !path.exists() || path.is_dir() => Err(Error::usage(format!("there is no kubeconfig {}", path.display())).hint(
+            "leave --kubeconfig out to use karpctl's own access, or make one: `aws eks update-kubeconfig --name CLUSTER --kubeconfig PATH`",
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -47,6 +62,7 @@ impl Session {
     /// Resolves the spec with the help of AWS. Reads the caller, the cluster and the tools.
     pub(super) async fn open(app: &App, variant: &VariantArgs) -> Result<Self> {
         let layers = layers(app, variant)?;
+        kubeconfig_is_there(app)?;
         let region_given = layers.iter().find_map(|(_, l)| l.region.clone());
         let (ports, configured_region) = app.connect(region_given.as_deref()).await?;
         let mut discovered = Discovered { region: configured_region, ..Discovered::default() };

@@ -1,6 +1,7 @@
 //! `karpctl status`: what is there, what drifted.
 
 use super::args::VariantArgs;
+use super::next;
 use super::session::Session;
 use super::way::{Pretty, json};
 use crate::app::App;
@@ -41,7 +42,7 @@ pub async fn run(app: &App, args: StatusArgs) -> Result<Exit> {
     let rows = steps.iter().map(|s| StepStatus { step: s.id(), title: s.title(spec), state: s.assess(spec, facts) }).collect();
     let report = StatusReport::new(spec, rows);
     match args.output {
-        Format::Human => show_status(&app.printer, &report),
+        Format::Human => show_status(&app.printer, &report, &next::command_line(app, "status", "bootstrap")),
         Format::Json => app.printer.answer(&json(&report, Pretty::Yes)?),
         Format::Ndjson => app.printer.answer(&json(&report, Pretty::No)?),
     }

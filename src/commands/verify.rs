@@ -4,7 +4,8 @@ use super::args::VariantArgs;
 use super::session::Session;
 use super::way::{Pretty, json};
 use crate::app::App;
-use crate::error::{Exit, Result};
+use crate::error::{Error, Exit, Result};
+use crate::facts::Probed;
 use crate::plan::{Progress, StepId};
 use crate::report::Format;
 use crate::steps::{self, Ownership, StepContext};
@@ -15,7 +16,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
   karpctl verify --cluster-name demo --region us-west-2
-  karpctl verify --cluster-name demo --region us-west-2 --replicas 10 --wait-timeout 20m -o json")]
+  karpctl verify --cluster-name demo --region us-west-2 --replicas 10 --timeout 20m -o json")]
 pub struct VerifyArgs {
     /// How many pods of one vCPU each
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -57,6 +58,13 @@ impl VerifyArgs {
 /// Runs the command.
 pub async fn run(app: &App, args: VerifyArgs) -> Result<Exit> {
     let mut session = Session::open(app, &args.variant).await?;
+    if matches!(session.facts.cluster, Probed::Absent) {
+        let (spec, bootstrap) =
+            (&session.spec, format!("karpctl bootstrap --cluster-name {} --region {}", session.spec.cluster_name, session.spec.region));
+        return Err(Error::failed(format!("there is no cluster {} in {} of account {}", spec.cluster_name, spec.region, spec.account_id))
+            .hint(format!("`{bootstrap}` makes one with Karpenter in it"))
+            .hint(format!("`aws eks list-clusters --region {}` shows which there are", spec.region)));
+    }
     let steps = steps::all();
     let ready = steps.iter().filter(|s| s.id() == StepId::Ready);
     session.read(ready.flat_map(|s| s.reads().iter().copied()).collect()).await;

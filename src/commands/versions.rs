@@ -18,6 +18,13 @@ pub struct VersionsArgs {
     output: Format,
 }
 
+impl VersionsArgs {
+    /// The format of the answer.
+    pub(crate) const fn output(&self) -> Format {
+        self.output
+    }
+}
+
 /// Runs the command.
 pub fn run(app: &App, args: &VersionsArgs) -> Result<Exit> {
     let rows: Vec<_> = Release::all()

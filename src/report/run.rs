@@ -3,6 +3,7 @@
 use super::journal::line;
 use super::printer::{BAD, CARE, FAINT, GOOD, styled};
 use super::{Format, Journal, Printer};
+use crate::error::ErrorKind;
 use crate::plan::{Event, Outcome, Plan, Progress, StepId};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -124,6 +125,9 @@ impl<'a> RunReporter<'a> {
         match outcome {
             Outcome::Done => self.above(state, &format!("{} {title} ({took:.1} s)", styled(GOOD, "done   "))),
             Outcome::Kept => {}
+            Outcome::Failed { error } if error.kind == ErrorKind::Interrupted => {
+                self.above(state, &format!("{} {title} ({took:.1} s): {}", styled(CARE, "stopped"), error.message));
+            }
             Outcome::Failed { error } => self.above(state, &format!("{} {title} ({took:.1} s): {}", styled(BAD, "failed "), error.message)),
             Outcome::NotRun { reason } => self.above(state, &format!("{} {title}: {reason}", styled(CARE, "not run"))),
         }

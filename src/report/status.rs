@@ -54,8 +54,8 @@ impl StatusReport {
     }
 }
 
-/// Prints the report to stdout for a person.
-pub fn show_status(printer: &Printer, report: &StatusReport) {
+/// Prints the report to stdout for a person; `bootstrap` is the command that brings what is missing.
+pub fn show_status(printer: &Printer, report: &StatusReport, bootstrap: &str) {
     printer.answer(&styled(
         BOLD,
         format!("{} in {} (Kubernetes {}, Karpenter {})", report.cluster, report.region, report.kubernetes, report.karpenter),
@@ -75,7 +75,13 @@ pub fn show_status(printer: &Printer, report: &StatusReport) {
             printer.answer(&format!("            {line}"));
         }
     }
-    let last =
-        if report.converged { "Everything is as the spec says." } else { "`karpctl bootstrap` brings what is missing or different." };
-    printer.answer(last);
+    let absent = report.steps.iter().any(|r| r.step == StepId::Cluster && r.state == State::Absent);
+    let unread = report.steps.iter().filter(|r| matches!(r.state, State::Unknown(_))).count();
+    if report.converged {
+        printer.answer("Everything is as the spec says.");
+    } else if unread > 0 && !absent {
+        printer.answer(&format!("{unread} of {} could not be looked at, for the reasons above.", report.steps.len()));
+    } else {
+        printer.answer(&format!("`{bootstrap}` brings what is missing or different."));
+    }
 }

@@ -8,16 +8,53 @@ pub const DEFAULT_FILE: &str = "karpctl.yaml";
 
 /// Reads the text of a spec file. `path` is only for the messages.
 pub fn parse(path: &str, text: &str) -> Result<Layer> {
-    serde_saphyr::from_str::<Option<Layer>>(text).map(Option::unwrap_or_default).map_err(|e| invalid(path, &e.to_string()))
+    serde_saphyr::from_str::<Option<Layer>>(text).map(Option::unwrap_or_default).map_err(|e| {
+        // The reader names the line before a tab that indents.
+        let tab = text.lines().position(|line| line.trim_start_matches(' ').starts_with('\t')).and_then(|at| u64::try_from(at + 1).ok());
+        let place = match tab.filter(|_| e.to_string().contains("found a tab")) {
+            Some(line) => Some((line, 1)),
+            None => e.location().map(|at| (at.line(), at.column())),
+        };
+        invalid(path, text, place, &e.without_snippet().to_string())
+    })
 }
 
-fn invalid(path: &str, why: &str) -> Error {
-    let error = Error::usage(format!("{path} is not a valid spec file")).because(why);
+fn invalid(path: &str, text: &str, place: Option<(u64, u64)>, why: &str) -> Error {
+    let error = Error::usage(format!("{path} is not a valid spec file"));
+    let said = why.rsplit_once(" at line ").filter(|(_, place)| !place.contains('`')).map_or(why, |(said, _)| said);
+    let error = match place.filter(|(line, _)| *line > 0) {
+        Some((line, column)) => {
+            let shown = usize::try_from(line - 1).ok().and_then(|number| text.lines().nth(number)).unwrap_or_default();
+            error.because(format!("line {line}, column {column}: {}\n{shown}", in_words(said)))
+        }
+        None => error.because(in_words(said)),
+    };
     let error = match did_you_mean(why) {
         Some(meant) => error.hint(format!("did you mean `{meant}`?")),
         None => error,
     };
     error.hint("`karpctl generate schema` prints every field; examples are in examples/")
+}
+
+/// What the YAML reader says, in words for who writes the file: it speaks to who writes programs.
+fn in_words(said: &str) -> String {
+    const WORDS: [(&str, &str); 8] = [
+        ("multiple YAML documents", "there is more than one document; a spec file holds one"),
+        ("found a tab", "there is a tab; YAML is indented by spaces"),
+        ("expected mapping start", "expected fields, such as `clusterName: demo`"),
+        ("expected string scalar", "expected one text, not a list and not fields"),
+        ("expected sequence start", "expected a list, such as [a, b]"),
+        ("invalid u32", "expected a whole number, 0 or more"),
+        ("invalid boolean", "expected true or false"),
+        ("unclosed quote", "a quote is opened here and never closed"),
+    ];
+    if let Some((_, words)) = WORDS.iter().find(|(theirs, _)| said.contains(theirs)) {
+        return (*words).to_owned();
+    }
+    if let Some(rest) = said.split_once("duplicate mapping key: ").map(|(_, rest)| rest) {
+        return format!("the field `{}` stands there twice", rest.split(',').next().unwrap_or(rest));
+    }
+    said.to_owned()
 }
 
 /// The unknown field and the known ones stand in the message; the nearest of them is what was probably meant.
@@ -33,7 +70,8 @@ fn did_you_mean(why: &str) -> Option<String> {
         .flat_map(|names| names.split(", "))
         .map(|name| name.trim().trim_matches('`'))
         .map(|name| (strsim::damerau_levenshtein(&name.to_lowercase(), &field), name))
-        .filter(|(distance, _)| *distance <= 3)
+        // A short word is near to many.
+        .filter(|(distance, _)| *distance <= 3 && *distance < field.len())
         .min()
         .map(|(_, name)| name.to_owned())
 }

@@ -27,6 +27,7 @@ impl std::fmt::Display for Source {
 /// Settings of one source. Scalars are text here, so that one that is wrong is reported with all the others.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[schemars(title = "karpctl.yaml", description = "The spec file of karpctl. Every field may be left out.")]
 pub struct Layer {
     /// The EKS cluster: 1 to 100 letters, digits, `-` or `_`.
     pub cluster_name: Option<String>,

@@ -63,7 +63,10 @@ pub fn resolve(layers: &Layers, discovered: &Discovered) -> Result<Resolved> {
     if let (Some(partition), Some(region)) = (partition, &region)
         && partition != Partition::of_region(region)
     {
-        p.wrong(format!("partition {partition} has no region {region}: that is a region of {}", Partition::of_region(region)));
+        p.wrong(format!(
+            "partition {partition} has no region {region}: that is a region of {} (see --partition and AWS_PARTITION)",
+            Partition::of_region(region)
+        ));
     }
     let release = release(layers, discovered, &mut p);
     let kubernetes = p
@@ -269,7 +272,7 @@ fn list<'a, T: FromStr<Err: std::fmt::Display>>(
 /// A sentence for each scalar that several sources give differently.
 fn overridden(layers: &Layers) -> Vec<String> {
     type Get = fn(&Layer) -> Option<&str>;
-    let settings: [(&str, Get); 8] = [
+    let settings: [(&str, Get); 12] = [
         ("cluster name", |l| l.cluster_name.as_deref()),
         ("region", |l| l.region.as_deref()),
         ("account id", |l| l.account_id.as_deref()),
@@ -278,6 +281,10 @@ fn overridden(layers: &Layers) -> Vec<String> {
         ("Kubernetes version", |l| l.kubernetes_version.as_deref()),
         ("namespace", |l| l.namespace.as_deref()),
         ("AMI alias", |l| l.node_pool.as_ref()?.ami_alias.as_deref()),
+        ("identity", |l| l.identity.as_deref()),
+        ("node access", |l| l.node_access.as_deref()),
+        ("permissions boundary", |l| l.permissions_boundary.as_deref()),
+        ("zonal shift", |l| l.zonal_shift.map(|on| if on { "true" } else { "false" })),
     ];
     let mut notes = Vec::new();
     for (what, get) in settings {

@@ -257,3 +257,63 @@ fn the_command_reference_is_up_to_date() {
     let kept = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(made == kept, "docs/cli.md is not what `karpctl generate markdown` prints: KARPCTL_UPDATE_DOCS=1 cargo test command_reference");
 }
+
+#[test]
+fn a_spec_file_that_cannot_be_read_says_what_and_where() {
+    let of = |text: &str| {
+        let ended = Shell::new().file("karpctl.yaml", text).run(&["status"]);
+        for inner in ["<input>", "error: line", "Options", "from_str", "u32"] {
+            assert!(!ended.stderr.contains(inner), "the reader's own words:\n{}", ended.stderr);
+        }
+        ended
+    };
+    usage_error(&of("clusterName: demo\nclusterName: two\n"), &["line 2", "`clusterName` stands there twice"]);
+    usage_error(&of("clusterName: demo\n\tregion: us-west-2\n"), &["line 2", "tab"]);
+    usage_error(&of("clusterName: demo\n---\nclusterName: two\n"), &["one"]);
+    usage_error(&of("nodeGroup:\n  maxSize: lots\n"), &["line 2", "whole number", "maxSize: lots"]);
+    usage_error(&of("fargate: perhaps\n"), &["line 1", "true or false"]);
+    usage_error(&of("- a\n"), &["expected fields"]);
+    let short = of("a: 1\n");
+    usage_error(&short, &["unknown field `a`"]);
+    assert!(!short.stderr.contains("did you mean"), "{}", short.stderr);
+    usage_error(&Shell::new().run(&["status", "-f", "."]), &["cannot read the spec file .", "hint:"]);
+}
+
+#[test]
+fn a_kubeconfig_that_is_not_there_is_said_before_anything_is_asked() {
+    let words = ["bootstrap", "--cluster-name", "demo", "--region", "us-west-2", "--yes", "--kubeconfig", "nothere"];
+    usage_error(&Shell::new().run(&words), &["there is no kubeconfig nothere", "hint:"]);
+}
+
+#[test]
+fn a_tag_has_one_value() {
+    usage_error(&render(&Shell::new(), "cloudformation", &["--tag", "team=a", "--tag", "team=b"]), &["team", "twice"]);
+    assert_eq!(render(&Shell::new(), "cloudformation", &["--tag", "team=a", "--tag", "team=a"]).code, 0);
+}
+
+#[test]
+fn a_machine_format_gets_its_errors_as_json() {
+    for words in [["render", "cloudformation"].as_slice(), &["status"], &["verify"], &["destroy"], &["install"]] {
+        let ended = Shell::new().run(&[words, &["--cluster-name", "_x", "-o", "json"]].concat());
+        assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{words:?}: {}", ended.stderr);
+        let error: serde_json::Value = serde_json::from_str(&ended.stderr).unwrap();
+        assert_eq!((error["kind"].as_str(), error["exit"].as_u64()), (Some("usage"), Some(2)), "{words:?}");
+    }
+}
+
+#[test]
+fn a_wait_is_given_as_a_duration() {
+    let of = |timeout: &str| Shell::new().run(&["bootstrap", "--cluster-name", "_x", "--timeout", timeout]);
+    usage_error(&of("soon"), &["soon", "90s"]);
+    usage_error(&of("0"), &["24h"]);
+    for taken in ["90", "90s", "20m", "1h"] {
+        usage_error(&of(taken), &["_x"]);
+    }
+}
+
+#[test]
+fn a_flag_that_wins_over_the_file_is_said_for_variants_too() {
+    let shell = Shell::new().file("karpctl.yaml", "identity: irsa\n");
+    let ended = render(&shell, "helm-values", &["--identity", "pod-identity"]);
+    assert!(ended.stderr.contains("identity: the flag says `pod-identity` and wins over the file karpctl.yaml"), "{}", ended.stderr);
+}

@@ -7,6 +7,7 @@ mod adapters;
 mod architecture;
 mod cli;
 mod conformance;
+mod engine;
 mod fake;
 mod fixture;
 mod lab;
