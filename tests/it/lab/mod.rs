@@ -3,6 +3,7 @@
 mod bad_days;
 mod existing_cluster;
 mod new_cluster;
+mod stale_kubeconfig;
 mod worse_days;
 
 use karpctl::adapters::lab::Lab;
