@@ -14,7 +14,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("token", &["error"]),
     ("ports", &["error", "facts", "knowledge", "spec"]),
     ("render", &["error", "knowledge", "spec"]),
-    ("probe", &["error", "facts", "knowledge", "ports", "render", "spec", "steps"]),
+    ("probe", &["error", "facts", "knowledge", "ports", "render", "spec"]),
     ("steps", &["error", "facts", "knowledge", "plan", "ports", "render", "spec", "probe"]),
     ("verify", &["error", "facts", "knowledge", "plan", "ports", "probe", "render", "spec", "steps"]),
     ("checks", &["facts", "finding", "knowledge", "spec"]),
