@@ -2,14 +2,14 @@
 
 use crate::app::App;
 use crate::commands::args::GlobalArgs;
-use crate::commands::{bootstrap, destroy, explain, generate, parts, rehearse, render, status, token, verify, versions};
-use crate::error::{Exit, Result};
-use crate::report::Format;
+use crate::commands::{bootstrap, destroy, doctor, explain, generate, parts, rehearse, render, status, token, verify, versions};
+use crate::error::{Error, Exit, Result};
+use crate::report::{ColorChoice, Format, Printer, Verbosity, show_error};
 use clap::{CommandFactory, Parser, Subcommand};
 
 /// Take an AWS account to a working Karpenter on EKS, and prove each step before it is taken
 #[derive(Debug, Parser)]
-#[command(name = "karpctl", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "karpctl", version, max_term_width = 100)]
 #[command(
     after_help = "Exit codes: 0 done; 1 a step failed; 2 usage or spec invalid; 3 changes pending (with --exit-code); 4 refused; 130 interrupted.
 
@@ -39,6 +39,7 @@ enum Command {
     /// Make the node pool and its node class
     #[command(after_help = EXAMPLES_NODE_POOL)]
     NodePool(bootstrap::BootstrapArgs),
+    Doctor(doctor::DoctorArgs),
     Render(render::RenderArgs),
     Status(status::StatusArgs),
     Verify(verify::VerifyArgs),
@@ -64,6 +65,23 @@ const EXAMPLES_NODE_POOL: &str = "Examples:
   karpctl node-pool --cluster-name demo --region us-west-2 --ami-alias al2023@latest --yes";
 
 impl Cli {
+    /// Reads this process's command line. Help, and what is wrong with it, are said here; then it is the exit that is answered.
+    pub fn read() -> std::result::Result<Self, Exit> {
+        Self::try_parse().map_err(|said| {
+            let printer = Printer::new(ColorChoice::Auto, Verbosity::Normal, true);
+            if !said.use_stderr() {
+                let _ = said.print();
+                return Exit::Done;
+            }
+            if wants_machine_format(std::env::args().skip(1)) {
+                show_error(&printer, Format::Json, &usage_error(&said));
+            } else {
+                let _ = said.print();
+            }
+            Exit::Usage
+        })
+    }
+
     /// The flags that every command takes.
     #[must_use]
     pub fn globals(&self) -> GlobalArgs {
@@ -78,6 +96,7 @@ impl Cli {
             Command::Status(a) => a.output(),
             Command::Verify(a) => a.output(),
             Command::Destroy(a) => a.output(),
+            Command::Doctor(a) => a.output(),
             Command::Render(a) => a.output(),
             Command::Versions(a) => a.output(),
             _ => Format::Human,
@@ -92,6 +111,7 @@ impl Cli {
             Command::Identity(args) => parts::run(app, parts::Part::Identity, args).await,
             Command::Install(args) => parts::run(app, parts::Part::Install, args).await,
             Command::NodePool(args) => parts::run(app, parts::Part::NodePool, args).await,
+            Command::Doctor(args) => doctor::run(app, args).await,
             Command::Render(args) => render::run(app, args).await,
             Command::Status(args) => status::run(app, args).await,
             Command::Verify(args) => verify::run(app, args).await,
@@ -103,4 +123,30 @@ impl Cli {
             Command::Generate(args) => generate::run(app, &args, Self::command()),
         }
     }
+}
+
+/// Whether a command line that could not be read asks for JSON all the same.
+fn wants_machine_format(words: impl Iterator<Item = String>) -> bool {
+    let words: Vec<String> = words.collect();
+    let machine = |format: &str| matches!(format, "json" | "ndjson");
+    words.windows(2).any(|pair| matches!(pair[0].as_str(), "-o" | "--output") && machine(&pair[1]))
+        || words
+            .iter()
+            .any(|w| w.strip_prefix("--output=").or_else(|| w.strip_prefix("-o")).is_some_and(|f| machine(f.trim_start_matches('='))))
+}
+
+/// What clap says of a command line, as an error: its first line without the word, tips as hints.
+fn usage_error(said: &clap::Error) -> Error {
+    let text = said.render().to_string();
+    let mut lines = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with("Usage:"));
+    let first = lines.next().unwrap_or_default();
+    let mut error = Error::usage(first.strip_prefix("error: ").unwrap_or(first));
+    for line in lines {
+        error = match (line.strip_prefix("tip: "), line.starts_with("For more information")) {
+            (Some(tip), _) => error.hint(tip),
+            (None, true) => error.hint("`karpctl help` shows every command and flag"),
+            (None, false) => error.because(line),
+        };
+    }
+    error
 }

@@ -4,6 +4,18 @@
 use crate::spec::layer::{Layer, NodePoolLayer};
 use std::path::PathBuf;
 
+/// The variables that are settings of a spec, beside the region.
+pub const SETTINGS: [&str; 8] = [
+    "CLUSTER_NAME",
+    "AWS_ACCOUNT_ID",
+    "AWS_PARTITION",
+    "KARPENTER_VERSION",
+    "K8S_VERSION",
+    "KARPENTER_NAMESPACE",
+    "ALIAS_VERSION",
+    "ENABLE_ZONAL_SHIFT",
+];
+
 /// The environment, as far as karpctl reads it. Empty variables count as unset.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Env {

@@ -1,12 +1,14 @@
 //! What is so, as one value. Everything that reads the world ends here; everything that judges starts here.
 //! "No permission" is a fact like any other: nothing in this module is an error.
 
-use crate::knowledge::{KubernetesVersion, ToolVersion};
-use crate::spec::{AccountId, Arn};
+mod things;
+
+pub use things::*;
+
+use crate::knowledge::KubernetesVersion;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 /// The schema id of serialized [`Facts`].
 pub const SCHEMA: &str = "karpctl/facts/v1";
@@ -85,6 +87,12 @@ impl Topic {
     #[must_use]
     pub const fn in_cluster(self) -> bool {
         matches!(self, Self::AwsAuth | Self::Crds | Self::Chart | Self::NodePool | Self::Controller | Self::Nodes)
+    }
+
+    /// Whether it is read from this machine alone.
+    #[must_use]
+    pub const fn on_this_machine(self) -> bool {
+        matches!(self, Self::Tools)
     }
 
     /// Whether reading it needs to know the cluster first (its VPC, its issuer, its endpoint).
@@ -188,233 +196,45 @@ impl Facts {
             }
         }
     }
-}
 
-/// Who asks AWS.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Caller {
-    /// The account.
-    pub account: AccountId,
-    /// The ARN as STS says it (a role appears as an assumed role).
-    pub arn: Arn,
-}
-
-/// A tool on this machine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ToolFacts {
-    /// The file that will be run.
-    pub path: PathBuf,
-    /// Its version.
-    pub version: ToolVersion,
-}
-
-/// A CloudFormation stack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StackFacts {
-    /// The stack id (an ARN).
-    pub id: String,
-    /// `CREATE_COMPLETE`, …
-    pub status: String,
-    /// Why, where CloudFormation says so.
-    pub status_reason: Option<String>,
-    /// The template as it was given. `None` where it was not asked for.
-    pub template: Option<String>,
-    /// Parameters and their values.
-    pub parameters: BTreeMap<String, String>,
-    /// Tags.
-    pub tags: BTreeMap<String, String>,
-    /// Physical ids by logical id. Empty where they were not asked for.
-    #[serde(default)]
-    pub resources: BTreeMap<String, String>,
-}
-
-/// An EKS cluster.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ClusterFacts {
-    /// `CREATING`, `ACTIVE`, `DELETING`, `FAILED`, `UPDATING`, `PENDING`.
-    pub status: String,
-    /// Its Kubernetes version, as EKS says it.
-    pub version: KubernetesVersion,
-    /// `CONFIG_MAP`, `API`, `API_AND_CONFIG_MAP`.
-    pub authentication_mode: String,
-    /// The API server's URL. `None` while it is being created.
-    pub endpoint: Option<String>,
-    /// The CA of the API server, base64 of PEM.
-    pub certificate_authority: Option<String>,
-    /// The OIDC issuer's URL.
-    pub oidc_issuer: Option<String>,
-    /// The VPC.
-    pub vpc_id: Option<String>,
-    /// The subnets of the control plane.
-    pub subnet_ids: Vec<String>,
-    /// The security group that EKS made.
-    pub cluster_security_group_id: Option<String>,
-    /// Tags.
-    pub tags: BTreeMap<String, String>,
-    /// Whether EKS Auto Mode manages its compute.
-    pub auto_mode: bool,
-}
-
-impl ClusterFacts {
-    /// Whether nodes can be let in by access entries.
-    #[must_use]
-    pub fn has_access_entries(&self) -> bool {
-        self.authentication_mode.contains("API")
+    /// Says of a topic why it could not be read.
+    pub fn say_unavailable(&mut self, topic: Topic, reason: &str) {
+        fn say<T>(fact: &mut Probed<T>, reason: &str) {
+            *fact = Probed::Unavailable(reason.to_owned());
+        }
+        match topic {
+            Topic::Caller => say(&mut self.caller, reason),
+            Topic::Tools => {
+                say(&mut self.helm, reason);
+                say(&mut self.eksctl, reason);
+            }
+            Topic::Stack => say(&mut self.stack, reason),
+            Topic::Cluster => {
+                say(&mut self.cluster, reason);
+                say(&mut self.eksctl_stack, reason);
+                say(&mut self.eksctl_node_group, reason);
+            }
+            Topic::ClusterVersions => say(&mut self.cluster_versions, reason),
+            Topic::SpotRole => say(&mut self.spot_role, reason),
+            Topic::ControllerRole => say(&mut self.controller_role, reason),
+            Topic::OidcProvider => say(&mut self.oidc_provider, reason),
+            Topic::PodIdentityAgent => say(&mut self.pod_identity_agent, reason),
+            Topic::Association => say(&mut self.association, reason),
+            Topic::AccessEntry => say(&mut self.access_entry, reason),
+            Topic::AwsAuth => say(&mut self.aws_auth, reason),
+            Topic::Network => say(&mut self.network, reason),
+            Topic::Ami => say(&mut self.ami_version, reason),
+            Topic::Crds => {
+                say(&mut self.crd_release, reason);
+                say(&mut self.crds, reason);
+            }
+            Topic::Chart => say(&mut self.chart_release, reason),
+            Topic::NodePool => {
+                say(&mut self.node_pool, reason);
+                say(&mut self.node_class, reason);
+            }
+            Topic::Controller => say(&mut self.controller, reason),
+            Topic::Nodes => say(&mut self.karpenter_nodes, reason),
+        }
     }
-
-    /// Whether nodes can be let in by the `aws-auth` `ConfigMap`.
-    #[must_use]
-    pub fn has_config_map(&self) -> bool {
-        self.authentication_mode.contains("CONFIG_MAP")
-    }
-}
-
-/// An IAM role.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RoleFacts {
-    /// Its ARN.
-    pub arn: Arn,
-    /// The trust policy.
-    pub trust: Value,
-    /// The ARNs of the attached managed policies, sorted.
-    pub policies: Vec<String>,
-    /// Tags.
-    pub tags: BTreeMap<String, String>,
-}
-
-/// An IAM OIDC provider.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OidcFacts {
-    /// Its ARN.
-    pub arn: Arn,
-    /// The audiences (client ids) it takes.
-    pub audiences: Vec<String>,
-    /// Tags.
-    pub tags: BTreeMap<String, String>,
-}
-
-/// An EKS add-on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AddonFacts {
-    /// `CREATING`, `ACTIVE`, `DEGRADED`, …
-    pub status: String,
-    /// Its version.
-    pub version: Option<String>,
-    /// Tags.
-    pub tags: BTreeMap<String, String>,
-}
-
-/// An EKS Pod Identity association.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AssociationFacts {
-    /// Its id.
-    pub id: String,
-    /// The role that it gives.
-    pub role_arn: String,
-    /// Tags.
-    pub tags: BTreeMap<String, String>,
-}
-
-/// An EKS access entry.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AccessEntryFacts {
-    /// `STANDARD`, `EC2_LINUX`, `EC2_WINDOWS`, …
-    pub kind: String,
-    /// Tags.
-    pub tags: BTreeMap<String, String>,
-}
-
-/// The `aws-auth` `ConfigMap`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AwsAuthFacts {
-    /// The text of `mapRoles`, byte for byte. `None` where the key is missing.
-    pub map_roles: Option<String>,
-    /// For an update that must not overwrite somebody else's.
-    pub resource_version: String,
-}
-
-/// The network that nodes are launched into.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NetworkFacts {
-    /// The subnets of the cluster, or those that the spec names.
-    pub subnets: Vec<SubnetFacts>,
-    /// The cluster's security group and its tags.
-    pub security_groups: BTreeMap<String, BTreeMap<String, String>>,
-}
-
-/// A subnet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SubnetFacts {
-    /// Its id.
-    pub id: String,
-    /// Its availability zone.
-    pub zone: String,
-    /// Its VPC.
-    pub vpc_id: String,
-    /// Addresses left.
-    pub free_addresses: i32,
-    /// Whether instances get a public address.
-    pub public: bool,
-    /// Tags.
-    pub tags: BTreeMap<String, String>,
-}
-
-/// A helm release, read from where helm keeps it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct HelmRelease {
-    /// `deployed`, `failed`, `pending-install`, …
-    pub status: String,
-    /// The chart's name.
-    pub chart: String,
-    /// The chart's version.
-    pub chart_version: String,
-    /// The values that were given.
-    pub values: Value,
-    /// The revision.
-    pub revision: u32,
-    /// What helm says of it ("Upgrade \"karpenter\" failed: …").
-    pub description: String,
-}
-
-/// A custom resource definition.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CrdFacts {
-    /// The helm release that owns it, `<namespace>/<name>`, where labels and annotations say so.
-    pub helm_owner: Option<String>,
-    /// The versions it serves.
-    pub served: Vec<String>,
-    /// The versions in which objects are stored.
-    pub stored: Vec<String>,
-}
-
-/// The controller's Deployment and pods.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ControllerFacts {
-    /// The namespace of the Deployment: another than the spec's where Karpenter runs only there.
-    #[serde(default)]
-    pub namespace: String,
-    /// The helm release that owns the Deployment, `<namespace>/<name>`, where labels and annotations say so.
-    #[serde(default)]
-    pub helm_owner: Option<String>,
-    /// Replicas asked for.
-    pub desired: u32,
-    /// Replicas ready.
-    pub ready: u32,
-    /// The image of the controller's container.
-    pub image: String,
-    /// What its pods and events say, newest last, while it is not ready.
-    pub complaints: Vec<String>,
-}
-
-/// What Karpenter has launched.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct KarpenterNodes {
-    /// Node pools (or Provisioners).
-    pub pools: Vec<String>,
-    /// Node classes (or `AWSNodeTemplate`s).
-    pub classes: Vec<String>,
-    /// Node claims (or Machines).
-    pub claims: Vec<String>,
-    /// Kubernetes nodes.
-    pub nodes: Vec<String>,
 }

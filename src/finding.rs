@@ -1,12 +1,13 @@
 //! What a check says. Checks judge facts; renderers show findings; neither knows the other.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The schema id of a doctor report.
 pub const SCHEMA: &str = "karpctl/doctor/v1";
 
 /// How a check came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// It is right.
@@ -20,7 +21,7 @@ pub enum Verdict {
 }
 
 /// The part of the world that a check is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Area {
     /// Tools, kubeconfig, credential plugin.
@@ -34,7 +35,7 @@ pub enum Area {
 }
 
 /// A way to mend what a finding names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Fix {
     /// What it does.
     pub title: String,
@@ -46,7 +47,7 @@ pub struct Fix {
 }
 
 /// What one check says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// The check's id.
     pub id: String,
@@ -60,6 +61,83 @@ pub struct Finding {
     pub message: String,
     /// Why it matters.
     pub why: String,
+    /// The place in a file that it is about, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
     /// What mends it, best first.
     pub fixes: Vec<Fix>,
+}
+
+/// A place in a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Place {
+    /// The file.
+    pub file: String,
+    /// The line, from 1. `None`: the whole file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+}
+
+/// What `karpctl doctor` answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(title = "karpctl doctor", description = "The report of karpctl doctor -o json.")]
+pub struct DoctorReport {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// Whether nothing failed.
+    pub ok: bool,
+    /// What each check says, worst first.
+    pub checks: Vec<Finding>,
+}
+
+impl DoctorReport {
+    /// The report of these findings.
+    #[must_use]
+    pub fn new(mut checks: Vec<Finding>) -> Self {
+        checks.sort_by_key(|f| f.result.rank());
+        Self { schema: SCHEMA.into(), ok: checks.iter().all(|f| f.result != Verdict::Fail), checks }
+    }
+}
+
+impl Verdict {
+    /// Its place in a list that begins with the worst.
+    const fn rank(self) -> u8 {
+        match self {
+            Self::Fail => 0,
+            Self::Warn => 1,
+            Self::Skip => 2,
+            Self::Pass => 3,
+        }
+    }
+
+    /// The word for it in every format.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+            Self::Skip => "skip",
+        }
+    }
+}
+
+impl Area {
+    /// The word for it in every format.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Account => "account",
+            Self::Cluster => "cluster",
+            Self::Release => "release",
+        }
+    }
+}
+
+/// A command as a person would paste it into a shell.
+#[must_use]
+pub fn shell(words: &[String]) -> String {
+    let plain = |w: &String| !w.is_empty() && w.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c));
+    words.iter().map(|w| if plain(w) { w.clone() } else { format!("'{}'", w.replace('\'', r"'\''")) }).collect::<Vec<_>>().join(" ")
 }

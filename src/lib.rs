@@ -14,6 +14,7 @@ pub mod app;
 pub mod checks;
 pub mod cli;
 pub mod commands;
+pub mod doctor;
 pub mod engine;
 pub mod env;
 pub mod error;

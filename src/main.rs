@@ -1,13 +1,15 @@
 //! Parse, run, say how it ended.
 
-use clap::Parser;
 use karpctl::app::App;
 use karpctl::cli::Cli;
 use karpctl::report::show_error;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::read() {
+        Ok(cli) => cli,
+        Err(exit) => return ExitCode::from(exit.code()),
+    };
     let format = cli.error_format();
     let app = App::new(cli.globals());
     let exit = app.block_on(cli.run(&app)).unwrap_or_else(|error| {

@@ -23,6 +23,22 @@ pub struct EksctlCli {
     pub aws: AwsSettings,
 }
 
+/// What eksctl creates of a configuration.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Creation {
+    Cluster,
+    NodeGroup,
+}
+
+impl Creation {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cluster => "cluster",
+            Self::NodeGroup => "nodegroup",
+        }
+    }
+}
+
 impl EksctlCli {
     fn prepared(&self, doing: &str) -> Result<Run> {
         let file = tool::find(Tool::Eksctl, &self.program)?.ok_or_else(|| tool::missing(Tool::Eksctl, doing))?;
@@ -34,15 +50,15 @@ impl EksctlCli {
     }
 
     /// `eksctl create` of what a configuration file says. The kubeconfig that it would write to is one that is thrown away.
-    async fn create(&self, what: &str, doing: &str, config: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()> {
+    async fn create(&self, what: Creation, doing: &str, config: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()> {
         let run = self.prepared(doing)?;
         let dir = tool::private_dir(doing)?;
         let file = tool::private_file(doing, &dir, "cluster.yaml", config)?;
-        let run = run.args(["create", what, "--color", "false", "--config-file"]).arg(file);
+        let run = run.args(["create", what.as_str(), "--color", "false", "--config-file"]).arg(file);
         let kubeconfig = dir.path().join("kubeconfig");
         let run = run.env("KUBECONFIG", &kubeconfig);
         // A node group is made without one.
-        let run = if what == "cluster" { run.arg("--kubeconfig").arg(kubeconfig) } else { run };
+        let run = if what == Creation::Cluster { run.arg("--kubeconfig").arg(kubeconfig) } else { run };
         outcome(&self.with_profile(run).lines(&shown(lines), cancel).await?, doing)
     }
 
@@ -163,11 +179,11 @@ impl Eksctl for EksctlCli {
     }
 
     async fn create_cluster(&self, config: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()> {
-        self.create("cluster", "cannot create the cluster with eksctl", config, lines, cancel).await
+        self.create(Creation::Cluster, "cannot create the cluster with eksctl", config, lines, cancel).await
     }
 
     async fn create_node_group(&self, config: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()> {
-        self.create("nodegroup", "cannot create the node group with eksctl", config, lines, cancel).await
+        self.create(Creation::NodeGroup, "cannot create the node group with eksctl", config, lines, cancel).await
     }
 
     async fn delete_cluster(&self, name: &str, region: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()> {

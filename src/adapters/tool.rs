@@ -18,8 +18,15 @@ pub(super) fn find(tool: Tool, program: &Path) -> Result<Option<PathBuf>> {
     if program.components().count() > 1 || program.is_absolute() {
         let found = std::path::absolute(program).ok().filter(|f| is_executable(f));
         return found.map(Some).ok_or_else(|| {
-            Error::new(ErrorKind::Tool, format!("there is no {tool} at {}", program.display()))
-                .hint(format!("name an executable file with --{tool}, or leave it out to take the {tool} on PATH"))
+            let shown = program.display();
+            let hint = format!("name an executable file with --{tool}, or leave it out to take the {tool} on PATH");
+            match std::fs::metadata(program) {
+                Ok(there) if there.is_dir() => Error::new(ErrorKind::Tool, format!("{shown} is a folder, not {tool}")).hint(hint),
+                Ok(_) => Error::new(ErrorKind::Tool, format!("{shown} is not executable"))
+                    .hint(format!("make it so: `chmod +x {shown}`"))
+                    .hint(hint),
+                Err(_) => Error::new(ErrorKind::Tool, format!("there is no {tool} at {shown}")).hint(hint),
+            }
         });
     }
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -1,7 +1,9 @@
 //! Whether EKS Auto Mode already runs a Karpenter in this cluster.
 
-use super::{Check, Judgement, Situation};
-use crate::finding::{Area, Verdict};
+use super::judgement::read;
+use super::{Check, Judged, Judgement, Situation};
+use crate::facts::Topic;
+use crate::finding::Area;
 
 pub(super) struct AutoMode;
 
@@ -18,17 +20,27 @@ impl Check for AutoMode {
         "EKS Auto Mode is a Karpenter run by AWS on the same NodePool and NodeClaim objects; two controllers would work against each other."
     }
 
-    fn judge(&self, situation: &Situation<'_>) -> Judgement {
-        let subject = format!("cluster {}", situation.spec.cluster_name);
-        match situation.facts.cluster.known() {
-            Some(cluster) if cluster.auto_mode => Judgement::new(Verdict::Fail, subject, "EKS Auto Mode manages this cluster's compute")
-                .fix(format!(
-                    "turn Auto Mode off first: aws eks update-cluster-config --name {} --compute-config enabled=false …",
-                    situation.spec.cluster_name
-                ))
-                .fix("or stay with Auto Mode: it needs no Karpenter of your own"),
-            Some(_) => Judgement::new(Verdict::Pass, subject, "Auto Mode is off"),
-            None => Judgement::new(Verdict::Skip, subject, "there is no cluster yet"),
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Cluster]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        let spec = situation.spec()?;
+        let name = &spec.cluster_name;
+        let subject = format!("cluster {name}");
+        let Some(cluster) = read(&subject, &situation.facts.cluster)? else {
+            return Err(Judgement::skip(subject, "there is no cluster yet"));
+        };
+        if !cluster.auto_mode {
+            return Ok(vec![Judgement::pass(subject, "Auto Mode is off")]);
         }
+        let off = ["enabled=false", "{\"elasticLoadBalancing\":{\"enabled\":false}}", "{\"blockStorage\":{\"enabled\":false}}"];
+        let command = ["aws", "eks", "update-cluster-config", "--region", spec.region.as_str(), "--name", name.as_str()];
+        let flags = ["--compute-config", off[0], "--kubernetes-network-config", off[1], "--storage-config", off[2]];
+        Ok(vec![
+            Judgement::fail(subject, "EKS Auto Mode manages this cluster's compute")
+                .run("turn Auto Mode off first; the nodes that it made go with it", command.into_iter().chain(flags))
+                .fix("or stay with Auto Mode: it needs no Karpenter of your own"),
+        ])
     }
 }

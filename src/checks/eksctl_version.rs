@@ -1,8 +1,9 @@
 //! Whether the eksctl at hand can create this cluster.
 
 use super::helm_version::tool;
-use super::{Check, Judgement, Situation};
-use crate::finding::{Area, Verdict};
+use super::{Check, Judged, Judgement, Situation, makes_cluster};
+use crate::facts::Topic;
+use crate::finding::Area;
 use crate::knowledge::Tool;
 
 pub(super) struct EksctlVersion;
@@ -20,11 +21,15 @@ impl Check for EksctlVersion {
         "An eksctl older than what the release's guide asks for does not know the fields of its cluster configuration."
     }
 
-    fn judge(&self, situation: &Situation<'_>) -> Judgement {
-        if situation.makes_cluster() {
-            tool(situation, Tool::Eksctl, "eksctl", &situation.facts.eksctl, "--eksctl PATH")
-        } else {
-            Judgement::new(Verdict::Skip, "eksctl", "no cluster is made")
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Tools, Topic::Cluster]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        let spec = situation.spec()?;
+        if !makes_cluster(spec, situation.facts) {
+            return Err(Judgement::skip("eksctl", "no cluster is made"));
         }
+        Ok(vec![tool(spec, Tool::Eksctl, &situation.facts.eksctl)])
     }
 }

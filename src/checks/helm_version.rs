@@ -1,9 +1,10 @@
 //! Whether the helm at hand can install this chart into this cluster.
 
-use super::{Check, Judgement, Situation};
-use crate::facts::{Probed, ToolFacts};
-use crate::finding::{Area, Verdict};
+use super::{Check, Judged, Judgement, Situation};
+use crate::facts::{Probed, ToolFacts, Topic};
+use crate::finding::Area;
 use crate::knowledge::{Tool, ToolFit};
+use crate::spec::Spec;
 
 pub(super) struct HelmVersion;
 
@@ -20,27 +21,31 @@ impl Check for HelmVersion {
         "The charts are OCI artifacts, and a helm far from the cluster's Kubernetes does not know its APIs."
     }
 
-    fn judge(&self, situation: &Situation<'_>) -> Judgement {
-        tool(situation, Tool::Helm, "helm", &situation.facts.helm, "--helm PATH")
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Tools, Topic::Cluster]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        Ok(vec![tool(situation.spec()?, Tool::Helm, &situation.facts.helm)])
     }
 }
 
 /// The same judgement for every tool that karpctl runs.
-pub(super) fn tool(situation: &Situation<'_>, tool: Tool, name: &str, facts: &Probed<ToolFacts>, flag: &str) -> Judgement {
-    let spec = situation.spec;
+pub(super) fn tool(spec: &Spec, tool: Tool, facts: &Probed<ToolFacts>) -> Judgement {
+    let name = tool.as_str();
     match facts {
         Probed::Known(at_hand) => {
             let subject = format!("{name} {} ({})", at_hand.version, at_hand.path.display());
             match at_hand.version.fit(tool, &spec.release, spec.kubernetes) {
-                ToolFit::Fits => Judgement::new(Verdict::Pass, subject, "fits"),
-                ToolFit::OutOfRange(why) => Judgement::new(Verdict::Warn, subject, why),
-                ToolFit::Unfit { why, hint } => Judgement::new(Verdict::Fail, subject, why).fix(hint),
+                ToolFit::Fits => Judgement::pass(subject, "fits"),
+                ToolFit::OutOfRange(why) => Judgement::warn(subject, why),
+                ToolFit::Unfit { why, hint } => Judgement::fail(subject, why).fix(hint),
             }
         }
         Probed::Absent => {
-            Judgement::new(Verdict::Fail, name, format!("{name} is not on PATH")).fix(format!("install {name}, or say where it is: {flag}"))
+            Judgement::fail(name, format!("{name} is not on PATH")).fix(format!("install {name}, or say where it is: --{name} PATH"))
         }
-        Probed::Unavailable(why) => Judgement::new(Verdict::Fail, name, why.clone()).fix(format!("say which {name} is meant: {flag}")),
-        Probed::NotAsked => Judgement::new(Verdict::Skip, name, "not looked at"),
+        Probed::Unavailable(why) => Judgement::fail(name, why.clone()).fix(format!("say which {name} is meant: --{name} PATH")),
+        Probed::NotAsked => Judgement::skip(name, "not looked at"),
     }
 }

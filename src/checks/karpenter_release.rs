@@ -1,7 +1,8 @@
 //! Whether the Karpenter release may be installed at all.
 
-use super::{Check, Judgement, Situation};
-use crate::finding::{Area, Verdict};
+use super::{Check, Judged, Judgement, Situation};
+use crate::facts::Topic;
+use crate::finding::Area;
 use crate::knowledge::Standing;
 
 pub(super) struct KarpenterRelease;
@@ -19,13 +20,17 @@ impl Check for KarpenterRelease {
         "A few releases break every cluster they are installed into; a release newer than karpctl's table may need what karpctl does not know."
     }
 
-    fn judge(&self, situation: &Situation<'_>) -> Judgement {
-        let release = &situation.spec.release;
+    fn reads(&self) -> &'static [Topic] {
+        &[]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        let spec = situation.spec()?;
+        let release = &spec.release;
         let subject = format!("Karpenter {release}");
-        match release.standing_on(situation.spec.kubernetes) {
-            Standing::Known => Judgement::new(Verdict::Pass, subject, "known"),
-            Standing::Newer => Judgement::new(
-                Verdict::Warn,
+        Ok(vec![match release.standing_on(spec.kubernetes) {
+            Standing::Known => Judgement::pass(subject, "known"),
+            Standing::Newer => Judgement::warn(
                 subject,
                 format!(
                     "newer than the newest release that this karpctl knows ({}); it is treated like that one",
@@ -33,8 +38,8 @@ impl Check for KarpenterRelease {
                 ),
             ),
             Standing::Trap { reason, instead } => {
-                Judgement::new(Verdict::Fail, subject, reason).fix(format!("take {instead} instead: --karpenter-version {instead}"))
+                Judgement::fail(subject, reason).fix(format!("take {instead} instead: --karpenter-version {instead}"))
             }
-        }
+        }])
     }
 }

@@ -1,7 +1,8 @@
 //! Whether EKS still creates clusters of this Kubernetes version.
 
-use super::{Check, Judgement, Situation};
-use crate::finding::{Area, Verdict};
+use super::{Check, Judged, Judgement, Situation, makes_cluster};
+use crate::facts::Topic;
+use crate::finding::Area;
 use crate::knowledge::Release;
 
 pub(super) struct KubernetesOffered;
@@ -19,11 +20,16 @@ impl Check for KubernetesOffered {
         "EKS refuses to create a cluster of a version whose support has ended, after everything else has been made."
     }
 
-    fn judge(&self, situation: &Situation<'_>) -> Judgement {
-        let kubernetes = situation.spec.kubernetes;
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Cluster, Topic::ClusterVersions]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        let spec = situation.spec()?;
+        let kubernetes = spec.kubernetes;
         let subject = format!("Kubernetes {kubernetes}");
-        if !situation.makes_cluster() {
-            return Judgement::new(Verdict::Skip, subject, "no cluster is made");
+        if !makes_cluster(spec, situation.facts) {
+            return Err(Judgement::skip(subject, "no cluster is made"));
         }
         // What EKS says decides; the table stands in where it cannot be asked.
         let offered = match situation.facts.cluster_versions.known() {
@@ -31,18 +37,18 @@ impl Check for KubernetesOffered {
             _ => kubernetes.offered_by_eks(situation.today),
         };
         if offered {
-            return Judgement::new(Verdict::Pass, subject, "EKS creates clusters of it");
+            return Ok(vec![Judgement::pass(subject, "EKS creates clusters of it")]);
         }
-        let release = &situation.spec.release;
+        let release = &spec.release;
         let newest = Release::newest();
-        Judgement::new(
-            Verdict::Fail,
+        let judgement = Judgement::fail(
             subject,
             format!(
                 "EKS creates no cluster of Kubernetes {kubernetes} any more, so Karpenter {release} cannot be had on a new one this way"
             ),
         )
         .fix(format!("take a Karpenter that fits a Kubernetes that EKS offers: --karpenter-version {newest}"))
-        .fix("or use a cluster that you have: --existing-cluster")
+        .fix("or use a cluster that you have: --existing-cluster");
+        Ok(vec![judgement])
     }
 }

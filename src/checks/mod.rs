@@ -1,32 +1,45 @@
-//! Checks: each judges what is known and says a finding. Pure, like everything that judges.
+//! Checks: each judges what is known and says findings. Pure, like everything that judges.
 
 mod auto_mode;
 mod eksctl_version;
 mod helm_version;
+mod judgement;
 mod karpenter_release;
 mod kubernetes_fit;
 mod kubernetes_offered;
 
-use crate::facts::Facts;
-use crate::finding::{Area, Finding, Fix, Verdict};
+pub use judgement::Judgement;
+
+use crate::facts::{Facts, Topic};
+use crate::finding::{Area, Finding};
+use crate::plan::StepId;
 use crate::spec::Spec;
+use std::collections::BTreeSet;
 
 /// What a check judges.
 pub struct Situation<'a> {
-    /// What the person wants.
-    pub spec: &'a Spec,
+    /// What the person wants. `None`: no cluster is named.
+    pub spec: Option<&'a Spec>,
     /// What is so.
     pub facts: &'a Facts,
     /// The day, for what ends on a day.
     pub today: jiff::civil::Date,
 }
 
-impl Situation<'_> {
-    /// Whether this spec makes a cluster that is not there yet.
-    fn makes_cluster(&self) -> bool {
-        self.spec.cluster == crate::spec::ClusterMode::Managed && self.facts.cluster.known().is_none()
+impl<'a> Situation<'a> {
+    /// What the person wants, for a check that means nothing without it.
+    fn spec(&self) -> Result<&'a Spec, Judgement> {
+        self.spec.ok_or_else(|| Judgement::skip("cluster", "no cluster is named: give --cluster-name and --region"))
     }
 }
+
+/// Whether this spec makes a cluster that is not there yet.
+fn makes_cluster(spec: &Spec, facts: &Facts) -> bool {
+    spec.cluster == crate::spec::ClusterMode::Managed && facts.cluster.known().is_none()
+}
+
+/// What a check says: a judgement for each thing that it looked at, or the one that ended the look.
+pub type Judged = Result<Vec<Judgement>, Judgement>;
 
 /// A check.
 pub trait Check: Send + Sync {
@@ -36,33 +49,15 @@ pub trait Check: Send + Sync {
     fn area(&self) -> Area;
     /// Why it matters, in a sentence or two.
     fn why(&self) -> &'static str;
+    /// What it is judged by.
+    fn reads(&self) -> &'static [Topic];
     /// What it says.
-    fn judge(&self, situation: &Situation<'_>) -> Judgement;
+    fn judge(&self, situation: &Situation<'_>) -> Judged;
 }
 
-/// What a check says, before it is put into a [`Finding`].
-#[derive(Debug, Clone)]
-pub struct Judgement {
-    result: Verdict,
-    subject: String,
-    message: String,
-    fixes: Vec<Fix>,
-}
-
-impl Judgement {
-    fn new(result: Verdict, subject: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { result, subject: subject.into(), message: message.into(), fixes: Vec::new() }
-    }
-
-    fn fix(mut self, title: impl Into<String>) -> Self {
-        self.fixes.push(Fix { title: title.into(), command: Vec::new(), safe: false });
-        self
-    }
-}
-
-/// The checks without which nothing is created, in the order in which they are shown.
+/// Every check, in the order in which they are shown.
 #[must_use]
-pub fn preflight() -> Vec<Box<dyn Check>> {
+pub fn all() -> Vec<Box<dyn Check>> {
     vec![
         Box::new(karpenter_release::KarpenterRelease),
         Box::new(kubernetes_fit::KubernetesFit),
@@ -73,22 +68,21 @@ pub fn preflight() -> Vec<Box<dyn Check>> {
     ]
 }
 
+/// The checks without which these steps are not begun: a step is not refused for a tool that it does not run.
+#[must_use]
+pub fn preflight(steps: &BTreeSet<StepId>) -> Vec<Box<dyn Check>> {
+    let concerns = |id: &str| match id {
+        "karpenter-release" | "kubernetes-fit" | "auto-mode" => true,
+        "kubernetes-offered" | "eksctl-version" => steps.contains(&StepId::Cluster),
+        "helm-version" => steps.contains(&StepId::Chart) || steps.contains(&StepId::Crds),
+        _ => false,
+    };
+    all().into_iter().filter(|check| concerns(check.id())).collect()
+}
+
 /// What these checks say.
 #[must_use]
 pub fn judge(checks: &[Box<dyn Check>], situation: &Situation<'_>) -> Vec<Finding> {
-    checks
-        .iter()
-        .map(|check| {
-            let judgement = check.judge(situation);
-            Finding {
-                id: check.id().into(),
-                area: check.area(),
-                result: judgement.result,
-                subject: judgement.subject,
-                message: judgement.message,
-                why: check.why().into(),
-                fixes: judgement.fixes,
-            }
-        })
-        .collect()
+    let said = |check: &dyn Check| check.judge(situation).unwrap_or_else(|ended| vec![ended]);
+    checks.iter().flat_map(|c| said(c.as_ref()).into_iter().map(|j| j.of(c.as_ref()))).collect()
 }

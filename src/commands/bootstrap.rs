@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::error::{Exit, Result};
 use crate::plan::{Direction, StepId};
 use crate::report::Format;
-use crate::steps;
+use crate::steps::{self, Ownership};
 use clap::Args;
 
 /// Go from an AWS account to a working Karpenter
@@ -22,11 +22,18 @@ use clap::Args;
 pub struct BootstrapArgs {
     #[command(flatten)]
     pub(super) way: WayArgs,
+    /// Take over what is there but not ours
+    #[arg(long)]
+    adopt: bool,
     #[command(flatten)]
     pub(super) variant: VariantArgs,
 }
 
 impl BootstrapArgs {
+    pub(super) fn ownership(&self) -> Ownership {
+        if self.adopt { Ownership::Adopt } else { Ownership::OursOnly }
+    }
+
     /// The format of the answer.
     pub(crate) const fn output(&self) -> Format {
         self.way.output
@@ -36,6 +43,6 @@ impl BootstrapArgs {
 /// Runs the command.
 pub async fn run(app: &App, args: BootstrapArgs) -> Result<Exit> {
     let mut session = Session::open(app, &args.variant).await?;
-    let selection = Selection { name: "bootstrap", steps: StepId::ALL.into(), direction: Direction::Apply };
+    let selection = Selection { name: "bootstrap", steps: StepId::ALL.into(), direction: Direction::Apply, ownership: args.ownership() };
     go(app, &args.way, &mut session, &steps::all(), &selection).await
 }

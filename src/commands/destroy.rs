@@ -5,11 +5,10 @@ use super::session::Session;
 use super::way::{Selection, WayArgs, go};
 use crate::app::App;
 use crate::error::{Exit, Result};
-use crate::facts::Probed;
 use crate::plan::{Direction, StepId};
 use crate::report::Format;
 use crate::spec::ClusterMode;
-use crate::steps;
+use crate::steps::{self, Ownership};
 use clap::Args;
 use std::collections::BTreeSet;
 
@@ -56,12 +55,9 @@ pub async fn run(app: &App, args: DestroyArgs) -> Result<Exit> {
     if !args.delete_crds {
         select.remove(&StepId::Crds);
     }
-    if matches!(session.facts.cluster, Probed::Absent) {
-        // What was in a cluster that is gone is gone with it.
-        select.retain(|step| ![StepId::NodePool, StepId::Chart, StepId::Crds].contains(step));
-    } else if keeps_cluster && !args.delete_crds {
+    if keeps_cluster && !args.delete_crds && session.facts.cluster.known().is_some() {
         app.printer.status("note: Karpenter's custom resource definitions stay; --delete-crds removes them too");
     }
-    let selection = Selection { name: "destroy", steps: select, direction: Direction::Remove };
+    let selection = Selection { name: "destroy", steps: select, direction: Direction::Remove, ownership: Ownership::OursOnly };
     go(app, &args.way, &mut session, &steps::all(), &selection).await
 }

@@ -46,7 +46,7 @@ pub fn run(app: &App, args: &GenerateArgs, mut cli: clap::Command) -> Result<Exi
         What::Markdown => markdown(cli),
         What::Schema => {
             let schema = schemars::schema_for!(crate::spec::layer::Layer);
-            super::way::json(&schema, super::way::Pretty::Yes)?
+            super::answer::json(&schema, super::answer::Pretty::Yes)?
         }
     };
     app.printer.answer(&text);

@@ -58,6 +58,7 @@ impl Part {
 /// Runs the command.
 pub async fn run(app: &App, part: Part, args: BootstrapArgs) -> Result<Exit> {
     let mut session = Session::open(app, &args.variant).await?;
-    let selection = Selection { name: part.name(), steps: part.steps().iter().copied().collect(), direction: Direction::Apply };
+    let steps = part.steps().iter().copied().collect();
+    let selection = Selection { name: part.name(), steps, direction: Direction::Apply, ownership: args.ownership() };
     go(app, &args.way, &mut session, &steps::all(), &selection).await
 }

@@ -1,6 +1,6 @@
 //! `karpctl rehearse`: the main job on stand-ins, no AWS account.
 
-use super::way::{Pretty, json};
+use super::answer::{Pretty, json};
 use crate::adapters::lab::{self, Lab};
 use crate::app::App;
 use crate::error::{Error, Exit, Result};

@@ -1,14 +1,15 @@
 //! `karpctl render`: the documents of a release.
 
+use super::answer::{Pretty, json};
 use super::args::VariantArgs;
 use super::session::{Session, layers};
-use super::way::{Pretty, json};
 use crate::app::App;
 use crate::error::{Error, Exit, Result};
 use crate::render::{Document, EksctlAbilities, Inputs, document, document_json};
 use crate::report::Format;
 use crate::spec::Spec;
 use crate::spec::resolve::{Discovered, resolve};
+use crate::steps::cluster_config_of_bootstrap;
 use clap::{Args, ValueEnum};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -36,6 +37,9 @@ pub struct RenderArgs {
     /// The cluster's endpoint, for releases whose chart must be told
     #[arg(long, value_name = "URL")]
     cluster_endpoint: Option<String>,
+    /// cluster-config as `karpctl bootstrap` gives it to eksctl: with karpctl's tag, without what karpctl makes itself
+    #[arg(long)]
+    for_bootstrap: bool,
     /// How many pods inflate asks for
     #[arg(long, default_value_t = 0)]
     replicas: u32,
@@ -77,6 +81,13 @@ pub async fn run(app: &App, args: RenderArgs) -> Result<Exit> {
         eksctl: EksctlAbilities::default(),
         replicas: args.replicas,
     };
+    if args.for_bootstrap {
+        if (args.what, args.output) != (What::ClusterConfig, DocumentFormat::Yaml) {
+            return Err(Error::usage("--for-bootstrap is for `render cluster-config`, as YAML"));
+        }
+        app.printer.answer(&cluster_config_of_bootstrap(&spec, EksctlAbilities::default())?);
+        return Ok(Exit::Done);
+    }
     let text = |which: Document| match args.output {
         DocumentFormat::Yaml => document(which, &spec, &inputs),
         DocumentFormat::Json => json(&document_json(which, &spec, &inputs)?, Pretty::Yes).map(|t| t + "\n"),

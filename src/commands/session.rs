@@ -6,6 +6,7 @@ use crate::checks::{Situation, judge, preflight};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, Probed, Topic};
 use crate::finding::{Finding, Verdict};
+use crate::plan::StepId;
 use crate::ports::{ClusterAccess, Ports};
 use crate::probe::{ProbeContext, probe};
 use crate::spec::Spec;
@@ -118,10 +119,10 @@ impl Session {
         probe(&context, &topics, &mut self.facts).await;
     }
 
-    /// The checks without which nothing is created.
-    pub(super) fn preflight(&self) -> Vec<Finding> {
+    /// The checks without which these steps are not begun.
+    pub(super) fn preflight(&self, steps: &BTreeSet<StepId>) -> Vec<Finding> {
         let today = jiff::Zoned::now().date();
-        judge(&preflight(), &Situation { spec: &self.spec, facts: &self.facts, today })
+        judge(&preflight(steps), &Situation { spec: Some(&self.spec), facts: &self.facts, today })
     }
 }
 

@@ -1,9 +1,9 @@
 //! `karpctl status`: what is there, what drifted.
 
+use super::answer::{Pretty, json};
 use super::args::VariantArgs;
 use super::next;
 use super::session::Session;
-use super::way::{Pretty, json};
 use crate::app::App;
 use crate::error::{Exit, Result};
 use crate::report::{Format, StatusReport, StepStatus, show_status};

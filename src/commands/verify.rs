@@ -1,8 +1,8 @@
 //! `karpctl verify`: the live proof, a workload that makes Karpenter launch nodes.
 
+use super::answer::{Pretty, json};
 use super::args::VariantArgs;
 use super::session::Session;
-use super::way::{Pretty, json};
 use crate::app::App;
 use crate::error::{Error, Exit, Result};
 use crate::facts::Probed;

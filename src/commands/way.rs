@@ -1,16 +1,18 @@
 //! The one way in which every command that changes something goes: read, plan, show, ask, do, say.
 
+use super::answer::{Pretty, json};
+use super::carry_out::carry_out;
 use super::next;
+use super::print_commands::print_commands;
 use super::session::{Session, refusal};
 use super::verify::parse_duration;
 use crate::app::App;
-use crate::engine::{Goal, Run, execute, plan, reads};
+use crate::engine::{Goal, plan, reads};
 use crate::error::{Error, ErrorKind, Exit, Result};
 use crate::facts::{Probed, Topic};
 use crate::finding::{Finding, Verdict};
-use crate::plan::{Action, Direction, Event, Plan, State, StepId};
-use crate::ports::ClusterAccess;
-use crate::report::{Format, Journal, RunReporter, commands, explain_plan, show_error, show_findings, show_plan, summary};
+use crate::plan::{Action, Direction, Event, Plan, StepId};
+use crate::report::{Format, RunReporter, explain_plan, show_findings, show_plan};
 use crate::steps::{Ownership, Step};
 use clap::Args;
 use std::collections::BTreeSet;
@@ -27,12 +29,9 @@ pub(super) struct WayArgs {
     /// Do not ask
     #[arg(long, short)]
     pub yes: bool,
-    /// With --dry-run: end with 3 where changes are pending
+    /// With --dry-run: end with 3 where changes are pending, with 4 where they would be refused
     #[arg(long, requires = "dry_run")]
     pub exit_code: bool,
-    /// Take over what is there but not ours
-    #[arg(long)]
-    pub adopt: bool,
     /// Print the shell (aws, eksctl, helm, kubectl) that the plan stands for, and change nothing
     #[arg(long)]
     pub print_commands: bool,
@@ -44,12 +43,6 @@ pub(super) struct WayArgs {
     pub output: Format,
 }
 
-impl WayArgs {
-    fn ownership(&self) -> Ownership {
-        if self.adopt { Ownership::Adopt } else { Ownership::OursOnly }
-    }
-}
-
 /// Which way is gone.
 pub(super) struct Selection {
     /// The command.
@@ -58,12 +51,14 @@ pub(super) struct Selection {
     pub(super) steps: BTreeSet<StepId>,
     /// The way.
     pub(super) direction: Direction,
+    /// Whether what is there but not ours may be taken over.
+    pub(super) ownership: Ownership,
 }
 
 /// Goes the way for the selected steps.
 pub(super) async fn go(app: &App, args: &WayArgs, session: &mut Session, steps: &[Box<dyn Step>], selection: &Selection) -> Result<Exit> {
     let findings = match selection.direction {
-        Direction::Apply => session.preflight(),
+        Direction::Apply => session.preflight(&selection.steps),
         Direction::Remove => Vec::new(),
     };
     show_warnings(app, &findings);
@@ -72,20 +67,20 @@ pub(super) async fn go(app: &App, args: &WayArgs, session: &mut Session, steps: 
         return Err(error);
     }
     session.read(topics(steps, session, selection)).await;
-    let goal = Goal { select: selection.steps.clone(), direction: selection.direction, ownership: args.ownership() };
+    let goal = Goal { select: selection.steps.clone(), direction: selection.direction, ownership: selection.ownership };
     let mut plan = plan(steps, &session.spec, &session.facts, &goal);
-    name_what_is_missing(app, session, steps, selection, &mut plan);
+    name_what_is_missing(app, selection, &mut plan);
     if args.print_commands {
-        return Ok(print_commands(app, session, &plan));
+        return print_commands(app, session, &plan);
     }
-    show(app, args, selection, &plan)?;
     let refused = refused.or_else(|| unreadable(session, &plan));
+    show(app, args, selection, &PlanReport { plan: &plan, checks: &findings, refused: refused.as_ref() })?;
     if args.dry_run {
-        if let Some(error) = refused {
-            app.printer.warn(&format!("a run without --dry-run fails: {error}"));
+        if let Some(error) = refused.as_ref().filter(|_| !args.output.is_machine()) {
+            app.printer.warn(&format!("a run without --dry-run is refused: {error}"));
             error.hints.iter().for_each(|h| app.printer.status(&format!("  fix: {h}")));
         }
-        return Ok(if plan.refused().next().is_some() {
+        return Ok(if plan.refused().next().is_some() || (args.exit_code && refused.is_some()) {
             Exit::Refused
         } else if args.exit_code && plan.has_changes() {
             Exit::Pending
@@ -121,22 +116,9 @@ fn topics(steps: &[Box<dyn Step>], session: &Session, selection: &Selection) -> 
 }
 
 /// A part of the way stands on what other steps have made: where that is not so, the hints say which command makes it.
-fn name_what_is_missing(app: &App, session: &Session, steps: &[Box<dyn Step>], selection: &Selection, plan: &mut Plan) {
-    let missing = |id: StepId| {
-        steps
-            .iter()
-            .find(|s| s.id() == id)
-            .is_some_and(|step| matches!(step.assess(&session.spec, &session.facts), State::Absent | State::Broken(_) | State::Unknown(_)))
-    };
-    if selection.direction == Direction::Remove {
-        return;
-    }
-    for planned in plan.steps.iter_mut().filter(|s| s.action == Action::Refuse) {
-        let needs = steps.iter().find(|s| s.id() == planned.id).map(|s| s.needs(&session.spec)).unwrap_or_default();
-        let unmet: Vec<StepId> = needs.into_iter().filter(|id| !selection.steps.contains(id) && missing(*id)).collect();
-        if !unmet.is_empty() {
-            planned.hints = next::makes(app, selection.name, &unmet);
-        }
+fn name_what_is_missing(app: &App, selection: &Selection, plan: &mut Plan) {
+    for planned in plan.steps.iter_mut().filter(|s| !s.missing.is_empty()) {
+        planned.hints = next::makes(app, selection.name, &planned.missing);
     }
 }
 
@@ -176,36 +158,20 @@ fn unavailable<T>(probed: &Probed<T>) -> Option<&str> {
     }
 }
 
-/// Prints the shell that the plan stands for, and why it would be refused.
-fn print_commands(app: &App, session: &Session, plan: &Plan) -> Exit {
-    if let Some(error) = refused_steps(plan) {
-        app.printer.warn(&format!("without --print-commands this is refused: {error}"));
-        error.hints.iter().for_each(|h| app.printer.status(&format!("  hint: {h}")));
-    }
-    let shell = commands(plan, &kubeconfig_commands(session));
-    if shell.is_empty() {
-        app.printer.status(&summary(plan));
-    } else {
-        app.printer.answer(&shell);
-    }
-    Exit::Done
+/// A plan, and what the checks say of it.
+#[derive(serde::Serialize)]
+struct PlanReport<'a> {
+    #[serde(flatten)]
+    plan: &'a Plan,
+    checks: &'a [Finding],
+    /// Why a run would be refused for another reason than a step's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<&'a Error>,
 }
 
-/// What makes helm and kubectl speak to this cluster and no other.
-fn kubeconfig_commands(session: &Session) -> Vec<String> {
-    match &session.kubeconfig {
-        Some(ClusterAccess::Kubeconfig { path, context }) => {
-            let mut lines: Vec<String> = path.iter().map(|p| format!("export KUBECONFIG='{}'", p.display())).collect();
-            lines.extend(context.iter().map(|c| format!("kubectl config use-context '{c}'")));
-            lines
-        }
-        _ => vec![format!("aws eks update-kubeconfig --region {} --name {}", session.spec.region, session.spec.cluster_name)],
-    }
-}
-
-fn show(app: &App, args: &WayArgs, selection: &Selection, plan: &Plan) -> Result<()> {
+fn show(app: &App, args: &WayArgs, selection: &Selection, plan: &PlanReport<'_>) -> Result<()> {
     match args.output {
-        Format::Human => show_plan(&app.printer, selection.name, plan),
+        Format::Human => show_plan(&app.printer, selection.name, plan.plan),
         Format::Json if args.dry_run => app.printer.answer(&json(plan, Pretty::Yes)?),
         Format::Json => {}
         Format::Ndjson => {
@@ -217,7 +183,8 @@ fn show(app: &App, args: &WayArgs, selection: &Selection, plan: &Plan) -> Result
     Ok(())
 }
 
-fn refused_steps(plan: &Plan) -> Option<Error> {
+/// The refusal that follows from the steps that are refused, where any is.
+pub(super) fn refused_steps(plan: &Plan) -> Option<Error> {
     let refused: Vec<_> = plan.refused().collect();
     let first = refused.first()?;
     let mut error = Error::refused(match refused.len() {
@@ -271,90 +238,4 @@ fn confirmed(app: &App, args: &WayArgs, plan: &Plan, steps: &[Box<dyn Step>]) ->
             other => app.printer.status(&format!("`{other}` is none of yes, no, explain")),
         }
     }
-}
-
-async fn carry_out(
-    app: &App,
-    args: &WayArgs,
-    session: &Session,
-    steps: &[Box<dyn Step>],
-    selection: &Selection,
-    plan: &Plan,
-) -> Result<Exit> {
-    let spec = &session.spec;
-    let journal = Journal::open(app.env.state_home.as_deref(), spec.account_id.as_str(), spec.region.as_str(), spec.cluster_name.as_str());
-    let journal_path = journal.as_ref().map(|j| j.path().display().to_string());
-    let reporter = RunReporter::new(&app.printer, args.output, journal);
-    let outcome = {
-        let run = Run {
-            steps,
-            spec,
-            ports: &session.ports,
-            on_event: &|event| reporter.show(event),
-            cancel: &app.cancel,
-            ownership: args.ownership(),
-            kubeconfig: session.kubeconfig.as_ref(),
-            timeout: args.timeout,
-        };
-        execute(&run, plan, session.facts.clone()).await
-    };
-    let report = reporter.finish(plan, outcome.ok());
-    if args.output == Format::Json {
-        app.printer.answer(&json(&report, Pretty::Yes)?);
-    }
-    if outcome.ok() {
-        if args.output == Format::Human {
-            let words = match plan.direction {
-                // Only a way that ends with the look at the controller and the node pool can say that they work.
-                Direction::Apply if selection.steps.contains(&StepId::Ready) => {
-                    format!("Karpenter {} is at work in {}.", spec.release, spec.cluster_name)
-                }
-                Direction::Apply => format!("`karpctl {}` is done for {}.", selection.name, spec.cluster_name),
-                Direction::Remove => format!("What karpctl made for {} is gone.", spec.cluster_name),
-            };
-            app.printer.answer(&format!("{words} ({:.0} s)", std::time::Duration::from_millis(report.elapsed_ms).as_secs_f64()));
-        }
-        return Ok(Exit::Done);
-    }
-    let again = next::command_line(app, selection.name, selection.name);
-    let mut exit = Exit::Failed;
-    let last = outcome.failures.len().saturating_sub(1);
-    for (number, (_, mut error)) in outcome.failures.into_iter().enumerate() {
-        if error.kind == ErrorKind::Interrupted {
-            exit = app.interrupted();
-        } else if error.exit() == Exit::Refused {
-            exit = Exit::Refused;
-        }
-        // What helps against all of them is said once, at the end.
-        if number == last {
-            error = error.hint(format!("then run it again: `{again}`; what is done is kept, and it goes on from here"));
-            if exit == app.interrupted() {
-                error =
-                    error.hint("what AWS has begun goes on by itself: stacks, clusters and node groups that were being made are finished");
-            }
-            if let Some(path) = &journal_path {
-                error = error.hint(format!("what happened is in {path}"));
-            }
-        }
-        show_error(&app.printer, args.output, &error);
-    }
-    Ok(exit)
-}
-
-/// Whether JSON is for eyes too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pretty {
-    /// Indented.
-    Yes,
-    /// One line.
-    No,
-}
-
-/// A document as JSON.
-pub(super) fn json(value: &impl serde::Serialize, pretty: Pretty) -> Result<String> {
-    match pretty {
-        Pretty::Yes => serde_json::to_string_pretty(value),
-        Pretty::No => serde_json::to_string(value),
-    }
-    .map_err(|e| Error::failed("cannot write the answer as JSON").because(e.to_string()))
 }

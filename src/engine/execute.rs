@@ -96,7 +96,10 @@ pub async fn execute(run: &Run<'_>, plan: &Plan, facts: Facts) -> RunOutcome {
     for step in &waiting {
         let reason = match failures.first() {
             Some((_, e)) if e.kind == ErrorKind::Interrupted => "the run was interrupted before it".to_owned(),
-            Some((id, _)) => format!("the step `{id}` failed before it"),
+            Some(first) => match failures.iter().find(|(id, _)| stands_on(plan, step, *id)) {
+                Some((id, _)) => format!("it needs the step `{id}`, which failed"),
+                None => format!("not begun, because the step `{}` failed", first.0),
+            },
             None => "nothing that it needs was done".to_owned(),
         };
         emit(&Event::StepFinished { step: step.id, outcome: Outcome::NotRun { reason }, elapsed_ms: 0 });
@@ -104,6 +107,11 @@ pub async fn execute(run: &Run<'_>, plan: &Plan, facts: Facts) -> RunOutcome {
     emit(&Event::RunFinished { ok: failures.is_empty() && waiting.is_empty(), elapsed_ms: millis(started.elapsed()) });
     let not_run = waiting.iter().map(|s| s.id).collect();
     RunOutcome { facts: lock(&shared).clone(), failures, done: order, not_run }
+}
+
+/// Whether a step needs another, or something that needs it.
+fn stands_on(plan: &Plan, step: &Planned, other: StepId) -> bool {
+    step.needs.iter().any(|need| *need == other || plan.steps.iter().any(|s| s.id == *need && stands_on(plan, s, other)))
 }
 
 async fn one<'p>(run: &Run<'_>, direction: Direction, planned: &'p Planned, shared: &Mutex<Facts>) -> (&'p Planned, Result<()>, Duration) {
@@ -169,12 +177,12 @@ fn action_for(state: &State, planned: Action) -> Action {
 }
 
 fn refused(state: &State, direction: Direction, ownership: Ownership) -> Option<Error> {
-    let State::Foreign { why, adopt } = state else { return None };
+    let State::Foreign { why, adopt, hints } = state else { return None };
     if direction == Direction::Apply && ownership == Ownership::Adopt && adopt.is_some() {
         return None;
     }
     let error = Error::refused(why.clone());
-    Some(adopt.iter().fold(error, |e, hint| e.hint(hint.clone())))
+    Some(adopt.iter().chain(hints).fold(error, |e, hint| e.hint(hint.clone())))
 }
 
 /// How often the world is looked at again before a step that says it is done is called failed: reads behind AWS APIs lag.

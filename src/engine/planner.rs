@@ -28,6 +28,7 @@ pub fn plan(steps: &[Box<dyn Step>], spec: &Spec, facts: &Facts, goal: &Goal) ->
         .map(|step| {
             let state = &states[&step.id()];
             let verdict = match goal.direction {
+                Direction::Apply if step.only_waits() => only_wait(judge_apply(state, goal.ownership)),
                 Direction::Apply => judge_apply(state, goal.ownership),
                 Direction::Remove => judge_remove(state, step.kept_on_destroy(spec)),
             };
@@ -42,14 +43,15 @@ pub fn plan(steps: &[Box<dyn Step>], spec: &Spec, facts: &Facts, goal: &Goal) ->
                 why: verdict.why,
                 hints: verdict.hints,
                 needs,
+                missing: Vec::new(),
                 usual_seconds: if verdict.action.is_change() { step.usual_seconds(spec) } else { 0 },
-                commands: step.commands(spec, goal.direction),
+                commands: step.commands(spec, facts, goal.direction),
             }
         })
         .collect();
     if goal.direction == Direction::Apply {
         refuse_unmet_needs(&mut planned, &states, goal);
-        follow_changes(&mut planned);
+        follow_changes(steps, &mut planned);
     }
     let kept: BTreeSet<StepId> = planned.iter().map(|p| p.id).collect();
     for step in &mut planned {
@@ -90,9 +92,16 @@ fn judge_apply(state: &State, ownership: Ownership) -> Verdict {
         State::Busy(what) => verdict(Action::Wait, [what.clone()]),
         State::Broken(why) => verdict(Action::Replace, [why.clone()]),
         State::Unknown(reason) => verdict(Action::Create, [reason.clone()]),
-        State::Foreign { why, adopt: Some(_) } if ownership == Ownership::Adopt => verdict(Action::Adopt, [why.clone()]),
-        State::Foreign { why, adopt } => Verdict { action: Action::Refuse, why: vec![why.clone()], hints: adopt.iter().cloned().collect() },
+        State::Foreign { why, adopt: Some(_), .. } if ownership == Ownership::Adopt => verdict(Action::Adopt, [why.clone()]),
+        State::Foreign { why, adopt, hints } => {
+            Verdict { action: Action::Refuse, why: vec![why.clone()], hints: adopt.iter().chain(hints).cloned().collect() }
+        }
     }
+}
+
+/// A step that makes nothing is waited for.
+fn only_wait(verdict: Verdict) -> Verdict {
+    if verdict.action == Action::Create { Verdict { action: Action::Wait, ..verdict } } else { verdict }
 }
 
 fn judge_remove(state: &State, kept: Option<&str>) -> Verdict {
@@ -122,14 +131,16 @@ fn refuse_unmet_needs(planned: &mut [Planned], states: &BTreeMap<StepId, State>,
             step.action = Action::Refuse;
             step.why = unmet.iter().map(|need| format!("needs the step `{need}`, which is not done")).collect();
             step.hints = vec!["run `karpctl bootstrap --dry-run` to see the whole way".to_owned()];
+            step.missing = unmet;
         }
     }
 }
 
 /// What waits for a readiness that a change before it may have ended is judged again after that change.
-fn follow_changes(planned: &mut [Planned]) {
+fn follow_changes(steps: &[Box<dyn Step>], planned: &mut [Planned]) {
+    let waits: BTreeSet<StepId> = steps.iter().filter(|s| s.only_waits()).map(|s| s.id()).collect();
     let changed: BTreeSet<StepId> = planned.iter().filter(|p| p.action.is_change()).map(|p| p.id).collect();
-    for step in planned.iter_mut().filter(|p| p.id == StepId::Ready && p.action == Action::Keep) {
+    for step in planned.iter_mut().filter(|p| waits.contains(&p.id) && p.action == Action::Keep) {
         if step.needs.iter().any(|n| changed.contains(n)) {
             step.action = Action::Wait;
             step.why = vec!["checked again after the changes".to_owned()];

@@ -12,4 +12,4 @@ pub use features::{Features, NodePoolApi, ValueLayout};
 pub use kubernetes::{InvalidKubernetesVersion, KubernetesVersion, Support};
 pub use release::{InvalidRelease, Release, Standing};
 pub use stack::{Condition, EventRule, PolicyPart, StackContent, Statement};
-pub use tools::{ExecApiVersion, InvalidToolVersion, Tool, ToolFit, ToolVersion};
+pub use tools::{ExecApiVersion, FittingTools, InvalidToolVersion, Tool, ToolFit, ToolVersion};

@@ -98,6 +98,27 @@ impl fmt::Display for ExecApiVersion {
     }
 }
 
+/// The tools that support a Kubernetes version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FittingTools {
+    /// The minors of helm whose client supports it: `3.18`, `4.1`.
+    pub helm: Vec<String>,
+    /// The oldest and the newest kubectl.
+    pub kubectl: [KubernetesVersion; 2],
+}
+
+impl FittingTools {
+    /// Those of this Kubernetes version. Releases of before OCI registries are left out.
+    #[must_use]
+    pub fn of(kubernetes: KubernetesVersion) -> Self {
+        let supports = |client: u16| (client.saturating_sub(HELM_SKEW)..=client).contains(&kubernetes.minor());
+        let minor = |v: &ToolVersion| format!("{}.{}", v.0.major, v.0.minor);
+        let helm = CLIENTS.helm.iter().filter(|row| supports(row.client_go)).map(|row| minor(&row.since)).collect();
+        let below = KubernetesVersion::new(kubernetes.minor().saturating_sub(KUBECTL_SKEW));
+        Self { helm, kubectl: [below, kubernetes.plus(KUBECTL_SKEW)] }
+    }
+}
+
 impl ToolVersion {
     /// The minor of the Kubernetes client that this version of the tool is built with, where it is known.
     #[must_use]
@@ -324,6 +345,17 @@ mod tests {
         assert_eq!(judge(Tool::Eksctl, "0.100.0", "0.17.0", "1.21"), "fits");
         assert_eq!(judge(Tool::Kubectl, "1.35.0", "1.14.1", "1.36"), "fits");
         assert!(judge(Tool::Kubectl, "1.33.0", "1.14.1", "1.36").starts_with("out of range"));
+    }
+
+    #[test]
+    fn tools_that_fit_are_listed() {
+        let tools = FittingTools::of("1.33".parse().unwrap());
+        assert_eq!(tools.helm, ["3.18", "3.19", "3.20", "4.0", "4.1", "4.2"]);
+        assert_eq!(tools.kubectl.map(|v| v.to_string()), ["1.32", "1.34"]);
+        // What is listed is what is judged.
+        for helm in &tools.helm {
+            assert_eq!(tool(&format!("{helm}.0")).fit_helm("1.33".parse().unwrap()), ToolFit::Fits, "{helm}");
+        }
     }
 
     #[test]

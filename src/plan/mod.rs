@@ -28,6 +28,9 @@ pub enum State {
         why: String,
         /// How it can be adopted, as a hint with a command; `None` where it cannot.
         adopt: Option<String>,
+        /// What else helps, a sentence with a command each.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        hints: Vec<String>,
     },
     /// On its way: what we wait for (another operation is in progress).
     Busy(String),
@@ -85,6 +88,9 @@ pub struct Planned {
     pub hints: Vec<String>,
     /// The steps of this plan that must be done before it.
     pub needs: Vec<StepId>,
+    /// The steps that it needs, that are no part of this plan, and that are not done: it is refused for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<StepId>,
     /// How long it usually takes, in seconds.
     pub usual_seconds: u32,
     /// The shell that it stands for, as the guide would write it.

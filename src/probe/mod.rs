@@ -42,7 +42,7 @@ pub async fn probe(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: 
     if topics.iter().any(|t| t.in_cluster()) {
         match connect(context, &facts.cluster).await {
             Ok(kube) => ask_cluster(context, topics, facts, kube.as_ref()).await,
-            Err(reason) => unavailable(topics, facts, &reason),
+            Err(reason) => topics.iter().filter(|t| t.in_cluster()).for_each(|t| facts.say_unavailable(*t, &reason)),
         }
     }
     if topics.contains(&Topic::Ami) && topics.contains(&Topic::NodePool) {
@@ -152,27 +152,6 @@ fn eks_access(spec: &Spec, cluster: &ClusterFacts) -> Result<ClusterAccess, Stri
             certificate_authority: authority.clone(),
         }),
         _ => Err("EKS names no endpoint for the cluster".into()),
-    }
-}
-
-/// Says of every in-cluster topic why it could not be read.
-fn unavailable(topics: &BTreeSet<Topic>, facts: &mut Facts, reason: &str) {
-    for topic in topics {
-        match topic {
-            Topic::AwsAuth => facts.aws_auth = Probed::Unavailable(reason.into()),
-            Topic::Crds => {
-                facts.crd_release = Probed::Unavailable(reason.into());
-                facts.crds = Probed::Unavailable(reason.into());
-            }
-            Topic::Chart => facts.chart_release = Probed::Unavailable(reason.into()),
-            Topic::NodePool => {
-                facts.node_pool = Probed::Unavailable(reason.into());
-                facts.node_class = Probed::Unavailable(reason.into());
-            }
-            Topic::Controller => facts.controller = Probed::Unavailable(reason.into()),
-            Topic::Nodes => facts.karpenter_nodes = Probed::Unavailable(reason.into()),
-            _ => {}
-        }
     }
 }
 

@@ -8,34 +8,31 @@ use std::sync::Mutex;
 /// The schema id of a line.
 const SCHEMA: &str = "karpctl/event/v1";
 
-/// Appends a JSON line an event to a file. What cannot be written is not written: no run fails for its journal.
+/// Appends a JSON line an event to a file. No run fails for its journal.
 pub struct Journal {
     path: PathBuf,
     file: Mutex<Option<std::fs::File>>,
 }
 
 impl Journal {
-    /// Opens the journal of a cluster below the state home. `None` where there is no home or it cannot be written.
-    #[must_use]
-    pub fn open(state_home: Option<&Path>, account: &str, region: &str, cluster: &str) -> Option<Self> {
-        let folder = state_home?.join("karpctl");
-        std::fs::create_dir_all(&folder).ok()?;
+    /// Opens the journal of a cluster below the state home. `None` where there is no home; an error where it cannot be written.
+    pub fn open(state_home: Option<&Path>, account: &str, region: &str, cluster: &str) -> std::io::Result<Option<Self>> {
+        let Some(folder) = state_home.map(|home| home.join("karpctl")) else { return Ok(None) };
+        std::fs::create_dir_all(&folder)?;
         let path = folder.join(format!("{account}-{region}-{cluster}.ndjson"));
         let mut options = std::fs::OpenOptions::new();
         options.create(true).append(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&path).ok()?;
-        Some(Self { path, file: Mutex::new(Some(file)) })
+        let file = options.open(&path)?;
+        Ok(Some(Self { path, file: Mutex::new(Some(file)) }))
     }
 
-    /// Appends an event.
-    pub fn write(&self, event: &Event) {
+    /// Appends an event. The first failure is answered; after it nothing more is written.
+    pub fn write(&self, event: &Event) -> std::io::Result<()> {
         let mut guard = self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let Some(file) = guard.as_mut() else { return };
-        if writeln!(file, "{}", line(event)).is_err() {
-            *guard = None;
-        }
+        let Some(file) = guard.as_mut() else { return Ok(()) };
+        writeln!(file, "{}", line(event)).inspect_err(|_| *guard = None)
     }
 
     /// Where it is.

@@ -1,5 +1,6 @@
 //! What karpctl says, to a person or to a pipeline. stdout is the answer only; everything else goes to stderr.
 
+mod doctor;
 mod error;
 mod findings;
 mod journal;
@@ -8,6 +9,7 @@ mod printer;
 mod run;
 mod status;
 
+pub use doctor::{DoctorFormat, doctor_text};
 pub use error::show_error;
 pub use findings::show_findings;
 pub use journal::Journal;

@@ -110,9 +110,15 @@ fn wrapped(text: &str, indent: &str) -> String {
 /// The shell that the plan stands for. `access` makes helm and kubectl speak to the cluster, and stands before the first of them
 /// unless the plan makes the cluster: eksctl then writes a kubeconfig.
 #[must_use]
-pub fn commands(plan: &Plan, access: &[String]) -> String {
+pub fn commands(plan: &Plan, spec: &[String], access: &[String]) -> String {
     let mut out = String::new();
     let changes = || plan.steps.iter().filter(|s| s.action.is_change() && !s.commands.is_empty());
+    if changes().any(|s| s.commands.iter().any(|c| c.starts_with("karpctl render "))) {
+        out.push_str("# spec: what the documents are rendered from\n");
+        for line in spec {
+            out.extend([line.as_str(), "\n"]);
+        }
+    }
     let mut reached = changes().any(|s| s.id == StepId::Cluster && s.action == Action::Create);
     for step in changes() {
         if !reached && step.commands.iter().any(|c| c.starts_with("helm ") || c.starts_with("kubectl ")) {

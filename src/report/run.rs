@@ -69,17 +69,22 @@ impl<'a> RunReporter<'a> {
 
     /// Shows an event.
     pub fn show(&self, event: &Event) {
-        if let Some(journal) = &self.journal {
-            journal.write(event);
+        if let Some(journal) = &self.journal
+            && let Err(e) = journal.write(event)
+        {
+            self.printer.warn(&format!("the journal {} is not written any further: {e}", journal.path().display()));
         }
         let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let at = self.started.elapsed();
         match event {
             Event::StepStarted { step, title, usual_seconds, .. } => {
                 let bar = state.bars.as_ref().map_or_else(ProgressBar::hidden, |bars| {
-                    // It ticks only once it is among the others: before, it would draw a line of its own that stays.
-                    let bar = bars.add(spinner(title, *usual_seconds));
-                    bar.enable_steady_tick(Duration::from_millis(200));
+                    // Dressed and ticking only once it is among the others: before, it would draw a line of its own that stays.
+                    let bar = bars.add(ProgressBar::new_spinner());
+                    dress(&bar, title, *usual_seconds);
+                    if !bar.is_hidden() {
+                        bar.enable_steady_tick(Duration::from_millis(200));
+                    }
                     bar
                 });
                 state.running.insert(*step, (bar, at, title.clone()));
@@ -161,15 +166,13 @@ impl<'a> RunReporter<'a> {
     }
 }
 
-fn spinner(title: &str, usual_seconds: u32) -> ProgressBar {
-    let bar = ProgressBar::new_spinner();
+fn dress(bar: &ProgressBar, title: &str, usual_seconds: u32) {
     let usually = if usual_seconds > 5 { format!(" of about {}", super::duration(usual_seconds.into())) } else { String::new() };
     let template = format!("{{spinner}} {{prefix}} [{{elapsed}}{usually}] {{wide_msg}}");
     if let Ok(style) = ProgressStyle::with_template(&template) {
         bar.set_style(style);
     }
     bar.set_prefix(title.to_owned());
-    bar
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -15,6 +15,12 @@ const STACK_NAME: usize = 128;
 const NODE_GROUP_NAME: usize = 63;
 
 impl Spec {
+    /// The spec file that the printed shell writes, in the working directory.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        format!("karpctl-{}.yaml", self.cluster_name)
+    }
+
     /// The CloudFormation stack with the node role, the controller policies and the interruption queue.
     #[must_use]
     pub fn stack_name(&self) -> String {

@@ -1,10 +1,16 @@
 //! The spec file, `karpctl.yaml`: its text to a [`Layer`], with errors that name the place.
 
+use super::Spec;
 use super::layer::Layer;
 use crate::error::{Error, Result};
 
 /// The file that is read when none is named.
 pub const DEFAULT_FILE: &str = "karpctl.yaml";
+
+/// A spec as the text of a spec file, complete: read again, it gives the same spec.
+pub fn text(spec: &Spec) -> Result<String> {
+    serde_saphyr::to_string(&Layer::from(spec)).map_err(|e| Error::failed("cannot write the spec as a file").because(e.to_string()))
+}
 
 /// Reads the text of a spec file. `path` is only for the messages.
 pub fn parse(path: &str, text: &str) -> Result<Layer> {

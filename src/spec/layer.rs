@@ -1,6 +1,7 @@
 //! Settings as they are given, before they are valid: by a file, the environment or flags. All three have the same shape.
 
-use serde::Deserialize;
+use super::{ClusterMode, ControllerCapacity, NodeGroup, Spec};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Where a setting was given.
@@ -25,91 +26,122 @@ impl std::fmt::Display for Source {
 }
 
 /// Settings of one source. Scalars are text here, so that one that is wrong is reported with all the others.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[schemars(title = "karpctl.yaml", description = "The spec file of karpctl. Every field may be left out.")]
 pub struct Layer {
     /// The EKS cluster: 1 to 100 letters, digits, `-` or `_`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster_name: Option<String>,
     /// The AWS region, such as us-west-2.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
     /// The AWS account: twelve digits. A run with credentials of another account is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub account_id: Option<String>,
     /// aws, aws-cn or aws-us-gov. Follows from the region unless given.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub partition: Option<String>,
     /// The Karpenter release, such as 1.14.1 or v0.17.0.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub karpenter_version: Option<String>,
     /// The Kubernetes minor version, such as "1.35". Quote it, or YAML reads a number.
     #[serde(deserialize_with = "text_or_number")]
     #[schemars(with = "Option<String>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub kubernetes_version: Option<String>,
     /// The namespace of the Karpenter release.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
     /// How the controller gets its AWS credentials: pod-identity or irsa.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<String>,
     /// How nodes are let in: aws-auth, access-entry or both.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub node_access: Option<String>,
     /// true: the cluster must be there and is never created or deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub existing_cluster: Option<bool>,
     /// true: the controller of a new cluster runs on Fargate.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub fargate: Option<bool>,
     /// The managed node group that runs the controller of a new cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub node_group: Option<NodeGroupLayer>,
     /// EKS zonal shift (Karpenter 1.12 and newer).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub zonal_shift: Option<bool>,
     /// true: no way to the internet.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub private: Option<bool>,
     /// true: Windows nodes will join.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub windows: Option<bool>,
     /// The node pool and its node class.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub node_pool: Option<NodePoolLayer>,
     /// The subnets that nodes may run in, for an existing cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub subnets: Option<Vec<String>>,
     /// Tags that everything karpctl creates in AWS gets.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<BTreeMap<String, String>>,
     /// The permissions boundary of the roles that karpctl creates: an ARN.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub permissions_boundary: Option<String>,
     /// Where the chart comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub chart: Option<ChartLayer>,
 }
 
 /// Settings of the managed node group.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct NodeGroupLayer {
     /// EC2 instance type.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub instance_type: Option<String>,
     /// Nodes at the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub desired_capacity: Option<u32>,
     /// Fewest nodes.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub min_size: Option<u32>,
     /// Most nodes.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_size: Option<u32>,
 }
 
 /// Settings of the node pool.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct NodePoolLayer {
     /// The name of both objects.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// spot and/or on-demand.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub capacity_types: Option<Vec<String>>,
     /// amd64 and/or arm64.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub architectures: Option<Vec<String>>,
     /// The most vCPUs that the pool may hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_limit: Option<u32>,
     /// The AMI alias, such as al2023@v20260101.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ami_alias: Option<String>,
 }
 
 /// Settings of the chart's origin.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct ChartLayer {
     /// The OCI repository that holds `karpenter` and `karpenter-crd`: `oci://public.ecr.aws/karpenter`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub repository: Option<String>,
     /// A registry configuration (docker or helm config.json) for a private mirror.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub registry_config: Option<String>,
 }
 
@@ -123,5 +155,63 @@ fn text_or_number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<O
             "kubernetesVersion must be quoted (YAML reads {number} as a number, and \"1.30\" would become 1.3)"
         ))),
         Some(other) => Err(serde::de::Error::custom(format!("kubernetesVersion must be text such as \"1.35\", not {other}"))),
+    }
+}
+
+/// A value that is written as a word, as the word.
+fn word(value: &impl Serialize) -> Option<String> {
+    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned))
+}
+
+impl From<&Spec> for Layer {
+    /// Every setting of a spec, so that nothing is left to be found out.
+    fn from(spec: &Spec) -> Self {
+        let pool = &spec.node_pool;
+        let words = |list: Vec<Option<String>>| (!list.is_empty()).then(|| list.into_iter().flatten().collect());
+        Self {
+            cluster_name: Some(spec.cluster_name.to_string()),
+            region: Some(spec.region.to_string()),
+            account_id: Some(spec.account_id.to_string()),
+            partition: word(&spec.partition),
+            karpenter_version: Some(spec.release.to_string()),
+            kubernetes_version: Some(spec.kubernetes.to_string()),
+            namespace: Some(spec.namespace.to_string()),
+            identity: word(&spec.identity),
+            node_access: spec.node_access.as_ref().and_then(word),
+            existing_cluster: (spec.cluster == ClusterMode::Existing).then_some(true),
+            fargate: (spec.capacity == ControllerCapacity::Fargate).then_some(true),
+            node_group: match &spec.capacity {
+                ControllerCapacity::Fargate => None,
+                ControllerCapacity::NodeGroup(group) => Some(group.into()),
+            },
+            zonal_shift: spec.zonal_shift,
+            private: spec.private.then_some(true),
+            windows: spec.windows.then_some(true),
+            node_pool: Some(NodePoolLayer {
+                name: Some(pool.name.to_string()),
+                capacity_types: words(pool.capacity_types.iter().map(word).collect()),
+                architectures: words(pool.architectures.iter().map(word).collect()),
+                cpu_limit: Some(pool.cpu_limit),
+                ami_alias: pool.ami_alias.as_ref().map(ToString::to_string),
+            }),
+            subnets: (!spec.subnets.is_empty()).then(|| spec.subnets.iter().map(ToString::to_string).collect()),
+            tags: (!spec.tags.is_empty()).then(|| spec.tags.clone()),
+            permissions_boundary: spec.permissions_boundary.as_ref().map(ToString::to_string),
+            chart: Some(ChartLayer {
+                repository: Some(spec.chart.repository.clone()),
+                registry_config: spec.chart.registry_config.as_ref().map(|file| file.display().to_string()),
+            }),
+        }
+    }
+}
+
+impl From<&NodeGroup> for NodeGroupLayer {
+    fn from(group: &NodeGroup) -> Self {
+        Self {
+            instance_type: Some(group.instance_type.clone()),
+            desired_capacity: Some(group.desired_capacity),
+            min_size: Some(group.min_size),
+            max_size: Some(group.max_size),
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! The Karpenter chart.
 
-use super::helm_release::{HalfInstalled, How, Wanted, changes, install, install_command, is_there, mend, uninstall};
-use super::hops::refused_hop;
-use super::looked::{drifted_or_present, foreign, looked, looked_for_removal, refused};
+use super::helm_release::{HalfInstalled, How, Wanted, changes, install, install_commands, is_there, mend, uninstall, uninstall_commands};
+use super::hops::{HOPS, refused_hop};
+use super::looked::{Refusal, drifted_or_present, foreign, looked, looked_for_removal};
+use super::shell::{look_up, render_command};
 use super::{Step, StepContext};
 use crate::error::Result;
 use crate::facts::{ControllerFacts, Facts, Topic};
@@ -57,19 +58,25 @@ impl Step for Chart {
         }
     }
 
-    fn commands(&self, spec: &Spec, direction: Direction) -> Vec<String> {
+    fn commands(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
         match direction {
             Direction::Apply => {
-                let skip = if spec.release.features().crd_chart { " --skip-crds" } else { "" };
-                vec![
-                    format!(
-                        "karpctl render helm-values --cluster-name {} --karpenter-version {} > values.yaml",
-                        spec.cluster_name, spec.release
-                    ),
-                    install_command(spec, CHART, &spec.chart_reference(), &format!(" --values values.yaml{skip} --wait")),
-                ]
+                let features = spec.release.features();
+                let skip = if features.crd_chart { " --skip-crds" } else { "" };
+                let endpoint = facts.cluster.known().and_then(|c| c.endpoint.clone());
+                let mut commands = Vec::new();
+                let what = if let Some(endpoint) = endpoint {
+                    format!("helm-values --cluster-endpoint {endpoint}")
+                } else {
+                    commands.push(look_up(spec, "ENDPOINT", "endpoint"));
+                    "helm-values --cluster-endpoint \"$ENDPOINT\"".to_owned()
+                };
+                commands.push(render_command(spec, &what, "values.yaml"));
+                let flags = format!(" --values values.yaml{skip} --wait --timeout 15m");
+                commands.extend(install_commands(spec, CHART, &spec.chart_reference(), &flags));
+                commands
             }
-            Direction::Remove => vec![format!("helm uninstall {CHART} --namespace {} --wait", spec.namespace)],
+            Direction::Remove => uninstall_commands(spec, CHART),
         }
     }
 
@@ -111,7 +118,7 @@ fn judge(spec: &Spec, facts: &Facts) -> Result<State, State> {
     }
     let release = looked(&facts.chart_release)?.filter(|r| is_there(r));
     if let Some(why) = refused_hop(spec, facts) {
-        return Err(refused(why));
+        return Err(Refusal::new(why).hint(HOPS).into());
     }
     let Some(release) = release else { return Ok(State::Absent) };
     let wanted = wanted(spec, facts).map_err(|e| State::Unknown(e.to_string()))?;
@@ -126,18 +133,19 @@ fn not_ours(spec: &Spec, controller: &ControllerFacts) -> Option<State> {
         Some(owner) => {
             let (namespace, name) = owner.split_once('/').unwrap_or((controller.namespace.as_str(), owner));
             let same_name = name == CHART;
-            let way = if same_name { format!("--namespace {namespace} works with it; or ") } else { String::new() };
-            Some(refused(format!(
-                "Karpenter runs already as the helm release {owner}, and two work against each other; {way}`helm uninstall {name} --namespace {namespace}` removes it (its nodes stay)"
-            )))
+            let refusal = Refusal::new(format!("Karpenter runs already as the helm release {owner}, and two work against each other"));
+            let works = format!("the same command with `--namespace {namespace}` works with it");
+            let refusal = if same_name { refusal.hint(works) } else { refusal };
+            Some(refusal.hint(format!("`helm uninstall {name} --namespace {namespace}` removes it; its nodes stay")).into())
         }
         None if controller.namespace == spec.namespace.as_str() => Some(foreign(
             format!("Karpenter runs already in {}, and not by helm", controller.namespace),
             "helm takes its objects over, where it is 3.17 or newer",
         )),
-        None => Some(refused(format!(
-            "Karpenter runs already in namespace {}, and two work against each other; remove that one first, or use --namespace {}",
-            controller.namespace, controller.namespace
-        ))),
+        None => Some(
+            Refusal::new(format!("Karpenter runs already in namespace {}, and two work against each other", controller.namespace))
+                .hint(format!("remove that one first, or work with it: the same command with `--namespace {}`", controller.namespace))
+                .into(),
+        ),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::cluster_judge::judge;
 use super::cluster_mend::{create, delete, mend_node_group, wait_for_api};
+use super::shell::render_command;
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, Topic};
@@ -47,12 +48,12 @@ impl Step for Cluster {
         judge(spec, facts)
     }
 
-    fn commands(&self, spec: &Spec, direction: Direction) -> Vec<String> {
+    fn commands(&self, spec: &Spec, _: &Facts, direction: Direction) -> Vec<String> {
         let (cluster, region) = (&spec.cluster_name, &spec.region);
         match (spec.cluster, direction) {
             (ClusterMode::Existing, _) => Vec::new(),
             (ClusterMode::Managed, Direction::Apply) => vec![
-                format!("karpctl render cluster-config --cluster-name {cluster} --karpenter-version {} > cluster.yaml", spec.release),
+                render_command(spec, "cluster-config --for-bootstrap", "cluster.yaml"),
                 "eksctl create cluster --config-file cluster.yaml".into(),
             ],
             (ClusterMode::Managed, Direction::Remove) => {

@@ -1,6 +1,6 @@
 //! How the cluster stands, from what EKS says of it and from the stacks by which eksctl knows it: pure.
 
-use super::looked::{is_ours, looked, refused};
+use super::looked::{Refusal, is_ours, looked};
 use crate::facts::{ClusterFacts, Facts, Probed, StackFacts};
 use crate::plan::State;
 use crate::probe::cluster::{cluster_stack_name, node_group_stack_name};
@@ -14,14 +14,18 @@ pub(super) fn judge(spec: &Spec, facts: &Facts) -> State {
     if let Some(cluster) = cluster
         && cluster.auto_mode
     {
-        return refused(format!(
+        let why = format!(
             "EKS Auto Mode manages the compute of cluster {}: it is a Karpenter run by AWS, and a second one would work against it",
             spec.cluster_name
-        ));
+        );
+        return Refusal::new(why).hint("stay with it, or turn it off first: `karpctl explain auto-mode`").into();
     }
     match (spec.cluster, cluster) {
         (ClusterMode::Existing, None) => {
-            refused(format!("there is no cluster {} in {} of account {}", spec.cluster_name, spec.region, spec.account_id))
+            Refusal::new(format!("there is no cluster {} in {} of account {}", spec.cluster_name, spec.region, spec.account_id))
+                .hint(format!("`aws eks list-clusters --region {}` shows which there are", spec.region))
+                .hint("without --existing-cluster (existingCluster in the spec file) `karpctl bootstrap` makes one")
+                .into()
         }
         (ClusterMode::Existing, Some(cluster)) => existing(spec, cluster),
         (ClusterMode::Managed, None) => no_cluster(spec, facts),
@@ -33,7 +37,12 @@ fn existing(spec: &Spec, cluster: &ClusterFacts) -> State {
     match cluster.status.as_str() {
         "ACTIVE" => State::Present,
         "CREATING" | "UPDATING" | "PENDING" => State::Busy(format!("the cluster is {}", cluster.status)),
-        other => refused(format!("the cluster {} is {other}", spec.cluster_name)),
+        other => Refusal::new(format!("the cluster {} is {other}", spec.cluster_name))
+            .hint(format!(
+                "`aws eks describe-cluster --region {} --name {} --query cluster.health` says why",
+                spec.region, spec.cluster_name
+            ))
+            .into(),
     }
 }
 
@@ -61,11 +70,9 @@ fn managed(spec: &Spec, facts: &Facts, cluster: &ClusterFacts) -> State {
         if let Probed::Unavailable(reason) = &facts.eksctl_stack {
             return State::Unknown(reason.clone());
         }
-        return refused(format!(
-            "cluster {name} is there and neither karpctl nor eksctl made it; `karpctl bootstrap --cluster-name {name} --region {} --existing-cluster` works with it as it is",
-            spec.region,
-            name = spec.cluster_name
-        ));
+        return Refusal::new(format!("cluster {} is there and neither karpctl nor eksctl made it", spec.cluster_name))
+            .hint("the same command with `--existing-cluster` works with it as it is, and never changes or deletes it")
+            .into();
     }
     match cluster.status.as_str() {
         "ACTIVE" => active(spec, facts, stack, tagged),
@@ -80,14 +87,11 @@ fn active(spec: &Spec, facts: &Facts, stack: Option<&StackFacts>, tagged: bool) 
         Some(stack) if in_progress(stack) => return State::Busy(format!("eksctl's stack {name} is {}", stack.status)),
         // It serves, so it may hold something: it is not for karpctl to delete it.
         Some(stack) if is_failed(stack) => {
-            return refused(format!(
-                "cluster {cluster} is ACTIVE while eksctl's stack {name} is {}{}; if it holds nothing, `eksctl delete cluster --name {cluster} --region {region} --wait` \
-                 clears the way; else use it as it is with --existing-cluster",
-                stack.status,
-                reason(stack),
-                cluster = spec.cluster_name,
-                region = spec.region
-            ));
+            let (cluster, region) = (&spec.cluster_name, &spec.region);
+            return Refusal::new(format!("cluster {cluster} is ACTIVE while eksctl's stack {name} is {}{}", stack.status, reason(stack)))
+                .hint(format!("if it holds nothing, `eksctl delete cluster --name {cluster} --region {region} --wait` clears the way"))
+                .hint("else the same command with `--existing-cluster` uses it as it is")
+                .into();
         }
         _ => {}
     }

@@ -2,7 +2,7 @@
 
 use super::StepContext;
 use super::cluster_judge::is_failed;
-use super::context::cluster_access;
+use super::context::{cluster_access, owner_tags};
 use super::stack_watch::{Watch, token};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::Facts;
@@ -10,6 +10,7 @@ use crate::ports::{Kube, ObjectKind, ObjectRef};
 use crate::probe::cluster::node_group_stack_name;
 use crate::probe::kinds::cluster_wide;
 use crate::render::{self, ConfigScope, EksctlAbilities};
+use crate::spec::Spec;
 use std::time::Duration;
 
 /// How long a new API server may take until it answers with the creator's access in place.
@@ -21,10 +22,15 @@ async fn config(context: &StepContext<'_>) -> Result<String> {
         None => context.ports.eksctl.facts().await?.map(|f| f.version),
     };
     let abilities = version.as_ref().map(EksctlAbilities::of).unwrap_or_default();
-    // eksctl puts its tags on the cluster and its stacks: by them karpctl knows what it had made.
-    let mut spec = context.spec.clone();
-    spec.tags = context.tags();
-    render::cluster_config(&spec, ConfigScope::ClusterOnly, &abilities)
+    cluster_config_of_bootstrap(context.spec, abilities)
+}
+
+/// The file that eksctl is given: without what karpctl makes itself, and with karpctl's tag. eksctl puts its tags on the cluster
+/// and its stacks: by them karpctl knows what it had made.
+pub(crate) fn cluster_config_of_bootstrap(spec: &Spec, eksctl: EksctlAbilities) -> Result<String> {
+    let mut spec = spec.clone();
+    spec.tags = owner_tags(&spec);
+    render::cluster_config(&spec, ConfigScope::ClusterOnly, &eksctl)
 }
 
 pub(super) async fn create(context: &StepContext<'_>) -> Result<()> {
@@ -95,10 +101,8 @@ pub(super) async fn mend_node_group(context: &StepContext<'_>, facts: &Facts) ->
     let config = config(context).await?;
     context.doing(format!("eksctl creates the node group {}", spec.node_group_name()));
     context.ports.eksctl.create_node_group(&config, &|line| context.foreign("eksctl", line), context.cancel).await.map_err(|e| {
-        e.within(format!("cannot create the node group {} of cluster {}", spec.node_group_name(), spec.cluster_name)).hint(format!(
-            "`karpctl render cluster-config --cluster-name {} > cluster.yaml && eksctl create nodegroup --config-file cluster.yaml` does the same by hand",
-            spec.cluster_name
-        ))
+        e.within(format!("cannot create the node group {} of cluster {}", spec.node_group_name(), spec.cluster_name))
+            .hint(format!("`eksctl get nodegroup --cluster {} --region {}` shows what is there", spec.cluster_name, spec.region))
     })
 }
 

@@ -2,7 +2,8 @@
 
 use super::compare::same_policy;
 use super::context::owner_tags;
-use super::looked::{drifted_or_present, foreign, is_ours, looked, missing_tags};
+use super::looked::{drifted_or_present, foreign, is_ours, looked, missing_tags, quoted};
+use super::shell::{keys_and_values, look_up};
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, RoleFacts, Topic};
@@ -15,6 +16,9 @@ use serde_json::Value;
 
 /// See the module.
 pub(super) struct ControllerRole;
+
+/// Stands for the issuer of a cluster that is not there yet.
+const ISSUER: &str = "https://issuer.invalid";
 
 #[async_trait]
 impl Step for ControllerRole {
@@ -56,15 +60,24 @@ impl Step for ControllerRole {
         }
     }
 
-    fn commands(&self, spec: &Spec, direction: Direction) -> Vec<String> {
+    fn commands(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
         let role = spec.controller_role_name();
         let policies = render::controller_policy_arns(spec);
         match direction {
             Direction::Apply => {
-                let mut commands = vec![format!(
-                    "aws iam create-role --role-name {role} --assume-role-policy-document '{}'",
-                    render::trust_policy(spec, Some("https://$ISSUER")).map(|p| p.to_string()).unwrap_or_default()
-                )];
+                // The trust policy of IRSA names the issuer, which a cluster that is not there yet has not got.
+                let known = facts.cluster.known().and_then(|c| c.oidc_issuer.as_deref());
+                let mut commands = Vec::new();
+                if spec.identity == Identity::Irsa && known.is_none() {
+                    commands.push(look_up(spec, "ISSUER", "identity.oidc.issuer"));
+                }
+                let trust = render::trust_policy(spec, Some(known.unwrap_or(ISSUER))).map(|p| p.to_string()).unwrap_or_default();
+                let trust = quoted(&trust).replace(ISSUER.trim_start_matches("https://"), r#"'"${ISSUER#https://}"'"#);
+                let boundary = spec.permissions_boundary.as_ref().map_or(String::new(), |arn| format!(" --permissions-boundary {arn}"));
+                commands.push(format!(
+                    "aws iam create-role --role-name {role} --assume-role-policy-document {trust}{boundary} --tags {}",
+                    keys_and_values(&owner_tags(spec))
+                ));
                 commands.extend(policies.iter().map(|arn| format!("aws iam attach-role-policy --role-name {role} --policy-arn {arn}")));
                 commands
             }

@@ -1,8 +1,8 @@
 //! Karpenter's custom resource definitions, by the chart karpenter-crd.
 
-use super::helm_release::{HalfInstalled, How, Wanted, changes, install, install_command, is_there, mend, uninstall};
-use super::hops::refused_hop;
-use super::looked::{drifted_or_present, foreign, looked, looked_for_removal, refused};
+use super::helm_release::{HalfInstalled, How, Wanted, changes, install, install_commands, is_there, mend, uninstall, uninstall_commands};
+use super::hops::{HOPS, refused_hop};
+use super::looked::{Refusal, drifted_or_present, foreign, looked, looked_for_removal};
 use super::{Step, StepContext};
 use crate::error::{Error, Result};
 use crate::facts::{Facts, Topic};
@@ -63,8 +63,9 @@ impl Step for Crds {
         }
     }
 
-    fn commands(&self, spec: &Spec, direction: Direction) -> Vec<String> {
-        let webhook = if spec.release.features().conversion_webhook {
+    fn commands(&self, spec: &Spec, _: &Facts, direction: Direction) -> Vec<String> {
+        let features = spec.release.features();
+        let webhook = if features.conversion_webhook {
             format!(
                 " --set webhook.enabled=true --set webhook.serviceName=karpenter --set webhook.serviceNamespace={} --set webhook.port=8443",
                 spec.namespace
@@ -73,8 +74,9 @@ impl Step for Crds {
             String::new()
         };
         match direction {
-            Direction::Apply => vec![install_command(spec, CRD_CHART, &spec.crd_chart_reference(), &webhook)],
-            Direction::Remove => vec![format!("helm uninstall {CRD_CHART} --namespace {} --wait", spec.namespace)],
+            Direction::Apply => install_commands(spec, CRD_CHART, &spec.crd_chart_reference(), &webhook),
+            Direction::Remove if features.crd_chart => uninstall_commands(spec, CRD_CHART),
+            Direction::Remove => vec![format!("kubectl delete customresourcedefinitions --ignore-not-found {}", features.crds.join(" "))],
         }
     }
 
@@ -118,7 +120,7 @@ fn judge(spec: &Spec, facts: &Facts) -> Result<State, State> {
     let release = looked(&facts.crd_release)?.filter(|r| is_there(r));
     let crds = looked(&facts.crds)?;
     if let Some(why) = refused_hop(spec, facts) {
-        return Err(refused(why));
+        return Err(Refusal::new(why).hint(HOPS).into());
     }
     let owner = owner(spec);
     let others: Vec<String> = crds

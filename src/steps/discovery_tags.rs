@@ -1,6 +1,7 @@
 //! The `karpenter.sh/discovery` tags on an existing cluster's subnets and security group.
 
-use super::looked::{drifted_or_present, foreign, looked, looked_for_removal, quoted};
+use super::looked::{drifted_or_present, foreign, looked, looked_for_removal};
+use super::shell::{keys_and_values, look_up};
 use super::{Step, StepContext};
 use crate::error::{Error, Result};
 use crate::facts::{Facts, NetworkFacts, SubnetFacts, Topic};
@@ -55,7 +56,7 @@ impl Step for DiscoveryTags {
         if !taken.is_empty() {
             return foreign(
                 format!("{} carries the tag {DISCOVERY_TAG} of another cluster", taken.join(", ")),
-                "the tag then names this cluster, and the other cluster's Karpenter no longer finds it; --subnets names others instead",
+                "the tag then names this cluster, and the other cluster's Karpenter no longer finds it; --subnet names others instead",
             );
         }
         let missing: Vec<&str> = wanted.iter().filter(|(_, tags)| !tags.contains_key(DISCOVERY_TAG)).map(|(id, _)| *id).collect();
@@ -65,26 +66,28 @@ impl Step for DiscoveryTags {
         drifted_or_present(missing.into_iter().map(|id| format!("{id}: not tagged")).collect())
     }
 
-    fn commands(&self, spec: &Spec, direction: Direction) -> Vec<String> {
-        let (cluster, region) = (&spec.cluster_name, &spec.region);
-        let named: Vec<&str> = spec.subnets.iter().map(crate::spec::SubnetId::as_str).collect();
-        let subnets = if named.is_empty() { "$SUBNETS".to_owned() } else { named.join(" ") };
-        let mut commands = Vec::new();
-        if named.is_empty() {
-            commands.push(format!(
-                "SUBNETS=$(aws eks describe-cluster --region {region} --name {cluster} --query 'cluster.resourcesVpcConfig.subnetIds' --output text)  # the private ones, where there are any"
-            ));
+    fn commands(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
+        let region = &spec.region;
+        let tag =
+            |verb: &str, ids: &str| format!("aws ec2 {verb} --region {region} --resources {ids} --tags {}", keys_and_values(&marks(spec)));
+        let ids = |of: Vec<(&str, &Tags)>| of.into_iter().map(|(id, _)| id).collect::<Vec<_>>().join(" ");
+        match (facts.network.known(), direction) {
+            (Some(network), Direction::Apply) => vec![tag("create-tags", &ids(wanted(spec, network)))],
+            (Some(network), Direction::Remove) => {
+                let ours = ids(all(network).filter(|(_, tags)| is_marked(spec, tags)).collect());
+                if ours.is_empty() { Vec::new() } else { vec![tag("delete-tags", &ours)] }
+            }
+            (None, _) => {
+                let verb = if direction == Direction::Apply { "create-tags" } else { "delete-tags" };
+                let look = [
+                    look_up(spec, "SUBNETS", "resourcesVpcConfig.subnetIds"),
+                    look_up(spec, "GROUP", "resourcesVpcConfig.clusterSecurityGroupId"),
+                ];
+                let named: Vec<&str> = spec.subnets.iter().map(crate::spec::SubnetId::as_str).collect();
+                let subnets = if named.is_empty() { "$SUBNETS".to_owned() } else { named.join(" ") };
+                look.into_iter().skip(usize::from(!named.is_empty())).chain([tag(verb, &format!("{subnets} $GROUP"))]).collect()
+            }
         }
-        commands.push(format!(
-            "GROUP=$(aws eks describe-cluster --region {region} --name {cluster} --query 'cluster.resourcesVpcConfig.clusterSecurityGroupId' --output text)"
-        ));
-        let verb = match direction {
-            Direction::Apply => "create-tags",
-            Direction::Remove => "delete-tags",
-        };
-        let tags: Vec<String> = marks(spec).iter().map(|(k, v)| quoted(&format!("Key={k},Value={v}"))).collect();
-        commands.push(format!("aws ec2 {verb} --region {region} --resources {subnets} $GROUP --tags {}", tags.join(" ")));
-        commands
     }
 
     async fn apply(&self, context: &StepContext<'_>, action: Action) -> Result<()> {

@@ -135,11 +135,17 @@ pub(super) fn with_complaints(error: Error, said: &[String]) -> Error {
     }
 }
 
-/// The guide's command for a release.
-pub(super) fn install_command(spec: &Spec, release: &str, chart: &str, values: &str) -> String {
-    format!(
-        "helm upgrade --install {release} {chart} --version {} --namespace {} --create-namespace{values}",
-        spec.release.chart_version(),
-        spec.namespace
-    )
+/// The guide's commands for a release.
+pub(super) fn install_commands(spec: &Spec, release: &str, chart: &str, values: &str) -> Vec<String> {
+    let (version, namespace) = (spec.release.chart_version(), &spec.namespace);
+    let mut commands = super::namespace::ensure_commands(spec);
+    commands.push(format!("helm upgrade --install {release} {chart} --version {version} --namespace {namespace}{values}"));
+    commands
+}
+
+/// The guide's commands against a release.
+pub(super) fn uninstall_commands(spec: &Spec, release: &str) -> Vec<String> {
+    let mut commands = vec![format!("helm uninstall {release} --namespace {} --wait", spec.namespace)];
+    commands.extend(super::namespace::remove_commands(spec));
+    commands
 }

@@ -4,6 +4,9 @@ use crate::facts::Facts;
 use crate::knowledge::{Features, NodePoolApi, Release};
 use crate::spec::Spec;
 
+/// What helps against a hop that is refused.
+pub(super) const HOPS: &str = "each hop is `karpctl install` with `--karpenter-version`; `karpctl versions` lists the releases";
+
 /// Why the release that is installed cannot be changed to the spec's in one hop, and which hop comes first.
 pub(super) fn refused_hop(spec: &Spec, facts: &Facts) -> Option<String> {
     let target = spec.release.features();

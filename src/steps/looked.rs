@@ -1,6 +1,7 @@
 //! From facts to judgement: what every `assess` asks first.
 
 use super::context::OWNER_TAG;
+use crate::error::Error;
 use crate::facts::{Facts, Probed};
 use crate::plan::State;
 use crate::ports::Tags;
@@ -54,12 +55,37 @@ pub(super) fn drifted_or_present(changes: Vec<String>) -> State {
 
 /// Something that is there and not ours, with the way to adopt it.
 pub(super) fn foreign(why: impl Into<String>, effect: &str) -> State {
-    State::Foreign { why: why.into(), adopt: Some(format!("the same command with `--adopt` takes it over: {effect}")) }
+    let adopt = format!("the same command with `--adopt` takes it over: {effect}");
+    State::Foreign { why: why.into(), adopt: Some(adopt), hints: Vec::new() }
 }
 
-/// Something that is there, not ours, and cannot be adopted.
-pub(super) fn refused(why: impl Into<String>) -> State {
-    State::Foreign { why: why.into(), adopt: None }
+/// Something that cannot be gone on with, and what helps: a sentence with a command each.
+pub(super) struct Refusal {
+    pub(super) why: String,
+    pub(super) hints: Vec<String>,
+}
+
+impl Refusal {
+    pub(super) fn new(why: impl Into<String>) -> Self {
+        Self { why: why.into(), hints: Vec::new() }
+    }
+
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+}
+
+impl From<Refusal> for State {
+    fn from(refusal: Refusal) -> Self {
+        Self::Foreign { why: refusal.why, adopt: None, hints: refusal.hints }
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        refusal.hints.into_iter().fold(Self::refused(refusal.why), Self::hint)
+    }
 }
 
 /// A word as the shell takes it.

@@ -24,11 +24,13 @@ mod oidc_provider;
 mod pod_identity_agent;
 mod pod_identity_association;
 mod ready;
+mod shell;
 mod spot_role;
 mod stack;
 mod stack_leftovers;
 mod stack_watch;
 
+pub(crate) use cluster_mend::cluster_config_of_bootstrap;
 pub use context::{OWNER_TAG, Ownership, Say, StepContext};
 pub(crate) use node_pool_removal::is_ours as applied_by_karpctl;
 
@@ -67,11 +69,15 @@ pub trait Step: Send + Sync {
         self.assess(spec, facts)
     }
     /// The shell that it stands for, as the guide would write it.
-    fn commands(&self, spec: &Spec, direction: Direction) -> Vec<String>;
+    fn commands(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String>;
     /// Brings its object to what the spec says.
     async fn apply(&self, context: &StepContext<'_>, action: Action) -> Result<()>;
     /// Takes its object away. Not there is fine.
     async fn remove(&self, context: &StepContext<'_>) -> Result<()>;
+    /// Whether it makes nothing, and only waits for what others made.
+    fn only_waits(&self) -> bool {
+        false
+    }
     /// Why `destroy` leaves the object alone; `None` for a step that is removed.
     fn kept_on_destroy(&self, _spec: &Spec) -> Option<&'static str> {
         None

@@ -4,6 +4,7 @@ use super::StepContext;
 use super::context::OWNER_TAG;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ports::{Force, Kube, ObjectKind, ObjectRef};
+use crate::spec::Spec;
 use serde_json::json;
 
 /// What would be lost with a namespace; service accounts and the root certificate come with every one.
@@ -20,6 +21,30 @@ const CONTENTS: [(&str, &str); 8] = [
 
 fn place(context: &StepContext<'_>) -> ObjectRef {
     ObjectRef { kind: ObjectKind::new("v1", "namespaces"), namespace: None, name: context.spec.namespace.to_string() }
+}
+
+/// The namespaces that every cluster has.
+fn is_of_the_cluster(spec: &Spec) -> bool {
+    matches!(spec.namespace.as_str(), "kube-system" | "default")
+}
+
+/// What [`ensure`] stands for.
+pub(super) fn ensure_commands(spec: &Spec) -> Vec<String> {
+    let (name, cluster) = (&spec.namespace, &spec.cluster_name);
+    let make = format!(
+        "kubectl get namespace {name} || {{ kubectl create namespace {name} && kubectl label namespace {name} {OWNER_TAG}={cluster}; }}"
+    );
+    if is_of_the_cluster(spec) { Vec::new() } else { vec![make] }
+}
+
+/// What [`remove_if_ours`] stands for.
+pub(super) fn remove_commands(spec: &Spec) -> Vec<String> {
+    let (name, cluster) = (&spec.namespace, &spec.cluster_name);
+    let remove = format!(
+        "[ -n \"$(kubectl --namespace {name} get all --output name)\" ] || \
+         kubectl delete namespace --selector {OWNER_TAG}={cluster} --field-selector metadata.name={name}"
+    );
+    if is_of_the_cluster(spec) { Vec::new() } else { vec![remove] }
 }
 
 /// Makes the namespace where it is not there.

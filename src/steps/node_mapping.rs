@@ -1,7 +1,9 @@
 //! The nodes' way into the cluster: access entry and/or aws-auth row, as the cluster's authentication mode asks for.
 
 use super::aws_auth::{self, Edit};
-use super::looked::{looked, looked_for_removal, quoted, refused};
+use super::context::owner_tags;
+use super::looked::{Refusal, looked, looked_for_removal, quoted};
+use super::shell::map;
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{ClusterFacts, Facts, Topic};
@@ -58,19 +60,18 @@ impl Step for NodeMapping {
         }
     }
 
-    fn commands(&self, spec: &Spec, direction: Direction) -> Vec<String> {
+    fn commands(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
         let (cluster, region, role) = (&spec.cluster_name, &spec.region, spec.node_role_arn());
-        let (entry, row) = match spec.node_access {
-            None | Some(NodeAccess::Both) => (true, true),
-            Some(NodeAccess::AccessEntry) => (true, false),
-            Some(NodeAccess::AwsAuth) => (false, true),
-        };
+        // A cluster that eksctl makes takes both.
+        let modes = facts.cluster.known().map_or((true, true), |c| (c.has_access_entries(), c.has_config_map()));
+        let (entry, row) = asked_for(spec, modes);
         let mut commands = Vec::new();
         if entry {
             commands.push(match direction {
                 Direction::Apply => format!(
-                    "aws eks create-access-entry --region {region} --cluster-name {cluster} --principal-arn {role} --type {}",
-                    render::access_entry(spec)
+                    "aws eks create-access-entry --region {region} --cluster-name {cluster} --principal-arn {role} --type {} --tags {}",
+                    render::access_entry(spec),
+                    map(&owner_tags(spec))
                 ),
                 Direction::Remove => {
                     format!("aws eks delete-access-entry --region {region} --cluster-name {cluster} --principal-arn {role}")
@@ -94,7 +95,7 @@ impl Step for NodeMapping {
         let cluster = context.facts.cluster.known().ok_or_else(|| {
             Error::failed(format!("cannot let the nodes into cluster {}: it is not known to EKS", context.spec.cluster_name))
         })?;
-        let ways = ways(context.spec, cluster).map_err(Error::refused)?;
+        let ways = ways(context.spec, cluster).map_err(Error::from)?;
         if ways.entry {
             apply_entry(context).await?;
         }
@@ -140,31 +141,38 @@ struct Ways {
     row: bool,
 }
 
-/// What the spec asks for, else what the authentication mode asks for. An error where the mode does not allow it.
-fn ways(spec: &Spec, cluster: &ClusterFacts) -> Result<Ways, String> {
-    let (can_entry, can_row) = (cluster.has_access_entries(), cluster.has_config_map());
-    let (entry, row) = match spec.node_access {
-        None => (can_entry, can_row),
+/// Access entry, row: what the spec asks for, else what the authentication mode takes.
+fn asked_for(spec: &Spec, taken: (bool, bool)) -> (bool, bool) {
+    match spec.node_access {
+        None => taken,
         Some(NodeAccess::AccessEntry) => (true, false),
         Some(NodeAccess::AwsAuth) => (false, true),
         Some(NodeAccess::Both) => (true, true),
-    };
+    }
+}
+
+/// What the spec asks for, else what the authentication mode asks for. An error where the mode does not allow it.
+fn ways(spec: &Spec, cluster: &ClusterFacts) -> Result<Ways, Refusal> {
+    let (can_entry, can_row) = (cluster.has_access_entries(), cluster.has_config_map());
+    let (entry, row) = asked_for(spec, (can_entry, can_row));
     let (name, region, mode) = (&spec.cluster_name, &spec.region, &cluster.authentication_mode);
     if entry && !can_entry {
-        return Err(format!(
-            "the authentication mode {mode} of cluster {name} takes no access entries: use --node-access aws-auth, or \
-             `aws eks update-cluster-config --region {region} --name {name} --access-config authenticationMode=API_AND_CONFIG_MAP`"
-        ));
+        return Err(Refusal::new(format!("the authentication mode {mode} of cluster {name} takes no access entries"))
+            .hint("the same command with `--node-access aws-auth` uses what it takes")
+            .hint(format!(
+                "`aws eks update-cluster-config --region {region} --name {name} --access-config authenticationMode=API_AND_CONFIG_MAP` lets it take both; there is no way back"
+            )));
     }
     if row && !can_row {
-        return Err(format!("the authentication mode {mode} of cluster {name} does not look at aws-auth: use --node-access access-entry"));
+        return Err(Refusal::new(format!("the authentication mode {mode} of cluster {name} does not look at aws-auth"))
+            .hint("the same command with `--node-access access-entry` uses what it takes"));
     }
     Ok(Ways { entry, row })
 }
 
 fn judge(spec: &Spec, facts: &Facts) -> Result<State, State> {
     let Some(cluster) = looked(&facts.cluster)? else { return Err(State::Unknown("the cluster is not there yet".into())) };
-    let ways = ways(spec, cluster).map_err(refused)?;
+    let ways = ways(spec, cluster)?;
     let mut changes = Vec::new();
     let mut any = false;
     if ways.entry {
@@ -181,7 +189,8 @@ fn judge(spec: &Spec, facts: &Facts) -> Result<State, State> {
     if ways.row {
         let text = looked(&facts.aws_auth)?.and_then(|found| found.map_roles.as_deref());
         for mapping in render::role_mappings(spec) {
-            let seen = aws_auth::see(text, &mapping.rolearn).map_err(|e| refused(e.to_string()))?;
+            let seen = aws_auth::see(text, &mapping.rolearn)
+                .map_err(|e| Refusal::new(e.to_string()).hint("`kubectl --namespace kube-system edit configmap aws-auth` mends it"))?;
             any |= !seen.ours.is_empty();
             if seen.ours.is_empty() {
                 changes.push("aws-auth: no row".to_owned());

@@ -2,7 +2,8 @@
 
 use super::compare::differences;
 use super::looked::{drifted_or_present, foreign, looked, looked_for_removal};
-use super::node_pool_removal::{is_ours, remove_pools};
+use super::node_pool_removal::{MANAGER, is_ours, remove_pools};
+use super::shell::render_command;
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, KarpenterNodes, Topic};
@@ -67,17 +68,18 @@ impl Step for NodePool {
         if own || launched && concerns { State::Present } else { State::Absent }
     }
 
-    fn commands(&self, spec: &Spec, direction: Direction) -> Vec<String> {
+    fn commands(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
         let kinds = Kinds::of(spec);
         let name = &spec.node_pool.name;
         match direction {
-            Direction::Apply => vec![
-                format!(
-                    "karpctl render node-pool --cluster-name {} --karpenter-version {} > node-pool.yaml",
-                    spec.cluster_name, spec.release
-                ),
-                "kubectl apply --server-side --filename node-pool.yaml".into(),
-            ],
+            Direction::Apply => {
+                let pinned = ami_version(spec, facts).filter(|_| spec.node_pool.ami_alias.is_none());
+                let alias = pinned.map_or(String::new(), |version| format!(" --ami-alias {}@{version}", render::ami_family(spec)));
+                vec![
+                    render_command(spec, &format!("node-pool{alias}"), "node-pool.yaml"),
+                    format!("kubectl apply --server-side --field-manager {MANAGER} --filename node-pool.yaml"),
+                ]
+            }
             Direction::Remove => vec![
                 format!("kubectl delete {} --all", kinds.pool.plural),
                 format!("kubectl wait --for=delete nodes --selector {} --timeout 15m", kinds.pool_label),

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Who karpctl is among the managers of fields.
-const MANAGER: &str = "karpctl";
+pub(super) const MANAGER: &str = "karpctl";
 
 /// Whether karpctl applied the object: the API server keeps who did.
 pub(crate) fn is_ours(object: &Value) -> bool {

@@ -1,6 +1,8 @@
 //! The IAM OIDC provider of the cluster's issuer (IRSA only).
 
-use super::looked::{is_ours, looked, looked_for_removal, quoted, refused};
+use super::context::owner_tags;
+use super::looked::{Refusal, is_ours, looked, looked_for_removal, quoted};
+use super::shell::{keys_and_values, look_up};
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, Topic};
@@ -45,10 +47,12 @@ impl Step for OidcProvider {
             Err(state) => state,
             Ok(None) => State::Absent,
             Ok(Some(provider)) if provider.audiences.iter().any(|a| a == AUDIENCE) => State::Present,
-            Ok(Some(provider)) => refused(format!(
-                "the OIDC provider {arn} does not take tokens for {AUDIENCE}; `aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn {arn} --client-id {AUDIENCE}` lets it",
-                arn = provider.arn
-            )),
+            Ok(Some(provider)) => Refusal::new(format!("the OIDC provider {} does not take tokens for {AUDIENCE}", provider.arn))
+                .hint(format!(
+                    "`aws iam add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn {} --client-id {AUDIENCE}` lets it",
+                    provider.arn
+                ))
+                .into(),
         }
     }
 
@@ -61,14 +65,17 @@ impl Step for OidcProvider {
         }
     }
 
-    fn commands(&self, spec: &Spec, direction: Direction) -> Vec<String> {
-        let (cluster, region) = (&spec.cluster_name, &spec.region);
+    fn commands(&self, spec: &Spec, _: &Facts, direction: Direction) -> Vec<String> {
         match direction {
-            Direction::Apply => vec![format!("eksctl utils associate-iam-oidc-provider --cluster {cluster} --region {region} --approve")],
-            Direction::Remove => vec![
+            Direction::Apply => vec![
+                look_up(spec, "ISSUER", "identity.oidc.issuer"),
                 format!(
-                    "ISSUER=$(aws eks describe-cluster --region {region} --name {cluster} --query cluster.identity.oidc.issuer --output text)"
+                    "aws iam create-open-id-connect-provider --url \"$ISSUER\" --client-id-list {AUDIENCE} --tags {}",
+                    keys_and_values(&owner_tags(spec))
                 ),
+            ],
+            Direction::Remove => vec![
+                look_up(spec, "ISSUER", "identity.oidc.issuer"),
                 format!(
                     "aws iam delete-open-id-connect-provider --open-id-connect-provider-arn {}\"${{ISSUER#https://}}\"",
                     quoted(&oidc_provider_arn(spec, ""))

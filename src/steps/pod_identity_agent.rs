@@ -1,6 +1,8 @@
 //! The EKS Pod Identity agent add-on (Pod Identity only).
 
+use super::context::owner_tags;
 use super::looked::{is_ours, looked};
+use super::shell::map;
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, Topic};
@@ -62,12 +64,14 @@ impl Step for PodIdentityAgent {
         }
     }
 
-    fn commands(&self, spec: &Spec, direction: Direction) -> Vec<String> {
-        let verb = match direction {
-            Direction::Apply => "create-addon",
-            Direction::Remove => "delete-addon",
-        };
-        vec![format!("aws eks {verb} --region {} --cluster-name {} --addon-name {AGENT}", spec.region, spec.cluster_name)]
+    fn commands(&self, spec: &Spec, _: &Facts, direction: Direction) -> Vec<String> {
+        let of = format!("--region {} --cluster-name {} --addon-name {AGENT}", spec.region, spec.cluster_name);
+        match direction {
+            Direction::Apply => {
+                vec![format!("aws eks create-addon {of} --tags {}", map(&owner_tags(spec))), format!("aws eks wait addon-active {of}")]
+            }
+            Direction::Remove => vec![format!("aws eks delete-addon {of}"), format!("aws eks wait addon-deleted {of}")],
+        }
     }
 
     async fn apply(&self, context: &StepContext<'_>, action: Action) -> Result<()> {

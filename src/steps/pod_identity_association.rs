@@ -1,6 +1,8 @@
 //! The Pod Identity association of the controller's service account.
 
+use super::context::owner_tags;
 use super::looked::{foreign, is_ours, looked};
+use super::shell::map;
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{AssociationFacts, Facts, Topic};
@@ -54,12 +56,13 @@ impl Step for PodIdentityAssociation {
         }
     }
 
-    fn commands(&self, spec: &Spec, direction: Direction) -> Vec<String> {
+    fn commands(&self, spec: &Spec, _: &Facts, direction: Direction) -> Vec<String> {
         let (cluster, region, namespace) = (&spec.cluster_name, &spec.region, &spec.namespace);
         match direction {
             Direction::Apply => vec![format!(
-                "aws eks create-pod-identity-association --region {region} --cluster-name {cluster} --namespace {namespace} --service-account {SERVICE_ACCOUNT} --role-arn {}",
-                spec.controller_role_arn()
+                "aws eks create-pod-identity-association --region {region} --cluster-name {cluster} --namespace {namespace} --service-account {SERVICE_ACCOUNT} --role-arn {} --tags {}",
+                spec.controller_role_arn(),
+                map(&owner_tags(spec))
             )],
             Direction::Remove => vec![format!(
                 "aws eks delete-pod-identity-association --region {region} --cluster-name {cluster} --association-id \"$(aws eks list-pod-identity-associations --region {region} \

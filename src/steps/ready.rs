@@ -48,7 +48,7 @@ impl Step for Ready {
         State::NotWanted
     }
 
-    fn commands(&self, spec: &Spec, direction: Direction) -> Vec<String> {
+    fn commands(&self, spec: &Spec, _: &Facts, direction: Direction) -> Vec<String> {
         if direction == Direction::Remove {
             return Vec::new();
         }
@@ -63,6 +63,10 @@ impl Step for Ready {
             ));
         }
         commands
+    }
+
+    fn only_waits(&self) -> bool {
+        true
     }
 
     async fn apply(&self, context: &StepContext<'_>, _: Action) -> Result<()> {

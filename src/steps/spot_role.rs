@@ -41,7 +41,7 @@ impl Step for SpotRole {
         }
     }
 
-    fn commands(&self, _: &Spec, direction: Direction) -> Vec<String> {
+    fn commands(&self, _: &Spec, _: &Facts, direction: Direction) -> Vec<String> {
         match direction {
             Direction::Apply => vec!["aws iam create-service-linked-role --aws-service-name spot.amazonaws.com || true".into()],
             Direction::Remove => Vec::new(),

@@ -1,7 +1,8 @@
 //! The CloudFormation stack of the guide: node role, controller policies, interruption queue.
 
 use super::context::owner_tags;
-use super::looked::{drifted_or_present, foreign, is_ours, looked, missing_tags, quoted, refused};
+use super::looked::{Refusal, drifted_or_present, foreign, is_ours, looked, missing_tags};
+use super::shell::{pairs, render_command};
 use super::stack_leftovers::clear_leftovers;
 use super::stack_watch::{Watch, token};
 use super::{Step, StepContext};
@@ -46,18 +47,15 @@ impl Step for Stack {
         judge(spec, &facts.stack)
     }
 
-    fn commands(&self, spec: &Spec, direction: Direction) -> Vec<String> {
+    fn commands(&self, spec: &Spec, _: &Facts, direction: Direction) -> Vec<String> {
         let (region, name, role, cluster) = (&spec.region, spec.stack_name(), spec.node_role_name(), &spec.cluster_name);
         match direction {
             Direction::Apply => vec![
-                format!(
-                    "karpctl render cloudformation --cluster-name {cluster} --karpenter-version {} > cloudformation.yaml",
-                    spec.release
-                ),
+                render_command(spec, "cloudformation", "cloudformation.yaml"),
                 format!(
                     "aws cloudformation deploy --region {region} --stack-name {name} --template-file cloudformation.yaml \
-                     --capabilities CAPABILITY_NAMED_IAM --parameter-overrides ClusterName={cluster} --tags {}",
-                    owner_tags(spec).iter().map(|(k, v)| quoted(&format!("{k}={v}"))).collect::<Vec<_>>().join(" ")
+                     --capabilities CAPABILITY_NAMED_IAM --no-fail-on-empty-changeset --parameter-overrides ClusterName={cluster} --tags {}",
+                    pairs(&owner_tags(spec))
                 ),
             ],
             Direction::Remove => vec![
@@ -106,7 +104,7 @@ impl Step for Stack {
                     Err(e) if e.kind == ErrorKind::Conflict => context.pause(super::BRIEF).await?,
                     Err(e) => return Err(e),
                 },
-                (Standing::Stuck(why), _) => return Err(Error::refused(why)),
+                (Standing::Stuck(refusal), _) => return Err(refusal.into()),
                 (Standing::Busy, Some(stack)) => {
                     context.doing(format!("waiting for the stack {}, which is {}", change.name, stack.status));
                     Watch::begin(context, &stack.id).await.follow(context, None).await?;
@@ -162,7 +160,7 @@ enum Standing {
     Busy,
     Broken,
     Settled,
-    Stuck(String),
+    Stuck(Refusal),
 }
 
 fn standing(spec: &Spec, stack: Option<&StackFacts>) -> Standing {
@@ -171,11 +169,11 @@ fn standing(spec: &Spec, stack: Option<&StackFacts>) -> Standing {
     match stack.status.as_str() {
         "DELETE_COMPLETE" => return Standing::Gone,
         "UPDATE_ROLLBACK_FAILED" => {
-            return Standing::Stuck(format!(
-                "the stack {name} is UPDATE_ROLLBACK_FAILED{reason}; `aws cloudformation continue-update-rollback --region {} --stack-name {name}` brings it back to where it was",
-                spec.region,
-                name = spec.stack_name()
-            ));
+            let name = spec.stack_name();
+            return Standing::Stuck(Refusal::new(format!("the stack {name} is UPDATE_ROLLBACK_FAILED{reason}")).hint(format!(
+                "`aws cloudformation continue-update-rollback --region {} --stack-name {name}` brings it back to where it was",
+                spec.region
+            )));
         }
         _ => {}
     }
@@ -212,7 +210,7 @@ fn judge(spec: &Spec, probed: &Probed<StackFacts>) -> State {
         Standing::Gone => State::Absent,
         Standing::Busy => State::Busy(format!("the stack is {}{reason}", found.status)),
         Standing::Broken => State::Broken(format!("the stack is {}{reason}: it is deleted and made anew", found.status)),
-        Standing::Stuck(why) => refused(why),
+        Standing::Stuck(refusal) => refusal.into(),
         Standing::Settled => match differences(spec, found) {
             Ok(changes) => drifted_or_present(changes),
             Err(e) => State::Unknown(e.to_string()),

@@ -224,8 +224,9 @@ fn every_command_shows_two_examples() {
         .take_while(|l| !l.trim().is_empty())
         .filter(|l| l.starts_with("  ") && !l.starts_with("   "))
         .filter_map(|l| l.split_whitespace().next())
+        .filter(|command| *command != "help")
         .collect();
-    assert!(commands.len() >= 13, "{commands:?}");
+    assert!(commands.len() >= 14, "{commands:?}");
     for command in commands {
         let help = Shell::new().run(&[command, "--help"]).stdout;
         let examples = help.lines().skip_while(|l| *l != "Examples:").filter(|l| l.contains("karpctl ")).count();
@@ -316,4 +317,75 @@ fn a_flag_that_wins_over_the_file_is_said_for_variants_too() {
     let shell = Shell::new().file("karpctl.yaml", "identity: irsa\n");
     let ended = render(&shell, "helm-values", &["--identity", "pod-identity"]);
     assert!(ended.stderr.contains("identity: the flag says `pod-identity` and wins over the file karpctl.yaml"), "{}", ended.stderr);
+}
+
+#[test]
+fn the_second_interruption_leaves_at_once() {
+    use rustix::process::{Pid, Signal, kill_process};
+    // An AWS that takes the request and never answers: what is in flight is waited for, until a person has had enough.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", silent.local_addr().unwrap());
+    let shell = Shell::new();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_karpctl"))
+        .env_clear()
+        .envs([("HOME", shell.dir.path().to_str().unwrap()), ("AWS_ENDPOINT_URL", &endpoint), ("AWS_EC2_METADATA_DISABLED", "true")])
+        .envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")])
+        .args(["status", "--cluster-name", "demo", "--region", "us-west-2"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let _in_flight = silent.accept().unwrap();
+    let pid = Pid::from_raw(child.id().try_into().unwrap()).unwrap();
+    kill_process(pid, Signal::INT).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert!(child.try_wait().unwrap().is_none(), "the first interruption must let what is in flight finish");
+    kill_process(pid, Signal::INT).unwrap();
+    let asked = std::time::Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        assert!(asked.elapsed().as_secs() < 5, "the second interruption must leave at once");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn a_command_line_that_cannot_be_read_is_json_where_json_is_asked_for() {
+    for words in [&["status", "--bogus", "-o", "json"][..], &["bootstrap", "--output=ndjson", "--regoin", "x"], &["bootstrapp", "-ojson"]] {
+        let ended = Shell::new().run(words);
+        assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{words:?}: {}", ended.stderr);
+        let error: serde_json::Value = serde_json::from_str(&ended.stderr).unwrap_or_else(|e| panic!("{words:?}: {e}: {}", ended.stderr));
+        assert_eq!((&error["schema"], &error["kind"]), (&"karpctl/error/v1".into(), &"usage".into()));
+        assert!(error["message"].as_str().unwrap().contains("un"), "{error}");
+        assert!(!error["hints"].as_array().unwrap().is_empty(), "{error}");
+    }
+    let ended = Shell::new().run(&["status", "--bogus"]);
+    assert!(ended.stderr.starts_with("error: unexpected argument"), "{}", ended.stderr);
+}
+
+#[test]
+fn help_is_a_command_too() {
+    let ended = Shell::new().run(&["help", "bootstrap"]);
+    assert_eq!(ended.code, 0);
+    assert!(ended.stdout.contains("karpctl bootstrap --cluster-name demo"), "{}", ended.stdout);
+}
+
+#[test]
+fn a_tool_that_cannot_be_run_is_not_said_to_be_missing() {
+    let shell = Shell::new().file("helm", "#!/bin/sh\n");
+    let file = shell.dir.path().join("helm");
+    let find = |program: &Path| karpctl::adapters::helm::HelmCli {
+        program: program.to_owned(),
+        karpctl: "karpctl".into(),
+        aws: karpctl::adapters::aws::AwsSettings::default(),
+    };
+    let said = |program: &Path| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(karpctl::ports::Helm::facts(&find(program))).unwrap_err()
+    };
+    assert!(said(&file).message.ends_with("is not executable"), "{:?}", said(&file));
+    assert!(said(&file).hints[0].contains("chmod +x"));
+    assert!(said(shell.dir.path()).message.ends_with("is a folder, not helm"));
+    assert!(said(&shell.dir.path().join("nowhere")).message.contains("there is no helm at"));
 }

@@ -75,12 +75,39 @@ async fn a_failure_stops_what_needs_it_and_running_again_goes_on() {
     let outcomes = outcomes(&events);
     assert_eq!(outcomes[&StepId::Stack], Outcome::Done);
     let Outcome::NotRun { reason } = &outcomes[&StepId::Chart] else { panic!("{outcomes:#?}") };
-    assert!(reason.contains("controller-role"), "{reason}");
+    assert_eq!(reason, "it needs the step `controller-role`, which failed");
+    // The CRDs wait for the cluster alone: were they not begun, it is not because they need the role.
+    for (id, outcome) in &outcomes {
+        if let Outcome::NotRun { reason } = outcome {
+            let needs = [StepId::PodIdentityAssociation, StepId::Chart, StepId::NodePool, StepId::Ready].contains(id);
+            assert_eq!(reason.starts_with("it needs the step"), needs, "{id}: {reason}");
+        }
+    }
     assert_eq!(outcomes.len(), planned(&cluster, Direction::Apply).await.0.steps.len(), "every step of the plan has an end");
     cluster.forget_calls();
     let (outcome, _) = go(&cluster, Direction::Apply, &CancellationToken::new()).await;
     assert!(outcome.ok(), "{:#?}", outcome.failures);
     assert!(!cluster.changes().iter().any(|c| c.starts_with("create_stack")), "what was done is kept: {:?}", cluster.changes());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_makes_nothing_is_planned_as_a_wait() {
+    let world = FakeWorld::empty(spec("1.14.1"));
+    let (plan, _) = planned(&world, Direction::Apply).await;
+    let action = |id: StepId| plan.steps.iter().find(|s| s.id == id).map(|s| s.action);
+    assert_eq!((action(StepId::Ready), action(StepId::Chart)), (Some(Action::Wait), Some(Action::Create)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_says_what_helps() {
+    let missing = FakeWorld::empty(existing("1.14.1"));
+    let foreign = FakeWorld::with_cluster(spec("1.14.1"));
+    for (world, command) in [(&missing, "aws eks list-clusters --region us-west-2"), (&foreign, "`--existing-cluster`")] {
+        let (plan, _) = planned(world, Direction::Apply).await;
+        let refused = plan.refused().find(|s| s.id == StepId::Cluster).unwrap();
+        assert!(refused.hints.iter().any(|h| h.contains(command)), "{refused:#?}");
+        assert!(refused.why.iter().all(|w| !w.contains('`')), "a reason is no command: {refused:#?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,5 +11,6 @@ mod engine;
 mod fake;
 mod fixture;
 mod lab;
+mod spec_file;
 mod steps;
 mod token;

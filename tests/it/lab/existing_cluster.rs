@@ -53,8 +53,15 @@ fn release_0_17_0_on_kubernetes_1_23() {
 fn release_0_17_0_is_refused_on_a_new_cluster() {
     let Some(stage) = stage("tooold") else { return };
     let plan = stage.karpctl(&["bootstrap", "--karpenter-version", "v0.17.0", "--dry-run", "-o", "json"]).exits(0);
-    let steps = plan.json()["steps"].as_array().unwrap().len();
+    let plan = plan.json();
+    let steps = plan["steps"].as_array().unwrap().len();
     assert!(steps >= 8, "the plan has {steps} steps");
+    assert!(plan["checks"].as_array().unwrap().iter().any(|c| c["id"] == "kubernetes-offered" && c["result"] == "fail"), "{plan}");
+    assert!(plan["refused"]["hints"].as_array().unwrap().iter().any(|h| h.as_str().unwrap().contains("--existing-cluster")), "{plan}");
+    stage.karpctl(&["bootstrap", "--karpenter-version", "v0.17.0", "--dry-run", "--exit-code"]).exits(4);
+    // What runs neither helm nor eksctl does not ask for them.
+    stage.karpctl(&["iam", "--dry-run", "--exit-code", "--helm", "/nowhere/helm", "--eksctl", "/nowhere/eksctl"]).exits(3);
+    stage.karpctl(&["bootstrap", "--dry-run", "--exit-code", "--helm", "/nowhere/helm"]).exits(4).says("no helm at /nowhere/helm");
     stage.karpctl(&["bootstrap", "--karpenter-version", "v0.17.0", "--yes"]).exits(4).says("kubernetes-offered").says("--existing-cluster");
     super::assert_empty(&stage.inventory());
 }

@@ -3,6 +3,7 @@
 mod bad_days;
 mod existing_cluster;
 mod new_cluster;
+mod print_commands;
 mod stale_kubeconfig;
 mod worse_days;
 

@@ -2,17 +2,12 @@
 //! `exec plugin: invalid apiVersion "client.authentication.k8s.io/v1alpha1"`. karpctl gets through, whatever the kubeconfig says.
 
 use super::{Ended, stage};
-use std::path::PathBuf;
-
-fn helm(version: &str) -> PathBuf {
-    let cache = std::env::var_os("KARPCTL_LAB_CACHE")
-        .map_or_else(|| PathBuf::from(std::env::var_os("HOME").expect("HOME")).join(".cache/karpctl-lab"), PathBuf::from);
-    cache.join(format!("bin/helm-{version}"))
-}
+use std::path::Path;
 
 #[test]
 fn helm_never_depends_on_the_persons_kubeconfig() {
     let Some(stage) = stage("stale") else { return };
+    let helm = |version: &str| Path::new(&stage.lab().ready.env["KARPCTL_LAB_CACHE"]).join(format!("bin/helm-{version}"));
     stage.existing("1.34", "API");
     let described = stage.aws(&["eks", "describe-cluster", "--name", stage.cluster()]);
     let (server, ca) = (&described["cluster"]["endpoint"], &described["cluster"]["certificateAuthority"]["data"]);

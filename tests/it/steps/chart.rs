@@ -125,7 +125,7 @@ async fn a_karpenter_elsewhere_is_refused() {
     for (namespace, body, word, adoptable) in [
         ("karpenter", owned("karpenter", "karpenter"), "--namespace karpenter", false),
         ("kube-system", owned("kube-system", "kp"), "helm uninstall kp --namespace kube-system", false),
-        ("karpenter", bare.clone(), "use --namespace karpenter", false),
+        ("karpenter", bare.clone(), "with `--namespace karpenter`", false),
         ("kube-system", bare, "not by helm", true),
     ] {
         let world = FakeWorld::with_cluster(existing("1.14.1"));

@@ -61,9 +61,13 @@ fn needs_make_an_order_and_every_step_explains_itself() {
             assert!(step.explain().len() > 80 && step.explain().ends_with('.'), "{id}");
             assert!(step.title(&spec).len() > 5, "{id}");
             for direction in [Direction::Apply, Direction::Remove] {
-                for command in step.commands(&spec, direction) {
+                for command in step.commands(&spec, &karpctl::facts::Facts::default(), direction) {
                     assert!(
-                        !command.contains('{') || command.contains("{{EC2") || command.contains("'{") || command.contains("${"),
+                        !command.contains('{')
+                            || command.contains("{{EC2")
+                            || command.contains("'{")
+                            || command.contains("${")
+                            || command.contains("|| { "),
                         "{id}: {command}"
                     );
                     assert!(!command.contains("  ") || command.contains('#'), "{id}: {command}");

@@ -1,0 +1,80 @@
+//! What a check says of one thing, before it is a [`Finding`].
+
+use super::Check;
+use crate::facts::Probed;
+use crate::finding::{Finding, Fix, Place, Verdict};
+
+/// What a check says of one thing.
+#[derive(Debug, Clone)]
+pub struct Judgement {
+    result: Verdict,
+    subject: String,
+    message: String,
+    place: Option<Place>,
+    fixes: Vec<Fix>,
+}
+
+impl Judgement {
+    fn new(result: Verdict, subject: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { result, subject: subject.into(), message: message.into(), place: None, fixes: Vec::new() }
+    }
+
+    /// It is right.
+    pub(super) fn pass(subject: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(Verdict::Pass, subject, message)
+    }
+
+    /// It will work, and the person should know.
+    pub(super) fn warn(subject: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(Verdict::Warn, subject, message)
+    }
+
+    /// It will not work.
+    pub(super) fn fail(subject: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(Verdict::Fail, subject, message)
+    }
+
+    /// It could not be looked at, for this reason.
+    pub(super) fn skip(subject: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::new(Verdict::Skip, subject, reason)
+    }
+
+    /// What mends it, in words.
+    pub(super) fn fix(self, title: impl Into<String>) -> Self {
+        self.remedy(title, Vec::<String>::new(), false)
+    }
+
+    /// What mends it, by a command that changes more than the finding names, or cannot be undone.
+    pub(super) fn run<W: Into<String>>(self, title: impl Into<String>, command: impl IntoIterator<Item = W>) -> Self {
+        self.remedy(title, command, false)
+    }
+
+    fn remedy<W: Into<String>>(mut self, title: impl Into<String>, command: impl IntoIterator<Item = W>, safe: bool) -> Self {
+        self.fixes.push(Fix { title: title.into(), command: command.into_iter().map(Into::into).collect(), safe });
+        self
+    }
+
+    /// As a finding of this check.
+    pub(super) fn of(self, check: &dyn Check) -> Finding {
+        Finding {
+            id: check.id().into(),
+            area: check.area(),
+            result: self.result,
+            subject: self.subject,
+            message: self.message,
+            why: check.why().into(),
+            place: self.place,
+            fixes: self.fixes,
+        }
+    }
+}
+
+/// What was read: `None` where it is not there, the judgement that ends the look where it could not be read.
+pub(super) fn read<'a, T>(subject: &str, probed: &'a Probed<T>) -> Result<Option<&'a T>, Judgement> {
+    match probed {
+        Probed::Known(value) => Ok(Some(value)),
+        Probed::Absent => Ok(None),
+        Probed::Unavailable(reason) => Err(Judgement::skip(subject, format!("could not be read: {reason}"))),
+        Probed::NotAsked => Err(Judgement::skip(subject, "was not looked at")),
+    }
+}

@@ -1,0 +1,103 @@
+//! What follows when a plan was agreed to: it is carried out, and how that ended is said.
+
+use super::answer::{Pretty, json};
+use super::next;
+use super::session::Session;
+use super::way::{Selection, WayArgs};
+use crate::app::App;
+use crate::engine::{Run, execute};
+use crate::error::{Error, ErrorKind, Exit, Result};
+use crate::plan::{Direction, Plan, StepId};
+use crate::report::{Format, Journal, RunReporter, show_error};
+use crate::steps::Step;
+
+/// Carries the plan out. The exit is that of the worst that happened.
+pub(super) async fn carry_out(
+    app: &App,
+    args: &WayArgs,
+    session: &Session,
+    steps: &[Box<dyn Step>],
+    selection: &Selection,
+    plan: &Plan,
+) -> Result<Exit> {
+    let spec = &session.spec;
+    let (account, region, cluster) = (spec.account_id.as_str(), spec.region.as_str(), spec.cluster_name.as_str());
+    let journal = Journal::open(app.env.state_home.as_deref(), account, region, cluster).unwrap_or_else(|e| {
+        app.printer.warn(&format!("no journal is kept: {e}"));
+        None
+    });
+    let journal_path = journal.as_ref().map(|j| j.path().display().to_string());
+    let reporter = RunReporter::new(&app.printer, args.output, journal);
+    let outcome = {
+        let run = Run {
+            steps,
+            spec,
+            ports: &session.ports,
+            on_event: &|event| reporter.show(event),
+            cancel: &app.cancel,
+            ownership: selection.ownership,
+            kubeconfig: session.kubeconfig.as_ref(),
+            timeout: args.timeout,
+        };
+        execute(&run, plan, session.facts.clone()).await
+    };
+    let report = reporter.finish(plan, outcome.ok());
+    if args.output == Format::Json {
+        app.printer.answer(&json(&report, Pretty::Yes)?);
+    }
+    if outcome.ok() {
+        if args.output == Format::Human {
+            let words = match plan.direction {
+                // Only a way that ends with the look at the controller and the node pool can say that they work.
+                Direction::Apply if selection.steps.contains(&StepId::Ready) => {
+                    format!("Karpenter {} is at work in {}.", spec.release, spec.cluster_name)
+                }
+                Direction::Apply => format!("`karpctl {}` is done for {}.", selection.name, spec.cluster_name),
+                Direction::Remove => format!("What karpctl made for {} is gone.", spec.cluster_name),
+            };
+            app.printer.answer(&format!("{words} ({:.0} s)", std::time::Duration::from_millis(report.elapsed_ms).as_secs_f64()));
+        }
+        return Ok(Exit::Done);
+    }
+    let again = next::command_line(app, selection.name, selection.name);
+    let mut exit = Exit::Failed;
+    let failures = interrupted_once(outcome.failures);
+    let last = failures.len().saturating_sub(1);
+    for (number, mut error) in failures.into_iter().enumerate() {
+        if error.kind == ErrorKind::Interrupted {
+            exit = app.interrupted();
+        } else if error.exit() == Exit::Refused {
+            exit = Exit::Refused;
+        }
+        // What helps against all of them is said once, at the end.
+        if number == last {
+            error = error.hint(format!("then run it again: `{again}`; what is done is kept, and it goes on from here"));
+            if exit == app.interrupted() {
+                error =
+                    error.hint("what AWS has begun goes on by itself: stacks, clusters and node groups that were being made are finished");
+            }
+            if let Some(path) = &journal_path {
+                error = error.hint(format!("what happened is in {path}"));
+            }
+        }
+        show_error(&app.printer, args.output, &error);
+    }
+    Ok(exit)
+}
+
+/// The failures; steps that the same interruption stopped are said in one.
+fn interrupted_once(failures: Vec<(StepId, Error)>) -> Vec<Error> {
+    let (stopped, mut others): (Vec<_>, Vec<_>) = failures.into_iter().partition(|(_, e)| e.kind == ErrorKind::Interrupted);
+    let steps = stopped.iter().map(|(id, _)| format!("`{id}`")).collect::<Vec<_>>().join(", ");
+    let mut stopped = stopped.into_iter();
+    if let Some((id, first)) = stopped.next() {
+        let mut all = first.within(format!("interrupted in {steps}"));
+        for error in stopped.map(|(_, e)| e) {
+            let said = std::iter::once(error.message).chain(error.causes).filter(|cause| !all.causes.contains(cause)).collect::<Vec<_>>();
+            all = said.into_iter().fold(all, Error::because);
+            all.hints.extend(error.hints.into_iter().filter(|hint| !all.hints.contains(hint)).collect::<Vec<_>>());
+        }
+        others.push((id, all));
+    }
+    others.into_iter().map(|(_, error)| error).collect()
+}

@@ -1,0 +1,148 @@
+//! `karpctl doctor`: what will break the bootstrap, before anything is installed.
+
+use super::answer::{Pretty, json};
+use super::args::VariantArgs;
+use super::session::{Session, layers};
+use crate::app::App;
+use crate::checks::{self, Check};
+use crate::doctor::{FACTS_SCHEMA, SavedFacts, Wanted, select, topics};
+use crate::error::{Error, ErrorKind, Exit, Result};
+use crate::facts::{Facts, Probed, Topic};
+use crate::finding::{Area, DoctorReport, Verdict};
+use crate::report::{DoctorFormat, Format, doctor_text};
+use crate::spec::Spec;
+use crate::spec::resolve::{Discovered, resolve};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueEnum};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Find what will break the bootstrap, before anything is installed
+///
+/// Every check says pass, warn, fail or skip; one that could not run is never a pass. Nothing is changed.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  karpctl doctor --area client --offline
+  karpctl doctor --cluster-name demo --region us-west-2 -o junit > doctor.xml")]
+pub struct DoctorArgs {
+    /// Only the checks of these areas: client, account, cluster, release
+    #[arg(long, value_delimiter = ',', value_name = "AREA", value_parser = area_parser())]
+    area: Vec<Area>,
+    /// Only these checks
+    #[arg(long, value_delimiter = ',', value_name = "ID")]
+    only: Vec<String>,
+    /// All but these checks
+    #[arg(long, value_delimiter = ',', value_name = "ID")]
+    skip: Vec<String>,
+    /// Ask neither AWS nor the cluster; the kubeconfig's credential plugin is still run
+    #[arg(long)]
+    offline: bool,
+    /// From which result on the exit code is 1
+    #[arg(long, value_enum, default_value_t, value_name = "RESULT")]
+    fail_on: FailOn,
+    /// Judge what an earlier doctor saw (see --save-facts) and look at nothing
+    #[arg(long, value_name = "FILE", conflicts_with = "save_facts")]
+    facts: Option<PathBuf>,
+    /// Write what was seen to this file, without secrets
+    #[arg(long, value_name = "FILE")]
+    save_facts: Option<PathBuf>,
+    /// How the report is written
+    #[arg(long, short, value_enum, default_value_t, value_name = "FORMAT")]
+    output: DoctorFormat,
+    #[command(flatten)]
+    variant: VariantArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum FailOn {
+    /// A check that fails
+    #[default]
+    Error,
+    /// A check that warns or fails
+    Warning,
+}
+
+fn area_parser() -> impl TypedValueParser<Value = Area> {
+    const AREAS: [Area; 4] = [Area::Client, Area::Account, Area::Cluster, Area::Release];
+    PossibleValuesParser::new(AREAS.map(Area::as_str)).map(|name| AREAS.into_iter().find(|a| a.as_str() == name).unwrap_or(Area::Client))
+}
+
+impl DoctorArgs {
+    /// The format of errors.
+    pub(crate) fn output(&self) -> Format {
+        if self.output == DoctorFormat::Json { Format::Json } else { Format::Human }
+    }
+}
+
+/// Runs the command.
+pub async fn run(app: &App, args: DoctorArgs) -> Result<Exit> {
+    let wanted = Wanted { areas: args.area.clone(), only: args.only.clone(), skip: args.skip.clone() };
+    let checks = select(checks::all(), &wanted)?;
+    let seen = match &args.facts {
+        Some(file) => load(file)?,
+        None => look(app, &args, &checks).await?,
+    };
+    if let Some(file) = &args.save_facts {
+        save(file, &seen)?;
+    }
+    let report = DoctorReport::new(seen.judge(&checks));
+    app.printer.answer(&doctor_text(&report, args.output)?);
+    let worst_allowed = |v: Verdict| v == Verdict::Fail || (args.fail_on == FailOn::Warning && v == Verdict::Warn);
+    Ok(if report.checks.iter().any(|f| worst_allowed(f.result)) { Exit::Failed } else { Exit::Done })
+}
+
+/// Looks at what these checks are judged by.
+async fn look(app: &App, args: &DoctorArgs, checks: &[Box<dyn Check>]) -> Result<SavedFacts> {
+    let topics = topics(checks);
+    let day = jiff::Zoned::now().date();
+    let saved = |spec: Option<Spec>, facts: Facts| SavedFacts { schema: FACTS_SCHEMA.into(), day, spec, facts };
+    let beyond: BTreeSet<Topic> = topics.iter().copied().filter(|t| !t.on_this_machine()).collect();
+    if args.offline || beyond.is_empty() {
+        let mut facts = Facts::default();
+        for topic in beyond {
+            facts.say_unavailable(topic, "not asked, because of --offline");
+        }
+        return Ok(saved(offline_spec(app, args)?, facts));
+    }
+    match Session::open(app, &args.variant).await {
+        Ok(mut session) => {
+            session.read(topics).await;
+            Ok(saved(Some(session.spec), session.facts))
+        }
+        // What keeps every other look from being made is itself what a doctor is asked for.
+        Err(e) if matches!(e.kind, ErrorKind::Credentials | ErrorKind::Unreachable | ErrorKind::Denied) => {
+            let mut facts = Facts::default();
+            for topic in beyond {
+                facts.say_unavailable(topic, &e.to_string());
+            }
+            facts.caller = Probed::Unavailable(e.to_string());
+            Ok(saved(offline_spec(app, args)?, facts))
+        }
+        Err(e) => Err(e),
+    }
+}
+
+/// The spec without AWS: `None` where too little is given for one.
+fn offline_spec(app: &App, args: &DoctorArgs) -> Result<Option<Spec>> {
+    let layers = layers(app, &args.variant)?;
+    let named = layers.iter().any(|(_, l)| l.cluster_name.is_some());
+    let placed = layers.iter().any(|(_, l)| l.region.is_some()) && layers.iter().any(|(_, l)| l.account_id.is_some());
+    if named && placed { resolve(&layers, &Discovered::default()).map(|r| Some(r.spec)) } else { Ok(None) }
+}
+
+fn load(file: &Path) -> Result<SavedFacts> {
+    let wrong = |why: String| {
+        Error::usage(format!("cannot read the facts {}", file.display()))
+            .because(why)
+            .hint("`karpctl doctor --save-facts FILE` writes such a file")
+    };
+    let text = std::fs::read_to_string(file).map_err(|e| wrong(e.to_string()))?;
+    let seen: SavedFacts = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
+    if seen.schema == FACTS_SCHEMA { Ok(seen) } else { Err(wrong(format!("its schema is `{}`, not {FACTS_SCHEMA}", seen.schema))) }
+}
+
+fn save(file: &Path, seen: &SavedFacts) -> Result<()> {
+    let doing = || Error::failed(format!("cannot write the facts to {}", file.display()));
+    let text = json(seen, Pretty::Yes)?;
+    std::fs::write(file, text + "\n").map_err(|e| doing().because(e.to_string()))
+}

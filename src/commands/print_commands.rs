@@ -1,0 +1,47 @@
+//! `--print-commands`: the shell that a plan stands for.
+
+use super::session::Session;
+use super::way::refused_steps;
+use crate::app::App;
+use crate::error::{Exit, Result};
+use crate::plan::Plan;
+use crate::ports::ClusterAccess;
+use crate::report::{commands, summary};
+
+/// Prints the shell that the plan stands for, and why it would be refused.
+pub(super) fn print_commands(app: &App, session: &Session, plan: &Plan) -> Result<Exit> {
+    if let Some(error) = refused_steps(plan) {
+        app.printer.warn(&format!("without --print-commands this is refused: {error}"));
+        error.hints.iter().for_each(|h| app.printer.status(&format!("  hint: {h}")));
+    }
+    let shell = commands(plan, &spec_file_commands(session)?, &kubeconfig_commands(session));
+    if shell.is_empty() {
+        app.printer.status(&summary(plan));
+    } else {
+        app.printer.answer(&shell);
+    }
+    Ok(Exit::Done)
+}
+
+/// Writes down the spec, so that every document below is rendered from the same one, whatever this shell's environment says.
+fn spec_file_commands(session: &Session) -> Result<Vec<String>> {
+    let spec = &session.spec;
+    let text = crate::spec::file::text(spec)?;
+    Ok(vec![
+        format!("unset {}", crate::env::SETTINGS.join(" ")),
+        format!("export AWS_REGION={0} AWS_DEFAULT_REGION={0}", spec.region),
+        format!("cat > {} <<'END'\n{}\nEND", spec.file_name(), text.trim_end()),
+    ])
+}
+
+/// What makes helm and kubectl speak to this cluster and no other.
+fn kubeconfig_commands(session: &Session) -> Vec<String> {
+    match &session.kubeconfig {
+        Some(ClusterAccess::Kubeconfig { path, context }) => {
+            let mut lines: Vec<String> = path.iter().map(|p| format!("export KUBECONFIG='{}'", p.display())).collect();
+            lines.extend(context.iter().map(|c| format!("kubectl config use-context '{c}'")));
+            lines
+        }
+        _ => vec![format!("aws eks update-kubeconfig --region {} --name {}", session.spec.region, session.spec.cluster_name)],
+    }
+}

@@ -1,0 +1,237 @@
+//! What is known of each thing that was read.
+
+use crate::knowledge::{KubernetesVersion, ToolVersion};
+use crate::spec::{AccountId, Arn};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Who asks AWS.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caller {
+    /// The account.
+    pub account: AccountId,
+    /// The ARN as STS says it (a role appears as an assumed role).
+    pub arn: Arn,
+}
+
+/// A tool on this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolFacts {
+    /// The file that will be run.
+    pub path: PathBuf,
+    /// Its version.
+    pub version: ToolVersion,
+}
+
+/// A CloudFormation stack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StackFacts {
+    /// The stack id (an ARN).
+    pub id: String,
+    /// `CREATE_COMPLETE`, …
+    pub status: String,
+    /// Why, where CloudFormation says so.
+    pub status_reason: Option<String>,
+    /// The template as it was given. `None` where it was not asked for.
+    pub template: Option<String>,
+    /// Parameters and their values.
+    pub parameters: BTreeMap<String, String>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+    /// Physical ids by logical id. Empty where they were not asked for.
+    #[serde(default)]
+    pub resources: BTreeMap<String, String>,
+}
+
+/// An EKS cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterFacts {
+    /// `CREATING`, `ACTIVE`, `DELETING`, `FAILED`, `UPDATING`, `PENDING`.
+    pub status: String,
+    /// Its Kubernetes version, as EKS says it.
+    pub version: KubernetesVersion,
+    /// `CONFIG_MAP`, `API`, `API_AND_CONFIG_MAP`.
+    pub authentication_mode: String,
+    /// The API server's URL. `None` while it is being created.
+    pub endpoint: Option<String>,
+    /// The CA of the API server, base64 of PEM.
+    pub certificate_authority: Option<String>,
+    /// The OIDC issuer's URL.
+    pub oidc_issuer: Option<String>,
+    /// The VPC.
+    pub vpc_id: Option<String>,
+    /// The subnets of the control plane.
+    pub subnet_ids: Vec<String>,
+    /// The security group that EKS made.
+    pub cluster_security_group_id: Option<String>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+    /// Whether EKS Auto Mode manages its compute.
+    pub auto_mode: bool,
+}
+
+impl ClusterFacts {
+    /// Whether nodes can be let in by access entries.
+    #[must_use]
+    pub fn has_access_entries(&self) -> bool {
+        self.authentication_mode.contains("API")
+    }
+
+    /// Whether nodes can be let in by the `aws-auth` `ConfigMap`.
+    #[must_use]
+    pub fn has_config_map(&self) -> bool {
+        self.authentication_mode.contains("CONFIG_MAP")
+    }
+}
+
+/// An IAM role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoleFacts {
+    /// Its ARN.
+    pub arn: Arn,
+    /// The trust policy.
+    pub trust: Value,
+    /// The ARNs of the attached managed policies, sorted.
+    pub policies: Vec<String>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// An IAM OIDC provider.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OidcFacts {
+    /// Its ARN.
+    pub arn: Arn,
+    /// The audiences (client ids) it takes.
+    pub audiences: Vec<String>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// An EKS add-on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddonFacts {
+    /// `CREATING`, `ACTIVE`, `DEGRADED`, …
+    pub status: String,
+    /// Its version.
+    pub version: Option<String>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// An EKS Pod Identity association.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AssociationFacts {
+    /// Its id.
+    pub id: String,
+    /// The role that it gives.
+    pub role_arn: String,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// An EKS access entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessEntryFacts {
+    /// `STANDARD`, `EC2_LINUX`, `EC2_WINDOWS`, …
+    pub kind: String,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// The `aws-auth` `ConfigMap`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AwsAuthFacts {
+    /// The text of `mapRoles`, byte for byte. `None` where the key is missing.
+    pub map_roles: Option<String>,
+    /// For an update that must not overwrite somebody else's.
+    pub resource_version: String,
+}
+
+/// The network that nodes are launched into.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkFacts {
+    /// The subnets of the cluster, or those that the spec names.
+    pub subnets: Vec<SubnetFacts>,
+    /// The cluster's security group and its tags.
+    pub security_groups: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// A subnet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubnetFacts {
+    /// Its id.
+    pub id: String,
+    /// Its availability zone.
+    pub zone: String,
+    /// Its VPC.
+    pub vpc_id: String,
+    /// Addresses left.
+    pub free_addresses: i32,
+    /// Whether instances get a public address.
+    pub public: bool,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A helm release, read from where helm keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HelmRelease {
+    /// `deployed`, `failed`, `pending-install`, …
+    pub status: String,
+    /// The chart's name.
+    pub chart: String,
+    /// The chart's version.
+    pub chart_version: String,
+    /// The values that were given.
+    pub values: Value,
+    /// The revision.
+    pub revision: u32,
+    /// What helm says of it ("Upgrade \"karpenter\" failed: …").
+    pub description: String,
+}
+
+/// A custom resource definition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CrdFacts {
+    /// The helm release that owns it, `<namespace>/<name>`, where labels and annotations say so.
+    pub helm_owner: Option<String>,
+    /// The versions it serves.
+    pub served: Vec<String>,
+    /// The versions in which objects are stored.
+    pub stored: Vec<String>,
+}
+
+/// The controller's Deployment and pods.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ControllerFacts {
+    /// The namespace of the Deployment: another than the spec's where Karpenter runs only there.
+    #[serde(default)]
+    pub namespace: String,
+    /// The helm release that owns the Deployment, `<namespace>/<name>`, where labels and annotations say so.
+    #[serde(default)]
+    pub helm_owner: Option<String>,
+    /// Replicas asked for.
+    pub desired: u32,
+    /// Replicas ready.
+    pub ready: u32,
+    /// The image of the controller's container.
+    pub image: String,
+    /// What its pods and events say, newest last, while it is not ready.
+    pub complaints: Vec<String>,
+}
+
+/// What Karpenter has launched.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct KarpenterNodes {
+    /// Node pools (or Provisioners).
+    pub pools: Vec<String>,
+    /// Node classes (or `AWSNodeTemplate`s).
+    pub classes: Vec<String>,
+    /// Node claims (or Machines).
+    pub claims: Vec<String>,
+    /// Kubernetes nodes.
+    pub nodes: Vec<String>,
+}
