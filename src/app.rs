@@ -4,12 +4,15 @@ use crate::adapters::aws::{AwsClient, AwsSettings};
 use crate::adapters::eksctl::EksctlCli;
 use crate::adapters::helm::HelmCli;
 use crate::adapters::kube::Connector;
+use crate::adapters::workstation::ThisMachine;
 use crate::commands::args::GlobalArgs;
 use crate::env::Env;
 use crate::error::{Error, Exit, Result};
-use crate::ports::{ClusterAccess, Ports};
+use crate::facts::{Probed, ToolFacts};
+use crate::ports::{ClusterAccess, Eksctl as _, Helm as _, Ports};
 use crate::report::{Printer, Verbosity};
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::signal::unix::{SignalKind, signal};
@@ -92,19 +95,37 @@ impl App {
         (path.is_some() || context.is_some()).then_some(ClusterAccess::Kubeconfig { path, context })
     }
 
+    /// This machine.
+    #[must_use]
+    pub const fn workstation(&self) -> ThisMachine {
+        ThisMachine
+    }
+
+    /// The helm and the eksctl that would run.
+    pub async fn tools(&self) -> (Probed<ToolFacts>, Probed<ToolFacts>) {
+        let none = AwsSettings { region: None, profile: None };
+        let helm = HelmCli { program: program(self.globals.helm.as_ref(), "helm"), karpctl: PathBuf::new(), aws: none.clone() };
+        let eksctl = EksctlCli { program: program(self.globals.eksctl.as_ref(), "eksctl"), aws: none };
+        let (helm, eksctl) = tokio::join!(helm.facts(), eksctl.facts());
+        (Probed::of(helm), Probed::of(eksctl))
+    }
+
     /// The ports on the real world, and the region that the AWS configuration names.
     pub async fn connect(&self, region: Option<&str>) -> Result<(Ports, Option<crate::spec::Region>)> {
         let settings = AwsSettings { region: region.map(str::to_owned), profile: self.globals.profile.clone() };
         let aws = Arc::new(AwsClient::connect(&settings).await?);
         let configured = aws.region().and_then(|r| r.parse().ok());
         let karpctl = std::env::current_exe().map_err(|e| Error::failed("cannot find karpctl's own file").because(e.to_string()))?;
-        let program = |given: &Option<std::path::PathBuf>, name: &str| given.clone().unwrap_or_else(|| name.into());
         let tools = AwsSettings { region: settings.region.clone().or_else(|| aws.region()), profile: settings.profile.clone() };
-        let helm = HelmCli { program: program(&self.globals.helm, "helm"), karpctl, aws: tools.clone() };
-        let eksctl = EksctlCli { program: program(&self.globals.eksctl, "eksctl"), aws: tools };
+        let helm = HelmCli { program: program(self.globals.helm.as_ref(), "helm"), karpctl, aws: tools.clone() };
+        let eksctl = EksctlCli { program: program(self.globals.eksctl.as_ref(), "eksctl"), aws: tools };
         let ports = Ports { kube: Arc::new(Connector::new(aws.clone())), aws, helm: Arc::new(helm), eksctl: Arc::new(eksctl) };
         Ok((ports, configured))
     }
+}
+
+fn program(given: Option<&PathBuf>, name: &str) -> PathBuf {
+    given.cloned().unwrap_or_else(|| name.into())
 }
 
 #[expect(clippy::exit, reason = "the second interruption leaves at once, whatever runs")]

@@ -111,7 +111,7 @@ impl Cli {
             Command::Identity(args) => parts::run(app, parts::Part::Identity, args).await,
             Command::Install(args) => parts::run(app, parts::Part::Install, args).await,
             Command::NodePool(args) => parts::run(app, parts::Part::NodePool, args).await,
-            Command::Doctor(args) => doctor::run(app, args).await,
+            Command::Doctor(args) => Box::pin(doctor::run(app, args)).await,
             Command::Render(args) => render::run(app, args).await,
             Command::Status(args) => status::run(app, args).await,
             Command::Verify(args) => verify::run(app, args).await,

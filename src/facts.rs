@@ -1,8 +1,10 @@
 //! What is so, as one value. Everything that reads the world ends here; everything that judges starts here.
 //! "No permission" is a fact like any other: nothing in this module is an error.
 
+mod client;
 mod things;
 
+pub use client::*;
 pub use things::*;
 
 use crate::knowledge::KubernetesVersion;
@@ -29,6 +31,15 @@ pub enum Probed<T> {
 }
 
 impl<T> Probed<T> {
+    /// What a question was answered with.
+    pub fn of<E: std::fmt::Display>(read: Result<Option<T>, E>) -> Self {
+        match read {
+            Ok(Some(value)) => Self::Known(value),
+            Ok(None) => Self::Absent,
+            Err(e) => Self::Unavailable(e.to_string()),
+        }
+    }
+
     /// The value, where it is known.
     pub const fn known(&self) -> Option<&T> {
         match self {
@@ -42,6 +53,8 @@ impl<T> Probed<T> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Topic {
+    /// [`Facts::clients`].
+    Clients,
     /// [`Facts::caller`].
     Caller,
     /// [`Facts::helm`], [`Facts::eksctl`].
@@ -92,7 +105,7 @@ impl Topic {
     /// Whether it is read from this machine alone.
     #[must_use]
     pub const fn on_this_machine(self) -> bool {
-        matches!(self, Self::Tools)
+        matches!(self, Self::Clients | Self::Tools)
     }
 
     /// Whether reading it needs to know the cluster first (its VPC, its issuer, its endpoint).
@@ -106,6 +119,8 @@ impl Topic {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Facts {
+    /// The Kubernetes clients on this machine, and how far each would get with its kubeconfig.
+    pub clients: Probed<Vec<ClientFacts>>,
     /// Who asks AWS.
     pub caller: Probed<Caller>,
     /// The helm that will run.
@@ -161,6 +176,7 @@ impl Facts {
     pub fn take_topics(&mut self, newer: &Self, topics: &std::collections::BTreeSet<Topic>) {
         for topic in topics {
             match topic {
+                Topic::Clients => self.clients.clone_from(&newer.clients),
                 Topic::Caller => self.caller.clone_from(&newer.caller),
                 Topic::Tools => {
                     self.helm.clone_from(&newer.helm);
@@ -203,6 +219,7 @@ impl Facts {
             *fact = Probed::Unavailable(reason.to_owned());
         }
         match topic {
+            Topic::Clients => say(&mut self.clients, reason),
             Topic::Caller => say(&mut self.caller, reason),
             Topic::Tools => {
                 say(&mut self.helm, reason);

@@ -3,11 +3,13 @@
 
 pub mod aws;
 pub mod eksctl;
+mod go_build;
 pub mod helm;
 pub mod kube;
 pub mod lab;
 pub mod process;
 mod tool;
+pub mod workstation;
 
 use std::sync::Once;
 

@@ -34,6 +34,16 @@ pub struct Run {
     // `None` takes a variable away.
     env: Vec<(OsString, Option<OsString>)>,
     grace: Duration,
+    stdin: Input,
+    capture: usize,
+}
+
+/// What a child reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Input {
+    Nothing,
+    // It then stays in the terminal's foreground, or reading would stop it.
+    OfThisProcess,
 }
 
 /// How a child ended, and the last that it said.
@@ -61,7 +71,14 @@ pub struct Captured {
 impl Run {
     /// This program with no argument.
     pub fn new(program: impl AsRef<Path>) -> Self {
-        Self { program: program.as_ref().to_owned(), args: Vec::new(), env: Vec::new(), grace: GRACE }
+        Self {
+            program: program.as_ref().to_owned(),
+            args: Vec::new(),
+            env: Vec::new(),
+            grace: GRACE,
+            stdin: Input::Nothing,
+            capture: CAPTURE,
+        }
     }
 
     /// Adds an argument.
@@ -99,15 +116,33 @@ impl Run {
         self
     }
 
+    /// Lets it read what this process would read.
+    #[must_use]
+    pub const fn with_stdin(mut self) -> Self {
+        self.stdin = Input::OfThisProcess;
+        self
+    }
+
+    /// Keeps more of a captured output than usual, in bytes.
+    #[must_use]
+    pub const fn capturing(mut self, bytes: usize) -> Self {
+        self.capture = bytes;
+        self
+    }
+
     fn name(&self) -> String {
         self.program.file_name().unwrap_or(self.program.as_os_str()).to_string_lossy().into_owned()
     }
 
     fn spawn(&self) -> Result<Child> {
         let mut command = Command::new(&self.program);
-        command.args(&self.args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(&self.args).stdout(Stdio::piped()).stderr(Stdio::piped());
         // Whoever stops waiting for a child also takes away the files that it works with.
-        command.process_group(0).kill_on_drop(true);
+        command.kill_on_drop(true);
+        match self.stdin {
+            Input::Nothing => command.stdin(Stdio::null()).process_group(0),
+            Input::OfThisProcess => command.stdin(Stdio::inherit()),
+        };
         for (name, value) in &self.env {
             match value {
                 Some(value) => command.env(name, value),
@@ -167,7 +202,7 @@ impl Run {
         let mut child = self.spawn()?;
         let (out, err) = (child.stdout.take(), child.stderr.take());
         let whole = async {
-            let (stdout, stderr, status) = tokio::join!(all(out), all(err), child.wait());
+            let (stdout, stderr, status) = tokio::join!(all(out, self.capture), all(err, self.capture), child.wait());
             status.map(|status| Captured { status, stdout, stderr })
         };
         match tokio::time::timeout(limit, whole).await {
@@ -240,13 +275,13 @@ async fn each_line(from: Option<impl AsyncRead + Unpin>, take: &(dyn Fn(&str) + 
     give(&mut line);
 }
 
-async fn all(from: Option<impl AsyncRead + Unpin>) -> String {
+async fn all(from: Option<impl AsyncRead + Unpin>, limit: usize) -> String {
     let Some(mut from) = from else { return String::new() };
     let mut chunk = vec![0; 4096];
     let mut whole: Vec<u8> = Vec::new();
     while let Ok(read @ 1..) = from.read(&mut chunk).await {
         // Read on beyond the limit, so that the child does not stand still on a full pipe.
-        let room = CAPTURE.saturating_sub(whole.len());
+        let room = limit.saturating_sub(whole.len());
         whole.extend_from_slice(&chunk[..read.min(room)]);
     }
     String::from_utf8_lossy(&whole).into_owned()

@@ -34,7 +34,20 @@ pub(super) fn find(tool: Tool, program: &Path) -> Result<Option<PathBuf>> {
     Ok(candidates.find(|file| is_executable(file)))
 }
 
-fn is_executable(file: &Path) -> bool {
+/// The other files of a tool's name that PATH would find behind this one.
+pub(super) fn others_on_path(tool: Tool, first: &Path) -> Vec<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let same = |file: &PathBuf| std::fs::canonicalize(file).ok() == std::fs::canonicalize(first).ok();
+    let mut found = Vec::new();
+    for file in std::env::split_paths(&path).filter_map(|dir| std::path::absolute(dir.join(tool.as_str())).ok()) {
+        if file != first && is_executable(&file) && !same(&file) && !found.contains(&file) {
+            found.push(file);
+        }
+    }
+    found
+}
+
+pub(super) fn is_executable(file: &Path) -> bool {
     std::fs::metadata(file).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
 }
 

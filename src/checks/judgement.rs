@@ -49,6 +49,17 @@ impl Judgement {
         self.remedy(title, command, false)
     }
 
+    /// What mends it, by a command that changes only what the finding names and can be undone.
+    pub(super) fn run_safely<W: Into<String>>(self, title: impl Into<String>, command: impl IntoIterator<Item = W>) -> Self {
+        self.remedy(title, command, true)
+    }
+
+    /// The place in a file that it is about.
+    pub(super) fn at(mut self, file: impl Into<String>, line: Option<u32>) -> Self {
+        self.place = Some(Place { file: file.into(), line });
+        self
+    }
+
     fn remedy<W: Into<String>>(mut self, title: impl Into<String>, command: impl IntoIterator<Item = W>, safe: bool) -> Self {
         self.fixes.push(Fix { title: title.into(), command: command.into_iter().map(Into::into).collect(), safe });
         self

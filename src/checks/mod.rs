@@ -1,10 +1,19 @@
 //! Checks: each judges what is known and says findings. Pure, like everything that judges.
 
 mod auto_mode;
+mod client_shadowed;
 mod eksctl_version;
+mod exec;
+mod exec_answer;
+mod exec_api_version;
+mod exec_command;
+mod exec_credentials;
+mod exec_interactive_mode;
+mod exec_kubeconfig;
 mod helm_version;
 mod judgement;
 mod karpenter_release;
+mod kubeconfig_readable;
 mod kubernetes_fit;
 mod kubernetes_offered;
 
@@ -59,6 +68,14 @@ pub trait Check: Send + Sync {
 #[must_use]
 pub fn all() -> Vec<Box<dyn Check>> {
     vec![
+        Box::new(exec_kubeconfig::ExecKubeconfig),
+        Box::new(exec_credentials::ExecCredentials),
+        Box::new(exec_api_version::ExecApiVersion),
+        Box::new(exec_interactive_mode::ExecInteractiveMode),
+        Box::new(exec_command::ExecCommand),
+        Box::new(exec_answer::ExecAnswer),
+        Box::new(kubeconfig_readable::KubeconfigReadable),
+        Box::new(client_shadowed::ClientShadowed),
         Box::new(karpenter_release::KarpenterRelease),
         Box::new(kubernetes_fit::KubernetesFit),
         Box::new(kubernetes_offered::KubernetesOffered),

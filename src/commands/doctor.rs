@@ -3,12 +3,15 @@
 use super::answer::{Pretty, json};
 use super::args::VariantArgs;
 use super::session::{Session, layers};
+use super::verify::parse_duration;
 use crate::app::App;
 use crate::checks::{self, Check};
 use crate::doctor::{FACTS_SCHEMA, SavedFacts, Wanted, select, topics};
 use crate::error::{Error, ErrorKind, Exit, Result};
 use crate::facts::{Facts, Probed, Topic};
 use crate::finding::{Area, DoctorReport, Verdict};
+use crate::knowledge::Tool;
+use crate::probe::client::{ClientQuestion, clients};
 use crate::report::{DoctorFormat, Format, doctor_text};
 use crate::spec::Spec;
 use crate::spec::resolve::{Discovered, resolve};
@@ -16,6 +19,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Find what will break the bootstrap, before anything is installed
 ///
@@ -37,6 +41,9 @@ pub struct DoctorArgs {
     /// Ask neither AWS nor the cluster; the kubeconfig's credential plugin is still run
     #[arg(long)]
     offline: bool,
+    /// How long a credential plugin may take, such as 60s or 5m
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
+    plugin_timeout: Duration,
     /// From which result on the exit code is 1
     #[arg(long, value_enum, default_value_t, value_name = "RESULT")]
     fail_on: FailOn,
@@ -80,7 +87,7 @@ pub async fn run(app: &App, args: DoctorArgs) -> Result<Exit> {
     let checks = select(checks::all(), &wanted)?;
     let seen = match &args.facts {
         Some(file) => load(file)?,
-        None => look(app, &args, &checks).await?,
+        None => Box::pin(look(app, &args, &checks)).await?,
     };
     if let Some(file) = &args.save_facts {
         save(file, &seen)?;
@@ -97,21 +104,28 @@ async fn look(app: &App, args: &DoctorArgs, checks: &[Box<dyn Check>]) -> Result
     let day = jiff::Zoned::now().date();
     let saved = |spec: Option<Spec>, facts: Facts| SavedFacts { schema: FACTS_SCHEMA.into(), day, spec, facts };
     let beyond: BTreeSet<Topic> = topics.iter().copied().filter(|t| !t.on_this_machine()).collect();
+    let mut facts = Facts::default();
+    if topics.contains(&Topic::Clients) {
+        facts.clients = clients(&app.workstation(), &question(app, args)).await;
+    }
     if args.offline || beyond.is_empty() {
-        let mut facts = Facts::default();
         for topic in beyond {
             facts.say_unavailable(topic, "not asked, because of --offline");
         }
-        return Ok(saved(offline_spec(app, args)?, facts));
+        let spec = offline_spec(app, args)?;
+        // Without a spec there is nothing that a tool could fit.
+        if spec.is_some() && topics.contains(&Topic::Tools) {
+            (facts.helm, facts.eksctl) = app.tools().await;
+        }
+        return Ok(saved(spec, facts));
     }
     match Session::open(app, &args.variant).await {
         Ok(mut session) => {
             session.read(topics).await;
-            Ok(saved(Some(session.spec), session.facts))
+            Ok(saved(Some(session.spec), Facts { clients: facts.clients, ..session.facts }))
         }
         // What keeps every other look from being made is itself what a doctor is asked for.
         Err(e) if matches!(e.kind, ErrorKind::Credentials | ErrorKind::Unreachable | ErrorKind::Denied) => {
-            let mut facts = Facts::default();
             for topic in beyond {
                 facts.say_unavailable(topic, &e.to_string());
             }
@@ -119,6 +133,17 @@ async fn look(app: &App, args: &DoctorArgs, checks: &[Box<dyn Check>]) -> Result
             Ok(saved(offline_spec(app, args)?, facts))
         }
         Err(e) => Err(e),
+    }
+}
+
+fn question(app: &App, args: &DoctorArgs) -> ClientQuestion {
+    let globals = &app.globals;
+    let named = [(Tool::Helm, &globals.helm), (Tool::Kubectl, &globals.kubectl)];
+    ClientQuestion {
+        named: named.into_iter().filter_map(|(tool, path)| Some((tool, path.clone()?))).collect(),
+        kubeconfig: globals.kubeconfig.clone(),
+        context: globals.context.clone(),
+        limit: args.plugin_timeout,
     }
 }
 

@@ -79,7 +79,7 @@ impl Session {
         discovered.partition = caller.arn.partition().parse().ok();
         discovered.account_id = Some(caller.account.clone());
         let (cluster, eksctl, helm) = tokio::join!(ports.aws.cluster(cluster_name.as_str()), ports.eksctl.facts(), ports.helm.facts());
-        let mut facts = Facts { caller: Probed::Known(caller), helm: probed(helm), eksctl: probed(eksctl), ..Facts::default() };
+        let mut facts = Facts { caller: Probed::Known(caller), helm: Probed::of(helm), eksctl: Probed::of(eksctl), ..Facts::default() };
         facts.cluster = match cluster {
             Ok(Some(cluster)) => Probed::Known(cluster),
             Ok(None) => Probed::Absent,
@@ -135,12 +135,4 @@ pub(super) fn refusal(findings: &[Finding]) -> Option<Error> {
         error = error.because(format!("also: {}: {} [{}]", finding.subject, finding.message, finding.id));
     }
     Some(failed.iter().flat_map(|f| &f.fixes).fold(error, |e, fix| e.hint(fix.title.clone())))
-}
-
-fn probed<T>(read: Result<Option<T>>) -> Probed<T> {
-    match read {
-        Ok(Some(value)) => Probed::Known(value),
-        Ok(None) => Probed::Absent,
-        Err(e) => Probed::Unavailable(e.to_string()),
-    }
 }

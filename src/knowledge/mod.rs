@@ -1,6 +1,7 @@
 //! What is known of Karpenter releases, Kubernetes and the tools: sourced tables, and the only place that compares versions.
 //! Templates and steps ask a [`Features`] for a named behaviour; none of them ever looks at a version.
 
+pub mod exec;
 mod features;
 mod kubernetes;
 mod release;
@@ -8,6 +9,7 @@ mod stack;
 mod table;
 mod tools;
 
+pub use exec::ClientBuild;
 pub use features::{Features, NodePoolApi, ValueLayout};
 pub use kubernetes::{InvalidKubernetesVersion, KubernetesVersion, Support};
 pub use release::{InvalidRelease, Release, Standing};

@@ -8,10 +8,12 @@
 mod aws;
 mod kube;
 mod tools;
+mod workstation;
 
 pub use self::aws::{Aws, ChangeStack, CreateRole, InstanceProfile, LaunchedInstance, StackEvent, Tags};
 pub use self::kube::{ClusterAccess, Force, Kube, KubeConnector, ObjectKind, ObjectRef};
 pub use self::tools::{Eksctl, Helm, HelmAccess, HelmInstall, Lines};
+pub use self::workstation::{ClientBinary, PluginCall, PluginEnd, Workstation};
 
 use std::sync::Arc;
 

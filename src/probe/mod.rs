@@ -4,6 +4,7 @@
 //! reason, which the judges then say.
 
 pub(crate) mod account;
+pub mod client;
 pub(crate) mod cluster;
 pub(crate) mod controller;
 pub(crate) mod identity;

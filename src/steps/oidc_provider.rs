@@ -2,7 +2,7 @@
 
 use super::context::owner_tags;
 use super::looked::{Refusal, is_ours, looked, looked_for_removal, quoted};
-use super::shell::{keys_and_values, look_up};
+use super::shell::{is_to_be_made, keys_and_values, look_up};
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, Topic};
@@ -65,8 +65,10 @@ impl Step for OidcProvider {
         }
     }
 
-    fn commands(&self, spec: &Spec, _: &Facts, direction: Direction) -> Vec<String> {
+    fn commands(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
         match direction {
+            // eksctl makes it with the cluster.
+            Direction::Apply if is_to_be_made(spec, facts) => Vec::new(),
             Direction::Apply => vec![
                 look_up(spec, "ISSUER", "identity.oidc.issuer"),
                 format!(

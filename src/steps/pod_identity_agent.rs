@@ -2,7 +2,7 @@
 
 use super::context::owner_tags;
 use super::looked::{is_ours, looked};
-use super::shell::map;
+use super::shell::{is_to_be_made, map};
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, Topic};
@@ -64,11 +64,16 @@ impl Step for PodIdentityAgent {
         }
     }
 
-    fn commands(&self, spec: &Spec, _: &Facts, direction: Direction) -> Vec<String> {
+    fn commands(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
         let of = format!("--region {} --cluster-name {} --addon-name {AGENT}", spec.region, spec.cluster_name);
         match direction {
             Direction::Apply => {
-                vec![format!("aws eks create-addon {of} --tags {}", map(&owner_tags(spec))), format!("aws eks wait addon-active {of}")]
+                let wait = format!("aws eks wait addon-active {of}");
+                // eksctl makes it with the cluster.
+                if is_to_be_made(spec, facts) {
+                    return vec![wait];
+                }
+                vec![format!("aws eks create-addon {of} --tags {}", map(&owner_tags(spec))), wait]
             }
             Direction::Remove => vec![format!("aws eks delete-addon {of}"), format!("aws eks wait addon-deleted {of}")],
         }

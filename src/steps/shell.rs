@@ -1,8 +1,9 @@
 //! The shell that steps stand for: what several of them say.
 
 use super::looked::quoted;
+use crate::facts::Facts;
 use crate::ports::Tags;
-use crate::spec::Spec;
+use crate::spec::{ClusterMode, Spec};
 
 /// Renders a document of the spec, as the spec file of the printed shell says it, into a file.
 pub(super) fn render_command(spec: &Spec, what: &str, file: &str) -> String {
@@ -32,4 +33,9 @@ pub(super) fn keys_and_values(tags: &Tags) -> String {
     let word =
         |text: &str| if text.contains([',', '=', ' ', '"', '\'']) { format!("\"{}\"", text.replace('"', "\\\"")) } else { text.to_owned() };
     tags.iter().map(|(k, v)| quoted(&format!("Key={},Value={}", word(k), word(v)))).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether the shell begins by making the cluster.
+pub(super) fn is_to_be_made(spec: &Spec, facts: &Facts) -> bool {
+    spec.cluster == ClusterMode::Managed && facts.cluster.known().is_none()
 }

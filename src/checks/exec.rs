@@ -1,0 +1,94 @@
+//! What the checks of kubeconfig and credential plugin have in common: each judges every client for itself.
+
+use super::judgement::read;
+use super::{Judged, Judgement, Situation};
+use crate::facts::{ChosenFacts, ClientFacts, ExecFacts, KubeconfigFacts};
+use crate::knowledge::ClientBuild;
+
+/// A client with the context that it uses.
+pub(super) struct Used<'a> {
+    pub(super) client: &'a ClientFacts,
+    pub(super) chosen: &'a ChosenFacts,
+    pub(super) build: ClientBuild,
+    pub(super) subject: String,
+}
+
+/// The clients; a judgement that ends the look where there is none.
+pub(super) fn clients<'a>(situation: &Situation<'a>) -> Result<&'a [ClientFacts], Judgement> {
+    match read("Kubernetes clients", &situation.facts.clients)? {
+        Some(clients) => Ok(clients),
+        None => Err(Judgement::skip("Kubernetes clients", "neither helm nor kubectl is on PATH: name one with --helm or --kubectl")),
+    }
+}
+
+/// What a client is called: "helm 3.9.4".
+pub(super) fn name(client: &ClientFacts) -> String {
+    format!("{} {}", client.tool, client.version)
+}
+
+/// Judges every client whose kubeconfig could be loaded; of the others it is said that there was nothing to look at.
+pub(super) fn each_used(situation: &Situation<'_>, judge: impl Fn(&Used<'_>) -> Judgement) -> Judged {
+    let clients = clients(situation)?;
+    let one = |client: &ClientFacts| match &client.kubeconfig {
+        KubeconfigFacts::Chosen(chosen) if chosen.context_is_there => {
+            let subject = format!("context {}, {}", or_none(&chosen.context), name(client));
+            judge(&Used { client, chosen, build: crate::knowledge::exec::assumed(client.build.as_ref()), subject })
+        }
+        _ => Judgement::skip(name(client), "no context of a kubeconfig could be chosen: see exec-kubeconfig"),
+    };
+    Ok(clients.iter().map(one).collect())
+}
+
+/// As [`each_used`], where the user has a credential plugin.
+pub(super) fn each_plugin(situation: &Situation<'_>, judge: impl Fn(&Used<'_>, &ExecFacts) -> Judgement) -> Judged {
+    each_used(situation, |used| match &used.chosen.exec {
+        Some(exec) => judge(used, exec),
+        None => Judgement::skip(used.subject.clone(), "the context's user has no credential plugin"),
+    })
+}
+
+fn or_none(text: &str) -> &str {
+    if text.is_empty() { "(none)" } else { text }
+}
+
+/// The cluster that the plugin makes a token for, by its arguments: name and region.
+pub(super) fn eks_cluster(exec: &ExecFacts) -> Option<(&str, Option<&str>)> {
+    let after = |flags: &[&str]| {
+        let at = exec.args.iter().position(|word| flags.contains(&word.as_str()))?;
+        exec.args.get(at + 1).map(String::as_str)
+    };
+    let joined = |flag: &str| exec.args.iter().find_map(|word| word.strip_prefix(flag));
+    let name = after(&["--cluster-name", "--cluster-id", "-i"]).or_else(|| joined("--cluster-name="))?;
+    Some((name, after(&["--region", "-r"]).or_else(|| joined("--region="))))
+}
+
+/// The command by which aws writes the entry anew.
+pub(super) fn update_kubeconfig(used: &Used<'_>, exec: &ExecFacts) -> Option<Vec<String>> {
+    let (cluster, region) = eks_cluster(exec)?;
+    let mut words = ["aws", "eks", "update-kubeconfig", "--name", cluster].map(str::to_owned).to_vec();
+    let mut flag = |name: &str, value: Option<String>| words.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
+    flag("--region", region.map(str::to_owned));
+    flag("--profile", exec.profile.clone());
+    flag("--kubeconfig", used.chosen.user_file.as_ref().map(|file| file.display().to_string()));
+    // Without it aws names the context by the cluster's ARN, and the person's own stays as it is.
+    flag("--alias", (!used.chosen.context.starts_with("arn:")).then(|| used.chosen.context.clone()));
+    flag("--user-alias", (!used.chosen.user.starts_with("arn:")).then(|| used.chosen.user.clone()));
+    Some(words)
+}
+
+/// Who wrote such an entry, as far as it shows.
+pub(super) fn writer(exec: &ExecFacts) -> String {
+    let alpha = exec.api_version.ends_with("/v1alpha1");
+    let program = exec.command.rsplit('/').next().unwrap_or_default();
+    match program {
+        "aws" if exec.args.iter().any(|word| word == "get-token") && alpha => {
+            "an aws older than 1.23.9 (or 2.6.3) wrote it by `aws eks update-kubeconfig`, or an eksctl older than 0.205".into()
+        }
+        "aws" if exec.args.iter().any(|word| word == "get-token") => "`aws eks update-kubeconfig` or eksctl wrote it".into(),
+        "aws-iam-authenticator" | "heptio-authenticator-aws" => {
+            "eksctl, or a person after aws-iam-authenticator's own guide, wrote it".into()
+        }
+        "karpctl" => "karpctl wrote it".into(),
+        _ => format!("it runs {program}"),
+    }
+}

@@ -1,0 +1,74 @@
+//! Whether the credential plugin, run as the client runs it, answers what the client takes.
+
+use super::exec::{Used, each_plugin, eks_cluster};
+use super::{Check, Judged, Judgement, Situation};
+use crate::facts::{ExecFacts, PluginRun, Topic};
+use crate::finding::Area;
+
+pub(super) struct ExecAnswer;
+
+impl Check for ExecAnswer {
+    fn id(&self) -> &'static str {
+        "exec-answer"
+    }
+
+    fn area(&self) -> Area {
+        Area::Client
+    }
+
+    fn why(&self) -> &'static str {
+        "A client refuses every answer that is not of the version it asked for, and an old aws answers v1alpha1 whatever it is asked."
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Clients]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        each_plugin(situation, |used, exec| match &exec.run {
+            Some(run) => judge(used, exec, run),
+            None => Judgement::skip(used.subject.clone(), "the client does not get to run the plugin, or uses another credential"),
+        })
+    }
+}
+
+fn judge(used: &Used<'_>, exec: &ExecFacts, run: &PluginRun) -> Judgement {
+    let complaint = if run.stderr.is_empty() { String::new() } else { format!("; it says: {}", run.stderr.join(" / ")) };
+    let fail = |message: String| Judgement::fail(used.subject.clone(), format!("getting credentials: {message}{complaint}"));
+    if let Some(how) = &run.ended {
+        let judgement = fail(format!("exec: executable {} failed with {how}", exec.command));
+        let command = std::iter::once(exec.command.clone()).chain(exec.args.iter().cloned());
+        return match &exec.profile {
+            Some(profile) => judgement.run("run it by hand: it uses the profile that the kubeconfig names", by_hand(profile, command)),
+            None => judgement.run("run it by hand, and mend what it complains of", command),
+        };
+    }
+    let Some(why) = &run.refused else {
+        let pass = format!("the plugin answers {}", run.api_version.as_deref().unwrap_or("a credential"));
+        if run.stderr.is_empty() {
+            return Judgement::pass(used.subject.clone(), pass);
+        }
+        return Judgement::warn(used.subject.clone(), format!("{pass}, and complains{complaint}"))
+            .fix("clients pass this on; a script that reads their standard error may stumble over it");
+    };
+    let judgement = fail(why.clone());
+    let old = run.api_version.as_deref().is_some_and(|v| v.ends_with("/v1alpha1")) && !exec.api_version.ends_with("/v1alpha1");
+    let program = exec.command.rsplit('/').next().unwrap_or_default();
+    let judgement = match program {
+        "aws" if old => judgement.fix("upgrade aws to 1.24, 2.7 or newer: older ones answer v1alpha1 whatever they are asked"),
+        "aws-iam-authenticator" if old => judgement.fix("upgrade aws-iam-authenticator to 0.5.6 or newer, or use `aws eks get-token`"),
+        _ => judgement.fix(format!("mend or replace the plugin {}", exec.command)),
+    };
+    match eks_cluster(exec) {
+        Some((cluster, region)) => {
+            let mut command = ["karpctl", "token", "--cluster-name", cluster].map(str::to_owned).to_vec();
+            command.extend(region.iter().flat_map(|region| ["--region".to_owned(), (*region).to_owned()]));
+            judgement.run("or let the kubeconfig run karpctl, which answers every version", command)
+        }
+        None => judgement,
+    }
+}
+
+fn by_hand(profile: &str, command: impl Iterator<Item = String>) -> Vec<String> {
+    ["env".to_owned(), format!("AWS_PROFILE={profile}")].into_iter().chain(command).collect()
+}

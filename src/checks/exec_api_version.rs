@@ -1,0 +1,63 @@
+//! Whether each client takes the apiVersion of the credential plugin: the error that karpctl began with.
+
+use super::exec::{Used, each_plugin, update_kubeconfig, writer};
+use super::{Check, Judged, Judgement, Situation};
+use crate::facts::{ExecFacts, Topic};
+use crate::finding::Area;
+use crate::knowledge::exec::EXEC_GROUP;
+
+pub(super) struct ExecApiVersion;
+
+impl Check for ExecApiVersion {
+    fn id(&self) -> &'static str {
+        "exec-api-version"
+    }
+
+    fn area(&self) -> Area {
+        Area::Client
+    }
+
+    fn why(&self) -> &'static str {
+        "client-go 0.24 and newer (helm 3.9, kubectl 1.24) no longer know v1alpha1, and upgrading aws does not change a kubeconfig that it wrote before."
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Clients]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        each_plugin(situation, judge)
+    }
+}
+
+fn judge(used: &Used<'_>, exec: &ExecFacts) -> Judgement {
+    let file = used.chosen.user_file.as_ref().map(|f| f.display().to_string()).unwrap_or_default();
+    let build = match &used.client.build {
+        Some(build) => format!("client-go 0.{}, by {}", build.client_go, used.client.build_source),
+        None => "whose client-go is not known and taken for a new one".to_owned(),
+    };
+    if used.build.accepts(&exec.api_version) {
+        return Judgement::pass(used.subject.clone(), format!("takes {} ({build})", exec.api_version)).at(file, Some(exec.line));
+    }
+    let known: Vec<String> = used.build.known().map(|v| v.to_string()).collect();
+    let judgement = Judgement::fail(
+        used.subject.clone(),
+        format!(
+            "exec plugin: invalid apiVersion \"{}\": users[name={}] in {file}, line {}, says it; {} ({build}) takes only {}; {}",
+            exec.api_version,
+            used.chosen.user,
+            exec.line,
+            super::exec::name(used.client),
+            known.join(" and "),
+            writer(exec)
+        ),
+    )
+    .at(file.clone(), Some(exec.line));
+    let fix =
+        ["karpctl", "doctor", "--fix", "--yes", "--only", "exec-api-version", "--kubeconfig", &file, "--context", &used.chosen.context];
+    let judgement = judgement.run_safely(format!("write {EXEC_GROUP}/v1beta1 there, which every client takes; a backup is kept"), fix);
+    match update_kubeconfig(used, exec) {
+        Some(command) => judgement.run("or have the entry written anew by aws 1.24 or 2.7, or newer", command),
+        None => judgement,
+    }
+}

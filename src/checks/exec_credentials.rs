@@ -1,0 +1,51 @@
+//! Whether the context's user has a credential that each client can use.
+
+use super::exec::{Used, each_used};
+use super::{Check, Judged, Judgement, Situation};
+use crate::facts::Topic;
+use crate::finding::Area;
+use crate::knowledge::exec::is_asked;
+
+pub(super) struct ExecCredentials;
+
+impl Check for ExecCredentials {
+    fn id(&self) -> &'static str {
+        "exec-credentials"
+    }
+
+    fn area(&self) -> Area {
+        Area::Client
+    }
+
+    fn why(&self) -> &'static str {
+        "A token, a certificate or a password beside the plugin goes before it, and one that is broken keeps the client from asking at all."
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Clients]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        each_used(situation, judge)
+    }
+}
+
+fn judge(used: &Used<'_>) -> Judgement {
+    let chosen = used.chosen;
+    if let Some(problem) = &chosen.user_problem {
+        let file = chosen.files.first().map(|f| f.display().to_string()).unwrap_or_default();
+        let user = if chosen.user.is_empty() { "(none)" } else { &chosen.user };
+        return Judgement::fail(used.subject.clone(), format!("users[name={user}]: {problem}"))
+            .at(file, None)
+            .run("have the user written anew", ["aws", "eks", "update-kubeconfig", "--name", "CLUSTER", "--region", "REGION"]);
+    }
+    let subject = used.subject.clone();
+    if chosen.exec.is_none() {
+        return Judgement::pass(subject, if chosen.token { "a token is given" } else { "a client certificate is given" });
+    }
+    if is_asked(chosen.token, chosen.certificate, &used.build) {
+        return Judgement::pass(subject, "the plugin is asked");
+    }
+    let what = if chosen.token { "a token" } else { "a client certificate" };
+    Judgement::warn(subject, format!("{what} beside the plugin is used instead of it")).fix(format!("take {what} out of the user's entry"))
+}

@@ -1,0 +1,70 @@
+//! Whether each client can load its kubeconfig and finds a cluster in it.
+
+use super::exec::{clients, name};
+use super::{Check, Judged, Judgement, Situation};
+use crate::facts::{ChosenFacts, ClientFacts, KubeconfigFacts, Topic};
+use crate::finding::Area;
+
+pub(super) struct ExecKubeconfig;
+
+impl Check for ExecKubeconfig {
+    fn id(&self) -> &'static str {
+        "exec-kubeconfig"
+    }
+
+    fn area(&self) -> Area {
+        Area::Client
+    }
+
+    fn why(&self) -> &'static str {
+        "A kubeconfig that cannot be loaded, or that names no cluster, sends helm to localhost:8080 or nowhere at all."
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Clients]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        Ok(clients(situation)?.iter().map(judge).collect())
+    }
+}
+
+const MAKE: [&str; 7] = ["aws", "eks", "update-kubeconfig", "--name", "CLUSTER", "--region", "REGION"];
+
+fn judge(client: &ClientFacts) -> Judgement {
+    let who = name(client);
+    match &client.kubeconfig {
+        KubeconfigFacts::Unloadable { file, line, why } => {
+            let shown = file.display().to_string();
+            Judgement::fail(&who, format!("{who} cannot load {shown}{}: {why}", line.map_or(String::new(), |l| format!(", line {l}"))))
+                .at(shown.clone(), *line)
+                .fix(format!("mend {shown} there, or name another: --kubeconfig FILE"))
+        }
+        KubeconfigFacts::Nothing { in_cluster: true, .. } => Judgement::pass(&who, "no kubeconfig: the pod's service account is used"),
+        KubeconfigFacts::Nothing { looked, .. } => {
+            let places = looked.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ");
+            Judgement::fail(&who, format!("there is no kubeconfig in {places}, and {who} then asks http://localhost:8080"))
+                .run("make one for the cluster", MAKE)
+                .fix("or do without: `karpctl bootstrap` gives helm a kubeconfig of its own")
+        }
+        KubeconfigFacts::Chosen(chosen) => judge_context(&who, chosen),
+    }
+}
+
+fn judge_context(who: &str, chosen: &ChosenFacts) -> Judgement {
+    let subject = format!("context {}, {who}", if chosen.context.is_empty() { "(none)" } else { &chosen.context });
+    let files = chosen.files.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ");
+    let place = chosen.files.first().map(|p| p.display().to_string()).unwrap_or_default();
+    if !chosen.context_is_there {
+        return Judgement::fail(subject, format!("{files} has no context `{}`", chosen.context))
+            .at(place, None)
+            .run("see which there are", ["kubectl", "config", "get-contexts"]);
+    }
+    match &chosen.cluster_problem {
+        Some(problem) if chosen.context.is_empty() => Judgement::fail(subject, format!("{files} has no current context: {problem}"))
+            .at(place, None)
+            .run("choose one", ["kubectl", "config", "use-context", "CONTEXT"]),
+        Some(problem) => Judgement::fail(subject, format!("{files}: {problem}")).at(place, None).run("write the cluster anew", MAKE),
+        None => Judgement::pass(subject, format!("{} from {files}", chosen.server)),
+    }
+}

@@ -1,0 +1,59 @@
+//! Whether others may read the kubeconfig.
+
+use super::exec::{clients, name};
+use super::{Check, Judged, Judgement, Situation};
+use crate::facts::{ClientFacts, KubeconfigFacts, Topic};
+use crate::finding::Area;
+
+pub(super) struct KubeconfigReadable;
+
+impl Check for KubeconfigReadable {
+    fn id(&self) -> &'static str {
+        "kubeconfig-readable"
+    }
+
+    fn area(&self) -> Area {
+        Area::Client
+    }
+
+    fn why(&self) -> &'static str {
+        "A kubeconfig may hold tokens and keys; helm warns each time about one that others can read."
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Clients]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        let mut said: Vec<Judgement> = Vec::new();
+        let mut seen = Vec::new();
+        for client in clients(situation)? {
+            for file in open_files(client) {
+                if seen.contains(&file) {
+                    continue;
+                }
+                seen.push(file);
+                let shown = file.display().to_string();
+                said.push(
+                    Judgement::warn(&shown, "others on this machine may read it")
+                        .at(&shown, None)
+                        .run_safely("close it", ["chmod", "600", &shown]),
+                );
+            }
+        }
+        if said.is_empty() {
+            said.push(Judgement::pass(
+                clients(situation)?.iter().map(name).collect::<Vec<_>>().join(", "),
+                "nobody else may read the kubeconfig",
+            ));
+        }
+        Ok(said)
+    }
+}
+
+fn open_files(client: &ClientFacts) -> impl Iterator<Item = &std::path::PathBuf> {
+    match &client.kubeconfig {
+        KubeconfigFacts::Chosen(chosen) => chosen.readable_by_others.iter(),
+        _ => [].iter(),
+    }
+}

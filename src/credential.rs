@@ -1,0 +1,278 @@
+//! The answer of a credential plugin as a Kubernetes client reads it: what it takes, and what it refuses with which words. Pure.
+//! No part of the answer but its version leaves this module.
+
+use crate::knowledge::ClientBuild;
+use crate::knowledge::exec::EXEC_GROUP;
+use crate::kubeconfig::{answer_tree, pair_problem};
+use serde_json::{Map, Value};
+
+/// What a client makes of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judged {
+    /// The `apiVersion` that the answer names, where it can be read.
+    pub api_version: Option<String>,
+    /// Why the client refuses it. `None`: it takes it.
+    pub refused: Option<String>,
+}
+
+/// Judges what a plugin printed, for a client that asked for `configured`.
+#[must_use]
+pub fn judge(stdout: &[u8], configured: &str, client: &ClientBuild) -> Judged {
+    let refused = |why: String| Judged { api_version: None, refused: Some(why) };
+    let tree = match tree(&String::from_utf8_lossy(stdout)) {
+        Ok(tree) => tree,
+        Err(why) => return refused(format!("decoding stdout: {why}")),
+    };
+    let (kind, api_version) = match (meta(&tree, "kind"), meta(&tree, "apiVersion")) {
+        (Ok(kind), Ok(version)) => (kind, version),
+        (Err(why), _) | (_, Err(why)) => return refused(format!("decoding stdout: couldn't get version/kind; {why}")),
+    };
+    let refused = content(&tree, &kind, &api_version, configured, client).err();
+    Judged { api_version: (!api_version.is_empty()).then_some(api_version), refused }
+}
+
+/// JSON where it begins like JSON, else the first document of YAML, as client-go tells them apart.
+fn tree(text: &str) -> Result<Map<String, Value>, String> {
+    let not_fields = || "couldn't get version/kind: it is not an object".to_owned();
+    if text.trim_start().starts_with('{') {
+        return match serde_json::from_str(text) {
+            Ok(Value::Object(fields)) => Ok(fields),
+            Ok(_) => Err(not_fields()),
+            Err(e) => Err(format!("couldn't get version/kind; json parse error: {e}")),
+        };
+    }
+    match answer_tree(text) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(Value::Null) => Ok(Map::new()),
+        Ok(_) => Err(not_fields()),
+        Err(e) => Err(format!("couldn't get version/kind; {}", e.why)),
+    }
+}
+
+/// `kind` and `apiVersion` are found whatever the case of their names; the last one counts.
+fn meta(tree: &Map<String, Value>, name: &str) -> Result<String, String> {
+    let mut found = String::new();
+    for (_, value) in tree.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name)) {
+        match value {
+            Value::String(text) => found.clone_from(text),
+            Value::Null => {}
+            _ => return Err(format!("{name} is not a string")),
+        }
+    }
+    Ok(found)
+}
+
+fn content(tree: &Map<String, Value>, kind: &str, api_version: &str, configured: &str, client: &ClientBuild) -> Result<(), String> {
+    let answered =
+        || format!("exec plugin is configured to use API version {configured}, plugin returned version {}", or(api_version, "(none)"));
+    if api_version.is_empty() {
+        return Err(answered());
+    }
+    if api_version.matches('/').count() > 1 {
+        return Err(format!("decoding stdout: unexpected GroupVersion string: {api_version}"));
+    }
+    if !client.reads(api_version) || !(kind.is_empty() || kind == "ExecCredential") {
+        let kind = or(kind, "ExecCredential");
+        return Err(format!("decoding stdout: no kind \"{kind}\" is registered for version \"{api_version}\""));
+    }
+    let spec = fields(tree, "spec").map_err(|why| format!("decoding stdout: {why}"))?;
+    if let Some(interactive) = spec.and_then(|s| s.get("interactive")).filter(|v| !v.is_boolean() && !v.is_null()) {
+        return Err(format!("decoding stdout: spec.interactive is {interactive}, not true or false"));
+    }
+    let status = fields(tree, "status").map_err(|why| format!("decoding stdout: {why}"))?;
+    let text = |name: &str| match status.and_then(|s| s.get(name)) {
+        None | Some(Value::Null) => Ok(String::new()),
+        Some(Value::String(text)) => Ok(text.clone()),
+        Some(_) => Err(format!("decoding stdout: status.{name} is not a string")),
+    };
+    let (token, certificate, key) = (text("token")?, text("clientCertificateData")?, text("clientKeyData")?);
+    if let Some(value) = status.and_then(|s| s.get("expirationTimestamp")).filter(|v| !v.is_null())
+        && !value.as_str().is_some_and(|at| is_timestamp(at, client))
+    {
+        return Err("decoding stdout: status.expirationTimestamp is not a time as RFC 3339 writes it".into());
+    }
+    if api_version != configured {
+        return Err(answered());
+    }
+    if status.is_none() {
+        return Err("exec plugin didn't return a status field".into());
+    }
+    if token.is_empty() && certificate.is_empty() && key.is_empty() {
+        return Err("exec plugin didn't return a token or cert/key pair".into());
+    }
+    if certificate.is_empty() != key.is_empty() {
+        return Err("exec plugin returned only certificate or key, not both".into());
+    }
+    if !certificate.is_empty()
+        && let Some(problem) = pair_problem(certificate.as_bytes(), key.as_bytes())
+    {
+        return Err(format!("failed parsing client key/certificate: {problem}"));
+    }
+    token_problem(&token).map_or(Ok(()), Err)
+}
+
+/// Why a token cannot be sent, or would not be understood.
+#[must_use]
+pub fn token_problem(token: &str) -> Option<String> {
+    if token.chars().any(|c| c.is_control() && c != '\t') {
+        Some("the token holds a control character (a line end?), which no HTTP header may".into())
+    } else if token.starts_with(' ') {
+        Some("the token begins with a blank, and an API server then reads none".into())
+    } else {
+        None
+    }
+}
+
+fn fields<'a>(tree: &'a Map<String, Value>, name: &str) -> Result<Option<&'a Map<String, Value>>, String> {
+    match tree.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Object(fields)) => Ok(Some(fields)),
+        Some(_) => Err(format!("{name} is not an object")),
+    }
+}
+
+fn or<'a>(text: &'a str, instead: &'a str) -> &'a str {
+    if text.is_empty() { instead } else { text }
+}
+
+/// Whether Go's `time.Parse(time.RFC3339, …)` takes it: the hour may have one digit, `T` and `Z` are capitals.
+fn is_timestamp(text: &str, client: &ClientBuild) -> bool {
+    parse_timestamp(text, client).is_some()
+}
+
+fn parse_timestamp(text: &str, client: &ClientBuild) -> Option<()> {
+    let digits = |text: &str| (!text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse::<u32>().ok()).flatten();
+    let two = |text: &str| (text.len() == 2).then(|| digits(text)).flatten();
+    let (date, rest) = text.split_once('T')?;
+    let mut parts = date.split('-');
+    let (year, month, day) = (parts.next()?, two(parts.next()?)?, two(parts.next()?)?);
+    let year = (year.len() == 4 && parts.next().is_none()).then(|| digits(year)).flatten()?;
+    jiff::civil::Date::new(i16::try_from(year).ok()?, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()?;
+    let zone = rest.find(['Z', '+', '-'])?;
+    let (time, zone) = rest.split_at(zone);
+    let (time, fraction) = match time.find(['.', ',']) {
+        Some(at) => (&time[..at], Some(&time[at..])),
+        None => (time, None),
+    };
+    if let Some(fraction) = fraction {
+        digits(&fraction[1..]).or_else(|| (fraction.len() > 10 && fraction[1..].bytes().all(|b| b.is_ascii_digit())).then_some(0))?;
+        if fraction.starts_with(',') && !client.takes_a_comma() {
+            return None;
+        }
+    }
+    let mut clock = time.split(':');
+    let hour = clock.next()?;
+    let hour = (hour.len() <= 2).then(|| digits(hour)).flatten()?;
+    let (minute, second) = (two(clock.next()?)?, two(clock.next()?)?);
+    if hour > 23 || minute > 59 || second > 59 || clock.next().is_some() {
+        return None;
+    }
+    if zone == "Z" {
+        return Some(());
+    }
+    let (hours, minutes) = zone[1..].split_once(':')?;
+    let (hours, minutes) = (two(hours)?, two(minutes)?);
+    (!client.wants_a_day_of_offset() || (hours <= 24 && minutes <= 60)).then_some(())
+}
+
+/// The request that a client puts into `KUBERNETES_EXEC_INFO`. `cluster` is what a plugin is told of it, where it asks.
+#[must_use]
+pub fn request(api_version: &str, interactive: Option<bool>, cluster: Option<&Value>) -> String {
+    let mut spec = Map::new();
+    if let Some(cluster) = cluster {
+        spec.insert("cluster".into(), cluster.clone());
+    }
+    let stated = api_version != format!("{EXEC_GROUP}/v1alpha1");
+    if let Some(interactive) = interactive.filter(|_| stated) {
+        spec.insert("interactive".into(), interactive.into());
+    }
+    serde_json::json!({"kind": "ExecCredential", "apiVersion": api_version, "spec": spec}).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BETA: &str = "client.authentication.k8s.io/v1beta1";
+
+    fn client() -> ClientBuild {
+        ClientBuild { client_go: 32, go: Some(23), mergo: None }
+    }
+
+    fn refused(status: &str) -> Option<String> {
+        judge(format!(r#"{{"kind":"ExecCredential","apiVersion":"{BETA}","status":{status}}}"#).as_bytes(), BETA, &client()).refused
+    }
+
+    #[test]
+    fn a_token_is_enough_and_must_be_one() {
+        assert_eq!(refused(r#"{"token":"t"}"#), None);
+        for (status, words) in [
+            ("{}", "didn't return a token"),
+            (r#"{"token":""}"#, "didn't return a token"),
+            ("null", "didn't return a status"),
+            ("[]", "not an object"),
+            (r#"{"token":5}"#, "not a string"),
+            (r#"{"Token":"t"}"#, "didn't return a token"),
+            (r#"{"token":"t","clientKeyData":"x"}"#, "only certificate or key"),
+            (r#"{"clientCertificateData":"x","clientKeyData":"y"}"#, "failed parsing"),
+            (r#"{"token":"t\n"}"#, "control character"),
+        ] {
+            assert!(refused(status).is_some_and(|why| why.contains(words)), "{status}: {:?}", refused(status));
+        }
+    }
+
+    #[test]
+    fn times_are_read_as_go_reads_them() {
+        let taken = |at: &str| refused(&format!(r#"{{"token":"t","expirationTimestamp":"{at}"}}"#)).is_none();
+        for at in [
+            "2001-01-01T00:00:00Z",
+            "2099-01-01T0:00:00Z",
+            "2099-01-01T00:00:00.123456789Z",
+            "2099-01-01T00:00:00+09:00",
+            "2099-01-01T00:00:00,5Z",
+        ] {
+            assert!(taken(at), "{at}");
+        }
+        for at in [
+            "",
+            "2099-01-01",
+            "2099-01-01T00:00:00",
+            "2099-01-01 00:00:00Z",
+            "2099-01-01t00:00:00z",
+            "2099-01-01T00:00:00+0900",
+            "2099-02-30T00:00:00Z",
+            "2099-06-30T23:59:60Z",
+            "2099-01-01T00:00:00+25:00",
+        ] {
+            assert!(!taken(at), "{at}");
+        }
+        let old = ClientBuild { go: Some(16), ..client() };
+        assert!(parse_timestamp("2099-01-01T00:00:00,5Z", &old).is_none() && parse_timestamp("2099-01-01T00:00:00+25:00", &old).is_some());
+    }
+
+    #[test]
+    fn versions_and_forms() {
+        let answer = |api: &str| judge(format!(r#"{{"apiVersion":"{api}","status":{{"token":"t"}}}}"#).as_bytes(), BETA, &client());
+        assert_eq!(answer(BETA), Judged { api_version: Some(BETA.into()), refused: None });
+        let alpha = answer("client.authentication.k8s.io/v1alpha1").refused.unwrap();
+        assert_eq!(
+            alpha,
+            format!("exec plugin is configured to use API version {BETA}, plugin returned version client.authentication.k8s.io/v1alpha1")
+        );
+        assert!(answer("client.authentication.k8s.io/v2").refused.unwrap().contains("no kind \"ExecCredential\" is registered"));
+        let yaml = format!("# x\nkind: ExecCredential\napiVersion: {BETA}\nstatus:\n  token: t\n---\nmore\n");
+        assert_eq!(judge(yaml.as_bytes(), BETA, &client()).refused, None);
+        for text in ["", "hello", "[]", "5", "null", "hello\n{}", "{\"a\":1}{}", "{'a': 1}"] {
+            assert!(judge(text.as_bytes(), BETA, &client()).refused.is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_request_is_what_the_version_knows() {
+        assert_eq!(
+            request(BETA, Some(false), None),
+            format!(r#"{{"kind":"ExecCredential","apiVersion":"{BETA}","spec":{{"interactive":false}}}}"#)
+        );
+        assert!(!request("client.authentication.k8s.io/v1alpha1", Some(false), None).contains("interactive"));
+    }
+}

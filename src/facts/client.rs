@@ -1,0 +1,116 @@
+//! What was seen of the Kubernetes clients on this machine, of their kubeconfig and of its credential plugin. Holds no secret: of a
+//! token or a certificate only whether it is there and whether it is sound.
+
+use crate::knowledge::{ClientBuild, Tool};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// A client and how far it would get.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientFacts {
+    /// Which tool it is.
+    pub tool: Tool,
+    /// Its file.
+    pub path: PathBuf,
+    /// What it calls its version; a development build may call it anything.
+    pub version: String,
+    /// What it is built with. `None`: not known.
+    pub build: Option<ClientBuild>,
+    /// From where that is known.
+    pub build_source: String,
+    /// Other files of that name that PATH would find later.
+    pub shadowed: Vec<PathBuf>,
+    /// The kubeconfig as this client reads it.
+    pub kubeconfig: KubeconfigFacts,
+}
+
+/// The kubeconfig as a client reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KubeconfigFacts {
+    /// It cannot be loaded.
+    Unloadable {
+        /// The file.
+        file: PathBuf,
+        /// The line.
+        line: Option<u32>,
+        /// Why.
+        why: String,
+    },
+    /// There is none, or it says nothing.
+    Nothing {
+        /// Where it was looked for.
+        looked: Vec<PathBuf>,
+        /// The client runs in a pod and would take its service account.
+        in_cluster: bool,
+    },
+    /// A context was chosen.
+    Chosen(Box<ChosenFacts>),
+}
+
+/// The context that a client uses, its cluster and its user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChosenFacts {
+    /// The files, in order.
+    pub files: Vec<PathBuf>,
+    /// Those of them that others than their owner may read.
+    pub readable_by_others: Vec<PathBuf>,
+    /// The context. Empty: none is named.
+    pub context: String,
+    /// Whether there is a context of this name.
+    pub context_is_there: bool,
+    /// The API server's URL. Empty: none is named.
+    pub server: String,
+    /// What is wrong with what the context says of the cluster.
+    pub cluster_problem: Option<String>,
+    /// The user's name.
+    pub user: String,
+    /// The file that the user stands in.
+    pub user_file: Option<PathBuf>,
+    /// What is wrong with credentials other than the plugin's.
+    pub user_problem: Option<String>,
+    /// Whether a bearer token is given, which goes before the plugin.
+    pub token: bool,
+    /// Whether a sound client certificate is given.
+    pub certificate: bool,
+    /// The credential plugin.
+    pub exec: Option<ExecFacts>,
+}
+
+/// A credential plugin, and what came of running it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExecFacts {
+    /// As the kubeconfig says it.
+    pub api_version: String,
+    /// The line of the user's file.
+    pub line: u32,
+    /// The program as it is named.
+    pub command: String,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// The value of `AWS_PROFILE` that the kubeconfig sets.
+    pub profile: Option<String>,
+    /// The names of the variables that the kubeconfig sets.
+    pub env: Vec<String>,
+    /// `Never`, `IfAvailable`, `Always`, or what stands there.
+    pub interactive_mode: String,
+    /// Whether there is a terminal to be interactive on.
+    pub terminal: bool,
+    /// The file that would be run, or why none can be.
+    pub found: Result<PathBuf, String>,
+    /// What came of running it. `None`: the client would not run it.
+    pub run: Option<PluginRun>,
+}
+
+/// What came of running a plugin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PluginRun {
+    /// How it ended, where not well: "exit code 1".
+    pub ended: Option<String>,
+    /// The `apiVersion` of its answer, where it can be read.
+    pub api_version: Option<String>,
+    /// Why the client refuses the answer. `None`: it takes it.
+    pub refused: Option<String>,
+    /// What it complained of, without what looks like a secret; the first lines.
+    pub stderr: Vec<String>,
+}

@@ -1,0 +1,166 @@
+//! What a Kubernetes client does with a credential plugin, by the client-go and the Go that it is built with. Found by running the
+//! clients; `tests/lab/clients.py` runs them again.
+
+use super::ExecApiVersion;
+use super::table::CLIENTS;
+use serde::{Deserialize, Serialize};
+
+/// The group of every version of the plugin's contract.
+pub const EXEC_GROUP: &str = "client.authentication.k8s.io";
+
+/// What a client is built with, as far as its behaviour follows from it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientBuild {
+    /// The minor of client-go: 24 for v0.24.2.
+    pub client_go: u16,
+    /// The minor of Go: 17 for go1.17.5. `None`: not known.
+    pub go: Option<u16>,
+    /// The version of `github.com/imdario/mergo`, where it is among the modules.
+    pub mergo: Option<String>,
+}
+
+/// The client-go that first knew `interactiveMode`.
+const INTERACTIVE_MODE: u16 = 22;
+/// The client-go from which on a client certificate goes before the plugin.
+const CERTIFICATE_FIRST: u16 = 24;
+/// The last client-go that joined kubeconfigs by mergo.
+const LAST_WITH_MERGO: u16 = 31;
+/// The mergo from which on entries of the same name are joined field by field.
+const JOINS_FIELDS: (u64, u64, u64) = (0, 3, 9);
+/// The Go from which on a program that a relative element of PATH finds is not run.
+const NO_RELATIVE_PATH: u16 = 19;
+/// The Go from which on a fraction of a second may stand behind a comma.
+const COMMA: u16 = 17;
+/// The Go from which on an offset beyond a day is refused.
+const STRICT_OFFSET: u16 = 20;
+
+impl ClientBuild {
+    /// Whether it takes this `apiVersion` of a kubeconfig's plugin.
+    #[must_use]
+    pub fn accepts(&self, api_version: &str) -> bool {
+        self.known().any(|version| api_version == full(version))
+    }
+
+    /// The versions that it takes, oldest first.
+    pub fn known(&self) -> impl Iterator<Item = ExecApiVersion> {
+        let minor = self.client_go;
+        CLIENTS.exec.iter().filter(move |row| minor >= row.since && row.before.is_none_or(|before| minor < before)).map(|row| row.version)
+    }
+
+    /// Whether a plugin's answer of this version can be read at all; the version that was asked for is another question.
+    #[must_use]
+    pub fn reads(&self, api_version: &str) -> bool {
+        CLIENTS.exec.iter().any(|row| self.client_go >= row.since && api_version == full(row.version))
+    }
+
+    /// Whether it knows `interactiveMode`.
+    #[must_use]
+    pub const fn knows_interactive_mode(&self) -> bool {
+        self.client_go >= INTERACTIVE_MODE
+    }
+
+    /// Whether it leaves the plugin alone where the user has a client certificate.
+    #[must_use]
+    pub const fn certificate_goes_first(&self) -> bool {
+        self.client_go >= CERTIFICATE_FIRST
+    }
+
+    /// Whether it joins kubeconfigs field by field, the last file winning.
+    #[must_use]
+    pub fn joins_fields(&self) -> bool {
+        let version = self.mergo.as_deref().and_then(|v| semver::Version::parse(v.trim_start_matches('v')).ok());
+        self.client_go <= LAST_WITH_MERGO && version.is_some_and(|v| (v.major, v.minor, v.patch) >= JOINS_FIELDS)
+    }
+
+    /// Whether it runs a program that an element of PATH such as `.` finds.
+    #[must_use]
+    pub fn runs_from_relative_path(&self) -> bool {
+        self.go.is_some_and(|go| go < NO_RELATIVE_PATH)
+    }
+
+    /// Whether a timestamp may have a comma before the fraction.
+    #[must_use]
+    pub fn takes_a_comma(&self) -> bool {
+        self.go.is_none_or(|go| go >= COMMA)
+    }
+
+    /// Whether a timestamp's offset must be less than a day.
+    #[must_use]
+    pub fn wants_a_day_of_offset(&self) -> bool {
+        self.go.is_none_or(|go| go >= STRICT_OFFSET)
+    }
+}
+
+/// Why a client refuses a plugin's interactive mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ModeProblem {
+    /// None is given where one must be.
+    Missing,
+    /// There is no such mode.
+    Invalid,
+    /// `Always`, and no terminal. The client says so when it asks the plugin, not before.
+    NoTerminal,
+}
+
+impl ClientBuild {
+    /// Why it refuses this interactive mode. `None`: it takes it, or knows none.
+    #[must_use]
+    pub fn mode_problem(&self, mode: &str, terminal: bool) -> Option<ModeProblem> {
+        match mode {
+            _ if !self.knows_interactive_mode() => None,
+            "Never" | "IfAvailable" => None,
+            "Always" => (!terminal).then_some(ModeProblem::NoTerminal),
+            "" => Some(ModeProblem::Missing),
+            _ => Some(ModeProblem::Invalid),
+        }
+    }
+}
+
+/// Whether the plugin is asked: a token goes before it, and with newer clients a client certificate.
+#[must_use]
+pub const fn is_asked(token: bool, certificate: bool, client: &ClientBuild) -> bool {
+    !(token || certificate && client.certificate_goes_first())
+}
+
+/// What a client is taken for that says nothing of itself: a new one.
+#[must_use]
+pub fn assumed(build: Option<&ClientBuild>) -> ClientBuild {
+    build.cloned().unwrap_or(ClientBuild { client_go: u16::MAX, go: None, mergo: None })
+}
+
+/// The version with its group.
+#[must_use]
+pub fn full(version: ExecApiVersion) -> String {
+    format!("{EXEC_GROUP}/{version}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn build(client_go: u16, mergo: Option<&str>) -> ClientBuild {
+        ClientBuild { client_go, go: Some(17), mergo: mergo.map(str::to_owned) }
+    }
+
+    #[test]
+    fn versions_follow_client_go() {
+        let v = |version: &str| format!("{EXEC_GROUP}/{version}");
+        for (minor, alpha, beta, stable) in
+            [(20, true, true, false), (22, true, true, true), (23, true, true, true), (24, false, true, true)]
+        {
+            let client = build(minor, None);
+            assert_eq!((client.accepts(&v("v1alpha1")), client.accepts(&v("v1beta1")), client.accepts(&v("v1"))), (alpha, beta, stable));
+        }
+        let new = build(30, None);
+        assert!(!new.accepts("v1beta1") && !new.accepts("") && !new.accepts(&v("v2")));
+        assert!(new.reads(&v("v1alpha1")), "an answer of the old version is read, and then refused for its version");
+    }
+
+    #[test]
+    fn only_an_old_client_with_a_new_mergo_joins_fields() {
+        assert!(build(24, Some("v0.3.12")).joins_fields());
+        assert!(!build(24, Some("v0.3.6")).joins_fields());
+        assert!(!build(24, None).joins_fields());
+        assert!(!build(33, Some("v0.3.16")).joins_fields());
+    }
+}
