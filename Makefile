@@ -22,6 +22,7 @@ rehearse: build ## bootstrap, verify and destroy on stand-ins; no AWS account
 test: lab build ## run every test
 	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} cargo test --locked
 	python3 tests/lab/test_lab.py
+	python3 tests/clients/test_clients.py
 
 lint: ## formatting and lints
 	cargo fmt --check

@@ -114,10 +114,12 @@ fn content(tree: &Map<String, Value>, kind: &str, api_version: &str, configured:
 /// Why a token cannot be sent, or would not be understood.
 #[must_use]
 pub fn token_problem(token: &str) -> Option<String> {
-    if token.chars().any(|c| c.is_control() && c != '\t') {
-        Some("the token holds a control character (a line end?), which no HTTP header may".into())
-    } else if token.starts_with(' ') {
-        Some("the token begins with a blank, and an API server then reads none".into())
+    // A client takes blanks at the end away.
+    let token = token.trim_end_matches(' ');
+    if token.chars().any(char::is_control) {
+        Some("the token holds a control character (a line end?), which no token has".into())
+    } else if !token.chars().all(|c| c.is_ascii_graphic()) {
+        Some("the token holds a blank or a character beyond ASCII, and an API server then reads another one".into())
     } else {
         None
     }

@@ -45,6 +45,8 @@ pub struct Env {
     pub clicolor_force: bool,
     /// `CI`: any value; no bars are drawn.
     pub ci: bool,
+    /// `HOME`.
+    pub home: Option<PathBuf>,
     /// `XDG_STATE_HOME`, else `HOME/.local/state`: where the journal is kept.
     pub state_home: Option<PathBuf>,
     /// `XDG_CACHE_HOME`, else `HOME/.cache`: where the lab is installed.
@@ -84,6 +86,7 @@ impl Env {
             ci: get("CI").is_some(),
             state_home: under_home("XDG_STATE_HOME", ".local/state"),
             cache_home: under_home("XDG_CACHE_HOME", ".cache"),
+            home: home.clone(),
             lab_cache: get("KARPCTL_LAB_CACHE").map(PathBuf::from),
             command_line: Vec::new(),
         }

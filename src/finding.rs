@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// The schema id of a doctor report.
 pub const SCHEMA: &str = "karpctl/doctor/v1";
@@ -44,6 +45,29 @@ pub struct Fix {
     pub command: Vec<String>,
     /// Whether it changes only what the finding names and can be undone.
     pub safe: bool,
+    /// What `karpctl doctor --fix` does, where it can do it itself.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub edit: Option<Edit>,
+}
+
+/// A cure that karpctl can make by itself: it changes only what the finding names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Edit {
+    /// Another `apiVersion` of a user's credential plugin.
+    ExecApiVersion {
+        /// The kubeconfig.
+        file: PathBuf,
+        /// The user's name in it.
+        user: String,
+        /// The version with its group.
+        api_version: String,
+    },
+    /// A file that nobody but its owner should read.
+    Close {
+        /// The file.
+        file: PathBuf,
+    },
 }
 
 /// What one check says.

@@ -1,5 +1,5 @@
 //! Kubeconfigs as Kubernetes clients read them: several files merged, a context chosen, its cluster and user found. Pure: files come
-//! in as text. What the clients take and refuse was found by running them; see `tests/lab/clients.py`.
+//! in as text. What the clients take and refuse was found by running them; see `tests/clients`.
 
 mod decode;
 mod document;

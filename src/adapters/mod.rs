@@ -6,6 +6,7 @@ pub mod eksctl;
 mod go_build;
 pub mod helm;
 pub mod kube;
+pub mod kubeconfig_file;
 pub mod lab;
 pub mod process;
 mod tool;

@@ -3,7 +3,7 @@
 use super::exec::{Used, each_plugin, update_kubeconfig, writer};
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{ExecFacts, Topic};
-use crate::finding::Area;
+use crate::finding::{Area, Edit};
 use crate::knowledge::exec::EXEC_GROUP;
 
 pub(super) struct ExecApiVersion;
@@ -53,9 +53,18 @@ fn judge(used: &Used<'_>, exec: &ExecFacts) -> Judgement {
         ),
     )
     .at(file.clone(), Some(exec.line));
-    let fix =
-        ["karpctl", "doctor", "--fix", "--yes", "--only", "exec-api-version", "--kubeconfig", &file, "--context", &used.chosen.context];
-    let judgement = judgement.run_safely(format!("write {EXEC_GROUP}/v1beta1 there, which every client takes; a backup is kept"), fix);
+    // Of several files only all together hold the context.
+    let alone = if used.chosen.files.len() == 1 { vec!["--kubeconfig", file.as_str()] } else { Vec::new() };
+    let fix = ["karpctl", "doctor", "--fix", "--yes", "--only", "exec-api-version"];
+    let fix = fix.into_iter().chain(alone).chain(["--context", used.chosen.context.as_str()]);
+    let everywhere = format!("{EXEC_GROUP}/v1beta1");
+    let title = format!("write {everywhere} there, which every client takes; a backup is kept");
+    let edit =
+        used.chosen.user_file.clone().map(|file| Edit::ExecApiVersion { file, user: used.chosen.user.clone(), api_version: everywhere });
+    let judgement = match edit {
+        Some(edit) => judgement.edit(title, fix, edit),
+        None => judgement,
+    };
     match update_kubeconfig(used, exec) {
         Some(command) => judgement.run("or have the entry written anew by aws 1.24 or 2.7, or newer", command),
         None => judgement,

@@ -2,7 +2,7 @@
 
 use super::Check;
 use crate::facts::Probed;
-use crate::finding::{Finding, Fix, Place, Verdict};
+use crate::finding::{Edit, Finding, Fix, Place, Verdict};
 
 /// What a check says of one thing.
 #[derive(Debug, Clone)]
@@ -49,9 +49,13 @@ impl Judgement {
         self.remedy(title, command, false)
     }
 
-    /// What mends it, by a command that changes only what the finding names and can be undone.
-    pub(super) fn run_safely<W: Into<String>>(self, title: impl Into<String>, command: impl IntoIterator<Item = W>) -> Self {
-        self.remedy(title, command, true)
+    /// What karpctl can mend by itself, and the command by which it does: only what the finding names, and it can be undone.
+    pub(super) fn edit<W: Into<String>>(self, title: impl Into<String>, command: impl IntoIterator<Item = W>, edit: Edit) -> Self {
+        let mut judgement = self.remedy(title, command, true);
+        if let Some(fix) = judgement.fixes.last_mut() {
+            fix.edit = Some(edit);
+        }
+        judgement
     }
 
     /// The place in a file that it is about.
@@ -61,7 +65,7 @@ impl Judgement {
     }
 
     fn remedy<W: Into<String>>(mut self, title: impl Into<String>, command: impl IntoIterator<Item = W>, safe: bool) -> Self {
-        self.fixes.push(Fix { title: title.into(), command: command.into_iter().map(Into::into).collect(), safe });
+        self.fixes.push(Fix { title: title.into(), command: command.into_iter().map(Into::into).collect(), safe, edit: None });
         self
     }
 

@@ -3,7 +3,7 @@
 use super::exec::{clients, name};
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{ClientFacts, KubeconfigFacts, Topic};
-use crate::finding::Area;
+use crate::finding::{Area, Edit};
 
 pub(super) struct KubeconfigReadable;
 
@@ -34,11 +34,11 @@ impl Check for KubeconfigReadable {
                 }
                 seen.push(file);
                 let shown = file.display().to_string();
-                said.push(
-                    Judgement::warn(&shown, "others on this machine may read it")
-                        .at(&shown, None)
-                        .run_safely("close it", ["chmod", "600", &shown]),
-                );
+                said.push(Judgement::warn(&shown, "others on this machine may read it").at(&shown, None).edit(
+                    "close it",
+                    ["chmod", "600", &shown],
+                    Edit::Close { file: file.clone() },
+                ));
             }
         }
         if said.is_empty() {

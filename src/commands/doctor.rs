@@ -2,6 +2,7 @@
 
 use super::answer::{Pretty, json};
 use super::args::VariantArgs;
+use super::mend::{agreed, cures, take_back};
 use super::session::{Session, layers};
 use super::verify::parse_duration;
 use crate::app::App;
@@ -23,10 +24,12 @@ use std::time::Duration;
 
 /// Find what will break the bootstrap, before anything is installed
 ///
-/// Every check says pass, warn, fail or skip; one that could not run is never a pass. Nothing is changed.
+/// Every check says pass, warn, fail or skip; one that could not run is never a pass. Nothing is changed without --fix.
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags are bools by nature")]
 #[command(after_help = "Examples:
   karpctl doctor --area client --offline
+  karpctl doctor --fix --only exec-api-version
   karpctl doctor --cluster-name demo --region us-west-2 -o junit > doctor.xml")]
 pub struct DoctorArgs {
     /// Only the checks of these areas: client, account, cluster, release
@@ -41,6 +44,15 @@ pub struct DoctorArgs {
     /// Ask neither AWS nor the cluster; the kubeconfig's credential plugin is still run
     #[arg(long)]
     offline: bool,
+    /// Make the cures that change only what a finding names: the difference is shown, a backup is kept
+    #[arg(long, conflicts_with = "facts")]
+    fix: bool,
+    /// With --fix: do not ask
+    #[arg(long, short, requires = "fix")]
+    yes: bool,
+    /// Take the last change of the kubeconfig back
+    #[arg(long, conflicts_with = "fix")]
+    undo: bool,
     /// How long a credential plugin may take, such as 60s or 5m
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
     plugin_timeout: Duration,
@@ -83,6 +95,9 @@ impl DoctorArgs {
 
 /// Runs the command.
 pub async fn run(app: &App, args: DoctorArgs) -> Result<Exit> {
+    if args.undo {
+        return take_back(app, app.globals.kubeconfig.as_deref()).map(|()| Exit::Done);
+    }
     let wanted = Wanted { areas: args.area.clone(), only: args.only.clone(), skip: args.skip.clone() };
     let checks = select(checks::all(), &wanted)?;
     let seen = match &args.facts {
@@ -92,10 +107,38 @@ pub async fn run(app: &App, args: DoctorArgs) -> Result<Exit> {
     if let Some(file) = &args.save_facts {
         save(file, &seen)?;
     }
-    let report = DoctorReport::new(seen.judge(&checks));
+    let mut report = DoctorReport::new(seen.judge(&checks));
+    if args.fix {
+        report = fix(app, &args, &checks, report).await?;
+    }
     app.printer.answer(&doctor_text(&report, args.output)?);
     let worst_allowed = |v: Verdict| v == Verdict::Fail || (args.fail_on == FailOn::Warning && v == Verdict::Warn);
     Ok(if report.checks.iter().any(|f| worst_allowed(f.result)) { Exit::Failed } else { Exit::Done })
+}
+
+/// Makes the safe cures and looks again. A cure after which the plugin's answer is refused is no cure, and is taken back.
+async fn fix(app: &App, args: &DoctorArgs, checks: &[Box<dyn Check>], report: DoctorReport) -> Result<DoctorReport> {
+    let cures = cures(&report)?;
+    if cures.is_empty() {
+        app.printer.status("There is nothing that karpctl could mend by itself; the report says what helps.");
+        return Ok(report);
+    }
+    cures.show(app);
+    if !agreed(app, args.yes)? {
+        app.printer.status("Nothing was changed.");
+        return Ok(report);
+    }
+    cures.make(app)?;
+    // Whether it is a cure is for the plugin to say, whichever checks were asked for.
+    let clients = select(checks::all(), &Wanted { areas: vec![Area::Client], ..Wanted::default() })?;
+    let all = DoctorReport::new(Box::pin(look(app, args, &clients)).await?.judge(&clients));
+    if let Some(refused) = all.checks.iter().find(|f| f.result == Verdict::Fail && f.message.contains("configured to use API version")) {
+        cures.take_back()?;
+        let error =
+            Error::refused("the change was taken back: the plugin's answer would still be refused").because(refused.message.clone());
+        return Err(refused.fixes.iter().fold(error, |e, fix| e.hint(fix.title.clone())));
+    }
+    Ok(DoctorReport::new(Box::pin(look(app, args, checks)).await?.judge(checks)))
 }
 
 /// Looks at what these checks are judged by.

@@ -9,6 +9,7 @@ pub mod destroy;
 pub mod doctor;
 pub mod explain;
 pub mod generate;
+mod mend;
 mod next;
 pub mod parts;
 mod print_commands;

@@ -1,5 +1,5 @@
 //! What a Kubernetes client does with a credential plugin, by the client-go and the Go that it is built with. Found by running the
-//! clients; `tests/lab/clients.py` runs them again.
+//! clients; `tests/clients` runs them again.
 
 use super::ExecApiVersion;
 use super::table::CLIENTS;

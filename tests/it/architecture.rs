@@ -39,6 +39,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "facts",
             "finding",
             "knowledge",
+            "kubeconfig",
             "plan",
             "ports",
             "probe",

@@ -1,0 +1,117 @@
+//! `karpctl doctor --fix` and `--undo`: the cures that change only what a finding names, shown before they are made.
+
+use crate::adapters::kubeconfig_file::{close, read, replace, undo};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::finding::{DoctorReport, Edit, Verdict};
+use crate::kubeconfig::set_exec_api_version;
+use similar::TextDiff;
+use std::collections::BTreeMap;
+use std::io::{BufRead, IsTerminal};
+use std::path::{Path, PathBuf};
+
+/// A file as it is and as it would be.
+pub(super) struct Mend {
+    file: PathBuf,
+    before: String,
+    after: String,
+}
+
+/// What is to be changed in files, and which files are to be closed to others.
+#[derive(Default)]
+pub(super) struct Cures {
+    mends: Vec<Mend>,
+    open: Vec<PathBuf>,
+}
+
+/// The cures of what failed or warned.
+pub(super) fn cures(report: &DoctorReport) -> Result<Cures> {
+    let mut texts: BTreeMap<PathBuf, (String, String)> = BTreeMap::new();
+    let mut cures = Cures::default();
+    let found = report.checks.iter().filter(|f| matches!(f.result, Verdict::Fail | Verdict::Warn));
+    for edit in found.flat_map(|f| &f.fixes).filter_map(|fix| fix.edit.as_ref()) {
+        match edit {
+            Edit::ExecApiVersion { file, user, api_version } => {
+                if !texts.contains_key(file) {
+                    let text = read(file)?;
+                    texts.insert(file.clone(), (text.clone(), text));
+                }
+                let Some((_, after)) = texts.get_mut(file) else { continue };
+                // Several clients say the same of one entry: the first change mends it for all.
+                if let Some(edited) = set_exec_api_version(after, user, api_version) {
+                    *after = edited.text;
+                }
+            }
+            Edit::Close { file } if !cures.open.contains(file) => cures.open.push(file.clone()),
+            Edit::Close { .. } => {}
+        }
+    }
+    let changed = texts.into_iter().filter(|(_, (before, after))| before != after);
+    cures.mends = changed.map(|(file, (before, after))| Mend { file, before, after }).collect();
+    Ok(cures)
+}
+
+impl Cures {
+    /// Whether there is nothing that karpctl could do by itself.
+    pub(super) fn is_empty(&self) -> bool {
+        self.mends.is_empty() && self.open.is_empty()
+    }
+
+    /// Shows what would be done.
+    pub(super) fn show(&self, app: &App) {
+        for mend in &self.mends {
+            let shown = mend.file.display().to_string();
+            let diff = TextDiff::from_lines(&mend.before, &mend.after);
+            app.printer.status(diff.unified_diff().context_radius(2).header(&shown, &shown).to_string().trim_end());
+        }
+        for file in &self.open {
+            app.printer.status(&format!("chmod 600 {}", file.display()));
+        }
+    }
+
+    /// Makes them. What was changed is said, with the way back.
+    pub(super) fn make(&self, app: &App) -> Result<()> {
+        for mend in &self.mends {
+            let backup = replace(&mend.file, &mend.before, &mend.after)?;
+            app.printer.status(&format!(
+                "changed {0}; the backup is {1}; `karpctl doctor --undo --kubeconfig {0}` takes it back",
+                mend.file.display(),
+                backup.display()
+            ));
+        }
+        for file in &self.open {
+            close(file)?;
+            app.printer.status(&format!("closed {}", file.display()));
+        }
+        Ok(())
+    }
+
+    /// Takes the changes of texts back.
+    pub(super) fn take_back(&self) -> Result<()> {
+        self.mends.iter().try_for_each(|mend| undo(&mend.file))
+    }
+}
+
+/// Takes the last change of a kubeconfig back.
+pub(super) fn take_back(app: &App, file: Option<&Path>) -> Result<()> {
+    let from_env = || std::env::var("KUBECONFIG").ok().filter(|list| !list.is_empty() && !list.contains(':')).map(PathBuf::from);
+    let file = file.map(Path::to_owned).or_else(from_env).or_else(|| app.env.home.as_ref().map(|home| home.join(".kube/config")));
+    let file = file.ok_or_else(|| Error::usage("which kubeconfig is meant?").hint("name it: --kubeconfig FILE"))?;
+    undo(&file)?;
+    app.printer.answer(&format!("{} is as it was.", file.display()));
+    Ok(())
+}
+
+/// Whether the person agrees.
+pub(super) fn agreed(app: &App, yes: bool) -> Result<bool> {
+    if yes {
+        return Ok(true);
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(Error::usage("there is nobody to ask whether to change this").hint("add --yes to change it without asking"));
+    }
+    app.printer.ask("Change this? [y]es / [N]o: ");
+    let mut line = String::new();
+    let _ = std::io::stdin().lock().read_line(&mut line);
+    Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes"))
+}

@@ -1,0 +1,219 @@
+#!/usr/bin/env python3
+"""What `karpctl doctor` says of a kubeconfig against what real clients do with it: no false alarm, no miss.
+
+Each case is a kubeconfig (or several), a credential plugin and an environment. A real helm or kubectl is run on it against a
+loopback API server that lets in one token and one certificate; karpctl judges the same. Where only the server could tell (a
+sound token that is the wrong one, an authority that is not trusted, a port that nobody listens on), karpctl may say nothing.
+
+    python3 tests/clients/test_clients.py          every case with one helm and one kubectl, in turn
+    python3 tests/clients/test_clients.py --all    every case with every client
+    python3 tests/clients/test_clients.py NAME     only the cases whose name holds NAME
+"""
+
+import base64
+import concurrent.futures
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+import api_server
+import cases
+
+HERE = pathlib.Path(__file__).resolve().parent
+KARPCTL = pathlib.Path(os.environ.get("KARPCTL", HERE.parents[1] / "target/debug/karpctl"))
+CACHE = pathlib.Path(os.environ.get("KARPCTL_LAB_CACHE", pathlib.Path.home() / ".cache/karpctl-lab")) / "bin"
+HELMS = ["helm-3.8.1", "helm-3.9.4", "helm-3.17.3", "helm-4.2.3"]
+KUBECTLS = ["kubectl-1.20", "kubectl-1.22", "kubectl-1.31", "kubectl-1.36.3"]
+LIMIT = 120
+ONLY_THE_SERVER = re.compile(
+    r"asked for the client to provide credentials|You must be logged in|Unauthorized"
+    r"|x509|certificate is valid for|127\.0\.0\.1:1\b.*refused|EOF|first record does not look like"
+)
+
+
+class World:
+    """A folder for the cases and the API server that they speak of."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        (folder / "tls").mkdir()
+        (folder / "other").mkdir()
+        self.server, self.plain, self.cert, self.key = api_server.serve(folder / "tls")
+        _, self.other_key = api_server.certificate(folder / "other")
+
+    def credential(self, name):
+        """The status of an answer that is too long for a case."""
+        cert, key, other = self.cert.read_text(), self.key.read_text(), self.other_key.read_text()
+        return {
+            "PYCERT": {"clientCertificateData": cert, "clientKeyData": key},
+            "PYCERTONLY": {"clientCertificateData": cert},
+            "PYKEYONLY": {"clientKeyData": key},
+            "PYBOTH": {"token": api_server.TOKEN, "clientCertificateData": cert, "clientKeyData": key},
+            "PYTOKENCERT": {"token": api_server.TOKEN, "clientCertificateData": cert},
+            "PYBADCERT": {"clientCertificateData": "x", "clientKeyData": "y"},
+            "PYTOKENBAD": {"token": api_server.TOKEN, "clientCertificateData": "x", "clientKeyData": "y"},
+            "PYOTHERKEY": {"clientCertificateData": cert, "clientKeyData": other},
+            "PYJOINED": {"clientCertificateData": cert + key, "clientKeyData": cert + key},
+        }[name]
+
+    def fill(self, text, folder):
+        data = lambda path: base64.b64encode(path.read_bytes()).decode()
+        for name, value in (
+            ("CERTDATA", data(self.cert)),
+            ("KEYDATA", data(self.key)),
+            ("CERTTEXT", self.cert.read_text()),
+            ("HOSTPORT", self.server.split("//")[1]),
+            ("PLAIN", self.plain),
+            ("SERVER", self.server),
+            ("PLUGIN", str(folder / "plugin")),
+            ("DIR", str(folder)),
+            ("CERT", str(self.cert)),
+            ("KEY", str(self.key)),
+        ):
+            text = text.replace(name, value)
+        return re.sub(r" CA(\r?\n)", rf" {self.cert}\1", text)
+
+    def prepare(self, name, case, client):
+        """The case's files in a folder of their own: environment, flags and working directory."""
+        folder = self.folder / name
+        folder.mkdir()
+        if case["plugin"]:
+            body = case["plugin"]
+            if body.startswith("PY"):
+                answer = {"kind": "ExecCredential", "apiVersion": cases.V + "v1beta1", "status": self.credential(body)}
+                (folder / "answer.json").write_text(json.dumps(answer))
+                body = f"cat {folder}/answer.json"
+            script(folder / "plugin", body.replace("DIR", str(folder)))
+            if "relative command in second" in case["name"]:
+                shutil.copy(folder / "plugin", folder / "plug-in")
+        for key, text in case["files"].items():
+            self.file(folder, key, text)
+        env = {"PATH": os.environ["PATH"], "HOME": str(folder / "home")}
+        text = case["kubeconfig"]
+        if text is not None:
+            if text.startswith("JSON"):
+                text = cases.as_json(self.fill(cases.config(cases.ex()), folder), tabs=text == "JSONTABS")
+            (folder / "kubeconfig").write_bytes(self.fill(text, folder).encode())
+            env["KUBECONFIG"] = str(folder / "kubeconfig")
+        if case["kubeconfig_env"] is not None:
+            env["KUBECONFIG"] = self.fill(case["kubeconfig_env"], folder)
+        for key, value in case["env"].items():
+            env[key] = self.fill(value, folder).replace("PATH", os.environ["PATH"])
+        flag = lambda key: "kube-context" if key == "context" and client.startswith("helm") else key
+        flags = {flag(key): self.fill(value, folder) for key, value in case["args"].items()}
+        return folder, env, flags, self.fill(case["cwd"], folder) if case["cwd"] else str(self.folder)
+
+    def file(self, folder, key, text):
+        """`=` a text, `!` an executable as it is, `!!` a file that is not one, `@` a link; else a script."""
+        path = folder / key.rstrip("=!@")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if key.endswith("@"):
+            path.symlink_to(text)
+        elif key.endswith("=") or key.endswith("!!"):
+            path.write_text(self.fill(text, folder))
+        elif key.endswith("!"):
+            path.write_text(text)
+            path.chmod(0o755)
+        else:
+            script(path, text)
+            path.chmod(0o644 if text == "#x" else 0o755)
+
+    def real(self, number, case, client):
+        """Whether the client gets in, and its last words."""
+        folder, env, flags, cwd = self.prepare(f"{number}-{client}-real", case, client)
+        words = ["list"] if client.startswith("helm") else ["get", "--raw", "/version"]
+        words += [f"--{key}={value}" for key, value in flags.items()]
+        ended = subprocess.run(
+            [CACHE / client, *words], env=env, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT
+        )
+        said = ended.stderr.decode(errors="replace").strip().replace(str(folder), "DIR")
+        return ended.returncode == 0, said
+
+    def judged(self, number, case, client):
+        """Whether doctor finds nothing wrong, and what it finds."""
+        _, env, flags, cwd = self.prepare(f"{number}-{client}-doctor", case, client)
+        words = [
+            KARPCTL,
+            "doctor",
+            "--offline",
+            "--area",
+            "client",
+            "-o",
+            "json",
+            "--helm" if client.startswith("helm") else "--kubectl",
+            CACHE / client,
+        ]
+        words += [f"--{key.replace('kube-context', 'context')}={value}" for key, value in flags.items()]
+        ended = subprocess.run(words, env=env, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT)
+        if api_server.TOKEN.encode() in ended.stdout + ended.stderr and api_server.TOKEN not in json.dumps(case["env"]) + str(
+            case["kubeconfig"]
+        ):
+            raise AssertionError(f"{case['name']}: a token in the output")
+        try:
+            report = json.loads(ended.stdout)
+        except ValueError as error:
+            raise AssertionError(f"{case['name']}: no report: {ended.stderr.decode()[-400:]}") from error
+        failed = [c for c in report["checks"] if c["id"].startswith("exec-") and c["result"] == "fail"]
+        assert ended.returncode == (1 if any(c["result"] == "fail" for c in report["checks"]) else 0), case["name"]
+        return not failed, "; ".join(f"{c['id']}: {c['message'][:160]}" for c in failed)
+
+    def compare(self, pair):
+        number, case, client = pair
+        (gets_in, said), (nothing_wrong, found) = self.real(*pair), self.judged(*pair)
+        if gets_in and not nothing_wrong:
+            return f"FALSE ALARM  {client}: {case['name']}: it gets in, and doctor says: {found}"
+        if not gets_in and nothing_wrong:
+            if ONLY_THE_SERVER.search(said):
+                return ONLY_THE_SERVER
+            return f"MISS  {client}: {case['name']}: doctor finds nothing, and it says: {said.splitlines()[-1][:200] if said else '(nothing)'}"
+        return None
+
+
+def script(path, body):
+    path.write_text(f"#!/bin/bash\n{body}\n")
+    path.chmod(0o755)
+
+
+def pairs(words):
+    names = [word for word in words if not word.startswith("--")]
+    for number, case in enumerate(cases.CASES):
+        if names and not any(name in case["name"] for name in names):
+            continue
+        if "--all" in words or names:
+            clients = HELMS + KUBECTLS
+        else:
+            clients = [HELMS[number % len(HELMS)], KUBECTLS[(number // len(HELMS)) % len(KUBECTLS)]]
+        yield from ((number, case, client) for client in clients)
+
+
+def main(words):
+    missing = [name for name in HELMS + KUBECTLS if not (CACHE / name).exists()]
+    if missing or not KARPCTL.exists():
+        sys.exit(f"not installed: {', '.join(missing) or KARPCTL}; `make lab build` installs them")
+    began, folder = time.time(), pathlib.Path(tempfile.mkdtemp(prefix="karpctl-clients-"))
+    try:
+        world, todo = World(folder), list(pairs(words))
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count() + 1) as pool:
+            said = list(pool.map(world.compare, todo))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    wrong = [line for line in said if isinstance(line, str)]
+    left = sum(1 for line in said if line is ONLY_THE_SERVER)
+    for line in wrong:
+        print(line)
+    agreed = len(todo) - len(wrong) - left
+    print(
+        f"{agreed} of {len(todo)} agree with the real clients; {left} only the server could tell; {len(wrong)} wrong ({time.time() - began:.0f} s)"
+    )
+    # A run that compared nothing, or nearly nothing, proves nothing.
+    sys.exit(1 if wrong or (not words and (len(todo) < 800 or left > len(todo) // 20)) else 0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
