@@ -23,6 +23,9 @@ use std::collections::BTreeSet;
 pub struct DestroyArgs {
     #[command(flatten)]
     way: WayArgs,
+    /// Also remove the node pools that others made, whose controller goes too
+    #[arg(long)]
+    adopt: bool,
     /// Leave the cluster
     #[arg(long)]
     keep_cluster: bool,
@@ -58,6 +61,7 @@ pub async fn run(app: &App, args: DestroyArgs) -> Result<Exit> {
     if keeps_cluster && !args.delete_crds && session.facts.cluster.known().is_some() {
         app.printer.status("note: Karpenter's custom resource definitions stay; --delete-crds removes them too");
     }
-    let selection = Selection { name: "destroy", steps: select, direction: Direction::Remove, ownership: Ownership::OursOnly };
+    let ownership = if args.adopt { Ownership::Adopt } else { Ownership::OursOnly };
+    let selection = Selection { name: "destroy", steps: select, direction: Direction::Remove, ownership };
     go(app, &args.way, &mut session, &steps::all(), &selection).await
 }

@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::error::{Exit, Result};
 use crate::plan::Plan;
 use crate::ports::ClusterAccess;
-use crate::report::{commands, summary};
+use crate::report::{Surroundings, commands, summary};
 
 /// Prints the shell that the plan stands for, and why it would be refused.
 pub(super) fn print_commands(app: &App, session: &Session, plan: &Plan) -> Result<Exit> {
@@ -14,7 +14,9 @@ pub(super) fn print_commands(app: &App, session: &Session, plan: &Plan) -> Resul
         app.printer.warn(&format!("without --print-commands this is refused: {error}"));
         error.hints.iter().for_each(|h| app.printer.status(&format!("  hint: {h}")));
     }
-    let shell = commands(plan, &spec_file_commands(session)?, &kubeconfig_commands(session));
+    let around =
+        Surroundings { aws: &aws_commands(app, session), spec: &spec_file_commands(session)?, access: &kubeconfig_commands(session) };
+    let shell = commands(plan, &around);
     if shell.is_empty() {
         app.printer.status(&summary(plan));
     } else {
@@ -23,15 +25,18 @@ pub(super) fn print_commands(app: &App, session: &Session, plan: &Plan) -> Resul
     Ok(Exit::Done)
 }
 
+/// Whose account and which region every command means.
+fn aws_commands(app: &App, session: &Session) -> Vec<String> {
+    let region = format!("export AWS_REGION={0} AWS_DEFAULT_REGION={0}", session.spec.region);
+    let profile = app.globals.profile.as_ref().map(|profile| format!("export AWS_PROFILE='{}'", profile.replace('\'', r"'\''")));
+    std::iter::once(region).chain(profile).collect()
+}
+
 /// Writes down the spec, so that every document below is rendered from the same one, whatever this shell's environment says.
 fn spec_file_commands(session: &Session) -> Result<Vec<String>> {
     let spec = &session.spec;
     let text = crate::spec::file::text(spec)?;
-    Ok(vec![
-        format!("unset {}", crate::env::SETTINGS.join(" ")),
-        format!("export AWS_REGION={0} AWS_DEFAULT_REGION={0}", spec.region),
-        format!("cat > {} <<'END'\n{}\nEND", spec.file_name(), text.trim_end()),
-    ])
+    Ok(vec![format!("unset {}", crate::env::SETTINGS.join(" ")), format!("cat > {} <<'END'\n{}\nEND", spec.file_name(), text.trim_end())])
 }
 
 /// What makes helm and kubectl speak to this cluster and no other.

@@ -13,7 +13,7 @@ pub use doctor::{DoctorFormat, doctor_text};
 pub use error::show_error;
 pub use findings::show_findings;
 pub use journal::Journal;
-pub use plan::{commands, explain_plan, show_plan, summary};
+pub use plan::{Surroundings, commands, explain_plan, show_plan, summary};
 pub use printer::{ColorChoice, Printer, Verbosity};
 pub use run::{RunReport, RunReporter};
 pub use status::{StatusReport, StepStatus, show_status};

@@ -107,26 +107,40 @@ fn wrapped(text: &str, indent: &str) -> String {
     lines.join("\n")
 }
 
-/// The shell that the plan stands for. `access` makes helm and kubectl speak to the cluster, and stands before the first of them
-/// unless the plan makes the cluster: eksctl then writes a kubeconfig.
+/// What stands around the commands of the steps.
+pub struct Surroundings<'a> {
+    /// Whose account and which region is meant.
+    pub aws: &'a [String],
+    /// Writes the spec file that documents are rendered from. Only where one is.
+    pub spec: &'a [String],
+    /// Makes helm and kubectl speak to the cluster. Before the first of them, unless the plan makes the cluster: eksctl then writes
+    /// a kubeconfig.
+    pub access: &'a [String],
+}
+
+/// The shell that the plan stands for. Empty where nothing changes.
 #[must_use]
-pub fn commands(plan: &Plan, spec: &[String], access: &[String]) -> String {
+pub fn commands(plan: &Plan, around: &Surroundings<'_>) -> String {
     let mut out = String::new();
-    let changes = || plan.steps.iter().filter(|s| s.action.is_change() && !s.commands.is_empty());
-    if changes().any(|s| s.commands.iter().any(|c| c.starts_with("karpctl render "))) {
-        out.push_str("# spec: what the documents are rendered from\n");
-        for line in spec {
+    let lines = |out: &mut String, title: &str, lines: &[String]| {
+        let _ = writeln!(out, "# {title}");
+        for line in lines {
             out.extend([line.as_str(), "\n"]);
         }
+    };
+    let changes = || plan.steps.iter().filter(|s| s.action.is_change() && !s.commands.is_empty());
+    if changes().next().is_none() {
+        return out;
+    }
+    lines(&mut out, "aws: which account and region is meant", around.aws);
+    if changes().any(|s| s.commands.iter().any(|c| c.starts_with("karpctl render "))) {
+        lines(&mut out, "spec: what the documents are rendered from", around.spec);
     }
     let mut reached = changes().any(|s| s.id == StepId::Cluster && s.action == Action::Create);
     for step in changes() {
         if !reached && step.commands.iter().any(|c| c.starts_with("helm ") || c.starts_with("kubectl ")) {
             reached = true;
-            out.push_str("# access: the kubeconfig of helm and kubectl\n");
-            for line in access {
-                out.extend([line.as_str(), "\n"]);
-            }
+            lines(&mut out, "access: the kubeconfig of helm and kubectl", around.access);
         }
         let _ = writeln!(out, "# {}: {}", step.id, step.title);
         for command in &step.commands {

@@ -67,7 +67,7 @@ impl Step for Crds {
         let features = spec.release.features();
         let webhook = if features.conversion_webhook {
             format!(
-                " --set webhook.enabled=true --set webhook.serviceName=karpenter --set webhook.serviceNamespace={} --set webhook.port=8443",
+                " --set webhook.enabled=true --set webhook.serviceName=karpenter --set-string webhook.serviceNamespace={} --set webhook.port=8443",
                 spec.namespace
             )
         } else {

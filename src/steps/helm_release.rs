@@ -139,7 +139,9 @@ pub(super) fn with_complaints(error: Error, said: &[String]) -> Error {
 pub(super) fn install_commands(spec: &Spec, release: &str, chart: &str, values: &str) -> Vec<String> {
     let (version, namespace) = (spec.release.chart_version(), &spec.namespace);
     let mut commands = super::namespace::ensure_commands(spec);
-    commands.push(format!("helm upgrade --install {release} {chart} --version {version} --namespace {namespace}{values}"));
+    let login = spec.chart.registry_config.as_ref();
+    let login = login.map_or(String::new(), |file| format!(" --registry-config {}", super::looked::quoted(&file.display().to_string())));
+    commands.push(format!("helm upgrade --install {release} {chart} --version {version} --namespace {namespace}{values}{login}"));
     commands
 }
 

@@ -8,7 +8,7 @@ use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, KarpenterNodes, Topic};
 use crate::plan::{Action, Direction, State, StepId};
-use crate::ports::{Force, Kube, ObjectRef};
+use crate::ports::{Force, Kube, ObjectKind, ObjectRef};
 use crate::probe::kinds::Kinds;
 use crate::probe::node_pool::ami_alias;
 use crate::render;
@@ -80,11 +80,19 @@ impl Step for NodePool {
                     format!("kubectl apply --server-side --field-manager {MANAGER} --filename node-pool.yaml"),
                 ]
             }
-            Direction::Remove => vec![
-                format!("kubectl delete {} --all", kinds.pool.plural),
-                format!("kubectl wait --for=delete nodes --selector {} --timeout 15m", kinds.pool_label),
-                format!("kubectl delete {} {name}", kinds.class.plural),
-            ],
+            Direction::Remove => {
+                let full = |kind: &ObjectKind| format!("{}.{}", kind.plural, kind.api_version.split('/').next().unwrap_or_default());
+                // Somebody else's pools stay, and with them the controller: only where the cluster goes, all go.
+                let (pools, nodes) = match spec.cluster {
+                    ClusterMode::Managed => ("--all".to_owned(), kinds.pool_label.to_owned()),
+                    ClusterMode::Existing => (name.to_string(), format!("{}={name}", kinds.pool_label)),
+                };
+                vec![
+                    format!("kubectl delete {} {pools}", full(&kinds.pool)),
+                    format!("kubectl wait --for=delete nodes --selector {nodes} --timeout 15m"),
+                    format!("kubectl delete {} {name}", full(&kinds.class)),
+                ]
+            }
         }
     }
 
