@@ -37,10 +37,13 @@ pub(super) fn find(tool: Tool, program: &Path) -> Result<Option<PathBuf>> {
 /// The other files of a tool's name that PATH would find behind this one.
 pub(super) fn others_on_path(tool: Tool, first: &Path) -> Vec<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let same = |file: &PathBuf| std::fs::canonicalize(file).ok() == std::fs::canonicalize(first).ok();
+    // One file that several names lead to (/bin is /usr/bin) shadows nothing.
+    let mut seen = vec![std::fs::canonicalize(first).ok()];
     let mut found = Vec::new();
     for file in std::env::split_paths(&path).filter_map(|dir| std::path::absolute(dir.join(tool.as_str())).ok()) {
-        if file != first && is_executable(&file) && !same(&file) && !found.contains(&file) {
+        let real = std::fs::canonicalize(&file).ok();
+        if is_executable(&file) && !seen.contains(&real) {
+            seen.push(real);
             found.push(file);
         }
     }

@@ -2,7 +2,7 @@
 
 use super::exec::{clients, name};
 use super::{Check, Judged, Judgement, Situation};
-use crate::facts::{ChosenFacts, ClientFacts, KubeconfigFacts, Topic};
+use crate::facts::{ChosenFacts, ClientFacts, KubeconfigFacts, Probed, Topic};
 use crate::finding::Area;
 
 pub(super) struct ExecKubeconfig;
@@ -25,13 +25,20 @@ impl Check for ExecKubeconfig {
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
-        Ok(clients(situation)?.iter().map(judge).collect())
+        Ok(clients(situation)?.iter().map(|client| judge(situation, client)).collect())
     }
 }
 
-const MAKE: [&str; 7] = ["aws", "eks", "update-kubeconfig", "--name", "CLUSTER", "--region", "REGION"];
+/// The command that makes a kubeconfig, for the cluster that is meant where one is named.
+fn make(situation: &Situation<'_>) -> [String; 7] {
+    let (cluster, region) = match situation.spec {
+        Some(spec) => (spec.cluster_name.to_string(), spec.region.to_string()),
+        None => ("CLUSTER".to_owned(), "REGION".to_owned()),
+    };
+    ["aws".into(), "eks".into(), "update-kubeconfig".into(), "--name".into(), cluster, "--region".into(), region]
+}
 
-fn judge(client: &ClientFacts) -> Judgement {
+fn judge(situation: &Situation<'_>, client: &ClientFacts) -> Judgement {
     let who = name(client);
     match &client.kubeconfig {
         KubeconfigFacts::Unloadable { file, line, why } => {
@@ -41,17 +48,20 @@ fn judge(client: &ClientFacts) -> Judgement {
                 .fix(format!("mend {shown} there, or name another: --kubeconfig FILE"))
         }
         KubeconfigFacts::Nothing { in_cluster: true, .. } => Judgement::pass(&who, "no kubeconfig: the pod's service account is used"),
+        KubeconfigFacts::Nothing { .. } if matches!(situation.facts.cluster, Probed::Absent) => {
+            Judgement::skip(&who, "there is no kubeconfig, and no cluster yet that it could be for")
+        }
         KubeconfigFacts::Nothing { looked, .. } => {
             let places = looked.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ");
             Judgement::fail(&who, format!("there is no kubeconfig in {places}, and {who} then asks http://localhost:8080"))
-                .run("make one for the cluster", MAKE)
+                .run("make one for the cluster", make(situation))
                 .fix("or do without: `karpctl bootstrap` gives helm a kubeconfig of its own")
         }
-        KubeconfigFacts::Chosen(chosen) => judge_context(&who, chosen),
+        KubeconfigFacts::Chosen(chosen) => judge_context(situation, &who, chosen),
     }
 }
 
-fn judge_context(who: &str, chosen: &ChosenFacts) -> Judgement {
+fn judge_context(situation: &Situation<'_>, who: &str, chosen: &ChosenFacts) -> Judgement {
     let subject = format!("context {}, {who}", if chosen.context.is_empty() { "(none)" } else { &chosen.context });
     let files = chosen.files.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ");
     let place = chosen.files.first().map(|p| p.display().to_string()).unwrap_or_default();
@@ -64,7 +74,9 @@ fn judge_context(who: &str, chosen: &ChosenFacts) -> Judgement {
         Some(problem) if chosen.context.is_empty() => Judgement::fail(subject, format!("{files} has no current context: {problem}"))
             .at(place, None)
             .run("choose one", ["kubectl", "config", "use-context", "CONTEXT"]),
-        Some(problem) => Judgement::fail(subject, format!("{files}: {problem}")).at(place, None).run("write the cluster anew", MAKE),
+        Some(problem) => {
+            Judgement::fail(subject, format!("{files}: {problem}")).at(place, None).run("write the cluster anew", make(situation))
+        }
         None => Judgement::pass(subject, format!("{} from {files}", chosen.server)),
     }
 }

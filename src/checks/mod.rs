@@ -1,6 +1,7 @@
 //! Checks: each judges what is known and says findings. Pure, like everything that judges.
 
 mod auto_mode;
+mod aws_credentials;
 mod client_shadowed;
 mod eksctl_version;
 mod exec;
@@ -16,6 +17,9 @@ mod karpenter_release;
 mod kubeconfig_readable;
 mod kubernetes_fit;
 mod kubernetes_offered;
+mod kubernetes_support;
+mod node_network;
+mod spot_role;
 
 pub use judgement::Judgement;
 
@@ -76,6 +80,10 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(exec_answer::ExecAnswer),
         Box::new(kubeconfig_readable::KubeconfigReadable),
         Box::new(client_shadowed::ClientShadowed),
+        Box::new(aws_credentials::AwsCredentials),
+        Box::new(spot_role::SpotRole),
+        Box::new(kubernetes_support::KubernetesSupport),
+        Box::new(node_network::NodeNetwork),
         Box::new(karpenter_release::KarpenterRelease),
         Box::new(kubernetes_fit::KubernetesFit),
         Box::new(kubernetes_offered::KubernetesOffered),

@@ -5,6 +5,7 @@
 
 mod adapters;
 mod architecture;
+mod checks;
 mod cli;
 mod conformance;
 mod engine;

@@ -1,0 +1,38 @@
+//! Whether there are AWS credentials, and whose they are.
+
+use super::{Check, Judged, Judgement, Situation};
+use crate::facts::{Probed, Topic};
+use crate::finding::Area;
+
+pub(super) struct AwsCredentials;
+
+impl Check for AwsCredentials {
+    fn id(&self) -> &'static str {
+        "aws-credentials"
+    }
+
+    fn area(&self) -> Area {
+        Area::Account
+    }
+
+    fn why(&self) -> &'static str {
+        "Every other look into AWS stands on them, and those of another account make a second set of everything there."
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Caller]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        let who = ["aws", "sts", "get-caller-identity"];
+        Ok(vec![match &situation.facts.caller {
+            Probed::Known(caller) => Judgement::pass(format!("account {}", caller.account), format!("the caller is {}", caller.arn)),
+            Probed::Absent => Judgement::fail("AWS credentials", "there are none").run("see what aws finds", who),
+            Probed::Unavailable(reason) if reason.contains("--offline") => return Err(Judgement::skip("AWS credentials", reason)),
+            Probed::Unavailable(reason) => {
+                Judgement::fail("AWS credentials", reason).run("see what aws finds", who).fix("name a profile: --profile, or AWS_PROFILE")
+            }
+            Probed::NotAsked => return Err(Judgement::skip("AWS credentials", "were not looked at")),
+        }])
+    }
+}

@@ -1,0 +1,55 @@
+//! How long EKS goes on supporting the cluster's Kubernetes.
+
+use super::{Check, Judged, Judgement, Situation};
+use crate::facts::Topic;
+use crate::finding::Area;
+use crate::knowledge::Support;
+use jiff::ToSpan as _;
+
+pub(super) struct KubernetesSupport;
+
+/// How many days before its end standard support is worth a word.
+const SOON: i32 = 60;
+
+impl Check for KubernetesSupport {
+    fn id(&self) -> &'static str {
+        "kubernetes-support"
+    }
+
+    fn area(&self) -> Area {
+        Area::Cluster
+    }
+
+    fn why(&self) -> &'static str {
+        "In extended support a cluster costs several times as much per hour, and at its end EKS upgrades the control plane by itself."
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Cluster]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        let spec = situation.spec()?;
+        let subject = format!("Kubernetes {}", spec.kubernetes);
+        let next = spec.kubernetes.plus(1).to_string();
+        let upgrade = ["aws", "eks", "update-cluster-version", "--region", spec.region.as_str(), "--name", spec.cluster_name.as_str()];
+        let upgrade = upgrade.into_iter().chain(["--kubernetes-version", next.as_str()]);
+        let title = format!("upgrade the cluster to {next}, with a Karpenter that fits both");
+        Ok(vec![match spec.kubernetes.support(situation.today) {
+            Support::Unknown => return Err(Judgement::skip(subject, "karpctl's table has no dates for it")),
+            Support::Standard { until } if until > situation.today.saturating_add(SOON.days()) => {
+                Judgement::pass(subject, format!("in standard support until {until}"))
+            }
+            Support::Standard { until } => {
+                Judgement::warn(subject, format!("standard support ends on {until}; extended support is billed from then on"))
+                    .run(title, upgrade)
+            }
+            Support::Extended { until } => {
+                Judgement::warn(subject, format!("in extended support, which is billed, until {until}")).run(title, upgrade)
+            }
+            Support::Ended { since } => {
+                Judgement::warn(subject, format!("support ended on {since}: EKS upgrades it by itself")).run(title, upgrade)
+            }
+        }])
+    }
+}

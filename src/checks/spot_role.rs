@@ -1,0 +1,38 @@
+//! Whether the account has the role without which EC2 gives no spot capacity.
+
+use super::judgement::read;
+use super::{Check, Judged, Judgement, Situation};
+use crate::facts::Topic;
+use crate::finding::Area;
+
+pub(super) struct SpotRole;
+
+impl Check for SpotRole {
+    fn id(&self) -> &'static str {
+        "spot-role"
+    }
+
+    fn area(&self) -> Area {
+        Area::Account
+    }
+
+    fn why(&self) -> &'static str {
+        "Without it every spot request fails; Karpenter 1.5 and newer then only say that there is no capacity, and spot is silently never used."
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::SpotRole]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        let subject = "role AWSServiceRoleForEC2Spot";
+        Ok(vec![match read(subject, &situation.facts.spot_role)? {
+            Some(_) => Judgement::pass(subject, "is there"),
+            None => Judgement::warn(
+                subject,
+                "is not there yet (AuthFailure.ServiceLinkedRoleCreationNotPermitted); `karpctl bootstrap` makes it",
+            )
+            .run("make it, once per account", ["aws", "iam", "create-service-linked-role", "--aws-service-name", "spot.amazonaws.com"]),
+        }])
+    }
+}

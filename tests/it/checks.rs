@@ -1,0 +1,95 @@
+//! A healthy world with one thing broken gives exactly that finding.
+
+use crate::fake::FakeWorld;
+use crate::fixture::{existing, spec};
+use karpctl::checks::{Situation, all, judge};
+use karpctl::doctor::topics;
+use karpctl::facts::{Facts, Probed, Topic};
+use karpctl::finding::{Finding, Verdict};
+use karpctl::spec::Spec;
+
+/// What a healthy world answers to every check that is not about this machine.
+async fn healthy() -> (Spec, Facts) {
+    let world = FakeWorld::bootstrapped(existing("1.14.1")).await;
+    let asked: Vec<Topic> = topics(&all()).into_iter().filter(|t| !matches!(t, Topic::Clients | Topic::Caller)).collect();
+    let mut facts = world.facts(&asked).await;
+    facts.caller = Probed::Known(karpctl::facts::Caller {
+        account: "111122223333".parse().unwrap(),
+        arn: "arn:aws:iam::111122223333:role/me".parse().unwrap(),
+    });
+    if let Probed::Known(network) = &mut facts.network {
+        network.subnets.iter_mut().zip(["us-west-2a", "us-west-2b"].iter().cycle()).for_each(|(s, zone)| s.zone = (*zone).into());
+    }
+    // The fake helm supports this one.
+    (Spec { kubernetes: "1.34".parse().unwrap(), ..world.spec.clone() }, facts)
+}
+
+fn bad(spec: &Spec, facts: &Facts, day: &str) -> Vec<Finding> {
+    let said = judge(&all(), &Situation { spec: Some(spec), facts, today: day.parse().unwrap() });
+    said.into_iter().filter(|f| matches!(f.result, Verdict::Fail | Verdict::Warn)).collect()
+}
+
+const DAY: &str = "2026-09-01";
+
+#[track_caller]
+fn exactly(found: &[Finding], id: &str, verdict: Verdict) {
+    let seen: Vec<_> = found.iter().map(|f| (f.id.as_str(), f.result)).collect();
+    assert_eq!(seen, [(id, verdict)], "{found:#?}");
+    assert!(!found[0].fixes.is_empty(), "it says what helps: {found:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_broken_thing_is_one_finding() {
+    let (spec, facts) = healthy().await;
+    assert!(bad(&spec, &facts, DAY).is_empty(), "{:#?}", bad(&spec, &facts, DAY));
+
+    let mut broken = facts.clone();
+    broken.caller = Probed::Unavailable("the credentials have expired".into());
+    exactly(&bad(&spec, &broken, DAY), "aws-credentials", Verdict::Fail);
+
+    let mut broken = facts.clone();
+    broken.spot_role = Probed::Absent;
+    exactly(&bad(&spec, &broken, DAY), "spot-role", Verdict::Warn);
+
+    let change = |of: &dyn Fn(&mut karpctl::facts::NetworkFacts)| {
+        let mut broken = facts.clone();
+        let Probed::Known(network) = &mut broken.network else { panic!("{:?}", facts.network) };
+        of(network);
+        bad(&spec, &broken, DAY)
+    };
+    exactly(&change(&|n| n.subnets[0].free_addresses = 3), "node-network", Verdict::Warn);
+    exactly(&change(&|n| n.subnets.iter_mut().for_each(|s| s.zone = "us-west-2a".into())), "node-network", Verdict::Warn);
+    exactly(&change(&|n| drop(n.subnets[0].tags.insert("karpenter.sh/discovery".into(), "other".into()))), "node-network", Verdict::Fail);
+
+    let mut broken = facts.clone();
+    let Probed::Known(cluster) = &mut broken.cluster else { panic!() };
+    cluster.auto_mode = true;
+    exactly(&bad(&spec, &broken, DAY), "auto-mode", Verdict::Fail);
+}
+
+#[tokio::test(start_paused = true)]
+async fn support_ends_on_a_day() {
+    let (spec, facts) = healthy().await;
+    assert!(bad(&spec, &facts, DAY).is_empty());
+    for (day, words) in [("2026-11-24", "ends on 2026-12-02"), ("2026-12-03", "extended support"), ("2027-12-03", "support ended on")] {
+        let found = bad(&spec, &facts, day);
+        exactly(&found, "kubernetes-support", Verdict::Warn);
+        assert!(found[0].message.contains(words), "{day}: {}", found[0].message);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_read_is_no_pass() {
+    let wanted = spec("1.14.1");
+    let mut facts = Facts::default();
+    for topic in topics(&all()) {
+        facts.say_unavailable(topic, "not allowed");
+    }
+    let said = judge(&all(), &Situation { spec: Some(&wanted), facts: &facts, today: DAY.parse().unwrap() });
+    let pure = ["karpenter-release", "kubernetes-fit", "kubernetes-support", "kubernetes-offered"];
+    for finding in said.iter().filter(|f| !pure.contains(&f.id.as_str())) {
+        assert_ne!(finding.result, Verdict::Pass, "{finding:#?}");
+    }
+    let said = judge(&all(), &Situation { spec: None, facts: &Facts::default(), today: DAY.parse().unwrap() });
+    assert!(said.iter().all(|f| f.result == Verdict::Skip), "{said:#?}");
+}
