@@ -111,7 +111,10 @@ pub async fn run(app: &App, args: DoctorArgs) -> Result<Exit> {
     if args.fix {
         report = fix(app, &args, &checks, report).await?;
     }
-    app.printer.answer(&doctor_text(&report, args.output)?);
+    let text = doctor_text(&report, args.output)?;
+    if !text.is_empty() {
+        app.printer.answer(&text);
+    }
     let worst_allowed = |v: Verdict| v == Verdict::Fail || (args.fail_on == FailOn::Warning && v == Verdict::Warn);
     Ok(if report.checks.iter().any(|f| worst_allowed(f.result)) { Exit::Failed } else { Exit::Done })
 }

@@ -2,14 +2,15 @@
 
 use crate::app::App;
 use crate::error::{Error, Exit, Result};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use std::fmt::Write as _;
 
-/// Generate completions, man pages, the command reference or the spec's schema
+/// Generate completions, man pages, the command reference or a schema
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
   karpctl generate completions bash
-  karpctl generate schema")]
+  karpctl generate schema
+  karpctl generate schema doctor")]
 pub struct GenerateArgs {
     #[command(subcommand)]
     what: What,
@@ -26,8 +27,21 @@ enum What {
     },
     /// The command reference in Markdown
     Markdown,
-    /// The JSON Schema of the spec file
-    Schema,
+    /// The JSON Schema of a document
+    Schema {
+        /// The document
+        #[arg(value_enum, default_value_t)]
+        document: Document,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Document {
+    /// The spec file
+    #[default]
+    Spec,
+    /// What `karpctl doctor -o json` answers
+    Doctor,
 }
 
 /// Runs the command. `cli` is the whole command line.
@@ -44,8 +58,11 @@ pub fn run(app: &App, args: &GenerateArgs, mut cli: clap::Command) -> Result<Exi
             String::from_utf8_lossy(&script).into_owned()
         }
         What::Markdown => markdown(cli),
-        What::Schema => {
-            let schema = schemars::schema_for!(crate::spec::layer::Layer);
+        What::Schema { document } => {
+            let schema = match document {
+                Document::Spec => schemars::schema_for!(crate::spec::layer::Layer),
+                Document::Doctor => schemars::schema_for!(crate::finding::DoctorReport),
+            };
             super::answer::json(&schema, super::answer::Pretty::Yes)?
         }
     };

@@ -1,8 +1,15 @@
-//! The doctor's report in each of its formats.
+//! The doctor's report in each of its formats: a file a format.
 
-use super::printer::{BAD, BOLD, CARE, FAINT, GOOD, styled};
-use crate::error::{Error, Result};
-use crate::finding::{DoctorReport, Finding, Fix, Verdict};
+mod github;
+mod human;
+mod junit;
+mod markdown;
+#[cfg(test)]
+mod sample;
+mod sarif;
+
+use crate::error::{Error, Result, clean};
+use crate::finding::{Area, DoctorReport, Finding, Fix, Place, Verdict};
 
 /// How the doctor's report is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -12,66 +19,117 @@ pub enum DoctorFormat {
     Human,
     /// karpctl/doctor/v1.
     Json,
+    /// `JUnit` XML: a suite for each area, a case for each finding.
+    Junit,
+    /// SARIF 2.1.0.
+    Sarif,
+    /// Annotations of GitHub Actions.
+    Github,
+    /// Tables, for a merge request or a job's summary.
+    Markdown,
 }
 
-/// The report as text.
+/// The report as text; empty where the format has nothing to say of it.
 pub fn doctor_text(report: &DoctorReport, format: DoctorFormat) -> Result<String> {
+    // JSON too: it escapes the control characters below the space only, and a terminal obeys U+009B as well.
+    let report = cleaned(report);
     match format {
-        DoctorFormat::Human => Ok(human(report)),
-        DoctorFormat::Json => {
-            serde_json::to_string_pretty(report).map_err(|e| Error::failed("cannot write the report as JSON").because(e.to_string()))
-        }
+        DoctorFormat::Human => Ok(human::text(&report)),
+        DoctorFormat::Json => json(&report),
+        DoctorFormat::Junit => junit::text(&report),
+        DoctorFormat::Sarif => json(&sarif::log(&report)),
+        DoctorFormat::Github => Ok(github::text(&report)),
+        DoctorFormat::Markdown => Ok(markdown::text(&report)),
     }
 }
 
-fn word(verdict: Verdict) -> String {
-    let style = match verdict {
-        Verdict::Pass => GOOD,
-        Verdict::Warn => CARE,
-        Verdict::Fail => BAD,
-        Verdict::Skip => FAINT,
-    };
-    styled(style, format!("{:<4}", verdict.as_str()))
+fn json(document: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string_pretty(document).map_err(|e| Error::failed("cannot write the report as JSON").because(e.to_string()))
 }
 
-/// Grouped by area, worst first, a line each; then what to do, in order.
-fn human(report: &DoctorReport) -> String {
-    let mut lines = Vec::new();
+/// The report without what a terminal would obey: subjects and messages quote kubeconfigs and the output of plugins.
+fn cleaned(report: &DoctorReport) -> DoctorReport {
+    // A command is neither trimmed nor cut, because it would be another command.
+    let word = |w: &String| w.chars().filter(|c| *c == '\n' || *c == '\t' || !c.is_control()).collect();
+    let fix = |f: &Fix| Fix { title: clean(&f.title), command: f.command.iter().map(word).collect(), safe: f.safe, edit: f.edit.clone() };
+    let finding = |f: &Finding| Finding {
+        id: clean(&f.id),
+        subject: clean(&f.subject),
+        message: clean(&f.message),
+        why: clean(&f.why),
+        place: f.place.as_ref().map(|p| Place { file: clean(&p.file), line: p.line }),
+        fixes: f.fixes.iter().map(fix).collect(),
+        ..f.clone()
+    };
+    DoctorReport { checks: report.checks.iter().map(finding).collect(), ..report.clone() }
+}
+
+/// The findings of each area that has any, in the order of the report.
+fn by_area(report: &DoctorReport) -> Vec<(Area, Vec<&Finding>)> {
     let mut areas: Vec<_> = report.checks.iter().map(|f| f.area).collect();
     areas.sort_unstable();
     areas.dedup();
-    for area in areas {
-        lines.push(styled(BOLD, area.as_str()));
-        let of_area = report.checks.iter().filter(|f| f.area == area);
-        lines
-            .extend(of_area.map(|f| format!("  {} {}: {} {}", word(f.result), f.subject, f.message, styled(FAINT, format!("[{}]", f.id)))));
-    }
-    let to_mend: Vec<&Finding> =
-        report.checks.iter().filter(|f| matches!(f.result, Verdict::Fail | Verdict::Warn) && !f.fixes.is_empty()).collect();
-    if !to_mend.is_empty() {
-        lines.push(String::new());
-        lines.push(styled(BOLD, "What to do"));
-    }
-    for (number, finding) in to_mend.iter().enumerate() {
-        lines.push(format!("  {}. {} [{}]", number + 1, finding.subject, finding.id));
-        lines.extend(finding.fixes.iter().flat_map(fix_lines));
-    }
+    areas.into_iter().map(|area| (area, report.checks.iter().filter(|f| f.area == area).collect())).collect()
+}
+
+/// The findings that ask for something to be done, worst first.
+fn to_mend(report: &DoctorReport) -> Vec<&Finding> {
+    report.checks.iter().filter(|f| matches!(f.result, Verdict::Fail | Verdict::Warn) && !f.fixes.is_empty()).collect()
+}
+
+/// How many came out how, as a sentence.
+fn summary(report: &DoctorReport) -> String {
     let count = |verdict| report.checks.iter().filter(|f| f.result == verdict).count();
-    lines.push(String::new());
-    lines.push(format!(
+    format!(
         "{} failed, {} warned, {} passed, {} skipped.",
         count(Verdict::Fail),
         count(Verdict::Warn),
         count(Verdict::Pass),
         count(Verdict::Skip)
-    ));
-    lines.join("\n")
+    )
 }
 
-fn fix_lines(fix: &Fix) -> Vec<String> {
-    let mut lines = vec![format!("     - {}", fix.title)];
-    if !fix.command.is_empty() {
-        lines.push(format!("         {}", crate::finding::shell(&fix.command)));
+/// What is so and what mends it, a line each, where a format has room for plain text only.
+fn message_and_fixes(finding: &Finding) -> String {
+    let fix = |fix: &Fix| match fix.command.as_slice() {
+        [] => format!("To mend it: {}", fix.title),
+        command => format!("To mend it: {}: {}", fix.title, crate::finding::shell(command)),
+    };
+    std::iter::once(finding.message.clone()).chain(finding.fixes.iter().map(fix)).collect::<Vec<_>>().join("\n")
+}
+
+/// Text on one line, where a line end would be read as another thing.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::ValueEnum;
+
+    #[test]
+    fn no_format_lets_a_terminal_escape_through() {
+        for format in DoctorFormat::value_variants() {
+            let text = doctor_text(&sample::report(), *format).unwrap();
+            // Our own colours are taken out by the stream; what a finding brought is not ours.
+            let foreign = text.contains("\u{1b}]0;") || text.contains("\u{1b}[2J") || text.contains('\u{7}') || text.contains('\u{9b}');
+            assert!(text.contains("helm 3.9.4") && !foreign, "{format:?}:\n{text:?}");
+        }
     }
-    lines
+
+    #[test]
+    fn a_command_is_not_cut_and_not_trimmed() {
+        let long = "x".repeat(5_000);
+        let mut report = sample::report();
+        report.checks[0].fixes[0].command = vec!["echo".into(), format!("{long} ")];
+        assert_eq!(cleaned(&report).checks[0].fixes[0].command[1], format!("{long} "));
+    }
+
+    #[test]
+    fn a_report_without_findings_can_be_written_in_every_format() {
+        let report = DoctorReport::new(Vec::new());
+        let empty: Vec<_> = DoctorFormat::value_variants().iter().filter(|f| doctor_text(&report, **f).unwrap().is_empty()).collect();
+        assert_eq!(empty, [&DoctorFormat::Github]);
+    }
 }

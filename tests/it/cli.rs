@@ -248,6 +248,17 @@ fn explain_knows_every_step_of_the_readme() {
 }
 
 #[test]
+fn the_schema_of_the_spec_and_of_the_doctors_report_can_be_printed() {
+    let schema = |words: &[&str]| -> serde_json::Value { serde_json::from_str(&Shell::new().run(words).stdout).unwrap() };
+    let spec = schema(&["generate", "schema"]);
+    assert!(spec["properties"]["clusterName"].is_object(), "{spec}");
+    assert_eq!(spec, schema(&["generate", "schema", "spec"]));
+    let doctor = schema(&["generate", "schema", "doctor"]);
+    assert!(doctor["properties"]["checks"].is_object(), "{doctor}");
+    assert_ne!(spec, doctor);
+}
+
+#[test]
 fn the_command_reference_is_up_to_date() {
     let made = Shell::new().run(&["generate", "markdown"]).stdout;
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cli.md");

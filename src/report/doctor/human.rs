@@ -1,0 +1,61 @@
+//! The report for a person at a terminal.
+
+use super::super::printer::{BAD, BOLD, CARE, FAINT, GOOD, styled};
+use super::{by_area, summary, to_mend};
+use crate::finding::{DoctorReport, Fix, Verdict};
+
+/// Grouped by area, worst first, a line each; then what to do, in order.
+pub(super) fn text(report: &DoctorReport) -> String {
+    let mut lines = Vec::new();
+    for (area, findings) in by_area(report) {
+        lines.push(styled(BOLD, area.as_str()));
+        lines.extend(
+            findings.iter().map(|f| format!("  {} {}: {} {}", word(f.result), f.subject, f.message, styled(FAINT, format!("[{}]", f.id)))),
+        );
+    }
+    let to_mend = to_mend(report);
+    if !to_mend.is_empty() {
+        lines.push(String::new());
+        lines.push(styled(BOLD, "What to do"));
+    }
+    for (number, finding) in to_mend.iter().enumerate() {
+        lines.push(format!("  {}. {} [{}]", number + 1, finding.subject, finding.id));
+        lines.extend(finding.fixes.iter().flat_map(fix_lines));
+    }
+    lines.push(String::new());
+    lines.push(summary(report));
+    lines.join("\n")
+}
+
+fn word(verdict: Verdict) -> String {
+    let style = match verdict {
+        Verdict::Pass => GOOD,
+        Verdict::Warn => CARE,
+        Verdict::Fail => BAD,
+        Verdict::Skip => FAINT,
+    };
+    styled(style, format!("{:<4}", verdict.as_str()))
+}
+
+fn fix_lines(fix: &Fix) -> Vec<String> {
+    let mut lines = vec![format!("     - {}", fix.title)];
+    if !fix.command.is_empty() {
+        lines.push(format!("         {}", crate::finding::shell(&fix.command)));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{cleaned, sample};
+    use super::*;
+
+    #[test]
+    fn it_is_grouped_by_area_and_ends_with_what_to_do_and_a_count() {
+        let text = anstream::adapter::strip_str(&text(&cleaned(&sample::report()))).to_string();
+        let at = |needle: &str| text.find(needle).unwrap_or_else(|| panic!("no `{needle}` in\n{text}"));
+        assert!(at("client\n  fail context a|b") < at("account\n  skip") && at("account\n  skip") < at("cluster\n  warn"), "{text}");
+        assert!(at("[is-well]") < at("What to do\n  1. context a|b"), "{text}");
+        assert!(text.ends_with("\n\n1 failed, 2 warned, 1 passed, 1 skipped."), "{text}");
+    }
+}
