@@ -158,10 +158,3 @@ impl Area {
         }
     }
 }
-
-/// A command as a person would paste it into a shell.
-#[must_use]
-pub fn shell(words: &[String]) -> String {
-    let plain = |w: &String| !w.is_empty() && w.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c));
-    words.iter().map(|w| if plain(w) { w.clone() } else { format!("'{}'", w.replace('\'', r"'\''")) }).collect::<Vec<_>>().join(" ")
-}

@@ -28,6 +28,7 @@ pub mod ports;
 pub mod probe;
 pub mod render;
 pub mod report;
+pub mod shell;
 pub mod spec;
 pub mod steps;
 pub mod token;

@@ -3,6 +3,7 @@
 use super::parts::Part;
 use crate::app::App;
 use crate::plan::StepId;
+use crate::shell::quoted;
 
 /// Flags that only show a plan: whoever is told to run a command is to run it for real.
 const SHOWS_ONLY: [&str; 3] = ["--dry-run", "--exit-code", "--print-commands"];
@@ -39,10 +40,4 @@ pub(super) fn makes(app: &App, name: &str, unmet: &[StepId]) -> Vec<String> {
         hints = vec![format!("`{}` makes {}", command_line(app, name, "bootstrap"), listed(unmet))];
     }
     hints
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }

@@ -7,6 +7,7 @@ use crate::error::{Exit, Result};
 use crate::plan::Plan;
 use crate::ports::ClusterAccess;
 use crate::report::{Surroundings, commands, summary};
+use crate::shell::quoted;
 
 /// Prints the shell that the plan stands for, and why it would be refused.
 pub(super) fn print_commands(app: &App, session: &Session, plan: &Plan) -> Result<Exit> {
@@ -28,7 +29,7 @@ pub(super) fn print_commands(app: &App, session: &Session, plan: &Plan) -> Resul
 /// Whose account and which region every command means.
 fn aws_commands(app: &App, session: &Session) -> Vec<String> {
     let region = format!("export AWS_REGION={0} AWS_DEFAULT_REGION={0}", session.spec.region);
-    let profile = app.globals.profile.as_ref().map(|profile| format!("export AWS_PROFILE='{}'", profile.replace('\'', r"'\''")));
+    let profile = app.globals.profile.as_ref().map(|profile| format!("export AWS_PROFILE={}", quoted(profile)));
     std::iter::once(region).chain(profile).collect()
 }
 

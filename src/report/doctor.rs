@@ -93,7 +93,7 @@ fn summary(report: &DoctorReport) -> String {
 fn message_and_fixes(finding: &Finding) -> String {
     let fix = |fix: &Fix| match fix.command.as_slice() {
         [] => format!("To mend it: {}", fix.title),
-        command => format!("To mend it: {}: {}", fix.title, crate::finding::shell(command)),
+        command => format!("To mend it: {}: {}", fix.title, crate::shell::command(command)),
     };
     std::iter::once(finding.message.clone()).chain(finding.fixes.iter().map(fix)).collect::<Vec<_>>().join("\n")
 }

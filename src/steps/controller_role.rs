@@ -2,7 +2,7 @@
 
 use super::compare::same_policy;
 use super::context::owner_tags;
-use super::looked::{drifted_or_present, foreign, is_ours, looked, missing_tags, quoted};
+use super::looked::{drifted_or_present, foreign, is_ours, looked, missing_tags};
 use super::shell::{keys_and_values, look_up};
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
@@ -10,6 +10,7 @@ use crate::facts::{Facts, RoleFacts, Topic};
 use crate::plan::{Action, Direction, State, StepId};
 use crate::ports::CreateRole;
 use crate::render;
+use crate::shell::quoted;
 use crate::spec::{Identity, Spec};
 use async_trait::async_trait;
 use serde_json::Value;

@@ -140,7 +140,7 @@ pub(super) fn install_commands(spec: &Spec, release: &str, chart: &str, values: 
     let (version, namespace) = (spec.release.chart_version(), &spec.namespace);
     let mut commands = super::namespace::ensure_commands(spec);
     let login = spec.chart.registry_config.as_ref();
-    let login = login.map_or(String::new(), |file| format!(" --registry-config {}", super::looked::quoted(&file.display().to_string())));
+    let login = login.map_or(String::new(), |file| format!(" --registry-config {}", crate::shell::quoted(&file.display().to_string())));
     commands.push(format!("helm upgrade --install {release} {chart} --version {version} --namespace {namespace}{values}{login}"));
     commands
 }

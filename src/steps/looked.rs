@@ -87,9 +87,3 @@ impl From<Refusal> for Error {
         refusal.hints.into_iter().fold(Self::refused(refusal.why), Self::hint)
     }
 }
-
-/// A word as the shell takes it.
-pub(super) fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '@' | '=' | ',' | '+');
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
-}

@@ -2,7 +2,7 @@
 
 use super::aws_auth::{self, Edit};
 use super::context::owner_tags;
-use super::looked::{Refusal, looked, looked_for_removal, quoted};
+use super::looked::{Refusal, looked, looked_for_removal};
 use super::shell::map;
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
@@ -11,6 +11,7 @@ use crate::plan::{Action, Direction, State, StepId};
 use crate::ports::Kube;
 use crate::probe::identity::{aws_auth_ref, read_aws_auth};
 use crate::render::{self, RoleMapping};
+use crate::shell::quoted;
 use crate::spec::{NodeAccess, Spec};
 use async_trait::async_trait;
 use serde_json::json;

@@ -1,13 +1,14 @@
 //! The IAM OIDC provider of the cluster's issuer (IRSA only).
 
 use super::context::owner_tags;
-use super::looked::{Refusal, is_ours, looked, looked_for_removal, quoted};
+use super::looked::{Refusal, is_ours, looked, looked_for_removal};
 use super::shell::{is_to_be_made, keys_and_values, look_up};
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, Topic};
 use crate::plan::{Action, Direction, State, StepId};
 use crate::probe::identity::oidc_provider_arn;
+use crate::shell::quoted;
 use crate::spec::{Identity, Spec};
 use async_trait::async_trait;
 

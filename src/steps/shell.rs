@@ -1,8 +1,8 @@
 //! The shell that steps stand for: what several of them say.
 
-use super::looked::quoted;
 use crate::facts::Facts;
 use crate::ports::Tags;
+use crate::shell::quoted;
 use crate::spec::{ClusterMode, Spec};
 
 /// Renders a document of the spec, as the spec file of the printed shell says it, into a file.

@@ -40,7 +40,7 @@ fn word(verdict: Verdict) -> String {
 fn fix_lines(fix: &Fix) -> Vec<String> {
     let mut lines = vec![format!("     - {}", fix.title)];
     if !fix.command.is_empty() {
-        lines.push(format!("         {}", crate::finding::shell(&fix.command)));
+        lines.push(format!("         {}", crate::shell::command(&fix.command)));
     }
     lines
 }

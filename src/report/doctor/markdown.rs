@@ -33,7 +33,7 @@ fn row(finding: &Finding) -> String {
 fn fix_blocks(fix: &Fix) -> Vec<String> {
     let mut blocks = vec![format!("- {}", plain(&fix.title))];
     if !fix.command.is_empty() {
-        blocks.push(indented(&fenced(&crate::finding::shell(&fix.command)), "  "));
+        blocks.push(indented(&fenced(&crate::shell::command(&fix.command)), "  "));
     }
     blocks
 }
