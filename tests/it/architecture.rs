@@ -141,3 +141,24 @@ fn every_test_file_is_in_the_binary() {
         assert!(main.contains(&format!("mod {stem};")), "{} is not in tests/it/main.rs", path.display());
     }
 }
+
+/// The dependencies that Cargo builds for these kinds of edges, with their features.
+fn built(edges: &str) -> BTreeMap<String, String> {
+    let cargo = std::process::Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--offline", "--prefix", "none", "--format", "{p}|{f}", "--edges", edges])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(cargo.status.success(), "{}", String::from_utf8_lossy(&cargo.stderr));
+    let text = String::from_utf8(cargo.stdout).unwrap();
+    text.lines().filter_map(|l| l.trim_end_matches(" (*)").split_once('|')).map(|(p, f)| (p.to_owned(), f.to_owned())).collect()
+}
+
+#[test]
+fn program_and_tests_share_one_build_of_every_dependency() {
+    let program = built("normal,build");
+    assert!(program.len() > 100, "{program:?}");
+    let tests = built("normal,build,dev");
+    let twice: Vec<_> = program.iter().filter(|(package, features)| tests.get(*package) != Some(features)).collect();
+    assert!(twice.is_empty(), "built twice, as the tests ask for other features: {twice:?}");
+}
