@@ -223,7 +223,7 @@ impl Proof<'_> {
 
     /// The guide's workload. Only nodes of our pool may take it, or free room elsewhere would prove nothing.
     async fn scale(&self, replicas: u32) -> Result<()> {
-        let mut body = render::inflate(replicas)?;
+        let mut body = render::inflate(self.context.spec, replicas)?;
         body["metadata"]["namespace"] = json!(NAMESPACE);
         body["spec"]["template"]["spec"]["nodeSelector"] = json!({ self.kinds.pool_label: self.context.spec.node_pool.name });
         self.context.doing(format!("scaling the Deployment {NAMESPACE}/{WORKLOAD} to {replicas}"));

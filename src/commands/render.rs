@@ -55,6 +55,9 @@ enum What {
     NodePool,
     IdentityMapping,
     Inflate,
+    FlowSchemas,
+    PrometheusValues,
+    GrafanaValues,
     All,
 }
 
@@ -99,12 +102,15 @@ pub async fn run(app: &App, args: RenderArgs) -> Result<Exit> {
         What::NodePool => Document::NodePool,
         What::IdentityMapping => Document::IdentityMapping,
         What::Inflate => Document::Inflate,
+        What::FlowSchemas => Document::FlowSchemas,
+        What::PrometheusValues => Document::PrometheusValues,
+        What::GrafanaValues => Document::GrafanaValues,
         What::All => {
             let folder = args
                 .out
                 .as_deref()
                 .ok_or_else(|| Error::usage("`render all` writes files and needs a folder").hint("karpctl render all --out DIR …"))?;
-            let texts = Document::ALL.into_iter().map(|d| Ok((file_name(d, args.output), text(d)?))).collect::<Result<Vec<_>>>()?;
+            let texts = Document::of(&spec.release).map(|d| Ok((file_name(d, args.output), text(d)?))).collect::<Result<Vec<_>>>()?;
             write_all(app, folder, &texts, args.force)?;
             return Ok(Exit::Done);
         }

@@ -27,6 +27,18 @@ pub enum ValueLayout {
     Settings,
 }
 
+/// How the guide's Prometheus finds the controller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MetricsScrape {
+    /// By the name of its Service, as a fixed target.
+    Service,
+    /// Every endpoint of its namespace whose port has the name of the metrics.
+    PortName,
+    /// The endpoints of its Service whose port has the name of the metrics.
+    ServiceAndPortName,
+}
+
 /// What a release does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -83,6 +95,16 @@ pub struct Features {
     pub node_group_ami_family: String,
     /// The Kubernetes version of its guide.
     pub guide_kubernetes: KubernetesVersion,
+    /// The image of its guide's `inflate`.
+    pub inflate_image: String,
+    /// Its guide's `inflate` runs without privileges.
+    pub inflate_security_context: bool,
+    /// Its guide has `FlowSchemas`.
+    pub flow_schemas: bool,
+    /// How its guide's Prometheus finds the controller.
+    pub metrics_scrape: MetricsScrape,
+    /// The folder from which its guide's Grafana takes the dashboards, as a URL.
+    pub dashboards: String,
     /// The oldest eksctl that its guide asks for.
     pub eksctl_minimum: Option<ToolVersion>,
 }

@@ -91,6 +91,13 @@ impl KubernetesVersion {
         KUBERNETES.ami.iter().filter(|row| row.family == family).all(|row| self < row.before)
     }
 
+    /// The newest version of `flowcontrol.apiserver.k8s.io` that it serves.
+    #[must_use]
+    pub fn flow_control_api(self) -> &'static str {
+        let rows = &KUBERNETES.flow_control;
+        rows.iter().rev().find(|row| row.since <= self).map_or(rows[0].version.as_str(), |row| row.version.as_str())
+    }
+
     fn row(self) -> Option<&'static EksRow> {
         KUBERNETES.eks.iter().find(|row| row.minor == self)
     }
@@ -158,6 +165,13 @@ mod tests {
         assert_eq!(on(37), Support::Unknown);
         let offered: Vec<u16> = (18..40).filter(|m| KubernetesVersion::new(*m).offered_by_eks(day)).collect();
         assert_eq!(offered, [31, 32, 33, 34, 35, 36, 37, 38, 39]);
+    }
+
+    #[test]
+    fn flow_control_is_the_newest_that_is_served() {
+        for (minor, version) in [(23, "v1beta2"), (25, "v1beta2"), (26, "v1beta3"), (28, "v1beta3"), (29, "v1"), (40, "v1")] {
+            assert_eq!(KubernetesVersion::new(minor).flow_control_api(), version, "1.{minor}");
+        }
     }
 
     #[test]

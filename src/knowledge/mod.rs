@@ -10,7 +10,7 @@ mod table;
 mod tools;
 
 pub use exec::ClientBuild;
-pub use features::{Features, NodePoolApi, ValueLayout};
+pub use features::{Features, MetricsScrape, NodePoolApi, ValueLayout};
 pub use kubernetes::{InvalidKubernetesVersion, KubernetesVersion, Support};
 pub use release::{InvalidRelease, Release, Standing};
 pub use stack::{Condition, EventRule, PolicyPart, StackContent, Statement};

@@ -75,6 +75,12 @@ impl Release {
         ALL.iter().rev().find(|r| r.0.pre.is_empty() && r.fits(kubernetes) && r.standing_on(kubernetes) == Standing::Known).cloned()
     }
 
+    /// The first release of the table that does this.
+    #[must_use]
+    pub fn first_with(does: impl Fn(&Features) -> bool) -> Option<Self> {
+        ALL.iter().find(|r| does(&r.features())).cloned()
+    }
+
     /// The newest patch of the same minor that the table knows.
     #[must_use]
     pub fn latest_patch(&self) -> Self {

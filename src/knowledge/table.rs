@@ -66,6 +66,16 @@ pub(super) struct FeatureRow {
 pub(super) struct Kubernetes {
     pub(super) eks: Vec<EksRow>,
     pub(super) ami: Vec<AmiRow>,
+    pub(super) flow_control: Vec<FlowControlRow>,
+}
+
+/// The newest served version of the flow control API, from `since` until the next row.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FlowControlRow {
+    pub(super) since: KubernetesVersion,
+    pub(super) version: String,
+    pub(super) source: String,
 }
 
 /// One minor of EKS.
@@ -157,6 +167,7 @@ mod tests {
             .chain(k.features.iter().map(|r| &r.source))
             .chain(e.eks.iter().map(|r| &r.source))
             .chain(e.ami.iter().map(|r| &r.source))
+            .chain(e.flow_control.iter().map(|r| &r.source))
             .chain(std::iter::once(&c.helm_oci.source))
             .chain(c.helm.iter().map(|r| &r.source))
             .chain(c.exec.iter().map(|r| &r.source))
@@ -176,6 +187,7 @@ mod tests {
         assert!(KARPENTER.traps.is_sorted_by(|a, b| a.before <= b.since));
         assert!(KARPENTER.traps.iter().all(|r| r.since < r.before && r.instead >= r.before));
         assert!(KUBERNETES.eks.is_sorted_by(|a, b| a.minor.plus(1) == b.minor));
+        assert!(KUBERNETES.flow_control.is_sorted_by(|a, b| a.since < b.since));
         assert!(KUBERNETES.eks.iter().all(|r| r.released <= r.standard && r.standard <= r.extended));
         assert!(CLIENTS.helm.is_sorted_by(|a, b| a.since < b.since));
         assert!(CLIENTS.exec.iter().all(|r| r.before.is_none_or(|b| r.since < b)));

@@ -4,8 +4,10 @@
 mod access;
 mod cloudformation;
 mod cluster_config;
+mod flow_schemas;
 mod helm_values;
 mod inflate;
+mod monitoring;
 mod node_pool;
 mod policies;
 mod template;
@@ -13,12 +15,15 @@ mod template;
 pub use access::{RoleMapping, access_entry, identity_mapping, identity_mapping_yaml, role_mappings, trust_policy};
 pub use cloudformation::{cloudformation, cloudformation_json};
 pub use cluster_config::{ConfigScope, EksctlAbilities, cluster_config};
+pub use flow_schemas::flow_schemas_yaml;
 pub use helm_values::{crd_values, helm_values, helm_values_yaml};
 pub use inflate::{inflate, inflate_yaml};
+pub use monitoring::{grafana_values_yaml, prometheus_values_yaml};
 pub use node_pool::{ami_family, node_pool, node_pool_yaml};
 pub use policies::{ControllerPolicy, POLICY_SIZE, controller_policies, controller_policy_arns, policy_size, substituted};
 
 use crate::error::Result;
+use crate::knowledge::Release;
 use crate::spec::Spec;
 use serde_json::{Value, json};
 
@@ -37,6 +42,12 @@ pub enum Document {
     IdentityMapping,
     /// The Deployment that asks for nodes.
     Inflate,
+    /// The `FlowSchemas` that put Karpenter's requests first.
+    FlowSchemas,
+    /// The values of the chart `prometheus`.
+    PrometheusValues,
+    /// The values of the chart `grafana`.
+    GrafanaValues,
 }
 
 /// What a document may need beside the spec. The default knows nothing.
@@ -54,8 +65,23 @@ pub struct Inputs {
 
 impl Document {
     /// Every document, in the order in which a person needs them.
-    pub const ALL: [Self; 6] =
-        [Self::Cloudformation, Self::ClusterConfig, Self::IdentityMapping, Self::HelmValues, Self::NodePool, Self::Inflate];
+    pub const ALL: [Self; 9] = [
+        Self::Cloudformation,
+        Self::ClusterConfig,
+        Self::IdentityMapping,
+        Self::HelmValues,
+        Self::NodePool,
+        Self::Inflate,
+        Self::FlowSchemas,
+        Self::PrometheusValues,
+        Self::GrafanaValues,
+    ];
+
+    /// Those that the guide of this release has.
+    pub fn of(release: &Release) -> impl Iterator<Item = Self> {
+        let flow_schemas = release.features().flow_schemas;
+        Self::ALL.into_iter().filter(move |document| flow_schemas || *document != Self::FlowSchemas)
+    }
 
     /// Its name on the command line.
     #[must_use]
@@ -67,6 +93,9 @@ impl Document {
             Self::NodePool => "node-pool",
             Self::IdentityMapping => "identity-mapping",
             Self::Inflate => "inflate",
+            Self::FlowSchemas => "flow-schemas",
+            Self::PrometheusValues => "prometheus-values",
+            Self::GrafanaValues => "grafana-values",
         }
     }
 
@@ -85,7 +114,10 @@ pub fn document(document: Document, spec: &Spec, inputs: &Inputs) -> Result<Stri
         Document::HelmValues => helm_values_yaml(spec, inputs.cluster_endpoint.as_deref()),
         Document::NodePool => node_pool_yaml(spec, inputs.ami_version.as_deref()),
         Document::IdentityMapping => identity_mapping_yaml(spec),
-        Document::Inflate => inflate_yaml(inputs.replicas),
+        Document::Inflate => inflate_yaml(spec, inputs.replicas),
+        Document::FlowSchemas => flow_schemas_yaml(spec),
+        Document::PrometheusValues => prometheus_values_yaml(spec),
+        Document::GrafanaValues => grafana_values_yaml(spec),
     }
 }
 
@@ -97,11 +129,15 @@ pub fn document_json(document: Document, spec: &Spec, inputs: &Inputs) -> Result
             template::read_one(cluster_config::TEMPLATE, &cluster_config(spec, ConfigScope::Complete, &inputs.eksctl)?)
         }
         Document::HelmValues => helm_values(spec, inputs.cluster_endpoint.as_deref()),
-        Document::NodePool => {
-            let items = node_pool(spec, inputs.ami_version.as_deref())?;
-            Ok(json!({ "apiVersion": "v1", "kind": "List", "items": items }))
-        }
+        Document::NodePool => Ok(list(&node_pool(spec, inputs.ami_version.as_deref())?)),
         Document::IdentityMapping => Ok(identity_mapping(spec)),
-        Document::Inflate => inflate(inputs.replicas),
+        Document::Inflate => inflate(spec, inputs.replicas),
+        Document::FlowSchemas => Ok(list(&template::read(flow_schemas::TEMPLATE, &flow_schemas_yaml(spec)?)?)),
+        Document::PrometheusValues => template::read_one(monitoring::PROMETHEUS, &prometheus_values_yaml(spec)?),
+        Document::GrafanaValues => template::read_one(monitoring::GRAFANA, &grafana_values_yaml(spec)?),
     }
+}
+
+fn list(items: &[Value]) -> Value {
+    json!({ "apiVersion": "v1", "kind": "List", "items": items })
 }

@@ -23,9 +23,11 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 9] = templates![
+const TEMPLATES: [(&str, &str); 12] = templates![
     "cloudformation.yaml.j2",
     "cluster-config.yaml.j2",
+    "flow-schemas.yaml.j2",
+    "grafana-values.yaml.j2",
     "helm-values.yaml.j2",
     "identity-mapping.yaml.j2",
     "inflate.yaml.j2",
@@ -33,6 +35,7 @@ const TEMPLATES: [(&str, &str); 9] = templates![
     "node-pool/v1.yaml.j2",
     "node-pool/v1alpha5.yaml.j2",
     "node-pool/v1beta1.yaml.j2",
+    "prometheus-values.yaml.j2",
 ];
 
 static SHORT: LazyLock<Environment<'static>> = LazyLock::new(|| environment(Functions::Short));

@@ -214,20 +214,59 @@ fn yaml_and_json_of_a_document_say_the_same() {
     let inputs = Inputs { cluster_endpoint: Some("https://api".into()), ..Inputs::default() };
     for release in super::models().into_keys() {
         let spec = spec(&release.to_string());
-        for document in Document::ALL {
+        for document in Document::of(&release) {
             let yaml = render::document(document, &spec, &inputs).unwrap();
             let json = render::document_json(document, &spec, &inputs).unwrap();
             let read = match document {
-                Document::NodePool => serde_saphyr::from_multiple::<Value>(&yaml).unwrap().into(),
+                Document::NodePool | Document::FlowSchemas => serde_saphyr::from_multiple::<Value>(&yaml).unwrap().into(),
                 Document::Cloudformation => super::meaning::read(&yaml),
                 _ => serde_saphyr::from_str(&yaml).unwrap(),
             };
-            let json = if document == Document::NodePool { json["items"].clone() } else { json };
+            let several = matches!(document, Document::NodePool | Document::FlowSchemas);
+            let json = if several { json["items"].clone() } else { json };
             if document == Document::Cloudformation {
                 assert_eq!(super::meaning::of_template(&read, &spec), super::meaning::of_template(&json, &spec));
             } else {
                 assert_eq!(read, json, "{release} {}", document.id());
             }
         }
+    }
+}
+
+#[test]
+fn flow_schemas_are_of_a_version_that_the_cluster_serves() {
+    let schemas = |spec: &Spec| {
+        let list = render::document_json(Document::FlowSchemas, spec, &Inputs::default()).unwrap();
+        serde_json::from_value::<Vec<Value>>(list["items"].clone()).unwrap()
+    };
+    for (release, kubernetes, api) in [("0.33.0", "1.25", "v1beta2"), ("1.1.1", "1.28", "v1beta3"), ("1.14.1", "1.36", "v1")] {
+        let spec = Spec { kubernetes: kubernetes.parse().unwrap(), namespace: "on".parse().unwrap(), ..spec(release) };
+        for schema in schemas(&spec) {
+            assert_eq!(schema["apiVersion"], format!("flowcontrol.apiserver.k8s.io/{api}"), "{release}");
+            assert_eq!(schema["spec"]["rules"][0]["subjects"][0]["serviceAccount"], json!({ "name": "karpenter", "namespace": "on" }));
+        }
+    }
+    let error = render::flow_schemas_yaml(&spec("0.32.10")).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Refused);
+    assert!(error.to_string().contains("0.33.0"), "{error}");
+    let documents = |release: &str| Document::of(&release.parse().unwrap()).count();
+    assert_eq!((documents("0.32.10"), documents("0.33.0")), (8, 9));
+}
+
+#[test]
+fn prometheus_looks_where_the_controller_is() {
+    let scrape = |release: &str, namespace: &str| -> Value {
+        let spec = Spec { namespace: namespace.parse().unwrap(), ..spec(release) };
+        let values = render::document_json(Document::PrometheusValues, &spec, &Inputs::default()).unwrap();
+        serde_saphyr::from_str::<Vec<Value>>(values["extraScrapeConfigs"].as_str().unwrap()).unwrap().remove(0)
+    };
+    assert_eq!(scrape("0.18.1", "ops")["static_configs"][0]["targets"], json!(["karpenter.ops:8080"]));
+    for (release, labels) in [
+        ("0.33.12", json!(["__meta_kubernetes_endpoint_port_name"])),
+        ("1.14.1", json!(["__meta_kubernetes_endpoints_name", "__meta_kubernetes_endpoint_port_name"])),
+    ] {
+        let job = scrape(release, "123");
+        assert_eq!(job["kubernetes_sd_configs"][0]["namespaces"]["names"], json!(["123"]), "{release}");
+        assert_eq!(job["relabel_configs"][0]["source_labels"], labels, "{release}");
     }
 }

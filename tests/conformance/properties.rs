@@ -45,7 +45,7 @@ proptest! {
         prop_assert!(render::controller_policy_arns(&spec).len() <= 10);
         let inputs = Inputs { cluster_endpoint: Some("https://api".into()), ..Inputs::default() };
         prop_assert_eq!(render::cloudformation(&spec).unwrap(), stack);
-        for document in Document::ALL.into_iter().filter(|document| *document != Document::Cloudformation) {
+        for document in Document::of(&spec.release).filter(|document| *document != Document::Cloudformation) {
             let json = render::document_json(document, &spec, &inputs).unwrap();
             match document {
                 Document::ClusterConfig => {

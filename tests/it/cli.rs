@@ -186,6 +186,16 @@ fn render_all_writes_every_document_and_overwrites_none() {
 }
 
 #[test]
+fn a_document_that_a_release_has_not_is_refused_with_the_first_that_has_it() {
+    let refused = render(&Shell::new(), "flow-schemas", &["--karpenter-version", "0.32.10"]);
+    assert_eq!(refused.code, 4);
+    assert!(refused.stderr.contains("0.32.10") && refused.stderr.contains("--karpenter-version 0.33.0"), "{}", refused.stderr);
+    let shell = Shell::new();
+    assert_eq!(render(&shell, "all", &["--karpenter-version", "0.32.10", "--out", "old"]).code, 0);
+    assert!(shell.dir.path().join("old/prometheus-values.yaml").exists() && !shell.dir.path().join("old/flow-schemas.yaml").exists());
+}
+
+#[test]
 fn every_example_renders() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let mut seen = 0;
