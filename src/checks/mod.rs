@@ -1,8 +1,12 @@
 //! Checks: each judges what is known and says findings. Pure, like everything that judges.
 
+mod agent_health;
 mod auto_mode;
 mod aws_credentials;
+mod aws_partition;
 mod client_shadowed;
+mod controller_association;
+mod controller_trust;
 mod eksctl_version;
 mod exec;
 mod exec_answer;
@@ -18,8 +22,12 @@ mod kubeconfig_readable;
 mod kubernetes_fit;
 mod kubernetes_offered;
 mod kubernetes_support;
+mod names_and_sizes;
 mod node_network;
+mod oidc_issuer;
+mod one_identity;
 mod spot_role;
+mod stack_state;
 
 pub use judgement::Judgement;
 
@@ -51,6 +59,18 @@ fn makes_cluster(spec: &Spec, facts: &Facts) -> bool {
     spec.cluster == crate::spec::ClusterMode::Managed && facts.cluster.known().is_none()
 }
 
+/// What is missing of Karpenter's own: before anything was made that is as it should be, afterwards it breaks what is there.
+/// Judged by the stack and the controller's role.
+fn missing(situation: &Situation<'_>, subject: impl Into<String>, message: impl Into<String>) -> Judgement {
+    let begun = situation.facts.stack.known().is_some() || situation.facts.controller_role.known().is_some();
+    if begun { Judgement::fail(subject, message) } else { Judgement::skip(subject, "is not made yet: `karpctl bootstrap` makes it") }
+}
+
+/// The words of an `aws` command in the spec's region.
+fn aws<'a>(spec: &'a Spec, service: &'a str, operation: &'a str) -> Vec<&'a str> {
+    vec!["aws", service, operation, "--region", spec.region.as_str()]
+}
+
 /// What a check says: a judgement for each thing that it looked at, or the one that ended the look.
 pub type Judged = Result<Vec<Judgement>, Judgement>;
 
@@ -62,6 +82,10 @@ pub trait Check: Send + Sync {
     fn area(&self) -> Area;
     /// Why it matters, in a sentence or two.
     fn why(&self) -> &'static str;
+    /// The long text: what it looks at, the words of the error that people look up, how to mend it, what it does not see.
+    fn explain(&self) -> &'static str {
+        self.why()
+    }
     /// What it is judged by.
     fn reads(&self) -> &'static [Topic];
     /// What it says.
@@ -81,9 +105,17 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(kubeconfig_readable::KubeconfigReadable),
         Box::new(client_shadowed::ClientShadowed),
         Box::new(aws_credentials::AwsCredentials),
+        Box::new(aws_partition::AwsPartition),
         Box::new(spot_role::SpotRole),
+        Box::new(names_and_sizes::NamesAndSizes),
+        Box::new(stack_state::StackState),
         Box::new(kubernetes_support::KubernetesSupport),
         Box::new(node_network::NodeNetwork),
+        Box::new(oidc_issuer::OidcIssuer),
+        Box::new(agent_health::AgentHealth),
+        Box::new(controller_association::ControllerAssociation),
+        Box::new(controller_trust::ControllerTrust),
+        Box::new(one_identity::OneIdentity),
         Box::new(karpenter_release::KarpenterRelease),
         Box::new(kubernetes_fit::KubernetesFit),
         Box::new(kubernetes_offered::KubernetesOffered),

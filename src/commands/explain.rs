@@ -19,7 +19,7 @@ pub struct ExplainArgs {
 /// Runs the command.
 pub fn run(app: &App, args: &ExplainArgs) -> Result<Exit> {
     let mut texts: Vec<(String, String)> = steps::all().iter().map(|s| (s.id().to_string(), s.explain().to_owned())).collect();
-    texts.extend(checks::all().iter().map(|c| (c.id().to_owned(), c.why().to_owned())));
+    texts.extend(checks::all().iter().map(|c| (c.id().to_owned(), c.explain().to_owned())));
     let Some(id) = &args.id else {
         for (id, _) in &texts {
             app.printer.answer(id);

@@ -7,10 +7,7 @@ use crate::ports::{Kube, ObjectKind, ObjectRef};
 use crate::spec::Spec;
 use serde_json::Value;
 
-/// The add-on that hands out Pod Identity credentials.
-pub(crate) const AGENT: &str = "eks-pod-identity-agent";
-/// The controller's service account, in every release's chart.
-pub(crate) const SERVICE_ACCOUNT: &str = "karpenter";
+pub(crate) use crate::spec::{POD_IDENTITY_AGENT as AGENT, SERVICE_ACCOUNT};
 
 pub(super) async fn controller_role(context: &ProbeContext<'_>) -> Probed<RoleFacts> {
     said(context.ports.aws.role(&context.spec.controller_role_name()).await)

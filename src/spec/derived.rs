@@ -14,6 +14,17 @@ const STACK_NAME: usize = 128;
 /// The longest name of an EKS managed node group (EKS API reference, `CreateNodegroup`).
 const NODE_GROUP_NAME: usize = 63;
 
+/// A name that is not the guide's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedName {
+    /// What is named so.
+    pub what: &'static str,
+    /// What the guide calls it.
+    pub guide: String,
+    /// What karpctl calls it.
+    pub used: String,
+}
+
 impl Spec {
     /// The spec file that the printed shell writes, in the working directory.
     #[must_use]
@@ -101,10 +112,42 @@ impl Spec {
         format!("{}/karpenter-crd", self.chart.repository)
     }
 
+    /// The names that are not those of the guide, because a name of that kind may not be so long (or, a stack's, so written).
+    #[must_use]
+    pub fn changed_names(&self) -> Vec<ChangedName> {
+        let cluster = &self.cluster_name;
+        let named = |what, guide: String, used: String| ChangedName { what, guide, used };
+        let mut names = vec![
+            named("stack", format!("Karpenter-{cluster}"), self.stack_name()),
+            named("node role", format!("KarpenterNodeRole-{cluster}"), self.node_role_name()),
+            named("controller role", format!("{cluster}-karpenter"), self.controller_role_name()),
+            named("node group", format!("{cluster}-ng"), self.node_group_name()),
+            named("queue", cluster.to_string(), self.queue_name()),
+            named("instance profile", format!("KarpenterNodeInstanceProfile-{cluster}"), self.instance_profile_name()),
+        ];
+        let parts = self.release.features().controller_policies;
+        names.extend(
+            parts
+                .iter()
+                .map(|part| named("policy", format!("KarpenterController{part}Policy-{cluster}"), self.controller_policy_name(part))),
+        );
+        names.retain(|name| name.guide != name.used);
+        names
+    }
+
     fn iam_arn(&self, kind: &str, name: &str) -> Arn {
         arn(&format!("arn:{}:iam::{}:{kind}/{name}", self.partition, self.account_id))
     }
 }
+
+/// The tag by which karpctl knows what it made. Its value is the cluster's name.
+pub const OWNER_TAG: &str = "karpctl.dev/cluster";
+
+/// The add-on that hands out Pod Identity credentials.
+pub const POD_IDENTITY_AGENT: &str = "eks-pod-identity-agent";
+
+/// The controller's service account, in every release's chart.
+pub const SERVICE_ACCOUNT: &str = "karpenter";
 
 /// The `karpenter.sh/discovery` tag, whose value is the cluster's name: subnets and security groups are found by it.
 pub const DISCOVERY_TAG: &str = "karpenter.sh/discovery";

@@ -6,7 +6,7 @@ pub mod layer;
 pub mod names;
 pub mod resolve;
 
-pub use derived::DISCOVERY_TAG;
+pub use derived::{ChangedName, DISCOVERY_TAG, OWNER_TAG, POD_IDENTITY_AGENT, SERVICE_ACCOUNT};
 pub use names::{AccountId, AmiAlias, Arn, ClusterName, InvalidName, Namespace, ObjectName, Partition, Region, SecurityGroupId, SubnetId};
 
 use crate::knowledge::{KubernetesVersion, Release};

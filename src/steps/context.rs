@@ -42,8 +42,7 @@ pub struct StepContext<'a> {
     pub timeout: Duration,
 }
 
-/// The tag by which karpctl knows what it made. Its value is the cluster's name.
-pub const OWNER_TAG: &str = "karpctl.dev/cluster";
+pub use crate::spec::OWNER_TAG;
 
 impl StepContext<'_> {
     /// Says what the step now does or waits for.

@@ -1,5 +1,7 @@
 //! A healthy world with one thing broken gives exactly that finding.
 
+mod aws;
+
 use crate::fake::FakeWorld;
 use crate::fixture::{existing, spec};
 use karpctl::checks::{Situation, all, judge};
@@ -86,7 +88,7 @@ async fn what_could_not_be_read_is_no_pass() {
         facts.say_unavailable(topic, "not allowed");
     }
     let said = judge(&all(), &Situation { spec: Some(&wanted), facts: &facts, today: DAY.parse().unwrap() });
-    let pure = ["karpenter-release", "kubernetes-fit", "kubernetes-support", "kubernetes-offered"];
+    let pure = ["karpenter-release", "kubernetes-fit", "kubernetes-support", "kubernetes-offered", "names-and-sizes"];
     for finding in said.iter().filter(|f| !pure.contains(&f.id.as_str())) {
         assert_ne!(finding.result, Verdict::Pass, "{finding:#?}");
     }

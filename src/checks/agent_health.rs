@@ -1,0 +1,64 @@
+//! Whether the agent is there that hands the controller its credentials.
+
+use super::judgement::read;
+use super::{Check, Judged, Judgement, Situation, missing};
+use crate::facts::Topic;
+use crate::finding::Area;
+use crate::spec::{Identity, POD_IDENTITY_AGENT};
+
+pub(super) struct AgentHealth;
+
+impl Check for AgentHealth {
+    fn id(&self) -> &'static str {
+        "agent-health"
+    }
+
+    fn area(&self) -> Area {
+        Area::Cluster
+    }
+
+    fn why(&self) -> &'static str {
+        "Without the Pod Identity agent nothing says an error: the controller hangs until its first call to AWS times out, and ends."
+    }
+
+    fn explain(&self) -> &'static str {
+        "With Pod Identity, looks for the EKS add-on eks-pod-identity-agent and its state. What people see without it: the controller's \
+         pod is restarted with exit code 1 and no log line, or `failed to refresh cached credentials, no EC2 IMDS role found`, or \
+         `dial tcp 169.254.170.23:80: i/o timeout`. DEGRADED means that its DaemonSet's pods have no room or no node. The agent never \
+         lands on Fargate: a controller on Fargate needs --identity irsa. An agent that was installed other than as an add-on is not \
+         seen by this check; accept the finding then."
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Cluster, Topic::PodIdentityAgent, Topic::Stack, Topic::ControllerRole]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        let spec = situation.spec()?;
+        let subject = format!("add-on {POD_IDENTITY_AGENT}");
+        if spec.identity != Identity::PodIdentity {
+            return Err(Judgement::skip(subject, "the controller gets its credentials by IRSA"));
+        }
+        if read(&subject, &situation.facts.cluster)?.is_none() {
+            return Err(Judgement::skip(subject, "there is no cluster yet"));
+        }
+        let of_addon = |operation: &[&'static str]| {
+            let rest = ["--region", spec.region.as_str(), "--cluster-name", spec.cluster_name.as_str(), "--addon-name", POD_IDENTITY_AGENT];
+            ["aws", "eks"].into_iter().chain(operation.iter().copied()).chain(rest).collect::<Vec<_>>()
+        };
+        Ok(vec![match read(&subject, &situation.facts.pod_identity_agent)?.map(|addon| addon.status.as_str()) {
+            None => {
+                missing(situation, subject, "is not there: the controller gets no credentials").run("make it", of_addon(&["create-addon"]))
+            }
+            Some("ACTIVE") => Judgement::pass(subject, "is ACTIVE"),
+            Some(status @ ("CREATE_FAILED" | "DELETE_FAILED" | "DELETING")) => Judgement::fail(subject, format!("is {status}"))
+                .run("see why", of_addon(&["describe-addon"]))
+                .fix("`karpctl identity` deletes what failed and makes it anew"),
+            Some(status @ ("CREATING" | "UPDATING")) => {
+                Judgement::warn(subject, format!("is {status}")).run("wait for it", of_addon(&["wait", "addon-active"]))
+            }
+            Some(status) => Judgement::warn(subject, format!("is {status}: its pods wait for room or for nodes"))
+                .run("see why", of_addon(&["describe-addon"])),
+        }])
+    }
+}

@@ -1,0 +1,67 @@
+//! Whether EKS gives the controller's service account its role.
+
+use super::judgement::read;
+use super::{Check, Judged, Judgement, Situation, aws, missing};
+use crate::facts::Topic;
+use crate::finding::Area;
+use crate::spec::{Identity, SERVICE_ACCOUNT};
+
+pub(super) struct ControllerAssociation;
+
+impl Check for ControllerAssociation {
+    fn id(&self) -> &'static str {
+        "controller-association"
+    }
+
+    fn area(&self) -> Area {
+        Area::Cluster
+    }
+
+    fn why(&self) -> &'static str {
+        "An association holds for one namespace and one service account; a controller in another namespace gets no credentials, or the nodes'."
+    }
+
+    fn explain(&self) -> &'static str {
+        "With Pod Identity, looks for the association of <namespace>/karpenter and the role that it gives. What people see without it: \
+         `no EC2 IMDS role found, operation error ec2imds: GetMetadata`, `UnauthorizedOperation: … assumed-role/<node role>/i-…` (the \
+         node's role is used instead), after a move from the namespace karpenter to kube-system above all. Cure: `aws eks \
+         create-pod-identity-association`, or `karpctl identity`. A pod gets its credentials when it starts: restart the controller \
+         afterwards (`kubectl rollout restart deployment karpenter --namespace <namespace>`)."
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Cluster, Topic::Association, Topic::Stack, Topic::ControllerRole]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        let spec = situation.spec()?;
+        let subject = format!("association of {}/{SERVICE_ACCOUNT}", spec.namespace);
+        if spec.identity != Identity::PodIdentity {
+            return Err(Judgement::skip(subject, "the controller gets its credentials by IRSA"));
+        }
+        if read(&subject, &situation.facts.cluster)?.is_none() {
+            return Err(Judgement::skip(subject, "there is no cluster yet"));
+        }
+        let role = spec.controller_role_arn();
+        let of_cluster = |operation| {
+            let rest = ["--cluster-name", spec.cluster_name.as_str(), "--role-arn", role.as_str()];
+            aws(spec, "eks", operation).into_iter().chain(rest).collect::<Vec<_>>()
+        };
+        Ok(vec![match read(&subject, &situation.facts.association)? {
+            Some(association) if association.role_arn == role.as_str() => Judgement::pass(subject, format!("gives {role}")),
+            Some(association) => Judgement::fail(subject, format!("gives {}, not {role}", association.role_arn)).run(
+                "let it give the controller's role",
+                of_cluster("update-pod-identity-association").into_iter().chain(["--association-id", association.id.as_str()]),
+            ),
+            None => missing(situation, subject, "is not there: the controller gets no credentials").run(
+                "make it",
+                of_cluster("create-pod-identity-association").into_iter().chain([
+                    "--namespace",
+                    spec.namespace.as_str(),
+                    "--service-account",
+                    SERVICE_ACCOUNT,
+                ]),
+            ),
+        }])
+    }
+}

@@ -1,0 +1,179 @@
+//! Whether the controller's role lets the controller in.
+
+use super::judgement::read;
+use super::{Check, Judged, Judgement, Situation, missing};
+use crate::facts::{RoleFacts, Topic};
+use crate::finding::Area;
+use crate::render;
+use crate::spec::{Identity, SERVICE_ACCOUNT, Spec};
+use serde_json::Value;
+
+pub(super) struct ControllerTrust;
+
+impl Check for ControllerTrust {
+    fn id(&self) -> &'static str {
+        "controller-trust"
+    }
+
+    fn area(&self) -> Area {
+        Area::Cluster
+    }
+
+    fn why(&self) -> &'static str {
+        "A trust policy names one issuer, namespace and service account (IRSA), or the Pod Identity service with two actions; a letter amiss \
+         and the controller is let in nowhere."
+    }
+
+    fn explain(&self) -> &'static str {
+        "Reads the trust policy of the controller's role and judges it as IAM does. With IRSA a statement must trust the OIDC provider \
+         of this cluster's issuer, and its conditions must hold for `<issuer>:sub` = `system:serviceaccount:<namespace>:karpenter` and \
+         `<issuer>:aud` = `sts.amazonaws.com`. What people see otherwise: `WebIdentityErr … AccessDenied: Not authorized to perform \
+         sts:AssumeRoleWithWebIdentity`: after the move from the namespace karpenter to kube-system, with the provider's ARN as the \
+         condition key, or with another cluster's issuer. With Pod Identity a statement must let the service pods.eks.amazonaws.com \
+         do sts:AssumeRole and sts:TagSession; without the second the agent says `AccessDeniedException: Unauthorized Exception! EKS \
+         does not have permissions to assume the associated role`. Cure: set the policy, as the finding prints it. Conditions other \
+         than these two (such as aws:SourceArn) are not judged."
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Cluster, Topic::ControllerRole, Topic::Stack]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        let spec = situation.spec()?;
+        let subject = format!("trust policy of {}", spec.controller_role_name());
+        let Some(role) = read(&subject, &situation.facts.controller_role)? else {
+            return Err(missing(situation, subject, "there is no such role: the controller has nothing to work under")
+                .fix("`karpctl iam` makes it"));
+        };
+        let Some(cluster) = read(&subject, &situation.facts.cluster)? else {
+            return Err(Judgement::skip(subject, "there is no cluster yet"));
+        };
+        let issuer = cluster.oidc_issuer.as_deref();
+        let problem = match (spec.identity, issuer) {
+            (Identity::PodIdentity, _) => pod_identity(role),
+            (Identity::Irsa, Some(url)) => irsa(spec, role, url.trim_start_matches("https://")),
+            (Identity::Irsa, None) => return Err(Judgement::skip(subject, "EKS names no OIDC issuer for the cluster")),
+        };
+        let Some(problem) = problem else { return Ok(vec![Judgement::pass(subject, "lets the controller in")]) };
+        let name = spec.controller_role_name();
+        let wanted = render::trust_policy(spec, issuer).map(|policy| policy.to_string()).unwrap_or_default();
+        let command = ["aws", "iam", "update-assume-role-policy", "--role-name", &name, "--policy-document", &wanted];
+        Ok(vec![Judgement::fail(subject, problem).run("set it", command)])
+    }
+}
+
+/// A field that holds one text or several.
+fn texts(value: &Value) -> Vec<&str> {
+    match value {
+        Value::String(one) => vec![one],
+        Value::Array(many) => many.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The statements that allow, which a policy may write as one or as several.
+fn allowing(role: &RoleFacts) -> Vec<&Value> {
+    let statements = &role.trust["Statement"];
+    let all = statements.as_array().map_or_else(|| vec![statements], |many| many.iter().collect());
+    all.into_iter().filter(|s| s["Effect"] == "Allow").collect()
+}
+
+fn pod_identity(role: &RoleFacts) -> Option<String> {
+    let service = "pods.eks.amazonaws.com";
+    let ours: Vec<&Value> = allowing(role).into_iter().filter(|s| texts(&s["Principal"]["Service"]).contains(&service)).collect();
+    if ours.is_empty() {
+        return Some(format!("does not let in {service}"));
+    }
+    let allows = |action: &str| ours.iter().flat_map(|s| texts(&s["Action"])).any(|a| matches(a, action));
+    let lacks: Vec<&str> = ["sts:AssumeRole", "sts:TagSession"].into_iter().filter(|action| !allows(action)).collect();
+    (!lacks.is_empty()).then(|| format!("does not let {service} do {}", lacks.join(" and ")))
+}
+
+fn irsa(spec: &Spec, role: &RoleFacts, issuer: &str) -> Option<String> {
+    let provider = format!("arn:{}:iam::{}:oidc-provider/{issuer}", spec.partition, spec.account_id);
+    let statements = allowing(role);
+    let (ours, others): (Vec<&Value>, Vec<&Value>) =
+        statements.into_iter().partition(|s| texts(&s["Principal"]["Federated"]).contains(&provider.as_str()));
+    if ours.is_empty() {
+        let other = others.iter().flat_map(|s| texts(&s["Principal"]["Federated"])).next();
+        return Some(match other {
+            Some(other) => format!("trusts {other}, which is not the issuer of this cluster"),
+            None => format!("does not trust the cluster's issuer {issuer}"),
+        });
+    }
+    let account = format!("system:serviceaccount:{}:{SERVICE_ACCOUNT}", spec.namespace);
+    let problems: Vec<String> = ours.iter().filter_map(|s| refused(s, issuer, &account)).collect();
+    // One statement that lets it in is enough.
+    if problems.len() < ours.len() { None } else { problems.into_iter().next() }
+}
+
+/// Why the conditions of a statement do not hold for this service account.
+fn refused(statement: &Value, issuer: &str, account: &str) -> Option<String> {
+    if !texts(&statement["Action"]).iter().any(|a| matches(a, "sts:AssumeRoleWithWebIdentity")) {
+        return Some("does not allow sts:AssumeRoleWithWebIdentity".into());
+    }
+    for operator in ["StringEquals", "StringLike"] {
+        for (key, value) in statement["Condition"][operator].as_object().into_iter().flatten() {
+            let is = match key.strip_prefix(issuer) {
+                Some(":sub") => account,
+                Some(":aud") => "sts.amazonaws.com",
+                _ if key.ends_with(":sub") || key.ends_with(":aud") => {
+                    return Some(format!("has a condition on `{key}`, which no token of this cluster has: its key is `{issuer}:sub`"));
+                }
+                _ => continue,
+            };
+            let holds = texts(value).iter().any(|v| if operator == "StringLike" { matches(v, is) } else { *v == is });
+            if !holds {
+                return Some(format!("lets in {}, not {is}", texts(value).join(", ")));
+            }
+        }
+    }
+    None
+}
+
+/// Whether a text fits a pattern of IAM's: `*` for any text, `?` for any character.
+fn matches(pattern: &str, text: &str) -> bool {
+    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (mut p, mut t) = (0, 0);
+    // Where the last `*` stands, and up to where it has taken the text: the only place that is worth going back to.
+    let mut star: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                star = Some((p, t));
+                p += 1;
+            }
+            Some(c) if *c == '?' || *c == text[t] => (p, t) = (p + 1, t + 1),
+            _ => match star {
+                Some((at, taken)) => {
+                    star = Some((at, taken + 1));
+                    (p, t) = (at + 1, taken + 1);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|c| *c == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn patterns_are_those_of_iam() {
+        for (pattern, text, fits) in [
+            ("sts:*", "sts:TagSession", true),
+            ("system:serviceaccount:*:karpenter", "system:serviceaccount:kube-system:karpenter", true),
+            ("system:serviceaccount:karpenter:*", "system:serviceaccount:kube-system:karpenter", false),
+            ("a?c", "abc", true),
+            ("a?c", "ac", false),
+            ("*", "", true),
+            ("", "a", false),
+            ("*a*a*a*a*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false),
+        ] {
+            assert_eq!(matches(pattern, text), fits, "{pattern} {text}");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Whether the controller's service account is given credentials in one way only.
+
+use super::judgement::read;
+use super::{Check, Judged, Judgement, Situation, aws};
+use crate::facts::Topic;
+use crate::finding::Area;
+use crate::spec::{Identity, SERVICE_ACCOUNT};
+
+pub(super) struct OneIdentity;
+
+/// The annotation by which IRSA gives a service account its role.
+const ANNOTATION: &str = "eks.amazonaws.com/role-arn";
+
+impl Check for OneIdentity {
+    fn id(&self) -> &'static str {
+        "one-identity"
+    }
+
+    fn area(&self) -> Area {
+        Area::Cluster
+    }
+
+    fn why(&self) -> &'static str {
+        "The AWS SDK takes the token of IRSA before that of Pod Identity: with both, the association has no effect, and nothing says so."
+    }
+
+    fn explain(&self) -> &'static str {
+        "Looks whether the helm release annotates the service account with eks.amazonaws.com/role-arn (IRSA) while an EKS Pod Identity \
+         association gives it a role too. What people see: permissions that were added to the one role are denied still, because the \
+         controller works under the other: `AccessDenied: … assumed-role/<the annotated role>/… is not authorized`. Cure: keep one \
+         way. The annotation goes with `helm upgrade` without the value serviceAccount.annotations; the association with `aws eks \
+         delete-pod-identity-association`."
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Chart, Topic::Association]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        let spec = situation.spec()?;
+        let subject = format!("service account {}/{SERVICE_ACCOUNT}", spec.namespace);
+        let Some(release) = read(&subject, &situation.facts.chart_release)? else {
+            return Err(Judgement::skip(subject, "the chart is not installed yet"));
+        };
+        let annotated = release.values["serviceAccount"]["annotations"][ANNOTATION].as_str();
+        let associated = read(&subject, &situation.facts.association)?;
+        let (Some(role), Some(association)) = (annotated, associated) else {
+            let how = match (annotated, associated) {
+                (Some(_), _) => "is given its role by IRSA alone",
+                (None, Some(_)) => "is given its role by Pod Identity alone",
+                (None, None) => "is given no role in two ways",
+            };
+            return Ok(vec![Judgement::pass(subject, how)]);
+        };
+        let judgement = Judgement::warn(
+            subject,
+            format!("is annotated with {role}, which goes before the association that gives {}", association.role_arn),
+        );
+        Ok(vec![match spec.identity {
+            Identity::Irsa => judgement.run(
+                "remove the association",
+                aws(spec, "eks", "delete-pod-identity-association").into_iter().chain([
+                    "--cluster-name",
+                    spec.cluster_name.as_str(),
+                    "--association-id",
+                    association.id.as_str(),
+                ]),
+            ),
+            Identity::PodIdentity => {
+                judgement.fix("`karpctl install` gives the chart values without the annotation; the controller is then restarted")
+            }
+        }])
+    }
+}

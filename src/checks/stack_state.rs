@@ -1,0 +1,102 @@
+//! How the stacks stand that the bootstrap makes or builds on.
+
+use super::judgement::read;
+use super::{Check, Judged, Judgement, Situation, aws};
+use crate::facts::{Probed, StackFacts, Topic};
+use crate::finding::Area;
+use crate::render;
+use crate::spec::{OWNER_TAG, Spec};
+
+pub(super) struct StackState;
+
+impl Check for StackState {
+    fn id(&self) -> &'static str {
+        "stack-state"
+    }
+
+    fn area(&self) -> Area {
+        Area::Account
+    }
+
+    fn why(&self) -> &'static str {
+        "A stack that is stuck takes no update, and one that somebody else is changing is changed under your feet."
+    }
+
+    fn explain(&self) -> &'static str {
+        "Reads the stack Karpenter-<cluster>, its template, and eksctl's stacks of a cluster that karpctl makes. What people see: \
+         `Stack:arn:… is in ROLLBACK_COMPLETE state and can not be updated` (a creation that failed: delete the stack, it holds \
+         nothing), `is in UPDATE_ROLLBACK_FAILED state` (`aws cloudformation continue-update-rollback` brings it back), `is in \
+         DELETE_FAILED state` (something still uses a role or policy: detach it, then delete again), `is in UPDATE_IN_PROGRESS state` \
+         (wait), and `AlreadyExistsException`. A template that is not that of this release warns: permissions that a newer Karpenter \
+         needs may be missing (`ec2:DescribeInstanceStatus`, `iam:ListInstanceProfiles`). A stack without karpctl's tag was made by \
+         the guide's commands or by somebody else; karpctl leaves it alone until it is told --adopt."
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Stack, Topic::Cluster]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        let spec = situation.spec()?;
+        let facts = situation.facts;
+        let mut said = vec![karpenter(spec, &facts.stack).unwrap_or_else(|skipped| skipped)];
+        for stack in [&facts.eksctl_stack, &facts.eksctl_node_group].into_iter().filter_map(Probed::known) {
+            // An id is `arn:…:stack/NAME/…`.
+            let name = stack.id.split('/').nth(1).unwrap_or(&stack.id);
+            said.push(
+                standing(spec, name, stack).unwrap_or_else(|| Judgement::pass(format!("stack {name}"), format!("is {}", stack.status))),
+            );
+        }
+        Ok(said)
+    }
+}
+
+fn karpenter(spec: &Spec, probed: &Probed<StackFacts>) -> Result<Judgement, Judgement> {
+    let name = spec.stack_name();
+    let subject = format!("stack {name}");
+    let Some(stack) = read(&subject, probed)? else {
+        return Ok(Judgement::pass(subject, "is not there, and nothing is in its way"));
+    };
+    if let Some(stuck) = standing(spec, &name, stack) {
+        return Ok(stuck);
+    }
+    if stack.tags.get(OWNER_TAG).is_none_or(|cluster| cluster != spec.cluster_name.as_str()) {
+        return Ok(Judgement::warn(subject, "is there without karpctl's tag: the guide's own commands, or somebody else, made it")
+            .fix("`karpctl bootstrap --adopt` takes it over: it is updated to the release's template, and tagged"));
+    }
+    let wanted = render::cloudformation(spec).unwrap_or_default();
+    Ok(if stack.template.as_deref().is_some_and(|template| template.trim_end() == wanted.trim_end()) {
+        Judgement::pass(subject, format!("is {}, with the template of Karpenter {}", stack.status, spec.release))
+    } else {
+        Judgement::warn(subject, format!("has another template than that of Karpenter {}", spec.release))
+            .run(
+                "see what would change",
+                ["karpctl", "iam", "--dry-run", "--cluster-name", spec.cluster_name.as_str(), "--region", spec.region.as_str()],
+            )
+            .fix("`karpctl iam` updates it")
+    })
+}
+
+/// What is wrong with the state that a stack is in.
+fn standing(spec: &Spec, name: &str, stack: &StackFacts) -> Option<Judgement> {
+    let of_stack = |operation| aws(spec, "cloudformation", operation).into_iter().chain(["--stack-name", name]).collect::<Vec<_>>();
+    let reason = stack.status_reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let (subject, message) = (format!("stack {name}"), format!("is {}{reason}", stack.status));
+    Some(match stack.status.as_str() {
+        "UPDATE_ROLLBACK_FAILED" => Judgement::fail(subject, message)
+            .run("bring it back to where it was, once what is named can be undone", of_stack("continue-update-rollback")),
+        "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED" | "DELETE_FAILED" | "REVIEW_IN_PROGRESS" => {
+            Judgement::fail(subject, message + "; it takes no update")
+                .run("delete it", of_stack("delete-stack"))
+                .run("see what is in the way", of_stack("describe-stack-events"))
+                .fix("`karpctl bootstrap` deletes it and makes it anew, where it is karpctl's own")
+        }
+        "UPDATE_ROLLBACK_COMPLETE" | "UPDATE_FAILED" | "IMPORT_ROLLBACK_COMPLETE" => {
+            Judgement::warn(subject, message + ": its last update failed").run("see what failed", of_stack("describe-stack-events"))
+        }
+        status if status.ends_with("_IN_PROGRESS") => {
+            Judgement::warn(subject, message + ": somebody is changing it now").run("watch it", of_stack("describe-stack-events"))
+        }
+        _ => return None,
+    })
+}
