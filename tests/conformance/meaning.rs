@@ -2,80 +2,121 @@
 
 use karpctl::render;
 use karpctl::spec::Spec;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
 
 /// Sentences by what they are about.
 pub(crate) type Meaning = BTreeMap<&'static str, BTreeSet<String>>;
 
-/// The template as JSON: CloudFormation's short functions are written out, which no YAML reader does.
+/// The template as JSON.
 pub(crate) fn read(template: &str) -> Value {
-    let mut out = String::new();
-    let mut lines = template.lines().peekable();
-    while let Some(line) = lines.next() {
-        if let Some((head, "|")) = line.split_once("!Sub ") {
-            let margin = head.len() - head.trim_start().len();
-            let mut block = String::new();
-            while let Some(text) = lines.next_if(|next| next.len() - next.trim_start().len() > margin) {
-                block += text.trim_start();
-            }
-            writeln!(out, "{head}{{\"Fn::Sub\": {}}}", Value::from(block)).unwrap();
-            continue;
-        }
-        let mut line = line.to_owned();
-        for (short, long) in [("!Sub ", "Fn::Sub"), ("!Ref ", "Ref"), ("!GetAtt ", "Fn::GetAtt")] {
-            if let Some((head, text)) = line.clone().split_once(short) {
-                line = format!("{head}{{\"{long}\": {text}}}");
-            }
-        }
-        out += &(line + "\n");
-    }
-    serde_saphyr::from_str(&out).unwrap()
+    super::yaml::read_one(template)
 }
 
-/// What a rendered template means in the account and region of the spec.
+/// What a rendered template means in the account and region of the spec. What is not understood is not left out: it is a sentence
+/// of its own, which no model has.
 pub(crate) fn of_template(template: &Value, spec: &Spec) -> Meaning {
     let mut meaning = empty();
-    assert_eq!(template["Parameters"]["ClusterName"]["Default"], spec.cluster_name.as_str());
-    for resource in template["Resources"].as_object().unwrap().values() {
+    let template = fields(template);
+    let parameter = &template["Parameters"];
+    let expected = json!({ "ClusterName": { "Type": "String", "Default": spec.cluster_name } });
+    for (name, field) in fields(&expected["ClusterName"]) {
+        if parameter["ClusterName"][name] != *field {
+            add(&mut meaning, "other", [format!("ClusterName {name} {}", parameter["ClusterName"][name])].into());
+        }
+    }
+    others(&mut meaning, "parameters", parameter, &["ClusterName"]);
+    let known = ["AWSTemplateFormatVersion", "Description", "Parameters", "Resources"];
+    others(&mut meaning, "template", &Value::Object(template.clone()), &known);
+    for resource in fields(&template["Resources"]).values() {
         let p = &resolved(&resource["Properties"], spec);
-        match resource["Type"].as_str().unwrap() {
-            "AWS::IAM::Role" => role(&mut meaning, p),
+        let kind = resource["Type"].as_str().unwrap();
+        others(&mut meaning, kind, resource, &["Type", "Properties"]);
+        let known: &[&str] = match kind {
+            "AWS::IAM::Role" => {
+                role(&mut meaning, p);
+                &["RoleName", "ManagedPolicyArns", "AssumeRolePolicyDocument", "Path"]
+            }
             "AWS::IAM::ManagedPolicy" => {
-                let document = serde_json::from_str(p["PolicyDocument"].as_str().unwrap()).unwrap();
-                assert_eq!(p["Path"], "/");
-                add(&mut meaning, "grants", grants(&document, false));
+                let document = match &p["PolicyDocument"] {
+                    Value::String(text) => serde_json::from_str(text).unwrap(),
+                    document => document.clone(),
+                };
+                if p["Path"] != "/" {
+                    add(&mut meaning, "other", [format!("{} in {}", text(&p["ManagedPolicyName"]), p["Path"])].into());
+                }
+                add(&mut meaning, "grants", grants(&document, Principals::None));
+                &["ManagedPolicyName", "PolicyDocument", "Path"]
             }
             "AWS::IAM::InstanceProfile" => {
                 let sentence = format!("{} {} {}", text(&p["InstanceProfileName"]), text(&p["Path"]), many(&p["Roles"]).join(" "));
                 add(&mut meaning, "instance profiles", [sentence].into());
+                &["InstanceProfileName", "Path", "Roles"]
             }
             "AWS::SQS::Queue" => {
                 let name = text(&p["QueueName"]);
-                let rest = p.as_object().unwrap().iter().filter(|(key, _)| *key != "QueueName" && *key != "Tags");
+                let rest = fields(p).iter().filter(|(key, _)| *key != "QueueName" && *key != "Tags");
                 add(&mut meaning, "queues", rest.map(|(key, value)| format!("{name} {key} {}", text(value))).collect());
+                continue;
             }
             "AWS::SQS::QueuePolicy" => {
-                assert_eq!(many(&p["Queues"]), [spec.queue_name()]);
-                add(&mut meaning, "queue policies", grants(&p["PolicyDocument"], true));
+                if many(&p["Queues"]) != [spec.queue_name()] {
+                    add(&mut meaning, "other", [format!("a queue policy of {:?}", p["Queues"])].into());
+                }
+                add(&mut meaning, "queue policies", grants(&p["PolicyDocument"], Principals::Named));
+                &["Queues", "PolicyDocument"]
             }
             "AWS::Events::Rule" => {
                 let pattern = &p["EventPattern"];
-                let targets: Vec<String> = p["Targets"].as_array().unwrap().iter().map(|t| text(&t["Arn"])).collect();
+                let targets = p["Targets"].as_array().cloned().unwrap_or_default();
+                for target in &targets {
+                    others(&mut meaning, "target", target, &["Id", "Arn"]);
+                }
+                others(&mut meaning, "pattern", pattern, &["source", "detail-type"]);
+                let targets: Vec<String> = targets.iter().map(|t| text(&t["Arn"])).collect();
                 let sentence = format!("{:?} {:?} to {targets:?}", many(&pattern["source"]), many(&pattern["detail-type"]));
                 add(&mut meaning, "rules", [sentence].into());
+                &["EventPattern", "Targets"]
             }
-            other => panic!("a resource of type {other}"),
-        }
+            _ => &[],
+        };
+        others(&mut meaning, kind, p, known);
     }
     meaning
+}
+
+/// The ARNs of the policies of a template.
+pub(crate) fn policy_arns(template: &Value, spec: &Spec) -> BTreeSet<String> {
+    let policies = fields(&template["Resources"]).values().filter(|resource| resource["Type"] == "AWS::IAM::ManagedPolicy");
+    policies.map(|policy| format!("{}policy/{}", iam(spec), text(&resolved(&policy["Properties"]["ManagedPolicyName"], spec)))).collect()
+}
+
+/// A property of a resource, with CloudFormation's functions carried out.
+pub(crate) fn property(template: &Value, id: &str, property: &str, spec: &Spec) -> Value {
+    resolved(&template["Resources"][id]["Properties"][property], spec)
+}
+
+fn iam(spec: &Spec) -> String {
+    format!("arn:{}:iam::{}:", spec.partition, spec.account_id)
+}
+
+/// A sentence for each field that is not known.
+fn others(meaning: &mut Meaning, what: &str, value: &Value, known: &[&str]) {
+    let unknown = value.as_object().into_iter().flatten().filter(|(key, _)| !known.contains(&key.as_str()));
+    add(meaning, "other", unknown.map(|(key, value)| format!("{what} {key} {value}")).collect());
+}
+
+fn fields(value: &Value) -> &Map<String, Value> {
+    value.as_object().unwrap()
 }
 
 /// What an official template means, as its model says it.
 pub(crate) fn of_model(model: &Value) -> Meaning {
     let mut meaning = empty();
-    assert_eq!(model["other"], serde_json::json!({}));
+    for nothing in ["other", "attributes", "outputs"] {
+        assert_eq!(model[nothing], json!({}));
+    }
+    assert_eq!(model["parameters"], json!({ "ClusterName": "String" }));
     for policy in model["managed_policies"].as_object().unwrap().values() {
         let sentences = policy["grants"].as_array().unwrap().iter().flat_map(|grant| parsed(grant.as_str().unwrap()));
         add(&mut meaning, "grants", sentences.collect());
@@ -105,8 +146,16 @@ pub(crate) fn of_model(model: &Value) -> Meaning {
     meaning
 }
 
+/// What two templates mean together.
+pub(crate) fn joined(mut one: Meaning, other: &Meaning) -> Meaning {
+    for (about, sentences) in other {
+        add(&mut one, about, sentences.clone());
+    }
+    one
+}
+
 fn empty() -> Meaning {
-    ["grants", "roles", "instance profiles", "queues", "queue policies", "rules"].map(|key| (key, BTreeSet::new())).into()
+    ["grants", "roles", "instance profiles", "queues", "queue policies", "rules", "other"].map(|key| (key, BTreeSet::new())).into()
 }
 
 fn add(meaning: &mut Meaning, about: &'static str, sentences: BTreeSet<String>) {
@@ -116,30 +165,39 @@ fn add(meaning: &mut Meaning, about: &'static str, sentences: BTreeSet<String>) 
 fn role(meaning: &mut Meaning, p: &Value) {
     let name = text(&p["RoleName"]);
     let lists = many(&p["ManagedPolicyArns"]).into_iter().map(|arn| format!("{name} has {arn}"));
-    let trust = p["AssumeRolePolicyDocument"]["Statement"].as_array().unwrap();
-    let trust = trust.iter().flat_map(|s| {
-        let who = principals(&s["Principal"]);
-        let effect = text(&s["Effect"]);
-        many(&s["Action"]).into_iter().flat_map(move |action| {
-            let effect = effect.clone();
-            who.clone().into_iter().map(move |who| format!("{effect} {action} by {who}"))
-        })
-    });
-    let trust = trust.map(|sentence| format!("{name} {sentence}")).collect::<Vec<_>>();
+    let trust = &p["AssumeRolePolicyDocument"];
+    // The models write a trust without resource and condition.
+    let trust = grants(trust, Principals::Named).into_iter().map(|s| s.replace(" on null if {}", "").replace('`', ""));
+    let trust = trust.map(|sentence| format!("{name} {sentence}"));
     add(meaning, "roles", lists.chain(trust).chain([format!("{name} {}", text(&p["Path"]))]).collect());
 }
 
+/// Whether the statements of a document say to whom they apply.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Principals {
+    None,
+    Named,
+}
+
 /// One sentence for each effect, action, principal and resource of a policy document.
-fn grants(document: &Value, by_whom: bool) -> BTreeSet<String> {
+fn grants(document: &Value, principals: Principals) -> BTreeSet<String> {
     let mut out = BTreeSet::new();
-    for statement in document["Statement"].as_array().unwrap() {
-        let conditions: BTreeSet<String> = statement["Condition"]
+    if document["Version"] != "2012-10-17" {
+        out.insert(format!("in the language of {}", document["Version"]));
+    }
+    let strange = document.as_object().into_iter().flatten().filter(|(key, _)| !matches!(key.as_str(), "Version" | "Statement"));
+    out.extend(strange.map(|(key, value)| format!("{key} {value}")));
+    for statement in document["Statement"].as_array().into_iter().flatten() {
+        let conditions: BTreeSet<String> =
+            statement["Condition"].as_object().into_iter().flatten().flat_map(|(operator, keys)| conditions_of(operator, keys)).collect();
+        let known = ["Sid", "Effect", "Action", "Resource", "Condition"];
+        let who = if principals == Principals::Named { who(&statement["Principal"]) } else { vec![String::new()] };
+        let strange = statement
             .as_object()
             .into_iter()
             .flatten()
-            .flat_map(|(operator, keys)| keys.as_object().unwrap().iter().map(move |(key, values)| condition(operator, key, values)))
-            .collect();
-        let who = if by_whom { principals(&statement["Principal"]) } else { vec![String::new()] };
+            .filter(|(key, _)| !(known.contains(&key.as_str()) || (principals == Principals::Named && *key == "Principal")));
+        out.extend(strange.map(|(key, value)| format!("{key} {value} in a statement if {conditions:?}")));
         for action in many(&statement["Action"]) {
             for who in &who {
                 for resource in many(&statement["Resource"]) {
@@ -151,18 +209,27 @@ fn grants(document: &Value, by_whom: bool) -> BTreeSet<String> {
     out
 }
 
+fn conditions_of(operator: &str, keys: &Value) -> Vec<String> {
+    match keys {
+        Value::Object(keys) => keys.iter().map(|(key, values)| condition(operator, key, values)).collect(),
+        strange => vec![format!("{operator} {strange}")],
+    }
+}
+
 fn condition(operator: &str, key: &str, values: &Value) -> String {
     let mut values = many(values);
     values.sort();
     format!("{operator} {key} = {}", values.join(" | "))
 }
 
-fn principals(principal: &Value) -> Vec<String> {
+fn who(principal: &Value) -> Vec<String> {
     match principal {
         Value::String(all) => vec![format!("AWS:{all}")],
         kinds => {
-            let kinds = kinds.as_object().unwrap().iter();
-            kinds.flat_map(|(kind, names)| many(names).into_iter().map(move |name| format!("{kind}:{name}"))).collect()
+            let kinds = kinds.as_object().into_iter().flatten();
+            let who: Vec<String> =
+                kinds.flat_map(|(kind, names)| many(names).into_iter().map(move |name| format!("{kind}:{name}"))).collect();
+            if who.is_empty() { vec!["nobody".into()] } else { who }
         }
     }
 }

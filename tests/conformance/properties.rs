@@ -1,9 +1,9 @@
-//! What holds for every valid name, account and region.
+//! What holds for every valid name, account, region, release and variant.
 
-use super::{meaning, spec};
+use super::{meaning, spec, yaml};
 use karpctl::knowledge::Release;
 use karpctl::render::{self, Document, Inputs, POLICY_SIZE};
-use karpctl::spec::{Partition, Region, Spec};
+use karpctl::spec::{Architecture, ControllerCapacity, Identity, NodeAccess, Partition, Region, Spec};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -11,12 +11,20 @@ use serde_json::Value;
 const TEMPLATE_SIZE: usize = 51_200;
 
 prop_compose! {
-    fn any_spec()(
+    fn any_place()(
         release in 0..Release::all().len(),
-        // Names that YAML reads as something else are as valid as any.
-        name in prop_oneof!["[0-9A-Za-z][0-9A-Za-z_-]{0,99}", "[0-9]{1,12}", "(on|off|null|yes|NO|1e3|0x1F|true)"],
+        // Names that YAML reads as something else are as valid as any, and so are those that end as they should not.
+        name in prop_oneof![
+            4 => "[0-9A-Za-z][0-9A-Za-z_-]{0,99}",
+            2 => "[0-9A-Za-z][0-9A-Za-z_-]{90,99}",
+            1 => "[0-9]{1,100}",
+            1 => "[0-9][0-9_]{0,9}",
+            2 => "(on|off|null|yes|NO|y|N|1e3|0x1F|0o17|0b1|true|False|2026-11-24|1e1000|Null|a--|0-)",
+        ],
         account in "[0-9]{12}",
-        region in prop_oneof![Just("us-west-2"), Just("ap-southeast-4"), Just("cn-northwest-1"), Just("us-gov-east-1")],
+        region in prop_oneof![
+            Just("us-west-2"), Just("ap-southeast-4"), Just("cn-north-1"), Just("cn-northwest-1"), Just("us-gov-east-1"), Just("us-gov-west-1"),
+        ],
     ) -> Spec {
         let region: Region = region.parse().unwrap();
         Spec {
@@ -29,35 +37,128 @@ prop_compose! {
     }
 }
 
+prop_compose! {
+    fn any_spec()(
+        place in any_place(),
+        fargate in any::<bool>(),
+        irsa in any::<bool>(),
+        access in prop_oneof![Just(None), Just(Some(NodeAccess::AccessEntry)), Just(Some(NodeAccess::Both))],
+        windows in any::<bool>(),
+        private in any::<bool>(),
+        zonal_shift in any::<Option<bool>>(),
+        arm in any::<bool>(),
+        tags in proptest::collection::btree_map("[A-Za-z][A-Za-z0-9 +=._:/@-]{0,20}", "(on|1e3|[ -~]{0,20})", 0..3),
+        boundary in proptest::option::of("[A-Za-z0-9]{1,20}"),
+    ) -> Spec {
+        let features = place.release.features();
+        let mut out = Spec {
+            node_access: access,
+            windows,
+            private: private && (features.stack_instance_profile || features.node_class_instance_profile),
+            zonal_shift,
+            tags,
+            permissions_boundary: boundary.map(|name| format!("arn:{}:iam::{}:policy/{name}", place.partition, place.account_id).parse().unwrap()),
+            ..place
+        };
+        if arm {
+            out.node_pool.architectures = vec![Architecture::Amd64, Architecture::Arm64];
+        }
+        if irsa || fargate {
+            out.identity = Identity::Irsa;
+        }
+        if fargate {
+            out.capacity = ControllerCapacity::Fargate;
+        }
+        out
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_spec_renders_within_the_limits(spec in any_spec()) {
-        let name = Value::from(spec.cluster_name.as_str());
         let stack = render::cloudformation(&spec).unwrap();
         prop_assert!(stack.len() <= TEMPLATE_SIZE, "{} bytes", stack.len());
         let means = meaning::of_template(&meaning::read(&stack), &spec);
         prop_assert_eq!(means["queues"].is_empty(), !spec.release.features().interruption_queue);
-        for policy in render::controller_policies(&spec) {
+        let policies = render::controller_policies(&spec);
+        for policy in &policies {
             prop_assert!(render::policy_size(&policy.document, &spec) <= POLICY_SIZE);
+            prop_assert!(iam_name(&spec.controller_policy_name(&policy.part), 128));
         }
-        prop_assert!(render::controller_policy_arns(&spec).len() <= 10);
-        let inputs = Inputs { cluster_endpoint: Some("https://api".into()), ..Inputs::default() };
-        prop_assert_eq!(render::cloudformation(&spec).unwrap(), stack);
-        for document in Document::of(&spec.release).filter(|document| *document != Document::Cloudformation) {
-            let json = render::document_json(document, &spec, &inputs).unwrap();
-            match document {
-                Document::ClusterConfig => {
-                    prop_assert_eq!(&json["metadata"]["name"], &name);
-                    prop_assert_eq!(&json["metadata"]["tags"]["karpenter.sh/discovery"], &name);
-                }
-                Document::HelmValues => prop_assert!(contains(&json, &name)),
-                Document::NodePool => prop_assert!(contains(&json, &name)),
-                _ => {}
+        prop_assert!(policies.len() <= 10, "{} policies for one role", policies.len());
+        prop_assert!(iam_name(&spec.node_role_name(), 64) && iam_name(&spec.controller_role_name(), 64));
+        prop_assert!(iam_name(&spec.instance_profile_name(), 128));
+        let queue = spec.queue_name();
+        prop_assert!((1..=80).contains(&queue.len()) && queue.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)), "{}", queue);
+        let stack_name = spec.stack_name();
+        prop_assert!(stack_name.len() <= 128 && stack_name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'), "{}", stack_name);
+        prop_assert!(spec.node_group_name().len() <= 63);
+    }
+
+    #[test]
+    fn every_document_reads_back_the_same_everywhere(spec in any_spec()) {
+        for document in Document::of(&spec.release) {
+            let text = render::document(document, &spec, &inputs()).unwrap();
+            prop_assert_eq!(&render::document(document, &spec, &inputs()).unwrap(), &text, "{} twice", document.id());
+            let json = render::document_json(document, &spec, &inputs()).unwrap();
+            // The reader refuses a plain scalar that other readers may take for something else.
+            let read = yaml::read(&text);
+            if document == Document::Cloudformation {
+                prop_assert_eq!(meaning::of_template(&read[0], &spec), meaning::of_template(&json, &spec));
+            } else if json["kind"] == "List" {
+                prop_assert_eq!(Value::from(read), json["items"].clone(), "{}", document.id());
+            } else {
+                prop_assert_eq!(&read, &[json], "{}", document.id());
             }
         }
     }
+
+    #[test]
+    fn documents_agree_on_names(spec in any_spec()) {
+        let json = |document| render::document_json(document, &spec, &inputs()).unwrap();
+        let name = Value::from(spec.cluster_name.as_str());
+        let stack = json(Document::Cloudformation);
+        let config = json(Document::ClusterConfig);
+        prop_assert_eq!(&config["metadata"]["name"], &name);
+        prop_assert_eq!(&config["metadata"]["tags"]["karpenter.sh/discovery"], &name);
+        let role = &meaning::property(&stack, "KarpenterNodeRole", "RoleName", &spec);
+        let arn = Value::from(format!("arn:{}:iam::{}:role/{}", spec.partition, spec.account_id, role.as_str().unwrap()));
+        prop_assert_eq!(&json(Document::IdentityMapping)[0]["rolearn"], &arn);
+        for found in [&config["iamIdentityMappings"][0]["arn"], &config["accessConfig"]["accessEntries"][0]["principalARN"]] {
+            prop_assert!(found.is_null() || *found == arn, "{}", found);
+        }
+        let controller = match spec.identity {
+            Identity::Irsa => &config["iam"]["serviceAccounts"][0]["attachPolicyARNs"],
+            Identity::PodIdentity => &config["iam"]["podIdentityAssociations"][0]["permissionPolicyARNs"],
+        };
+        let controller = controller.as_array().unwrap().iter().map(|arn| arn.as_str().unwrap().to_owned()).collect();
+        prop_assert_eq!(meaning::policy_arns(&stack, &spec), controller);
+        let values = json(Document::HelmValues);
+        prop_assert!(contains(&values, &name));
+        if spec.release.features().queue_value {
+            prop_assert!(contains(&values, &meaning::property(&stack, "KarpenterInterruptionQueue", "QueueName", &spec)));
+        }
+        let pool = json(Document::NodePool);
+        prop_assert!(contains(&pool, &name));
+        let class = &pool["items"][0]["spec"];
+        prop_assert!(class.get("role").is_none_or(|found| found == role), "{}", class);
+    }
+}
+
+/// As many cases as a run of all tests can take; `PROPTEST_CASES` asks for more.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(48)
+}
+
+fn inputs() -> Inputs {
+    Inputs { cluster_endpoint: Some("https://api".into()), ..Inputs::default() }
+}
+
+/// IAM API reference, `CreateRole`, `CreatePolicy`, `CreateInstanceProfile`.
+fn iam_name(name: &str, longest: usize) -> bool {
+    (1..=longest).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c))
 }
 
 fn contains(value: &Value, wanted: &Value) -> bool {

@@ -6,15 +6,19 @@
 mod documents;
 #[path = "../conformance/meaning.rs"]
 mod meaning;
+#[path = "../conformance/mutations.rs"]
+mod mutations;
 #[path = "../conformance/properties.rs"]
 mod properties;
+#[path = "../conformance/yaml.rs"]
+mod yaml;
 
 use karpctl::knowledge::Release;
 use karpctl::render;
 use karpctl::spec::{Partition, Region, Spec};
 use meaning::{Meaning, of_model, of_template};
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a person gets who names a release and nothing else, on the Kubernetes of its guide.
 pub(crate) fn spec(release: &str) -> Spec {
@@ -27,16 +31,56 @@ fn in_region(release: &str, region: &str) -> Spec {
     Spec { partition: Partition::of_region(&region), region, ..spec(release) }
 }
 
-/// The models, by the release whose template they are of.
-fn models() -> BTreeMap<Release, String> {
-    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conformance/models");
-    let files = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    files.map(|path| (path.file_stem().unwrap().to_str().unwrap().parse().unwrap(), std::fs::read_to_string(path).unwrap())).collect()
+/// Releases whose official templates mean the same.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Group {
+    first: Release,
+    last: Release,
+    releases: usize,
+    model: Release,
 }
 
-/// The release candidates of 0.28 stand between two groups of the tags that have a model.
-fn releases() -> impl Iterator<Item = Release> {
-    Release::all().into_iter().filter(|release| !release.to_string().contains('-'))
+impl Group {
+    /// What their templates mean.
+    fn model(&self) -> String {
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conformance/models");
+        std::fs::read_to_string(format!("{directory}/{}.json", self.model.tag())).unwrap()
+    }
+
+    /// All of them that karpctl knows.
+    fn members(&self) -> Vec<Release> {
+        let members: Vec<Release> = Release::all().into_iter().filter(|release| (&self.first..=&self.last).contains(&release)).collect();
+        assert_eq!(members.len(), self.releases, "{} to {}", self.first, self.last);
+        members
+    }
+}
+
+pub(crate) fn groups() -> Vec<Group> {
+    let mut file: BTreeMap<String, Vec<Group>> = serde_saphyr::from_str(include_str!("../conformance/groups.yaml")).unwrap();
+    let groups = file.remove("groups").unwrap();
+    assert_eq!((groups.len(), groups.iter().map(|group| group.releases).sum::<usize>()), (19, Release::all().len()));
+    groups
+}
+
+/// The models, by the release that they are named after.
+fn models() -> BTreeMap<Release, String> {
+    groups().into_iter().map(|group| (group.model.clone(), group.model())).collect()
+}
+
+/// Each partition: a region of it, its name, its domain.
+const PARTITIONS: [(&str, &str, &str); 3] =
+    [("us-west-2", "aws", "amazonaws.com"), ("cn-north-1", "aws-cn", "amazonaws.com.cn"), ("us-gov-west-1", "aws-us-gov", "amazonaws.com")];
+
+/// A model, moved to a partition: other partitions differ by partition and domain alone.
+fn moved(model: &str, (region, partition, domain): (&str, &str, &str)) -> Meaning {
+    // Queue policies name the services as SQS and EventBridge are called in every partition.
+    let model = model
+        .replace("arn:aws:", &format!("arn:{partition}:"))
+        .replace("us-west-2", region)
+        .replace("Service:ec2.amazonaws.com", &format!("Service:ec2.{domain}"))
+        .replace("iam:PassedToService = ec2.amazonaws.com\"", &format!("iam:PassedToService = ec2.{domain}\""));
+    of_model(&serde_json::from_str(&model).unwrap())
 }
 
 fn rendered(spec: &Spec) -> Meaning {
@@ -44,45 +88,42 @@ fn rendered(spec: &Spec) -> Meaning {
 }
 
 #[test]
-fn every_release_means_what_its_official_template_means() {
-    let models = models();
-    assert_eq!(models.len(), 19);
-    for release in releases() {
-        let (_, model) = models.range(..=release.clone()).next_back().unwrap();
-        let model: Value = serde_json::from_str(model).unwrap();
-        assert_eq!(rendered(&spec(&release.to_string())), of_model(&model), "{release}");
+fn every_release_means_what_its_official_template_means_in_every_partition() {
+    let (mut compared, mut texts) = (0, 0);
+    for group in groups() {
+        for partition in PARTITIONS {
+            let official = moved(&group.model(), partition);
+            let mut seen = BTreeSet::new();
+            for release in group.members() {
+                let spec = in_region(&release.to_string(), partition.0);
+                let text = render::cloudformation(&spec).unwrap();
+                compared += 1;
+                // Most releases of a group give the same text.
+                if seen.insert(text.clone()) {
+                    assert_eq!(of_template(&meaning::read(&text), &spec), official, "{release} in {}", partition.0);
+                }
+            }
+            texts += seen.len();
+        }
     }
+    assert_eq!(compared, 209 * PARTITIONS.len());
+    say(&format!("conformance: {compared} of {compared} templates mean what the official ones mean ({texts} different texts)"));
 }
 
 #[test]
 fn the_policies_of_a_short_name_have_the_official_names() {
-    for (release, model) in models() {
-        let model: Value = serde_json::from_str(&model).unwrap();
-        let spec = spec(&release.to_string());
-        let mut arns: Vec<String> = render::controller_policy_arns(&spec).iter().map(ToString::to_string).collect();
-        arns.sort();
-        let official = model["managed_policies"].as_object().unwrap().keys();
-        let official: Vec<String> = official.map(|name| format!("arn:aws:iam::111122223333:policy/{name}")).collect();
-        assert_eq!(arns, official, "{release}");
-        let template = meaning::read(&render::cloudformation(&spec).unwrap());
-        let logical_ids: Vec<&String> = template["Resources"].as_object().unwrap().keys().collect();
-        assert!(logical_ids.contains(&&"KarpenterNodeRole".to_owned()), "{release}");
-    }
-}
-
-#[test]
-fn other_partitions_differ_by_partition_and_domain_alone() {
-    for (region, partition, suffix) in [("cn-north-1", "aws-cn", "amazonaws.com.cn"), ("us-gov-west-1", "aws-us-gov", "amazonaws.com")] {
-        for (release, model) in models() {
-            // Queue policies name the services as SQS and EventBridge are called in every partition.
-            let model = model
-                .replace("arn:aws:", &format!("arn:{partition}:"))
-                .replace("us-west-2", region)
-                .replace("Service:ec2.amazonaws.com", &format!("Service:ec2.{suffix}"))
-                .replace("iam:PassedToService = ec2.amazonaws.com\"", &format!("iam:PassedToService = ec2.{suffix}\""));
-            let model: Value = serde_json::from_str(&model).unwrap();
-            let spec = in_region(&release.to_string(), region);
-            assert_eq!(rendered(&spec), of_model(&model), "{release} in {region}");
+    for group in groups() {
+        let model: Value = serde_json::from_str(&group.model()).unwrap();
+        let official: Vec<&String> = model["managed_policies"].as_object().unwrap().keys().collect();
+        let official: Vec<String> = official.iter().map(|name| format!("arn:aws:iam::111122223333:policy/{name}")).collect();
+        for release in group.members() {
+            let spec = spec(&release.to_string());
+            let mut arns: Vec<String> = render::controller_policy_arns(&spec).iter().map(ToString::to_string).collect();
+            arns.sort();
+            assert_eq!(arns, official, "{release}");
+            let template = render::cloudformation_json(&spec).unwrap();
+            assert_eq!(meaning::policy_arns(&template, &spec), official.iter().cloned().collect(), "{release}");
+            assert!(template["Resources"].get("KarpenterNodeRole").is_some(), "{release}");
         }
     }
 }
@@ -106,44 +147,35 @@ fn a_policy_that_is_cut_means_the_same() {
     assert_eq!(parts, ["", "2"]);
 }
 
-/// A way to make a template mean something else.
-type Mutation = (&'static str, fn(&mut Value));
-
-const MUTATIONS: [Mutation; 7] = [
-    ("an action less", |t| policy(t, |p| _ = p["Statement"][0]["Action"].as_array_mut().unwrap().pop())),
-    ("a wider resource", |t| policy(t, |p| p["Statement"][0]["Resource"] = json!("*"))),
-    ("another condition", |t| policy(t, |p| p["Statement"][1]["Condition"]["StringLike"] = json!({ "aws:ResourceTag/x": "*" }))),
-    ("a statement less", |t| policy(t, |p| _ = p["Statement"].as_array_mut().unwrap().pop())),
-    ("a rule less", |t| _ = resources(t).remove("RebalanceRule")),
-    ("another retention", |t| resources(t)["KarpenterInterruptionQueue"]["Properties"]["MessageRetentionPeriod"] = json!(60)),
-    ("another trust", |t| {
-        let trust = &mut resources(t)["KarpenterNodeRole"]["Properties"]["AssumeRolePolicyDocument"];
-        trust["Statement"][0]["Principal"] = json!({ "AWS": "*" });
-    }),
-];
-
-fn resources(template: &mut Value) -> &mut serde_json::Map<String, Value> {
-    template["Resources"].as_object_mut().unwrap()
-}
-
-fn policy(template: &mut Value, change: fn(&mut Value)) {
-    let text = &mut resources(template)["NodeLifecyclePolicy"]["Properties"]["PolicyDocument"]["Fn::Sub"];
-    let mut document: Value = serde_json::from_str(text.as_str().unwrap()).unwrap();
-    change(&mut document);
-    *text = json!(document.to_string());
-}
-
+/// A model is worth as much as what it tells apart: every field, element and value of a template that is dropped, changed, widened or
+/// added to is seen; what is cut, ordered or written otherwise is not.
 #[test]
-fn the_comparison_sees_every_mutation() {
-    let spec = spec("1.14.1");
-    let template = render::cloudformation_json(&spec).unwrap();
-    let official = of_template(&template, &spec);
-    for (what, mutate) in MUTATIONS {
-        let mut mutant = template.clone();
-        mutate(&mut mutant);
-        assert_ne!(of_template(&mutant, &spec), official, "{what}");
+fn the_comparison_sees_every_mutation_and_no_other_way_to_say_the_same() {
+    let (mut different, mut alike) = (0, 0);
+    for group in groups() {
+        let spec = spec(&group.last.to_string());
+        let template = render::cloudformation_json(&spec).unwrap();
+        let official = moved(&group.model(), PARTITIONS[0]);
+        let names = meaning::policy_arns(&template, &spec);
+        for mutant in mutations::meant_alike(&template) {
+            assert_eq!(of_template(&mutant.template, &spec), official, "{}: {}", group.last, mutant.what);
+            alike += 1;
+        }
+        for (others, mutants) in mutations::meant_otherwise(&template) {
+            different += mutants.len();
+            let (rest, other_names) = (of_template(&others, &spec), meaning::policy_arns(&others, &spec));
+            let same = |mutant: &&mutations::Mutant| {
+                meaning::joined(of_template(&mutant.template, &spec), &rest) == official
+                    && &meaning::policy_arns(&mutant.template, &spec) | &other_names == names
+            };
+            let unseen: Vec<&str> = mutants.iter().filter(same).map(|mutant| mutant.what.as_str()).collect();
+            assert!(unseen.is_empty(), "{}: {} of {} mutations are not seen: {unseen:#?}", group.last, unseen.len(), mutants.len());
+        }
     }
-    let mut reordered = template.clone();
-    policy(&mut reordered, |p| p["Statement"].as_array_mut().unwrap().reverse());
-    assert_eq!(of_template(&reordered, &spec), official);
+    say(&format!("conformance: {different} of {different} mutations seen, {alike} of {alike} rewritten templates mean the same"));
+}
+
+/// Figures that a person who runs the tests should see.
+fn say(figures: &str) {
+    std::io::Write::write_all(&mut std::io::stderr(), format!("{figures}\n").as_bytes()).unwrap();
 }
