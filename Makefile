@@ -4,7 +4,7 @@
 export CARGO_BUILD_JOBS ?= 2
 LAB := python3 tests/lab/setup.py
 
-.PHONY: help build rehearse test lint lab bench clean
+.PHONY: help build rehearse test test-all lint lab bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -23,6 +23,13 @@ test: lab build ## run every test
 	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} cargo test --locked
 	python3 tests/lab/test_lab.py
 	python3 tests/clients/test_clients.py
+	python3 tests/reliability/crash.py --way bootstrap --way destroy --sample 3
+
+# Hours: every point and every fault.
+test-all: test ## run every test, and every sweep in full
+	python3 tests/clients/test_clients.py --all
+	python3 tests/reliability/crash.py --new
+	python3 tests/reliability/faults.py
 
 lint: ## formatting and lints
 	cargo fmt --check

@@ -4,9 +4,10 @@
     GET    kube-requests[?since=N]   the Kubernetes requests so far (user, agent, verb, uri, code)
     GET    inventory                 everything that exists now
     GET    settings, faults, controllers
-    POST   settings {…}              strict, pace, latency_ms, join_seconds
+    POST   settings {…}              strict, pace, latency_ms, join_seconds, front (front.py), controller (real | stand-in)
     POST   faults [{…}]              see faults.py;  DELETE faults
     POST   clusters {…}              an existing cluster, see clusters.py
+    POST   tripwire {…}              kills karpctl at its N-th deed, see tripwire.py;  GET, DELETE tripwire
 """
 
 import json
@@ -17,7 +18,8 @@ import clusters
 import inventory
 from call import as_json
 
-SETTINGS = {"strict": bool, "pace": int, "latency_ms": (int, float, dict), "join_seconds": (int, float)}
+SETTINGS = {"strict": bool, "pace": int, "latency_ms": (int, float, dict), "join_seconds": (int, float),
+            "front": bool, "controller": str}
 
 
 def kube_requests(gate, since):
@@ -73,6 +75,15 @@ def dispatch(gate, method, name, query, body):
             return []
         case "POST", "clusters":
             return clusters.make(gate.lab, body)
+        case "POST", "tripwire":
+            return gate.tripwire.arm(body)
+        case "POST", "tripwire/started":
+            gate.tripwire.passed(f"start {body.get('program', '')}")
+            return {}
+        case "GET", "tripwire":
+            return gate.tripwire.look()
+        case "DELETE", "tripwire":
+            return gate.tripwire.disarm()
         case "GET", "controllers":
             return gate.lab.controllers.describe()
     raise LookupError(f"{method} {name}")

@@ -19,6 +19,7 @@ import aws
 import controlplane
 import pod_identity
 import standin_v017
+import standin_v1
 from kube import KubeError
 from supervisor import free_port
 
@@ -76,7 +77,7 @@ class Running:
     version: str
     name: str
     namespace: str
-    process: object = None  # a supervisor.Program or a standin_v017.StandIn
+    process: object = None  # a supervisor.Program or a StandIn
     credentials: str = ""
     restarts: int = 0
     next_start: float = 0.0
@@ -160,6 +161,8 @@ class Controllers:
         self.say(f"{namespace}/{found.name} {found.version}: {credentials.why}")
         if version == standin_v017.VERSION:
             found.process = standin_v017.StandIn(self.lab, container_env(deployment), credentials, self.say)
+        elif self.lab.settings["controller"] == "stand-in" and version.startswith("1."):
+            found.process = standin_v1.StandIn(self.lab, container_env(deployment), credentials, self.say)
         elif binary.exists():
             token = self.token(namespace, name)
             config = controlplane.kubeconfig(self.lab, token, f"kubeconfig-{namespace}-{found.name}")
@@ -194,7 +197,7 @@ class Controllers:
     def stop(self, uid, why):
         found = self._running.pop(uid)
         self.say(f"{found.namespace}/{found.name}: stopped, {why}")
-        if isinstance(found.process, standin_v017.StandIn):
+        if isinstance(found.process, (standin_v017.StandIn, standin_v1.StandIn)):
             found.process.stop()
         elif found.process:
             self.lab.supervisor.stop(found.process.name)

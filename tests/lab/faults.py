@@ -2,8 +2,11 @@
 
     {"service": "eks", "action": "Create.*", "times": 2, "skip": 1, "status": 429, "headers": {…}, "body": "…"}
     {"action": "CreateStack", "delay": 3}      {"action": "…", "drop": true}      {"action": "…", "drop_after": true}
+    {"action": "…", "truncate": true}          {"service": "kubernetes", "action": "GET /api/v1/.*", "drop": true}
 
-`service` and `action` (a regular expression over the whole name) both default to any; `times` to 1 (0: for ever);
+`truncate` carries it out and sends half of the answer. `headers` without `status` are laid over those of the real answer.
+`service` and `action` (a regular expression over the whole name; for Kubernetes over `VERB /path`, see front.py) both
+default to any, but an AWS fault that names no service does not meet Kubernetes; `times` to 1 (0: for ever);
 `skip` lets that many matching calls pass first. Faults are tried in the order given; the first live one that matches
 is used.
 """
@@ -11,7 +14,12 @@ is used.
 import re
 import threading
 
-KEYS = {"service", "action", "times", "skip", "status", "headers", "body", "delay", "drop", "drop_after"}
+KEYS = {"service", "action", "times", "skip", "status", "headers", "body", "delay", "drop", "drop_after", "truncate"}
+
+
+def cut(body):
+    """The first half of an answer."""
+    return body[:len(body) // 2]
 
 
 class Faults:
@@ -41,10 +49,15 @@ class Faults:
             return [dict(f) for f in self._faults]
 
     def match(self, call):
-        """The fault to use on this call, counted as used; or None."""
+        """The fault to use on this AWS call, counted as used; or None."""
+        return self.find(call.service, call.action)
+
+    def find(self, service, action):
+        """The same, by names."""
         with self._lock:
             for f in self._faults:
-                if f.get("service") not in (None, call.service) or not re.fullmatch(f.get("action", ".*"), call.action):
+                wanted = f.get("service") or (None if service == "kubernetes" else service)
+                if wanted != service or not re.fullmatch(f.get("action", ".*"), action):
                     continue
                 f["seen"] += 1
                 times = f.get("times", 1)

@@ -23,7 +23,8 @@ import quirks_sts
 import quirks_versions
 import strict
 from call import Answer, Call, as_json
-from faults import Faults
+from faults import Faults, cut
+from tripwire import Tripwire
 
 # tried in this order; the first answer wins
 QUIRKS = {
@@ -46,6 +47,7 @@ class Gate:
     def __init__(self, lab):
         self.lab = lab
         self.faults = Faults()
+        self.tripwire = Tripwire()
         self.requests = []
         self._lock = threading.Lock()
         self._file = (lab.log_dir / "gate.jsonl").open("a", buffering=1)
@@ -99,14 +101,18 @@ class Gate:
 
 
 class Dropped(Exception):
-    """The connection is to be closed without an answer."""
+    """The connection is to be closed without an answer, or after a piece of one."""
+
+    def __init__(self, piece=None):
+        super().__init__()
+        self.piece = piece
 
 
 def with_faults(gate, call):
     """The answer to a call, or Dropped."""
     fault = gate.faults.match(call)
     if fault:
-        call.notes["fault"] = next((k for k in ("drop", "drop_after", "status", "delay") if fault.get(k)), "none")
+        call.notes["fault"] = next((k for k in ("drop", "drop_after", "truncate", "status", "delay") if fault.get(k)), "none")
         time.sleep(fault.get("delay", 0))
         if fault.get("drop"):
             raise Dropped
@@ -117,6 +123,11 @@ def with_faults(gate, call):
     answer = gate.answer(call)
     if fault and fault.get("drop_after"):
         raise Dropped
+    if fault and fault.get("headers"):
+        kept = {k: v for k, v in answer.headers.items() if k.lower() not in {h.lower() for h in fault["headers"]}}
+        answer = Answer(answer.status, {**kept, **fault["headers"]}, answer.body)
+    if fault and fault.get("truncate"):
+        raise Dropped(answer)
     return answer
 
 
@@ -149,8 +160,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         time.sleep(self.gate.latency(call.service))
         try:
             answer = with_faults(self.gate, call)
-        except Dropped:
+        except Dropped as dropped:
             self.gate.record(call, started)
+            self.deed(call)
+            if dropped.piece is not None:
+                self._send(dropped.piece, cut(dropped.piece.body))
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
             return None
@@ -159,9 +173,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
             traceback.print_exc()
             answer = as_json({"__type": "InternalFailure", "message": f"the lab's gate failed: {e!r}"}, 500)
         self.gate.record(call, started, answer.status, answer)
+        self.deed(call)
         return self._send(answer)
 
-    def _send(self, answer):
+    def deed(self, call):
+        """Tells the tripwire, unless it is a pod's session or the lab's own call."""
+        if call.key == "test":
+            self.gate.tripwire.passed(f"aws {call.service} {call.action}")
+
+    def _send(self, answer, body=None):
+        """Sends an answer; with `body` less of it than its length says."""
+        body = answer.body if body is None else body
         try:
             self.send_response_only(answer.status)
             for k, v in answer.headers.items():
@@ -170,7 +192,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("content-length", str(len(answer.body)))
             self.end_headers()
             if self.command != "HEAD":
-                self.wfile.write(answer.body)
+                self.wfile.write(body)
         except OSError:
             self.close_connection = True
 

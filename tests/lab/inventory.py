@@ -42,6 +42,11 @@ class Reader:
         return (sorted(m.findtext("RoleName") for m in found if m not in linked),
                 sorted(m.findtext("RoleName") for m in linked))
 
+    def attached(self, roles):
+        """role: policy, for what is attached to roles."""
+        return sorted(f"{r}: {p.findtext('PolicyName')}" for r in roles for p in self.query(
+            "iam", "ListAttachedRolePolicies", ".//AttachedPolicies/member", {"RoleName": r}))
+
     def clusters(self):
         """Clusters and what belongs to them."""
         rest, out = self.lab.aws.rest, {"clusters": [], "nodegroups": [], "addons": [], "pod_identity_associations": [],
@@ -87,7 +92,7 @@ class Reader:
     def aws(self):
         roles, linked = self.roles()
         document = {
-            "stacks": self.stacks(), "roles": roles,
+            "stacks": self.stacks(), "roles": roles, "attached_policies": self.attached(roles),
             "policies": self.texts("iam", "ListPolicies", ".//Policies/member", "PolicyName",
                                    {"Scope": "Local", "MaxItems": 1000}),
             "instance_profiles": self.texts("iam", "ListInstanceProfiles", ".//InstanceProfiles/member",
@@ -103,11 +108,13 @@ class Reader:
     def kubernetes(self):
         items = self.lab.kube.items
         names = lambda path: sorted(i["metadata"]["name"] for i in items(path))  # noqa: E731
-        releases = {f"{s['metadata']['namespace']}/{s['metadata']['labels']['name']}"
-                    for s in items("/api/v1/secrets?labelSelector=owner%3Dhelm")}
+        revisions = [(f"{s['metadata']['namespace']}/{s['metadata']['labels']['name']}", s["metadata"]["labels"]["status"])
+                     for s in items("/api/v1/secrets?labelSelector=owner%3Dhelm")]
+        releases = {name for name, _ in revisions}
         crds = names("/apis/apiextensions.k8s.io/v1/customresourcedefinitions")
         return {
-            "helm_releases": sorted(releases), "crds": [c for c in crds if "karpenter" in c],
+            "helm_releases": sorted(releases),
+            "helm_standing": sorted(f"{name} {status}" for name, status in revisions if status != "superseded"), "crds": [c for c in crds if "karpenter" in c],
             "namespaces": [n for n in names("/api/v1/namespaces") if n not in QUIET_NAMESPACES],
             "nodes": names("/api/v1/nodes"),
             "deployments": sorted(f"{d['metadata']['namespace']}/{d['metadata']['name']}"

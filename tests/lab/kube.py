@@ -3,6 +3,7 @@
 import http.client
 import json
 import ssl
+import time
 
 
 class KubeError(Exception):
@@ -41,8 +42,12 @@ class Kube:
             connection.close()
 
     def call(self, method, path, body=None, content_type="application/json"):
-        """The parsed answer; raises KubeError."""
-        status, text = self.send(method, path, body, content_type)
+        """The parsed answer; raises KubeError. A kind whose definition was just made anew answers 429 for a moment."""
+        for _ in range(40):
+            status, text = self.send(method, path, body, content_type)
+            if status != 429:
+                break
+            time.sleep(0.25)
         if status >= 300:
             raise KubeError(method, path, status, text)
         return json.loads(text) if text else {}

@@ -51,7 +51,7 @@ class Proxy:
             return self.lab.ports["registry"], True
         if AWS.fullmatch(host):
             return self.lab.ports["gate"], True
-        if host in LOOPBACK and port == self.lab.ports.get("apiserver"):
+        if host in LOOPBACK and port in (self.lab.ports.get("apiserver"), self.lab.ports.get("front")):
             return port, False
         return None
 

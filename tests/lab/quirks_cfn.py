@@ -190,7 +190,7 @@ def before_delete(lab, call):
     protected = member.findtext("EnableTerminationProtection", "").lower() == "true"
     kept = set(call.members("RetainResources.member."))
     blocker = None if protected else cfn_checks.delete_blocker(
-        lab, [r for r in view.resources if r["logical"] not in kept])
+        lab, [r for r in view.resources if r["logical"] not in kept]) or strict.removal_denial(lab, call, name, view.resources)
     if blocker:
         resource, why = blocker
         view.begin(stacks.failed_delete(view, resource["logical"], resource["type"], why, int(lab.settings["pace"])),

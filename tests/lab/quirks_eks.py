@@ -78,7 +78,7 @@ def rewrite(lab, call, answer):
     if not cluster:
         return answer
     ca = base64.b64encode((lab.cert_dir / "ca.crt").read_bytes()).decode()
-    cluster = {**cluster, "endpoint": lab.apiserver_url, "certificateAuthority": {"data": ca},
+    cluster = {**cluster, "endpoint": lab.endpoint, "certificateAuthority": {"data": ca},
                "identity": {"oidc": {"issuer": issuer(lab, cluster["name"], region_of(cluster))}}}
     return answer.with_json({**answer.json, "cluster": cluster})
 

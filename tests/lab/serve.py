@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import certs
 import controllers
 import controlplane
+import front
 import gate
 import proxy
 import registry
@@ -120,11 +121,12 @@ class Bringup:
         lab.supervisor.start("moto", [lab.cache / "venv/bin/moto_server", "-H", "127.0.0.1", "-p", lab.ports["moto"]])
 
     def in_process(self):
-        """Gate, token webhook and TLS proxy are threads of this process."""
+        """Gate, token webhook, TLS proxy and front are threads of this process."""
         lab = self.lab
         lab.gate = gate.start(lab)
         webhook.start(lab)
         proxy.Proxy(lab)
+        front.start(lab)
 
     def etcd(self):
         self.retried("etcd", lambda: controlplane.start(self.lab, "etcd"), ["etcd", "etcd-peer"])

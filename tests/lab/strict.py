@@ -14,21 +14,38 @@ from call import error
 FREE = {"sts:GetCallerIdentity", "sts:AssumeRoleWithWebIdentity", "sts:GetSessionToken"}
 
 
-# what CloudFormation calls for a resource -> (action, name property, ARN form) of the caller's that it needs
-CREATES = {
-    "AWS::IAM::Role": ("iam:CreateRole", "RoleName", "role/{}"),
-    "AWS::IAM::ManagedPolicy": ("iam:CreatePolicy", "ManagedPolicyName", "policy/{}"),
-    "AWS::IAM::InstanceProfile": ("iam:CreateInstanceProfile", "InstanceProfileName", "instance-profile/{}"),
-    "AWS::SQS::Queue": ("sqs:CreateQueue", "QueueName", None),
-    "AWS::SQS::QueuePolicy": ("sqs:SetQueueAttributes", None, None),
-    "AWS::Events::Rule": ("events:PutRule", "Name", None),
-    "AWS::EKS::Cluster": ("eks:CreateCluster", "Name", None),
-    "AWS::EKS::Nodegroup": ("eks:CreateNodegroup", None, None),
-    "AWS::EC2::VPC": ("ec2:CreateVpc", None, None),
-    "AWS::EC2::Subnet": ("ec2:CreateSubnet", None, None),
-    "AWS::EC2::SecurityGroup": ("ec2:CreateSecurityGroup", None, None),
-    "AWS::EC2::LaunchTemplate": ("ec2:CreateLaunchTemplate", None, None),
+# what CloudFormation calls for a resource with its caller's permissions (the handlers of the type's schema, as far as the stack of
+# the guide needs them): actions to create it, actions to delete it, name property, ARN form
+HANDLERS = {
+    "AWS::IAM::Role": (
+        ("iam:CreateRole", "iam:AttachRolePolicy", "iam:GetRole", "iam:TagRole"),
+        ("iam:GetRole", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies", "iam:DetachRolePolicy", "iam:DeleteRolePolicy",
+         "iam:DeleteRole"), "RoleName", "role/{}"),
+    "AWS::IAM::ManagedPolicy": (
+        ("iam:CreatePolicy",),
+        ("iam:GetPolicy", "iam:ListPolicyVersions", "iam:ListEntitiesForPolicy", "iam:DeletePolicyVersion", "iam:DeletePolicy"),
+        "ManagedPolicyName", "policy/{}"),
+    "AWS::IAM::InstanceProfile": (
+        ("iam:CreateInstanceProfile", "iam:AddRoleToInstanceProfile", "iam:GetInstanceProfile"),
+        ("iam:GetInstanceProfile", "iam:RemoveRoleFromInstanceProfile", "iam:DeleteInstanceProfile"),
+        "InstanceProfileName", "instance-profile/{}"),
+    "AWS::SQS::Queue": (
+        ("sqs:CreateQueue", "sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:ListQueueTags", "sqs:TagQueue"),
+        ("sqs:GetQueueAttributes", "sqs:DeleteQueue"), "QueueName", "{}"),
+    "AWS::SQS::QueuePolicy": (("sqs:SetQueueAttributes",), ("sqs:SetQueueAttributes",), None, None),
+    "AWS::Events::Rule": (
+        ("events:DescribeRule", "events:PutRule", "events:PutTargets", "events:TagResource"),
+        ("events:DescribeRule", "events:ListTargetsByRule", "events:RemoveTargets", "events:DeleteRule"), "Name", "rule/{}"),
+    "AWS::EKS::Cluster": (("eks:CreateCluster",), (), "Name", "cluster/{}"),
+    "AWS::EKS::Nodegroup": (("eks:CreateNodegroup",), (), None, None),
+    "AWS::EC2::VPC": (("ec2:CreateVpc",), (), None, None),
+    "AWS::EC2::Subnet": (("ec2:CreateSubnet",), (), None, None),
+    "AWS::EC2::SecurityGroup": (("ec2:CreateSecurityGroup",), (), None, None),
+    "AWS::EC2::LaunchTemplate": (("ec2:CreateLaunchTemplate",), (), None, None),
 }
+# an add-on is `addon`, an association `podidentityassociation` in ARNs
+EKS_KINDS = {"access-entries": "access-entry", "pod-identity-associations": "podidentityassociation", "addons": "addon",
+             "node-groups": "nodegroup", "fargate-profiles": "fargateprofile"}
 EC2_KINDS = {"i": "instance", "subnet": "subnet", "sg": "security-group", "vpc": "vpc", "lt": "launch-template"}
 
 
@@ -39,6 +56,8 @@ def resource(lab, call):
         s = call.segments
         if call.action == "CreateCluster":
             return lab.arn("eks", f"cluster/{call.json.get('name', '*')}", region)
+        if s[0] == "clusters" and len(s) > 3 and s[2] in EKS_KINDS:
+            return lab.arn("eks", f"{EKS_KINDS[s[2]]}/{s[1]}/{s[3].rsplit('/', 1)[-1]}/lab", region)
         if s[0] == "clusters" and len(s) > 1:
             return lab.arn("eks", f"cluster/{s[1]}", region)
         return s[1] if s[0] == "tags" and len(s) > 1 else "*"
@@ -112,23 +131,64 @@ def decide(lab, call):
     return None if yes else refusal(call, arn, name, target, explicit)
 
 
-def stack_denial(lab, call, template, known):
-    """(logical id, type, reason) of the first resource of a template that the caller may not create, or None."""
+def target_of(lab, region, stack, kind, logical, name):
+    """The ARN of a resource of a stack; CloudFormation makes up a name where the template has none."""
+    form = HANDLERS[kind][3]
+    if form is None:
+        return "*"
+    name = name or f"{stack}-{logical}-LAB"
+    return lab.arn(HANDLERS[kind][0][0].split(":")[0], form.format(name), region)
+
+
+def first_denial(lab, call, arn, kind, actions, target):
+    """Why the caller may not have CloudFormation do all of this, or None."""
+    for action in actions:
+        if not allowed(lab, arn, action, target, {"aws:RequestedRegion": call.region})[0]:
+            return (f'Resource handler returned message: "User: {arn} is not authorized to perform: {action} on resource: '
+                    f'{target} because no identity-based policy allows the {action} action" (HandlerErrorCode: AccessDenied)')
+    return None
+
+
+def stack_caller(lab, call):
+    """Who has CloudFormation work, or None where strict mode has no say."""
     if not judged(lab, call):
         return None
     arn, _ = lab.aws.caller(call.key, call.token)
-    for logical, r in (template.get("Resources") or {}).items():
-        if not arn or arn.endswith(":root") or r.get("Type") not in CREATES:
+    return None if not arn or arn.endswith(":root") else arn
+
+
+def stack_denial(lab, call, template, known):
+    """(logical id, type, reason) of the first resource of a template that the caller may not create, or None."""
+    arn, stack = stack_caller(lab, call), call.params.get("StackName", "")
+    for logical, r in (template.get("Resources") or {}).items() if arn else ():
+        kind = r.get("Type")
+        if kind not in HANDLERS:
             continue
-        action, naming, form = CREATES[r["Type"]]
-        service = action.split(":")[0]
-        name = cfn_template.resolve((r.get("Properties") or {}).get(naming), known) if naming else None
-        target = {"iam": (form or "").format(name), "sqs": name, "events": f"rule/{name}", "eks": f"cluster/{name}"}.get(service)
-        target = lab.arn(service, target, call.region) if name else "*"
-        if not allowed(lab, arn, action, target, {"aws:RequestedRegion": call.region})[0]:
-            return logical, r["Type"], (
-                f'Resource handler returned message: "User: {arn} is not authorized to perform: {action} on resource: '
-                f'{target} because no identity-based policy allows the {action} action" (HandlerErrorCode: AccessDenied)')
+        create, _, naming, _ = HANDLERS[kind]
+        properties = r.get("Properties") or {}
+        name = cfn_template.resolve(properties.get(naming), known) if naming else None
+        target = target_of(lab, call.region, stack, kind, logical, name)
+        # a policy of a queue is set on the queue
+        if kind == "AWS::SQS::QueuePolicy":
+            target = lab.arn("sqs", known.get("ClusterName") or "*", call.region)
+        if why := first_denial(lab, call, arn, kind, create, target):
+            return logical, kind, why
+    return None
+
+
+def removal_denial(lab, call, stack, resources):
+    """(resource, reason) of the first resource of a stack that the caller may not delete, or None."""
+    arn = stack_caller(lab, call)
+    for r in resources if arn else ():
+        if r["type"] not in HANDLERS or not HANDLERS[r["type"]][1]:
+            continue
+        name = r["physical"].rsplit("/", 1)[-1].rsplit("|", 1)[-1]
+        target = target_of(lab, call.region, stack, r["type"], r["logical"], name)
+        if r["type"] == "AWS::SQS::QueuePolicy":
+            queue = next((q["physical"] for q in resources if q["type"] == "AWS::SQS::Queue"), "*")
+            target = lab.arn("sqs", queue.rsplit("/", 1)[-1], call.region)
+        if why := first_denial(lab, call, arn, r["type"], HANDLERS[r["type"]][1], target):
+            return r, why
     return None
 
 

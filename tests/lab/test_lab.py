@@ -318,6 +318,43 @@ class Cluster(WithLab):
         self.lab.aws("eks", "delete-cluster", "--name", "again")
 
 
+class Breaking(WithLab):
+    """What the crash and fault sweeps stand on."""
+
+    def test_requests_to_kubernetes_are_counted_and_go_wrong(self):
+        self.lab.call("POST", "settings", {"front": True})
+        self.lab.call("POST", "clusters", {"name": "front", "nodes": 0})
+        self.lab.aws("eks", "update-kubeconfig", "--name", "front")
+        sleeper = subprocess.Popen(["sleep", "600"])
+        try:
+            self.lab.call("POST", "tripwire", {"pid": sleeper.pid})
+            self.lab.run("kubectl", "create", "namespace", "seen")
+            deeds = self.lab.call("GET", "tripwire")[1]["deeds"]
+            self.assertIn("kubernetes POST /api/v1/namespaces", deeds)
+            self.lab.call("POST", "faults", {"service": "kubernetes", "action": "POST /api/v1/namespaces", "drop_after": True})
+            code, said = self.lab.run("kubectl", "create", "namespace", "lost", ok=False)
+            self.assertNotEqual(code, 0, said)
+            self.assertIn("lost", self.lab.run("kubectl", "get", "namespaces"), "the answer is lost, not the deed")
+            self.assertIsNone(sleeper.poll(), "at 0 it only counts")
+            self.lab.call("POST", "tripwire", {"pid": sleeper.pid, "at": 2})
+            self.lab.aws("sqs", "list-queues")
+            self.assertIsNone(sleeper.poll())
+            self.lab.aws("sqs", "create-queue", "--queue-name", "last-deed")
+            self.assertEqual(sleeper.wait(5), -signal.SIGKILL)
+            self.assertEqual(self.lab.call("DELETE", "tripwire")[1]["fired"]["deed"], "aws sqs CreateQueue")
+            self.assertIn("last-deed", self.lab.aws("sqs", "list-queues"), "the deed was done")
+        finally:
+            sleeper.kill()
+            sleeper.wait()
+            self.lab.call("POST", "settings", {"front": False})
+
+    def test_a_truncated_answer_is_cut_off(self):
+        self.lab.call("POST", "faults", {"service": "iam", "action": "ListRoles", "times": 0, "truncate": True})
+        env = {**self.lab.env, "AWS_MAX_ATTEMPTS": "1"}
+        done = subprocess.run(["aws", "iam", "list-roles"], env=env, capture_output=True, text=True)
+        self.assertNotEqual(done.returncode, 0, done.stdout)
+
+
 class Karpenter(WithLab):
     """A controller that runs, or does not, because of what was installed."""
 

@@ -27,6 +27,8 @@ class Lab:
             "pace": args.pace,
             "latency_ms": args.latency_ms,
             "join_seconds": args.join_seconds,
+            "front": False,
+            "controller": "real",
         }
         self.ports = {}
         self.lock = threading.RLock()
@@ -70,6 +72,11 @@ class Lab:
     @property
     def apiserver_url(self):
         return f"https://{self.at('apiserver')}"
+
+    @property
+    def endpoint(self):
+        """What EKS says is the cluster's endpoint."""
+        return f"https://{self.at('front')}" if self.settings["front"] else self.apiserver_url
 
     def arn(self, service, resource, region=None):
         """An ARN in this lab's partition and account; IAM has no region."""

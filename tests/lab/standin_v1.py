@@ -1,0 +1,84 @@
+"""A STAND-IN for the controller of Karpenter 1.x, for tests that go the way hundreds of times (setting `controller`).
+
+The real controller takes ten seconds to its workers and a core while it does. This one does what a bootstrap and a destroy
+wait for, and nothing else: node classes get the finalizer, an instance profile with the node role, and Ready; node pools get
+Ready; a node class that is deleted gives its profile back. It launches nothing.
+"""
+
+import hashlib
+import threading
+
+import aws
+from kube import KubeError
+
+CLASSES = "/apis/karpenter.k8s.aws/v1/ec2nodeclasses"
+POOLS = "/apis/karpenter.sh/v1/nodepools"
+FINALIZER = "karpenter.k8s.aws/termination"
+
+
+class StandIn:
+    """A thread that looks four times a second, with the controller's own AWS credentials."""
+
+    def __init__(self, lab, env, credentials, say):
+        self.lab, self.key, self.say = lab, credentials.env, say
+        self.cluster = env.get("CLUSTER_NAME", "")
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="karpenter-v1", daemon=True)
+        self._thread.start()
+
+    @property
+    def running(self):
+        return self._thread.is_alive()
+
+    def stop(self):
+        self._ended.set()
+        self._thread.join(5)
+
+    def iam(self, action, **params):
+        return self.lab.aws.query_raw("iam", action, params, key=self.key.get("AWS_ACCESS_KEY_ID", ""),
+                                      token=self.key.get("AWS_SESSION_TOKEN"), port="gate")
+
+    def _run(self):
+        if not self.key:
+            self.say("stand-in: no AWS credentials; the controller ends, as the real one would")
+            return
+        while not self._ended.wait(0.25):
+            try:
+                self.look()
+            except (aws.AwsError, KubeError, OSError, KeyError) as e:
+                self.say(f"stand-in: {e!r}")
+
+    def look(self):
+        for c in self.lab.kube.items(CLASSES):
+            self.node_class(c)
+        for p in self.lab.kube.items(POOLS):
+            if not p["metadata"].get("deletionTimestamp"):
+                self.ready(f"{POOLS}/{p['metadata']['name']}", p)
+
+    def profile(self, node_class):
+        """Karpenter's own naming: the cluster, and a hash of what else makes it one of a kind."""
+        digest = hashlib.sha256(f"{self.lab.region}{node_class['metadata']['name']}".encode()).hexdigest()[:20]
+        return f"{self.cluster}_{digest}"
+
+    def node_class(self, c):
+        path, finalizers = f"{CLASSES}/{c['metadata']['name']}", c["metadata"].get("finalizers") or []
+        role, name = c["spec"].get("role"), self.profile(c)
+        if c["metadata"].get("deletionTimestamp"):
+            if FINALIZER in finalizers:
+                self.iam("RemoveRoleFromInstanceProfile", InstanceProfileName=name, RoleName=role)
+                self.iam("DeleteInstanceProfile", InstanceProfileName=name)
+                self.lab.kube.merge(path, {"metadata": {"finalizers": [f for f in finalizers if f != FINALIZER]}})
+            return
+        if FINALIZER not in finalizers:
+            self.lab.kube.merge(path, {"metadata": {"finalizers": [*finalizers, FINALIZER]}})
+            if role:
+                self.iam("CreateInstanceProfile", InstanceProfileName=name)
+                self.iam("AddRoleToInstanceProfile", InstanceProfileName=name, RoleName=role)
+        self.ready(path, c)
+
+    def ready(self, path, found):
+        conditions = (found.get("status") or {}).get("conditions") or []
+        if any(x["type"] == "Ready" and x["status"] == "True" for x in conditions):
+            return
+        ready = {"type": "Ready", "status": "True", "reason": "Ready", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+        self.lab.kube.merge(f"{path}/status", {"status": {"conditions": [ready]}})

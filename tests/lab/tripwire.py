@@ -1,0 +1,100 @@
+"""Kills karpctl at a chosen moment: when it has done its N-th deed.
+
+A deed is an AWS request, a Kubernetes request (through front.py) or a program that it started (through the shims of the
+harness), of karpctl itself or of what it runs. The kill comes when the deed has had its effect and before anybody is told
+so: to be killed before the N-th deed is the same as to be killed after the one before it.
+
+    POST   tripwire {"pid": P, "at": N, "kill": "tree" | "alone"}    at 0: only counts
+    POST   tripwire/started {"program": "helm"}                      a shim says that its program begins
+    GET    tripwire                                                  {"deeds": ["aws eks DescribeCluster", …], "fired": …}
+    DELETE tripwire                                                  disarms
+
+`tree` kills karpctl and all that descends from it, as a machine that goes down does; `alone` kills only karpctl, and leaves
+helm or eksctl running, as the kernel's out-of-memory killer does.
+"""
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+
+def children(pid):
+    """The processes that one started, by what the kernel says."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found += [int(p) for p in task.read_text().split()]
+        except (OSError, ValueError):
+            pass
+    return found
+
+
+def tree(pid):
+    """A process and all that descend from it."""
+    found = [pid]
+    for p in found:
+        found += [c for c in children(p) if c not in found]
+    return found
+
+
+def ended(pid):
+    """Whether a process is gone, or only waits to be reaped."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] in "ZX"
+    except OSError:
+        return True
+
+
+def kill(pid, how):
+    """Kills, and returns when it is dead: whoever is told of the deed afterwards is told too late."""
+    try:
+        os.kill(pid, signal.SIGSTOP)
+    except ProcessLookupError:
+        return []
+    victims = tree(pid) if how == "tree" else [pid]
+    for victim in victims:
+        try:
+            os.kill(victim, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    end = time.monotonic() + 5
+    while not all(ended(v) for v in victims) and time.monotonic() < end:
+        time.sleep(0.002)
+    return victims
+
+
+class Tripwire:
+    """The deeds since it was armed, and the kill."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._wire, self._deeds, self._fired = None, [], None
+
+    def arm(self, wanted):
+        """Raises ValueError for a wish that is not understood."""
+        unknown = set(wanted) - {"pid", "at", "kill"}
+        if unknown or not isinstance(wanted.get("pid"), int) or wanted.get("kill", "tree") not in ("tree", "alone"):
+            raise ValueError("a tripwire is {pid, at, kill: tree | alone}")
+        with self._lock:
+            self._wire, self._deeds, self._fired = {"at": 0, "kill": "tree", **wanted}, [], None
+        return self.look()
+
+    def disarm(self):
+        with self._lock:
+            self._wire = None
+        return self.look()
+
+    def look(self):
+        with self._lock:
+            return {"armed": self._wire is not None, "deeds": list(self._deeds), "fired": self._fired}
+
+    def passed(self, deed):
+        """Counts a deed that has had its effect; kills when it is the one."""
+        with self._lock:
+            if self._wire is None:
+                return
+            self._deeds.append(deed)
+            if len(self._deeds) == self._wire["at"] and self._fired is None:
+                self._fired = {"deed": deed, "killed": kill(self._wire["pid"], self._wire["kill"])}
