@@ -5,11 +5,13 @@ use super::args::VariantArgs;
 use super::session::{Session, layers};
 use crate::app::App;
 use crate::error::{Error, Exit, Result};
-use crate::render::{Document, EksctlAbilities, Inputs, document, document_json};
+use crate::knowledge::Work;
+use crate::render::{Document, EksctlAbilities, Inputs, document, document_json, operator_policy};
 use crate::report::Format;
 use crate::spec::Spec;
 use crate::spec::resolve::{Discovered, resolve};
 use crate::steps::cluster_config_of_bootstrap;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -40,6 +42,9 @@ pub struct RenderArgs {
     /// cluster-config as `karpctl bootstrap` gives it to eksctl: with karpctl's tag, without what karpctl makes itself
     #[arg(long)]
     for_bootstrap: bool,
+    /// What operator-policy allows [default: all of them]
+    #[arg(long = "for", value_name = "WORK", value_delimiter = ',', value_parser = work_parser())]
+    works: Vec<Work>,
     /// How many pods inflate asks for
     #[arg(long, default_value_t = 0)]
     replicas: u32,
@@ -58,6 +63,7 @@ enum What {
     FlowSchemas,
     PrometheusValues,
     GrafanaValues,
+    OperatorPolicy,
     All,
 }
 
@@ -66,6 +72,11 @@ enum DocumentFormat {
     #[default]
     Yaml,
     Json,
+}
+
+fn work_parser() -> impl TypedValueParser<Value = Work> {
+    PossibleValuesParser::new(Work::ALL.map(Work::as_str))
+        .map(|name| Work::ALL.into_iter().find(|w| w.as_str() == name).unwrap_or(Work::Bootstrap))
 }
 
 impl RenderArgs {
@@ -91,6 +102,9 @@ pub async fn run(app: &App, args: RenderArgs) -> Result<Exit> {
         app.printer.answer(&cluster_config_of_bootstrap(&spec, EksctlAbilities::default())?);
         return Ok(Exit::Done);
     }
+    if args.what != What::OperatorPolicy && !args.works.is_empty() {
+        return Err(Error::usage("--for is for `render operator-policy`"));
+    }
     let text = |which: Document| match args.output {
         DocumentFormat::Yaml => document(which, &spec, &inputs),
         DocumentFormat::Json => json(&document_json(which, &spec, &inputs)?, Pretty::Yes).map(|t| t + "\n"),
@@ -105,6 +119,16 @@ pub async fn run(app: &App, args: RenderArgs) -> Result<Exit> {
         What::FlowSchemas => Document::FlowSchemas,
         What::PrometheusValues => Document::PrometheusValues,
         What::GrafanaValues => Document::GrafanaValues,
+        What::OperatorPolicy => {
+            // IAM takes JSON only, so it is JSON whatever is asked for.
+            let works = if args.works.is_empty() { Work::ALL.to_vec() } else { args.works.clone() };
+            let text = json(&operator_policy(&spec, &works), Pretty::Yes)? + "\n";
+            match &args.out {
+                Some(folder) => write_all(app, folder, &[("operator-policy.json".to_owned(), text)], args.force)?,
+                None => app.printer.answer(&text),
+            }
+            return Ok(Exit::Done);
+        }
         What::All => {
             let folder = args
                 .out

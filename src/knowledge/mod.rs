@@ -4,6 +4,7 @@
 pub mod exec;
 mod features;
 mod kubernetes;
+mod operator;
 mod release;
 mod stack;
 mod table;
@@ -12,6 +13,7 @@ mod tools;
 pub use exec::ClientBuild;
 pub use features::{Features, MetricsScrape, NodePoolApi, ValueLayout};
 pub use kubernetes::{InvalidKubernetesVersion, KubernetesVersion, Support};
+pub use operator::{CalledBy, OperatorCase, OperatorGrant, Work, operator_grants};
 pub use release::{InvalidRelease, Release, Standing};
 pub use stack::{Condition, EventRule, PolicyPart, StackContent, Statement};
 pub use tools::{ExecApiVersion, FittingTools, InvalidToolVersion, Tool, ToolFit, ToolVersion};

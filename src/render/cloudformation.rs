@@ -22,6 +22,11 @@ pub fn cloudformation_json(spec: &Spec) -> Result<Value> {
     read_one(TEMPLATE, &yaml)
 }
 
+/// Whether the stack has an instance profile for the nodes.
+pub(super) fn has_instance_profile(spec: &Spec) -> bool {
+    spec.release.features().stack_instance_profile || spec.private
+}
+
 fn values(spec: &Spec, functions: Functions) -> Value {
     let features = spec.release.features();
     let stack = spec.release.stack();
@@ -34,7 +39,7 @@ fn values(spec: &Spec, functions: Functions) -> Value {
     json!({
         "cluster_name": spec.cluster_name,
         "node_role_name": named("KarpenterNodeRole-", &spec.node_role_name(), spec, functions),
-        "instance_profile": features.stack_instance_profile || spec.private,
+        "instance_profile": has_instance_profile(spec),
         "instance_profile_name": named("KarpenterNodeInstanceProfile-", &spec.instance_profile_name(), spec, functions),
         "queue_name": named("", &spec.queue_name(), spec, functions),
         "queue_encrypted": features.queue_encrypted,

@@ -9,6 +9,7 @@ mod helm_values;
 mod inflate;
 mod monitoring;
 mod node_pool;
+mod operator_policy;
 mod policies;
 mod template;
 
@@ -20,6 +21,7 @@ pub use helm_values::{crd_values, helm_values, helm_values_yaml};
 pub use inflate::{inflate, inflate_yaml};
 pub use monitoring::{grafana_values_yaml, prometheus_values_yaml};
 pub use node_pool::{ami_family, node_pool, node_pool_yaml};
+pub use operator_policy::{needed as operator_needs, operator_policy};
 pub use policies::{ControllerPolicy, POLICY_SIZE, controller_policies, controller_policy_arns, policy_size, substituted};
 
 use crate::error::Result;

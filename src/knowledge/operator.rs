@@ -1,0 +1,152 @@
+//! What whoever runs karpctl must be allowed to do in AWS, as rows with a source.
+
+use super::table::embedded;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+/// What somebody runs karpctl for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Work {
+    /// `bootstrap`, and its parts.
+    Bootstrap,
+    /// `doctor` and `status`.
+    Doctor,
+    /// `destroy`.
+    Destroy,
+}
+
+impl Work {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Bootstrap, Self::Doctor, Self::Destroy];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bootstrap => "bootstrap",
+            Self::Doctor => "doctor",
+            Self::Destroy => "destroy",
+        }
+    }
+}
+
+/// Who makes a call with the operator's permissions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CalledBy {
+    /// karpctl itself.
+    Karpctl,
+    /// CloudFormation, which creates and deletes with its caller's permissions.
+    Cloudformation,
+    /// eksctl.
+    Eksctl,
+}
+
+/// A kind of spec that a grant is needed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OperatorCase {
+    /// The cluster is there already.
+    ExistingCluster,
+    /// The cluster is made.
+    NewCluster,
+    /// The controller gets its credentials by EKS Pod Identity.
+    PodIdentity,
+    /// The controller gets its credentials by IRSA.
+    Irsa,
+    /// The release has an interruption queue.
+    InterruptionQueue,
+    /// The stack has an instance profile.
+    InstanceProfile,
+}
+
+/// Something that the operator must be allowed to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperatorGrant {
+    /// What it is for, in a word.
+    pub sid: &'static str,
+    /// For which work.
+    pub works: &'static [Work],
+    /// Who makes the calls.
+    pub by: CalledBy,
+    /// All of these must be so for the grant to be needed. Empty: always.
+    pub cases: &'static [OperatorCase],
+    /// Needed only when a release or spec has changed.
+    pub update_only: bool,
+    /// The actions, such as `eks:DescribeCluster`.
+    pub actions: &'static [String],
+    /// The resources, with the variables of `Fn::Sub` and `${StackName}`, `${LockStackName}`, `${NodeRoleName}`, `${ControllerRoleName}`,
+    /// `${InstanceProfileName}`, `${QueueName}`.
+    pub resources: Vec<&'static str>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    resources: BTreeMap<String, Vec<String>>,
+    statements: Vec<Row>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    sid: String,
+    #[serde(rename = "for")]
+    works: Vec<Work>,
+    by: CalledBy,
+    #[serde(default)]
+    when: Vec<OperatorCase>,
+    #[serde(default)]
+    update: bool,
+    actions: Vec<String>,
+    on: Vec<String>,
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the reader of the table"))]
+    source: String,
+}
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| embedded(include_str!("operator.yaml")));
+
+/// Everything that any work of karpctl may need.
+#[must_use]
+pub fn operator_grants() -> Vec<OperatorGrant> {
+    let grant = |row: &'static Row| OperatorGrant {
+        sid: &row.sid,
+        works: &row.works,
+        by: row.by,
+        cases: &row.when,
+        update_only: row.update,
+        actions: &row.actions,
+        resources: row.on.iter().flat_map(|name| TABLE.resources[name].iter().map(String::as_str)).collect(),
+    };
+    TABLE.statements.iter().map(grant).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_row_has_a_source_a_name_of_its_own_and_known_resources() {
+        let mut sids = BTreeSet::new();
+        for row in &TABLE.statements {
+            assert!(row.source.len() > 5, "{}", row.sid);
+            assert!(sids.insert(&row.sid), "{} stands twice", row.sid);
+            assert!(!row.actions.is_empty() && !row.on.is_empty() && !row.works.is_empty(), "{}", row.sid);
+            assert!(row.actions.iter().all(|a| a.contains(':') && !a.contains('*')), "{}: an action is named in full", row.sid);
+            assert!(row.on.iter().all(|name| TABLE.resources.contains_key(name)), "{}: {:?}", row.sid, row.on);
+        }
+        let used: BTreeSet<&String> = TABLE.statements.iter().flat_map(|r| &r.on).collect();
+        assert!(TABLE.resources.keys().all(|name| used.contains(name)), "a resource that no row is about");
+    }
+
+    #[test]
+    fn doctor_only_looks() {
+        let looks = |action: &String| {
+            ["Describe", "Get", "List", "Simulate"].iter().any(|verb| action.split(':').nth(1).is_some_and(|a| a.starts_with(verb)))
+        };
+        assert!(operator_grants().iter().filter(|g| g.works.contains(&Work::Doctor)).flat_map(|g| g.actions).all(looks));
+    }
+}
