@@ -5,16 +5,20 @@ use crate::adapters::eksctl::EksctlCli;
 use crate::adapters::helm::HelmCli;
 use crate::adapters::kube::Connector;
 use crate::adapters::workstation::ThisMachine;
+use crate::adapters::{clear_left_over, this_process};
 use crate::commands::args::GlobalArgs;
+use crate::engine::Claim;
 use crate::env::Env;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, ErrorKind, Exit, Result};
 use crate::facts::{Probed, ToolFacts};
 use crate::ports::{ClusterAccess, Eksctl as _, Helm as _, Ports};
 use crate::report::{Printer, Verbosity};
+use sha2::{Digest as _, Sha256};
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -95,6 +99,47 @@ impl App {
         (path.is_some() || context.is_some()).then_some(ClusterAccess::Kubeconfig { path, context })
     }
 
+    /// This run, as one that wants to work on a cluster.
+    #[must_use]
+    pub fn claim(&self, command: &str) -> Claim {
+        let since = jiff::Timestamp::now();
+        let process = this_process::identity();
+        let run = format!("{process}/{}", since.as_nanosecond());
+        let since = since.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        Claim { holder: this_process::person(), command: command.to_owned(), since, process, run: digest(&run) }
+    }
+
+    /// Whether the process of another run's claim lives; `None` where it is of another machine.
+    #[must_use]
+    pub fn lives(process: &str) -> Option<bool> {
+        this_process::lives(process)
+    }
+
+    /// Waits for the tools that karpctls which are dead have left running, and clears away what those have left behind.
+    pub async fn clear_left_over(&self, longest: Duration) -> Result<()> {
+        let begun = Instant::now();
+        let mut told = false;
+        while let Some(dir) = clear_left_over().first() {
+            if !told {
+                self.printer.status(&format!(
+                    "a helm or eksctl that a killed karpctl left running is still at work (in {}); waiting for its end",
+                    dir.display()
+                ));
+                told = true;
+            }
+            if begun.elapsed() >= longest {
+                return Err(Error::new(ErrorKind::Timeout, "a helm or eksctl that a killed karpctl left running does not end")
+                    .because(format!("it works in {}", dir.display()))
+                    .hint(format!("see which it is: `fuser --verbose {}/.held`; end it, then run this again", dir.display())));
+            }
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_millis(500)) => {}
+                () = self.cancel.cancelled() => return Err(Error::new(ErrorKind::Interrupted, "interrupted while waiting for a tool that was left running")),
+            }
+        }
+        Ok(())
+    }
+
     /// This machine.
     #[must_use]
     pub const fn workstation(&self) -> ThisMachine {
@@ -122,6 +167,11 @@ impl App {
         let ports = Ports { kube: Arc::new(Connector::new(aws.clone())), aws, helm: Arc::new(helm), eksctl: Arc::new(eksctl) };
         Ok((ports, configured))
     }
+}
+
+/// What differs for each run, in the characters that a tag and a request's token may have.
+fn digest(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().take(12).map(|b| format!("{b:02x}")).collect()
 }
 
 fn program(given: Option<&PathBuf>, name: &str) -> PathBuf {

@@ -61,6 +61,8 @@ pub enum Topic {
     Tools,
     /// [`Facts::stack`].
     Stack,
+    /// [`Facts::stack`] without its template and resources: all that a removal goes by.
+    StackStatus,
     /// [`Facts::cluster`], [`Facts::eksctl_stack`], [`Facts::eksctl_node_group`].
     Cluster,
     /// [`Facts::cluster_versions`].
@@ -182,7 +184,7 @@ impl Facts {
                     self.helm.clone_from(&newer.helm);
                     self.eksctl.clone_from(&newer.eksctl);
                 }
-                Topic::Stack => self.stack.clone_from(&newer.stack),
+                Topic::Stack | Topic::StackStatus => self.stack.clone_from(&newer.stack),
                 Topic::Cluster => {
                     self.cluster.clone_from(&newer.cluster);
                     self.eksctl_stack.clone_from(&newer.eksctl_stack);
@@ -225,7 +227,7 @@ impl Facts {
                 say(&mut self.helm, reason);
                 say(&mut self.eksctl, reason);
             }
-            Topic::Stack => say(&mut self.stack, reason),
+            Topic::Stack | Topic::StackStatus => say(&mut self.stack, reason),
             Topic::Cluster => {
                 say(&mut self.cluster, reason);
                 say(&mut self.eksctl_stack, reason);

@@ -1,6 +1,7 @@
 //! eksctl, with a kubeconfig of its own that is thrown away: the person's is not touched.
 
 use super::aws::AwsSettings;
+use super::private_dir::PrivateDir;
 use super::process::{Ended, Run};
 use super::tool;
 use crate::error::{Error, ErrorKind, Result};
@@ -52,8 +53,8 @@ impl EksctlCli {
     /// `eksctl create` of what a configuration file says. The kubeconfig that it would write to is one that is thrown away.
     async fn create(&self, what: Creation, doing: &str, config: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()> {
         let run = self.prepared(doing)?;
-        let dir = tool::private_dir(doing)?;
-        let file = tool::private_file(doing, &dir, "cluster.yaml", config)?;
+        let dir = PrivateDir::new(doing)?;
+        let file = dir.file(doing, "cluster.yaml", config)?;
         let run = run.args(["create", what.as_str(), "--color", "false", "--config-file"]).arg(file);
         let kubeconfig = dir.path().join("kubeconfig");
         let run = run.env("KUBECONFIG", &kubeconfig);
@@ -189,7 +190,7 @@ impl Eksctl for EksctlCli {
     async fn delete_cluster(&self, name: &str, region: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()> {
         let doing = format!("cannot delete the cluster {name} with eksctl");
         // It also takes the cluster out of the kubeconfig that it finds.
-        let dir = tool::private_dir(&doing)?;
+        let dir = PrivateDir::new(&doing)?;
         let run = self.prepared(&doing)?.env("KUBECONFIG", dir.path().join("kubeconfig"));
         // All nodes go at once, so an eviction that waits for a pod to run elsewhere (CoreDNS has a disruption budget) would wait
         // for ever.

@@ -8,9 +8,13 @@ pub mod helm;
 pub mod kube;
 pub mod kubeconfig_file;
 pub mod lab;
+mod private_dir;
 pub mod process;
+pub mod this_process;
 mod tool;
 pub mod workstation;
+
+pub use private_dir::clear_left_over;
 
 use std::sync::Once;
 

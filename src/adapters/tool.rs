@@ -4,11 +4,9 @@ use super::process::Run;
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::ToolFacts;
 use crate::knowledge::Tool;
-use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tempfile::TempDir;
 
 /// How long a tool may take to say its version: a cold start of eksctl on a loaded machine takes seconds.
 const VERSION_TIME: Duration = Duration::from_secs(30);
@@ -82,26 +80,4 @@ pub(super) fn missing(tool: Tool, doing: &str) -> Error {
     Error::new(ErrorKind::Tool, doing)
         .because(format!("there is no {tool} on PATH"))
         .hint(format!("install {tool} ({link}), or name its file with --{tool}"))
-}
-
-/// A directory that only this user may enter; it is removed when it is dropped, whatever happened.
-pub(super) fn private_dir(doing: &str) -> Result<TempDir> {
-    tempfile::Builder::new()
-        .prefix("karpctl-")
-        .permissions(std::fs::Permissions::from_mode(0o700))
-        .tempdir()
-        .map_err(|e| Error::failed(doing).because(format!("cannot make a temporary directory: {e}")))
-}
-
-/// A new file in it that only this user may read.
-pub(super) fn private_file(doing: &str, dir: &TempDir, name: &str, content: &str) -> Result<PathBuf> {
-    let file = dir.path().join(name);
-    std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&file)
-        .and_then(|mut f| f.write_all(content.as_bytes()))
-        .map_err(|e| Error::failed(doing).because(format!("cannot write {}: {e}", file.display())))?;
-    Ok(file)
 }

@@ -5,11 +5,11 @@ use super::next;
 use super::session::Session;
 use super::way::{Selection, WayArgs};
 use crate::app::App;
-use crate::engine::{Run, execute};
+use crate::engine::{Claim, Hold, Run, Timing, execute};
 use crate::error::{Error, ErrorKind, Exit, Result};
 use crate::plan::{Direction, Plan, StepId};
 use crate::report::{Format, Journal, RunReporter, show_error};
-use crate::steps::Step;
+use crate::steps::{Step, owner_tags};
 
 /// Carries the plan out. The exit is that of the worst that happened.
 pub(super) async fn carry_out(
@@ -22,12 +22,23 @@ pub(super) async fn carry_out(
 ) -> Result<Exit> {
     let spec = &session.spec;
     let (account, region, cluster) = (spec.account_id.as_str(), spec.region.as_str(), spec.cluster_name.as_str());
+    match app.clear_left_over(args.timeout).await {
+        Err(e) if e.kind == ErrorKind::Interrupted => return Ok(interrupted(app, args, &e)),
+        other => other?,
+    }
     let journal = Journal::open(app.env.state_home.as_deref(), account, region, cluster).unwrap_or_else(|e| {
         app.printer.warn(&format!("no journal is kept: {e}"));
         None
     });
     let journal_path = journal.as_ref().map(|j| j.path().display().to_string());
     let reporter = RunReporter::new(&app.printer, args.output, journal);
+    let claim = app.claim(selection.name);
+    let say = |words: &str| app.printer.status(words);
+    let hold = hold(app, session, &claim, &say);
+    let id = match hold.take().await {
+        Err(e) if e.kind == ErrorKind::Interrupted => return Ok(interrupted(app, args, &e)),
+        other => other?,
+    };
     let outcome = {
         let run = Run {
             steps,
@@ -39,11 +50,24 @@ pub(super) async fn carry_out(
             kubeconfig: session.kubeconfig.as_ref(),
             timeout: args.timeout,
         };
-        execute(&run, plan, session.facts.clone()).await
+        let work = execute(&run, plan, session.facts.clone());
+        tokio::select! {
+            outcome = work => outcome,
+            lost = hold.keep(&id) => return Err(lost),
+        }
     };
+    let let_go = hold.release(&id).await;
     let report = reporter.finish(plan, outcome.ok());
     if args.output == Format::Json {
         app.printer.answer(&json(&report, Pretty::Yes)?);
+    }
+    if let Err(e) = let_go {
+        let error =
+            e.within(format!("could not let go of cluster {cluster}")).hint("the next karpctl on this machine takes over by itself");
+        show_error(&app.printer, args.output, &error);
+        if outcome.ok() {
+            return Ok(Exit::Failed);
+        }
     }
     if outcome.ok() {
         if args.output == Format::Human {
@@ -83,6 +107,33 @@ pub(super) async fn carry_out(
         show_error(&app.printer, args.output, &error);
     }
     Ok(exit)
+}
+
+fn hold<'a>(app: &'a App, session: &'a Session, claim: &'a Claim, say: &'a (dyn Fn(&str) + Send + Sync)) -> Hold<'a> {
+    Hold {
+        ports: &session.ports,
+        spec: &session.spec,
+        tags: owner_tags(&session.spec),
+        claim,
+        lives: &App::lives,
+        say,
+        cancel: &app.cancel,
+        timing: Timing::default(),
+    }
+}
+
+/// An interruption before anything was begun.
+fn interrupted(app: &App, args: &WayArgs, error: &Error) -> Exit {
+    show_error(&app.printer, args.output, error);
+    app.interrupted()
+}
+
+/// When there is nothing to do, what a run of this machine that was killed has left behind still goes: nobody takes over from it.
+pub(super) async fn tidy(app: &App, session: &Session, selection: &Selection) {
+    // It is only cleared away: who may not, or cannot be reached, has lost nothing.
+    let _ = app.clear_left_over(std::time::Duration::ZERO).await;
+    let claim = app.claim(selection.name);
+    let _ = hold(app, session, &claim, &|_| {}).clear_dead().await;
 }
 
 /// The failures; steps that the same interruption stopped are said in one.

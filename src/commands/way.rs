@@ -1,7 +1,7 @@
 //! The one way in which every command that changes something goes: read, plan, show, ask, do, say.
 
 use super::answer::{Pretty, json};
-use super::carry_out::carry_out;
+use super::carry_out::{carry_out, tidy};
 use super::next;
 use super::print_commands::print_commands;
 use super::session::{Session, refusal};
@@ -92,6 +92,7 @@ pub(super) async fn go(app: &App, args: &WayArgs, session: &mut Session, steps: 
         return Err(error);
     }
     if !plan.has_changes() {
+        tidy(app, session, selection).await;
         return finish_unchanged(app, args, &plan);
     }
     if !confirmed(app, args, &plan, steps)? {

@@ -75,6 +75,8 @@ pub struct OperatorGrant {
     pub cases: &'static [OperatorCase],
     /// Needed only when a release or spec has changed.
     pub update_only: bool,
+    /// Only shown: without it the work ends well, and says what it could not show.
+    pub informs: bool,
     /// The actions, such as `eks:DescribeCluster`.
     pub actions: &'static [String],
     /// The resources, with the variables of `Fn::Sub` and `${StackName}`, `${LockStackName}`, `${NodeRoleName}`, `${ControllerRoleName}`,
@@ -100,6 +102,8 @@ struct Row {
     when: Vec<OperatorCase>,
     #[serde(default)]
     update: bool,
+    #[serde(default)]
+    informs: bool,
     actions: Vec<String>,
     on: Vec<String>,
     #[cfg_attr(not(test), expect(dead_code, reason = "for the reader of the table"))]
@@ -117,6 +121,7 @@ pub fn operator_grants() -> Vec<OperatorGrant> {
         by: row.by,
         cases: &row.when,
         update_only: row.update,
+        informs: row.informs,
         actions: &row.actions,
         resources: row.on.iter().flat_map(|name| TABLE.resources[name].iter().map(String::as_str)).collect(),
     };

@@ -58,10 +58,11 @@ pub async fn probe(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: 
 /// What needs nothing but AWS and this machine: all at the same time.
 async fn ask_aws(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
     let asked = |topic| topics.contains(&topic);
+    let depth = if asked(Topic::Stack) { stack::Depth::Whole } else { stack::Depth::Status };
     let (caller, tools, stack, cluster, versions, spot, role, agent, association, entry, ami) = tokio::join!(
         when(asked(Topic::Caller), account::caller(context)),
         when(asked(Topic::Tools), tools::tools(context)),
-        when(asked(Topic::Stack), stack::stack(context)),
+        when(asked(Topic::Stack) || asked(Topic::StackStatus), stack::stack(context, depth)),
         when(asked(Topic::Cluster), cluster::cluster(context)),
         when(asked(Topic::ClusterVersions), cluster::versions(context)),
         when(asked(Topic::SpotRole), account::spot_role(context)),

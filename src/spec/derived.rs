@@ -40,6 +40,13 @@ impl Spec {
         if name.contains('_') { hashed(&name.replace('_', "-"), &name, STACK_NAME) } else { fit(&name, STACK_NAME) }
     }
 
+    /// The CloudFormation stack by which one karpctl at a time has hold of the cluster.
+    #[must_use]
+    pub fn lock_stack_name(&self) -> String {
+        let name = format!("karpctl-lock-{}", self.cluster_name);
+        if name.contains('_') { hashed(&name.replace('_', "-"), &name, STACK_NAME) } else { fit(&name, STACK_NAME) }
+    }
+
     /// The role of the nodes that Karpenter launches.
     #[must_use]
     pub fn node_role_name(&self) -> String {

@@ -132,7 +132,7 @@ impl StepContext<'_> {
 
 /// The tags of everything that karpctl makes in AWS for this spec.
 #[must_use]
-pub(super) fn owner_tags(spec: &Spec) -> Tags {
+pub fn owner_tags(spec: &Spec) -> Tags {
     let mut tags = spec.tags.clone();
     tags.insert(OWNER_TAG.into(), spec.cluster_name.to_string());
     tags

@@ -31,7 +31,7 @@ mod stack_leftovers;
 mod stack_watch;
 
 pub(crate) use cluster_mend::cluster_config_of_bootstrap;
-pub use context::{OWNER_TAG, Ownership, Say, StepContext};
+pub use context::{OWNER_TAG, Ownership, Say, StepContext, owner_tags};
 pub(crate) use node_pool_removal::is_ours as applied_by_karpctl;
 
 use crate::error::Result;

@@ -39,12 +39,23 @@ impl Step for Stack {
         &[Topic::Stack]
     }
 
+    fn reads_on_removal(&self) -> &'static [Topic] {
+        &[Topic::StackStatus]
+    }
+
     fn usual_seconds(&self, _: &Spec) -> u32 {
         75
     }
 
     fn assess(&self, spec: &Spec, facts: &Facts) -> State {
         judge(spec, &facts.stack)
+    }
+
+    fn assess_removal(&self, spec: &Spec, facts: &Facts) -> State {
+        match looked(&facts.stack) {
+            Ok(Some(found)) if !is_foreign(spec, found) && matches!(standing(spec, Some(found)), Standing::Settled) => State::Present,
+            _ => judge(spec, &facts.stack),
+        }
     }
 
     fn commands(&self, spec: &Spec, _: &Facts, direction: Direction) -> Vec<String> {

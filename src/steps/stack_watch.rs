@@ -18,19 +18,20 @@ pub(super) struct Watch {
     id: String,
     shown: BTreeSet<String>,
     first_failure: Option<String>,
+    told: bool,
 }
 
 impl Watch {
     /// For a stack that was just created: all of its events are of this operation.
     pub(super) fn new(id: &str) -> Self {
-        Self { id: id.to_owned(), shown: BTreeSet::new(), first_failure: None }
+        Self { id: id.to_owned(), shown: BTreeSet::new(), first_failure: None, told: false }
     }
 
     /// For a stack that is there: its events so far are of operations before.
     pub(super) async fn begin(context: &StepContext<'_>, id: &str) -> Self {
         // Events are shown, and nothing hangs on them: that they cannot be read is no reason to stop.
         let events = context.ports.aws.stack_events(id).await.unwrap_or_default();
-        Self { id: id.to_owned(), shown: events.into_iter().map(|e| e.id).collect(), first_failure: None }
+        Self { id: id.to_owned(), shown: events.into_iter().map(|e| e.id).collect(), first_failure: None, told: false }
     }
 
     /// The stack once it is at rest, or `None` once it is gone. With `expect`, only a status that begins so is rest: right after
@@ -42,7 +43,13 @@ impl Watch {
         loop {
             let (stack, events) = tokio::join!(aws.stack(&self.id, false), aws.stack_events(&self.id));
             // The events of a stack that is gone cannot always be read, and are only shown.
-            self.show(context, events.unwrap_or_default());
+            match events {
+                Err(e) if e.kind == ErrorKind::Denied && !self.told => {
+                    self.told = true;
+                    context.warn(format!("what happens in the stack cannot be shown: {e}"));
+                }
+                events => self.show(context, events.unwrap_or_default()),
+            }
             match stack? {
                 None => return Ok(None),
                 Some(stack) if at_rest(&stack.status, expect) => return Ok(Some(stack)),

@@ -26,7 +26,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("report", &["error", "finding", "plan", "shell", "spec"]),
     ("adapters", &["error", "facts", "knowledge", "ports", "spec"]),
     ("env", &["error", "spec"]),
-    ("app", &["adapters", "commands", "env", "error", "facts", "ports", "report", "spec"]),
+    ("app", &["adapters", "commands", "engine", "env", "error", "facts", "ports", "report", "spec"]),
     (
         "commands",
         &[

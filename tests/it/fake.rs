@@ -58,6 +58,8 @@ pub(crate) struct Inside {
     pub(crate) ami_name: Option<String>,
     pub(crate) objects: BTreeMap<ObjectRef, Value>,
     pub(crate) version: u64,
+    /// How many stacks were made so far: each has an id of its own.
+    pub(crate) stacks_made: u32,
     /// Whether a Karpenter controller does its work in the cluster.
     pub(crate) karpenter: bool,
     /// The claim condition that Karpenter does not get to, and what it says.

@@ -11,6 +11,7 @@ mod conformance;
 mod engine;
 mod fake;
 mod fixture;
+mod hold;
 mod lab;
 mod spec_file;
 mod steps;

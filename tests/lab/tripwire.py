@@ -5,6 +5,7 @@ harness), of karpctl itself or of what it runs. The kill comes when the deed has
 so: to be killed before the N-th deed is the same as to be killed after the one before it.
 
     POST   tripwire {"pid": P, "at": N, "kill": "tree" | "alone"}    at 0: only counts
+                                                                     signal INT, TERM, HUP: karpctl gets that instead
     POST   tripwire/started {"program": "helm"}                      a shim says that its program begins
     GET    tripwire                                                  {"deeds": ["aws eks DescribeCluster", …], "fired": …}
     DELETE tripwire                                                  disarms
@@ -47,6 +48,12 @@ def ended(pid):
         return True
 
 
+def interrupt(pid, name):
+    """Sends a signal that a process may take its time with."""
+    os.kill(pid, getattr(signal, f"SIG{name}"))
+    return [pid]
+
+
 def kill(pid, how):
     """Kills, and returns when it is dead: whoever is told of the deed afterwards is told too late."""
     try:
@@ -74,9 +81,9 @@ class Tripwire:
 
     def arm(self, wanted):
         """Raises ValueError for a wish that is not understood."""
-        unknown = set(wanted) - {"pid", "at", "kill"}
+        unknown = set(wanted) - {"pid", "at", "kill", "signal"}
         if unknown or not isinstance(wanted.get("pid"), int) or wanted.get("kill", "tree") not in ("tree", "alone"):
-            raise ValueError("a tripwire is {pid, at, kill: tree | alone}")
+            raise ValueError("a tripwire is {pid, at, kill: tree | alone, signal}")
         with self._lock:
             self._wire, self._deeds, self._fired = {"at": 0, "kill": "tree", **wanted}, [], None
         return self.look()
@@ -97,4 +104,6 @@ class Tripwire:
                 return
             self._deeds.append(deed)
             if len(self._deeds) == self._wire["at"] and self._fired is None:
-                self._fired = {"deed": deed, "killed": kill(self._wire["pid"], self._wire["kill"])}
+                wire = self._wire
+                killed = interrupt(wire["pid"], wire["signal"]) if wire.get("signal") else kill(wire["pid"], wire["kill"])
+                self._fired = {"deed": deed, "killed": killed}

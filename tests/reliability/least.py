@@ -26,6 +26,8 @@ USER = "operator"
 WORKS = {"bootstrap": BOOTSTRAP, "doctor": DOCTOR, "destroy": DESTROY}
 # what only an update of a stack or role calls for; the upgrade from the older release is such a one
 UPDATE = ("cloudformation:UpdateStack",)
+# without these the work ends well, and says what it cannot show
+SHOWN = ("cloudformation:DescribeStackEvents",)
 # CloudFormation's handlers call these for changes that the upgrade does not make; the gate cannot ask for them
 UNPROVEN = ("iam:UpdateRole", "iam:UpdateRoleDescription", "iam:UpdateAssumeRolePolicy", "iam:UntagRole", "iam:PutRolePermissionsBoundary",
             "iam:DeleteRolePermissionsBoundary", "iam:CreatePolicyVersion", "eks:UpdatePodIdentityAssociation")
@@ -110,7 +112,7 @@ def sweep(args):
                 runner.start(work, action)
                 ran = runner.run_as_user(work, without(policy, action))
                 said = ran.out + ran.err
-                if work != "doctor" and ran.code == 0:
+                if work != "doctor" and ran.code == 0 and action not in SHOWN:
                     raise Failed(f"it is not needed\n{ran.text()}")
                 if action not in said:
                     raise Failed(f"it is not named\n{ran.text()}")

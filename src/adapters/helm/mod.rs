@@ -6,6 +6,7 @@ mod errors;
 pub use errors::{explain_install, explain_uninstall};
 
 use super::aws::AwsSettings;
+use super::private_dir::PrivateDir;
 use super::process::{Ended, Run};
 use super::{is_loopback, tool};
 use crate::error::{Error, ErrorKind, Result};
@@ -16,7 +17,6 @@ use async_trait::async_trait;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 /// How long `--help` may take.
@@ -49,7 +49,7 @@ impl HelmCli {
     }
 
     /// helm with nothing of the person's own about it.
-    fn alone(doing: &str, helm: &Path, dir: &TempDir, access: &HelmAccess) -> Result<Run> {
+    fn alone(doing: &str, helm: &Path, dir: &PrivateDir, access: &HelmAccess) -> Result<Run> {
         let mut run = without_own_settings(Run::new(helm));
         for (name, folder) in [("HELM_CACHE_HOME", "cache"), ("HELM_CONFIG_HOME", "config"), ("HELM_DATA_HOME", "data")] {
             run = run.env(name, dir.path().join(folder));
@@ -57,7 +57,7 @@ impl HelmCli {
         // An expired login of docker's to public.ecr.aws makes its anonymous pulls fail.
         let registries = match &access.registry_config {
             Some(file) => file.clone(),
-            None => tool::private_file(doing, dir, "registry.json", "{}")?,
+            None => dir.file(doing, "registry.json", "{}")?,
         };
         let docker = dir.path().join("docker");
         std::fs::create_dir(&docker).map_err(|e| Error::failed(doing).because(e.to_string()))?;
@@ -65,13 +65,13 @@ impl HelmCli {
     }
 
     /// The same, with the way to the cluster.
-    async fn connected(&self, doing: &str, run: Run, helm: &Path, dir: &TempDir, access: &HelmAccess) -> Result<Run> {
+    async fn connected(&self, doing: &str, run: Run, helm: &Path, dir: &PrivateDir, access: &HelmAccess) -> Result<Run> {
         match &access.cluster {
             ClusterAccess::Eks { name, endpoint, certificate_authority } => {
                 let facts = self.asked(helm.to_owned()).await?;
                 let exec = facts.version.best_exec_api_version(Tool::Helm);
                 let content = self.kubeconfig(exec, name, endpoint, certificate_authority);
-                let file = tool::private_file(doing, dir, "kubeconfig", &content)?;
+                let file = dir.file(doing, "kubeconfig", &content)?;
                 Ok(run.env("KUBECONFIG", &file).arg("--kubeconfig").arg(file))
             }
             ClusterAccess::Kubeconfig { path, context } => {
@@ -160,8 +160,8 @@ impl Helm for HelmCli {
     async fn install(&self, access: &HelmAccess, install: &HelmInstall, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()> {
         let doing = format!("cannot install the chart {} {} as {}", install.chart, install.version, install.release);
         let helm = self.found(&doing)?;
-        let dir = tool::private_dir(&doing)?;
-        let values = tool::private_file(&doing, &dir, "values.json", &install.values.to_string())?;
+        let dir = PrivateDir::new(&doing)?;
+        let values = dir.file(&doing, "values.json", &install.values.to_string())?;
         if install.take_ownership && !Self::knows(&helm, "upgrade", "--take-ownership").await? {
             return Err(Error::new(ErrorKind::Tool, &doing)
                 .because(format!("{} cannot take over objects: it has no --take-ownership", helm.display()))
@@ -201,7 +201,7 @@ impl Helm for HelmCli {
     async fn uninstall(&self, access: &HelmAccess, release: &str, namespace: &str, lines: Lines<'_>) -> Result<()> {
         let doing = format!("cannot uninstall the release {release} in {namespace}");
         let helm = self.found(&doing)?;
-        let dir = tool::private_dir(&doing)?;
+        let dir = PrivateDir::new(&doing)?;
         let alone = Self::alone(&doing, &helm, &dir, access)?;
         let run = self.connected(&doing, alone, &helm, &dir, access).await?;
         let run = run.args(["uninstall", release, "--namespace", namespace, "--wait", "--timeout", UNINSTALL_TIME]);

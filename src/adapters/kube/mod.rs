@@ -22,6 +22,12 @@ const STRICT: &str = "fieldValidation=Strict";
 const PAGE: usize = 500;
 /// How long an answer may take.
 const ANSWER_TIME: Duration = Duration::from_mins(1);
+/// How often a request is made that may get through yet: an API server that is being replaced refuses, resets or says 503 for some
+/// seconds. Every request may be made twice: what is created is looked for where it is "there already", what is replaced carries its
+/// version, and what is applied is the same.
+const ATTEMPTS: u32 = 5;
+/// The first pause between two of them; each is twice as long as the one before.
+const PAUSE: Duration = Duration::from_millis(250);
 /// EKS takes a token for 15 minutes; one this old is made anew.
 const TOKEN_AGE: Duration = Duration::from_mins(10);
 
@@ -122,14 +128,14 @@ impl<'a> Ask<'a> {
 impl ApiServer {
     async fn send(&self, ask: &Ask<'_>) -> Result<Value> {
         let text = match &self.tokens {
-            None => self.attempt(ask, None).await,
+            None => self.asked(ask, None).await,
             Some(tokens) => {
                 let token = tokens.token(None).await.map_err(|e| e.within(&ask.doing))?;
-                match self.attempt(ask, Some(&token)).await {
+                match self.asked(ask, Some(&token)).await {
                     // The machine may have slept, or the credentials behind the token may be new by now.
                     Err(Answer::Status(status)) if status.code == 401 => {
                         let token = tokens.token(Some(&token)).await.map_err(|e| e.within(&ask.doing))?;
-                        self.attempt(ask, Some(&token)).await
+                        self.asked(ask, Some(&token)).await
                     }
                     other => other,
                 }
@@ -137,6 +143,28 @@ impl ApiServer {
         };
         let text = text.map_err(|answer| self.error(&ask.doing, answer))?;
         serde_json::from_str(&text).map_err(|e| Error::failed(&ask.doing).because(format!("the answer is not JSON: {e}")))
+    }
+
+    /// Asks, and asks again where it may get through yet.
+    async fn asked(&self, ask: &Ask<'_>, token: Option<&str>) -> std::result::Result<String, Answer> {
+        let mut pause = PAUSE;
+        let mut patience = ATTEMPTS;
+        loop {
+            let answer = match self.attempt(ask, token).await {
+                Ok(text) if serde_json::from_str::<serde::de::IgnoredAny>(&text).is_err() => {
+                    Answer::None("the answer is not JSON: it may be cut off, or not of an API server".to_owned())
+                }
+                Ok(text) => return Ok(text),
+                Err(answer) => answer,
+            };
+            // One that was waited for in full has taken its time already.
+            patience -= if matches!(answer, Answer::TooLate) { patience.min(3) } else { 1 };
+            if patience == 0 || !answer.may_pass() {
+                return Err(answer);
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
     }
 
     async fn attempt(&self, ask: &Ask<'_>, token: Option<&str>) -> std::result::Result<String, Answer> {
@@ -155,7 +183,7 @@ impl ApiServer {
             Ok(Ok(text)) => Ok(text),
             Ok(Err(kube::Error::Api(status))) => Err(Answer::Status(status)),
             Ok(Err(e)) => Err(Answer::None(chain(&e))),
-            Err(_) => Err(Answer::None(format!("there was no answer within {} s", ANSWER_TIME.as_secs()))),
+            Err(_) => Err(Answer::TooLate),
         }
     }
 
@@ -163,6 +191,10 @@ impl ApiServer {
         let status = match answer {
             Answer::Status(status) => status,
             Answer::None(why) => return of_connection(Error::new(ErrorKind::Unreachable, doing), &why, &self.endpoint),
+            Answer::TooLate => {
+                let why = format!("there was no answer within {} s", ANSWER_TIME.as_secs());
+                return of_connection(Error::new(ErrorKind::Unreachable, doing), &why, &self.endpoint);
+            }
         };
         let kind = match status.code {
             401 | 403 => ErrorKind::Denied,
@@ -223,6 +255,19 @@ impl ApiServer {
 enum Answer {
     Status(Box<kube::core::Status>),
     None(String),
+    TooLate,
+}
+
+impl Answer {
+    /// Whether the same request may be answered well a moment later.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Status(status) if status.message.contains("failed to create typed patch object") => false,
+            Self::Status(status) => matches!(status.code, 429 | 500 | 502..=504),
+            Self::None(why) => !["certificate", "UnknownIssuer", "auth error", "exec"].iter().any(|word| why.contains(word)),
+            Self::TooLate => true,
+        }
+    }
 }
 
 #[async_trait]

@@ -1,5 +1,6 @@
 //! The account that a test begins with, and what it puts there.
 
+use super::aws::by_name_or_id;
 use super::{FakeStack, FakeWorld, Inside};
 use karpctl::facts::{ClusterFacts, StackFacts, SubnetFacts};
 use karpctl::ports::{ChangeStack, StackEvent, Tags};
@@ -64,7 +65,9 @@ impl FakeWorld {
     pub(super) fn change_stack(&self, change: &ChangeStack, verb: &str) {
         let mut inside = self.inside();
         let fails = inside.stack_fails.take();
-        let old = inside.stacks.get(&change.name).cloned();
+        inside.stacks_made += u32::from(verb == "CREATE");
+        let id = inside.stack_id(&change.name);
+        let old = inside.stacks.get(by_name_or_id(&change.name)).cloned();
         let mut next: VecDeque<String> = VecDeque::new();
         let mut events = old.map(|o| o.events).unwrap_or_default();
         let event = |number: usize, status: &str, reason: Option<&str>| StackEvent {
@@ -87,7 +90,7 @@ impl FakeWorld {
             }
         }
         let facts = StackFacts {
-            id: format!("arn:aws:cloudformation:us-west-2:111122223333:stack/{}/1", change.name),
+            id,
             status: format!("{verb}_IN_PROGRESS"),
             status_reason: None,
             template: Some(change.template.clone()),
@@ -95,7 +98,7 @@ impl FakeWorld {
             tags: change.tags.clone(),
             resources: BTreeMap::new(),
         };
-        inside.stacks.insert(change.name.clone(), FakeStack { facts, events, next });
+        inside.stacks.insert(by_name_or_id(&change.name).to_owned(), FakeStack { facts, events, next });
     }
 
     /// Changes the tags of these.

@@ -1,6 +1,6 @@
 //! AWS in memory.
 
-use super::FakeWorld;
+use super::{FakeStack, FakeWorld, Inside};
 use async_trait::async_trait;
 use karpctl::error::{Error, ErrorKind, Result};
 use karpctl::facts::{AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, OidcFacts, RoleFacts, StackFacts, SubnetFacts};
@@ -17,8 +17,23 @@ fn missing(what: &str) -> Error {
     Error::new(ErrorKind::NotFound, format!("{what} is not there"))
 }
 
-fn by_name_or_id(name_or_id: &str) -> &str {
+/// The name within a stack's id, or the name itself.
+pub(super) fn by_name_or_id(name_or_id: &str) -> &str {
     name_or_id.split('/').nth(1).unwrap_or(name_or_id)
+}
+
+impl Inside {
+    /// The id of a stack by this name (or id): of the one that is there, else of the newest.
+    pub(super) fn stack_id(&self, name: &str) -> String {
+        let there = self.stacks.get(by_name_or_id(name)).map(|s| s.facts.id.clone());
+        there.unwrap_or_else(|| format!("arn:aws:cloudformation:us-west-2:111122223333:stack/{name}/{}", self.stacks_made))
+    }
+
+    /// The stack of a name, or of an id if that one is still the one of its name.
+    fn stack_of(&mut self, name_or_id: &str) -> Option<&mut FakeStack> {
+        let found = self.stacks.get_mut(by_name_or_id(name_or_id))?;
+        (!name_or_id.starts_with("arn:") || found.facts.id == name_or_id).then_some(found)
+    }
 }
 
 #[async_trait]
@@ -35,15 +50,14 @@ impl Aws for FakeWorld {
     async fn stack(&self, name: &str, _: bool) -> Result<Option<StackFacts>> {
         self.begin("describe", format!("stack {name}"))?;
         self.end("describe stack")?;
-        let name = by_name_or_id(name);
         let mut inside = self.inside();
-        let Some(stack) = inside.stacks.get_mut(name) else { return Ok(None) };
+        let Some(stack) = inside.stack_of(name) else { return Ok(None) };
         let answer = stack.facts.clone();
         if let Some(next) = stack.next.pop_front() {
             stack.facts.status = next;
         }
         if stack.facts.status == "GONE" {
-            inside.stacks.remove(name);
+            inside.stacks.remove(by_name_or_id(name));
         }
         Ok(Some(answer))
     }
@@ -55,11 +69,14 @@ impl Aws for FakeWorld {
         }
         self.change_stack(change, "CREATE");
         self.end("create_stack")?;
-        Ok(format!("arn:aws:cloudformation:us-west-2:111122223333:stack/{}/1", change.name))
+        Ok(self.inside().stack_id(&change.name))
     }
 
     async fn update_stack(&self, change: &ChangeStack) -> Result<bool> {
         self.begin("update_stack", &change.name)?;
+        if self.inside().stack_of(&change.name).is_none() {
+            return Err(missing(&change.name));
+        }
         self.change_stack(change, "UPDATE");
         self.end("update_stack")?;
         Ok(true)
@@ -67,7 +84,7 @@ impl Aws for FakeWorld {
 
     async fn delete_stack(&self, name: &str, _: &str) -> Result<()> {
         self.begin("delete_stack", name)?;
-        if let Some(stack) = self.inside().stacks.get_mut(name) {
+        if let Some(stack) = self.inside().stack_of(name) {
             let fails = stack.facts.tags.get("test.fails-to-delete").cloned();
             stack.facts.status = "DELETE_IN_PROGRESS".into();
             stack.next = VecDeque::from([if fails.is_some() { "DELETE_FAILED".into() } else { "GONE".into() }]);

@@ -1,0 +1,269 @@
+//! One karpctl at a time works on a cluster: who begins first holds it, in the world and not in a file of one machine.
+//!
+//! The lock is a CloudFormation stack that holds nothing. CloudFormation makes a name once, whoever asks at the same moment, it is
+//! there before any cluster is, every operator may use it already, and a stack can be deleted by its id: who takes over from a
+//! holder that is dead can never remove the lock of the one who was quicker. The holder writes a new beat into the stack's tags
+//! again and again; one that stops for [`Timing::lease`] is dead. On the holder's own machine its process is looked for, so that
+//! running again after a crash waits for nothing.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::facts::StackFacts;
+use crate::ports::{ChangeStack, Ports, Tags};
+use crate::spec::Spec;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// A stack needs a resource; this one is only a name, and takes no permission.
+const TEMPLATE: &str = r#"{"AWSTemplateFormatVersion":"2010-09-09","Description":"Held by karpctl while it works on an EKS cluster; it can be deleted when no karpctl runs","Resources":{"Held":{"Type":"AWS::CloudFormation::WaitConditionHandle"}}}"#;
+
+const HOLDER: &str = "karpctl.dev/holder";
+const COMMAND: &str = "karpctl.dev/command";
+const SINCE: &str = "karpctl.dev/since";
+const PROCESS: &str = "karpctl.dev/process";
+const RUN: &str = "karpctl.dev/run";
+const BEAT: &str = "karpctl.dev/beat";
+
+/// Who wants to work on a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// `alice@laptop`.
+    pub holder: String,
+    /// `bootstrap`, `destroy`, …
+    pub command: String,
+    /// When it began, RFC 3339.
+    pub since: String,
+    /// The process, as [`Claim::process`] of another run on this machine is looked for.
+    pub process: String,
+    /// Differs for each run.
+    pub run: String,
+}
+
+/// How long things take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timing {
+    /// From beat to beat.
+    pub beat: Duration,
+    /// Without a beat for this long, a holder is dead.
+    pub lease: Duration,
+    /// From look to look of one who waits.
+    pub look: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self { beat: Duration::from_secs(15), lease: Duration::from_secs(75), look: Duration::from_secs(3) }
+    }
+}
+
+/// Whether the process of a claim lives; `None` where it is of another machine.
+pub type Lives<'a> = &'a (dyn Fn(&str) -> Option<bool> + Send + Sync);
+
+/// What taking hold needs.
+pub struct Hold<'a> {
+    /// The world.
+    pub ports: &'a Ports,
+    /// Which cluster.
+    pub spec: &'a Spec,
+    /// The tags that everything gets.
+    pub tags: Tags,
+    /// Who wants it.
+    pub claim: &'a Claim,
+    /// Whether another process lives.
+    pub lives: Lives<'a>,
+    /// Says what is waited for.
+    pub say: &'a (dyn Fn(&str) + Send + Sync),
+    /// Set by the first interruption.
+    pub cancel: &'a CancellationToken,
+    /// How long things take.
+    pub timing: Timing,
+}
+
+impl Hold<'_> {
+    fn name(&self) -> String {
+        self.spec.lock_stack_name()
+    }
+
+    fn change(&self, beat: u64) -> ChangeStack {
+        let claim = self.claim;
+        let mut tags = self.tags.clone();
+        let own = [
+            (HOLDER, &claim.holder),
+            (COMMAND, &claim.command),
+            (SINCE, &claim.since),
+            (PROCESS, &claim.process),
+            (RUN, &claim.run),
+            (BEAT, &beat.to_string()),
+        ];
+        tags.extend(own.map(|(key, value)| (key.to_owned(), value.clone())));
+        ChangeStack {
+            name: self.name(),
+            template: TEMPLATE.into(),
+            parameters: BTreeMap::new(),
+            tags,
+            token: format!("{}-{beat}", claim.run),
+        }
+    }
+
+    /// Takes hold, or says who has it. Answers the id of the stack.
+    pub async fn take(&self) -> Result<String> {
+        let id = self.first().await?;
+        // Who may not show signs of life would be taken for dead in the middle of the work.
+        match self.ports.aws.update_stack(&ChangeStack { name: id.clone(), ..self.change(1) }).await {
+            Err(e) if e.kind == ErrorKind::Denied => {
+                self.release(&id).await?;
+                Err(e.within(format!("cannot keep hold of cluster {}", self.spec.cluster_name)))
+            }
+            _ => Ok(id),
+        }
+    }
+
+    async fn first(&self) -> Result<String> {
+        let aws = &self.ports.aws;
+        let mut watched: Option<Watched> = None;
+        loop {
+            match aws.create_stack(&self.change(0)).await {
+                Ok(id) => return Ok(id),
+                Err(e) if e.kind == ErrorKind::Conflict => {}
+                Err(e) => return Err(e.within(format!("cannot take hold of cluster {}", self.spec.cluster_name))),
+            }
+            let Some(found) = aws.stack(&self.name(), false).await? else { continue };
+            if found.tags.get(RUN) == Some(&self.claim.run) {
+                // The answer to our own request was lost.
+                return Ok(found.id);
+            }
+            match self.standing(&found, &mut watched) {
+                Standing::Going => self.pause().await?,
+                Standing::Dead(why) => {
+                    (self.say)(&format!("taking over from {}: {why}", who(&found)));
+                    aws.delete_stack(&found.id, &format!("{}-over", self.claim.run)).await?;
+                    watched = None;
+                }
+                Standing::Unsure => {
+                    if watched.as_ref().is_some_and(|w| w.told) {
+                        self.pause().await?;
+                        continue;
+                    }
+                    (self.say)(&format!("{} has hold of the cluster; waiting for a sign of life", who(&found)));
+                    if let Some(watched) = watched.as_mut() {
+                        watched.told = true;
+                    }
+                    self.pause().await?;
+                }
+                Standing::Alive => return Err(self.refusal(&found)),
+                Standing::Foreign => {
+                    return Err(Error::refused(format!("the stack {} is there and is not karpctl's", self.name()))
+                        .hint("it has the name by which karpctl keeps two runs apart; rename or delete it"));
+                }
+            }
+        }
+    }
+
+    fn standing(&self, found: &StackFacts, watched: &mut Option<Watched>) -> Standing {
+        if found.status == "DELETE_IN_PROGRESS" {
+            return Standing::Going;
+        }
+        let (Some(process), Some(beat)) = (found.tags.get(PROCESS), found.tags.get(BEAT)) else { return Standing::Foreign };
+        if found.status == "DELETE_FAILED" || found.status.contains("ROLLBACK") {
+            return Standing::Dead(format!("the stack is {}", found.status));
+        }
+        match (self.lives)(process) {
+            Some(true) => return Standing::Alive,
+            Some(false) => return Standing::Dead("its process is gone".into()),
+            None => {}
+        }
+        // The clock of the holder's machine is not ours: only what is seen from here counts.
+        match watched {
+            Some(w) if w.id == found.id && w.beat != *beat => Standing::Alive,
+            Some(w) if w.id == found.id && w.since.elapsed() >= self.timing.lease => {
+                Standing::Dead(format!("there was no sign of life for {} s", self.timing.lease.as_secs()))
+            }
+            Some(w) if w.id == found.id => Standing::Unsure,
+            _ => {
+                *watched = Some(Watched { id: found.id.clone(), beat: beat.clone(), since: Instant::now(), told: false });
+                Standing::Unsure
+            }
+        }
+    }
+
+    fn refusal(&self, found: &StackFacts) -> Error {
+        let tag = |key: &str| found.tags.get(key).cloned().unwrap_or_default();
+        let cluster = &self.spec.cluster_name;
+        Error::refused(format!("`karpctl {}` of {} is at work on cluster {cluster} since {}", tag(COMMAND), who(found), tag(SINCE)))
+            .because("two at once would undo each other's work; this one has changed nothing")
+            .hint("wait until it is done, then run this again")
+            .hint(format!(
+                "whether it lives is seen by the tag {BEAT}: `aws cloudformation describe-stacks --region {} --stack-name {}`; one that has died is taken over by itself",
+                self.spec.region,
+                self.name()
+            ))
+    }
+
+    async fn pause(&self) -> Result<()> {
+        tokio::select! {
+            () = tokio::time::sleep(self.timing.look) => Ok(()),
+            () = self.cancel.cancelled() => Err(Error::new(ErrorKind::Interrupted, "interrupted while another karpctl has hold of the cluster")),
+        }
+    }
+
+    /// Gives signs of life until dropped. Returns only where the hold is lost, which ends this run.
+    pub async fn keep(&self, id: &str) -> Error {
+        let mut beat = 1;
+        loop {
+            tokio::time::sleep(self.timing.beat).await;
+            beat += 1;
+            let change = ChangeStack { name: id.to_owned(), ..self.change(beat) };
+            match self.ports.aws.update_stack(&change).await {
+                Err(e) if e.kind == ErrorKind::NotFound => {
+                    return Error::new(ErrorKind::Conflict, format!("lost hold of cluster {}", self.spec.cluster_name))
+                        .because("another karpctl took this one for dead, and is at work")
+                        .hint("run it again: it says who is at work, and goes on from here when they are done");
+                }
+                // An update may still run, or the way to AWS be broken for a while: the next beat may get through.
+                Ok(_) | Err(_) => {}
+            }
+        }
+    }
+
+    /// Removes the hold of a run of this machine that has died.
+    pub async fn clear_dead(&self) -> Result<()> {
+        let aws = &self.ports.aws;
+        let Some(found) = aws.stack(&self.name(), false).await? else { return Ok(()) };
+        match found.tags.get(PROCESS).map(|process| (self.lives)(process)) {
+            Some(Some(false)) => aws.delete_stack(&found.id, &format!("{}-over", self.claim.run)).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Lets go. That it is gone already is as good.
+    pub async fn release(&self, id: &str) -> Result<()> {
+        self.ports.aws.delete_stack(id, &format!("{}-done", self.claim.run)).await
+    }
+}
+
+struct Watched {
+    id: String,
+    beat: String,
+    since: Instant,
+    told: bool,
+}
+
+enum Standing {
+    /// Its holder lets go.
+    Going,
+    /// Its holder lives.
+    Alive,
+    /// Its holder does not, and why that is known.
+    Dead(String),
+    /// Not known yet.
+    Unsure,
+    /// Not a lock.
+    Foreign,
+}
+
+fn who(found: &StackFacts) -> String {
+    let holder = found.tags.get(HOLDER).map_or("somebody", String::as_str);
+    let pid = found.tags.get(PROCESS).and_then(|p| p.split('/').nth(1));
+    pid.map_or_else(|| holder.to_owned(), |pid| format!("{holder} (process {pid})"))
+}

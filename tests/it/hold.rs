@@ -1,0 +1,136 @@
+//! One karpctl at a time: who has hold, who is told so, and what becomes of a holder that died.
+
+use crate::fake::{FakeWorld, Fault, error};
+use crate::fixture::existing;
+use karpctl::engine::{Claim, Hold, Lives, Timing};
+use karpctl::error::ErrorKind;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+const TIMING: Timing = Timing { beat: Duration::from_secs(15), lease: Duration::from_secs(75), look: Duration::from_secs(3) };
+
+fn claim(name: &str) -> Claim {
+    Claim {
+        holder: format!("{name}@{name}-laptop"),
+        command: "bootstrap".into(),
+        since: "2026-01-01T10:00:00Z".into(),
+        process: format!("{name}/4711/1"),
+        run: name.into(),
+    }
+}
+
+/// As from another machine: nothing is known of any process.
+fn elsewhere(_: &str) -> Option<bool> {
+    None
+}
+
+/// Does something with a hold of this world.
+async fn with<T>(world: &Arc<FakeWorld>, name: &str, lives: Lives<'_>, act: impl AsyncFnOnce(&Hold<'_>) -> T) -> T {
+    let (ports, claim, cancel) = (world.ports(), claim(name), CancellationToken::new());
+    let hold = Hold {
+        ports: &ports,
+        spec: &world.spec,
+        tags: world.spec.tags.clone(),
+        claim: &claim,
+        lives,
+        say: &|_| {},
+        cancel: &cancel,
+        timing: TIMING,
+    };
+    act(&hold).await
+}
+
+async fn take(world: &Arc<FakeWorld>, name: &str, lives: Lives<'_>) -> karpctl::error::Result<String> {
+    with(world, name, lives, async |hold| hold.take().await).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_second_is_told_who_has_it_and_since_when() {
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    let first = take(&world, "alice", &elsewhere).await.unwrap();
+    // The holder's own machine knows at once.
+    let refused = take(&world, "bob", &|_| Some(true)).await.unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::Refused);
+    for words in ["alice@alice-laptop", "4711", "2026-01-01T10:00:00Z", "karpctl bootstrap"] {
+        assert!(refused.message.contains(words), "{words} in {}", refused.message);
+    }
+    // Another machine sees that it lives by its next beat.
+    let told = with(&world, "alice", &elsewhere, async |alice| {
+        tokio::select! {
+            lost = alice.keep(&first) => panic!("{lost}"),
+            told = take(&world, "carol", &elsewhere) => told,
+        }
+    });
+    assert!(told.await.unwrap_err().message.contains("alice@alice-laptop"));
+    // Once it lets go, the next has it.
+    with(&world, "alice", &elsewhere, async |alice| alice.release(&first).await).await.unwrap();
+    assert_ne!(take(&world, "bob", &elsewhere).await.unwrap(), first);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_that_died_is_taken_over_from() {
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    let first = take(&world, "alice", &elsewhere).await.unwrap();
+    let begun = tokio::time::Instant::now();
+    let second = take(&world, "bob", &|_| Some(false)).await.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(5), "on its own machine at once: {:?}", begun.elapsed());
+    assert_ne!(first, second);
+    // From another machine only after so long without a sign of life.
+    let begun = tokio::time::Instant::now();
+    take(&world, "carol", &elsewhere).await.unwrap();
+    assert!(begun.elapsed() >= TIMING.lease, "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_who_was_taken_for_dead_stops_and_cannot_remove_the_others_hold() {
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    let first = take(&world, "alice", &elsewhere).await.unwrap();
+    let second = take(&world, "bob", &|_| Some(false)).await.unwrap();
+    let lost = with(&world, "alice", &elsewhere, async |alice| alice.keep(&first).await).await;
+    assert_eq!(lost.kind, ErrorKind::Conflict, "{lost}");
+    with(&world, "alice", &elsewhere, async |alice| alice.release(&first).await).await.unwrap();
+    let there = world.inside().stacks["karpctl-lock-demo"].facts.clone();
+    assert_eq!((there.id, there.status.starts_with("DELETE")), (second, false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_dead_run_holds_goes_also_when_there_is_nothing_to_do() {
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    take(&world, "alice", &elsewhere).await.unwrap();
+    let left = || world.inside().stacks.get("karpctl-lock-demo").is_some_and(|s| !s.facts.status.starts_with("DELETE"));
+    for lives in [None, Some(true)] {
+        with(&world, "bob", &|_| lives, async |bob| bob.clear_dead().await).await.unwrap();
+        assert!(left(), "{lives:?}");
+    }
+    with(&world, "bob", &|_| Some(false), async |bob| bob.clear_dead().await).await.unwrap();
+    assert!(!left());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_lost_is_no_other_holder() {
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    // The stack is made, the SDK's own retry is refused over it.
+    world.fail("create_stack", Fault::After(error(ErrorKind::Conflict)));
+    take(&world, "alice", &elsewhere).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_may_not_take_or_keep_hold_is_told_before_anything_is_begun() {
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    world.fail("create_stack", Fault::Before(error(ErrorKind::Denied)));
+    assert_eq!(take(&world, "alice", &elsewhere).await.unwrap_err().kind, ErrorKind::Denied);
+    world.fail("update_stack", Fault::Before(error(ErrorKind::Denied)));
+    assert_eq!(take(&world, "alice", &elsewhere).await.unwrap_err().kind, ErrorKind::Denied);
+    // And what was begun of it is gone again.
+    take(&world, "bob", &elsewhere).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stack_of_a_stranger_is_not_touched() {
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    take(&world, "alice", &elsewhere).await.unwrap();
+    world.inside().stacks.get_mut("karpctl-lock-demo").unwrap().facts.tags.clear();
+    let refused = take(&world, "bob", &elsewhere).await.unwrap_err();
+    assert!(refused.message.contains("karpctl-lock-demo") && refused.kind == ErrorKind::Refused, "{refused}");
+}
