@@ -2,9 +2,11 @@
 //! "No permission" is a fact like any other: nothing in this module is an error.
 
 mod client;
+mod inside;
 mod things;
 
 pub use client::*;
+pub use inside::*;
 pub use things::*;
 
 use crate::knowledge::KubernetesVersion;
@@ -95,13 +97,29 @@ pub enum Topic {
     Controller,
     /// [`Facts::karpenter_nodes`].
     Nodes,
+    /// [`Facts::nodes`].
+    Capacity,
+    /// [`Facts::neighbours`].
+    Neighbours,
+    /// [`Facts::webhooks`].
+    Webhooks,
+    /// [`Facts::conversion`].
+    Conversion,
+    /// [`Facts::deletions`].
+    Deletions,
 }
 
 impl Topic {
     /// Whether it is read from the Kubernetes API, and so needs a cluster that answers.
     #[must_use]
     pub const fn in_cluster(self) -> bool {
-        matches!(self, Self::AwsAuth | Self::Crds | Self::Chart | Self::NodePool | Self::Controller | Self::Nodes)
+        self.of_doctor() || matches!(self, Self::AwsAuth | Self::Crds | Self::Chart | Self::NodePool | Self::Controller | Self::Nodes)
+    }
+
+    /// Whether only a doctor looks at it: no step is judged by it.
+    #[must_use]
+    pub const fn of_doctor(self) -> bool {
+        matches!(self, Self::Capacity | Self::Neighbours | Self::Webhooks | Self::Conversion | Self::Deletions)
     }
 
     /// Whether it is read from this machine alone.
@@ -171,6 +189,16 @@ pub struct Facts {
     pub controller: Probed<ControllerFacts>,
     /// What Karpenter has launched in this cluster and is still there.
     pub karpenter_nodes: Probed<KarpenterNodes>,
+    /// The nodes and the room on them.
+    pub nodes: Probed<Vec<NodeFacts>>,
+    /// What else works in the cluster: other Karpenters, other autoscalers, its DNS.
+    pub neighbours: Probed<Neighbours>,
+    /// The admission webhooks that Karpenters left.
+    pub webhooks: Probed<Vec<WebhookFacts>>,
+    /// What stands behind the conversion webhooks of the CRDs.
+    pub conversion: Probed<Vec<ConversionFacts>>,
+    /// The pools, classes and claims that are being deleted.
+    pub deletions: Probed<Vec<DeletionFacts>>,
 }
 
 impl Facts {
@@ -211,6 +239,11 @@ impl Facts {
                 }
                 Topic::Controller => self.controller.clone_from(&newer.controller),
                 Topic::Nodes => self.karpenter_nodes.clone_from(&newer.karpenter_nodes),
+                Topic::Capacity => self.nodes.clone_from(&newer.nodes),
+                Topic::Neighbours => self.neighbours.clone_from(&newer.neighbours),
+                Topic::Webhooks => self.webhooks.clone_from(&newer.webhooks),
+                Topic::Conversion => self.conversion.clone_from(&newer.conversion),
+                Topic::Deletions => self.deletions.clone_from(&newer.deletions),
             }
         }
     }
@@ -254,6 +287,11 @@ impl Facts {
             }
             Topic::Controller => say(&mut self.controller, reason),
             Topic::Nodes => say(&mut self.karpenter_nodes, reason),
+            Topic::Capacity => say(&mut self.nodes, reason),
+            Topic::Neighbours => say(&mut self.neighbours, reason),
+            Topic::Webhooks => say(&mut self.webhooks, reason),
+            Topic::Conversion => say(&mut self.conversion, reason),
+            Topic::Deletions => say(&mut self.deletions, reason),
         }
     }
 }

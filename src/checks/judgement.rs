@@ -1,7 +1,7 @@
 //! What a check says of one thing, before it is a [`Finding`].
 
 use super::Check;
-use crate::facts::Probed;
+use crate::facts::{HelmRelease, Probed};
 use crate::finding::{Edit, Finding, Fix, Place, Verdict};
 
 /// What a check says of one thing.
@@ -92,4 +92,9 @@ pub(super) fn read<'a, T>(subject: &str, probed: &'a Probed<T>) -> Result<Option
         Probed::Unavailable(reason) => Err(Judgement::skip(subject, format!("could not be read: {reason}"))),
         Probed::NotAsked => Err(Judgement::skip(subject, "was not looked at")),
     }
+}
+
+/// Whether a release is there at all: helm may keep the history of one that is uninstalled.
+pub(super) fn installed(release: &HelmRelease) -> bool {
+    release.status != "uninstalled"
 }

@@ -2,9 +2,12 @@
 
 mod agent_health;
 mod auto_mode;
+mod auto_mode_api;
 mod aws_credentials;
 mod aws_partition;
 mod client_shadowed;
+mod cluster_autoscaler;
+mod cluster_dns;
 mod controller_association;
 mod controller_trust;
 mod eksctl_version;
@@ -15,6 +18,7 @@ mod exec_command;
 mod exec_credentials;
 mod exec_interactive_mode;
 mod exec_kubeconfig;
+mod helm;
 mod helm_version;
 mod judgement;
 mod karpenter_release;
@@ -23,11 +27,15 @@ mod kubernetes_fit;
 mod kubernetes_offered;
 mod kubernetes_support;
 mod names_and_sizes;
+mod node_access;
+mod node_capacity;
 mod node_network;
 mod oidc_issuer;
 mod one_identity;
+mod other_karpenter;
 mod spot_role;
 mod stack_state;
+mod termination_handler;
 
 pub use judgement::Judgement;
 
@@ -116,10 +124,17 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(controller_association::ControllerAssociation),
         Box::new(controller_trust::ControllerTrust),
         Box::new(one_identity::OneIdentity),
+        Box::new(node_access::NodeAccess),
+        Box::new(node_capacity::NodeCapacity),
+        Box::new(cluster_dns::ClusterDns),
+        Box::new(other_karpenter::OtherKarpenter),
+        Box::new(cluster_autoscaler::ClusterAutoscaler),
+        Box::new(termination_handler::TerminationHandler),
         Box::new(karpenter_release::KarpenterRelease),
         Box::new(kubernetes_fit::KubernetesFit),
         Box::new(kubernetes_offered::KubernetesOffered),
         Box::new(auto_mode::AutoMode),
+        Box::new(auto_mode_api::AutoModeApi),
         Box::new(helm_version::HelmVersion),
         Box::new(eksctl_version::EksctlVersion),
     ]

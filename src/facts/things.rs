@@ -202,6 +202,12 @@ pub struct CrdFacts {
     pub served: Vec<String>,
     /// The versions in which objects are stored.
     pub stored: Vec<String>,
+    /// The fingerprint of its versions and their schemas, without what they say to people. `None`: it has no schema.
+    #[serde(default)]
+    pub schema: Option<String>,
+    /// Where its conversion webhook is asked, where it has one behind a Service.
+    #[serde(default)]
+    pub conversion: Option<super::ConversionService>,
 }
 
 /// The controller's Deployment and pods.

@@ -83,6 +83,16 @@ pub struct Features {
     pub queue_tls_only: bool,
     /// Its node class may name an instance profile instead of a role.
     pub node_class_instance_profile: bool,
+    /// The controller asks for a CPU and a gibibyte, by its chart's defaults or by its guide.
+    pub controller_requests: bool,
+    /// Its chart lets no two controllers run on one node.
+    pub controllers_apart: bool,
+    /// Its chart lets the controllers of one zone be only one more than those of another.
+    pub zones_even: bool,
+    /// Its controller looks names up in the cluster's own DNS.
+    pub cluster_dns: bool,
+    /// Its chart installs admission webhooks.
+    pub admission_webhooks: bool,
     /// Its guide sets the controller's resource requests and limits.
     pub controller_resources: bool,
     /// Its guide's Provisioner consolidates (else it removes empty nodes after a while).

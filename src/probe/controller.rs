@@ -10,6 +10,12 @@ use serde_json::Value;
 
 /// The label that every release's chart gives its Deployment and pods.
 const SELECTOR: &str = "app.kubernetes.io/name=karpenter";
+/// Whether a pod is one of the controller that is installed in this namespace.
+pub(crate) fn is_controller(pod: &Value, namespace: &str) -> bool {
+    let metadata = &pod["metadata"];
+    metadata["namespace"] == namespace && metadata["labels"]["app.kubernetes.io/name"] == "karpenter"
+}
+
 /// The most complaints that are kept: the newest.
 const COMPLAINTS: usize = 8;
 

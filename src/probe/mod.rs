@@ -8,6 +8,7 @@ pub mod client;
 pub(crate) mod cluster;
 pub(crate) mod controller;
 pub(crate) mod identity;
+mod inside;
 pub(crate) mod kinds;
 mod network;
 pub(crate) mod node_pool;
@@ -42,7 +43,10 @@ pub async fn probe(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: 
     }
     if topics.iter().any(|t| t.in_cluster()) {
         match connect(context, &facts.cluster).await {
-            Ok(kube) => ask_cluster(context, topics, facts, kube.as_ref()).await,
+            Ok(kube) => {
+                Box::pin(ask_cluster(context, topics, facts, kube.as_ref())).await;
+                ask_of_crds(topics, facts, kube.as_ref()).await;
+            }
             Err(reason) => topics.iter().filter(|t| t.in_cluster()).for_each(|t| facts.say_unavailable(*t, &reason)),
         }
     }
@@ -103,13 +107,16 @@ async fn ask_aws_of_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>
 /// What only the Kubernetes API can say.
 async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts, kube: &dyn Kube) {
     let asked = |topic| topics.contains(&topic);
-    let (releases, crds, aws_auth, pool, controller, nodes) = tokio::join!(
+    let (releases, crds, aws_auth, pool, controller, nodes, room, neighbours, webhooks) = tokio::join!(
         when(asked(Topic::Crds) || asked(Topic::Chart), release::releases(context, kube)),
         when(asked(Topic::Crds), release::crds(context, kube)),
         when(asked(Topic::AwsAuth), identity::aws_auth(kube)),
         when(asked(Topic::NodePool), node_pool::node_pool(context, kube)),
         when(asked(Topic::Controller), controller::controller(context, kube)),
         when(asked(Topic::Nodes), node_pool::nodes(context, kube)),
+        when(asked(Topic::Capacity), inside::nodes(context, kube)),
+        when(asked(Topic::Neighbours), inside::neighbours(kube)),
+        when(asked(Topic::Webhooks), inside::webhooks(kube)),
     );
     if let Some((chart, crd)) = releases {
         if asked(Topic::Chart) {
@@ -126,6 +133,20 @@ async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts
     }
     put(&mut facts.controller, controller);
     put(&mut facts.karpenter_nodes, nodes);
+    put(&mut facts.nodes, room);
+    put(&mut facts.neighbours, neighbours);
+    put(&mut facts.webhooks, webhooks);
+}
+
+/// What can be asked only once the CRDs are known.
+async fn ask_of_crds(topics: &BTreeSet<Topic>, facts: &mut Facts, kube: &dyn Kube) {
+    let asked = |topic| topics.contains(&topic);
+    let (conversion, deletions) = tokio::join!(
+        when(asked(Topic::Conversion), inside::conversion(kube, &facts.crds)),
+        when(asked(Topic::Deletions), inside::deletions(kube, &facts.crds)),
+    );
+    put(&mut facts.conversion, conversion);
+    put(&mut facts.deletions, deletions);
 }
 
 /// A connection to the cluster, or why there can be none.

@@ -1,5 +1,6 @@
 //! The helm releases, read from where helm keeps them, and Karpenter's custom resource definitions.
 
+use super::inside::{conversion_service, fingerprint};
 use super::kinds::cluster_wide;
 use super::{ProbeContext, failed, said};
 use crate::error::{Error, Result};
@@ -111,6 +112,8 @@ fn crd_facts(object: &Value) -> CrdFacts {
     CrdFacts {
         helm_owner: helm_owner(object),
         served: versions.iter().filter(|v| v["served"] == true).filter_map(|v| v["name"].as_str()).map(str::to_owned).collect(),
+        schema: fingerprint(object),
+        conversion: conversion_service(object),
         stored: names(object["status"]["storedVersions"].as_array().map(Vec::as_slice).unwrap_or_default()),
     }
 }

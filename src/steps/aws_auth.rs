@@ -25,17 +25,19 @@ pub(crate) struct Edit {
 pub(crate) struct Seen {
     /// The rows of the role that was asked for.
     pub(crate) ours: Vec<RoleMapping>,
+    /// The roles of the other rows.
+    pub(crate) others: Vec<String>,
     /// What is wrong with rows that no authenticator takes, a line each.
     pub(crate) malformed: Vec<String>,
 }
 
 /// Reads the text for the rows of a role.
 pub(crate) fn see(map_roles: Option<&str>, arn: &str) -> Result<Seen> {
-    let mut seen = Seen { ours: Vec::new(), malformed: Vec::new() };
+    let mut seen = Seen { ours: Vec::new(), others: Vec::new(), malformed: Vec::new() };
     for (index, value) in parse(map_roles.unwrap_or_default())?.iter().enumerate() {
         match row(value) {
             Ok(row) if same_arn(&row.rolearn, arn) => seen.ours.push(row),
-            Ok(_) => {}
+            Ok(row) => seen.others.push(row.rolearn),
             Err(why) => seen.malformed.push(format!("row {} of mapRoles in aws-auth {why}", index + 1)),
         }
     }

@@ -3,7 +3,7 @@
 //! A step's `assess` is pure. Its `apply` may be called in every state that is not `Present`, and again after a failure: it
 //! looks before it creates. What it did is proved by a fresh probe of its topics, after which `assess` must say `Present`.
 
-mod aws_auth;
+pub(crate) mod aws_auth;
 mod chart;
 mod cluster;
 mod cluster_judge;
@@ -14,7 +14,7 @@ mod controller_role;
 mod crds;
 mod discovery_tags;
 mod helm_release;
-mod hops;
+pub(crate) mod hops;
 mod looked;
 mod namespace;
 mod node_mapping;

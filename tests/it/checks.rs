@@ -9,10 +9,22 @@ use karpctl::doctor::topics;
 use karpctl::facts::{Facts, Probed, Topic};
 use karpctl::finding::{Finding, Verdict};
 use karpctl::spec::Spec;
+use std::sync::Arc;
 
 /// What a healthy world answers to every check that is not about this machine.
 async fn healthy() -> (Spec, Facts) {
+    seen(&healthy_world().await).await
+}
+
+/// A cluster with everything that it should have.
+pub(crate) async fn healthy_world() -> Arc<FakeWorld> {
     let world = FakeWorld::bootstrapped(existing("1.14.1")).await;
+    world.furnish();
+    world
+}
+
+/// What a world answers to every check that is not about this machine.
+pub(crate) async fn seen(world: &Arc<FakeWorld>) -> (Spec, Facts) {
     let asked: Vec<Topic> = topics(&all()).into_iter().filter(|t| !matches!(t, Topic::Clients | Topic::Caller)).collect();
     let mut facts = world.facts(&asked).await;
     facts.caller = Probed::Known(karpctl::facts::Caller {
@@ -26,15 +38,15 @@ async fn healthy() -> (Spec, Facts) {
     (Spec { kubernetes: "1.34".parse().unwrap(), ..world.spec.clone() }, facts)
 }
 
-fn bad(spec: &Spec, facts: &Facts, day: &str) -> Vec<Finding> {
+pub(crate) fn bad(spec: &Spec, facts: &Facts, day: &str) -> Vec<Finding> {
     let said = judge(&all(), &Situation { spec: Some(spec), facts, today: day.parse().unwrap() });
     said.into_iter().filter(|f| matches!(f.result, Verdict::Fail | Verdict::Warn)).collect()
 }
 
-const DAY: &str = "2026-09-01";
+pub(crate) const DAY: &str = "2026-09-01";
 
 #[track_caller]
-fn exactly(found: &[Finding], id: &str, verdict: Verdict) {
+pub(crate) fn exactly(found: &[Finding], id: &str, verdict: Verdict) {
     let seen: Vec<_> = found.iter().map(|f| (f.id.as_str(), f.result)).collect();
     assert_eq!(seen, [(id, verdict)], "{found:#?}");
     assert!(!found[0].fixes.is_empty(), "it says what helps: {found:#?}");

@@ -3,6 +3,7 @@
 
 mod account;
 mod aws;
+pub(crate) mod inside;
 mod karpenter;
 mod kube;
 mod select;
@@ -110,6 +111,11 @@ impl FakeWorld {
     pub(crate) fn changes(&self) -> Vec<String> {
         let reads = ["get ", "list ", "describe ", "connect "];
         self.inside().calls.iter().filter(|c| !reads.iter().any(|r| c.starts_with(r))).cloned().collect()
+    }
+
+    /// The calls so far.
+    pub(crate) fn calls(&self) -> Vec<String> {
+        self.inside().calls.clone()
     }
 
     /// How many calls there were.

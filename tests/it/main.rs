@@ -6,6 +6,7 @@
 mod adapters;
 mod architecture;
 mod checks;
+mod checks_inside;
 mod cli;
 mod conformance;
 mod engine;

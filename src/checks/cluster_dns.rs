@@ -1,0 +1,93 @@
+//! Whether the controller can look names up before it has made any node.
+
+use super::helm::set_values;
+use super::judgement::{installed, read};
+use super::{Check, Judged, Judgement, Situation, makes_cluster};
+use crate::facts::{HelmRelease, NeighbourKind, NodeFacts, NodeOrigin, Topic, Workload};
+use crate::finding::Area;
+use crate::spec::Spec;
+
+pub(super) struct ClusterDns;
+
+impl Check for ClusterDns {
+    fn id(&self) -> &'static str {
+        "cluster-dns"
+    }
+
+    fn area(&self) -> Area {
+        Area::Cluster
+    }
+
+    fn why(&self) -> &'static str {
+        "Since 0.34 the controller looks AWS up in the cluster's own DNS (dnsPolicy ClusterFirst). Where CoreDNS waits for a node that Karpenter is to make, neither comes up: `dial tcp: lookup sts.<region>.amazonaws.com: i/o timeout`."
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Cluster, Topic::Capacity, Topic::Neighbours, Topic::Chart]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        let (spec, facts) = (situation.spec()?, situation.facts);
+        let subject = format!("cluster {}", spec.cluster_name);
+        if makes_cluster(spec, facts) {
+            return Err(Judgement::skip(subject, "there is no cluster yet; it is made with CoreDNS"));
+        }
+        let release = read(&subject, &facts.chart_release)?.filter(|r| installed(r));
+        let policy = release.and_then(|r| r.values["dnsPolicy"].as_str());
+        let cluster_first = policy.map_or(spec.release.features().cluster_dns, |policy| policy.starts_with("ClusterFirst"));
+        if !cluster_first {
+            return Ok(vec![Judgement::pass(subject, "the controller looks names up in the DNS of its node")]);
+        }
+        let (Some(nodes), Some(neighbours)) = (read(&subject, &facts.nodes)?, read(&subject, &facts.neighbours)?) else {
+            return Err(Judgement::skip(subject, "there is no cluster yet"));
+        };
+        let ready = |of: fn(&NodeFacts) -> bool| nodes.iter().filter(|n| of(n)).map(|n| u64::from(n.dns_pods)).sum::<u64>();
+        let (stable, on_karpenters) = (ready(|n| n.origin != NodeOrigin::Karpenter), ready(|n| n.origin == NodeOrigin::Karpenter));
+        if stable > 0 {
+            return Ok(vec![Judgement::pass(subject, format!("CoreDNS is ready on nodes that are not Karpenter's ({stable} pods)"))]);
+        }
+        let dns = neighbours.workloads.iter().find(|w| w.what == NeighbourKind::Dns);
+        let judgement = if on_karpenters > 0 {
+            Judgement::warn(
+                subject,
+                "CoreDNS runs only on nodes that Karpenter made: when they go, the controller cannot look up AWS to make others",
+            )
+        } else {
+            Judgement::fail(
+                subject,
+                match dns {
+                    None => "there is no CoreDNS in kube-system, and the controller looks names up in the cluster's DNS".to_owned(),
+                    Some(w) => format!("CoreDNS is not ready ({} of {} pods), and the controller looks names up in it", w.ready, w.desired),
+                },
+            )
+        };
+        Err(elsewhere(spec, release, of_dns(spec, judgement, dns)))
+    }
+}
+
+fn of_dns(spec: &Spec, judgement: Judgement, dns: Option<&Workload>) -> Judgement {
+    match dns {
+        None => {
+            let (cluster, region) = (spec.cluster_name.as_str(), spec.region.as_str());
+            let command = ["aws", "eks", "create-addon", "--region", region, "--cluster-name", cluster, "--addon-name", "coredns"];
+            judgement.run("give the cluster its DNS", command)
+        }
+        Some(dns) if dns.desired == 0 => {
+            let command = ["kubectl", "--namespace", &dns.namespace, "scale", &dns.resource, &dns.name, "--replicas", "2"];
+            judgement.run("let it run", command)
+        }
+        Some(dns) => {
+            let command = ["kubectl", "--namespace", &dns.namespace, "describe", "pods", "--selector", "k8s-app=kube-dns"];
+            judgement.run("see what it waits for; it needs room on nodes that Karpenter did not make", command)
+        }
+    }
+}
+
+fn elsewhere(spec: &Spec, release: Option<&HelmRelease>, judgement: Judgement) -> Judgement {
+    match release {
+        Some(release) => {
+            judgement.run("or let the controller use its node's DNS", set_values(spec, release, ["dnsPolicy=Default".to_owned()]))
+        }
+        None => judgement.fix("or let the controller use its node's DNS: the chart's value `dnsPolicy: Default`"),
+    }
+}

@@ -1,0 +1,149 @@
+//! Whether the cluster lets in the nodes that Karpenter launches: authentication mode, access entry, aws-auth row.
+
+use super::judgement::{installed, read};
+use super::{Check, Judged, Judgement, Situation};
+use crate::facts::{AwsAuthFacts, Topic};
+use crate::finding::Area;
+use crate::render;
+use crate::spec::Spec;
+use crate::steps::aws_auth::see;
+
+pub(super) struct NodeAccess;
+
+impl Check for NodeAccess {
+    fn id(&self) -> &'static str {
+        "node-access"
+    }
+
+    fn area(&self) -> Area {
+        Area::Cluster
+    }
+
+    fn why(&self) -> &'static str {
+        "A node whose role the cluster does not know runs and costs money and never joins: its kubelet says Unauthorized, its NodeClaim stays at NodeNotFound."
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Cluster, Topic::AccessEntry, Topic::AwsAuth, Topic::Chart]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        let (spec, facts) = (situation.spec()?, situation.facts);
+        let subject = format!("cluster {}, role {}", spec.cluster_name, spec.node_role_name());
+        let Some(cluster) = read(&subject, &facts.cluster)? else {
+            return Err(Judgement::skip(subject, "there is no cluster yet"));
+        };
+        let mode = &cluster.authentication_mode;
+        let mut said = Vec::new();
+        if cluster.has_access_entries()
+            && let Some(entry) = read(&subject, &facts.access_entry)?
+        {
+            if entry.kind != render::access_entry(spec) && entry.kind != "EC2_WINDOWS" {
+                return Err(wrong_entry(spec, subject, &entry.kind));
+            }
+            said.push(Judgement::pass(&subject, format!("an access entry of type {} lets it in", entry.kind)));
+        }
+        if cluster.has_config_map() {
+            let row = Row::of(spec, read(&subject, &facts.aws_auth)?);
+            match (row, said.is_empty()) {
+                (Row::Right { malformed }, _) if malformed.is_empty() => {
+                    said.push(Judgement::pass(&subject, "its row in aws-auth lets it in"));
+                }
+                (Row::Right { malformed }, _) => {
+                    let message = format!("its row lets it in; others let nobody in: {}", malformed.join("; "));
+                    said.push(Judgement::warn(&subject, message).run("mend those rows", EDIT));
+                }
+                (Row::Unreadable(why), true) => return Err(Judgement::fail(subject, why).run("mend it", EDIT)),
+                (Row::Unreadable(why), false) => said.push(Judgement::warn(&subject, why).run("mend it", EDIT)),
+                (Row::Wrong(why), true) => return Err(let_in(spec, Judgement::fail(subject, why), Way::Row)),
+                (Row::Wrong(_) | Row::Missing, _) => {}
+            }
+        }
+        if !said.is_empty() {
+            return Ok(said);
+        }
+        if read(&subject, &facts.chart_release)?.is_none_or(|release| !installed(release)) {
+            return Ok(vec![Judgement::pass(subject, "is not let in yet; karpctl makes what it needs")]);
+        }
+        let (what, way) = match (cluster.has_access_entries(), cluster.has_config_map()) {
+            (true, false) => ("there is no access entry for it, and aws-auth is not looked at", Way::Entry),
+            (true, true) => ("there is neither an access entry nor a row in aws-auth for it", Way::Entry),
+            _ => ("there is no row for it in aws-auth", Way::Row),
+        };
+        Err(let_in(spec, Judgement::fail(subject, format!("Karpenter is installed, the authentication mode is {mode}, and {what}")), way))
+    }
+}
+
+const EDIT: [&str; 6] = ["kubectl", "--namespace", "kube-system", "edit", "configmap", "aws-auth"];
+
+/// By what a role is let in.
+#[derive(Clone, Copy)]
+enum Way {
+    Entry,
+    Row,
+}
+
+/// How the role's row in aws-auth stands.
+enum Row {
+    Right { malformed: Vec<String> },
+    Wrong(String),
+    Missing,
+    Unreadable(String),
+}
+
+impl Row {
+    fn of(spec: &Spec, found: Option<&AwsAuthFacts>) -> Self {
+        let text = found.and_then(|f| f.map_roles.as_deref());
+        let Some(wanted) = render::role_mappings(spec).into_iter().next() else { return Self::Missing };
+        let seen = match see(text, &wanted.rolearn) {
+            Ok(seen) => seen,
+            Err(e) => return Self::Unreadable(e.to_string()),
+        };
+        let lacks = |groups: &[String]| wanted.groups.iter().find(|g| !groups.contains(g)).cloned();
+        if let Some(ours) = seen.ours.iter().find(|row| row.username == wanted.username && lacks(&row.groups).is_none()) {
+            return match ours.groups.iter().find(|g| g.as_str() == "system:masters") {
+                None => Self::Right { malformed: seen.malformed },
+                Some(_) => Self::Wrong("its row in aws-auth makes every node an administrator: its groups have system:masters".into()),
+            };
+        }
+        if let Some(ours) = seen.ours.first() {
+            return Self::Wrong(match lacks(&ours.groups) {
+                Some(group) => format!("its row in aws-auth lacks the group {group}"),
+                None => format!("its row in aws-auth has the username {:?}, not {}", ours.username, wanted.username),
+            });
+        }
+        let name = spec.node_role_name();
+        match seen.others.iter().find(|arn| arn.split(['/', ':']).any(|part| part == name)) {
+            Some(arn) => {
+                Self::Wrong(format!("aws-auth has a row for {arn:?}, which is not the role: its ARN is {}, without a path", wanted.rolearn))
+            }
+            None => Self::Missing,
+        }
+    }
+}
+
+/// A type cannot be changed, so the entry is made anew.
+fn wrong_entry(spec: &Spec, subject: String, kind: &str) -> Judgement {
+    let wanted = render::access_entry(spec);
+    let judgement = Judgement::fail(subject, format!("its access entry is of type {kind}; only one of type {wanted} lets nodes in"));
+    let (cluster, region, role) = (spec.cluster_name.as_str(), spec.region.as_str(), spec.node_role_arn());
+    let entry = ["--region", region, "--cluster-name", cluster, "--principal-arn", role.as_str()];
+    judgement
+        .run("its type cannot be changed: delete the entry", ["aws", "eks", "delete-access-entry"].into_iter().chain(entry))
+        .run("and make it anew", ["aws", "eks", "create-access-entry"].into_iter().chain(entry).chain(["--type", wanted]))
+}
+
+fn let_in(spec: &Spec, judgement: Judgement, way: Way) -> Judgement {
+    let (cluster, region, role) = (spec.cluster_name.as_str(), spec.region.as_str(), spec.node_role_arn());
+    match way {
+        Way::Entry => {
+            let command =
+                ["aws", "eks", "create-access-entry", "--region", region, "--cluster-name", cluster, "--principal-arn", role.as_str()];
+            judgement.run("let the role in by an access entry", command.into_iter().chain(["--type", render::access_entry(spec)]))
+        }
+        Way::Row => {
+            let command = ["karpctl", "identity", "--cluster-name", cluster, "--region", region, "--existing-cluster", "--yes"];
+            judgement.run("write the role's row anew; every other row stays as it is", command)
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Whether another Karpenter works in the cluster.
+
+use super::judgement::read;
+use super::{Check, Judged, Judgement, Situation};
+use crate::facts::{NeighbourKind, Topic, Workload};
+use crate::finding::Area;
+use crate::spec::Spec;
+
+pub(super) struct OtherKarpenter;
+
+impl Check for OtherKarpenter {
+    fn id(&self) -> &'static str {
+        "other-karpenter"
+    }
+
+    fn area(&self) -> Area {
+        Area::Cluster
+    }
+
+    fn why(&self) -> &'static str {
+        "Two Karpenters see the same pods and node pools: both launch nodes for them, and each takes away what the other made. The namespace of the guide changed from karpenter to kube-system in 0.33, so an upgrade by the guide makes a second one."
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Neighbours]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        let spec = situation.spec()?;
+        let subject = format!("cluster {}", spec.cluster_name);
+        let Some(neighbours) = read(&subject, &situation.facts.neighbours)? else {
+            return Err(Judgement::skip(subject, "there is no cluster yet"));
+        };
+        let mut others = Vec::new();
+        for other in neighbours.workloads.iter().filter(|w| w.what == NeighbourKind::Karpenter && w.desired > 0 && !is_own(spec, w)) {
+            others.push(remove(&subject, other));
+        }
+        if others.is_empty() {
+            others.push(Judgement::pass(subject, "no other Karpenter works in it"));
+        }
+        Ok(others)
+    }
+}
+
+/// Whether it is the one that this spec installs: one that is there without helm is for the step `chart` to judge.
+fn is_own(spec: &Spec, workload: &Workload) -> bool {
+    match &workload.helm_owner {
+        Some(owner) => *owner == format!("{}/karpenter", spec.namespace),
+        None => workload.namespace == spec.namespace.as_str() && workload.name == "karpenter",
+    }
+}
+
+fn remove(subject: &str, other: &Workload) -> Judgement {
+    let (namespace, name) = (other.namespace.as_str(), other.name.as_str());
+    let by = other.helm_owner.as_ref().map(|owner| format!(", of the helm release {owner}")).unwrap_or_default();
+    let judgement = Judgement::fail(subject, format!("another Karpenter works in it: the {} {namespace}/{name}{by}", other.resource));
+    let judgement = match other.helm_owner.as_deref().and_then(|owner| owner.split_once('/')) {
+        Some((namespace, release)) => {
+            judgement.run("remove that one; its nodes stay", ["helm", "uninstall", release, "--namespace", namespace])
+        }
+        None => judgement
+            .run("stop that one; its nodes stay", ["kubectl", "--namespace", namespace, "scale", &other.resource, name, "--replicas", "0"]),
+    };
+    judgement.fix(format!("or work with that one: `--namespace {namespace}`"))
+}

@@ -1,0 +1,53 @@
+//! Whether the AWS node termination handler works in the cluster too.
+
+use super::judgement::read;
+use super::{Check, Judged, Judgement, Situation};
+use crate::facts::{NeighbourKind, Topic};
+use crate::finding::Area;
+
+pub(super) struct TerminationHandler;
+
+impl Check for TerminationHandler {
+    fn id(&self) -> &'static str {
+        "termination-handler"
+    }
+
+    fn area(&self) -> Area {
+        Area::Cluster
+    }
+
+    fn why(&self) -> &'static str {
+        "Karpenter drains interrupted nodes by itself when it has a queue; the node termination handler drains the same nodes at the same time, without making others first."
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Neighbours]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        let spec = situation.spec()?;
+        let subject = format!("cluster {}", spec.cluster_name);
+        let Some(neighbours) = read(&subject, &situation.facts.neighbours)? else {
+            return Err(Judgement::skip(subject, "there is no cluster yet"));
+        };
+        if !spec.release.features().interruption_queue {
+            return Ok(vec![Judgement::pass(subject, format!("Karpenter {} leaves interruptions to others", spec.release))]);
+        }
+        let found = neighbours.workloads.iter().filter(|w| w.what == NeighbourKind::TerminationHandler && w.desired > 0);
+        let mut said: Vec<Judgement> = found
+            .map(|w| {
+                let message = format!("the node termination handler works in it: the {} {}/{}", w.resource, w.namespace, w.name);
+                let judgement = Judgement::warn(&subject, message);
+                match w.helm_owner.as_deref().and_then(|owner| owner.split_once('/')) {
+                    Some((namespace, release)) => judgement.run("remove it", ["helm", "uninstall", release, "--namespace", namespace]),
+                    None => judgement.run("remove it", ["kubectl", "--namespace", &w.namespace, "delete", &w.resource, &w.name]),
+                }
+                .fix("or keep it off Karpenter's nodes by its node selector")
+            })
+            .collect();
+        if said.is_empty() {
+            said.push(Judgement::pass(subject, "no node termination handler works in it"));
+        }
+        Ok(said)
+    }
+}

@@ -1,0 +1,164 @@
+//! What is known of the cluster from within: its nodes, what else works in it, and what is left of earlier Karpenters.
+
+use serde::{Deserialize, Serialize};
+
+/// Who made a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NodeOrigin {
+    /// A Karpenter: it may take the node away again.
+    Karpenter,
+    /// Fargate: a node for each pod, with room for no other.
+    Fargate,
+    /// A node group, or a person.
+    Other,
+}
+
+/// A taint of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Taint {
+    /// Its key.
+    pub key: String,
+    /// `NoSchedule`, `PreferNoSchedule`, `NoExecute`.
+    pub effect: String,
+}
+
+/// A node, and the room on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeFacts {
+    /// Its name.
+    pub name: String,
+    /// Who made it.
+    pub origin: NodeOrigin,
+    /// The managed node group, where it is of one.
+    pub node_group: Option<String>,
+    /// Its zone, where a label names it.
+    pub zone: Option<String>,
+    /// Whether it runs Linux.
+    pub linux: bool,
+    /// Whether its kubelet says that it is ready.
+    pub ready: bool,
+    /// Whether it is cordoned.
+    pub cordoned: bool,
+    /// Its taints.
+    pub taints: Vec<Taint>,
+    /// What is left of its CPU, in thousandths, not counting the pods of our own controller.
+    pub free_cpu: i64,
+    /// What is left of its memory, in bytes, counted the same way.
+    pub free_memory: i64,
+    /// How many pods more it takes, counted the same way.
+    pub free_pods: i64,
+    /// The pods of the cluster's DNS that are ready on it.
+    pub dns_pods: u32,
+    /// What keeps it there, where it is being deleted.
+    pub deleting: Option<Deleting>,
+}
+
+/// A deletion that was begun.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deleting {
+    /// When, as the API server says it.
+    pub since: String,
+    /// The finalizers that are still to be taken away.
+    pub finalizers: Vec<String>,
+}
+
+/// An object that is being deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeletionFacts {
+    /// What kubectl takes for its kind: `nodeclaims.karpenter.sh`.
+    pub resource: String,
+    /// Its name.
+    pub name: String,
+    /// Since when, and what it waits for.
+    pub deleting: Deleting,
+}
+
+/// What a workload is, as far as Karpenter has to do with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NeighbourKind {
+    /// A Karpenter controller.
+    Karpenter,
+    /// The Cluster Autoscaler.
+    ClusterAutoscaler,
+    /// The AWS node termination handler.
+    TerminationHandler,
+    /// The cluster's DNS.
+    Dns,
+}
+
+/// A workload that Karpenter depends on, or that works at the same things.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Workload {
+    /// What it is.
+    pub what: NeighbourKind,
+    /// What kubectl takes for its kind: `deployment`, `daemonset`.
+    pub resource: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// The helm release that owns it, `<namespace>/<name>`, where labels and annotations say so.
+    pub helm_owner: Option<String>,
+    /// Pods asked for.
+    pub desired: u64,
+    /// Pods ready.
+    pub ready: u64,
+}
+
+/// What else works in the cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Neighbours {
+    /// Workloads, Karpenter's own among them.
+    pub workloads: Vec<Workload>,
+    /// Whether the cluster knows the node classes of EKS Auto Mode.
+    pub auto_mode_api: bool,
+}
+
+/// A configuration of admission webhooks by which a Karpenter looks at what is written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebhookFacts {
+    /// What kubectl takes for its kind: `validatingwebhookconfiguration`.
+    pub resource: String,
+    /// Its name.
+    pub name: String,
+    /// The helm release that owns it, `<namespace>/<name>`, where labels and annotations say so.
+    pub helm_owner: Option<String>,
+}
+
+/// The Service that a CRD's conversion webhook is asked at.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ConversionService {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// The port.
+    pub port: i64,
+}
+
+/// What stands behind a conversion webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConversionState {
+    /// A pod that is ready.
+    Answers,
+    /// There is no such Service.
+    NoService,
+    /// The Service has no such port.
+    NoPort,
+    /// No pod behind the Service is ready.
+    NoEndpoint,
+}
+
+/// The conversion webhook of some CRDs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConversionFacts {
+    /// Where it is asked.
+    pub service: ConversionService,
+    /// The CRDs that ask there.
+    pub crds: Vec<String>,
+    /// What stands there.
+    pub state: ConversionState,
+}

@@ -1,0 +1,34 @@
+//! The cluster from within, as only a doctor looks at it: nodes and their room, neighbours, what earlier Karpenters left.
+//! What the API server answers is written by anybody: every field may be missing, of another type, or hold anything.
+
+mod leftovers;
+mod neighbours;
+mod nodes;
+mod quantity;
+mod schema;
+
+pub(super) use leftovers::{conversion, conversion_service, deletions, webhooks};
+pub(super) use neighbours::neighbours;
+pub(super) use nodes::nodes;
+pub(super) use schema::fingerprint;
+
+use crate::error::clean;
+use crate::facts::Deleting;
+use serde_json::Value;
+
+/// The elements of a list, none where it is no list.
+fn items(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+/// A name as it may be shown: in one line and without control characters.
+fn text(name: &str) -> String {
+    clean(name).replace(['\n', '\t'], " ")
+}
+
+/// The deletion of an object that is being deleted.
+fn deleting(object: &Value) -> Option<Deleting> {
+    let since = object["metadata"]["deletionTimestamp"].as_str()?;
+    let finalizers = items(&object["metadata"]["finalizers"]).iter().filter_map(Value::as_str).map(text).collect();
+    Some(Deleting { since: text(since), finalizers })
+}

@@ -1,0 +1,97 @@
+//! What else works in the cluster: other Karpenters, other autoscalers, the DNS.
+
+use super::{items, text};
+use crate::facts::{NeighbourKind, Neighbours, Probed, Workload};
+use crate::ports::{Kube, ObjectKind};
+use crate::probe::failed;
+use crate::probe::release::{crd_ref, helm_owner};
+use serde_json::Value;
+
+/// The kind of node class that only EKS Auto Mode has.
+const AUTO_MODE: &str = "nodeclasses.eks.amazonaws.com";
+
+pub(crate) async fn neighbours(kube: &dyn Kube) -> Probed<Neighbours> {
+    let (deployment, daemon_set) = (ObjectKind::new("apps/v1", "deployments"), ObjectKind::new("apps/v1", "daemonsets"));
+    let auto_mode = crd_ref(AUTO_MODE);
+    let (deployments, daemon_sets, auto_mode) =
+        tokio::join!(kube.list(&deployment, None, None), kube.list(&daemon_set, None, None), kube.get(&auto_mode));
+    match (deployments, daemon_sets, auto_mode) {
+        (Ok(deployments), Ok(daemon_sets), Ok(auto_mode)) => {
+            let mut workloads: Vec<Workload> = deployments.iter().filter_map(of_deployment).collect();
+            workloads.extend(daemon_sets.iter().filter_map(of_daemon_set));
+            Probed::Known(Neighbours { workloads, auto_mode_api: auto_mode.is_some() })
+        }
+        (Err(e), ..) | (_, Err(e), _) | (.., Err(e)) => failed(&e),
+    }
+}
+
+fn of_deployment(deployment: &Value) -> Option<Workload> {
+    let desired = deployment["spec"]["replicas"].as_u64().unwrap_or(1);
+    workload(deployment, "deployment", desired, deployment["status"]["readyReplicas"].as_u64())
+}
+
+fn of_daemon_set(daemon_set: &Value) -> Option<Workload> {
+    let status = &daemon_set["status"];
+    workload(daemon_set, "daemonset", status["desiredNumberScheduled"].as_u64().unwrap_or(0), status["numberReady"].as_u64())
+}
+
+fn workload(object: &Value, resource: &str, desired: u64, ready: Option<u64>) -> Option<Workload> {
+    let metadata = &object["metadata"];
+    let (namespace, name) = (metadata["namespace"].as_str()?, metadata["name"].as_str()?);
+    let mut images = items(&object["spec"]["template"]["spec"]["containers"]).iter().filter_map(|c| c["image"].as_str());
+    let what = images.find_map(of_image).or_else(|| of_labels(metadata, namespace))?;
+    Some(Workload {
+        what,
+        resource: resource.to_owned(),
+        namespace: text(namespace),
+        name: text(name),
+        helm_owner: helm_owner(object).map(|owner| text(&owner)),
+        desired,
+        ready: ready.unwrap_or(0),
+    })
+}
+
+/// What the last parts of an image's repository say, whatever registry it is mirrored to.
+fn of_image(image: &str) -> Option<NeighbourKind> {
+    let repository = image.split('@').next().unwrap_or_default();
+    let mut parts = repository.rsplit('/');
+    let last = parts.next()?.split(':').next()?;
+    match (parts.next(), last) {
+        (Some("karpenter"), "controller") => Some(NeighbourKind::Karpenter),
+        (_, "cluster-autoscaler") => Some(NeighbourKind::ClusterAutoscaler),
+        (_, "aws-node-termination-handler") => Some(NeighbourKind::TerminationHandler),
+        _ => None,
+    }
+}
+
+fn of_labels(metadata: &Value, namespace: &str) -> Option<NeighbourKind> {
+    if namespace == "kube-system" && metadata["labels"]["k8s-app"] == "kube-dns" {
+        return Some(NeighbourKind::Dns);
+    }
+    match metadata["labels"]["app.kubernetes.io/name"].as_str()? {
+        "karpenter" => Some(NeighbourKind::Karpenter),
+        "cluster-autoscaler" | "aws-cluster-autoscaler" => Some(NeighbourKind::ClusterAutoscaler),
+        "aws-node-termination-handler" => Some(NeighbourKind::TerminationHandler),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mirrored_image_is_known_by_the_end_of_its_name() {
+        use NeighbourKind::{ClusterAutoscaler, Karpenter, TerminationHandler};
+        for (image, what) in [
+            ("public.ecr.aws/karpenter/controller:1.14.1@sha256:00", Some(Karpenter)),
+            ("registry:5000/mirror/karpenter/controller", Some(Karpenter)),
+            ("registry.k8s.io/autoscaling/cluster-autoscaler:v1.34.0", Some(ClusterAutoscaler)),
+            ("public.ecr.aws/aws-ec2/aws-node-termination-handler:v1.25.2", Some(TerminationHandler)),
+            ("ghcr.io/other/controller:1", None),
+            ("", None),
+        ] {
+            assert_eq!(of_image(image), what, "{image}");
+        }
+    }
+}

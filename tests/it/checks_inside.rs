@@ -1,0 +1,287 @@
+//! The checks that read the Kubernetes API: a healthy cluster with one thing broken gives exactly that finding, however odd the
+//! API server's answers are nothing falls over, and nothing is asked twice.
+
+use crate::checks::{DAY, bad, exactly, healthy_world, seen};
+use crate::fake::FakeWorld;
+use crate::fake::inside::{deployment, node, place, pod};
+use karpctl::checks::{Situation, all, judge};
+use karpctl::facts::Facts;
+use karpctl::finding::{Finding, Verdict};
+use karpctl::ports::ObjectRef;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What is found in a healthy cluster after this.
+async fn after(breakage: impl FnOnce(&FakeWorld)) -> Vec<Finding> {
+    let world = healthy_world().await;
+    breakage(&world);
+    let (spec, facts) = seen(&world).await;
+    bad(&spec, &facts, DAY)
+}
+
+/// Exactly this is found after a breakage, and it says so in these words.
+#[track_caller]
+fn says(found: &[Finding], id: &str, verdict: Verdict, words: &str) {
+    exactly(found, id, verdict);
+    let fixes: Vec<String> = found[0].fixes.iter().map(|f| f.command.join(" ")).collect();
+    let all = format!("{}\n{}", found[0].message, fixes.join("\n"));
+    assert!(all.contains(words), "`{words}` is not in: {all}");
+}
+
+fn the_node(name: &str) -> ObjectRef {
+    place("v1", "nodes", None, name)
+}
+
+fn aws_auth() -> ObjectRef {
+    place("v1", "configmaps", Some("kube-system"), "aws-auth")
+}
+
+#[tokio::test(start_paused = true)]
+async fn node_access_is_judged_by_mode_entry_and_row() {
+    let check = |found: Vec<Finding>, words: &str| says(&found, "node-access", Verdict::Fail, words);
+    let mode = |world: &FakeWorld, mode: &str| world.inside().cluster.as_mut().unwrap().authentication_mode = mode.into();
+    let rows = |world: &FakeWorld, from: &str, to: &str| {
+        world.change(&aws_auth(), |map| {
+            let text = map["data"]["mapRoles"].as_str().unwrap().replace(from, to);
+            map["data"]["mapRoles"] = json!(text);
+        });
+    };
+    // The row is no help where an access entry is there: the entry wins.
+    let standard = after(|w| w.inside().entries.values_mut().for_each(|e| e.kind = "STANDARD".into())).await;
+    check(standard, "aws eks delete-access-entry --region us-west-2 --cluster-name demo");
+    let none = |w: &FakeWorld| {
+        w.inside().entries.clear();
+        w.inside().objects.remove(&aws_auth());
+    };
+    check(after(none).await, "neither an access entry nor a row");
+    check(after(|w| (none(w), mode(w, "API")).1).await, "aws-auth is not looked at");
+    check(after(|w| (none(w), mode(w, "CONFIG_MAP")).1).await, "no row for it in aws-auth");
+    // Either way is enough.
+    assert!(after(|w| w.inside().entries.clear()).await.is_empty());
+    assert!(after(|w| drop(w.inside().objects.remove(&aws_auth()))).await.is_empty());
+    let by_row = |from: &'static str, to: &'static str| after(move |w| (mode(w, "CONFIG_MAP"), rows(w, from, to)).1);
+    check(by_row("system:nodes", "nodes").await, "lacks the group system:nodes");
+    check(by_row("- system:nodes", "- system:nodes\n  - system:masters").await, "makes every node an administrator");
+    check(by_row("system:node:{{EC2PrivateDNSName}}", "node").await, "has the username \"node\"");
+    check(by_row("role/KarpenterNodeRole-demo", "role/nodes/KarpenterNodeRole-demo").await, "without a path");
+    check(by_row(":role/", ":instance-profile/").await, "instance-profile/KarpenterNodeRole-demo");
+    check(by_row("- rolearn", "- rolearn: [").await, "is not YAML");
+    let others = by_row("- rolearn", "- name: someone\n- rolearn").await;
+    says(&others, "node-access", Verdict::Warn, "row 1 of mapRoles in aws-auth has no rolearn");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_bootstrap_makes_is_no_finding_before_it() {
+    let world = FakeWorld::with_cluster(crate::fixture::existing("1.14.1"));
+    world.furnish();
+    let (spec, facts) = seen(&world).await;
+    let ids = ["node-access", "node-capacity", "cluster-dns"];
+    let found: Vec<Finding> = bad(&spec, &facts, DAY).into_iter().filter(|f| ids.contains(&f.id.as_str())).collect();
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_controllers_replicas_need_nodes() {
+    let check = |found: Vec<Finding>, words: &str| says(&found, "node-capacity", Verdict::Fail, words);
+    check(after(|w| w.change(&the_node("node-b"), |n| n["spec"]["unschedulable"] = json!(true))).await, "kubectl uncordon node-b");
+    let taint = json!([{"key": "dedicated", "value": "gpu", "effect": "NoSchedule"}]);
+    check(after(|w| w.change(&the_node("node-b"), |n| n["spec"]["taints"] = taint)).await, "node-b has the taint dedicated:NoSchedule");
+    let tolerated = json!([{"key": "CriticalAddonsOnly", "effect": "NoSchedule"}, {"key": "soft", "effect": "PreferNoSchedule"}]);
+    assert!(after(|w| w.change(&the_node("node-b"), |n| n["spec"]["taints"] = tolerated)).await.is_empty());
+    let hog = |w: &FakeWorld, name: &str, cpu: &str| {
+        let (object, body) = pod("default", &format!("hog-{name}"), name, cpu);
+        w.put(&object, body);
+    };
+    check(after(|w| hog(w, "node-b", "900m")).await, "node-b has 930m CPU left of 1000m");
+    check(after(|w| hog(w, "node-b", "900m")).await, "--set replicas=1");
+    assert!(after(|w| hog(w, "node-b", "800m")).await.is_empty());
+    let big = |n: &mut Value| n["status"]["allocatable"]["memory"] = json!("1000Mi");
+    check(after(|w| w.change(&the_node("node-b"), big)).await, "930 MiB of memory left of 1024");
+    check(after(|w| w.change(&the_node("node-b"), |n| n["status"]["conditions"] = json!([]))).await, "node-b is not ready");
+    let karpenters = |n: &mut Value| n["metadata"]["labels"]["karpenter.sh/nodepool"] = json!("default");
+    check(after(|w| w.change(&the_node("node-b"), karpenters)).await, "node-b is Karpenter's own");
+    // One node is enough room for two, but they must be apart.
+    let lone = |w: &FakeWorld| {
+        w.inside().objects.remove(&the_node("node-b"));
+        w.change(&the_node("node-a"), |n| n["status"]["allocatable"]["cpu"] = json!("8"));
+    };
+    check(after(lone).await, "no two of them run on one node");
+    // A third node helps nothing where the zones would be uneven; in one zone alone there is nothing to be even with.
+    let uneven = |w: &FakeWorld| {
+        let (object, body) = node("node-c", "us-west-2a");
+        w.put(&object, body);
+        hog(w, "node-b", "1500m");
+    };
+    check(after(uneven).await, "the zones must be even");
+    let one_zone = |n: &mut Value| n["metadata"]["labels"]["topology.kubernetes.io/zone"] = json!("us-west-2a");
+    assert!(after(|w| w.change(&the_node("node-b"), one_zone)).await.is_empty());
+    // The controllers that run already make room for their own next ones.
+    let running = |w: &FakeWorld| {
+        for node in ["node-a", "node-b"] {
+            let (object, mut body) = pod("kube-system", &format!("karpenter-{node}"), node, "1");
+            body["metadata"]["labels"] = json!({"app.kubernetes.io/name": "karpenter"});
+            w.put(&object, body);
+        }
+    };
+    assert!(after(running).await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_clusters_dns_must_not_depend_on_karpenter() {
+    let coredns = place("apps/v1", "deployments", Some("kube-system"), "coredns");
+    let pods = ["node-a", "node-b"].map(|n| place("v1", "pods", Some("kube-system"), &format!("coredns-{n}")));
+    let unready = |w: &FakeWorld| pods.iter().for_each(|p| w.change(p, |p| p["status"]["conditions"][0]["status"] = json!("False")));
+    says(&after(unready).await, "cluster-dns", Verdict::Fail, "k8s-app=kube-dns");
+    let scaled = |w: &FakeWorld| {
+        for pod in &pods {
+            w.inside().objects.remove(pod);
+        }
+        w.change(&coredns, |d| d["spec"]["replicas"] = json!(0));
+    };
+    says(&after(scaled).await, "cluster-dns", Verdict::Fail, "kubectl --namespace kube-system scale deployment coredns --replicas 2");
+    let gone = |w: &FakeWorld| {
+        scaled(w);
+        w.inside().objects.remove(&coredns);
+    };
+    says(&after(gone).await, "cluster-dns", Verdict::Fail, "--addon-name coredns");
+    let on_karpenters = |w: &FakeWorld| {
+        let (object, mut body) = node("node-k", "us-west-2a");
+        body["metadata"]["labels"]["karpenter.sh/nodepool"] = json!("default");
+        w.put(&object, body);
+        for pod in &pods {
+            w.change(pod, |p| p["spec"]["nodeName"] = json!("node-k"));
+        }
+    };
+    says(&after(on_karpenters).await, "cluster-dns", Verdict::Warn, "only on nodes that Karpenter made");
+}
+
+#[tokio::test(start_paused = true)]
+async fn others_at_the_same_work_are_named() {
+    let put = |w: &FakeWorld, (object, body): (ObjectRef, Value)| w.put(&object, body);
+    let mut second = deployment("karpenter", "karpenter", "mirror:5000/karpenter/controller:v0.32.1");
+    let found = after(|w| put(w, second.clone())).await;
+    says(&found, "other-karpenter", Verdict::Fail, "kubectl --namespace karpenter scale deployment karpenter --replicas 0");
+    second.1["metadata"]["labels"] = json!({"app.kubernetes.io/managed-by": "Helm"});
+    second.1["metadata"]["annotations"] = json!({"meta.helm.sh/release-name": "karp", "meta.helm.sh/release-namespace": "karpenter"});
+    says(&after(|w| put(w, second.clone())).await, "other-karpenter", Verdict::Fail, "helm uninstall karp --namespace karpenter");
+    second.1["spec"]["replicas"] = json!(0);
+    assert!(after(|w| put(w, second)).await.is_empty(), "one that is stopped does nothing");
+    let autoscaler = deployment("kube-system", "cas", "registry.k8s.io/autoscaling/cluster-autoscaler:v1.34.0");
+    says(&after(|w| put(w, autoscaler)).await, "cluster-autoscaler", Verdict::Warn, "kubectl --namespace kube-system scale deployment cas");
+    let handler = json!({
+        "metadata": {"labels": {"app.kubernetes.io/name": "aws-node-termination-handler"}},
+        "status": {"desiredNumberScheduled": 2, "numberReady": 2},
+    });
+    let handler = (place("apps/v1", "daemonsets", Some("kube-system"), "nth"), handler);
+    says(&after(|w| put(w, handler)).await, "termination-handler", Verdict::Warn, "kubectl --namespace kube-system delete daemonset nth");
+    let auto = place("apiextensions.k8s.io/v1", "customresourcedefinitions", None, "nodeclasses.eks.amazonaws.com");
+    says(&after(|w| w.put(&auto, json!({}))).await, "auto-mode-api", Verdict::Warn, "nodeclasses.eks.amazonaws.com");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_asked_twice() {
+    let world = healthy_world().await;
+    world.forget_calls();
+    seen(&world).await;
+    let mut asked: BTreeMap<String, usize> = BTreeMap::new();
+    world.calls().into_iter().for_each(|call| *asked.entry(call).or_default() += 1);
+    let twice: Vec<_> = asked.iter().filter(|(call, times)| **times > 1 && !call.starts_with("describe")).collect();
+    assert!(twice.is_empty(), "{twice:?}");
+    assert!(asked.contains_key("list nodes") && asked.contains_key("list pods"), "{asked:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_step_reads_what_only_a_doctor_looks_at() {
+    for step in karpctl::steps::all() {
+        let read = step.reads().iter().chain(step.reads_on_removal());
+        assert!(read.into_iter().all(|topic| !topic.of_doctor()), "{}", step.id());
+    }
+}
+
+/// Anything that JSON can say, now and then of a terrible size, and with what a terminal would obey.
+fn anything() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        "\\PC{0,12}".prop_map(Value::from),
+        Just(json!("\u{1b}[31m\u{1b}]0;owned\u{7}\r\n")),
+        Just(json!("9".repeat(5000) + "Ei")),
+        Just(json!("1e400")),
+    ];
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec(("[a-z]{0,4}", inner), 0..4)
+                .prop_map(|pairs| pairs.into_iter().collect::<serde_json::Map<_, _>>().into()),
+        ]
+    })
+}
+
+/// The paths of all values within one.
+fn paths(value: &Value, here: &str, found: &mut Vec<String>) {
+    found.push(here.to_owned());
+    let escaped = |key: &str| key.replace('~', "~0").replace('/', "~1");
+    match value {
+        Value::Object(map) => map.iter().for_each(|(key, value)| paths(value, &format!("{here}/{}", escaped(key)), found)),
+        Value::Array(list) => list.iter().enumerate().for_each(|(at, value)| paths(value, &format!("{here}/{at}"), found)),
+        _ => {}
+    }
+}
+
+/// One thing of each kind that a doctor reads.
+fn odd_world(world: &FakeWorld) {
+    let put = |(object, body): (ObjectRef, Value)| world.put(&object, body);
+    put(deployment("karpenter", "other", "karpenter/controller:1"));
+    put(deployment("kube-system", "cas", "cluster-autoscaler:1"));
+    put(node("node-c", "us-west-2c"));
+    let (object, mut body) = pod("default", "p", "node-c", "1");
+    body["spec"]["initContainers"] = json!([{"restartPolicy": "Always", "resources": {"requests": {"cpu": "1"}}}]);
+    put((object, body));
+}
+
+#[test]
+fn hostile_answers_neither_panic_nor_reach_the_terminal() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let world = runtime.block_on(healthy_world());
+    odd_world(&world);
+    // The fake's own controllers are no part of what is tested, and trust what they see.
+    world.inside().karpenter = false;
+    let plain: BTreeMap<ObjectRef, Value> = world.inside().objects.clone();
+    let mut places = Vec::new();
+    for (object, body) in &plain {
+        let mut found = Vec::new();
+        paths(body, "", &mut found);
+        places.extend(found.into_iter().map(|path| (object.clone(), path)));
+    }
+    let mut runner = TestRunner::new(Config { cases: 120, failure_persistence: None, ..Config::default() });
+    let strategy = prop::collection::vec((0..places.len(), anything()), 1..5);
+    let result = runner.run(&strategy, |changes| {
+        world.inside().objects.clone_from(&plain);
+        for (at, value) in changes {
+            let (object, path) = &places[at];
+            let mut inside = world.inside();
+            if let Some(place) = inside.objects.get_mut(object).and_then(|body| body.pointer_mut(path)) {
+                *place = value;
+            }
+        }
+        let found = runtime.block_on(all_said(&world));
+        let shown = serde_json::to_string(&found).unwrap();
+        prop_assert!(found.iter().all(|f| !f.message.chars().chain(f.subject.chars()).any(char::is_control)), "{shown}");
+        prop_assert!(found.iter().flat_map(|f| &f.fixes).all(|f| !f.command.concat().chars().any(char::is_control)), "{shown}");
+        prop_assert!(shown.len() < 200_000, "{} bytes", shown.len());
+        Ok(())
+    });
+    if let Err(e) = result {
+        panic!("{e}");
+    }
+}
+
+async fn all_said(world: &Arc<FakeWorld>) -> Vec<Finding> {
+    let (spec, facts): (_, Facts) = seen(world).await;
+    judge(&all(), &Situation { spec: Some(&spec), facts: &facts, today: DAY.parse().unwrap() })
+}
