@@ -1,6 +1,7 @@
 //! helm's commands as they are printed.
 
-use crate::facts::HelmRelease;
+use crate::facts::{HelmRelease, ToolFacts};
+use crate::knowledge::Release;
 use crate::spec::Spec;
 
 /// Changes these values of Karpenter's live release and nothing else of it.
@@ -10,6 +11,22 @@ pub(super) fn set_values(spec: &Spec, release: &HelmRelease, values: impl IntoIt
     let mut words: Vec<String> = command.map(str::to_owned).into();
     for value in values {
         words.extend(["--set".to_owned(), value]);
+    }
+    words
+}
+
+/// Installs the CRDs of a release by their own chart, over what another tool wrote.
+pub(super) fn install_crds(spec: &Spec, release: &Release, helm: Option<&ToolFacts>) -> Vec<String> {
+    let (chart, version, namespace) = (spec.crd_chart_reference(), release.chart_version(), spec.namespace.as_str());
+    let mut words: Vec<String> = ["helm", "upgrade", "--install", "karpenter-crd", &chart, "--version", &version, "--namespace", namespace]
+        .map(str::to_owned)
+        .into();
+    if release.features().conversion_webhook {
+        let place = format!("webhook.enabled=true,webhook.serviceName=karpenter,webhook.serviceNamespace={namespace},webhook.port=8443");
+        words.extend(["--set".to_owned(), place]);
+    }
+    if helm.is_some_and(|helm| helm.version.applies_server_side()) {
+        words.extend(["--server-side=true".to_owned(), "--force-conflicts".to_owned()]);
     }
     words
 }

@@ -1,15 +1,22 @@
 //! Checks: each judges what is known and says findings. Pure, like everything that judges.
 
+mod admission_webhooks;
 mod agent_health;
 mod auto_mode;
 mod auto_mode_api;
 mod aws_credentials;
 mod aws_partition;
+mod chart_names;
+mod chart_values;
 mod client_shadowed;
 mod cluster_autoscaler;
 mod cluster_dns;
 mod controller_association;
 mod controller_trust;
+mod conversion_webhook;
+mod crd_owner;
+mod crd_schema;
+mod crd_stored_versions;
 mod eksctl_version;
 mod exec;
 mod exec_answer;
@@ -20,6 +27,7 @@ mod exec_interactive_mode;
 mod exec_kubeconfig;
 mod helm;
 mod helm_version;
+mod installed_fit;
 mod judgement;
 mod karpenter_release;
 mod kubeconfig_readable;
@@ -35,7 +43,9 @@ mod one_identity;
 mod other_karpenter;
 mod spot_role;
 mod stack_state;
+mod stuck_deletions;
 mod termination_handler;
+mod upgrade_hops;
 
 pub use judgement::Judgement;
 
@@ -135,6 +145,16 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(kubernetes_offered::KubernetesOffered),
         Box::new(auto_mode::AutoMode),
         Box::new(auto_mode_api::AutoModeApi),
+        Box::new(installed_fit::InstalledFit),
+        Box::new(upgrade_hops::UpgradeHops),
+        Box::new(crd_owner::CrdOwner),
+        Box::new(crd_schema::CrdSchema),
+        Box::new(crd_stored_versions::CrdStoredVersions),
+        Box::new(conversion_webhook::ConversionWebhook),
+        Box::new(admission_webhooks::AdmissionWebhooks),
+        Box::new(chart_values::ChartValues),
+        Box::new(chart_names::ChartNames),
+        Box::new(stuck_deletions::StuckDeletions),
         Box::new(helm_version::HelmVersion),
         Box::new(eksctl_version::EksctlVersion),
     ]

@@ -1,6 +1,7 @@
 //! What is known of Karpenter releases, Kubernetes and the tools: sourced tables, and the only place that compares versions.
 //! Templates and steps ask a [`Features`] for a named behaviour; none of them ever looks at a version.
 
+mod charts;
 pub mod exec;
 mod features;
 mod kubernetes;

@@ -18,6 +18,7 @@ pub(super) struct Karpenter {
     pub(super) kubernetes: Vec<KubernetesRow>,
     pub(super) traps: Vec<TrapRow>,
     pub(super) features: Vec<FeatureRow>,
+    pub(super) renamed_values: Vec<RenamedRow>,
 }
 
 /// The official tags.
@@ -57,6 +58,15 @@ pub(super) struct FeatureRow {
     pub(super) since: Version,
     pub(super) before: Option<Version>,
     pub(super) set: Map<String, Value>,
+    pub(super) source: String,
+}
+
+/// A value that charts read at another place since.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RenamedRow {
+    pub(super) from: String,
+    pub(super) to: String,
     pub(super) source: String,
 }
 
@@ -103,6 +113,7 @@ pub(super) struct AmiRow {
 #[serde(deny_unknown_fields)]
 pub(super) struct Clients {
     pub(super) helm_oci: Since,
+    pub(super) helm_server_side: Since,
     pub(super) helm: Vec<HelmRow>,
     pub(super) exec: Vec<ExecRow>,
     pub(super) eksctl: Vec<AbilityRow>,
@@ -165,10 +176,12 @@ mod tests {
             .chain(k.kubernetes.iter().map(|r| &r.source))
             .chain(k.traps.iter().map(|r| &r.source))
             .chain(k.features.iter().map(|r| &r.source))
+            .chain(k.renamed_values.iter().map(|r| &r.source))
             .chain(e.eks.iter().map(|r| &r.source))
             .chain(e.ami.iter().map(|r| &r.source))
             .chain(e.flow_control.iter().map(|r| &r.source))
             .chain(std::iter::once(&c.helm_oci.source))
+            .chain(std::iter::once(&c.helm_server_side.source))
             .chain(c.helm.iter().map(|r| &r.source))
             .chain(c.exec.iter().map(|r| &r.source))
             .chain(c.eksctl.iter().map(|r| &r.source));

@@ -159,6 +159,12 @@ impl ToolVersion {
         }
     }
 
+    /// Whether this helm writes by server-side apply, and must be told to take a field that another tool wrote.
+    #[must_use]
+    pub fn applies_server_side(&self) -> bool {
+        self.at_least(&CLIENTS.helm_server_side.since)
+    }
+
     /// Whether this eksctl's `ClusterConfig` has `autoModeConfig`.
     #[must_use]
     pub fn knows_auto_mode_config(&self) -> bool {

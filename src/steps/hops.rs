@@ -5,18 +5,27 @@ use crate::knowledge::{Features, NodePoolApi, Release};
 use crate::spec::Spec;
 
 /// What helps against a hop that is refused.
-pub(super) const HOPS: &str = "each hop is `karpctl install` with `--karpenter-version`; `karpctl versions` lists the releases";
+pub(crate) const HOPS: &str = "each hop is `karpctl install` with `--karpenter-version`; `karpctl versions` lists the releases";
 
 /// Why the release that is installed cannot be changed to the spec's in one hop, and which hop comes first.
 pub(super) fn refused_hop(spec: &Spec, facts: &Facts) -> Option<String> {
-    let target = spec.release.features();
     let installed = facts.chart_release.known().and_then(|found| found.chart_version.parse::<Release>().ok());
     if let Some(installed) = installed
-        && let Some(why) = between(&installed.features(), &target)
+        && let Some(why) = skipped_hop(&installed, &spec.release)
     {
         return Some(format!("Karpenter {installed} is installed, and {why}"));
     }
-    stored(facts, &target)
+    let held = still_stored(facts, &spec.release.features());
+    held.first().map(|name| {
+        format!(
+            "objects of {name} are still stored as v1beta1: run the newest 1.0 with its CRDs until `kubectl get crd {name} --output jsonpath={{.status.storedVersions}}` says [\"v1\"]"
+        )
+    })
+}
+
+/// Why there must be another release between these two.
+pub(crate) fn skipped_hop(from: &Release, to: &Release) -> Option<&'static str> {
+    between(&from.features(), &to.features())
 }
 
 fn between(from: &Features, to: &Features) -> Option<&'static str> {
@@ -40,14 +49,12 @@ fn knows(features: &Features, crd: &str) -> bool {
     features.crds.iter().any(|name| name == crd)
 }
 
-/// A release without conversion drops the old version from its CRDs, which the API server refuses while objects are stored in it.
-fn stored(facts: &Facts, to: &Features) -> Option<String> {
+/// The CRDs of which objects may be stored in a version that the release drops: without conversion the API server refuses that.
+pub(crate) fn still_stored<'f>(facts: &'f Facts, to: &Features) -> Vec<&'f str> {
     if to.node_pool_api != NodePoolApi::V1 || to.conversion_webhook {
-        return None;
+        return Vec::new();
     }
     let ours = |name: &str| ["nodepools.", "nodeclaims.", "ec2nodeclasses."].iter().any(|kind| name.starts_with(kind));
-    let (name, _) = facts.crds.known()?.iter().find(|(name, crd)| ours(name) && crd.stored.iter().any(|v| v == "v1beta1"))?;
-    Some(format!(
-        "objects of {name} are still stored as v1beta1: run the newest 1.0 with its CRDs until `kubectl get crd {name} --output jsonpath={{.status.storedVersions}}` says [\"v1\"]"
-    ))
+    let crds = facts.crds.known().into_iter().flatten();
+    crds.filter(|(name, crd)| ours(name) && crd.stored.iter().any(|v| v == "v1beta1")).map(|(name, _)| name.as_str()).collect()
 }

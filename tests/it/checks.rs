@@ -31,6 +31,12 @@ pub(crate) async fn seen(world: &Arc<FakeWorld>) -> (Spec, Facts) {
         account: "111122223333".parse().unwrap(),
         arn: "arn:aws:iam::111122223333:role/me".parse().unwrap(),
     });
+    // The fake API server keeps no schemas.
+    if let Probed::Known(crds) = &mut facts.crds {
+        for (name, crd) in crds {
+            crd.schema = world.spec.release.crd_fingerprint(name).map(str::to_owned);
+        }
+    }
     if let Probed::Known(network) = &mut facts.network {
         network.subnets.iter_mut().zip(["us-west-2a", "us-west-2b"].iter().cycle()).for_each(|(s, zone)| s.zone = (*zone).into());
     }

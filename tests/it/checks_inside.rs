@@ -5,8 +5,9 @@ use crate::checks::{DAY, bad, exactly, healthy_world, seen};
 use crate::fake::FakeWorld;
 use crate::fake::inside::{deployment, node, place, pod};
 use karpctl::checks::{Situation, all, judge};
-use karpctl::facts::Facts;
+use karpctl::facts::{CrdFacts, Facts, HelmRelease, Probed};
 use karpctl::finding::{Finding, Verdict};
+use karpctl::knowledge::Release;
 use karpctl::ports::ObjectRef;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -179,6 +180,175 @@ async fn others_at_the_same_work_are_named() {
     says(&after(|w| put(w, handler)).await, "termination-handler", Verdict::Warn, "kubectl --namespace kube-system delete daemonset nth");
     let auto = place("apiextensions.k8s.io/v1", "customresourcedefinitions", None, "nodeclasses.eks.amazonaws.com");
     says(&after(|w| w.put(&auto, json!({}))).await, "auto-mode-api", Verdict::Warn, "nodeclasses.eks.amazonaws.com");
+}
+
+fn the_crd(name: &str) -> ObjectRef {
+    place("apiextensions.k8s.io/v1", "customresourcedefinitions", None, name)
+}
+
+/// What is found when this is what was seen.
+async fn when(change: impl FnOnce(&mut Facts)) -> Vec<Finding> {
+    let (spec, mut facts) = seen(&healthy_world().await).await;
+    change(&mut facts);
+    bad(&spec, &facts, DAY)
+}
+
+fn crd<'f>(facts: &'f mut Facts, name: &str) -> &'f mut CrdFacts {
+    let Probed::Known(crds) = &mut facts.crds else { panic!() };
+    crds.get_mut(name).unwrap()
+}
+
+fn live(facts: &mut Facts) -> &mut HelmRelease {
+    let Probed::Known(release) = &mut facts.chart_release else { panic!() };
+    release
+}
+
+fn fingerprint(version: &str, name: &str) -> Option<String> {
+    version.parse::<Release>().unwrap().crd_fingerprint(name).map(str::to_owned)
+}
+
+#[tokio::test(start_paused = true)]
+async fn crds_are_helms_and_of_the_release() {
+    const CLAIMS: &str = "nodeclaims.karpenter.sh";
+    let owner = |w: &FakeWorld| w.change(&the_crd(CLAIMS), |crd| crd["metadata"]["labels"] = json!({}));
+    let words = "kubectl label customresourcedefinition nodeclaims.karpenter.sh app.kubernetes.io/managed-by=Helm --overwrite";
+    says(&after(owner).await, "crd-owner", Verdict::Fail, words);
+    let other = |w: &FakeWorld| {
+        w.change(&the_crd(CLAIMS), |crd| crd["metadata"]["annotations"]["meta.helm.sh/release-name"] = json!("cas"));
+    };
+    says(&after(other).await, "crd-owner", Verdict::Fail, "of the helm release kube-system/cas");
+
+    let old = fingerprint("1.9.0", "nodepools.karpenter.sh");
+    assert_ne!(old, fingerprint("1.14.1", "nodepools.karpenter.sh"));
+    let found = when(|f| crd(f, "nodepools.karpenter.sh").schema = old).await;
+    says(&found, "crd-schema", Verdict::Fail, "nodepools.karpenter.sh is of Karpenter 1.9");
+    let found = when(|f| crd(f, CLAIMS).schema = Some("000000000000".into())).await;
+    says(&found, "crd-schema", Verdict::Fail, "of no official release");
+    let gone = |f: &mut Facts| {
+        let Probed::Known(crds) = &mut f.crds else { panic!() };
+        crds.remove("nodeoverlays.karpenter.sh");
+    };
+    says(&when(gone).await, "crd-schema", Verdict::Fail, "nodeoverlays.karpenter.sh is not there");
+
+    let found = when(|f| crd(f, CLAIMS).stored = vec!["v1beta1".into(), "v1".into()]).await;
+    says(
+        &found,
+        "crd-stored-versions",
+        Verdict::Fail,
+        "kubectl patch customresourcedefinition nodeclaims.karpenter.sh --subresource status",
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn somebody_must_answer_for_conversion() {
+    let ask = |w: &FakeWorld| {
+        w.change(&the_crd("nodeclaims.karpenter.sh"), |crd| {
+            let service = json!({"namespace": "kube-system", "name": "karpenter", "port": 8443});
+            crd["spec"]["conversion"] = json!({"strategy": "Webhook", "webhook": {"clientConfig": {"service": service}}});
+        });
+    };
+    let service = |w: &FakeWorld, port: u16| {
+        ask(w);
+        w.put(&place("v1", "services", Some("kube-system"), "karpenter"), json!({"spec": {"ports": [{"port": port}]}}));
+    };
+    let slice = |w: &FakeWorld, ready: Value| {
+        service(w, 8443);
+        let endpoints = json!([{"addresses": ["10.0.0.1"], "conditions": {"ready": ready}}]);
+        let body = json!({"metadata": {"labels": {"kubernetes.io/service-name": "karpenter"}}, "endpoints": endpoints});
+        w.put(&place("discovery.k8s.io/v1", "endpointslices", Some("kube-system"), "karpenter-x"), body);
+    };
+    let check = |found: Vec<Finding>, words: &str| says(&found, "conversion-webhook", Verdict::Fail, words);
+    check(after(ask).await, "service \"karpenter\" not found");
+    check(after(ask).await, r#"--patch {"spec":{"conversion":{"strategy":"None","webhook":null}}}"#);
+    check(after(|w| service(w, 8000)).await, "no service port 8443 found for service \"karpenter\"");
+    check(after(|w| service(w, 8443)).await, "no endpoints available for service \"karpenter\"");
+    check(after(|w| slice(w, json!(false))).await, "no endpoints available");
+    assert!(after(|w| slice(w, json!(true))).await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_older_karpenters_left_is_named() {
+    let hook = place("admissionregistration.k8s.io/v1", "validatingwebhookconfigurations", None, "validation.webhook.karpenter.sh");
+    let found = after(|w| w.put(&hook, json!({}))).await;
+    says(&found, "admission-webhooks", Verdict::Fail, "kubectl delete validatingwebhookconfiguration validation.webhook.karpenter.sh");
+    let stranger = place("admissionregistration.k8s.io/v1", "validatingwebhookconfigurations", None, "gatekeeper");
+    assert!(after(|w| w.put(&stranger, json!({}))).await.is_empty());
+
+    let deleting = |w: &FakeWorld, finalizer: &str| {
+        let metadata = json!({"deletionTimestamp": "2026-08-01T00:00:00Z", "finalizers": [finalizer, "other/keeps"]});
+        w.put(&place("karpenter.sh/v1", "nodeclaims", None, "default-x"), json!({"metadata": metadata}));
+    };
+    let controller = place("apps/v1", "deployments", Some("kube-system"), "karpenter");
+    let alone = |w: &FakeWorld| {
+        deleting(w, "karpenter.sh/termination");
+        w.inside().objects.remove(&controller);
+    };
+    let found = after(alone).await;
+    says(
+        &found,
+        "stuck-deletions",
+        Verdict::Fail,
+        r#"kubectl patch nodeclaims.karpenter.sh default-x --type merge --patch {"metadata":{"finalizers":["other/keeps"]}}"#,
+    );
+    let scaled = |w: &FakeWorld| {
+        deleting(w, "karpenter.sh/termination");
+        w.change(&controller, |d| (d["spec"]["replicas"], d["status"]) = (json!(0), json!({})));
+    };
+    says(&after(scaled).await, "stuck-deletions", Verdict::Fail, "kubectl --namespace kube-system scale deployment karpenter --replicas 2");
+    let held = |w: &FakeWorld| {
+        w.inside().karpenter = false;
+        deleting(w, "karpenter.sh/termination");
+    };
+    says(&after(held).await, "stuck-deletions", Verdict::Warn, "since before yesterday");
+    let others = |w: &FakeWorld| {
+        w.inside().karpenter = false;
+        deleting(w, "foregroundDeletion");
+    };
+    assert!(after(others).await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_live_release_is_judged_by_what_its_chart_reads() {
+    let dead = when(|f| live(f).values["settings"]["interruptionQueueName"] = json!("demo")).await;
+    says(&dead, "chart-values", Verdict::Warn, "settings.interruptionQueueName (now settings.interruptionQueue)");
+    says(&dead, "chart-values", Verdict::Warn, "--reuse-values --set settings.interruptionQueueName=null");
+    let webhook = when(|f| live(f).values["webhook"] = json!({"enabled": true, "port": 8443})).await;
+    says(&webhook, "chart-values", Verdict::Warn, "does not read: webhook.enabled, webhook.port");
+    let odd = when(|f| live(f).values["a,b"] = json!(1)).await;
+    assert!(odd[0].fixes[0].command.is_empty(), "a key that --set would take apart: {odd:#?}");
+
+    let set = |path: &'static str, value: Value| when(move |f| *live(f).values.pointer_mut(path).unwrap() = value);
+    let cluster = set("/settings/clusterName", json!("other")).await;
+    says(&cluster, "chart-names", Verdict::Fail, "settings.clusterName is \"other\", not demo");
+    let arn = set("/settings/interruptionQueue", json!("arn:aws:sqs:us-west-2:111122223333:demo")).await;
+    says(&arn, "chart-names", Verdict::Fail, "it must be the queue's name, demo");
+    let none = set("/settings/interruptionQueue", json!("")).await;
+    says(&none, "chart-names", Verdict::Warn, "--set settings.interruptionQueue=demo");
+
+    let old = when(|f| live(f).chart_version = "1.5.0".into()).await;
+    says(&old, "installed-fit", Verdict::Fail, "karpctl install --cluster-name demo");
+    let found = when(|f| live(f).chart_version = "0.37.8".into()).await;
+    let hop = found.iter().find(|f| f.id == "upgrade-hops").unwrap_or_else(|| panic!("{found:#?}"));
+    assert!(hop.message.contains("to the newest 1.0"), "{hop:#?}");
+}
+
+/// karpctl's own values are read by the chart of every release: none is lost as helm loses them.
+#[test]
+fn no_chart_ignores_what_karpctl_gives_it() {
+    fn leaves(value: &Value, path: &str, found: &mut Vec<String>) {
+        match value {
+            Value::Object(map) => map.iter().for_each(|(key, value)| leaves(value, &format!("{path}.{key}"), found)),
+            _ => found.push(path.trim_start_matches('.').to_owned()),
+        }
+    }
+    for release in Release::all() {
+        let spec = crate::fixture::spec(&release.to_string());
+        let mut found = Vec::new();
+        leaves(&karpctl::render::helm_values(&spec, Some("https://endpoint")).unwrap(), "", &mut found);
+        assert!(found.len() > 1);
+        let lost: Vec<_> = found.iter().filter(|path| !release.reads_value(path)).collect();
+        assert!(lost.is_empty(), "{release}: {lost:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

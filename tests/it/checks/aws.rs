@@ -1,6 +1,6 @@
 //! What AWS says of account and cluster: one broken thing is one finding.
 
-use super::{DAY, bad, exactly, healthy};
+use super::{DAY, bad, exactly, healthy, seen};
 use crate::fake::FakeWorld;
 use crate::fixture::existing;
 use karpctl::checks::{Situation, all, judge};
@@ -28,10 +28,8 @@ async fn broken(change: impl FnOnce(&mut Facts)) -> Vec<Finding> {
 /// A cluster whose controller has its credentials by IRSA.
 async fn healthy_irsa() -> (Spec, Facts) {
     let world = FakeWorld::bootstrapped(Spec { identity: Identity::Irsa, ..existing("1.14.1") }).await;
-    let (_, rest) = healthy().await;
-    let facts = world.facts(&topics(&all()).into_iter().filter(|t| !t.on_this_machine()).collect::<Vec<_>>()).await;
-    let facts = Facts { caller: rest.caller, network: rest.network, helm: rest.helm, eksctl: rest.eksctl, ..facts };
-    (Spec { kubernetes: "1.34".parse().unwrap(), ..world.spec.clone() }, facts)
+    world.furnish();
+    seen(&world).await
 }
 
 #[track_caller]

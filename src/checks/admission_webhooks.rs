@@ -1,0 +1,52 @@
+//! Whether admission webhooks of an older Karpenter are left.
+
+use super::judgement::{installed, read};
+use super::{Check, Judged, Judgement, Situation};
+use crate::facts::{Topic, WebhookFacts};
+use crate::finding::Area;
+use crate::knowledge::Release;
+
+pub(super) struct AdmissionWebhooks;
+
+impl Check for AdmissionWebhooks {
+    fn id(&self) -> &'static str {
+        "admission-webhooks"
+    }
+
+    fn area(&self) -> Area {
+        Area::Release
+    }
+
+    fn why(&self) -> &'static str {
+        "Later releases have no admission webhooks. One that an older release left is still asked, by nobody's leave, and every write of a node pool fails: `failed calling webhook \"validation.webhook.karpenter.sh\": … the server rejected our request for an unknown reason`."
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Webhooks, Topic::Chart]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        let (spec, facts) = (situation.spec()?, situation.facts);
+        let subject = format!("admission webhooks for Karpenter {}", spec.release);
+        let Some(found) = read(&subject, &facts.webhooks)? else { return Err(Judgement::skip(subject, "there is no cluster yet")) };
+        if found.is_empty() {
+            return Ok(vec![Judgement::pass(subject, "none is left of an older release")]);
+        }
+        let live = read(&subject, &facts.chart_release)?.filter(|r| installed(r));
+        let release = live.and_then(|l| l.chart_version.parse::<Release>().ok()).unwrap_or_else(|| spec.release.clone());
+        // helm takes those of its own release away when it upgrades.
+        let own = format!("{}/karpenter", spec.namespace);
+        let is_own = |webhook: &WebhookFacts| live.is_some() && webhook.helm_owner.as_ref() == Some(&own);
+        let left: Vec<&WebhookFacts> = found.iter().filter(|w| !release.features().admission_webhooks && !is_own(w)).collect();
+        if left.is_empty() {
+            return Ok(vec![Judgement::pass(subject, "they are those of the release that is installed")]);
+        }
+        let names: Vec<&str> = left.iter().map(|w| w.name.as_str()).collect();
+        let judgement = Judgement::fail(subject, format!("left of an older Karpenter: {}", names.join(", ")));
+        Ok(vec![
+            left.iter().fold(judgement, |judgement, webhook| {
+                judgement.run("take it away", ["kubectl", "delete", &webhook.resource, &webhook.name])
+            }),
+        ])
+    }
+}

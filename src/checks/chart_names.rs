@@ -1,0 +1,89 @@
+//! Whether the live release was told the names of what is there: cluster and queue.
+
+use super::helm::set_values;
+use super::judgement::{installed, read};
+use super::{Check, Judged, Judgement, Situation};
+use crate::facts::{HelmRelease, Topic};
+use crate::finding::Area;
+use crate::knowledge::{Features, Release, ValueLayout};
+use crate::spec::Spec;
+use serde_json::Value;
+
+pub(super) struct ChartNames;
+
+impl Check for ChartNames {
+    fn id(&self) -> &'static str {
+        "chart-names"
+    }
+
+    fn area(&self) -> Area {
+        Area::Release
+    }
+
+    fn why(&self) -> &'static str {
+        "A controller that is told another cluster's name finds no subnets and may take away that cluster's nodes. One that is told no queue, or its ARN, handles no interruption and says so in one line of its log: `failed to create valid sqs provider`, `AWS.SimpleQueueService.NonExistentQueue`."
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Chart]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        let spec = situation.spec()?;
+        let subject = format!("helm release {}/karpenter", spec.namespace);
+        let Some(live) = read(&subject, &situation.facts.chart_release)?.filter(|r| installed(r)) else {
+            return Ok(vec![Judgement::pass(subject, "it is not installed")]);
+        };
+        let features = live.chart_version.parse::<Release>().map_or_else(|_| spec.release.features(), |release| release.features());
+        let mut said: Vec<Judgement> =
+            [cluster(spec, &subject, live, &features), queue(spec, &subject, live, &features)].into_iter().flatten().collect();
+        if said.is_empty() {
+            said.push(Judgement::pass(subject, "it names this cluster and its queue"));
+        }
+        Ok(said)
+    }
+}
+
+/// What was given at a path, shown as it may be; `None`: nothing was.
+fn given<'a>(live: &'a HelmRelease, path: &str) -> Option<&'a Value> {
+    live.values.pointer(&format!("/{}", path.replace('.', "/"))).filter(|value| !value.is_null() && *value != "")
+}
+
+fn cluster(spec: &Spec, subject: &str, live: &HelmRelease, features: &Features) -> Option<Judgement> {
+    let path = match features.value_layout {
+        ValueLayout::Flat => "clusterName",
+        ValueLayout::SettingsAws => "settings.aws.clusterName",
+        ValueLayout::Settings => "settings.clusterName",
+    };
+    let name = spec.cluster_name.as_str();
+    let found = given(live, path).filter(|value| *value != name)?;
+    let set = set_values(spec, live, [format!("{path}={name}")]);
+    Some(Judgement::fail(subject, format!("{path} is {}, not {name}", shown(found))).run("name this cluster", set))
+}
+
+fn queue(spec: &Spec, subject: &str, live: &HelmRelease, features: &Features) -> Option<Judgement> {
+    if !features.queue_value {
+        return None;
+    }
+    let path = match features.value_layout {
+        ValueLayout::Flat => return None,
+        ValueLayout::SettingsAws => "settings.aws.interruptionQueueName",
+        ValueLayout::Settings => "settings.interruptionQueue",
+    };
+    let name = spec.queue_name();
+    let judgement = match given(live, path) {
+        Some(found) if *found == name.as_str() => return None,
+        Some(found) if found.as_str().is_some_and(|text| text.starts_with("arn:") || text.contains("://")) => {
+            Judgement::fail(subject, format!("{path} is {}: it must be the queue's name, {name}", shown(found)))
+        }
+        Some(found) => Judgement::fail(subject, format!("{path} is {}; the stack makes the queue {name}", shown(found))),
+        None => {
+            Judgement::warn(subject, format!("{path} is not set: interruptions are not handled, though the stack makes the queue {name}"))
+        }
+    };
+    Some(judgement.run("name the queue", set_values(spec, live, [format!("{path}={name}")])))
+}
+
+fn shown(value: &Value) -> String {
+    crate::error::clean(&value.to_string())
+}

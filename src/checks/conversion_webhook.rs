@@ -1,0 +1,81 @@
+//! Whether somebody answers where the CRDs have their objects converted.
+
+use super::judgement::read;
+use super::{Check, Judged, Judgement, Situation};
+use crate::facts::{ConversionFacts, ConversionState, Topic};
+use crate::finding::Area;
+use crate::spec::Spec;
+use serde_json::json;
+
+pub(super) struct ConversionWebhook;
+
+/// The port of the webhook in every chart.
+const PORT: u16 = 8443;
+
+impl Check for ConversionWebhook {
+    fn id(&self) -> &'static str {
+        "conversion-webhook"
+    }
+
+    fn area(&self) -> Area {
+        Area::Release
+    }
+
+    fn why(&self) -> &'static str {
+        "Where the conversion webhook does not answer, no NodePool, NodeClaim or EC2NodeClass can be read or written: `conversion webhook for karpenter.sh/v1beta1 failed: … no service port 8443 found for service \"karpenter\"`, `service \"karpenter\" not found`."
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Crds, Topic::Conversion]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        let spec = situation.spec()?;
+        let subject = "conversion webhook of the CRDs".to_owned();
+        let Some(found) = read(&subject, &situation.facts.conversion)? else {
+            return Err(Judgement::skip(subject, "there is no cluster yet"));
+        };
+        if found.is_empty() {
+            return Ok(vec![Judgement::pass(subject, "no CRD asks for conversion")]);
+        }
+        Ok(found.iter().map(|one| judge(spec, one)).collect())
+    }
+}
+
+fn judge(spec: &Spec, found: &ConversionFacts) -> Judgement {
+    let (service, crds) = (&found.service, found.crds.join(", "));
+    let place = format!("{}/{}", service.namespace, service.name);
+    let subject = format!("service {place}, port {}", service.port);
+    match found.state {
+        ConversionState::Answers => Judgement::pass(subject, format!("a ready pod converts {crds}")),
+        ConversionState::NoService => {
+            point(spec, Judgement::fail(subject, format!("service \"{}\" not found, and {crds} ask it", service.name)), found)
+        }
+        ConversionState::NoPort => {
+            let message = format!("no service port {} found for service \"{}\", and {crds} ask it", service.port, service.name);
+            point(spec, Judgement::fail(subject, message), found)
+        }
+        ConversionState::NoEndpoint => {
+            let command = ["kubectl", "--namespace", &service.namespace, "rollout", "restart", "deployment", &service.name];
+            Judgement::fail(
+                subject,
+                format!("no endpoints available for service \"{}\": no pod behind it is ready, and {crds} ask it", service.name),
+            )
+            .run("bring the controller up again", command)
+        }
+    }
+}
+
+/// Where the release converts, its service is asked; where it does not, nobody is.
+fn point(spec: &Spec, judgement: Judgement, found: &ConversionFacts) -> Judgement {
+    let (patch, title) = if spec.release.features().conversion_webhook {
+        let service = json!({"namespace": spec.namespace, "name": "karpenter", "port": PORT});
+        (json!({"spec": {"conversion": {"webhook": {"clientConfig": {"service": service}}}}}), "ask the controller that is there")
+    } else {
+        let title = "ask nobody, where every object is stored as v1 (the check crd-stored-versions says whether)";
+        (json!({"spec": {"conversion": {"strategy": "None", "webhook": null}}}), title)
+    };
+    found.crds.iter().fold(judgement, |judgement, crd| {
+        judgement.run(title, ["kubectl", "patch", "customresourcedefinition", crd, "--type", "merge", "--patch", &patch.to_string()])
+    })
+}

@@ -1,0 +1,83 @@
+//! Whether the CRDs are those of the controller that works with them.
+
+use super::helm::install_crds;
+use super::judgement::{installed, read};
+use super::{Check, Judged, Judgement, Situation};
+use crate::facts::{CrdFacts, Topic};
+use crate::finding::Area;
+use crate::knowledge::{Release, Standing};
+use std::collections::BTreeMap;
+
+pub(super) struct CrdSchema;
+
+impl Check for CrdSchema {
+    fn id(&self) -> &'static str {
+        "crd-schema"
+    }
+
+    fn area(&self) -> Area {
+        Area::Release
+    }
+
+    fn why(&self) -> &'static str {
+        "helm never upgrades what lies in a chart's crds/. A controller on CRDs of another release looks healthy and launches nothing, because what it writes is refused or cut: `strict decoding error: unknown field`, `Unsupported value: \"Gte\"`."
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Crds, Topic::Chart, Topic::Tools]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        let (spec, facts) = (situation.spec()?, situation.facts);
+        let subject = "CRDs of Karpenter".to_owned();
+        let Some(crds) = read(&subject, &facts.crds)? else { return Ok(vec![Judgement::pass(subject, "none is there yet")]) };
+        let chart = read(&subject, &facts.chart_release)?.filter(|r| installed(r));
+        // What is not installed yet will be of the release that is wanted.
+        let release = chart.and_then(|c| c.chart_version.parse::<Release>().ok()).unwrap_or_else(|| spec.release.clone());
+        let subject = format!("CRDs for Karpenter {release}");
+        if release.standing() == Standing::Newer {
+            return Err(Judgement::skip(subject, "it is newer than the newest release whose CRDs this karpctl knows"));
+        }
+        let wrong = wrong(crds, &release, &spec.release, chart.is_some());
+        if wrong.is_empty() {
+            return Ok(vec![Judgement::pass(subject, "their schemas are its own")]);
+        }
+        let judgement = Judgement::fail(subject, wrong.join("; "));
+        Err(if release.features().crd_chart {
+            let judgement =
+                judgement.run("install its CRDs, before any change of the controller", install_crds(spec, &release, facts.helm.known()));
+            judgement.fix("where helm says `invalid ownership metadata`, the check crd-owner has the cure")
+        } else {
+            judgement.fix(format!(
+                "apply the files of its chart: `helm show crds {} --version {}`",
+                spec.chart_reference(),
+                release.chart_version()
+            ))
+        })
+    }
+}
+
+/// In what the CRDs are not those of a release. Those of the release that is wanted may be there before its controller is.
+fn wrong(crds: &BTreeMap<String, CrdFacts>, release: &Release, wanted: &Release, is_installed: bool) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (name, crd) in crds {
+        let Some(schema) = crd.schema.as_deref() else {
+            wrong.push(format!("{name} has no schema"));
+            continue;
+        };
+        let of = |release: &Release| release.crd_fingerprint(name).is_none_or(|print| print == schema);
+        if of(release) || wanted.crd_fingerprint(name) == Some(schema) {
+            continue;
+        }
+        wrong.push(match Release::with_crd(name, schema) {
+            Some((first, last)) if first == last => format!("{name} is of Karpenter {first}"),
+            Some((first, last)) => format!("{name} is of Karpenter {first} to {last}"),
+            None => format!("{name} is of no official release: it was changed, or was built from other sources"),
+        });
+    }
+    if is_installed {
+        let missing = release.features().crds.into_iter().filter(|name| !crds.contains_key(name) && wanted.features().crds.contains(name));
+        wrong.extend(missing.map(|name| format!("{name} is not there")));
+    }
+    wrong
+}

@@ -1,0 +1,48 @@
+//! Whether objects are still stored in a version that the wanted CRDs drop.
+
+use super::judgement::read;
+use super::{Check, Judged, Judgement, Situation};
+use crate::facts::Topic;
+use crate::finding::Area;
+use crate::steps::hops::still_stored;
+
+pub(super) struct CrdStoredVersions;
+
+impl Check for CrdStoredVersions {
+    fn id(&self) -> &'static str {
+        "crd-stored-versions"
+    }
+
+    fn area(&self) -> Area {
+        Area::Release
+    }
+
+    fn why(&self) -> &'static str {
+        "Karpenter 1.1 and later have CRDs without v1beta1, which the API server refuses while it may hold objects of it: `status.storedVersions[0]: Invalid value: \"v1beta1\": must appear in spec.versions`."
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Crds]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        let (spec, facts) = (situation.spec()?, situation.facts);
+        let subject = format!("CRDs for Karpenter {}", spec.release);
+        if read(&subject, &facts.crds)?.is_none() {
+            return Ok(vec![Judgement::pass(subject, "none is there yet")]);
+        }
+        let held = still_stored(facts, &spec.release.features());
+        if held.is_empty() {
+            return Ok(vec![Judgement::pass(subject, "nothing is stored in a version that they drop")]);
+        }
+        let mut judgement = Judgement::fail(subject, format!("objects may still be stored as v1beta1: {}", held.join(", ")))
+            .fix("run the newest 1.0 with its CRDs: its controller writes them all as v1 and says so in storedVersions");
+        for name in held {
+            let patch = ["--subresource", "status", "--type", "merge", "--patch", r#"{"status":{"storedVersions":["v1"]}}"#];
+            let rewrite = format!("kubectl get {name} --output yaml | kubectl replace --filename -");
+            let command = ["kubectl", "patch", "customresourcedefinition", name].into_iter().chain(patch);
+            judgement = judgement.run(format!("or by hand, on CRDs that store v1 already: `{rewrite}`, and then"), command);
+        }
+        Ok(vec![judgement])
+    }
+}

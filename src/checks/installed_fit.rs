@@ -1,0 +1,64 @@
+//! Whether the Karpenter that is installed supports the cluster's Kubernetes.
+
+use super::judgement::{installed, read};
+use super::{Check, Judged, Judgement, Situation};
+use crate::facts::Topic;
+use crate::finding::Area;
+use crate::knowledge::Release;
+
+pub(super) struct InstalledFit;
+
+impl Check for InstalledFit {
+    fn id(&self) -> &'static str {
+        "installed-fit"
+    }
+
+    fn area(&self) -> Area {
+        Area::Release
+    }
+
+    fn why(&self) -> &'static str {
+        "A controller that does not support the cluster's Kubernetes says so once in its log (`karpenter is not compatible with kubernetes version`) and goes on; after an upgrade of the cluster it is mostly the AMIs that are then not found."
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Cluster, Topic::Chart]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        let (spec, facts) = (situation.spec()?, situation.facts);
+        let subject = format!("cluster {}", spec.cluster_name);
+        let Some(live) = read(&subject, &facts.chart_release)?.filter(|r| installed(r)) else {
+            return Ok(vec![Judgement::pass(subject, "no Karpenter is installed")]);
+        };
+        let Some(cluster) = read(&subject, &facts.cluster)? else { return Err(Judgement::skip(subject, "there is no cluster yet")) };
+        let Ok(release) = live.chart_version.parse::<Release>() else {
+            return Err(Judgement::skip(subject, format!("karpctl does not know the release {:?} that is installed", live.chart_version)));
+        };
+        let (oldest, newest) = release.kubernetes_range();
+        let subject = format!("Karpenter {release}, Kubernetes {}", cluster.version);
+        if release.fits(cluster.version) {
+            return Ok(vec![Judgement::pass(subject, format!("supported: {oldest} to {newest}"))]);
+        }
+        let message = format!("Karpenter {release} is installed and supports Kubernetes {oldest} to {newest}, not {}", cluster.version);
+        let judgement = Judgement::fail(subject, message);
+        Ok(vec![match Release::default_for(cluster.version) {
+            Some(fitting) => {
+                let (name, region, version) = (spec.cluster_name.as_str(), spec.region.as_str(), fitting.to_string());
+                let command = [
+                    "karpctl",
+                    "install",
+                    "--cluster-name",
+                    name,
+                    "--region",
+                    region,
+                    "--existing-cluster",
+                    "--karpenter-version",
+                    &version,
+                ];
+                judgement.run("install one that fits; the check upgrade-hops says whether there is one between", command)
+            }
+            None => judgement.fix("this karpctl knows no Karpenter for that Kubernetes; look for a newer karpctl"),
+        }])
+    }
+}

@@ -1,0 +1,43 @@
+//! Whether the release that is installed can become the wanted one in one hop.
+
+use super::judgement::{installed, read};
+use super::{Check, Judged, Judgement, Situation};
+use crate::facts::Topic;
+use crate::finding::Area;
+use crate::knowledge::Release;
+use crate::steps::hops::{HOPS, skipped_hop};
+
+pub(super) struct UpgradeHops;
+
+impl Check for UpgradeHops {
+    fn id(&self) -> &'static str {
+        "upgrade-hops"
+    }
+
+    fn area(&self) -> Area {
+        Area::Release
+    }
+
+    fn why(&self) -> &'static str {
+        "Some releases alone can read the objects of the one before and write those of the next. Who skips them has node pools that no controller sees: `no matches for kind \"Provisioner\" in version \"karpenter.sh/v1alpha5\"`."
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Chart]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        let spec = situation.spec()?;
+        let subject = format!("upgrade to Karpenter {}", spec.release);
+        let Some(live) = read(&subject, &situation.facts.chart_release)?.filter(|r| installed(r)) else {
+            return Ok(vec![Judgement::pass(subject, "no Karpenter is installed that could be upgraded")]);
+        };
+        let Ok(release) = live.chart_version.parse::<Release>() else {
+            return Err(Judgement::skip(subject, format!("karpctl does not know the release {:?} that is installed", live.chart_version)));
+        };
+        Ok(vec![match skipped_hop(&release, &spec.release) {
+            None => Judgement::pass(subject, format!("from {release} it is one hop")),
+            Some(why) => Judgement::fail(subject, format!("Karpenter {release} is installed, and {why}")).fix(HOPS),
+        }])
+    }
+}

@@ -1,0 +1,139 @@
+//! What the charts of the releases hold: the CRDs' fingerprints and the values that are read (`crds.yaml`, `chart_values.yaml`).
+
+#![cfg_attr(not(test), expect(dead_code, reason = "a source is for the reader of its row, and for the test that it is there"))]
+
+use super::Release;
+use super::table::{KARPENTER, embedded};
+use semver::Version;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Crds {
+    source: String,
+    schemas: BTreeMap<String, Vec<CrdRow>>,
+}
+
+/// A CRD as it is from `since` until the next row.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CrdRow {
+    since: Version,
+    fingerprint: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChartValues {
+    source: String,
+    keys: Vec<KeyRow>,
+}
+
+/// A value that charts read, with everything below it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyRow {
+    key: String,
+    since: Version,
+    before: Option<Version>,
+}
+
+static CRDS: LazyLock<Crds> = LazyLock::new(|| embedded(include_str!("crds.yaml")));
+static VALUES: LazyLock<ChartValues> = LazyLock::new(|| embedded(include_str!("chart_values.yaml")));
+
+impl Release {
+    /// The fingerprint of one of its CRDs. `None`: it has no such CRD.
+    #[must_use]
+    pub fn crd_fingerprint(&self, crd: &str) -> Option<&'static str> {
+        let rows = CRDS.schemas.get(crd)?;
+        let row = rows.iter().rev().find(|row| row.since <= *self.version())?;
+        self.features().crds.iter().any(|name| name == crd).then_some(row.fingerprint.as_str())
+    }
+
+    /// The first and the last release in a row with this CRD; the newest such row.
+    #[must_use]
+    pub fn with_crd(crd: &str, fingerprint: &str) -> Option<(Self, Self)> {
+        let all = Self::all();
+        let same = |release: &Self| release.crd_fingerprint(crd) == Some(fingerprint);
+        let last = all.iter().rposition(same)?;
+        let first = all[..last].iter().rposition(|release| !same(release)).map_or(0, |before| before + 1);
+        Some((all[first].clone(), all[last].clone()))
+    }
+
+    /// Whether its chart reads a value: `settings.interruptionQueue`.
+    #[must_use]
+    pub fn reads_value(&self, path: &str) -> bool {
+        // helm itself gives every chart what is below `global`.
+        let covers = |key: &str| path.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        covers("global") || VALUES.keys.iter().any(|row| self.is_within(row) && covers(&row.key))
+    }
+
+    /// Where its chart reads what an older or a newer one reads here.
+    #[must_use]
+    pub fn renamed_value(&self, path: &str) -> Option<&'static str> {
+        let rows = KARPENTER.renamed_values.iter().filter(|row| row.from == path);
+        rows.map(|row| row.to.as_str()).find(|to| self.reads_value(to))
+    }
+
+    fn is_within(&self, row: &KeyRow) -> bool {
+        row.since <= *self.version() && row.before.as_ref().is_none_or(|before| self.version() < before)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn release(text: &str) -> Release {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn every_crd_of_every_release_has_a_fingerprint() {
+        assert!(CRDS.source.len() > 5 && VALUES.source.len() > 5);
+        for known in Release::all() {
+            for name in known.features().crds {
+                let print = known.crd_fingerprint(&name).unwrap_or_else(|| panic!("{name} of {known}"));
+                assert!(print.len() == 12 && Release::with_crd(&name, print).is_some(), "{name} of {known}: {print}");
+            }
+        }
+        assert_eq!(release("0.17.0").crd_fingerprint("nodepools.karpenter.sh"), None);
+    }
+
+    #[test]
+    fn a_fingerprint_names_the_releases_that_have_it() {
+        let crd = "nodeclaims.karpenter.sh";
+        let print = release("1.14.1").crd_fingerprint(crd).unwrap();
+        let (first, last) = Release::with_crd(crd, print).unwrap();
+        assert!(first <= release("1.14.1") && last == Release::newest(), "{first} {last}");
+        assert_eq!(first.crd_fingerprint(crd), Some(print));
+        assert_eq!(Release::with_crd(crd, "000000000000"), None);
+    }
+
+    #[test]
+    fn values_are_read_or_renamed_by_release() {
+        for (version, path, read) in [
+            ("0.17.0", "clusterName", true),
+            ("0.31.5", "settings.aws.interruptionQueueName", true),
+            ("0.32.0", "settings.aws.anything", true),
+            ("1.0.0", "settings.aws.clusterName", false),
+            ("1.14.1", "settings.interruptionQueueName", false),
+            ("1.14.1", "settings.interruptionQueue", true),
+            ("1.0.8", "webhook.enabled", true),
+            ("1.1.0", "webhook.enabled", false),
+            ("0.37.8", "logConfig.enabled", true),
+            ("1.0.0", "logConfig.enabled", false),
+            ("1.14.1", "controller.resources.requests.cpu", true),
+            ("1.14.1", "serviceAccount.annotations.eks.amazonaws.com/role-arn", true),
+            ("1.14.1", "replicasOf", false),
+            ("1.14.1", "global.anything", true),
+        ] {
+            assert_eq!(release(version).reads_value(path), read, "{version} {path}");
+        }
+        assert_eq!(release("1.14.1").renamed_value("settings.interruptionQueueName"), Some("settings.interruptionQueue"));
+        assert_eq!(release("0.31.0").renamed_value("clusterName"), Some("settings.aws.clusterName"));
+        assert_eq!(release("1.14.1").renamed_value("webhook.enabled"), None);
+    }
+}
