@@ -4,7 +4,7 @@
 export CARGO_BUILD_JOBS ?= 2
 LAB := python3 tests/lab/setup.py
 
-.PHONY: help build rehearse test test-all lint lab bench clean
+.PHONY: help build rehearse test test-all fuzz lint lab bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -23,13 +23,20 @@ test: lab build ## run every test
 	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} cargo test --locked
 	python3 tests/lab/test_lab.py
 	python3 tests/clients/test_clients.py
-	python3 tests/reliability/crash.py --way bootstrap --way destroy --sample 3
+	python3 tests/reliability/crash.py --way bootstrap --way destroy --sample 2
+	python3 tests/reliability/surroundings.py Outputs
 
 # Hours: every point and every fault.
 test-all: test ## run every test, and every sweep in full
 	python3 tests/clients/test_clients.py --all
 	python3 tests/reliability/crash.py --new
 	python3 tests/reliability/faults.py
+	python3 tests/reliability/least.py
+	python3 tests/reliability/surroundings.py
+	python3 tests/reliability/destroying.py
+
+fuzz: ## a minute at each door of foreign text; needs cargo-fuzz and a nightly compiler
+	for door in $$(ls fuzz/corpus); do cargo +nightly fuzz run $$door -- -max_total_time=60 || exit 1; done
 
 lint: ## formatting and lints
 	cargo fmt --check

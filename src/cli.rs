@@ -73,7 +73,7 @@ impl Cli {
                 let _ = said.print();
                 return Exit::Done;
             }
-            if wants_machine_format(std::env::args().skip(1)) {
+            if wants_machine_format(std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned())) {
                 show_error(&printer, Format::Json, &usage_error(&said));
             } else {
                 let _ = said.print();

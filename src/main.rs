@@ -12,7 +12,8 @@ fn main() -> ExitCode {
     };
     let format = cli.error_format();
     let app = App::new(cli.globals());
-    let exit = app.block_on(cli.run(&app)).unwrap_or_else(|error| {
+    let ended = app.block_on(cli.run(&app)).and_then(|exit| app.printer.lost().map_or(Ok(exit), Err));
+    let exit = ended.unwrap_or_else(|error| {
         show_error(&app.printer, format, &error);
         error.exit()
     });

@@ -1,5 +1,6 @@
 //! The only way to print.
 
+use crate::error::Error;
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 use std::io::{IsTerminal, Write};
@@ -34,6 +35,7 @@ pub struct Printer {
     stderr: Mutex<Box<dyn Write + Send>>,
     verbosity: Verbosity,
     bars: bool,
+    lost: Mutex<Option<String>>,
 }
 
 /// Bold.
@@ -66,25 +68,38 @@ impl Printer {
             stderr: Mutex::new(Box::new(AutoStream::new(std::io::stderr(), choice))),
             verbosity,
             bars: std::io::stderr().is_terminal() && !ci && verbosity == Verbosity::Normal,
+            lost: Mutex::default(),
         }
     }
 
     /// Prints a part of the answer, with a line end.
     pub fn answer(&self, text: &str) {
-        write(&self.stdout, text);
+        // A reader that has seen enough (`karpctl … | head`) is no failure of ours; a full disk is.
+        if let Err(e) = write(&self.stdout, text)
+            && e.kind() != std::io::ErrorKind::BrokenPipe
+        {
+            *self.lost.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(e.to_string());
+        }
+    }
+
+    /// The failure that a part of the answer could not be written, where that is so.
+    #[must_use]
+    pub fn lost(&self) -> Option<Error> {
+        let why = self.lost.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()?;
+        Some(Error::failed("cannot write the answer to stdout").because(why).hint("make room where stdout goes, then run it again"))
     }
 
     /// Prints a status line, unless quiet.
     pub fn status(&self, text: &str) {
         if self.verbosity > Verbosity::Quiet {
-            write(&self.stderr, text);
+            let _ = write(&self.stderr, text);
         }
     }
 
     /// Prints a line of a tool, only where asked for.
     pub fn detail(&self, text: &str) {
         if self.verbosity == Verbosity::Verbose {
-            write(&self.stderr, &styled(FAINT, text));
+            let _ = write(&self.stderr, &styled(FAINT, text));
         }
     }
 
@@ -95,7 +110,7 @@ impl Printer {
 
     /// Prints to stderr whatever the verbosity: errors.
     pub fn error(&self, text: &str) {
-        write(&self.stderr, text);
+        let _ = write(&self.stderr, text);
     }
 
     /// Prints a question without a line end.
@@ -117,10 +132,9 @@ impl Printer {
     }
 }
 
-fn write(stream: &Mutex<Box<dyn Write + Send>>, text: &str) {
+fn write(stream: &Mutex<Box<dyn Write + Send>>, text: &str) -> std::io::Result<()> {
     let mut stream = lock(stream);
-    // A reader that has seen enough (`karpctl … | head`) is no failure of ours.
-    let _ = writeln!(stream, "{}", text.strip_suffix('\n').unwrap_or(text)).and_then(|()| stream.flush());
+    writeln!(stream, "{}", text.strip_suffix('\n').unwrap_or(text)).and_then(|()| stream.flush())
 }
 
 fn lock(stream: &Mutex<Box<dyn Write + Send>>) -> std::sync::MutexGuard<'_, Box<dyn Write + Send>> {

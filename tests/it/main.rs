@@ -13,6 +13,7 @@ mod engine;
 mod fake;
 mod fixture;
 mod hold;
+mod inputs;
 mod lab;
 mod spec_file;
 mod steps;

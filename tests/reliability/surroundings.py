@@ -13,6 +13,7 @@ import struct
 import subprocess
 import termios
 import threading
+import time
 import unittest
 from pathlib import Path
 
@@ -75,6 +76,70 @@ class Signals(WithStage):
                     self.assertFalse([s for s in self.stage.inventory()["aws"]["stacks"] if "lock" in s], "the hold is let go")
                     self.ends(self.stage.run(BOOTSTRAP), 0)
                     self.assertIn("Nothing to do", self.stage.run(BOOTSTRAP).out)
+
+
+class TwoAtOnce(WithStage):
+    """Two runs on one cluster: on one machine, and as from two (another host name is another machine)."""
+
+    ELSEWHERE = ("unshare", "--map-root-user", "--uts", "sh", "-c", 'hostname elsewhere && exec "$@"', "elsewhere")
+
+    def start(self, words, elsewhere=False):
+        argv = [*(self.ELSEWHERE if elsewhere else ()), str(KARPCTL), *words, "--cluster-name", self.stage.cluster]
+        return subprocess.Popen(argv, env=self.stage.env, cwd=self.stage.work, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True)
+
+    def pair(self, first, second):
+        """Both ends: (code, stderr) of each."""
+        ends = []
+        for process in (first, second):
+            _, err = process.communicate(timeout=400)
+            self.assertNotIn("panicked", err)
+            ends.append((process.returncode, err))
+        return ends
+
+    def held(self):
+        end = time.monotonic() + 60
+        while not [s for s in self.stage.call("GET", "inventory")["aws"]["stacks"] if s.startswith("karpctl-lock")]:
+            self.assertLess(time.monotonic(), end, "nobody takes hold")
+            time.sleep(0.1)
+
+    def one_goes_on(self, ends):
+        codes = sorted(code for code, _ in ends)
+        self.assertEqual(codes, [0, 4], ends)
+        told = next(err for code, err in ends if code == 4)
+        self.assertRegex(told, r"`karpctl \w+` of \S+@\S+ \(process \d+\) is at work on cluster demo since \d{4}-\d\d-\d\dT")
+
+    def test_the_same_bootstrap_twice_at_the_same_moment(self):
+        self.clear()
+        self.one_goes_on(self.pair(self.start(BOOTSTRAP), self.start(BOOTSTRAP)))
+        self.assertIn("Nothing to do", self.ends(self.stage.run(BOOTSTRAP), 0).out)
+
+    def test_from_two_machines_and_bootstrap_against_destroy(self):
+        self.ends(self.stage.run(BOOTSTRAP), 0)
+        self.stage.call("POST", "settings", {"pace": 25})
+        try:
+            first = self.start(DESTROY)
+            self.held()
+            self.one_goes_on(self.pair(first, self.start([*BOOTSTRAP, "--tag", "a=b"], elsewhere=True)))
+        finally:
+            self.stage.call("POST", "settings", {"pace": 0})
+        self.assertEqual(differences(self.empty, self.stage.inventory()), [])
+
+    def test_a_holder_that_died_elsewhere_is_taken_over_from(self):
+        self.clear()
+        self.stage.call("POST", "settings", {"pace": 25})
+        try:
+            dead = self.start(BOOTSTRAP, elsewhere=True)
+            self.held()
+            dead.kill()
+            dead.communicate()
+        finally:
+            self.stage.call("POST", "settings", {"pace": 0})
+        ran = self.ends(self.stage.run(BOOTSTRAP), 0)
+        self.assertIn("waiting for a sign of life", ran.err)
+        self.assertIn("taking over from", ran.err)
+        self.assertGreater(ran.seconds, 60, "not before it is known to be dead")
+        self.assertIn("Nothing to do", self.ends(self.stage.run(BOOTSTRAP), 0).out)
 
 
 class Secrets(WithStage):
