@@ -21,6 +21,14 @@ impl Check for AdmissionWebhooks {
         "Later releases have no admission webhooks. One that an older release left is still asked, by nobody's leave, and every write of a node pool fails: `failed calling webhook \"validation.webhook.karpenter.sh\": … the server rejected our request for an unknown reason`."
     }
 
+    fn explain(&self) -> &'static str {
+        "Releases up to 0.32, and the newest patches of 0.33 to 0.37, have admission webhooks. helm takes its own away in an upgrade; those of \
+         `helm template`, GitOps or another release stay.\n\n\
+         What is seen: `Internal error occurred: failed calling webhook \"validation.webhook.karpenter.sh\": failed to call webhook: the server \
+         rejected our request for an unknown reason`, or `service \"karpenter\" not found`, for every write of a node pool.\n\n\
+         Delete the configurations that are named; nothing else hangs on them."
+    }
+
     fn reads(&self) -> &'static [Topic] {
         &[Topic::Webhooks, Topic::Chart]
     }

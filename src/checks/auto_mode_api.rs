@@ -20,6 +20,13 @@ impl Check for AutoModeApi {
         "EKS Auto Mode brings its own CRDs of nodepools.karpenter.sh and nodeclaims.karpenter.sh. Where they stay behind, their node pools name node classes of eks.amazonaws.com, which no Karpenter of your own makes nodes for."
     }
 
+    fn explain(&self) -> &'static str {
+        "EKS Auto Mode is a Karpenter that AWS runs, on the same kinds karpenter.sh/NodePool and NodeClaim, with node classes of \
+         eks.amazonaws.com. Where Auto Mode was turned off its CRDs may stay: node pools that name `group: eks.amazonaws.com` then launch \
+         nothing, and the CRDs of karpenter.sh belong to no helm release.\n\n\
+         Look at what is left, move node pools to EC2NodeClass, then delete the CRD nodeclasses.eks.amazonaws.com."
+    }
+
     fn reads(&self) -> &'static [Topic] {
         &[Topic::Cluster, Topic::Neighbours]
     }

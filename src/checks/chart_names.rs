@@ -24,6 +24,15 @@ impl Check for ChartNames {
         "A controller that is told another cluster's name finds no subnets and may take away that cluster's nodes. One that is told no queue, or its ARN, handles no interruption and says so in one line of its log: `failed to create valid sqs provider`, `AWS.SimpleQueueService.NonExistentQueue`."
     }
 
+    fn explain(&self) -> &'static str {
+        "The values of the live release name the cluster and the queue. The queue's value is its name, not its ARN and not its URL; the stack of \
+         the guide makes one called like the cluster.\n\n\
+         What is seen where it is wrong: `AWS.SimpleQueueService.NonExistentQueue: The specified queue does not exist`, `failed to create valid \
+         sqs provider`; up to 1.3 the controller ends, later it goes on without handling interruptions. Without any credentials of its own the \
+         controller asks the instance for its region: `panic: operation error ec2imds: GetRegion`; with Pod Identity or IRSA the \
+         cluster gives it AWS_REGION, which is not looked at here."
+    }
+
     fn reads(&self) -> &'static [Topic] {
         &[Topic::Chart]
     }

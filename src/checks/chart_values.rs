@@ -27,6 +27,14 @@ impl Check for ChartValues {
         "helm says nothing of a value that the chart does not read. `settings.interruptionQueueName` instead of `settings.interruptionQueue` means that interruptions are not handled, and nothing says so."
     }
 
+    fn explain(&self) -> &'static str {
+        "helm passes over a value that no template reads. The values that the live release was given are compared with those that the chart of \
+         the wanted release reads (from its values.yaml and its templates), and a moved one is named at its new place: \
+         `settings.aws.*` until 0.31, `settings.interruptionQueueName` (which eksctl writes, and no chart ever read), `logConfig` until 0.37, \
+         `webhook` until 1.0.\n\n\
+         What is seen: nothing; the interruption queue, for one, is then silently not used."
+    }
+
     fn reads(&self) -> &'static [Topic] {
         &[Topic::Chart]
     }

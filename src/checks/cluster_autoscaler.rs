@@ -20,6 +20,13 @@ impl Check for ClusterAutoscaler {
         "The Cluster Autoscaler and Karpenter both make nodes for the same Pending pods, and the autoscaler scales away the node group that Karpenter's controller runs on."
     }
 
+    fn explain(&self) -> &'static str {
+        "The Cluster Autoscaler is known by its image or its label app.kubernetes.io/name. It and Karpenter do not know of each other: both answer \
+         the same Pending pods, and `scale down` takes the nodes that Karpenter's controller runs on.\n\n\
+         Scale it to 0 once Karpenter's node pools take what it did, with at least two nodes left in the node group; or keep each to node \
+         groups and pods of its own."
+    }
+
     fn reads(&self) -> &'static [Topic] {
         &[Topic::Neighbours]
     }

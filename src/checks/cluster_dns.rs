@@ -22,6 +22,15 @@ impl Check for ClusterDns {
         "Since 0.34 the controller looks AWS up in the cluster's own DNS (dnsPolicy ClusterFirst). Where CoreDNS waits for a node that Karpenter is to make, neither comes up: `dial tcp: lookup sts.<region>.amazonaws.com: i/o timeout`."
     }
 
+    fn explain(&self) -> &'static str {
+        "Since 0.34 the chart's dnsPolicy is ClusterFirst: the controller finds STS, EC2 and EKS through CoreDNS. CoreDNS must therefore run where \
+         Karpenter has not made the nodes.\n\n\
+         What is seen where it does not: `dial tcp: lookup sts.us-west-2.amazonaws.com: i/o timeout`, `lookup sts.us-west-2.amazonaws.com on \
+         10.100.0.10:53: read udp: i/o timeout`, and the controller ends and starts again.\n\n\
+         Give CoreDNS room on the node group (or a Fargate profile), or set `dnsPolicy: Default`. Pods with the label k8s-app=kube-dns in \
+         kube-system are taken for the DNS; a NodeLocal DNSCache is not looked at."
+    }
+
     fn reads(&self) -> &'static [Topic] {
         &[Topic::Cluster, Topic::Capacity, Topic::Neighbours, Topic::Chart]
     }

@@ -25,6 +25,15 @@ impl Check for ConversionWebhook {
         "Where the conversion webhook does not answer, no NodePool, NodeClaim or EC2NodeClass can be read or written: `conversion webhook for karpenter.sh/v1beta1 failed: … no service port 8443 found for service \"karpenter\"`, `service \"karpenter\" not found`."
     }
 
+    fn explain(&self) -> &'static str {
+        "CRDs of 0.33.6 to 1.0 have their objects converted by the controller, at a Service, namespace and port that the CRD names. It must be \
+         there, have that port, and have a pod that is ready.\n\n\
+         What is seen where not: `conversion webhook for karpenter.sh/v1beta1, Kind=NodePool failed: Post \
+         \"https://karpenter.kube-system.svc:8443/conversion/karpenter.sh?timeout=30s\": no service port 8443 found for service \"karpenter\"`, \
+         `service \"karpenter\" not found`, `no endpoints available for service \"karpenter\"`; nothing of these kinds can then be deleted either.\n\n\
+         Point the CRD at the controller that is there, or, with 1.1 and later, at nobody. Network policies are not looked at."
+    }
+
     fn reads(&self) -> &'static [Topic] {
         &[Topic::Crds, Topic::Conversion]
     }

@@ -23,6 +23,16 @@ impl Check for CrdOwner {
         "helm installs nothing over an object that another release, or nobody, owns: `invalid ownership metadata; label validation error: missing key \"app.kubernetes.io/managed-by\": must be set to \"Helm\"`. CRDs that came with the chart karpenter, or by kubectl, have no owner."
     }
 
+    fn explain(&self) -> &'static str {
+        "helm takes over only what carries its marks: the label app.kubernetes.io/managed-by=Helm and the annotations meta.helm.sh/release-name and \
+         release-namespace. CRDs that came with crds/ of the chart karpenter, by kubectl or by another release have none or others.\n\n\
+         What helm says: `Unable to continue with install: CustomResourceDefinition \"nodepools.karpenter.sh\" in namespace \"\" exists and cannot \
+         be imported into the current release: invalid ownership metadata; label validation error: missing key \
+         \"app.kubernetes.io/managed-by\": must be set to \"Helm\"`.\n\n\
+         Label and annotate them (all of them: nodeoverlays since 1.7, capacitybuffers since 1.14), or `karpctl install --adopt`. The CRD \
+         capacitybuffers.autoscaling.x-k8s.io may be the Cluster Autoscaler's: then both work with one CRD, and one of them owns it."
+    }
+
     fn reads(&self) -> &'static [Topic] {
         &[Topic::Crds]
     }

@@ -23,6 +23,16 @@ impl Check for CrdSchema {
         "helm never upgrades what lies in a chart's crds/. A controller on CRDs of another release looks healthy and launches nothing, because what it writes is refused or cut: `strict decoding error: unknown field`, `Unsupported value: \"Gte\"`."
     }
 
+    fn explain(&self) -> &'static str {
+        "The versions and schemas of each CRD are compared, without descriptions, by a fingerprint with those of every official release: with the \
+         release that is installed, else the wanted one. What the API server answers for the files of all releases was compared once on \
+         a real one and is the same.\n\n\
+         What is seen where they are of another release: `strict decoding error: unknown field \"spec.template.spec.expireAfter\"`, \
+         `Unsupported value: \"Gte\"`; the controller is Ready and launches nothing.\n\n\
+         Install the chart karpenter-crd of that release before the controller. helm 4 stops at a field that kubectl wrote, so its command \
+         says --force-conflicts. A release newer than karpctl's table is not judged."
+    }
+
     fn reads(&self) -> &'static [Topic] {
         &[Topic::Crds, Topic::Chart, Topic::Tools]
     }

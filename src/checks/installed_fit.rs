@@ -21,6 +21,13 @@ impl Check for InstalledFit {
         "A controller that does not support the cluster's Kubernetes says so once in its log (`karpenter is not compatible with kubernetes version`) and goes on; after an upgrade of the cluster it is mostly the AMIs that are then not found."
     }
 
+    fn explain(&self) -> &'static str {
+        "Each release of Karpenter runs on a range of Kubernetes minors (`karpctl versions`), exact to the patch: 1.6.6 takes 1.34, 1.6.5 does not. \
+         After an upgrade of the cluster the controller logs `karpenter is not compatible with kubernetes version` once and goes on; what fails \
+         is `no amis exist given constraints`, `AMISelector did not match any AMIs`.\n\n\
+         Upgrade Karpenter before the cluster."
+    }
+
     fn reads(&self) -> &'static [Topic] {
         &[Topic::Cluster, Topic::Chart]
     }

@@ -23,6 +23,17 @@ impl Check for NodeAccess {
         "A node whose role the cluster does not know runs and costs money and never joins: its kubelet says Unauthorized, its NodeClaim stays at NodeNotFound."
     }
 
+    fn explain(&self) -> &'static str {
+        "Nodes are let in by their role: by an access entry of type EC2_LINUX where the cluster's authentication mode has API, by a row of the \
+         ConfigMap kube-system/aws-auth where it has CONFIG_MAP, by either where it has both; for one role the entry wins.\n\n\
+         What is seen where it is wrong: the instance runs, the kubelet's log says `Unauthorized` or `You must be logged in to the server`, the \
+         NodeClaim stays at `NodeNotFound` (`Node not registered with cluster`), and Karpenter ends it after 15 minutes and launches the next. \
+         An entry of type STANDARD takes no nodes, and one cannot give it the groups: `The kubernetes group name system:bootstrappers is \
+         invalid, it cannot start with system:`. A row must name the ARN of the role without its path, not an instance profile or a session.\n\n\
+         An entry's type cannot be changed: delete it, then make it anew. A role that nothing lets in is a finding only once Karpenter is \
+         installed, since karpctl makes what is needed before. The role in aws-auth of other nodes is not looked at."
+    }
+
     fn reads(&self) -> &'static [Topic] {
         &[Topic::Cluster, Topic::AccessEntry, Topic::AwsAuth, Topic::Chart]
     }

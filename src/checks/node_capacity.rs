@@ -33,6 +33,17 @@ impl Check for NodeCapacity {
         "Karpenter's controller runs on nodes that Karpenter did not make. A replica that finds none stays Pending (`0/2 nodes are available: … didn't match pod anti-affinity rules`), and `helm --wait` times out."
     }
 
+    fn explain(&self) -> &'static str {
+        "The controller runs on nodes that Karpenter did not make. A node counts where it runs Linux, is ready and not cordoned, has no taint but \
+         CriticalAddonsOnly, and has a CPU and a gibibyte left (what the guides ask for) next to the pods that are on it; pods of the \
+         controller itself are not counted. Charts since 0.27 put no two replicas on one node; charts since 1.0 keep the zones even, and a zone \
+         whose nodes are full counts as one with none.\n\n\
+         What is seen where there is no room: `0/2 nodes are available: 1 node(s) didn't match pod anti-affinity rules`, `node(s) didn't match \
+         pod topology spread constraints`, `Insufficient cpu`; `helm --wait` ends with `context deadline exceeded`.\n\n\
+         Uncordon a node, give the node group more nodes (in another zone), or run one replica. Requests that the live release sets itself, \
+         and host ports and volumes, are not looked at."
+    }
+
     fn reads(&self) -> &'static [Topic] {
         &[Topic::Cluster, Topic::Capacity, Topic::Chart]
     }

@@ -21,6 +21,14 @@ impl Check for OtherKarpenter {
         "Two Karpenters see the same pods and node pools: both launch nodes for them, and each takes away what the other made. The namespace of the guide changed from karpenter to kube-system in 0.33, so an upgrade by the guide makes a second one."
     }
 
+    fn explain(&self) -> &'static str {
+        "A Deployment with the label app.kubernetes.io/name=karpenter, or whose image ends in karpenter/controller, that is not of the helm release \
+         karpenter in the wanted namespace, is another Karpenter. Guides before 0.33 install into the namespace karpenter, later ones into \
+         kube-system: who follows the later one on an older cluster has two, which share leader election only within a namespace.\n\n\
+         What is seen: nodes come in twos and go again, NodeClaims of unknown names, `invalid ownership metadata` for cluster roles.\n\n\
+         Remove one: `helm uninstall` takes no node and no node pool along. One with no replicas does nothing and is no finding."
+    }
+
     fn reads(&self) -> &'static [Topic] {
         &[Topic::Neighbours]
     }

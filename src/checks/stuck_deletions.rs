@@ -26,6 +26,14 @@ impl Check for StuckDeletions {
         "The finalizers karpenter.sh/termination and karpenter.k8s.aws/termination are taken away by a controller that runs. Without one, what is deleted stays Terminating for ever, and with it every namespace, CRD or node pool above it."
     }
 
+    fn explain(&self) -> &'static str {
+        "NodePools, EC2NodeClasses, NodeClaims and Nodes carry the finalizers karpenter.sh/termination or karpenter.k8s.aws/termination, so that the \
+         controller can end their instances first. Where it was uninstalled before they were deleted, they stay Terminating for ever.\n\n\
+         Let a controller run again and it ends them. Taking the finalizers away by hand is the last resort: the instance goes on running and \
+         costs money until you end it. Other finalizers are left in place. Where a controller runs, what has gone on for days is mostly held \
+         by a PodDisruptionBudget or the annotation karpenter.sh/do-not-disrupt."
+    }
+
     fn reads(&self) -> &'static [Topic] {
         &[Topic::Crds, Topic::Deletions, Topic::Capacity, Topic::Neighbours]
     }

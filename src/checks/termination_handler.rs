@@ -20,6 +20,13 @@ impl Check for TerminationHandler {
         "Karpenter drains interrupted nodes by itself when it has a queue; the node termination handler drains the same nodes at the same time, without making others first."
     }
 
+    fn explain(&self) -> &'static str {
+        "The AWS node termination handler is known by its image or its label app.kubernetes.io/name. Karpenter handles spot interruption, \
+         rebalance, maintenance and capacity reservation events by its queue since 0.19; both draining one node evict pods before there is a \
+         node for them.\n\n\
+         Remove it, or keep it off Karpenter's nodes by its node selector where node groups still need it."
+    }
+
     fn reads(&self) -> &'static [Topic] {
         &[Topic::Neighbours]
     }

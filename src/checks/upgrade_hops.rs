@@ -22,6 +22,13 @@ impl Check for UpgradeHops {
         "Some releases alone can read the objects of the one before and write those of the next. Who skips them has node pools that no controller sees: `no matches for kind \"Provisioner\" in version \"karpenter.sh/v1alpha5\"`."
     }
 
+    fn explain(&self) -> &'static str {
+        "0.32 alone reads Provisioners and writes NodePools; 1.0 alone converts v1beta1 to v1. From before 0.32 the way is the newest 0.32, then \
+         NodePools, then on; from 0.33 to 0.37 it is the newest patch of that minor, the newest 1.0, then any. There is no way back to an older API.\n\n\
+         What is seen by who skips one: `no matches for kind \"Provisioner\" in version \"karpenter.sh/v1alpha5\"`, node pools that no controller \
+         sees, `must appear in spec.versions`."
+    }
+
     fn reads(&self) -> &'static [Topic] {
         &[Topic::Chart]
     }

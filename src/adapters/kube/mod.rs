@@ -20,6 +20,8 @@ const FIELD_MANAGER: &str = "fieldManager=karpctl";
 const STRICT: &str = "fieldValidation=Strict";
 /// How many objects are listed at once.
 const PAGE: usize = 500;
+/// How often a list may go on: no cluster holds so many objects of a kind.
+const PAGES: usize = 2000;
 /// How long an answer may take.
 const ANSWER_TIME: Duration = Duration::from_mins(1);
 /// How often a request is made that may get through yet: an API server that is being replaced refuses, resets or says 503 for some
@@ -228,7 +230,7 @@ impl ApiServer {
     async fn pages(&self, doing: &str, path: &str, query: &str, limit: usize) -> Result<Option<Vec<Value>>> {
         let mut items = Vec::new();
         let mut next = String::new();
-        loop {
+        for _ in 0..PAGES {
             let mut uri = format!("{path}?limit={limit}");
             if !next.is_empty() {
                 uri = format!("{uri}&continue={}", encoded(&next));
@@ -248,6 +250,7 @@ impl ApiServer {
                 _ => return Ok(Some(items)),
             }
         }
+        Err(Error::failed(doing).because(format!("the API server {} goes on with its list after {PAGES} pages", self.endpoint)))
     }
 }
 

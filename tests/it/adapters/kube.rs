@@ -86,6 +86,7 @@ fn lists_are_whole() {
         // One that expires on the way is asked for again, in one piece.
         "/api/v1/pods?limit=500" => page(json!([1]), "old"),
         "/api/v1/pods?limit=500&continue=old" => status(410, "The provided continue parameter is too old"),
+        "/api/v1/endless?limit=500" | "/api/v1/endless?limit=500&continue=more" => page(json!([]), "more"),
         "/api/v1/pods?limit=0" => page(json!([1, 2, 3]), ""),
         _ => ("404 Not Found".into(), "404 page not found".into()),
     });
@@ -95,6 +96,7 @@ fn lists_are_whole() {
         assert_eq!(list("nodes").await, Ok(vec![json!(1), json!(2)]));
         assert_eq!(list("pods").await, Ok(vec![json!(1), json!(2), json!(3)]));
         assert_eq!(list("unheard").await, Ok(vec![]));
+        assert!(list("endless").await.unwrap_err().to_string().contains("goes on with its list after 2000 pages"));
         assert_eq!(kube.get(&pool()).await, Ok(None));
         assert_eq!(kube.delete(&pool()).await, Ok(()));
     });
