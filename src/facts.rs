@@ -1,10 +1,12 @@
 //! What is so, as one value. Everything that reads the world ends here; everything that judges starts here.
 //! "No permission" is a fact like any other: nothing in this module is an error.
 
+mod account;
 mod client;
 mod inside;
 mod things;
 
+pub use account::*;
 pub use client::*;
 pub use inside::*;
 pub use things::*;
@@ -65,8 +67,10 @@ pub enum Topic {
     Stack,
     /// [`Facts::stack`] without its template and resources: all that a removal goes by.
     StackStatus,
-    /// [`Facts::cluster`], [`Facts::eksctl_stack`], [`Facts::eksctl_node_group`].
+    /// [`Facts::cluster`].
     Cluster,
+    /// [`Facts::eksctl_stack`], [`Facts::eksctl_node_group`].
+    ClusterStacks,
     /// [`Facts::cluster_versions`].
     ClusterVersions,
     /// [`Facts::spot_role`].
@@ -107,19 +111,54 @@ pub enum Topic {
     Conversion,
     /// [`Facts::deletions`].
     Deletions,
+    /// [`Facts::caller_permissions`].
+    CallerPermissions,
+    /// [`Facts::controller_permissions`].
+    ControllerPermissions,
+    /// [`Facts::iam_summary`].
+    IamSummary,
+    /// [`Facts::selection`].
+    Selection,
+    /// [`Facts::reach`].
+    Reach,
+    /// [`Facts::node_groups`].
+    NodeGroups,
+    /// [`Facts::ebs`].
+    Ebs,
+    /// [`Facts::ami_image`].
+    AmiImage,
+    /// [`Facts::queue`], [`Facts::queue_rules`].
+    Queue,
 }
 
 impl Topic {
     /// Whether it is read from the Kubernetes API, and so needs a cluster that answers.
     #[must_use]
     pub const fn in_cluster(self) -> bool {
-        self.of_doctor() || matches!(self, Self::AwsAuth | Self::Crds | Self::Chart | Self::NodePool | Self::Controller | Self::Nodes)
+        matches!(self, Self::AwsAuth | Self::Crds | Self::Chart | Self::NodePool | Self::Controller | Self::Nodes)
+            || matches!(self, Self::Capacity | Self::Neighbours | Self::Webhooks | Self::Conversion | Self::Deletions)
     }
 
     /// Whether only a doctor looks at it: no step is judged by it.
     #[must_use]
     pub const fn of_doctor(self) -> bool {
-        matches!(self, Self::Capacity | Self::Neighbours | Self::Webhooks | Self::Conversion | Self::Deletions)
+        matches!(
+            self,
+            Self::CallerPermissions
+                | Self::ControllerPermissions
+                | Self::IamSummary
+                | Self::Selection
+                | Self::Reach
+                | Self::NodeGroups
+                | Self::Ebs
+                | Self::AmiImage
+                | Self::Queue
+                | Self::Capacity
+                | Self::Neighbours
+                | Self::Webhooks
+                | Self::Conversion
+                | Self::Deletions
+        )
     }
 
     /// Whether it is read from this machine alone.
@@ -131,7 +170,7 @@ impl Topic {
     /// Whether reading it needs to know the cluster first (its VPC, its issuer, its endpoint).
     #[must_use]
     pub const fn needs_cluster(self) -> bool {
-        self.in_cluster() || matches!(self, Self::OidcProvider | Self::Network)
+        self.in_cluster() || matches!(self, Self::OidcProvider | Self::Network | Self::Reach)
     }
 }
 
@@ -199,6 +238,26 @@ pub struct Facts {
     pub conversion: Probed<Vec<ConversionFacts>>,
     /// The pools, classes and claims that are being deleted.
     pub deletions: Probed<Vec<DeletionFacts>>,
+    /// What the caller may do of what a bootstrap calls for.
+    pub caller_permissions: Probed<PermissionFacts>,
+    /// What the controller's role may do of what the release needs.
+    pub controller_permissions: Probed<PermissionFacts>,
+    /// How much of IAM's quotas is used.
+    pub iam_summary: Probed<IamSummary>,
+    /// What the node class's selectors find.
+    pub selection: Probed<SelectionFacts>,
+    /// What can be reached from the cluster's VPC.
+    pub reach: Probed<ReachFacts>,
+    /// The managed node groups.
+    pub node_groups: Probed<Vec<NodeGroupFacts>>,
+    /// How new EBS volumes are encrypted.
+    pub ebs: Probed<EbsFacts>,
+    /// The image behind the node class's alias.
+    pub ami_image: Probed<AmiFacts>,
+    /// The interruption queue.
+    pub queue: Probed<QueueFacts>,
+    /// The rules that send to the interruption queue.
+    pub queue_rules: Probed<Vec<RuleFacts>>,
 }
 
 impl Facts {
@@ -213,8 +272,8 @@ impl Facts {
                     self.eksctl.clone_from(&newer.eksctl);
                 }
                 Topic::Stack | Topic::StackStatus => self.stack.clone_from(&newer.stack),
-                Topic::Cluster => {
-                    self.cluster.clone_from(&newer.cluster);
+                Topic::Cluster => self.cluster.clone_from(&newer.cluster),
+                Topic::ClusterStacks => {
                     self.eksctl_stack.clone_from(&newer.eksctl_stack);
                     self.eksctl_node_group.clone_from(&newer.eksctl_node_group);
                 }
@@ -244,6 +303,18 @@ impl Facts {
                 Topic::Webhooks => self.webhooks.clone_from(&newer.webhooks),
                 Topic::Conversion => self.conversion.clone_from(&newer.conversion),
                 Topic::Deletions => self.deletions.clone_from(&newer.deletions),
+                Topic::CallerPermissions => self.caller_permissions.clone_from(&newer.caller_permissions),
+                Topic::ControllerPermissions => self.controller_permissions.clone_from(&newer.controller_permissions),
+                Topic::IamSummary => self.iam_summary.clone_from(&newer.iam_summary),
+                Topic::Selection => self.selection.clone_from(&newer.selection),
+                Topic::Reach => self.reach.clone_from(&newer.reach),
+                Topic::NodeGroups => self.node_groups.clone_from(&newer.node_groups),
+                Topic::Ebs => self.ebs.clone_from(&newer.ebs),
+                Topic::AmiImage => self.ami_image.clone_from(&newer.ami_image),
+                Topic::Queue => {
+                    self.queue.clone_from(&newer.queue);
+                    self.queue_rules.clone_from(&newer.queue_rules);
+                }
             }
         }
     }
@@ -261,8 +332,8 @@ impl Facts {
                 say(&mut self.eksctl, reason);
             }
             Topic::Stack | Topic::StackStatus => say(&mut self.stack, reason),
-            Topic::Cluster => {
-                say(&mut self.cluster, reason);
+            Topic::Cluster => say(&mut self.cluster, reason),
+            Topic::ClusterStacks => {
                 say(&mut self.eksctl_stack, reason);
                 say(&mut self.eksctl_node_group, reason);
             }
@@ -292,6 +363,18 @@ impl Facts {
             Topic::Webhooks => say(&mut self.webhooks, reason),
             Topic::Conversion => say(&mut self.conversion, reason),
             Topic::Deletions => say(&mut self.deletions, reason),
+            Topic::CallerPermissions => say(&mut self.caller_permissions, reason),
+            Topic::ControllerPermissions => say(&mut self.controller_permissions, reason),
+            Topic::IamSummary => say(&mut self.iam_summary, reason),
+            Topic::Selection => say(&mut self.selection, reason),
+            Topic::Reach => say(&mut self.reach, reason),
+            Topic::NodeGroups => say(&mut self.node_groups, reason),
+            Topic::Ebs => say(&mut self.ebs, reason),
+            Topic::AmiImage => say(&mut self.ami_image, reason),
+            Topic::Queue => {
+                say(&mut self.queue, reason);
+                say(&mut self.queue_rules, reason);
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Whether the controller's role lets the controller in.
 
 use super::judgement::read;
+use super::policy::{allowing, matches, texts};
 use super::{Check, Judged, Judgement, Situation, missing};
 use crate::facts::{RoleFacts, Topic};
 use crate::finding::Area;
@@ -63,25 +64,9 @@ impl Check for ControllerTrust {
     }
 }
 
-/// A field that holds one text or several.
-fn texts(value: &Value) -> Vec<&str> {
-    match value {
-        Value::String(one) => vec![one],
-        Value::Array(many) => many.iter().filter_map(Value::as_str).collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// The statements that allow, which a policy may write as one or as several.
-fn allowing(role: &RoleFacts) -> Vec<&Value> {
-    let statements = &role.trust["Statement"];
-    let all = statements.as_array().map_or_else(|| vec![statements], |many| many.iter().collect());
-    all.into_iter().filter(|s| s["Effect"] == "Allow").collect()
-}
-
 fn pod_identity(role: &RoleFacts) -> Option<String> {
     let service = "pods.eks.amazonaws.com";
-    let ours: Vec<&Value> = allowing(role).into_iter().filter(|s| texts(&s["Principal"]["Service"]).contains(&service)).collect();
+    let ours: Vec<&Value> = allowing(&role.trust).into_iter().filter(|s| texts(&s["Principal"]["Service"]).contains(&service)).collect();
     if ours.is_empty() {
         return Some(format!("does not let in {service}"));
     }
@@ -92,7 +77,7 @@ fn pod_identity(role: &RoleFacts) -> Option<String> {
 
 fn irsa(spec: &Spec, role: &RoleFacts, issuer: &str) -> Option<String> {
     let provider = format!("arn:{}:iam::{}:oidc-provider/{issuer}", spec.partition, spec.account_id);
-    let statements = allowing(role);
+    let statements = allowing(&role.trust);
     let (ours, others): (Vec<&Value>, Vec<&Value>) =
         statements.into_iter().partition(|s| texts(&s["Principal"]["Federated"]).contains(&provider.as_str()));
     if ours.is_empty() {
@@ -130,50 +115,4 @@ fn refused(statement: &Value, issuer: &str, account: &str) -> Option<String> {
         }
     }
     None
-}
-
-/// Whether a text fits a pattern of IAM's: `*` for any text, `?` for any character.
-fn matches(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
-    let (mut p, mut t) = (0, 0);
-    // Where the last `*` stands, and up to where it has taken the text: the only place that is worth going back to.
-    let mut star: Option<(usize, usize)> = None;
-    while t < text.len() {
-        match pattern.get(p) {
-            Some('*') => {
-                star = Some((p, t));
-                p += 1;
-            }
-            Some(c) if *c == '?' || *c == text[t] => (p, t) = (p + 1, t + 1),
-            _ => match star {
-                Some((at, taken)) => {
-                    star = Some((at, taken + 1));
-                    (p, t) = (at + 1, taken + 1);
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[p..].iter().all(|c| *c == '*')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::matches;
-
-    #[test]
-    fn patterns_are_those_of_iam() {
-        for (pattern, text, fits) in [
-            ("sts:*", "sts:TagSession", true),
-            ("system:serviceaccount:*:karpenter", "system:serviceaccount:kube-system:karpenter", true),
-            ("system:serviceaccount:karpenter:*", "system:serviceaccount:kube-system:karpenter", false),
-            ("a?c", "abc", true),
-            ("a?c", "ac", false),
-            ("*", "", true),
-            ("", "a", false),
-            ("*a*a*a*a*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false),
-        ] {
-            assert_eq!(matches(pattern, text), fits, "{pattern} {text}");
-        }
-    }
 }

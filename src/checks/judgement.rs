@@ -39,6 +39,11 @@ impl Judgement {
         Self::new(Verdict::Skip, subject, reason)
     }
 
+    /// Whether it says that something will not work.
+    pub(super) fn is_failure(&self) -> bool {
+        self.result == Verdict::Fail
+    }
+
     /// What mends it, in words.
     pub(super) fn fix(self, title: impl Into<String>) -> Self {
         self.remedy(title, Vec::<String>::new(), false)

@@ -2,21 +2,25 @@
 
 mod admission_webhooks;
 mod agent_health;
+mod ami_alias;
 mod auto_mode;
 mod auto_mode_api;
 mod aws_credentials;
 mod aws_partition;
+mod caller_permissions;
 mod chart_names;
 mod chart_values;
 mod client_shadowed;
 mod cluster_autoscaler;
 mod cluster_dns;
 mod controller_association;
+mod controller_permissions;
 mod controller_trust;
 mod conversion_webhook;
 mod crd_owner;
 mod crd_schema;
 mod crd_stored_versions;
+mod ebs_key;
 mod eksctl_version;
 mod exec;
 mod exec_answer;
@@ -27,7 +31,9 @@ mod exec_interactive_mode;
 mod exec_kubeconfig;
 mod helm;
 mod helm_version;
+mod iam_quotas;
 mod installed_fit;
+mod interruption_queue;
 mod judgement;
 mod karpenter_release;
 mod kubeconfig_readable;
@@ -37,10 +43,15 @@ mod kubernetes_support;
 mod names_and_sizes;
 mod node_access;
 mod node_capacity;
+mod node_group;
 mod node_network;
+mod node_security_groups;
 mod oidc_issuer;
 mod one_identity;
 mod other_karpenter;
+mod permissions;
+mod policy;
+mod private_endpoints;
 mod spot_role;
 mod stack_state;
 mod stuck_deletions;
@@ -124,11 +135,19 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(client_shadowed::ClientShadowed),
         Box::new(aws_credentials::AwsCredentials),
         Box::new(aws_partition::AwsPartition),
+        Box::new(caller_permissions::CallerPermissions),
         Box::new(spot_role::SpotRole),
         Box::new(names_and_sizes::NamesAndSizes),
         Box::new(stack_state::StackState),
+        Box::new(controller_permissions::ControllerPermissions),
+        Box::new(iam_quotas::IamQuotas),
+        Box::new(interruption_queue::InterruptionQueue),
+        Box::new(ebs_key::EbsKey),
         Box::new(kubernetes_support::KubernetesSupport),
         Box::new(node_network::NodeNetwork),
+        Box::new(node_security_groups::NodeSecurityGroups),
+        Box::new(private_endpoints::PrivateEndpoints),
+        Box::new(node_group::NodeGroup),
         Box::new(oidc_issuer::OidcIssuer),
         Box::new(agent_health::AgentHealth),
         Box::new(controller_association::ControllerAssociation),
@@ -143,6 +162,7 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(karpenter_release::KarpenterRelease),
         Box::new(kubernetes_fit::KubernetesFit),
         Box::new(kubernetes_offered::KubernetesOffered),
+        Box::new(ami_alias::AmiAlias),
         Box::new(auto_mode::AutoMode),
         Box::new(auto_mode_api::AutoModeApi),
         Box::new(installed_fit::InstalledFit),

@@ -1,7 +1,7 @@
 //! Whether there is room for nodes where Karpenter will look for it.
 
 use super::judgement::read;
-use super::{Check, Judged, Judgement, Situation};
+use super::{Check, Judged, Judgement, Situation, aws, missing};
 use crate::facts::{SubnetFacts, Topic};
 use crate::finding::Area;
 use crate::spec::{ClusterMode, DISCOVERY_TAG};
@@ -25,23 +25,42 @@ impl Check for NodeNetwork {
         "Karpenter finds subnets by their tag; one of another cluster, a single zone or no free address shows only when the first node fails."
     }
 
+    fn explain(&self) -> &'static str {
+        "Asks EC2 for subnets by the very selector that the node class has (the tag karpenter.sh/discovery with the cluster's name), and          looks at those of the cluster where nothing is tagged yet. What people see otherwise: `SubnetSelector did not match any          Subnets`, `SubnetsNotFound`, `no subnets exist given constraints`, with old releases `no subnets matched selector map[…]`: the          tag is missing, or its value is another cluster's name; `InsufficientFreeAddressesInSubnet`; a controller whose second replica          stays Pending because its zone spread finds one zone. Cure: tag the private subnets that nodes may use (`aws ec2 create-tags`,          or `karpctl bootstrap --existing-cluster`), or name others with --subnet."
+    }
+
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::Network]
+        &[Topic::Cluster, Topic::Network, Topic::Selection, Topic::Stack, Topic::ControllerRole]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let spec = situation.spec()?;
-        if situation.facts.cluster.known().is_none() {
+        let Some(cluster) = read("subnets", &situation.facts.cluster)? else {
             return Err(Judgement::skip("subnets", "there is no cluster yet"));
-        }
+        };
         let Some(network) = read("subnets", &situation.facts.network)? else {
             return Err(Judgement::skip("subnets", "the cluster names none"));
         };
         let mut said = Vec::new();
         for subnet in &network.subnets {
-            said.extend(judge(subnet, spec.cluster_name.as_str()));
+            said.extend(taken(subnet, spec.cluster_name.as_str()));
         }
-        let zones: BTreeSet<&str> = network.subnets.iter().map(|s| s.zone.as_str()).collect();
+        // What the selector finds is what Karpenter will use; where it finds nothing yet, what bootstrap will tag.
+        let selected = read("subnets", &situation.facts.selection)?.map(|s| s.subnets.as_slice()).unwrap_or_default();
+        if selected.is_empty() && said.is_empty() {
+            let nothing = missing(situation, "subnets", "the selector finds none: SubnetSelector did not match any Subnets");
+            said.extend((nothing.is_failure()).then(|| {
+                let ids = network.subnets.iter().map(|s| s.id.clone());
+                let tag = format!("Key={DISCOVERY_TAG},Value={}", spec.cluster_name);
+                let words = aws(spec, "ec2", "create-tags").into_iter().chain(["--resources"]).map(str::to_owned).chain(ids);
+                nothing.run("tag those that nodes may use", words.chain(["--tags".to_owned(), tag]))
+            }));
+        }
+        let used = if selected.is_empty() { network.subnets.as_slice() } else { selected };
+        for subnet in used {
+            said.extend(judge(subnet, cluster.vpc_id.as_deref()));
+        }
+        let zones: BTreeSet<&str> = used.iter().map(|s| s.zone.as_str()).collect();
         if zones.len() < 2 {
             said.push(
                 Judgement::warn(
@@ -51,25 +70,33 @@ impl Check for NodeNetwork {
                 .fix("add a subnet of another zone, or run one replica"),
             );
         }
-        let tagged = network.subnets.iter().filter(|s| s.tags.contains_key(DISCOVERY_TAG)).count();
         if said.is_empty() {
-            let found = if spec.cluster == ClusterMode::Existing && tagged == 0 { "; `karpctl bootstrap` tags them" } else { "" };
-            said.push(Judgement::pass("subnets", format!("{} in {} zones, with room{found}", network.subnets.len(), zones.len())));
+            let found = if spec.cluster == ClusterMode::Existing && selected.is_empty() { "; `karpctl bootstrap` tags them" } else { "" };
+            said.push(Judgement::pass("subnets", format!("{} in {} zones, with room{found}", used.len(), zones.len())));
         }
         Ok(said)
     }
 }
 
-fn judge(subnet: &SubnetFacts, cluster: &str) -> Vec<Judgement> {
+/// A subnet that carries the discovery tag of another cluster.
+fn taken(subnet: &SubnetFacts, cluster: &str) -> Option<Judgement> {
+    let other = subnet.tags.get(DISCOVERY_TAG).filter(|other| *other != cluster)?;
+    Some(
+        Judgement::fail(
+            format!("subnet {} ({})", subnet.id, subnet.zone),
+            format!("carries {DISCOVERY_TAG}={other}: Karpenter of {other} launches nodes there, and this one finds none"),
+        )
+        .fix("name other subnets: --subnet ID, or take it over: `karpctl bootstrap --existing-cluster --adopt`"),
+    )
+}
+
+fn judge(subnet: &SubnetFacts, vpc: Option<&str>) -> Vec<Judgement> {
     let subject = format!("subnet {} ({})", subnet.id, subnet.zone);
     let mut said = Vec::new();
-    if let Some(other) = subnet.tags.get(DISCOVERY_TAG).filter(|other| *other != cluster) {
+    if vpc.is_some_and(|vpc| vpc != subnet.vpc_id) {
         said.push(
-            Judgement::fail(
-                &subject,
-                format!("carries {DISCOVERY_TAG}={other}: Karpenter of {other} launches nodes there, and this one finds none"),
-            )
-            .fix("name other subnets: --subnet ID, or take it over: `karpctl bootstrap --existing-cluster --adopt`"),
+            Judgement::fail(&subject, format!("is of {}, not of the cluster's VPC: its nodes do not reach the cluster", subnet.vpc_id))
+                .fix(format!("take the tag {DISCOVERY_TAG} from it")),
         );
     }
     if subnet.free_addresses < FEW {

@@ -33,7 +33,7 @@ impl Check for StackState {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Stack, Topic::Cluster]
+        &[Topic::Stack, Topic::ClusterStacks]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {

@@ -112,9 +112,7 @@ impl Session {
     pub(super) async fn read(&mut self, mut topics: BTreeSet<Topic>) {
         topics.remove(&Topic::Caller);
         topics.remove(&Topic::Tools);
-        if !matches!(self.facts.eksctl_stack, Probed::NotAsked) {
-            topics.remove(&Topic::Cluster);
-        }
+        topics.remove(&Topic::Cluster);
         let context = ProbeContext { spec: &self.spec, ports: &self.ports, kubeconfig: self.kubeconfig.as_ref() };
         probe(&context, &topics, &mut self.facts).await;
     }

@@ -1,7 +1,10 @@
 //! AWS: one trait, grouped by service, for one account and region.
 
 use crate::error::Result;
-use crate::facts::{AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, OidcFacts, RoleFacts, StackFacts, SubnetFacts};
+use crate::facts::{
+    AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, IamSummary, NodeGroupFacts,
+    OidcFacts, QueueFacts, RoleFacts, RouteTableFacts, RuleFacts, SecurityGroupFacts, StackFacts, SubnetFacts,
+};
 use crate::knowledge::KubernetesVersion;
 use async_trait::async_trait;
 use serde_json::Value;
@@ -73,6 +76,17 @@ pub struct LaunchedInstance {
     pub id: String,
     /// `pending`, `running`, …
     pub state: String,
+}
+
+/// What a principal may be asked for: each action on each resource, under these conditions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PermissionQuestion {
+    /// The actions.
+    pub actions: Vec<String>,
+    /// The resources.
+    pub resources: Vec<String>,
+    /// Condition keys and their values.
+    pub context: BTreeMap<String, Vec<String>>,
 }
 
 /// AWS, for one account and region.
@@ -164,4 +178,27 @@ pub trait Aws: Send + Sync {
     async fn terminate_instances(&self, ids: &[String]) -> Result<()>;
     /// The name of the AMI that this public SSM parameter names: SSM `GetParameter`, then EC2 `DescribeImages`.
     async fn ami_name(&self, parameter: &str) -> Result<Option<String>>;
+
+    // What only a doctor asks.
+
+    /// What of this a principal may not do: IAM `SimulatePrincipalPolicy`.
+    async fn denials(&self, principal: &str, question: &PermissionQuestion) -> Result<Vec<Denial>>;
+    /// IAM `GetAccountSummary`.
+    async fn iam_summary(&self) -> Result<IamSummary>;
+    /// EC2 `DescribeSubnets` by a tag, key and value.
+    async fn tagged_subnets(&self, tag: (&str, &str)) -> Result<Vec<SubnetFacts>>;
+    /// EC2 `DescribeSecurityGroups` by a tag, key and value.
+    async fn tagged_security_groups(&self, tag: (&str, &str)) -> Result<Vec<SecurityGroupFacts>>;
+    /// EC2 `DescribeVpcEndpoints`.
+    async fn vpc_endpoints(&self, vpc: &str) -> Result<Vec<EndpointFacts>>;
+    /// EC2 `DescribeRouteTables`.
+    async fn route_tables(&self, vpc: &str) -> Result<Vec<RouteTableFacts>>;
+    /// EC2 `GetEbsEncryptionByDefault` and, where it is on, `GetEbsDefaultKmsKeyId`.
+    async fn ebs_encryption(&self) -> Result<EbsFacts>;
+    /// EKS `ListNodegroups`, of each `DescribeNodegroup`, and EC2 `DescribeLaunchTemplateVersions` where it has a launch template.
+    async fn node_groups(&self, cluster: &str) -> Result<Vec<NodeGroupFacts>>;
+    /// SQS `GetQueueUrl` and `GetQueueAttributes`.
+    async fn queue(&self, name: &str) -> Result<Option<QueueFacts>>;
+    /// `EventBridge` `ListRuleNamesByTarget`, and of each `DescribeRule`.
+    async fn rules_to(&self, target: &str) -> Result<Vec<RuleFacts>>;
 }

@@ -10,7 +10,7 @@ mod kube;
 mod tools;
 mod workstation;
 
-pub use self::aws::{Aws, ChangeStack, CreateRole, InstanceProfile, LaunchedInstance, StackEvent, Tags};
+pub use self::aws::{Aws, ChangeStack, CreateRole, InstanceProfile, LaunchedInstance, PermissionQuestion, StackEvent, Tags};
 pub use self::kube::{ClusterAccess, Force, Kube, KubeConnector, ObjectKind, ObjectRef};
 pub use self::tools::{Eksctl, Helm, HelmAccess, HelmInstall, Lines};
 pub use self::workstation::{ClientBinary, PluginCall, PluginEnd, Workstation};

@@ -5,14 +5,17 @@ use crate::facts::{ClusterFacts, Probed, StackFacts};
 use crate::knowledge::KubernetesVersion;
 use crate::spec::{ClusterMode, ControllerCapacity, Spec};
 
-type ClusterAndStacks = (Probed<ClusterFacts>, Probed<StackFacts>, Probed<StackFacts>);
+pub(super) async fn cluster(context: &ProbeContext<'_>) -> Probed<ClusterFacts> {
+    said(context.ports.aws.cluster(context.spec.cluster_name.as_str()).await)
+}
 
-pub(super) async fn cluster(context: &ProbeContext<'_>) -> ClusterAndStacks {
+/// eksctl's stacks of the cluster and of its node group.
+pub(super) async fn stacks(context: &ProbeContext<'_>) -> (Probed<StackFacts>, Probed<StackFacts>) {
     let aws = &context.ports.aws;
     let spec = context.spec;
     if spec.cluster == ClusterMode::Existing {
         // Somebody else's cluster: how it was made does not matter.
-        return (said(aws.cluster(spec.cluster_name.as_str()).await), Probed::NotAsked, Probed::NotAsked);
+        return (Probed::NotAsked, Probed::NotAsked);
     }
     let (cluster_stack, group_stack) = (cluster_stack_name(spec), node_group_stack_name(spec));
     let group = async {
@@ -21,8 +24,8 @@ pub(super) async fn cluster(context: &ProbeContext<'_>) -> ClusterAndStacks {
             None => Probed::NotAsked,
         }
     };
-    let (cluster, stack, group) = tokio::join!(aws.cluster(spec.cluster_name.as_str()), aws.stack(&cluster_stack, false), group);
-    (said(cluster), said(stack), group)
+    let (stack, group) = tokio::join!(aws.stack(&cluster_stack, false), group);
+    (said(stack), group)
 }
 
 /// The stack that eksctl makes for a cluster.

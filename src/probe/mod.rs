@@ -12,8 +12,10 @@ mod inside;
 pub(crate) mod kinds;
 mod network;
 pub(crate) mod node_pool;
+mod permissions;
 pub(crate) mod release;
 mod stack;
+mod surroundings;
 mod tools;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -37,19 +39,23 @@ pub struct ProbeContext<'a> {
 
 /// Reads these topics anew into `facts`; the others stay as they are. Never fails: what cannot be read is a fact.
 pub async fn probe(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
-    ask_aws(context, topics, facts).await;
-    if topics.iter().any(|t| t.needs_cluster() && !t.in_cluster()) {
-        ask_aws_of_cluster(context, topics, facts).await;
-    }
-    if topics.iter().any(|t| t.in_cluster()) {
-        match connect(context, &facts.cluster).await {
-            Ok(kube) => {
-                Box::pin(ask_cluster(context, topics, facts, kube.as_ref())).await;
-                ask_of_crds(topics, facts, kube.as_ref()).await;
-            }
-            Err(reason) => topics.iter().filter(|t| t.in_cluster()).for_each(|t| facts.say_unavailable(*t, &reason)),
-        }
-    }
+    // Boxed, because it is part of every command's future, and large.
+    Box::pin(read_all(context, topics, facts)).await;
+}
+
+async fn read_all(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
+    let of_cluster: BTreeSet<Topic> = topics.iter().copied().filter(|t| t.needs_cluster() || *t == Topic::Cluster).collect();
+    let others = topics.difference(&of_cluster).copied().filter(|t| *t != Topic::Clients);
+    let (doctors, others): (BTreeSet<Topic>, BTreeSet<Topic>) = others.partition(|t| t.of_doctor());
+    let (mut elsewhere, mut by_doctor, mut there) = (Facts::default(), facts.clone(), facts.clone());
+    tokio::join!(
+        ask_aws(context, &others, &mut elsewhere),
+        ask_aws_for_doctor(context, &doctors, &mut by_doctor),
+        ask_of_cluster(context, &of_cluster, &mut there),
+    );
+    facts.take_topics(&elsewhere, &others);
+    facts.take_topics(&by_doctor, &doctors);
+    facts.take_topics(&there, &of_cluster);
     if topics.contains(&Topic::Ami) && topics.contains(&Topic::NodePool) {
         // A node class that is there has its AMI: what AWS recommends now is then nobody's question.
         let family = render::ami_family(context.spec);
@@ -59,15 +65,41 @@ pub async fn probe(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: 
     }
 }
 
+/// The cluster, and what can be asked only once it is known: of AWS and of the Kubernetes API at the same time.
+async fn ask_of_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
+    if topics.contains(&Topic::Cluster) {
+        facts.cluster = cluster::cluster(context).await;
+    }
+    let (inside, outside): (BTreeSet<Topic>, BTreeSet<Topic>) =
+        topics.iter().copied().filter(|t| t.needs_cluster()).partition(|t| t.in_cluster());
+    let mut of_aws = facts.clone();
+    tokio::join!(ask_aws_of_cluster(context, &outside, &mut of_aws), ask_kubernetes(context, &inside, facts));
+    facts.take_topics(&of_aws, &outside);
+}
+
+/// What the Kubernetes API says, where it can be reached.
+async fn ask_kubernetes(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
+    if topics.is_empty() {
+        return;
+    }
+    match connect(context, &facts.cluster).await {
+        Ok(kube) => {
+            ask_cluster(context, topics, facts, kube.as_ref()).await;
+            ask_of_crds(topics, facts, kube.as_ref()).await;
+        }
+        Err(reason) => topics.iter().for_each(|t| facts.say_unavailable(*t, &reason)),
+    }
+}
+
 /// What needs nothing but AWS and this machine: all at the same time.
 async fn ask_aws(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
     let asked = |topic| topics.contains(&topic);
     let depth = if asked(Topic::Stack) { stack::Depth::Whole } else { stack::Depth::Status };
-    let (caller, tools, stack, cluster, versions, spot, role, agent, association, entry, ami) = tokio::join!(
+    let (caller, tools, stack, stacks, versions, spot, role, agent, association, entry, ami) = tokio::join!(
         when(asked(Topic::Caller), account::caller(context)),
         when(asked(Topic::Tools), tools::tools(context)),
         when(asked(Topic::Stack) || asked(Topic::StackStatus), stack::stack(context, depth)),
-        when(asked(Topic::Cluster), cluster::cluster(context)),
+        when(asked(Topic::ClusterStacks), cluster::stacks(context)),
         when(asked(Topic::ClusterVersions), cluster::versions(context)),
         when(asked(Topic::SpotRole), account::spot_role(context)),
         when(asked(Topic::ControllerRole), identity::controller_role(context)),
@@ -88,20 +120,47 @@ async fn ask_aws(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &m
     if let Some((helm, eksctl)) = tools {
         (facts.helm, facts.eksctl) = (helm, eksctl);
     }
-    if let Some((cluster, stack, node_group)) = cluster {
-        (facts.cluster, facts.eksctl_stack, facts.eksctl_node_group) = (cluster, stack, node_group);
+    if let Some((stack, node_group)) = stacks {
+        (facts.eksctl_stack, facts.eksctl_node_group) = (stack, node_group);
+    }
+}
+
+/// What only a doctor asks of AWS.
+async fn ask_aws_for_doctor(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
+    let asked = |topic| topics.contains(&topic);
+    let (caller, controller, summary, selection, groups, ebs, ami, queue) = tokio::join!(
+        when(asked(Topic::CallerPermissions), permissions::of_caller(context, &facts.caller)),
+        when(asked(Topic::ControllerPermissions), permissions::of_controller(context)),
+        when(asked(Topic::IamSummary), surroundings::iam_summary(context)),
+        when(asked(Topic::Selection), surroundings::selection(context)),
+        when(asked(Topic::NodeGroups), surroundings::node_groups(context)),
+        when(asked(Topic::Ebs), surroundings::ebs(context)),
+        when(asked(Topic::AmiImage), surroundings::ami(context)),
+        when(asked(Topic::Queue), surroundings::queue(context)),
+    );
+    put(&mut facts.caller_permissions, caller);
+    put(&mut facts.controller_permissions, controller);
+    put(&mut facts.iam_summary, summary);
+    put(&mut facts.selection, selection);
+    put(&mut facts.node_groups, groups);
+    put(&mut facts.ebs, ebs);
+    put(&mut facts.ami_image, ami);
+    if let Some((queue, rules)) = queue {
+        (facts.queue, facts.queue_rules) = (queue, rules);
     }
 }
 
 /// What AWS can say only once the cluster is known.
 async fn ask_aws_of_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
     let asked = |topic| topics.contains(&topic);
-    let (oidc, network) = tokio::join!(
+    let (oidc, network, reach) = tokio::join!(
         when(asked(Topic::OidcProvider), identity::oidc_provider(context, &facts.cluster)),
         when(asked(Topic::Network), network::network(context, &facts.cluster)),
+        when(asked(Topic::Reach), surroundings::reach(context, &facts.cluster)),
     );
     put(&mut facts.oidc_provider, oidc);
     put(&mut facts.network, network);
+    put(&mut facts.reach, reach);
 }
 
 /// What only the Kubernetes API can say.

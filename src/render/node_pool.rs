@@ -18,6 +18,36 @@ pub fn ami_family(spec: &Spec) -> String {
     if spec.kubernetes.has_ami_family(&guide) { guide } else { "al2023".to_owned() }
 }
 
+/// The public SSM parameter by which Karpenter finds the x86-64 image of the alias (`pkg/providers/amifamily` at v1.14.1). `None`: the
+/// release knows no aliases, or the family's parameters name no version.
+#[must_use]
+pub fn ami_parameter(spec: &Spec) -> Option<String> {
+    if spec.release.features().node_pool_api != NodePoolApi::V1 {
+        return None;
+    }
+    let family = ami_family(spec);
+    let version = spec.node_pool.ami_alias.as_ref().map_or("latest", |alias| split(alias).1);
+    let (kubernetes, latest) = (spec.kubernetes, version == "latest");
+    let named = |image: String| if latest { "recommended".to_owned() } else { image };
+    Some(match family.as_str() {
+        "al2023" => {
+            let image = named(format!("amazon-eks-node-al2023-x86_64-standard-{kubernetes}-{version}"));
+            format!("/aws/service/eks/optimized-ami/{kubernetes}/amazon-linux-2023/x86_64/standard/{image}/image_id")
+        }
+        "al2" => {
+            let image = named(format!("amazon-eks-node-{kubernetes}-{version}"));
+            format!("/aws/service/eks/optimized-ami/{kubernetes}/amazon-linux-2/{image}/image_id")
+        }
+        "bottlerocket" => {
+            format!("/aws/service/bottlerocket/aws-k8s-{kubernetes}/x86_64/{}/image_id", version.trim_start_matches('v'))
+        }
+        windows => {
+            let year = windows.trim_start_matches("windows");
+            format!("/aws/service/ami-windows-latest/Windows_Server-{year}-English-Core-EKS_Optimized-{kubernetes}/image_id")
+        }
+    })
+}
+
 /// The node class and the node pool, as YAML. `ami_version` is the version that AWS recommends of [`ami_family`].
 pub fn node_pool_yaml(spec: &Spec, ami_version: Option<&str>) -> Result<String> {
     let features = spec.release.features();

@@ -46,7 +46,7 @@ pub fn controller_policy_arns(spec: &Spec) -> Vec<Arn> {
 /// A text with the variables of `Fn::Sub` replaced, as CloudFormation does in the spec's account and region.
 #[must_use]
 pub fn substituted(text: &str, spec: &Spec) -> String {
-    let queue = format!("arn:{}:sqs:{}:{}:{}", spec.partition, spec.region, spec.account_id, spec.queue_name());
+    let queue = spec.queue_arn();
     [
         ("${AWS::Partition}", spec.partition.as_str()),
         ("${AWS::Region}", spec.region.as_str()),
@@ -54,7 +54,7 @@ pub fn substituted(text: &str, spec: &Spec) -> String {
         ("${AWS::URLSuffix}", spec.partition.url_suffix()),
         ("${ClusterName}", spec.cluster_name.as_str()),
         ("${KarpenterNodeRole.Arn}", spec.node_role_arn().as_str()),
-        ("${KarpenterInterruptionQueue.Arn}", &queue),
+        ("${KarpenterInterruptionQueue.Arn}", queue.as_str()),
     ]
     .iter()
     .fold(text.to_owned(), |text, (variable, value)| text.replace(variable, value))

@@ -95,6 +95,12 @@ impl Spec {
         fit(self.cluster_name.as_str(), QUEUE_NAME)
     }
 
+    /// The ARN of [`Self::queue_name`].
+    #[must_use]
+    pub fn queue_arn(&self) -> Arn {
+        arn(&format!("arn:{}:sqs:{}:{}:{}", self.partition, self.region, self.account_id, self.queue_name()))
+    }
+
     /// The managed node group that runs the controller.
     #[must_use]
     pub fn node_group_name(&self) -> String {

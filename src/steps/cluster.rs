@@ -37,7 +37,7 @@ impl Step for Cluster {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster]
+        &[Topic::Cluster, Topic::ClusterStacks]
     }
 
     fn usual_seconds(&self, _: &Spec) -> u32 {
@@ -128,7 +128,7 @@ impl Step for Cluster {
 async fn look(context: &StepContext<'_>) -> Facts {
     let mut facts = context.facts.clone();
     let probing = ProbeContext { spec: context.spec, ports: context.ports, kubeconfig: context.kubeconfig };
-    probe(&probing, &BTreeSet::from([Topic::Cluster]), &mut facts).await;
+    probe(&probing, &BTreeSet::from([Topic::Cluster, Topic::ClusterStacks]), &mut facts).await;
     facts
 }
 

@@ -37,8 +37,9 @@ pub(crate) async fn seen(world: &Arc<FakeWorld>) -> (Spec, Facts) {
             crd.schema = world.spec.release.crd_fingerprint(name).map(str::to_owned);
         }
     }
-    if let Probed::Known(network) = &mut facts.network {
-        network.subnets.iter_mut().zip(["us-west-2a", "us-west-2b"].iter().cycle()).for_each(|(s, zone)| s.zone = (*zone).into());
+    if let Probed::Known(selection) = &mut facts.selection {
+        let second = selection.subnets[0].clone();
+        selection.subnets.push(karpctl::facts::SubnetFacts { id: "subnet-0000000c".into(), zone: "us-west-2b".into(), ..second });
     }
     // The fake helm supports this one.
     (Spec { kubernetes: "1.34".parse().unwrap(), ..world.spec.clone() }, facts)
@@ -70,16 +71,6 @@ async fn one_broken_thing_is_one_finding() {
     let mut broken = facts.clone();
     broken.spot_role = Probed::Absent;
     exactly(&bad(&spec, &broken, DAY), "spot-role", Verdict::Warn);
-
-    let change = |of: &dyn Fn(&mut karpctl::facts::NetworkFacts)| {
-        let mut broken = facts.clone();
-        let Probed::Known(network) = &mut broken.network else { panic!("{:?}", facts.network) };
-        of(network);
-        bad(&spec, &broken, DAY)
-    };
-    exactly(&change(&|n| n.subnets[0].free_addresses = 3), "node-network", Verdict::Warn);
-    exactly(&change(&|n| n.subnets.iter_mut().for_each(|s| s.zone = "us-west-2a".into())), "node-network", Verdict::Warn);
-    exactly(&change(&|n| drop(n.subnets[0].tags.insert("karpenter.sh/discovery".into(), "other".into()))), "node-network", Verdict::Fail);
 
     let mut broken = facts.clone();
     let Probed::Known(cluster) = &mut broken.cluster else { panic!() };

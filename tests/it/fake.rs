@@ -12,7 +12,7 @@ mod tools;
 use async_trait::async_trait;
 use karpctl::error::{Error, ErrorKind, Result};
 use karpctl::facts::{
-    AccessEntryFacts, AddonFacts, AssociationFacts, ClusterFacts, Facts, OidcFacts, RoleFacts, StackFacts, SubnetFacts, Topic,
+    AccessEntryFacts, AddonFacts, AssociationFacts, ClusterFacts, Denial, Facts, OidcFacts, RoleFacts, StackFacts, SubnetFacts, Topic,
 };
 use karpctl::plan::{Action, Progress, State, StepId};
 use karpctl::ports::{ClusterAccess, InstanceProfile, Kube, KubeConnector, ObjectKind, ObjectRef, Ports, StackEvent, Tags};
@@ -57,6 +57,8 @@ pub(crate) struct Inside {
     pub(crate) launch_templates: BTreeMap<String, Tags>,
     pub(crate) instances: BTreeMap<String, Tags>,
     pub(crate) ami_name: Option<String>,
+    /// What no policy allows.
+    pub(crate) denied: Vec<Denial>,
     pub(crate) objects: BTreeMap<ObjectRef, Value>,
     pub(crate) version: u64,
     /// How many stacks were made so far: each has an id of its own.
@@ -116,6 +118,12 @@ impl FakeWorld {
     /// The calls so far.
     pub(crate) fn calls(&self) -> Vec<String> {
         self.inside().calls.clone()
+    }
+
+    /// The calls so far that only look.
+    pub(crate) fn looks(&self) -> Vec<String> {
+        let changes = self.changes();
+        self.inside().calls.iter().filter(|c| !changes.contains(c)).cloned().collect()
     }
 
     /// How many calls there were.

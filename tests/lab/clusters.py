@@ -46,6 +46,9 @@ class Builder:
         self.tag(vpc, Name=f"{self.name}/VPC")
         gateway = self.ec2("CreateInternetGateway").findtext(".//internetGatewayId")
         self.ec2("AttachInternetGateway", InternetGatewayId=gateway, VpcId=vpc)
+        table = self.ec2("DescribeRouteTables", **{"Filter.1.Name": "vpc-id", "Filter.1.Value.1": vpc}).findtext(".//routeTableId")
+        # a way out for every subnet; AWS would have a NAT gateway for the private ones
+        self.ec2("CreateRoute", RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
         subnets = {}
         for k, (kind, role) in enumerate((("Public", "elb"), ("Private", "internal-elb"))):
             for z, zone in enumerate((f"{self.region}a", f"{self.region}b")):

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The most ids in one `TerminateInstances` (EC2 API reference asks for batches; 1,000 is its limit for `DescribeInstances`).
 const BATCH: usize = 500;
 
-fn owned(tags: &[Tag]) -> Tags {
+pub(super) fn owned(tags: &[Tag]) -> Tags {
     tags.iter().filter_map(|t| Some((t.key()?.to_owned(), t.value().unwrap_or_default().to_owned()))).collect()
 }
 
@@ -42,15 +42,18 @@ pub(super) async fn subnets(aws: &AwsClient, ids: &[String]) -> Result<Vec<Subne
     let call = Call::new("ec2:DescribeSubnets", "*", format!("cannot read the subnets {}", ids.join(", ")));
     let pages = aws.ec2.describe_subnets().set_subnet_ids(Some(ids.to_vec())).into_paginator().items().send();
     let listed = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(|e| aws.error(&call, &e))?;
-    let subnet = |s: aws_sdk_ec2::types::Subnet| SubnetFacts {
+    Ok(listed.iter().map(subnet_facts).collect())
+}
+
+pub(super) fn subnet_facts(s: &aws_sdk_ec2::types::Subnet) -> SubnetFacts {
+    SubnetFacts {
         id: s.subnet_id().unwrap_or_default().to_owned(),
         zone: s.availability_zone().unwrap_or_default().to_owned(),
         vpc_id: s.vpc_id().unwrap_or_default().to_owned(),
         free_addresses: s.available_ip_address_count().unwrap_or_default(),
         public: s.map_public_ip_on_launch().unwrap_or_default(),
         tags: owned(s.tags()),
-    };
-    Ok(listed.into_iter().map(subnet).collect())
+    }
 }
 
 pub(super) async fn security_groups(aws: &AwsClient, ids: &[String]) -> Result<BTreeMap<String, Tags>> {

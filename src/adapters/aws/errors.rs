@@ -193,9 +193,12 @@ fn kind(code: &str, message: &str, status: u16) -> ErrorKind {
         | "ConflictException"
         | "OperationInProgressException"
         | "TokenAlreadyExistsException" => ErrorKind::Conflict,
-        "NoSuchEntity" | "ResourceNotFoundException" | "NotFoundException" | "ParameterNotFound" | "StackNotFoundException" => {
-            ErrorKind::NotFound
-        }
+        "NoSuchEntity"
+        | "ResourceNotFoundException"
+        | "NotFoundException"
+        | "ParameterNotFound"
+        | "StackNotFoundException"
+        | "QueueDoesNotExist" => ErrorKind::NotFound,
         "RequestLimitExceeded"
         | "SlowDown"
         | "TooManyRequestsException"
@@ -211,6 +214,7 @@ fn kind(code: &str, message: &str, status: u16) -> ErrorKind {
         _ if code.contains("Throttl") => ErrorKind::Unreachable,
         // IAM says so with status 409, but looking again would not help.
         _ if is_quota(code) => ErrorKind::Failed,
+        _ if code.ends_with(".NonExistentQueue") => ErrorKind::NotFound,
         _ if code.ends_with(".NotFound") || code.ends_with(".NotFoundException") => ErrorKind::NotFound,
         _ if code.ends_with(".Duplicate") || code.ends_with("AlreadyExists") => ErrorKind::Conflict,
         // CloudFormation has one code for everything.

@@ -2,12 +2,16 @@
 
 mod cloudformation;
 mod ec2;
+mod ec2_network;
 mod eks;
+mod eks_groups;
 mod eks_token;
 mod errors;
 mod http;
 mod iam;
+mod iam_judged;
 mod port;
+mod queue;
 mod ssm;
 mod sts;
 
@@ -54,6 +58,8 @@ pub struct AwsClient {
     iam: aws_sdk_iam::Client,
     ec2: aws_sdk_ec2::Client,
     ssm: aws_sdk_ssm::Client,
+    sqs: aws_sdk_sqs::Client,
+    events: aws_sdk_eventbridge::Client,
 }
 
 impl AwsClient {
@@ -96,6 +102,8 @@ impl AwsClient {
             iam: client!(aws_sdk_iam),
             ec2: client!(aws_sdk_ec2),
             ssm: client!(aws_sdk_ssm),
+            sqs: client!(aws_sdk_sqs),
+            events: client!(aws_sdk_eventbridge),
             seen,
             config,
         })

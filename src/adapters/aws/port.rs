@@ -1,10 +1,13 @@
 //! The port, call by call: each is in its service's file.
 
-use super::{AwsClient, cloudformation, ec2, eks, eks_token, iam, ssm, sts};
+use super::{AwsClient, cloudformation, ec2, ec2_network, eks, eks_groups, eks_token, iam, iam_judged, queue, ssm, sts};
 use crate::error::Result;
-use crate::facts::{AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, OidcFacts, RoleFacts, StackFacts, SubnetFacts};
+use crate::facts::{
+    AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, IamSummary, NodeGroupFacts,
+    OidcFacts, QueueFacts, RoleFacts, RouteTableFacts, RuleFacts, SecurityGroupFacts, StackFacts, SubnetFacts,
+};
 use crate::knowledge::KubernetesVersion;
-use crate::ports::{Aws, ChangeStack, CreateRole, InstanceProfile, LaunchedInstance, StackEvent, Tags};
+use crate::ports::{Aws, ChangeStack, CreateRole, InstanceProfile, LaunchedInstance, PermissionQuestion, StackEvent, Tags};
 use async_trait::async_trait;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -173,5 +176,45 @@ impl Aws for AwsClient {
 
     async fn ami_name(&self, parameter: &str) -> Result<Option<String>> {
         ssm::ami_name(self, parameter).await
+    }
+
+    async fn denials(&self, principal: &str, question: &PermissionQuestion) -> Result<Vec<Denial>> {
+        iam_judged::denials(self, principal, question).await
+    }
+
+    async fn iam_summary(&self) -> Result<IamSummary> {
+        iam_judged::summary(self).await
+    }
+
+    async fn tagged_subnets(&self, tag: (&str, &str)) -> Result<Vec<SubnetFacts>> {
+        ec2_network::tagged_subnets(self, tag).await
+    }
+
+    async fn tagged_security_groups(&self, tag: (&str, &str)) -> Result<Vec<SecurityGroupFacts>> {
+        ec2_network::tagged_security_groups(self, tag).await
+    }
+
+    async fn vpc_endpoints(&self, vpc: &str) -> Result<Vec<EndpointFacts>> {
+        ec2_network::vpc_endpoints(self, vpc).await
+    }
+
+    async fn route_tables(&self, vpc: &str) -> Result<Vec<RouteTableFacts>> {
+        ec2_network::route_tables(self, vpc).await
+    }
+
+    async fn ebs_encryption(&self) -> Result<EbsFacts> {
+        ec2_network::ebs_encryption(self).await
+    }
+
+    async fn node_groups(&self, cluster: &str) -> Result<Vec<NodeGroupFacts>> {
+        eks_groups::node_groups(self, cluster).await
+    }
+
+    async fn queue(&self, name: &str) -> Result<Option<QueueFacts>> {
+        queue::queue(self, name).await
+    }
+
+    async fn rules_to(&self, target: &str) -> Result<Vec<RuleFacts>> {
+        queue::rules_to(self, target).await
     }
 }

@@ -150,3 +150,202 @@ async fn what_was_never_made_is_not_broken() {
         assert!(finding.message.contains("`karpctl bootstrap` makes it"), "{finding:#?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn subnets_are_those_that_the_selector_finds() {
+    let change = async |of: &dyn Fn(&mut karpctl::facts::SelectionFacts)| broken(|f| of(known(&mut f.selection))).await;
+    exactly(&change(&|s| s.subnets[0].free_addresses = 3).await, "node-network", Verdict::Warn);
+    exactly(&change(&|s| s.subnets.iter_mut().for_each(|s| s.zone = "us-west-2a".into())).await, "node-network", Verdict::Warn);
+    let found = change(&|s| s.subnets[0].vpc_id = "vpc-2".into()).await;
+    exactly(&found, "node-network", Verdict::Fail);
+    said(&found, "is of vpc-2, not of the cluster's VPC");
+    let found = change(&|s| s.subnets.clear()).await;
+    exactly(&found, "node-network", Verdict::Fail);
+    said(&found, "SubnetSelector did not match any Subnets");
+    let tag = |f: &mut Facts| drop(known(&mut f.network).subnets[0].tags.insert("karpenter.sh/discovery".into(), "other".into()));
+    exactly(&broken(tag).await, "node-network", Verdict::Fail);
+}
+
+#[tokio::test(start_paused = true)]
+async fn security_groups_are_those_that_the_selector_finds() {
+    let change = async |of: &dyn Fn(&mut Vec<karpctl::facts::SecurityGroupFacts>)| {
+        broken(|f| of(&mut known(&mut f.selection).security_groups)).await
+    };
+    let found = change(&|g| g.clear()).await;
+    exactly(&found, "node-security-groups", Verdict::Fail);
+    assert!(found[0].fixes[0].command.join(" ").contains("create-tags --region us-west-2 --resources sg-0123456789abcdef0"), "{found:#?}");
+    exactly(&change(&|g| g[0].vpc_id = "vpc-2".into()).await, "node-security-groups", Verdict::Fail);
+    let found = change(&|g| g[0].id = "sg-another".into()).await;
+    exactly(&found, "node-security-groups", Verdict::Warn);
+    said(&found, "sg-0123456789abcdef0 is not among them");
+    let found = change(&|g| {
+        g[0].tags.insert("kubernetes.io/cluster/demo".into(), "owned".into());
+        let second = karpctl::facts::SecurityGroupFacts { id: "sg-second".into(), ..g[0].clone() };
+        g.push(second);
+    })
+    .await;
+    exactly(&found, "node-security-groups", Verdict::Warn);
+    assert!(found[0].fixes[0].command.contains(&"sg-second".to_owned()), "the cluster's own keeps it: {found:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_vpc_has_the_endpoints_that_are_needed() {
+    let (spec, mut facts) = healthy().await;
+    let private = Spec { private: true, ..spec.clone() };
+    let missing = bad(&private, &facts, DAY);
+    let services: Vec<&str> =
+        missing.iter().filter(|f| f.id == "private-endpoints").filter_map(|f| f.subject.strip_prefix("VPC endpoint ")).collect();
+    assert_eq!(services, ["ec2", "ecr.api", "ecr.dkr", "s3", "sts", "ssm", "eks", "sqs", "eks-auth"]);
+    let endpoint = |service: &&str| karpctl::facts::EndpointFacts {
+        service: (*service).to_owned(),
+        state: "available".into(),
+        kind: "Interface".into(),
+        private_dns: true,
+    };
+    known(&mut facts.reach).endpoints = services.iter().map(endpoint).collect();
+    let of_endpoints =
+        |spec: &Spec, facts: &Facts| bad(spec, facts, DAY).into_iter().filter(|f| f.id == "private-endpoints").collect::<Vec<_>>();
+    assert!(of_endpoints(&private, &facts).is_empty(), "{:#?}", of_endpoints(&private, &facts));
+    known(&mut facts.reach).endpoints[4].private_dns = false;
+    exactly(&of_endpoints(&private, &facts), "private-endpoints", Verdict::Warn);
+    known(&mut facts.reach).endpoints[4].private_dns = true;
+    // The spec does not say so, and the routes do.
+    known(&mut facts.reach).route_tables[0].leads_out = false;
+    let found = bad(&spec, &facts, DAY);
+    exactly(&found, "private-endpoints", Verdict::Warn);
+    said(&found, "2 of 2 subnets (subnet-0000000a, subnet-0000000c) have no route that leads out");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_account_and_the_nodes_stand_on() {
+    let found = broken(|f| *known(&mut f.iam_summary).get_mut("AttachedPoliciesPerRoleQuota").unwrap() = 3).await;
+    exactly(&found, "iam-quotas", Verdict::Fail);
+    let found = broken(|f| {
+        f.controller_role = Probed::Absent;
+        f.controller_permissions = Probed::Absent;
+        known(&mut f.iam_summary).insert("RolesQuota".into(), 40);
+    })
+    .await;
+    assert!(found.iter().any(|f| f.id == "iam-quotas" && f.message.contains("40 of 40 are used, and 1 more")), "{found:#?}");
+
+    let found = broken(|f| {
+        let ebs = known(&mut f.ebs);
+        (ebs.by_default, ebs.key) = (true, Some("arn:aws:kms:us-west-2:111122223333:key/1".into()));
+    })
+    .await;
+    exactly(&found, "ebs-key", Verdict::Warn);
+    let aws_own = broken(|f| {
+        let ebs = known(&mut f.ebs);
+        (ebs.by_default, ebs.key) = (true, Some("alias/aws/ebs".into()));
+    });
+    assert!(aws_own.await.is_empty());
+
+    let found = broken(|f| known(&mut f.node_groups)[0].hop_limit = Some(1)).await;
+    exactly(&found, "node-group", Verdict::Warn);
+    said(&found, "make one hop");
+    let found = broken(|f| {
+        let group = &mut known(&mut f.node_groups)[0];
+        (group.status, group.issues) = ("DEGRADED".into(), vec!["InsufficientFreeAddresses: none left".into()]);
+    })
+    .await;
+    exactly(&found, "node-group", Verdict::Warn);
+    exactly(&broken(|f| known(&mut f.node_groups)[0].status = "CREATE_FAILED".into()).await, "node-group", Verdict::Fail);
+
+    exactly(&broken(|f| known(&mut f.ami_image).image = None).await, "ami-alias", Verdict::Fail);
+    let (spec, facts) = healthy().await;
+    let mut old = spec.clone();
+    old.node_pool.ami_alias = Some("al2@latest".parse().unwrap());
+    let found = bad(&old, &facts, DAY);
+    assert!(found.iter().any(|f| f.id == "ami-alias" && f.message.contains("al2 aliases are no longer supported")), "{found:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_role_may_do_what_the_release_needs() {
+    use karpctl::facts::{Denial, DeniedBy};
+    let denial = |by, keys: &[&str]| Denial {
+        action: "ec2:DescribeInstanceStatus".into(),
+        resource: "*".into(),
+        by,
+        unknown_keys: keys.iter().map(ToString::to_string).collect(),
+    };
+    for (by, keys, verdict, words) in [
+        (DeniedBy::Nobody, &[][..], Verdict::Fail, "is not authorized to perform: ec2:DescribeInstanceStatus"),
+        (DeniedBy::Nobody, &["aws:RequestTag/team"][..], Verdict::Warn, "may be denied, by a condition on aws:RequestTag/team"),
+        (DeniedBy::Organization, &[][..], Verdict::Fail, "a service control policy"),
+        (DeniedBy::Boundary, &[][..], Verdict::Fail, "the permissions boundary"),
+        (DeniedBy::Policy, &["x"][..], Verdict::Fail, "a policy denies explicitly"),
+    ] {
+        let found = broken(|f| known(&mut f.controller_permissions).denied = vec![denial(by, keys)]).await;
+        exactly(&found, "controller-permissions", verdict);
+        said(&found, words);
+    }
+    // Asked of the world: each statement of the release's policies, resolved.
+    let world = FakeWorld::bootstrapped(existing("1.14.1")).await;
+    world.inside().denied.push(denial(DeniedBy::Nobody, &[]));
+    let facts = world.facts(&[karpctl::facts::Topic::ControllerPermissions]).await;
+    let seen = facts.controller_permissions.known().unwrap();
+    assert_eq!(seen.denied, [denial(DeniedBy::Nobody, &[])]);
+    assert!(seen.asked > 60, "{}", seen.asked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_read_is_made_twice() {
+    for spec in [existing("1.14.1"), crate::fixture::spec("1.14.1"), existing("1.0.8")] {
+        let world = FakeWorld::bootstrapped(spec).await;
+        world.forget_calls();
+        // Who asks is known to a doctor before it asks anything else.
+        let known = |t: &karpctl::facts::Topic| t.on_this_machine() || *t == karpctl::facts::Topic::Caller;
+        world.facts(&topics(&all()).into_iter().filter(|t| !known(t)).collect::<Vec<_>>()).await;
+        let looks = world.looks();
+        assert!(looks.len() > 30, "{looks:#?}");
+        assert_eq!(looks.iter().filter(|look| look.contains("caller")).count(), 1, "by the check of its permissions");
+        let mut once = std::collections::BTreeSet::new();
+        let twice: Vec<&String> = looks.iter().filter(|look| !once.insert(*look)).collect();
+        assert!(twice.is_empty(), "{twice:#?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn interruptions_get_to_the_queue() {
+    exactly(&broken(|f| f.queue = Probed::Absent).await, "interruption-queue", Verdict::Fail);
+    let found = broken(|f| known(&mut f.queue).policy = json!(null)).await;
+    exactly(&found, "interruption-queue", Verdict::Fail);
+    said(&found, "does not let events.amazonaws.com send");
+    let attributes: serde_json::Value = serde_json::from_str(found[0].fixes[0].command.last().unwrap()).unwrap();
+    assert!(attributes["Policy"].as_str().unwrap().contains("\"sqs:SendMessage\""), "{attributes}");
+    let found = broken(|f| known(&mut f.queue_rules).retain(|r| !r.name.contains("Spot"))).await;
+    exactly(&found, "interruption-queue", Verdict::Fail);
+    assert_eq!(found[0].subject, "event \"EC2 Spot Instance Interruption Warning\"");
+    let found = broken(|f| known(&mut f.queue_rules)[0].enabled = false).await;
+    exactly(&found, "interruption-queue", Verdict::Fail);
+    assert_eq!(found[0].fixes[0].command[..3], ["aws", "events", "enable-rule"]);
+    // Rules of one's own may send more.
+    let more = broken(|f| known(&mut f.queue_rules)[0].pattern["detail-type"] = json!(["AWS Health Event", "more"])).await;
+    assert!(more.is_empty(), "{more:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_caller_may_do_what_a_bootstrap_calls_for() {
+    use karpctl::facts::{Denial, DeniedBy, PermissionFacts, Topic};
+    let denial = Denial { action: "iam:CreateRole".into(), resource: "x".into(), by: DeniedBy::Nobody, unknown_keys: Vec::new() };
+    let found = broken(|f| known(&mut f.caller_permissions).denied = vec![denial]).await;
+    exactly(&found, "caller-permissions", Verdict::Fail);
+    assert!(found[0].fixes[0].command.contains(&"operator-policy".to_owned()), "{found:#?}");
+    // A session is judged by its role; the root user by nobody.
+    let world = FakeWorld::bootstrapped(existing("1.14.1")).await;
+    let principal = async |arn: &str| {
+        let caller = Probed::Known(karpctl::facts::Caller { account: "111122223333".parse().unwrap(), arn: arn.parse().unwrap() });
+        let mut facts = Facts { caller, ..Facts::default() };
+        let ports = world.ports();
+        let context = karpctl::probe::ProbeContext { spec: &world.spec, ports: &ports, kubeconfig: None };
+        karpctl::probe::probe(&context, &std::collections::BTreeSet::from([Topic::CallerPermissions]), &mut facts).await;
+        facts.caller_permissions
+    };
+    let of = |probed: Probed<PermissionFacts>| probed.known().map(|p| (p.principal.clone(), p.asked > 20));
+    let session = principal("arn:aws:sts::111122223333:assumed-role/Dev/me").await;
+    assert_eq!(of(session), Some(("arn:aws:iam::111122223333:role/Dev".to_owned(), true)));
+    let root = principal("arn:aws:iam::111122223333:root").await;
+    assert_eq!(of(root), Some(("arn:aws:iam::111122223333:root".to_owned(), false)));
+    let federated = principal("arn:aws:sts::111122223333:federated-user/me").await;
+    assert!(matches!(&federated, Probed::Unavailable(why) if why.contains("federated user")), "{federated:?}");
+}

@@ -13,16 +13,16 @@ pub(crate) const ISSUER: &str = "https://oidc.eks.us-west-2.amazonaws.com/id/012
 
 /// An account with a network: a private and a public subnet, and a security group.
 pub(super) fn account() -> Inside {
-    let subnet = |id: &str, public| SubnetFacts {
+    let subnet = |id: &str, zone: &str, public| SubnetFacts {
         id: id.to_owned(),
-        zone: "us-west-2a".into(),
+        zone: zone.into(),
         vpc_id: "vpc-1".into(),
         free_addresses: 100,
         public,
         tags: Tags::new(),
     };
     Inside {
-        subnets: vec![subnet("subnet-0000000a", false), subnet("subnet-0000000b", true)],
+        subnets: vec![subnet("subnet-0000000a", "us-west-2a", false), subnet("subnet-0000000b", "us-west-2b", true)],
         security_groups: BTreeMap::from([(GROUP.to_owned(), Tags::new())]),
         ami_name: Some("amazon-eks-node-al2023-x86_64-standard-1.34-v20260101".into()),
         ..Inside::default()

@@ -3,10 +3,13 @@
 use super::{FakeStack, FakeWorld, Inside};
 use async_trait::async_trait;
 use karpctl::error::{Error, ErrorKind, Result};
-use karpctl::facts::{AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, OidcFacts, RoleFacts, StackFacts, SubnetFacts};
+use karpctl::facts::{
+    AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, IamSummary, NodeGroupFacts,
+    OidcFacts, QueueFacts, RoleFacts, RouteTableFacts, RuleFacts, SecurityGroupFacts, StackFacts, SubnetFacts,
+};
 use karpctl::knowledge::KubernetesVersion;
-use karpctl::ports::{Aws, ChangeStack, CreateRole, InstanceProfile, LaunchedInstance, StackEvent, Tags};
-use serde_json::Value;
+use karpctl::ports::{Aws, ChangeStack, CreateRole, InstanceProfile, LaunchedInstance, PermissionQuestion, StackEvent, Tags};
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 
 fn taken(what: &str) -> Error {
@@ -327,6 +330,73 @@ impl Aws for FakeWorld {
         self.begin("terminate_instances", ids.join(" "))?;
         self.inside().instances.retain(|id, _| !ids.contains(id));
         Ok(())
+    }
+
+    async fn denials(&self, principal: &str, question: &PermissionQuestion) -> Result<Vec<Denial>> {
+        self.begin("get", format!("what {principal} may do: {question:?}"))?;
+        let asked = |d: &&Denial| question.actions.contains(&d.action) && question.resources.contains(&d.resource);
+        Ok(self.inside().denied.iter().filter(asked).cloned().collect())
+    }
+
+    async fn iam_summary(&self) -> Result<IamSummary> {
+        self.begin("get", "IAM summary")?;
+        let counts = [("Roles", 40), ("RolesQuota", 1000), ("Policies", 20), ("PoliciesQuota", 1500), ("AttachedPoliciesPerRoleQuota", 10)];
+        let profiles = [("InstanceProfiles", 5), ("InstanceProfilesQuota", 1000)];
+        Ok(counts.into_iter().chain(profiles).map(|(key, value)| (key.to_owned(), value)).collect())
+    }
+
+    async fn tagged_subnets(&self, (key, value): (&str, &str)) -> Result<Vec<SubnetFacts>> {
+        self.begin("describe", "subnets by tag")?;
+        Ok(self.inside().subnets.iter().filter(|s| s.tags.get(key).is_some_and(|v| v == value)).cloned().collect())
+    }
+
+    async fn tagged_security_groups(&self, (key, value): (&str, &str)) -> Result<Vec<SecurityGroupFacts>> {
+        self.begin("describe", "security groups by tag")?;
+        let inside = self.inside();
+        let tagged = inside.security_groups.iter().filter(|(_, tags)| tags.get(key).is_some_and(|v| v == value));
+        Ok(tagged.map(|(id, tags)| SecurityGroupFacts { id: id.clone(), vpc_id: "vpc-1".into(), tags: tags.clone() }).collect())
+    }
+
+    async fn vpc_endpoints(&self, vpc: &str) -> Result<Vec<EndpointFacts>> {
+        self.begin("describe", format!("endpoints of {vpc}"))?;
+        Ok(Vec::new())
+    }
+
+    async fn route_tables(&self, vpc: &str) -> Result<Vec<RouteTableFacts>> {
+        self.begin("describe", format!("route tables of {vpc}"))?;
+        Ok(vec![RouteTableFacts { id: "rtb-1".into(), main: true, subnets: Vec::new(), leads_out: true }])
+    }
+
+    async fn ebs_encryption(&self) -> Result<EbsFacts> {
+        self.begin("get", "EBS encryption")?;
+        Ok(EbsFacts { by_default: false, key: None })
+    }
+
+    async fn node_groups(&self, cluster: &str) -> Result<Vec<NodeGroupFacts>> {
+        self.begin("list", format!("node groups of {cluster}"))?;
+        Ok(vec![NodeGroupFacts { name: "demo-ng".into(), status: "ACTIVE".into(), issues: Vec::new(), hop_limit: Some(2) }])
+    }
+
+    async fn queue(&self, name: &str) -> Result<Option<QueueFacts>> {
+        self.begin("get", format!("queue {name}"))?;
+        let statement = json!({"Effect": "Allow", "Principal": {"Service": ["events.amazonaws.com", "sqs.amazonaws.com"]}, "Action": "sqs:SendMessage"});
+        let facts = QueueFacts {
+            url: format!("https://sqs.us-west-2.amazonaws.com/111122223333/{name}"),
+            arn: self.spec.queue_arn().to_string(),
+            policy: json!({"Statement": [statement]}),
+        };
+        Ok(self.inside().stacks.contains_key(&self.spec.stack_name()).then_some(facts))
+    }
+
+    async fn rules_to(&self, target: &str) -> Result<Vec<RuleFacts>> {
+        self.begin("list", format!("rules to {target}"))?;
+        let rule = |rule: karpctl::knowledge::EventRule| RuleFacts {
+            name: format!("Karpenter-demo-{}", rule.id),
+            enabled: true,
+            pattern: json!({"source": [rule.event_source], "detail-type": [rule.detail_type]}),
+        };
+        let made = self.inside().stacks.contains_key(&self.spec.stack_name());
+        Ok(self.spec.release.stack().rules.into_iter().map(rule).filter(|_| made).collect())
     }
 
     async fn ami_name(&self, parameter: &str) -> Result<Option<String>> {

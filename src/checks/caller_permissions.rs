@@ -1,0 +1,49 @@
+//! Whether the caller may do what a bootstrap calls for.
+
+use super::judgement::read;
+use super::permissions::lacking;
+use super::{Check, Judged, Judgement, Situation};
+use crate::facts::Topic;
+use crate::finding::Area;
+
+pub(super) struct CallerPermissions;
+
+impl Check for CallerPermissions {
+    fn id(&self) -> &'static str {
+        "caller-permissions"
+    }
+
+    fn area(&self) -> Area {
+        Area::Account
+    }
+
+    fn why(&self) -> &'static str {
+        "A bootstrap that is denied its fifteenth call leaves a stack that is rolled back, or a cluster that nobody can finish."
+    }
+
+    fn explain(&self) -> &'static str {
+        "Has IAM judge (iam:SimulatePrincipalPolicy, which tries nothing out) whether the caller may do each action that `karpctl \
+         bootstrap` of this spec calls for, itself and by CloudFormation: the policy that `karpctl render operator-policy` prints. A \
+         session of a role is judged by its role. What people see otherwise: `AccessDenied: User: … is not authorized to perform: \
+         iam:CreateRole`, `… with an explicit deny in a service control policy`, `because no permissions boundary allows the … \
+         action`. Who may not call iam:SimulatePrincipalPolicy gets a skip, and so does a federated user, of whom IAM tells nothing; \
+         the root user may do everything. Not seen: policies of a session, conditions on where a call comes from, and what eksctl \
+         needs for a new cluster."
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::CallerPermissions]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        let spec = situation.spec()?;
+        let Some(permissions) = read("the caller", &situation.facts.caller_permissions)? else {
+            return Err(Judgement::skip("the caller", "IAM knows no such principal"));
+        };
+        let (cluster, region, account) = (spec.cluster_name.as_str(), spec.region.as_str(), spec.account_id.as_str());
+        let render = ["karpctl", "render", "operator-policy", "--cluster-name", cluster, "--region", region, "--account-id", account];
+        Ok(lacking(&permissions.principal, permissions, |judgement| {
+            judgement.run("print a policy with all that is needed, for whoever may attach it", render)
+        }))
+    }
+}

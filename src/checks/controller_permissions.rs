@@ -1,0 +1,63 @@
+//! Whether the controller's role may do what the release needs.
+
+use super::judgement::read;
+use super::permissions::lacking;
+use super::{Check, Judged, Judgement, Situation, missing};
+use crate::facts::Topic;
+use crate::finding::Area;
+use crate::render;
+
+pub(super) struct ControllerPermissions;
+
+impl Check for ControllerPermissions {
+    fn id(&self) -> &'static str {
+        "controller-permissions"
+    }
+
+    fn area(&self) -> Area {
+        Area::Account
+    }
+
+    fn why(&self) -> &'static str {
+        "A newer Karpenter calls what an older one did not; a controller that may not do so looks healthy and launches nothing."
+    }
+
+    fn explain(&self) -> &'static str {
+        "Has IAM judge (iam:SimulatePrincipalPolicy, which tries nothing out) whether the controller's role may do each action of the \
+         release's policies, on the resources and with the tags that Karpenter uses, through all that is attached to the role, its \
+         permissions boundary and the organization's service control policies. What people see otherwise: `UnauthorizedOperation: You \
+         are not authorized to perform this operation`, `Controller isn't authorized to call ec2:CreateFleet` \
+         (CreateFleetAuthCheckFailed, RunInstancesAuthCheckFailed), `AccessDenied: … iam:ListInstanceProfiles` after 1.7, \
+         `ec2:DescribeInstanceStatus` after 1.12, `iam:PassRole` in China. Cure: the stack of this release, with all of its policies \
+         attached to the role; `karpctl iam` does both. Touch the node class afterwards: Karpenter keeps what it found out about \
+         permissions for ten minutes. Who may not call iam:SimulatePrincipalPolicy gets a skip. Not seen: policies on resources (a \
+         queue, a key), session policies, conditions on the network."
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::ControllerPermissions, Topic::ControllerRole, Topic::Stack]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        let spec = situation.spec()?;
+        let subject = format!("role {}", spec.controller_role_name());
+        let facts = situation.facts;
+        let Some(role) = read(&subject, &facts.controller_role)? else {
+            return Err(Judgement::skip(subject, "is not made yet: `karpctl bootstrap` makes it"));
+        };
+        let Some(permissions) = read(&subject, &facts.controller_permissions)? else {
+            return Err(missing(situation, subject, "is not there").fix("`karpctl iam` makes it"));
+        };
+        let name = spec.controller_role_name();
+        let wanted = render::controller_policy_arns(spec);
+        let detached: Vec<&str> =
+            wanted.iter().map(crate::spec::Arn::as_str).filter(|arn| !role.policies.iter().any(|p| p == arn)).collect();
+        Ok(lacking(&subject, permissions, |judgement| {
+            let judgement = detached.iter().fold(judgement, |judgement, arn| {
+                let command = ["aws", "iam", "attach-role-policy", "--role-name", &name, "--policy-arn", arn];
+                judgement.run("attach the policy of the stack that is not attached", command)
+            });
+            judgement.fix("`karpctl iam` brings the stack to this release and attaches its policies")
+        }))
+    }
+}

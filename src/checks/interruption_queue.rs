@@ -1,0 +1,111 @@
+//! Whether EC2's warnings get to the queue that the controller reads.
+
+use super::judgement::read;
+use super::policy::{allowing, matches, texts};
+use super::{Check, Judged, Judgement, Situation, aws, missing};
+use crate::facts::{QueueFacts, RuleFacts, Topic};
+use crate::finding::Area;
+use crate::knowledge::EventRule;
+use crate::spec::Spec;
+use serde_json::{Value, json};
+
+pub(super) struct InterruptionQueue;
+
+/// Who sends to the queue.
+const SENDER: &str = "events.amazonaws.com";
+
+impl Check for InterruptionQueue {
+    fn id(&self) -> &'static str {
+        "interruption-queue"
+    }
+
+    fn area(&self) -> Area {
+        Area::Account
+    }
+
+    fn why(&self) -> &'static str {
+        "EC2 warns two minutes before it takes a spot instance back; where the warning does not arrive, pods are cut off instead of moved."
+    }
+
+    fn explain(&self) -> &'static str {
+        "Reads the SQS queue, its policy, and the EventBridge rules that send to it, and compares them with what the release reads: AWS \
+         Health events, spot interruption warnings, rebalance recommendations, state changes, and capacity reservation interruptions \
+         since 1.10. What people see otherwise: `AWS.SimpleQueueService.NonExistentQueue: The specified queue does not exist` (up to \
+         1.3 the controller ends with it; 1.4 and newer only log `failed to create valid sqs provider` once and go on without), or \
+         nothing at all: spot nodes that vanish with their pods. Cure: the stack of this release makes queue, policy and rules \
+         (`karpctl iam`); a rule that was switched off is switched on. The value of the chart is the queue's name, not its ARN."
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Queue, Topic::Stack, Topic::ControllerRole]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        let spec = situation.spec()?;
+        let subject = format!("queue {}", spec.queue_name());
+        if !spec.release.features().interruption_queue {
+            return Err(Judgement::skip(subject, format!("Karpenter {} has none", spec.release)));
+        }
+        let Some(queue) = read(&subject, &situation.facts.queue)? else {
+            let judgement = missing(situation, subject, "is not there: AWS.SimpleQueueService.NonExistentQueue");
+            return Err(judgement.fix("`karpctl iam` makes it, with its policy and rules"));
+        };
+        let mut said = Vec::new();
+        let sends = |s: &&Value| {
+            let services = texts(&s["Principal"]["Service"]);
+            (services.contains(&SENDER) || s["Principal"] == "*")
+                && texts(&s["Action"]).iter().any(|a| matches(&a.to_lowercase(), "sqs:sendmessage"))
+        };
+        if !allowing(&queue.policy).iter().any(sends) {
+            said.push(
+                Judgement::fail(&subject, format!("its policy does not let {SENDER} send to it: no warning arrives"))
+                    .run("let it, beside what the policy says already", let_send(spec, queue)),
+            );
+        }
+        let rules = read(&subject, &situation.facts.queue_rules)?.map(Vec::as_slice).unwrap_or_default();
+        said.extend(spec.release.stack().rules.iter().filter_map(|wanted| unsent(spec, wanted, rules)));
+        if said.is_empty() {
+            said.push(Judgement::pass(subject, format!("gets what {} rules send", rules.len())));
+        }
+        Ok(said)
+    }
+}
+
+/// The command that adds the statement of the guide's stack to the policy that is there.
+fn let_send(spec: &Spec, queue: &QueueFacts) -> Vec<String> {
+    let ours = json!({
+        "Effect": "Allow",
+        "Principal": {"Service": [SENDER, "sqs.amazonaws.com"]},
+        "Action": "sqs:SendMessage",
+        "Resource": queue.arn,
+    });
+    let mut statements = match &queue.policy["Statement"] {
+        Value::Array(many) => many.clone(),
+        Value::Null => Vec::new(),
+        one => vec![one.clone()],
+    };
+    statements.push(ours);
+    let policy = json!({"Version": "2012-10-17", "Statement": statements});
+    let attributes = json!({"Policy": policy.to_string()}).to_string();
+    let words = aws(spec, "sqs", "set-queue-attributes").into_iter().map(str::to_owned);
+    words.chain(["--queue-url", &queue.url, "--attributes", &attributes].map(str::to_owned)).collect()
+}
+
+/// Why an event does not get to the queue.
+fn unsent(spec: &Spec, wanted: &EventRule, rules: &[RuleFacts]) -> Option<Judgement> {
+    let is_for = |rule: &&RuleFacts| {
+        let names = |key: &str, value: &str| rule.pattern.get(key).is_none_or(|named| texts(named).contains(&value));
+        names("source", &wanted.event_source) && names("detail-type", &wanted.detail_type)
+    };
+    let of_event: Vec<&RuleFacts> = rules.iter().filter(is_for).collect();
+    if of_event.iter().any(|rule| rule.enabled) {
+        return None;
+    }
+    let subject = format!("event \"{}\"", wanted.detail_type);
+    Some(match of_event.first() {
+        Some(off) => Judgement::fail(subject, format!("does not get to the queue {}: the rule {} is off", spec.queue_name(), off.name))
+            .run("switch it on", aws(spec, "events", "enable-rule").into_iter().chain(["--name", off.name.as_str()])),
+        None => Judgement::fail(subject, format!("does not get to the queue {}: no rule sends it", spec.queue_name()))
+            .fix("`karpctl iam` brings the stack to this release, which makes the rule"),
+    })
+}

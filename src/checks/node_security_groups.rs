@@ -1,0 +1,90 @@
+//! Whether nodes get security groups with which they reach the cluster.
+
+use super::judgement::read;
+use super::{Check, Judged, Judgement, Situation, aws, missing};
+use crate::facts::Topic;
+use crate::finding::Area;
+use crate::spec::DISCOVERY_TAG;
+
+pub(super) struct NodeSecurityGroups;
+
+impl Check for NodeSecurityGroups {
+    fn id(&self) -> &'static str {
+        "node-security-groups"
+    }
+
+    fn area(&self) -> Area {
+        Area::Cluster
+    }
+
+    fn why(&self) -> &'static str {
+        "Nodes get every security group that the selector finds: none, and no node is launched; without the cluster's own, none joins."
+    }
+
+    fn explain(&self) -> &'static str {
+        "Asks EC2 for security groups by the very selector that the node class has: the tag karpenter.sh/discovery with the cluster's \
+         name. What people see otherwise: `SecurityGroupsNotFound`, `no security groups exist given constraints`, \
+         `SecurityGroupSelector did not match any SecurityGroups`; `InvalidGroup.NotFound … do not belong to the same network` for a \
+         group of another VPC; `expected exactly one securityGroup tagged with kubernetes.io/cluster/<cluster> for eni eni-…, got: \
+         [sg-… sg-…]` from the load balancer controller, where two of them carry that tag. EKS does not pass a cluster's tags on to \
+         the security group that it makes: `aws ec2 create-tags` does, as `karpctl bootstrap --existing-cluster` does it."
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Cluster, Topic::Selection, Topic::Stack, Topic::ControllerRole]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        let spec = situation.spec()?;
+        let subject = format!("security groups with {DISCOVERY_TAG}={}", spec.cluster_name);
+        let Some(cluster) = read(&subject, &situation.facts.cluster)? else {
+            return Err(Judgement::skip(subject, "there is no cluster yet"));
+        };
+        let Some(selection) = read(&subject, &situation.facts.selection)? else {
+            return Err(Judgement::skip(subject, "were not looked for"));
+        };
+        let (own, groups) = (cluster.cluster_security_group_id.as_deref().unwrap_or_default(), &selection.security_groups);
+        let discovery = format!("Key={DISCOVERY_TAG},Value={}", spec.cluster_name);
+        let tag = |verb, id: &str, tag: &str| {
+            let words = ["--resources", id, "--tags", tag].map(str::to_owned);
+            aws(spec, "ec2", verb).into_iter().map(str::to_owned).chain(words).collect::<Vec<_>>()
+        };
+        if groups.is_empty() {
+            let judgement = missing(situation, subject, "there are none: SecurityGroupSelector did not match any SecurityGroups");
+            return Err(if own.is_empty() {
+                judgement
+            } else {
+                judgement.run("tag the cluster's own", tag("create-tags", own, &discovery))
+            });
+        }
+        let mut said = Vec::new();
+        for group in groups.iter().filter(|g| cluster.vpc_id.as_ref().is_some_and(|vpc| *vpc != g.vpc_id)) {
+            said.push(
+                Judgement::fail(format!("security group {}", group.id), format!("is of {}, not of the cluster's VPC", group.vpc_id))
+                    .run("take the tag away", tag("delete-tags", &group.id, &discovery)),
+            );
+        }
+        if said.is_empty() && !own.is_empty() && !groups.iter().any(|g| g.id == own) {
+            said.push(
+                Judgement::warn(
+                    &subject,
+                    format!("the cluster's own security group {own} is not among them: nodes may not reach the API server"),
+                )
+                .run("tag it too", tag("create-tags", own, &discovery)),
+            );
+        }
+        let mark = format!("kubernetes.io/cluster/{}", spec.cluster_name);
+        let marked: Vec<&str> = groups.iter().filter(|g| g.tags.contains_key(&mark)).map(|g| g.id.as_str()).collect();
+        if let [_, _, ..] = marked[..] {
+            let surplus = marked.iter().find(|id| **id != own).copied().unwrap_or_default();
+            said.push(
+                Judgement::warn(&subject, format!("{} carry the tag {mark}: load balancers expect exactly one", marked.join(" and ")))
+                    .run("take the tag from all but one", tag("delete-tags", surplus, &format!("Key={mark}"))),
+            );
+        }
+        if said.is_empty() {
+            said.push(Judgement::pass(subject, groups.iter().map(|g| g.id.as_str()).collect::<Vec<_>>().join(", ")));
+        }
+        Ok(said)
+    }
+}

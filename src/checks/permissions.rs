@@ -1,0 +1,65 @@
+//! What the checks of permissions have in common: denials as a sentence.
+
+use super::Judgement;
+use crate::facts::{Denial, DeniedBy, PermissionFacts};
+
+/// The most denied actions that are named.
+const SHOWN: usize = 8;
+
+/// What a principal lacks, worst first: what will be denied, and what may be.
+pub(super) fn lacking(subject: &str, facts: &PermissionFacts, cure: impl Fn(Judgement) -> Judgement) -> Vec<Judgement> {
+    if facts.principal.ends_with(":root") {
+        return vec![Judgement::pass(subject, "is the account's root user, who may do everything")];
+    }
+    if facts.denied.is_empty() {
+        return vec![Judgement::pass(subject, format!("may do all {} things that are needed", facts.asked))];
+    }
+    let (unsure, sure): (Vec<&Denial>, Vec<&Denial>) =
+        facts.denied.iter().partition(|d| d.by == DeniedBy::Nobody && !d.unknown_keys.is_empty());
+    let mut said = Vec::new();
+    for (by, why, hint) in WHO {
+        let denied: Vec<&Denial> = sure.iter().copied().filter(|d| d.by == by).collect();
+        if denied.is_empty() {
+            continue;
+        }
+        let judgement = Judgement::fail(subject, format!("{why}: {}", listed(&denied)));
+        said.push(match hint {
+            Some(hint) => judgement.fix(hint),
+            None => cure(judgement),
+        });
+    }
+    if !unsure.is_empty() {
+        let keys: Vec<&str> = unsure.iter().flat_map(|d| &d.unknown_keys).map(String::as_str).take(SHOWN).collect();
+        said.push(
+            Judgement::warn(subject, format!("may be denied, by a condition on {}: {}", keys.join(", "), listed(&unsure)))
+                .fix("see whether the condition holds for these calls"),
+        );
+    }
+    said
+}
+
+/// Who denies, in words, and what helps where it is not what the principal's own policies say.
+const WHO: [(DeniedBy, &str, Option<&str>); 4] = [
+    (
+        DeniedBy::Organization,
+        "a service control policy of the organization denies",
+        Some("only who administers the organization can allow it; no policy in this account can"),
+    ),
+    (DeniedBy::Boundary, "the permissions boundary does not allow", Some("have the boundary allow it; no other policy can")),
+    (
+        DeniedBy::Policy,
+        "a policy denies explicitly",
+        Some("find the policy with that Deny and except these; an Allow beside it does not help"),
+    ),
+    (DeniedBy::Nobody, "is not authorized to perform", None),
+];
+
+/// Denied actions, each with one resource that it was asked for.
+fn listed(denied: &[&Denial]) -> String {
+    let mut actions: Vec<&str> = denied.iter().map(|d| d.action.as_str()).collect();
+    actions.dedup();
+    let more = actions.len().saturating_sub(SHOWN);
+    let shown = actions.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+    let of = denied.first().map(|d| format!(" (the first on {})", d.resource)).unwrap_or_default();
+    if more > 0 { format!("{shown} and {more} more{of}") } else { format!("{shown}{of}") }
+}

@@ -1,0 +1,154 @@
+//! What only a doctor asks of AWS: permissions, quotas, and what stands around the cluster.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// What IAM says a principal may do, of what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PermissionFacts {
+    /// Whose permissions they are: an ARN. `…:root`: the account's root user, who may do everything, and of whom IAM tells nothing.
+    pub principal: String,
+    /// How many pairs of action and resource were asked for.
+    pub asked: usize,
+    /// Those that are not allowed.
+    pub denied: Vec<Denial>,
+}
+
+/// An action that a principal may not do.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Denial {
+    /// `ec2:RunInstances`, …
+    pub action: String,
+    /// The resource that it was asked for.
+    pub resource: String,
+    /// Who says so.
+    pub by: DeniedBy,
+    /// Condition keys that a policy asks for and that the question had no value for: with them it may be allowed.
+    pub unknown_keys: Vec<String>,
+}
+
+/// Who denies an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeniedBy {
+    /// A service control policy of the organization.
+    Organization,
+    /// The permissions boundary of the principal.
+    Boundary,
+    /// A policy denies it in so many words.
+    Policy,
+    /// No policy allows it.
+    Nobody,
+}
+
+/// How much of IAM's quotas is used: by the names of `GetAccountSummary` (`Roles`, `RolesQuota`, …).
+pub type IamSummary = BTreeMap<String, i64>;
+
+/// What Karpenter's selectors find now: by the discovery tag with the cluster's name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SelectionFacts {
+    /// The subnets.
+    pub subnets: Vec<super::SubnetFacts>,
+    /// The security groups.
+    pub security_groups: Vec<SecurityGroupFacts>,
+}
+
+/// A security group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecurityGroupFacts {
+    /// Its id.
+    pub id: String,
+    /// Its VPC.
+    pub vpc_id: String,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// What can be reached from the cluster's VPC.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReachFacts {
+    /// The VPC's endpoints.
+    pub endpoints: Vec<EndpointFacts>,
+    /// The VPC's route tables.
+    pub route_tables: Vec<RouteTableFacts>,
+}
+
+/// A VPC endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointFacts {
+    /// The service without the region: `ec2`, `ecr.api`.
+    pub service: String,
+    /// `available`, `pending`, …
+    pub state: String,
+    /// `Interface`, `Gateway`, …
+    pub kind: String,
+    /// Whether the service's own name leads to it.
+    pub private_dns: bool,
+}
+
+/// A route table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteTableFacts {
+    /// Its id.
+    pub id: String,
+    /// Whether it is that of every subnet that has none of its own.
+    pub main: bool,
+    /// The subnets that it is given to.
+    pub subnets: Vec<String>,
+    /// Whether a route leads everywhere (`0.0.0.0/0` or `::/0`) and to something that is there.
+    pub leads_out: bool,
+}
+
+/// A managed node group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeGroupFacts {
+    /// Its name.
+    pub name: String,
+    /// `ACTIVE`, `DEGRADED`, …
+    pub status: String,
+    /// What EKS complains of.
+    pub issues: Vec<String>,
+    /// How many hops an answer of the instance metadata may make, where its launch template says so.
+    pub hop_limit: Option<i32>,
+}
+
+/// The interruption queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueFacts {
+    /// Its URL, by which SQS is asked.
+    pub url: String,
+    /// Its ARN.
+    pub arn: String,
+    /// Its policy; null: it has none.
+    pub policy: Value,
+}
+
+/// An `EventBridge` rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleFacts {
+    /// Its name.
+    pub name: String,
+    /// Whether it is on.
+    pub enabled: bool,
+    /// The events that it is for.
+    pub pattern: Value,
+}
+
+/// How new EBS volumes are encrypted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EbsFacts {
+    /// Whether every volume is encrypted, asked for or not.
+    pub by_default: bool,
+    /// The key: `alias/aws/ebs`, or the ARN of a key of the account's own.
+    pub key: Option<String>,
+}
+
+/// The image behind the node class's alias.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AmiFacts {
+    /// The public parameter that names it.
+    pub parameter: String,
+    /// The image's name. `None`: there is no such parameter or image.
+    pub image: Option<String>,
+}

@@ -1,0 +1,166 @@
+//! What caller and controller may do, by asking IAM to judge their policies: nothing is tried out.
+
+use super::{ProbeContext, failed};
+use crate::error::Error;
+use crate::facts::{Caller, Denial, PermissionFacts, Probed};
+use crate::knowledge::Work;
+use crate::ports::{Aws, PermissionQuestion};
+use crate::render;
+use crate::spec::Spec;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How many questions are asked at the same time: IAM throttles an account that asks faster.
+const AT_ONCE: usize = 8;
+
+/// What the caller may do of what a bootstrap of this spec calls for: the policy that `render operator-policy` prints.
+pub(super) async fn of_caller(context: &ProbeContext<'_>, known: &Probed<Caller>) -> Probed<PermissionFacts> {
+    let aws = context.ports.aws.as_ref();
+    let caller = match known {
+        Probed::Known(caller) => Ok(caller.clone()),
+        _ => aws.caller().await,
+    };
+    let principal = match caller {
+        Ok(caller) => principal(aws, caller.arn.as_str()).await,
+        Err(error) => return failed(&error),
+    };
+    match principal {
+        Ok(root) if root.ends_with(":root") => Probed::Known(PermissionFacts { principal: root, asked: 0, denied: Vec::new() }),
+        Ok(principal) => {
+            let policy = render::operator_policy(context.spec, &[Work::Bootstrap]);
+            answered(ask(aws, &principal, questions(&policy, context.spec)).await)
+        }
+        Err(reason) => Probed::Unavailable(reason),
+    }
+}
+
+/// Whose policies IAM is asked about: those of the role, for a session of it.
+async fn principal(aws: &dyn Aws, arn: &str) -> Result<String, String> {
+    let (head, resource) = arn.rsplit_once(':').unwrap_or_default();
+    let mut parts = resource.split('/');
+    match (parts.next(), parts.next()) {
+        (Some("assumed-role"), Some(role)) => {
+            // The session's ARN leaves the role's path out (`/aws-reserved/sso.amazonaws.com/…`).
+            let known = aws.role(role).await.ok().flatten().map(|facts| facts.arn.to_string());
+            Ok(known.unwrap_or_else(|| format!("{}:role/{role}", head.replace(":sts:", ":iam:"))))
+        }
+        (Some("federated-user"), _) => Err(format!("IAM tells nothing of a federated user: {arn}")),
+        _ => Ok(arn.to_owned()),
+    }
+}
+
+/// What the controller's role may do of what the release's policies allow.
+pub(super) async fn of_controller(context: &ProbeContext<'_>) -> Probed<PermissionFacts> {
+    let spec = context.spec;
+    let policies = render::controller_policies(spec);
+    let questions = policies.iter().flat_map(|policy| questions(&policy.document, spec)).collect();
+    answered(ask(context.ports.aws.as_ref(), spec.controller_role_arn().as_str(), questions).await)
+}
+
+fn answered(asked: Result<PermissionFacts, Error>) -> Probed<PermissionFacts> {
+    asked.map_or_else(|error| failed(&error), Probed::Known)
+}
+
+async fn ask(aws: &dyn Aws, principal: &str, questions: Vec<PermissionQuestion>) -> Result<PermissionFacts, Error> {
+    let asked = questions.iter().map(|q| q.actions.len() * q.resources.len()).sum();
+    let answers = stream::iter(questions).map(|question| async move { aws.denials(principal, &question).await });
+    let denied: Vec<Vec<Denial>> = answers.buffer_unordered(AT_ONCE).try_collect().await?;
+    let denied: BTreeSet<Denial> = denied.into_iter().flatten().collect();
+    Ok(PermissionFacts { principal: principal.to_owned(), asked, denied: denied.into_iter().collect() })
+}
+
+/// What a policy document allows, as questions: its conditions are the context of the question.
+fn questions(document: &Value, spec: &Spec) -> Vec<PermissionQuestion> {
+    let resolved = |value: &Value| -> Vec<String> { texts(value).into_iter().map(|text| render::substituted(text, spec)).collect() };
+    let statements = document["Statement"].as_array().into_iter().flatten();
+    let question = |statement: &Value| PermissionQuestion {
+        actions: resolved(&statement["Action"]),
+        resources: resolved(&statement["Resource"]).iter().map(|resource| concrete(resource, spec)).collect(),
+        context: context(&statement["Condition"], &resolved),
+    };
+    statements.map(question).collect()
+}
+
+/// Values for which the conditions of a statement hold.
+fn context(conditions: &Value, resolved: &dyn Fn(&Value) -> Vec<String>) -> BTreeMap<String, Vec<String>> {
+    let operators = conditions.as_object().into_iter().flatten();
+    let keys =
+        operators.flat_map(|(operator, keys)| keys.as_object().into_iter().flatten().map(move |(key, value)| (operator, key, value)));
+    keys.map(|(operator, key, value)| {
+        let mut values: Vec<String> = resolved(value).iter().map(|value| value.replace('*', EXAMPLE)).collect();
+        // Of several values one is so, but for a key that has several.
+        if !operator.starts_with("ForA") {
+            values.truncate(1);
+        }
+        (render_key(key, resolved), values)
+    })
+    .collect()
+}
+
+fn render_key(key: &str, resolved: &dyn Fn(&Value) -> Vec<String>) -> String {
+    resolved(&Value::String(key.to_owned())).pop().unwrap_or_default()
+}
+
+/// Stands for any name.
+const EXAMPLE: &str = "example";
+
+/// A resource that fits the pattern.
+fn concrete(pattern: &str, spec: &Spec) -> String {
+    if pattern == "*" {
+        return pattern.to_owned();
+    }
+    pattern.replace(":*:", &format!(":{}:", spec.account_id)).replace('*', EXAMPLE)
+}
+
+fn texts(value: &Value) -> Vec<&str> {
+    match value {
+        Value::String(one) => vec![one],
+        Value::Array(many) => many.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn spec() -> Spec {
+        let layer = crate::spec::layer::Layer {
+            cluster_name: Some("demo".into()),
+            region: Some("us-west-2".into()),
+            account_id: Some("111122223333".into()),
+            ..crate::spec::layer::Layer::default()
+        };
+        let layers = [(crate::spec::layer::Source::Flag, layer)];
+        crate::spec::resolve::resolve(&layers, &crate::spec::resolve::Discovered::default()).unwrap().spec
+    }
+
+    #[test]
+    fn a_statement_is_a_question_whose_context_its_conditions_hold_for() {
+        let spec = spec();
+        let document = json!({"Statement": [{
+            "Action": ["ec2:RunInstances", "ec2:CreateFleet"],
+            "Resource": ["arn:${AWS::Partition}:ec2:${AWS::Region}:*:instance/*", "*"],
+            "Condition": {
+                "StringEquals": {"aws:RequestTag/kubernetes.io/cluster/${ClusterName}": "owned", "iam:PassedToService": ["a", "b"]},
+                "StringLike": {"aws:RequestTag/karpenter.sh/nodepool": "*"},
+                "ForAllValues:StringEquals": {"aws:TagKeys": ["x", "y"]},
+            },
+        }]});
+        let asked = questions(&document, &spec).pop().unwrap();
+        assert_eq!(asked.actions, ["ec2:RunInstances", "ec2:CreateFleet"]);
+        assert_eq!(asked.resources, ["arn:aws:ec2:us-west-2:111122223333:instance/example", "*"]);
+        let context: Vec<(&str, String)> = asked.context.iter().map(|(k, v)| (k.as_str(), v.join(" "))).collect();
+        assert_eq!(
+            context,
+            [
+                ("aws:RequestTag/karpenter.sh/nodepool", "example".to_owned()),
+                ("aws:RequestTag/kubernetes.io/cluster/demo", "owned".to_owned()),
+                ("aws:TagKeys", "x y".to_owned()),
+                ("iam:PassedToService", "a".to_owned()),
+            ]
+        );
+    }
+}

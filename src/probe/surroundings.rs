@@ -1,0 +1,66 @@
+//! What stands around the cluster and is looked at by a doctor only.
+
+use super::{NOT_YET, ProbeContext, failed, said};
+use crate::error::Result;
+use crate::facts::{
+    AmiFacts, ClusterFacts, EbsFacts, IamSummary, NodeGroupFacts, Probed, QueueFacts, ReachFacts, RuleFacts, SelectionFacts,
+};
+use crate::render;
+use crate::spec::DISCOVERY_TAG;
+
+pub(super) async fn iam_summary(context: &ProbeContext<'_>) -> Probed<IamSummary> {
+    context.ports.aws.iam_summary().await.map_or_else(|e| failed(&e), Probed::Known)
+}
+
+/// What the selectors of the node class find, which karpctl always writes by the discovery tag.
+pub(super) async fn selection(context: &ProbeContext<'_>) -> Probed<SelectionFacts> {
+    let aws = &context.ports.aws;
+    let tag = (DISCOVERY_TAG, context.spec.cluster_name.as_str());
+    let (subnets, security_groups) = tokio::join!(aws.tagged_subnets(tag), aws.tagged_security_groups(tag));
+    let both = || -> Result<SelectionFacts> { Ok(SelectionFacts { subnets: subnets?, security_groups: security_groups? }) };
+    both().map_or_else(|e| failed(&e), Probed::Known)
+}
+
+pub(super) async fn node_groups(context: &ProbeContext<'_>) -> Probed<Vec<NodeGroupFacts>> {
+    context.ports.aws.node_groups(context.spec.cluster_name.as_str()).await.map_or_else(|e| failed(&e), Probed::Known)
+}
+
+pub(super) async fn ebs(context: &ProbeContext<'_>) -> Probed<EbsFacts> {
+    context.ports.aws.ebs_encryption().await.map_or_else(|e| failed(&e), Probed::Known)
+}
+
+/// The image behind the alias that the node class gets. Not asked where the release knows no aliases.
+pub(super) async fn ami(context: &ProbeContext<'_>) -> Probed<AmiFacts> {
+    let Some(parameter) = render::ami_parameter(context.spec) else { return Probed::NotAsked };
+    match said(context.ports.aws.ami_name(&parameter).await) {
+        Probed::Known(image) => Probed::Known(AmiFacts { parameter, image: Some(image) }),
+        Probed::Absent => Probed::Known(AmiFacts { parameter, image: None }),
+        Probed::Unavailable(reason) => Probed::Unavailable(reason),
+        Probed::NotAsked => Probed::NotAsked,
+    }
+}
+
+/// The interruption queue, and the rules that send to it. Not asked where the release has none.
+pub(super) async fn queue(context: &ProbeContext<'_>) -> (Probed<QueueFacts>, Probed<Vec<RuleFacts>>) {
+    let (aws, spec) = (&context.ports.aws, context.spec);
+    if !spec.release.features().interruption_queue {
+        return (Probed::NotAsked, Probed::NotAsked);
+    }
+    let (name, arn) = (spec.queue_name(), spec.queue_arn());
+    let (queue, rules) = tokio::join!(aws.queue(&name), aws.rules_to(arn.as_str()));
+    (said(queue), rules.map_or_else(|e| failed(&e), Probed::Known))
+}
+
+/// What can be reached from the cluster's VPC.
+pub(super) async fn reach(context: &ProbeContext<'_>, cluster: &Probed<ClusterFacts>) -> Probed<ReachFacts> {
+    let vpc = match cluster {
+        Probed::Known(ClusterFacts { vpc_id: Some(vpc), .. }) => vpc,
+        Probed::Known(_) => return Probed::Unavailable("EKS names no VPC for the cluster".into()),
+        Probed::Unavailable(reason) => return Probed::Unavailable(reason.clone()),
+        Probed::Absent | Probed::NotAsked => return Probed::Unavailable(NOT_YET.into()),
+    };
+    let aws = &context.ports.aws;
+    let (endpoints, route_tables) = tokio::join!(aws.vpc_endpoints(vpc), aws.route_tables(vpc));
+    let both = || -> Result<ReachFacts> { Ok(ReachFacts { endpoints: endpoints?, route_tables: route_tables? }) };
+    both().map_or_else(|e| failed(&e), Probed::Known)
+}
