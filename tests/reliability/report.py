@@ -40,9 +40,22 @@ cases the next run ended well and the inventory was that of an undisturbed way.
 """
 
 
+LEAST = """
+## The printed policy, and without each of its actions
+
+`karpctl render operator-policy --for WORK` as the only policy of an IAM user; the gate asks IAM about every call, and about what
+CloudFormation does with its caller's permissions. With all of it each work ended well. An action is needed where the work fails without it
+and names it.
+
+| work | actions | tried | needed |
+|---|---|---|---|
+"""
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--crash", type=Path, action="append", default=[])
+    parser.add_argument("--least", type=Path, action="append", default=[])
     parser.add_argument("--faults", type=Path, action="append", default=[])
     args = parser.parse_args()
     text = HEAD
@@ -58,6 +71,10 @@ def main():
         good = sum(r["over"] + r["told"] for r in rows)
         text += f"\n{good} of {good + sum(r['failed'] for r in rows)} faults are got over.\n"
         text += "\n```sh\npython3 tests/reliability/faults.py                 # every request with every fault\npython3 tests/reliability/faults.py --sample 2      # a sample\n```\n"
+    rows = [r for f in args.least for r in json.loads(f.read_text())]
+    if rows:
+        text += LEAST + "".join(f"| {r['work']} | {r['actions']} | {r['tried']} | {r['needed']} |\n" for r in rows)
+        text += "\n```sh\npython3 tests/reliability/least.py                  # every action\npython3 tests/reliability/least.py --sample 3       # a sample\n```\n"
     TARGET.write_text(text)
 
 

@@ -89,7 +89,7 @@ class Stage:
         """An existing cluster whose nodes have joined."""
         self.call("POST", "clusters", {"name": self.cluster, "version": "1.34", "authenticationMode": "API_AND_CONFIG_MAP",
                                        **more})
-        end = time.monotonic() + 60
+        end = time.monotonic() + 240
         while len(self.call("GET", "inventory")["kubernetes"]["nodes"]) < more.get("nodes", 2):
             if time.monotonic() > end:
                 raise RuntimeError("the nodes of the cluster do not join")

@@ -104,6 +104,10 @@ where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
     match error {
+        SdkError::ServiceError(answer) if answer.raw().status().is_success() => {
+            let status = answer.raw().status().as_u16();
+            unreachable(call, &format!("the answer (status {status}) is not the service's own: something else answers in its place"), seen)
+        }
         SdkError::ServiceError(answer) => {
             let answered = Answered {
                 code: answer.err().code().unwrap_or_default(),

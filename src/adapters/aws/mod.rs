@@ -7,6 +7,7 @@ mod eks;
 mod eks_groups;
 mod eks_token;
 mod errors;
+mod foreign_answer;
 mod http;
 mod iam;
 mod iam_judged;
@@ -91,7 +92,9 @@ impl AwsClient {
         let seen = Seen::default();
         macro_rules! client {
             ($sdk:ident) => {
-                $sdk::Client::from_conf($sdk::config::Builder::from(&config).interceptor(seen.clone()).build())
+                $sdk::Client::from_conf(
+                    $sdk::config::Builder::from(&config).interceptor(seen.clone()).retry_classifier(foreign_answer::AskAgain).build(),
+                )
             };
         }
         Ok(Self {
