@@ -49,4 +49,5 @@ lint: ## formatting and lints
 
 bench: lab ## measure; prints ratios
 	cargo build --locked --release
+	cargo bench --locked --bench render
 	python3 tests/bench/bench.py

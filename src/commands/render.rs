@@ -182,7 +182,8 @@ fn write_all(app: &App, folder: &Path, texts: &[(String, String)], force: bool) 
     }
     for (name, text) in texts {
         let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-        file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+        // Whole or not at all, but not waited for until it is on the disk: it can be rendered again.
+        file.write_all(text.as_bytes()).map_err(failed)?;
         #[cfg(unix)]
         std::fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644)).map_err(failed)?;
         let path = folder.join(name);

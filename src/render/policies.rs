@@ -68,13 +68,17 @@ pub fn policy_size(document: &Value, spec: &Spec) -> usize {
 
 /// The statements in as few groups as fit, in their order.
 fn groups(statements: &[Value], spec: &Spec) -> Vec<Vec<Value>> {
-    let mut groups: Vec<Vec<Value>> = vec![Vec::new()];
+    // A policy is as long as its frame, its statements, and a comma between two of them.
+    let frame = policy_size(&document(&[]), spec) - 1;
+    let mut groups: Vec<Vec<Value>> = Vec::new();
+    let mut size = POLICY_SIZE;
     for statement in statements {
-        let mut longer = groups.last().cloned().unwrap_or_default();
-        longer.push(statement.clone());
-        if longer.len() > 1 && policy_size(&document(&longer), spec) > POLICY_SIZE {
+        let own = policy_size(statement, spec) + 1;
+        if size + own > POLICY_SIZE {
             groups.push(Vec::new());
+            size = frame;
         }
+        size += own;
         if let Some(last) = groups.last_mut() {
             last.push(statement.clone());
         }
