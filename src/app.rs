@@ -22,6 +22,9 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+/// How long what was dropped may take to end.
+const STILL: Duration = Duration::from_secs(1);
+
 /// What every command is given.
 pub struct App {
     /// The flags that every command takes.
@@ -29,9 +32,11 @@ pub struct App {
     /// The environment.
     pub env: Env,
     /// The only way to print.
-    pub printer: Printer,
+    pub printer: Arc<Printer>,
     /// Set by the first interruption.
     pub cancel: CancellationToken,
+    // Set by the second.
+    enough: CancellationToken,
     terminated: Arc<AtomicBool>,
 }
 
@@ -45,8 +50,8 @@ impl App {
             (false, 0) => Verbosity::Normal,
             (false, _) => Verbosity::Verbose,
         };
-        let printer = Printer::new(globals.color, verbosity, env.ci);
-        Self { globals, env, printer, cancel: CancellationToken::new(), terminated: Arc::default() }
+        let printer = Arc::new(Printer::new(globals.color, verbosity, env.ci));
+        Self { globals, env, printer, cancel: CancellationToken::new(), enough: CancellationToken::new(), terminated: Arc::default() }
     }
 
     /// Runs a command to its end, with interruptions watched.
@@ -58,8 +63,16 @@ impl App {
             .map_err(|e| Error::failed("cannot start").because(e.to_string()))?;
         let ended = runtime.block_on(async {
             self.watch_signals()?;
-            command.await
+            // Whoever has had enough drops the command: what it runs is killed, what it keeps in files is removed.
+            tokio::select! {
+                ended = command => ended,
+                () = self.enough.cancelled() => Ok(self.interrupted()),
+            }
         });
+        if self.enough.is_cancelled() {
+            self.printer.clear();
+            self.printer.status("left in the middle of it; `karpctl status` shows how things stand");
+        }
         // A question to a terminal that nobody answers must not keep the process.
         runtime.shutdown_background();
         ended
@@ -69,13 +82,19 @@ impl App {
     fn watch_signals(&self) -> Result<()> {
         let watch = |kind: SignalKind, exit: Exit| -> Result<()> {
             let mut stream = signal(kind).map_err(|e| Error::failed("cannot watch for signals").because(e.to_string()))?;
-            let (cancel, terminated) = (self.cancel.clone(), Arc::clone(&self.terminated));
+            let (cancel, enough, terminated) = (self.cancel.clone(), self.enough.clone(), Arc::clone(&self.terminated));
+            let printer = Arc::clone(&self.printer);
             tokio::spawn(async move {
                 while stream.recv().await.is_some() {
+                    terminated.store(exit == Exit::Terminated, Ordering::Relaxed);
                     if cancel.is_cancelled() {
+                        enough.cancel();
+                        // What stands still, waiting for something else, cannot be dropped.
+                        tokio::time::sleep(STILL).await;
+                        printer.clear();
                         leave(exit);
                     }
-                    terminated.store(exit == Exit::Terminated, Ordering::Relaxed);
+                    printer.status("interrupted: what is under way is finished first; interrupt again to leave at once");
                     cancel.cancel();
                 }
             });

@@ -99,6 +99,7 @@ impl Cli {
             Command::Doctor(a) => a.output(),
             Command::Render(a) => a.output(),
             Command::Versions(a) => a.output(),
+            Command::Rehearse(a) => a.output(),
             _ => Format::Human,
         }
     }

@@ -69,7 +69,7 @@ pub enum Topic {
     StackStatus,
     /// [`Facts::cluster`].
     Cluster,
-    /// [`Facts::eksctl_stack`], [`Facts::eksctl_node_group`].
+    /// [`Facts::eksctl_stack`], [`Facts::eksctl_node_group`], [`Facts::fargate_profile`].
     ClusterStacks,
     /// [`Facts::cluster_versions`].
     ClusterVersions,
@@ -194,6 +194,8 @@ pub struct Facts {
     pub eksctl_stack: Probed<StackFacts>,
     /// eksctl's stack of the spec's node group, `eksctl-<cluster>-nodegroup-<group>`: an eksctl that broke off leaves a cluster without.
     pub eksctl_node_group: Probed<StackFacts>,
+    /// The spec's Fargate profile, where the controller runs on one.
+    pub fargate_profile: Probed<FargateProfileFacts>,
     /// The Kubernetes versions of which EKS creates clusters.
     pub cluster_versions: Probed<Vec<KubernetesVersion>>,
     /// The role `AWSServiceRoleForEC2Spot`.
@@ -276,6 +278,7 @@ impl Facts {
                 Topic::ClusterStacks => {
                     self.eksctl_stack.clone_from(&newer.eksctl_stack);
                     self.eksctl_node_group.clone_from(&newer.eksctl_node_group);
+                    self.fargate_profile.clone_from(&newer.fargate_profile);
                 }
                 Topic::ClusterVersions => self.cluster_versions.clone_from(&newer.cluster_versions),
                 Topic::SpotRole => self.spot_role.clone_from(&newer.spot_role),
@@ -336,6 +339,7 @@ impl Facts {
             Topic::ClusterStacks => {
                 say(&mut self.eksctl_stack, reason);
                 say(&mut self.eksctl_node_group, reason);
+                say(&mut self.fargate_profile, reason);
             }
             Topic::ClusterVersions => say(&mut self.cluster_versions, reason),
             Topic::SpotRole => say(&mut self.spot_role, reason),

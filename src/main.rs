@@ -2,6 +2,7 @@
 
 use karpctl::app::App;
 use karpctl::cli::Cli;
+use karpctl::error::Exit;
 use karpctl::report::show_error;
 use std::process::ExitCode;
 
@@ -15,7 +16,7 @@ fn main() -> ExitCode {
     let ended = app.block_on(cli.run(&app)).and_then(|exit| app.printer.lost().map_or(Ok(exit), Err));
     let exit = ended.unwrap_or_else(|error| {
         show_error(&app.printer, format, &error);
-        error.exit()
+        if error.exit() == Exit::Interrupted { app.interrupted() } else { error.exit() }
     });
     ExitCode::from(exit.code())
 }

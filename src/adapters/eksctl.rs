@@ -29,6 +29,7 @@ pub struct EksctlCli {
 enum Creation {
     Cluster,
     NodeGroup,
+    FargateProfile,
 }
 
 impl Creation {
@@ -36,6 +37,7 @@ impl Creation {
         match self {
             Self::Cluster => "cluster",
             Self::NodeGroup => "nodegroup",
+            Self::FargateProfile => "fargateprofile",
         }
     }
 }
@@ -58,7 +60,7 @@ impl EksctlCli {
         let run = run.args(["create", what.as_str(), "--color", "false", "--config-file"]).arg(file);
         let kubeconfig = dir.path().join("kubeconfig");
         let run = run.env("KUBECONFIG", &kubeconfig);
-        // A node group is made without one.
+        // The others are made without one.
         let run = if what == Creation::Cluster { run.arg("--kubeconfig").arg(kubeconfig) } else { run };
         outcome(&self.with_profile(run).lines(&shown(lines), cancel).await?, doing)
     }
@@ -185,6 +187,10 @@ impl Eksctl for EksctlCli {
 
     async fn create_node_group(&self, config: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()> {
         self.create(Creation::NodeGroup, "cannot create the node group with eksctl", config, lines, cancel).await
+    }
+
+    async fn create_fargate_profile(&self, config: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()> {
+        self.create(Creation::FargateProfile, "cannot create the Fargate profile with eksctl", config, lines, cancel).await
     }
 
     async fn delete_cluster(&self, name: &str, region: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()> {

@@ -8,6 +8,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
@@ -102,6 +103,8 @@ impl Lab {
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            // Ctrl-C on the terminal is for karpctl, which may still need the lab: that ends with its standard input.
+            .process_group(0)
             .spawn()
             .map_err(|e| no_python(&e))?;
         let stdin = child.stdin.take();

@@ -57,6 +57,16 @@ pub struct Ended {
     pub interrupted: bool,
 }
 
+/// A child that was not waited for to its end is killed with all that it started: whoever stops waiting also takes away the files that
+/// it works with.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        signal_group(&self.0, Signal::KILL);
+    }
+}
+
 /// A short output, whole.
 #[derive(Debug)]
 pub struct Captured {
@@ -134,10 +144,9 @@ impl Run {
         self.program.file_name().unwrap_or(self.program.as_os_str()).to_string_lossy().into_owned()
     }
 
-    fn spawn(&self) -> Result<Child> {
+    fn spawn(&self) -> Result<Running> {
         let mut command = Command::new(&self.program);
         command.args(&self.args).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // Whoever stops waiting for a child also takes away the files that it works with.
         command.kill_on_drop(true);
         match self.stdin {
             Input::Nothing => command.stdin(Stdio::null()).process_group(0),
@@ -149,7 +158,7 @@ impl Run {
                 None => command.env_remove(name),
             };
         }
-        command.spawn().map_err(|e| {
+        command.spawn().map(Running).map_err(|e| {
             let shown = self.program.display();
             let error = Error::new(ErrorKind::Tool, format!("cannot run {shown}"));
             match e.kind() {
@@ -166,7 +175,8 @@ impl Run {
 
     /// Runs it to its end. A status that is not 0 is not an error here: what it means is the tool's own.
     pub async fn lines(&self, lines: Lines<'_>, cancel: &CancellationToken) -> Result<Ended> {
-        let mut child = self.spawn()?;
+        let mut running = self.spawn()?;
+        let child = &mut running.0;
         let tail = std::sync::Mutex::new(VecDeque::new());
         let take = |line: &str| {
             lines(line);
@@ -180,7 +190,7 @@ impl Run {
         let (out, err) = (child.stdout.take(), child.stderr.take());
         let (status, interrupted) = {
             let mut reading = std::pin::pin!(async { tokio::join!(each_line(out, &take), each_line(err, &take)) });
-            let mut ending = std::pin::pin!(end(&mut child, self.grace, cancel));
+            let mut ending = std::pin::pin!(end(child, self.grace, cancel));
             let mut read = false;
             let ended = loop {
                 tokio::select! {
@@ -199,7 +209,8 @@ impl Run {
 
     /// Runs it to its end and gives what it printed, for a tool that answers a question. It is killed after `limit`.
     pub async fn captured(&self, limit: Duration) -> Result<Captured> {
-        let mut child = self.spawn()?;
+        let mut running = self.spawn()?;
+        let child = &mut running.0;
         let (out, err) = (child.stdout.take(), child.stderr.take());
         let whole = async {
             let (stdout, stderr, status) = tokio::join!(all(out, self.capture), all(err, self.capture), child.wait());
@@ -209,7 +220,7 @@ impl Run {
             Ok(Ok(captured)) => Ok(captured),
             Ok(Err(e)) => Err(Error::new(ErrorKind::Tool, format!("cannot wait for {}", self.name())).because(e.to_string())),
             Err(_) => {
-                signal_group(&child, Signal::KILL);
+                signal_group(child, Signal::KILL);
                 let message = format!("{} did not end within {} s", self.program.display(), limit.as_secs());
                 Err(Error::new(ErrorKind::Tool, message))
             }

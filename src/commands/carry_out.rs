@@ -152,3 +152,23 @@ fn interrupted_once(failures: Vec<(StepId, Error)>) -> Vec<Error> {
     }
     others.into_iter().map(|(_, error)| error).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_interruption_is_one_error() {
+        let waiting = || Error::new(ErrorKind::Interrupted, "interrupted while waiting");
+        let failures = vec![
+            (StepId::Stack, waiting().hint("CloudFormation goes on by itself")),
+            (StepId::SpotRole, Error::failed("no")),
+            (StepId::Cluster, waiting()),
+        ];
+        let errors = interrupted_once(failures);
+        assert_eq!(errors.len(), 2);
+        assert_eq!(errors[1].message, "interrupted in `stack`, `cluster`");
+        assert_eq!(errors[1].causes, ["interrupted while waiting"]);
+        assert_eq!(errors[1].hints, ["CloudFormation goes on by itself"]);
+    }
+}

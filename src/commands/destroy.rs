@@ -20,6 +20,7 @@ use std::collections::BTreeSet;
 #[command(after_help = "Examples:
   karpctl destroy --cluster-name demo --region us-west-2 --dry-run
   karpctl destroy --cluster-name demo --region us-west-2 --keep-cluster --yes")]
+#[expect(clippy::struct_excessive_bools, reason = "flags are bools by nature")]
 pub struct DestroyArgs {
     #[command(flatten)]
     way: WayArgs,
@@ -32,8 +33,15 @@ pub struct DestroyArgs {
     /// Remove Karpenter's custom resource definitions too, and with them every object of theirs
     #[arg(long)]
     delete_crds: bool,
-    #[command(flatten)]
-    variant: VariantArgs,
+    /// The cluster is not karpctl's: it stays, and so does what others put into it
+    #[arg(long, help_heading = "Variants")]
+    existing_cluster: bool,
+    /// How the controller got AWS credentials: pod-identity or irsa
+    #[arg(long, value_name = "HOW", help_heading = "Variants")]
+    identity: Option<String>,
+    /// A subnet that was named for the nodes of an existing cluster; may be repeated
+    #[arg(long = "subnet", value_name = "ID", help_heading = "Variants")]
+    subnets: Vec<String>,
 }
 
 impl DestroyArgs {
@@ -45,7 +53,9 @@ impl DestroyArgs {
 
 /// Runs the command.
 pub async fn run(app: &App, args: DestroyArgs) -> Result<Exit> {
-    let mut session = Session::open(app, &args.variant).await?;
+    let variant =
+        VariantArgs { existing_cluster: args.existing_cluster, identity: args.identity, subnets: args.subnets, ..VariantArgs::default() };
+    let mut session = Session::open(app, &variant).await?;
     let keeps_cluster = args.keep_cluster || session.spec.cluster == ClusterMode::Existing;
     if keeps_cluster {
         session.spec.cluster = ClusterMode::Existing;

@@ -1,23 +1,46 @@
 //! `--print-commands`: the shell that a plan stands for.
 
+use super::answer::{Pretty, json};
 use super::session::Session;
 use super::way::refused_steps;
 use crate::app::App;
-use crate::error::{Exit, Result};
+use crate::error::{Error, Exit, Result};
 use crate::plan::Plan;
 use crate::ports::ClusterAccess;
-use crate::report::{Surroundings, commands, summary};
+use crate::report::{Format, Surroundings, commands, summary};
 use crate::shell::quoted;
 
+/// The shell as a document.
+#[derive(serde::Serialize)]
+struct Printed<'a> {
+    schema: &'static str,
+    cluster: &'a str,
+    shell: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<&'a Error>,
+}
+
 /// Prints the shell that the plan stands for, and why it would be refused.
-pub(super) fn print_commands(app: &App, session: &Session, plan: &Plan) -> Result<Exit> {
-    if let Some(error) = refused_steps(plan) {
-        app.printer.warn(&format!("without --print-commands this is refused: {error}"));
-        error.hints.iter().for_each(|h| app.printer.status(&format!("  hint: {h}")));
-    }
+pub(super) fn print_commands(app: &App, output: Format, session: &Session, plan: &Plan, refused: Option<Error>) -> Result<Exit> {
+    let refused = refused_steps(plan).or(refused);
     let around =
         Surroundings { aws: &aws_commands(app, session), spec: &spec_file_commands(session)?, access: &kubeconfig_commands(session) };
     let shell = commands(plan, &around);
+    if output.is_machine() {
+        let pretty = if output == Format::Json { Pretty::Yes } else { Pretty::No };
+        let document = Printed {
+            schema: "karpctl/commands/v1",
+            cluster: session.spec.cluster_name.as_str(),
+            shell: &shell,
+            refused: refused.as_ref(),
+        };
+        app.printer.answer(&json(&document, pretty)?);
+        return Ok(Exit::Done);
+    }
+    if let Some(error) = refused {
+        app.printer.warn(&format!("without --print-commands this is refused: {error}"));
+        error.hints.iter().for_each(|h| app.printer.status(&format!("  hint: {h}")));
+    }
     if shell.is_empty() {
         app.printer.status(&summary(plan));
     } else {

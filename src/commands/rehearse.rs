@@ -33,6 +33,13 @@ pub struct RehearseArgs {
     output: Format,
 }
 
+impl RehearseArgs {
+    /// The format of the answer.
+    pub(crate) const fn output(&self) -> Format {
+        self.output
+    }
+}
+
 /// The schema id of a [`Rehearsal`].
 const SCHEMA: &str = "karpctl/rehearsal/v1";
 
@@ -109,9 +116,6 @@ fn rehearse(app: &App, args: &RehearseArgs, lab: &Lab, name: &str, region: &str,
     let mut acts = Vec::new();
     let before = if existing { of_cluster(lab.get("inventory")?) } else { Value::Null };
     for words in script {
-        if app.cancel.is_cancelled() {
-            return Err(Error::new(crate::error::ErrorKind::Interrupted, "the rehearsal was interrupted"));
-        }
         let command = format!("karpctl {} --cluster-name {name}", words.join(" "));
         app.printer.status(&format!("\n$ {command}"));
         let since = lab.get("requests")?.as_array().map_or(0, Vec::len);
@@ -127,6 +131,9 @@ fn rehearse(app: &App, args: &RehearseArgs, lab: &Lab, name: &str, region: &str,
             exit: status.code().unwrap_or(-1),
             requests: requests(&lab.get(&format!("requests?since={since}"))?),
         });
+        if app.cancel.is_cancelled() {
+            return Err(Error::new(crate::error::ErrorKind::Interrupted, "the rehearsal was interrupted"));
+        }
         if !status.success() {
             break;
         }

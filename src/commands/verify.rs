@@ -8,6 +8,7 @@ use crate::error::{Error, Exit, Result};
 use crate::facts::Probed;
 use crate::plan::{Progress, StepId};
 use crate::report::Format;
+use crate::spec::{ClusterMode, Spec};
 use crate::steps::{self, Ownership, StepContext};
 use clap::Args;
 use std::time::Duration;
@@ -27,8 +28,9 @@ pub struct VerifyArgs {
     /// How the answer is written
     #[arg(long, short, value_enum, default_value_t, value_name = "FORMAT")]
     output: Format,
-    #[command(flatten)]
-    variant: VariantArgs,
+    /// The cluster is not karpctl's
+    #[arg(long, help_heading = "Variants")]
+    existing_cluster: bool,
 }
 
 /// `90s`, `15m`, `1h`, or seconds.
@@ -55,15 +57,23 @@ impl VerifyArgs {
     }
 }
 
+fn no_cluster(spec: &Spec) -> Error {
+    let (cluster, region) = (&spec.cluster_name, &spec.region);
+    let error = Error::failed(format!("there is no cluster {cluster} in {region} of account {}", spec.account_id))
+        .hint(format!("`aws eks list-clusters --region {region}` shows which there are"));
+    match spec.cluster {
+        ClusterMode::Existing => error,
+        ClusterMode::Managed => {
+            error.hint(format!("`karpctl bootstrap --cluster-name {cluster} --region {region}` makes one with Karpenter in it"))
+        }
+    }
+}
+
 /// Runs the command.
 pub async fn run(app: &App, args: VerifyArgs) -> Result<Exit> {
-    let mut session = Session::open(app, &args.variant).await?;
+    let mut session = Session::open(app, &VariantArgs { existing_cluster: args.existing_cluster, ..VariantArgs::default() }).await?;
     if matches!(session.facts.cluster, Probed::Absent) {
-        let (spec, bootstrap) =
-            (&session.spec, format!("karpctl bootstrap --cluster-name {} --region {}", session.spec.cluster_name, session.spec.region));
-        return Err(Error::failed(format!("there is no cluster {} in {} of account {}", spec.cluster_name, spec.region, spec.account_id))
-            .hint(format!("`{bootstrap}` makes one with Karpenter in it"))
-            .hint(format!("`aws eks list-clusters --region {}` shows which there are", spec.region)));
+        return Err(no_cluster(&session.spec));
     }
     let steps = steps::all();
     let ready = steps.iter().filter(|s| s.id() == StepId::Ready);

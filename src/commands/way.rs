@@ -67,13 +67,16 @@ pub(super) async fn go(app: &App, args: &WayArgs, session: &mut Session, steps: 
         return Err(error);
     }
     session.read(topics(steps, session, selection)).await;
+    if app.cancel.is_cancelled() {
+        return Err(interrupted());
+    }
     let goal = Goal { select: selection.steps.clone(), direction: selection.direction, ownership: selection.ownership };
     let mut plan = plan(steps, &session.spec, &session.facts, &goal);
     name_what_is_missing(app, selection, &mut plan);
-    if args.print_commands {
-        return print_commands(app, session, &plan);
-    }
     let refused = refused.or_else(|| unreadable(session, &plan));
+    if args.print_commands {
+        return print_commands(app, args.output, session, &plan, refused);
+    }
     show(app, args, selection, &PlanReport { plan: &plan, checks: &findings, refused: refused.as_ref() })?;
     if args.dry_run {
         if let Some(error) = refused.as_ref().filter(|_| !args.output.is_machine()) {
@@ -95,7 +98,7 @@ pub(super) async fn go(app: &App, args: &WayArgs, session: &mut Session, steps: 
         tidy(app, session, selection).await;
         return finish_unchanged(app, args, &plan);
     }
-    if !confirmed(app, args, &plan, steps)? {
+    if !confirmed(app, args, &plan, steps).await? {
         app.printer.status("Nothing was changed.");
         return Ok(Exit::Done);
     }
@@ -219,7 +222,11 @@ fn finish_unchanged(app: &App, args: &WayArgs, plan: &Plan) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn confirmed(app: &App, args: &WayArgs, plan: &Plan, steps: &[Box<dyn Step>]) -> Result<bool> {
+fn interrupted() -> Error {
+    Error::new(ErrorKind::Interrupted, "interrupted; nothing was changed")
+}
+
+async fn confirmed(app: &App, args: &WayArgs, plan: &Plan, steps: &[Box<dyn Step>]) -> Result<bool> {
     if args.yes {
         return Ok(true);
     }
@@ -229,8 +236,15 @@ fn confirmed(app: &App, args: &WayArgs, plan: &Plan, steps: &[Box<dyn Step>]) ->
     }
     loop {
         app.printer.ask("Go on? [y]es / [N]o / [e]xplain: ");
-        let mut line = String::new();
-        let read = std::io::stdin().lock().read_line(&mut line).unwrap_or(0);
+        let answer = tokio::task::spawn_blocking(|| {
+            let mut line = String::new();
+            std::io::stdin().lock().read_line(&mut line).map(|read| (read, line))
+        });
+        let (read, line) = tokio::select! {
+            answer = answer => answer.ok().and_then(std::io::Result::ok).unwrap_or_default(),
+            () = app.cancel.cancelled() => return Err(interrupted()),
+        };
+        app.printer.answered();
         match line.trim().to_lowercase().as_str() {
             "y" | "yes" => return Ok(true),
             "e" | "explain" => explain_plan(&app.printer, plan, |id| steps.iter().find(|s| s.id() == id).map_or("", |s| s.explain())),

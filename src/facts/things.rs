@@ -95,8 +95,20 @@ pub struct RoleFacts {
     pub trust: Value,
     /// The ARNs of the attached managed policies, sorted.
     pub policies: Vec<String>,
+    /// The ARN of its permissions boundary.
+    #[serde(default)]
+    pub permissions_boundary: Option<String>,
     /// Tags.
     pub tags: BTreeMap<String, String>,
+}
+
+/// An EKS Fargate profile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FargateProfileFacts {
+    /// `CREATING`, `ACTIVE`, `CREATE_FAILED`, …
+    pub status: String,
+    /// The namespaces whose pods it takes, whatever their labels.
+    pub namespaces: Vec<String>,
 }
 
 /// An IAM OIDC provider.

@@ -2,8 +2,8 @@
 
 use crate::error::Result;
 use crate::facts::{
-    AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, IamSummary, NodeGroupFacts,
-    OidcFacts, QueueFacts, RoleFacts, RouteTableFacts, RuleFacts, SecurityGroupFacts, StackFacts, SubnetFacts,
+    AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, FargateProfileFacts, IamSummary,
+    NodeGroupFacts, OidcFacts, QueueFacts, RoleFacts, RouteTableFacts, RuleFacts, SecurityGroupFacts, StackFacts, SubnetFacts,
 };
 use crate::knowledge::KubernetesVersion;
 use async_trait::async_trait;
@@ -112,6 +112,8 @@ pub trait Aws: Send + Sync {
     async fn cluster_versions(&self) -> Result<Vec<KubernetesVersion>>;
     /// EKS `DescribeCluster`.
     async fn cluster(&self, name: &str) -> Result<Option<ClusterFacts>>;
+    /// EKS `DescribeFargateProfile`.
+    async fn fargate_profile(&self, cluster: &str, name: &str) -> Result<Option<FargateProfileFacts>>;
     /// EKS `DescribeAccessEntry`.
     async fn access_entry(&self, cluster: &str, principal_arn: &str) -> Result<Option<AccessEntryFacts>>;
     /// EKS `CreateAccessEntry` of this type (`EC2_LINUX`, `EC2_WINDOWS`).
@@ -139,6 +141,8 @@ pub trait Aws: Send + Sync {
     async fn create_role(&self, role: &CreateRole) -> Result<()>;
     /// IAM `UpdateAssumeRolePolicy`.
     async fn set_trust(&self, role: &str, trust: &Value) -> Result<()>;
+    /// IAM `PutRolePermissionsBoundary`.
+    async fn set_permissions_boundary(&self, role: &str, arn: &str) -> Result<()>;
     /// IAM `TagRole`.
     async fn tag_role(&self, role: &str, tags: &Tags) -> Result<()>;
     /// IAM `AttachRolePolicy`.

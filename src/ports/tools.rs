@@ -63,6 +63,8 @@ pub trait Eksctl: Send + Sync {
     /// `eksctl create nodegroup -f`: makes the node groups of the configuration that are not there, in a cluster that is.
     /// Mends a creation that broke off between the two.
     async fn create_node_group(&self, config: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()>;
+    /// `eksctl create fargateprofile -f`: the same for the Fargate profiles of the configuration.
+    async fn create_fargate_profile(&self, config: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()>;
     /// `eksctl delete cluster --wait`.
     async fn delete_cluster(&self, name: &str, region: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()>;
 }

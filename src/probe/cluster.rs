@@ -1,21 +1,29 @@
 //! The EKS cluster, and the stacks by which eksctl knows it as its own.
 
 use super::{ProbeContext, failed, said};
-use crate::facts::{ClusterFacts, Probed, StackFacts};
+use crate::facts::{ClusterFacts, FargateProfileFacts, Probed, StackFacts};
 use crate::knowledge::KubernetesVersion;
-use crate::spec::{ClusterMode, ControllerCapacity, Spec};
+use crate::spec::{ClusterMode, ControllerCapacity, FARGATE_PROFILE, Spec};
 
 pub(super) async fn cluster(context: &ProbeContext<'_>) -> Probed<ClusterFacts> {
     said(context.ports.aws.cluster(context.spec.cluster_name.as_str()).await)
 }
 
-/// eksctl's stacks of the cluster and of its node group.
-pub(super) async fn stacks(context: &ProbeContext<'_>) -> (Probed<StackFacts>, Probed<StackFacts>) {
+/// What eksctl makes with a cluster.
+#[derive(Default)]
+pub(super) struct Made {
+    pub(super) stack: Probed<StackFacts>,
+    pub(super) node_group: Probed<StackFacts>,
+    pub(super) fargate_profile: Probed<FargateProfileFacts>,
+}
+
+/// eksctl's stacks of the cluster and of its node group, and its Fargate profile.
+pub(super) async fn made(context: &ProbeContext<'_>) -> Made {
     let aws = &context.ports.aws;
     let spec = context.spec;
     if spec.cluster == ClusterMode::Existing {
         // Somebody else's cluster: how it was made does not matter.
-        return (Probed::NotAsked, Probed::NotAsked);
+        return Made::default();
     }
     let (cluster_stack, group_stack) = (cluster_stack_name(spec), node_group_stack_name(spec));
     let group = async {
@@ -24,8 +32,14 @@ pub(super) async fn stacks(context: &ProbeContext<'_>) -> (Probed<StackFacts>, P
             None => Probed::NotAsked,
         }
     };
-    let (stack, group) = tokio::join!(aws.stack(&cluster_stack, false), group);
-    (said(stack), group)
+    let profile = async {
+        match spec.capacity {
+            ControllerCapacity::Fargate => said(aws.fargate_profile(spec.cluster_name.as_str(), FARGATE_PROFILE).await),
+            ControllerCapacity::NodeGroup(_) => Probed::NotAsked,
+        }
+    };
+    let (stack, node_group, fargate_profile) = tokio::join!(aws.stack(&cluster_stack, false), group, profile);
+    Made { stack: said(stack), node_group, fargate_profile }
 }
 
 /// The stack that eksctl makes for a cluster.

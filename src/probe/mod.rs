@@ -95,11 +95,11 @@ async fn ask_kubernetes(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, fa
 async fn ask_aws(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
     let asked = |topic| topics.contains(&topic);
     let depth = if asked(Topic::Stack) { stack::Depth::Whole } else { stack::Depth::Status };
-    let (caller, tools, stack, stacks, versions, spot, role, agent, association, entry, ami) = tokio::join!(
+    let (caller, tools, stack, made, versions, spot, role, agent, association, entry, ami) = tokio::join!(
         when(asked(Topic::Caller), account::caller(context)),
         when(asked(Topic::Tools), tools::tools(context)),
         when(asked(Topic::Stack) || asked(Topic::StackStatus), stack::stack(context, depth)),
-        when(asked(Topic::ClusterStacks), cluster::stacks(context)),
+        when(asked(Topic::ClusterStacks), cluster::made(context)),
         when(asked(Topic::ClusterVersions), cluster::versions(context)),
         when(asked(Topic::SpotRole), account::spot_role(context)),
         when(asked(Topic::ControllerRole), identity::controller_role(context)),
@@ -120,8 +120,8 @@ async fn ask_aws(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &m
     if let Some((helm, eksctl)) = tools {
         (facts.helm, facts.eksctl) = (helm, eksctl);
     }
-    if let Some((stack, node_group)) = stacks {
-        (facts.eksctl_stack, facts.eksctl_node_group) = (stack, node_group);
+    if let Some(made) = made {
+        (facts.eksctl_stack, facts.eksctl_node_group, facts.fargate_profile) = (made.stack, made.node_group, made.fargate_profile);
     }
 }
 

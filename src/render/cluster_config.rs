@@ -5,7 +5,7 @@ use super::policies::controller_policy_arns;
 use super::template::{Functions, fill};
 use crate::error::{Error, Result};
 use crate::knowledge::ToolVersion;
-use crate::spec::{ControllerCapacity, DISCOVERY_TAG, Identity, NodeAccess, Spec};
+use crate::spec::{ControllerCapacity, DISCOVERY_TAG, FARGATE_PROFILE, Identity, NodeAccess, Spec};
 use serde_json::{Value, json};
 
 pub(super) const TEMPLATE: &str = "cluster-config.yaml.j2";
@@ -56,6 +56,7 @@ pub fn cluster_config(spec: &Spec, scope: ConfigScope, eksctl: &EksctlAbilities)
         "permissions_boundary": spec.permissions_boundary,
         "auto_mode_config": eksctl.auto_mode_config,
         "fargate": fargate,
+        "fargate_profile": FARGATE_PROFILE,
         "pod_identity": pod_identity,
         "controller_role_name": spec.controller_role_name(),
         "controller_policy_arns": controller_policy_arns(spec),

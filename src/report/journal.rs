@@ -51,3 +51,25 @@ pub(super) fn line(event: &Event) -> String {
     }
     value.to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_that_cannot_be_written_says_so_once() {
+        let home = tempfile::tempdir().unwrap();
+        let open = |home: &Path| Journal::open(Some(home), "111122223333", "us-west-2", "demo");
+        let file = home.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        assert!(open(&file).is_err(), "a file is no home");
+        let folder = home.path().join("karpctl");
+        std::fs::create_dir(&folder).unwrap();
+        std::os::unix::fs::symlink("/dev/full", folder.join("111122223333-us-west-2-demo.ndjson")).unwrap();
+        let full = open(home.path()).unwrap().unwrap();
+        let event = Event::RunStarted { changes: 1 };
+        assert!(full.write(&event).is_err());
+        assert!(full.write(&event).is_ok(), "it is said once");
+        assert!(Journal::open(None, "1", "2", "3").unwrap().is_none(), "without a home there is none");
+    }
+}

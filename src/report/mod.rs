@@ -1,5 +1,6 @@
 //! What karpctl says, to a person or to a pipeline. stdout is the answer only; everything else goes to stderr.
 
+mod bars;
 mod doctor;
 mod error;
 mod findings;

@@ -1,10 +1,12 @@
 //! The only way to print.
 
+use super::bars::Bars;
 use crate::error::Error;
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// When colour is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -29,12 +31,15 @@ pub enum Verbosity {
     Verbose,
 }
 
-/// The only way to print: the answer to stdout, all else to stderr. A closed pipe is quiet from then on.
+/// The only way to print: the answer to stdout, all else to stderr. A closed pipe is quiet from then on. Bars are drawn here too, so
+/// that whoever prints a line prints it above them.
 pub struct Printer {
     stdout: Mutex<Box<dyn Write + Send>>,
     stderr: Mutex<Box<dyn Write + Send>>,
     verbosity: Verbosity,
-    bars: bool,
+    bars: Option<Bars>,
+    // A question stands in the last line of the terminal, and is not answered yet.
+    asked: AtomicBool,
     lost: Mutex<Option<String>>,
 }
 
@@ -63,11 +68,13 @@ impl Printer {
             ColorChoice::Always => anstream::ColorChoice::AlwaysAnsi,
             ColorChoice::Never => anstream::ColorChoice::Never,
         };
+        let draws = !ci && verbosity == Verbosity::Normal;
         Self {
             stdout: Mutex::new(Box::new(AutoStream::new(std::io::stdout(), choice))),
             stderr: Mutex::new(Box::new(AutoStream::new(std::io::stderr(), choice))),
             verbosity,
-            bars: std::io::stderr().is_terminal() && !ci && verbosity == Verbosity::Normal,
+            bars: if draws { Bars::on_stderr() } else { None },
+            asked: AtomicBool::new(false),
             lost: Mutex::default(),
         }
     }
@@ -75,7 +82,7 @@ impl Printer {
     /// Prints a part of the answer, with a line end.
     pub fn answer(&self, text: &str) {
         // A reader that has seen enough (`karpctl … | head`) is no failure of ours; a full disk is.
-        if let Err(e) = write(&self.stdout, text)
+        if let Err(e) = self.write(&self.stdout, text)
             && e.kind() != std::io::ErrorKind::BrokenPipe
         {
             *self.lost.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(e.to_string());
@@ -92,14 +99,14 @@ impl Printer {
     /// Prints a status line, unless quiet.
     pub fn status(&self, text: &str) {
         if self.verbosity > Verbosity::Quiet {
-            let _ = write(&self.stderr, text);
+            let _ = self.write(&self.stderr, text);
         }
     }
 
     /// Prints a line of a tool, only where asked for.
     pub fn detail(&self, text: &str) {
         if self.verbosity == Verbosity::Verbose {
-            let _ = write(&self.stderr, &styled(FAINT, text));
+            let _ = self.write(&self.stderr, &styled(FAINT, text));
         }
     }
 
@@ -110,19 +117,32 @@ impl Printer {
 
     /// Prints to stderr whatever the verbosity: errors.
     pub fn error(&self, text: &str) {
-        let _ = write(&self.stderr, text);
+        let _ = self.write(&self.stderr, text);
     }
 
-    /// Prints a question without a line end.
+    /// Prints a question without a line end: the answer is typed behind it.
     pub fn ask(&self, text: &str) {
         let mut stream = lock(&self.stderr);
         let _ = write!(stream, "{text}").and_then(|()| stream.flush());
+        self.asked.store(true, Ordering::Relaxed);
     }
 
-    /// Whether progress bars are drawn.
+    /// The person has answered, and so ended the question's line.
+    pub fn answered(&self) {
+        self.asked.store(false, Ordering::Relaxed);
+    }
+
+    /// Where progress bars are drawn, if they are: on a terminal that nobody else writes to.
     #[must_use]
-    pub const fn draws_bars(&self) -> bool {
-        self.bars
+    pub(super) const fn bars(&self) -> Option<&Bars> {
+        self.bars.as_ref()
+    }
+
+    /// Takes away what is drawn and not printed, for an end in the middle of something.
+    pub fn clear(&self) {
+        if let Some(bars) = &self.bars {
+            bars.clear();
+        }
     }
 
     /// How much is said.
@@ -130,11 +150,18 @@ impl Printer {
     pub const fn verbosity(&self) -> Verbosity {
         self.verbosity
     }
-}
 
-fn write(stream: &Mutex<Box<dyn Write + Send>>, text: &str) -> std::io::Result<()> {
-    let mut stream = lock(stream);
-    writeln!(stream, "{}", text.strip_suffix('\n').unwrap_or(text)).and_then(|()| stream.flush())
+    fn write(&self, stream: &Mutex<Box<dyn Write + Send>>, text: &str) -> std::io::Result<()> {
+        let print = || {
+            let mut stream = lock(stream);
+            let line_end = if self.asked.swap(false, Ordering::Relaxed) { "\n" } else { "" };
+            writeln!(stream, "{line_end}{}", text.strip_suffix('\n').unwrap_or(text)).and_then(|()| stream.flush())
+        };
+        match &self.bars {
+            Some(bars) => bars.above(print),
+            None => print(),
+        }
+    }
 }
 
 fn lock(stream: &Mutex<Box<dyn Write + Send>>) -> std::sync::MutexGuard<'_, Box<dyn Write + Send>> {

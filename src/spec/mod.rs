@@ -88,6 +88,9 @@ pub enum ClusterMode {
     Existing,
 }
 
+/// The Fargate profile that eksctl makes for the controller's namespace.
+pub const FARGATE_PROFILE: &str = "karpenter";
+
 /// What runs the controller in a new cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -1,14 +1,14 @@
 //! The EKS cluster: made by eksctl, or somebody else's that must be there.
 
 use super::cluster_judge::judge;
-use super::cluster_mend::{create, delete, mend_node_group, wait_for_api};
+use super::cluster_mend::{create, delete, mend_capacity, wait_for_api};
 use super::shell::render_command;
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, Topic};
 use crate::plan::{Action, Direction, State, StepId};
 use crate::probe::{ProbeContext, probe};
-use crate::spec::{ClusterMode, Spec};
+use crate::spec::{ClusterMode, ControllerCapacity, Spec};
 use async_trait::async_trait;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -48,17 +48,23 @@ impl Step for Cluster {
         judge(spec, facts)
     }
 
-    fn commands(&self, spec: &Spec, _: &Facts, direction: Direction) -> Vec<String> {
+    fn commands(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
         let (cluster, region) = (&spec.cluster_name, &spec.region);
-        match (spec.cluster, direction) {
-            (ClusterMode::Existing, _) => Vec::new(),
-            (ClusterMode::Managed, Direction::Apply) => vec![
-                render_command(spec, "cluster-config --for-bootstrap", "cluster.yaml"),
-                "eksctl create cluster --config-file cluster.yaml".into(),
-            ],
-            (ClusterMode::Managed, Direction::Remove) => {
-                vec![format!("eksctl delete cluster --name {cluster} --region {region} --wait --disable-nodegroup-eviction")]
+        let delete = format!("eksctl delete cluster --name {cluster} --region {region} --wait --disable-nodegroup-eviction");
+        let config = render_command(spec, "cluster-config --for-bootstrap", "cluster.yaml");
+        let create = |what: &str| format!("eksctl create {what} --config-file cluster.yaml");
+        match (spec.cluster, direction, judge(spec, facts)) {
+            (ClusterMode::Existing, ..) => Vec::new(),
+            (ClusterMode::Managed, Direction::Remove, _) => vec![delete],
+            (ClusterMode::Managed, Direction::Apply, State::Busy(_)) => {
+                vec![format!("aws eks wait cluster-active --region {region} --name {cluster}")]
             }
+            (ClusterMode::Managed, Direction::Apply, State::Broken(_)) => vec![config, delete, create("cluster")],
+            (ClusterMode::Managed, Direction::Apply, State::Drifted(_)) => match spec.capacity {
+                ControllerCapacity::NodeGroup(_) => vec![config, create("nodegroup")],
+                ControllerCapacity::Fargate => vec![config, create("fargateprofile")],
+            },
+            (ClusterMode::Managed, Direction::Apply, _) => vec![config, create("cluster")],
         }
     }
 
@@ -78,7 +84,7 @@ impl Step for Cluster {
                 }
                 State::Absent => create(context).await?,
                 State::Broken(_) => delete(context).await?,
-                State::Drifted(_) => mend_node_group(context, &facts).await?,
+                State::Drifted(_) => mend_capacity(context, &facts).await?,
                 State::Busy(what) => wait(context, &what, deadline).await?,
                 State::Foreign { why, .. } => return Err(Error::refused(why)),
                 State::Unknown(reason) => {
@@ -119,7 +125,7 @@ impl Step for Cluster {
         "Runs `eksctl create cluster` on the rendered ClusterConfig: control plane, add-ons, OIDC provider and the node group (or \
          Fargate profile) that runs the controller. Roles, policies, mappings and the chart are other steps. With \
          --existing-cluster the cluster must be there, and is never changed or deleted by this step. An eksctl that broke off is \
-         gone on with: what holds nothing is deleted and made anew, a node group that is missing is made, and a cluster that \
+         gone on with: what holds nothing is deleted and made anew, a node group or Fargate profile that is missing is made, and a cluster that \
          serves is never deleted to mend it. A cluster with EKS Auto Mode is refused: two Karpenters would work against each other."
     }
 }

@@ -4,7 +4,7 @@ use super::looked::{Refusal, is_ours, looked};
 use crate::facts::{ClusterFacts, Facts, Probed, StackFacts};
 use crate::plan::State;
 use crate::probe::cluster::{cluster_stack_name, node_group_stack_name};
-use crate::spec::{ClusterMode, Spec};
+use crate::spec::{ClusterMode, ControllerCapacity, FARGATE_PROFILE, Spec};
 
 pub(super) fn judge(spec: &Spec, facts: &Facts) -> State {
     let cluster = match looked(&facts.cluster) {
@@ -95,6 +95,9 @@ fn active(spec: &Spec, facts: &Facts, stack: Option<&StackFacts>, tagged: bool) 
         }
         _ => {}
     }
+    if tagged && spec.capacity == ControllerCapacity::Fargate {
+        return fargate(spec, facts);
+    }
     // A cluster that a person made with eksctl may do without our node group; one that karpctl made was broken off.
     let Some(group_stack) = node_group_stack_name(spec).filter(|_| tagged) else { return State::Present };
     match &facts.eksctl_node_group {
@@ -109,6 +112,27 @@ fn active(spec: &Spec, facts: &Facts, stack: Option<&StackFacts>, tagged: bool) 
         Probed::Known(_) | Probed::Absent => State::Drifted(vec![format!("node group {}: not there", spec.node_group_name())]),
         Probed::NotAsked | Probed::Unavailable(_) => State::Present,
     }
+}
+
+fn fargate(spec: &Spec, facts: &Facts) -> State {
+    let profile = match &facts.fargate_profile {
+        Probed::Known(profile) => profile,
+        Probed::Absent => return State::Drifted(vec![format!("Fargate profile {FARGATE_PROFILE}: not there")]),
+        Probed::NotAsked | Probed::Unavailable(_) => return State::Present,
+    };
+    let why = match profile.status.as_str() {
+        "CREATING" | "DELETING" => return State::Busy(format!("the Fargate profile {FARGATE_PROFILE} is {}", profile.status)),
+        "ACTIVE" if profile.namespaces.iter().any(|n| n == spec.namespace.as_str()) => return State::Present,
+        "ACTIVE" => format!("the Fargate profile {FARGATE_PROFILE} takes no pods of the namespace {}", spec.namespace),
+        other => format!("the Fargate profile {FARGATE_PROFILE} is {other}"),
+    };
+    // It cannot be changed, and deleting it ends the pods that run on it: that is for a person to decide.
+    Refusal::new(why)
+        .hint(format!(
+            "`eksctl delete fargateprofile --cluster {} --region {} --name {FARGATE_PROFILE} --wait` clears the way: it is then made anew",
+            spec.cluster_name, spec.region
+        ))
+        .into()
 }
 
 pub(super) fn in_progress(stack: &StackFacts) -> bool {

@@ -10,7 +10,7 @@ use crate::ports::{Kube, ObjectKind, ObjectRef};
 use crate::probe::cluster::node_group_stack_name;
 use crate::probe::kinds::cluster_wide;
 use crate::render::{self, ConfigScope, EksctlAbilities};
-use crate::spec::Spec;
+use crate::spec::{ControllerCapacity, FARGATE_PROFILE, Spec};
 use std::time::Duration;
 
 /// How long a new API server may take until it answers with the creator's access in place.
@@ -72,8 +72,8 @@ pub(super) async fn wait_for_api(context: &StepContext<'_>, facts: &Facts) -> Re
 const BASE_ADDONS: [(&str, &str, &str); 3] =
     [("vpc-cni", "daemonsets", "aws-node"), ("kube-proxy", "daemonsets", "kube-proxy"), ("coredns", "deployments", "coredns")];
 
-/// Goes on where an eksctl broke off between control plane and node group.
-pub(super) async fn mend_node_group(context: &StepContext<'_>, facts: &Facts) -> Result<()> {
+/// Goes on where an eksctl broke off between the control plane and what runs the controller.
+pub(super) async fn mend_capacity(context: &StepContext<'_>, facts: &Facts) -> Result<()> {
     let spec = context.spec;
     if let (Some(name), Some(stack)) = (node_group_stack_name(spec), facts.eksctl_node_group.known())
         && is_failed(stack)
@@ -99,6 +99,10 @@ pub(super) async fn mend_node_group(context: &StepContext<'_>, facts: &Facts) ->
         ensure_addon(context, kube.as_ref(), addon, plural, object).await?;
     }
     let config = config(context).await?;
+    if spec.capacity == ControllerCapacity::Fargate {
+        context.doing(format!("eksctl creates the Fargate profile {FARGATE_PROFILE}"));
+        return context.ports.eksctl.create_fargate_profile(&config, &|line| context.foreign("eksctl", line), context.cancel).await;
+    }
     context.doing(format!("eksctl creates the node group {}", spec.node_group_name()));
     context.ports.eksctl.create_node_group(&config, &|line| context.foreign("eksctl", line), context.cancel).await.map_err(|e| {
         e.within(format!("cannot create the node group {} of cluster {}", spec.node_group_name(), spec.cluster_name))

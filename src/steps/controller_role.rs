@@ -74,12 +74,26 @@ impl Step for ControllerRole {
                 }
                 let trust = render::trust_policy(spec, Some(known.unwrap_or(ISSUER))).map(|p| p.to_string()).unwrap_or_default();
                 let trust = quoted(&trust).replace(ISSUER.trim_start_matches("https://"), r#"'"${ISSUER#https://}"'"#);
-                let boundary = spec.permissions_boundary.as_ref().map_or(String::new(), |arn| format!(" --permissions-boundary {arn}"));
-                commands.push(format!(
-                    "aws iam create-role --role-name {role} --assume-role-policy-document {trust}{boundary} --tags {}",
-                    keys_and_values(&owner_tags(spec))
-                ));
-                commands.extend(policies.iter().map(|arn| format!("aws iam attach-role-policy --role-name {role} --policy-arn {arn}")));
+                let boundary = spec.permissions_boundary.as_ref();
+                let tags = keys_and_values(&owner_tags(spec));
+                let attached = facts.controller_role.known().map(|found| found.policies.clone()).unwrap_or_default();
+                if facts.controller_role.known().is_some() {
+                    commands.push(format!("aws iam update-assume-role-policy --role-name {role} --policy-document {trust}"));
+                    commands.extend(
+                        boundary
+                            .map(|arn| format!("aws iam put-role-permissions-boundary --role-name {role} --permissions-boundary {arn}")),
+                    );
+                    commands.push(format!("aws iam tag-role --role-name {role} --tags {tags}"));
+                } else {
+                    let boundary = boundary.map_or(String::new(), |arn| format!(" --permissions-boundary {arn}"));
+                    commands.push(format!(
+                        "aws iam create-role --role-name {role} --assume-role-policy-document {trust}{boundary} --tags {tags}"
+                    ));
+                }
+                let missing = policies.iter().filter(|arn| !attached.iter().any(|a| a == arn.as_str()));
+                commands.extend(missing.map(|arn| format!("aws iam attach-role-policy --role-name {role} --policy-arn {arn}")));
+                let surplus = unwanted(spec, &attached);
+                commands.extend(surplus.iter().map(|arn| format!("aws iam detach-role-policy --role-name {role} --policy-arn {arn}")));
                 commands
             }
             Direction::Remove => {
@@ -121,6 +135,10 @@ impl Step for ControllerRole {
             if !same_policy(&role.trust, &trust) {
                 aws.set_trust(&name, &trust).await?;
             }
+            if let Some(boundary) = spec.permissions_boundary.as_ref().filter(|b| role.permissions_boundary.as_deref() != Some(b.as_str()))
+            {
+                aws.set_permissions_boundary(&name, boundary.as_str()).await?;
+            }
             if !missing_tags(&owner_tags(spec), &role.tags).is_empty() {
                 aws.tag_role(&name, &context.tags()).await?;
             }
@@ -153,7 +171,8 @@ impl Step for ControllerRole {
     fn explain(&self) -> &'static str {
         "Makes the role <cluster>-karpenter that the controller works under. Its trust policy lets in the EKS Pod Identity agent, or \
          exactly the controller's service account by the cluster's OIDC issuer (IRSA). The stack's policies are attached, and those \
-         of an earlier release that are no longer wanted are detached; policies that a person attached stay. A role of that name \
+         of an earlier release that are no longer wanted are detached; policies that a person attached stay, and so does a \
+         permissions boundary that the spec does not name. A role of that name \
          without karpctl's tag is refused until --adopt takes it over."
     }
 }
@@ -180,6 +199,12 @@ fn differences(spec: &Spec, role: &RoleFacts, trust: &Value) -> Vec<String> {
     let mut changes = Vec::new();
     if !same_policy(&role.trust, trust) {
         changes.push("its trust policy is another".to_owned());
+    }
+    // One that the spec does not ask for is a person's, or their organization's: it is left.
+    if let Some(boundary) = &spec.permissions_boundary
+        && role.permissions_boundary.as_deref() != Some(boundary.as_str())
+    {
+        changes.push(format!("permissions boundary: {} -> {boundary}", role.permissions_boundary.as_deref().unwrap_or("none")));
     }
     let wanted = render::controller_policy_arns(spec);
     changes.extend(

@@ -134,7 +134,7 @@ impl Step for DiscoveryTags {
 
     fn explain(&self) -> &'static str {
         "Tags the subnets that nodes may run in and the cluster's security group with karpenter.sh/discovery=<cluster>: the node \
-         class finds them by it. Only for --existing-cluster; eksctl tags what it makes. Without --subnets, the cluster's private \
+         class finds them by it. Only for --existing-cluster; eksctl tags what it makes. Without --subnet, the cluster's private \
          subnets are taken where it has any. A tag that names another cluster is refused."
     }
 }

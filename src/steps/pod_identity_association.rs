@@ -56,15 +56,20 @@ impl Step for PodIdentityAssociation {
         }
     }
 
-    fn commands(&self, spec: &Spec, _: &Facts, direction: Direction) -> Vec<String> {
+    fn commands(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
         let (cluster, region, namespace) = (&spec.cluster_name, &spec.region, &spec.namespace);
-        match direction {
-            Direction::Apply => vec![format!(
+        match (direction, facts.association.known()) {
+            (Direction::Apply, Some(found)) => vec![format!(
+                "aws eks update-pod-identity-association --region {region} --cluster-name {cluster} --association-id {} --role-arn {}",
+                found.id,
+                spec.controller_role_arn()
+            )],
+            (Direction::Apply, None) => vec![format!(
                 "aws eks create-pod-identity-association --region {region} --cluster-name {cluster} --namespace {namespace} --service-account {SERVICE_ACCOUNT} --role-arn {} --tags {}",
                 spec.controller_role_arn(),
                 map(&owner_tags(spec))
             )],
-            Direction::Remove => vec![format!(
+            (Direction::Remove, _) => vec![format!(
                 "aws eks delete-pod-identity-association --region {region} --cluster-name {cluster} --association-id \"$(aws eks list-pod-identity-associations --region {region} \
                  --cluster-name {cluster} --namespace {namespace} --service-account {SERVICE_ACCOUNT} --query 'associations[0].associationId' --output text)\""
             )],

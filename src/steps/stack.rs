@@ -58,18 +58,26 @@ impl Step for Stack {
         }
     }
 
-    fn commands(&self, spec: &Spec, _: &Facts, direction: Direction) -> Vec<String> {
+    fn commands(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
         let (region, name, role, cluster) = (&spec.region, spec.stack_name(), spec.node_role_name(), &spec.cluster_name);
+        let delete = [
+            format!("aws cloudformation delete-stack --region {region} --stack-name {name}"),
+            format!("aws cloudformation wait stack-delete-complete --region {region} --stack-name {name}"),
+        ];
         match direction {
-            Direction::Apply => vec![
-                render_command(spec, "cloudformation", "cloudformation.yaml"),
-                format!(
+            Direction::Apply => {
+                let mut commands = vec![render_command(spec, "cloudformation", "cloudformation.yaml")];
+                if matches!(judge(spec, &facts.stack), State::Broken(_)) {
+                    commands.extend(delete);
+                }
+                commands.push(format!(
                     "aws cloudformation deploy --region {region} --stack-name {name} --template-file cloudformation.yaml \
                      --capabilities CAPABILITY_NAMED_IAM --no-fail-on-empty-changeset --parameter-overrides ClusterName={cluster} --tags {}",
                     pairs(&owner_tags(spec))
-                ),
-            ],
-            Direction::Remove => vec![
+                ));
+                commands
+            }
+            Direction::Remove => [
                 format!(
                     "for p in $(aws iam list-instance-profiles-for-role --role-name {role} --query 'InstanceProfiles[?InstanceProfileName!=`{}` && (starts_with(Path, `/karpenter/`) || starts_with(InstanceProfileName, `{cluster}_`))].InstanceProfileName' --output text); do \
                      aws iam remove-role-from-instance-profile --instance-profile-name \"$p\" --role-name {role}; aws iam delete-instance-profile --instance-profile-name \"$p\"; done",
@@ -80,9 +88,10 @@ impl Step for Stack {
                      $(aws ec2 describe-launch-templates --region {region} --filters 'Name=tag:karpenter.k8s.aws/cluster,Values={cluster}' --query 'LaunchTemplates[].LaunchTemplateName' --output text); do \
                      aws ec2 delete-launch-template --region {region} --launch-template-name \"$t\"; done"
                 ),
-                format!("aws cloudformation delete-stack --region {region} --stack-name {name}"),
-                format!("aws cloudformation wait stack-delete-complete --region {region} --stack-name {name}"),
-            ],
+            ]
+            .into_iter()
+            .chain(delete)
+            .collect(),
         }
     }
 

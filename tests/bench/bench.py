@@ -59,12 +59,18 @@ class Lab:
             sys.exit(f"bench: {' '.join(map(str, argv[:3]))} ended with {child.returncode}\n{output[-2000:]}\n{errors[-2000:]}")
         return time.monotonic() - began, output
 
-    def requests(self, since):
-        """AWS requests by service since then."""
-        return Counter(r["service"] for r in self.api(f"requests?since={since}"))
+    def mark(self):
+        """A point in time, for `requests`."""
+        kube = self.api("kube-requests")
+        return {"requests": len(self.api("requests")), "kube-requests": kube[-1]["n"] + 1 if kube else 0}
 
-    def count(self):
-        return len(self.api("requests"))
+    def requests(self, since):
+        """Requests by service since then, as the gate and the API server saw them; without those of Karpenter itself, which goes on
+        whoever installed it."""
+        ours = [r for log, n in since.items() for r in self.api(f"{log}?since={n}") if "karpenter" not in (r.get("agent") or "").lower()
+                and not (r.get("user") or "").startswith(("system:node:", "system:serviceaccount:", "system:kube-", "system:apiserver"))
+                and not (r.get("agent") or "").startswith(("kwok", "kube-"))]
+        return Counter(r.get("service", "kubernetes") for r in ours)
 
     def tool(self, name):
         return next(p for d in self.ready["env"]["PATH"].split(":") if (p := Path(d) / name).exists())
@@ -121,11 +127,11 @@ def static(lab):
 
 def converged(lab, words):
     """A run that has nothing to do."""
-    since = lab.count()
+    since = lab.mark()
     seconds = min(lab.run(KARPCTL, "bootstrap", "--yes", *words)[0] for _ in range(3))
     each = {service: n / 3 for service, n in sorted(lab.requests(since).items())}
     calls = ", ".join(f"{service} {n:.0f}" for service, n in each.items())
-    say("converged re-run", f"{seconds * 1000:.0f} ms", f"{sum(each.values()):.0f} AWS requests: {calls}")
+    say("converged re-run", f"{seconds * 1000:.0f} ms", f"{sum(each.values()):.0f} requests: {calls}")
     peak = peak_mib(KARPCTL, "bootstrap", "--yes", *words, env=lab.ready["env"])
     theirs = peak_mib(lab.tool("eksctl"), "get", "cluster", "--region", lab.ready["region"], env=lab.ready["env"])
     say("peak memory of a converged run", f"{peak:.0f} MiB", f"{peak / theirs:.2f} x eksctl get cluster")
@@ -133,18 +139,19 @@ def converged(lab, words):
 
 def whole(lab):
     """From nothing to a working Karpenter, by karpctl and by the guide's shell, in the same lab."""
-    since = lab.count()
+    since = lab.mark()
     seconds, output = lab.run(KARPCTL, "bootstrap", "--yes", "-o", "json", "--cluster-name", "demo")
     report = json.loads(output)
     path, own = critical_path(report), lab.requests(since)
-    say("bootstrap, new cluster", f"{seconds:.1f} s", f"{seconds / path:.3f} x its critical path ({path:.1f} s)")
+    say("bootstrap, new cluster", f"{seconds:.1f} s", f"{seconds / path:.3f} x its critical path ({path:.1f} s; goal 1.05)")
     converged(lab, ["--cluster-name", "demo"])
     lab.run(KARPCTL, "destroy", "--yes", "--cluster-name", "demo")
-    since = lab.count()
+    since = lab.mark()
     guide, _ = lab.run("bash", GUIDE, KARPCTL)
     theirs = lab.requests(since)
     say("the guide by shell", f"{guide:.1f} s", f"karpctl takes {seconds / guide:.2f} of it")
-    say("AWS requests of both", f"{own.total()} / {theirs.total()}", f"karpctl {dict(own)}, guide {dict(theirs)}")
+    say("requests of both", f"{own.total()} / {theirs.total()}",
+        f"{own.total() / theirs.total():.2f} of it; karpctl {dict(own)}, guide {dict(theirs)}")
 
 
 def main():

@@ -63,7 +63,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("kube::", &["adapters"]),
     ("tokio::process", &["adapters"]),
     ("semver::", &["knowledge"]),
-    ("indicatif", &["report"]),
+    ("terminal_size", &["report"]),
     ("std::env::var(", &["env", "adapters", "commands"]),
     ("println!", &[]),
 ];

@@ -410,3 +410,34 @@ fn a_tool_that_cannot_be_run_is_not_said_to_be_missing() {
     assert!(said(shell.dir.path()).message.ends_with("is a folder, not helm"));
     assert!(said(&shell.dir.path().join("nowhere")).message.contains("there is no helm at"));
 }
+
+#[test]
+fn versions_lists_the_tools_that_fit() {
+    let shell = Shell::new();
+    let listed: serde_json::Value = serde_json::from_str(&shell.run(&["versions", "-o", "json"]).stdout).unwrap();
+    assert_eq!(listed["schema"], "karpctl/versions/v1");
+    let of = |version: &str| listed["tools"].as_array().unwrap().iter().find(|t| t["kubernetes"] == version).unwrap().clone();
+    // Kubernetes' own skew policy for kubectl; helm's support table.
+    assert_eq!((&of("1.33")["kubectl"]["oldest"], &of("1.33")["kubectl"]["newest"]), (&"1.32".into(), &"1.34".into()));
+    assert!(of("1.33")["helm"].to_string().contains("3.18"), "{}", of("1.33"));
+    let newest = listed["releases"].as_array().unwrap().iter().find(|r| r["karpenter"] == "1.14.1").unwrap();
+    assert_eq!(newest["eksctl"]["oldest"], "0.202.0");
+    let text = shell.run(&["versions"]).stdout;
+    for heading in ["Karpenter   Kubernetes     eksctl", "Kubernetes  kubectl        helm"] {
+        assert!(text.contains(heading), "{text}");
+    }
+}
+
+#[test]
+fn flags_that_would_do_nothing_are_not_offered() {
+    for (command, flags) in
+        [("verify", &["--fargate", "--identity=irsa"][..]), ("destroy", &["--ami-alias=al2023@latest", "--private", "--tag=a=b"])]
+    {
+        for flag in flags {
+            usage_error(&Shell::new().run(&[command, flag]), &["unexpected argument"]);
+        }
+    }
+    let explained = Shell::new().run(&["explain", "discovery-tags"]).stdout;
+    let flag = explained.split_whitespace().find(|word| word.starts_with("--sub")).unwrap();
+    assert_eq!(flag.trim_matches(|c: char| !c.is_alphanumeric()), "subnet", "the flag is --subnet: {explained}");
+}

@@ -12,7 +12,8 @@ mod tools;
 use async_trait::async_trait;
 use karpctl::error::{Error, ErrorKind, Result};
 use karpctl::facts::{
-    AccessEntryFacts, AddonFacts, AssociationFacts, ClusterFacts, Denial, Facts, OidcFacts, RoleFacts, StackFacts, SubnetFacts, Topic,
+    AccessEntryFacts, AddonFacts, AssociationFacts, ClusterFacts, Denial, Facts, FargateProfileFacts, OidcFacts, RoleFacts, StackFacts,
+    SubnetFacts, Topic,
 };
 use karpctl::plan::{Action, Progress, State, StepId};
 use karpctl::ports::{ClusterAccess, InstanceProfile, Kube, KubeConnector, ObjectKind, ObjectRef, Ports, StackEvent, Tags};
@@ -46,6 +47,7 @@ pub(crate) struct FakeStack {
 pub(crate) struct Inside {
     pub(crate) stacks: BTreeMap<String, FakeStack>,
     pub(crate) cluster: Option<ClusterFacts>,
+    pub(crate) fargate_profile: Option<FargateProfileFacts>,
     pub(crate) entries: BTreeMap<String, AccessEntryFacts>,
     pub(crate) association: Option<AssociationFacts>,
     pub(crate) addons: BTreeMap<String, AddonFacts>,

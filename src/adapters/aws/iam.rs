@@ -40,6 +40,7 @@ pub(super) async fn role(aws: &AwsClient, name: &str) -> Result<Option<RoleFacts
         arn: role.arn().parse().map_err(|e| odd(format!("{e}")))?,
         trust: serde_json::from_str(&trust).map_err(|e| odd(e.to_string()))?,
         policies,
+        permissions_boundary: role.permissions_boundary().and_then(|b| b.permissions_boundary_arn()).map(str::to_owned),
         tags: owned(role.tags()),
     }))
 }
@@ -75,6 +76,13 @@ pub(super) async fn create_role(aws: &AwsClient, role: &CreateRole) -> Result<()
 pub(super) async fn set_trust(aws: &AwsClient, role: &str, trust: &Value) -> Result<()> {
     let call = Call::new("iam:UpdateAssumeRolePolicy", role, format!("cannot change who may assume the role {role}"));
     let request = aws.iam.update_assume_role_policy().role_name(role).policy_document(trust.to_string());
+    request.send().await.map_err(|e| aws.error(&call, &e))?;
+    Ok(())
+}
+
+pub(super) async fn set_permissions_boundary(aws: &AwsClient, role: &str, arn: &str) -> Result<()> {
+    let call = Call::new("iam:PutRolePermissionsBoundary", role, format!("cannot set the permissions boundary of the role {role}"));
+    let request = aws.iam.put_role_permissions_boundary().role_name(role).permissions_boundary(arn);
     request.send().await.map_err(|e| aws.error(&call, &e))?;
     Ok(())
 }

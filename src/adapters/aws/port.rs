@@ -3,8 +3,8 @@
 use super::{AwsClient, cloudformation, ec2, ec2_network, eks, eks_groups, eks_token, iam, iam_judged, queue, ssm, sts};
 use crate::error::Result;
 use crate::facts::{
-    AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, IamSummary, NodeGroupFacts,
-    OidcFacts, QueueFacts, RoleFacts, RouteTableFacts, RuleFacts, SecurityGroupFacts, StackFacts, SubnetFacts,
+    AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, FargateProfileFacts, IamSummary,
+    NodeGroupFacts, OidcFacts, QueueFacts, RoleFacts, RouteTableFacts, RuleFacts, SecurityGroupFacts, StackFacts, SubnetFacts,
 };
 use crate::knowledge::KubernetesVersion;
 use crate::ports::{Aws, ChangeStack, CreateRole, InstanceProfile, LaunchedInstance, PermissionQuestion, StackEvent, Tags};
@@ -48,6 +48,10 @@ impl Aws for AwsClient {
 
     async fn cluster(&self, name: &str) -> Result<Option<ClusterFacts>> {
         eks::cluster(self, name).await
+    }
+
+    async fn fargate_profile(&self, cluster: &str, name: &str) -> Result<Option<FargateProfileFacts>> {
+        eks::fargate_profile(self, cluster, name).await
     }
 
     async fn access_entry(&self, cluster: &str, principal_arn: &str) -> Result<Option<AccessEntryFacts>> {
@@ -100,6 +104,10 @@ impl Aws for AwsClient {
 
     async fn set_trust(&self, role: &str, trust: &Value) -> Result<()> {
         iam::set_trust(self, role, trust).await
+    }
+
+    async fn set_permissions_boundary(&self, role: &str, arn: &str) -> Result<()> {
+        iam::set_permissions_boundary(self, role, arn).await
     }
 
     async fn tag_role(&self, role: &str, tags: &Tags) -> Result<()> {

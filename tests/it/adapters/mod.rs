@@ -65,14 +65,14 @@ const KEYS: [(&str, &str); 3] = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACC
 
 /// What was asked: the request line, the headers in lower case, the body.
 #[derive(Debug, Clone)]
-struct Asked {
+pub(crate) struct Asked {
     line: String,
     headers: String,
     body: String,
 }
 
 /// A server on loopback, until the process ends. Returns its URL and what it is asked.
-fn serve(answer: impl Fn(&Asked) -> (String, String) + Send + 'static) -> (String, Arc<Mutex<Vec<Asked>>>) {
+pub(crate) fn serve(answer: impl Fn(&Asked) -> (String, String) + Send + 'static) -> (String, Arc<Mutex<Vec<Asked>>>) {
     use std::io::{BufRead as _, BufReader, Read as _, Write as _};
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

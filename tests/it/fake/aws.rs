@@ -4,8 +4,8 @@ use super::{FakeStack, FakeWorld, Inside};
 use async_trait::async_trait;
 use karpctl::error::{Error, ErrorKind, Result};
 use karpctl::facts::{
-    AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, IamSummary, NodeGroupFacts,
-    OidcFacts, QueueFacts, RoleFacts, RouteTableFacts, RuleFacts, SecurityGroupFacts, StackFacts, SubnetFacts,
+    AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, FargateProfileFacts, IamSummary,
+    NodeGroupFacts, OidcFacts, QueueFacts, RoleFacts, RouteTableFacts, RuleFacts, SecurityGroupFacts, StackFacts, SubnetFacts,
 };
 use karpctl::knowledge::KubernetesVersion;
 use karpctl::ports::{Aws, ChangeStack, CreateRole, InstanceProfile, LaunchedInstance, PermissionQuestion, StackEvent, Tags};
@@ -111,6 +111,11 @@ impl Aws for FakeWorld {
         Ok(self.inside().cluster.clone())
     }
 
+    async fn fargate_profile(&self, _: &str, name: &str) -> Result<Option<FargateProfileFacts>> {
+        self.begin("describe", format!("Fargate profile {name}"))?;
+        Ok(self.inside().fargate_profile.clone())
+    }
+
     async fn access_entry(&self, _: &str, principal_arn: &str) -> Result<Option<AccessEntryFacts>> {
         self.begin("describe", "access entry")?;
         Ok(self.inside().entries.get(principal_arn).cloned())
@@ -199,7 +204,13 @@ impl Aws for FakeWorld {
             return Err(taken(&role.name));
         }
         let arn = format!("arn:aws:iam::111122223333:role/{}", role.name).parse().unwrap();
-        let facts = RoleFacts { arn, trust: role.trust.clone(), policies: Vec::new(), tags: role.tags.clone() };
+        let facts = RoleFacts {
+            arn,
+            trust: role.trust.clone(),
+            policies: Vec::new(),
+            permissions_boundary: role.permissions_boundary.clone(),
+            tags: role.tags.clone(),
+        };
         self.inside().roles.insert(role.name.clone(), facts);
         self.end("create_role")
     }
@@ -207,6 +218,12 @@ impl Aws for FakeWorld {
     async fn set_trust(&self, role: &str, trust: &Value) -> Result<()> {
         self.begin("set_trust", role)?;
         self.inside().roles.get_mut(role).ok_or_else(|| missing(role))?.trust = trust.clone();
+        Ok(())
+    }
+
+    async fn set_permissions_boundary(&self, role: &str, arn: &str) -> Result<()> {
+        self.begin("set_permissions_boundary", role)?;
+        self.inside().roles.get_mut(role).ok_or_else(|| missing(role))?.permissions_boundary = Some(arn.into());
         Ok(())
     }
 
@@ -247,7 +264,7 @@ impl Aws for FakeWorld {
         self.begin("create_service_linked_role", service)?;
         let name = "AWSServiceRoleForEC2Spot";
         let arn = format!("arn:aws:iam::111122223333:role/aws-service-role/{service}/{name}").parse().unwrap();
-        let facts = RoleFacts { arn, trust: Value::Null, policies: Vec::new(), tags: Tags::new() };
+        let facts = RoleFacts { arn, trust: Value::Null, policies: Vec::new(), permissions_boundary: None, tags: Tags::new() };
         Ok(self.inside().roles.insert(name.into(), facts).is_none())
     }
 

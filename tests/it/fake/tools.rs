@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use karpctl::error::{Error, ErrorKind, Result};
-use karpctl::facts::{AddonFacts, OidcFacts, StackFacts, ToolFacts};
+use karpctl::facts::{AddonFacts, FargateProfileFacts, OidcFacts, StackFacts, ToolFacts};
 use karpctl::ports::{Eksctl, Helm, HelmAccess, HelmInstall, Lines, ObjectKind, ObjectRef, Tags};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
@@ -172,7 +172,10 @@ impl Eksctl for FakeWorld {
             let addon = AddonFacts { status: "ACTIVE".into(), version: None, tags: Tags::new() };
             self.inside().addons.insert("eks-pod-identity-agent".into(), addon);
         }
-        self.put_stack("eksctl-demo-nodegroup-demo-ng", "CREATE_COMPLETE", &tags);
+        self.inside().fargate_profile = profile_in(config);
+        if config.contains("managedNodeGroups") {
+            self.put_stack("eksctl-demo-nodegroup-demo-ng", "CREATE_COMPLETE", &tags);
+        }
         self.end("create_cluster")
     }
 
@@ -182,13 +185,27 @@ impl Eksctl for FakeWorld {
         Ok(())
     }
 
+    async fn create_fargate_profile(&self, config: &str, _: Lines<'_>, _: &CancellationToken) -> Result<()> {
+        self.begin("create_fargate_profile", "")?;
+        self.inside().fargate_profile = profile_in(config);
+        Ok(())
+    }
+
     async fn delete_cluster(&self, name: &str, _: &str, _: Lines<'_>, _: &CancellationToken) -> Result<()> {
         self.begin("delete_cluster", name)?;
         let mut inside = self.inside();
-        inside.cluster = None;
+        (inside.cluster, inside.fargate_profile) = (None, None);
         inside.stacks.retain(|name, _| !name.starts_with("eksctl-"));
         inside.oidc.clear();
         inside.addons.clear();
         Ok(())
     }
+}
+
+/// The Fargate profile that a configuration asks for.
+fn profile_in(config: &str) -> Option<FargateProfileFacts> {
+    let config: Value = serde_saphyr::from_str(config).unwrap();
+    let selectors = config["fargateProfiles"][0]["selectors"].as_array()?;
+    let namespaces = selectors.iter().filter_map(|s| s["namespace"].as_str().map(str::to_owned)).collect();
+    Some(FargateProfileFacts { status: "ACTIVE".into(), namespaces })
 }

@@ -26,11 +26,11 @@ fn paste(stage: &Stage, words: &[String]) {
     assert_eq!(ended.code, 0, "--- shell\n{printed}\n--- stdout\n{}\n--- stderr\n{}", ended.stdout, ended.stderr);
 }
 
-fn there_and_back(stage: &Stage, words: &[&str]) {
+fn there_and_back(stage: &Stage, words: &[&str], up: &[&str]) {
     let before = stage.inventory();
     let with = |command: &[&str]| -> Vec<String> { [command, words].concat().into_iter().map(str::to_owned).collect() };
-    paste(stage, &with(&["bootstrap"]));
-    stage.karpctl(&slices(&with(&["bootstrap", "--dry-run", "--exit-code"]))).exits(0).says("Nothing to do");
+    paste(stage, &with(&[&["bootstrap"], up].concat()));
+    stage.karpctl(&slices(&with(&[&["bootstrap", "--dry-run", "--exit-code"], up].concat()))).exits(0).says("Nothing to do");
     paste(stage, &with(&["destroy", "--delete-crds"]));
     let text = |inventory| serde_json::to_string_pretty(&inventory).unwrap();
     assert_eq!(text(stage.inventory()), text(before), "the cluster is not as it was");
@@ -40,18 +40,18 @@ fn there_and_back(stage: &Stage, words: &[&str]) {
 fn the_printed_shell_is_the_plan_with_pod_identity_and_both_mappings() {
     let Some(stage) = stage("pasted") else { return };
     stage.existing("1.34", "API_AND_CONFIG_MAP");
-    there_and_back(&stage, &["--existing-cluster", "--karpenter-version", "1.14.1", "--tag", "team=a b,c"]);
+    there_and_back(&stage, &["--existing-cluster", "--karpenter-version", "1.14.1"], &["--tag", "team=a b,c"]);
 }
 
 #[test]
 fn the_printed_shell_is_the_plan_with_irsa_and_an_old_chart() {
     let Some(stage) = stage("pastedold") else { return };
     stage.existing("1.23", "CONFIG_MAP");
-    there_and_back(&stage, &["--existing-cluster", "--karpenter-version", "v0.17.0"]);
+    there_and_back(&stage, &["--existing-cluster", "--karpenter-version", "v0.17.0"], &[]);
 }
 
 #[test]
 fn the_printed_shell_makes_and_removes_a_cluster_too() {
     let Some(stage) = stage("pastednew") else { return };
-    there_and_back(&stage, &["--karpenter-version", "1.14.1"]);
+    there_and_back(&stage, &["--karpenter-version", "1.14.1"], &[]);
 }

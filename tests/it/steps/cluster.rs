@@ -1,8 +1,10 @@
 use crate::fake::{FakeWorld, Fault, error, words};
 use crate::fixture::{existing, spec};
 use karpctl::error::ErrorKind;
+use karpctl::facts::FargateProfileFacts;
 use karpctl::plan::{State, StepId};
 use karpctl::ports::Tags;
+use karpctl::spec::{ControllerCapacity, Identity, Spec};
 use karpctl::steps::{OWNER_TAG, Ownership};
 
 const ID: StepId = StepId::Cluster;
@@ -117,6 +119,44 @@ async fn a_cluster_that_eksctl_half_made_and_that_serves_is_explained() {
     let state = world.assess(ID).await;
     assert!(matches!(state, State::Foreign { adopt: None, .. }), "{state:?}");
     assert!(words(&state).contains("eksctl delete cluster --name demo --region us-west-2"));
+}
+
+fn on_fargate() -> Spec {
+    Spec { capacity: ControllerCapacity::Fargate, identity: Identity::Irsa, ..spec("1.14.1") }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fargate_profile_that_is_missing_is_made() {
+    let world = FakeWorld::empty(on_fargate());
+    world.apply_ok(ID).await;
+    assert!(!world.changes().iter().any(|c| c.starts_with("create_fargate_profile")), "eksctl makes it with the cluster");
+    world.inside().fargate_profile = None;
+    assert_eq!(words(&world.assess(ID).await), "Fargate profile karpenter: not there");
+    world.apply_ok(ID).await;
+    assert_eq!(world.changes().last().map(String::as_str), Some("create_fargate_profile "));
+    world.inside().cluster.as_mut().unwrap().tags.clear();
+    world.set_stack("eksctl-demo-cluster", "CREATE_COMPLETE", &[], Tags::new());
+    world.inside().fargate_profile = None;
+    assert_eq!(world.assess(ID).await, State::Present, "a cluster that a person made with eksctl may do without it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fargate_profile_of_no_use_is_explained() {
+    let world = FakeWorld::empty(on_fargate());
+    world.apply_ok(ID).await;
+    let with = |status: &str, namespace: &str| {
+        world.inside().fargate_profile = Some(FargateProfileFacts { status: status.into(), namespaces: vec![namespace.into()] });
+    };
+    with("CREATING", "kube-system");
+    assert!(matches!(world.assess(ID).await, State::Busy(_)));
+    for (status, namespace, word) in
+        [("ACTIVE", "other", "takes no pods of the namespace kube-system"), ("CREATE_FAILED", "kube-system", "is CREATE_FAILED")]
+    {
+        with(status, namespace);
+        let state = world.assess(ID).await;
+        assert!(matches!(state, State::Foreign { adopt: None, .. }), "{state:?}");
+        assert!(words(&state).contains(word) && words(&state).contains("eksctl delete fargateprofile --cluster demo"), "{state:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -94,3 +94,21 @@ async fn one_that_is_not_ours_is_refused_until_adopted() {
         assert_eq!(world.assess(ID).await, State::Present);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn another_permissions_boundary_is_drift_and_one_that_is_not_named_stays() {
+    let boundary = "arn:aws:iam::111122223333:policy/boundary";
+    let world = FakeWorld::empty(Spec { permissions_boundary: Some(boundary.parse().unwrap()), ..spec("1.14.1") });
+    world.apply_ok(ID).await;
+    for (found, word) in [(Some("arn:aws:iam::111122223333:policy/wider".to_owned()), "policy/wider -> "), (None, "none -> ")] {
+        world.inside().roles.get_mut(ROLE).unwrap().permissions_boundary = found;
+        let state = words(&world.assess(ID).await);
+        assert!(state.contains(word) && state.contains(boundary), "{state}");
+        world.apply_ok(ID).await;
+        assert_eq!(world.inside().roles[ROLE].permissions_boundary.as_deref(), Some(boundary));
+    }
+    let world = FakeWorld::empty(spec("1.14.1"));
+    world.apply_ok(ID).await;
+    world.inside().roles.get_mut(ROLE).unwrap().permissions_boundary = Some(boundary.into());
+    assert_eq!(world.assess(ID).await, State::Present, "the organization may have set it");
+}

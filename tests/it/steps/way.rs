@@ -3,7 +3,9 @@
 use crate::fake::{FakeWorld, step};
 use crate::fixture::{existing, spec};
 use karpctl::plan::{Direction, State, StepId};
+use karpctl::ports::Tags;
 use karpctl::spec::{ClusterMode, Spec};
+use karpctl::steps::OWNER_TAG;
 use std::collections::BTreeSet;
 
 fn specs() -> Vec<Spec> {
@@ -90,5 +92,29 @@ async fn where_there_is_no_cluster_nothing_in_it_is_left() {
             let state = world.assess_removal(id).await;
             assert!(matches!(state, State::Absent | State::NotWanted), "{status:?}: {id} {state:?}");
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_shell_of_what_is_there_mends_it_and_does_not_make_it_anew() {
+    let world = FakeWorld::bootstrapped(spec("1.14.1")).await;
+    {
+        let mut inside = world.inside();
+        inside.roles.get_mut("demo-karpenter").unwrap().policies.remove(0);
+        inside.association.as_mut().unwrap().role_arn = "arn:aws:iam::111122223333:role/other".into();
+    }
+    world.set_stack("eksctl-demo-nodegroup-demo-ng", "DELETE_COMPLETE", &[], Tags::from([(OWNER_TAG.into(), "demo".into())]));
+    world.set_stack("Karpenter-demo", "ROLLBACK_COMPLETE", &[], Tags::from([(OWNER_TAG.into(), "demo".into())]));
+    for (id, there, never) in [
+        (StepId::ControllerRole, "aws iam attach-role-policy", "create-role"),
+        (StepId::PodIdentityAssociation, "aws eks update-pod-identity-association", "create-pod"),
+        (StepId::Cluster, "eksctl create nodegroup", "create cluster"),
+        (StepId::Stack, "aws cloudformation delete-stack", "eksctl"),
+    ] {
+        let step = step(id);
+        let facts = world.facts(step.reads()).await;
+        assert_ne!(step.assess(&world.spec, &facts), State::Present, "{id}");
+        let shell = step.commands(&world.spec, &facts, Direction::Apply).join("\n");
+        assert!(shell.contains(there) && !shell.contains(never), "{id}: {shell}");
     }
 }
