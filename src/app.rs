@@ -174,9 +174,19 @@ impl App {
         (Probed::of(helm), Probed::of(eksctl))
     }
 
+    /// The profiles of the AWS configuration files.
+    pub async fn profiles(&self) -> Vec<String> {
+        crate::adapters::aws::profiles().await
+    }
+
     /// The ports on the real world, and the region that the AWS configuration names.
     pub async fn connect(&self, region: Option<&str>) -> Result<(Ports, Option<crate::spec::Region>)> {
-        let settings = AwsSettings { region: region.map(str::to_owned), profile: self.globals.profile.clone() };
+        self.connect_as(region, self.globals.profile.as_deref()).await
+    }
+
+    /// As [`Self::connect`], with this profile.
+    pub async fn connect_as(&self, region: Option<&str>, profile: Option<&str>) -> Result<(Ports, Option<crate::spec::Region>)> {
+        let settings = AwsSettings { region: region.map(str::to_owned), profile: profile.map(str::to_owned) };
         let aws = Arc::new(AwsClient::connect(&settings).await?);
         let configured = aws.region().and_then(|r| r.parse().ok());
         let karpctl = std::env::current_exe().map_err(|e| Error::failed("cannot find karpctl's own file").because(e.to_string()))?;

@@ -2,7 +2,9 @@
 
 use crate::app::App;
 use crate::commands::args::GlobalArgs;
-use crate::commands::{bootstrap, destroy, doctor, explain, generate, parts, rehearse, render, status, token, verify, versions};
+use crate::commands::{
+    bootstrap, destroy, doctor, explain, generate, init, parts, rehearse, render, status, token, verify, version, versions,
+};
 use crate::error::{Error, Exit, Result};
 use crate::report::{ColorChoice, Format, Printer, Verbosity, show_error};
 use clap::{CommandFactory, Parser, Subcommand};
@@ -26,6 +28,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::InitArgs),
     Bootstrap(bootstrap::BootstrapArgs),
     /// Make what the account needs: the stack with roles, policies and queue, and the spot role
     #[command(after_help = EXAMPLES_IAM)]
@@ -47,6 +50,7 @@ enum Command {
     Rehearse(rehearse::RehearseArgs),
     Token(token::TokenArgs),
     Versions(versions::VersionsArgs),
+    Version(version::VersionArgs),
     Explain(explain::ExplainArgs),
     Generate(generate::GenerateArgs),
 }
@@ -100,6 +104,7 @@ impl Cli {
             Command::Render(a) => a.output(),
             Command::Versions(a) => a.output(),
             Command::Rehearse(a) => a.output(),
+            Command::Version(a) => a.output(),
             _ => Format::Human,
         }
     }
@@ -107,6 +112,7 @@ impl Cli {
     /// Runs the command.
     pub async fn run(self, app: &App) -> Result<Exit> {
         match self.command {
+            Command::Init(args) => init::run(app, args).await,
             Command::Bootstrap(args) => bootstrap::run(app, args).await,
             Command::Iam(args) => parts::run(app, parts::Part::Iam, args).await,
             Command::Identity(args) => parts::run(app, parts::Part::Identity, args).await,
@@ -120,6 +126,7 @@ impl Cli {
             Command::Rehearse(args) => rehearse::run(app, &args),
             Command::Token(args) => token::run(app, args).await,
             Command::Versions(args) => versions::run(app, &args),
+            Command::Version(args) => version::run(app, &args),
             Command::Explain(args) => explain::run(app, &args),
             Command::Generate(args) => generate::run(app, &args, Self::command()),
         }

@@ -21,6 +21,7 @@ pub mod env;
 pub mod error;
 pub mod facts;
 pub mod finding;
+pub mod inventory;
 pub mod knowledge;
 pub mod kubeconfig;
 pub mod plan;

@@ -1,13 +1,15 @@
 //! What follows when a plan was agreed to: it is carried out, and how that ended is said.
 
+use super::afterwards::afterwards;
 use super::answer::{Pretty, json};
 use super::next;
+use super::report_page::ReportPage;
 use super::session::Session;
 use super::way::{Selection, WayArgs};
 use crate::app::App;
 use crate::engine::{Claim, Hold, Run, Timing, execute};
 use crate::error::{Error, ErrorKind, Exit, Result};
-use crate::plan::{Direction, Plan, StepId};
+use crate::plan::{Direction, Event, Plan, StepId};
 use crate::report::{Format, Journal, RunReporter, show_error};
 use crate::steps::{Step, owner_tags};
 
@@ -19,6 +21,7 @@ pub(super) async fn carry_out(
     steps: &[Box<dyn Step>],
     selection: &Selection,
     plan: &Plan,
+    page: Option<&ReportPage<'_>>,
 ) -> Result<Exit> {
     let spec = &session.spec;
     let (account, region, cluster) = (spec.account_id.as_str(), spec.region.as_str(), spec.cluster_name.as_str());
@@ -39,12 +42,18 @@ pub(super) async fn carry_out(
         Err(e) if e.kind == ErrorKind::Interrupted => return Ok(interrupted(app, args, &e)),
         other => other?,
     };
+    let on_event = |event: &Event| {
+        reporter.show(event);
+        if let (Some(page), Event::RunStarted { .. } | Event::StepFinished { .. }) = (page, event) {
+            page.running(spec, &session.facts, &reporter.so_far(plan));
+        }
+    };
     let outcome = {
         let run = Run {
             steps,
             spec,
             ports: &session.ports,
-            on_event: &|event| reporter.show(event),
+            on_event: &on_event,
             cancel: &app.cancel,
             ownership: selection.ownership,
             kubeconfig: session.kubeconfig.as_ref(),
@@ -58,6 +67,9 @@ pub(super) async fn carry_out(
     };
     let let_go = hold.release(&id).await;
     let report = reporter.finish(plan, outcome.ok());
+    if let Some(page) = page {
+        page.over(spec, &outcome.facts, &report);
+    }
     if args.output == Format::Json {
         app.printer.answer(&json(&report, Pretty::Yes)?);
     }
@@ -80,6 +92,9 @@ pub(super) async fn carry_out(
                 Direction::Remove => format!("What karpctl made for {} is gone.", spec.cluster_name),
             };
             app.printer.answer(&format!("{words} ({:.0} s)", std::time::Duration::from_millis(report.elapsed_ms).as_secs_f64()));
+            if selection.name == "bootstrap" {
+                afterwards(app, selection.name, spec, &outcome.facts);
+            }
         }
         return Ok(Exit::Done);
     }

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
   karpctl generate completions bash
+  karpctl generate man --out man1
   karpctl generate schema
   karpctl generate schema doctor")]
 pub struct GenerateArgs {
@@ -18,8 +19,14 @@ pub struct GenerateArgs {
 
 #[derive(Debug, Clone, Subcommand)]
 enum What {
-    /// The man page
-    Man,
+    /// The man page of karpctl, or of one of its commands
+    Man {
+        /// The command; without one, karpctl itself
+        command: Option<String>,
+        /// Write the pages of karpctl and of every command into this folder
+        #[arg(long, value_name = "DIR", conflicts_with = "command")]
+        out: Option<std::path::PathBuf>,
+    },
     /// Completions of a shell
     Completions {
         /// The shell
@@ -46,28 +53,64 @@ enum Document {
 
 /// Runs the command. `cli` is the whole command line.
 pub fn run(app: &App, args: &GenerateArgs, mut cli: clap::Command) -> Result<Exit> {
-    let text = match args.what {
-        What::Man => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(cli).render(&mut page).map_err(|e| Error::failed("cannot write the man page").because(e.to_string()))?;
-            String::from_utf8_lossy(&page).into_owned()
-        }
+    let text = match &args.what {
+        What::Man { out: Some(folder), .. } => return write_man_pages(app, &cli, folder),
+        What::Man { command, out: None } => man_page(&cli, command.as_deref())?,
         What::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut cli, "karpctl", &mut script);
+            clap_complete::generate(*shell, &mut cli, "karpctl", &mut script);
             String::from_utf8_lossy(&script).into_owned()
         }
         What::Markdown => markdown(cli),
-        What::Schema { document } => {
-            let schema = match document {
-                Document::Spec => schemars::schema_for!(crate::spec::layer::Layer),
-                Document::Doctor => schemars::schema_for!(crate::finding::DoctorReport),
-            };
-            super::answer::json(&schema, super::answer::Pretty::Yes)?
+        What::Schema { document: Document::Spec } => spec_schema()?,
+        What::Schema { document: Document::Doctor } => {
+            super::answer::json(&schemars::schema_for!(crate::finding::DoctorReport), super::answer::Pretty::Yes)?
         }
     };
     app.printer.answer(&text);
     Ok(Exit::Done)
+}
+
+/// The pages: karpctl, and each command under the name by which `man` finds it.
+fn man_pages(cli: &clap::Command) -> Vec<(String, clap::Command)> {
+    let mut cli = cli.clone();
+    cli.build();
+    let mut pages = vec![("karpctl".to_owned(), cli.clone())];
+    for command in cli.get_subcommands().filter(|c| !c.is_hide_set() && c.get_name() != "help") {
+        let name = format!("karpctl-{}", command.get_name());
+        pages.push((name.clone(), command.clone().name(name).version(env!("CARGO_PKG_VERSION"))));
+    }
+    pages
+}
+
+fn man_text(command: clap::Command) -> Result<String> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command).render(&mut page).map_err(|e| Error::failed("cannot write the man page").because(e.to_string()))?;
+    Ok(String::from_utf8_lossy(&page).into_owned())
+}
+
+fn man_page(cli: &clap::Command, command: Option<&str>) -> Result<String> {
+    let name = command.map_or_else(|| "karpctl".to_owned(), |command| format!("karpctl-{command}"));
+    let Some((_, page)) = man_pages(cli).into_iter().find(|(known, _)| *known == name) else {
+        return Err(Error::usage(format!("there is no command `{}`", command.unwrap_or_default())).hint("`karpctl help` lists them"));
+    };
+    man_text(page)
+}
+
+fn write_man_pages(app: &App, cli: &clap::Command, folder: &std::path::Path) -> Result<Exit> {
+    let failed = |e: std::io::Error| Error::failed(format!("cannot write to {}", folder.display())).because(e.to_string());
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    for (name, page) in man_pages(cli) {
+        let path = folder.join(format!("{name}.1"));
+        std::fs::write(&path, man_text(page)?).map_err(failed)?;
+        app.printer.status(&format!("wrote {}", path.display()));
+    }
+    Ok(Exit::Done)
+}
+
+/// The JSON Schema of the spec file.
+pub(super) fn spec_schema() -> Result<String> {
+    super::answer::json(&schemars::schema_for!(crate::spec::layer::Layer), super::answer::Pretty::Yes)
 }
 
 fn markdown(mut cli: clap::Command) -> String {

@@ -1,6 +1,7 @@
 //! The subcommands: one file each. `bootstrap`, `iam`, `identity`, `install`, `node-pool` and `destroy` are selections of
 //! steps and a direction, never second copies of the logic.
 
+mod afterwards;
 mod answer;
 pub mod args;
 pub mod bootstrap;
@@ -8,16 +9,23 @@ mod carry_out;
 pub mod destroy;
 pub mod doctor;
 pub mod explain;
+mod explained;
 pub mod generate;
+pub mod init;
+mod interview;
 mod mend;
+mod new_file;
 mod next;
 pub mod parts;
 mod print_commands;
+mod question;
 pub mod rehearse;
 pub mod render;
+mod report_page;
 mod session;
 pub mod status;
 pub mod token;
 pub mod verify;
+pub mod version;
 pub mod versions;
 mod way;

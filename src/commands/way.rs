@@ -4,6 +4,7 @@ use super::answer::{Pretty, json};
 use super::carry_out::{carry_out, tidy};
 use super::next;
 use super::print_commands::print_commands;
+use super::report_page::ReportPage;
 use super::session::{Session, refusal};
 use super::verify::parse_duration;
 use crate::app::App;
@@ -17,6 +18,7 @@ use crate::steps::{Ownership, Step};
 use clap::Args;
 use std::collections::BTreeSet;
 use std::io::{BufRead, IsTerminal};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Flags of every command that changes something.
@@ -38,6 +40,9 @@ pub(super) struct WayArgs {
     /// How long one wait may take, such as 90s or 15m
     #[arg(long, value_name = "DURATION", default_value = "15m", value_parser = parse_duration)]
     pub timeout: Duration,
+    /// Also write the plan, the run and what is there as one HTML page
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
     /// How the answer is written
     #[arg(long, short, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: Format,
@@ -78,6 +83,10 @@ pub(super) async fn go(app: &App, args: &WayArgs, session: &mut Session, steps: 
         return print_commands(app, args.output, session, &plan, refused);
     }
     show(app, args, selection, &PlanReport { plan: &plan, checks: &findings, refused: refused.as_ref() })?;
+    let page = args.report.as_deref().map(|path| ReportPage::new(app, path, session, steps, &findings));
+    if let Some(page) = &page {
+        page.planned(session, &plan)?;
+    }
     if args.dry_run {
         if let Some(error) = refused.as_ref().filter(|_| !args.output.is_machine()) {
             app.printer.warn(&format!("a run without --dry-run is refused: {error}"));
@@ -102,7 +111,7 @@ pub(super) async fn go(app: &App, args: &WayArgs, session: &mut Session, steps: 
         app.printer.status("Nothing was changed.");
         return Ok(Exit::Done);
     }
-    carry_out(app, args, session, steps, selection, &plan).await
+    carry_out(app, args, session, steps, selection, &plan, page.as_ref()).await
 }
 
 fn show_warnings(app: &App, findings: &[Finding]) {

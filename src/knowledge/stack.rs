@@ -131,6 +131,32 @@ struct Span {
     before: Option<Version>,
 }
 
+/// Why the controller needs an action (`actions.yaml`).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ActionReason {
+    /// `iam:PassRole`, …
+    pub action: String,
+    /// Why.
+    pub why: String,
+    /// Where that can be seen.
+    pub source: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Actions {
+    actions: Vec<ActionReason>,
+}
+
+static ACTIONS: LazyLock<Actions> = LazyLock::new(|| embedded(include_str!("actions.yaml")));
+
+/// Why the controller needs each action that any release grants it.
+#[must_use]
+pub fn action_reasons() -> &'static [ActionReason] {
+    &ACTIONS.actions
+}
+
 static TABLE: LazyLock<Table> = LazyLock::new(|| embedded(include_str!("stack.yaml")));
 
 impl Span {
@@ -196,6 +222,16 @@ mod tests {
         let sources = table.statements.iter().map(|r| &r.source);
         let sources = sources.chain(table.rules.iter().map(|r| &r.source)).chain(table.node_policies.iter().map(|r| &r.source));
         assert!(sources.into_iter().all(|s| s.len() > 5));
+    }
+
+    #[test]
+    fn every_action_that_is_granted_has_a_reason_and_no_other() {
+        let stacks = Release::all().into_iter().flat_map(|release| release.stack().policies);
+        let granted: BTreeSet<String> = stacks.flat_map(|p| p.statements).flat_map(|s| s.actions).collect();
+        let reasons: Vec<&str> = action_reasons().iter().map(|r| r.action.as_str()).collect();
+        assert_eq!(granted.iter().map(String::as_str).collect::<BTreeSet<_>>(), reasons.iter().copied().collect());
+        assert_eq!(granted.len(), reasons.len(), "an action stands there twice");
+        assert!(action_reasons().iter().all(|r| r.why.len() > 40 && r.why.ends_with('.') && r.source.len() > 5));
     }
 
     #[test]

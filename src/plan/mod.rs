@@ -140,6 +140,32 @@ impl Plan {
         ends.values().copied().fold(0.0, f64::max)
     }
 
+    /// The steps that decide how long it takes, from the first to the last: each waits for the one before, and nothing that any of
+    /// them needs ends later.
+    #[must_use]
+    pub fn critical_steps(&self, seconds: &BTreeMap<StepId, f64>) -> Vec<StepId> {
+        let mut ends: BTreeMap<StepId, (f64, Option<StepId>)> = BTreeMap::new();
+        for step in &self.steps {
+            let (begin, before) = step
+                .needs
+                .iter()
+                .filter_map(|need| ends.get(need).map(|(end, _)| (*end, Some(*need))))
+                .fold((0.0, None), |last, next| if next.0 > last.0 { next } else { last });
+            ends.insert(step.id, (begin + seconds.get(&step.id).copied().unwrap_or(0.0), before));
+        }
+        let mut last = ends.iter().fold(None, |last: Option<(f64, StepId)>, (id, (end, _))| match last {
+            Some((latest, _)) if latest >= *end => last,
+            _ => Some((*end, *id)),
+        });
+        let mut way = Vec::new();
+        while let Some((_, id)) = last {
+            way.push(id);
+            last = ends.get(&id).and_then(|(_, before)| *before).map(|id| (0.0, id));
+        }
+        way.reverse();
+        way
+    }
+
     /// The steps for which the whole plan is refused.
     pub fn refused(&self) -> impl Iterator<Item = &Planned> {
         self.steps.iter().filter(|s| s.action == Action::Refuse)

@@ -108,6 +108,8 @@ pub trait Aws: Send + Sync {
     /// The newest events of a stack (by name or id), oldest first; at most a page of them.
     async fn stack_events(&self, name_or_id: &str) -> Result<Vec<StackEvent>>;
 
+    /// The names of the clusters of this account and region: EKS `ListClusters`.
+    async fn cluster_names(&self) -> Result<Vec<String>>;
     /// The Kubernetes versions of which EKS creates clusters: EKS `DescribeClusterVersions`, without those marked unsupported.
     async fn cluster_versions(&self) -> Result<Vec<KubernetesVersion>>;
     /// EKS `DescribeCluster`.
@@ -164,6 +166,8 @@ pub trait Aws: Send + Sync {
     /// IAM `RemoveRoleFromInstanceProfile` for each role, then `DeleteInstanceProfile`. Not there is fine.
     async fn delete_instance_profile(&self, profile: &InstanceProfile) -> Result<()>;
 
+    /// The regions that the account may use: EC2 `DescribeRegions`.
+    async fn regions(&self) -> Result<Vec<String>>;
     /// EC2 `DescribeSubnets` by id.
     async fn subnets(&self, ids: &[String]) -> Result<Vec<SubnetFacts>>;
     /// EC2 `DescribeSecurityGroups` by id: their tags.

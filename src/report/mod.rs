@@ -4,6 +4,7 @@ mod bars;
 mod doctor;
 mod error;
 mod findings;
+mod html;
 mod journal;
 mod plan;
 mod printer;
@@ -13,10 +14,11 @@ mod status;
 pub use doctor::{DoctorFormat, doctor_text};
 pub use error::show_error;
 pub use findings::show_findings;
+pub use html::{Page, Stage, page};
 pub use journal::Journal;
 pub use plan::{Surroundings, commands, explain_plan, show_plan, summary};
 pub use printer::{ColorChoice, Printer, Verbosity};
-pub use run::{RunReport, RunReporter};
+pub use run::{RunReport, RunReporter, StepReport};
 pub use status::{StatusReport, StepStatus, show_status};
 
 /// How an answer is written.

@@ -42,6 +42,20 @@ fn show_step<'a>(printer: &Printer, step: &'a Planned, hinted: &mut Vec<&'a Stri
     }
 }
 
+/// What is done about a step, as a verb.
+pub(super) const fn word(action: Action) -> &'static str {
+    match action {
+        Action::Create => "create",
+        Action::Update => "change",
+        Action::Adopt => "adopt",
+        Action::Wait => "wait",
+        Action::Replace => "replace",
+        Action::Remove => "remove",
+        Action::Keep => "keep",
+        Action::Refuse => "refuse",
+    }
+}
+
 /// The last line of a plan: how many of what, and how long it takes.
 #[must_use]
 pub fn summary(plan: &Plan) -> String {

@@ -135,6 +135,13 @@ impl<'a> RunReporter<'a> {
         }
     }
 
+    /// The run as far as it is.
+    #[must_use]
+    pub fn so_far(&self, plan: &Plan) -> RunReport {
+        let steps = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner).steps.clone();
+        RunReport { schema: SCHEMA, ok: false, plan: plan.clone(), steps, elapsed_ms: millis(self.started.elapsed()) }
+    }
+
     /// The whole run as a document.
     #[must_use]
     pub fn finish(self, plan: &Plan, ok: bool) -> RunReport {

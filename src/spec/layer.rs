@@ -40,6 +40,7 @@ pub struct Layer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account_id: Option<String>,
     /// aws, aws-cn or aws-us-gov. Follows from the region unless given.
+    #[schemars(extend("enum" = ["aws", "aws-cn", "aws-us-gov", null]))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partition: Option<String>,
     /// The Karpenter release, such as 1.14.1 or v0.17.0.
@@ -54,9 +55,11 @@ pub struct Layer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
     /// How the controller gets its AWS credentials: pod-identity or irsa.
+    #[schemars(extend("enum" = ["pod-identity", "irsa", null]))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<String>,
     /// How nodes are let in: aws-auth, access-entry or both.
+    #[schemars(extend("enum" = ["aws-auth", "access-entry", "both", null]))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node_access: Option<String>,
     /// true: the cluster must be there and is never created or deleted.
@@ -120,9 +123,11 @@ pub struct NodePoolLayer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// spot and/or on-demand.
+    #[schemars(extend("items" = {"type": "string", "enum": ["spot", "on-demand"]}))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub capacity_types: Option<Vec<String>>,
     /// amd64 and/or arm64.
+    #[schemars(extend("items" = {"type": "string", "enum": ["amd64", "arm64"]}))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub architectures: Option<Vec<String>>,
     /// The most vCPUs that the pool may hold.

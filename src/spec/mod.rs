@@ -1,6 +1,7 @@
 //! What the person wants, resolved and valid. A [`Spec`] is complete: nothing later asks where a value came from.
 
 mod derived;
+pub mod draft;
 pub mod file;
 pub mod layer;
 pub mod names;

@@ -334,6 +334,27 @@ def install_all(todo):
     return 0
 
 
+# Programs that tests beside the lab use, by their Debian package: a browser for the report page, shells for their completions.
+PROGRAMS = {"chromium": "chromium", "zsh": "zsh", "fish": "fish", "man": "man-db"}
+
+
+def programs():
+    """Debian installs them where this may; else the tests that need them say so."""
+    packages = sorted(package for program, package in PROGRAMS.items() if not shutil.which(program))
+    if not packages:
+        return
+    if os.geteuid() or not shutil.which("apt-get"):
+        say(f"not there: {', '.join(packages)}; the tests that need them are skipped")
+        return
+    say(f"installing {', '.join(packages)} (usually about 60 s)")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for words in (["update", "-q"], ["install", "-y", "-q", "--no-install-recommends", *packages]):
+        with (LOG / "programs.log").open("ab") as log:
+            if subprocess.run(["apt-get", *words], env=environment, stdout=log, stderr=log).returncode:
+                say(f"apt-get {words[0]} failed; log: {LOG / 'programs.log'}; the tests that need {', '.join(packages)} are skipped")
+                return
+
+
 def main():
     if sys.argv[1:] not in ([], ["--check"]):
         print(__doc__, file=sys.stderr)
@@ -345,7 +366,7 @@ def main():
         if todo:
             say(f"missing: {', '.join(todo)}; install with: python3 tests/lab/setup.py")
         return 1 if todo else 0
-    if not todo:
+    if not todo and all(shutil.which(program) for program in PROGRAMS):
         return 0
     import fcntl
     with (CACHE / "setup.lock").open("w") as lock:
@@ -354,6 +375,7 @@ def main():
         except BlockingIOError:
             say("another set-up is running; waiting for it")
             fcntl.flock(lock, fcntl.LOCK_EX)
+        programs()
         todo = missing()
         return install_all(todo) if todo else 0
 

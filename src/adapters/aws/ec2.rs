@@ -35,6 +35,14 @@ fn carries(tags: &[Tag], (key, value): &(String, String)) -> bool {
     tags.iter().any(|t| t.key() == Some(key) && (value.is_empty() || t.value() == Some(value)))
 }
 
+pub(super) async fn regions(aws: &AwsClient) -> Result<Vec<String>> {
+    let call = Call::new("ec2:DescribeRegions", "*", "cannot list the regions of the account");
+    let answer = aws.ec2.describe_regions().send().await.map_err(|e| aws.error(&call, &e))?;
+    let mut names: Vec<String> = answer.regions().iter().filter_map(|r| r.region_name().map(str::to_owned)).collect();
+    names.sort();
+    Ok(names)
+}
+
 pub(super) async fn subnets(aws: &AwsClient, ids: &[String]) -> Result<Vec<SubnetFacts>> {
     if ids.is_empty() {
         return Ok(Vec::new());

@@ -54,6 +54,14 @@ pub(super) async fn cluster(aws: &AwsClient, name: &str) -> Result<Option<Cluste
     }))
 }
 
+pub(super) async fn cluster_names(aws: &AwsClient) -> Result<Vec<String>> {
+    let call = Call::new("eks:ListClusters", "*", "cannot list the clusters");
+    let pages = aws.eks.list_clusters().into_paginator().items().send();
+    let mut names = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(|e| aws.error(&call, &e))?;
+    names.sort();
+    Ok(names)
+}
+
 pub(super) async fn cluster_versions(aws: &AwsClient) -> Result<Vec<KubernetesVersion>> {
     let call = Call::new("eks:DescribeClusterVersions", "*", "cannot list the Kubernetes versions that EKS offers");
     let pages = aws.eks.describe_cluster_versions().into_paginator().items().send();

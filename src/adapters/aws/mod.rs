@@ -12,11 +12,13 @@ mod http;
 mod iam;
 mod iam_judged;
 mod port;
+mod profiles;
 mod queue;
 mod ssm;
 mod sts;
 
 pub use eks_token::presigned;
+pub use profiles::profiles;
 
 use self::errors::{Call, Seen};
 use crate::error::{Error, ErrorKind, Result};

@@ -42,6 +42,10 @@ impl Aws for AwsClient {
         cloudformation::stack_events(self, name_or_id).await
     }
 
+    async fn cluster_names(&self) -> Result<Vec<String>> {
+        eks::cluster_names(self).await
+    }
+
     async fn cluster_versions(&self) -> Result<Vec<KubernetesVersion>> {
         eks::cluster_versions(self).await
     }
@@ -148,6 +152,10 @@ impl Aws for AwsClient {
 
     async fn delete_instance_profile(&self, profile: &InstanceProfile) -> Result<()> {
         iam::delete_instance_profile(self, profile).await
+    }
+
+    async fn regions(&self) -> Result<Vec<String>> {
+        ec2::regions(self).await
     }
 
     async fn subnets(&self, ids: &[String]) -> Result<Vec<SubnetFacts>> {

@@ -101,6 +101,11 @@ impl Aws for FakeWorld {
         Ok(self.inside().stacks.get(by_name_or_id(name_or_id)).map(|s| s.events.clone()).unwrap_or_default())
     }
 
+    async fn cluster_names(&self) -> Result<Vec<String>> {
+        self.begin("list", "clusters")?;
+        Ok(self.inside().cluster.iter().map(|_| self.spec.cluster_name.to_string()).collect())
+    }
+
     async fn cluster_versions(&self) -> Result<Vec<KubernetesVersion>> {
         Ok(vec![self.spec.kubernetes])
     }
@@ -299,6 +304,11 @@ impl Aws for FakeWorld {
         self.begin("delete_instance_profile", &profile.name)?;
         self.inside().profiles.retain(|p| p.name != profile.name);
         Ok(())
+    }
+
+    async fn regions(&self) -> Result<Vec<String>> {
+        self.begin("list", "regions")?;
+        Ok(vec![self.spec.region.to_string()])
     }
 
     async fn subnets(&self, ids: &[String]) -> Result<Vec<SubnetFacts>> {

@@ -3,6 +3,7 @@
 mod bad_days;
 mod doctor_cluster;
 mod existing_cluster;
+mod init;
 mod interruption;
 mod new_cluster;
 mod print_commands;

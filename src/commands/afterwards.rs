@@ -1,0 +1,62 @@
+//! What is said when a bootstrap is done: what is there, where it is seen, what it costs, and what to type next.
+
+use super::next::command_line;
+use crate::app::App;
+use crate::facts::Facts;
+use crate::inventory::inventory;
+use crate::knowledge::RunningCost;
+use crate::spec::{ClusterMode, ControllerCapacity, Partition, Spec};
+
+/// Says it to stdout, after the sentence that says that all went well.
+pub(super) fn afterwards(app: &App, name: &str, spec: &Spec, facts: &Facts) {
+    let printer = &app.printer;
+    let things = inventory(spec, facts);
+    printer.answer("\nThere:");
+    for thing in &things {
+        printer.answer(&format!("  {:<30} {}", thing.what, thing.name));
+    }
+    let seen: Vec<_> = things.iter().filter_map(|t| Some((t.what, t.console.as_ref()?))).collect();
+    if !seen.is_empty() {
+        printer.answer("\nIn the console:");
+    }
+    for (what, link) in seen {
+        printer.answer(&format!("  {what:<30} {link}"));
+    }
+    if let Some(cost) = cost(spec, jiff::Zoned::now().date()) {
+        printer.answer(&format!("\n{cost}"));
+    }
+    printer.answer("\nNext:");
+    for (instead, what) in [
+        ("verify", "proves it: a workload that makes Karpenter launch nodes"),
+        ("status", "shows what is there and what differs from the spec"),
+        ("destroy", "takes away what karpctl made"),
+    ] {
+        printer.answer(&format!("  {}\n      {what}", command_line(app, name, instead)));
+    }
+}
+
+/// What it costs to leave it running, in words. `None` where karpctl made nothing that costs, or knows no prices of the partition.
+fn cost(spec: &Spec, today: jiff::civil::Date) -> Option<String> {
+    if spec.cluster == ClusterMode::Existing || spec.partition != Partition::Aws {
+        return None;
+    }
+    let nodes = match &spec.capacity {
+        ControllerCapacity::NodeGroup(group) => Some((group.desired_capacity, group.instance_type.as_str())),
+        ControllerCapacity::Fargate => None,
+    };
+    let cost = RunningCost::of(spec.kubernetes, today, nodes);
+    let items: Vec<String> = cost.items.iter().map(|(what, usd)| format!("{what} ${usd:.3}")).collect();
+    let mut more = cost.unknown.clone();
+    more.extend((spec.capacity == ControllerCapacity::Fargate).then(|| "Fargate".to_owned()));
+    more.push("traffic, disks, and the nodes that Karpenter launches".to_owned());
+    Some(format!(
+        "To leave it running costs about ${:.2} an hour, ${:.0} a month, before anything runs in it: {}.\n\
+         Not in it: {}. These are list prices of {} on {}; other regions and contracts differ.",
+        cost.hourly(),
+        cost.hourly() * 730.0,
+        items.join(", "),
+        more.join(", "),
+        cost.region,
+        cost.day
+    ))
+}

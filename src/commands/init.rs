@@ -1,0 +1,104 @@
+//! `karpctl init`: a spec file from what is known, and from answers to what is not.
+
+use super::args::VariantArgs;
+use super::interview::{Interview, Manner};
+use super::new_file::NewFile;
+use crate::app::App;
+use crate::error::{Error, Exit, Result};
+use crate::shell::quoted;
+use crate::spec::file::DEFAULT_FILE;
+use crate::spec::resolve::{Discovered, resolve};
+use crate::spec::{draft, layer::Source};
+use clap::Args;
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+
+/// The schema's file, beside the spec file.
+const SCHEMA_FILE: &str = "karpctl.schema.json";
+
+/// Write a commented karpctl.yaml, asking only what cannot be found out
+///
+/// Profiles and regions come from the AWS configuration, clusters and subnets from AWS where that is allowed. What a flag or the
+/// environment says is not asked. Without credentials it asks more.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples:
+  karpctl init
+  karpctl init --defaults --cluster-name demo --region us-west-2")]
+pub struct InitArgs {
+    /// Ask nothing: take what is known, and the usual answer to every question
+    #[arg(long)]
+    defaults: bool,
+    /// Also write karpctl.schema.json beside the file, so that an editor completes and checks the fields
+    #[arg(long)]
+    schema: bool,
+    /// Overwrite a file that says something else
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    variant: VariantArgs,
+}
+
+/// Runs the command.
+pub async fn run(app: &App, args: InitArgs) -> Result<Exit> {
+    let path = app.globals.file.clone().unwrap_or_else(|| DEFAULT_FILE.into());
+    let manner = if args.defaults { Manner::Defaults } else { Manner::Ask };
+    if manner == Manner::Ask {
+        if !std::io::stdin().is_terminal() {
+            return Err(Error::usage("there is nobody to ask: standard input is no terminal")
+                .hint("add --defaults to take the usual answers; --cluster-name and --region say the rest"));
+        }
+        // Said before the questions, not after the last answer.
+        if path.exists() && !args.force {
+            return Err(differs(&path));
+        }
+    }
+    let given = [(Source::Flag, app.globals.layer(&args.variant)?), (Source::Environment, app.env.layer()?)];
+    let found = Interview::new(app, manner, &given).hold().await?;
+    // What was answered must be a spec; an account that nobody knows yet is no reason to refuse it.
+    let settled = [(Source::File(path.display().to_string()), found.layer.clone())];
+    let nobody = "000000000000".parse().ok();
+    resolve(&settled, &Discovered { account_id: nobody, kubernetes: found.kubernetes, ..Discovered::default() })?;
+
+    let schema = args.schema.then_some(SCHEMA_FILE);
+    let text = draft::text(&found.layer, &found.reasons, schema)?;
+    let mut files = vec![(path.clone(), text)];
+    if args.schema {
+        files.push((path.with_file_name(SCHEMA_FILE), super::generate::spec_schema()? + "\n"));
+    }
+    write(app, &files, args.force)?;
+    let profile = found.profile.filter(|_| app.globals.profile.is_none()).map(|p| format!(" --profile {}", quoted(&p)));
+    let file = app.globals.file.as_ref().map(|f| format!(" -f {}", quoted(&f.display().to_string())));
+    let more = profile.into_iter().chain(file).collect::<String>();
+    app.printer.status(&format!(
+        "\nNext:\n  karpctl doctor --area client,account{more}\n  karpctl bootstrap --dry-run{more}\n  karpctl bootstrap{more}"
+    ));
+    Ok(Exit::Done)
+}
+
+fn differs(path: &Path) -> Error {
+    Error::refused(format!("{} is there already; nothing was written", path.display()))
+        .hint("add --force to overwrite it, or -f FILE to write another")
+}
+
+/// Writes all files, each at once or not at all; none where one would overwrite another text.
+fn write(app: &App, files: &[(PathBuf, String)], force: bool) -> Result<()> {
+    let differ = |path: &Path, text: &str| path.exists() && std::fs::read(path).ok().as_deref() != Some(text.as_bytes());
+    if let Some((path, _)) = files.iter().find(|(path, text)| !force && differ(path, text)) {
+        return Err(differs(path));
+    }
+    for (path, text) in files {
+        let failed = |e: std::io::Error| {
+            Error::failed(format!("cannot write {}", path.display())).because(e.to_string()).hint("-f FILE writes another file")
+        };
+        let file = NewFile::with(path, text).map_err(failed)?;
+        let written = if force { file.replace(path) } else { file.place(path) };
+        if let Err(e) = written
+            && differ(path, text)
+        {
+            // Somebody else wrote it in between.
+            return Err(if path.exists() { differs(path) } else { failed(e) });
+        }
+        app.printer.status(&format!("wrote {}", path.display()));
+    }
+    Ok(())
+}

@@ -1,0 +1,318 @@
+//! What `karpctl init` finds out, and what it asks.
+
+use super::question::{choose, text};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::facts::{ClusterFacts, SubnetFacts};
+use crate::knowledge::{KubernetesVersion, Release};
+use crate::ports::{Ports, Workstation as _};
+use crate::spec::draft::Reasons;
+use crate::spec::layer::{Layer, NodePoolLayer};
+use crate::spec::resolve::Layers;
+use crate::spec::{AccountId, ClusterName, Region};
+use crate::steps::OWNER_TAG;
+
+/// The name of a new cluster where nobody gives one.
+const CLUSTER: &str = "demo";
+
+/// Whether a person is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// What cannot be found out is asked.
+    Ask,
+    /// Nothing is: the usual answer is taken.
+    Defaults,
+}
+
+/// What came of it.
+pub(super) struct Found {
+    /// The settings.
+    pub(super) layer: Layer,
+    /// Why they are so, by field.
+    pub(super) reasons: Reasons,
+    /// The profile that was chosen.
+    pub(super) profile: Option<String>,
+    /// The Kubernetes of a cluster that is there.
+    pub(super) kubernetes: Option<KubernetesVersion>,
+}
+
+/// An interview.
+pub(super) struct Interview<'a> {
+    app: &'a App,
+    manner: Manner,
+    /// The newest Kubernetes of which EKS creates clusters, where it was asked.
+    creatable: Option<KubernetesVersion>,
+    found: Found,
+}
+
+impl<'a> Interview<'a> {
+    /// An interview that begins with what these layers say.
+    pub(super) fn new(app: &'a App, manner: Manner, given: &Layers) -> Self {
+        let layer = given.iter().rev().fold(Layer::default(), |below, (_, above)| over(above, below));
+        let found = Found { layer, reasons: Reasons::new(), profile: app.globals.profile.clone(), kubernetes: None };
+        Self { app, manner, creatable: None, found }
+    }
+
+    /// Holds it.
+    pub(super) async fn hold(mut self) -> Result<Found> {
+        if self.found.profile.is_none() {
+            self.found.profile = self.profile().await?;
+        }
+        let profile = self.found.profile.clone();
+        let (ports, configured) = self.app.connect_as(self.found.layer.region.as_deref(), profile.as_deref()).await?;
+        let caller = match &configured {
+            Some(_) => Some(ports.aws.caller().await),
+            None => None,
+        };
+        let signed_in = matches!(caller, Some(Ok(_)));
+        if let Some(Err(e)) = &caller {
+            self.say_unasked(e);
+        }
+        if self.found.layer.region.is_none() {
+            let region = self.region(&ports, configured.as_ref(), signed_in).await?;
+            self.found.layer.region = Some(region);
+        }
+        // The region may be another one now, or the first that is known.
+        let (ports, _) = self.app.connect_as(self.found.layer.region.as_deref(), profile.as_deref()).await?;
+        let caller = if signed_in || configured.is_none() { Some(ports.aws.caller().await) } else { None };
+        if let Some(Err(e)) = &caller {
+            self.say_unasked(e);
+        }
+        let caller = caller.and_then(Result::ok);
+        self.account(caller.as_ref().map(|c| &c.account)).await?;
+        let cluster = self.cluster(&ports, caller.is_some()).await?;
+        match &cluster {
+            Some(cluster) => self.existing(&ports, cluster).await?,
+            None if self.found.layer.existing_cluster == Some(true) => {}
+            None => {
+                if caller.is_some() {
+                    // What EKS offers decides before what the release runs on.
+                    let offered = ports.aws.cluster_versions().await.unwrap_or_default();
+                    self.creatable = offered.into_iter().max();
+                }
+                self.new_cluster().await?;
+            }
+        }
+        self.release();
+        self.capacity().await?;
+        Ok(self.found)
+    }
+
+    /// The whole reason is long, and no more than a hint here.
+    fn say_unasked(&self, e: &Error) {
+        self.app.printer.warn(&format!("AWS is not asked: {}; `karpctl doctor --only aws-credentials` says why", e.message));
+    }
+
+    /// Which profile, where there are several and nothing says which.
+    async fn profile(&self) -> Result<Option<String>> {
+        let machine = self.app.workstation();
+        if self.manner == Manner::Defaults || ["AWS_PROFILE", "AWS_ACCESS_KEY_ID"].iter().any(|v| machine.variable(v).is_some()) {
+            return Ok(None);
+        }
+        let profiles = self.app.profiles().await;
+        if profiles.len() < 2 {
+            // A single one that is not the default is never taken by itself.
+            return Ok(profiles.into_iter().find(|p| p != "default"));
+        }
+        let usual = profiles.iter().position(|p| p == "default").unwrap_or(0);
+        let place = choose(self.app, "Which AWS profile?", "Its account is the one that karpctl works in.", &profiles, usual).await?;
+        Ok(profiles.get(place).filter(|p| *p != "default").cloned())
+    }
+
+    async fn region(&mut self, ports: &Ports, configured: Option<&Region>, signed_in: bool) -> Result<String> {
+        if let (Manner::Defaults, Some(region)) = (self.manner, configured) {
+            self.found.reasons.insert("region", "The AWS region, from the AWS configuration.".into());
+            return Ok(region.to_string());
+        }
+        if self.manner == Manner::Defaults {
+            return Err(Error::usage("the AWS region is not known").hint("give --region REGION, AWS_REGION, or a profile that names one"));
+        }
+        let why = "The cluster and everything else is made there.";
+        let listed = if signed_in { ports.aws.regions().await.unwrap_or_default() } else { Vec::new() };
+        if listed.is_empty() {
+            let usual = configured.map_or_else(|| "us-west-2".to_owned(), ToString::to_string);
+            let read = |t: &str| t.parse::<Region>().map(|r| r.to_string()).map_err(|e| e.to_string());
+            return text(self.app, "Which AWS region?", why, &usual, read).await;
+        }
+        let usual = listed.iter().position(|r| configured.is_some_and(|c| c.as_str() == r)).unwrap_or(0);
+        let place = choose(self.app, "Which AWS region?", why, &listed, usual).await?;
+        Ok(listed[place].clone())
+    }
+
+    async fn account(&mut self, caller: Option<&AccountId>) -> Result<()> {
+        let layer = &mut self.found.layer;
+        if layer.account_id.is_none() {
+            layer.account_id = match (caller, self.manner) {
+                (Some(account), _) => Some(account.to_string()),
+                (None, Manner::Defaults) => None,
+                (None, Manner::Ask) => {
+                    let why = "Twelve digits, or `none` to take the account of the credentials that a run has.";
+                    let read = |t: &str| match t {
+                        "none" => Ok(None),
+                        other => other.parse::<AccountId>().map(|a| Some(a.to_string())).map_err(|e| e.to_string()),
+                    };
+                    text(self.app, "Which AWS account?", why, "none", read).await?
+                }
+            };
+        }
+        let reason = "A run with credentials of another account is refused.";
+        self.found.reasons.insert("accountId", reason.into());
+        Ok(())
+    }
+
+    /// The cluster's name, and the cluster where it is there.
+    async fn cluster(&mut self, ports: &Ports, signed_in: bool) -> Result<Option<ClusterFacts>> {
+        let listed = if signed_in {
+            ports.aws.cluster_names().await.unwrap_or_else(|e| {
+                self.app.printer.warn(&format!("the clusters there are not known: {}", e.message));
+                Vec::new()
+            })
+        } else {
+            Vec::new()
+        };
+        if self.found.layer.cluster_name.is_none() && self.manner == Manner::Ask && !listed.is_empty() {
+            let mut options = vec!["a new cluster".to_owned()];
+            options.extend(listed.iter().cloned());
+            let why = "One that is there is never changed in size or deleted.";
+            let place = choose(self.app, "Which cluster gets Karpenter?", why, &options, 0).await?;
+            self.found.layer.cluster_name = place.checked_sub(1).map(|p| listed[p].clone());
+        }
+        if self.found.layer.cluster_name.is_none() {
+            let name = match self.manner {
+                Manner::Defaults => CLUSTER.to_owned(),
+                Manner::Ask => {
+                    let read = |t: &str| t.parse::<ClusterName>().map(|n| n.to_string()).map_err(|e| e.to_string());
+                    text(
+                        self.app,
+                        "What is the new cluster called?",
+                        "Letters, digits, `-`; roles and the stack are named after it.",
+                        CLUSTER,
+                        read,
+                    )
+                    .await?
+                }
+            };
+            self.found.layer.cluster_name = Some(name);
+        }
+        self.found.reasons.insert("clusterName", "The EKS cluster; roles, queue and stack are named after it.".into());
+        let name = self.found.layer.cluster_name.clone().unwrap_or_default();
+        Ok(if listed.contains(&name) { ports.aws.cluster(&name).await.ok().flatten() } else { None })
+    }
+
+    async fn existing(&mut self, ports: &Ports, cluster: &ClusterFacts) -> Result<()> {
+        self.found.kubernetes = Some(cluster.version);
+        let name = self.found.layer.cluster_name.clone().unwrap_or_default();
+        if cluster.auto_mode {
+            self.app
+                .printer
+                .warn(&format!("EKS Auto Mode manages {name}; `karpctl bootstrap` will refuse it: `karpctl explain auto-mode`"));
+        }
+        if cluster.tags.get(OWNER_TAG) == Some(&name) {
+            return Ok(());
+        }
+        self.found.layer.existing_cluster = Some(true);
+        let reason = format!("{name} was there before karpctl (Kubernetes {}): it is never created, resized or deleted.", cluster.version);
+        self.found.reasons.insert("existingCluster", reason);
+        if self.found.layer.subnets.is_none() {
+            let subnets = ports.aws.subnets(&cluster.subnet_ids).await.unwrap_or_default();
+            self.found.layer.subnets = self.subnets(&subnets).await?;
+        }
+        Ok(())
+    }
+
+    /// The subnets for nodes: a question only where some are public and some are not.
+    async fn subnets(&mut self, subnets: &[SubnetFacts]) -> Result<Option<Vec<String>>> {
+        let of = |public: bool| subnets.iter().filter(|s| s.public == public).map(|s| s.id.clone()).collect::<Vec<_>>();
+        let (private, public) = (of(false), of(true));
+        if private.is_empty() || public.is_empty() {
+            return Ok(None);
+        }
+        let shown = |ids: &[String]| {
+            let listed = subnets.iter().filter(|s| ids.contains(&s.id));
+            listed.map(|s| format!("{} in {} with {} free addresses", s.id, s.zone, s.free_addresses)).collect::<Vec<_>>().join(", ")
+        };
+        let all: Vec<String> = subnets.iter().map(|s| s.id.clone()).collect();
+        let options = [format!("private: {}", shown(&private)), format!("public: {}", shown(&public)), "all of them".to_owned()];
+        let place = match self.manner {
+            Manner::Defaults => 0,
+            Manner::Ask => {
+                let why = "Nodes in a private subnet have no address that the internet reaches.";
+                choose(self.app, "Which subnets are for nodes?", why, &options, 0).await?
+            }
+        };
+        let (ids, which) = [(private, "private"), (public, "public"), (all, "")].into_iter().nth(place).unwrap_or_default();
+        self.found.reasons.insert("subnets", format!("Nodes run in these {which} subnets of the cluster."));
+        Ok(Some(ids))
+    }
+
+    async fn new_cluster(&mut self) -> Result<()> {
+        let layer = &mut self.found.layer;
+        if layer.fargate.is_none() && layer.node_group.is_none() && layer.identity.is_none() && self.manner == Manner::Ask {
+            let options = ["two small nodes of a managed node group".to_owned(), "Fargate".to_owned()];
+            let why = "It cannot run on the nodes that it makes itself.";
+            if choose(self.app, "Where does the controller run?", why, &options, 0).await? == 1 {
+                layer.fargate = Some(true);
+            }
+        }
+        if layer.fargate == Some(true) {
+            self.found.reasons.insert("fargate", "The controller runs on Fargate, and gets its AWS credentials by IRSA.".into());
+        }
+        Ok(())
+    }
+
+    /// The versions are written down, so that the same file makes the same cluster in a year.
+    fn release(&mut self) {
+        let layer = &mut self.found.layer;
+        let wanted = self.found.kubernetes.or_else(|| layer.kubernetes_version.as_ref().and_then(|v| v.parse().ok()));
+        let release = match &layer.karpenter_version {
+            Some(given) => given.parse::<Release>().ok(),
+            None => wanted.map_or_else(|| Some(Release::newest()), Release::default_for),
+        };
+        let Some(release) = release else { return };
+        if layer.karpenter_version.is_none() {
+            layer.karpenter_version = Some(release.to_string());
+            let reason = match self.found.kubernetes {
+                Some(version) => format!("The newest Karpenter that runs on Kubernetes {version}."),
+                None => "The newest Karpenter that karpctl knows.".to_owned(),
+            };
+            self.found.reasons.insert("karpenterVersion", reason);
+        }
+        if self.found.kubernetes.is_none() && layer.kubernetes_version.is_none() && layer.existing_cluster != Some(true) {
+            let newest = release.kubernetes_range().1;
+            layer.kubernetes_version = Some(self.creatable.map_or(newest, |offered| offered.min(newest)).to_string());
+            self.found.reasons.insert(
+                "kubernetesVersion",
+                format!("The newest Kubernetes that EKS offers and Karpenter {release} runs on. Quoted: YAML reads 1.30 as 1.3."),
+            );
+        }
+    }
+
+    async fn capacity(&mut self) -> Result<()> {
+        if self.found.layer.node_pool.as_ref().is_some_and(|p| p.capacity_types.is_some()) {
+            return Ok(());
+        }
+        let options = ["on-demand".to_owned(), "spot and on-demand".to_owned(), "spot".to_owned()];
+        let place = match self.manner {
+            Manner::Defaults => 0,
+            Manner::Ask => {
+                let why = "Spot costs less, and EC2 takes it back with two minutes' notice.";
+                choose(self.app, "What capacity may Karpenter launch?", why, &options, 0).await?
+            }
+        };
+        let types: &[&str] = [["on-demand"].as_slice(), &["spot", "on-demand"], &["spot"]][place];
+        let pool = self.found.layer.node_pool.get_or_insert_with(NodePoolLayer::default);
+        pool.capacity_types = Some(types.iter().map(|&t| t.to_owned()).collect());
+        self.found
+            .reasons
+            .insert("nodePool", "What Karpenter may launch. Spot costs less, and EC2 takes it back with two minutes' notice.".into());
+        Ok(())
+    }
+}
+
+/// The settings of the upper layer, and those of the lower one where the upper says nothing.
+fn over(above: &Layer, below: Layer) -> Layer {
+    let (above, below) = (serde_json::to_value(above).unwrap_or_default(), serde_json::to_value(below).unwrap_or_default());
+    let (serde_json::Value::Object(above), serde_json::Value::Object(mut merged)) = (above, below) else { return Layer::default() };
+    merged.extend(above);
+    serde_json::from_value(serde_json::Value::Object(merged)).unwrap_or_default()
+}

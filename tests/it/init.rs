@@ -1,0 +1,194 @@
+//! `karpctl init` as a stranger meets it: with a terminal and without, with answers and without credentials.
+
+use karpctl::spec::file::parse;
+use karpctl::spec::layer::Layer;
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+fn karpctl(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_karpctl"));
+    alone(&mut command, dir);
+    command
+}
+
+/// Nothing of this machine's AWS configuration, and no AWS.
+fn alone(command: &mut Command, dir: &Path) {
+    command.env_clear().env("HOME", dir).env("PATH", "/usr/bin:/bin").env("AWS_EC2_METADATA_DISABLED", "true").current_dir(dir);
+    command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:9").env("AWS_MAX_ATTEMPTS", "1");
+}
+
+fn run(dir: &Path, words: &[&str]) -> Output {
+    karpctl(dir).args(words).stdin(Stdio::null()).output().unwrap()
+}
+
+fn stderr(ended: &Output) -> String {
+    String::from_utf8_lossy(&ended.stderr).into_owned()
+}
+
+fn written(dir: &Path) -> Layer {
+    let text = std::fs::read_to_string(dir.join("karpctl.yaml")).unwrap();
+    parse("karpctl.yaml", &text).unwrap_or_else(|e| panic!("{e}\n{text}"))
+}
+
+const DEFAULTS: [&str; 6] = ["init", "--defaults", "--region", "eu-central-1", "--cluster-name", "shop"];
+
+#[test]
+fn without_a_terminal_it_asks_for_defaults() {
+    let dir = tempfile::tempdir().unwrap();
+    let ended = run(dir.path(), &["init"]);
+    assert_eq!(ended.status.code(), Some(2));
+    assert!(stderr(&ended).contains("no terminal") && stderr(&ended).contains("--defaults"), "{}", stderr(&ended));
+    let ended = run(dir.path(), &["init", "--defaults"]);
+    assert_eq!(ended.status.code(), Some(2));
+    assert!(stderr(&ended).contains("region is not known") && stderr(&ended).contains("--region"), "{}", stderr(&ended));
+    assert!(!dir.path().join("karpctl.yaml").exists());
+}
+
+#[test]
+fn defaults_without_credentials_are_a_spec_that_other_commands_take() {
+    let dir = tempfile::tempdir().unwrap();
+    let ended = run(dir.path(), &DEFAULTS);
+    assert_eq!(ended.status.code(), Some(0), "{}", stderr(&ended));
+    assert!(ended.stdout.is_empty() && stderr(&ended).contains("karpctl bootstrap --dry-run"), "{}", stderr(&ended));
+    let layer = written(dir.path());
+    assert_eq!((layer.cluster_name.as_deref(), layer.region.as_deref()), (Some("shop"), Some("eu-central-1")));
+    assert_eq!(layer.karpenter_version, Some(karpctl::knowledge::Release::newest().to_string()), "the version is written down");
+    assert_eq!(layer.node_pool.unwrap().capacity_types, Some(vec!["on-demand".to_owned()]));
+    let rendered = run(dir.path(), &["render", "node-pool", "--account-id", "111122223333"]);
+    assert_eq!(rendered.status.code(), Some(0), "{}", stderr(&rendered));
+    assert!(String::from_utf8_lossy(&rendered.stdout).contains("on-demand"));
+}
+
+#[test]
+fn flags_and_environment_are_written_down() {
+    let dir = tempfile::tempdir().unwrap();
+    let ended = karpctl(dir.path())
+        .args(DEFAULTS)
+        .args(["--fargate", "--tag", "team=a", "--schema", "-f", "sub.yaml"])
+        .envs([("KARPENTER_VERSION", "1.9.0"), ("CLUSTER_NAME", "other"), ("ALIAS_VERSION", "v20260101")])
+        .output()
+        .unwrap();
+    assert_eq!(ended.status.code(), Some(0), "{}", stderr(&ended));
+    assert!(stderr(&ended).contains("karpctl bootstrap -f sub.yaml"), "{}", stderr(&ended));
+    let text = std::fs::read_to_string(dir.path().join("sub.yaml")).unwrap();
+    let layer = parse("sub.yaml", &text).unwrap();
+    assert_eq!(
+        (layer.cluster_name.as_deref(), layer.karpenter_version.as_deref(), layer.fargate),
+        (Some("shop"), Some("1.9.0"), Some(true))
+    );
+    assert_eq!(layer.node_pool.unwrap().ami_alias.as_deref(), Some("al2023@v20260101"));
+    assert!(text.starts_with("# yaml-language-server: $schema=karpctl.schema.json\n"), "{text}");
+    let schema = std::fs::read_to_string(dir.path().join("karpctl.schema.json")).unwrap();
+    assert!(serde_json::from_str::<serde_json::Value>(&schema).unwrap()["properties"]["clusterName"].is_object());
+}
+
+#[test]
+fn another_text_is_never_overwritten_unasked() {
+    let dir = tempfile::tempdir().unwrap();
+    assert_eq!(run(dir.path(), &DEFAULTS).status.code(), Some(0));
+    assert_eq!(run(dir.path(), &DEFAULTS).status.code(), Some(0), "the same again is fine");
+    let file = dir.path().join("karpctl.yaml");
+    std::fs::write(&file, "mine").unwrap();
+    let refused = run(dir.path(), &DEFAULTS);
+    assert_eq!(refused.status.code(), Some(4), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("--force"), "{}", stderr(&refused));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
+    assert_eq!(run(dir.path(), &[&DEFAULTS[..], &["--force"]].concat()).status.code(), Some(0));
+    assert_eq!(written(dir.path()).cluster_name.as_deref(), Some("shop"));
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
+}
+
+#[test]
+fn what_is_not_valid_is_said_and_not_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let ended =
+        run(dir.path(), &["init", "--defaults", "--region", "eu-central-1", "--cluster-name", "_shop", "--karpenter-version", "0.1.0"]);
+    assert_eq!(ended.status.code(), Some(2), "{}", stderr(&ended));
+    assert!(stderr(&ended).contains("_shop") && stderr(&ended).contains("0.1.0"), "{}", stderr(&ended));
+    let ended = run(dir.path(), &[&DEFAULTS[..], &["-f", "nothere/karpctl.yaml"]].concat());
+    assert_eq!(ended.status.code(), Some(1), "{}", stderr(&ended));
+    assert!(stderr(&ended).contains("cannot write nothere/karpctl.yaml"), "{}", stderr(&ended));
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+/// `karpctl init` at a terminal of its own (util-linux's `script` makes one).
+struct Terminal {
+    child: Child,
+    seen: String,
+}
+
+impl Terminal {
+    fn start(dir: &Path, words: &str) -> Self {
+        let mut command = Command::new("script");
+        alone(&mut command, dir);
+        command.args(["-qec", &format!("{} {words}", env!("CARGO_BIN_EXE_karpctl")), "/dev/null"]).env("TERM", "xterm");
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        Self { child, seen: String::new() }
+    }
+
+    /// Waits until this is said, then types that.
+    fn answer(&mut self, question: &str, line: &str) {
+        let mut byte = [0];
+        let from = self.seen.len();
+        while !self.seen[from..].contains(question) || !self.seen.ends_with(": ") {
+            let read = self.child.stdout.as_mut().unwrap().read(&mut byte).unwrap();
+            assert!(read > 0, "`{question}` is never asked:\n{}", self.seen);
+            self.seen.push(char::from(byte[0]));
+        }
+        self.child.stdin.as_mut().unwrap().write_all(line.as_bytes()).unwrap();
+    }
+
+    fn end(mut self) -> (Option<i32>, String) {
+        let mut rest = String::new();
+        self.child.stdout.take().unwrap().read_to_string(&mut rest).unwrap();
+        (self.child.wait().unwrap().code(), self.seen + &rest)
+    }
+}
+
+#[test]
+fn at_a_terminal_it_asks_what_it_cannot_find_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut terminal = Terminal::start(dir.path(), "init");
+    terminal.answer("Which AWS region?", "mars\n");
+    terminal.answer("`mars` is not a valid AWS region", "eu-west-1\n");
+    terminal.answer("Which AWS account?", "111122223333\n");
+    terminal.answer("What is the new cluster called?", "\n");
+    terminal.answer("Where does the controller run?", "lambda\n");
+    terminal.answer("none of 1 to 2", "2\n");
+    terminal.answer("What capacity may Karpenter launch?", "spot\n");
+    let (code, said) = terminal.end();
+    assert_eq!(code, Some(0), "{said}");
+    let layer = written(dir.path());
+    assert_eq!((layer.region.as_deref(), layer.account_id.as_deref()), (Some("eu-west-1"), Some("111122223333")));
+    assert_eq!((layer.cluster_name.as_deref(), layer.fargate), (Some("demo"), Some(true)));
+    assert_eq!(layer.node_pool.unwrap().capacity_types, Some(vec!["spot".to_owned()]));
+}
+
+#[test]
+fn what_is_known_is_not_asked() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join(".aws")).unwrap();
+    std::fs::write(dir.path().join(".aws/config"), "[profile work]\nregion = eu-north-1\n[profile home]\nregion = us-east-1\n").unwrap();
+    let mut terminal = Terminal::start(dir.path(), "init --cluster-name shop --account-id 111122223333 --fargate");
+    terminal.answer("Which AWS profile?", "work\n");
+    terminal.answer("Which AWS region?", "\n");
+    terminal.answer("What capacity may Karpenter launch?", "\n");
+    let (code, said) = terminal.end();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("karpctl bootstrap --profile work"), "{said}");
+    assert_eq!(written(dir.path()).region.as_deref(), Some("eu-north-1"), "the profile's region is the usual answer");
+}
+
+#[test]
+fn an_interruption_writes_nothing() {
+    for (typed, code) in [("\u{3}", 130), ("\u{4}", 2)] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut terminal = Terminal::start(dir.path(), "init");
+        terminal.answer("Which AWS region?", typed);
+        let (ended, said) = terminal.end();
+        assert_eq!(ended, Some(code), "{said}");
+        assert!(said.contains("nothing was written"), "{said}");
+        assert!(!dir.path().join("karpctl.yaml").exists());
+    }
+}
