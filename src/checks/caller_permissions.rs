@@ -1,7 +1,7 @@
 //! Whether the caller may do what a bootstrap calls for.
 
 use super::judgement::read;
-use super::permissions::lacking;
+use super::permissions::{UnknownKeys, lacking};
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::Topic;
 use crate::finding::Area;
@@ -42,7 +42,7 @@ impl Check for CallerPermissions {
         };
         let (cluster, region, account) = (spec.cluster_name.as_str(), spec.region.as_str(), spec.account_id.as_str());
         let render = ["karpctl", "render", "operator-policy", "--cluster-name", cluster, "--region", region, "--account-id", account];
-        Ok(lacking(&permissions.principal, permissions, |judgement| {
+        Ok(lacking(&permissions.principal, permissions, UnknownKeys::MayAllow, |judgement| {
             judgement.run("print a policy with all that is needed, for whoever may attach it", render)
         }))
     }

@@ -1,7 +1,7 @@
 //! Whether the controller's role may do what the release needs.
 
 use super::judgement::read;
-use super::permissions::lacking;
+use super::permissions::{UnknownKeys, lacking};
 use super::{Check, Judged, Judgement, Situation, missing};
 use crate::facts::Topic;
 use crate::finding::Area;
@@ -52,7 +52,9 @@ impl Check for ControllerPermissions {
         let wanted = render::controller_policy_arns(spec);
         let detached: Vec<&str> =
             wanted.iter().map(crate::spec::Arn::as_str).filter(|arn| !role.policies.iter().any(|p| p == arn)).collect();
-        Ok(lacking(&subject, permissions, |judgement| {
+        // The questions carry every key of the release's own policies; those of a person's may ask for more.
+        let keys = if detached.is_empty() { UnknownKeys::MayAllow } else { UnknownKeys::DoNotMatter };
+        Ok(lacking(&subject, permissions, keys, |judgement| {
             let judgement = detached.iter().fold(judgement, |judgement, arn| {
                 let command = ["aws", "iam", "attach-role-policy", "--role-name", &name, "--policy-arn", arn];
                 judgement.run("attach the policy of the stack that is not attached", command)

@@ -6,8 +6,17 @@ use crate::facts::{Denial, DeniedBy, PermissionFacts};
 /// The most denied actions that are named.
 const SHOWN: usize = 8;
 
+/// What it means that a policy asks for condition keys that a question had no value for. IAM names them whatever action they are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum UnknownKeys {
+    /// With them the action may be allowed.
+    MayAllow,
+    /// The question had every key that matters.
+    DoNotMatter,
+}
+
 /// What a principal lacks, worst first: what will be denied, and what may be.
-pub(super) fn lacking(subject: &str, facts: &PermissionFacts, cure: impl Fn(Judgement) -> Judgement) -> Vec<Judgement> {
+pub(super) fn lacking(subject: &str, facts: &PermissionFacts, keys: UnknownKeys, cure: impl Fn(Judgement) -> Judgement) -> Vec<Judgement> {
     if facts.principal.ends_with(":root") {
         return vec![Judgement::pass(subject, "is the account's root user, who may do everything")];
     }
@@ -15,7 +24,7 @@ pub(super) fn lacking(subject: &str, facts: &PermissionFacts, cure: impl Fn(Judg
         return vec![Judgement::pass(subject, format!("may do all {} things that are needed", facts.asked))];
     }
     let (unsure, sure): (Vec<&Denial>, Vec<&Denial>) =
-        facts.denied.iter().partition(|d| d.by == DeniedBy::Nobody && !d.unknown_keys.is_empty());
+        facts.denied.iter().partition(|d| keys == UnknownKeys::MayAllow && d.by == DeniedBy::Nobody && !d.unknown_keys.is_empty());
     let mut said = Vec::new();
     for (by, why, hint) in WHO {
         let denied: Vec<&Denial> = sure.iter().copied().filter(|d| d.by == by).collect();
@@ -29,9 +38,10 @@ pub(super) fn lacking(subject: &str, facts: &PermissionFacts, cure: impl Fn(Judg
         });
     }
     if !unsure.is_empty() {
-        let keys: Vec<&str> = unsure.iter().flat_map(|d| &d.unknown_keys).map(String::as_str).take(SHOWN).collect();
+        let named: std::collections::BTreeSet<&str> = unsure.iter().flat_map(|d| &d.unknown_keys).map(String::as_str).collect();
+        let named: Vec<&str> = named.into_iter().take(SHOWN).collect();
         said.push(
-            Judgement::warn(subject, format!("may be denied, by a condition on {}: {}", keys.join(", "), listed(&unsure)))
+            Judgement::warn(subject, format!("may be denied, by a condition on {}: {}", named.join(", "), listed(&unsure)))
                 .fix("see whether the condition holds for these calls"),
         );
     }

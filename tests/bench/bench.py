@@ -137,6 +137,24 @@ def converged(lab, words):
     say("peak memory of a converged run", f"{peak:.0f} MiB", f"{peak / theirs:.2f} x eksctl get cluster")
 
 
+def doctor(lab, words):
+    """Everything that AWS and the cluster are asked, with what a call takes there."""
+    areas = ["doctor", "--area", "account,cluster,release", "-o", "json", *words]
+    lab.api("settings", {"latency_ms": LATENCY_MS})
+    since = lab.count()
+    began = time.monotonic()
+    report = subprocess.run([str(KARPCTL), *areas], env=lab.ready["env"], cwd=lab.dir.name, capture_output=True, text=True)
+    seconds = time.monotonic() - began
+    asked = lab.requests(since)
+    lab.api("settings", {"latency_ms": 0})
+    if report.returncode > 1:
+        sys.exit(f"bench: doctor ended with {report.returncode}\n{report.stderr[-2000:]}")
+    checks = len({c["id"] for c in json.loads(report.stdout)["checks"]})
+    slowest = max(LATENCY_MS.values()) / 1000
+    say(f"doctor, {checks} checks of account, cluster, release", f"{seconds * 1000:.0f} ms",
+        f"{seconds / slowest:.1f} x a call of {slowest * 1000:.0f} ms; {asked.total()} AWS requests: {dict(asked)}")
+
+
 def whole(lab):
     """From nothing to a working Karpenter, by karpctl and by the guide's shell, in the same lab."""
     since = lab.mark()
@@ -145,6 +163,8 @@ def whole(lab):
     path, own = critical_path(report), lab.requests(since)
     say("bootstrap, new cluster", f"{seconds:.1f} s", f"{seconds / path:.3f} x its critical path ({path:.1f} s; goal 1.05)")
     converged(lab, ["--cluster-name", "demo"])
+    doctor(lab, ["--cluster-name", "demo"])
+    lab.api("settings", {"latency_ms": LATENCY_MS})
     lab.run(KARPCTL, "destroy", "--yes", "--cluster-name", "demo")
     since = lab.mark()
     guide, _ = lab.run("bash", GUIDE, KARPCTL)
@@ -164,6 +184,7 @@ def main():
             words = ["--cluster-name", "demo", "--existing-cluster"]
             lab.run(KARPCTL, "bootstrap", "--yes", *words)
             converged(lab, words)
+            doctor(lab, words)
             return
         lab.api("settings", {"latency_ms": LATENCY_MS})
         whole(lab)

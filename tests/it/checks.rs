@@ -37,8 +37,9 @@ pub(crate) async fn seen(world: &Arc<FakeWorld>) -> (Spec, Facts) {
             crd.schema = world.spec.release.crd_fingerprint(name).map(str::to_owned);
         }
     }
-    if let Probed::Known(selection) = &mut facts.selection {
-        let second = selection.subnets[0].clone();
+    if let Probed::Known(selection) = &mut facts.selection
+        && let Some(second) = selection.subnets.first().cloned()
+    {
         selection.subnets.push(karpctl::facts::SubnetFacts { id: "subnet-0000000c".into(), zone: "us-west-2b".into(), ..second });
     }
     // The fake helm supports this one.

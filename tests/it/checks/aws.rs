@@ -279,6 +279,14 @@ async fn a_role_may_do_what_the_release_needs() {
         exactly(&found, "controller-permissions", verdict);
         said(&found, words);
     }
+    // IAM names keys of other statements too: with a policy of the release not attached they excuse nothing.
+    let found = broken(|f| {
+        known(&mut f.controller_role).policies.retain(|arn| !arn.contains("ResourceDiscovery"));
+        known(&mut f.controller_permissions).denied = vec![denial(DeniedBy::Nobody, &["aws:RequestTag/team"])];
+    })
+    .await;
+    exactly(&found, "controller-permissions", Verdict::Fail);
+    assert_eq!(found[0].fixes[0].command[..3], ["aws", "iam", "attach-role-policy"]);
     // Asked of the world: each statement of the release's policies, resolved.
     let world = FakeWorld::bootstrapped(existing("1.14.1")).await;
     world.inside().denied.push(denial(DeniedBy::Nobody, &[]));
