@@ -40,7 +40,8 @@ impl Check for NodeCapacity {
          whose nodes are full counts as one with none.\n\n\
          What is seen where there is no room: `0/2 nodes are available: 1 node(s) didn't match pod anti-affinity rules`, `node(s) didn't match \
          pod topology spread constraints`, `Insufficient cpu`; `helm --wait` ends with `context deadline exceeded`.\n\n\
-         Uncordon a node, give the node group more nodes (in another zone), or run one replica. Requests that the live release sets itself, \
+         Uncordon a node, give the node group more nodes (in another zone), or run one replica. Where there are nodes of Fargate it is a warning: a \
+         profile may take the controller. Requests that the live release sets itself, \
          and host ports and volumes, are not looked at."
     }
 
@@ -144,7 +145,12 @@ fn lacking(spec: &Spec, subject: String, nodes: &[NodeFacts], release: Option<&H
         reasons.push("it has no nodes".into());
     }
     let message = format!("{placed} of {wanted} replicas of the controller find a node: {}", reasons.join("; "));
-    let mut judgement = Judgement::fail(subject, message);
+    // Which pods a profile takes is not written in the cluster.
+    let mut judgement = if nodes.iter().any(|n| n.origin == NodeOrigin::Fargate) {
+        Judgement::warn(subject, format!("{message} (unless a Fargate profile takes them)"))
+    } else {
+        Judgement::fail(subject, message)
+    };
     for node in nodes.iter().filter(|n| n.cordoned && n.origin == NodeOrigin::Other).take(NAMED) {
         judgement = judgement.run(format!("let pods onto {} again", node.name), ["kubectl", "uncordon", &node.name]);
     }

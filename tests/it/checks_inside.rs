@@ -119,6 +119,10 @@ async fn the_controllers_replicas_need_nodes() {
     check(after(uneven).await, "the zones must be even");
     let one_zone = |n: &mut Value| n["metadata"]["labels"]["topology.kubernetes.io/zone"] = json!("us-west-2a");
     assert!(after(|w| w.change(&the_node("node-b"), one_zone)).await.is_empty());
+    // Which pods a Fargate profile takes, nobody but EKS knows.
+    let fargate = |n: &mut Value| n["metadata"]["labels"]["eks.amazonaws.com/compute-type"] = json!("fargate");
+    let found = after(|w| w.change(&the_node("node-b"), fargate)).await;
+    says(&found, "node-capacity", Verdict::Warn, "unless a Fargate profile takes them");
     // The controllers that run already make room for their own next ones.
     let running = |w: &FakeWorld| {
         for node in ["node-a", "node-b"] {
