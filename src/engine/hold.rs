@@ -176,6 +176,11 @@ impl Hold<'_> {
         // The clock of the holder's machine is not ours: only what is seen from here counts.
         match watched {
             Some(w) if w.id == found.id && w.beat != *beat => Standing::Alive,
+            // While CloudFormation is at the stack, its holder cannot give a sign.
+            Some(w) if w.id == found.id && found.status.ends_with("_IN_PROGRESS") => {
+                w.since = Instant::now();
+                Standing::Unsure
+            }
             Some(w) if w.id == found.id && w.since.elapsed() >= self.timing.lease => {
                 Standing::Dead(format!("there was no sign of life for {} s", self.timing.lease.as_secs()))
             }

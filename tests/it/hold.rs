@@ -83,6 +83,18 @@ async fn a_holder_that_died_is_taken_over_from() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stack_that_is_still_being_made_is_no_sign_of_death() {
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    take(&world, "alice", &elsewhere).await.unwrap();
+    let looks = 40;
+    world.inside().stacks.get_mut("karpctl-lock-demo").unwrap().next = vec!["CREATE_IN_PROGRESS".to_owned(); looks].into();
+    world.inside().stacks.get_mut("karpctl-lock-demo").unwrap().next.push_back("CREATE_COMPLETE".into());
+    let begun = tokio::time::Instant::now();
+    take(&world, "bob", &elsewhere).await.unwrap();
+    assert!(begun.elapsed() >= TIMING.look * 40 + TIMING.lease, "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_who_was_taken_for_dead_stops_and_cannot_remove_the_others_hold() {
     let world = FakeWorld::with_cluster(existing("1.14.1"));
     let first = take(&world, "alice", &elsewhere).await.unwrap();

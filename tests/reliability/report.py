@@ -15,7 +15,8 @@ HEAD = """# Reliability
 
 Made by `python3 tests/reliability/report.py` from the figures of the harness; not edited by hand. Everything ran in the lab: real
 helm, kubectl, eksctl and API server, an emulator in AWS's place, and a stand-in for Karpenter's controller
-(`tests/lab/NOTES.md` says what each does otherwise than the real thing). `make test` runs a sample of it, `make test-all` the whole.
+(`tests/lab/NOTES.md` says what each does otherwise than the real thing). The figures below say how many points were tried when it was last
+written; `make test` runs a small sample, `make test-all` every point and every fault, which takes hours.
 """
 CRASH = """
 ## Killed at every point
