@@ -112,7 +112,8 @@ fn of_registry(doing: &str, install: &HelmInstall, said: &str) -> Option<Error> 
         .iter()
         .any(|t| said.contains(t));
     let of = |kind: ErrorKind| Error::new(kind, doing).because(said);
-    let absent = said.ends_with(": not found") && !said.contains("release: not found");
+    // What helm says on its other output may come after it.
+    let absent = said.lines().any(|line| line.ends_with(": not found")) && !said.contains("release: not found");
     if !about_registry && !absent {
         return None;
     }
