@@ -31,7 +31,8 @@ impl Check for NamesAndSizes {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[]
+        // ARNs stand in the policies, so their size takes the account.
+        &[Topic::Caller]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {

@@ -29,14 +29,14 @@ const ALL: [&str; 17] = [
 const CLAIMS: &str = "nodeclaims.karpenter.sh";
 
 /// The lab with a patient in it.
-struct Ward {
-    stage: Stage,
+pub(super) struct Ward {
+    pub(super) stage: Stage,
 }
 
 impl Ward {
     /// What one check says now.
     #[track_caller]
-    fn ask(&self, check: &str) -> Vec<Value> {
+    pub(super) fn ask(&self, check: &str) -> Vec<Value> {
         let words = ["doctor", "--existing-cluster", "--karpenter-version", "1.14.1", "--only", check, "-o", "json"];
         let ended = self.stage.karpctl(&words);
         assert!(ended.code <= 1, "{}\n{}", ended.stdout, ended.stderr);
@@ -45,7 +45,7 @@ impl Ward {
 
     /// The check finds exactly one thing, and says so in these words.
     #[track_caller]
-    fn finds(&self, check: &str, result: &str, words: &str) -> Value {
+    pub(super) fn finds(&self, check: &str, result: &str, words: &str) -> Value {
         let found = self.ask(check);
         let bad: Vec<&Value> = found.iter().filter(|f| f["result"] != "pass").collect();
         assert_eq!(bad.len(), 1, "{check}: {found:#?}");
@@ -56,7 +56,7 @@ impl Ward {
 
     /// Runs these of a finding's cures as they are printed, and waits until the check is content.
     #[track_caller]
-    fn cured(&self, check: &str, finding: &Value, cures: &[usize]) {
+    pub(super) fn cured(&self, check: &str, finding: &Value, cures: &[usize]) {
         for cure in cures {
             let words: Vec<&str> = finding["fixes"][*cure]["command"].as_array().unwrap().iter().map(|w| w.as_str().unwrap()).collect();
             self.run(&words);

@@ -1,6 +1,7 @@
 //! Tests on the real parts: eksctl, helm, kube-apiserver, Karpenter, with an emulator in place of AWS. See tests/lab/NOTES.md.
 
 mod bad_days;
+mod doctor_aws;
 mod doctor_cluster;
 mod existing_cluster;
 mod init;

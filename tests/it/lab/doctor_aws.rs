@@ -1,0 +1,74 @@
+//! What the doctor finds in an account and of a cluster's AWS side, made for real: each thing is broken by the real aws, found, mended by
+//! the cures as they are printed, and found no more.
+
+use super::doctor_cluster::Ward;
+use super::stage;
+
+const POLICY: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+
+#[test]
+fn what_is_broken_in_aws_is_found_and_mended_as_printed() {
+    let Some(stage) = stage("patient") else { return };
+    stage.existing("1.34", "API_AND_CONFIG_MAP");
+    let ward = Ward { stage };
+    let aws = |words: &[&str]| ward.stage.aws(words);
+
+    // A creation that was rolled back, because a role of that name was there.
+    aws(&["iam", "create-role", "--role-name", "KarpenterNodeRole-patient", "--assume-role-policy-document", POLICY]);
+    let account = aws(&["sts", "get-caller-identity"])["Account"].as_str().unwrap().to_owned();
+    let template = ward.stage.karpctl(&["render", "cloudformation", "--region", "us-west-2", "--account-id", &account]).exits(0).stdout;
+    let create = ["cloudformation", "create-stack", "--stack-name", "Karpenter-patient", "--capabilities", "CAPABILITY_NAMED_IAM"];
+    aws(&[&create[..], &["--template-body", &template]].concat());
+    let found = ward.finds("stack-state", "fail", "is ROLLBACK_COMPLETE");
+    ward.cured("stack-state", &found, &[0]);
+    aws(&["iam", "delete-role", "--role-name", "KarpenterNodeRole-patient"]);
+    ward.stage.karpctl(&["bootstrap", "--yes", "--existing-cluster", "--karpenter-version", "1.14.1"]).exits(0);
+
+    aws(&["iam", "update-assume-role-policy", "--role-name", "patient-karpenter", "--policy-document", POLICY]);
+    let found = ward.finds("controller-trust", "fail", "does not let in pods.eks.amazonaws.com");
+    ward.cured("controller-trust", &found, &[0]);
+
+    let listed = aws(&["eks", "list-pod-identity-associations", "--cluster-name", "patient"]);
+    let id = listed["associations"][0]["associationId"].as_str().unwrap().to_owned();
+    aws(&["eks", "delete-pod-identity-association", "--cluster-name", "patient", "--association-id", &id]);
+    let found = ward.finds("controller-association", "fail", "is not there");
+    ward.cured("controller-association", &found, &[0]);
+
+    aws(&["eks", "delete-addon", "--cluster-name", "patient", "--addon-name", "eks-pod-identity-agent"]);
+    let found = ward.finds("agent-health", "fail", "is not there");
+    ward.cured("agent-health", &found, &[0]);
+
+    let attached = aws(&["iam", "list-attached-role-policies", "--role-name", "patient-karpenter"]);
+    let arns = attached["AttachedPolicies"].as_array().unwrap().iter().map(|p| p["PolicyArn"].as_str().unwrap());
+    let arn = arns.into_iter().find(|arn| arn.contains("NodeLifecycle")).unwrap();
+    aws(&["iam", "detach-role-policy", "--role-name", "patient-karpenter", "--policy-arn", arn]);
+    let found = ward.finds("controller-permissions", "fail", "is not authorized to perform");
+    ward.cured("controller-permissions", &found, &[0]);
+
+    let network = aws(&["eks", "describe-cluster", "--name", "patient", "--query", "cluster.resourcesVpcConfig"]);
+    let group = network["clusterSecurityGroupId"].as_str().unwrap();
+    aws(&["ec2", "delete-tags", "--resources", group, "--tags", "Key=karpenter.sh/discovery"]);
+    let found = ward.finds("node-security-groups", "fail", "there are none");
+    ward.cured("node-security-groups", &found, &[0]);
+
+    let subnets: Vec<&str> = network["subnetIds"].as_array().unwrap().iter().map(|s| s.as_str().unwrap()).collect();
+    aws(&[&["ec2", "delete-tags", "--resources"][..], &subnets, &["--tags", "Key=karpenter.sh/discovery"]].concat());
+    let found = ward.finds("node-network", "fail", "SubnetSelector did not match any Subnets");
+    ward.cured("node-network", &found, &[0]);
+
+    let target = format!("arn:aws:sqs:us-west-2:{account}:patient");
+    let rules = aws(&["events", "list-rule-names-by-target", "--target-arn", &target]);
+    aws(&["events", "disable-rule", "--name", rules["RuleNames"][0].as_str().unwrap()]);
+    let found = ward.finds("interruption-queue", "fail", "is off");
+    ward.cured("interruption-queue", &found, &[0]);
+    let url = aws(&["sqs", "get-queue-url", "--queue-name", "patient"])["QueueUrl"].as_str().unwrap().to_owned();
+    aws(&["sqs", "set-queue-attributes", "--queue-url", &url, "--attributes", r#"{"Policy":""}"#]);
+    let found = ward.finds("interruption-queue", "fail", "does not let events.amazonaws.com send");
+    ward.cured("interruption-queue", &found, &[0]);
+
+    for check in ["iam-quotas", "ebs-key", "ami-alias", "private-endpoints", "node-group", "names-and-sizes", "aws-partition"] {
+        let said = ward.ask(check);
+        assert!(said.iter().all(|f| f["result"] == "pass"), "{check}: {said:#?}");
+    }
+}
