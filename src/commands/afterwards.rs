@@ -1,14 +1,14 @@
 //! What is said when a bootstrap is done: what is there, where it is seen, what it costs, and what to type next.
 
-use super::next::command_line;
 use crate::app::App;
 use crate::facts::Facts;
 use crate::inventory::inventory;
 use crate::knowledge::RunningCost;
+use crate::shell;
 use crate::spec::{ClusterMode, ControllerCapacity, Partition, Spec};
 
 /// Says it to stdout, after the sentence that says that all went well.
-pub(super) fn afterwards(app: &App, name: &str, spec: &Spec, facts: &Facts) {
+pub(super) fn afterwards(app: &App, spec: &Spec, facts: &Facts) {
     let printer = &app.printer;
     let things = inventory(spec, facts);
     printer.answer("\nThere:");
@@ -31,8 +31,20 @@ pub(super) fn afterwards(app: &App, name: &str, spec: &Spec, facts: &Facts) {
         ("status", "shows what is there and what differs from the spec"),
         ("destroy", "takes away what karpctl made"),
     ] {
-        printer.answer(&format!("  {}\n      {what}", command_line(app, name, instead)));
+        printer.answer(&format!("  {}\n      {what}", command(app, spec, instead)));
     }
+}
+
+/// Another command for the same cluster: it takes fewer flags than a bootstrap, so only those that say where are repeated.
+fn command(app: &App, spec: &Spec, name: &str) -> String {
+    let globals = &app.globals;
+    let mut words = vec!["karpctl", name, "--cluster-name", spec.cluster_name.as_str(), "--region", spec.region.as_str()];
+    let file = globals.file.as_ref().map(|f| f.display().to_string());
+    let kubeconfig = globals.kubeconfig.as_ref().map(|f| f.display().to_string());
+    let given = [("--profile", &globals.profile), ("--context", &globals.context), ("-f", &file), ("--kubeconfig", &kubeconfig)];
+    words.extend(given.iter().filter_map(|(flag, value)| Some([*flag, value.as_deref()?])).flatten());
+    words.extend((spec.cluster == ClusterMode::Existing).then_some("--existing-cluster"));
+    shell::command(&words.into_iter().map(str::to_owned).collect::<Vec<_>>())
 }
 
 /// What it costs to leave it running, in words. `None` where karpctl made nothing that costs, or knows no prices of the partition.

@@ -93,7 +93,7 @@ pub(super) async fn carry_out(
             };
             app.printer.answer(&format!("{words} ({:.0} s)", std::time::Duration::from_millis(report.elapsed_ms).as_secs_f64()));
             if selection.name == "bootstrap" {
-                afterwards(app, selection.name, spec, &outcome.facts);
+                afterwards(app, spec, &outcome.facts);
             }
         }
         return Ok(Exit::Done);

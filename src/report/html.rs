@@ -4,7 +4,7 @@
 mod graph;
 
 use super::{RunReport, duration};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::finding::Finding;
 use crate::inventory::Thing;
 use crate::plan::{Action, Outcome, Plan, Planned, StepId};
@@ -121,7 +121,7 @@ fn title(page: &Page<'_>) -> String {
 
 fn verdict(page: &Page<'_>) -> String {
     let count = |wanted: fn(&Outcome) -> bool| page.run.map_or(0, |run| run.steps.iter().filter(|s| wanted(&s.outcome)).count());
-    let failed = count(|o| matches!(o, Outcome::Failed { .. }));
+    let failed = count(|o| matches!(o, Outcome::Failed { error } if error.kind != ErrorKind::Interrupted));
     match (page.stage, failed) {
         (Stage::Planned, _) if page.plan.refused().next().is_some() => "Refused; nothing was changed".into(),
         (Stage::Planned, _) if !page.plan.has_changes() => "Nothing to do".into(),
@@ -178,6 +178,7 @@ fn row<'a>(
         Some(Outcome::Done) => ("done", "done".to_owned()),
         Some(Outcome::Kept) => ("kept", "was so already".to_owned()),
         Some(Outcome::NotRun { reason }) => ("not-run", format!("not run: {reason}")),
+        Some(Outcome::Failed { error }) if error.kind == ErrorKind::Interrupted => ("not-run", format!("stopped: {}", error.message)),
         Some(Outcome::Failed { error }) => {
             causes.extend(error.causes.iter().map(String::as_str));
             hints.extend(error.hints.iter().map(String::as_str));

@@ -3,7 +3,7 @@
 use crate::fake::FakeWorld;
 use crate::fixture::spec;
 use karpctl::engine::{Goal, plan};
-use karpctl::error::Error;
+use karpctl::error::{Error, ErrorKind};
 use karpctl::facts::Facts;
 use karpctl::finding::{Area, Finding, Fix, Verdict};
 use karpctl::inventory::inventory;
@@ -96,6 +96,18 @@ async fn it_tells_the_whole_run_and_escapes_what_others_wrote() {
 async fn a_page_says_how_far_things_are() {
     assert!(html(Stage::Planned).await.0.contains("Planned; nothing was changed yet"));
     assert!(html(Stage::Running).await.0.contains("Not finished when this page was written"));
+}
+
+#[test]
+fn an_interrupted_run_is_not_called_failed() {
+    let plan = planned(&Facts::default());
+    let error = Error::new(ErrorKind::Interrupted, "interrupted");
+    let stopped = StepReport { step: StepId::Stack, outcome: Outcome::Failed { error }, began_ms: 0, elapsed_ms: 9 };
+    let run = RunReport { steps: vec![stopped], ..run(&plan) };
+    let stage = Stage::Over;
+    let shown = Page { command: "", written: "", plan: &plan, run: Some(&run), stage, findings: &[], inventory: &[], versions: &[] };
+    let html = page(&shown, |_| "").unwrap();
+    assert!(html.contains(">Interrupted<") && html.contains("stopped: interrupted") && !html.contains("steps failed"), "{html}");
 }
 
 #[tokio::test(start_paused = true)]
