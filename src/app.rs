@@ -4,6 +4,7 @@ use crate::adapters::aws::{AwsClient, AwsSettings};
 use crate::adapters::eksctl::EksctlCli;
 use crate::adapters::helm::HelmCli;
 use crate::adapters::kube::Connector;
+use crate::adapters::registry::PublicRegistry;
 use crate::adapters::workstation::ThisMachine;
 use crate::adapters::{clear_left_over, this_process};
 use crate::commands::args::GlobalArgs;
@@ -163,6 +164,12 @@ impl App {
     #[must_use]
     pub const fn workstation(&self) -> ThisMachine {
         ThisMachine
+    }
+
+    /// Chart registries.
+    #[must_use]
+    pub const fn registry(&self) -> PublicRegistry {
+        PublicRegistry
     }
 
     /// The helm and the eksctl that would run.

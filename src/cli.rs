@@ -125,7 +125,7 @@ impl Cli {
             Command::Destroy(args) => destroy::run(app, args).await,
             Command::Rehearse(args) => rehearse::run(app, &args),
             Command::Token(args) => token::run(app, args).await,
-            Command::Versions(args) => versions::run(app, &args),
+            Command::Versions(args) => versions::run(app, args).await,
             Command::Version(args) => version::run(app, &args),
             Command::Explain(args) => explain::run(app, &args),
             Command::Generate(args) => generate::run(app, &args, Self::command()),

@@ -11,6 +11,7 @@ pub mod lab;
 mod private_dir;
 pub mod process;
 pub mod this_process;
+pub mod registry;
 mod tool;
 pub mod workstation;
 

@@ -37,6 +37,9 @@ impl Check for KarpenterRelease {
                     crate::knowledge::Release::newest()
                 ),
             ),
+            Standing::Caution { reason, instead } => {
+                Judgement::warn(subject, reason).fix(format!("take {instead} instead: --karpenter-version {instead}"))
+            }
             Standing::Trap { reason, instead } => {
                 Judgement::fail(subject, reason).fix(format!("take {instead} instead: --karpenter-version {instead}"))
             }

@@ -39,6 +39,9 @@ pub struct GlobalArgs {
     /// The spec file; karpctl.yaml where it is there
     #[arg(long, short, global = true, value_name = "FILE", help_heading = "What")]
     pub file: Option<PathBuf>,
+    /// Refuse a Karpenter release that karpctl's table warns of or does not have
+    #[arg(long, global = true, help_heading = "What")]
+    pub strict: bool,
     /// Reach the cluster by this kubeconfig instead of karpctl's own access
     #[arg(long, global = true, value_name = "PATH", help_heading = "Tools")]
     pub kubeconfig: Option<PathBuf>,

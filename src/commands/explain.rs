@@ -1,22 +1,27 @@
-//! `karpctl explain`: what a step or a check is, why, and how to mend it.
+//! `karpctl explain`: what a step or a check is, why, and how to mend it; and where karpctl differs from the guide.
 
+use super::explain_guide;
 use crate::app::App;
 use crate::checks;
 use crate::error::{Error, Exit, Result};
 use crate::steps;
 use clap::Args;
 
-/// Explain a step, a check, a kind of error, or a permission of the controller
+/// Explain a step, a check, a kind of error, a permission of the controller, or where the guide is not followed
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
   karpctl explain node-mapping
   karpctl explain kubernetes-fit
   karpctl explain iam:PassRole
-  karpctl explain credentials")]
+  karpctl explain credentials
+  karpctl explain guide --karpenter-version 1.9.2")]
 pub struct ExplainArgs {
     /// The id; without one all ids are listed
     id: Option<String>,
 }
+
+/// The id of what is no step and no check.
+const GUIDE: &str = "guide";
 
 /// Runs the command.
 pub fn run(app: &App, args: &ExplainArgs) -> Result<Exit> {
@@ -28,8 +33,13 @@ pub fn run(app: &App, args: &ExplainArgs) -> Result<Exit> {
         for (id, _) in &texts {
             app.printer.answer(id);
         }
+        app.printer.answer(GUIDE);
         return Ok(Exit::Done);
     };
+    if id == GUIDE {
+        app.printer.answer(&explain_guide::text(app)?);
+        return Ok(Exit::Done);
+    }
     if let Some((_, text)) = texts.iter().find(|(known, _)| known == id) {
         app.printer.answer(text);
         return Ok(Exit::Done);

@@ -3,6 +3,7 @@
 use super::answer::{Pretty, json};
 use super::args::VariantArgs;
 use super::session::{Session, layers};
+use super::standing;
 use crate::app::App;
 use crate::error::{Error, Exit, Result};
 use crate::knowledge::Work;
@@ -89,6 +90,7 @@ impl RenderArgs {
 /// Runs the command.
 pub async fn run(app: &App, args: RenderArgs) -> Result<Exit> {
     let (spec, endpoint) = spec(app, &args).await?;
+    standing::judge(app, &spec)?;
     let inputs = Inputs {
         cluster_endpoint: args.cluster_endpoint.clone().or(endpoint),
         ami_version: None,
@@ -136,6 +138,7 @@ pub async fn run(app: &App, args: RenderArgs) -> Result<Exit> {
                 .ok_or_else(|| Error::usage("`render all` writes files and needs a folder").hint("karpctl render all --out DIR …"))?;
             let texts = Document::of(&spec.release).map(|d| Ok((file_name(d, args.output), text(d)?))).collect::<Result<Vec<_>>>()?;
             write_all(app, folder, &texts, args.force)?;
+            standing::note_differences(app, &spec, Document::of(&spec.release));
             return Ok(Exit::Done);
         }
     };
@@ -144,6 +147,7 @@ pub async fn run(app: &App, args: RenderArgs) -> Result<Exit> {
         Some(folder) => write_all(app, folder, &[(file_name(one, args.output), text)], args.force)?,
         None => app.printer.answer(&text),
     }
+    standing::note_differences(app, &spec, [one]);
     Ok(Exit::Done)
 }
 

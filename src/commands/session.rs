@@ -1,6 +1,7 @@
 //! What most commands begin with: settings resolved, AWS asked who asks and how the cluster stands.
 
 use super::args::VariantArgs;
+use super::standing;
 use crate::app::App;
 use crate::checks::{Situation, judge, preflight};
 use crate::error::{Error, ErrorKind, Result};
@@ -99,6 +100,7 @@ impl Session {
             app.printer.status(&format!("note: {note}"));
         }
         let mut spec = resolved.spec;
+        standing::refuse_newer(app, &spec.release)?;
         debug_assert_eq!(spec.region, region);
         if let Some(version) = discovered.kubernetes.filter(|v| *v != spec.kubernetes) {
             app.printer.warn(&format!("the cluster runs Kubernetes {version}, not {}: what EKS says decides", spec.kubernetes));

@@ -1,21 +1,33 @@
-//! `karpctl versions`: which Karpenter, Kubernetes and tools fit together.
+//! `karpctl versions`: the table. Which Karpenter, Kubernetes and tools fit together, and what each Karpenter is like.
 
 use super::answer::{Pretty, json};
+use super::versions_compare::compare;
 use crate::app::App;
 use crate::error::{Exit, Result};
-use crate::knowledge::{FittingTools, KubernetesVersion, Release};
+use crate::knowledge::{FittingTools, KubernetesVersion, NodePoolApi, Release, Standing};
 use crate::report::Format;
 use clap::Args;
+use serde_json::{Value, json};
 
 /// Show which Karpenter, Kubernetes, helm, kubectl and eksctl fit together
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
   karpctl versions
-  karpctl versions -o json")]
+  karpctl versions -o json
+  karpctl versions --compare")]
 pub struct VersionsArgs {
     /// How the answer is written
     #[arg(long, short, value_enum, default_value_t, value_name = "FORMAT")]
     output: Format,
+    /// Compare the table with the charts in the registry and with what EKS offers
+    #[arg(long)]
+    compare: bool,
+    /// With --compare: end with 3 where the table is behind
+    #[arg(long, requires = "compare")]
+    exit_code: bool,
+    /// With --compare: the OCI repository of the charts
+    #[arg(long, value_name = "OCI", requires = "compare")]
+    chart_repository: Option<String>,
 }
 
 impl VersionsArgs {
@@ -26,51 +38,146 @@ impl VersionsArgs {
 }
 
 /// Runs the command.
-pub fn run(app: &App, args: &VersionsArgs) -> Result<Exit> {
-    let rows: Vec<_> = Release::all()
-        .into_iter()
-        .map(|release| {
-            let (oldest, newest) = release.kubernetes_range();
-            (release, oldest, newest)
-        })
-        .collect();
-    let (oldest, newest) = (rows.iter().map(|r| r.1).min(), rows.iter().map(|r| r.2).max());
-    let kubernetes: Vec<KubernetesVersion> = match (oldest, newest) {
-        (Some(oldest), Some(newest)) => (oldest.minor()..=newest.minor()).map(KubernetesVersion::new).collect(),
-        _ => Vec::new(),
-    };
+pub async fn run(app: &App, args: VersionsArgs) -> Result<Exit> {
+    if args.compare {
+        let compared = compare(app, args.chart_repository.as_deref()).await?;
+        let text = if args.output.is_machine() { machine(args.output, &compared.to_json())? } else { compared.to_text() };
+        app.printer.answer(&text);
+        return Ok(compared.exit(args.exit_code));
+    }
+    let releases = Release::all();
     if args.output.is_machine() {
-        let releases: Vec<_> = rows
-            .iter()
-            .map(|(release, oldest, newest)| {
-                serde_json::json!({
-                    "karpenter": release,
-                    "chartVersion": release.chart_version(),
-                    "kubernetes": {"oldest": oldest, "newest": newest},
-                    "eksctl": {"oldest": release.features().eksctl_minimum},
-                })
-            })
-            .collect();
-        let tools: Vec<_> = kubernetes
-            .iter()
-            .map(|version| {
-                let FittingTools { helm, kubectl: [oldest, newest] } = FittingTools::of(*version);
-                serde_json::json!({"kubernetes": version, "helm": helm, "kubectl": {"oldest": oldest, "newest": newest}})
-            })
-            .collect();
-        let pretty = if args.output == Format::Json { Pretty::Yes } else { Pretty::No };
-        app.printer.answer(&json(&serde_json::json!({"schema": "karpctl/versions/v1", "releases": releases, "tools": tools}), pretty)?);
+        let releases: Vec<Value> = releases.iter().map(release_json).collect();
+        let kubernetes: Vec<Value> = KubernetesVersion::all().map(kubernetes_json).collect();
+        let answer = json!({ "schema": "karpctl/versions/v1", "releases": releases, "tools": kubernetes });
+        app.printer.answer(&machine(args.output, &answer)?);
         return Ok(Exit::Done);
     }
-    app.printer.answer("Karpenter   Kubernetes     eksctl");
-    for (release, oldest, newest) in rows {
-        let eksctl = release.features().eksctl_minimum.map_or("any".to_owned(), |v| format!("{v} or newer"));
-        app.printer.answer(&format!("{:<11} {:<14} {eksctl}", release.to_string(), format!("{oldest} to {newest}")));
+    show_releases(app, &releases);
+    app.printer.answer("\nKubernetes  Karpenter  kubectl        eksctl   support ends  extended    helm");
+    for version in KubernetesVersion::all() {
+        let FittingTools { helm, kubectl: [oldest, newest], eksctl } = FittingTools::of(version);
+        let day = |day: Option<jiff::civil::Date>| day.map_or_else(|| "not known".to_owned(), |day| day.to_string());
+        let (standard, extended) = version.support_ends();
+        let karpenter = Release::default_for(version).map_or_else(String::new, |r| r.to_string());
+        let kubectl = format!("{oldest} to {newest}");
+        app.printer.answer(&format!(
+            "{:<11} {karpenter:<10} {kubectl:<14} {:<8} {:<13} {:<11} {}",
+            version.to_string(),
+            eksctl.to_string(),
+            day(standard),
+            day(extended),
+            helm.join(", ")
+        ));
     }
-    app.printer.answer("\nKubernetes  kubectl        helm");
-    for version in kubernetes {
-        let FittingTools { helm, kubectl: [oldest, newest] } = FittingTools::of(version);
-        app.printer.answer(&format!("{:<11} {:<14} {}", version.to_string(), format!("{oldest} to {newest}"), helm.join(", ")));
-    }
+    app.printer
+        .answer("\nKarpenter is the release that karpctl takes by itself; eksctl and kubectl may be newer, helm is one of these minors.");
     Ok(Exit::Done)
+}
+
+fn machine(format: Format, answer: &Value) -> Result<String> {
+    json(answer, if format == Format::Json { Pretty::Yes } else { Pretty::No })
+}
+
+/// What of a release is shown in its line: releases in a row that say the same are one line.
+#[derive(PartialEq)]
+struct Line {
+    kubernetes: String,
+    chart_tag: &'static str,
+    api: &'static str,
+    namespace: String,
+    identity: &'static str,
+    policies: usize,
+    events: usize,
+    crds: usize,
+    eksctl: String,
+}
+
+impl Line {
+    fn of(release: &Release) -> Self {
+        let features = release.features();
+        let (oldest, newest) = release.kubernetes_range();
+        Self {
+            kubernetes: format!("{oldest} to {newest}"),
+            chart_tag: if features.chart_version_prefix.is_empty() { "X.Y.Z" } else { "vX.Y.Z" },
+            api: api(features.node_pool_api),
+            namespace: features.default_namespace,
+            identity: identity(features.pod_identity),
+            policies: features.controller_policies.len(),
+            events: release.stack().rules.len(),
+            crds: features.crds.len(),
+            eksctl: features.eksctl_minimum.map_or_else(|| "any".to_owned(), |v| v.to_string()),
+        }
+    }
+}
+
+const fn api(api: NodePoolApi) -> &'static str {
+    match api {
+        NodePoolApi::V1Alpha5 => "v1alpha5",
+        NodePoolApi::V1Beta1 => "v1beta1",
+        NodePoolApi::V1 => "v1",
+    }
+}
+
+const fn identity(pod_identity: bool) -> &'static str {
+    if pod_identity { "pod-identity" } else { "irsa" }
+}
+
+fn show_releases(app: &App, releases: &[Release]) {
+    app.printer.answer("Karpenter              Kubernetes    chart   API       namespace    identity      policies  events  CRDs  eksctl");
+    let lines: Vec<(&Release, Line)> = releases.iter().map(|release| (release, Line::of(release))).collect();
+    for group in lines.chunk_by(|a, b| a.1 == b.1) {
+        let (Some((first, line)), Some((last, _))) = (group.first(), group.last()) else { continue };
+        let span = if first == last { first.to_string() } else { format!("{first} to {last}") };
+        let Line { kubernetes, chart_tag, api, namespace, identity, policies, events, crds, eksctl } = line;
+        app.printer.answer(&format!(
+            "{span:<22} {kubernetes:<13} {chart_tag:<7} {api:<9} {namespace:<12} {identity:<13} {policies:<9} {events:<7} {crds:<5} {eksctl}"
+        ));
+    }
+    app.printer.answer("\nNot to be installed, or with a fault:");
+    for release in releases {
+        if let Standing::Trap { reason, instead } | Standing::Caution { reason, instead } = release.standing() {
+            app.printer.answer(&format!("  {:<8} {reason}; take {instead}", release.to_string()));
+        }
+    }
+}
+
+fn release_json(release: &Release) -> Value {
+    let (oldest, newest) = release.kubernetes_range();
+    let features = release.features();
+    let standing = match release.standing() {
+        Standing::Trap { reason, instead } => json!({ "is": "trap", "reason": reason, "instead": instead }),
+        Standing::Caution { reason, instead } => json!({ "is": "caution", "reason": reason, "instead": instead }),
+        Standing::Known | Standing::Newer => json!({ "is": "known" }),
+    };
+    json!({
+        "karpenter": release,
+        "standing": standing,
+        "chartVersion": release.chart_version(),
+        "kubernetes": { "oldest": oldest, "newest": newest },
+        "eksctl": { "oldest": features.eksctl_minimum },
+        "nodePoolApi": api(features.node_pool_api),
+        "namespace": features.default_namespace,
+        "identity": identity(features.pod_identity),
+        "controllerPolicies": features.controller_policies.iter().map(|part| format!("KarpenterController{part}Policy")).collect::<Vec<_>>(),
+        "events": release.stack().rules.iter().map(|rule| &rule.detail_type).collect::<Vec<_>>(),
+        "crds": features.crds,
+        "crdChart": features.crd_chart,
+        "conversionWebhook": features.conversion_webhook,
+        "zonalShift": features.zonal_shift,
+        "flowSchemas": features.flow_schemas,
+    })
+}
+
+fn kubernetes_json(version: KubernetesVersion) -> Value {
+    let FittingTools { helm, kubectl: [oldest, newest], eksctl } = FittingTools::of(version);
+    let (standard, extended) = version.support_ends();
+    json!({
+        "kubernetes": version,
+        "karpenter": Release::default_for(version),
+        "helm": helm,
+        "kubectl": { "oldest": oldest, "newest": newest },
+        "eksctl": { "oldest": eksctl },
+        "support": { "standardUntil": standard, "extendedUntil": extended },
+    })
 }

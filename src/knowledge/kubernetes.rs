@@ -85,6 +85,23 @@ impl KubernetesVersion {
         }
     }
 
+    /// The minors of the table, oldest first.
+    pub fn all() -> impl DoubleEndedIterator<Item = Self> {
+        KUBERNETES.eks.iter().map(|row| row.minor)
+    }
+
+    /// The last days of its standard and of its extended support, where the table has them.
+    #[must_use]
+    pub fn support_ends(self) -> (Option<Date>, Option<Date>) {
+        self.row().map_or((None, None), |row| (row.standard, row.extended))
+    }
+
+    /// Whether the table has it: whether EKS has ever offered it.
+    #[must_use]
+    pub fn is_known(self) -> bool {
+        self.row().is_some()
+    }
+
     /// Whether images of this AMI family (`al2`, `al2023`, …) are made for it.
     #[must_use]
     pub fn has_ami_family(self, family: &str) -> bool {

@@ -2,8 +2,10 @@
 //! Templates and steps ask a [`Features`] for a named behaviour; none of them ever looks at a version.
 
 mod charts;
+mod compare;
 pub mod exec;
 mod features;
+mod guide;
 mod kubernetes;
 mod operator;
 mod prices;
@@ -12,8 +14,10 @@ mod stack;
 mod table;
 mod tools;
 
+pub use compare::{ChartComparison, KubernetesComparison, OfferedVersion};
 pub use exec::ClientBuild;
 pub use features::{Features, MetricsScrape, NodePoolApi, ValueLayout};
+pub use guide::{Difference, DifferenceKind};
 pub use kubernetes::{InvalidKubernetesVersion, KubernetesVersion, Support};
 pub use operator::{CalledBy, OperatorCase, OperatorGrant, Work, operator_grants};
 pub use prices::RunningCost;

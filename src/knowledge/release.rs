@@ -42,6 +42,13 @@ pub enum Standing {
     Known,
     /// Newer than every row: rendered by the newest rules, with a warning.
     Newer,
+    /// It works, and has a fault that a later patch has not.
+    Caution {
+        /// The fault, as a sentence.
+        reason: String,
+        /// The release to take instead.
+        instead: Release,
+    },
     /// Must not be installed, for this reason; `instead` is the release to take.
     Trap {
         /// Why, as a sentence.
@@ -69,10 +76,14 @@ impl Release {
         ALL.iter().rev().find(|r| r.0.pre.is_empty()).cloned().unwrap_or(Self(OLDEST))
     }
 
-    /// The newest release that runs on this Kubernetes version and may be installed on it.
+    /// The newest release that may be installed on this Kubernetes version, runs on it, and still runs on the next one, where EKS
+    /// has a next one: the cluster can then be upgraded before Karpenter. Without such a release, the newest that runs on this one.
     #[must_use]
     pub fn default_for(kubernetes: KubernetesVersion) -> Option<Self> {
-        ALL.iter().rev().find(|r| r.0.pre.is_empty() && r.fits(kubernetes) && r.standing_on(kubernetes) == Standing::Known).cloned()
+        let may = |r: &&Self| r.0.pre.is_empty() && r.fits(kubernetes) && r.standing_on(kubernetes) == Standing::Known;
+        let next = kubernetes.plus(1);
+        let lasts = |r: &&Self| !next.is_known() || r.fits(next);
+        ALL.iter().rev().find(|r| may(r) && lasts(r)).or_else(|| ALL.iter().rev().find(may)).cloned()
     }
 
     /// The first release of the table that does this.
@@ -145,6 +156,9 @@ impl Release {
     fn judge(&self, trap: Option<&TrapRow>) -> Standing {
         if let Some(row) = trap {
             return Standing::Trap { reason: row.reason.clone(), instead: Self(row.instead.clone()) };
+        }
+        if let Some(row) = KARPENTER.cautions.iter().find(|row| self.trapped(row)) {
+            return Standing::Caution { reason: row.reason.clone(), instead: Self(row.instead.clone()) };
         }
         if ALL.binary_search(self).is_ok() {
             return Standing::Known;
@@ -292,6 +306,23 @@ mod tests {
     }
 
     #[test]
+    fn the_default_outlasts_the_next_upgrade_of_the_cluster() {
+        for minor in 20..=36 {
+            let (kubernetes, next) = (KubernetesVersion::new(minor), KubernetesVersion::new(minor + 1));
+            let default = Release::default_for(kubernetes).unwrap();
+            assert!(default.fits(kubernetes) && default.standing_on(kubernetes) == Standing::Known, "{kubernetes}: {default}");
+            let newer = Release::all().into_iter().filter(|r| *r > default && r.standing_on(kubernetes) == Standing::Known);
+            for newer in newer.filter(|r| r.fits(kubernetes)) {
+                assert!(
+                    next.is_known() && !newer.fits(next) || newer.to_string().contains('-'),
+                    "{kubernetes}: {newer} is newer than {default}"
+                );
+            }
+            assert!(!next.is_known() || default.fits(next), "{kubernetes}: {default} does not run on {next}");
+        }
+    }
+
+    #[test]
     fn traps_are_refused_with_the_release_to_take() {
         let instead = |text: &str| match release(text).standing() {
             Standing::Trap { instead, .. } => Some(instead.to_string()),
@@ -299,6 +330,7 @@ mod tests {
         };
         for (text, expected) in [
             ("1.0.0", Some("1.0.14")),
+            ("0.29.1", None),
             ("1.0.8", None),
             ("1.8.4", Some("1.8.8")),
             ("0.33.5", None),
@@ -312,6 +344,8 @@ mod tests {
         }
         assert!(matches!(release("0.28.0").standing_on(minor("1.26")), Standing::Trap { .. }));
         assert_eq!(release("0.28.0").standing_on(minor("1.25")), Standing::Known);
+        assert!(matches!(release("0.29.1").standing(), Standing::Caution { instead, .. } if instead == release("0.29.2")));
+        assert_eq!(release("0.29.2").standing(), Standing::Known);
         assert_eq!(release("1.15.0").standing(), Standing::Newer);
         assert_eq!(release("1.15.0").features(), release("1.14.1").features());
     }

@@ -17,6 +17,7 @@ pub(super) struct Karpenter {
     pub(super) releases: Releases,
     pub(super) kubernetes: Vec<KubernetesRow>,
     pub(super) traps: Vec<TrapRow>,
+    pub(super) cautions: Vec<TrapRow>,
     pub(super) features: Vec<FeatureRow>,
     pub(super) renamed_values: Vec<RenamedRow>,
 }
@@ -39,7 +40,7 @@ pub(super) struct KubernetesRow {
     pub(super) source: String,
 }
 
-/// Releases that must not be installed.
+/// Releases that must not be installed, or with a fault.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TrapRow {
@@ -117,6 +118,17 @@ pub(super) struct Clients {
     pub(super) helm: Vec<HelmRow>,
     pub(super) exec: Vec<ExecRow>,
     pub(super) eksctl: Vec<AbilityRow>,
+    pub(super) eksctl_kubernetes: Vec<CreatesRow>,
+    pub(super) eksctl_asks_eks: Since,
+}
+
+/// The first eksctl that creates clusters of a Kubernetes minor.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CreatesRow {
+    pub(super) minor: KubernetesVersion,
+    pub(super) since: ToolVersion,
+    pub(super) source: String,
 }
 
 /// The first version of a tool that can do something.
@@ -174,7 +186,7 @@ mod tests {
         let (k, e, c) = (&*KARPENTER, &*KUBERNETES, &*CLIENTS);
         let sources = std::iter::once(&k.releases.source)
             .chain(k.kubernetes.iter().map(|r| &r.source))
-            .chain(k.traps.iter().map(|r| &r.source))
+            .chain(k.traps.iter().chain(&k.cautions).map(|r| &r.source))
             .chain(k.features.iter().map(|r| &r.source))
             .chain(k.renamed_values.iter().map(|r| &r.source))
             .chain(e.eks.iter().map(|r| &r.source))
@@ -184,7 +196,9 @@ mod tests {
             .chain(std::iter::once(&c.helm_server_side.source))
             .chain(c.helm.iter().map(|r| &r.source))
             .chain(c.exec.iter().map(|r| &r.source))
-            .chain(c.eksctl.iter().map(|r| &r.source));
+            .chain(c.eksctl.iter().map(|r| &r.source))
+            .chain(c.eksctl_kubernetes.iter().map(|r| &r.source))
+            .chain(std::iter::once(&c.eksctl_asks_eks.source));
         assert!(sources.into_iter().all(|s| s.len() > 5));
     }
 
@@ -198,11 +212,12 @@ mod tests {
         assert!(KARPENTER.features.is_sorted_by(|a, b| a.since <= b.since));
         assert!(KARPENTER.features.iter().all(|r| r.before.as_ref().is_none_or(|b| *b > r.since)));
         assert!(KARPENTER.traps.is_sorted_by(|a, b| a.before <= b.since));
-        assert!(KARPENTER.traps.iter().all(|r| r.since < r.before && r.instead >= r.before));
+        assert!(KARPENTER.traps.iter().chain(&KARPENTER.cautions).all(|r| r.since < r.before && r.instead >= r.before));
         assert!(KUBERNETES.eks.is_sorted_by(|a, b| a.minor.plus(1) == b.minor));
         assert!(KUBERNETES.flow_control.is_sorted_by(|a, b| a.since < b.since));
         assert!(KUBERNETES.eks.iter().all(|r| r.released <= r.standard && r.standard <= r.extended));
         assert!(CLIENTS.helm.is_sorted_by(|a, b| a.since < b.since));
+        assert!(CLIENTS.eksctl_kubernetes.is_sorted_by(|a, b| a.minor.plus(1) == b.minor && a.since < b.since));
         assert!(CLIENTS.exec.iter().all(|r| r.before.is_none_or(|b| r.since < b)));
     }
 }

@@ -105,6 +105,8 @@ pub struct FittingTools {
     pub helm: Vec<String>,
     /// The oldest and the newest kubectl.
     pub kubectl: [KubernetesVersion; 2],
+    /// The oldest eksctl that creates clusters of it.
+    pub eksctl: ToolVersion,
 }
 
 impl FittingTools {
@@ -115,7 +117,9 @@ impl FittingTools {
         let minor = |v: &ToolVersion| format!("{}.{}", v.0.major, v.0.minor);
         let helm = CLIENTS.helm.iter().filter(|row| supports(row.client_go)).map(|row| minor(&row.since)).collect();
         let below = KubernetesVersion::new(kubernetes.minor().saturating_sub(KUBECTL_SKEW));
-        Self { helm, kubectl: [below, kubernetes.plus(KUBECTL_SKEW)] }
+        let listed = CLIENTS.eksctl_kubernetes.iter().find(|row| row.minor == kubernetes).map(|row| &row.since);
+        let eksctl = listed.unwrap_or(&CLIENTS.eksctl_asks_eks.since).clone();
+        Self { helm, kubectl: [below, kubernetes.plus(KUBECTL_SKEW)], eksctl }
     }
 }
 
@@ -357,7 +361,9 @@ mod tests {
     fn tools_that_fit_are_listed() {
         let tools = FittingTools::of("1.33".parse().unwrap());
         assert_eq!(tools.helm, ["3.18", "3.19", "3.20", "4.0", "4.1", "4.2"]);
-        assert_eq!(tools.kubectl.map(|v| v.to_string()), ["1.32", "1.34"]);
+        assert_eq!(tools.kubectl.clone().map(|v| v.to_string()), ["1.32", "1.34"]);
+        let eksctl = |kubernetes: &str| FittingTools::of(kubernetes.parse().unwrap()).eksctl.to_string();
+        assert_eq!(["1.29", "1.31", "1.32", "1.36"].map(eksctl), ["0.169.0", "0.191.0", "0.202.0", "0.202.0"]);
         // What is listed is what is judged.
         for helm in &tools.helm {
             assert_eq!(tool(&format!("{helm}.0")).fit_helm("1.33".parse().unwrap()), ToolFit::Fits, "{helm}");

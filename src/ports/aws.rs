@@ -5,7 +5,7 @@ use crate::facts::{
     AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, FargateProfileFacts, IamSummary,
     NodeGroupFacts, OidcFacts, QueueFacts, RoleFacts, RouteTableFacts, RuleFacts, SecurityGroupFacts, StackFacts, SubnetFacts,
 };
-use crate::knowledge::KubernetesVersion;
+use crate::knowledge::{KubernetesVersion, OfferedVersion};
 use async_trait::async_trait;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -112,6 +112,8 @@ pub trait Aws: Send + Sync {
     async fn cluster_names(&self) -> Result<Vec<String>>;
     /// The Kubernetes versions of which EKS creates clusters: EKS `DescribeClusterVersions`, without those marked unsupported.
     async fn cluster_versions(&self) -> Result<Vec<KubernetesVersion>>;
+    /// EKS `DescribeClusterVersions`: the same with the ends of their support.
+    async fn version_calendar(&self) -> Result<Vec<OfferedVersion>>;
     /// EKS `DescribeCluster`.
     async fn cluster(&self, name: &str) -> Result<Option<ClusterFacts>>;
     /// EKS `DescribeFargateProfile`.

@@ -7,11 +7,13 @@
 
 mod aws;
 mod kube;
+mod registry;
 mod tools;
 mod workstation;
 
 pub use self::aws::{Aws, ChangeStack, CreateRole, InstanceProfile, LaunchedInstance, PermissionQuestion, StackEvent, Tags};
 pub use self::kube::{ClusterAccess, Force, Kube, KubeConnector, ObjectKind, ObjectRef};
+pub use self::registry::Registry;
 pub use self::tools::{Eksctl, Helm, HelmAccess, HelmInstall, Lines};
 pub use self::workstation::{ClientBinary, PluginCall, PluginEnd, Workstation};
 

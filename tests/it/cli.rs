@@ -196,6 +196,58 @@ fn a_document_that_a_release_has_not_is_refused_with_the_first_that_has_it() {
 }
 
 #[test]
+fn a_release_that_the_table_has_not_is_rendered_with_a_warning_and_refused_when_strict() {
+    let known = render(&Shell::new(), "cloudformation", &["--karpenter-version", "1.14.1"]);
+    let newer = render(&Shell::new(), "cloudformation", &["--karpenter-version", "1.15.0"]);
+    assert_eq!((newer.code, newer.stdout), (0, known.stdout));
+    assert!(newer.stderr.contains("1.15.0 is newer than this karpctl's table") && known.stderr.is_empty(), "{}", newer.stderr);
+    let refused = render(&Shell::new(), "cloudformation", &["--karpenter-version", "1.15.0", "--strict"]);
+    assert_eq!((refused.code, refused.stdout.as_str()), (4, ""));
+    let trap = render(&Shell::new(), "helm-values", &["--karpenter-version", "1.0.0"]);
+    assert!(trap.code == 0 && trap.stderr.contains("--karpenter-version 1.0.14"), "{}", trap.stderr);
+    assert_eq!(render(&Shell::new(), "helm-values", &["--karpenter-version", "1.0.0", "--strict"]).code, 4);
+    let leak = render(&Shell::new(), "helm-values", &["--karpenter-version", "0.29.1"]);
+    assert!(leak.code == 0 && leak.stderr.contains("leaks memory"), "{}", leak.stderr);
+    let apart = render(&Shell::new(), "helm-values", &["--karpenter-version", "1.14.1", "--kubernetes-version", "1.25", "--strict"]);
+    assert!(apart.code == 4 && apart.stderr.contains("1.26 to 1.36"), "{}", apart.stderr);
+}
+
+#[test]
+fn where_the_guide_is_wrong_is_explained_for_a_release() {
+    let shell = Shell::new();
+    let all = shell.run(&["explain", "guide"]).stdout;
+    assert!(
+        all.contains("values-of-0.19.0") && all.contains("1.9.0 to 1.9.2") && all.contains("orphaned-nodes, 0.17.0 and newer"),
+        "{all}"
+    );
+    let one = shell.run(&["explain", "guide", "--karpenter-version", "1.12.1"]).stdout;
+    assert!(one.contains("KarpenterControllerZonalShiftPolicy") && !one.contains("values-of-0.19.0"), "{one}");
+    let trap = shell.run(&["explain", "guide", "--karpenter-version", "1.0.0"]).stdout;
+    assert!(trap.contains("take 1.0.14 instead"), "{trap}");
+    assert_eq!(shell.run(&["explain", "guide", "--karpenter-version", "0.16.0"]).code, 2);
+    let said = |release: &str, document: &str| render(&shell, document, &["--karpenter-version", release]).stderr;
+    assert!(said("1.12.1", "cluster-config").contains("karpctl explain guide --karpenter-version 1.12.1"));
+    assert_eq!(said("1.12.1", "helm-values"), "");
+}
+
+#[test]
+fn versions_shows_the_table_and_compares_what_can_be_reached() {
+    let shell = Shell::new();
+    let text = shell.run(&["versions"]).stdout;
+    assert!(text.contains("1.9.0 to 1.9.2") && text.contains("1.8.4") && text.contains("2027-12-02"), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&shell.run(&["versions", "-o", "json"]).stdout).unwrap();
+    assert_eq!((json["schema"].as_str(), json["releases"].as_array().unwrap().len()), (Some("karpctl/versions/v1"), 209));
+    assert_eq!(json["releases"][208]["controllerPolicies"].as_array().unwrap().len(), 6);
+    let alone = ["versions", "--compare", "--chart-repository", "oci://127.0.0.1:9/karpenter"];
+    let nobody = shell.run(&alone);
+    assert_eq!(nobody.code, 1);
+    assert_eq!(nobody.stdout.matches("not compared: ").count(), 2, "{}", nobody.stdout);
+    let json: serde_json::Value = serde_json::from_str(&shell.run(&[&alone[..], &["-o", "json"]].concat()).stdout).unwrap();
+    assert_eq!((&json["charts"]["compared"], &json["behind"]), (&false.into(), &false.into()));
+    usage_error(&shell.run(&["versions", "--compare", "--chart-repository", "charts.karpenter.sh"]), &["oci://"]);
+}
+
+#[test]
 fn every_example_renders() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let mut seen = 0;

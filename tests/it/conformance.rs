@@ -4,6 +4,8 @@
 
 #[path = "../conformance/documents.rs"]
 mod documents;
+#[path = "../conformance/guides.rs"]
+mod guides;
 #[path = "../conformance/meaning.rs"]
 mod meaning;
 #[path = "../conformance/mutations.rs"]

@@ -6,9 +6,11 @@ use super::errors::Call;
 use super::{AwsClient, gone, present};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{AccessEntryFacts, AddonFacts, AssociationFacts, ClusterFacts, FargateProfileFacts};
-use crate::knowledge::KubernetesVersion;
+use crate::knowledge::{KubernetesVersion, OfferedVersion};
 use crate::ports::Tags;
 use aws_sdk_eks::types::VersionStatus;
+use aws_smithy_types::DateTime;
+use jiff::{Timestamp, tz::TimeZone};
 use std::collections::HashMap;
 
 /// EKS answers every question about access entries so, where the cluster knows only `aws-auth`.
@@ -63,13 +65,27 @@ pub(super) async fn cluster_names(aws: &AwsClient) -> Result<Vec<String>> {
 }
 
 pub(super) async fn cluster_versions(aws: &AwsClient) -> Result<Vec<KubernetesVersion>> {
+    Ok(version_calendar(aws).await?.into_iter().map(|offered| offered.version).collect())
+}
+
+pub(super) async fn version_calendar(aws: &AwsClient) -> Result<Vec<OfferedVersion>> {
     let call = Call::new("eks:DescribeClusterVersions", "*", "cannot list the Kubernetes versions that EKS offers");
     let pages = aws.eks.describe_cluster_versions().into_paginator().items().send();
     let listed = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(|e| aws.error(&call, &e))?;
-    let offered = listed.iter().filter(|v| v.version_status() != Some(&VersionStatus::Unsupported));
-    let mut versions: Vec<KubernetesVersion> = offered.filter_map(|v| v.cluster_version()?.parse().ok()).collect();
-    versions.sort();
-    versions.dedup();
+    let day = |at: Option<&DateTime>| Some(Timestamp::from_second(at?.secs()).ok()?.to_zoned(TimeZone::UTC).date());
+    let mut versions: Vec<OfferedVersion> = listed
+        .iter()
+        .filter(|v| v.version_status() != Some(&VersionStatus::Unsupported))
+        .filter_map(|v| {
+            Some(OfferedVersion {
+                version: v.cluster_version()?.parse().ok()?,
+                standard_until: day(v.end_of_standard_support_date()),
+                extended_until: day(v.end_of_extended_support_date()),
+            })
+        })
+        .collect();
+    versions.sort_by_key(|v| v.version);
+    versions.dedup_by_key(|v| v.version);
     Ok(versions)
 }
 

@@ -6,7 +6,7 @@ use crate::facts::{
     AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, FargateProfileFacts, IamSummary,
     NodeGroupFacts, OidcFacts, QueueFacts, RoleFacts, RouteTableFacts, RuleFacts, SecurityGroupFacts, StackFacts, SubnetFacts,
 };
-use crate::knowledge::KubernetesVersion;
+use crate::knowledge::{KubernetesVersion, OfferedVersion};
 use crate::ports::{Aws, ChangeStack, CreateRole, InstanceProfile, LaunchedInstance, PermissionQuestion, StackEvent, Tags};
 use async_trait::async_trait;
 use serde_json::Value;
@@ -48,6 +48,10 @@ impl Aws for AwsClient {
 
     async fn cluster_versions(&self) -> Result<Vec<KubernetesVersion>> {
         eks::cluster_versions(self).await
+    }
+
+    async fn version_calendar(&self) -> Result<Vec<OfferedVersion>> {
+        eks::version_calendar(self).await
     }
 
     async fn cluster(&self, name: &str) -> Result<Option<ClusterFacts>> {

@@ -5,6 +5,7 @@ mod aws;
 mod eks_token;
 mod kube;
 mod process;
+mod registry;
 mod tools;
 mod words;
 

@@ -7,7 +7,7 @@ use karpctl::facts::{
     AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, FargateProfileFacts, IamSummary,
     NodeGroupFacts, OidcFacts, QueueFacts, RoleFacts, RouteTableFacts, RuleFacts, SecurityGroupFacts, StackFacts, SubnetFacts,
 };
-use karpctl::knowledge::KubernetesVersion;
+use karpctl::knowledge::{KubernetesVersion, OfferedVersion};
 use karpctl::ports::{Aws, ChangeStack, CreateRole, InstanceProfile, LaunchedInstance, PermissionQuestion, StackEvent, Tags};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
@@ -108,6 +108,10 @@ impl Aws for FakeWorld {
 
     async fn cluster_versions(&self) -> Result<Vec<KubernetesVersion>> {
         Ok(vec![self.spec.kubernetes])
+    }
+
+    async fn version_calendar(&self) -> Result<Vec<OfferedVersion>> {
+        Ok(vec![OfferedVersion { version: self.spec.kubernetes, standard_until: None, extended_until: None }])
     }
 
     async fn cluster(&self, name: &str) -> Result<Option<ClusterFacts>> {
