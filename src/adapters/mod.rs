@@ -10,8 +10,8 @@ pub mod kubeconfig_file;
 pub mod lab;
 mod private_dir;
 pub mod process;
-pub mod this_process;
 pub mod registry;
+pub mod this_process;
 mod tool;
 pub mod workstation;
 

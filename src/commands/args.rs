@@ -94,6 +94,12 @@ pub struct VariantArgs {
     /// Windows nodes will join
     #[arg(long)]
     pub windows: bool,
+    /// The IP family of a new cluster: ipv4 or ipv6
+    #[arg(long, value_name = "FAMILY")]
+    pub ip_family: Option<String>,
+    /// The KMS key that encrypts the secrets of a new cluster
+    #[arg(long, value_name = "ARN")]
+    pub kms_key: Option<String>,
     /// The AMI alias of the node class, such as al2023@v20260101 [env: ALIAS_VERSION]
     #[arg(long, value_name = "ALIAS")]
     pub ami_alias: Option<String>,
@@ -147,6 +153,9 @@ impl GlobalArgs {
             windows: yes(variant.windows),
             node_pool: variant.ami_alias.clone().map(|alias| NodePoolLayer { ami_alias: Some(alias), ..NodePoolLayer::default() }),
             subnets: (!variant.subnets.is_empty()).then(|| variant.subnets.clone()),
+            vpc: None,
+            ip_family: variant.ip_family.clone(),
+            kms_key: variant.kms_key.clone(),
             tags: (!tags.is_empty()).then_some(tags),
             permissions_boundary: variant.permissions_boundary.clone(),
             chart: (chart != ChartLayer::default()).then_some(chart),

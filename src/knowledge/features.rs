@@ -69,6 +69,10 @@ pub struct Features {
     pub crds: Vec<String>,
     /// The AMI family of its guide's node class as an alias family (`al2`, `al2023`); `None` where aliases are not known.
     pub ami_alias_family: Option<String>,
+    /// The AMI families that its node class takes, as aliases name them.
+    pub ami_families: Vec<String>,
+    /// The AWS services that the controller and its nodes must reach by VPC endpoints where there is no way to the internet.
+    pub vpc_endpoints: Vec<String>,
     /// What stands before the version in the chart's tag: `v` or nothing.
     pub chart_version_prefix: String,
     /// Where the chart expects its values.

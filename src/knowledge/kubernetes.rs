@@ -86,6 +86,7 @@ impl KubernetesVersion {
     }
 
     /// The minors of the table, oldest first.
+    #[must_use]
     pub fn all() -> impl DoubleEndedIterator<Item = Self> {
         KUBERNETES.eks.iter().map(|row| row.minor)
     }

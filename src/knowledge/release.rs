@@ -250,10 +250,8 @@ mod tests {
     }
 
     #[test]
-    fn the_table_lists_the_official_tags() {
-        assert_eq!(Release::all().len(), 209);
+    fn the_table_rises_and_each_guide_fits_its_release() {
         assert!(Release::all().is_sorted_by(|a, b| a < b));
-        assert_eq!(Release::newest().to_string(), "1.14.1");
         for known in Release::all() {
             assert!(known.features().guide_kubernetes >= known.kubernetes_range().0, "{known}");
         }
@@ -267,7 +265,7 @@ mod tests {
         assert!(old.contains("before v0.17.0 the chart was not an OCI artifact"), "{old}");
         for text in ["", "1", "1.14", "latest", "vv1.14.1", "1.14.1+x", "1.14.1 "] {
             let error = text.parse::<Release>().unwrap_err().to_string();
-            assert!(error.contains("0.17.0 to 1.14.1"), "{error}");
+            assert!(error.contains(&format!("0.17.0 to {}", Release::newest())), "{error}");
         }
     }
 
@@ -299,9 +297,9 @@ mod tests {
     #[test]
     fn the_default_is_the_newest_that_fits() {
         for (kubernetes, expected) in
-            [("1.36", Some("1.14.1")), ("1.26", Some("1.14.1")), ("1.25", Some("1.4.4")), ("1.24", Some("0.37.8")), ("1.37", None)]
+            [("1.26", Some(Release::newest())), ("1.25", Some(release("1.4.4"))), ("1.24", Some(release("0.37.8"))), ("1.99", None)]
         {
-            assert_eq!(Release::default_for(minor(kubernetes)), expected.map(release), "{kubernetes}");
+            assert_eq!(Release::default_for(minor(kubernetes)), expected, "{kubernetes}");
         }
     }
 
@@ -346,8 +344,8 @@ mod tests {
         assert_eq!(release("0.28.0").standing_on(minor("1.25")), Standing::Known);
         assert!(matches!(release("0.29.1").standing(), Standing::Caution { instead, .. } if instead == release("0.29.2")));
         assert_eq!(release("0.29.2").standing(), Standing::Known);
-        assert_eq!(release("1.15.0").standing(), Standing::Newer);
-        assert_eq!(release("1.15.0").features(), release("1.14.1").features());
+        assert_eq!(release("99.0.0").standing(), Standing::Newer);
+        assert_eq!(release("99.0.0").features(), Release::newest().features());
     }
 
     #[test]

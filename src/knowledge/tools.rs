@@ -361,7 +361,7 @@ mod tests {
     fn tools_that_fit_are_listed() {
         let tools = FittingTools::of("1.33".parse().unwrap());
         assert_eq!(tools.helm, ["3.18", "3.19", "3.20", "4.0", "4.1", "4.2"]);
-        assert_eq!(tools.kubectl.clone().map(|v| v.to_string()), ["1.32", "1.34"]);
+        assert_eq!(tools.kubectl.map(|v| v.to_string()), ["1.32", "1.34"]);
         let eksctl = |kubernetes: &str| FittingTools::of(kubernetes.parse().unwrap()).eksctl.to_string();
         assert_eq!(["1.29", "1.31", "1.32", "1.36"].map(eksctl), ["0.169.0", "0.191.0", "0.202.0", "0.202.0"]);
         // What is listed is what is judged.

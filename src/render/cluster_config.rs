@@ -5,7 +5,7 @@ use super::policies::controller_policy_arns;
 use super::template::{Functions, fill};
 use crate::error::{Error, Result};
 use crate::knowledge::ToolVersion;
-use crate::spec::{ControllerCapacity, DISCOVERY_TAG, FARGATE_PROFILE, Identity, NodeAccess, Spec};
+use crate::spec::{ControllerCapacity, DISCOVERY_TAG, FARGATE_PROFILE, Identity, IpFamily, NodeAccess, Spec};
 use serde_json::{Value, json};
 
 pub(super) const TEMPLATE: &str = "cluster-config.yaml.j2";
@@ -65,10 +65,33 @@ pub fn cluster_config(spec: &Spec, scope: ConfigScope, eksctl: &EksctlAbilities)
         "access_entry_type": access_entry(spec),
         "node_role_arn": spec.node_role_arn(),
         "mappings": role_mappings(spec),
+        "private": spec.private,
+        "vpc_endpoints": vpc_endpoints(spec),
+        "vpc": spec.vpc,
+        "ipv6": spec.ip_family == IpFamily::Ipv6,
+        "kms_key": spec.kms_key,
+        "addons": addons(spec),
         "node_group": node_group(spec, &features.node_group_ami_family),
         "zonal_shift": features.zonal_shift.then(|| zonal_shift(spec)),
     });
     fill(TEMPLATE, Functions::Short, &values)
+}
+
+/// The AWS services that a private cluster reaches by VPC endpoints, as they stand at the end of an endpoint's service name.
+pub(super) fn vpc_endpoints(spec: &Spec) -> Vec<String> {
+    let mut services = spec.release.features().vpc_endpoints;
+    if spec.identity == Identity::PodIdentity {
+        // The agent of EKS Pod Identity asks there for credentials.
+        services.push("eks-auth".to_owned());
+    }
+    services.sort();
+    services
+}
+
+/// The add-ons that eksctl must be told: it asks for the first three where pods have IPv6.
+fn addons(spec: &Spec) -> Vec<&'static str> {
+    let ipv6 = ["vpc-cni", "coredns", "kube-proxy"].into_iter().filter(|_| spec.ip_family == IpFamily::Ipv6);
+    ipv6.chain((spec.identity == Identity::PodIdentity).then_some("eks-pod-identity-agent")).collect()
 }
 
 /// Whether zonal shift is on: it is, unless somebody says otherwise.
@@ -87,5 +110,6 @@ fn node_group(spec: &Spec, guide_family: &str) -> Value {
         "desired_capacity": group.desired_capacity,
         "min_size": group.min_size,
         "max_size": group.max_size,
+        "private_networking": spec.private || spec.vpc.as_ref().is_some_and(|vpc| !vpc.private_subnets.is_empty()),
     })
 }

@@ -1,6 +1,6 @@
 //! What the charts are told.
 
-use super::cluster_config::zonal_shift;
+use super::cluster_config::{vpc_endpoints, zonal_shift};
 use super::template::{Functions, fill, read_one};
 use crate::error::{Error, Result};
 use crate::spec::{Identity, Spec};
@@ -31,6 +31,7 @@ pub fn helm_values_yaml(spec: &Spec, cluster_endpoint: Option<&str>) -> Result<S
         "queue_value": features.queue_value,
         "queue_name": spec.queue_name(),
         "zonal_shift": features.zonal_shift.then(|| zonal_shift(spec)),
+        "vpc_endpoints": spec.private.then(|| vpc_endpoints(spec)),
         "isolated_vpc": spec.private && features.isolated_vpc_value,
         "controller_resources": features.controller_resources,
     });

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 #[must_use]
 pub fn ami_family(spec: &Spec) -> String {
     if let Some(alias) = &spec.node_pool.ami_alias {
-        return split(alias).0.to_owned();
+        return alias.family().to_owned();
     }
     let guide = spec.release.features().ami_alias_family.unwrap_or_else(|| "al2".to_owned());
     if spec.kubernetes.has_ami_family(&guide) { guide } else { "al2023".to_owned() }
@@ -26,7 +26,7 @@ pub fn ami_parameter(spec: &Spec) -> Option<String> {
         return None;
     }
     let family = ami_family(spec);
-    let version = spec.node_pool.ami_alias.as_ref().map_or("latest", |alias| split(alias).1);
+    let version = spec.node_pool.ami_alias.as_ref().map_or("latest", AmiAlias::version);
     let (kubernetes, latest) = (spec.kubernetes, version == "latest");
     let named = |image: String| if latest { "recommended".to_owned() } else { image };
     Some(match family.as_str() {
@@ -75,7 +75,7 @@ pub fn node_pool_yaml(spec: &Spec, ami_version: Option<&str>) -> Result<String> 
         "discovery_tag": DISCOVERY_TAG,
         "role": spec.node_role_name(),
         "instance_profile": spec.private.then(|| spec.instance_profile_name()),
-        "subnets": spec.subnets,
+        "subnets": spec.node_subnets(),
         "ami_family": family_name(api, alias, &family),
         "ami_alias": alias.map_or_else(|| format!("{family}@{}", ami_version.unwrap_or("latest")), ToString::to_string),
         "os": if family.starts_with("windows") { "windows" } else { "linux" },
@@ -94,10 +94,10 @@ pub fn node_pool(spec: &Spec, ami_version: Option<&str>) -> Result<Vec<Value>> {
 
 /// Before v1 a node class names a family and always gets its recommended image.
 fn refuse_pinned(spec: &Spec, alias: Option<&AmiAlias>) -> Result<()> {
-    let Some(alias) = alias.filter(|alias| split(alias).1 != "latest") else { return Ok(()) };
+    let Some(alias) = alias.filter(|alias| alias.version() != "latest") else { return Ok(()) };
     Err(Error::usage(format!("Karpenter {} cannot pin the AMI {alias}", spec.release))
         .because("its node classes know no AMI aliases; they name a family and take its recommended image")
-        .hint(format!("use `{}@latest`, or Karpenter 1.0 or newer", split(alias).0)))
+        .hint(format!("use `{}@latest`, or Karpenter 1.0 or newer", alias.family())))
 }
 
 /// The family as `amiFamily` names it. The oldest API leaves it out unless somebody says otherwise, as its guides do.
@@ -109,15 +109,12 @@ fn family_name(api: NodePoolApi, alias: Option<&AmiAlias>, family: &str) -> Opti
         "al2" => "AL2",
         "al2023" => "AL2023",
         "bottlerocket" => "Bottlerocket",
+        "ubuntu" => "Ubuntu",
         "windows2019" => "Windows2019",
         "windows2022" => "Windows2022",
         other => other,
     };
     Some(name.to_owned())
-}
-
-fn split(alias: &AmiAlias) -> (&str, &str) {
-    alias.as_str().split_once('@').unwrap_or((alias.as_str(), "latest"))
 }
 
 /// What the spec lists, else what the guide lists.

@@ -1,6 +1,6 @@
 //! Names and ARNs that follow from a spec. Every document and every step takes them from here, so that they agree.
 
-use super::{Arn, Spec};
+use super::{Arn, Spec, SubnetId};
 use sha2::{Digest, Sha256};
 
 /// The longest name of an IAM role (IAM API reference, `CreateRole`).
@@ -105,6 +105,18 @@ impl Spec {
     #[must_use]
     pub fn node_group_name(&self) -> String {
         fit(&format!("{}-ng", self.cluster_name), NODE_GROUP_NAME)
+    }
+
+    /// The subnets that nodes may run in, where they are named: those of the spec, else the private ones of the VPC of one's own,
+    /// else its public ones. Empty: those that carry the discovery tag.
+    #[must_use]
+    pub fn node_subnets(&self) -> &[SubnetId] {
+        match &self.vpc {
+            _ if !self.subnets.is_empty() => &self.subnets,
+            Some(vpc) if !vpc.private_subnets.is_empty() => &vpc.private_subnets,
+            Some(vpc) => &vpc.public_subnets,
+            None => &[],
+        }
     }
 
     /// The ARN of the cluster.

@@ -1,6 +1,6 @@
 //! Settings as they are given, before they are valid: by a file, the environment or flags. All three have the same shape.
 
-use super::{ClusterMode, ControllerCapacity, NodeGroup, Spec};
+use super::{ClusterMode, ControllerCapacity, IpFamily, NodeGroup, Spec, SubnetId, Vpc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -86,6 +86,16 @@ pub struct Layer {
     /// The subnets that nodes may run in, for an existing cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subnets: Option<Vec<String>>,
+    /// The VPC of your own in which a new cluster is made. eksctl makes one unless given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vpc: Option<VpcLayer>,
+    /// The IP family of a new cluster: ipv4 or ipv6.
+    #[schemars(extend("enum" = ["ipv4", "ipv6", null]))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ip_family: Option<String>,
+    /// The KMS key that encrypts the secrets of a new cluster: an ARN.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
     /// Tags that everything karpctl creates in AWS gets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<BTreeMap<String, String>>,
@@ -95,6 +105,21 @@ pub struct Layer {
     /// Where the chart comes from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chart: Option<ChartLayer>,
+}
+
+/// Settings of a VPC of one's own.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct VpcLayer {
+    /// The VPC; that of the subnets unless given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Subnets without a way in from the internet. Nodes run in these, where there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub private_subnets: Option<Vec<String>>,
+    /// Subnets with one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_subnets: Option<Vec<String>>,
 }
 
 /// Settings of the managed node group.
@@ -200,12 +225,26 @@ impl From<&Spec> for Layer {
                 ami_alias: pool.ami_alias.as_ref().map(ToString::to_string),
             }),
             subnets: (!spec.subnets.is_empty()).then(|| spec.subnets.iter().map(ToString::to_string).collect()),
+            vpc: spec.vpc.as_ref().map(VpcLayer::from),
+            ip_family: (spec.ip_family != IpFamily::default()).then(|| word(&spec.ip_family)).flatten(),
+            kms_key: spec.kms_key.as_ref().map(ToString::to_string),
             tags: (!spec.tags.is_empty()).then(|| spec.tags.clone()),
             permissions_boundary: spec.permissions_boundary.as_ref().map(ToString::to_string),
             chart: Some(ChartLayer {
                 repository: Some(spec.chart.repository.clone()),
                 registry_config: spec.chart.registry_config.as_ref().map(|file| file.display().to_string()),
             }),
+        }
+    }
+}
+
+impl From<&Vpc> for VpcLayer {
+    fn from(vpc: &Vpc) -> Self {
+        let words = |subnets: &[SubnetId]| (!subnets.is_empty()).then(|| subnets.iter().map(ToString::to_string).collect());
+        Self {
+            id: vpc.id.as_ref().map(ToString::to_string),
+            private_subnets: words(&vpc.private_subnets),
+            public_subnets: words(&vpc.public_subnets),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What the person wants, resolved and valid. A [`Spec`] is complete: nothing later asks where a value came from.
 
+mod combination;
 mod derived;
 pub mod draft;
 pub mod file;
@@ -8,7 +9,9 @@ pub mod names;
 pub mod resolve;
 
 pub use derived::{ChangedName, DISCOVERY_TAG, OWNER_TAG, POD_IDENTITY_AGENT, SERVICE_ACCOUNT};
-pub use names::{AccountId, AmiAlias, Arn, ClusterName, InvalidName, Namespace, ObjectName, Partition, Region, SecurityGroupId, SubnetId};
+pub use names::{
+    AccountId, AmiAlias, Arn, ClusterName, InvalidName, Namespace, ObjectName, Partition, Region, SecurityGroupId, SubnetId, VpcId,
+};
 
 use crate::knowledge::{KubernetesVersion, Release};
 use serde::{Deserialize, Serialize};
@@ -49,6 +52,15 @@ pub struct Spec {
     pub node_pool: NodePool,
     /// The subnets that nodes may run in, for an existing cluster. Empty: those of the cluster.
     pub subnets: Vec<SubnetId>,
+    /// The VPC of one's own in which a new cluster is made. `None`: eksctl makes one.
+    #[serde(default)]
+    pub vpc: Option<Vpc>,
+    /// The IP family of a new cluster.
+    #[serde(default)]
+    pub ip_family: IpFamily,
+    /// The KMS key that encrypts the secrets of a new cluster.
+    #[serde(default)]
+    pub kms_key: Option<Arn>,
     /// Tags that everything karpctl creates in AWS gets.
     pub tags: BTreeMap<String, String>,
     /// The permissions boundary of the roles that karpctl creates.
@@ -91,6 +103,28 @@ pub enum ClusterMode {
 
 /// The Fargate profile that eksctl makes for the controller's namespace.
 pub const FARGATE_PROFILE: &str = "karpenter";
+
+/// A VPC of one's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Vpc {
+    /// The VPC. `None`: that of the subnets.
+    pub id: Option<VpcId>,
+    /// Subnets without a way in from the internet: nodes run in these, where there are any.
+    pub private_subnets: Vec<SubnetId>,
+    /// Subnets with one.
+    pub public_subnets: Vec<SubnetId>,
+}
+
+/// The family of the addresses of pods and services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IpFamily {
+    /// IPv4.
+    #[default]
+    Ipv4,
+    /// IPv6.
+    Ipv6,
+}
 
 /// What runs the controller in a new cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -156,6 +156,13 @@ name!(
     |t| hex_id(t, "subnet-")
 );
 name!(
+    /// A VPC: `vpc-` and 8 or 17 hexadecimal digits.
+    VpcId,
+    "VPC id",
+    "vpc- and 8 or 17 hexadecimal digits",
+    |t| hex_id(t, "vpc-")
+);
+name!(
     /// A security group: `sg-` and 8 or 17 hexadecimal digits.
     SecurityGroupId,
     "security group id",
@@ -168,18 +175,50 @@ name!(
     "AMI alias",
     "<family>@<version>, such as al2023@v20260101 or al2023@latest",
     |t| t.split_once('@').is_some_and(|(family, version)| {
-        matches!(family, "al2" | "al2023" | "bottlerocket" | "windows2019" | "windows2022" | "windows2025")
+        matches!(family, "al2" | "al2023" | "bottlerocket" | "ubuntu" | "windows2019" | "windows2022" | "windows2025")
             && !version.is_empty()
             && version.len() <= 40
             && all(version, |c| c.is_ascii_alphanumeric() || c == '.' || c == '-')
     })
 );
 
+impl AmiAlias {
+    /// The part before the `@`.
+    #[must_use]
+    pub fn family(&self) -> &str {
+        self.0.split('@').next().unwrap_or_default()
+    }
+
+    /// The part behind the `@`.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        self.0.split('@').nth(1).unwrap_or_default()
+    }
+
+    /// Whether it is an image of Windows.
+    #[must_use]
+    pub fn is_windows(&self) -> bool {
+        self.family().starts_with("windows")
+    }
+}
+
 impl Arn {
     /// The part between the first and the second colon.
     #[must_use]
     pub fn partition(&self) -> &str {
         self.0.split(':').nth(1).unwrap_or_default()
+    }
+
+    /// The service.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        self.0.split(':').nth(2).unwrap_or_default()
+    }
+
+    /// The region, empty where the ARN has none.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        self.0.split(':').nth(3).unwrap_or_default()
     }
 
     /// The account, empty where the ARN has none.

@@ -2,8 +2,8 @@
 
 use super::layer::{Layer, Source};
 use super::{
-    AccountId, AmiAlias, Architecture, Arn, CapacityType, ChartSource, ClusterMode, ClusterName, ControllerCapacity, Identity, Namespace,
-    NodeAccess, NodeGroup, NodePool, ObjectName, Partition, Region, Spec, SubnetId,
+    AccountId, AmiAlias, Architecture, Arn, CapacityType, ChartSource, ClusterMode, ClusterName, ControllerCapacity, Identity, IpFamily,
+    Namespace, NodeAccess, NodeGroup, NodePool, ObjectName, Partition, Region, Spec, SubnetId, Vpc, VpcId,
 };
 use crate::error::{Error, Result};
 use crate::knowledge::{KubernetesVersion, Release};
@@ -89,7 +89,8 @@ pub fn resolve(layers: &Layers, discovered: &Discovered) -> Result<Resolved> {
     }
     let zonal_shift = first(layers, |l| l.zonal_shift);
     if let (Some(true), Some(false), Some(release)) = (zonal_shift, features.as_ref().map(|f| f.zonal_shift), &release) {
-        p.wrong(format!("zonalShift is not known to Karpenter {release}: it came with 1.12"));
+        let first = Release::first_with(|f| f.zonal_shift).unwrap_or_else(Release::newest);
+        p.wrong(format!("zonalShift is not known to Karpenter {release}: it came with {first}"));
     }
     let node_access = p.choice(
         layers,
@@ -101,6 +102,9 @@ pub fn resolve(layers: &Layers, discovered: &Discovered) -> Result<Resolved> {
     let capacity = if fargate { ControllerCapacity::Fargate } else { ControllerCapacity::NodeGroup(node_group(layers, &mut p)) };
     let node_pool = node_pool(layers, &mut p);
     let subnets = list::<SubnetId>(layers, "subnets", |l| l.subnets.as_deref(), &mut p);
+    let vpc = vpc(layers, &mut p);
+    let ip_family = p.choice(layers, "ipFamily", |l| l.ip_family.as_deref(), &[("ipv4", IpFamily::Ipv4), ("ipv6", IpFamily::Ipv6)]);
+    let kms_key: Option<Arn> = p.parsed(layers, "kmsKey", |l| l.kms_key.as_deref());
     let tags = first(layers, |l| l.tags.clone()).unwrap_or_default();
     for key in tags.keys().filter(|k| k.starts_with("aws:") || k.is_empty() || k.len() > 128) {
         p.wrong(format!("tags: `{key}` is not a key that AWS takes: 1 to 128 characters, not beginning with aws:"));
@@ -142,11 +146,15 @@ pub fn resolve(layers: &Layers, discovered: &Discovered) -> Result<Resolved> {
         windows: first(layers, |l| l.windows).unwrap_or(false),
         node_pool,
         subnets,
+        vpc,
+        ip_family: ip_family.unwrap_or_default(),
+        kms_key,
         tags,
         permissions_boundary,
         chart,
     };
-    Ok(Resolved { spec, notes })
+    spec.contradictions().into_iter().for_each(|what| p.wrong(what));
+    if p.list.is_empty() { Ok(Resolved { spec, notes }) } else { Err(p.into_error()) }
 }
 
 /// The newest Kubernetes that both the release and the eksctl at hand know.
@@ -236,6 +244,14 @@ fn node_pool(layers: &Layers, p: &mut Problems) -> NodePool {
         cpu_limit: first(layers, |l| l.node_pool.as_ref()?.cpu_limit).unwrap_or(1000),
         ami_alias: p.parsed::<AmiAlias>(layers, "nodePool.amiAlias", |l| l.node_pool.as_ref()?.ami_alias.as_deref()),
     }
+}
+
+fn vpc(layers: &Layers, p: &mut Problems) -> Option<Vpc> {
+    first(layers, |l| l.vpc.as_ref())?;
+    let id: Option<VpcId> = p.parsed(layers, "vpc.id", |l| l.vpc.as_ref()?.id.as_deref());
+    let private_subnets = list(layers, "vpc.privateSubnets", |l| l.vpc.as_ref()?.private_subnets.as_deref(), p);
+    let public_subnets = list(layers, "vpc.publicSubnets", |l| l.vpc.as_ref()?.public_subnets.as_deref(), p);
+    Some(Vpc { id, private_subnets, public_subnets })
 }
 
 fn chart(layers: &Layers, p: &mut Problems) -> ChartSource {

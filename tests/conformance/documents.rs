@@ -3,7 +3,7 @@
 use super::spec;
 use karpctl::error::ErrorKind;
 use karpctl::render::{self, ConfigScope, Document, EksctlAbilities, Inputs};
-use karpctl::spec::{Architecture, ControllerCapacity, Identity, NodeAccess, Spec};
+use karpctl::spec::{Architecture, ControllerCapacity, Identity, IpFamily, NodeAccess, Spec, Vpc};
 use serde_json::{Value, json};
 
 fn config(spec: &Spec, scope: ConfigScope) -> Value {
@@ -16,7 +16,7 @@ const MAPPING: [&str; 2] = ["system:bootstrappers", "system:nodes"];
 fn cluster_configs_are_those_of_the_guides() {
     let policy = |part: &str| format!("arn:aws:iam::111122223333:policy/KarpenterController{part}Policy-demo");
     for (release, kubernetes, family) in
-        [("0.17.0", "1.21", "AmazonLinux2"), ("1.0.8", "1.30", "AmazonLinux2"), ("1.14.1", "1.36", "AmazonLinux2023")]
+        [("0.17.0", "1.21", "AmazonLinux2"), ("1.0.8", "1.31", "AmazonLinux2"), ("1.14.1", "1.36", "AmazonLinux2023")]
     {
         let config = config(&spec(release), ConfigScope::Complete);
         let metadata =
@@ -97,6 +97,36 @@ fn variants_of_the_cluster_config() {
     let late = Spec { kubernetes: "1.33".parse().unwrap(), ..spec("1.0.8") };
     assert_eq!(config(&late, ConfigScope::Complete)["managedNodeGroups"][0]["amiFamily"], "AmazonLinux2023");
     assert_eq!(render::ami_family(&late), "al2023");
+}
+
+#[test]
+fn a_cluster_of_ones_own_network() {
+    let subnet = |digit: char| format!("subnet-{}", digit.to_string().repeat(17));
+    let subnets = |digits: &str| digits.chars().map(|d| subnet(d).parse().unwrap()).collect();
+    let vpc = Vpc { id: None, private_subnets: subnets("ab"), public_subnets: subnets("c") };
+    let key = "arn:aws:kms:us-west-2:111122223333:key/1";
+    let own = Spec { vpc: Some(vpc.clone()), kms_key: Some(key.parse().unwrap()), ip_family: IpFamily::Ipv6, ..spec("1.14.1") };
+    for scope in [ConfigScope::Complete, ConfigScope::ClusterOnly] {
+        let c = config(&own, scope);
+        let private = json!({ "private-1": { "id": subnet('a') }, "private-2": { "id": subnet('b') } });
+        assert_eq!(c["vpc"], json!({ "subnets": { "private": private, "public": { "public-1": { "id": subnet('c') } } } }));
+        assert_eq!((&c["secretsEncryption"], &c["kubernetesNetworkConfig"]), (&json!({ "keyARN": key }), &json!({ "ipFamily": "IPv6" })));
+        assert_eq!((&c["managedNodeGroups"][0]["privateNetworking"], c.get("privateCluster")), (&json!(true), None));
+        let names: Vec<&str> = c["addons"].as_array().unwrap().iter().map(|a| a["name"].as_str().unwrap()).collect();
+        assert_eq!(names, ["vpc-cni", "coredns", "kube-proxy", "eks-pod-identity-agent"]);
+    }
+    let class = &render::node_pool(&own, None).unwrap()[0];
+    assert_eq!(class["spec"]["subnetSelectorTerms"], json!([{ "id": subnet('a') }, { "id": subnet('b') }]));
+
+    let private = Spec { private: true, ..spec("1.14.1") };
+    let text = render::cluster_config(&private, ConfigScope::Complete, &EksctlAbilities::default()).unwrap();
+    assert!(text.contains("# ec2, ecr.api, ecr.dkr, eks, eks-auth, s3, sqs, ssm, sts\n"), "{text}");
+    let c = config(&private, ConfigScope::Complete);
+    assert_eq!((&c["privateCluster"], &c["managedNodeGroups"][0]["privateNetworking"]), (&json!({ "enabled": true }), &json!(true)));
+    let old = Spec { private: true, ..spec("0.18.1") };
+    assert!(render::helm_values_yaml(&old, Some("https://api")).unwrap().contains("# ec2, ecr.api, ecr.dkr, s3, ssm, sts\n"));
+    let there = Spec { private: true, vpc: Some(Vpc { public_subnets: Vec::new(), ..vpc }), ..spec("1.14.1") };
+    assert_eq!(config(&there, ConfigScope::Complete)["privateCluster"]["skipEndpointCreation"], true);
 }
 
 #[test]

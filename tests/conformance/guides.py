@@ -113,13 +113,13 @@ def guide(tag):
 
 
 def main():
-    rows = {}
-    for tag in release_tags():
+    rows, tags = {}, release_tags()
+    for tag in tags:
         for name, facts in guide(tag).items():
             of = rows.setdefault(name, [])
             if not of or of[-1]["facts"] != facts:
                 of.append({"since": tag[1:], "facts": facts})
-    print("{")
+    print(f'{{\n  "tags": {json.dumps([tag[1:] for tag in tags])},')
     for n, (name, of) in enumerate(rows.items()):
         lines = ",\n".join("    " + json.dumps(row, sort_keys=True) for row in of)
         print(f"  {json.dumps(name)}: [\n{lines}\n  ]" + ("," if n < len(rows) - 1 else ""))

@@ -10,6 +10,8 @@ mod guides;
 mod meaning;
 #[path = "../conformance/mutations.rs"]
 mod mutations;
+#[path = "../conformance/names.rs"]
+mod names;
 #[path = "../conformance/properties.rs"]
 mod properties;
 #[path = "../conformance/yaml.rs"]

@@ -37,7 +37,8 @@ fn run(dir: &Path, words: &[String]) -> Output {
 fn is_offline(words: &[String]) -> bool {
     let has = |word: &str| words.iter().any(|w| w == word);
     match words.first().map(String::as_str) {
-        Some("versions" | "explain" | "generate" | "version") => true,
+        Some("versions") => !has("--compare"),
+        Some("explain" | "generate" | "version") => true,
         Some("render") => has("--account-id"),
         Some("init") => has("--defaults"),
         _ => has("--help") || has("--version"),

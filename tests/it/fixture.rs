@@ -1,6 +1,6 @@
 //! A spec to start from: what `karpctl bootstrap --cluster-name demo --region us-west-2` resolves to. A test changes one field.
 
-use karpctl::spec::{ChartSource, ClusterMode, ControllerCapacity, Identity, NodeGroup, NodePool, Partition, Spec};
+use karpctl::spec::{ChartSource, ClusterMode, ControllerCapacity, Identity, IpFamily, NodeGroup, NodePool, Partition, Spec};
 use std::collections::BTreeMap;
 
 /// The spec of a new cluster `demo` with this Karpenter release, as its guide has it.
@@ -29,6 +29,9 @@ pub(crate) fn spec(karpenter: &str) -> Spec {
             ami_alias: None,
         },
         subnets: Vec::new(),
+        vpc: None,
+        ip_family: IpFamily::Ipv4,
+        kms_key: None,
         tags: BTreeMap::new(),
         permissions_boundary: None,
         chart: ChartSource::default(),

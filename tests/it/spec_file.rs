@@ -4,7 +4,7 @@ use crate::fixture::spec;
 use karpctl::spec::file::{parse, text};
 use karpctl::spec::layer::{Layer, Source};
 use karpctl::spec::resolve::{Discovered, resolve};
-use karpctl::spec::{Architecture, CapacityType, ClusterMode, ControllerCapacity, Identity, NodeAccess, Spec};
+use karpctl::spec::{Architecture, CapacityType, ClusterMode, ControllerCapacity, Identity, IpFamily, NodeAccess, Spec, Vpc};
 use proptest::prelude::*;
 
 fn read_again(spec: &Spec) -> Spec {
@@ -29,6 +29,12 @@ fn every_field_comes_back() {
     all.permissions_boundary = Some("arn:aws:iam::111122223333:policy/limits".parse().unwrap());
     all.chart.registry_config = Some("./registry.json".into());
     assert_eq!(read_again(&all), all);
+    let mut own = spec("1.14.1");
+    let subnet = |digit: char| format!("subnet-{}", digit.to_string().repeat(17)).parse().unwrap();
+    own.vpc = Some(Vpc { id: None, private_subnets: vec![subnet('a'), subnet('b')], public_subnets: vec![subnet('c')] });
+    own.ip_family = IpFamily::Ipv6;
+    own.kms_key = Some("arn:aws:kms:us-west-2:111122223333:key/1".parse().unwrap());
+    assert_eq!(read_again(&own), own);
     let mut fargate = spec("0.37.8");
     fargate.capacity = ControllerCapacity::Fargate;
     fargate.identity = Identity::Irsa;
@@ -46,4 +52,47 @@ proptest! {
         named.cluster_name = name.parse().unwrap();
         prop_assert_eq!(read_again(&named), named);
     }
+}
+
+/// What is wrong with a spec file, as far as the sentences go.
+fn wrong(more: &str) -> String {
+    let file = format!("clusterName: demo\nregion: us-west-2\naccountId: \"111122223333\"\n{more}");
+    let layer = parse("karpctl.yaml", &file).unwrap_or_else(|e| panic!("{e}\n{file}"));
+    match resolve(&[(Source::File("karpctl.yaml".into()), layer)], &Discovered::default()) {
+        Ok(_) => "nothing".into(),
+        Err(e) => e.to_string(),
+    }
+}
+
+#[test]
+fn what_does_not_go_together_is_said() {
+    let alias = |alias: &str, more: &str| wrong(&format!("nodePool:\n  amiAlias: {alias}\n{more}"));
+    let vpc = |rest: &str| wrong(&format!("vpc: {{ privateSubnets: [subnet-0a1b2c3d4e5f60718, subnet-0b1c2d3e4f5061728]{rest}"));
+    for (said, expected) in [
+        (vpc(" }"), "nothing"),
+        (vpc(" }\nexistingCluster: true"), "vpc is decided when a cluster is made"),
+        (vpc(", publicSubnets: [subnet-0a1b2c3d4e5f60719] }\nprivate: true"), "vpc.publicSubnets"),
+        (wrong("vpc: { privateSubnets: [subnet-0a1b2c3d4e5f60718] }"), "two subnets or more"),
+        (wrong("subnets: [subnet-0a1b2c3d4e5f60718]"), "vpc.privateSubnets"),
+        (wrong("ipFamily: v6"), "ipv4, ipv6"),
+        (wrong("ipFamily: ipv6\nwindows: true"), "no IPv6 for Windows"),
+        (wrong("kmsKey: arn:aws:kms:eu-west-1:111122223333:key/1"), "is of eu-west-1"),
+        (wrong("kmsKey: arn:aws:iam::111122223333:role/x"), "not of kms"),
+        (wrong("permissionsBoundary: arn:aws-cn:iam::111122223333:policy/x"), "aws-cn"),
+        (wrong("zonalShift: true\nkarpenterVersion: 1.11.3"), "it came with 1.12.0"),
+        (alias("al2@latest", "kubernetesVersion: \"1.33\""), "no images of al2 for Kubernetes 1.33"),
+        (alias("al2@latest", "kubernetesVersion: \"1.32\""), "nothing"),
+        (alias("ubuntu@latest", ""), "knows al2, al2023, bottlerocket, windows2019, windows2022, windows2025"),
+        (alias("ubuntu@latest", "karpenterVersion: 0.37.8"), "nothing"),
+        (alias("al2023@latest", "karpenterVersion: 0.34.13"), "al2023 came with 0.35.0"),
+        (alias("windows2025@latest", "karpenterVersion: 1.8.8\nwindows: true"), "windows2025 came with 1.9.0"),
+        (alias("windows2022@latest", ""), "set windows"),
+        (alias("windows2022@v1", "windows: true"), "cannot be pinned"),
+        (alias("windows2022@latest", "windows: true"), "nothing"),
+        (wrong("windows: true\nkarpenterVersion: 0.28.1"), "came with 0.29.0"),
+    ] {
+        assert!(said.contains(expected), "{expected}: {said}");
+    }
+    let arm = wrong("windows: true\nnodePool: { amiAlias: windows2022@latest, architectures: [arm64] }");
+    assert!(arm.contains("arm64"), "{arm}");
 }
