@@ -27,6 +27,7 @@ test: lab build ## run every test
 	python3 tests/reliability/faults.py --way bootstrap --fault lost --fault wrong-type --sample 1
 	python3 tests/reliability/surroundings.py Outputs
 	python3 tests/sweep/sweep.py
+	python3 tests/formats/test_formats.py
 
 # Hours: every point and every fault, every release and partition. CLONE=path of a clone of the official repository: then every
 # release is judged by its own CRDs and chart.

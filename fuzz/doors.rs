@@ -35,7 +35,7 @@ pub(crate) fn kubeconfig(data: &[u8]) {
     let text = text(data);
     let source = Source { file: "/config".into(), text: text.clone() };
     for merging in [Merging::FirstEntry, Merging::LastField] {
-        let _ = load(&[source.clone(), source.clone()], merging);
+        let _ = load(&[source.clone(), source.clone()], merging, &[]);
     }
     if let Some(edited) = set_exec_api_version(&text, "u", "client.authentication.k8s.io/v1beta1") {
         let _ = format!("{edited:?}");

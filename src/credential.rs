@@ -1,9 +1,13 @@
 //! The answer of a credential plugin as a Kubernetes client reads it: what it takes, and what it refuses with which words. Pure.
 //! No part of the answer but its version leaves this module.
 
+mod json;
+
 use crate::knowledge::ClientBuild;
 use crate::knowledge::exec::EXEC_GROUP;
 use crate::kubeconfig::{answer_tree, pair_problem};
+use base64::Engine as _;
+use json::Json;
 use serde_json::{Map, Value};
 
 /// What a client makes of an answer.
@@ -31,38 +35,93 @@ pub fn judge(stdout: &[u8], configured: &str, client: &ClientBuild) -> Judged {
     Judged { api_version: (!api_version.is_empty()).then_some(api_version), refused }
 }
 
+/// The fields of an answer, in its order.
+type Tree = [(String, Json)];
+
 /// JSON where it begins like JSON, else the first document of YAML, as client-go tells them apart.
-fn tree(text: &str) -> Result<Map<String, Value>, String> {
+fn tree(text: &str) -> Result<Vec<(String, Json)>, String> {
     let not_fields = || "couldn't get version/kind: it is not an object".to_owned();
     if text.trim_start().starts_with('{') {
-        return match serde_json::from_str(text) {
-            Ok(Value::Object(fields)) => Ok(fields),
+        return match json::parse(text) {
+            Ok(Json::Fields(fields)) => Ok(fields),
             Ok(_) => Err(not_fields()),
             Err(e) => Err(format!("couldn't get version/kind; json parse error: {e}")),
         };
     }
-    match answer_tree(text) {
-        Ok(Value::Object(fields)) => Ok(fields),
-        Ok(Value::Null) => Ok(Map::new()),
+    match answer_tree(text).map(Json::from) {
+        Ok(Json::Fields(fields)) => Ok(fields),
+        Ok(Json::Null) => Ok(Vec::new()),
         Ok(_) => Err(not_fields()),
         Err(e) => Err(format!("couldn't get version/kind; {}", e.why)),
     }
 }
 
-/// `kind` and `apiVersion` are found whatever the case of their names; the last one counts.
-fn meta(tree: &Map<String, Value>, name: &str) -> Result<String, String> {
-    let mut found = String::new();
-    for (_, value) in tree.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name)) {
+impl From<Value> for Json {
+    fn from(value: Value) -> Self {
         match value {
-            Value::String(text) => found.clone_from(text),
-            Value::Null => {}
+            Value::Null => Self::Null,
+            Value::Bool(_) => Self::Bool,
+            Value::Number(_) => Self::Number,
+            Value::String(text) => Self::Text(text),
+            Value::Array(_) => Self::List,
+            Value::Object(fields) => Self::Fields(fields.into_iter().map(|(name, value)| (name, Self::from(value))).collect()),
+        }
+    }
+}
+
+/// `kind` and `apiVersion` are found whatever the case of their names; the last one counts.
+fn meta(tree: &Tree, name: &str) -> Result<String, String> {
+    last_text(tree.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value), name)
+}
+
+/// The last of these texts; each must be one, or null.
+fn last_text<'a>(values: impl Iterator<Item = &'a Json>, name: &str) -> Result<String, String> {
+    let mut found = String::new();
+    for value in values {
+        match value {
+            Json::Text(text) => found.clone_from(text),
+            Json::Null => {}
             _ => return Err(format!("{name} is not a string")),
         }
     }
     Ok(found)
 }
 
-fn content(tree: &Map<String, Value>, kind: &str, api_version: &str, configured: &str, client: &ClientBuild) -> Result<(), String> {
+/// The values of this name, in order.
+fn all<'a>(tree: &'a Tree, name: &str) -> impl Iterator<Item = &'a Json> {
+    tree.iter().filter(move |(key, _)| key == name).map(|(_, value)| value)
+}
+
+/// What stands in `spec` is of no use to a client, and must have its types all the same.
+fn spec_problem(spec: &Tree, api_version: &str, client: &ClientBuild) -> Option<String> {
+    let not = |value: &&Json, kind: &str| match kind {
+        "bool" => !matches!(value, Json::Bool | Json::Null),
+        "string" => !matches!(value, Json::Text(_) | Json::Null),
+        "number" => !matches!(value, Json::Number | Json::Null),
+        _ => !matches!(value, Json::Fields(_) | Json::Null),
+    };
+    let wrong =
+        |tree: &Tree, name: &str, kind: &str| all(tree, name).any(|v| not(&v, kind)).then(|| format!("spec: {name} is not a {kind}"));
+    let inside = |name: &'static str| all(spec, name).filter_map(|v| if let Json::Fields(f) = v { Some(f) } else { None });
+    if let Some(problem) = wrong(spec, "interactive", "bool") {
+        return Some(problem);
+    }
+    if api_version == format!("{EXEC_GROUP}/v1alpha1") {
+        return wrong(spec, "response", "object")
+            .or_else(|| inside("response").find_map(|r| wrong(r, "header", "object").or_else(|| wrong(r, "code", "number"))));
+    }
+    let texts = ["server", "tls-server-name", "proxy-url", "certificate-authority-data"].map(|name| (name, "string"));
+    let flags = ["insecure-skip-tls-verify", "disable-compression"].map(|name| (name, "bool"));
+    let known = || texts.into_iter().chain(flags).filter(|(name, _)| !client.unknown_fields().contains(name));
+    let data = |cluster: &Tree| {
+        let broken = |v: &Json| matches!(v, Json::Text(text) if base64::engine::general_purpose::STANDARD.decode(text).is_err());
+        all(cluster, "certificate-authority-data").any(broken).then(|| "illegal base64 data".to_owned())
+    };
+    wrong(spec, "cluster", "object")
+        .or_else(|| inside("cluster").find_map(|c| known().find_map(|(name, kind)| wrong(c, name, kind)).or_else(|| data(c))))
+}
+
+fn content(tree: &Tree, kind: &str, api_version: &str, configured: &str, client: &ClientBuild) -> Result<(), String> {
     let answered =
         || format!("exec plugin is configured to use API version {configured}, plugin returned version {}", or(api_version, "(none)"));
     if api_version.is_empty() {
@@ -75,26 +134,26 @@ fn content(tree: &Map<String, Value>, kind: &str, api_version: &str, configured:
         let kind = or(kind, "ExecCredential");
         return Err(format!("decoding stdout: no kind \"{kind}\" is registered for version \"{api_version}\""));
     }
-    let spec = fields(tree, "spec").map_err(|why| format!("decoding stdout: {why}"))?;
-    if let Some(interactive) = spec.and_then(|s| s.get("interactive")).filter(|v| !v.is_boolean() && !v.is_null()) {
-        return Err(format!("decoding stdout: spec.interactive is {interactive}, not true or false"));
+    let decoding = |why: String| format!("decoding stdout: {why}");
+    for spec in fields(tree, "spec").map_err(decoding)? {
+        spec_problem(spec, api_version, client).map_or(Ok(()), |why| Err(decoding(why)))?;
     }
-    let status = fields(tree, "status").map_err(|why| format!("decoding stdout: {why}"))?;
-    let text = |name: &str| match status.and_then(|s| s.get(name)) {
-        None | Some(Value::Null) => Ok(String::new()),
-        Some(Value::String(text)) => Ok(text.clone()),
-        Some(_) => Err(format!("decoding stdout: status.{name} is not a string")),
-    };
+    let status = fields(tree, "status").map_err(decoding)?;
+    let values = |name: &'static str| status.iter().flat_map(move |s| all(s, name));
+    let text = |name: &'static str| last_text(values(name), name).map_err(|why| decoding(format!("status.{why}")));
     let (token, certificate, key) = (text("token")?, text("clientCertificateData")?, text("clientKeyData")?);
-    if let Some(value) = status.and_then(|s| s.get("expirationTimestamp")).filter(|v| !v.is_null())
-        && !value.as_str().is_some_and(|at| is_timestamp(at, client))
-    {
+    let is_time = |value: &Json| match value {
+        Json::Null => true,
+        Json::Text(at) => is_timestamp(at, client),
+        _ => false,
+    };
+    if !values("expirationTimestamp").all(is_time) {
         return Err("decoding stdout: status.expirationTimestamp is not a time as RFC 3339 writes it".into());
     }
     if api_version != configured {
         return Err(answered());
     }
-    if status.is_none() {
+    if status.is_empty() {
         return Err("exec plugin didn't return a status field".into());
     }
     if token.is_empty() && certificate.is_empty() && key.is_empty() {
@@ -125,12 +184,12 @@ pub fn token_problem(token: &str) -> Option<String> {
     }
 }
 
-fn fields<'a>(tree: &'a Map<String, Value>, name: &str) -> Result<Option<&'a Map<String, Value>>, String> {
-    match tree.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::Object(fields)) => Ok(Some(fields)),
-        Some(_) => Err(format!("{name} is not an object")),
-    }
+/// The objects of this name; a client joins them.
+fn fields<'a>(tree: &'a Tree, name: &str) -> Result<Vec<&'a Tree>, String> {
+    all(tree, name)
+        .filter(|value| **value != Json::Null)
+        .map(|value| if let Json::Fields(fields) = value { Ok(fields.as_slice()) } else { Err(format!("{name} is not an object")) })
+        .collect()
 }
 
 fn or<'a>(text: &'a str, instead: &'a str) -> &'a str {

@@ -167,6 +167,12 @@ impl Topic {
         matches!(self, Self::Clients | Self::Tools)
     }
 
+    /// Whether what is wrong with it may heal by itself: a stack is made, pods start. What is on this machine does not.
+    #[must_use]
+    pub const fn may_heal(self) -> bool {
+        !self.on_this_machine()
+    }
+
     /// Whether reading it needs to know the cluster first (its VPC, its issuer, its endpoint).
     #[must_use]
     pub const fn needs_cluster(self) -> bool {

@@ -88,8 +88,20 @@ pub struct Finding {
     /// The place in a file that it is about, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
+    /// That somebody has accepted it. The result stays what it is, and does not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<Acceptance>,
     /// What mends it, best first.
     pub fixes: Vec<Fix>,
+}
+
+/// That a finding is accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Acceptance {
+    /// Why.
+    pub reason: String,
+    /// The last day on which it is: 2026-12-31.
+    pub until: String,
 }
 
 /// A place in a file.
@@ -108,7 +120,7 @@ pub struct Place {
 pub struct DoctorReport {
     /// [`SCHEMA`].
     pub schema: String,
-    /// Whether nothing failed.
+    /// Whether nothing failed but what is accepted.
     pub ok: bool,
     /// What each check says, worst first.
     pub checks: Vec<Finding>,
@@ -118,8 +130,16 @@ impl DoctorReport {
     /// The report of these findings.
     #[must_use]
     pub fn new(mut checks: Vec<Finding>) -> Self {
-        checks.sort_by_key(|f| f.result.rank());
-        Self { schema: SCHEMA.into(), ok: checks.iter().all(|f| f.result != Verdict::Fail), checks }
+        checks.sort_by_key(|f| (f.accepted.is_some(), f.result.rank()));
+        Self { schema: SCHEMA.into(), ok: !checks.iter().any(|f| f.counts_as(Verdict::Fail)), checks }
+    }
+}
+
+impl Finding {
+    /// Whether it came out so and nobody has accepted it.
+    #[must_use]
+    pub fn counts_as(&self, verdict: Verdict) -> bool {
+        self.result == verdict && self.accepted.is_none()
     }
 }
 

@@ -1,14 +1,19 @@
 //! Kubeconfigs as Kubernetes clients read them: several files merged, a context chosen, its cluster and user found. Pure: files come
 //! in as text. What the clients take and refuse was found by running them; see `tests/clients`.
 
+mod address;
 mod decode;
 mod document;
 mod edit;
 mod pair;
+mod strict;
+mod text;
 
+pub use address::{proxy_problem, server_problem};
 pub use document::Malformed;
 pub use edit::{Edited, set_exec_api_version};
 pub use pair::pair_problem;
+pub use text::text;
 
 use std::path::PathBuf;
 
@@ -26,7 +31,7 @@ pub struct Kubeconfig {
 }
 
 /// A cluster. Empty texts are the same as none.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Cluster {
     /// The URL of the API server.
     pub server: String,
@@ -38,6 +43,12 @@ pub struct Cluster {
     pub insecure: bool,
     /// The proxy.
     pub proxy_url: String,
+    /// The name that the server's certificate must be for, where it is not the address's.
+    pub tls_server_name: String,
+    /// Answers are asked for without compression.
+    pub disable_compression: bool,
+    /// What a plugin that asks is told beside: the cluster's extension `client.authentication.k8s.io/exec`.
+    pub exec_config: Option<serde_json::Value>,
 }
 
 /// A context.
@@ -70,6 +81,8 @@ pub struct User {
     pub client_key_data: Vec<u8>,
     /// A name for a password.
     pub username: String,
+    /// Whether there is a password.
+    pub has_password: bool,
     /// The name of an authentication provider, which the clients of before 0.26 had.
     pub auth_provider: Option<String>,
     /// Whom to act as.
@@ -131,17 +144,17 @@ pub struct Unloadable {
     pub malformed: Malformed,
 }
 
-/// Reads and joins files, in the order in which they are named.
-pub fn load(sources: &[Source], merging: Merging) -> Result<Kubeconfig, Unloadable> {
+/// Reads and joins files, in the order in which they are named, for a client that does not know these fields.
+pub fn load(sources: &[Source], merging: Merging, unknown: &[&str]) -> Result<Kubeconfig, Unloadable> {
     let mut whole = Kubeconfig::default();
     for source in sources {
-        let one = decode::decode(source).map_err(|malformed| Unloadable { file: source.file.clone(), malformed })?;
+        let one = decode::decode(source, unknown).map_err(|malformed| Unloadable { file: source.file.clone(), malformed })?;
         whole.take(one, merging);
     }
     Ok(whole)
 }
 
-/// The first document of a YAML text as JSON, for an answer that a plugin gives in YAML. Numbers lose their value: none is asked for.
+/// The first document of a YAML text as JSON, for an answer that a plugin gives in YAML. Of numbers that JSON does not have only that they are there.
 pub fn answer_tree(text: &str) -> Result<serde_json::Value, Malformed> {
     Ok(document::read(text)?.map_or(serde_json::Value::Null, |root| root.value.into()))
 }
@@ -197,6 +210,9 @@ impl Cluster {
         over_all(&mut self.certificate_authority_data, later.certificate_authority_data);
         over(&mut self.proxy_url, later.proxy_url);
         self.insecure |= later.insecure;
+        over(&mut self.tls_server_name, later.tls_server_name);
+        self.disable_compression |= later.disable_compression;
+        self.exec_config = later.exec_config.or_else(|| self.exec_config.take());
     }
 }
 
@@ -223,6 +239,7 @@ impl User {
         over(&mut self.client_key, later.client_key);
         over_all(&mut self.client_key_data, later.client_key_data);
         over(&mut self.username, later.username);
+        self.has_password |= later.has_password;
         over(&mut self.impersonate, later.impersonate);
         self.impersonates_more |= later.impersonates_more;
         self.auth_provider = later.auth_provider.or_else(|| self.auth_provider.take());
@@ -260,7 +277,7 @@ mod tests {
     fn the_first_entry_wins_whole_or_the_last_field_by_field() {
         let files =
             [source("/a/one", &user("v1", "      args: [a]\n")), source("/b/two", &user("v1beta1", "      interactiveMode: Never\n"))];
-        let exec = |merging| named(&load(&files, merging).unwrap().users, "u").unwrap().exec.clone().unwrap();
+        let exec = |merging| named(&load(&files, merging, &[]).unwrap().users, "u").unwrap().exec.clone().unwrap();
         let first = exec(Merging::FirstEntry);
         assert_eq!((first.api_version.as_str(), first.interactive_mode.as_str()), ("client.authentication.k8s.io/v1", ""));
         let last = exec(Merging::LastField);
@@ -272,15 +289,15 @@ mod tests {
     fn the_current_context_is_the_first_that_is_named() {
         let files = [source("/a", "contexts: []\n"), source("/b", "current-context: x\n"), source("/c", "current-context: z\n")];
         for merging in [Merging::FirstEntry, Merging::LastField] {
-            assert_eq!(load(&files, merging).unwrap().current_context, "x");
+            assert_eq!(load(&files, merging, &[]).unwrap().current_context, "x");
         }
-        assert!(load(&[source("/a", "# nothing\n")], Merging::FirstEntry).unwrap().is_empty());
+        assert!(load(&[source("/a", "# nothing\n")], Merging::FirstEntry, &[]).unwrap().is_empty());
     }
 
     #[test]
     fn a_file_that_cannot_be_loaded_is_named() {
         let files = [source("/a", "current-context: x\n"), source("/b", "users: 5\n")];
-        let refused = load(&files, Merging::FirstEntry).unwrap_err();
+        let refused = load(&files, Merging::FirstEntry, &[]).unwrap_err();
         assert_eq!((refused.file.to_str(), refused.malformed.line), (Some("/b"), Some(1)));
     }
 }

@@ -9,6 +9,7 @@
 //! 4. `engine` carries the plan out: each step writes, is probed again and must then be judged present.
 //! 5. `report` says it, to a person or to a pipeline. `commands` tie these together; `app` names the adapters.
 
+pub mod accepted;
 pub mod adapters;
 pub mod app;
 pub mod checks;
@@ -24,6 +25,7 @@ pub mod finding;
 pub mod inventory;
 pub mod knowledge;
 pub mod kubeconfig;
+pub mod pages;
 pub mod plan;
 pub mod ports;
 pub mod probe;

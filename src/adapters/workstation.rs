@@ -78,8 +78,9 @@ impl Workstation for ThisMachine {
             let file = PathBuf::from(command);
             return runnable(&file).map(|()| file).map_err(|why| format!("fork/exec {command}: {why}"));
         }
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        for folder in std::env::split_paths(&path) {
+        // Without PATH there is nowhere to look, while an empty element of it is the working directory.
+        let path = std::env::var_os("PATH").filter(|path| !path.is_empty());
+        for folder in path.iter().flat_map(std::env::split_paths) {
             let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
             let file = folder.join(command);
             if !tool::is_executable(&file) {

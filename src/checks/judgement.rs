@@ -84,6 +84,7 @@ impl Judgement {
             message: self.message,
             why: check.why().into(),
             place: self.place,
+            accepted: None,
             fixes: self.fixes,
         }
     }

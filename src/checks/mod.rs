@@ -29,6 +29,7 @@ mod exec_command;
 mod exec_credentials;
 mod exec_interactive_mode;
 mod exec_kubeconfig;
+mod exec_plugin_policy;
 mod helm;
 mod helm_version;
 mod iam_quotas;
@@ -130,6 +131,7 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(exec_api_version::ExecApiVersion),
         Box::new(exec_interactive_mode::ExecInteractiveMode),
         Box::new(exec_command::ExecCommand),
+        Box::new(exec_plugin_policy::ExecPluginPolicy),
         Box::new(exec_answer::ExecAnswer),
         Box::new(kubeconfig_readable::KubeconfigReadable),
         Box::new(client_shadowed::ClientShadowed),

@@ -5,12 +5,13 @@ use super::args::VariantArgs;
 use super::mend::{agreed, cures, take_back};
 use super::session::{Session, layers};
 use super::verify::parse_duration;
+use crate::accepted::AcceptedFindings;
 use crate::app::App;
 use crate::checks::{self, Check};
 use crate::doctor::{FACTS_SCHEMA, SavedFacts, Wanted, select, topics};
 use crate::error::{Error, ErrorKind, Exit, Result};
 use crate::facts::{Facts, Probed, Topic};
-use crate::finding::{Area, DoctorReport, Verdict};
+use crate::finding::{Area, DoctorReport, Finding, Verdict};
 use crate::knowledge::Tool;
 use crate::probe::client::{ClientQuestion, clients};
 use crate::report::{DoctorFormat, Format, doctor_text};
@@ -30,7 +31,8 @@ use std::time::Duration;
 #[command(after_help = "Examples:
   karpctl doctor --area client --offline
   karpctl doctor --fix --only exec-api-version
-  karpctl doctor --cluster-name demo --region us-west-2 -o junit > doctor.xml")]
+  karpctl doctor --cluster-name demo --region us-west-2 -o junit > doctor.xml
+  karpctl doctor --cluster-name demo --region us-west-2 --wait 10m --fail-on warning")]
 pub struct DoctorArgs {
     /// Only the checks of these areas: client, account, cluster, release
     #[arg(long, value_delimiter = ',', value_name = "AREA", value_parser = area_parser())]
@@ -59,6 +61,12 @@ pub struct DoctorArgs {
     /// From which result on the exit code is 1
     #[arg(long, value_enum, default_value_t, value_name = "RESULT")]
     fail_on: FailOn,
+    /// A file of findings that are accepted for now, each with a reason and a last day; karpctl-accepted.yaml where it is there
+    #[arg(long, value_name = "FILE")]
+    accepted: Option<PathBuf>,
+    /// Look again until nothing is wrong that heals by itself (a stack that is being made, pods that start), at most this long
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration, conflicts_with_all = ["facts", "fix"])]
+    wait: Option<Duration>,
     /// Judge what an earlier doctor saw (see --save-facts) and look at nothing
     #[arg(long, value_name = "FILE", conflicts_with = "save_facts")]
     facts: Option<PathBuf>,
@@ -100,14 +108,15 @@ pub async fn run(app: &App, args: DoctorArgs) -> Result<Exit> {
     }
     let wanted = Wanted { areas: args.area.clone(), only: args.only.clone(), skip: args.skip.clone() };
     let checks = select(checks::all(), &wanted)?;
+    let accepted = accepted(&args)?;
     let seen = match &args.facts {
         Some(file) => load(file)?,
-        None => Box::pin(look(app, &args, &checks)).await?,
+        None => look_until_healed(app, &args, &checks, accepted.as_ref()).await?,
     };
     if let Some(file) = &args.save_facts {
         save(file, &seen)?;
     }
-    let mut report = DoctorReport::new(seen.judge(&checks));
+    let mut report = DoctorReport::new(judged(app, &seen, &checks, accepted.as_ref()));
     if args.fix {
         report = fix(app, &args, &checks, report).await?;
     }
@@ -115,8 +124,76 @@ pub async fn run(app: &App, args: DoctorArgs) -> Result<Exit> {
     if !text.is_empty() {
         app.printer.answer(&text);
     }
-    let worst_allowed = |v: Verdict| v == Verdict::Fail || (args.fail_on == FailOn::Warning && v == Verdict::Warn);
-    Ok(if report.checks.iter().any(|f| worst_allowed(f.result)) { Exit::Failed } else { Exit::Done })
+    Ok(if report.checks.iter().any(|f| args.fail_on.counts(f)) { Exit::Failed } else { Exit::Done })
+}
+
+impl FailOn {
+    /// Whether this finding makes the exit code 1.
+    fn counts(self, finding: &Finding) -> bool {
+        finding.counts_as(Verdict::Fail) || (self == Self::Warning && finding.counts_as(Verdict::Warn))
+    }
+}
+
+/// The file of accepted findings that is looked for where none is named.
+const ACCEPTED: &str = "karpctl-accepted.yaml";
+
+fn accepted(args: &DoctorArgs) -> Result<Option<AcceptedFindings>> {
+    let (file, named) = args.accepted.as_ref().map_or((Path::new(ACCEPTED), false), |file| (file.as_path(), true));
+    let shown = file.display().to_string();
+    match std::fs::read_to_string(file) {
+        Ok(text) => {
+            let checks = checks::all();
+            AcceptedFindings::read(&shown, &text, &checks.iter().map(|c| c.id()).collect::<Vec<_>>()).map(Some)
+        }
+        Err(e) if !named && e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(Error::usage(format!("cannot read the accepted findings {shown}"))
+            .because(e.to_string())
+            .hint("`karpctl generate schema accepted` prints what such a file holds")),
+    }
+}
+
+/// What the checks say, with what is accepted marked; of an entry that concerns nothing it is said that it can go.
+fn judged(app: &App, seen: &SavedFacts, checks: &[Box<dyn Check>], accepted: Option<&AcceptedFindings>) -> Vec<Finding> {
+    let mut findings = seen.judge(checks);
+    for entry in accepted.iter().flat_map(|file| file.mark(&mut findings, seen.day)) {
+        if checks.iter().any(|c| c.id() == entry.check) {
+            app.printer.status(&format!("note: nothing is found any more that is accepted as `{}` ({})", entry.check, entry.reason));
+        }
+    }
+    findings
+}
+
+/// How long is waited between two looks.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Looks once, or with `--wait` until nothing is wrong that may heal by itself.
+async fn look_until_healed(
+    app: &App,
+    args: &DoctorArgs,
+    checks: &[Box<dyn Check>],
+    accepted: Option<&AcceptedFindings>,
+) -> Result<SavedFacts> {
+    let deadline = args.wait.map(|wait| tokio::time::Instant::now() + wait);
+    loop {
+        let seen = Box::pin(look(app, args, checks)).await?;
+        let Some(deadline) = deadline else { return Ok(seen) };
+        let mut findings = seen.judge(checks);
+        if let Some(file) = accepted {
+            file.mark(&mut findings, seen.day);
+        }
+        let heals = |f: &&Finding| checks.iter().any(|c| c.id() == f.id && c.reads().iter().any(|t| t.may_heal()));
+        let waited_for: Vec<&Finding> = findings.iter().filter(|f| args.fail_on.counts(f)).filter(heals).collect();
+        let Some(first) = waited_for.first() else { return Ok(seen) };
+        if tokio::time::Instant::now() + PAUSE > deadline {
+            app.printer.status("the time of --wait is over");
+            return Ok(seen);
+        }
+        app.printer.status(&format!("waiting for {} to heal, first {} [{}]", waited_for.len(), first.subject, first.id));
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE) => {}
+            () = app.cancel.cancelled() => return Ok(seen),
+        }
+    }
 }
 
 /// Makes the safe cures and looks again. A cure after which the plugin's answer is refused is no cure, and is taken back.
@@ -188,7 +265,8 @@ fn question(app: &App, args: &DoctorArgs) -> ClientQuestion {
     ClientQuestion {
         named: named.into_iter().filter_map(|(tool, path)| Some((tool, path.clone()?))).collect(),
         kubeconfig: globals.kubeconfig.clone(),
-        context: globals.context.clone(),
+        // An empty name is none, as the clients take it.
+        context: globals.context.clone().filter(|name| !name.is_empty()),
         limit: args.plugin_timeout,
     }
 }

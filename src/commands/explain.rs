@@ -1,23 +1,31 @@
-//! `karpctl explain`: what a step or a check is, why, and how to mend it; and where karpctl differs from the guide.
+//! `karpctl explain`: what a step, a check, an error or a permission is, why, and how to mend it; and where karpctl differs from the
+//! guide.
 
 use super::explain_guide;
 use crate::app::App;
 use crate::checks;
 use crate::error::{Error, Exit, Result};
+use crate::pages::{Language, page, that_quote};
 use crate::steps;
 use clap::Args;
 
-/// Explain a step, a check, a kind of error, a permission of the controller, or where the guide is not followed
+/// Explain a step, a check, a permission of the controller, where the guide is not followed, or an error: by its kind or as helm or
+/// kubectl print it
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
   karpctl explain node-mapping
-  karpctl explain kubernetes-fit
+  karpctl explain exec-api-version --lang ko
+  karpctl explain 'exec plugin: invalid apiVersion'
   karpctl explain iam:PassRole
   karpctl explain credentials
   karpctl explain guide --karpenter-version 1.9.2")]
 pub struct ExplainArgs {
-    /// The id; without one all ids are listed
-    id: Option<String>,
+    /// The id, or the text of an error; without one all ids are listed
+    #[arg(value_name = "ID or ERROR")]
+    words: Vec<String>,
+    /// The language; what is not there in it is said in English
+    #[arg(long, value_enum, default_value_t)]
+    lang: Language,
 }
 
 /// The id of what is no step and no check.
@@ -25,29 +33,37 @@ const GUIDE: &str = "guide";
 
 /// Runs the command.
 pub fn run(app: &App, args: &ExplainArgs) -> Result<Exit> {
+    let checks = checks::all();
     let mut texts: Vec<(String, String)> = steps::all().iter().map(|s| (s.id().to_string(), s.explain().to_owned())).collect();
-    texts.extend(checks::all().iter().map(|c| (c.id().to_owned(), c.explain().to_owned())));
+    texts.extend(checks.iter().map(|c| (c.id().to_owned(), page(c.id(), args.lang).unwrap_or_else(|| c.explain()).trim_end().to_owned())));
     texts.extend(super::explained::errors());
     texts.extend(super::explained::permissions());
-    let Some(id) = &args.id else {
+    let asked = args.words.join(" ");
+    if asked.trim().is_empty() {
         for (id, _) in &texts {
             app.printer.answer(id);
         }
         app.printer.answer(GUIDE);
         return Ok(Exit::Done);
-    };
-    if id == GUIDE {
+    }
+    if asked == GUIDE {
         app.printer.answer(&explain_guide::text(app)?);
         return Ok(Exit::Done);
     }
-    if let Some((_, text)) = texts.iter().find(|(known, _)| known == id) {
+    // Errors are quoted by the pages in English; what is then shown is in the language asked for.
+    let quoting = checks.iter().map(|c| (c.id(), page(c.id(), Language::En).unwrap_or_else(|| c.explain())));
+    let by_quote = || that_quote(&asked, quoting).first().and_then(|id| texts.iter().find(|(known, _)| known == id));
+    if let Some((id, text)) = texts.iter().find(|(known, _)| *known == asked).or_else(by_quote) {
         app.printer.answer(text);
+        if checks.iter().any(|c| c.id() == id) {
+            app.printer.answer(&format!("\nTo see how it is here: karpctl doctor --only {id}"));
+        }
         return Ok(Exit::Done);
     }
-    let error = Error::usage(format!("there is no step, check, kind of error or permission `{id}`"));
-    let nearest = texts.iter().map(|(known, _)| (strsim::damerau_levenshtein(known, id), known)).filter(|(d, _)| *d <= 4).min();
+    let error = Error::usage(format!("there is no step, check, kind of error or permission `{asked}`, and no page quotes such an error"));
+    let nearest = texts.iter().map(|(known, _)| (strsim::damerau_levenshtein(known, &asked), known)).filter(|(d, _)| *d <= 4).min();
     Err(match nearest {
         Some((_, known)) => error.hint(format!("did you mean `{known}`?")),
-        None => error.hint("`karpctl explain` lists them all"),
+        None => error.hint("`karpctl explain` lists them all; an error is found by the part that is the same for everybody"),
     })
 }

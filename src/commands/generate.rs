@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::error::{Error, Exit, Result};
+use crate::pages::{Language, page};
 use clap::{Args, Subcommand, ValueEnum};
 use std::fmt::Write as _;
 
@@ -34,6 +35,8 @@ enum What {
     },
     /// The command reference in Markdown
     Markdown,
+    /// The pages of all checks in Markdown
+    Checks,
     /// The JSON Schema of a document
     Schema {
         /// The document
@@ -49,6 +52,8 @@ enum Document {
     Spec,
     /// What `karpctl doctor -o json` answers
     Doctor,
+    /// The file of `karpctl doctor --accepted`
+    Accepted,
 }
 
 /// Runs the command. `cli` is the whole command line.
@@ -62,6 +67,10 @@ pub fn run(app: &App, args: &GenerateArgs, mut cli: clap::Command) -> Result<Exi
             String::from_utf8_lossy(&script).into_owned()
         }
         What::Markdown => markdown(cli),
+        What::Checks => checks_page(),
+        What::Schema { document: Document::Accepted } => {
+            super::answer::json(&schemars::schema_for!(crate::accepted::AcceptedFindings), super::answer::Pretty::Yes)?
+        }
         What::Schema { document: Document::Spec } => spec_schema()?,
         What::Schema { document: Document::Doctor } => {
             super::answer::json(&schemars::schema_for!(crate::finding::DoctorReport), super::answer::Pretty::Yes)?
@@ -124,4 +133,29 @@ fn markdown(mut cli: clap::Command) -> String {
         let _ = write!(out, "\n## karpctl {name}\n\n```text\n{}\n```\n", help.trim_end());
     }
     out.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+/// Every check: a list of them, then the page of each.
+fn checks_page() -> String {
+    let checks = crate::checks::all();
+    let mut out =
+        String::from("# The checks of karpctl doctor\n\nMade by `karpctl generate checks`. `karpctl explain ID` prints one of them.\n");
+    out.push_str("\n| check | area | why |\n|---|---|---|\n");
+    for check in &checks {
+        let id = check.id();
+        let _ = writeln!(out, "| [{id}](#{id}) | {} | {} |", check.area().as_str(), check.why().replace('|', "\\|"));
+    }
+    for check in &checks {
+        let _ = write!(out, "\n## {}\n\n", check.id());
+        match page(check.id(), Language::En) {
+            // The page's own headings stand below the check's.
+            Some(page) => page.lines().for_each(|line| {
+                let _ = writeln!(out, "{}{line}", if line.starts_with('#') { "##" } else { "" });
+            }),
+            None => {
+                let _ = writeln!(out, "{}", check.explain());
+            }
+        }
+    }
+    out.trim_end().to_owned()
 }

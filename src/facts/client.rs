@@ -98,6 +98,9 @@ pub struct ExecFacts {
     pub terminal: bool,
     /// The file that would be run, or why none can be.
     pub found: Result<PathBuf, String>,
+    /// Why the client's own preferences keep it from running this plugin.
+    #[serde(default)]
+    pub forbidden: Option<String>,
     /// What came of running it. `None`: the client would not run it.
     pub run: Option<PluginRun>,
 }

@@ -23,6 +23,8 @@ pub struct ClientBuild {
 const INTERACTIVE_MODE: u16 = 22;
 /// The client-go from which on a client certificate goes before the plugin.
 const CERTIFICATE_FIRST: u16 = 24;
+/// The kubectl from which on its preferences say which plugins may run.
+const PLUGIN_POLICY: u16 = 35;
 /// The last client-go that joined kubeconfigs by mergo.
 const LAST_WITH_MERGO: u16 = 31;
 /// The mergo from which on entries of the same name are joined field by field.
@@ -51,6 +53,24 @@ impl ClientBuild {
     #[must_use]
     pub fn reads(&self, api_version: &str) -> bool {
         CLIENTS.exec.iter().any(|row| self.client_go >= row.since && api_version == full(row.version))
+    }
+
+    /// The fields of a kubeconfig that it does not know, and passes over whatever stands there.
+    #[must_use]
+    pub fn unknown_fields(&self) -> Vec<&'static str> {
+        CLIENTS.fields.iter().filter(|row| self.client_go < row.since).map(|row| row.field.as_str()).collect()
+    }
+
+    /// Whether kubectl of this build heeds a policy for credential plugins in its preferences (`~/.kube/kuberc`).
+    #[must_use]
+    pub const fn heeds_plugin_policy(&self) -> bool {
+        self.client_go >= PLUGIN_POLICY
+    }
+
+    /// Whether an entry of that policy's list may be called `command`; `name` is its older word.
+    #[must_use]
+    pub const fn allows_by_command(&self) -> bool {
+        self.client_go > PLUGIN_POLICY
     }
 
     /// Whether it knows `interactiveMode`.

@@ -117,6 +117,7 @@ pub(super) struct Clients {
     pub(super) helm_server_side: Since,
     pub(super) helm: Vec<HelmRow>,
     pub(super) exec: Vec<ExecRow>,
+    pub(super) fields: Vec<FieldRow>,
     pub(super) eksctl: Vec<AbilityRow>,
     pub(super) eksctl_kubernetes: Vec<CreatesRow>,
     pub(super) eksctl_asks_eks: Since,
@@ -159,6 +160,15 @@ pub(super) struct ExecRow {
     pub(super) source: String,
 }
 
+/// The client-go that first knew a field.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FieldRow {
+    pub(super) field: String,
+    pub(super) since: u16,
+    pub(super) source: String,
+}
+
 /// The first eksctl that knows a field.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -196,6 +206,7 @@ mod tests {
             .chain(std::iter::once(&c.helm_server_side.source))
             .chain(c.helm.iter().map(|r| &r.source))
             .chain(c.exec.iter().map(|r| &r.source))
+            .chain(c.fields.iter().map(|r| &r.source))
             .chain(c.eksctl.iter().map(|r| &r.source))
             .chain(c.eksctl_kubernetes.iter().map(|r| &r.source))
             .chain(std::iter::once(&c.eksctl_asks_eks.source));

@@ -5,14 +5,16 @@ use super::document::{Malformed, Node, Value, read};
 use super::{Cluster, Context, Exec, Kubeconfig, Source, User};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 /// What is taken of `kind` and `apiVersion`.
 const KIND: [&str; 2] = ["", "Config"];
 const API_VERSION: [&str; 2] = ["", "v1"];
 
-pub(super) fn decode(source: &Source) -> Result<Kubeconfig, Malformed> {
-    let Some(root) = read(&source.text)? else { return Ok(Kubeconfig::default()) };
+/// `unknown` are the fields that the client does not know, and passes over whatever stands there.
+pub(super) fn decode(source: &Source, unknown: &[&str]) -> Result<Kubeconfig, Malformed> {
+    let Some(mut root) = read(&source.text)? else { return Ok(Kubeconfig::default()) };
+    root.forget(unknown);
     let base = source.file.parent().unwrap_or(Path::new("/"));
     let root = Fields::of(&root)?;
     let (kind, api_version) = (root.text("kind")?, root.text("apiVersion")?);
@@ -22,8 +24,10 @@ pub(super) fn decode(source: &Source) -> Result<Kubeconfig, Malformed> {
             format!("no kind \"{}\" is registered for version \"{}\"", or(&kind, "Config"), or(&api_version, "v1")),
         ));
     }
-    root.fields("preferences")?.boolean("colors")?;
-    root.list("extensions")?;
+    let preferences = root.fields("preferences")?;
+    preferences.boolean("colors")?;
+    extensions(&preferences)?;
+    extensions(&root)?;
     Ok(Kubeconfig {
         current_context: root.text("current-context")?,
         clusters: entries(&root, "clusters", "cluster", |f| cluster(f, base))?,
@@ -56,10 +60,11 @@ fn entries<T>(
 }
 
 fn cluster(f: &Fields<'_>, base: &Path) -> Result<Cluster, Malformed> {
-    f.list("extensions")?;
-    f.text("tls-server-name")?;
-    f.boolean("disable-compression")?;
+    let mut extensions = extensions(f)?.into_iter();
     Ok(Cluster {
+        tls_server_name: f.text("tls-server-name")?,
+        disable_compression: f.boolean("disable-compression")?,
+        exec_config: extensions.find(|(name, _)| name == EXEC_EXTENSION).and_then(|(_, extension)| extension),
         server: f.text("server")?,
         certificate_authority: absolute(f.text("certificate-authority")?, base),
         certificate_authority_data: f.bytes("certificate-authority-data")?,
@@ -68,15 +73,26 @@ fn cluster(f: &Fields<'_>, base: &Path) -> Result<Cluster, Malformed> {
     })
 }
 
+/// The extension that a plugin is told of.
+const EXEC_EXTENSION: &str = "client.authentication.k8s.io/exec";
+
+/// Named extensions, which may hold anything.
+fn extensions(f: &Fields<'_>) -> Result<Vec<(String, Option<serde_json::Value>)>, Malformed> {
+    let one = |node: &Node| {
+        let entry = Fields::of(node)?;
+        Ok((entry.text("name")?, entry.some("extension").map(|node| node.value.clone().into())))
+    };
+    f.list("extensions")?.iter().map(one).collect()
+}
+
 fn context(f: &Fields<'_>) -> Result<Context, Malformed> {
-    f.list("extensions")?;
+    extensions(f)?;
     f.text("namespace")?;
     Ok(Context { cluster: f.text("cluster")?, user: f.text("user")? })
 }
 
 fn user(f: &Fields<'_>, file: &Path, base: &Path) -> Result<User, Malformed> {
-    f.list("extensions")?;
-    f.text("password")?;
+    extensions(f)?;
     let provider = f.some("auth-provider").map(Fields::of).transpose()?;
     let extra = f.fields("as-user-extra")?;
     Ok(User {
@@ -89,6 +105,7 @@ fn user(f: &Fields<'_>, file: &Path, base: &Path) -> Result<User, Malformed> {
         client_key: absolute(f.text("client-key")?, base),
         client_key_data: f.bytes("client-key-data")?,
         username: f.text("username")?,
+        has_password: !f.text("password")?.is_empty(),
         auth_provider: provider.map(|p| p.text("name")).transpose()?,
         impersonate: f.text("as")?,
         impersonates_more: !f.texts("as-groups")?.is_empty() || !f.text("as-uid")?.is_empty() || !extra.list.is_empty(),
@@ -121,12 +138,19 @@ fn exec(node: &Node, base: &Path) -> Result<Exec, Malformed> {
     })
 }
 
-/// A path of the file's, from where the file is.
+/// A path of the file's, from where the file is. `..` takes the name before it away, whatever that name is a link to.
 fn absolute(path: String, base: &Path) -> String {
     if path.is_empty() || Path::new(&path).is_absolute() {
         return path;
     }
-    let plain: std::path::PathBuf = base.join(path).components().filter(|c| *c != std::path::Component::CurDir).collect();
+    let mut plain = PathBuf::new();
+    for part in base.join(path).components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => drop(plain.pop()),
+            other => plain.push(other),
+        }
+    }
     plain.display().to_string()
 }
 

@@ -1,6 +1,9 @@
 //! The text of a kubeconfig as a tree that knows its lines, read as the clients read it: the first YAML document, of a key that
 //! is there twice the last, plain words resolved by YAML 1.1 as go-yaml does it (`yes` is a boolean, `1_000` a number).
 
+use super::strict;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, Span};
 use std::collections::HashMap;
 
@@ -19,7 +22,7 @@ pub(super) struct Node {
 pub(super) enum Value {
     Null,
     Bool(bool),
-    Number,
+    Number(String),
     Text(String),
     List(Vec<Node>),
     Fields(Vec<(String, Node)>),
@@ -31,7 +34,7 @@ impl Value {
         match self {
             Self::Null => "nothing",
             Self::Bool(_) => "a boolean",
-            Self::Number => "a number",
+            Self::Number(_) => "a number",
             Self::Text(_) => "a text",
             Self::List(_) => "a list",
             Self::Fields(_) => "fields",
@@ -44,10 +47,32 @@ impl From<Value> for serde_json::Value {
         match value {
             Value::Null => Self::Null,
             Value::Bool(value) => Self::Bool(value),
-            Value::Number => Self::from(0),
+            Value::Number(text) => number(&text),
             Value::Text(text) => Self::String(text),
             Value::List(items) => items.into_iter().map(|node| Self::from(node.value)).collect(),
             Value::Fields(fields) => fields.into_iter().map(|(key, node)| (key, Self::from(node.value))).collect(),
+        }
+    }
+}
+
+/// A number's value; of notations that JSON does not have only that it is one.
+fn number(text: &str) -> serde_json::Value {
+    let text = text.replace('_', "");
+    text.parse::<i64>().map(Into::into).or_else(|_| text.parse::<f64>().map(Into::into)).unwrap_or_else(|_| 0.into())
+}
+
+impl Node {
+    /// Takes away every field of these names, wherever it stands.
+    pub(super) fn forget(&mut self, names: &[&str]) {
+        match &mut self.value {
+            Value::List(items) => items.iter_mut().for_each(|item| item.forget(names)),
+            Value::Fields(fields) => {
+                fields.retain(|(name, _)| !names.contains(&name.as_str()));
+                for (_, node) in fields {
+                    node.forget(names);
+                }
+            }
+            _ => {}
         }
     }
 }
@@ -74,20 +99,30 @@ const VALUES: usize = 200_000;
 /// Reads the first document. `None`: there is none.
 pub(super) fn read(text: &str) -> Result<Option<Node>, Malformed> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if let Some(line) = text.lines().position(|l| l.chars().any(|c| c.is_control() && c != '\t' && c != '\r' && c != '\u{85}')) {
-        return Err(Malformed::new(u32::try_from(line + 1).unwrap_or_default(), "control characters are not allowed"));
-    }
-    let mut reader = Reader { parser: Parser::new_from_str(text), anchors: HashMap::new(), left: VALUES };
+    strict::characters(text)?;
+    strict::beginning(text)?;
+    let text = strict::line_ends(text);
+    let mut reader =
+        Reader { text: &text, parser: Parser::new_from_str(&text), anchors: HashMap::new(), left: VALUES, covered: Vec::new(), end: 0 };
     loop {
         match reader.next()? {
             (Event::StreamEnd, _) => return Ok(None),
             (Event::StreamStart | Event::DocumentStart(..), _) => {}
-            (event, span) => return reader.node(&event, span, 0).map(Some),
+            (event, span) => {
+                let root = reader.node(&event, span, 0)?;
+                strict::tabs(&text, &root, &reader.covered)?;
+                return Ok(Some(root));
+            }
         }
     }
 }
 
 struct Reader<'a> {
+    text: &'a str,
+    /// Texts and flows that go over several lines, where a tab may begin a line.
+    covered: Vec<std::ops::Range<usize>>,
+    /// Where the list or the fields ended that were read last.
+    end: usize,
     parser: Parser<'a, serde_saphyr::granit_parser::StrInput<'a>>,
     anchors: HashMap<usize, Node>,
     left: usize,
@@ -118,7 +153,14 @@ impl<'a> Reader<'a> {
         let (value, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let tag = tag.as_ref().map(ToString::to_string);
-                (scalar(text, *style, tag.as_deref()), *anchor)
+                let written = span.byte_range().and_then(|range| self.text.get(range)).unwrap_or_default();
+                if *style == ScalarStyle::DoubleQuoted {
+                    strict::escapes(written).map_err(|why| Malformed::new(line, why))?;
+                }
+                if written.contains('\n') {
+                    self.covered.extend(span.byte_range());
+                }
+                (scalar(text, *style, tag.as_deref()).map_err(|why| Malformed::new(line, why))?, *anchor)
             }
             Event::SequenceStart(_, anchor, _) => (self.list(depth)?, *anchor),
             Event::MappingStart(_, anchor, _) => (self.fields(depth)?, *anchor),
@@ -130,6 +172,9 @@ impl<'a> Reader<'a> {
             _ => return Err(Malformed::new(line, "did not find expected node content")),
         };
         let range = span.byte_range().unwrap_or_default();
+        if self.text.get(range.start..).is_some_and(|rest| rest.starts_with(['[', '{'])) && range.start < self.end {
+            self.covered.push(range.start..self.end);
+        }
         let node = Node { value, line, range };
         if anchor != 0 {
             self.anchors.insert(anchor, node.clone());
@@ -141,7 +186,10 @@ impl<'a> Reader<'a> {
         let mut items = Vec::new();
         loop {
             match self.next()? {
-                (Event::SequenceEnd, _) => return Ok(Value::List(items)),
+                (Event::SequenceEnd, span) => {
+                    self.end = span.byte_range().unwrap_or_default().end;
+                    return Ok(Value::List(items));
+                }
                 (event, span) => items.push(self.node(&event, span, depth + 1)?),
             }
         }
@@ -149,14 +197,22 @@ impl<'a> Reader<'a> {
 
     fn fields(&mut self, depth: usize) -> Result<Value, Malformed> {
         let mut fields: Vec<(String, Node)> = Vec::new();
-        let mut merged: Vec<(String, Node)> = Vec::new();
+        let put = |fields: &mut Vec<(String, Node)>, key: String, value: Node| match fields.iter_mut().find(|(k, _)| *k == key) {
+            Some((_, there)) => *there = value,
+            None => fields.push((key, value)),
+        };
         loop {
             let (event, span) = self.next()?;
             if matches!(event, Event::MappingEnd) {
-                break;
+                self.end = span.byte_range().unwrap_or_default().end;
+                return Ok(Value::Fields(fields));
             }
             let merges = matches!(&event, Event::Scalar(text, ScalarStyle::Plain, ..) if text == "<<");
             let key = match &event {
+                Event::Scalar(text, ScalarStyle::Plain, _, None) if plain(text) == Ok(Value::Null) => {
+                    let why = if text.is_empty() { "did not find expected key" } else { "unsupported map key of type: nil" };
+                    return Err(Malformed::new(line_of(span), why));
+                }
                 Event::Scalar(text, ..) => text.to_string(),
                 _ => match self.node(&event, span, depth + 1)?.value {
                     Value::Text(text) => text,
@@ -166,26 +222,22 @@ impl<'a> Reader<'a> {
             let (event, span) = self.next()?;
             let value = self.node(&event, span, depth + 1)?;
             if merges {
-                merged.extend(to_merge(value)?);
-            } else if let Some((_, there)) = fields.iter_mut().find(|(k, _)| *k == key) {
-                *there = value;
+                // What is merged goes over what stood before it, and is gone over by what stands behind it.
+                to_merge(value)?.into_iter().for_each(|(key, value)| put(&mut fields, key, value));
             } else {
-                fields.push((key, value));
+                put(&mut fields, key, value);
             }
         }
-        for (key, value) in merged {
-            if !fields.iter().any(|(k, _)| *k == key) {
-                fields.push((key, value));
-            }
-        }
-        Ok(Value::Fields(fields))
     }
 }
 
 fn to_merge(node: Node) -> Result<Vec<(String, Node)>, Malformed> {
     match node.value {
         Value::Fields(fields) => Ok(fields),
-        Value::List(items) => items.into_iter().map(to_merge).collect::<Result<Vec<_>, _>>().map(|all| all.into_iter().flatten().collect()),
+        // The first of a list wins.
+        Value::List(items) => {
+            items.into_iter().rev().map(to_merge).collect::<Result<Vec<_>, _>>().map(|all| all.into_iter().flatten().collect())
+        }
         _ => Err(Malformed::new(node.line, "map merge requires map or sequence of maps as the value")),
     }
 }
@@ -198,31 +250,51 @@ fn size(node: &Node) -> usize {
     }
 }
 
-fn scalar(text: &str, style: ScalarStyle, tag: Option<&str>) -> Value {
-    match tag {
-        // Any tag but those of the other plain kinds leaves a text.
-        Some(tag) if !["int", "float", "bool", "null"].iter().any(|kind| tag.ends_with(kind)) => Value::Text(text.to_owned()),
-        _ if style == ScalarStyle::Plain => plain(text),
-        _ => Value::Text(text.to_owned()),
+fn scalar(text: &str, style: ScalarStyle, tag: Option<&str>) -> Result<Value, String> {
+    let known = tag.and_then(|tag| tag.strip_prefix("tag:yaml.org,2002:").or_else(|| tag.strip_prefix("!!")));
+    let as_it_is = || Ok(Value::Text(text.to_owned()));
+    match (tag, known) {
+        (None, _) if style == ScalarStyle::Plain => plain(text),
+        (_, Some("binary")) => {
+            let packed: String = text.split_whitespace().collect();
+            let bytes = STANDARD.decode(packed).map_err(|_| "!!binary value contains invalid base64 data")?;
+            Ok(Value::Text(String::from_utf8_lossy(&bytes).into_owned()))
+        }
+        (_, Some(kind @ ("int" | "float" | "bool" | "null"))) => {
+            let value = plain(text)?;
+            let fits = match kind {
+                "bool" => matches!(value, Value::Bool(_)),
+                "null" => value == Value::Null,
+                _ => matches!(value, Value::Number(_)),
+            };
+            if fits { Ok(value) } else { Err(format!("cannot decode !!str `{text}` as a !!{kind}")) }
+        }
+        (_, Some("timestamp")) if !text.starts_with(|c: char| c.is_ascii_digit()) => {
+            Err(format!("cannot decode !!str `{text}` as a !!timestamp"))
+        }
+        // Any other tag leaves a text.
+        _ => as_it_is(),
     }
 }
 
-fn plain(text: &str) -> Value {
+fn plain(text: &str) -> Result<Value, String> {
     match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
-        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => return Value::Bool(true),
-        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => return Value::Bool(false),
+        "" | "~" | "null" | "Null" | "NULL" => return Ok(Value::Null),
+        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => return Ok(Value::Bool(true)),
+        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => return Ok(Value::Bool(false)),
         _ => {}
     }
-    if is_number(text) { Value::Number } else { Value::Text(text.to_owned()) }
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    // They are numbers to YAML, and JSON, which the clients make of everything, has none of them.
+    if [".inf", ".Inf", ".INF"].contains(&unsigned) || [".nan", ".NaN", ".NAN"].contains(&text) {
+        return Err(format!("json: unsupported value: {text}"));
+    }
+    Ok(if is_number(text) { Value::Number(text.to_owned()) } else { Value::Text(text.to_owned()) })
 }
 
-/// Whether go-yaml reads a number: Go's own notations, with `_` anywhere, and YAML's infinities.
+/// Whether go-yaml reads a number: Go's own notations, with `_` anywhere.
 fn is_number(text: &str) -> bool {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    if [".inf", ".Inf", ".INF"].contains(&unsigned) || [".nan", ".NaN", ".NAN"].contains(&text) {
-        return true;
-    }
     if !unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
         return false;
     }
@@ -280,7 +352,6 @@ mod tests {
             ("0o7", "a number"),
             ("0x1F", "a number"),
             ("1e3", "a number"),
-            (".inf", "a number"),
             ("1.5", "a number"),
             ("Null", "nothing"),
             ("~", "nothing"),

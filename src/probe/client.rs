@@ -1,10 +1,12 @@
 //! The Kubernetes clients on this machine: the kubeconfig as each of them reads it, and its credential plugin run as each runs it.
 
+use super::client_problems::{cluster_problem, user_problem};
+use super::plugin_policy::forbidden;
 use crate::credential;
 use crate::facts::{ChosenFacts, ClientFacts, ExecFacts, KubeconfigFacts, PluginRun, Probed};
 use crate::knowledge::exec::{assumed, is_asked};
 use crate::knowledge::{ClientBuild, Tool};
-use crate::kubeconfig::{Cluster, Exec, Kubeconfig, Merging, Source, User, load, named, pair_problem};
+use crate::kubeconfig::{Cluster, Exec, Kubeconfig, Merging, Source, load, named, text};
 use crate::ports::{ClientBinary, PluginCall, Workstation};
 use base64::Engine as _;
 use serde_json::{Value, json};
@@ -63,9 +65,18 @@ fn places(station: &dyn Workstation, question: &ClientQuestion) -> (Vec<PathBuf>
                 }
             }
         }
-        None => files.extend(station.home().map(|home| home.join(".kube/config"))),
+        None => files.push(at_home(station)),
     }
     (files, false)
+}
+
+/// The file that is taken where none is named: without a home from the working directory, and by the name that it had until 2015
+/// where there is none by the newer.
+fn at_home(station: &dyn Workstation) -> PathBuf {
+    let folder = station.absolute(&station.home().unwrap_or_default().join(".kube"));
+    let (file, older) = (folder.join("config"), folder.join(".kubeconfig"));
+    let is_there = |file: &Path| matches!(station.read(file), Ok(Some(_)));
+    if !is_there(&file) && is_there(&older) { older } else { file }
 }
 
 async fn kubeconfig(station: &dyn Workstation, question: &ClientQuestion, tool: Tool, build: &ClientBuild) -> KubeconfigFacts {
@@ -74,14 +85,19 @@ async fn kubeconfig(station: &dyn Workstation, question: &ClientQuestion, tool: 
     let mut sources = Vec::new();
     for file in &looked {
         match station.read(file) {
-            Ok(Some(bytes)) => sources.push(Source { file: file.clone(), text: String::from_utf8_lossy(&bytes).into_owned() }),
+            Ok(Some(bytes)) => match text(&bytes) {
+                Ok(text) => sources.push(Source { file: file.clone(), text }),
+                Err(malformed) => {
+                    return KubeconfigFacts::Unloadable { file: file.clone(), line: malformed.line, why: malformed.why };
+                }
+            },
             Ok(None) if must_be_there => return unloadable(file, "no such file or directory".into()),
             Ok(None) => {}
             Err(e) => return unloadable(file, e.to_string()),
         }
     }
     let merging = if build.joins_fields() { Merging::LastField } else { Merging::FirstEntry };
-    let whole = match load(&sources, merging) {
+    let whole = match load(&sources, merging, &build.unknown_fields()) {
         Ok(whole) => whole,
         Err(refused) => {
             return KubeconfigFacts::Unloadable { file: refused.file, line: refused.malformed.line, why: refused.malformed.why };
@@ -97,14 +113,18 @@ async fn kubeconfig(station: &dyn Workstation, question: &ClientQuestion, tool: 
     let readable_by_others = sources.iter().map(|s| &s.file).filter(|f| station.is_readable_by_others(f)).cloned().collect();
     let files = sources.into_iter().map(|s| s.file).collect();
     let context = asked.unwrap_or_else(|| whole.current_context.clone());
-    let mut chosen = choose(station, &whole, &context, build, &own);
+    let (mut chosen, cluster) = choose(station, &whole, &context, build, &own);
     (chosen.files, chosen.readable_by_others) = (files, readable_by_others);
+    if tool == Tool::Kubectl
+        && let Some(exec) = &mut chosen.exec
+    {
+        exec.forbidden = forbidden(station, build, &exec.command, exec.found.as_ref().ok());
+    }
     if would_run(&chosen, build)
         && let Some(user) = named(&whole.users, &chosen.user)
         && let Some((exec, facts)) = user.exec.as_ref().zip(chosen.exec.as_mut())
     {
-        let cluster = named(&whole.contexts, &context).and_then(|c| named(&whole.clusters, &c.cluster));
-        facts.run = Some(run(station, exec, facts, cluster, build, question.limit).await);
+        facts.run = Some(run(station, exec, facts, &cluster, build, question.limit).await);
     }
     KubeconfigFacts::Chosen(Box::new(chosen))
 }
@@ -115,7 +135,7 @@ fn choose(
     context: &str,
     build: &ClientBuild,
     own: &dyn Fn(&str) -> Option<String>,
-) -> ChosenFacts {
+) -> (ChosenFacts, Cluster) {
     let found = named(&whole.contexts, context);
     let mut cluster = found.and_then(|c| named(&whole.clusters, &c.cluster)).cloned().unwrap_or_default();
     // A flag or variable of the client's goes before the file, and the authority is then taken from there alone.
@@ -128,27 +148,34 @@ fn choose(
     }
     if let Some(server) = own("HELM_KUBEAPISERVER") {
         cluster.server = server;
+    } else if cluster.server.is_empty() {
+        cluster.server = station.variable("KUBERNETES_MASTER").unwrap_or_default();
     }
     let mut user = found.and_then(|c| named(&whole.users, &c.user)).cloned().unwrap_or_default();
     if let Some(token) = own("HELM_KUBETOKEN") {
         (user.token, user.token_file) = (token, String::new());
     }
+    if let Some(name) = own("HELM_KUBEASUSER") {
+        user.impersonate = name;
+    }
+    user.impersonates_more |= own("HELM_KUBEASGROUPS").is_some();
     let token = !user.token.is_empty() || !user.token_file.is_empty();
     let certificate = !user.client_certificate.is_empty() || !user.client_certificate_data.is_empty();
-    ChosenFacts {
+    let chosen = ChosenFacts {
         files: Vec::new(),
         readable_by_others: Vec::new(),
         context: context.to_owned(),
         context_is_there: context.is_empty() || found.is_some(),
         cluster_problem: cluster_problem(station, &cluster),
-        server: cluster.server,
+        server: cluster.server.clone(),
         user: found.map(|c| c.user.clone()).unwrap_or_default(),
         user_file: user.exec.is_some().then(|| user.file.clone()),
         user_problem: user_problem(station, &user),
         token,
         certificate,
         exec: user.exec.as_ref().map(|exec| exec_facts(station, exec, build)),
-    }
+    };
+    (chosen, cluster)
 }
 
 /// The client-go of the first helm that knew `HELM_KUBEINSECURE_SKIP_TLS_VERIFY`.
@@ -156,97 +183,6 @@ const HELM_INSECURE: u16 = 25;
 
 fn is_true(text: &str) -> bool {
     matches!(text, "1" | "t" | "T" | "true" | "TRUE" | "True")
-}
-
-fn cluster_problem(station: &dyn Workstation, cluster: &Cluster) -> Option<String> {
-    let (file, data) = (&cluster.certificate_authority, &cluster.certificate_authority_data);
-    if cluster.server.is_empty() {
-        return Some("it names no API server, and the client then asks http://localhost:8080".into());
-    }
-    if !file.is_empty() && !data.is_empty() {
-        return Some("certificate-authority-data and certificate-authority are both specified".into());
-    }
-    let authority = if file.is_empty() {
-        data.clone()
-    } else {
-        match station.read(Path::new(file)) {
-            Ok(Some(bytes)) => bytes,
-            Ok(None) => return Some(format!("unable to read certificate-authority {file}: no such file or directory")),
-            Err(e) => return Some(format!("unable to read certificate-authority {file}: {e}")),
-        }
-    };
-    let has_authority = !file.is_empty() || !data.is_empty();
-    if has_authority && cluster.insecure {
-        return Some("specifying a root certificates file with the insecure flag is not allowed".into());
-    }
-    let Some(rest) = cluster.server.strip_prefix("https://") else {
-        let form = if cluster.server.contains("://") { "is not an https URL" } else { "has no https:// before it" };
-        return Some(format!("the API server `{}` {form}: over plain http no plugin is run and no credential is sent", cluster.server));
-    };
-    if cluster.server.parse::<http::Uri>().ok().and_then(|u| u.host().map(str::to_owned)).is_none_or(|host| host.is_empty()) {
-        return Some(format!("host must be a URL or a host:port pair: \"https://{rest}\""));
-    }
-    if !cluster.proxy_url.is_empty() && !["http://", "https://", "socks5://"].iter().any(|s| cluster.proxy_url.starts_with(s)) {
-        return Some("its proxy-url has a scheme other than http, https and socks5".into());
-    }
-    let readable = String::from_utf8_lossy(&authority).contains("-----BEGIN CERTIFICATE-----");
-    (has_authority && !readable).then(|| "unable to load root certificates: there is no certificate in the cluster's authority".into())
-}
-
-fn user_problem(station: &dyn Workstation, user: &User) -> Option<String> {
-    if let Some(provider) = &user.auth_provider {
-        return Some(match user.exec {
-            Some(_) => "authProvider cannot be provided in combination with an exec plugin".into(),
-            None => format!("the auth provider `{provider}` is no way into EKS, and newer clients have none"),
-        });
-    }
-    if user.impersonates_more && user.impersonate.is_empty() {
-        return Some("requesting uid, groups or user-extra without impersonating a user".into());
-    }
-    if !user.username.is_empty() {
-        return Some("it has a username, which goes before every other credential, and EKS takes no password".into());
-    }
-    if !user.token_file.is_empty() {
-        match station.read(Path::new(&user.token_file)) {
-            Ok(Some(bytes)) if bytes.iter().any(|b| !b.is_ascii_whitespace()) => {}
-            Ok(Some(_)) => return Some(format!("read empty token from file \"{}\"", user.token_file)),
-            Ok(None) => return Some(format!("open {}: no such file or directory", user.token_file)),
-            Err(e) => return Some(format!("open {}: {e}", user.token_file)),
-        }
-    } else if let Some(problem) = credential::token_problem(&user.token) {
-        return Some(problem);
-    }
-    if !user.client_certificate.is_empty() || !user.client_certificate_data.is_empty() {
-        return certificate_problem(station, user);
-    }
-    let none = user.exec.is_none() && user.token.is_empty() && user.token_file.is_empty();
-    none.then(|| "the context's user has no credential at all".into())
-}
-
-fn certificate_problem(station: &dyn Workstation, user: &User) -> Option<String> {
-    if !user.client_certificate.is_empty() && !user.client_certificate_data.is_empty() {
-        return Some("client-cert-data and client-cert are both specified".into());
-    }
-    if !user.client_key.is_empty() && !user.client_key_data.is_empty() {
-        return Some("client-key-data and client-key are both specified".into());
-    }
-    if user.client_key.is_empty() && user.client_key_data.is_empty() {
-        return Some("client-key-data or client-key must be specified to use the clientCert authentication method".into());
-    }
-    let bytes = |file: &str, data: &[u8]| {
-        if file.is_empty() {
-            return Ok(data.to_vec());
-        }
-        match station.read(Path::new(file)) {
-            Ok(Some(bytes)) => Ok(bytes),
-            Ok(None) => Err(format!("unable to read {file}: no such file or directory")),
-            Err(e) => Err(format!("unable to read {file}: {e}")),
-        }
-    };
-    match (bytes(&user.client_certificate, &user.client_certificate_data), bytes(&user.client_key, &user.client_key_data)) {
-        (Ok(certificate), Ok(key)) => pair_problem(&certificate, &key).map(|why| format!("tls: {why}")),
-        (Err(why), _) | (_, Err(why)) => Some(why),
-    }
 }
 
 fn exec_facts(station: &dyn Workstation, exec: &Exec, build: &ClientBuild) -> ExecFacts {
@@ -260,6 +196,7 @@ fn exec_facts(station: &dyn Workstation, exec: &Exec, build: &ClientBuild) -> Ex
         interactive_mode: exec.interactive_mode.clone(),
         terminal: station.has_terminal(),
         found: station.find(&exec.command, build.runs_from_relative_path()),
+        forbidden: None,
         run: None,
     }
 }
@@ -275,18 +212,19 @@ fn would_run(chosen: &ChosenFacts, build: &ClientBuild) -> bool {
         && build.mode_problem(&exec.interactive_mode, exec.terminal).is_none()
         && exec.env.iter().all(|name| !name.is_empty())
         && exec.found.is_ok()
+        && exec.forbidden.is_none()
 }
 
 async fn run(
     station: &dyn Workstation,
     exec: &Exec,
     facts: &ExecFacts,
-    cluster: Option<&Cluster>,
+    cluster: &Cluster,
     build: &ClientBuild,
     limit: Duration,
 ) -> PluginRun {
     let interactive = facts.terminal && facts.interactive_mode != "Never";
-    let told = cluster.filter(|_| exec.provide_cluster_info).map(|c| cluster_info(station, c));
+    let told = exec.provide_cluster_info.then(|| cluster_info(station, cluster));
     let request = credential::request(&exec.api_version, build.knows_interactive_mode().then_some(interactive), told.as_ref());
     let mut env = exec.env.clone();
     env.push((crate::token::EXEC_INFO.to_owned(), request));
@@ -306,7 +244,21 @@ fn cluster_info(station: &dyn Workstation, cluster: &Cluster) -> Value {
         file => station.read(Path::new(file)).ok().flatten().unwrap_or_default(),
     };
     let authority = base64::engine::general_purpose::STANDARD.encode(authority);
-    json!({"server": cluster.server, "certificate-authority-data": authority, "config": null})
+    let mut told = json!({"server": cluster.server, "config": cluster.exec_config});
+    let mut tell = |name: &str, value: Value| told[name] = value;
+    for (name, text) in
+        [("tls-server-name", &cluster.tls_server_name), ("certificate-authority-data", &authority), ("proxy-url", &cluster.proxy_url)]
+    {
+        if !text.is_empty() {
+            tell(name, text.as_str().into());
+        }
+    }
+    for (name, flag) in [("insecure-skip-tls-verify", cluster.insecure), ("disable-compression", cluster.disable_compression)] {
+        if flag {
+            tell(name, true.into());
+        }
+    }
+    told
 }
 
 /// The most lines of a plugin's complaint that are kept.

@@ -5,6 +5,7 @@
 
 pub(crate) mod account;
 pub mod client;
+mod client_problems;
 pub(crate) mod cluster;
 pub(crate) mod controller;
 pub(crate) mod identity;
@@ -13,6 +14,7 @@ pub(crate) mod kinds;
 mod network;
 pub(crate) mod node_pool;
 mod permissions;
+mod plugin_policy;
 pub(crate) mod release;
 mod stack;
 mod surroundings;

@@ -9,7 +9,7 @@ mod sample;
 mod sarif;
 
 use crate::error::{Error, Result, clean};
-use crate::finding::{Area, DoctorReport, Finding, Fix, Place, Verdict};
+use crate::finding::{Acceptance, Area, DoctorReport, Finding, Fix, Place, Verdict};
 
 /// How the doctor's report is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -58,6 +58,7 @@ fn cleaned(report: &DoctorReport) -> DoctorReport {
         message: clean(&f.message),
         why: clean(&f.why),
         place: f.place.as_ref().map(|p| Place { file: clean(&p.file), line: p.line }),
+        accepted: f.accepted.as_ref().map(|a| Acceptance { reason: clean(&a.reason), until: clean(&a.until) }),
         fixes: f.fixes.iter().map(fix).collect(),
         ..f.clone()
     };
@@ -74,19 +75,32 @@ fn by_area(report: &DoctorReport) -> Vec<(Area, Vec<&Finding>)> {
 
 /// The findings that ask for something to be done, worst first.
 fn to_mend(report: &DoctorReport) -> Vec<&Finding> {
-    report.checks.iter().filter(|f| matches!(f.result, Verdict::Fail | Verdict::Warn) && !f.fixes.is_empty()).collect()
+    let counts = |f: &Finding| f.counts_as(Verdict::Fail) || f.counts_as(Verdict::Warn);
+    report.checks.iter().filter(|f| counts(f) && !f.fixes.is_empty()).collect()
 }
 
 /// How many came out how, as a sentence.
 fn summary(report: &DoctorReport) -> String {
-    let count = |verdict| report.checks.iter().filter(|f| f.result == verdict).count();
+    let count = |verdict| report.checks.iter().filter(|f| f.counts_as(verdict)).count();
+    let accepted = match report.checks.iter().filter(|f| f.accepted.is_some()).count() {
+        0 => String::new(),
+        n => format!(", {n} accepted"),
+    };
     format!(
-        "{} failed, {} warned, {} passed, {} skipped.",
+        "{} failed, {} warned, {} passed, {} skipped{accepted}.",
         count(Verdict::Fail),
         count(Verdict::Warn),
         count(Verdict::Pass),
         count(Verdict::Skip)
     )
+}
+
+/// What is so, and that it is accepted.
+fn message(finding: &Finding) -> String {
+    match &finding.accepted {
+        Some(accepted) => format!("{} (accepted until {}: {})", finding.message, accepted.until, accepted.reason),
+        None => finding.message.clone(),
+    }
 }
 
 /// What is so and what mends it, a line each, where a format has room for plain text only.
@@ -95,7 +109,7 @@ fn message_and_fixes(finding: &Finding) -> String {
         [] => format!("To mend it: {}", fix.title),
         command => format!("To mend it: {}: {}", fix.title, crate::shell::command(command)),
     };
-    std::iter::once(finding.message.clone()).chain(finding.fixes.iter().map(fix)).collect::<Vec<_>>().join("\n")
+    std::iter::once(message(finding)).chain(finding.fixes.iter().map(fix)).collect::<Vec<_>>().join("\n")
 }
 
 /// Text on one line, where a line end would be read as another thing.

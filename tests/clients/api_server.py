@@ -34,6 +34,21 @@ def certificate(folder):
     return cert, key
 
 
+def key_forms(folder):
+    """The key of `certificate` in other forms, an RSA pair, and a certificate that has expired."""
+    openssl = lambda *words: subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=folder, text=True).stdout
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=rsa", "-keyout", "rsa.pem", "-out", "rsa-cert.pem")
+    openssl("req", "-new", "-key", "key.pem", "-subj", "/CN=stub", "-out", "old.csr")
+    return {
+        "sec1": openssl("ec", "-in", "key.pem"),
+        "encrypted": openssl("ec", "-in", "key.pem", "-aes128", "-passout", "pass:x"),
+        "rsa": (folder / "rsa.pem").read_text(),
+        "rsa-pkcs1": openssl("rsa", "-in", "rsa.pem", "-traditional"),
+        "rsa-cert": (folder / "rsa-cert.pem").read_text(),
+        "expired": openssl("x509", "-req", "-in", "old.csr", "-signkey", "key.pem", "-days", "-1"),
+    }
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 

@@ -39,7 +39,7 @@ def ex(version="v1beta1", command="PLUGIN", more="interactiveMode: Never", api=N
 CASES = []
 
 
-def case(name, kubeconfig=None, plugin=None, env=None, files=None, args=None, kubeconfig_env=None, dirs=None, cwd=None):
+def case(name, kubeconfig=None, plugin=None, env=None, files=None, args=None, kubeconfig_env=None, cwd=None, encoding="utf-8"):
     CASES.append(
         dict(
             name=name,
@@ -49,8 +49,8 @@ def case(name, kubeconfig=None, plugin=None, env=None, files=None, args=None, ku
             files=files or {},
             args=args or {},
             kubeconfig_env=kubeconfig_env,
-            dirs=dirs or [],
             cwd=cwd,
+            encoding=encoding,
         )
     )
 

@@ -12,6 +12,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("plan", &["error"]),
     ("inventory", &["facts", "spec"]),
     ("finding", &[]),
+    ("accepted", &["error", "finding"]),
+    ("pages", &[]),
     ("shell", &[]),
     ("token", &["error"]),
     ("ports", &["error", "facts", "knowledge", "spec"]),
@@ -31,6 +33,7 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "commands",
         &[
+            "accepted",
             "adapters",
             "app",
             "checks",
@@ -43,6 +46,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "inventory",
             "knowledge",
             "kubeconfig",
+            "pages",
             "plan",
             "ports",
             "probe",

@@ -310,6 +310,17 @@ fn explain_knows_every_step_of_the_readme() {
 }
 
 #[test]
+fn explain_finds_a_page_by_the_error_that_people_paste() {
+    let explain = |words: &[&str]| Shell::new().run(&[&["explain"], words].concat()).stdout;
+    let page = explain(&["exec-api-version"]);
+    assert!(page.contains("client-go before 0.24") || page.contains("before 0.24"), "{page}");
+    assert_eq!(explain(&["exec plugin: invalid apiVersion"]), page);
+    assert_eq!(explain(&["exec", "plugin:", "invalid", "apiVersion"]), page, "without quotes");
+    assert!(explain(&["--lang", "ko", "exec plugin: invalid apiVersion"]).contains("고치는 법"));
+    usage_error(&Shell::new().run(&["explain", "some other error"]), &["no page quotes such an error"]);
+}
+
+#[test]
 fn the_schema_of_the_spec_and_of_the_doctors_report_can_be_printed() {
     let schema = |words: &[&str]| -> serde_json::Value { serde_json::from_str(&Shell::new().run(words).stdout).unwrap() };
     let spec = schema(&["generate", "schema"]);
@@ -320,16 +331,27 @@ fn the_schema_of_the_spec_and_of_the_doctors_report_can_be_printed() {
     assert_ne!(spec, doctor);
 }
 
+/// Documents that the program makes of itself are kept as it makes them.
 #[test]
-fn the_command_reference_is_up_to_date() {
-    let made = Shell::new().run(&["generate", "markdown"]).stdout;
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cli.md");
-    if std::env::var_os("KARPCTL_UPDATE_DOCS").is_some() {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, &made).unwrap();
+fn the_command_reference_and_the_other_made_documents_are_up_to_date() {
+    for (words, file) in [
+        (&["generate", "markdown"][..], "docs/cli.md"),
+        (&["generate", "schema", "doctor"], "docs/schema/doctor.json"),
+        (&["generate", "schema", "accepted"], "docs/schema/accepted.json"),
+    ] {
+        let made = Shell::new().run(words).stdout;
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        if std::env::var_os("KARPCTL_UPDATE_DOCS").is_some() {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, &made).unwrap();
+        }
+        let kept = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            made == kept,
+            "{file} is not what `karpctl {}` prints: KARPCTL_UPDATE_DOCS=1 cargo test command_reference",
+            words.join(" ")
+        );
     }
-    let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(made == kept, "docs/cli.md is not what `karpctl generate markdown` prints: KARPCTL_UPDATE_DOCS=1 cargo test command_reference");
 }
 
 #[test]

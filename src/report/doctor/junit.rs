@@ -1,6 +1,6 @@
 //! The report as `JUnit` XML, which GitLab, Jenkins and Azure Pipelines show.
 
-use super::{by_area, message_and_fixes, one_line};
+use super::{by_area, message, message_and_fixes, one_line};
 use crate::error::{Error, Result};
 use crate::finding::{DoctorReport, Finding, Verdict};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
@@ -18,6 +18,12 @@ pub(super) fn text(report: &DoctorReport) -> Result<String> {
 
 fn case(finding: &Finding) -> TestCase {
     let status = match finding.result {
+        // JUnit has no word for "known and accepted"; a skipped case says why and fails nothing.
+        _ if finding.accepted.is_some() => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(xml(&one_line(&message(finding))));
+            status
+        }
         Verdict::Pass | Verdict::Warn => TestCaseStatus::success(),
         Verdict::Fail => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
@@ -39,7 +45,7 @@ fn case(finding: &Finding) -> TestCase {
             case.extra.insert("line".into(), line.to_string().into());
         }
     }
-    if finding.result == Verdict::Warn {
+    if finding.counts_as(Verdict::Warn) {
         case.set_system_out(xml(&format!("warning: {}", explained(finding))));
     }
     case

@@ -1,6 +1,6 @@
 //! The report as GitHub-flavoured Markdown, for a merge request or a job's summary.
 
-use super::{by_area, one_line, summary, to_mend};
+use super::{by_area, message, one_line, summary, to_mend};
 use crate::finding::{DoctorReport, Finding, Fix};
 
 /// A table for each area, then what to do with a shell block for each command.
@@ -26,7 +26,7 @@ pub(super) fn text(report: &DoctorReport) -> String {
 }
 
 fn row(finding: &Finding) -> String {
-    let message = finding.message.lines().map(plain).collect::<Vec<_>>().join("<br>");
+    let message = message(finding).lines().map(plain).collect::<Vec<_>>().join("<br>");
     format!("| {} | {} | {} | {} |", finding.result.as_str(), plain(&finding.subject), message, plain(&finding.id))
 }
 

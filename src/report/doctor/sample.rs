@@ -18,6 +18,7 @@ pub(super) fn report() -> DoctorReport {
         message: format!("{NASTY}{ESCAPES}"),
         why: "It matters. And here is more of why.".into(),
         place,
+        accepted: None,
         fixes,
     };
     let place = |file: &str, line| Some(Place { file: file.into(), line });

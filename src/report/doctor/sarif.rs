@@ -55,20 +55,25 @@ fn result(finding: &Finding, rule: Option<usize>) -> Value {
         Verdict::Skip => ("open", "none"),
         Verdict::Pass => ("pass", "none"),
     };
-    json!({
+    let mut result = json!({
         "ruleId": finding.id,
         "ruleIndex": rule,
         "kind": kind,
         "level": level,
-        "message": { "text": message(&format!("{}: {}", finding.subject, message_and_fixes(finding))) },
+        "message": { "text": unlinked(&format!("{}: {}", finding.subject, message_and_fixes(finding))) },
         "locations": [location(finding)],
         "partialFingerprints": { "checkAndSubject/v1": fingerprint(finding) },
         "properties": { "area": finding.area.as_str() },
-    })
+    });
+    if let Some(accepted) = &finding.accepted {
+        let why = format!("{} (until {})", accepted.reason, accepted.until);
+        result["suppressions"] = json!([{ "kind": "external", "status": "accepted", "justification": why }]);
+    }
+    result
 }
 
 /// Text in which a viewer finds no link: `[text](target)` in a message would be one.
-fn message(text: &str) -> String {
+fn unlinked(text: &str) -> String {
     text.replace("](", "] (")
 }
 

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Runs karpctl doctor and leaves its report in three forms. Settings by the environment:
+#   CLUSTER_NAME, AWS_REGION   the cluster; without them only this machine is looked at
+#   DOCTOR_AREAS               such as client,account (default: all, or client where no cluster is named)
+#   DOCTOR_FAIL_ON             error (default) or warning
+#   DOCTOR_REPORTS             the folder of the reports (default: doctor-reports)
+#   KARPCTL                    the program (default: karpctl)
+set -euo pipefail
+karpctl=${KARPCTL:-karpctl}
+reports=${DOCTOR_REPORTS:-doctor-reports}
+words=(--fail-on "${DOCTOR_FAIL_ON:-error}")
+if [ -z "${CLUSTER_NAME:-}" ]; then
+  words+=(--offline --area "${DOCTOR_AREAS:-client}")
+elif [ -n "${DOCTOR_AREAS:-}" ]; then
+  words+=(--area "$DOCTOR_AREAS")
+fi
+mkdir -p "$reports"
+# The world is looked at once; every report says the same of it.
+result=0
+"$karpctl" doctor "${words[@]}" --save-facts "$reports/facts.json" || result=$?
+[ -s "$reports/facts.json" ] || exit "$result"
+for format in json junit sarif markdown; do
+  "$karpctl" doctor "${words[@]}" --facts "$reports/facts.json" -o "$format" >"$reports/doctor.$format" || true
+done
+exit "$result"

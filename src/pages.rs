@@ -1,0 +1,115 @@
+//! The long texts: what a check found, in the words that people see and search for, and how to mend it. A page is a Markdown file
+//! in `src/pages`, named by the check; `<id>.ko.md` is the same in Korean.
+
+use include_dir::{Dir, include_dir};
+
+static PAGES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/pages");
+
+/// The language of a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Language {
+    /// English.
+    #[default]
+    En,
+    /// Korean; pages that are not there in Korean are given in English.
+    Ko,
+}
+
+/// The page of a check. `None`: it has none.
+#[must_use]
+pub fn page(id: &str, language: Language) -> Option<&'static str> {
+    let file = |name: String| PAGES.get_file(name).and_then(|file| file.contents_utf8());
+    match language {
+        Language::Ko => file(format!("{id}.ko.md")).or_else(|| file(format!("{id}.md"))),
+        Language::En => file(format!("{id}.md")),
+    }
+}
+
+/// Those of these texts that quote this error, or the part of it that was given where that is long enough to mean it: their names,
+/// the best first.
+#[must_use]
+pub fn that_quote<'a>(error: &str, texts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<&'a str> {
+    let wanted = plain(error);
+    let best = |text: &str| quotes(text).filter_map(|quote| likeness(&wanted, &plain(quote))).max();
+    let mut found: Vec<(usize, &str)> = texts.into_iter().filter_map(|(id, text)| Some((best(text)?, id))).collect();
+    found.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
+    found.into_iter().map(|(_, id)| id).collect()
+}
+
+/// The error texts that a text quotes: what stands as code and has a blank in it, but for karpctl's own commands. `…` stands for what
+/// differs each time.
+pub fn quotes(text: &str) -> impl Iterator<Item = &str> {
+    let code = text.split('`').skip(1).step_by(2);
+    code.filter(|quote| quote.contains(' ') && !quote.starts_with("karpctl ") && !quote.starts_with("aws "))
+}
+
+/// A text without what differs by the way it was copied: case, quotes, line ends.
+fn plain(text: &str) -> String {
+    let kept: String = text.chars().filter(|c| !matches!(c, '"' | '\'' | '`' | '\\')).collect();
+    kept.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
+/// The shortest part of an error that says which one it is.
+const TELLING: usize = 12;
+
+/// How much of a quote is in a text, or of a text in a quote. `None`: too little.
+fn likeness(text: &str, quote: &str) -> Option<usize> {
+    if text.len() >= TELLING && quote.contains(text) {
+        return Some(text.len());
+    }
+    let mut rest = text;
+    let mut seen = 0;
+    for part in quote.split('…').map(str::trim).filter(|part| !part.is_empty()) {
+        let at = rest.find(part)?;
+        seen += part.len();
+        rest = &rest[at + part.len()..];
+    }
+    (seen >= TELLING).then_some(seen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pages() -> impl Iterator<Item = (&'static str, &'static str)> {
+        let name = |file: &'static include_dir::File<'_>| file.path().file_name()?.to_str()?.strip_suffix(".md");
+        PAGES.files().filter_map(move |file| Some((name(file)?, file.contents_utf8()?))).filter(|(id, _)| !id.contains('.'))
+    }
+
+    #[test]
+    fn an_error_as_it_is_pasted_finds_its_page() {
+        for (text, id) in [
+            ("exec plugin: invalid apiVersion", "exec-api-version"),
+            (
+                "Error: Kubernetes cluster unreachable: exec plugin: invalid apiVersion \"client.authentication.k8s.io/v1alpha1\"",
+                "exec-api-version",
+            ),
+            ("kubernetes cluster unreachable: exec plugin: invalid apiVersion client.authentication.k8s.io/v1alpha1", "exec-api-version"),
+            (
+                "Unable to connect to the server: getting credentials: exec plugin is configured to use API version \
+                 client.authentication.k8s.io/v1beta1, plugin returned version client.authentication.k8s.io/v1alpha1",
+                "exec-answer",
+            ),
+            ("error: getting credentials: exec: executable aws not found", "exec-command"),
+            ("getting credentials: exec: executable aws failed with exit code 255", "exec-answer"),
+            ("The connection to the server localhost:8080 was refused", "exec-kubeconfig"),
+        ] {
+            assert_eq!(that_quote(text, pages()).first(), Some(&id), "{text}");
+        }
+        for text in ["exec", "", "a text that no page quotes at all", "error:"] {
+            assert!(that_quote(text, pages()).is_empty(), "{text}: {:?}", that_quote(text, pages()));
+        }
+    }
+
+    #[test]
+    fn a_page_in_korean_quotes_errors_that_the_english_one_quotes() {
+        for file in PAGES.files() {
+            let name = file.path().file_name().unwrap().to_str().unwrap();
+            let Some(id) = name.strip_suffix(".ko.md") else { continue };
+            let english: Vec<&str> = quotes(page(id, Language::En).unwrap()).collect();
+            let korean = page(id, Language::Ko).unwrap();
+            assert!(korean.chars().any(|c| ('가'..='힣').contains(&c)), "{id}");
+            assert!(quotes(korean).count() > 0 && quotes(korean).all(|quote| english.contains(&quote)), "{id}");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""The doctor's formats against the schemas that their readers use, and the steps for pipelines as they are written.
+
+SARIF is validated against the schema of SARIF 2.1.0, JUnit against the XSD that pytest and Jenkins use, JSON and the file of accepted
+findings against karpctl's own published schemas. The steps in ci/ are parsed and their commands run by bash.
+"""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+KARPCTL = pathlib.Path(os.environ.get("KARPCTL", ROOT / "target/debug/karpctl"))
+CACHE = pathlib.Path(os.environ.get("KARPCTL_LAB_CACHE") or pathlib.Path.home() / ".cache/karpctl-lab")
+SCHEMAS = CACHE / "schemas"
+sys.path.insert(0, str(SCHEMAS / "python"))
+
+import jsonschema  # noqa: E402
+import xmlschema  # noqa: E402
+import yaml  # noqa: E402
+
+PLUGIN = """#!/bin/sh
+echo 'a warning with <angle> & "quotes" ]]> \x1b[31m' >&2
+echo '{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1beta1","status":{"token":"the-secret-token"}}'
+"""
+KUBECONFIG = """apiVersion: v1
+kind: Config
+current-context: "a|b <c> & ::error::"
+clusters: [{name: k, cluster: {server: "https://127.0.0.1:1", insecure-skip-tls-verify: true}}]
+contexts: [{name: "a|b <c> & ::error::", context: {cluster: k, user: u}}, {name: good, context: {cluster: k, user: v}}]
+users:
+- {name: u, user: {exec: {apiVersion: client.authentication.k8s.io/v1alpha1, command: ./plugin}}}
+- {name: v, user: {exec: {apiVersion: client.authentication.k8s.io/v1beta1, command: ./plugin}}}
+"""
+
+
+def karpctl(env, *words, code=None):
+    ended = subprocess.run([KARPCTL, *words], env=env, cwd=env["HOME"], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert code is None or ended.returncode == code, (words, ended)
+    assert "the-secret-token" not in ended.stdout + ended.stderr, words
+    return ended.stdout
+
+
+def world(folder):
+    (folder / "plugin").write_text(PLUGIN)
+    (folder / "plugin").chmod(0o755)
+    (folder / "config").write_text(KUBECONFIG)
+    (folder / "bin").mkdir()
+    for name in ("helm", "kubectl"):
+        (folder / "bin" / name).symlink_to(CACHE / "bin" / {"helm": "helm-3.17.3", "kubectl": "kubectl-1.31"}[name])
+    (folder / "bin" / "karpctl").symlink_to(KARPCTL)
+    path = f"{folder}/bin:{os.environ['PATH']}"
+    return {"HOME": str(folder), "PATH": path, "KUBECONFIG": str(folder / "config"), "TMPDIR": str(folder)}
+
+
+def formats(folder, env):
+    """Each format of a report with every kind of finding is what its readers take."""
+    doctor = ["doctor", "--offline"]
+    karpctl(env, *doctor, "--save-facts", "facts.json", code=1)
+    assert "the-secret-token" not in (folder / "facts.json").read_text()
+    accepted = {"schema": "karpctl/accepted/v1", "accepted": [{"check": "kubeconfig-readable", "reason": "x", "until": "2099-01-01"}]}
+    (folder / "accepted.yaml").write_text(json.dumps(accepted))
+    replay = ["doctor", "--facts", "facts.json", "--accepted", "accepted.yaml"]
+    report = json.loads(karpctl(env, *replay, "-o", "json", code=1))
+    results = {c["result"] for c in report["checks"]}
+    assert {"pass", "warn", "fail", "skip"} <= results and any(c.get("accepted") for c in report["checks"]), results
+    schema = lambda name: json.loads((ROOT / f"docs/schema/{name}.json").read_text())
+    jsonschema.validate(report, schema("doctor"))
+    jsonschema.validate(accepted, schema("accepted"))
+    sarif = json.loads(karpctl(env, *replay, "-o", "sarif", code=1))
+    jsonschema.validate(sarif, json.loads((SCHEMAS / "sarif-2.1.0.json").read_text()))
+    assert any("suppressions" in r for r in sarif["runs"][0]["results"]), "what is accepted is suppressed"
+    junit = karpctl(env, *replay, "-o", "junit", code=1)
+    xmlschema.XMLSchema(str(SCHEMAS / "junit-10.xsd")).validate(junit)
+    assert junit.count("<failure") == sum(c["result"] == "fail" for c in report["checks"])
+    for line in karpctl(env, *replay, "-o", "github", code=1).splitlines():
+        assert re.match(r"::(error|warning|notice) (file=[^,:]*,)?(line=\d+,)?title=[^,:]*::", line), line
+    print("formats: JSON, SARIF 2.1.0, JUnit and annotations are what their schemas ask for")
+
+
+def steps(folder, env):
+    """Every step in ci/ is read as its service reads it, and its commands are run as they are written."""
+    bash = lambda script, more: subprocess.run(
+        ["bash", "-e", "-c", script], env={**env, **more}, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+    for context, code in (("a|b <c> & ::error::", 1), ("good", 0)):
+        text = KUBECONFIG.replace('current-context: "a|b <c> & ::error::"', f'current-context: "{context}"')
+        (folder / "config").write_text(text)
+        (folder / "config").chmod(0o600)
+        action = yaml.safe_load((ROOT / "ci/github/action.yml").read_text())
+        step = action["runs"]["steps"][0]
+        inputs = {name: spec["default"] for name, spec in action["inputs"].items()}
+        given = {k: re.sub(r"\$\{\{ inputs\.([a-z-]+) \}\}", lambda m: inputs[m[1]], v) for k, v in step["env"].items()}
+        for name in ("out", "summary"):
+            (folder / name).write_text("")
+        runner = {"GITHUB_OUTPUT": str(folder / "out"), "GITHUB_STEP_SUMMARY": str(folder / "summary"), "RUNNER_TEMP": str(folder)}
+        ended = bash(step["run"], {**given, **runner})
+        assert ended.returncode == code and ("::error" in ended.stdout) == (code == 1), ended
+        made = dict(line.split("=", 1) for line in (folder / "out").read_text().splitlines())
+        assert {f"steps.doctor.outputs.{name}" for name in made} == {
+            re.search(r"steps\.\S+", o["value"])[0] for o in action["outputs"].values()
+        }
+        assert all(pathlib.Path(file).stat().st_size for file in made.values())
+        assert "# karpctl doctor" in (folder / "summary").read_text()
+
+        job = yaml.safe_load((ROOT / "ci/gitlab/karpctl-doctor.yml").read_text())["karpctl-doctor"]
+        ended = bash("\n".join(job["script"]), job["variables"])
+        assert ended.returncode == code, ended
+        xmlschema.XMLSchema(str(SCHEMAS / "junit-10.xsd")).validate((folder / job["artifacts"]["reports"]["junit"]).read_text())
+        assert all((folder / file).exists() for file in job["artifacts"]["paths"])
+
+        spec = yaml.safe_load((ROOT / "ci/codebuild/buildspec.yml").read_text())
+        ended = bash("\n".join(spec["phases"]["build"]["commands"]), spec["env"]["variables"])
+        assert ended.returncode == code, ended
+        group = spec["reports"]["karpctl-doctor"]
+        assert (folder / group["base-directory"] / group["files"][0]).exists()
+
+        ended = subprocess.run([ROOT / "ci/shell/doctor.sh"], env=env, cwd=folder, capture_output=True, text=True)
+        assert ended.returncode == code, ended
+        for format in ("json", "junit", "sarif", "markdown"):
+            assert (folder / "doctor-reports" / f"doctor.{format}").stat().st_size, format
+    print("steps: the GitHub action, the GitLab template, the CodeBuild buildspec and the shell end as doctor ends")
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        env = world(folder)
+        formats(folder, env)
+        steps(folder, env)
+
+
+if __name__ == "__main__":
+    main()
