@@ -38,7 +38,8 @@ CLIENTS = [name for pair in itertools.zip_longest(HELMS, KUBECTLS) for name in p
 LIMIT = 120
 ONLY_THE_SERVER = re.compile(
     r"asked for the client to provide credentials|You must be logged in|Unauthorized"
-    r"|could not find the requested resource|no such host|unknown certificate authority"
+    r"|could not find the requested resource|Error from server \(NotFound\)|no such host|unknown certificate authority"
+    r"|The connection to the server 127\.0\.0\.1:\d+ was refused"
     r"|x509|certificate is valid for|127\.0\.0\.1:1\b.*refused|EOF|first record does not look like"
 )
 

@@ -336,6 +336,7 @@ fn the_schema_of_the_spec_and_of_the_doctors_report_can_be_printed() {
 fn the_command_reference_and_the_other_made_documents_are_up_to_date() {
     for (words, file) in [
         (&["generate", "markdown"][..], "docs/cli.md"),
+        (&["generate", "checks"], "docs/checks.md"),
         (&["generate", "schema", "doctor"], "docs/schema/doctor.json"),
         (&["generate", "schema", "accepted"], "docs/schema/accepted.json"),
     ] {
