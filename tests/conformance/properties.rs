@@ -47,7 +47,8 @@ prop_compose! {
         private in any::<bool>(),
         zonal_shift in any::<Option<bool>>(),
         arm in any::<bool>(),
-        tags in proptest::collection::btree_map("[A-Za-z][A-Za-z0-9 +=._:/@-]{0,20}", "(on|1e3|[ -~]{0,20})", 0..3),
+        // Without `$`: whoever reads the template takes `${` outside of a function for one that was forgotten.
+        tags in proptest::collection::btree_map("[A-Za-z][A-Za-z0-9 +=._:/@-]{0,20}", "(on|1e3|[ -#%-~]{0,20})", 0..3),
         boundary in proptest::option::of("[A-Za-z0-9]{1,20}"),
     ) -> Spec {
         let features = place.release.features();
