@@ -5,11 +5,11 @@ use super::answer::{Pretty, json};
 use super::next;
 use super::report_page::ReportPage;
 use super::session::Session;
-use super::way::{Selection, WayArgs};
+use super::way::{Selection, WayArgs, topics};
 use crate::app::App;
-use crate::engine::{Claim, Hold, Run, Timing, execute};
+use crate::engine::{self, Claim, Hold, Run, Timing, execute};
 use crate::error::{Error, ErrorKind, Exit, Result};
-use crate::plan::{Direction, Event, Plan, StepId};
+use crate::plan::{Action, Direction, Event, Plan, StepId};
 use crate::report::{Format, Journal, RunReporter, show_error};
 use crate::steps::{Step, owner_tags};
 
@@ -42,6 +42,12 @@ pub(super) async fn carry_out(
         Err(e) if e.kind == ErrorKind::Interrupted => return Ok(interrupted(app, args, &e)),
         other => other?,
     };
+    // Until now another run may have been at work: what was agreed to must still be what there is to do.
+    let facts = session.look_again(topics(steps, session, selection)).await;
+    if let Some(changed) = changed_meanwhile(plan, &engine::plan(steps, spec, &facts, &selection.goal())) {
+        hold.release(&id).await?;
+        return Err(changed.hint(format!("run it again: `{}`", next::command_line(app, selection.name, selection.name))));
+    }
     let on_event = |event: &Event| {
         reporter.show(event);
         if let (Some(page), Event::RunStarted { .. } | Event::StepFinished { .. }) = (page, event) {
@@ -59,7 +65,7 @@ pub(super) async fn carry_out(
             kubeconfig: session.kubeconfig.as_ref(),
             timeout: args.timeout,
         };
-        let work = execute(&run, plan, session.facts.clone());
+        let work = execute(&run, plan, facts);
         tokio::select! {
             outcome = work => outcome,
             lost = hold.keep(&id) => return Err(lost),
@@ -137,6 +143,17 @@ fn hold<'a>(app: &'a App, session: &'a Session, claim: &'a Claim, say: &'a (dyn 
     }
 }
 
+/// The refusal of a plan that leaves alone what by now is not as it should be: somebody was at work between the look and the hold. What
+/// the plan changes is looked at again by each step.
+fn changed_meanwhile(agreed: &Plan, now: &Plan) -> Option<Error> {
+    let left_alone = |id: StepId| agreed.steps.iter().find(|s| s.id == id).is_none_or(|s| s.action == Action::Keep);
+    let is_fine = |action: Action| matches!(action, Action::Keep | Action::Wait);
+    let others: Vec<String> = now.steps.iter().filter(|s| left_alone(s.id) && !is_fine(s.action)).map(|s| format!("`{}`", s.id)).collect();
+    let error = Error::refused("what there is to do has changed since the plan was made; this run has changed nothing");
+    (!others.is_empty())
+        .then(|| error.because(format!("somebody else was at work meanwhile: {} is not as it was any more", others.join(", "))))
+}
+
 /// An interruption before anything was begun.
 fn interrupted(app: &App, args: &WayArgs, error: &Error) -> Exit {
     show_error(&app.printer, args.output, error);
@@ -185,5 +202,32 @@ mod tests {
         assert_eq!(errors[1].message, "interrupted in `stack`, `cluster`");
         assert_eq!(errors[1].causes, ["interrupted while waiting"]);
         assert_eq!(errors[1].hints, ["CloudFormation goes on by itself"]);
+    }
+
+    fn plan(chart: Action) -> Plan {
+        let step = |id: &str, action: Action| {
+            serde_json::json!({
+                "id": id, "title": id, "action": action, "why": [], "hints": [], "needs": [], "usual_seconds": 1, "commands": [], "missing": [],
+            })
+        };
+        let steps = [step("stack", Action::Keep), step("chart", chart)];
+        serde_json::from_value(serde_json::json!({
+            "schema": "karpctl/plan/v1", "direction": Direction::Apply, "cluster": "demo", "karpenter": "1.14.1", "steps": steps,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_plan_that_leaves_alone_what_changed_is_not_carried_out() {
+        for (agreed, now) in
+            [(Action::Keep, Action::Keep), (Action::Keep, Action::Wait), (Action::Create, Action::Keep), (Action::Update, Action::Create)]
+        {
+            assert_eq!(changed_meanwhile(&plan(agreed), &plan(now)), None, "{agreed:?} {now:?}");
+        }
+        for now in [Action::Create, Action::Update, Action::Refuse] {
+            let error = changed_meanwhile(&plan(Action::Keep), &plan(now)).unwrap();
+            assert_eq!(error.exit(), Exit::Refused);
+            assert!(error.causes[0].contains("`chart` is not as it was"), "{error:?}");
+        }
     }
 }

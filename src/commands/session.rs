@@ -119,6 +119,15 @@ impl Session {
         probe(&context, &topics, &mut self.facts).await;
     }
 
+    /// How things stand now: these topics, and whether the cluster is there, are read once more.
+    pub(super) async fn look_again(&self, mut topics: BTreeSet<Topic>) -> Facts {
+        topics.insert(Topic::Cluster);
+        let mut facts = self.facts.clone();
+        let context = ProbeContext { spec: &self.spec, ports: &self.ports, kubeconfig: self.kubeconfig.as_ref() };
+        probe(&context, &topics, &mut facts).await;
+        facts
+    }
+
     /// The checks without which these steps are not begun.
     pub(super) fn preflight(&self, steps: &BTreeSet<StepId>) -> Vec<Finding> {
         let today = jiff::Zoned::now().date();

