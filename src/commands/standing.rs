@@ -25,7 +25,7 @@ pub(super) fn judge(app: &App, spec: &Spec) -> Result<()> {
         }
     };
     if app.globals.strict {
-        return Err(Error::refused(what).hint(hint));
+        return Err(Error::refused(what).because("--strict takes no release that the table warns of or does not have").hint(hint));
     }
     app.printer.warn(&what);
     app.printer.status(&format!("  fix: {hint}"));
@@ -38,13 +38,13 @@ pub(super) fn refuse_newer(app: &App, release: &Release) -> Result<()> {
         return Ok(());
     }
     let (what, hint) = newer(release);
-    Err(Error::refused(what).hint(hint))
+    Err(Error::refused(what).because("--strict takes only releases of the table").hint(hint))
 }
 
 fn newer(release: &Release) -> (String, String) {
     let newest = Release::newest();
     (
-        format!("Karpenter {release} is newer than this karpctl's table, which ends with {newest}: it is treated like {newest}"),
+        format!("Karpenter {release} is newer than this karpctl's table, which ends with {newest}, whose rules it is rendered by"),
         "`karpctl versions --compare` shows what else is newer; a newer karpctl may know it".to_owned(),
     )
 }

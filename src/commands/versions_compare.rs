@@ -76,6 +76,9 @@ impl Compared {
         let end = match (self.is_behind(), self.charts.is_ok() && self.kubernetes.is_ok()) {
             (true, _) => "The table is behind. Releases that it does not have are rendered by its newest rules.",
             (false, true) => "The table is up to date.",
+            (false, false) if self.charts.is_err() && self.kubernetes.is_err() => {
+                "Nothing could be compared. `karpctl versions` shows the table without asking anybody."
+            }
             (false, false) => "What could be compared is up to date. `karpctl versions` shows the table without asking anybody.",
         };
         out + "\n" + end
