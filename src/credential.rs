@@ -103,7 +103,8 @@ fn spec_problem(spec: &Tree, api_version: &str, client: &ClientBuild) -> Option<
     let wrong =
         |tree: &Tree, name: &str, kind: &str| all(tree, name).any(|v| not(&v, kind)).then(|| format!("spec: {name} is not a {kind}"));
     let inside = |name: &'static str| all(spec, name).filter_map(|v| if let Json::Fields(f) = v { Some(f) } else { None });
-    if let Some(problem) = wrong(spec, "interactive", "bool") {
+    let stated = client.knows_interactive_mode() || api_version == format!("{EXEC_GROUP}/v1alpha1");
+    if let Some(problem) = wrong(spec, "interactive", "bool").filter(|_| stated) {
         return Some(problem);
     }
     if api_version == format!("{EXEC_GROUP}/v1alpha1") {
@@ -216,6 +217,10 @@ fn parse_timestamp(text: &str, client: &ClientBuild) -> Option<()> {
         None => (time, None),
     };
     if let Some(fraction) = fraction {
+        // Go before 1.17 takes nine digits at most, and no comma.
+        if fraction.len() > 10 && !client.takes_a_comma() {
+            return None;
+        }
         digits(&fraction[1..]).or_else(|| (fraction.len() > 10 && fraction[1..].bytes().all(|b| b.is_ascii_digit())).then_some(0))?;
         if fraction.starts_with(',') && !client.takes_a_comma() {
             return None;

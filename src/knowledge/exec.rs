@@ -31,7 +31,7 @@ const LAST_WITH_MERGO: u16 = 31;
 const JOINS_FIELDS: (u64, u64, u64) = (0, 3, 9);
 /// The Go from which on a program that a relative element of PATH finds is not run.
 const NO_RELATIVE_PATH: u16 = 19;
-/// The Go from which on a fraction of a second may stand behind a comma.
+/// The Go from which on a fraction of a second may stand behind a comma, and have more than nine digits.
 const COMMA: u16 = 17;
 /// The Go from which on an offset beyond a day is refused.
 const STRICT_OFFSET: u16 = 20;

@@ -2,7 +2,7 @@
 
 use super::{by_area, message, message_and_fixes, one_line};
 use crate::error::{Error, Result};
-use crate::finding::{DoctorReport, Finding, Verdict};
+use crate::finding::{DoctorReport, Finding, Place, Verdict};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 /// A suite for each area, a case for each finding. A warning passes and says so in its output: `JUnit` knows no warnings.
@@ -13,7 +13,15 @@ pub(super) fn text(report: &DoctorReport) -> Result<String> {
         suite.add_test_cases(findings.into_iter().map(case));
         all.add_test_suite(suite);
     }
-    all.to_string().map_err(|e| Error::failed("cannot write the report as JUnit XML").because(e.to_string()))
+    let written = all.to_string().map_err(|e| Error::failed("cannot write the report as JUnit XML").because(e.to_string()))?;
+    Ok(without_skipped(&written))
+}
+
+/// The schema that Jenkins and pytest use has no `skipped` on the outermost element, where the writer puts one.
+fn without_skipped(written: &str) -> String {
+    let (Some(begin), Some(end)) = (written.find("<testsuites "), written.find("<testsuite ")) else { return written.to_owned() };
+    let kept: Vec<&str> = written[begin..end].split(' ').filter(|word| !word.starts_with("skipped=\"")).collect();
+    format!("{}{}{}", &written[..begin], kept.join(" "), &written[end..])
 }
 
 fn case(finding: &Finding) -> TestCase {
@@ -39,21 +47,20 @@ fn case(finding: &Finding) -> TestCase {
     // An XML reader makes spaces of the line ends in an attribute; made here, every reader sees the same name.
     let mut case = TestCase::new(xml(&one_line(&format!("{}: {}", finding.id, finding.subject))), status);
     case.set_classname(format!("karpctl.doctor.{}", finding.area.as_str()));
-    if let Some(place) = &finding.place {
-        case.extra.insert("file".into(), xml(&place.file).into());
-        if let Some(line) = place.line {
-            case.extra.insert("line".into(), line.to_string().into());
-        }
-    }
     if finding.counts_as(Verdict::Warn) {
         case.set_system_out(xml(&format!("warning: {}", explained(finding))));
     }
     case
 }
 
-/// What is so, what mends it, and why it matters.
+/// What is so, what mends it, why it matters, and where: the schema has no attribute of a case for a place.
 fn explained(finding: &Finding) -> String {
-    format!("{}\n\n{}", message_and_fixes(finding), finding.why)
+    let place = match &finding.place {
+        Some(Place { file, line: Some(line) }) => format!("\n\nIn {file}, line {line}."),
+        Some(Place { file, line: None }) => format!("\n\nIn {file}."),
+        None => String::new(),
+    };
+    format!("{}\n\n{}{place}", message_and_fixes(finding), finding.why)
 }
 
 /// Text without the two characters that XML cannot hold and that are no control characters.
@@ -69,10 +76,6 @@ mod tests {
     fn read_back(report: &DoctorReport) -> Report {
         let written = text(&cleaned(report)).unwrap();
         Report::deserialize_from_str(&written).unwrap_or_else(|e| panic!("{e}:\n{written}"))
-    }
-
-    fn extra<'a>(case: &'a TestCase, name: &str) -> Option<&'a str> {
-        case.extra.iter().find(|(key, _)| key.as_str() == name).map(|(_, value)| value.as_str())
     }
 
     #[test]
@@ -93,13 +96,12 @@ mod tests {
         assert!(description.as_ref().unwrap().as_str().starts_with(sample::NASTY), "{description:?}");
         assert!(message.as_ref().unwrap().as_str().starts_with(&sample::NASTY.replace('\n', " ")), "{message:?}");
         assert!(broken.system_out.is_none());
-        assert_eq!(extra(broken, "file").unwrap(), "/home/me/my kube:config,1");
-        assert_eq!(extra(broken, "line").unwrap(), "7");
+        assert!(description.as_ref().unwrap().as_str().ends_with("In /home/me/my kube:config,1, line 7."), "{description:?}");
 
         let odd = &read.test_suites[0].test_cases[1];
         assert!(matches!(odd.status, TestCaseStatus::Success { .. }), "{:?}", odd.status);
         assert!(odd.system_out.as_ref().unwrap().as_str().starts_with(&format!("warning: {}", sample::NASTY)));
-        assert_eq!((extra(odd, "file"), extra(odd, "line")), (Some("kube/config"), None));
+        assert!(odd.system_out.as_ref().unwrap().as_str().ends_with("In kube/config."));
 
         let skipped = &read.test_suites[1].test_cases[0].status;
         let TestCaseStatus::Skipped { message: Some(message), .. } = skipped else { panic!("{skipped:?}") };
