@@ -26,13 +26,14 @@ pub(super) async fn role(aws: &AwsClient, name: &str) -> Result<Option<RoleFacts
     let answer = present(aws.iam.get_role().role_name(name).send().await.map_err(|e| aws.error(&call, &e)))?;
     let Some(role) = answer.and_then(|a| a.role) else { return Ok(None) };
 
-    let call = Call::new("iam:ListAttachedRolePolicies", name, &doing);
-    let pages = aws.iam.list_attached_role_policies().role_name(name).into_paginator().items().send();
-    let listed = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(|e| aws.error(&call, &e));
-    // It may have been deleted in between.
-    let Some(listed) = present(listed)? else { return Ok(None) };
-    let mut policies: Vec<String> = listed.into_iter().filter_map(|p| p.policy_arn).collect();
-    policies.sort();
+    // The policies of a service-linked role are AWS's alone: nothing follows from them.
+    let policies = if role.path().starts_with("/aws-service-role/") {
+        Vec::new()
+    } else {
+        // It may have been deleted in between.
+        let Some(policies) = attached_policies(aws, name, &doing).await? else { return Ok(None) };
+        policies
+    };
 
     let odd = |why: String| Error::failed(&doing).because(format!("IAM answered what is not a role: {why}"));
     let trust = percent_decoded(role.assume_role_policy_document().unwrap_or_default());
@@ -42,6 +43,17 @@ pub(super) async fn role(aws: &AwsClient, name: &str) -> Result<Option<RoleFacts
         policies,
         permissions_boundary: role.permissions_boundary().and_then(|b| b.permissions_boundary_arn()).map(str::to_owned),
         tags: owned(role.tags()),
+    }))
+}
+
+async fn attached_policies(aws: &AwsClient, role: &str, doing: &str) -> Result<Option<Vec<String>>> {
+    let call = Call::new("iam:ListAttachedRolePolicies", role, doing);
+    let pages = aws.iam.list_attached_role_policies().role_name(role).into_paginator().items().send();
+    let listed = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(|e| aws.error(&call, &e));
+    Ok(present(listed)?.map(|listed| {
+        let mut policies: Vec<String> = listed.into_iter().filter_map(|p| p.policy_arn).collect();
+        policies.sort();
+        policies
     }))
 }
 

@@ -144,9 +144,18 @@ impl Stage {
         &self.cluster
     }
 
-    /// How many AWS requests there were so far.
-    pub(crate) fn requests(&self) -> usize {
-        self.lab.get("requests").unwrap().as_array().unwrap().len()
+    /// The AWS requests so far, `service:action` each. Without those of Karpenter itself, which goes on whatever a test does.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        let karpenters = |request: &Value| request["agent"].as_str().is_some_and(|agent| agent.to_lowercase().contains("karpenter"));
+        self.lab
+            .get("requests")
+            .unwrap()
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|request| !karpenters(request))
+            .map(|r| format!("{}:{}", r["service"].as_str().unwrap_or_default(), r["action"].as_str().unwrap_or_default()))
+            .collect()
     }
 }
 

@@ -32,10 +32,10 @@ fn whole_way(stage: &Stage, release: &str, policies: usize) {
     look(stage, release, policies);
 
     // A converged system: nothing to do, and few requests.
-    let before = stage.requests();
+    let before = stage.requests().len();
     with(&["bootstrap", "--yes"]).exits(0).says("Nothing to do");
-    let calls = stage.requests() - before;
-    assert!(calls <= 20, "a converged run made {calls} AWS requests");
+    let calls = &stage.requests()[before..];
+    assert!(calls.len() <= 20, "a converged run made {} AWS requests: {calls:?}", calls.len());
     let status = with(&["status", "-o", "json", "--exit-code"]).exits(0).json();
     assert_eq!(status["converged"], true);
 
