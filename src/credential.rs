@@ -245,14 +245,16 @@ fn parse_timestamp(text: &str, client: &ClientBuild) -> Option<()> {
 #[must_use]
 pub fn request(api_version: &str, interactive: Option<bool>, cluster: Option<&Value>) -> String {
     let mut spec = Map::new();
-    if let Some(cluster) = cluster {
+    // The first version has neither.
+    let stated = api_version != format!("{EXEC_GROUP}/v1alpha1");
+    if let Some(cluster) = cluster.filter(|_| stated) {
         spec.insert("cluster".into(), cluster.clone());
     }
-    let stated = api_version != format!("{EXEC_GROUP}/v1alpha1");
     if let Some(interactive) = interactive.filter(|_| stated) {
         spec.insert("interactive".into(), interactive.into());
     }
-    serde_json::json!({"kind": "ExecCredential", "apiVersion": api_version, "spec": spec}).to_string()
+    // The clients' own writer ends it with a line end.
+    format!("{}\n", serde_json::json!({"kind": "ExecCredential", "apiVersion": api_version, "spec": spec}))
 }
 
 #[cfg(test)]
@@ -337,8 +339,11 @@ mod tests {
     fn the_request_is_what_the_version_knows() {
         assert_eq!(
             request(BETA, Some(false), None),
-            format!(r#"{{"kind":"ExecCredential","apiVersion":"{BETA}","spec":{{"interactive":false}}}}"#)
+            format!("{{\"kind\":\"ExecCredential\",\"apiVersion\":\"{BETA}\",\"spec\":{{\"interactive\":false}}}}\n")
         );
-        assert!(!request("client.authentication.k8s.io/v1alpha1", Some(false), None).contains("interactive"));
+        let cluster = serde_json::json!({"server": "x"});
+        assert!(request(BETA, None, Some(&cluster)).contains("cluster"));
+        let alpha = request("client.authentication.k8s.io/v1alpha1", Some(false), Some(&cluster));
+        assert!(!alpha.contains("interactive") && !alpha.contains("cluster"), "{alpha}");
     }
 }

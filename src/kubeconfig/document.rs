@@ -209,10 +209,15 @@ impl<'a> Reader<'a> {
             }
             let merges = matches!(&event, Event::Scalar(text, ScalarStyle::Plain, ..) if text == "<<");
             let key = match &event {
-                Event::Scalar(text, ScalarStyle::Plain, _, None) if plain(text) == Ok(Value::Null) => {
-                    let why = if text.is_empty() { "did not find expected key" } else { "unsupported map key of type: nil" };
-                    return Err(Malformed::new(line_of(span), why));
-                }
+                Event::Scalar(text, ScalarStyle::Plain, _, None) => match plain(text) {
+                    Ok(Value::Null) => {
+                        let why = if text.is_empty() { "did not find expected key" } else { "unsupported map key of type: nil" };
+                        return Err(Malformed::new(line_of(span), why));
+                    }
+                    // `n:` is a field called false.
+                    Ok(Value::Bool(value)) => value.to_string(),
+                    _ => text.to_string(),
+                },
                 Event::Scalar(text, ..) => text.to_string(),
                 _ => match self.node(&event, span, depth + 1)?.value {
                     Value::Text(text) => text,
@@ -379,6 +384,7 @@ mod tests {
         // Only the first document counts, and what stands behind it is not even read.
         assert_eq!(fields("---\na: b\n---\nc: [\n").len(), 1);
         assert_eq!(fields("a: x\na: z\n")[0].1.value, Value::Text("z".into()));
+        assert_eq!(fields("n: x\n")[0].0, "false");
         assert_eq!(fields("b: &b {c: d}\na:\n  <<: *b\n").len(), 2);
     }
 
