@@ -4,7 +4,7 @@ mod diagnose;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::knowledge::NodePoolApi;
-use crate::plan::{State, StepId};
+use crate::plan::{Progress, State, StepId};
 use crate::ports::{Force, Kube, ObjectKind, ObjectRef};
 use crate::probe::kinds::{Kinds, name_of, nodes};
 use crate::render;
@@ -47,6 +47,11 @@ pub enum Phase {
 impl Phase {
     /// The phases on the way up.
     const UP: [Self; 5] = [Self::Pending, Self::Launched, Self::Registered, Self::Ready, Self::Running];
+
+    /// How far this is on the way.
+    const fn stage(self) -> Progress {
+        Progress::Stage { number: self as u8 + 1, of: Self::Removed as u8 + 1, message: self.waits_until() }
+    }
 
     /// The word for it.
     #[must_use]
@@ -233,7 +238,7 @@ impl Proof<'_> {
     /// Waits for one phase. `claims` gathers the names of all claims that came with the workload.
     async fn wait(&mut self, phase: Phase, replicas: u32, claims: &mut BTreeSet<String>) -> Result<PhaseTime> {
         let started = Instant::now();
-        self.context.doing(format!("waiting until {}", phase.waits_until()));
+        (self.context.say)(phase.stage());
         loop {
             let seen = self.see().await?;
             claims.extend(seen.claims.keys().filter(|name| !self.before.claims.contains_key(*name)).cloned());

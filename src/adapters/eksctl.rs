@@ -62,7 +62,14 @@ impl EksctlCli {
         let run = run.env("KUBECONFIG", &kubeconfig);
         // The others are made without one.
         let run = if what == Creation::Cluster { run.arg("--kubeconfig").arg(kubeconfig) } else { run };
-        outcome(&self.with_profile(run).lines(&shown(lines), cancel).await?, doing)
+        // What it says of its kubeconfig is no advice: that file goes when it ends.
+        let private = dir.path().display().to_string();
+        let shown = |line: &str| {
+            if !line.contains(&private) {
+                shown(lines)(line);
+            }
+        };
+        outcome(&self.with_profile(run).lines(&shown, cancel).await?, doing)
     }
 
     /// The profile as a flag, after the command: as a variable, keys in the environment would go before it.

@@ -6,8 +6,8 @@ use super::session::Session;
 use crate::app::App;
 use crate::error::{Error, Exit, Result};
 use crate::facts::Probed;
-use crate::plan::{Progress, StepId};
-use crate::report::Format;
+use crate::plan::{Event, Progress, StepId};
+use crate::report::{Format, event_line};
 use crate::spec::{ClusterMode, Spec};
 use crate::steps::{self, Ownership, StepContext};
 use clap::Args;
@@ -79,7 +79,9 @@ pub async fn run(app: &App, args: VerifyArgs) -> Result<Exit> {
     let ready = steps.iter().filter(|s| s.id() == StepId::Ready);
     session.read(ready.flat_map(|s| s.reads().iter().copied()).collect()).await;
     let say = |progress: Progress| match progress {
+        progress if args.output == Format::Ndjson => app.printer.answer(&event_line(&Event::VerifyProgress { progress })),
         Progress::Doing { message } => app.printer.status(&message),
+        Progress::Stage { number, of, message } => app.printer.status(&format!("{number} of {of}: waiting until {message}")),
         Progress::Foreign { source, line } => app.printer.detail(&format!("{source}: {line}")),
         Progress::Warning { message } => app.printer.warn(&message),
     };

@@ -32,6 +32,12 @@ pub enum Event {
         #[serde(flatten)]
         progress: Progress,
     },
+    /// Something within the live proof, which is no step.
+    VerifyProgress {
+        /// What.
+        #[serde(flatten)]
+        progress: Progress,
+    },
     /// A step ended.
     StepFinished {
         /// Which.
@@ -66,6 +72,15 @@ pub enum Progress {
         source: &'static str,
         /// The line, cleaned.
         line: String,
+    },
+    /// How far the step is, where it has stages that are known beforehand.
+    Stage {
+        /// Which stage it is in, from 1.
+        number: u8,
+        /// How many there are.
+        of: u8,
+        /// What is done in it.
+        message: &'static str,
     },
     /// Something that the person should know and that does not stop the step.
     Warning {

@@ -1,203 +1,302 @@
-//! What is under way, in the last lines of a terminal, drawn over themselves.
+//! What is under way, in the last lines of a terminal: indicatif's bars, on lines of ours.
 //!
-//! Every line is narrower than the terminal and has an end, so that the cursor waits at the beginning of a line of its own: what the
-//! terminal itself writes there, the `^C` of a person, goes with the next drawing, and whoever ends in between leaves the terminal
-//! usable.
+//! indicatif leaves the cursor at the edge of its last line. What the terminal itself writes there, the `^C` of a person, takes it to
+//! a line that indicatif does not know of, and a line stays. [`LastLines`] ends every line, and takes away as many as it drew: what a
+//! person types goes with the next drawing, and whoever ends in between leaves the terminal usable.
 
 use super::duration;
 use crate::plan::StepId;
-use std::io::{IsTerminal, Write};
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
-use std::time::{Duration, Instant};
-use terminal_size::{Height, Width, terminal_size_of};
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use console::{Term, truncate_str};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle, TermLike};
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 /// How often the lines are drawn anew while nothing happens.
 const TICK: Duration = Duration::from_millis(200);
-/// What turns at the beginning of a line.
-const TURNING: [&str; 4] = ["|", "/", "-", "\\"];
-/// The size of a terminal that does not say it.
-const SIZE: (u16, u16) = (80, 24);
+/// How often they are drawn at most, in a second, however much happens.
+const DRAWN_A_SECOND: u8 = 20;
+/// What turns at the beginning of a line; the last is of a bar that has ended, and never seen.
+const TURNING: [&str; 5] = ["|", "/", "-", "\\", " "];
 
-/// The lines.
+/// A bar for each step that is under way.
 #[derive(Clone)]
-pub(super) struct Bars(Arc<Mutex<Drawn>>);
-
-#[derive(Default)]
-struct Drawn {
-    bars: Vec<Bar>,
-    lines: usize,
-    ticks: usize,
-    ticking: bool,
+pub(super) struct Bars {
+    all: MultiProgress,
+    by_step: Arc<Mutex<BTreeMap<StepId, Bar>>>,
 }
 
 struct Bar {
-    step: StepId,
-    title: String,
-    began: Instant,
-    usual_seconds: u32,
-    message: String,
+    drawn: ProgressBar,
+    stage: String,
+    said: String,
 }
 
 impl Bars {
-    /// Lines on stderr. `None` where that is no terminal.
+    /// Bars on stderr. `None` where that is no terminal.
     pub(super) fn on_stderr() -> Option<Self> {
-        std::io::stderr().is_terminal().then(|| Self(Arc::default()))
+        let lines = || LastLines::new(io::stderr(), || Term::stderr().size());
+        io::stderr().is_terminal().then(|| Self::on(Box::new(lines())))
     }
 
-    /// Adds a line for a step.
+    fn on(lines: Box<dyn TermLike>) -> Self {
+        let target = ProgressDrawTarget::term_like_with_hz(lines, DRAWN_A_SECOND);
+        Self { all: MultiProgress::with_draw_target(target), by_step: Arc::default() }
+    }
+
+    /// Adds a bar for a step.
     pub(super) fn begin(&self, step: StepId, title: &str, usual_seconds: u32) {
-        let mut drawn = self.lock();
-        drawn.bars.push(Bar { step, title: title.to_owned(), began: Instant::now(), usual_seconds, message: String::new() });
-        drawn.draw();
-        if !drawn.ticking {
-            drawn.ticking = true;
-            let shown = Arc::downgrade(&self.0);
-            std::thread::spawn(move || tick(&shown));
-        }
+        // Ticking only once it is among the others: before, it would draw a line of its own that stays.
+        let bar = self.all.add(ProgressBar::new_spinner().with_prefix(title.to_owned()).with_style(style(usual_seconds)));
+        bar.tick();
+        bar.enable_steady_tick(TICK);
+        self.lock().insert(step, Bar { drawn: bar, stage: String::new(), said: String::new() });
     }
 
-    /// Changes what a step's line says.
+    /// Changes what is said beneath a step's bar.
     pub(super) fn say(&self, step: StepId, message: &str) {
-        let mut drawn = self.lock();
-        if let Some(bar) = drawn.bars.iter_mut().find(|bar| bar.step == step) {
+        if let Some(bar) = self.lock().get_mut(&step) {
             // A line end within would make two lines of it.
-            bar.message = message.split_whitespace().collect::<Vec<_>>().join(" ");
-            drawn.draw();
+            bar.said = message.split_whitespace().collect::<Vec<_>>().join(" ");
+            bar.show();
         }
     }
 
-    /// Takes the line of a step away.
+    /// Changes how far a step's bar says that it is.
+    pub(super) fn stage(&self, step: StepId, stage: &str) {
+        if let Some(bar) = self.lock().get_mut(&step) {
+            stage.clone_into(&mut bar.stage);
+            bar.show();
+        }
+    }
+
+    /// Takes the bar of a step away.
     pub(super) fn end(&self, step: StepId) {
-        let mut drawn = self.lock();
-        drawn.bars.retain(|bar| bar.step != step);
-        drawn.draw();
+        if let Some(ended) = self.lock().remove(&step) {
+            self.take_away(&ended.drawn);
+        }
     }
 
-    /// Takes every line away.
+    /// Takes every bar away.
     pub(super) fn clear(&self) {
-        let mut drawn = self.lock();
-        drawn.bars.clear();
-        drawn.draw();
+        for ended in std::mem::take(&mut *self.lock()).values() {
+            self.take_away(&ended.drawn);
+        }
     }
 
-    /// Prints something that stays, above the lines.
+    /// Prints something that stays, above the bars.
     pub(super) fn above<T>(&self, print: impl FnOnce() -> T) -> T {
-        let mut drawn = self.lock();
-        show(&drawn.erased());
-        drawn.lines = 0;
-        let printed = print();
-        drawn.draw();
-        printed
+        self.all.suspend(print)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Drawn> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-}
-
-/// Draws until nobody shows anything any more.
-fn tick(shown: &Weak<Mutex<Drawn>>) {
-    loop {
-        std::thread::sleep(TICK);
-        let Some(drawn) = shown.upgrade() else { return };
-        let mut drawn = drawn.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if drawn.bars.is_empty() {
-            drawn.ticking = false;
-            return;
-        }
-        drawn.ticks += 1;
-        drawn.draw();
-    }
-}
-
-impl Drawn {
-    /// Draws the lines over those that are there.
-    fn draw(&mut self) {
-        let (Width(width), Height(height)) = terminal_size_of(std::io::stderr()).unwrap_or((Width(SIZE.0), Height(SIZE.1)));
-        let lines = self.lines(width.into(), height.into());
-        if lines.is_empty() && self.lines == 0 {
-            return;
-        }
-        let frame = lines.iter().fold(self.erased(), |frame, line| frame + line + "\n");
-        self.lines = lines.len();
-        show(&frame);
+    fn take_away(&self, bar: &ProgressBar) {
+        bar.finish_and_clear();
+        self.all.remove(bar);
     }
 
-    /// What is shown on a terminal of this size.
-    fn lines(&self, width: usize, height: usize) -> Vec<String> {
-        let turning = TURNING[self.ticks % TURNING.len()];
-        // More lines than the terminal has could not be drawn over.
-        let shown = self.bars.iter().take(height.saturating_sub(1));
-        shown.map(|bar| cut(&format!("{turning} {}", bar.text()), width.saturating_sub(1))).collect()
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<StepId, Bar>> {
+        self.by_step.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
-
-    /// What takes the lines away: to the first of them, and from there to the end of the screen.
-    fn erased(&self) -> String {
-        if self.lines == 0 { String::new() } else { format!("\r\u{1b}[{}A\u{1b}[0J", self.lines) }
-    }
-}
-
-/// One write a frame, so that none is seen half.
-fn show(frame: &str) {
-    let mut stderr = std::io::stderr().lock();
-    let _ = stderr.write_all(frame.as_bytes()).and_then(|()| stderr.flush());
 }
 
 impl Bar {
-    fn text(&self) -> String {
-        let usually = if self.usual_seconds > 5 { format!(" of about {}", duration(self.usual_seconds.into())) } else { String::new() };
-        format!("{} [{}{usually}] {}", self.title, duration(self.began.elapsed().as_secs()), self.message)
+    fn show(&self) {
+        let stage = if self.stage.is_empty() { String::new() } else { format!(" {}", self.stage) };
+        let said = if self.said.is_empty() { String::new() } else { format!("\n  > {}", self.said) };
+        self.drawn.set_message(stage + &said);
     }
 }
 
-/// As much of a text as fits into so many columns.
-fn cut(text: &str, columns: usize) -> String {
-    if text.width() <= columns {
-        return text.to_owned();
-    }
-    let mut left = columns.saturating_sub(1);
-    let fits = |c: &char| {
-        let wide = c.width().unwrap_or(0);
-        let fits = wide <= left;
-        left = left.saturating_sub(wide);
-        fits
+/// `| cluster demo [4 min of about 15 min] 2 of 4: add-ons`, and beneath it what was said last.
+fn style(usual_seconds: u32) -> ProgressStyle {
+    let usually = if usual_seconds > 5 { format!(" of about {}", duration(usual_seconds.into())) } else { String::new() };
+    let elapsed = move |state: &ProgressState, line: &mut dyn fmt::Write| {
+        let _ = write!(line, "{}{usually}", duration(state.elapsed().as_secs()));
     };
-    let mut shown: String = text.chars().take_while(fits).collect();
-    shown.push('…');
-    shown
+    let style = ProgressStyle::with_template("{spinner} {prefix} [{took}]{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+    style.tick_strings(&TURNING).with_key("took", elapsed)
+}
+
+/// The last lines of a terminal, drawn over themselves: what indicatif draws, each line with an end and none up to the edge.
+///
+/// Where indicatif moves the cursor or clears a line is not asked: what was drawn is taken away as a whole, in the same write that
+/// draws anew, so that none is seen half.
+struct LastLines<W, S> {
+    size: S,
+    drawing: Mutex<Drawing<W>>,
+}
+
+struct Drawing<W> {
+    out: W,
+    /// How many lines stand on the terminal.
+    drawn: usize,
+    /// The lines of the next drawing.
+    lines: Vec<String>,
+    /// indicatif writes a line in two parts, its text and what fills it: the next is the filling.
+    fills: bool,
+}
+
+impl<W: Write + Send, S: Fn() -> (u16, u16) + Send + Sync> LastLines<W, S> {
+    /// On this terminal, of so many (rows, columns).
+    const fn new(out: W, size: S) -> Self {
+        Self { size, drawing: Mutex::new(Drawing { out, drawn: 0, lines: Vec::new(), fills: false }) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Drawing<W>> {
+        self.drawing.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl<W, S> fmt::Debug for LastLines<W, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LastLines").finish_non_exhaustive()
+    }
+}
+
+impl<W: Write + Send, S: Fn() -> (u16, u16) + Send + Sync> TermLike for LastLines<W, S> {
+    fn width(&self) -> u16 {
+        (self.size)().1.saturating_sub(1).max(1)
+    }
+
+    fn height(&self) -> u16 {
+        // One line is where the cursor waits.
+        (self.size)().0.saturating_sub(1).max(1)
+    }
+
+    fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn write_line(&self, line: &str) -> io::Result<()> {
+        self.lock().lines.push(line.to_owned());
+        Ok(())
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        let mut drawing = self.lock();
+        if !drawing.fills {
+            drawing.lines.push(text.to_owned());
+        }
+        drawing.fills = !drawing.fills;
+        Ok(())
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        let (width, height) = (self.width(), self.height());
+        let mut drawing = self.lock();
+        let lines = std::mem::take(&mut drawing.lines);
+        drawing.fills = false;
+        if lines.is_empty() && drawing.drawn == 0 {
+            return Ok(());
+        }
+        // To the first of the lines, and from there to the end of the screen.
+        let mut frame = if drawing.drawn == 0 { String::new() } else { format!("\r\u{1b}[{}A\u{1b}[0J", drawing.drawn) };
+        drawing.drawn = lines.len().min(height.into());
+        for line in lines.iter().take(height.into()) {
+            let _ = writeln!(frame, "{}", truncate_str(line, width.into(), "…"));
+        }
+        drawing.out.write_all(frame.as_bytes())?;
+        drawing.out.flush()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn drawn(titles: &[&str]) -> Drawn {
-        let bar = |title: &&str| Bar {
-            step: StepId::Stack,
-            title: (*title).to_owned(),
-            began: Instant::now(),
-            usual_seconds: 75,
-            message: "CREATE_IN_PROGRESS".into(),
-        };
-        Drawn { bars: titles.iter().map(bar).collect(), ..Drawn::default() }
-    }
+    /// A terminal that remembers all that was written to it.
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
 
-    #[test]
-    fn no_line_reaches_the_edge_of_the_terminal() {
-        let all = drawn(&["stack Karpenter-demo", "控制器 🚀🚀🚀🚀🚀🚀🚀🚀", "x"]);
-        assert_eq!(all.lines(80, 24)[0], "| stack Karpenter-demo [0 s of about 75 s] CREATE_IN_PROGRESS");
-        for width in [1, 2, 5, 20, 33, 34, 80] {
-            assert!(all.lines(width, 24).iter().all(|line| line.width() < width.max(2)), "{width}: {:?}", all.lines(width, 24));
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
         }
-        assert_eq!(all.lines(80, 3).len(), 2, "what does not fit in height is not drawn");
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn bars(rows: u16, columns: u16) -> (Bars, Written) {
+        let written = Written::default();
+        (Bars::on(Box::new(LastLines::new(written.clone(), move || (rows, columns)))), written)
+    }
+
+    /// What stands on a terminal of that size in the end, without what no line shows.
+    fn shown(written: &Written, rows: u16, columns: u16) -> Vec<String> {
+        let mut screen = vt100::Parser::new(rows, columns, 0);
+        // A terminal makes a new line of what is a line end to a program.
+        let bytes = String::from_utf8(written.0.lock().unwrap().clone()).unwrap().replace('\n', "\r\n");
+        screen.process(bytes.as_bytes());
+        screen.screen().contents().lines().map(str::to_owned).collect()
     }
 
     #[test]
-    fn what_was_drawn_is_taken_away_and_nothing_else() {
-        let mut one = drawn(&["stack"]);
-        assert_eq!(one.erased(), "");
-        one.lines = 2;
-        assert_eq!(one.erased(), "\r\u{1b}[2A\u{1b}[0J");
+    fn a_step_has_a_bar_and_what_was_said_last_beneath_it() {
+        let (bars, written) = bars(24, 80);
+        bars.begin(StepId::Stack, "stack Karpenter-demo", 75);
+        bars.begin(StepId::Cluster, "cluster demo", 900);
+        bars.stage(StepId::Cluster, "2 of 4: add-ons");
+        bars.say(StepId::Stack, "cloudformation: CREATE_IN_PROGRESS\nKarpenterNodeRole");
+        bars.above(|| written.clone().write_all(b"said above\n").unwrap());
+        let lines = shown(&written, 24, 80);
+        assert_eq!(lines[0], "said above");
+        assert!(lines[1].ends_with(" stack Karpenter-demo [0 s of about 75 s]"), "{lines:#?}");
+        assert_eq!(lines[2], "  > cloudformation: CREATE_IN_PROGRESS KarpenterNodeRole");
+        assert!(lines[3].ends_with(" cluster demo [0 s of about 15 min] 2 of 4: add-ons"), "{lines:#?}");
+        bars.clear();
+        assert_eq!(shown(&written, 24, 80), ["said above"]);
+    }
+
+    #[test]
+    fn no_line_reaches_the_edge_and_nothing_stays_on_a_terminal_of_any_size() {
+        for (rows, columns) in [(24, 80), (24, 20), (3, 20), (2, 5), (1, 2), (1, 1)] {
+            let (bars, written) = bars(rows, columns);
+            bars.above(|| written.clone().write_all(b"$\n").unwrap());
+            for (step, title) in [(StepId::Stack, "stack Karpenter-demo"), (StepId::Cluster, "控制器 🚀🚀🚀🚀🚀🚀🚀🚀")]
+            {
+                bars.begin(step, title, 75);
+                bars.say(step, &"waiting ".repeat(30));
+            }
+            bars.above(|| ());
+            let widest = String::from_utf8(written.0.lock().unwrap().clone()).unwrap().replace('\r', "");
+            let widest = widest.lines().map(|line| console::measure_text_width(&console::strip_ansi_codes(line))).max();
+            assert!(widest.unwrap() < usize::from(columns.max(2)), "{rows} × {columns}: {widest:?}");
+            bars.end(StepId::Stack);
+            bars.end(StepId::Cluster);
+            assert!(shown(&written, rows, columns).iter().all(|line| line == "$" || line.is_empty()), "{rows} × {columns}");
+        }
+    }
+
+    #[test]
+    fn what_a_person_types_goes_with_the_next_drawing() {
+        let (bars, written) = bars(24, 40);
+        bars.begin(StepId::Stack, "stack Karpenter-demo", 75);
+        bars.above(|| ());
+        assert_eq!(shown(&written, 24, 40).len(), 1);
+        written.clone().write_all(b"^C").unwrap();
+        bars.say(StepId::Stack, "finishing");
+        bars.clear();
+        assert_eq!(shown(&written, 24, 40), Vec::<String>::new());
     }
 }

@@ -32,7 +32,7 @@ impl Journal {
     pub fn write(&self, event: &Event) -> std::io::Result<()> {
         let mut guard = self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let Some(file) = guard.as_mut() else { return Ok(()) };
-        writeln!(file, "{}", line(event)).inspect_err(|_| *guard = None)
+        writeln!(file, "{}", event_line(event)).inspect_err(|_| *guard = None)
     }
 
     /// Where it is.
@@ -44,7 +44,7 @@ impl Journal {
 
 /// An event as a line: schema and time first.
 #[must_use]
-pub(super) fn line(event: &Event) -> String {
+pub fn event_line(event: &Event) -> String {
     let mut value = serde_json::json!({ "schema": SCHEMA, "time": jiff::Timestamp::now().to_string() });
     if let (Some(object), Ok(serde_json::Value::Object(fields))) = (value.as_object_mut(), serde_json::to_value(event)) {
         object.extend(fields);

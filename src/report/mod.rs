@@ -15,7 +15,7 @@ pub use doctor::{DoctorFormat, doctor_text};
 pub use error::show_error;
 pub use findings::show_findings;
 pub use html::{Page, Stage, page};
-pub use journal::Journal;
+pub use journal::{Journal, event_line};
 pub use plan::{Surroundings, commands, explain_plan, show_plan, summary};
 pub use printer::{ColorChoice, Printer, Verbosity};
 pub use run::{RunReport, RunReporter, StepReport};

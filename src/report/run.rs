@@ -1,7 +1,7 @@
 //! A run as it happens: bars on a terminal, a line an event elsewhere, JSON for a program.
 
 use super::bars::Bars;
-use super::journal::line;
+use super::journal::event_line;
 use super::printer::{BAD, CARE, FAINT, GOOD, styled};
 use super::{Format, Journal, Printer};
 use crate::error::ErrorKind;
@@ -86,10 +86,10 @@ impl<'a> RunReporter<'a> {
             }
             Event::StepProgress { step, progress } => self.progress(at, *step, progress),
             Event::StepFinished { step, outcome, elapsed_ms } => self.finished(&mut state, at, *step, outcome, *elapsed_ms),
-            Event::RunStarted { .. } | Event::RunFinished { .. } => {}
+            Event::RunStarted { .. } | Event::VerifyProgress { .. } | Event::RunFinished { .. } => {}
         }
         if self.format == Format::Ndjson {
-            self.printer.answer(&line(event));
+            self.printer.answer(&event_line(event));
         }
     }
 
@@ -97,6 +97,13 @@ impl<'a> RunReporter<'a> {
         match (progress, self.bars) {
             (Progress::Doing { message }, Some(bars)) => bars.say(step, message),
             (Progress::Doing { message }, None) => self.say(at, step, message),
+            (Progress::Stage { number, of, message }, bars) => {
+                let stage = format!("{number} of {of}: {message}");
+                match bars {
+                    Some(bars) => bars.stage(step, &stage),
+                    None => self.say(at, step, &stage),
+                }
+            }
             (Progress::Foreign { source, line }, Some(bars)) => bars.say(step, &format!("{source}: {line}")),
             (Progress::Foreign { source, line }, None) => self.say(at, step, &styled(FAINT, format!("{source}: {line}"))),
             (Progress::Warning { message }, _) => self.above(&format!("{}: {step}: {message}", styled(CARE, "warning"))),

@@ -3,6 +3,7 @@
 use super::StepContext;
 use super::cluster_judge::is_failed;
 use super::context::{cluster_access, owner_tags};
+use super::eksctl_stage::Stages;
 use super::stack_watch::{Watch, token};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::Facts;
@@ -36,7 +37,14 @@ pub(crate) fn cluster_config_of_bootstrap(spec: &Spec, eksctl: EksctlAbilities) 
 pub(super) async fn create(context: &StepContext<'_>) -> Result<()> {
     let config = config(context).await?;
     context.doing(format!("eksctl creates the cluster {}", context.spec.cluster_name));
-    context.ports.eksctl.create_cluster(&config, &|line| context.foreign("eksctl", line), context.cancel).await
+    let stages = Stages::default();
+    let said = |line: &str| {
+        if let Some(stage) = stages.begun_by(line) {
+            (context.say)(stage);
+        }
+        context.foreign("eksctl", line);
+    };
+    context.ports.eksctl.create_cluster(&config, &said, context.cancel).await
 }
 
 pub(super) async fn delete(context: &StepContext<'_>) -> Result<()> {

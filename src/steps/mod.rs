@@ -13,6 +13,7 @@ mod context;
 mod controller_role;
 mod crds;
 mod discovery_tags;
+mod eksctl_stage;
 mod helm_release;
 pub(crate) mod hops;
 mod looked;

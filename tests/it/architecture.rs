@@ -69,7 +69,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("kube::", &["adapters"]),
     ("tokio::process", &["adapters"]),
     ("semver::", &["knowledge"]),
-    ("terminal_size", &["report"]),
+    ("indicatif", &["report"]),
     ("std::env::var(", &["env", "adapters", "commands"]),
     ("println!", &[]),
 ];

@@ -234,6 +234,7 @@ impl FakeWorld {
             said.lock().unwrap().push(match progress {
                 Progress::Doing { message } => message,
                 Progress::Warning { message } => format!("warning: {message}"),
+                Progress::Stage { message, .. } => format!("waiting until {message}"),
                 Progress::Foreign { source, line } => format!("{source}: {line}"),
             });
         };

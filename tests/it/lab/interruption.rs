@@ -63,8 +63,9 @@ impl Terminal {
         self.reader.join().unwrap();
         let parser = self.screen.lock().unwrap();
         let text = parser.screen().contents();
-        let is_bar =
-            |line: &&str| ["| ", "/ ", "- ", "\\ "].iter().any(|turning| line.starts_with(turning)) || line.contains(" s of about ");
+        let is_bar = |line: &&str| {
+            ["| ", "/ ", "- ", "\\ ", "  > "].iter().any(|turning| line.starts_with(turning)) || line.contains(" s of about ")
+        };
         let bars: Vec<&str> = text.lines().filter(is_bar).collect();
         assert!(bars.is_empty(), "bars are left: {bars:#?}\n{text}");
         assert_eq!(parser.screen().cursor_position().1, 0, "the last line has no end:\n{text}");

@@ -29,6 +29,7 @@ fn whole_way(stage: &Stage, release: &str, policies: usize) {
     let report = with(&["bootstrap", "--yes", "-o", "json"]).exits(0).json();
     assert_eq!(report["ok"], true);
     parallel(&report);
+    assert_eq!(stages(&journal(stage), "cluster"), [1, 2, 3, 4], "the stages of the real eksctl");
     look(stage, release, policies);
 
     // A converged system: nothing to do, and few requests.
@@ -39,13 +40,30 @@ fn whole_way(stage: &Stage, release: &str, policies: usize) {
     let status = with(&["status", "-o", "json", "--exit-code"]).exits(0).json();
     assert_eq!(status["converged"], true);
 
-    let verified = with(&["verify", "--replicas", "3", "-o", "json"]).exits(0).json();
-    assert_eq!(verified["schema"], "karpctl/verify/v1");
+    let proof = with(&["verify", "--replicas", "3", "-o", "ndjson"]).exits(0);
+    let mut lines: Vec<Value> = proof.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.pop().unwrap()["schema"], "karpctl/verify/v1", "the report is the last line");
+    assert!(lines.iter().all(|line| line["schema"] == "karpctl/event/v1" && line["event"] == "verify-progress"), "{lines:#?}");
+    let numbers: Vec<u64> = lines.iter().filter_map(|line| line["number"].as_u64()).collect();
+    assert_eq!(numbers, [1, 2, 3, 4, 5, 6], "{lines:#?}");
 
     with(&["destroy", "--dry-run"]).exits(0).says("remove");
     with(&["destroy", "--yes"]).exits(0);
     assert_empty(&stage.inventory());
     with(&["destroy", "--yes"]).exits(0).says("Nothing to do");
+}
+
+/// What the journal tells.
+fn journal(stage: &Stage) -> Vec<Value> {
+    let folder = std::path::Path::new(&stage.lab().ready.env["HOME"]).join(".local/state/karpctl");
+    let files = std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    let texts = files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
+    texts.flat_map(|text| text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>()).collect()
+}
+
+/// The numbers of a step's stages, in the order in which they came.
+fn stages(events: &[Value], step: &str) -> Vec<u64> {
+    events.iter().filter(|e| e["step"] == step && e["kind"] == "stage").filter_map(|e| e["number"].as_u64()).collect()
 }
 
 /// Stack and cluster do not wait for each other.
