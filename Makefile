@@ -25,6 +25,7 @@ test: lab build ## run every test
 	python3 tests/clients/test_clients.py
 	python3 tests/reliability/crash.py --way bootstrap --way destroy --sample 2
 	python3 tests/reliability/faults.py --way bootstrap --fault lost --fault wrong-type --sample 1
+	python3 tests/reliability/least.py --work bootstrap --work destroy --sample 2
 	python3 tests/reliability/surroundings.py Outputs
 	python3 tests/sweep/sweep.py
 	python3 tests/formats/test_formats.py
@@ -34,9 +35,9 @@ test: lab build ## run every test
 test-all: test ## run every test, and every sweep in full
 	PROPTEST_CASES=1000 cargo test --locked --test it -- properties
 	python3 tests/clients/test_clients.py --all
-	python3 tests/reliability/crash.py --new
-	python3 tests/reliability/faults.py
-	python3 tests/reliability/least.py
+	python3 tests/reliability/crash.py --jobs 3
+	python3 tests/reliability/faults.py --jobs 3
+	python3 tests/reliability/least.py --jobs 2
 	python3 tests/reliability/surroundings.py
 	python3 tests/reliability/destroying.py
 	python3 tests/sweep/sweep.py --all $(if $(CLONE),--repository $(CLONE))

@@ -122,7 +122,11 @@ fn judge(spec: &Spec, facts: &Facts) -> Result<State, State> {
     }
     let Some(release) = release else { return Ok(State::Absent) };
     let wanted = wanted(spec, facts).map_err(|e| State::Unknown(e.to_string()))?;
-    Ok(drifted_or_present(changes(release, &wanted)))
+    let mut changes = changes(release, &wanted);
+    if facts.controller.known().is_some_and(|c| c.desired == 0) && wanted.values["replicas"] != 0 {
+        changes.push("its Deployment asks for no replicas: somebody scaled it down".into());
+    }
+    Ok(drifted_or_present(changes))
 }
 
 /// A Karpenter that is not our release, as a state.

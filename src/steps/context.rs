@@ -44,6 +44,24 @@ pub struct StepContext<'a> {
 
 pub use crate::spec::OWNER_TAG;
 
+/// Rests between looks: short at first, since what is nearly done is soon seen, then as long as said.
+pub(super) struct Rests {
+    next: Duration,
+    longest: Duration,
+}
+
+impl Rests {
+    pub(super) const fn up_to(longest: Duration) -> Self {
+        Self { next: Duration::from_millis(250), longest }
+    }
+
+    pub(super) fn next(&mut self) -> Duration {
+        let rest = self.next.min(self.longest);
+        self.next = rest * 2;
+        rest
+    }
+}
+
 impl StepContext<'_> {
     /// Says what the step now does or waits for.
     pub fn doing(&self, message: impl Into<String>) {
@@ -95,7 +113,7 @@ impl StepContext<'_> {
         }
     }
 
-    /// Asks again every `pause` until the answer is there, the time is over or the person interrupted.
+    /// Asks again until the answer is there, the time is over or the person interrupted: soon at first, then every `pause`.
     /// `timed_out` makes the error for the second case.
     pub async fn wait_for<T, F, A>(&self, pause: Duration, timed_out: impl FnOnce() -> Error, ask: A) -> Result<T>
     where
@@ -118,6 +136,7 @@ impl StepContext<'_> {
         F: Future<Output = Result<Option<T>>>,
     {
         let deadline = tokio::time::Instant::now() + longest;
+        let mut rests = Rests::up_to(pause);
         loop {
             if let Some(answer) = ask().await? {
                 return Ok(answer);
@@ -125,7 +144,7 @@ impl StepContext<'_> {
             if tokio::time::Instant::now() >= deadline {
                 return Err(timed_out());
             }
-            self.pause(pause).await?;
+            self.pause(rests.next()).await?;
         }
     }
 }

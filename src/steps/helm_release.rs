@@ -141,6 +141,8 @@ pub(super) fn install_commands(spec: &Spec, release: &str, chart: &str, values: 
     let mut commands = super::namespace::ensure_commands(spec);
     let login = spec.chart.registry_config.as_ref();
     let login = login.map_or(String::new(), |file| format!(" --registry-config {}", crate::shell::quoted(&file.display().to_string())));
+    // helm keeps the values of the release that is there where it is given none.
+    let values = if values.is_empty() { " --reset-values" } else { values };
     commands.push(format!("helm upgrade --install {release} {chart} --version {version} --namespace {namespace}{values}{login}"));
     commands
 }

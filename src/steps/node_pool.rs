@@ -1,6 +1,7 @@
 //! The node pool and its node class.
 
 use super::compare::differences;
+use super::context::Rests;
 use super::looked::{drifted_or_present, foreign, looked, looked_for_removal};
 use super::node_pool_removal::{MANAGER, is_ours, remove_pools};
 use super::shell::render_command;
@@ -174,6 +175,7 @@ async fn put(context: &StepContext<'_>, kube: &dyn Kube, place: &ObjectRef, body
     let adopt = action == Action::Adopt || context.adopts();
     let deadline = tokio::time::Instant::now() + SETTLES.max(context.timeout);
     let settled = tokio::time::Instant::now() + SETTLES;
+    let mut rests = Rests::up_to(super::BRIEF);
     loop {
         let now = tokio::time::Instant::now();
         match kube.get(place).await? {
@@ -201,7 +203,7 @@ async fn put(context: &StepContext<'_>, kube: &dyn Kube, place: &ObjectRef, body
                 }
             }
         }
-        context.pause(super::BRIEF).await?;
+        context.pause(rests.next()).await?;
     }
 }
 

@@ -1,6 +1,7 @@
 //! Takes node pools away, and with them the nodes: while the controller runs, and without ever forcing a finalizer.
 
-use super::StepContext;
+use super::context::Rests;
+use super::{BRIEF, StepContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, Topic};
 use crate::ports::{Kube, ObjectKind};
@@ -9,7 +10,6 @@ use crate::probe::{ProbeContext, probe};
 use crate::spec::ClusterMode;
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::time::Duration;
 use tokio::time::Instant;
 
 /// Who karpctl is among the managers of fields.
@@ -175,11 +175,12 @@ struct Waiter<'a> {
     context: &'a StepContext<'a>,
     said: String,
     since: Instant,
+    rests: Rests,
 }
 
 impl<'a> Waiter<'a> {
     fn new(context: &'a StepContext<'a>) -> Self {
-        Self { context, said: String::new(), since: Instant::now() }
+        Self { context, said: String::new(), since: Instant::now(), rests: Rests::up_to(BRIEF) }
     }
 
     /// `false`: nothing has changed for as long as the person gives it.
@@ -191,7 +192,7 @@ impl<'a> Waiter<'a> {
         } else if self.since.elapsed() >= self.context.timeout {
             return Ok(false);
         }
-        self.context.pause(Duration::from_secs(2)).await?;
+        self.context.pause(self.rests.next()).await?;
         Ok(true)
     }
 }

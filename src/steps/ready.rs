@@ -1,5 +1,6 @@
 //! Controller ready, node pool ready.
 
+use super::context::Rests;
 use super::helm_release::with_complaints;
 use super::looked::looked;
 use super::{Step, StepContext};
@@ -73,6 +74,7 @@ impl Step for Ready {
         let deadline = Instant::now() + context.timeout;
         let mut facts = context.facts.clone();
         let mut told = String::new();
+        let mut rests = Rests::up_to(super::BRIEF);
         loop {
             let state = judge(context.spec, &facts).unwrap_or_else(|state| state);
             let missing = match state {
@@ -90,7 +92,7 @@ impl Step for Ready {
                 context.doing(format!("waiting: {missing}"));
                 told = missing;
             }
-            context.pause(super::BRIEF).await?;
+            context.pause(rests.next()).await?;
             let probing = ProbeContext { spec: context.spec, ports: context.ports, kubeconfig: context.kubeconfig };
             probe(&probing, &BTreeSet::from([Topic::Controller, Topic::NodePool]), &mut facts).await;
         }

@@ -1,10 +1,11 @@
-"""Faults that a test asks for: answer an error, delay, drop the request, or carry it out and lose the answer.
+"""Faults that a test asks for: answer an error, delay, drop the request, be away, or carry it out and lose the answer.
 
     {"service": "eks", "action": "Create.*", "times": 2, "skip": 1, "status": 429, "headers": {…}, "body": "…"}
     {"action": "CreateStack", "delay": 3}      {"action": "…", "drop": true}      {"action": "…", "drop_after": true}
+    {"action": "…", "refuse": 1.5}
     {"action": "…", "truncate": true}          {"service": "kubernetes", "action": "GET /api/v1/.*", "drop": true}
 
-`truncate` carries it out and sends half of the answer. `headers` without `status` are laid over those of the real answer.
+`truncate` carries it out and sends half of the answer. `refuse` ends every connection and takes no new one for so many seconds. `headers` without `status` are laid over those of the real answer.
 `service` and `action` (a regular expression over the whole name; for Kubernetes over `VERB /path`, see front.py) both
 default to any, but an AWS fault that names no service does not meet Kubernetes; `times` to 1 (0: for ever);
 `skip` lets that many matching calls pass first. Faults are tried in the order given; the first live one that matches
@@ -14,7 +15,7 @@ is used.
 import re
 import threading
 
-KEYS = {"service", "action", "times", "skip", "status", "headers", "body", "delay", "drop", "drop_after", "truncate"}
+KEYS = {"service", "action", "times", "skip", "status", "headers", "body", "delay", "drop", "drop_after", "refuse", "truncate"}
 
 
 def cut(body):

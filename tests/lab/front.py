@@ -13,11 +13,12 @@ import threading
 import time
 
 from faults import cut
+from refusal import Refusing
 
 HOP_BY_HOP = ("connection", "transfer-encoding", "keep-alive", "upgrade")
 
 
-class Front(http.server.ThreadingHTTPServer):
+class Front(Refusing, http.server.ThreadingHTTPServer):
     """Ends TLS with the apiserver's own certificate, in the connection's own thread."""
 
     daemon_threads = True
@@ -37,11 +38,13 @@ class Front(http.server.ThreadingHTTPServer):
             tls = self.tls.wrap_socket(request, server_side=True)
         except (OSError, ssl.SSLError):
             return
+        self.track(tls)
         try:
             self.RequestHandlerClass(tls, client_address, self)
         except (OSError, ssl.SSLError):
             pass  # the client is gone
         finally:
+            self.forget(tls)
             try:
                 tls.close()
             except OSError:
@@ -68,7 +71,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         action = f"{self.command} {self.path.split('?')[0]}"
         fault = lab.gate.faults.find("kubernetes", action) or {}
         time.sleep(fault.get("delay", 0))
-        if fault.get("drop"):
+        if fault.get("refuse"):
+            self.server.go_away(fault["refuse"])
+        if fault.get("drop") or fault.get("refuse"):
             return self.hang_up()
         if "status" in fault:
             text = fault.get("body", "").encode()
@@ -90,7 +95,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def hang_up(self):
         """Ends the connection in the middle, without TLS's word of farewell."""
         self.close_connection = True
-        self.connection.shutdown(socket.SHUT_RDWR)
+        try:
+            self.connection.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # it ended with the others
 
     def forward(self, lab, body, action, fault):
         headers = {k: v for k, v in self.headers.items() if k.lower() not in HOP_BY_HOP}

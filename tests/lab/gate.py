@@ -24,6 +24,7 @@ import quirks_versions
 import strict
 from call import Answer, Call, as_json
 from faults import Faults, cut
+from refusal import Refusing
 from tripwire import Tripwire
 
 # tried in this order; the first answer wins
@@ -101,19 +102,21 @@ class Gate:
 
 
 class Dropped(Exception):
-    """The connection is to be closed without an answer, or after a piece of one."""
+    """The connection is to be closed without an answer, or after a piece of one; with `away` the gate is gone for so many seconds."""
 
-    def __init__(self, piece=None):
+    def __init__(self, piece=None, away=0):
         super().__init__()
-        self.piece = piece
+        self.piece, self.away = piece, away
 
 
 def with_faults(gate, call):
     """The answer to a call, or Dropped."""
     fault = gate.faults.match(call)
     if fault:
-        call.notes["fault"] = next((k for k in ("drop", "drop_after", "truncate", "status", "delay") if fault.get(k)), "none")
+        call.notes["fault"] = next((k for k in ("drop", "drop_after", "refuse", "truncate", "status", "delay") if fault.get(k)), "none")
         time.sleep(fault.get("delay", 0))
+        if fault.get("refuse"):
+            raise Dropped(away=fault["refuse"])
         if fault.get("drop"):
             raise Dropped
         if "status" in fault:
@@ -163,10 +166,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         except Dropped as dropped:
             self.gate.record(call, started)
             self.deed(call)
+            if dropped.away:
+                self.server.go_away(dropped.away)
             if dropped.piece is not None:
                 self._send(dropped.piece, cut(dropped.piece.body))
             self.close_connection = True
-            self.connection.shutdown(socket.SHUT_RDWR)
+            try:
+                self.connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # it ended with the others
             return None
         except Exception as e:  # a defect of the gate itself must be seen, not hang the client
             import traceback
@@ -199,16 +207,25 @@ class Handler(http.server.BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = handle_any
 
 
-class Server(http.server.ThreadingHTTPServer):
+class Server(Refusing, http.server.ThreadingHTTPServer):
     request_queue_size = 128
     daemon_threads = True
 
+    def process_request(self, request, client_address):
+        self.track(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request):
+        self.forget(request)
+        super().shutdown_request(request)
+
 
 def start(lab):
-    """Serves on a port of its own."""
+    """Serves on a port of its own, and on another that stays when that one is away: for who steers the lab."""
     gate = Gate(lab)
     handler = type("BoundHandler", (Handler,), {"gate": gate})
-    server = Server(("127.0.0.1", 0), handler)
-    lab.ports["gate"] = server.server_address[1]
-    threading.Thread(target=server.serve_forever, name="gate", daemon=True).start()
+    for name in ("gate", "control"):
+        server = Server(("127.0.0.1", 0), handler)
+        lab.ports[name] = server.server_address[1]
+        threading.Thread(target=server.serve_forever, name=name, daemon=True).start()
     return gate

@@ -23,7 +23,7 @@ import cfn_checks
 import cfn_template
 import lifecycle
 import stacks
-import strict
+import strict_cfn
 from call import ns, xml
 
 NAMESPACE = "http://cloudformation.amazonaws.com/doc/2010-05-15/"
@@ -46,6 +46,8 @@ def before(lab, call):
             note_unchanged(lab, call)
         case "CreateStack":
             fail_as_aws(lab, call)
+        case "UpdateStack":
+            return before_update(lab, call)
         case "ExecuteChangeSet":
             member = cfn_checks.describe(lab, call)
             call.creates = member is not None and member.findtext("StackStatus") == "REVIEW_IN_PROGRESS"
@@ -126,16 +128,39 @@ def fail_as_aws(lab, call):
     call.conflict = None
     if cfn_checks.describe(lab, call) is not None:
         return  # AlreadyExistsException
+    template, known = asked(lab, call)
+    found = existing_resource(lab, template, known) or strict_cfn.stack_denial(lab, call, template, known)
+    if found:
+        logical, kind, reason = found
+        undo = strict_cfn.undo_denial(lab, call, template, known, logical)
+        call.conflict = ({"logical": logical, "physical": "", "type": kind}, reason, undo)
+        body = json.dumps({"Parameters": template.get("Parameters") or {}, "Resources": {logical: IMPOSSIBLE}})
+        call.body = urllib.parse.urlencode({**call.params, "TemplateBody": body}).encode()
+
+
+def asked(lab, call):
+    """The template that a call gives, and the values of its parameters."""
     template = cfn_template.parse(call.params.get("TemplateBody", ""))
     pseudo = {"AWS::Region": call.region, "AWS::AccountId": lab.account, "AWS::Partition": lab.partition,
               "AWS::URLSuffix": lab.dns, "AWS::StackName": call.params.get("StackName")}
-    known = cfn_template.values(template, cfn_checks.given_parameters(call), pseudo)
-    found = existing_resource(lab, template, known) or strict.stack_denial(lab, call, template, known)
-    if found:
-        logical, kind, reason = found
-        call.conflict = ({"logical": logical, "physical": "", "type": kind}, reason)
-        body = json.dumps({"Parameters": template.get("Parameters") or {}, "Resources": {logical: IMPOSSIBLE}})
-        call.body = urllib.parse.urlencode({**call.params, "TemplateBody": body}).encode()
+    return template, cfn_template.values(template, cfn_checks.given_parameters(call), pseudo)
+
+
+def before_update(lab, call):
+    """Rolls back an update that the caller may not make; the emulator is not told of it."""
+    if not strict_cfn.stack_caller(lab, call):
+        return None
+    member, old, retagged = strict_cfn.before(lab, call)
+    template, known = asked(lab, call)
+    denied = strict_cfn.change_denial(lab, call, old, template, known, retagged)
+    if not denied:
+        return None
+    name, ident = member.findtext("StackName"), member.findtext("StackId")
+    view = views(lab).get(call.region, name) or stacks.View(name, ident)
+    view.begin(stacks.failed_update(view, *denied, int(lab.settings["pace"])), keep_status=True)
+    views(lab).put(call.region, view)
+    return xml(f'<UpdateStackResponse xmlns="{NAMESPACE}"><UpdateStackResult><StackId>{ident}</StackId></UpdateStackResult>'
+               "<ResponseMetadata><RequestId>lab</RequestId></ResponseMetadata></UpdateStackResponse>")
 
 
 def existing_resource(lab, template, known):
@@ -161,10 +186,10 @@ def exists(lab, kind, name):
 
 def fail_create(lab, call, view, resources, reason, pace):
     """A create that failed: AWS names the resource, and rolls back unless told not to."""
-    failed, reason = getattr(call, "conflict", None) or (blamed(call, reason), reason)
+    failed, reason, undo = getattr(call, "conflict", None) or (blamed(call, reason), reason, None)
     keep = call.params.get("OnFailure") == "DO_NOTHING" or call.params.get("DisableRollback", "").lower() == "true"
     view.begin(stacks.failed_create(view, [r for r in resources if r["logical"] != failed["logical"]], failed, reason,
-                                    pace, keep), keep_status=True)
+                                    pace, keep, undo), keep_status=True)
 
 
 def blamed(call, reason):
@@ -190,7 +215,7 @@ def before_delete(lab, call):
     protected = member.findtext("EnableTerminationProtection", "").lower() == "true"
     kept = set(call.members("RetainResources.member."))
     blocker = None if protected else cfn_checks.delete_blocker(
-        lab, [r for r in view.resources if r["logical"] not in kept]) or strict.removal_denial(lab, call, name, view.resources)
+        lab, [r for r in view.resources if r["logical"] not in kept]) or strict_cfn.removal_denial(lab, call, name, view.resources)
     if blocker:
         resource, why = blocker
         view.begin(stacks.failed_delete(view, resource["logical"], resource["type"], why, int(lab.settings["pace"])),

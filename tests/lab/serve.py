@@ -221,7 +221,7 @@ def run(args, cache):
         end_with_stdin(end)
     try:
         Bringup(lab).all()
-        emit(event="ready", env=environment(lab), gate=lab.gate_url, registry=lab.at("registry"),
+        emit(event="ready", env=environment(lab), gate=lab.gate_url, control=f"http://{lab.at('control')}", registry=lab.at("registry"),
              kubeconfig=str(lab.kubeconfig), dir=str(lab.dir), account=lab.account, region=lab.region)
         if args.command == "exec":
             return run_command(lab, args.argv, ended)

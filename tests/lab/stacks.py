@@ -119,8 +119,8 @@ def done(view, verb, resources, polls):
             Phase(f"{verb}_COMPLETE", 0, [stack_event(view, f"{verb}_COMPLETE")])]
 
 
-def failed_create(view, resources, failed, reason, polls, keep):
-    """The phases of a create in which one resource fails; `keep`: no rollback."""
+def failed_create(view, resources, failed, reason, polls, keep, undo=None):
+    """The phases of a create in which one resource fails; `keep`: no rollback; `undo`: who of the others cannot be removed again."""
     why = f"The following resource(s) failed to create: [{failed['logical']}]. "
     going = [stack_event(view, "CREATE_IN_PROGRESS", "User Initiated"),
              *resource_events([*resources, failed], "CREATE_IN_PROGRESS", view),
@@ -131,8 +131,23 @@ def failed_create(view, resources, failed, reason, polls, keep):
         return [first, Phase("CREATE_FAILED", 0, [stack_event(view, "CREATE_FAILED", why)], why)]
     why += "Rollback requested by user."
     back = [stack_event(view, "ROLLBACK_IN_PROGRESS", why), *resource_events(resources, "DELETE_COMPLETE", view)]
+    if undo:
+        logical, kind, denied = undo
+        back = [back[0], Event(logical, "", kind, "DELETE_FAILED", denied)]
+        why = f"The following resource(s) failed to delete: [{logical}]. "
+        return [first, Phase("ROLLBACK_IN_PROGRESS", polls, back, why),
+                Phase("ROLLBACK_FAILED", 0, [stack_event(view, "ROLLBACK_FAILED", why)], why)]
     return [first, Phase("ROLLBACK_IN_PROGRESS", polls, back, why),
             Phase("ROLLBACK_COMPLETE", 0, [stack_event(view, "ROLLBACK_COMPLETE")], why)]
+
+
+def failed_update(view, logical, kind, reason, polls):
+    """The phases of an update that one resource refuses."""
+    why = f"The following resource(s) failed to update: [{logical}]. "
+    going = [stack_event(view, "UPDATE_IN_PROGRESS", "User Initiated"), Event(logical, "", kind, "UPDATE_FAILED", reason)]
+    return [Phase("UPDATE_IN_PROGRESS", polls, going),
+            Phase("UPDATE_ROLLBACK_IN_PROGRESS", polls, [stack_event(view, "UPDATE_ROLLBACK_IN_PROGRESS", why)], why),
+            Phase("UPDATE_ROLLBACK_COMPLETE", 0, [stack_event(view, "UPDATE_ROLLBACK_COMPLETE")])]
 
 
 def failed_delete(view, logical, kind, reason, polls):

@@ -1,48 +1,19 @@
 """Strict IAM: every call of a key other than the lab's root `test` must be allowed by the caller's policies.
 
 The emulator's own strict mode leaves out EKS, EC2, SSM and what CloudFormation creates, but its SimulatePrincipalPolicy
-is right for users and roles; so the gate asks that, and words the refusal as the service would. CloudFormation creates
-with its caller's permissions: a stack whose resources the caller may not create fails at the first of them.
+is right for users and roles; so the gate asks that, and words the refusal as the service would. A call is judged by its
+own action and by what AWS asks for besides (tags, roles that are passed); strict_cfn.py judges what CloudFormation does.
 
 Not judged: changes that a pod's session (Karpenter) asks of EC2 and IAM, which its policies tie to tags of resources.
 """
 
 import aws
-import cfn_template
+import quirks_iam
 from call import error
 
 FREE = {"sts:GetCallerIdentity", "sts:AssumeRoleWithWebIdentity", "sts:GetSessionToken"}
 
 
-# what CloudFormation calls for a resource with its caller's permissions (the handlers of the type's schema, as far as the stack of
-# the guide needs them): actions to create it, actions to delete it, name property, ARN form
-HANDLERS = {
-    "AWS::IAM::Role": (
-        ("iam:CreateRole", "iam:AttachRolePolicy", "iam:GetRole", "iam:TagRole"),
-        ("iam:GetRole", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies", "iam:DetachRolePolicy", "iam:DeleteRolePolicy",
-         "iam:DeleteRole"), "RoleName", "role/{}"),
-    "AWS::IAM::ManagedPolicy": (
-        ("iam:CreatePolicy",),
-        ("iam:GetPolicy", "iam:ListPolicyVersions", "iam:ListEntitiesForPolicy", "iam:DeletePolicyVersion", "iam:DeletePolicy"),
-        "ManagedPolicyName", "policy/{}"),
-    "AWS::IAM::InstanceProfile": (
-        ("iam:CreateInstanceProfile", "iam:AddRoleToInstanceProfile", "iam:GetInstanceProfile"),
-        ("iam:GetInstanceProfile", "iam:RemoveRoleFromInstanceProfile", "iam:DeleteInstanceProfile"),
-        "InstanceProfileName", "instance-profile/{}"),
-    "AWS::SQS::Queue": (
-        ("sqs:CreateQueue", "sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:ListQueueTags", "sqs:TagQueue"),
-        ("sqs:GetQueueAttributes", "sqs:DeleteQueue"), "QueueName", "{}"),
-    "AWS::SQS::QueuePolicy": (("sqs:SetQueueAttributes",), ("sqs:SetQueueAttributes",), None, None),
-    "AWS::Events::Rule": (
-        ("events:DescribeRule", "events:PutRule", "events:PutTargets", "events:TagResource"),
-        ("events:DescribeRule", "events:ListTargetsByRule", "events:RemoveTargets", "events:DeleteRule"), "Name", "rule/{}"),
-    "AWS::EKS::Cluster": (("eks:CreateCluster",), (), "Name", "cluster/{}"),
-    "AWS::EKS::Nodegroup": (("eks:CreateNodegroup",), (), None, None),
-    "AWS::EC2::VPC": (("ec2:CreateVpc",), (), None, None),
-    "AWS::EC2::Subnet": (("ec2:CreateSubnet",), (), None, None),
-    "AWS::EC2::SecurityGroup": (("ec2:CreateSecurityGroup",), (), None, None),
-    "AWS::EC2::LaunchTemplate": (("ec2:CreateLaunchTemplate",), (), None, None),
-}
 # an add-on is `addon`, an association `podidentityassociation` in ARNs
 EKS_KINDS = {"access-entries": "access-entry", "pod-identity-associations": "podidentityassociation", "addons": "addon",
              "node-groups": "nodegroup", "fargate-profiles": "fargateprofile"}
@@ -62,7 +33,12 @@ def resource(lab, call):
             return lab.arn("eks", f"cluster/{s[1]}", region)
         return s[1] if s[0] == "tags" and len(s) > 1 else "*"
     if call.service == "iam":
-        for name, kind in (("RoleName", "role"), ("InstanceProfileName", "instance-profile"), ("UserName", "user")):
+        if call.action == "CreateServiceLinkedRole":
+            service = p.get("AWSServiceName", "*")
+            return lab.arn("iam", f"role/aws-service-role/{service}/{quirks_iam.LINKED.get(service, '*')}")
+        if call.action == "CreateOpenIDConnectProvider":
+            return lab.arn("iam", f"oidc-provider/{p.get('Url', '*').removeprefix('https://')}")
+        for name, kind in (("InstanceProfileName", "instance-profile"), ("RoleName", "role"), ("UserName", "user")):
             if name in p:
                 return lab.arn("iam", f"{kind}/{p[name]}")
         if call.action == "CreatePolicy":
@@ -71,6 +47,8 @@ def resource(lab, call):
     if call.service == "cloudformation" and "StackName" in p:
         name = p["StackName"]
         return name if name.startswith("arn:") else lab.arn("cloudformation", f"stack/{name}/lab", region)
+    if call.service == "events" and "Name" in call.json:
+        return lab.arn("events", f"rule/{call.json['Name']}", region)
     if call.service == "ssm" and "Name" in call.json:
         return f"arn:{lab.partition}:ssm:{region}::parameter{call.json['Name']}"
     if call.service == "sqs":
@@ -78,7 +56,7 @@ def resource(lab, call):
         name = call.json.get("QueueName") or p.get("QueueName") or url.rsplit("/", 1)[-1]
         return lab.arn("sqs", name, region) if name else "*"
     if call.service == "ec2":
-        ident = p.get("ResourceId.1") or p.get("InstanceId.1") or p.get("LaunchTemplateId") or ""
+        ident = p.get("ResourceId.1") or p.get("InstanceId.1") or p.get("LaunchTemplateId") or p.get("LaunchTemplateName", "") and "lt-lab"
         kind = EC2_KINDS.get(ident.split("-")[0])
         return lab.arn("ec2", f"{kind}/{ident}", region) if kind and not call.action.startswith("Describe") else "*"
     if call.service == "sts":
@@ -86,17 +64,38 @@ def resource(lab, call):
     return "*"
 
 
-def context(call):
-    """Condition keys that the gate can tell: the request's region and tags."""
-    keys = {"aws:RequestedRegion": call.region}
-    tags = call.json.get("tags") if isinstance(call.json.get("tags"), dict) else {}
+def tags(call):
+    """The tags that a request gives."""
+    if call.service == "eks":
+        return call.json.get("tags") or {}
     if call.service == "ec2":
-        for n in range(1, 10):
-            tags = {**tags, **call.pairs(f"TagSpecification.{n}.Tag")}
-    if call.service == "iam":
-        tags = {**tags, **call.pairs("Tags.member")}
-    keys.update({f"aws:RequestTag/{k}": v for k, v in tags.items()})
+        return {k: v for n in range(1, 10) for k, v in call.pairs(f"TagSpecification.{n}.Tag").items()}
+    return call.pairs("Tags.member") if call.service in ("iam", "cloudformation") else {}
+
+
+def context(call):
+    """Condition keys that the gate can tell: the request's region, tags and permissions boundary."""
+    keys = {"aws:RequestedRegion": call.region, **{f"aws:RequestTag/{k}": v for k, v in tags(call).items()}}
+    if call.service == "iam" and "PermissionsBoundary" in call.params:
+        keys["iam:PermissionsBoundary"] = call.params["PermissionsBoundary"]
     return keys
+
+
+def besides(lab, call, target):
+    """(action, resource) of what else AWS asks for: who gives tags, or passes a role, must be allowed that too."""
+    found, creates = [], call.action.startswith("Create")
+    if call.service == "eks":
+        s = call.segments
+        made = lab.arn("eks", f"{EKS_KINDS[s[2]]}/{s[1]}/lab", call.region) if len(s) > 2 and s[2] in EKS_KINDS else target
+        if creates and tags(call):
+            found.append(("eks:TagResource", made))
+        if call.action in ("CreatePodIdentityAssociation", "UpdatePodIdentityAssociation") and call.json.get("roleArn"):
+            found += [("iam:PassRole", call.json["roleArn"]), ("iam:GetRole", call.json["roleArn"])]
+    if call.service == "iam" and creates and tags(call):
+        found += [(f"iam:Tag{call.action.removeprefix('Create')}", target)]
+    if call.service == "iam" and call.action == "AddRoleToInstanceProfile":
+        found.append(("iam:PassRole", lab.arn("iam", f"role/{call.params.get('RoleName', '*')}")))
+    return found
 
 
 def judged(lab, call):
@@ -126,69 +125,11 @@ def decide(lab, call):
     arn, _ = lab.aws.caller(call.key, call.token)
     if not arn or arn.endswith(":root"):
         return None
-    target = resource(lab, call)
-    yes, explicit = allowed(lab, arn, name, target, context(call))
-    return None if yes else refusal(call, arn, name, target, explicit)
-
-
-def target_of(lab, region, stack, kind, logical, name):
-    """The ARN of a resource of a stack; CloudFormation makes up a name where the template has none."""
-    form = HANDLERS[kind][3]
-    if form is None:
-        return "*"
-    name = name or f"{stack}-{logical}-LAB"
-    return lab.arn(HANDLERS[kind][0][0].split(":")[0], form.format(name), region)
-
-
-def first_denial(lab, call, arn, kind, actions, target):
-    """Why the caller may not have CloudFormation do all of this, or None."""
-    for action in actions:
-        if not allowed(lab, arn, action, target, {"aws:RequestedRegion": call.region})[0]:
-            return (f'Resource handler returned message: "User: {arn} is not authorized to perform: {action} on resource: '
-                    f'{target} because no identity-based policy allows the {action} action" (HandlerErrorCode: AccessDenied)')
-    return None
-
-
-def stack_caller(lab, call):
-    """Who has CloudFormation work, or None where strict mode has no say."""
-    if not judged(lab, call):
-        return None
-    arn, _ = lab.aws.caller(call.key, call.token)
-    return None if not arn or arn.endswith(":root") else arn
-
-
-def stack_denial(lab, call, template, known):
-    """(logical id, type, reason) of the first resource of a template that the caller may not create, or None."""
-    arn, stack = stack_caller(lab, call), call.params.get("StackName", "")
-    for logical, r in (template.get("Resources") or {}).items() if arn else ():
-        kind = r.get("Type")
-        if kind not in HANDLERS:
-            continue
-        create, _, naming, _ = HANDLERS[kind]
-        properties = r.get("Properties") or {}
-        name = cfn_template.resolve(properties.get(naming), known) if naming else None
-        target = target_of(lab, call.region, stack, kind, logical, name)
-        # a policy of a queue is set on the queue
-        if kind == "AWS::SQS::QueuePolicy":
-            target = lab.arn("sqs", known.get("ClusterName") or "*", call.region)
-        if why := first_denial(lab, call, arn, kind, create, target):
-            return logical, kind, why
-    return None
-
-
-def removal_denial(lab, call, stack, resources):
-    """(resource, reason) of the first resource of a stack that the caller may not delete, or None."""
-    arn = stack_caller(lab, call)
-    for r in resources if arn else ():
-        if r["type"] not in HANDLERS or not HANDLERS[r["type"]][1]:
-            continue
-        name = r["physical"].rsplit("/", 1)[-1].rsplit("|", 1)[-1]
-        target = target_of(lab, call.region, stack, r["type"], r["logical"], name)
-        if r["type"] == "AWS::SQS::QueuePolicy":
-            queue = next((q["physical"] for q in resources if q["type"] == "AWS::SQS::Queue"), "*")
-            target = lab.arn("sqs", queue.rsplit("/", 1)[-1], call.region)
-        if why := first_denial(lab, call, arn, r["type"], HANDLERS[r["type"]][1], target):
-            return r, why
+    target, keys = resource(lab, call), context(call)
+    for action, on in [(name, target), *besides(lab, call, target)]:
+        yes, explicit = allowed(lab, arn, action, on, keys)
+        if not yes:
+            return refusal(call, arn, action, on, explicit)
     return None
 
 

@@ -8,6 +8,7 @@ own end-to-end tests walk it.
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -347,6 +348,15 @@ class Breaking(WithLab):
             sleeper.kill()
             sleeper.wait()
             self.lab.call("POST", "settings", {"front": False})
+
+    def test_a_refusing_gate_is_away_for_a_while(self):
+        self.lab.call("POST", "faults", {"service": "iam", "action": "ListRoles", "refuse": 6})
+        gate = self.lab.env["AWS_ENDPOINT_URL"].rsplit(":", 1)[-1]
+        once = {**self.lab.env, "AWS_MAX_ATTEMPTS": "1"}
+        self.assertNotEqual(subprocess.run(["aws", "iam", "list-roles"], env=once, capture_output=True).returncode, 0)
+        with self.assertRaises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", int(gate)), timeout=1)
+        wait(lambda: subprocess.run(["aws", "iam", "list-roles"], env=once, capture_output=True).returncode == 0)
 
     def test_a_truncated_answer_is_cut_off(self):
         self.lab.call("POST", "faults", {"service": "iam", "action": "ListRoles", "times": 0, "truncate": True})

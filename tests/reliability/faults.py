@@ -15,14 +15,14 @@ import argparse
 import json
 import re
 import sys
-import time
-from pathlib import Path
+from dataclasses import dataclass
 
-from crash import WAYS, Failed, Sweep, chosen, must, normal, say
-from stage import ROOT, differences
+from trials import Figures, Trials, arguments, say
+from ways import WAYS, Failed, World, chosen, must
 
 SLOW = 36  # seconds: more than one attempt waits for an AWS answer
 KUBE_SLOW = 66
+AWAY = 1.5  # seconds for which connections are refused
 
 
 def aws_error(service, code, message, status):
@@ -72,6 +72,7 @@ PASSING = {
     "throttled": throttled,
     "500": server(500, "InternalFailure", "InternalError"),
     "503": server(503, "ServiceUnavailable", "ServiceUnavailable"),
+    "refused": lambda _: {"refuse": AWAY},
     "reset": lambda _: {"drop": True},
     "lost": lambda _: {"drop_after": True},
     "cut-off": lambda _: {"truncate": True},
@@ -112,105 +113,94 @@ def fault_of(kind, request, times):
     return {"service": service, "action": re.escape(action), "times": times, **made}
 
 
-class Faults(Sweep):
-    """Runs with faults."""
+@dataclass
+class Case:
+    """A fault on one request of a way, or on all of them at once."""
 
-    def go(self, way, faults, kind, requests):
-        """`over`: the same run got over it. `told`: it ended with an error that helps. Raises Failed."""
-        self.at_start(way)
-        self.stage.call("DELETE", "faults")
-        self.stage.call("POST", "faults", faults)
+    way: object
+    kind: str
+    requests: list
+    wanted: dict
+
+    @property
+    def key(self):
+        return (self.way.name, self.kind)
+
+    @property
+    def name(self):
+        return " ".join(self.requests[0]) if len(self.requests) == 1 else "all at once"
+
+    def run(self, world):
+        """`over`: the same run got over it. `told`: it ended with an error that helps. `unmet`: it made no such request."""
+        stage = world.stage
+        stage.call("DELETE", "faults")
+        stage.call("POST", "faults", [fault_of(self.kind, r, 1 if self.kind in PASSING else 0) for r in self.requests])
         try:
-            met = self.stage.run(way.words)
-            self.stage.quiet()
-            used = sum(f["used"] for f in self.stage.call("GET", "faults"))
+            met = stage.run(self.way.words)
+            stage.quiet()
+            used = sum(f["used"] for f in stage.call("GET", "faults"))
         finally:
-            self.stage.call("DELETE", "faults")
+            stage.call("DELETE", "faults")
         if not used:
+            must(met)
+            world.state = self.way.end
             return "unmet"
         try:
             if met.code not in (0, 1, 4):
                 raise Failed("it ended in no ordinary way")
             if met.code:
-                self.told(met, kind, requests)
-            last = must(self.stage.run(way.words), self.stage)
-            if met.code:
-                last = must(self.stage.run(way.words), self.stage)
-            if "Nothing to do" not in last.out + last.err:
-                raise Failed(f"a further run finds something to do\n{last.text()}")
-            left = differences(normal(way.wanted), normal(self.stage.inventory()))
-            if left:
-                raise Failed("the inventory differs:\n" + "\n".join(left))
+                self.told(met)
+                must(stage.run(self.way.words))
+            world.is_over(self.way, self.wanted)
         except Failed as e:
             raise Failed(f"{met.text()}\n--- {e}") from None
         return "told" if met.code else "over"
 
-    def told(self, met, kind, requests):
+    def told(self, met):
         """Whether an error says what, to what, and what helps."""
         said = met.err
         if "error:" not in said or "hint:" not in said:
             raise Failed("the error does not help")
-        if kind == "denied":
-            names = [f"{s}:{a}" for s, a in requests if s != "kubernetes"]
-            if names and not any(re.search(f"allow `{re.escape(n)}` on `[^`]+`", said) for n in names):
-                raise Failed(f"the error does not name the statement that is missing for {', '.join(names)}")
-        if kind == "expired" and any(s != "kubernetes" for s, _ in requests) and "expired" not in said.lower():
+        names = [f"{s}:{a}" for s, a in self.requests if s != "kubernetes"]
+        if self.kind == "denied" and names and not any(re.search(f"allow `{re.escape(n)}` on `[^`]+`", said) for n in names):
+            raise Failed(f"the error does not name the statement that is missing for {', '.join(names)}")
+        if self.kind == "expired" and names and "expired" not in said.lower():
             raise Failed("the error does not say that the credentials have expired")
 
 
-def cases(requests, sample, kinds):
-    """(kind, requests that it meets, times)."""
-    for kind in kinds:
-        if sample and kind in PASSING and kind != "slow":
-            yield kind, requests, 1
-        if sample and kind == "slow":
-            continue
-        for at in chosen(len(requests), sample):
-            yield kind, [requests[at - 1]], 1 if kind in PASSING else 0
-
-
-def sweep(args):
-    runner, rows, failures = Faults(args.karpctl), {}, []
+def cases(args, figures):
+    """All that are to be tried; each way is gone once undisturbed for its requests and what it ends with."""
+    world, found = World(args.karpctl), []
     for name in args.way or ("bootstrap", "destroy"):
         way = WAYS[name]
-        runner.undisturbed(way)
-        requests = distinct(way.points)
-        if args.request:
-            requests = [r for r in requests if args.request in " ".join(r)]
-        started = time.monotonic()
-        for kind, met, times in cases(requests, args.sample, args.fault or [*PASSING, *LASTING]):
-            row = rows.setdefault((name, kind), {"way": name, "fault": kind, "requests": len(requests), "over": 0, "told": 0,
-                                                 "unmet": 0, "failed": 0})
-            shown = " ".join(met[0]) if len(met) == 1 else f"all {len(met)} requests"
-            try:
-                how = runner.go(way, [fault_of(kind, r, times) for r in met], kind, met)
-                row[how] += 1
-                say(f"{name} {kind} on {shown}: {how}")
-            except (Failed, RuntimeError) as e:
-                row["failed"] += 1
-                failures.append(f"{name} {kind} {shown}")
-                say(f"{name} {kind} on {shown}: FAILS\n{e}")
-                runner.fresh(way.existing)
-        say(f"{name}: {round(time.monotonic() - started)} s")
-    runner.stage.stop()
-    return list(rows.values()), failures
+        deeds, wanted = world.undisturbed(way)
+        requests = [r for r in distinct(deeds) if not args.request or args.request in " ".join(r)]
+        for kind in args.fault or [*PASSING, *LASTING]:
+            figures.row((name, kind), len(requests))
+            met = [[requests[at - 1]] for at in chosen(len(requests), args.sample)]
+            if args.sample and kind in PASSING and kind != "slow":
+                met.insert(0, requests)
+            for some in met:
+                case = Case(way, kind, some, wanted)
+                if not (args.go_on and figures.has(case.key, case.name)):
+                    found.append(case)
+    world.close()
+    return found
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--karpctl", default=ROOT / "target/debug/karpctl")
+    arguments(parser)
     parser.add_argument("--way", action="append", choices=list(WAYS))
     parser.add_argument("--fault", action="append", choices=[*PASSING, *LASTING])
     parser.add_argument("--request", help="only requests that contain this")
     parser.add_argument("--sample", type=int, default=0, help="each fault on all requests at once, and on so many alone; 0: on each alone")
-    parser.add_argument("--figures", type=Path, help="also writes the figures there, as JSON")
     args = parser.parse_args()
-    rows, failures = sweep(args)
-    for r in rows:
-        say(f"{r['way']}, {r['fault']}: {r['over']} got over by the same run, {r['told']} told and right after running again, {r['failed']} failed")
-    say(f"{sum(r['over'] + r['told'] for r in rows)} of {sum(r['over'] + r['told'] + r['failed'] for r in rows)} faults are got over")
-    if args.figures:
-        args.figures.write_text(json.dumps(rows, indent=1) + "\n")
+    figures = Figures(args)
+    failures = Trials(args, figures, cases(args, figures)).all()
+    over, told, bad = (figures.count(how) for how in ("over", "told", "failed"))
+    say(f"{over} got over by the same run, {told} told and right after running again, {bad} failed")
+    say(f"{over + told} of {over + told + bad} faults are got over")
     return 1 if failures else 0
 
 

@@ -5,99 +5,206 @@
     python3 tests/reliability/least.py --sample 3            three actions of each
     python3 tests/reliability/least.py --work destroy --action iam:DeleteRole
 
-The gate asks IAM about every call, and about what CloudFormation does with its caller's permissions. With the whole policy the work
-must end well; without any one of its actions it must not, and must name it. Actions that only a changed release or spec calls for
-are left out in an update of the stack.
+The gate asks IAM about every call, about what a call needs besides (tags, roles that are passed), and about all that CloudFormation's
+handlers may call with its caller's permissions. With the whole policy the work must end as it does for root; without any one
+of its actions it must not, and must name it. An action is left out in the scene that calls for it: a creation from nothing, an
+upgrade, a spec that changed, a creation that is undone.
 """
 
 import argparse
 import json
-import re
 import subprocess
 import sys
-import time
-from pathlib import Path
+from dataclasses import dataclass
 
-from crash import BOOTSTRAP, DESTROY, OLDER, Failed, Sweep, chosen, must, say
-from stage import ROOT, differences
+from trials import Figures, Trials, arguments, say
+from ways import BOOTSTRAP, DESTROY, NEWEST, Failed, Way, World, chosen, must
 
-DOCTOR = ["doctor", "--existing-cluster", "--area", "account,cluster,release", "--karpenter-version", "1.14.1"]
 USER = "operator"
-WORKS = {"bootstrap": BOOTSTRAP, "doctor": DOCTOR, "destroy": DESTROY}
-# what only an update of a stack or role calls for; the upgrade from the older release is such a one
-UPDATE = ("cloudformation:UpdateStack",)
-# without these the work ends well, and says what it cannot show
-SHOWN = ("cloudformation:DescribeStackEvents",)
-# CloudFormation's handlers call these for changes that the upgrade does not make; the gate cannot ask for them
-UNPROVEN = ("iam:UpdateRole", "iam:UpdateRoleDescription", "iam:UpdateAssumeRolePolicy", "iam:UntagRole", "iam:PutRolePermissionsBoundary",
-            "iam:DeleteRolePermissionsBoundary", "iam:CreatePolicyVersion", "eks:UpdatePodIdentityAssociation")
+ACCOUNT = "123456789012"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/"
+BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
+CHANGED = [*BOOTSTRAP, "--tag", "team=x", "--permissions-boundary", BOUNDARY]
+IRSA = [*BOOTSTRAP, "--identity", "irsa"]
+DOCTOR = ["doctor", "--existing-cluster", "--area", "account,cluster,release", "--karpenter-version", NEWEST]
 
 
-class Least(Sweep):
-    """A stage with a user."""
+class Operated(World):
+    """A world with the user, and with what the scenes need."""
 
     def fresh(self, existing):
         super().fresh(existing)
-        self.iam("CreateUser", UserName=USER)
-        made = self.iam("CreateAccessKey", UserName=USER)["AccessKey"]
+        self.aws("iam", "create-user", "--user-name", USER)
+        made = self.aws("iam", "create-access-key", "--user-name", USER)["AccessKey"]
         self.keys = {"AWS_ACCESS_KEY_ID": made["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": made["SecretAccessKey"]}
-        arn = "arn:aws:iam::123456789012:user/" + USER
-        self.aws("eks", "create-access-entry", "--cluster-name", self.stage.cluster, "--principal-arn", arn)
-        self.aws("eks", "associate-access-policy", "--cluster-name", self.stage.cluster, "--principal-arn", arn, "--access-scope",
-                 "type=cluster", "--policy-arn", "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy")
+        arn = f"arn:aws:iam::{ACCOUNT}:user/{USER}"
+        self.eks("create-access-entry", "--principal-arn", arn)
+        self.eks("associate-access-policy", "--principal-arn", arn, "--access-scope", "type=cluster", "--policy-arn",
+                 "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy")
+        self.aws("iam", "create-policy", "--policy-name", "boundary", "--policy-document", json.dumps(
+            {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}))
         self.empty = self.stage.inventory()
 
     def aws(self, *words):
         done = subprocess.run(["aws", *words, "--output", "json"], env=self.stage.env, capture_output=True, text=True)
         if done.returncode:
-            raise RuntimeError(done.stderr)
+            raise RuntimeError(f"aws {' '.join(words)}: {done.stderr}")
         return json.loads(done.stdout or "{}")
 
-    def iam(self, action, **parameters):
-        words = [w for k, v in parameters.items() for w in ("--" + re.sub(r"(?<!^)(?=[A-Z])", "-", k).lower(), v)]
-        return self.aws("iam", re.sub(r"(?<!^)(?=[A-Z])", "-", action).lower(), *words)
+    def eks(self, action, *words):
+        return self.aws("eks", action, "--cluster-name", self.stage.cluster, *words)
 
-    def policy(self, work):
-        ran = must(self.stage.run(["render", "operator-policy", "--for", work, "--existing-cluster", "--karpenter-version", "1.14.1",
-                                   "--account-id", "123456789012", "--region", "us-west-2"]), self.stage)
-        return json.loads(ran.out)
-
-    def run_as_user(self, work, policy, words=None):
-        self.iam("PutUserPolicy", UserName=USER, PolicyName="work", PolicyDocument=json.dumps(policy))
+    def as_user(self, policy, words):
+        self.aws("iam", "put-user-policy", "--user-name", USER, "--policy-name", "work", "--policy-document", json.dumps(policy))
         self.stage.call("POST", "settings", {"strict": True})
         try:
-            return self.stage.run(words or WORKS[work], env=self.keys)
+            return self.stage.run(words, env=self.keys)
         finally:
             self.stage.call("POST", "settings", {"strict": False})
 
-    def leftovers(self):
-        """What Karpenter leaves behind when it ends before its node classes."""
-        self.aws("iam", "create-instance-profile", "--instance-profile-name", "demo_leftover")
-        self.aws("iam", "add-role-to-instance-profile", "--instance-profile-name", "demo_leftover", "--role-name", "KarpenterNodeRole-demo")
-        self.aws("ec2", "create-launch-template", "--launch-template-name", "karpenter.k8s.aws/1", "--launch-template-data",
-                 '{"InstanceType":"m5.large"}', "--tag-specifications",
-                 "ResourceType=launch-template,Tags=[{Key=karpenter.k8s.aws/cluster,Value=demo}]")
 
-    def start(self, work, action=None):
-        """What the work begins with: nothing of ours, a bootstrapped cluster, or one with the older release's stack."""
-        if self.stage is None:
-            self.fresh(True)
-        if work == "doctor":
-            # it changes nothing, so one bootstrapped cluster serves all of its runs
-            if "Nothing to do" not in must(self.stage.run(BOOTSTRAP), self.stage).out:
-                must(self.stage.run(BOOTSTRAP), self.stage)
-            return
-        if differences(self.empty, self.stage.inventory()):
-            must(self.stage.run(DESTROY), self.stage)
-        if work == "destroy":
-            must(self.stage.run(BOOTSTRAP), self.stage)
-            self.leftovers()
-        elif action in UPDATE:
-            must(self.stage.run(OLDER), self.stage)
+# --- scenes: what is done to a world before the work, and after it
+
+def nothing(world):
+    pass
 
 
-def actions_of(policy):
-    return sorted({a for s in policy["Statement"] for a in s["Action"]})
+def without_spot_role(world):
+    """The service-linked role goes, as in an account that has never had a Spot instance."""
+    try:
+        world.aws("iam", "delete-role", "--role-name", "AWSServiceRoleForEC2Spot")
+    except RuntimeError as e:
+        if "NoSuchEntity" not in str(e):
+            raise
+
+
+def strayed(world):
+    """Somebody changed by hand what karpctl made."""
+    trust = {"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+    world.aws("iam", "update-assume-role-policy", "--role-name", "demo-karpenter", "--policy-document", json.dumps(trust))
+    found = world.eks("list-pod-identity-associations")["associations"][0]["associationId"]
+    world.eks("update-pod-identity-association", "--association-id", found, "--role-arn", f"{ROLE}demo-node-group")
+    node = f"{ROLE}KarpenterNodeRole-demo"
+    tags = world.eks("describe-access-entry", "--principal-arn", node)["accessEntry"]["tags"]
+    world.eks("delete-access-entry", "--principal-arn", node)
+    world.eks("create-access-entry", "--principal-arn", node, "--type", "STANDARD", "--tags", json.dumps(tags))
+
+
+def name_taken(world):
+    """The stack cannot be made: somebody has a policy of that name. Its creation is undone."""
+    world.aws("iam", "create-policy", "--policy-name", "KarpenterControllerZonalShiftPolicy-demo", "--policy-document", json.dumps(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}]}))
+
+
+def name_free(world):
+    world.aws("iam", "delete-policy", "--policy-arn", f"arn:aws:iam::{ACCOUNT}:policy/KarpenterControllerZonalShiftPolicy-demo")
+
+
+def leftovers(world):
+    """What Karpenter leaves behind when it ends before its node classes."""
+    world.aws("iam", "create-instance-profile", "--instance-profile-name", "demo_leftover")
+    world.aws("iam", "add-role-to-instance-profile", "--instance-profile-name", "demo_leftover", "--role-name", "KarpenterNodeRole-demo")
+    world.aws("ec2", "create-launch-template", "--launch-template-name", "karpenter.k8s.aws/1", "--launch-template-data",
+              '{"InstanceType":"m5.large"}', "--tag-specifications",
+              "ResourceType=launch-template,Tags=[{Key=karpenter.k8s.aws/cluster,Value=demo}]")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Where a work is done, and how it ends for who may do all of it."""
+
+    name: str
+    work: str
+    way: Way
+    prepare: object
+    code: int = 0
+    tidy: object = nothing
+    options: tuple = ()
+
+
+SCENES = {s.name: s for s in (
+    Scene("creation", "bootstrap", Way("creation", BOOTSTRAP, "empty", "newest", BOOTSTRAP), without_spot_role),
+    Scene("creation by IRSA", "bootstrap", Way("irsa", IRSA, "empty", "newest", IRSA), nothing, options=("--identity", "irsa")),
+    Scene("upgrade", "bootstrap", Way("upgrade", BOOTSTRAP, "older", "newest", BOOTSTRAP), nothing),
+    Scene("change", "bootstrap", Way("change", CHANGED, "newest", "newest", CHANGED), strayed),
+    Scene("undone creation", "bootstrap", Way("undone", BOOTSTRAP, "empty", "empty", BOOTSTRAP), name_taken, 1, name_free),
+    Scene("look", "doctor", Way("look", DOCTOR, "newest", "newest", DOCTOR), nothing),
+    Scene("removal", "destroy", Way("removal", DESTROY, "newest", "empty", DESTROY), leftovers),
+    Scene("removal by IRSA", "destroy", Way("irsa", [*DESTROY, "--identity", "irsa"], "newest", "empty", DESTROY), nothing,
+          options=("--identity", "irsa")),
+)}
+# actions that another scene than the work's first calls for
+CALLED_FOR = {
+    "bootstrap": {
+        **dict.fromkeys(("iam:CreatePolicyVersion", "iam:DetachRolePolicy", "cloudformation:GetTemplate", "cloudformation:ListStackResources",
+                         "iam:ListAttachedRolePolicies"), "upgrade"),
+        **dict.fromkeys(("iam:UpdateRole", "iam:UpdateRoleDescription", "iam:UpdateAssumeRolePolicy", "iam:UntagRole",
+                         "iam:PutRolePermissionsBoundary", "iam:DeleteRolePermissionsBoundary", "eks:UpdatePodIdentityAssociation",
+                         "eks:DeleteAccessEntry"), "change"),
+        **dict.fromkeys(("iam:DeleteRole", "iam:DeleteRolePolicy", "iam:ListRolePolicies", "iam:DeletePolicy", "iam:GetPolicy",
+                         "iam:ListPolicyVersions", "iam:DeletePolicyVersion", "iam:ListEntitiesForPolicy", "sqs:DeleteQueue",
+                         "events:DeleteRule", "events:RemoveTargets", "events:ListTargetsByRule"), "undone creation"),
+        **dict.fromkeys(("iam:GetOpenIDConnectProvider", "iam:CreateOpenIDConnectProvider", "iam:TagOpenIDConnectProvider"),
+                        "creation by IRSA"),
+    },
+    "destroy": dict.fromkeys(("iam:GetOpenIDConnectProvider", "iam:DeleteOpenIDConnectProvider"), "removal by IRSA"),
+    "doctor": {},
+}
+FIRST = {"bootstrap": "creation", "doctor": "look", "destroy": "removal"}
+# without these the work ends well, and says what it cannot show
+SHOWN = ("cloudformation:DescribeStackEvents",)
+
+
+@dataclass
+class Grant:
+    """The whole policy in a scene, or the policy without one action of it."""
+
+    scene: Scene
+    policy: dict
+    action: str | None = None
+
+    @property
+    def way(self):
+        return self.scene.way
+
+    @property
+    def key(self):
+        return (self.scene.work,)
+
+    @property
+    def name(self):
+        return f"without {self.action}" if self.action else f"whole, {self.scene.name}"
+
+    def run(self, world):
+        self.scene.prepare(world)
+        policy = without(self.policy, self.action) if self.action else self.policy
+        try:
+            ran = world.as_user(policy, self.way.words)
+        finally:
+            self.scene.tidy(world)
+        world.state = self.way.end
+        said = ran.out + ran.err
+        if self.action is None:
+            # the doctor of somebody who may only look says, rightly, that they may not bootstrap
+            if self.scene.work == "doctor" and " is denied" in said or self.scene.work != "doctor" and (
+                    ran.code != self.scene.code or "not authorized" in said or "AccessDenied" in said):
+                raise Failed(f"the whole policy does not suffice\n{ran.text()}")
+            if self.scene.name != "look":
+                self.settle(world)
+            return "suffices"
+        self.settle(world)
+        if ran.code == 0 and self.scene.work != "doctor" and self.action not in SHOWN:
+            raise Failed(f"it is not needed\n{ran.text()}")
+        if self.action not in said:
+            raise Failed(f"it is not named\n{ran.text()}")
+        return "needed"
+
+    def settle(self, world):
+        """Half done is not where the next can begin: root clears it away."""
+        if self.scene.work != "doctor":
+            must(world.stage.run([*DESTROY, *self.scene.options]))
+            world.state = "empty"
 
 
 def without(policy, action):
@@ -105,54 +212,45 @@ def without(policy, action):
     return {**policy, "Statement": [s for s in statements if s["Action"]]}
 
 
-def sweep(args):
-    runner, rows, failures = Least(args.karpctl), [], []
-    for work in args.work or WORKS:
-        started = time.monotonic()
-        runner.start(work)
-        policy = runner.policy(work)
-        whole = runner.run_as_user(work, policy)
-        if whole.code or "denied" in (whole.out + whole.err).lower():
-            failures.append(f"{work}: the whole policy does not suffice")
-            say(f"{work}: THE WHOLE POLICY DOES NOT SUFFICE\n{whole.text()}")
-            runner.fresh(True)
-        else:
-            say(f"{work}: the whole policy suffices")
-        actions = [a for a in actions_of(policy) if a not in UNPROVEN]
-        picked = [actions[n - 1] for n in chosen(len(actions), args.sample)] if not args.action else args.action
-        good = 0
+def printed(karpctl, work, options):
+    words = [str(karpctl), "render", "operator-policy", "--for", work, "--existing-cluster", "--karpenter-version", NEWEST, "--account-id",
+             ACCOUNT, "--region", "us-west-2", "--cluster-name", "demo", "-o", "json", *options]
+    return json.loads(subprocess.run(words, check=True, capture_output=True, text=True, cwd="/").stdout)
+
+
+def actions_of(policy):
+    return sorted({a for s in policy["Statement"] for a in s["Action"]})
+
+
+def grants(args, figures):
+    found = []
+    for work in args.work or FIRST:
+        scenes = [s for s in SCENES.values() if s.work == work and (not args.scene or s.name == args.scene)]
+        policies = {s.name: printed(args.karpctl, work, s.options) for s in scenes}
+        actions = sorted({a for p in policies.values() for a in actions_of(p)})
+        picked = args.action or [] if args.action or args.whole else [actions[n - 1] for n in chosen(len(actions), args.sample)]
+        figures.row((work,), len(actions))
+        more = [] if args.action else [Grant(s, policies[s.name]) for s in scenes]
         for action in picked:
-            try:
-                runner.start(work, action)
-                ran = runner.run_as_user(work, without(policy, action))
-                said = ran.out + ran.err
-                if work != "doctor" and ran.code == 0 and action not in SHOWN:
-                    raise Failed(f"it is not needed\n{ran.text()}")
-                if action not in said:
-                    raise Failed(f"it is not named\n{ran.text()}")
-                good += 1
-                say(f"{work} without {action}: fails, and names it")
-            except (Failed, RuntimeError) as e:
-                failures.append(f"{work} {action}")
-                say(f"{work} without {action}: {e}")
-        rows.append({"work": work, "actions": len(actions), "tried": len(picked), "needed": good,
-                     "seconds": round(time.monotonic() - started)})
-        say(f"{work}: {good} of {len(picked)} actions are needed and named when they are missing")
-    runner.stage.stop()
-    return rows, failures
+            scene = SCENES[args.scene or CALLED_FOR[work].get(action, FIRST[work])]
+            more.append(Grant(scene, policies[scene.name], action))
+        found += [g for g in more if not (args.go_on and figures.has(g.key, g.name))]
+    return found
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--karpctl", default=ROOT / "target/debug/karpctl")
-    parser.add_argument("--work", action="append", choices=list(WORKS))
+    arguments(parser)
+    parser.add_argument("--work", action="append", choices=list(FIRST))
+    parser.add_argument("--scene", choices=list(SCENES), help="only this one")
+    parser.add_argument("--whole", action="store_true", help="only the whole policies, in every scene")
     parser.add_argument("--action", action="append", help="only without this action")
     parser.add_argument("--sample", type=int, default=0, help="so many actions of each work; 0: every one")
-    parser.add_argument("--figures", type=Path, help="also writes the figures there, as JSON")
     args = parser.parse_args()
-    rows, failures = sweep(args)
-    if args.figures:
-        args.figures.write_text(json.dumps(rows, indent=1) + "\n")
+    figures = Figures(args)
+    failures = Trials(args, figures, grants(args, figures), Operated).all()
+    say(f"{figures.count('suffices')} scenes end well with the whole policy; {figures.count('needed')} actions are needed, and named when "
+        f"they are missing; {figures.count('failed')} fail")
     return 1 if failures else 0
 
 

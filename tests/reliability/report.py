@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes docs/reliability.md from the figures of crash.py and faults.py.
+"""Writes docs/reliability.md from the figures of crash.py, faults.py and least.py.
 
-    python3 tests/reliability/report.py --crash crash.json --faults faults.json
+    python3 tests/reliability/report.py --crash crash.json --faults faults.json --least least.json
 """
 
 import argparse
@@ -24,7 +24,8 @@ CRASH = """
 A point is an AWS request, a Kubernetes request or a program started, of karpctl or of what it runs. karpctl is killed by SIGKILL
 when the request has had its effect and before anybody is told; `tree` kills helm and eksctl with it, `alone` leaves them running. Then
 the same command runs undisturbed. A point converges where that run ends well, a further one finds nothing to do, and the inventory
-of AWS, Kubernetes and files is that of an undisturbed way, with no lock left.
+of AWS, Kubernetes and files is that of an undisturbed way, with no lock left. The points are tried in an order that lies evenly over
+the way, so that those of a sweep that was ended early do too.
 
 | way | kill | points | tried | converge |
 |---|---|---|---|---|
@@ -34,48 +35,71 @@ FAULTS = """
 
 One fault on one request (or, in a sample, on all at once). *Got over*: the same run ended well. *Told*: it ended with an error that
 names what could not be done and what helps (for AccessDenied the action, the resource and the statement that is missing). In both
-cases the next run ended well and the inventory was that of an undisturbed way.
+cases the next run ended well and the inventory was that of an undisturbed way. *Not met*: that run made no such request.
 
-| way | fault | distinct requests | got over | told | not met | failed |
-|---|---|---|---|---|---|---|
+| way | fault | distinct requests | tried | got over | told | not met | failed |
+|---|---|---|---|---|---|---|---|
 """
-
-
 LEAST = """
 ## The printed policy, and without each of its actions
 
-`karpctl render operator-policy --for WORK` as the only policy of an IAM user; the gate asks IAM about every call, and about what
-CloudFormation does with its caller's permissions. With all of it each work ended well. An action is needed where the work fails without it
-and names it.
+`karpctl render operator-policy --for WORK` as the only policy of an IAM user; the gate asks IAM about every call, about what the call needs
+besides (tags, roles that are passed), and about all that CloudFormation's handlers may call with its caller's permissions. With
+all of it each work ended as for root, in every scene: a creation, an upgrade, a changed spec, a creation that is undone, by Pod Identity and by
+IRSA. An action is needed where the work fails without it, in the scene that calls for it, and names it (a doctor: says what it could not look at).
 
-| work | actions | tried | needed |
-|---|---|---|---|
+| work | actions | tried | needed | scenes that end well with the whole policy |
+|---|---|---|---|---|
 """
+SAMPLES = """
+```sh
+python3 tests/reliability/{name}.py {every}
+python3 tests/reliability/{name}.py {sample}
+```
+"""
+
+
+def many(row, *ways_to_end):
+    return sum(len(row["ended"].get(how, [])) for how in ways_to_end)
+
+
+def table(rows, cells):
+    return "".join("| " + " | ".join(str(c) for c in [*r["row"], r["whole"], *cells(r)]) + " |\n" for r in rows)
+
+
+def crash(rows):
+    def cells(r):
+        return many(r, "converge", "failed"), many(r, "converge")
+    good, tried = (sum(cells(r)[k] for r in rows) for k in (1, 0))
+    return CRASH + table(rows, cells) + f"\n{good} of {tried} points converge; a whole sweep has {sum(r['whole'] for r in rows)}.\n"
+
+
+def faults(rows):
+    def cells(r):
+        return many(r, "over", "told", "failed"), many(r, "over"), many(r, "told"), many(r, "unmet"), many(r, "failed")
+    good = sum(many(r, "over", "told") for r in rows)
+    tried = sum(many(r, "over", "told", "failed") for r in rows)
+    return FAULTS + table(rows, cells) + f"\n{good} of {tried} faults are got over; a whole sweep has {sum(r['whole'] for r in rows)}.\n"
+
+
+def least(rows):
+    def cells(r):
+        failed = [n for n in r["ended"].get("failed", []) if n.startswith("without")]
+        return many(r, "needed") + len(failed), many(r, "needed"), many(r, "suffices")
+    return LEAST + table(rows, cells)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--crash", type=Path, action="append", default=[])
-    parser.add_argument("--least", type=Path, action="append", default=[])
-    parser.add_argument("--faults", type=Path, action="append", default=[])
+    for name in ("crash", "faults", "least"):
+        parser.add_argument(f"--{name}", type=Path, action="append", default=[], help=f"figures of {name}.py")
     args = parser.parse_args()
     text = HEAD
-    rows = [r for f in args.crash for r in json.loads(f.read_text())]
-    if rows:
-        text += CRASH + "".join(f"| {r['way']} | {r['kill']} | {r['points']} | {r['tried']} | {r['converge']} |\n" for r in rows)
-        text += f"\n{sum(r['converge'] for r in rows)} of {sum(r['tried'] for r in rows)} points converge.\n"
-        text += "\n```sh\npython3 tests/reliability/crash.py                  # every point\npython3 tests/reliability/crash.py --sample 8       # a sample\n```\n"
-    rows = [r for f in args.faults for r in json.loads(f.read_text())]
-    if rows:
-        text += FAULTS + "".join(f"| {r['way']} | {r['fault']} | {r['requests']} | {r['over']} | {r['told']} | {r['unmet']} | {r['failed']} |\n"
-                                 for r in rows)
-        good = sum(r["over"] + r["told"] for r in rows)
-        text += f"\n{good} of {good + sum(r['failed'] for r in rows)} faults are got over.\n"
-        text += "\n```sh\npython3 tests/reliability/faults.py                 # every request with every fault\npython3 tests/reliability/faults.py --sample 2      # a sample\n```\n"
-    rows = [r for f in args.least for r in json.loads(f.read_text())]
-    if rows:
-        text += LEAST + "".join(f"| {r['work']} | {r['actions']} | {r['tried']} | {r['needed']} |\n" for r in rows)
-        text += "\n```sh\npython3 tests/reliability/least.py                  # every action\npython3 tests/reliability/least.py --sample 3       # a sample\n```\n"
+    for name, made, sample in (("crash", crash, "--sample 8"), ("faults", faults, "--sample 2"), ("least", least, "--sample 3")):
+        rows = [r for f in getattr(args, name) for r in json.loads(f.read_text())]
+        if rows:
+            text += made(rows) + SAMPLES.format(name=name, every="--jobs 3".ljust(len(sample) + 4) + "# every one, in three labs at once",
+                                                sample=sample.ljust(len(sample) + 4) + "# a sample")
     TARGET.write_text(text)
 
 

@@ -67,7 +67,7 @@ class Stage:
         """A PATH whose helm and eksctl tell the tripwire that they begin."""
         folder, path = self.dir / "shims", self.ready["env"]["PATH"]
         folder.mkdir()
-        port = self.ready["gate"].rsplit(":", 1)[-1]
+        port = self.ready["control"].rsplit(":", 1)[-1]
         for name in PROGRAMS:
             real = next(d for d in map(Path, path.split(":")) if (d / name).exists()) / name
             body = json.dumps({"program": name})
@@ -77,7 +77,7 @@ class Stage:
 
     def call(self, method, path, body=None):
         """The lab's control API."""
-        request = urllib.request.Request(f"{self.ready['gate']}/_lab/{path}", method=method,
+        request = urllib.request.Request(f"{self.ready['control']}/_lab/{path}", method=method,
                                          data=None if body is None else json.dumps(body).encode())
         try:
             with urllib.request.urlopen(request, timeout=120) as answer:

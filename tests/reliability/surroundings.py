@@ -17,8 +17,8 @@ import time
 import unittest
 from pathlib import Path
 
-from crash import BOOTSTRAP, DESTROY
 from stage import ROOT, Stage, differences
+from ways import BOOTSTRAP, DESTROY
 
 KARPCTL = Path(os.environ.get("KARPCTL") or ROOT / "target/debug/karpctl").resolve()
 QUICK = ["versions"]

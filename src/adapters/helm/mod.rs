@@ -172,7 +172,8 @@ impl Helm for HelmCli {
         let mut run = self.connected(&doing, alone.clone(), &helm, &dir, access).await?;
         run = run.args(["upgrade", "--install", &install.release, &install.chart, "--version", &install.version]);
         run = run.args(["--namespace", &install.namespace, "--create-namespace", "--history-max", HISTORY]);
-        run = run.arg("--values").arg(values);
+        // Where the values are none at all, helm would keep those of the release that is there.
+        run = run.arg("--reset-values").arg("--values").arg(values);
         if install.skip_crds {
             run = run.arg("--skip-crds");
         }

@@ -90,7 +90,7 @@ fn helm_is_told_what_to_install() {
     assert_eq!(
         args,
         "--kubeconfig DIR/kubeconfig upgrade --install karpenter oci://public.ecr.aws/karpenter/karpenter --version 1.14.1 \
-         --namespace kube-system --create-namespace --history-max 10 --values DIR/values.json --skip-crds --wait --timeout 300s"
+         --namespace kube-system --create-namespace --history-max 10 --reset-values --values DIR/values.json --skip-crds --wait --timeout 300s"
     );
     assert!(read(dir.path(), "env").contains(&format!("KUBECONFIG={where_}/kubeconfig")));
 

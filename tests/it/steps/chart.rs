@@ -53,6 +53,19 @@ async fn other_values_and_versions_are_drift() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_controller_that_was_scaled_down_is_brought_back() {
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    world.apply_ok(ID).await;
+    let place = deployment("kube-system");
+    let mut found = world.inside().objects[&place].clone();
+    found["spec"]["replicas"] = json!(0);
+    found["status"]["readyReplicas"] = json!(0);
+    world.put(&place, found);
+    assert_eq!(words(&world.assess(ID).await), "its Deployment asks for no replicas: somebody scaled it down");
+    world.apply_ok(ID).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failed_release_is_upgraded() {
     let world = FakeWorld::with_cluster(existing("1.14.1"));
     world.apply_ok(ID).await;

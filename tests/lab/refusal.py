@@ -1,0 +1,42 @@
+"""A server that can be away for a while, as one is that is started anew: open connections end, new ones are refused."""
+
+import socket
+import threading
+import time
+
+
+class Refusing:
+    """Mixed into a threading server; `track` is told of each connection that is to end with it."""
+
+    def __init__(self, *args, **kw):
+        self._open, self._open_lock = set(), threading.Lock()
+        super().__init__(*args, **kw)
+
+    def track(self, connection):
+        with self._open_lock:
+            self._open.add(connection)
+
+    def forget(self, connection):
+        with self._open_lock:
+            self._open.discard(connection)
+
+    def go_away(self, seconds):
+        """Returns at once; it listens again after that time. On Linux a socket that was shut down may listen again."""
+        self.socket.shutdown(socket.SHUT_RDWR)
+        with self._open_lock:
+            ending = list(self._open)
+        for connection in ending:
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # gone by itself
+        back = threading.Timer(seconds, self.socket.listen, [self.request_queue_size])
+        back.daemon = True
+        back.start()
+
+    def get_request(self):
+        try:
+            return super().get_request()
+        except OSError:
+            time.sleep(0.02)  # the loop would go round at full speed while it is away
+            raise
