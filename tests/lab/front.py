@@ -14,6 +14,7 @@ import time
 
 from faults import cut
 from refusal import Refusing
+from supervisor import free_port
 
 HOP_BY_HOP = ("connection", "transfer-encoding", "keep-alive", "upgrade")
 
@@ -29,7 +30,7 @@ class Front(Refusing, http.server.ThreadingHTTPServer):
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.tls.load_cert_chain(lab.cert_dir / "apiserver.crt", lab.cert_dir / "apiserver.key")
         self.upstream = ssl.create_default_context(cafile=str(lab.cert_dir / "ca.crt"))
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(("127.0.0.1", free_port()), Handler)
         lab.ports["front"] = self.server_address[1]
 
     def finish_request(self, request, client_address):

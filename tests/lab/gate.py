@@ -25,6 +25,7 @@ import strict
 from call import Answer, Call, as_json
 from faults import Faults, cut
 from refusal import Refusing
+from supervisor import free_port
 from tripwire import Tripwire
 
 # tried in this order; the first answer wins
@@ -225,7 +226,7 @@ def start(lab):
     gate = Gate(lab)
     handler = type("BoundHandler", (Handler,), {"gate": gate})
     for name in ("gate", "control"):
-        server = Server(("127.0.0.1", 0), handler)
+        server = Server(("127.0.0.1", free_port()), handler)
         lab.ports[name] = server.server_address[1]
         threading.Thread(target=server.serve_forever, name=name, daemon=True).start()
     return gate

@@ -21,7 +21,10 @@ class Refusing:
             self._open.discard(connection)
 
     def go_away(self, seconds):
-        """Returns at once; it listens again after that time. On Linux a socket that was shut down may listen again."""
+        """Returns at once; it listens again after that time.
+
+        On Linux a socket that was shut down may listen again, at its own port where it was bound to one by number.
+        """
         self.socket.shutdown(socket.SHUT_RDWR)
         with self._open_lock:
             ending = list(self._open)
