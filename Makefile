@@ -23,6 +23,7 @@ test: lab build ## run every test
 	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} cargo test --locked
 	python3 tests/lab/test_lab.py
 	python3 tests/clients/test_clients.py
+	python3 tests/clients/test_logins.py
 	python3 tests/reliability/crash.py --way bootstrap --way destroy --sample 2
 	python3 tests/reliability/faults.py --way bootstrap --fault lost --fault wrong-type --sample 1
 	python3 tests/reliability/least.py --work bootstrap --work destroy --sample 2
@@ -35,6 +36,7 @@ test: lab build ## run every test
 test-all: test ## run every test, and every sweep in full
 	PROPTEST_CASES=1000 cargo test --locked --test it -- properties
 	python3 tests/clients/test_clients.py --all
+	python3 tests/clients/test_logins.py --all
 	python3 tests/reliability/crash.py --jobs 3
 	python3 tests/reliability/faults.py --jobs 3
 	python3 tests/reliability/least.py --jobs 2

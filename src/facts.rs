@@ -4,11 +4,13 @@
 mod account;
 mod client;
 mod inside;
+mod machine;
 mod things;
 
 pub use account::*;
 pub use client::*;
 pub use inside::*;
+pub use machine::*;
 pub use things::*;
 
 use crate::knowledge::KubernetesVersion;
@@ -59,6 +61,14 @@ impl<T> Probed<T> {
 pub enum Topic {
     /// [`Facts::clients`].
     Clients,
+    /// [`Facts::programs`].
+    Programs,
+    /// [`Facts::registry_login`].
+    RegistryLogin,
+    /// [`Facts::chart_tag`].
+    ChartTag,
+    /// [`Facts::clock`].
+    Clock,
     /// [`Facts::caller`].
     Caller,
     /// [`Facts::helm`], [`Facts::eksctl`].
@@ -152,6 +162,8 @@ impl Topic {
                 | Self::NodeGroups
                 | Self::Ebs
                 | Self::AmiImage
+                | Self::ChartTag
+                | Self::Clock
                 | Self::Queue
                 | Self::Capacity
                 | Self::Neighbours
@@ -164,7 +176,7 @@ impl Topic {
     /// Whether it is read from this machine alone.
     #[must_use]
     pub const fn on_this_machine(self) -> bool {
-        matches!(self, Self::Clients | Self::Tools)
+        matches!(self, Self::Clients | Self::Tools | Self::Programs | Self::RegistryLogin)
     }
 
     /// Whether what is wrong with it may heal by itself: a stack is made, pods start. What is on this machine does not.
@@ -186,6 +198,14 @@ impl Topic {
 pub struct Facts {
     /// The Kubernetes clients on this machine, and how far each would get with its kubeconfig.
     pub clients: Probed<Vec<ClientFacts>>,
+    /// The programs that karpctl runs, or that the commands which it prints name.
+    pub programs: Probed<Vec<ProgramFacts>>,
+    /// Who helm would say to the chart registry that it is. Absent: nobody.
+    pub registry_login: Probed<RegistryLogin>,
+    /// Whether the registry has the chart's version.
+    pub chart_tag: Probed<ChartTag>,
+    /// How many seconds this machine's clock is ahead of AWS's; behind where negative.
+    pub clock: Probed<i64>,
     /// Who asks AWS.
     pub caller: Probed<Caller>,
     /// The helm that will run.
@@ -274,6 +294,10 @@ impl Facts {
         for topic in topics {
             match topic {
                 Topic::Clients => self.clients.clone_from(&newer.clients),
+                Topic::Programs => self.programs.clone_from(&newer.programs),
+                Topic::RegistryLogin => self.registry_login.clone_from(&newer.registry_login),
+                Topic::ChartTag => self.chart_tag.clone_from(&newer.chart_tag),
+                Topic::Clock => self.clock.clone_from(&newer.clock),
                 Topic::Caller => self.caller.clone_from(&newer.caller),
                 Topic::Tools => {
                     self.helm.clone_from(&newer.helm);
@@ -335,6 +359,10 @@ impl Facts {
         }
         match topic {
             Topic::Clients => say(&mut self.clients, reason),
+            Topic::Programs => say(&mut self.programs, reason),
+            Topic::RegistryLogin => say(&mut self.registry_login, reason),
+            Topic::ChartTag => say(&mut self.chart_tag, reason),
+            Topic::Clock => say(&mut self.clock, reason),
             Topic::Caller => say(&mut self.caller, reason),
             Topic::Tools => {
                 say(&mut self.helm, reason);

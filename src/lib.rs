@@ -31,6 +31,7 @@ pub mod ports;
 pub mod probe;
 pub mod render;
 pub mod report;
+pub mod secret;
 pub mod shell;
 pub mod spec;
 pub mod steps;

@@ -10,6 +10,7 @@ pub mod kubeconfig_file;
 pub mod lab;
 mod private_dir;
 pub mod process;
+mod program;
 pub mod registry;
 pub mod this_process;
 mod tool;

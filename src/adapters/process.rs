@@ -11,7 +11,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
@@ -39,9 +39,10 @@ pub struct Run {
 }
 
 /// What a child reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Input {
     Nothing,
+    Text(String),
     // It then stays in the terminal's foreground, or reading would stop it.
     OfThisProcess,
 }
@@ -128,8 +129,15 @@ impl Run {
 
     /// Lets it read what this process would read.
     #[must_use]
-    pub const fn with_stdin(mut self) -> Self {
+    pub fn with_stdin(mut self) -> Self {
         self.stdin = Input::OfThisProcess;
+        self
+    }
+
+    /// Lets it read this, where what it prints is captured.
+    #[must_use]
+    pub fn with_input(mut self, text: impl Into<String>) -> Self {
+        self.stdin = Input::Text(text.into());
         self
     }
 
@@ -150,6 +158,7 @@ impl Run {
         command.kill_on_drop(true);
         match self.stdin {
             Input::Nothing => command.stdin(Stdio::null()).process_group(0),
+            Input::Text(_) => command.stdin(Stdio::piped()).process_group(0),
             Input::OfThisProcess => command.stdin(Stdio::inherit()),
         };
         for (name, value) in &self.env {
@@ -211,9 +220,15 @@ impl Run {
     pub async fn captured(&self, limit: Duration) -> Result<Captured> {
         let mut running = self.spawn()?;
         let child = &mut running.0;
-        let (out, err) = (child.stdout.take(), child.stderr.take());
+        let (input, out, err) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let told = async {
+            if let (Some(mut input), Input::Text(text)) = (input, &self.stdin) {
+                // One that does not listen has its reasons, and says them by its end.
+                let _ = input.write_all(text.as_bytes()).await;
+            }
+        };
         let whole = async {
-            let (stdout, stderr, status) = tokio::join!(all(out, self.capture), all(err, self.capture), child.wait());
+            let (stdout, stderr, (), status) = tokio::join!(all(out, self.capture), all(err, self.capture), told, child.wait());
             status.map(|status| Captured { status, stdout, stderr })
         };
         match tokio::time::timeout(limit, whole).await {

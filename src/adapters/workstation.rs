@@ -2,7 +2,7 @@
 
 use super::go_build::{self, GoBuild};
 use super::process::Run;
-use super::tool;
+use super::{program, tool};
 use crate::error::{Error, ErrorKind, Result};
 use crate::knowledge::{ClientBuild, Tool, ToolVersion};
 use crate::ports::{ClientBinary, PluginCall, PluginEnd, Workstation};
@@ -95,6 +95,19 @@ impl Workstation for ThisMachine {
         Err(format!("executable {command} not found"))
     }
 
+    fn program(&self, name: &str) -> Option<PathBuf> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&path).map(|folder| self.absolute(&folder.join(name))).find(|file| tool::is_executable(file))
+    }
+
+    fn foreign(&self, file: &Path) -> Option<String> {
+        program::foreign(file)
+    }
+
+    fn now(&self) -> jiff::Timestamp {
+        jiff::Timestamp::now()
+    }
+
     fn has_terminal(&self) -> bool {
         std::io::stdin().is_terminal()
     }
@@ -103,18 +116,26 @@ impl Workstation for ThisMachine {
         let run = Run::new(&call.file).args(&call.args).capturing(ANSWER);
         let run = call.env.iter().fold(run, |run, (name, value)| run.env(name, value));
         let run = if call.interactive { run.with_stdin() } else { run };
-        match run.captured(call.limit).await {
-            Ok(captured) => {
-                let ended = match (captured.status.success(), captured.status.code(), captured.status.signal()) {
-                    (true, ..) => None,
-                    (_, Some(code), _) => Some(format!("exit code {code}")),
-                    (_, None, Some(signal)) => Some(format!("signal {signal}")),
-                    _ => Some("an unknown end".to_owned()),
-                };
-                PluginEnd { ended, stdout: captured.stdout.into_bytes(), stderr: captured.stderr }
-            }
-            Err(e) => PluginEnd { ended: Some(e.to_string()), stdout: Vec::new(), stderr: String::new() },
+        end_of(&run, call.limit).await
+    }
+
+    async fn ask(&self, file: &Path, args: &[&str], question: &str, limit: Duration) -> PluginEnd {
+        end_of(&Run::new(file).args(args).with_input(question), limit).await
+    }
+}
+
+async fn end_of(run: &Run, limit: Duration) -> PluginEnd {
+    match run.captured(limit).await {
+        Ok(captured) => {
+            let ended = match (captured.status.success(), captured.status.code(), captured.status.signal()) {
+                (true, ..) => None,
+                (_, Some(code), _) => Some(format!("exit code {code}")),
+                (_, None, Some(signal)) => Some(format!("signal {signal}")),
+                _ => Some("an unknown end".to_owned()),
+            };
+            PluginEnd { ended, stdout: captured.stdout.into_bytes(), stderr: captured.stderr }
         }
+        Err(e) => PluginEnd { ended: Some(e.to_string()), stdout: Vec::new(), stderr: String::new() },
     }
 }
 
@@ -138,7 +159,8 @@ fn runnable(file: &Path) -> std::result::Result<(), String> {
         return if Path::new(interpreter).exists() { Ok(()) } else { Err("no such file or directory".to_owned()) };
     }
     let unreadable = std::fs::File::open(file).is_err();
-    if unreadable || !cfg!(target_os = "linux") || head.starts_with(b"\x7fELF") { Ok(()) } else { Err("exec format error".to_owned()) }
+    let is_program = unreadable || !cfg!(target_os = "linux") || head.starts_with(b"\x7fELF");
+    if is_program && program::foreign(file).is_none() { Ok(()) } else { Err("exec format error".to_owned()) }
 }
 
 /// The minor of client-go by the file's own word: the module's version, or that of the whole Kubernetes it is a part of.

@@ -2,8 +2,8 @@
 
 use super::judgement::read;
 use super::{Judged, Judgement, Situation};
-use crate::facts::{ChosenFacts, ClientFacts, ExecFacts, KubeconfigFacts};
-use crate::knowledge::ClientBuild;
+use crate::facts::{ChosenFacts, ClientFacts, ExecFacts, KubeconfigFacts, WriterFacts};
+use crate::knowledge::{ClientBuild, ExecApiVersion, writers};
 
 /// A client with the context that it uses.
 pub(super) struct Used<'a> {
@@ -74,6 +74,26 @@ pub(super) fn update_kubeconfig(used: &Used<'_>, exec: &ExecFacts) -> Option<Vec
     flag("--alias", (!used.chosen.context.starts_with("arn:")).then(|| used.chosen.context.clone()));
     flag("--user-alias", (!used.chosen.user.starts_with("arn:")).then(|| used.chosen.user.clone()));
     Some(words)
+}
+
+/// What the programs at hand would write into a kubeconfig now: "the aws at hand (2.31.0, /usr/bin/aws) writes v1beta1".
+pub(super) fn written_now(exec: &ExecFacts) -> Vec<String> {
+    let one = |at_hand: &WriterFacts| {
+        let WriterFacts { program, path, version } = at_hand;
+        let writes = writers::writes(program, version)?;
+        Some(format!("the {program} at hand ({version}, {}) writes {writes}", path.display()))
+    };
+    exec.at_hand.iter().filter_map(one).collect()
+}
+
+/// What is to be upgraded, so that this program writes, and answers, what every client takes. `None`: it does already, or it is not
+/// known which it is.
+pub(super) fn upgrade(exec: &ExecFacts, program: &str) -> Option<String> {
+    let WriterFacts { version, path, .. } = exec.at_hand.iter().find(|at_hand| at_hand.program == program)?;
+    let old = writers::writes(program, version) == Some(ExecApiVersion::V1Alpha1)
+        || writers::answers_what_is_asked(program, version) == Some(false);
+    let since = writers::cured_since(program, version).filter(|_| old)?;
+    Some(format!("upgrade {program} {version} ({}) to {since} or newer", path.display()))
 }
 
 /// Who wrote such an entry, as far as it shows.

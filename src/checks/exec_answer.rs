@@ -1,6 +1,6 @@
 //! Whether the credential plugin, run as the client runs it, answers what the client takes.
 
-use super::exec::{Used, each_plugin, eks_cluster};
+use super::exec::{Used, each_plugin, eks_cluster, upgrade};
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{ExecFacts, PluginRun, Topic};
 use crate::finding::Area;
@@ -55,6 +55,9 @@ fn judge(used: &Used<'_>, exec: &ExecFacts, run: &PluginRun) -> Judgement {
     let old = run.api_version.as_deref().is_some_and(|v| v.ends_with("/v1alpha1")) && !exec.api_version.ends_with("/v1alpha1");
     let program = exec.command.rsplit('/').next().unwrap_or_default();
     let judgement = match program {
+        _ if upgrade(exec, program).is_some() => {
+            judgement.fix(upgrade(exec, program).unwrap_or_default() + ": older ones do not answer the version that they are asked for")
+        }
         "aws" if old => judgement.fix("upgrade aws to 1.24, 2.7 or newer: older ones answer v1alpha1 whatever they are asked"),
         "aws-iam-authenticator" if old => judgement.fix("upgrade aws-iam-authenticator to 0.5.6 or newer, or use `aws eks get-token`"),
         _ => judgement.fix(format!("mend or replace the plugin {}", exec.command)),

@@ -1,6 +1,6 @@
 //! Whether each client takes the apiVersion of the credential plugin: the error that karpctl began with.
 
-use super::exec::{Used, each_plugin, update_kubeconfig, writer};
+use super::exec::{Used, each_plugin, update_kubeconfig, upgrade, writer, written_now};
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{ExecFacts, Topic};
 use crate::finding::{Area, Edit};
@@ -49,7 +49,7 @@ fn judge(used: &Used<'_>, exec: &ExecFacts) -> Judgement {
             exec.line,
             super::exec::name(used.client),
             known.join(" and "),
-            writer(exec)
+            std::iter::once(writer(exec)).chain(written_now(exec)).collect::<Vec<_>>().join("; ")
         ),
     )
     .at(file.clone(), Some(exec.line));
@@ -65,8 +65,14 @@ fn judge(used: &Used<'_>, exec: &ExecFacts) -> Judgement {
         Some(edit) => judgement.edit(title, fix, edit),
         None => judgement,
     };
+    // An older aws would write the same once more.
+    let upgraded = upgrade(exec, "aws");
+    let title = match &upgraded {
+        Some(upgrade) => format!("or {upgrade}, and have the entry written anew"),
+        None => "or have the entry written anew by aws 1.24 or 2.7, or newer".to_owned(),
+    };
     match update_kubeconfig(used, exec) {
-        Some(command) => judgement.run("or have the entry written anew by aws 1.24 or 2.7, or newer", command),
+        Some(command) => judgement.run(title, command),
         None => judgement,
     }
 }

@@ -9,8 +9,10 @@ mod aws_credentials;
 mod aws_partition;
 mod caller_permissions;
 mod chart_names;
+mod chart_tag;
 mod chart_values;
 mod client_shadowed;
+mod clock_skew;
 mod cluster_autoscaler;
 mod cluster_dns;
 mod controller_association;
@@ -37,6 +39,7 @@ mod installed_fit;
 mod interruption_queue;
 mod judgement;
 mod karpenter_release;
+mod kubeconfig_profile;
 mod kubeconfig_readable;
 mod kubernetes_fit;
 mod kubernetes_offered;
@@ -53,10 +56,12 @@ mod other_karpenter;
 mod permissions;
 mod policy;
 mod private_endpoints;
+mod registry_login;
 mod spot_role;
 mod stack_state;
 mod stuck_deletions;
 mod termination_handler;
+mod tool_programs;
 mod upgrade_hops;
 
 pub use judgement::Judgement;
@@ -134,7 +139,11 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(exec_plugin_policy::ExecPluginPolicy),
         Box::new(exec_answer::ExecAnswer),
         Box::new(kubeconfig_readable::KubeconfigReadable),
+        Box::new(kubeconfig_profile::KubeconfigProfile),
         Box::new(client_shadowed::ClientShadowed),
+        Box::new(tool_programs::ToolPrograms),
+        Box::new(registry_login::RegistryLogin),
+        Box::new(clock_skew::ClockSkew),
         Box::new(aws_credentials::AwsCredentials),
         Box::new(aws_partition::AwsPartition),
         Box::new(caller_permissions::CallerPermissions),
@@ -162,6 +171,7 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(cluster_autoscaler::ClusterAutoscaler),
         Box::new(termination_handler::TerminationHandler),
         Box::new(karpenter_release::KarpenterRelease),
+        Box::new(chart_tag::ChartTag),
         Box::new(kubernetes_fit::KubernetesFit),
         Box::new(kubernetes_offered::KubernetesOffered),
         Box::new(ami_alias::AmiAlias),

@@ -2,24 +2,19 @@
 
 use super::answer::{Pretty, json};
 use super::args::VariantArgs;
+use super::look::look;
 use super::mend::{agreed, cures, take_back};
-use super::session::{Session, layers};
 use super::verify::parse_duration;
 use crate::accepted::AcceptedFindings;
 use crate::app::App;
 use crate::checks::{self, Check};
-use crate::doctor::{FACTS_SCHEMA, SavedFacts, Wanted, select, topics};
-use crate::error::{Error, ErrorKind, Exit, Result};
-use crate::facts::{Facts, Probed, Topic};
+use crate::doctor::{FACTS_SCHEMA, SavedFacts, Wanted, select};
+use crate::error::{Error, Exit, Result};
 use crate::finding::{Area, DoctorReport, Finding, Verdict};
-use crate::knowledge::Tool;
-use crate::probe::client::{ClientQuestion, clients};
 use crate::report::{DoctorFormat, Format, doctor_text};
-use crate::spec::Spec;
-use crate::spec::resolve::{Discovered, resolve};
+use crate::secret::mask_tree;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -45,7 +40,7 @@ pub struct DoctorArgs {
     skip: Vec<String>,
     /// Ask neither AWS nor the cluster; the kubeconfig's credential plugin is still run
     #[arg(long)]
-    offline: bool,
+    pub(super) offline: bool,
     /// Make the cures that change only what a finding names: the difference is shown, a backup is kept
     #[arg(long, conflicts_with = "facts")]
     fix: bool,
@@ -57,7 +52,7 @@ pub struct DoctorArgs {
     undo: bool,
     /// How long a credential plugin may take, such as 60s or 5m
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse_duration)]
-    plugin_timeout: Duration,
+    pub(super) plugin_timeout: Duration,
     /// From which result on the exit code is 1
     #[arg(long, value_enum, default_value_t, value_name = "RESULT")]
     fail_on: FailOn,
@@ -77,7 +72,7 @@ pub struct DoctorArgs {
     #[arg(long, short, value_enum, default_value_t, value_name = "FORMAT")]
     output: DoctorFormat,
     #[command(flatten)]
-    variant: VariantArgs,
+    pub(super) variant: VariantArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -221,64 +216,6 @@ async fn fix(app: &App, args: &DoctorArgs, checks: &[Box<dyn Check>], report: Do
     Ok(DoctorReport::new(Box::pin(look(app, args, checks)).await?.judge(checks)))
 }
 
-/// Looks at what these checks are judged by.
-async fn look(app: &App, args: &DoctorArgs, checks: &[Box<dyn Check>]) -> Result<SavedFacts> {
-    let topics = topics(checks);
-    let day = jiff::Zoned::now().date();
-    let saved = |spec: Option<Spec>, facts: Facts| SavedFacts { schema: FACTS_SCHEMA.into(), day, spec, facts };
-    let beyond: BTreeSet<Topic> = topics.iter().copied().filter(|t| !t.on_this_machine()).collect();
-    let mut facts = Facts::default();
-    if topics.contains(&Topic::Clients) {
-        facts.clients = clients(&app.workstation(), &question(app, args)).await;
-    }
-    if args.offline || beyond.is_empty() {
-        for topic in beyond {
-            facts.say_unavailable(topic, "not asked, because of --offline");
-        }
-        let spec = offline_spec(app, args)?;
-        // Without a spec there is nothing that a tool could fit.
-        if spec.is_some() && topics.contains(&Topic::Tools) {
-            (facts.helm, facts.eksctl) = app.tools().await;
-        }
-        return Ok(saved(spec, facts));
-    }
-    match Session::open(app, &args.variant).await {
-        Ok(mut session) => {
-            session.read(topics).await;
-            Ok(saved(Some(session.spec), Facts { clients: facts.clients, ..session.facts }))
-        }
-        // What keeps every other look from being made is itself what a doctor is asked for.
-        Err(e) if matches!(e.kind, ErrorKind::Credentials | ErrorKind::Unreachable | ErrorKind::Denied) => {
-            for topic in beyond {
-                facts.say_unavailable(topic, &e.to_string());
-            }
-            facts.caller = Probed::Unavailable(e.to_string());
-            Ok(saved(offline_spec(app, args)?, facts))
-        }
-        Err(e) => Err(e),
-    }
-}
-
-fn question(app: &App, args: &DoctorArgs) -> ClientQuestion {
-    let globals = &app.globals;
-    let named = [(Tool::Helm, &globals.helm), (Tool::Kubectl, &globals.kubectl)];
-    ClientQuestion {
-        named: named.into_iter().filter_map(|(tool, path)| Some((tool, path.clone()?))).collect(),
-        kubeconfig: globals.kubeconfig.clone(),
-        // An empty name is none, as the clients take it.
-        context: globals.context.clone().filter(|name| !name.is_empty()),
-        limit: args.plugin_timeout,
-    }
-}
-
-/// The spec without AWS: `None` where too little is given for one.
-fn offline_spec(app: &App, args: &DoctorArgs) -> Result<Option<Spec>> {
-    let layers = layers(app, &args.variant)?;
-    let named = layers.iter().any(|(_, l)| l.cluster_name.is_some());
-    let placed = layers.iter().any(|(_, l)| l.region.is_some()) && layers.iter().any(|(_, l)| l.account_id.is_some());
-    if named && placed { resolve(&layers, &Discovered::default()).map(|r| Some(r.spec)) } else { Ok(None) }
-}
-
 fn load(file: &Path) -> Result<SavedFacts> {
     let wrong = |why: String| {
         Error::usage(format!("cannot read the facts {}", file.display()))
@@ -292,6 +229,8 @@ fn load(file: &Path) -> Result<SavedFacts> {
 
 fn save(file: &Path, seen: &SavedFacts) -> Result<()> {
     let doing = || Error::failed(format!("cannot write the facts to {}", file.display()));
-    let text = json(seen, Pretty::Yes)?;
+    let mut tree = serde_json::to_value(seen).map_err(|e| doing().because(e.to_string()))?;
+    mask_tree(&mut tree);
+    let text = json(&tree, Pretty::Yes)?;
     std::fs::write(file, text + "\n").map_err(|e| doing().because(e.to_string()))
 }

@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::finding::{DoctorReport, Edit, Verdict};
 use crate::kubeconfig::set_exec_api_version;
+use crate::secret::masked_lines;
 use similar::TextDiff;
 use std::collections::BTreeMap;
 use std::io::{BufRead, IsTerminal};
@@ -62,7 +63,8 @@ impl Cures {
         for mend in &self.mends {
             let shown = mend.file.display().to_string();
             let diff = TextDiff::from_lines(&mend.before, &mend.after);
-            app.printer.status(diff.unified_diff().context_radius(2).header(&shown, &shown).to_string().trim_end());
+            let text = diff.unified_diff().context_radius(2).header(&shown, &shown).to_string();
+            app.printer.status(&masked_lines(text.trim_end()));
         }
         for file in &self.open {
             app.printer.status(&format!("chmod 600 {}", file.display()));

@@ -14,6 +14,7 @@ mod explained;
 pub mod generate;
 pub mod init;
 mod interview;
+mod look;
 mod mend;
 mod new_file;
 mod next;

@@ -1,7 +1,7 @@
 //! What was seen of the Kubernetes clients on this machine, of their kubeconfig and of its credential plugin. Holds no secret: of a
 //! token or a certificate only whether it is there and whether it is sound.
 
-use crate::knowledge::{ClientBuild, Tool};
+use crate::knowledge::{ClientBuild, Tool, ToolVersion};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -86,7 +86,7 @@ pub struct ExecFacts {
     pub line: u32,
     /// The program as it is named.
     pub command: String,
-    /// Its arguments.
+    /// Its arguments, without what looks like a secret.
     pub args: Vec<String>,
     /// The value of `AWS_PROFILE` that the kubeconfig sets.
     pub profile: Option<String>,
@@ -101,6 +101,12 @@ pub struct ExecFacts {
     /// Why the client's own preferences keep it from running this plugin.
     #[serde(default)]
     pub forbidden: Option<String>,
+    /// The profile that is in use beside the kubeconfig: by `--profile` or `AWS_PROFILE`.
+    #[serde(default)]
+    pub profile_in_use: Option<String>,
+    /// The programs at hand that write such entries or answer as such plugins; looked at only where something is wrong with the entry.
+    #[serde(default)]
+    pub at_hand: Vec<WriterFacts>,
     /// What came of running it. `None`: the client would not run it.
     pub run: Option<PluginRun>,
 }
@@ -116,4 +122,15 @@ pub struct PluginRun {
     pub refused: Option<String>,
     /// What it complained of, without what looks like a secret; the first lines.
     pub stderr: Vec<String>,
+}
+
+/// A program that writes kubeconfigs or answers as their plugin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WriterFacts {
+    /// `aws`, `aws-iam-authenticator`, `eksctl`.
+    pub program: String,
+    /// Its file.
+    pub path: PathBuf,
+    /// What it calls its version.
+    pub version: ToolVersion,
 }

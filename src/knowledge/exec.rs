@@ -37,6 +37,13 @@ const COMMA: u16 = 17;
 const STRICT_OFFSET: u16 = 20;
 
 impl ClientBuild {
+    /// Whether a helm of this build asks the credential helpers named in its own registry configuration, and passes over a broken one of
+    /// docker's.
+    #[must_use]
+    pub fn asks_helpers_of_its_own(&self) -> bool {
+        self.client_go >= CLIENTS.helm_own_helpers.client_go
+    }
+
     /// Whether it takes this `apiVersion` of a kubeconfig's plugin.
     #[must_use]
     pub fn accepts(&self, api_version: &str) -> bool {

@@ -13,6 +13,7 @@ mod release;
 mod stack;
 mod table;
 mod tools;
+pub mod writers;
 
 pub use compare::{ChartComparison, KubernetesComparison, OfferedVersion};
 pub use exec::ClientBuild;

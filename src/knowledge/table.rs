@@ -115,6 +115,8 @@ pub(super) struct AmiRow {
 pub(super) struct Clients {
     pub(super) helm_oci: Since,
     pub(super) helm_server_side: Since,
+    pub(super) helm_own_helpers: SinceClientGo,
+    pub(super) kubeconfigs: Vec<KubeconfigRow>,
     pub(super) helm: Vec<HelmRow>,
     pub(super) exec: Vec<ExecRow>,
     pub(super) fields: Vec<FieldRow>,
@@ -124,6 +126,23 @@ pub(super) struct Clients {
 }
 
 /// The first eksctl that creates clusters of a Kubernetes minor.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SinceClientGo {
+    pub(super) client_go: u16,
+    pub(super) source: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KubeconfigRow {
+    pub(super) program: String,
+    pub(super) since: ToolVersion,
+    pub(super) writes: Option<ExecApiVersion>,
+    pub(super) answers: Option<String>,
+    pub(super) source: String,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CreatesRow {
@@ -204,6 +223,8 @@ mod tests {
             .chain(e.flow_control.iter().map(|r| &r.source))
             .chain(std::iter::once(&c.helm_oci.source))
             .chain(std::iter::once(&c.helm_server_side.source))
+            .chain(std::iter::once(&c.helm_own_helpers.source))
+            .chain(c.kubeconfigs.iter().map(|r| &r.source))
             .chain(c.helm.iter().map(|r| &r.source))
             .chain(c.exec.iter().map(|r| &r.source))
             .chain(c.fields.iter().map(|r| &r.source))

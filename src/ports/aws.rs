@@ -92,6 +92,8 @@ pub struct PermissionQuestion {
 /// AWS, for one account and region.
 #[async_trait]
 pub trait Aws: Send + Sync {
+    /// How many seconds this machine's clock is ahead of AWS's, by the answer that told it best. `None`: there was none yet.
+    fn clock_ahead(&self) -> Option<i64>;
     /// STS `GetCallerIdentity`.
     async fn caller(&self) -> Result<Caller>;
     /// A bearer token of the cluster's API server: a presigned STS `GetCallerIdentity` URL, good for 15 minutes. It is a secret.

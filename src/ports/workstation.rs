@@ -64,8 +64,16 @@ pub trait Workstation: Send + Sync {
     fn is_readable_by_others(&self, file: &Path) -> bool;
     /// The file that Go would run for a command, or why it would not. `relative`: elements of PATH such as `.` may find it.
     fn find(&self, command: &str, relative: bool) -> std::result::Result<PathBuf, String>;
+    /// The first program of this name on PATH.
+    fn program(&self, name: &str) -> Option<PathBuf>;
+    /// Why this machine would not run a program, by the file's own header. `None`: it would, or its header does not say.
+    fn foreign(&self, file: &Path) -> Option<String>;
+    /// The time.
+    fn now(&self) -> jiff::Timestamp;
     /// Whether this process has a terminal to read from.
     fn has_terminal(&self) -> bool;
     /// Runs a plugin.
     async fn run_plugin(&self, call: &PluginCall) -> PluginEnd;
+    /// Asks a program a question on its standard input.
+    async fn ask(&self, file: &Path, args: &[&str], question: &str, limit: Duration) -> PluginEnd;
 }

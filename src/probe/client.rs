@@ -2,13 +2,17 @@
 
 use super::client_problems::{cluster_problem, user_problem};
 use super::plugin_policy::forbidden;
+use super::writers::at_hand;
 use crate::credential;
+use crate::error::Result;
 use crate::facts::{ChosenFacts, ClientFacts, ExecFacts, KubeconfigFacts, PluginRun, Probed};
 use crate::knowledge::exec::{assumed, is_asked};
 use crate::knowledge::{ClientBuild, Tool};
 use crate::kubeconfig::{Cluster, Exec, Kubeconfig, Merging, Source, load, named, text};
 use crate::ports::{ClientBinary, PluginCall, Workstation};
+use crate::secret::{masked, masked_args};
 use base64::Engine as _;
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,6 +26,8 @@ pub struct ClientQuestion {
     pub kubeconfig: Option<PathBuf>,
     /// `--context`.
     pub context: Option<String>,
+    /// `--profile`.
+    pub profile: Option<String>,
     /// How long a plugin may take.
     pub limit: Duration,
 }
@@ -33,14 +39,16 @@ pub async fn clients(station: &dyn Workstation, question: &ClientQuestion) -> Pr
     } else {
         question.named.iter().map(|(tool, path)| (*tool, Some(path.as_path()))).collect()
     };
-    let mut seen = Vec::new();
-    for (tool, path) in asked {
-        match station.client(tool, path).await {
-            Ok(None) => {}
-            Ok(Some(binary)) => seen.push(one(station, question, tool, binary).await),
-            Err(e) => return Probed::Unavailable(e.to_string()),
-        }
-    }
+    // Each runs the plugin for itself: all at the same time.
+    let look = |(tool, path)| async move {
+        let Some(binary) = station.client(tool, path).await? else { return Ok(None) };
+        Ok(Some(one(station, question, tool, binary).await))
+    };
+    let seen: Result<Vec<Option<ClientFacts>>> = join_all(asked.into_iter().map(look)).await.into_iter().collect();
+    let seen: Vec<ClientFacts> = match seen {
+        Ok(seen) => seen.into_iter().flatten().collect(),
+        Err(e) => return Probed::Unavailable(e.to_string()),
+    };
     if seen.is_empty() { Probed::Absent } else { Probed::Known(seen) }
 }
 
@@ -126,6 +134,13 @@ async fn kubeconfig(station: &dyn Workstation, question: &ClientQuestion, tool: 
     {
         facts.run = Some(run(station, exec, facts, &cluster, build, question.limit).await);
     }
+    if let Some(exec) = &mut chosen.exec {
+        exec.profile_in_use = question.profile.clone().or_else(|| station.variable("AWS_PROFILE"));
+        let refused = exec.run.as_ref().is_some_and(|run| run.refused.is_some());
+        if refused || !build.accepts(&exec.api_version) {
+            exec.at_hand = at_hand(station, exec).await;
+        }
+    }
     KubeconfigFacts::Chosen(Box::new(chosen))
 }
 
@@ -166,11 +181,11 @@ fn choose(
         readable_by_others: Vec::new(),
         context: context.to_owned(),
         context_is_there: context.is_empty() || found.is_some(),
-        cluster_problem: cluster_problem(station, &cluster),
-        server: cluster.server.clone(),
+        cluster_problem: cluster_problem(station, &cluster).map(|why| masked(&why)),
+        server: masked(&cluster.server),
         user: found.map(|c| c.user.clone()).unwrap_or_default(),
         user_file: user.exec.is_some().then(|| user.file.clone()),
-        user_problem: user_problem(station, &user),
+        user_problem: user_problem(station, &user).map(|why| masked(&why)),
         token,
         certificate,
         exec: user.exec.as_ref().map(|exec| exec_facts(station, exec, build)),
@@ -185,18 +200,29 @@ fn is_true(text: &str) -> bool {
     matches!(text, "1" | "t" | "T" | "true" | "TRUE" | "True")
 }
 
+/// The profile that the entry names: `--profile` goes before the variable.
+fn pinned_profile(exec: &Exec) -> Option<String> {
+    let at = exec.args.iter().position(|word| word == "--profile");
+    let by_flag = at.and_then(|at| exec.args.get(at + 1)).cloned();
+    let joined = || exec.args.iter().find_map(|word| word.strip_prefix("--profile=")).map(str::to_owned);
+    let by_variable = || exec.env.iter().rev().find(|(name, _)| name == "AWS_PROFILE").map(|(_, value)| value.clone());
+    by_flag.or_else(joined).or_else(by_variable).filter(|profile| !profile.is_empty())
+}
+
 fn exec_facts(station: &dyn Workstation, exec: &Exec, build: &ClientBuild) -> ExecFacts {
     ExecFacts {
         api_version: exec.api_version.clone(),
         line: exec.line,
         command: exec.command.clone(),
-        args: exec.args.clone(),
-        profile: exec.env.iter().rev().find(|(name, _)| name == "AWS_PROFILE").map(|(_, value)| value.clone()),
+        args: masked_args(&exec.args),
+        profile: pinned_profile(exec),
         env: exec.env.iter().map(|(name, _)| name.clone()).collect(),
         interactive_mode: exec.interactive_mode.clone(),
         terminal: station.has_terminal(),
         found: station.find(&exec.command, build.runs_from_relative_path()),
         forbidden: None,
+        profile_in_use: None,
+        at_hand: Vec::new(),
         run: None,
     }
 }
@@ -263,18 +289,11 @@ fn cluster_info(station: &dyn Workstation, cluster: &Cluster) -> Value {
 
 /// The most lines of a plugin's complaint that are kept.
 const LINES: usize = 5;
-/// From this length on a word may be a secret.
-const SECRET: usize = 40;
 
 /// The first lines of a complaint, without what may be a secret.
 fn shown(text: &str) -> Vec<String> {
-    let masked = |word: &str| {
-        let secret = word.contains("k8s-aws-v1.") || word.len() >= SECRET && !word.starts_with(['/', '.']) && !word.contains("://");
-        if secret { "…".to_owned() } else { word.to_owned() }
-    };
-    let clean = crate::error::clean(text);
-    let line = |line: &str| line.split(' ').map(masked).collect::<Vec<_>>().join(" ");
-    clean.lines().filter(|l| !l.trim().is_empty()).take(LINES).map(line).collect()
+    let clean = crate::error::clean(&masked(text));
+    clean.lines().filter(|l| !l.trim().is_empty()).take(LINES).map(str::to_owned).collect()
 }
 
 #[cfg(test)]

@@ -15,10 +15,14 @@ mod network;
 pub(crate) mod node_pool;
 mod permissions;
 mod plugin_policy;
+pub mod programs;
+pub mod registry;
+pub mod registry_login;
 pub(crate) mod release;
 mod stack;
 mod surroundings;
 mod tools;
+mod writers;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{ClusterFacts, Facts, Probed, Topic};
@@ -47,7 +51,7 @@ pub async fn probe(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: 
 
 async fn read_all(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
     let of_cluster: BTreeSet<Topic> = topics.iter().copied().filter(|t| t.needs_cluster() || *t == Topic::Cluster).collect();
-    let others = topics.difference(&of_cluster).copied().filter(|t| *t != Topic::Clients);
+    let others = topics.difference(&of_cluster).copied().filter(|t| !of_machine(*t));
     let (doctors, others): (BTreeSet<Topic>, BTreeSet<Topic>) = others.partition(|t| t.of_doctor());
     let (mut elsewhere, mut by_doctor, mut there) = (Facts::default(), facts.clone(), facts.clone());
     tokio::join!(
@@ -93,6 +97,11 @@ async fn ask_kubernetes(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, fa
     }
 }
 
+/// What is asked of other ports than those of a context: of the workstation, of registries.
+fn of_machine(topic: Topic) -> bool {
+    matches!(topic, Topic::Clients | Topic::Programs | Topic::RegistryLogin | Topic::ChartTag)
+}
+
 /// What needs nothing but AWS and this machine: all at the same time.
 async fn ask_aws(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
     let asked = |topic| topics.contains(&topic);
@@ -130,7 +139,7 @@ async fn ask_aws(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &m
 /// What only a doctor asks of AWS.
 async fn ask_aws_for_doctor(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
     let asked = |topic| topics.contains(&topic);
-    let (caller, controller, summary, selection, groups, ebs, ami, queue) = tokio::join!(
+    let (caller, controller, summary, selection, groups, ebs, ami, queue, clock) = tokio::join!(
         when(asked(Topic::CallerPermissions), permissions::of_caller(context, &facts.caller)),
         when(asked(Topic::ControllerPermissions), permissions::of_controller(context)),
         when(asked(Topic::IamSummary), surroundings::iam_summary(context)),
@@ -139,6 +148,7 @@ async fn ask_aws_for_doctor(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>
         when(asked(Topic::Ebs), surroundings::ebs(context)),
         when(asked(Topic::AmiImage), surroundings::ami(context)),
         when(asked(Topic::Queue), surroundings::queue(context)),
+        when(asked(Topic::Clock), surroundings::clock(context)),
     );
     put(&mut facts.caller_permissions, caller);
     put(&mut facts.controller_permissions, controller);
@@ -147,6 +157,7 @@ async fn ask_aws_for_doctor(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>
     put(&mut facts.node_groups, groups);
     put(&mut facts.ebs, ebs);
     put(&mut facts.ami_image, ami);
+    put(&mut facts.clock, clock);
     if let Some((queue, rules)) = queue {
         (facts.queue, facts.queue_rules) = (queue, rules);
     }

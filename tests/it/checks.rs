@@ -1,6 +1,7 @@
 //! A healthy world with one thing broken gives exactly that finding.
 
 mod aws;
+mod machine;
 
 use crate::fake::FakeWorld;
 use crate::fixture::{existing, spec};
@@ -25,7 +26,10 @@ pub(crate) async fn healthy_world() -> Arc<FakeWorld> {
 
 /// What a world answers to every check that is not about this machine.
 pub(crate) async fn seen(world: &Arc<FakeWorld>) -> (Spec, Facts) {
-    let asked: Vec<Topic> = topics(&all()).into_iter().filter(|t| !matches!(t, Topic::Clients | Topic::Caller)).collect();
+    let asked: Vec<Topic> = topics(&all())
+        .into_iter()
+        .filter(|t| !matches!(t, Topic::Clients | Topic::Programs | Topic::RegistryLogin | Topic::ChartTag | Topic::Caller))
+        .collect();
     let mut facts = world.facts(&asked).await;
     facts.caller = Probed::Known(karpctl::facts::Caller {
         account: "111122223333".parse().unwrap(),

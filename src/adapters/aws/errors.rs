@@ -4,13 +4,18 @@ use super::AwsSettings;
 use crate::error::{Error, ErrorKind};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
-use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+};
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::DateTime;
 use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::date_time::Format;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 pub(super) use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
@@ -47,6 +52,7 @@ pub(super) struct Seen(Arc<Mutex<Remembered>>);
 struct Remembered {
     endpoints: BTreeMap<String, String>,
     no_credentials: Option<String>,
+    clock_ahead: Option<i64>,
 }
 
 impl Seen {
@@ -57,6 +63,17 @@ impl Seen {
     fn remember(&self, service: String, endpoint: String) {
         if let Ok(mut seen) = self.0.lock() {
             seen.endpoints.insert(service, endpoint);
+        }
+    }
+
+    /// How many seconds this clock is ahead of AWS's. An answer that took long tells it worse, so the smallest difference counts.
+    pub(super) fn clock_ahead(&self) -> Option<i64> {
+        self.0.lock().ok()?.clock_ahead
+    }
+
+    fn remember_clock(&self, ahead: i64) {
+        if let Ok(mut seen) = self.0.lock() {
+            seen.clock_ahead = Some(seen.clock_ahead.map_or(ahead, |before| if ahead.abs() < before.abs() { ahead } else { before }));
         }
     }
 
@@ -85,6 +102,19 @@ impl Intercept for Seen {
         let uri = context.request().uri().parse::<http::Uri>().ok();
         if let (Some(service), Some((scheme, authority))) = (service, uri.as_ref().and_then(|u| Some((u.scheme_str()?, u.authority()?)))) {
             self.remember(service, format!("{scheme}://{authority}"));
+        }
+        Ok(())
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), aws_smithy_runtime_api::box_error::BoxError> {
+        let said = context.response().headers().get("date").and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
+        if let Some(said) = said {
+            self.remember_clock(DateTime::from(SystemTime::now()).secs() - said.secs());
         }
         Ok(())
     }

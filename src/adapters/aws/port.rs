@@ -14,6 +14,10 @@ use std::collections::BTreeMap;
 
 #[async_trait]
 impl Aws for AwsClient {
+    fn clock_ahead(&self) -> Option<i64> {
+        self.seen.clock_ahead()
+    }
+
     async fn caller(&self) -> Result<Caller> {
         sts::caller(self).await
     }

@@ -87,6 +87,32 @@ fn aws_answers_become_kinds() {
 }
 
 #[test]
+fn a_clock_that_is_off_is_known_from_any_answer() {
+    if !in_child(module_path!(), "a_clock_that_is_off_is_known_from_any_answer", &KEYS) {
+        return;
+    }
+    runtime().block_on(async {
+        // This server's answers carry a header behind the status.
+        let at = |seconds: i64| {
+            let date =
+                (jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds)).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+            serve(move |_| (format!("403 Forbidden\r\ndate: {date}"), xml("SignatureDoesNotMatch", "Signature not yet current").to_owned()))
+                .0
+        };
+        for (theirs, ours) in [(3600, -3600..=-3595), (-3600, 3595..=3605), (0, -5..=5)] {
+            let aws = client_at(&at(theirs)).await;
+            assert_eq!(aws.clock_ahead(), None);
+            aws.role("demo").await.unwrap_err();
+            let ahead = aws.clock_ahead().unwrap();
+            assert!(ours.contains(&ahead), "{theirs}: {ahead}");
+        }
+        let aws = client_at(&service("200 OK", "")).await;
+        let _ = aws.role("demo").await;
+        assert_eq!(aws.clock_ahead(), None, "an answer without a date says nothing");
+    });
+}
+
+#[test]
 fn an_empty_question_is_not_a_question_for_everything() {
     if !in_child(module_path!(), "an_empty_question_is_not_a_question_for_everything", &KEYS) {
         return;

@@ -57,6 +57,30 @@ fn every_page_is_read_with_the_token_that_anybody_gets() {
 }
 
 #[test]
+fn a_tag_is_there_or_not() {
+    let (host, asked) = registry(|target, bearer, host| {
+        if target.starts_with("/token?") {
+            return reply("200 OK", "", r#"{"token":"for-anybody"}"#);
+        }
+        match target.rsplit('/').next().unwrap() {
+            _ if bearer.is_none() => {
+                let challenge = format!("www-authenticate: Bearer realm=\"http://{host}/token\",service=\"here\",scope=\"aws\"\r\n");
+                reply("401 Unauthorized", &challenge, "{}")
+            }
+            "1.14.1" => reply("200 OK", "", "{}"),
+            "v0.36.1" => reply("400 Bad Request", "", "{}"),
+            "broken" => reply("500 Internal Server Error", "", "{}"),
+            _ => reply("404 Not Found", "", "{}"),
+        }
+    });
+    let repository = format!("oci://{host}/karpenter/karpenter");
+    let has = |tag: &str| runtime().block_on(PublicRegistry.has(&repository, tag));
+    assert_eq!((has("1.14.1"), has("v0.36.1"), has("v1.14.1")), (Ok(true), Ok(false), Ok(false)));
+    assert!(has("broken").unwrap_err().to_string().contains("500"));
+    assert!(asked.lock().unwrap().contains(&"/v2/karpenter/karpenter/manifests/1.14.1".to_owned()));
+}
+
+#[test]
 fn what_a_registry_refuses_is_said() {
     let ask = |answer| {
         let (host, _) = registry(answer);

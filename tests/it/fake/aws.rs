@@ -41,6 +41,10 @@ impl Inside {
 
 #[async_trait]
 impl Aws for FakeWorld {
+    fn clock_ahead(&self) -> Option<i64> {
+        Some(0)
+    }
+
     async fn caller(&self) -> Result<Caller> {
         self.begin("get", "caller")?;
         Ok(Caller { account: self.spec.account_id.clone(), arn: "arn:aws:iam::111122223333:user/test".parse().unwrap() })

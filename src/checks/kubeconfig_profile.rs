@@ -1,0 +1,91 @@
+//! Whether the kubeconfig's plugin works with the AWS profile that everything else here works with.
+
+use super::exec::{Used, each_plugin};
+use super::{Check, Judged, Judgement, Situation};
+use crate::facts::{ExecFacts, Topic};
+use crate::finding::Area;
+use crate::spec::Spec;
+
+pub(super) struct KubeconfigProfile;
+
+/// The profile that is meant where none is named.
+const DEFAULT: &str = "default";
+
+impl Check for KubeconfigProfile {
+    fn id(&self) -> &'static str {
+        "kubeconfig-profile"
+    }
+
+    fn area(&self) -> Area {
+        Area::Client
+    }
+
+    fn why(&self) -> &'static str {
+        "`aws eks update-kubeconfig` writes the profile of that moment into the kubeconfig: helm then goes to the cluster as somebody else than you are in AWS."
+    }
+
+    fn explain(&self) -> &'static str {
+        "Compares the profile that the kubeconfig's plugin is given (AWS_PROFILE in its `env`, or --profile in its `args`) with the one in use \
+         (--profile, else AWS_PROFILE), and the account in the names that aws gives its entries with the account of the credentials. The \
+         kubeconfig's goes before the environment's. What people see: `The config profile (…) could not be found` in a pipeline, or `You \
+         must be logged in to the server`, `the server has asked for the client to provide credentials`. Cure: have aws write the entry with \
+         the profile that is meant, or take it out of the entry in a pipeline. `karpctl install` has a kubeconfig of its own and does not care."
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Clients]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        each_plugin(situation, |used, exec| judge(situation.spec, used, exec))
+    }
+}
+
+fn judge(spec: Option<&Spec>, used: &Used<'_>, exec: &ExecFacts) -> Judgement {
+    let file = used.chosen.user_file.as_ref().map(|f| f.display().to_string()).unwrap_or_default();
+    let subject = used.subject.clone();
+    let of_account = [&used.chosen.user, &used.chosen.context].into_iter().find_map(|name| account_in(name));
+    if let Some((spec, account)) = spec.zip(of_account).filter(|(spec, account)| spec.account_id.as_str() != *account) {
+        return Judgement::warn(
+            subject,
+            format!("is a cluster of account {account}, and the credentials are of account {}", spec.account_id),
+        )
+        .at(file, Some(exec.line))
+        .fix("name the context of the cluster that is meant: --context; or a profile of that account: --profile");
+    }
+    let Some(pinned) = &exec.profile else { return Judgement::pass(subject, "names no profile of its own") };
+    let in_use = exec.profile_in_use.as_deref();
+    if in_use.unwrap_or(DEFAULT) == pinned {
+        return Judgement::pass(subject, format!("uses the profile {pinned}, as everything here does"));
+    }
+    let other = in_use.map_or_else(|| "no profile is in use here".to_owned(), |profile| format!("{profile} is in use here"));
+    let judgement =
+        Judgement::warn(subject, format!("{file} has the plugin use the profile {pinned}, and {other}")).at(file, Some(exec.line));
+    let judgement = match super::exec::eks_cluster(exec) {
+        Some(_) => {
+            judgement.fix("have the entry written anew with the profile that is meant: `aws eks update-kubeconfig --profile PROFILE`")
+        }
+        None => judgement,
+    };
+    judgement.fix(format!("or use the same everywhere: --profile {pinned}, or AWS_PROFILE={pinned}"))
+}
+
+/// The account in the name that aws gives: `arn:aws:eks:us-west-2:111122223333:cluster/demo`.
+fn account_in(name: &str) -> Option<&str> {
+    let mut parts = name.strip_prefix("arn:")?.split(':');
+    let (service, account) = (parts.nth(1)?, parts.nth(1)?);
+    (service == "eks").then_some(account)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::account_in;
+
+    #[test]
+    fn an_account_is_found_in_the_names_that_aws_gives() {
+        assert_eq!(account_in("arn:aws-cn:eks:cn-north-1:111122223333:cluster/demo"), Some("111122223333"));
+        for name in ["demo", "arn:aws:iam::111122223333:role/x", "arn:aws:eks", ""] {
+            assert_eq!(account_in(name), None, "{name}");
+        }
+    }
+}

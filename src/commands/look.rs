@@ -1,0 +1,144 @@
+//! What a doctor looks at: this machine, AWS, the cluster and the chart registry, all at the same time.
+
+use super::doctor::DoctorArgs;
+use super::session::{Session, layers};
+use crate::app::App;
+use crate::checks::Check;
+use crate::doctor::{FACTS_SCHEMA, SavedFacts, topics};
+use crate::error::{Error, ErrorKind, Result};
+use crate::facts::{Facts, Probed, Topic};
+use crate::knowledge::{ClientBuild, Tool};
+use crate::ports::Workstation as _;
+use crate::probe::client::{ClientQuestion, clients};
+use crate::probe::programs::programs;
+use crate::probe::registry::chart_tag;
+use crate::probe::registry_login::registry_login;
+use crate::spec::layer::ChartLayer;
+use crate::spec::resolve::{Discovered, resolve};
+use crate::spec::{ChartSource, Spec};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// Looks at what these checks are judged by.
+pub(super) async fn look(app: &App, args: &DoctorArgs, checks: &[Box<dyn Check>]) -> Result<SavedFacts> {
+    let topics = topics(checks);
+    let (machine, beyond) = tokio::join!(look_at_machine(app, args, &topics), look_beyond(app, args, &topics));
+    let (spec, mut facts) = beyond?;
+    facts.take_topics(&machine, &[Topic::Clients, Topic::Programs].into());
+    if topics.contains(&Topic::RegistryLogin) {
+        let charts = match &spec {
+            Some(spec) => spec.chart.clone(),
+            None => charts(app, args)?,
+        };
+        let helm = helm_build(app, &facts).await;
+        facts.registry_login = registry_login(&app.workstation(), &charts, helm.as_ref()).await;
+    }
+    Ok(SavedFacts { schema: FACTS_SCHEMA.into(), day: jiff::Zoned::now().date(), spec, facts })
+}
+
+/// Where the charts come from, as far as is said without a cluster.
+fn charts(app: &App, args: &DoctorArgs) -> Result<ChartSource> {
+    let layers = layers(app, &args.variant)?;
+    let said = |of: fn(&ChartLayer) -> Option<String>| layers.iter().find_map(|(_, layer)| layer.chart.as_ref().and_then(of));
+    let default = ChartSource::default();
+    Ok(ChartSource {
+        repository: said(|chart| chart.repository.clone()).unwrap_or(default.repository),
+        registry_config: said(|chart| chart.registry_config.clone()).map(Into::into),
+    })
+}
+
+/// What the helm that would run is built with.
+async fn helm_build(app: &App, facts: &Facts) -> Option<ClientBuild> {
+    let seen = facts.clients.known().and_then(|clients| clients.iter().find(|client| client.tool == Tool::Helm));
+    match seen {
+        Some(client) => client.build.clone(),
+        None => app.workstation().client(Tool::Helm, app.globals.helm.as_deref()).await.ok()??.build,
+    }
+}
+
+/// The clients with their plugins, and the other programs.
+async fn look_at_machine(app: &App, args: &DoctorArgs, topics: &BTreeSet<Topic>) -> Facts {
+    let mut facts = Facts::default();
+    let station = app.workstation();
+    if topics.contains(&Topic::Programs) {
+        let globals = &app.globals;
+        let given = [("helm", &globals.helm), ("kubectl", &globals.kubectl), ("eksctl", &globals.eksctl)];
+        let named: Vec<(&str, &Path)> = given.into_iter().filter_map(|(name, path)| Some((name, path.as_deref()?))).collect();
+        facts.programs = programs(&station, &named);
+    }
+    if topics.contains(&Topic::Clients) {
+        facts.clients = clients(&station, &question(app, args)).await;
+    }
+    facts
+}
+
+/// AWS, the cluster, the registry, and the spec that follows from them.
+async fn look_beyond(app: &App, args: &DoctorArgs, topics: &BTreeSet<Topic>) -> Result<(Option<Spec>, Facts)> {
+    let beyond: BTreeSet<Topic> = topics.iter().copied().filter(|t| !t.on_this_machine()).collect();
+    let mut facts = Facts::default();
+    if args.offline || beyond.is_empty() {
+        for topic in beyond {
+            facts.say_unavailable(topic, "not asked, because of --offline");
+        }
+        let spec = offline_spec(app, args)?;
+        // Without a spec there is nothing that a tool could fit.
+        if spec.is_some() && topics.contains(&Topic::Tools) {
+            (facts.helm, facts.eksctl) = app.tools().await;
+        }
+        return Ok((spec, facts));
+    }
+    match Session::open(app, &args.variant).await {
+        Ok(mut session) => {
+            let registry = app.registry();
+            let spec = session.spec.clone();
+            let tag = async { if topics.contains(&Topic::ChartTag) { chart_tag(&registry, &spec).await } else { Probed::NotAsked } };
+            let (tag, ()) = tokio::join!(tag, session.read(topics.clone()));
+            Ok((Some(spec), Facts { chart_tag: tag, ..session.facts }))
+        }
+        // What keeps every other look from being made is itself what a doctor is asked for.
+        Err(e) if matches!(e.kind, ErrorKind::Credentials | ErrorKind::Unreachable | ErrorKind::Denied) => {
+            for topic in beyond {
+                facts.say_unavailable(topic, &e.to_string());
+            }
+            facts.caller = Probed::Unavailable(e.to_string());
+            if topics.contains(&Topic::Clock) {
+                facts.clock = clock_all_the_same(app, args, &e).await;
+            }
+            Ok((offline_spec(app, args)?, facts))
+        }
+        Err(e) => Err(e),
+    }
+}
+
+/// The clock, where AWS refuses to say anything else: a clock that is off may be why.
+async fn clock_all_the_same(app: &App, args: &DoctorArgs, refused: &Error) -> Probed<i64> {
+    let unavailable = || Probed::Unavailable(refused.to_string());
+    if refused.kind == ErrorKind::Unreachable {
+        return unavailable();
+    }
+    let region = layers(app, &args.variant).ok().and_then(|layers| layers.iter().find_map(|(_, l)| l.region.clone()));
+    let Ok((ports, _)) = app.connect(region.as_deref()).await else { return unavailable() };
+    let _ = ports.aws.caller().await;
+    ports.aws.clock_ahead().map_or_else(unavailable, Probed::Known)
+}
+
+fn question(app: &App, args: &DoctorArgs) -> ClientQuestion {
+    let globals = &app.globals;
+    let named = [(Tool::Helm, &globals.helm), (Tool::Kubectl, &globals.kubectl)];
+    ClientQuestion {
+        named: named.into_iter().filter_map(|(tool, path)| Some((tool, path.clone()?))).collect(),
+        kubeconfig: globals.kubeconfig.clone(),
+        // An empty name is none, as the clients take it.
+        context: globals.context.clone().filter(|name| !name.is_empty()),
+        profile: globals.profile.clone(),
+        limit: args.plugin_timeout,
+    }
+}
+
+/// The spec without AWS: `None` where too little is given for one.
+fn offline_spec(app: &App, args: &DoctorArgs) -> Result<Option<Spec>> {
+    let layers = layers(app, &args.variant)?;
+    let named = layers.iter().any(|(_, l)| l.cluster_name.is_some());
+    let placed = layers.iter().any(|(_, l)| l.region.is_some()) && layers.iter().any(|(_, l)| l.account_id.is_some());
+    if named && placed { resolve(&layers, &Discovered::default()).map(|r| Some(r.spec)) } else { Ok(None) }
+}

@@ -1,0 +1,211 @@
+//! What is seen of this machine: one broken thing is one finding.
+
+use super::{DAY, bad, exactly, healthy};
+use karpctl::facts::{
+    ChartTag, ChosenFacts, ClientFacts, ExecFacts, Facts, KubeconfigFacts, LoginState, PluginRun, Probed, ProgramFacts, RegistryLogin,
+    WriterFacts,
+};
+use karpctl::finding::{Finding, Verdict};
+use karpctl::knowledge::{ClientBuild, Tool};
+
+const BETA: &str = "client.authentication.k8s.io/v1beta1";
+
+/// A helm whose kubeconfig is as `aws eks update-kubeconfig` writes it, and its plugin answers.
+fn client() -> ClientFacts {
+    let exec = ExecFacts {
+        api_version: BETA.into(),
+        line: 19,
+        command: "aws".into(),
+        args: ["--region", "us-west-2", "eks", "get-token", "--cluster-name", "demo", "--output", "json"].map(str::to_owned).into(),
+        profile: None,
+        env: Vec::new(),
+        interactive_mode: "IfAvailable".into(),
+        terminal: false,
+        found: Ok("/usr/bin/aws".into()),
+        forbidden: None,
+        profile_in_use: None,
+        at_hand: Vec::new(),
+        run: Some(PluginRun { ended: None, api_version: Some(BETA.into()), refused: None, stderr: Vec::new() }),
+    };
+    let arn = "arn:aws:eks:us-west-2:111122223333:cluster/demo";
+    let chosen = ChosenFacts {
+        files: vec!["/home/me/.kube/config".into()],
+        readable_by_others: Vec::new(),
+        context: arn.into(),
+        context_is_there: true,
+        server: "https://x.eks.amazonaws.com".into(),
+        cluster_problem: None,
+        user: arn.into(),
+        user_file: Some("/home/me/.kube/config".into()),
+        user_problem: None,
+        token: false,
+        certificate: false,
+        exec: Some(exec),
+    };
+    ClientFacts {
+        tool: Tool::Helm,
+        path: "/usr/bin/helm".into(),
+        version: "3.17.3".into(),
+        build: Some(ClientBuild { client_go: 32, go: Some(23), mergo: None }),
+        build_source: "its own build information".into(),
+        shadowed: Vec::new(),
+        kubeconfig: KubeconfigFacts::Chosen(Box::new(chosen)),
+    }
+}
+
+/// The healthy world's findings with a healthy machine, one thing of it changed.
+async fn broken(change: impl FnOnce(&mut Facts)) -> Vec<Finding> {
+    let (spec, mut facts) = healthy().await;
+    facts.clients = Probed::Known(vec![client()]);
+    let program = |name: &str| ProgramFacts { name: name.into(), path: Some(format!("/usr/bin/{name}").into()), foreign: None };
+    facts.programs = Probed::Known(["helm", "eksctl", "kubectl", "aws"].map(program).into());
+    facts.registry_login = Probed::Absent;
+    let chart = "oci://public.ecr.aws/karpenter/karpenter".to_owned();
+    facts.chart_tag = Probed::Known(ChartTag { chart, tag: "1.14.1".into(), is_there: true, instead: None });
+    facts.clock = Probed::Known(2);
+    assert!(bad(&spec, &facts, DAY).is_empty(), "{:#?}", bad(&spec, &facts, DAY));
+    change(&mut facts);
+    bad(&spec, &facts, DAY)
+}
+
+/// As [`broken`], with the plugin's entry changed.
+async fn broken_exec(change: impl FnOnce(&mut ExecFacts)) -> Vec<Finding> {
+    broken(|facts| {
+        let mut client = client();
+        let KubeconfigFacts::Chosen(chosen) = &mut client.kubeconfig else { panic!() };
+        change(chosen.exec.as_mut().unwrap());
+        facts.clients = Probed::Known(vec![client]);
+    })
+    .await
+}
+
+#[track_caller]
+fn said(found: &[Finding], words: &[&str]) {
+    let text = format!("{} {:?}", found[0].message, found[0].fixes);
+    assert!(words.iter().all(|word| text.contains(word)), "{words:?} in {text}");
+}
+
+fn at_hand(program: &str, version: &str) -> WriterFacts {
+    WriterFacts { program: program.into(), path: format!("/usr/bin/{program}").into(), version: version.parse().unwrap() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stale_entry_names_its_writer_and_what_would_be_written_now() {
+    let stale = |version: &'static str| {
+        move |exec: &mut ExecFacts| {
+            exec.api_version = "client.authentication.k8s.io/v1alpha1".into();
+            exec.run = None;
+            exec.at_hand = vec![at_hand("aws", version)];
+        }
+    };
+    let found = broken_exec(stale("2.31.0")).await;
+    exactly(&found, "exec-api-version", Verdict::Fail);
+    said(&found, &["an aws older than 1.23.9", "the aws at hand (2.31.0, /usr/bin/aws) writes v1beta1", "update-kubeconfig"]);
+    let found = broken_exec(stale("2.4.1")).await;
+    said(&found, &["writes v1alpha1", "upgrade aws 2.4.1 (/usr/bin/aws) to 2.6.3 or newer"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plugin_that_answers_another_version_is_to_be_upgraded() {
+    let found = broken_exec(|exec| {
+        exec.command = "aws-iam-authenticator".into();
+        exec.args = ["token", "-i", "demo"].map(str::to_owned).into();
+        exec.at_hand = vec![at_hand("aws", "2.31.0"), at_hand("aws-iam-authenticator", "0.5.3")];
+        let run = exec.run.as_mut().unwrap();
+        run.api_version = Some("client.authentication.k8s.io/v1alpha1".into());
+        run.refused = Some("exec plugin is configured to use API version …, plugin returned version …".into());
+    })
+    .await;
+    exactly(&found, "exec-answer", Verdict::Fail);
+    said(&found, &["upgrade aws-iam-authenticator 0.5.3 (/usr/bin/aws-iam-authenticator) to 0.5.6 or newer"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_profile_in_the_kubeconfig_is_the_one_in_use() {
+    let pinned = |pinned: Option<&'static str>, in_use: Option<&'static str>| {
+        move |exec: &mut ExecFacts| (exec.profile, exec.profile_in_use) = (pinned.map(Into::into), in_use.map(Into::into))
+    };
+    for (here, there) in [(Some("prod"), Some("prod")), (Some("default"), None), (None, Some("prod"))] {
+        assert!(broken_exec(pinned(here, there)).await.is_empty(), "{here:?} {there:?}");
+    }
+    let found = broken_exec(pinned(Some("prod"), Some("dev"))).await;
+    exactly(&found, "kubeconfig-profile", Verdict::Warn);
+    said(&found, &["the profile prod, and dev is in use here", "AWS_PROFILE=prod"]);
+    let found = broken_exec(pinned(Some("prod"), None)).await;
+    exactly(&found, "kubeconfig-profile", Verdict::Warn);
+    said(&found, &["no profile is in use"]);
+    let found = broken(|facts| {
+        let mut client = client();
+        let KubeconfigFacts::Chosen(chosen) = &mut client.kubeconfig else { panic!() };
+        chosen.user = "arn:aws:eks:us-west-2:999900001111:cluster/demo".into();
+        facts.clients = Probed::Known(vec![client]);
+    })
+    .await;
+    exactly(&found, "kubeconfig-profile", Verdict::Warn);
+    said(&found, &["account 999900001111", "111122223333"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_is_there_and_for_this_machine() {
+    let change = |name: &'static str, change: fn(&mut ProgramFacts)| {
+        broken(move |facts| {
+            let Probed::Known(programs) = &mut facts.programs else { panic!() };
+            change(programs.iter_mut().find(|program| program.name == name).unwrap());
+        })
+    };
+    let found = change("helm", |helm| helm.foreign = Some("it is made for arm64, and this machine is x86_64".into())).await;
+    exactly(&found, "tool-programs", Verdict::Fail);
+    said(&found, &["/usr/bin/helm does not run here: it is made for arm64"]);
+    exactly(&change("kubectl", |kubectl| kubectl.path = None).await, "tool-programs", Verdict::Warn);
+    assert!(change("eksctl", |eksctl| eksctl.path = None).await.is_empty(), "no cluster is made here");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_keeps_nobody_from_pulling() {
+    let login = |host: &'static str, named: bool, state: LoginState| {
+        broken(move |f| {
+            f.registry_login =
+                Probed::Known(RegistryLogin { host: host.into(), file: "/home/me/.docker/config.json".into(), named, state });
+        })
+    };
+    let kept = |ended| LoginState::Kept { helper: None, ended };
+    let helper = || "docker-credential-nowhere".to_owned();
+    for state in [
+        kept(Some(true)),
+        kept(None),
+        LoginState::NoHelper { helper: helper() },
+        LoginState::HelperFailed { helper: helper(), why: "it is locked".into() },
+        LoginState::Unreadable("it is no JSON".into()),
+    ] {
+        let found = login("public.ecr.aws", false, state).await;
+        exactly(&found, "registry-login", Verdict::Warn);
+    }
+    said(&login("public.ecr.aws", false, kept(Some(true))).await, &["has ended", "karpctl's does not use it", "registry", "logout"]);
+    assert!(login("public.ecr.aws", false, kept(Some(false))).await.is_empty());
+    assert!(login("mirror.example.invalid", true, kept(None)).await.is_empty());
+    exactly(&login("mirror.example.invalid", true, kept(Some(true))).await, "registry-login", Verdict::Fail);
+    exactly(&login("mirror.example.invalid", true, LoginState::NoHelper { helper: helper() }).await, "registry-login", Verdict::Fail);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_goes_with_that_of_aws() {
+    let ahead = |seconds: i64| broken(move |facts| facts.clock = Probed::Known(seconds));
+    assert!(ahead(-59).await.is_empty());
+    exactly(&ahead(61).await, "clock-skew", Verdict::Warn);
+    exactly(&ahead(-432).await, "clock-skew", Verdict::Fail);
+    said(&ahead(-432).await, &["7 min 12 s behind"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chart_is_there_under_its_tag() {
+    let tag = |instead: Option<&'static str>| {
+        broken(move |facts| {
+            let Probed::Known(tag) = &mut facts.chart_tag else { panic!() };
+            (tag.is_there, tag.instead) = (false, instead.map(Into::into));
+        })
+    };
+    let found = tag(Some("v1.14.1")).await;
+    exactly(&found, "chart-tag", Verdict::Fail);
+    said(&found, &["which has it as v1.14.1"]);
+    exactly(&tag(None).await, "chart-tag", Verdict::Fail);
+}
