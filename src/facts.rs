@@ -201,9 +201,9 @@ pub struct Facts {
     /// The programs that karpctl runs, or that the commands which it prints name.
     pub programs: Probed<Vec<ProgramFacts>>,
     /// Who helm would say to the chart registry that it is. Absent: nobody.
-    pub registry_login: Probed<RegistryLogin>,
+    pub registry_login: Probed<Box<RegistryLogin>>,
     /// Whether the registry has the chart's version.
-    pub chart_tag: Probed<ChartTag>,
+    pub chart_tag: Probed<Box<ChartTag>>,
     /// How many seconds this machine's clock is ahead of AWS's; behind where negative.
     pub clock: Probed<i64>,
     /// Who asks AWS.

@@ -58,7 +58,7 @@ fn interpreted(file: &Path) -> bool {
     entries.filter_map(|entry| std::fs::read_to_string(entry.path()).ok()).any(|entry| takes(&entry, &head[..read]))
 }
 
-/// Whether an entry of binfmt_misc (Documentation/admin-guide/binfmt-misc.rst of Linux) is on and fits what a file begins with.
+/// Whether an entry of `binfmt_misc` (Documentation/admin-guide/binfmt-misc.rst of Linux) is on and fits what a file begins with.
 fn takes(entry: &str, head: &[u8]) -> bool {
     let field = |name: &str| entry.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
     let bytes =

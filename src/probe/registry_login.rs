@@ -18,7 +18,7 @@ const HELPER_TIME: Duration = Duration::from_secs(30);
 const NOTHING_KEPT: &str = "credentials not found in native keychain";
 
 /// The log-in that helm would use. A helm that is not known is taken for a new one.
-pub async fn registry_login(station: &dyn Workstation, charts: &ChartSource, helm: Option<&ClientBuild>) -> Probed<RegistryLogin> {
+pub async fn registry_login(station: &dyn Workstation, charts: &ChartSource, helm: Option<&ClientBuild>) -> Probed<Box<RegistryLogin>> {
     let host = charts.repository.trim_start_matches("oci://").split('/').next().unwrap_or_default();
     let newer = helm.is_none_or(ClientBuild::asks_helpers_of_its_own);
     let places = match &charts.registry_config {
@@ -31,7 +31,7 @@ pub async fn registry_login(station: &dyn Workstation, charts: &ChartSource, hel
     for place in places {
         if let Some(state) = place.state(station, host).await {
             let named = charts.registry_config.is_some();
-            return Probed::Known(RegistryLogin { host: host.to_owned(), file: place.file, named, state });
+            return Probed::Known(Box::new(RegistryLogin { host: host.to_owned(), file: place.file, named, state }));
         }
     }
     Probed::Absent

@@ -61,7 +61,7 @@ async fn broken(change: impl FnOnce(&mut Facts)) -> Vec<Finding> {
     facts.programs = Probed::Known(["helm", "eksctl", "kubectl", "aws"].map(program).into());
     facts.registry_login = Probed::Absent;
     let chart = "oci://public.ecr.aws/karpenter/karpenter".to_owned();
-    facts.chart_tag = Probed::Known(ChartTag { chart, tag: "1.14.1".into(), is_there: true, instead: None });
+    facts.chart_tag = Probed::Known(Box::new(ChartTag { chart, tag: "1.14.1".into(), is_there: true, instead: None }));
     facts.clock = Probed::Known(2);
     assert!(bad(&spec, &facts, DAY).is_empty(), "{:#?}", bad(&spec, &facts, DAY));
     change(&mut facts);
@@ -165,7 +165,7 @@ async fn a_login_keeps_nobody_from_pulling() {
     let login = |host: &'static str, named: bool, state: LoginState| {
         broken(move |f| {
             f.registry_login =
-                Probed::Known(RegistryLogin { host: host.into(), file: "/home/me/.docker/config.json".into(), named, state });
+                Probed::Known(Box::new(RegistryLogin { host: host.into(), file: "/home/me/.docker/config.json".into(), named, state }));
         })
     };
     let kept = |ended| LoginState::Kept { helper: None, ended };
