@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import aws
 import controlplane
 import pod_identity
+import standin
 import standin_v017
 import standin_v1
 from kube import KubeError
@@ -197,7 +198,7 @@ class Controllers:
     def stop(self, uid, why):
         found = self._running.pop(uid)
         self.say(f"{found.namespace}/{found.name}: stopped, {why}")
-        if isinstance(found.process, (standin_v017.StandIn, standin_v1.StandIn)):
+        if isinstance(found.process, standin.StandIn):
             found.process.stop()
         elif found.process:
             self.lab.supervisor.stop(found.process.name)

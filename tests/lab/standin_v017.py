@@ -6,12 +6,10 @@ terminated, and so is one that is deleted (finalizer karpenter.sh/termination). 
 """
 
 import re
-import threading
 import time
 
-import aws
 import nodes
-from kube import KubeError
+import standin
 
 VERSION = "0.17.0"
 LABEL = "karpenter.sh/provisioner-name"
@@ -22,40 +20,19 @@ PROVISIONERS = "/apis/karpenter.sh/v1alpha5/provisioners"
 TEMPLATES = "/apis/karpenter.k8s.aws/v1alpha1/awsnodetemplates"
 
 
-class StandIn:
-    """A thread that looks every second, with the controller's own AWS credentials."""
+class StandIn(standin.StandIn):
+    """Looks every second."""
 
-    def __init__(self, lab, env, credentials, say):
-        self.lab, self.env, self.key, self.say = lab, env, credentials.env, say
-        self._ended = threading.Event()
+    NAME = f"v{VERSION}"
+
+    def __init__(self, *given):
         self._empty_since = {}
         self._coming = {}  # instance id -> when it was started
         self._quiet_until = 0.0
-        self._thread = threading.Thread(target=self._run, name="karpenter-v0.17.0", daemon=True)
-        self._thread.start()
-
-    @property
-    def running(self):
-        return self._thread.is_alive()
-
-    def stop(self):
-        self._ended.set()
-        self._thread.join(5)
+        super().__init__(*given)
 
     def ec2(self, action, **params):
-        """A call through the gate, as the controller's role."""
-        return self.lab.aws.query("ec2", action, params, key=self.key.get("AWS_ACCESS_KEY_ID", ""),
-                                  token=self.key.get("AWS_SESSION_TOKEN"), port="gate")
-
-    def _run(self):
-        if not self.key:
-            self.say("v0.17.0: no AWS credentials; the controller ends, as the real one would")
-            return
-        while not self._ended.wait(1):
-            try:
-                self.look()
-            except (aws.AwsError, KubeError, OSError) as e:
-                self.say(f"v0.17.0: {e}")
+        return self.lab.aws.query("ec2", action, params, **self.as_controller())
 
     def look(self):
         pods = self.lab.kube.items("/api/v1/pods")
@@ -83,21 +60,21 @@ class StandIn:
         subnets = template and self.matching("DescribeSubnets", "subnet", template["spec"].get("subnetSelector"))
         groups = template and self.matching("DescribeSecurityGroups", "group", template["spec"].get("securityGroupSelector"))
         if not subnets or not groups:
-            self.say("v0.17.0: no AWSNodeTemplate, or its selectors find no subnet or no security group")
+            self.say("no AWSNodeTemplate, or its selectors find no subnet or no security group")
             return
-        cluster, name = self.env.get("CLUSTER_NAME", ""), provisioner["metadata"]["name"]
-        profile = template["spec"].get("instanceProfile") or self.env.get("AWS_DEFAULT_INSTANCE_PROFILE")
+        name = provisioner["metadata"]["name"]
+        profile = template["spec"].get("instanceProfile") or self.default_profile
         form = {"MinCount": 1, "MaxCount": 1, "InstanceType": TYPE, "SubnetId": subnets[0], "SecurityGroupId.1": groups[0],
                 "ImageId": "ami-0123456789abcdef0", "TagSpecification.1.ResourceType": "instance",
                 "IamInstanceProfile.Name": profile}
-        for n, (k, v) in enumerate({f"kubernetes.io/cluster/{cluster}": "owned", LABEL: name,
+        for n, (k, v) in enumerate({f"kubernetes.io/cluster/{self.cluster}": "owned", LABEL: name,
                                     "Name": f"{LABEL}/{name}"}.items(), 1):
             form |= {f"TagSpecification.1.Tag.{n}.Key": k, f"TagSpecification.1.Tag.{n}.Value": v}
         answer = self.ec2("RunInstances", **form)
         instance = answer.findtext(".//instanceId")
         self._coming[instance] = time.monotonic()
         zone = answer.findtext(".//availabilityZone") or self.lab.zones()[0]
-        self.say(f"v0.17.0: {len(waiting)} pending pods, started {instance}")
+        self.say(f"{len(waiting)} pending pods, started {instance}")
         nodes.later(self.lab.settings["join_seconds"], self.join, instance, zone, name, profile)
 
     def matching(self, action, kind, selector):
@@ -111,7 +88,7 @@ class StandIn:
     def join(self, instance, zone, provisioner, profile):
         allowed, why = nodes.may_join(self.lab, profile)
         if not allowed:
-            self.say(f"v0.17.0: instance {instance} does not join: {why}")
+            self.say(f"instance {instance} does not join: {why}")
             return
         body = nodes.node(self.lab, self.lab.region, instance, zone, TYPE,
                           {LABEL: provisioner, "karpenter.sh/capacity-type": "spot"}, [])
@@ -136,7 +113,7 @@ class StandIn:
         self.ec2("TerminateInstances", **{"InstanceId.1": instance})
         kept = [f for f in node["metadata"].get("finalizers", []) if f != FINALIZER]
         self.lab.kube.merge(f"/api/v1/nodes/{node['metadata']['name']}", {"metadata": {"finalizers": kept}})
-        self.say(f"v0.17.0: terminated {instance}")
+        self.say(f"terminated {instance}")
 
 
 def daemon(pod):

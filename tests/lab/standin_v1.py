@@ -6,47 +6,21 @@ Ready; a node class that is deleted gives its profile back. It launches nothing.
 """
 
 import hashlib
-import threading
 
-import aws
-from kube import KubeError
+import standin
 
 CLASSES = "/apis/karpenter.k8s.aws/v1/ec2nodeclasses"
 POOLS = "/apis/karpenter.sh/v1/nodepools"
 FINALIZER = "karpenter.k8s.aws/termination"
 
 
-class StandIn:
-    """A thread that looks four times a second, with the controller's own AWS credentials."""
+class StandIn(standin.StandIn):
+    """Looks four times a second."""
 
-    def __init__(self, lab, env, credentials, say):
-        self.lab, self.key, self.say = lab, credentials.env, say
-        self.cluster = env.get("CLUSTER_NAME", "")
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="karpenter-v1", daemon=True)
-        self._thread.start()
-
-    @property
-    def running(self):
-        return self._thread.is_alive()
-
-    def stop(self):
-        self._ended.set()
-        self._thread.join(5)
+    NAME, SECONDS = "stand-in", 0.25
 
     def iam(self, action, **params):
-        return self.lab.aws.query_raw("iam", action, params, key=self.key.get("AWS_ACCESS_KEY_ID", ""),
-                                      token=self.key.get("AWS_SESSION_TOKEN"), port="gate")
-
-    def _run(self):
-        if not self.key:
-            self.say("stand-in: no AWS credentials; the controller ends, as the real one would")
-            return
-        while not self._ended.wait(0.25):
-            try:
-                self.look()
-            except (aws.AwsError, KubeError, OSError, KeyError) as e:
-                self.say(f"stand-in: {e!r}")
+        return self.lab.aws.query_raw("iam", action, params, **self.as_controller())
 
     def look(self):
         for c in self.lab.kube.items(CLASSES):
