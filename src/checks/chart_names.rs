@@ -1,7 +1,7 @@
 //! Whether the live release was told the names of what is there: cluster and queue.
 
 use super::helm::set_values;
-use super::judgement::{installed, read};
+use super::judgement::live_release;
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{HelmRelease, Topic};
 use crate::finding::Area;
@@ -39,13 +39,10 @@ impl Check for ChartNames {
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let spec = situation.spec()?;
-        let subject = format!("helm release {}/karpenter", spec.namespace);
-        let Some(live) = read(&subject, &situation.facts.chart_release)?.filter(|r| installed(r)) else {
-            return Ok(vec![Judgement::pass(subject, "it is not installed")]);
-        };
+        let (subject, live) = live_release(situation)?;
         let features = live.chart_version.parse::<Release>().map_or_else(|_| spec.release.features(), |release| release.features());
         let mut said: Vec<Judgement> =
-            [cluster(spec, &subject, live, &features), queue(spec, &subject, live, &features)].into_iter().flatten().collect();
+            [cluster(spec, &subject, live, features), queue(spec, &subject, live, features)].into_iter().flatten().collect();
         if said.is_empty() {
             said.push(Judgement::pass(subject, "it names this cluster and its queue"));
         }

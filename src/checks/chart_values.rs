@@ -1,7 +1,7 @@
 //! Whether the chart reads the values that the live release was given.
 
 use super::helm::set_values;
-use super::judgement::{installed, read};
+use super::judgement::live_release;
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{HelmRelease, Topic};
 use crate::finding::Area;
@@ -41,10 +41,7 @@ impl Check for ChartValues {
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let spec = situation.spec()?;
-        let subject = format!("helm release {}/karpenter", spec.namespace);
-        let Some(live) = read(&subject, &situation.facts.chart_release)?.filter(|r| installed(r)) else {
-            return Ok(vec![Judgement::pass(subject, "it is not installed")]);
-        };
+        let (subject, live) = live_release(situation)?;
         let mut ignored = Vec::new();
         leaves(&live.values, "", 0, &mut |path, value| {
             if !spec.release.reads_value(path) {

@@ -86,7 +86,7 @@ fn wrong(crds: &BTreeMap<String, CrdFacts>, release: &Release, wanted: &Release,
         });
     }
     if is_installed {
-        let missing = release.features().crds.into_iter().filter(|name| !crds.contains_key(name) && wanted.features().crds.contains(name));
+        let missing = release.features().crds.iter().filter(|name| !crds.contains_key(*name) && wanted.features().crds.contains(name));
         wrong.extend(missing.map(|name| format!("{name} is not there")));
     }
     wrong

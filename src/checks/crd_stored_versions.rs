@@ -39,7 +39,7 @@ impl Check for CrdStoredVersions {
         if read(&subject, &facts.crds)?.is_none() {
             return Ok(vec![Judgement::pass(subject, "none is there yet")]);
         }
-        let held = still_stored(facts, &spec.release.features());
+        let held = still_stored(facts, spec.release.features());
         if held.is_empty() {
             return Ok(vec![Judgement::pass(subject, "nothing is stored in a version that they drop")]);
         }

@@ -18,7 +18,7 @@ impl Check for EksctlVersion {
     }
 
     fn why(&self) -> &'static str {
-        "An eksctl older than what the release's guide asks for does not know the fields of its cluster configuration."
+        "An eksctl older than what the release's guide asks for does not know the fields of its cluster configuration, and one older than the cluster's Kubernetes refuses to create it."
     }
 
     fn reads(&self) -> &'static [Topic] {

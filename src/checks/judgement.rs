@@ -1,6 +1,6 @@
 //! What a check says of one thing, before it is a [`Finding`].
 
-use super::Check;
+use super::{Check, Situation};
 use crate::facts::{HelmRelease, Probed};
 use crate::finding::{Edit, Finding, Fix, Place, Verdict};
 
@@ -97,6 +97,15 @@ pub(super) fn read<'a, T>(subject: &str, probed: &'a Probed<T>) -> Result<Option
         Probed::Absent => Ok(None),
         Probed::Unavailable(reason) => Err(Judgement::skip(subject, format!("could not be read: {reason}"))),
         Probed::NotAsked => Err(Judgement::skip(subject, "was not looked at")),
+    }
+}
+
+/// Karpenter's live helm release, with the subject of what is said of it.
+pub(super) fn live_release<'a>(situation: &Situation<'a>) -> Result<(String, &'a HelmRelease), Judgement> {
+    let subject = format!("helm release {}/karpenter", situation.spec()?.namespace);
+    match read(&subject, &situation.facts.chart_release)?.filter(|r| installed(r)) {
+        Some(live) => Ok((subject, live)),
+        None => Err(Judgement::pass(subject, "it is not installed")),
     }
 }
 

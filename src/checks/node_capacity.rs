@@ -62,7 +62,7 @@ impl Check for NodeCapacity {
         let release = read(&subject, &facts.chart_release)?.filter(|r| installed(r));
         let wanted = release.and_then(|r| r.values["replicas"].as_u64()).unwrap_or(REPLICAS);
         let features = spec.release.features();
-        let placed = placed(nodes, &features, wanted);
+        let placed = placed(nodes, features, wanted);
         if placed >= wanted {
             return Ok(vec![Judgement::pass(subject, format!("{wanted} of {wanted} replicas of the controller find a node"))]);
         }
@@ -130,7 +130,7 @@ fn placed(nodes: &[NodeFacts], features: &Features, wanted: u64) -> u64 {
 
 fn lacking(spec: &Spec, subject: String, nodes: &[NodeFacts], release: Option<&HelmRelease>, (placed, wanted): (u64, u64)) -> Judgement {
     let features = spec.release.features();
-    let obstacles: Vec<String> = nodes.iter().filter_map(|n| Some(format!("{} {}", n.name, obstacle(n, &features)?))).collect();
+    let obstacles: Vec<String> = nodes.iter().filter_map(|n| Some(format!("{} {}", n.name, obstacle(n, features)?))).collect();
     let mut reasons: Vec<String> = obstacles.iter().take(NAMED).cloned().collect();
     if obstacles.len() > NAMED {
         reasons.push(format!("and {} more", obstacles.len() - NAMED));

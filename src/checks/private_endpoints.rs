@@ -4,7 +4,7 @@ use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation, aws};
 use crate::facts::{Facts, ReachFacts, SubnetFacts, Topic};
 use crate::finding::Area;
-use crate::spec::{Identity, Spec};
+use crate::spec::Spec;
 use std::collections::BTreeMap;
 
 pub(super) struct PrivateEndpoints;
@@ -24,8 +24,8 @@ impl Check for PrivateEndpoints {
 
     fn explain(&self) -> &'static str {
         "Reads the VPC's route tables and endpoints. A subnet whose route table leads nowhere outside needs a VPC endpoint for each of \
-         ec2, ecr.api, ecr.dkr, s3, sts, ssm, eks, sqs where there is an interruption queue, and eks-auth with Pod Identity. What \
-         people see otherwise: `Post \"https://sts.us-west-2.amazonaws.com/\": dial tcp …: i/o timeout`, `Post \
+         ec2, ecr.api, ecr.dkr, s3, sts, ssm, eks since 0.25, sqs where there is an interruption queue, and eks-auth with Pod Identity. \
+         What people see otherwise: `Post \"https://sts.us-west-2.amazonaws.com/\": dial tcp …: i/o timeout`, `Post \
          \"https://iam.amazonaws.com/\": i/o timeout` (IAM has no endpoint: a private cluster needs an instance profile instead of a \
          role), `failed to resolve cluster endpoint`, `api error RequestError: send request failed … api.pricing` (noise: prices have no \
          endpoint; `settings.isolatedVPC=true` stops it). --private renders the chart and the node class for such a VPC. A way out by a \
@@ -53,7 +53,8 @@ impl Check for PrivateEndpoints {
         }
         let vpc = cluster.vpc_id.as_deref().unwrap_or_default();
         let group = cluster.cluster_security_group_id.as_deref().unwrap_or_default();
-        let mut said: Vec<Judgement> = required(spec)
+        let mut said: Vec<Judgement> = spec
+            .vpc_endpoints()
             .into_iter()
             .filter(|service| !reach.endpoints.iter().any(|e| e.service == *service && e.state == "available"))
             .map(|service| {
@@ -68,7 +69,7 @@ impl Check for PrivateEndpoints {
             })
             .collect();
         for endpoint in
-            reach.endpoints.iter().filter(|e| e.kind == "Interface" && !e.private_dns && required(spec).contains(&e.service.as_str()))
+            reach.endpoints.iter().filter(|e| e.kind == "Interface" && !e.private_dns && spec.vpc_endpoints().contains(&e.service.as_str()))
         {
             said.push(
                 Judgement::warn(
@@ -103,17 +104,8 @@ fn leads_out(reach: &ReachFacts, subnet: &str) -> bool {
     own.or_else(|| reach.route_tables.iter().find(|t| t.main)).is_some_and(|t| t.leads_out)
 }
 
-/// The services without which nodes do not join, or the controller does not work (guide, "Private clusters").
-fn required(spec: &Spec) -> Vec<&'static str> {
-    let always = ["ec2", "ecr.api", "ecr.dkr", "s3", "sts", "ssm", "eks"];
-    let queue = spec.release.features().interruption_queue.then_some("sqs");
-    let agent = (spec.identity == Identity::PodIdentity).then_some("eks-auth");
-    always.into_iter().chain(queue).chain(agent).collect()
-}
-
 fn create(spec: &Spec, reach: &ReachFacts, vpc: &str, group: &str, service: &str, subnets: &[&SubnetFacts]) -> Vec<String> {
-    let china = if spec.partition.as_str() == "aws-cn" { "cn." } else { "" };
-    let name = format!("{china}com.amazonaws.{}.{service}", spec.region);
+    let name = spec.partition.endpoint_name(&spec.region, service);
     let mut words: Vec<String> = aws(spec, "ec2", "create-vpc-endpoint").into_iter().map(str::to_owned).collect();
     words.extend(["--vpc-id", vpc, "--service-name", &name].map(str::to_owned));
     if service == "s3" {

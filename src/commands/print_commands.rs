@@ -67,8 +67,8 @@ fn spec_file_commands(session: &Session) -> Result<Vec<String>> {
 fn kubeconfig_commands(session: &Session) -> Vec<String> {
     match &session.kubeconfig {
         Some(ClusterAccess::Kubeconfig { path, context }) => {
-            let mut lines: Vec<String> = path.iter().map(|p| format!("export KUBECONFIG='{}'", p.display())).collect();
-            lines.extend(context.iter().map(|c| format!("kubectl config use-context '{c}'")));
+            let mut lines: Vec<String> = path.iter().map(|p| format!("export KUBECONFIG={}", quoted(&p.display().to_string()))).collect();
+            lines.extend(context.iter().map(|c| format!("kubectl config use-context {}", quoted(c))));
             lines
         }
         _ => vec![format!("aws eks update-kubeconfig --region {} --name {}", session.spec.region, session.spec.cluster_name)],

@@ -7,7 +7,7 @@ use crate::error::{Exit, Result};
 use crate::knowledge::{FittingTools, KubernetesVersion, NodePoolApi, Release, Standing};
 use crate::report::Format;
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Show which Karpenter, Kubernetes, helm, kubectl and eksctl fit together
 #[derive(Debug, Clone, Args)]
@@ -101,12 +101,12 @@ impl Line {
             kubernetes: format!("{oldest} to {newest}"),
             chart_tag: if features.chart_version_prefix.is_empty() { "X.Y.Z" } else { "vX.Y.Z" },
             api: api(features.node_pool_api),
-            namespace: features.default_namespace,
+            namespace: features.default_namespace.clone(),
             identity: identity(features.pod_identity),
             policies: features.controller_policies.len(),
             events: release.stack().rules.len(),
             crds: features.crds.len(),
-            eksctl: features.eksctl_minimum.map_or_else(|| "any".to_owned(), |v| v.to_string()),
+            eksctl: features.eksctl_minimum.as_ref().map_or_else(|| "any".to_owned(), ToString::to_string),
         }
     }
 }
@@ -162,11 +162,18 @@ fn release_json(release: &Release) -> Value {
         "controllerPolicies": features.controller_policies.iter().map(|part| format!("KarpenterController{part}Policy")).collect::<Vec<_>>(),
         "events": release.stack().rules.iter().map(|rule| &rule.detail_type).collect::<Vec<_>>(),
         "crds": features.crds,
+        "crdVersions": crd_versions(release),
         "crdChart": features.crd_chart,
         "conversionWebhook": features.conversion_webhook,
         "zonalShift": features.zonal_shift,
         "flowSchemas": features.flow_schemas,
     })
+}
+
+/// What each CRD serves and stores.
+fn crd_versions(release: &Release) -> Map<String, Value> {
+    let crds = &release.features().crds;
+    crds.iter().filter_map(|crd| Some((crd.clone(), json!(release.crd_versions(crd)?)))).collect()
 }
 
 fn kubernetes_json(version: KubernetesVersion) -> Value {

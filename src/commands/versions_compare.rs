@@ -59,7 +59,7 @@ impl Compared {
             Err(why) => not_compared(&mut out, why),
             Ok(charts) => {
                 let _ = writeln!(out, "  not in the table:       {}", names(&charts.unlisted));
-                let _ = writeln!(out, "  table without a chart:  {}", names(&charts.without_chart));
+                let _ = writeln!(out, "  table without a chart:  {}", names(&runs(&charts.without_chart)));
             }
         }
         let _ = write!(out, "\nKubernetes versions of EKS\n");
@@ -108,6 +108,17 @@ fn not_compared(out: &mut String, why: &Error) {
     for hint in &why.hints {
         let _ = writeln!(out, "  hint: {hint}");
     }
+}
+
+/// Releases that follow each other in the table, as `0.18.0 to 1.0.7`.
+fn runs(releases: &[Release]) -> Vec<String> {
+    let all = Release::all();
+    let place = |release: &Release| all.binary_search(release).unwrap_or_default();
+    let run = |run: &[Release]| match run {
+        [first, .., last] => format!("{first} to {last}"),
+        _ => names(run),
+    };
+    releases.chunk_by(|a, b| place(a) + 1 == place(b)).map(run).collect()
 }
 
 fn names(list: &[impl ToString]) -> String {

@@ -3,9 +3,9 @@
 #![cfg_attr(not(test), expect(dead_code, reason = "a source is for the reader of its row, and for the test that it is there"))]
 
 use super::Release;
-use super::table::{KARPENTER, embedded};
+use super::table::{KARPENTER, embedded, table};
 use semver::Version;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -22,6 +22,17 @@ struct Crds {
 struct CrdRow {
     since: Version,
     fingerprint: String,
+    /// `v1* v1beta1`: what it serves, the stored one marked.
+    versions: String,
+}
+
+/// The versions that a release's CRD serves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CrdVersions {
+    /// All of them.
+    pub served: Vec<&'static str>,
+    /// The one that objects are stored in.
+    pub storage: &'static str,
 }
 
 #[derive(Debug, Deserialize)]
@@ -40,16 +51,28 @@ struct KeyRow {
     before: Option<Version>,
 }
 
-static CRDS: LazyLock<Crds> = LazyLock::new(|| embedded(include_str!("crds.yaml")));
-static VALUES: LazyLock<ChartValues> = LazyLock::new(|| embedded(include_str!("chart_values.yaml")));
+static CRDS: LazyLock<Crds> = LazyLock::new(|| embedded(table!("crds")));
+static VALUES: LazyLock<ChartValues> = LazyLock::new(|| embedded(table!("chart_values")));
 
 impl Release {
     /// The fingerprint of one of its CRDs. `None`: it has no such CRD.
     #[must_use]
     pub fn crd_fingerprint(&self, crd: &str) -> Option<&'static str> {
-        let rows = CRDS.schemas.get(crd)?;
-        let row = rows.iter().rev().find(|row| row.since <= *self.version())?;
-        self.features().crds.iter().any(|name| name == crd).then_some(row.fingerprint.as_str())
+        self.crd_row(crd).map(|row| row.fingerprint.as_str())
+    }
+
+    /// The versions of one of its CRDs. `None`: it has no such CRD.
+    #[must_use]
+    pub fn crd_versions(&self, crd: &str) -> Option<CrdVersions> {
+        let versions = &self.crd_row(crd)?.versions;
+        let served: Vec<&str> = versions.split(' ').map(|v| v.trim_end_matches('*')).collect();
+        let storage = versions.split(' ').find_map(|v| v.strip_suffix('*'))?;
+        Some(CrdVersions { served, storage })
+    }
+
+    fn crd_row(&self, crd: &str) -> Option<&'static CrdRow> {
+        let row = CRDS.schemas.get(crd)?.iter().rev().find(|row| row.since <= *self.version())?;
+        self.features().crds.iter().any(|name| name == crd).then_some(row)
     }
 
     /// The first and the last release in a row with this CRD; the newest such row.
@@ -85,6 +108,7 @@ impl Release {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::knowledge::NodePoolApi;
 
     fn release(text: &str) -> Release {
         text.parse().unwrap()
@@ -94,12 +118,37 @@ mod tests {
     fn every_crd_of_every_release_has_a_fingerprint() {
         assert!(CRDS.source.len() > 5 && VALUES.source.len() > 5);
         for known in Release::all() {
-            for name in known.features().crds {
-                let print = known.crd_fingerprint(&name).unwrap_or_else(|| panic!("{name} of {known}"));
-                assert!(print.len() == 12 && Release::with_crd(&name, print).is_some(), "{name} of {known}: {print}");
+            for name in &known.features().crds {
+                let print = known.crd_fingerprint(name).unwrap_or_else(|| panic!("{name} of {known}"));
+                assert!(print.len() == 12 && Release::with_crd(name, print).is_some(), "{name} of {known}: {print}");
             }
         }
         assert_eq!(release("0.17.0").crd_fingerprint("nodepools.karpenter.sh"), None);
+    }
+
+    #[test]
+    fn what_is_rendered_is_served_and_nothing_older_is_stored() {
+        for known in Release::all() {
+            let api = known.features().node_pool_api;
+            let (kinds, version) = match api {
+                NodePoolApi::V1Alpha5 => (["provisioners.karpenter.sh", "awsnodetemplates.karpenter.k8s.aws"], ["v1alpha5", "v1alpha1"]),
+                NodePoolApi::V1Beta1 => (["nodepools.karpenter.sh", "ec2nodeclasses.karpenter.k8s.aws"], ["v1beta1"; 2]),
+                NodePoolApi::V1 => (["nodepools.karpenter.sh", "ec2nodeclasses.karpenter.k8s.aws"], ["v1"; 2]),
+            };
+            for (crd, version) in kinds.into_iter().zip(version) {
+                let versions = known.crd_versions(crd).unwrap_or_else(|| panic!("{crd} of {known}"));
+                assert!(versions.served.contains(&version) && versions.storage == version, "{crd} of {known}: {versions:?}");
+            }
+        }
+        let versions = |release_: &str, crd: &str| {
+            let found = release(release_).crd_versions(crd).unwrap();
+            (found.served.join(" "), found.storage)
+        };
+        assert_eq!(versions("0.33.5", "nodepools.karpenter.sh"), ("v1beta1".to_owned(), "v1beta1"));
+        assert_eq!(versions("0.33.6", "nodepools.karpenter.sh"), ("v1 v1beta1".to_owned(), "v1beta1"));
+        assert_eq!(versions("1.0.8", "ec2nodeclasses.karpenter.k8s.aws"), ("v1 v1beta1".to_owned(), "v1"));
+        assert_eq!(versions("1.1.0", "ec2nodeclasses.karpenter.k8s.aws"), ("v1".to_owned(), "v1"));
+        assert_eq!(release("1.13.1").crd_versions("capacitybuffers.autoscaling.x-k8s.io"), None);
     }
 
     #[test]

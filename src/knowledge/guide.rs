@@ -1,7 +1,7 @@
 //! Where karpctl does otherwise than the guide of a release, and why.
 
 use super::Release;
-use super::table::embedded;
+use super::table::{embedded, table};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 use std::sync::LazyLock;
@@ -38,7 +38,7 @@ pub enum DifferenceKind {
     Choice,
 }
 
-static DIFFERENCES: LazyLock<Vec<Difference>> = LazyLock::new(|| embedded(include_str!("guide.yaml")));
+static DIFFERENCES: LazyLock<Vec<Difference>> = LazyLock::new(|| embedded(table!("guide")));
 
 impl Difference {
     /// Every one, oldest first.

@@ -15,6 +15,7 @@ mod table;
 mod tools;
 pub mod writers;
 
+pub use charts::CrdVersions;
 pub use compare::{ChartComparison, KubernetesComparison, OfferedVersion};
 pub use exec::ClientBuild;
 pub use features::{Features, MetricsScrape, NodePoolApi, ValueLayout};

@@ -1,6 +1,6 @@
 //! What whoever runs karpctl must be allowed to do in AWS, as rows with a source.
 
-use super::table::embedded;
+use super::table::{embedded, table};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -110,7 +110,7 @@ struct Row {
     source: String,
 }
 
-static TABLE: LazyLock<Table> = LazyLock::new(|| embedded(include_str!("operator.yaml")));
+static TABLE: LazyLock<Table> = LazyLock::new(|| embedded(table!("operator")));
 
 /// Everything that any work of karpctl may need.
 #[must_use]

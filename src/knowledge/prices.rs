@@ -1,6 +1,6 @@
 //! What it costs to leave a cluster running, as an order of magnitude.
 
-use super::table::embedded;
+use super::table::{embedded, table};
 use super::{KubernetesVersion, Support};
 use jiff::civil::Date;
 use serde::Deserialize;
@@ -42,7 +42,7 @@ struct Instances {
     source: String,
 }
 
-static TABLE: LazyLock<Table> = LazyLock::new(|| embedded(include_str!("prices.yaml")));
+static TABLE: LazyLock<Table> = LazyLock::new(|| embedded(table!("prices")));
 
 /// What a cluster costs while nobody uses it.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,13 +1,14 @@
 //! A Karpenter release and its place in the table.
 
-use super::table::{FeatureRow, KARPENTER, TrapRow};
+use super::table::{KARPENTER, TrapRow};
 use super::{Features, KubernetesVersion};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 /// A Karpenter release. Shown without the `v`, taken with or without it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -63,6 +64,14 @@ const OLDEST: Version = Version::new(0, 17, 0);
 
 static ALL: LazyLock<Vec<Release>> = LazyLock::new(listed);
 
+/// From one change of features to the next.
+struct Era {
+    since: Version,
+    features: OnceLock<Features>,
+}
+
+static ERAS: LazyLock<Vec<Era>> = LazyLock::new(eras);
+
 impl Release {
     /// The releases of the table, oldest first.
     #[must_use]
@@ -89,7 +98,7 @@ impl Release {
     /// The first release of the table that does this.
     #[must_use]
     pub fn first_with(does: impl Fn(&Features) -> bool) -> Option<Self> {
-        ALL.iter().find(|r| does(&r.features())).cloned()
+        ALL.iter().find(|r| does(r.features())).cloned()
     }
 
     /// The newest patch of the same minor that the table knows.
@@ -100,12 +109,10 @@ impl Release {
 
     /// What it does.
     #[must_use]
-    pub fn features(&self) -> Features {
-        let mut set = Map::new();
-        for row in KARPENTER.features.iter().filter(|row| self.within(row)) {
-            set.extend(row.set.clone());
-        }
-        complete(set)
+    pub fn features(&self) -> &'static Features {
+        // Releases older than the table cannot be made.
+        let era = ERAS.partition_point(|era| era.since <= self.0).saturating_sub(1);
+        ERAS[era].features.get_or_init(|| features_at(&ERAS[era].since))
     }
 
     /// What the table says of it as a target, whatever the cluster.
@@ -174,17 +181,26 @@ impl Release {
         (self.0.major, self.0.minor) == (other.0.major, other.0.minor)
     }
 
-    fn within(&self, row: &FeatureRow) -> bool {
-        row.since <= self.0 && row.before.as_ref().is_none_or(|before| self.0 < *before)
-    }
-
     fn trapped(&self, row: &TrapRow) -> bool {
         row.since <= self.0 && self.0 < row.before
     }
 }
 
+/// The versions at which a row of features begins or ends.
+fn eras() -> Vec<Era> {
+    let rows = &KARPENTER.features;
+    let bounds: BTreeSet<&Version> = rows.iter().flat_map(|row| std::iter::once(&row.since).chain(&row.before)).collect();
+    bounds.into_iter().map(|since| Era { since: since.clone(), features: OnceLock::new() }).collect()
+}
+
 /// The rows of the table as one value. The tests do this for every release, so a failure cannot reach a person.
-fn complete(set: Map<String, Value>) -> Features {
+fn features_at(version: &Version) -> Features {
+    let mut set = Map::new();
+    for row in &KARPENTER.features {
+        if row.since <= *version && row.before.as_ref().is_none_or(|before| version < before) {
+            set.extend(row.set.clone());
+        }
+    }
     serde_json::from_value(Value::Object(set)).expect("the rows of the table make complete features")
 }
 

@@ -1,7 +1,7 @@
 //! What the stack of a release holds: permissions and events, as rows that come and go with releases.
 
 use super::Release;
-use super::table::embedded;
+use super::table::{embedded, table};
 use semver::Version;
 use serde::Deserialize;
 use std::sync::LazyLock;
@@ -149,7 +149,7 @@ struct Actions {
     actions: Vec<ActionReason>,
 }
 
-static ACTIONS: LazyLock<Actions> = LazyLock::new(|| embedded(include_str!("actions.yaml")));
+static ACTIONS: LazyLock<Actions> = LazyLock::new(|| embedded(table!("actions")));
 
 /// Why the controller needs each action that any release grants it.
 #[must_use]
@@ -157,7 +157,7 @@ pub fn action_reasons() -> &'static [ActionReason] {
     &ACTIONS.actions
 }
 
-static TABLE: LazyLock<Table> = LazyLock::new(|| embedded(include_str!("stack.yaml")));
+static TABLE: LazyLock<Table> = LazyLock::new(|| embedded(table!("stack")));
 
 impl Span {
     fn holds(&self, release: &Release) -> bool {
@@ -206,7 +206,7 @@ impl Release {
         StackContent {
             node_policies: TABLE.node_policies.iter().filter(|row| row.span.holds(self)).map(|row| row.value.clone()).collect(),
             rules: rules.collect(),
-            policies: self.features().controller_policies.into_iter().map(part).collect(),
+            policies: self.features().controller_policies.iter().cloned().map(part).collect(),
         }
     }
 }

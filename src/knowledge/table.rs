@@ -197,13 +197,21 @@ pub(super) struct AbilityRow {
     pub(super) source: String,
 }
 
-pub(super) static KARPENTER: LazyLock<Karpenter> = LazyLock::new(|| embedded(include_str!("karpenter.yaml")));
-pub(super) static KUBERNETES: LazyLock<Kubernetes> = LazyLock::new(|| embedded(include_str!("kubernetes.yaml")));
-pub(super) static CLIENTS: LazyLock<Clients> = LazyLock::new(|| embedded(include_str!("clients.yaml")));
+/// The text of a table, as JSON: `build.rs` makes it of the YAML beside this file.
+macro_rules! table {
+    ($name:literal) => {
+        include_str!(concat!(env!("OUT_DIR"), "/", $name, ".json"))
+    };
+}
+pub(super) use table;
+
+pub(super) static KARPENTER: LazyLock<Karpenter> = LazyLock::new(|| embedded(table!("karpenter")));
+pub(super) static KUBERNETES: LazyLock<Kubernetes> = LazyLock::new(|| embedded(table!("kubernetes")));
+pub(super) static CLIENTS: LazyLock<Clients> = LazyLock::new(|| embedded(table!("clients")));
 
 /// A table of this program; the tests parse each, so a failure cannot reach a person.
-pub(super) fn embedded<T: serde::de::DeserializeOwned>(yaml: &str) -> T {
-    serde_saphyr::from_str(yaml).expect("an embedded table follows its schema")
+pub(super) fn embedded<T: serde::de::DeserializeOwned>(json: &str) -> T {
+    serde_json::from_str(json).expect("an embedded table follows its schema")
 }
 
 #[cfg(test)]

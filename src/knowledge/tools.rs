@@ -158,7 +158,7 @@ impl ToolVersion {
     pub fn fit(&self, tool: Tool, release: &Release, kubernetes: KubernetesVersion) -> ToolFit {
         match tool {
             Tool::Helm => self.fit_helm(kubernetes),
-            Tool::Eksctl => self.fit_eksctl(release),
+            Tool::Eksctl => self.fit_eksctl(release, kubernetes),
             Tool::Kubectl => self.fit_kubectl(kubernetes),
         }
     }
@@ -226,12 +226,15 @@ impl ToolVersion {
         CLIENTS.helm.iter().find(|row| row.client_go >= kubernetes.minor()).map(|row| &row.since)
     }
 
-    fn fit_eksctl(&self, release: &Release) -> ToolFit {
-        match release.features().eksctl_minimum {
-            Some(minimum) if !self.at_least(&minimum) => ToolFit::Unfit {
-                why: format!("eksctl {self} is older than {minimum}, which the guide of Karpenter {release} asks for"),
-                hint: format!("install eksctl {minimum} or newer"),
-            },
+    fn fit_eksctl(&self, release: &Release, kubernetes: KubernetesVersion) -> ToolFit {
+        let creates = FittingTools::of(kubernetes).eksctl;
+        let unfit = |minimum: &Self, why: String| ToolFit::Unfit {
+            why: format!("eksctl {self} is older than {minimum}, {why}"),
+            hint: format!("install eksctl {} or newer", minimum.max(&creates)),
+        };
+        match &release.features().eksctl_minimum {
+            Some(minimum) if !self.at_least(minimum) => unfit(minimum, format!("which the guide of Karpenter {release} asks for")),
+            _ if !self.at_least(&creates) => unfit(&creates, format!("the first that creates clusters of Kubernetes {kubernetes}")),
             _ => ToolFit::Fits,
         }
     }
@@ -351,7 +354,10 @@ mod tests {
         assert!(judge(Tool::Helm, "4.2.0", "1.14.1", "1.32").starts_with("out of range"));
         assert_eq!(judge(Tool::Eksctl, "0.201.0", "1.14.1", "1.36"), "unfit: install eksctl 0.202.0 or newer");
         assert_eq!(judge(Tool::Eksctl, "0.202.0", "1.14.1", "1.36"), "fits");
-        assert_eq!(judge(Tool::Eksctl, "0.164.0", "0.34.0", "1.29"), "unfit: install eksctl 0.165.0 or newer");
+        assert_eq!(judge(Tool::Eksctl, "0.164.0", "0.34.0", "1.28"), "unfit: install eksctl 0.165.0 or newer");
+        assert_eq!(judge(Tool::Eksctl, "0.164.0", "0.34.0", "1.29"), "unfit: install eksctl 0.169.0 or newer");
+        assert_eq!(judge(Tool::Eksctl, "0.168.0", "0.34.0", "1.29"), "unfit: install eksctl 0.169.0 or newer");
+        assert_eq!(judge(Tool::Eksctl, "0.108.0", "0.17.0", "1.23"), "unfit: install eksctl 0.109.0 or newer");
         assert_eq!(judge(Tool::Eksctl, "0.100.0", "0.17.0", "1.21"), "fits");
         assert_eq!(judge(Tool::Kubectl, "1.35.0", "1.14.1", "1.36"), "fits");
         assert!(judge(Tool::Kubectl, "1.33.0", "1.14.1", "1.36").starts_with("out of range"));

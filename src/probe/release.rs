@@ -91,13 +91,13 @@ pub(crate) fn crd_ref(name: &str) -> crate::ports::ObjectRef {
 
 /// The CRDs of the release that are there, with an owner and versions. Each by its name: a list would bring everybody's.
 pub(super) async fn crds(context: &ProbeContext<'_>, kube: &dyn Kube) -> Probed<BTreeMap<String, CrdFacts>> {
-    let names = context.spec.release.features().crds;
+    let names = &context.spec.release.features().crds;
     let answers = futures_util::future::join_all(names.iter().map(|name| async move { kube.get(&crd_ref(name)).await })).await;
     let mut found = BTreeMap::new();
-    for (name, answer) in names.into_iter().zip(answers) {
+    for (name, answer) in names.iter().zip(answers) {
         match answer {
             Ok(Some(object)) => {
-                found.insert(name, crd_facts(&object));
+                found.insert(name.clone(), crd_facts(&object));
             }
             Ok(None) => {}
             Err(e) => return failed(&e),

@@ -77,15 +77,9 @@ pub fn cluster_config(spec: &Spec, scope: ConfigScope, eksctl: &EksctlAbilities)
     fill(TEMPLATE, Functions::Short, &values)
 }
 
-/// The AWS services that a private cluster reaches by VPC endpoints, as they stand at the end of an endpoint's service name.
+/// The names of the VPC endpoints that a private cluster needs.
 pub(super) fn vpc_endpoints(spec: &Spec) -> Vec<String> {
-    let mut services = spec.release.features().vpc_endpoints;
-    if spec.identity == Identity::PodIdentity {
-        // The agent of EKS Pod Identity asks there for credentials.
-        services.push("eks-auth".to_owned());
-    }
-    services.sort();
-    services
+    spec.vpc_endpoints().into_iter().map(|service| spec.partition.endpoint_name(&spec.region, service)).collect()
 }
 
 /// The add-ons that eksctl must be told: it asks for the first three where pods have IPv6.

@@ -14,8 +14,8 @@ pub fn ami_family(spec: &Spec) -> String {
     if let Some(alias) = &spec.node_pool.ami_alias {
         return alias.family().to_owned();
     }
-    let guide = spec.release.features().ami_alias_family.unwrap_or_else(|| "al2".to_owned());
-    if spec.kubernetes.has_ami_family(&guide) { guide } else { "al2023".to_owned() }
+    let guide = spec.release.features().ami_alias_family.as_deref().unwrap_or("al2");
+    if spec.kubernetes.has_ami_family(guide) { guide } else { "al2023" }.to_owned()
 }
 
 /// The public SSM parameter by which Karpenter finds the x86-64 image of the alias (`pkg/providers/amifamily` at v1.14.1). `None`: the

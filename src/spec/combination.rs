@@ -23,6 +23,12 @@ impl Spec {
                     all.push(format!("{setting} is decided when a cluster is made, and existingCluster says that it is there"));
                 }
             }
+            if self.capacity == ControllerCapacity::Fargate {
+                all.push(format!(
+                    "fargate: eksctl makes the profile together with the cluster, and existingCluster says that it is there; make one for the namespace {} (`eksctl create fargateprofile`), and say identity irsa instead of fargate",
+                    self.namespace
+                ));
+            }
         } else if !self.subnets.is_empty() && self.vpc.is_none() {
             all.push(
                 "subnets are of an existing cluster, and this one is to be made: name those of a VPC of your own by vpc.privateSubnets, or set existingCluster"
@@ -57,7 +63,7 @@ impl Spec {
 
     fn of_the_image(&self, all: &mut Vec<String>) {
         let Some(alias) = &self.node_pool.ami_alias else { return };
-        let (family, known) = (alias.family(), self.release.features().ami_families);
+        let (family, known) = (alias.family(), &self.release.features().ami_families);
         if !known.iter().any(|f| f == family) {
             let when = match Release::first_with(|features| features.ami_families.iter().any(|f| f == family)) {
                 Some(first) if first > self.release => format!("; {family} came with {first}"),

@@ -1,6 +1,6 @@
 //! Names and ARNs that follow from a spec. Every document and every step takes them from here, so that they agree.
 
-use super::{Arn, Spec, SubnetId};
+use super::{Arn, Identity, Spec, SubnetId};
 use sha2::{Digest, Sha256};
 
 /// The longest name of an IAM role (IAM API reference, `CreateRole`).
@@ -45,6 +45,18 @@ impl Spec {
     pub fn lock_stack_name(&self) -> String {
         let name = format!("karpctl-lock-{}", self.cluster_name);
         if name.contains('_') { hashed(&name.replace('_', "-"), &name, STACK_NAME) } else { fit(&name, STACK_NAME) }
+    }
+
+    /// The AWS services that nodes and controller reach by VPC endpoints where there is no way to the internet, by the ends of the
+    /// endpoints' names.
+    #[must_use]
+    pub fn vpc_endpoints(&self) -> Vec<&'static str> {
+        let services = self.release.features().vpc_endpoints.iter().map(String::as_str);
+        // The agent of EKS Pod Identity asks there for credentials.
+        let agent = (self.identity == Identity::PodIdentity).then_some("eks-auth");
+        let mut services: Vec<_> = services.chain(agent).collect();
+        services.sort_unstable();
+        services
     }
 
     /// The role of the nodes that Karpenter launches.
@@ -150,7 +162,7 @@ impl Spec {
             named("queue", cluster.to_string(), self.queue_name()),
             named("instance profile", format!("KarpenterNodeInstanceProfile-{cluster}"), self.instance_profile_name()),
         ];
-        let parts = self.release.features().controller_policies;
+        let parts = &self.release.features().controller_policies;
         names.extend(
             parts
                 .iter()

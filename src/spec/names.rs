@@ -276,6 +276,15 @@ impl Partition {
             Self::Aws | Self::AwsUsGov => "amazonaws.com",
         }
     }
+
+    /// The name of a service's VPC endpoint in one of its regions: `com.amazonaws.us-west-2.ecr.api` for `ecr.api`. In China some
+    /// have `cn.` before it (aws-cdk-lib, `InterfaceVpcEndpointAwsService`; eksctl, `pkg/cfn/builder/vpc_endpoint.go`; that of S3 is
+    /// the gateway's).
+    #[must_use]
+    pub fn endpoint_name(self, region: &Region, service: &str) -> String {
+        let chinese = self == Self::AwsCn && ["ec2", "ecr.api", "ecr.dkr", "eks", "sqs", "sts"].contains(&service);
+        format!("{}com.amazonaws.{region}.{service}", if chinese { "cn." } else { "" })
+    }
 }
 
 impl fmt::Display for Partition {

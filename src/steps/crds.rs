@@ -91,9 +91,9 @@ impl Step for Crds {
     async fn remove(&self, context: &StepContext<'_>) -> Result<()> {
         if !context.spec.release.features().crd_chart {
             let kube = context.kube().await?;
-            for name in context.spec.release.features().crds {
+            for name in &context.spec.release.features().crds {
                 context.doing(format!("deleting the custom resource definition {name}"));
-                kube.delete(&crd_ref(&name)).await?;
+                kube.delete(&crd_ref(name)).await?;
             }
             return Ok(());
         }
@@ -140,7 +140,7 @@ fn judge(spec: &Spec, facts: &Facts) -> Result<State, State> {
     }
     let Some(release) = release else { return Ok(State::Absent) };
     let mut changes = changes(release, &wanted(spec));
-    let names = spec.release.features().crds;
+    let names = &spec.release.features().crds;
     changes.extend(names.iter().filter(|n| crds.is_none_or(|c| !c.contains_key(*n))).map(|n| format!("{n}: not there")));
     Ok(drifted_or_present(changes))
 }
@@ -149,8 +149,8 @@ fn judge(spec: &Spec, facts: &Facts) -> Result<State, State> {
 /// flag for it.
 async fn adopt(context: &StepContext<'_>, kube: &dyn Kube, action: Action) -> Result<()> {
     let spec = context.spec;
-    for name in spec.release.features().crds {
-        let place = crd_ref(&name);
+    for name in &spec.release.features().crds {
+        let place = crd_ref(name);
         let Some(found) = kube.get(&place).await? else { continue };
         if helm_owner(&found).is_some_and(|o| o == owner(spec)) {
             continue;

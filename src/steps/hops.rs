@@ -15,7 +15,7 @@ pub(super) fn refused_hop(spec: &Spec, facts: &Facts) -> Option<String> {
     {
         return Some(format!("Karpenter {installed} is installed, and {why}"));
     }
-    let held = still_stored(facts, &spec.release.features());
+    let held = still_stored(facts, spec.release.features());
     held.first().map(|name| {
         format!(
             "objects of {name} are still stored as v1beta1: run the newest 1.0 with its CRDs until `kubectl get crd {name} --output jsonpath={{.status.storedVersions}}` says [\"v1\"]"
@@ -25,7 +25,7 @@ pub(super) fn refused_hop(spec: &Spec, facts: &Facts) -> Option<String> {
 
 /// Why there must be another release between these two.
 pub(crate) fn skipped_hop(from: &Release, to: &Release) -> Option<&'static str> {
-    between(&from.features(), &to.features())
+    between(from.features(), to.features())
 }
 
 fn between(from: &Features, to: &Features) -> Option<&'static str> {

@@ -141,7 +141,7 @@ def doctor(lab, words):
     """Everything that AWS and the cluster are asked, with what a call takes there."""
     areas = ["doctor", "--area", "account,cluster,release", "-o", "json", *words]
     lab.api("settings", {"latency_ms": LATENCY_MS})
-    since = lab.count()
+    since = lab.mark()
     began = time.monotonic()
     report = subprocess.run([str(KARPCTL), *areas], env=lab.ready["env"], cwd=lab.dir.name, capture_output=True, text=True)
     seconds = time.monotonic() - began

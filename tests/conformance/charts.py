@@ -2,8 +2,8 @@
 
     python3 tests/conformance/charts.py PATH-OF-A-CLONE-OF-aws/karpenter-provider-aws
 
-writes src/knowledge/crds.yaml (the fingerprint of each CRD, release by release) and src/knowledge/chart_values.yaml (the values
-that the chart `karpenter` reads). Needs PyYAML. A fingerprint is what src/probe/inside/schema.rs makes of the CRD that an API
+writes src/knowledge/crds.yaml (the fingerprint of each CRD and its versions, release by release; `*` marks the stored one) and
+src/knowledge/chart_values.yaml (the values that the chart `karpenter` reads). Needs PyYAML. A fingerprint is what src/probe/inside/schema.rs makes of the CRD that an API
 server answers: SHA-256 of its versions and schemas as JSON with sorted keys, without descriptions.
 """
 
@@ -61,16 +61,17 @@ def bare(schema):
 
 @functools.cache
 def crd(repository, blob):
-    """The name and the fingerprint of a CRD."""
+    """The name of a CRD, its fingerprint, and the versions that it serves, the stored one with a `*`."""
     found = yaml.load(git(repository, "cat-file", "blob", blob), Loader=yaml.CSafeLoader)
     versions = [{"name": v["name"], "served": v["served"], "storage": v["storage"],
                  "schema": bare(v["schema"]["openAPIV3Schema"])} for v in found["spec"]["versions"]]
     text = json.dumps(versions, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return found["metadata"]["name"], hashlib.sha256(text.encode()).hexdigest()[:12]
+    served = [v["name"] + "*" * v["storage"] for v in versions if v["served"] or v["storage"]]
+    return found["metadata"]["name"], (hashlib.sha256(text.encode()).hexdigest()[:12], " ".join(served))
 
 
 def crds(repository, tags):
-    """CRD -> [(first tag, fingerprint)]."""
+    """CRD -> [(first tag, (fingerprint, versions))]."""
     rows = collections.defaultdict(list)
     for tag in tags:
         # until 0.19 they lay in the chart itself
@@ -78,9 +79,9 @@ def crds(repository, tags):
             mode, _, blob, *_ = line.split()
             if mode == "120000":  # a link to the other folder
                 continue
-            name, print_ = crd(repository, blob)
-            if not rows[name] or rows[name][-1][1] != print_:
-                rows[name].append((tag, print_))
+            name, what = crd(repository, blob)
+            if not rows[name] or rows[name][-1][1] != what:
+                rows[name].append((tag, what))
     return rows
 
 
@@ -132,7 +133,7 @@ def main(repository):
     lines = [head + "source: pkg/apis/crds, before 0.19 charts/karpenter/crds, at each tag of github.com/aws/karpenter-provider-aws\nschemas:\n"]
     for name, rows in sorted(crds(repository, tags).items()):
         lines.append(f"  {name}:\n")
-        lines += [f"    - {{since: {tag[1:]}, fingerprint: \"{print_}\"}}\n" for tag, print_ in rows]
+        lines += [f"    - {{since: {tag[1:]}, fingerprint: \"{print_}\", versions: {versions}}}\n" for tag, (print_, versions) in rows]
     (KNOWLEDGE / "crds.yaml").write_text("".join(lines))
 
     read = {tag: keys(repository, tag) for tag in tags}

@@ -194,7 +194,11 @@ fn the_table_says_what_the_tags_say() {
         assert_eq!(facts["chartVersionPrefix"], features.chart_version_prefix, "{release}");
         assert_eq!(facts["crds"], serde_json::json!(features.crds), "{release}");
         assert_eq!(facts["conversion"], features.conversion_webhook, "{release}");
-        assert_eq!(facts["eksctlMinimum"].as_str().map(str::to_owned), features.eksctl_minimum.map(|v| v.to_string()), "{release}");
+        assert_eq!(
+            facts["eksctlMinimum"].as_str().map(str::to_owned),
+            features.eksctl_minimum.as_ref().map(ToString::to_string),
+            "{release}"
+        );
         if let Some(kubernetes) = facts["latestKubernetes"].as_str() {
             assert_eq!(kubernetes, features.guide_kubernetes.to_string(), "{release}");
         }

@@ -238,6 +238,8 @@ fn versions_shows_the_table_and_compares_what_can_be_reached() {
     let json: serde_json::Value = serde_json::from_str(&shell.run(&["versions", "-o", "json"]).stdout).unwrap();
     let newest = json["releases"].as_array().unwrap().last().unwrap();
     assert_eq!((json["schema"].as_str(), newest["controllerPolicies"].as_array().unwrap().len()), (Some("karpctl/versions/v1"), 6));
+    let v1 = serde_json::json!({ "served": ["v1"], "storage": "v1" });
+    assert_eq!((&newest["crdVersions"]["nodepools.karpenter.sh"], newest["crdVersions"].as_object().unwrap().len()), (&v1, 5));
     let alone = ["versions", "--compare", "--chart-repository", "oci://127.0.0.1:9/karpenter"];
     let nobody = shell.run(&alone);
     assert_eq!(nobody.code, 1);

@@ -71,6 +71,8 @@ fn what_does_not_go_together_is_said() {
     for (said, expected) in [
         (vpc(" }"), "nothing"),
         (vpc(" }\nexistingCluster: true"), "vpc is decided when a cluster is made"),
+        (wrong("existingCluster: true\nfargate: true\nidentity: irsa"), "eksctl create fargateprofile"),
+        (wrong("fargate: true"), "nothing"),
         (vpc(", publicSubnets: [subnet-0a1b2c3d4e5f60719] }\nprivate: true"), "vpc.publicSubnets"),
         (wrong("vpc: { privateSubnets: [subnet-0a1b2c3d4e5f60718] }"), "two subnets or more"),
         (wrong("subnets: [subnet-0a1b2c3d4e5f60718]"), "vpc.privateSubnets"),

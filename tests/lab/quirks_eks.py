@@ -9,6 +9,7 @@
 """
 
 import base64
+import datetime
 import hashlib
 import threading
 import urllib.parse
@@ -23,7 +24,8 @@ _lock = threading.Lock()
 # operation -> (kind, key of the document)
 KINDS = {"Cluster": "cluster", "Nodegroup": "nodegroup", "Addon": "addon", "FargateProfile": "fargateProfile"}
 NEWEST_KNOWN = "1.34"
-NEW_VERSIONS = ("1.36", "1.35")
+# What EKS offers besides, with the days on which standard and extended support end (amazon-eks-user-guide, kubernetes-versions.adoc).
+NEW_VERSIONS = {"1.36": ("2027-08-02", "2028-08-02"), "1.35": ("2027-03-27", "2028-03-27")}
 
 
 def before(lab, call):
@@ -111,7 +113,8 @@ def own_region(lab, call, answer):
 
 
 def newer_versions(answer):
-    """Adds the versions that the emulator does not know yet, as its newest known one, unless certain ones are asked for."""
+    """Adds the versions that the emulator does not know yet, like its newest known one but for the dates, unless certain ones are asked
+    for."""
     document = answer.json
     rows = document.get("clusterVersions") or []
     known = {r["clusterVersion"] for r in rows}
@@ -120,8 +123,14 @@ def newer_versions(answer):
     pattern = max(rows, key=lambda r: int(r["clusterVersion"].split(".")[1]))
     if pattern["clusterVersion"] != NEWEST_KNOWN:
         return answer
-    new = [{**pattern, "clusterVersion": v, "defaultVersion": False} for v in NEW_VERSIONS if v not in known]
+    new = [{**pattern, "clusterVersion": v, "defaultVersion": False, "endOfStandardSupportDate": seconds(standard),
+            "endOfExtendedSupportDate": seconds(extended)} for v, (standard, extended) in NEW_VERSIONS.items() if v not in known]
     return answer.with_json({**document, "clusterVersions": new + rows})
+
+
+def seconds(day):
+    """The beginning of a day, as EKS writes times."""
+    return datetime.datetime.fromisoformat(f"{day}T00:00:00+00:00").timestamp()
 
 
 # --- pace

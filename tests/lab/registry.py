@@ -26,7 +26,7 @@ def config(where, port):
     path.write_text(json.dumps({
         "version": "0.1", "log": {"level": "warn"},
         "storage": {"filesystem": {"rootdirectory": str(where / "data")}, "delete": {"enabled": True}},
-        "http": {"addr": f"127.0.0.1:{port}"}}))
+        "http": {"addr": f"127.0.0.1:{port}", "relativeurls": True}}))  # it is reached by another name, over TLS
     return path
 
 

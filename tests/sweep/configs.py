@@ -14,7 +14,7 @@ VARIANTS = (
 SUPPORTED = re.compile(r"supported values: ([\d., ]+)")
 
 
-def prove(lab, karpctl, rendered, known, report):
+def prove(lab, karpctl, rendered, report):
     wanted = {text: span(releases) for text, releases in by_text(rendered, "cluster-config.yaml").items()}
     covered = sum(len(r) for r in by_text(rendered, "cluster-config.yaml").values())
     plain = len(wanted)
@@ -34,10 +34,12 @@ def prove(lab, karpctl, rendered, known, report):
         accepted += report.check(code == 0 and "kind: ClusterConfig" in said, f"eksctl refuses the ClusterConfig of {releases}: {said[-600:]}")
     code, said = dry_run(lab, file, text.replace("\nmetadata:\n", "\nmetadata:\n  karpctlKnowsNoSuchField: true\n"))
     report.check(code != 0 and "karpctlKnowsNoSuchField" in said, f"eksctl takes a field that it has not: {said[-300:]}")
+    other = sum(map(len, replaced.values()))
     report.say(f"eksctl: {accepted} of {len(wanted)} different ClusterConfigs taken, {plain} of {covered} releases and {len(wanted) - plain} variants; "
-               "one with a stray field refused")
+               f"{accepted - other} as they are, {other} with another Kubernetes version and otherwise as they are; one with a stray field refused")
     for version, releases in sorted(replaced.items(), key=lambda item: minor(item[0])):
-        report.say(f"eksctl: Kubernetes {version} is not a version of this eksctl; taken with the nearest that is: {', '.join(releases)}")
+        report.say(f"eksctl: refuses Kubernetes {version} as one that EKS no longer makes, and nothing else; taken with the nearest that it knows: "
+                   f"{', '.join(releases)}")
 
 
 def dry_run(lab, file, text):

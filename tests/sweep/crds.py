@@ -114,8 +114,23 @@ def objects(documents):
     return found
 
 
-def prove(server, source, rendered, report):
+def prove_versions(source, known, report):
+    """What the table says is served and stored is what the CRDs say."""
+    compared, same = 0, 0
+    for release, row in known.items():
+        crds = source.own_crds(release)
+        official = {c["metadata"]["name"]: {"served": [v["name"] for v in c["spec"]["versions"] if v["served"]],
+                                            "storage": next(v["name"] for v in c["spec"]["versions"] if v["storage"])} for c in crds}
+        if official:
+            compared += 1
+            same += report.check(row["crdVersions"] == official, f"the versions of the CRDs of {release}: the table says {row['crdVersions']}, "
+                                                                 f"the CRDs {official}")
+    report.say(f"CRDs: versions served and stored as the table says in {same} of {compared} releases")
+
+
+def prove(server, source, rendered, known, report):
     """All objects of all releases."""
+    prove_versions(source, known, report)
     jobs, builtin, tiers = {}, {}, {}
     for release, documents in rendered.items():
         tier = set()

@@ -21,9 +21,8 @@ class Karpctl:
         return done.stdout
 
     def versions(self):
-        """Release -> its oldest and newest Kubernetes."""
-        rows = json.loads(self.run("versions", "-o", "json"))["releases"]
-        return {r["karpenter"]: (r["kubernetes"]["oldest"], r["kubernetes"]["newest"]) for r in rows}
+        """Release -> what the table says of it."""
+        return {r["karpenter"]: r for r in json.loads(self.run("versions", "-o", "json"))["releases"]}
 
     def render(self, release, *words):
         """Every document of a release: file name -> text."""

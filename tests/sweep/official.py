@@ -87,11 +87,13 @@ class Packages:
 
     def __init__(self, cache):
         self.recorded = Recorded()
-        self.exact, self.core, self.of_kind, self.charts = {}, {}, {}, {}
+        self.exact, self.core, self.of_kind, self.charts, self.whole = {}, {}, {}, {}, {}
         folders = sorted((cache / "official").iterdir(), key=lambda p: order(p.name.split("@")[1]))
         for folder in folders:
             for file in sorted((folder / "crds").glob("*.yaml")):
                 crd = load(file.read_text())
+                if folder.name.startswith("karpenter-provider-aws"):
+                    self.whole.setdefault(folder.name.split("@")[1], []).append(crd)
                 for (kind, version), (schema, core) in hashes(crd).items():
                     if folder.name.startswith("karpenter-provider-aws"):
                         self.exact[kind, version, schema] = (folder.name, crd)
@@ -112,6 +114,10 @@ class Packages:
         others = self.of_kind.get((kind, version), [])
         later = [o for o in others if order(o[0].split("@")[1]) >= order(release)] or others[-1:]
         return ("other", *later[0]) if later else ("none", "", None)
+
+    def own_crds(self, release):
+        """All CRDs of a release that has a package of its own; none of the others."""
+        return self.whole.get(release, [])
 
     def chart(self, release):
         """The folder of the chart, or None."""
@@ -150,6 +156,10 @@ class Repository:
             if crd["spec"]["names"]["kind"] == kind and any(v["name"] == version for v in crd["spec"]["versions"]):
                 return "own", hashlib.sha256(text.encode()).hexdigest()[:12], crd
         return "none", "", None
+
+    def own_crds(self, release):
+        """All CRDs of a release."""
+        return [load(text) for text in self.crd_files(f"v{release}")]
 
     def chart(self, release):
         """The chart's files, written out once for each content."""

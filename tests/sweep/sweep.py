@@ -99,8 +99,8 @@ def main():
                 lab = LabProcess("--region", region)
                 try:
                     if region == REGIONS["aws"]:
-                        part("crds", crds.prove, crds.ApiServer(lab.ready["kubeconfig"]), source, rendered)
-                        part("configs", configs.prove, lab, karpctl, rendered, known)
+                        part("crds", crds.prove, crds.ApiServer(lab.ready["kubeconfig"]), source, rendered, known)
+                        part("configs", configs.prove, lab, karpctl, rendered)
                     part("stacks", deploy.prove, lab, karpctl, region)
                 finally:
                     lab.stop()

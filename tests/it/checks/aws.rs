@@ -195,7 +195,23 @@ async fn a_closed_vpc_has_the_endpoints_that_are_needed() {
     let missing = bad(&private, &facts, DAY);
     let services: Vec<&str> =
         missing.iter().filter(|f| f.id == "private-endpoints").filter_map(|f| f.subject.strip_prefix("VPC endpoint ")).collect();
-    assert_eq!(services, ["ec2", "ecr.api", "ecr.dkr", "s3", "sts", "ssm", "eks", "sqs", "eks-auth"]);
+    assert_eq!(services, ["ec2", "ecr.api", "ecr.dkr", "eks", "eks-auth", "s3", "sqs", "ssm", "sts"]);
+    let beijing: karpctl::spec::Region = "cn-north-1".parse().unwrap();
+    let chinese = Spec { partition: karpctl::spec::Partition::AwsCn, region: beijing, ..private.clone() };
+    let made: Vec<String> = bad(&chinese, &facts, DAY)
+        .into_iter()
+        .filter(|f| f.id == "private-endpoints")
+        .filter_map(|f| f.fixes[0].command.iter().skip_while(|w| *w != "--service-name").nth(1).cloned())
+        .collect();
+    assert_eq!(made.len(), services.len());
+    for name in [
+        "cn.com.amazonaws.cn-north-1.ec2",
+        "cn.com.amazonaws.cn-north-1.sqs",
+        "com.amazonaws.cn-north-1.s3",
+        "com.amazonaws.cn-north-1.ssm",
+    ] {
+        assert!(made.iter().any(|m| m == name), "{name} is not among {made:?}");
+    }
     let endpoint = |service: &&str| karpctl::facts::EndpointFacts {
         service: (*service).to_owned(),
         state: "available".into(),

@@ -101,8 +101,8 @@ impl Helm for FakeWorld {
         lines("Release \"karpenter\" does not exist. Installing it now.");
         let own = marks(&install.namespace, &install.release);
         if install.release == "karpenter-crd" || !install.skip_crds {
-            for name in self.spec.release.features().crds {
-                let crd = place("apiextensions.k8s.io/v1", "customresourcedefinitions", None, &name);
+            for name in &self.spec.release.features().crds {
+                let crd = place("apiextensions.k8s.io/v1", "customresourcedefinitions", None, name);
                 let found = self.object(&crd);
                 let foreign = found.is_some_and(|f| f["metadata"]["annotations"]["meta.helm.sh/release-name"] != install.release.as_str());
                 if foreign && install.release == "karpenter-crd" {

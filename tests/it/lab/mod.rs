@@ -9,6 +9,7 @@ mod interruption;
 mod new_cluster;
 mod print_commands;
 mod stale_kubeconfig;
+mod versions;
 mod worse_days;
 
 use karpctl::adapters::lab::Lab;

@@ -12,6 +12,10 @@ fn slices(words: &[String]) -> Vec<&str> {
 /// Pastes what karpctl prints into a shell that stops at the first failure.
 fn paste(stage: &Stage, words: &[String]) {
     let printed = stage.karpctl(&[&slices(words)[..], &["--print-commands"]].concat()).exits(0).stdout;
+    let document = stage.karpctl(&[&slices(words)[..], &["--print-commands", "-o", "json"]].concat()).exits(0).json();
+    let (schema, cluster) = (&document["schema"], &document["cluster"]);
+    assert_eq!((schema.as_str(), cluster.as_str()), (Some("karpctl/commands/v1"), Some(stage.cluster())));
+    assert_eq!((document["shell"].as_str().map(str::trim_end), document.get("refused")), (Some(printed.trim_end()), None));
     let karpctl = Path::new(env!("CARGO_BIN_EXE_karpctl")).parent().unwrap();
     let path = format!("{}:{}", karpctl.display(), stage.lab().ready.env["PATH"]);
     let mut shell = stage.lab().command(Path::new("/bin/bash"));
