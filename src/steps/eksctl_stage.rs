@@ -9,7 +9,7 @@ const STAGES: [(&str, &[&str]); 4] = [
     ("control plane", &["building cluster stack"]),
     ("add-ons", &["creating addon"]),
     ("what runs the controller", &["building managed nodegroup stack", "building nodegroup stack", "creating Fargate profile"]),
-    ("nodes become ready", &["waiting for at least", "all EKS cluster resources"]),
+    ("until all is ready", &["waiting for at least", "all EKS cluster resources"]),
 ];
 
 /// The stages of one creation; none comes twice.
@@ -58,6 +58,6 @@ EKS cluster \"demo\" in \"us-west-2\" region is ready";
                 other => panic!("{other:?}"),
             })
             .collect();
-        assert_eq!(begun, ["1 of 4: control plane", "2 of 4: add-ons", "3 of 4: what runs the controller", "4 of 4: nodes become ready"]);
+        assert_eq!(begun, ["1 of 4: control plane", "2 of 4: add-ons", "3 of 4: what runs the controller", "4 of 4: until all is ready"]);
     }
 }

@@ -4,6 +4,7 @@ import threading
 
 import aws
 import controlplane
+import fargate
 import nodes
 
 
@@ -85,6 +86,7 @@ def cluster_deleted(lab, name):
     """The last cluster's objects go with it."""
     lab.creators.pop(name, None)
     nodes.cluster_deleted(lab, name)
+    fargate.cluster_deleted(lab, name)
     if not lab.aws.rest("eks", "GET", "/clusters").get("clusters"):
         emptied = threading.Event()
         threading.Thread(target=_empty, args=(lab, emptied), daemon=True).start()

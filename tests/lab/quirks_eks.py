@@ -15,6 +15,7 @@ import threading
 import urllib.parse
 
 import aws
+import fargate
 import lifecycle
 from call import JSON, Answer, as_json, error
 
@@ -221,6 +222,10 @@ def happened(lab, call):
             lifecycle.nodes.group_created(lab, cluster, name)
         case "DeleteNodegroup":
             lifecycle.nodes.group_deleted(lab, cluster, name)
+        case "CreateFargateProfile":
+            fargate.profile_created(lab, cluster, name)
+        case "DeleteFargateProfile":
+            fargate.profile_deleted(lab, cluster, name)
 
 
 def zonal_shift(call):

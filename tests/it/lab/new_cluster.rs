@@ -15,6 +15,28 @@ fn release_1_0_8_from_nothing_and_back() {
     whole_way(&stage, "1.0.8", 1);
 }
 
+/// The guide's Fargate variant: no node group, the controller and `CoreDNS` on Fargate, credentials by IRSA.
+#[test]
+fn on_fargate_from_nothing_and_back() {
+    let Some(stage) = stage("lean") else { return };
+    let spec = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/fargate-irsa.yaml");
+    let with = |words: &[&str]| stage.karpctl(&[words, &["--file", spec]].concat());
+    with(&["bootstrap", "--yes"]).exits(0);
+    assert_eq!(stages(&journal(&stage), "cluster"), [1, 2, 3, 4], "the stages of the real eksctl");
+    assert_eq!(stage.aws(&["eks", "list-nodegroups", "--cluster-name", "lean"])["nodegroups"], serde_json::json!([]));
+    for name in ["karpenter", "coredns"] {
+        let found = stage.kubectl(&["-n", "kube-system", "get", "pods", "-o", "json"]);
+        let pods: Vec<&Value> =
+            found["items"].as_array().unwrap().iter().filter(|p| p["metadata"]["name"].as_str().unwrap().starts_with(name)).collect();
+        assert!(!pods.is_empty(), "no pod of {name}");
+        assert!(pods.iter().all(|p| p["spec"]["nodeName"].as_str().unwrap().starts_with("fargate-")), "{name} runs elsewhere: {pods:#?}");
+    }
+    with(&["bootstrap", "--yes"]).exits(0).says("Nothing to do");
+    with(&["verify", "--replicas", "2"]).exits(0);
+    with(&["destroy", "--yes"]).exits(0);
+    assert_empty(&stage.inventory());
+}
+
 fn whole_way(stage: &Stage, release: &str, policies: usize) {
     let version = ["--karpenter-version", release];
     let with = |words: &[&str]| stage.karpctl(&[words, &version].concat());
