@@ -37,6 +37,7 @@ test-all: test ## run every test, and every sweep in full
 	PROPTEST_CASES=1000 cargo test --locked --test it -- properties
 	python3 tests/clients/test_clients.py --all
 	python3 tests/clients/test_logins.py --all
+	$(MAKE) fuzz
 	python3 tests/reliability/crash.py --jobs 3
 	python3 tests/reliability/faults.py --jobs 3
 	python3 tests/reliability/least.py --jobs 2
@@ -44,8 +45,11 @@ test-all: test ## run every test, and every sweep in full
 	python3 tests/reliability/destroying.py
 	python3 tests/sweep/sweep.py --all $(if $(CLONE),--repository $(CLONE))
 
-fuzz: ## a minute at each door of foreign text; needs cargo-fuzz and a nightly compiler
-	for door in $$(ls fuzz/corpus); do cargo +nightly fuzz run $$door -- -max_total_time=60 || exit 1; done
+fuzz: ## a minute at each door of foreign text; by coverage too, where cargo-fuzz and a nightly compiler are there
+	KARPCTL_FUZZ_SECONDS=60 cargo test --locked --test it -- --nocapture with_edits whatever_is_answered
+	if cargo +nightly fuzz --version >/dev/null 2>&1; then \
+	  for door in $$(ls fuzz/fuzz_targets | sed 's/\.rs//'); do cargo +nightly fuzz run $$door -- -max_total_time=60 || exit 1; done; \
+	else echo "cargo-fuzz is not there: only edited inputs were tried"; fi
 
 lint: ## formatting and lints
 	cargo fmt --check

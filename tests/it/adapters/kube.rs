@@ -14,7 +14,7 @@ async fn connector() -> Connector {
     Connector::new(Arc::new(AwsClient::connect(&AwsSettings::default()).await.unwrap()))
 }
 
-async fn eks(endpoint: &str) -> Arc<dyn Kube> {
+pub(super) async fn eks(endpoint: &str) -> Arc<dyn Kube> {
     let access = ClusterAccess::Eks { name: "demo".into(), endpoint: endpoint.into(), certificate_authority: CA.into() };
     connector().await.connect(&access).await.unwrap()
 }

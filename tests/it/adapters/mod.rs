@@ -1,6 +1,7 @@
 //! The adapters, as far as they can be seen without a cloud: what they sign, how they run children, what they leave behind,
 //! what they make of what others say. Only small shell scripts are run and only loopback is asked.
 
+mod answers;
 mod aws;
 mod eks_token;
 mod kube;
