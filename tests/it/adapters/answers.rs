@@ -10,8 +10,7 @@ use std::cell::Cell;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 
-const STATUS: [&str; 7] =
-    ["200 OK", "200 OK", "200 OK", "400 Bad Request", "403 Forbidden", "404 Not Found", "500 Internal Server Error"];
+const STATUS: [&str; 7] = ["200 OK", "200 OK", "200 OK", "400 Bad Request", "403 Forbidden", "404 Not Found", "500 Internal Server Error"];
 
 fn shown<T: Debug>(result: Result<T>) {
     if let Err(error) = result {
