@@ -129,6 +129,29 @@ impl Plan {
         self.steps.iter().any(|s| s.action.is_change())
     }
 
+    /// The steps as a tree, each with its depth: below that step which, of those that it waits for, usually ends last.
+    #[must_use]
+    pub fn tree(&self) -> Vec<(usize, &Planned)> {
+        let mut ends: BTreeMap<StepId, u32> = BTreeMap::new();
+        let mut below: BTreeMap<Option<StepId>, Vec<&Planned>> = BTreeMap::new();
+        for step in &self.steps {
+            let last = step.needs.iter().filter_map(|need| ends.get(need).map(|end| (*end, *need))).max();
+            ends.insert(step.id, last.map_or(0, |(end, _)| end) + step.usual_seconds);
+            below.entry(last.map(|(_, need)| need)).or_default().push(step);
+        }
+        let mut tree = Vec::new();
+        let mut open: Vec<(usize, &Planned)> = Vec::new();
+        let unfold = |open: &mut Vec<_>, depth: usize, of: Option<StepId>| {
+            open.extend(below.get(&of).into_iter().flatten().rev().map(|step| (depth, *step)));
+        };
+        unfold(&mut open, 0, None);
+        while let Some((depth, step)) = open.pop() {
+            tree.push((depth, step));
+            unfold(&mut open, depth + 1, Some(step.id));
+        }
+        tree
+    }
+
     /// The seconds from beginning to end when every step begins as soon as it can and takes this long.
     #[must_use]
     pub fn critical_path(&self, seconds: &BTreeMap<StepId, f64>) -> f64 {
@@ -169,5 +192,41 @@ impl Plan {
     /// The steps for which the whole plan is refused.
     pub fn refused(&self) -> impl Iterator<Item = &Planned> {
         self.steps.iter().filter(|s| s.action == Action::Refuse)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn planned(id: StepId, needs: &[StepId], usual_seconds: u32) -> Planned {
+        Planned {
+            id,
+            title: id.to_string(),
+            action: Action::Create,
+            why: Vec::new(),
+            hints: Vec::new(),
+            needs: needs.to_vec(),
+            missing: Vec::new(),
+            usual_seconds,
+            commands: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_tree_has_each_step_once_below_what_it_waits_for_longest() {
+        let steps = vec![
+            planned(StepId::Stack, &[], 75),
+            planned(StepId::Cluster, &[], 900),
+            planned(StepId::ControllerRole, &[StepId::Stack], 5),
+            planned(StepId::NodeMapping, &[StepId::Stack, StepId::Cluster], 3),
+            planned(StepId::Chart, &[StepId::ControllerRole, StepId::NodeMapping], 45),
+        ];
+        let plan = Plan { schema: SCHEMA.into(), cluster: "demo".into(), karpenter: "1.14.1".into(), direction: Direction::Apply, steps };
+        let tree: Vec<(usize, StepId)> = plan.tree().into_iter().map(|(depth, step)| (depth, step.id)).collect();
+        assert_eq!(
+            tree,
+            [(0, StepId::Stack), (1, StepId::ControllerRole), (0, StepId::Cluster), (1, StepId::NodeMapping), (2, StepId::Chart)]
+        );
     }
 }

@@ -6,17 +6,18 @@ use crate::plan::{Action, Direction, Plan, Planned, StepId};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// Prints the plan of this command to stdout: a line a step, with the reason.
+/// Prints the plan of this command to stdout: a line a step, below the step that it waits for longest, with how long it usually takes
+/// and the reason.
 pub fn show_plan(printer: &Printer, name: &str, plan: &Plan) {
     printer.answer(&styled(BOLD, format!("Plan: {name} {} (Karpenter {})", plan.cluster, plan.karpenter)));
     let mut hinted = Vec::new();
-    for step in &plan.steps {
-        show_step(printer, step, &mut hinted);
+    for (depth, step) in plan.tree() {
+        show_step(printer, depth, step, &mut hinted);
     }
     printer.answer(&summary(plan));
 }
 
-fn show_step<'a>(printer: &Printer, step: &'a Planned, hinted: &mut Vec<&'a String>) {
+fn show_step<'a>(printer: &Printer, depth: usize, step: &'a Planned, hinted: &mut Vec<&'a String>) {
     let (mark, word, style) = match step.action {
         Action::Create => ("+", "create", GOOD),
         Action::Update => ("~", "change", CARE),
@@ -29,7 +30,10 @@ fn show_step<'a>(printer: &Printer, step: &'a Planned, hinted: &mut Vec<&'a Stri
     };
     let mut why = step.why.iter();
     let first = why.next().map_or(String::new(), |w| format!("  ({w})"));
-    printer.answer(&format!("  {} {}{first}", styled(style, format!("{mark} {word:<8}")), step.title));
+    // As `ps` and `pstree` draw it where there is nothing but ASCII.
+    let branch = depth.checked_sub(1).map_or(String::new(), |above| format!("{}\\_ ", "   ".repeat(above)));
+    let usually = if step.action.is_change() { format!("  {}", duration(step.usual_seconds.into())) } else { String::new() };
+    printer.answer(&format!("  {} {branch}{}{usually}{first}", styled(style, format!("{mark} {word:<8}")), step.title));
     for more in why {
         printer.answer(&format!("               {more}"));
     }
