@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::commands::args::GlobalArgs;
 use crate::commands::{
-    bootstrap, destroy, doctor, explain, generate, init, parts, rehearse, render, status, token, verify, version, versions,
+    adopt, bootstrap, destroy, doctor, explain, generate, init, parts, rehearse, render, status, token, verify, version, versions,
 };
 use crate::error::{Error, Exit, Result};
 use crate::report::{ColorChoice, Format, Printer, Verbosity, show_error};
@@ -30,6 +30,7 @@ pub struct Cli {
 enum Command {
     Init(init::InitArgs),
     Bootstrap(bootstrap::BootstrapArgs),
+    Adopt(adopt::AdoptArgs),
     /// Make what the account needs: the stack with roles, policies and queue, and the spot role
     #[command(after_help = EXAMPLES_IAM)]
     Iam(bootstrap::BootstrapArgs),
@@ -97,6 +98,7 @@ impl Cli {
     pub fn error_format(&self) -> Format {
         match &self.command {
             Command::Bootstrap(a) | Command::Iam(a) | Command::Identity(a) | Command::Install(a) | Command::NodePool(a) => a.output(),
+            Command::Adopt(a) => a.output(),
             Command::Status(a) => a.output(),
             Command::Verify(a) => a.output(),
             Command::Destroy(a) => a.output(),
@@ -114,6 +116,7 @@ impl Cli {
         match self.command {
             Command::Init(args) => init::run(app, args).await,
             Command::Bootstrap(args) => bootstrap::run(app, args).await,
+            Command::Adopt(args) => Box::pin(adopt::run(app, args)).await,
             Command::Iam(args) => parts::run(app, parts::Part::Iam, args).await,
             Command::Identity(args) => parts::run(app, parts::Part::Identity, args).await,
             Command::Install(args) => parts::run(app, parts::Part::Install, args).await,

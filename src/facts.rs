@@ -5,12 +5,14 @@ mod account;
 mod client;
 mod inside;
 mod machine;
+mod origin;
 mod things;
 
 pub use account::*;
 pub use client::*;
 pub use inside::*;
 pub use machine::*;
+pub use origin::*;
 pub use things::*;
 
 use crate::knowledge::KubernetesVersion;
@@ -139,13 +141,15 @@ pub enum Topic {
     AmiImage,
     /// [`Facts::queue`], [`Facts::queue_rules`].
     Queue,
+    /// [`Facts::origin`].
+    Origin,
 }
 
 impl Topic {
     /// Whether it is read from the Kubernetes API, and so needs a cluster that answers.
     #[must_use]
     pub const fn in_cluster(self) -> bool {
-        matches!(self, Self::AwsAuth | Self::Crds | Self::Chart | Self::NodePool | Self::Controller | Self::Nodes)
+        matches!(self, Self::AwsAuth | Self::Crds | Self::Chart | Self::NodePool | Self::Controller | Self::Nodes | Self::Origin)
             || matches!(self, Self::Capacity | Self::Neighbours | Self::Webhooks | Self::Conversion | Self::Deletions)
     }
 
@@ -286,6 +290,8 @@ pub struct Facts {
     pub queue: Probed<QueueFacts>,
     /// The rules that send to the interruption queue.
     pub queue_rules: Probed<Vec<RuleFacts>>,
+    /// What shows who made the Karpenter that is there.
+    pub origin: Probed<OriginFacts>,
 }
 
 impl Facts {
@@ -344,6 +350,7 @@ impl Facts {
                 Topic::NodeGroups => self.node_groups.clone_from(&newer.node_groups),
                 Topic::Ebs => self.ebs.clone_from(&newer.ebs),
                 Topic::AmiImage => self.ami_image.clone_from(&newer.ami_image),
+                Topic::Origin => self.origin.clone_from(&newer.origin),
                 Topic::Queue => {
                     self.queue.clone_from(&newer.queue);
                     self.queue_rules.clone_from(&newer.queue_rules);
@@ -409,6 +416,7 @@ impl Facts {
             Topic::NodeGroups => say(&mut self.node_groups, reason),
             Topic::Ebs => say(&mut self.ebs, reason),
             Topic::AmiImage => say(&mut self.ami_image, reason),
+            Topic::Origin => say(&mut self.origin, reason),
             Topic::Queue => {
                 say(&mut self.queue, reason);
                 say(&mut self.queue_rules, reason);

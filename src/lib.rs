@@ -11,6 +11,7 @@
 
 pub mod accepted;
 pub mod adapters;
+pub mod adoption;
 pub mod app;
 pub mod checks;
 pub mod cli;

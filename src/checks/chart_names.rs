@@ -68,14 +68,10 @@ fn cluster(spec: &Spec, subject: &str, live: &HelmRelease, features: &Features) 
 }
 
 fn queue(spec: &Spec, subject: &str, live: &HelmRelease, features: &Features) -> Option<Judgement> {
-    if !features.queue_value {
+    let path = features.interruption_queue_path()?;
+    if !spec.has_queue() {
         return None;
     }
-    let path = match features.value_layout {
-        ValueLayout::Flat => return None,
-        ValueLayout::SettingsAws => "settings.aws.interruptionQueueName",
-        ValueLayout::Settings => "settings.interruptionQueue",
-    };
     let name = spec.queue_name();
     let judgement = match given(live, path) {
         Some(found) if *found == name.as_str() => return None,

@@ -46,6 +46,9 @@ impl Check for InterruptionQueue {
         if !spec.release.features().interruption_queue {
             return Err(Judgement::skip(subject, format!("Karpenter {} has none", spec.release)));
         }
+        if !spec.has_queue() {
+            return Err(Judgement::skip(subject, "madeElsewhere.interruptionQueue names none"));
+        }
         let Some(queue) = read(&subject, &situation.facts.queue)? else {
             let judgement = missing(situation, subject, "is not there: AWS.SimpleQueueService.NonExistentQueue");
             return Err(judgement.fix("`karpctl iam` makes it, with its policy and rules"));

@@ -54,6 +54,9 @@ impl Check for StackState {
 fn karpenter(spec: &Spec, probed: &Probed<StackFacts>) -> Result<Judgement, Judgement> {
     let name = spec.stack_name();
     let subject = format!("stack {name}");
+    if let Some(elsewhere) = &spec.made_elsewhere {
+        return Err(Judgement::skip(subject, format!("roles and queue are {}'s: there is no such stack", elsewhere.by)));
+    }
     let Some(stack) = read(&subject, probed)? else {
         return Ok(Judgement::pass(subject, "is not there, and nothing is in its way"));
     };

@@ -134,7 +134,8 @@ impl GlobalArgs {
                 return Err(Error::usage(format!("--tag {key} is given twice, with different values")).hint("give each key once"));
             }
         }
-        let chart = ChartLayer { repository: variant.chart_repository.clone(), registry_config: variant.registry_config.clone() };
+        let chart =
+            ChartLayer { repository: variant.chart_repository.clone(), registry_config: variant.registry_config.clone(), values: None };
         Ok(Layer {
             cluster_name: self.cluster_name.clone(),
             region: self.region.clone(),
@@ -159,6 +160,7 @@ impl GlobalArgs {
             tags: (!tags.is_empty()).then_some(tags),
             permissions_boundary: variant.permissions_boundary.clone(),
             chart: (chart != ChartLayer::default()).then_some(chart),
+            made_elsewhere: None,
         })
     }
 }

@@ -75,17 +75,24 @@ pub async fn run(app: &App, args: InitArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// Refuses to overwrite a file that says something else.
+pub(super) fn refuse_other(path: &Path, text: &str, force: bool) -> Result<()> {
+    if !force && differ(path, text) { Err(differs(path)) } else { Ok(()) }
+}
+
+/// Whether a file is there and has another text.
+fn differ(path: &Path, text: &str) -> bool {
+    path.exists() && std::fs::read(path).ok().as_deref() != Some(text.as_bytes())
+}
+
 fn differs(path: &Path) -> Error {
     Error::refused(format!("{} is there already; nothing was written", path.display()))
         .hint("add --force to overwrite it, or -f FILE to write another")
 }
 
 /// Writes all files, each at once or not at all; none where one would overwrite another text.
-fn write(app: &App, files: &[(PathBuf, String)], force: bool) -> Result<()> {
-    let differ = |path: &Path, text: &str| path.exists() && std::fs::read(path).ok().as_deref() != Some(text.as_bytes());
-    if let Some((path, _)) = files.iter().find(|(path, text)| !force && differ(path, text)) {
-        return Err(differs(path));
-    }
+pub(super) fn write(app: &App, files: &[(PathBuf, String)], force: bool) -> Result<()> {
+    files.iter().try_for_each(|(path, text)| refuse_other(path, text, force))?;
     for (path, text) in files {
         let failed = |e: std::io::Error| {
             Error::failed(format!("cannot write {}", path.display())).because(e.to_string()).hint("-f FILE writes another file")

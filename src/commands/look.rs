@@ -44,6 +44,7 @@ fn charts(app: &App, args: &DoctorArgs) -> Result<ChartSource> {
     Ok(ChartSource {
         repository: said(|chart| chart.repository.clone()).unwrap_or(default.repository),
         registry_config: said(|chart| chart.registry_config.clone()).map(Into::into),
+        values: default.values,
     })
 }
 

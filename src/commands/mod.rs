@@ -1,6 +1,7 @@
 //! The subcommands: one file each. `bootstrap`, `iam`, `identity`, `install`, `node-pool` and `destroy` are selections of
 //! steps and a direction, never second copies of the logic.
 
+pub mod adopt;
 mod afterwards;
 mod answer;
 pub mod args;

@@ -122,3 +122,16 @@ pub struct Features {
     /// The oldest eksctl that its guide asks for.
     pub eksctl_minimum: Option<ToolVersion>,
 }
+
+impl Features {
+    /// The value by which the chart is told the name of the queue, as a path. `None`: it is told none.
+    #[must_use]
+    pub const fn interruption_queue_path(&self) -> Option<&'static str> {
+        match self.value_layout {
+            _ if !self.queue_value => None,
+            ValueLayout::Flat => None,
+            ValueLayout::SettingsAws => Some("settings.aws.interruptionQueueName"),
+            ValueLayout::Settings => Some("settings.interruptionQueue"),
+        }
+    }
+}

@@ -13,6 +13,7 @@ mod inside;
 pub(crate) mod kinds;
 mod network;
 pub(crate) mod node_pool;
+mod origin;
 mod permissions;
 mod plugin_policy;
 pub mod programs;
@@ -179,7 +180,7 @@ async fn ask_aws_of_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>
 /// What only the Kubernetes API can say.
 async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts, kube: &dyn Kube) {
     let asked = |topic| topics.contains(&topic);
-    let (releases, crds, aws_auth, pool, controller, nodes, room, neighbours, webhooks) = tokio::join!(
+    let (releases, crds, aws_auth, pool, controller, nodes, room, neighbours, webhooks, origin) = tokio::join!(
         when(asked(Topic::Crds) || asked(Topic::Chart), release::releases(context, kube)),
         when(asked(Topic::Crds), release::crds(context, kube)),
         when(asked(Topic::AwsAuth), identity::aws_auth(kube)),
@@ -189,6 +190,7 @@ async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts
         when(asked(Topic::Capacity), inside::nodes(context, kube)),
         when(asked(Topic::Neighbours), inside::neighbours(kube)),
         when(asked(Topic::Webhooks), inside::webhooks(kube)),
+        when(asked(Topic::Origin), origin::origin(context, kube)),
     );
     if let Some((chart, crd)) = releases {
         if asked(Topic::Chart) {
@@ -208,6 +210,7 @@ async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts
     put(&mut facts.nodes, room);
     put(&mut facts.neighbours, neighbours);
     put(&mut facts.webhooks, webhooks);
+    put(&mut facts.origin, origin);
 }
 
 /// What can be asked only once the CRDs are known.

@@ -53,7 +53,7 @@ pub(super) async fn ami(context: &ProbeContext<'_>) -> Probed<AmiFacts> {
 /// The interruption queue, and the rules that send to it. Not asked where the release has none.
 pub(super) async fn queue(context: &ProbeContext<'_>) -> (Probed<QueueFacts>, Probed<Vec<RuleFacts>>) {
     let (aws, spec) = (&context.ports.aws, context.spec);
-    if !spec.release.features().interruption_queue {
+    if !spec.release.features().interruption_queue || !spec.has_queue() {
         return (Probed::NotAsked, Probed::NotAsked);
     }
     let (name, arn) = (spec.queue_name(), spec.queue_arn());

@@ -29,13 +29,39 @@ pub fn helm_values_yaml(spec: &Spec, cluster_endpoint: Option<&str>) -> Result<S
         "cluster_endpoint": cluster_endpoint.filter(|_| tell_endpoint),
         "instance_profile_name": spec.instance_profile_name(),
         "queue_value": features.queue_value,
-        "queue_name": spec.queue_name(),
+        "queue_name": spec.has_queue().then(|| spec.queue_name()),
         "zonal_shift": features.zonal_shift.then(|| zonal_shift(spec)),
         "vpc_endpoints": spec.private.then(|| vpc_endpoints(spec)),
         "isolated_vpc": spec.private && features.isolated_vpc_value,
         "controller_resources": features.controller_resources,
     });
-    fill(TEMPLATE, Functions::Short, &values)
+    let text = fill(TEMPLATE, Functions::Short, &values)?;
+    if spec.chart.values.is_empty() {
+        return Ok(text);
+    }
+    let mut all = read_one(TEMPLATE, &text)?;
+    for (key, patch) in &spec.chart.values {
+        merge(&mut all, key, patch);
+    }
+    serde_saphyr::to_string(&all).map_err(|e| Error::failed("cannot write the values of the chart karpenter").because(e.to_string()))
+}
+
+/// A JSON merge patch (RFC 7396) of one field.
+fn merge(object: &mut Value, key: &str, patch: &Value) {
+    if patch.is_null() {
+        object.as_object_mut().map(|fields| fields.remove(key));
+        return;
+    }
+    let Value::Object(fields) = patch else {
+        object[key] = patch.clone();
+        return;
+    };
+    if !object[key].is_object() {
+        object[key] = json!({});
+    }
+    for (name, inner) in fields {
+        merge(&mut object[key], name, inner);
+    }
 }
 
 /// [`helm_values_yaml`] as JSON.

@@ -88,7 +88,13 @@ impl Spec {
     }
 
     fn of_arns(&self, all: &mut Vec<String>) {
-        for (setting, service, arn) in [("permissionsBoundary", "iam", &self.permissions_boundary), ("kmsKey", "kms", &self.kms_key)] {
+        let elsewhere = self.made_elsewhere.as_ref();
+        for (setting, service, arn) in [
+            ("permissionsBoundary", "iam", self.permissions_boundary.as_ref()),
+            ("kmsKey", "kms", self.kms_key.as_ref()),
+            ("madeElsewhere.nodeRole", "iam", elsewhere.map(|e| &e.node_role)),
+            ("madeElsewhere.controllerRole", "iam", elsewhere.map(|e| &e.controller_role)),
+        ] {
             let Some(arn) = arn else { continue };
             if arn.partition() != self.partition.as_str() {
                 all.push(format!("{setting}: {arn} is of the partition {}, and {} is of {}", arn.partition(), self.region, self.partition));

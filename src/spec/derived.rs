@@ -1,5 +1,6 @@
 //! Names and ARNs that follow from a spec. Every document and every step takes them from here, so that they agree.
 
+use super::elsewhere::role_name;
 use super::{Arn, Identity, Spec, SubnetId};
 use sha2::{Digest, Sha256};
 
@@ -62,31 +63,44 @@ impl Spec {
     /// The role of the nodes that Karpenter launches.
     #[must_use]
     pub fn node_role_name(&self) -> String {
-        fit(&format!("KarpenterNodeRole-{}", self.cluster_name), ROLE_NAME)
+        match &self.made_elsewhere {
+            Some(elsewhere) => role_name(&elsewhere.node_role),
+            None => fit(&format!("KarpenterNodeRole-{}", self.cluster_name), ROLE_NAME),
+        }
     }
 
     /// The ARN of [`Self::node_role_name`].
     #[must_use]
     pub fn node_role_arn(&self) -> Arn {
-        self.iam_arn("role", &self.node_role_name())
+        match &self.made_elsewhere {
+            Some(elsewhere) => elsewhere.node_role.clone(),
+            None => self.iam_arn("role", &self.node_role_name()),
+        }
     }
 
     /// The instance profile of releases before v0.32, and of private clusters.
     #[must_use]
     pub fn instance_profile_name(&self) -> String {
-        fit(&format!("KarpenterNodeInstanceProfile-{}", self.cluster_name), IAM_NAME)
+        let named = self.made_elsewhere.as_ref().and_then(|elsewhere| elsewhere.instance_profile.clone());
+        named.unwrap_or_else(|| fit(&format!("KarpenterNodeInstanceProfile-{}", self.cluster_name), IAM_NAME))
     }
 
     /// The role of the controller.
     #[must_use]
     pub fn controller_role_name(&self) -> String {
-        fit(&format!("{}-karpenter", self.cluster_name), ROLE_NAME)
+        match &self.made_elsewhere {
+            Some(elsewhere) => role_name(&elsewhere.controller_role),
+            None => fit(&format!("{}-karpenter", self.cluster_name), ROLE_NAME),
+        }
     }
 
     /// The ARN of [`Self::controller_role_name`].
     #[must_use]
     pub fn controller_role_arn(&self) -> Arn {
-        self.iam_arn("role", &self.controller_role_name())
+        match &self.made_elsewhere {
+            Some(elsewhere) => elsewhere.controller_role.clone(),
+            None => self.iam_arn("role", &self.controller_role_name()),
+        }
     }
 
     /// The name of a managed policy of the stack: `KarpenterController<part>Policy-<cluster>`.
@@ -101,10 +115,17 @@ impl Spec {
         self.iam_arn("policy", &self.controller_policy_name(part))
     }
 
+    /// Whether there is an interruption queue: one of another tool's making may be missing.
+    #[must_use]
+    pub fn has_queue(&self) -> bool {
+        self.made_elsewhere.as_ref().is_none_or(|elsewhere| elsewhere.queue.is_some())
+    }
+
     /// The interruption queue.
     #[must_use]
     pub fn queue_name(&self) -> String {
-        fit(self.cluster_name.as_str(), QUEUE_NAME)
+        let named = self.made_elsewhere.as_ref().and_then(|elsewhere| elsewhere.queue.clone());
+        named.unwrap_or_else(|| fit(self.cluster_name.as_str(), QUEUE_NAME))
     }
 
     /// The ARN of [`Self::queue_name`].
@@ -152,6 +173,9 @@ impl Spec {
     /// The names that are not those of the guide, because a name of that kind may not be so long (or, a stack's, so written).
     #[must_use]
     pub fn changed_names(&self) -> Vec<ChangedName> {
+        if self.made_elsewhere.is_some() {
+            return Vec::new();
+        }
         let cluster = &self.cluster_name;
         let named = |what, guide: String, used: String| ChangedName { what, guide, used };
         let mut names = vec![

@@ -1,6 +1,6 @@
 //! Settings as they are given, before they are valid: by a file, the environment or flags. All three have the same shape.
 
-use super::{ClusterMode, ControllerCapacity, IpFamily, NodeGroup, Spec, SubnetId, Vpc};
+use super::{ClusterMode, ControllerCapacity, Elsewhere, IpFamily, NodeGroup, Spec, SubnetId, Vpc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -13,6 +13,8 @@ pub enum Source {
     Environment,
     /// A spec file, by its path.
     File(String),
+    /// What was found in AWS and in the cluster.
+    Found,
 }
 
 impl std::fmt::Display for Source {
@@ -21,6 +23,7 @@ impl std::fmt::Display for Source {
             Self::Flag => f.write_str("the flag"),
             Self::Environment => f.write_str("the environment"),
             Self::File(path) => write!(f, "the file {path}"),
+            Self::Found => f.write_str("the cluster"),
         }
     }
 }
@@ -102,9 +105,33 @@ pub struct Layer {
     /// The permissions boundary of the roles that karpctl creates: an ARN.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub permissions_boundary: Option<String>,
-    /// Where the chart comes from.
+    /// Where the chart comes from, and what it is told beside what the guide tells it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chart: Option<ChartLayer>,
+    /// Roles and queue that another tool (eksctl, Terraform) made and keeps: karpctl uses them and makes none of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub made_elsewhere: Option<ElsewhereLayer>,
+}
+
+/// Settings of what another tool made and keeps.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ElsewhereLayer {
+    /// The tool, as people call it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// The role of the nodes: an ARN.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_role: Option<String>,
+    /// The role of the controller: an ARN.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub controller_role: Option<String>,
+    /// The name of the instance profile, for releases that need one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance_profile: Option<String>,
+    /// The name of the interruption queue. Left out: there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interruption_queue: Option<String>,
 }
 
 /// Settings of a VPC of one's own.
@@ -161,6 +188,9 @@ pub struct NodePoolLayer {
     /// The AMI alias, such as al2023@v20260101.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ami_alias: Option<String>,
+    /// true: node pools and node classes are somebody else's, and karpctl applies none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep: Option<bool>,
 }
 
 /// Settings of the chart's origin.
@@ -173,6 +203,9 @@ pub struct ChartLayer {
     /// A registry configuration (docker or helm config.json) for a private mirror.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub registry_config: Option<String>,
+    /// Values of the chart karpenter beside those of the guide. null leaves one of the guide's out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub values: Option<BTreeMap<String, serde_json::Value>>,
 }
 
 /// A version that was not quoted is a number to YAML (`1.30` becomes `1.3`): it is taken as a number only to be refused with
@@ -223,6 +256,7 @@ impl From<&Spec> for Layer {
                 architectures: words(pool.architectures.iter().map(word).collect()),
                 cpu_limit: Some(pool.cpu_limit),
                 ami_alias: pool.ami_alias.as_ref().map(ToString::to_string),
+                keep: pool.keep.then_some(true),
             }),
             subnets: (!spec.subnets.is_empty()).then(|| spec.subnets.iter().map(ToString::to_string).collect()),
             vpc: spec.vpc.as_ref().map(VpcLayer::from),
@@ -233,7 +267,21 @@ impl From<&Spec> for Layer {
             chart: Some(ChartLayer {
                 repository: Some(spec.chart.repository.clone()),
                 registry_config: spec.chart.registry_config.as_ref().map(|file| file.display().to_string()),
+                values: (!spec.chart.values.is_empty()).then(|| spec.chart.values.clone()),
             }),
+            made_elsewhere: spec.made_elsewhere.as_ref().map(ElsewhereLayer::from),
+        }
+    }
+}
+
+impl From<&Elsewhere> for ElsewhereLayer {
+    fn from(found: &Elsewhere) -> Self {
+        Self {
+            by: Some(found.by.clone()),
+            node_role: Some(found.node_role.to_string()),
+            controller_role: Some(found.controller_role.to_string()),
+            instance_profile: found.instance_profile.clone(),
+            interruption_queue: found.queue.clone(),
         }
     }
 }

@@ -3,12 +3,14 @@
 mod combination;
 mod derived;
 pub mod draft;
+mod elsewhere;
 pub mod file;
 pub mod layer;
 pub mod names;
 pub mod resolve;
 
 pub use derived::{ChangedName, DISCOVERY_TAG, OWNER_TAG, POD_IDENTITY_AGENT, SERVICE_ACCOUNT};
+pub use elsewhere::Elsewhere;
 pub use names::{
     AccountId, AmiAlias, Arn, ClusterName, InvalidName, Namespace, ObjectName, Partition, Region, SecurityGroupId, SubnetId, VpcId,
 };
@@ -67,6 +69,9 @@ pub struct Spec {
     pub permissions_boundary: Option<Arn>,
     /// Where the chart comes from.
     pub chart: ChartSource,
+    /// Roles and queue that another tool made and keeps. `None`: karpctl makes them.
+    #[serde(default)]
+    pub made_elsewhere: Option<Elsewhere>,
 }
 
 /// How the controller gets its AWS credentials.
@@ -170,6 +175,9 @@ pub struct NodePool {
     pub cpu_limit: u32,
     /// The AMI alias. `None`: the release's family at the version that AWS recommends.
     pub ami_alias: Option<AmiAlias>,
+    /// Node pools and node classes are somebody else's: karpctl applies none, and tags nothing for one to find.
+    #[serde(default)]
+    pub keep: bool,
 }
 
 /// How EC2 capacity is bought.
@@ -201,10 +209,13 @@ pub struct ChartSource {
     /// A registry configuration of the person's own (docker or helm `config.json`), for a private mirror. `None`: helm runs
     /// with an empty one, so that an expired login cannot break the pull.
     pub registry_config: Option<std::path::PathBuf>,
+    /// Values of the chart `karpenter` beside those of the guide, as a merge patch: `null` leaves one of the guide's out.
+    #[serde(default)]
+    pub values: BTreeMap<String, serde_json::Value>,
 }
 
 impl Default for ChartSource {
     fn default() -> Self {
-        Self { repository: "oci://public.ecr.aws/karpenter".into(), registry_config: None }
+        Self { repository: "oci://public.ecr.aws/karpenter".into(), registry_config: None, values: BTreeMap::new() }
     }
 }

@@ -1,9 +1,9 @@
 //! From layers to a [`Spec`]: the first source that gives a setting wins, and everything that is wrong is said at once.
 
-use super::layer::{Layer, Source};
+use super::layer::{ElsewhereLayer, Layer, Source};
 use super::{
-    AccountId, AmiAlias, Architecture, Arn, CapacityType, ChartSource, ClusterMode, ClusterName, ControllerCapacity, Identity, IpFamily,
-    Namespace, NodeAccess, NodeGroup, NodePool, ObjectName, Partition, Region, Spec, SubnetId, Vpc, VpcId,
+    AccountId, AmiAlias, Architecture, Arn, CapacityType, ChartSource, ClusterMode, ClusterName, ControllerCapacity, Elsewhere, Identity,
+    IpFamily, Namespace, NodeAccess, NodeGroup, NodePool, ObjectName, Partition, Region, Spec, SubnetId, Vpc, VpcId,
 };
 use crate::error::{Error, Result};
 use crate::knowledge::{KubernetesVersion, Release};
@@ -111,6 +111,7 @@ pub fn resolve(layers: &Layers, discovered: &Discovered) -> Result<Resolved> {
     }
     let permissions_boundary: Option<Arn> = p.parsed(layers, "permissionsBoundary", |l| l.permissions_boundary.as_deref());
     let chart = chart(layers, &mut p);
+    let made_elsewhere = elsewhere(layers, &mut p);
     let notes = overridden(layers);
     let (
         Some(cluster_name),
@@ -152,6 +153,7 @@ pub fn resolve(layers: &Layers, discovered: &Discovered) -> Result<Resolved> {
         tags,
         permissions_boundary,
         chart,
+        made_elsewhere,
     };
     spec.contradictions().into_iter().for_each(|what| p.wrong(what));
     if p.list.is_empty() { Ok(Resolved { spec, notes }) } else { Err(p.into_error()) }
@@ -243,6 +245,7 @@ fn node_pool(layers: &Layers, p: &mut Problems) -> NodePool {
         ),
         cpu_limit: first(layers, |l| l.node_pool.as_ref()?.cpu_limit).unwrap_or(1000),
         ami_alias: p.parsed::<AmiAlias>(layers, "nodePool.amiAlias", |l| l.node_pool.as_ref()?.ami_alias.as_deref()),
+        keep: first(layers, |l| l.node_pool.as_ref()?.keep).unwrap_or(false),
     }
 }
 
@@ -264,7 +267,27 @@ fn chart(layers: &Layers, p: &mut Problems) -> ChartSource {
     ChartSource {
         repository: repository.trim_end_matches('/').to_owned(),
         registry_config: first(layers, |l| l.chart.as_ref()?.registry_config.clone()).map(Into::into),
+        values: first(layers, |l| l.chart.as_ref()?.values.clone()).unwrap_or_default(),
     }
+}
+
+fn elsewhere(layers: &Layers, p: &mut Problems) -> Option<Elsewhere> {
+    first(layers, |l| l.made_elsewhere.as_ref())?;
+    let before = p.list.len();
+    let node_role: Option<Arn> = p.parsed(layers, "madeElsewhere.nodeRole", |l| l.made_elsewhere.as_ref()?.node_role.as_deref());
+    let controller_role: Option<Arn> =
+        p.parsed(layers, "madeElsewhere.controllerRole", |l| l.made_elsewhere.as_ref()?.controller_role.as_deref());
+    if (node_role.is_none() || controller_role.is_none()) && p.list.len() == before {
+        p.wrong("madeElsewhere names roles that another tool keeps: nodeRole and controllerRole, an ARN each".into());
+    }
+    let text = |get: fn(&ElsewhereLayer) -> Option<&String>| first(layers, |l| get(l.made_elsewhere.as_ref()?).cloned());
+    Some(Elsewhere {
+        by: text(|e| e.by.as_ref()).unwrap_or_else(|| "another tool".into()),
+        node_role: node_role?,
+        controller_role: controller_role?,
+        instance_profile: text(|e| e.instance_profile.as_ref()),
+        queue: text(|e| e.interruption_queue.as_ref()),
+    })
 }
 
 /// The first layer that gives a setting.

@@ -47,6 +47,9 @@ impl Step for ControllerRole {
     }
 
     fn assess(&self, spec: &Spec, facts: &Facts) -> State {
+        if spec.made_elsewhere.is_some() {
+            return State::NotWanted;
+        }
         let role = match looked(&facts.controller_role) {
             Ok(Some(role)) => role,
             Ok(None) => return State::Absent,

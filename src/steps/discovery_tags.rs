@@ -40,7 +40,7 @@ impl Step for DiscoveryTags {
     }
 
     fn assess(&self, spec: &Spec, facts: &Facts) -> State {
-        if spec.cluster == ClusterMode::Managed {
+        if spec.cluster == ClusterMode::Managed || spec.node_pool.keep {
             return State::NotWanted;
         }
         let network = match looked(&facts.network) {

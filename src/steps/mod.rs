@@ -33,6 +33,7 @@ mod stack_watch;
 
 pub(crate) use cluster_mend::cluster_config_of_bootstrap;
 pub use context::{OWNER_TAG, Ownership, Say, StepContext, owner_tags};
+pub(crate) use node_pool::changes as node_pool_changes;
 pub(crate) use node_pool_removal::is_ours as applied_by_karpctl;
 
 use crate::error::Result;

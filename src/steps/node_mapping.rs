@@ -47,6 +47,10 @@ impl Step for NodeMapping {
     }
 
     fn assess_removal(&self, spec: &Spec, facts: &Facts) -> State {
+        // The role is another tool's and stays, and with it its way into the cluster.
+        if spec.made_elsewhere.is_some() {
+            return State::NotWanted;
+        }
         let (entry, text) = (looked_for_removal(&facts.access_entry, facts), looked_for_removal(&facts.aws_auth, facts));
         let has_row = |text: Option<&str>| aws_auth::see(text, spec.node_role_arn().as_str()).is_ok_and(|seen| !seen.ours.is_empty());
         if matches!(&entry, Ok(Some(_))) || matches!(&text, Ok(Some(found)) if has_row(found.map_roles.as_deref())) {

@@ -54,6 +54,9 @@ impl Step for NodePool {
     }
 
     fn assess(&self, spec: &Spec, facts: &Facts) -> State {
+        if spec.node_pool.keep {
+            return State::NotWanted;
+        }
         judge(spec, facts).unwrap_or_else(|state| state)
     }
 
@@ -157,15 +160,21 @@ fn judge(spec: &Spec, facts: &Facts) -> Result<State, State> {
             ));
         }
     }
-    let wanted = wanted(spec, facts).map_err(|e| State::Unknown(e.to_string()))?;
+    changes(spec, facts).map(drifted_or_present).map_err(|e| State::Unknown(e.to_string()))
+}
+
+/// In what the node class and the node pool that are there are not as the spec says, a line each, whoever applied them.
+pub(crate) fn changes(spec: &Spec, facts: &Facts) -> Result<Vec<String>> {
+    let kinds = Kinds::of(spec);
+    let found = [(kinds.class_word, &facts.node_class), (kinds.pool_word, &facts.node_pool)];
     let mut changes = Vec::new();
-    for ((word, object), wanted) in found.iter().zip(&wanted) {
-        match object {
-            None => changes.push(format!("{word} {name}: not there")),
+    for ((word, object), wanted) in found.into_iter().zip(wanted(spec, facts)?) {
+        match object.known() {
+            None => changes.push(format!("{word} {}: not there", spec.node_pool.name)),
             Some(object) => changes.extend(differences(&wanted["spec"], &object["spec"]).into_iter().map(|line| format!("{word} {line}"))),
         }
     }
-    Ok(drifted_or_present(changes))
+    Ok(changes)
 }
 
 /// How long CRDs and webhooks that have just come may take to answer.

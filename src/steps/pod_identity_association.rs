@@ -128,7 +128,8 @@ impl Step for PodIdentityAssociation {
 
 /// An association with our role is of no use to anybody once the role is gone.
 fn removable(spec: &Spec, found: &AssociationFacts) -> bool {
-    is_ours(spec, &found.tags) || found.role_arn == spec.controller_role_arn().as_str()
+    // Where the role stays, so does an association that another tool made.
+    is_ours(spec, &found.tags) || spec.made_elsewhere.is_none() && found.role_arn == spec.controller_role_arn().as_str()
 }
 
 async fn look(context: &StepContext<'_>) -> Result<Option<AssociationFacts>> {

@@ -111,13 +111,16 @@ impl Step for Ready {
 
 fn judge(spec: &Spec, facts: &Facts) -> Result<State, State> {
     let Some(controller) = looked(&facts.controller)? else { return Ok(State::Absent) };
-    let (Some(pool), Some(class)) = (looked(&facts.node_pool)?, looked(&facts.node_class)?) else { return Ok(State::Absent) };
     let mut missing = Vec::new();
     if controller.desired == 0 {
         missing.push("the controller is scaled to 0 replicas".to_owned());
     } else if controller.ready < controller.desired {
         missing.push(format!("{} of {} replicas of the controller are ready", controller.ready, controller.desired));
     }
+    if spec.node_pool.keep {
+        return Ok(if missing.is_empty() { State::Present } else { State::Busy(missing.join("; ")) });
+    }
+    let (Some(pool), Some(class)) = (looked(&facts.node_pool)?, looked(&facts.node_class)?) else { return Ok(State::Absent) };
     let kinds = Kinds::of(spec);
     match spec.release.features().node_pool_api {
         // These say nothing of themselves.

@@ -48,11 +48,15 @@ impl Step for Stack {
     }
 
     fn assess(&self, spec: &Spec, facts: &Facts) -> State {
+        if spec.made_elsewhere.is_some() {
+            return State::NotWanted;
+        }
         judge(spec, &facts.stack)
     }
 
     fn assess_removal(&self, spec: &Spec, facts: &Facts) -> State {
         match looked(&facts.stack) {
+            _ if spec.made_elsewhere.is_some() => State::NotWanted,
             Ok(Some(found)) if !is_foreign(spec, found) && matches!(standing(spec, Some(found)), Standing::Settled) => State::Present,
             _ => judge(spec, &facts.stack),
         }

@@ -13,6 +13,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("inventory", &["facts", "spec"]),
     ("finding", &[]),
     ("accepted", &["error", "finding"]),
+    ("adoption", &["error", "facts", "knowledge", "probe", "render", "spec", "steps"]),
     ("pages", &[]),
     ("shell", &[]),
     ("secret", &[]),
@@ -36,6 +37,7 @@ const TABLE: &[(&str, &[&str])] = &[
         &[
             "accepted",
             "adapters",
+            "adoption",
             "app",
             "checks",
             "doctor",

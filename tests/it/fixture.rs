@@ -27,6 +27,7 @@ pub(crate) fn spec(karpenter: &str) -> Spec {
             architectures: Vec::new(),
             cpu_limit: 1000,
             ami_alias: None,
+            keep: false,
         },
         subnets: Vec::new(),
         vpc: None,
@@ -35,6 +36,7 @@ pub(crate) fn spec(karpenter: &str) -> Spec {
         tags: BTreeMap::new(),
         permissions_boundary: None,
         chart: ChartSource::default(),
+        made_elsewhere: None,
         release,
     }
 }

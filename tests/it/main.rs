@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc)]
 
 mod adapters;
+mod adoption;
 mod architecture;
 mod checks;
 mod checks_inside;

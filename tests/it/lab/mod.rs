@@ -1,5 +1,6 @@
 //! Tests on the real parts: eksctl, helm, kube-apiserver, Karpenter, with an emulator in place of AWS. See tests/lab/NOTES.md.
 
+mod adopt;
 mod bad_days;
 mod doctor_aws;
 mod doctor_cluster;

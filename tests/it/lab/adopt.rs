@@ -1,0 +1,140 @@
+//! A Karpenter that somebody else made is taken over as it is: nothing of it is made anew.
+
+use super::{Ended, Stage, stage};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What of a thing stays the same as long as it is not made anew.
+type Identities = BTreeMap<String, Value>;
+
+fn objects(stage: &Stage, into: &mut Identities, kind: &str, filter: impl Fn(&str) -> bool) {
+    let list = stage.kubectl(&["get", kind, "--all-namespaces", "-o", "json"]);
+    for object in list["items"].as_array().unwrap() {
+        let meta = &object["metadata"];
+        let name = format!("{kind} {}/{}", meta["namespace"].as_str().unwrap_or_default(), meta["name"].as_str().unwrap());
+        if filter(&name) {
+            into.insert(name, json!([meta["uid"], meta["creationTimestamp"]]));
+        }
+    }
+}
+
+/// Ids and creation times of what a Karpenter consists of.
+fn identities(stage: &Stage) -> Identities {
+    let mut all = Identities::new();
+    for kind in ["customresourcedefinitions", "nodepools", "ec2nodeclasses", "deployments", "replicasets", "serviceaccounts", "pods"] {
+        objects(stage, &mut all, kind, |name| name.contains("karpenter") || name.contains("nodepools") || name.contains("ec2nodeclasses"));
+    }
+    for role in stage.aws(&["iam", "list-roles"])["Roles"].as_array().unwrap() {
+        let name = role["RoleName"].as_str().unwrap();
+        if name.to_lowercase().contains("karpenter") || name.contains(stage.cluster()) {
+            all.insert(format!("role {name}"), json!([role["RoleId"], role["CreateDate"]]));
+        }
+    }
+    for policy in stage.aws(&["iam", "list-policies", "--scope", "Local"])["Policies"].as_array().unwrap() {
+        all.insert(format!("policy {}", policy["PolicyName"]), json!([policy["PolicyId"], policy["CreateDate"]]));
+    }
+    for stack in stage.aws(&["cloudformation", "list-stacks"])["StackSummaries"].as_array().unwrap() {
+        if stack["StackStatus"] != "DELETE_COMPLETE" {
+            all.insert(format!("stack {}", stack["StackName"]), json!([stack["StackId"], stack["CreationTime"]]));
+        }
+    }
+    let cluster = stage.aws(&["eks", "describe-cluster", "--name", stage.cluster()]);
+    all.insert("cluster".into(), json!([cluster["cluster"]["arn"], cluster["cluster"]["createdAt"]]));
+    for association in
+        stage.aws(&["eks", "list-pod-identity-associations", "--cluster-name", stage.cluster()])["associations"].as_array().unwrap()
+    {
+        all.insert(format!("association {}", association["serviceAccount"]), association["associationId"].clone());
+    }
+    for url in stage.aws(&["sqs", "list-queues"])["QueueUrls"].as_array().into_iter().flatten() {
+        let answer =
+            stage.aws(&["sqs", "get-queue-attributes", "--queue-url", url.as_str().unwrap(), "--attribute-names", "CreatedTimestamp"]);
+        all.insert(format!("queue {url}"), answer["Attributes"]["CreatedTimestamp"].clone());
+    }
+    all
+}
+
+/// All that was there is still the same; what is new is named.
+#[track_caller]
+fn assert_nothing_was_made_anew(before: &Identities, after: &Identities, new: &[&str]) {
+    for (thing, identity) in before {
+        assert_eq!(after.get(thing), Some(identity), "{thing} is not what it was");
+    }
+    let more: Vec<&String> = after.keys().filter(|thing| !before.contains_key(*thing)).collect();
+    assert!(more.iter().all(|thing| new.iter().any(|n| thing.contains(n))), "made beside what was there: {more:?}");
+}
+
+fn shell(stage: &Stage, script: &Path) -> Ended {
+    let mut command = stage.lab().command(Path::new("bash"));
+    command.env("CLUSTER_NAME", stage.cluster()).env("KUBECONFIG", &stage.lab().ready.kubeconfig);
+    command.current_dir(stage.dir()).arg("-e").arg(script).arg(env!("CARGO_BIN_EXE_karpctl"));
+    command.output().unwrap().into()
+}
+
+/// Adopts it, and sees that a bootstrap by the file that was written has nothing to do.
+fn adopted(stage: &Stage, maker: &str, new: &[&str]) -> String {
+    let before = identities(stage);
+    stage.karpctl(&["adopt", "--dry-run"]).exits(0).says(maker);
+    assert!(!stage.dir().join("karpctl.yaml").exists(), "a dry run writes nothing");
+    assert_eq!(identities(stage), before, "a dry run changes nothing");
+    stage.karpctl(&["adopt", "--yes"]).exits(0).says(maker).says("wrote karpctl.yaml");
+    assert_nothing_was_made_anew(&before, &identities(stage), new);
+    stage.karpctl(&["bootstrap", "--yes"]).exits(0).says("Nothing to do");
+    stage.karpctl(&["status", "--exit-code"]).exits(0).says("Everything is as the spec says");
+    stage.karpctl(&["adopt", "--yes"]).exits(0).says("Nothing to do");
+    assert_nothing_was_made_anew(&before, &identities(stage), new);
+    std::fs::read_to_string(stage.dir().join("karpctl.yaml")).unwrap()
+}
+
+#[test]
+fn what_the_guides_commands_made() {
+    let Some(stage) = stage("guide") else { return };
+    shell(&stage, &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bench/guide.sh")).exits(0);
+    stage.karpctl(&["bootstrap", "--existing-cluster", "--yes"]).exits(4).says("--adopt");
+    let written = adopted(&stage, "was made by the guide's commands", &[]);
+    assert!(!written.contains("madeElsewhere"), "{written}");
+    assert!(!written.contains("keep: true"), "{written}");
+    stage.karpctl(&["verify", "--replicas", "1"]).exits(0);
+}
+
+fn script(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/lab/adopt").join(name)
+}
+
+#[test]
+fn what_eksctls_karpenter_block_made() {
+    let Some(stage) = stage("byeksctl") else { return };
+    stage.existing("1.34", "API_AND_CONFIG_MAP");
+    shell(&stage, &script("eksctl.sh")).exits(0);
+    // The charts of CRDs and the role for spot are karpctl's to make.
+    let written = adopted(&stage, "was made by eksctl", &["AWSServiceRoleForEC2Spot"]);
+    for words in [
+        "by: eksctl",
+        "role/eksctl-byeksctl-iamservice-role",
+        "role/eksctl-KarpenterNodeRole-byeksctl",
+        "identity: irsa",
+        "nodeAccess: aws-auth",
+    ] {
+        assert!(written.contains(words), "{words}\n{written}");
+    }
+    assert!(!written.contains("keep: true"), "a pool as the guide's is taken over: {written}");
+}
+
+#[test]
+fn what_the_terraform_module_made() {
+    let Some(stage) = stage("byterraform") else { return };
+    stage.existing("1.34", "API_AND_CONFIG_MAP");
+    shell(&stage, &script("terraform.sh")).exits(0);
+    let pool = |stage: &Stage| stage.kubectl(&["get", "nodepool,ec2nodeclass", "-o", "json"])["items"].clone();
+    let specs = |items: Value| items.as_array().unwrap().iter().map(|i| i["spec"].clone()).collect::<Vec<_>>();
+    let before = specs(pool(&stage));
+    let written = adopted(&stage, "was made by Terraform", &["AWSServiceRoleForEC2Spot"]);
+    for words in
+        ["by: Terraform", "role/KarpenterController-", "interruptionQueue: Karpenter-byterraform", "keep: true", "nodeAccess: access-entry"]
+    {
+        assert!(written.contains(words), "{words}\n{written}");
+    }
+    assert_eq!(specs(pool(&stage)), before, "node pools that are not the guide's are left alone");
+    let requests = stage.requests();
+    assert!(!requests.iter().any(|r| r.contains("UpdateAssumeRolePolicy")), "roles of Terraform are left alone: {requests:?}");
+}
