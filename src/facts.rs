@@ -291,7 +291,7 @@ pub struct Facts {
     /// The rules that send to the interruption queue.
     pub queue_rules: Probed<Vec<RuleFacts>>,
     /// What shows who made the Karpenter that is there.
-    pub origin: Probed<OriginFacts>,
+    pub origin: Probed<Box<OriginFacts>>,
 }
 
 impl Facts {

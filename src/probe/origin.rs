@@ -12,8 +12,8 @@ use serde_json::Value;
 /// The annotation by which a service account gets a role (IRSA).
 const ROLE: &str = "eks.amazonaws.com/role-arn";
 
-pub(super) async fn origin(context: &ProbeContext<'_>, kube: &dyn Kube) -> Probed<OriginFacts> {
-    read(context, kube).await.map_or_else(|e| failed(&e), Probed::Known)
+pub(super) async fn origin(context: &ProbeContext<'_>, kube: &dyn Kube) -> Probed<Box<OriginFacts>> {
+    read(context, kube).await.map_or_else(|e| failed(&e), |found| Probed::Known(Box::new(found)))
 }
 
 async fn read(context: &ProbeContext<'_>, kube: &dyn Kube) -> Result<OriginFacts> {

@@ -88,7 +88,7 @@ impl Spec {
     }
 
     fn of_arns(&self, all: &mut Vec<String>) {
-        let elsewhere = self.made_elsewhere.as_ref();
+        let elsewhere = self.made_elsewhere.as_deref();
         for (setting, service, arn) in [
             ("permissionsBoundary", "iam", self.permissions_boundary.as_ref()),
             ("kmsKey", "kms", self.kms_key.as_ref()),

@@ -269,7 +269,7 @@ impl From<&Spec> for Layer {
                 registry_config: spec.chart.registry_config.as_ref().map(|file| file.display().to_string()),
                 values: (!spec.chart.values.is_empty()).then(|| spec.chart.values.clone()),
             }),
-            made_elsewhere: spec.made_elsewhere.as_ref().map(ElsewhereLayer::from),
+            made_elsewhere: spec.made_elsewhere.as_deref().map(ElsewhereLayer::from),
         }
     }
 }

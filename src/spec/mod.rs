@@ -71,7 +71,7 @@ pub struct Spec {
     pub chart: ChartSource,
     /// Roles and queue that another tool made and keeps. `None`: karpctl makes them.
     #[serde(default)]
-    pub made_elsewhere: Option<Elsewhere>,
+    pub made_elsewhere: Option<Box<Elsewhere>>,
 }
 
 /// How the controller gets its AWS credentials.

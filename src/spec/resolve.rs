@@ -271,7 +271,7 @@ fn chart(layers: &Layers, p: &mut Problems) -> ChartSource {
     }
 }
 
-fn elsewhere(layers: &Layers, p: &mut Problems) -> Option<Elsewhere> {
+fn elsewhere(layers: &Layers, p: &mut Problems) -> Option<Box<Elsewhere>> {
     first(layers, |l| l.made_elsewhere.as_ref())?;
     let before = p.list.len();
     let node_role: Option<Arn> = p.parsed(layers, "madeElsewhere.nodeRole", |l| l.made_elsewhere.as_ref()?.node_role.as_deref());
@@ -281,13 +281,13 @@ fn elsewhere(layers: &Layers, p: &mut Problems) -> Option<Elsewhere> {
         p.wrong("madeElsewhere names roles that another tool keeps: nodeRole and controllerRole, an ARN each".into());
     }
     let text = |get: fn(&ElsewhereLayer) -> Option<&String>| first(layers, |l| get(l.made_elsewhere.as_ref()?).cloned());
-    Some(Elsewhere {
+    Some(Box::new(Elsewhere {
         by: text(|e| e.by.as_ref()).unwrap_or_else(|| "another tool".into()),
         node_role: node_role?,
         controller_role: controller_role?,
         instance_profile: text(|e| e.instance_profile.as_ref()),
         queue: text(|e| e.interruption_queue.as_ref()),
-    })
+    }))
 }
 
 /// The first layer that gives a setting.

@@ -35,7 +35,7 @@ fn by_hand() -> Facts {
         }),
         association: Probed::Known(AssociationFacts { id: "a-1".into(), role_arn: role("platform/kc"), tags: BTreeMap::new() }),
         stack: Probed::Absent,
-        origin: Probed::Known(OriginFacts { node_roles: vec![role("kn").parse().unwrap()], ..OriginFacts::default() }),
+        origin: Probed::Known(Box::new(OriginFacts { node_roles: vec![role("kn").parse().unwrap()], ..OriginFacts::default() })),
         access_entry: Probed::Absent,
         aws_auth: Probed::Absent,
         ..Facts::default()
@@ -84,7 +84,7 @@ fn roles_of_any_name_are_used_as_they_are() {
 #[test]
 fn what_cannot_be_known_is_refused_with_what_helps() {
     let spec = existing("1.9.2");
-    let nothing = || Probed::Known(OriginFacts::default());
+    let nothing = || Probed::Known(Box::default());
     for (facts, word) in [
         (Facts { chart_release: Probed::Absent, ..by_hand() }, "no helm release"),
         (Facts { association: Probed::Absent, ..by_hand() }, "role of the controller"),
