@@ -17,6 +17,9 @@ pub fn show_plan(printer: &Printer, name: &str, plan: &Plan) {
     printer.answer(&summary(plan));
 }
 
+/// As much as stands before what a step is about.
+const LEFT: &str = "             ";
+
 fn show_step<'a>(printer: &Printer, depth: usize, step: &'a Planned, hinted: &mut Vec<&'a String>) {
     let (mark, word, style) = match step.action {
         Action::Create => ("+", "create", GOOD),
@@ -28,20 +31,23 @@ fn show_step<'a>(printer: &Printer, depth: usize, step: &'a Planned, hinted: &mu
         Action::Keep => ("=", "keep", FAINT),
         Action::Refuse => ("x", "refuse", BAD),
     };
-    let mut why = step.why.iter();
-    let first = why.next().map_or(String::new(), |w| format!("  ({w})"));
     // As `ps` and `pstree` draw it where there is nothing but ASCII.
     let branch = depth.checked_sub(1).map_or(String::new(), |above| format!("{}\\_ ", "   ".repeat(above)));
     let usually = if step.action.is_change() { format!("  {}", duration(step.usual_seconds.into())) } else { String::new() };
-    printer.answer(&format!("  {} {branch}{}{usually}{first}", styled(style, format!("{mark} {word:<8}")), step.title));
-    for more in why {
-        printer.answer(&format!("               {more}"));
+    let about = format!("{branch}{}{usually}", step.title);
+    let first = step.why.first().map_or(String::new(), |w| format!("  ({w})"));
+    // Where it would be broken within a word, the reason has a line of its own.
+    let fits = Printer::columns().is_none_or(|columns| console::measure_text_width(&format!("{LEFT}{about}{first}")) <= columns);
+    let (first, others) = if fits { (first, step.why.get(1..)) } else { (String::new(), step.why.get(..)) };
+    printer.answer(&format!("  {} {about}{first}", styled(style, format!("{mark} {word:<8}"))));
+    for more in others.into_iter().flatten() {
+        printer.answer(&format!("{LEFT}  {more}"));
     }
     // Several steps can be helped by the same: it is said at the first.
     for hint in &step.hints {
         if !hinted.contains(&hint) {
             hinted.push(hint);
-            printer.answer(&format!("               hint: {hint}"));
+            printer.answer(&format!("{LEFT}  hint: {hint}"));
         }
     }
 }

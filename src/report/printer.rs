@@ -145,6 +145,13 @@ impl Printer {
         }
     }
 
+    /// How wide the terminal is that answers go to; `None` where they go elsewhere.
+    #[must_use]
+    pub(super) fn columns() -> Option<usize> {
+        let terminal = console::Term::stdout();
+        terminal.is_term().then(|| terminal.size().1.into())
+    }
+
     /// How much is said.
     #[must_use]
     pub const fn verbosity(&self) -> Verbosity {
