@@ -22,10 +22,10 @@ pub struct ControllerPolicy {
 /// The managed policies of the controller, in the order of the release's guide.
 #[must_use]
 pub fn controller_policies(spec: &Spec) -> Vec<ControllerPolicy> {
-    let mut policies = Vec::new();
+    let (variables, mut policies) = (Variables::of(spec), Vec::new());
     for policy in spec.release.stack().policies {
         let statements: Vec<Value> = policy.statements.iter().map(statement).collect();
-        for (index, group) in groups(&statements, spec).into_iter().enumerate() {
+        for (index, group) in groups(&statements, &variables).into_iter().enumerate() {
             let number = if index == 0 { String::new() } else { (index + 1).to_string() };
             let logical_id = match policy.part.as_str() {
                 "" => format!("KarpenterControllerPolicy{number}"),
@@ -43,37 +43,61 @@ pub fn controller_policy_arns(spec: &Spec) -> Vec<Arn> {
     controller_policies(spec).iter().map(|policy| spec.controller_policy_arn(&policy.part)).collect()
 }
 
+/// The variables of `Fn::Sub`, and what CloudFormation puts in their places in the spec's account and region.
+struct Variables([(&'static str, String); 7]);
+
+impl Variables {
+    fn of(spec: &Spec) -> Self {
+        Self([
+            ("AWS::Partition", spec.partition.to_string()),
+            ("AWS::Region", spec.region.to_string()),
+            ("AWS::AccountId", spec.account_id.to_string()),
+            ("AWS::URLSuffix", spec.partition.url_suffix().to_owned()),
+            ("ClusterName", spec.cluster_name.to_string()),
+            ("KarpenterNodeRole.Arn", spec.node_role_arn().to_string()),
+            ("KarpenterInterruptionQueue.Arn", spec.queue_arn().to_string()),
+        ])
+    }
+
+    fn replace(&self, text: &str) -> String {
+        let mut pieces = text.split("${");
+        let mut out = pieces.next().unwrap_or_default().to_owned();
+        for piece in pieces {
+            let known = piece.split_once('}').and_then(|(name, rest)| Some((self.0.iter().find(|(n, _)| *n == name)?, rest)));
+            match known {
+                Some(((_, value), rest)) => out.extend([value, rest]),
+                None => out.extend(["${", piece]),
+            }
+        }
+        out
+    }
+
+    /// How IAM counts a policy: without white space, after substitution.
+    fn size(&self, document: &Value) -> usize {
+        self.replace(&document.to_string()).chars().filter(|c| !c.is_whitespace()).count()
+    }
+}
+
 /// A text with the variables of `Fn::Sub` replaced, as CloudFormation does in the spec's account and region.
 #[must_use]
 pub fn substituted(text: &str, spec: &Spec) -> String {
-    let queue = spec.queue_arn();
-    [
-        ("${AWS::Partition}", spec.partition.as_str()),
-        ("${AWS::Region}", spec.region.as_str()),
-        ("${AWS::AccountId}", spec.account_id.as_str()),
-        ("${AWS::URLSuffix}", spec.partition.url_suffix()),
-        ("${ClusterName}", spec.cluster_name.as_str()),
-        ("${KarpenterNodeRole.Arn}", spec.node_role_arn().as_str()),
-        ("${KarpenterInterruptionQueue.Arn}", queue.as_str()),
-    ]
-    .iter()
-    .fold(text.to_owned(), |text, (variable, value)| text.replace(variable, value))
+    Variables::of(spec).replace(text)
 }
 
 /// How IAM counts a policy: without white space, after substitution.
 #[must_use]
 pub fn policy_size(document: &Value, spec: &Spec) -> usize {
-    substituted(&document.to_string(), spec).chars().filter(|c| !c.is_whitespace()).count()
+    Variables::of(spec).size(document)
 }
 
 /// The statements in as few groups as fit, in their order.
-fn groups(statements: &[Value], spec: &Spec) -> Vec<Vec<Value>> {
+fn groups(statements: &[Value], variables: &Variables) -> Vec<Vec<Value>> {
     // A policy is as long as its frame, its statements, and a comma between two of them.
-    let frame = policy_size(&document(&[]), spec) - 1;
+    let frame = variables.size(&document(&[])) - 1;
     let mut groups: Vec<Vec<Value>> = Vec::new();
     let mut size = POLICY_SIZE;
     for statement in statements {
-        let own = policy_size(statement, spec) + 1;
+        let own = variables.size(statement) + 1;
         if size + own > POLICY_SIZE {
             groups.push(Vec::new());
             size = frame;
