@@ -31,6 +31,7 @@ pub(super) fn settings(spec: &Spec, origin: &OriginFacts) -> NodePoolLayer {
         cpu_limit: cpu(pool),
         ami_alias: alias.map(str::to_owned),
         keep: None,
+        volume_key: class.and_then(volume_key).map(str::to_owned),
     }
 }
 
@@ -39,6 +40,12 @@ fn required(pool: &Value, key: &str) -> Option<Vec<String>> {
     let requirements = spec["template"]["spec"]["requirements"].as_array().or_else(|| spec["requirements"].as_array())?;
     let requirement = requirements.iter().find(|r| r["key"] == key && r["operator"] == "In")?;
     Some(requirement["values"].as_array()?.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect())
+}
+
+/// The key of the volumes, where it is one as a spec names it. Whether they are otherwise as Karpenter makes them shows in the
+/// differences.
+fn volume_key(class: &Value) -> Option<&str> {
+    class["spec"]["blockDeviceMappings"][0]["ebs"]["kmsKeyID"].as_str().filter(|key| key.starts_with("arn:"))
 }
 
 fn cpu(pool: &Value) -> Option<u32> {

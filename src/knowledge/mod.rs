@@ -13,6 +13,7 @@ mod release;
 mod stack;
 mod table;
 mod tools;
+mod volumes;
 pub mod writers;
 
 pub use charts::CrdVersions;
@@ -26,3 +27,4 @@ pub use prices::RunningCost;
 pub use release::{InvalidRelease, Release, Standing};
 pub use stack::{ActionReason, Condition, EventRule, PolicyPart, StackContent, Statement, action_reasons};
 pub use tools::{ExecApiVersion, FittingTools, InvalidToolVersion, Tool, ToolFit, ToolVersion};
+pub use volumes::{NodeVolume, node_volumes};

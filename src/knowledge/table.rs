@@ -20,6 +20,7 @@ pub(super) struct Karpenter {
     pub(super) cautions: Vec<TrapRow>,
     pub(super) features: Vec<FeatureRow>,
     pub(super) renamed_values: Vec<RenamedRow>,
+    pub(super) volumes: Vec<VolumeRow>,
 }
 
 /// The official tags.
@@ -68,6 +69,16 @@ pub(super) struct FeatureRow {
 pub(super) struct RenamedRow {
     pub(super) from: String,
     pub(super) to: String,
+    pub(super) source: String,
+}
+
+/// A volume of every node of an AMI family.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VolumeRow {
+    pub(super) family: String,
+    pub(super) device: String,
+    pub(super) size: String,
     pub(super) source: String,
 }
 
@@ -226,6 +237,7 @@ mod tests {
             .chain(k.traps.iter().chain(&k.cautions).map(|r| &r.source))
             .chain(k.features.iter().map(|r| &r.source))
             .chain(k.renamed_values.iter().map(|r| &r.source))
+            .chain(k.volumes.iter().map(|r| &r.source))
             .chain(e.eks.iter().map(|r| &r.source))
             .chain(e.ami.iter().map(|r| &r.source))
             .chain(e.flow_control.iter().map(|r| &r.source))

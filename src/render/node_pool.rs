@@ -2,7 +2,7 @@
 
 use super::template::{Functions, fill, read};
 use crate::error::{Error, Result};
-use crate::knowledge::NodePoolApi;
+use crate::knowledge::{NodePoolApi, node_volumes};
 use crate::spec::{AmiAlias, DISCOVERY_TAG, Spec};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -83,6 +83,8 @@ pub fn node_pool_yaml(spec: &Spec, ami_version: Option<&str>) -> Result<String> 
         "capacity_types": or_guide(&pool.capacity_types, &features.capacity_types),
         "cpu_limit": pool.cpu_limit,
         "consolidation": features.consolidation,
+        "volume_key": pool.volume_key,
+        "volumes": node_volumes(&family),
     });
     fill(template, Functions::Short, &values)
 }

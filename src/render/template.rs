@@ -23,7 +23,7 @@ macro_rules! templates {
     };
 }
 
-const TEMPLATES: [(&str, &str); 12] = templates![
+const TEMPLATES: [(&str, &str); 13] = templates![
     "cloudformation.yaml.j2",
     "cluster-config.yaml.j2",
     "flow-schemas.yaml.j2",
@@ -35,6 +35,7 @@ const TEMPLATES: [(&str, &str); 12] = templates![
     "node-pool/v1.yaml.j2",
     "node-pool/v1alpha5.yaml.j2",
     "node-pool/v1beta1.yaml.j2",
+    "node-pool/volumes.yaml.j2",
     "prometheus-values.yaml.j2",
 ];
 

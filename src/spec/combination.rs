@@ -94,6 +94,7 @@ impl Spec {
             ("kmsKey", "kms", self.kms_key.as_ref()),
             ("madeElsewhere.nodeRole", "iam", elsewhere.map(|e| &e.node_role)),
             ("madeElsewhere.controllerRole", "iam", elsewhere.map(|e| &e.controller_role)),
+            ("nodePool.volumeKey", "kms", self.node_pool.volume_key.as_ref()),
         ] {
             let Some(arn) = arn else { continue };
             if arn.partition() != self.partition.as_str() {

@@ -191,6 +191,9 @@ pub struct NodePoolLayer {
     /// true: node pools and node classes are somebody else's, and karpctl applies none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep: Option<bool>,
+    /// The KMS key that encrypts the nodes' volumes: an ARN.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub volume_key: Option<String>,
 }
 
 /// Settings of the chart's origin.
@@ -257,6 +260,7 @@ impl From<&Spec> for Layer {
                 cpu_limit: Some(pool.cpu_limit),
                 ami_alias: pool.ami_alias.as_ref().map(ToString::to_string),
                 keep: pool.keep.then_some(true),
+                volume_key: pool.volume_key.as_ref().map(ToString::to_string),
             }),
             subnets: (!spec.subnets.is_empty()).then(|| spec.subnets.iter().map(ToString::to_string).collect()),
             vpc: spec.vpc.as_ref().map(VpcLayer::from),

@@ -178,6 +178,8 @@ pub struct NodePool {
     /// Node pools and node classes are somebody else's: karpctl applies none, and tags nothing for one to find.
     #[serde(default)]
     pub keep: bool,
+    /// The KMS key of the nodes' volumes. `None`: the one that the account has for EBS.
+    pub volume_key: Option<Arn>,
 }
 
 /// How EC2 capacity is bought.

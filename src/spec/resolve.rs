@@ -246,6 +246,7 @@ fn node_pool(layers: &Layers, p: &mut Problems) -> NodePool {
         cpu_limit: first(layers, |l| l.node_pool.as_ref()?.cpu_limit).unwrap_or(1000),
         ami_alias: p.parsed::<AmiAlias>(layers, "nodePool.amiAlias", |l| l.node_pool.as_ref()?.ami_alias.as_deref()),
         keep: first(layers, |l| l.node_pool.as_ref()?.keep).unwrap_or(false),
+        volume_key: p.parsed::<Arn>(layers, "nodePool.volumeKey", |l| l.node_pool.as_ref()?.volume_key.as_deref()),
     }
 }
 

@@ -99,6 +99,27 @@ fn variants_of_the_cluster_config() {
     assert_eq!(render::ami_family(&late), "al2023");
 }
 
+#[test]
+fn volumes_with_a_key_of_ones_own() {
+    let key = "arn:aws:kms:us-west-2:111122223333:key/1";
+    let volume = |device: &str, size: &str| {
+        let ebs = json!({ "volumeSize": size, "volumeType": "gp3", "encrypted": true, "kmsKeyID": key });
+        json!({ "deviceName": device, "ebs": ebs })
+    };
+    for (release, alias, volumes) in [
+        ("1.14.1", None, vec![volume("/dev/xvda", "20Gi")]),
+        ("1.14.1", Some("bottlerocket@latest"), vec![volume("/dev/xvda", "4Gi"), volume("/dev/xvdb", "20Gi")]),
+        ("0.37.8", Some("ubuntu@latest"), vec![volume("/dev/sda1", "20Gi")]),
+        ("0.17.0", None, vec![volume("/dev/xvda", "20Gi")]),
+    ] {
+        let mut own = spec(release);
+        own.node_pool.ami_alias = alias.map(|a| a.parse().unwrap());
+        assert_eq!(render::node_pool(&own, None).unwrap()[0]["spec"].get("blockDeviceMappings"), None);
+        own.node_pool.volume_key = Some(key.parse().unwrap());
+        assert_eq!(render::node_pool(&own, None).unwrap()[0]["spec"]["blockDeviceMappings"], json!(volumes), "{release}");
+    }
+}
+
 /// The services of the endpoints that a document's comment lists.
 fn listed_endpoints<'a>(text: &'a str, region: &str) -> Vec<&'a str> {
     let prefix = format!("com.amazonaws.{region}.");

@@ -28,6 +28,7 @@ pub(crate) fn spec(karpenter: &str) -> Spec {
             cpu_limit: 1000,
             ami_alias: None,
             keep: false,
+            volume_key: None,
         },
         subnets: Vec::new(),
         vpc: None,

@@ -34,6 +34,7 @@ fn every_field_comes_back() {
     own.vpc = Some(Vpc { id: None, private_subnets: vec![subnet('a'), subnet('b')], public_subnets: vec![subnet('c')] });
     own.ip_family = IpFamily::Ipv6;
     own.kms_key = Some("arn:aws:kms:us-west-2:111122223333:key/1".parse().unwrap());
+    own.node_pool.volume_key = own.kms_key.clone();
     assert_eq!(read_again(&own), own);
     let mut fargate = spec("0.37.8");
     fargate.capacity = ControllerCapacity::Fargate;
@@ -79,6 +80,10 @@ fn what_does_not_go_together_is_said() {
         (wrong("ipFamily: v6"), "ipv4, ipv6"),
         (wrong("ipFamily: ipv6\nwindows: true"), "no IPv6 for Windows"),
         (wrong("kmsKey: arn:aws:kms:eu-west-1:111122223333:key/1"), "is of eu-west-1"),
+        (
+            wrong("nodePool: { volumeKey: 'arn:aws:sqs:us-west-2:111122223333:x' }"),
+            "nodePool.volumeKey: arn:aws:sqs:us-west-2:111122223333:x is of sqs",
+        ),
         (wrong("kmsKey: arn:aws:iam::111122223333:role/x"), "not of kms"),
         (wrong("permissionsBoundary: arn:aws-cn:iam::111122223333:policy/x"), "aws-cn"),
         (wrong("zonalShift: true\nkarpenterVersion: 1.11.3"), "it came with 1.12.0"),

@@ -255,6 +255,11 @@ async fn what_the_account_and_the_nodes_stand_on() {
         (ebs.by_default, ebs.key) = (true, Some("alias/aws/ebs".into()));
     });
     assert!(aws_own.await.is_empty());
+    let (mut spec, facts) = healthy().await;
+    spec.node_pool.volume_key = Some("arn:aws:kms:us-west-2:111122223333:key/2".parse().unwrap());
+    let found = bad(&spec, &facts, DAY);
+    exactly(&found, "ebs-key", Verdict::Warn);
+    said(&found, "key/2");
 
     let found = broken(|f| known(&mut f.node_groups)[0].hop_limit = Some(1)).await;
     exactly(&found, "node-group", Verdict::Warn);
