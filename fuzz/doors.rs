@@ -5,8 +5,10 @@ use karpctl::adapters::{eksctl, helm};
 use karpctl::error::{Error, clean};
 use karpctl::knowledge::{ClientBuild, KubernetesVersion, Release, ToolVersion};
 use karpctl::kubeconfig::{Merging, Source, answer_tree, load, set_exec_api_version};
-use karpctl::ports::HelmInstall;
-use karpctl::spec::{AccountId, AmiAlias, Arn, ClusterName, Namespace, ObjectName, Partition, Region, SecurityGroupId, SubnetId};
+use karpctl::ports::{HelmInstall, Origin};
+use karpctl::spec::{
+    AccountId, AmiAlias, Arn, ChartDigest, ClusterName, Namespace, ObjectName, Partition, Region, SecurityGroupId, SubnetId,
+};
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
 
@@ -68,6 +70,7 @@ pub(crate) fn names(data: &[u8]) {
     again::<SubnetId>(&text);
     again::<SecurityGroupId>(&text);
     again::<AmiAlias>(&text);
+    again::<ChartDigest>(&text);
     again::<Release>(&text);
     again::<KubernetesVersion>(&text);
     again::<ToolVersion>(&text);
@@ -85,6 +88,7 @@ pub(crate) fn tool_output(data: &[u8]) {
         namespace: "kube-system".into(),
         chart: "oci://public.ecr.aws/karpenter/karpenter".into(),
         version: "1.14.1".into(),
+        origin: Origin::Any,
         values: serde_json::Value::Null,
         skip_crds: true,
         take_ownership: false,

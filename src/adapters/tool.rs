@@ -27,9 +27,14 @@ pub(super) fn find(tool: Tool, program: &Path) -> Result<Option<PathBuf>> {
             }
         });
     }
+    Ok(on_path(program))
+}
+
+/// The first file of that name that PATH leads to.
+pub(super) fn on_path(program: &Path) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut candidates = std::env::split_paths(&path).filter_map(|dir| std::path::absolute(dir.join(program)).ok());
-    Ok(candidates.find(|file| is_executable(file)))
+    candidates.find(|file| is_executable(file))
 }
 
 /// The other files of a tool's name that PATH would find behind this one.

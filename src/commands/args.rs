@@ -118,6 +118,12 @@ pub struct VariantArgs {
     /// A registry configuration (docker or helm config.json) for a private mirror
     #[arg(long, value_name = "FILE")]
     pub registry_config: Option<String>,
+    /// The digest that the chart `karpenter` must have, as `helm pull` prints it
+    #[arg(long, value_name = "SHA256")]
+    pub chart_digest: Option<String>,
+    /// The digest that the chart `karpenter-crd` must have
+    #[arg(long, value_name = "SHA256")]
+    pub crd_chart_digest: Option<String>,
 }
 
 impl GlobalArgs {
@@ -134,8 +140,13 @@ impl GlobalArgs {
                 return Err(Error::usage(format!("--tag {key} is given twice, with different values")).hint("give each key once"));
             }
         }
-        let chart =
-            ChartLayer { repository: variant.chart_repository.clone(), registry_config: variant.registry_config.clone(), values: None };
+        let chart = ChartLayer {
+            repository: variant.chart_repository.clone(),
+            registry_config: variant.registry_config.clone(),
+            values: None,
+            digest: variant.chart_digest.clone(),
+            crd_digest: variant.crd_chart_digest.clone(),
+        };
         Ok(Layer {
             cluster_name: self.cluster_name.clone(),
             region: self.region.clone(),

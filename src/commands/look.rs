@@ -42,9 +42,9 @@ fn charts(app: &App, args: &DoctorArgs) -> Result<ChartSource> {
     let said = |of: fn(&ChartLayer) -> Option<String>| layers.iter().find_map(|(_, layer)| layer.chart.as_ref().and_then(of));
     let default = ChartSource::default();
     Ok(ChartSource {
-        repository: said(|chart| chart.repository.clone()).unwrap_or(default.repository),
+        repository: said(|chart| chart.repository.clone()).unwrap_or_else(|| default.repository.clone()),
         registry_config: said(|chart| chart.registry_config.clone()).map(Into::into),
-        values: default.values,
+        ..default
     })
 }
 

@@ -65,6 +65,8 @@ pub struct Features {
     pub crd_chart: bool,
     /// The chart `karpenter-crd` is told where the conversion webhook is.
     pub conversion_webhook: bool,
+    /// Its charts are signed by its release workflow.
+    pub signed_charts: bool,
     /// The names of its custom resource definitions.
     pub crds: Vec<String>,
     /// The AMI family of its guide's node class as an alias family (`al2`, `al2023`); `None` where aliases are not known.

@@ -3,6 +3,7 @@
 use super::ClusterAccess;
 use crate::error::Result;
 use crate::facts::ToolFacts;
+use crate::spec::ChartDigest;
 use async_trait::async_trait;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -21,6 +22,17 @@ pub struct HelmAccess {
     pub registry_config: Option<PathBuf>,
 }
 
+/// What a chart must prove before it is installed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Nothing.
+    Any,
+    /// That its manifest has this digest.
+    Digest(ChartDigest),
+    /// That Karpenter's release workflow has signed it at this tag, where cosign is there to see that.
+    SignedAt(String),
+}
+
 /// A release to install or to upgrade to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HelmInstall {
@@ -32,6 +44,8 @@ pub struct HelmInstall {
     pub chart: String,
     /// The chart's version.
     pub version: String,
+    /// What the chart must prove.
+    pub origin: Origin,
     /// Values.
     pub values: Value,
     /// Leaves the chart's `crds/` alone.

@@ -209,6 +209,12 @@ pub struct ChartLayer {
     /// Values of the chart karpenter beside those of the guide. null leaves one of the guide's out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub values: Option<BTreeMap<String, serde_json::Value>>,
+    /// The digest that the chart `karpenter` must have: `sha256:…`, as `helm pull` prints it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// The digest that the chart `karpenter-crd` must have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crd_digest: Option<String>,
 }
 
 /// A version that was not quoted is a number to YAML (`1.30` becomes `1.3`): it is taken as a number only to be refused with
@@ -272,6 +278,8 @@ impl From<&Spec> for Layer {
                 repository: Some(spec.chart.repository.clone()),
                 registry_config: spec.chart.registry_config.as_ref().map(|file| file.display().to_string()),
                 values: (!spec.chart.values.is_empty()).then(|| spec.chart.values.clone()),
+                digest: spec.chart.digest.as_ref().map(ToString::to_string),
+                crd_digest: spec.chart.crd_digest.as_ref().map(ToString::to_string),
             }),
             made_elsewhere: spec.made_elsewhere.as_deref().map(ElsewhereLayer::from),
         }

@@ -12,7 +12,8 @@ pub mod resolve;
 pub use derived::{ChangedName, DISCOVERY_TAG, OWNER_TAG, POD_IDENTITY_AGENT, SERVICE_ACCOUNT};
 pub use elsewhere::Elsewhere;
 pub use names::{
-    AccountId, AmiAlias, Arn, ClusterName, InvalidName, Namespace, ObjectName, Partition, Region, SecurityGroupId, SubnetId, VpcId,
+    AccountId, AmiAlias, Arn, ChartDigest, ClusterName, InvalidName, Namespace, ObjectName, Partition, Region, SecurityGroupId, SubnetId,
+    VpcId,
 };
 
 use crate::knowledge::{KubernetesVersion, Release};
@@ -202,6 +203,9 @@ pub enum Architecture {
     Arm64,
 }
 
+/// Where Karpenter's own charts are.
+const PUBLIC_CHARTS: &str = "oci://public.ecr.aws/karpenter";
+
 /// Where the chart comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChartSource {
@@ -214,10 +218,24 @@ pub struct ChartSource {
     /// Values of the chart `karpenter` beside those of the guide, as a merge patch: `null` leaves one of the guide's out.
     #[serde(default)]
     pub values: BTreeMap<String, serde_json::Value>,
+    /// What the chart `karpenter` is held to. Its own values name the controller's image by digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<ChartDigest>,
+    /// What the chart `karpenter-crd` is held to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crd_digest: Option<ChartDigest>,
+}
+
+impl ChartSource {
+    /// Whether they are Karpenter's own, not a mirror's.
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        self.repository == PUBLIC_CHARTS
+    }
 }
 
 impl Default for ChartSource {
     fn default() -> Self {
-        Self { repository: "oci://public.ecr.aws/karpenter".into(), registry_config: None, values: BTreeMap::new() }
+        Self { repository: PUBLIC_CHARTS.into(), registry_config: None, values: BTreeMap::new(), digest: None, crd_digest: None }
     }
 }

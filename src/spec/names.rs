@@ -170,6 +170,13 @@ name!(
     |t| hex_id(t, "sg-")
 );
 name!(
+    /// The digest of a chart's manifest in its registry, as `helm pull` says it: `sha256:` and 64 hexadecimal digits.
+    ChartDigest,
+    "chart digest",
+    "sha256: and 64 lower-case hexadecimal digits, as `helm pull` prints it",
+    |t| t.strip_prefix("sha256:").is_some_and(|hex| hex.len() == 64 && all(hex, |c| c.is_ascii_hexdigit() && !c.is_ascii_uppercase()))
+);
+name!(
     /// An AMI alias of an EC2NodeClass: `<family>@<version>`, such as `al2023@v20260101` or `bottlerocket@latest`.
     AmiAlias,
     "AMI alias",

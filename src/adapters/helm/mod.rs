@@ -2,6 +2,7 @@
 //! configuration, own caches, all in a directory that only this user may read and that is removed afterwards.
 
 mod errors;
+mod origin;
 
 pub use errors::{explain_install, explain_uninstall};
 
@@ -169,8 +170,15 @@ impl Helm for HelmCli {
         }
         let plain = is_local(&install.chart) && Self::knows(&helm, "upgrade", "--plain-http").await?;
         let alone = Self::alone(&doing, &helm, &dir, access)?;
+        let pulled = dir.path().join("chart");
+        let pull = alone.clone().arg("pull").args(plain.then_some("--plain-http"));
+        let file = origin::looked_at(pull, &pulled, install, cancel).await?;
         let mut run = self.connected(&doing, alone.clone(), &helm, &dir, access).await?;
-        run = run.args(["upgrade", "--install", &install.release, &install.chart, "--version", &install.version]);
+        run = run.args(["upgrade", "--install", &install.release]);
+        run = match &file {
+            Some(file) => run.arg(file),
+            None => run.args([&install.chart, "--version", &install.version]),
+        };
         run = run.args(["--namespace", &install.namespace, "--create-namespace", "--history-max", HISTORY]);
         // Where the values are none at all, helm would keep those of the release that is there.
         run = run.arg("--reset-values").arg("--values").arg(values);
@@ -184,7 +192,7 @@ impl Helm for HelmCli {
                 run = run.arg("--force-conflicts");
             }
         }
-        if plain {
+        if plain && file.is_none() {
             run = run.arg("--plain-http");
         }
         if let Some(time) = install.wait {

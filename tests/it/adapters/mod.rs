@@ -10,7 +10,7 @@ mod registry;
 mod tools;
 mod words;
 
-use karpctl::ports::HelmInstall;
+use karpctl::ports::{HelmInstall, Origin};
 use serde_json::json;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -37,6 +37,7 @@ fn karpenter() -> HelmInstall {
         namespace: "kube-system".into(),
         chart: "oci://public.ecr.aws/karpenter/karpenter".into(),
         version: "1.14.1".into(),
+        origin: Origin::Any,
         values: json!({"settings": {"clusterName": "demo"}}),
         skip_crds: true,
         take_ownership: false,

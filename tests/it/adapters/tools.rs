@@ -5,7 +5,7 @@ use karpctl::adapters::aws::AwsSettings;
 use karpctl::adapters::eksctl::EksctlCli;
 use karpctl::adapters::helm::HelmCli;
 use karpctl::error::{Error, ErrorKind};
-use karpctl::ports::{ClusterAccess, Eksctl, Helm, HelmAccess, HelmInstall};
+use karpctl::ports::{ClusterAccess, Eksctl, Helm, HelmAccess, HelmInstall, Origin};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -111,6 +111,75 @@ fn helm_is_told_what_to_install() {
     assert!(
         read(dir.path(), "args").starts_with(&format!("--kubeconfig\n{}/theirs\n--kube-context\nprod\nupgrade\n", dir.path().display()))
     );
+}
+
+const DIGEST: &str = "sha256:66b5c34f093b8c62f841f6619fccaa62e463857f36cc36da27a3f76971be4226";
+
+/// A helm that pulls a chart of [`DIGEST`], and a folder for PATH.
+fn pulling_helm(dir: &Path) -> HelmCli {
+    let body = format!(
+        r#"case "$*" in
+"upgrade --help") exit ;;
+"version "*) echo v3.17.3; exit ;;
+"pull "*) for folder; do :; done; touch "$folder/karpenter.tgz"; echo "Pulled: it"; echo "Digest: {DIGEST}"; exit ;;
+esac
+printf '%s\n' "$@" > {}/args"#,
+        dir.display()
+    );
+    helm(script(dir, "helm", &body))
+}
+
+#[test]
+fn a_chart_is_held_to_its_digest_and_what_was_looked_at_is_installed() {
+    let dir = tempfile::tempdir().unwrap();
+    let helm = pulling_helm(dir.path());
+    let held_to = |digest: &str| HelmInstall { origin: Origin::Digest(digest.parse().unwrap()), ..karpenter() };
+    install(&helm, &eks(), &held_to(DIGEST)).unwrap();
+    let args = read(dir.path(), "args");
+    assert!(args.contains("/chart/karpenter.tgz\n--namespace") && !args.contains("oci://") && !args.contains("--version"), "{args}");
+
+    std::fs::remove_file(dir.path().join("args")).unwrap();
+    let other = format!("sha256:{}", "0".repeat(64));
+    let error = install(&helm, &eks(), &held_to(&other)).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Refused);
+    assert!(error.causes[0].contains(DIGEST) && error.causes[0].contains(&other), "{error:?}");
+    assert!(!dir.path().join("args").exists(), "nothing is installed");
+}
+
+#[test]
+fn where_cosign_is_there_the_signature_is_verified() {
+    let made = tempfile::tempdir().unwrap();
+    let path = format!("{}:/usr/bin:/bin", made.path().display());
+    if !in_child(module_path!(), "where_cosign_is_there_the_signature_is_verified", &[("PATH", &path)]) {
+        return;
+    }
+    let path = std::env::var("PATH").unwrap();
+    let dir = PathBuf::from(path.split(':').next().unwrap());
+    let helm = pulling_helm(&dir);
+    let signed = HelmInstall { origin: Origin::SignedAt("v1.14.1".into()), ..karpenter() };
+    install(&helm, &eks(), &signed).unwrap();
+    assert!(read(&dir, "args").contains("oci://"), "without cosign helm pulls by itself");
+
+    script(
+        &dir,
+        "cosign",
+        &format!(
+            "printf '%s\\n' \"$@\" > {0}/cosign-args; [ -e {0}/signed ] || {{ echo 'no signatures found' >&2; exit 1; }}",
+            dir.display()
+        ),
+    );
+    std::fs::remove_file(dir.join("args")).unwrap();
+    let error = install(&helm, &eks(), &signed).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Refused);
+    assert!(error.causes[0].ends_with("no signatures found"), "{error:?}");
+    assert!(!dir.join("args").exists(), "nothing is installed");
+
+    std::fs::write(dir.join("signed"), "").unwrap();
+    install(&helm, &eks(), &signed).unwrap();
+    let asked = read(&dir, "cosign-args").lines().collect::<Vec<_>>().join(" ");
+    assert!(asked.starts_with(&format!("verify public.ecr.aws/karpenter/karpenter@{DIGEST} ")), "{asked}");
+    assert!(asked.ends_with("refs/tags/v1.14.1 --annotations version=1.14.1"), "{asked}");
+    assert!(read(&dir, "args").contains("/chart/karpenter.tgz"));
 }
 
 #[test]
