@@ -114,7 +114,7 @@ impl Cli {
     /// Runs the command.
     pub async fn run(self, app: &App) -> Result<Exit> {
         match self.command {
-            Command::Init(args) => init::run(app, args).await,
+            Command::Init(args) => Box::pin(init::run(app, args)).await,
             Command::Bootstrap(args) => bootstrap::run(app, args).await,
             Command::Adopt(args) => Box::pin(adopt::run(app, args)).await,
             Command::Iam(args) => parts::run(app, parts::Part::Iam, args).await,
@@ -124,7 +124,7 @@ impl Cli {
             Command::Doctor(args) => Box::pin(doctor::run(app, args)).await,
             Command::Render(args) => render::run(app, args).await,
             Command::Status(args) => status::run(app, args).await,
-            Command::Verify(args) => verify::run(app, args).await,
+            Command::Verify(args) => Box::pin(verify::run(app, args)).await,
             Command::Destroy(args) => destroy::run(app, args).await,
             Command::Rehearse(args) => rehearse::run(app, &args),
             Command::Token(args) => token::run(app, args).await,

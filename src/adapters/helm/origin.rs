@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// How long cosign may take: it asks a transparency log.
-const COSIGN_TIME: Duration = Duration::from_secs(120);
+const COSIGN_TIME: Duration = Duration::from_mins(2);
 /// The release workflow that signs Karpenter's charts (its getting-started guide, "cosign verify").
 const REPOSITORY: &str = "aws/karpenter-provider-aws";
 const ISSUER: &str = "https://token.actions.githubusercontent.com";
