@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::commands::args::GlobalArgs;
 use crate::commands::{
-    adopt, bootstrap, destroy, doctor, explain, generate, init, parts, rehearse, render, status, token, verify, version, versions,
+    adopt, bootstrap, destroy, doctor, explain, generate, init, migrate, parts, rehearse, render, status, token, verify, version, versions,
 };
 use crate::error::{Error, Exit, Result};
 use crate::report::{ColorChoice, Format, Printer, Verbosity, show_error};
@@ -48,6 +48,7 @@ enum Command {
     Status(status::StatusArgs),
     Verify(verify::VerifyArgs),
     Destroy(destroy::DestroyArgs),
+    Migrate(migrate::MigrateArgs),
     Rehearse(rehearse::RehearseArgs),
     Token(token::TokenArgs),
     Versions(versions::VersionsArgs),
@@ -102,6 +103,7 @@ impl Cli {
             Command::Status(a) => a.output(),
             Command::Verify(a) => a.output(),
             Command::Destroy(a) => a.output(),
+            Command::Migrate(a) => a.output(),
             Command::Doctor(a) => a.output(),
             Command::Render(a) => a.output(),
             Command::Versions(a) => a.output(),
@@ -126,6 +128,7 @@ impl Cli {
             Command::Status(args) => status::run(app, args).await,
             Command::Verify(args) => Box::pin(verify::run(app, args)).await,
             Command::Destroy(args) => destroy::run(app, args).await,
+            Command::Migrate(args) => migrate::run(app, args).await,
             Command::Rehearse(args) => rehearse::run(app, &args),
             Command::Token(args) => token::run(app, args).await,
             Command::Versions(args) => versions::run(app, args).await,

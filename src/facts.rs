@@ -3,6 +3,7 @@
 
 mod account;
 mod client;
+mod fleet;
 mod inside;
 mod machine;
 mod origin;
@@ -10,6 +11,7 @@ mod things;
 
 pub use account::*;
 pub use client::*;
+pub use fleet::*;
 pub use inside::*;
 pub use machine::*;
 pub use origin::*;
@@ -143,13 +145,18 @@ pub enum Topic {
     Queue,
     /// [`Facts::origin`].
     Origin,
+    /// [`Facts::node_group_shapes`].
+    NodeGroupShapes,
+    /// [`Facts::fleet`].
+    Fleet,
 }
 
 impl Topic {
     /// Whether it is read from the Kubernetes API, and so needs a cluster that answers.
     #[must_use]
     pub const fn in_cluster(self) -> bool {
-        matches!(self, Self::AwsAuth | Self::Crds | Self::Chart | Self::NodePool | Self::Controller | Self::Nodes | Self::Origin)
+        matches!(self, Self::AwsAuth | Self::Crds | Self::Chart | Self::NodePool | Self::Controller | Self::Nodes)
+            || matches!(self, Self::Origin | Self::Fleet)
             || matches!(self, Self::Capacity | Self::Neighbours | Self::Webhooks | Self::Conversion | Self::Deletions)
     }
 
@@ -292,6 +299,10 @@ pub struct Facts {
     pub queue_rules: Probed<Vec<RuleFacts>>,
     /// What shows who made the Karpenter that is there.
     pub origin: Probed<Box<OriginFacts>>,
+    /// What the managed node groups are made of.
+    pub node_group_shapes: Probed<Vec<NodeGroupShape>>,
+    /// What runs where in the cluster.
+    pub fleet: Probed<Box<Fleet>>,
 }
 
 impl Facts {
@@ -355,6 +366,8 @@ impl Facts {
                     self.queue.clone_from(&newer.queue);
                     self.queue_rules.clone_from(&newer.queue_rules);
                 }
+                Topic::NodeGroupShapes => self.node_group_shapes.clone_from(&newer.node_group_shapes),
+                Topic::Fleet => self.fleet.clone_from(&newer.fleet),
             }
         }
     }
@@ -421,6 +434,8 @@ impl Facts {
                 say(&mut self.queue, reason);
                 say(&mut self.queue_rules, reason);
             }
+            Topic::NodeGroupShapes => say(&mut self.node_group_shapes, reason),
+            Topic::Fleet => say(&mut self.fleet, reason),
         }
     }
 }

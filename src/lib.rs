@@ -26,6 +26,7 @@ pub mod finding;
 pub mod inventory;
 pub mod knowledge;
 pub mod kubeconfig;
+pub mod migration;
 pub mod pages;
 pub mod plan;
 pub mod ports;

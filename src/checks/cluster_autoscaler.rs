@@ -23,8 +23,8 @@ impl Check for ClusterAutoscaler {
     fn explain(&self) -> &'static str {
         "The Cluster Autoscaler is known by its image or its label app.kubernetes.io/name. It and Karpenter do not know of each other: both answer \
          the same Pending pods, and `scale down` takes the nodes that Karpenter's controller runs on.\n\n\
-         Scale it to 0 once Karpenter's node pools take what it did, with at least two nodes left in the node group; or keep each to node \
-         groups and pods of its own."
+         `karpctl migrate cluster-autoscaler` moves the cluster to Karpenter step by step, and back. By hand: scale it to 0 once Karpenter's node \
+         pools take what it did, with at least two nodes left in the node group; or keep each to node groups and pods of its own."
     }
 
     fn reads(&self) -> &'static [Topic] {
@@ -43,6 +43,7 @@ impl Check for ClusterAutoscaler {
                 let command = ["kubectl", "--namespace", &w.namespace, "scale", &w.resource, &w.name, "--replicas", "0"];
                 Judgement::warn(&subject, format!("the Cluster Autoscaler works in it: the {} {}/{}", w.resource, w.namespace, w.name))
                     .run("stop it, once Karpenter's node pools take what it did", command)
+                    .fix("or let `karpctl migrate cluster-autoscaler` do it, with node pools that fit its node groups")
                     .fix("or keep it to node groups that no pod of Karpenter's may run on")
             })
             .collect();

@@ -94,6 +94,12 @@ pub(super) async fn carry_out(
                 Direction::Apply if selection.steps.contains(&StepId::Ready) => {
                     format!("Karpenter {} is at work in {}.", spec.release, spec.cluster_name)
                 }
+                Direction::Apply if selection.steps.contains(&StepId::NodeGroups) => {
+                    format!("Karpenter makes the nodes of {} now.", spec.cluster_name)
+                }
+                Direction::Remove if selection.steps.contains(&StepId::NodeGroups) => {
+                    format!("The node groups of {} are as they were before.", spec.cluster_name)
+                }
                 Direction::Apply => format!("`karpctl {}` is done for {}.", selection.name, spec.cluster_name),
                 Direction::Remove => format!("What karpctl made for {} is gone.", spec.cluster_name),
             };

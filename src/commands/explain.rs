@@ -5,6 +5,7 @@ use super::explain_guide;
 use crate::app::App;
 use crate::checks;
 use crate::error::{Error, Exit, Result};
+use crate::migration::Wish;
 use crate::pages::{Language, page, that_quote};
 use crate::steps;
 use clap::Args;
@@ -34,7 +35,8 @@ const GUIDE: &str = "guide";
 /// Runs the command.
 pub fn run(app: &App, args: &ExplainArgs) -> Result<Exit> {
     let checks = checks::all();
-    let mut texts: Vec<(String, String)> = steps::all().iter().map(|s| (s.id().to_string(), s.explain().to_owned())).collect();
+    let mut texts: Vec<(String, String)> =
+        steps::all().iter().chain(&steps::migration(&Wish::default())).map(|s| (s.id().to_string(), s.explain().to_owned())).collect();
     texts.extend(checks.iter().map(|c| (c.id().to_owned(), page(c.id(), args.lang).unwrap_or_else(|| c.explain()).trim_end().to_owned())));
     texts.extend(super::explained::errors());
     texts.extend(super::explained::permissions());

@@ -85,11 +85,22 @@ fn man_pages(cli: &clap::Command) -> Vec<(String, clap::Command)> {
     let mut cli = cli.clone();
     cli.build();
     let mut pages = vec![("karpctl".to_owned(), cli.clone())];
-    for command in cli.get_subcommands().filter(|c| !c.is_hide_set() && c.get_name() != "help") {
-        let name = format!("karpctl-{}", command.get_name());
-        pages.push((name.clone(), command.clone().name(name).version(env!("CARGO_PKG_VERSION"))));
+    for (words, command) in documented(&cli) {
+        let name = format!("karpctl-{}", words.replace(' ', "-"));
+        pages.push((name.clone(), command.name(name).version(env!("CARGO_PKG_VERSION"))));
     }
     pages
+}
+
+/// The commands, and below them those that have examples of their own: `destroy`, `migrate cluster-autoscaler`.
+fn documented(cli: &clap::Command) -> Vec<(String, clap::Command)> {
+    let mut all = Vec::new();
+    for command in cli.get_subcommands().filter(|c| !c.is_hide_set() && c.get_name() != "help") {
+        all.push((command.get_name().to_owned(), command.clone()));
+        let below = command.get_subcommands().filter(|c| c.get_after_help().is_some());
+        all.extend(below.map(|c| (format!("{} {}", command.get_name(), c.get_name()), c.clone())));
+    }
+    all
 }
 
 fn man_text(command: clap::Command) -> Result<String> {
@@ -127,8 +138,7 @@ fn markdown(mut cli: clap::Command) -> String {
     cli.build();
     let mut out = String::from("# The command line\n\nMade by `karpctl generate markdown`.\n");
     let _ = write!(out, "\n```text\n{}\n```\n", cli.render_long_help().to_string().trim_end());
-    for command in cli.get_subcommands_mut().filter(|c| !c.is_hide_set() && c.get_name() != "help") {
-        let name = command.get_name().to_owned();
+    for (name, mut command) in documented(&cli) {
         let help = command.render_long_help().to_string();
         let _ = write!(out, "\n## karpctl {name}\n\n```text\n{}\n```\n", help.trim_end());
     }

@@ -17,6 +17,7 @@ pub mod init;
 mod interview;
 mod look;
 mod mend;
+pub mod migrate;
 mod new_file;
 mod next;
 pub mod parts;

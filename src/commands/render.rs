@@ -123,7 +123,7 @@ pub async fn run(app: &App, args: RenderArgs) -> Result<Exit> {
         What::GrafanaValues => Document::GrafanaValues,
         What::OperatorPolicy => {
             // IAM takes JSON only, so it is JSON whatever is asked for.
-            let works = if args.works.is_empty() { Work::ALL.to_vec() } else { args.works.clone() };
+            let works = if args.works.is_empty() { Work::USUAL.to_vec() } else { args.works.clone() };
             let text = json(&operator_policy(&spec, &works), Pretty::Yes)? + "\n";
             match &args.out {
                 Some(folder) => write_all(app, folder, &[("operator-policy.json".to_owned(), text)], args.force)?,

@@ -117,7 +117,8 @@ pub(super) async fn go(app: &App, args: &WayArgs, session: &mut Session, steps: 
         app.printer.status("Nothing was changed.");
         return Ok(Exit::Done);
     }
-    carry_out(app, args, session, steps, selection, &plan, page.as_ref()).await
+    // Boxed, because it is part of every such command's future, and large.
+    Box::pin(carry_out(app, args, session, steps, selection, &plan, page.as_ref())).await
 }
 
 fn show_warnings(app: &App, findings: &[Finding]) {

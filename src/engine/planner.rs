@@ -30,8 +30,12 @@ pub fn plan(steps: &[Box<dyn Step>], spec: &Spec, facts: &Facts, goal: &Goal) ->
             let verdict = match goal.direction {
                 Direction::Apply if step.only_waits() => only_wait(judge_apply(state, goal.ownership)),
                 Direction::Apply => judge_apply(state, goal.ownership),
-                Direction::Remove => judge_remove(state, step.kept_on_destroy(spec)),
+                Direction::Remove => match step.restores(facts) {
+                    Some(how) => judge_restore(state, how),
+                    None => judge_remove(state, step.kept_on_destroy(spec)),
+                },
             };
+            let details = if verdict.action == Action::Create { step.details(spec, facts) } else { Vec::new() };
             let needs = match goal.direction {
                 Direction::Apply => step.needs(spec),
                 Direction::Remove => steps.iter().filter(|s| s.needs(spec).contains(&step.id())).map(|s| s.id()).collect(),
@@ -40,7 +44,7 @@ pub fn plan(steps: &[Box<dyn Step>], spec: &Spec, facts: &Facts, goal: &Goal) ->
                 id: step.id(),
                 title: step.title(spec),
                 action: verdict.action,
-                why: verdict.why,
+                why: verdict.why.into_iter().chain(details).collect(),
                 hints: verdict.hints,
                 needs,
                 missing: Vec::new(),
@@ -112,6 +116,15 @@ fn judge_remove(state: &State, kept: Option<&str>) -> Verdict {
         (State::Busy(what), _) => verdict(Action::Remove, [what.clone()]),
         (State::Unknown(reason), _) => verdict(Action::Remove, [format!("will be looked for: {reason}")]),
         (State::Present | State::Drifted(_) | State::Broken(_), _) => verdict(Action::Remove, ["ours".to_owned()]),
+    }
+}
+
+/// The way back of a step that sets things as they were.
+fn judge_restore(state: &State, how: Vec<String>) -> Verdict {
+    match state {
+        State::Absent | State::NotWanted => verdict(Action::Keep, ["as it was before".to_owned()]),
+        State::Unknown(reason) => verdict(Action::Update, [format!("will be looked for: {reason}")]),
+        _ => verdict(Action::Update, how),
     }
 }
 

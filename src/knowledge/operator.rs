@@ -15,11 +15,15 @@ pub enum Work {
     Doctor,
     /// `destroy`.
     Destroy,
+    /// `migrate`, beside what `bootstrap` needs.
+    Migrate,
 }
 
 impl Work {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Bootstrap, Self::Doctor, Self::Destroy];
+    pub const ALL: [Self; 4] = [Self::Bootstrap, Self::Doctor, Self::Destroy, Self::Migrate];
+    /// What every cluster sees: a migration is asked for by name.
+    pub const USUAL: [Self; 3] = [Self::Bootstrap, Self::Doctor, Self::Destroy];
 
     /// Its name on the command line.
     #[must_use]
@@ -28,7 +32,14 @@ impl Work {
             Self::Bootstrap => "bootstrap",
             Self::Doctor => "doctor",
             Self::Destroy => "destroy",
+            Self::Migrate => "migrate",
         }
+    }
+
+    /// Whether whoever does this work needs a grant of those works.
+    #[must_use]
+    pub fn needs(self, works: &[Self]) -> bool {
+        works.contains(&self) || self == Self::Migrate && works.contains(&Self::Bootstrap)
     }
 }
 

@@ -33,10 +33,16 @@ pub enum StepId {
     NodePool,
     /// Controller ready, node pool ready.
     Ready,
+    /// Node pools that fit the node groups (migration from the Cluster Autoscaler only).
+    MigrationPools,
+    /// The Cluster Autoscaler, stopped (the same).
+    Autoscaler,
+    /// The nodes of the node groups, emptied (the same).
+    NodeGroups,
 }
 
 impl StepId {
-    /// All steps, in the order in which they are listed.
+    /// All steps of the way to a working Karpenter, in the order in which they are listed.
     pub const ALL: [Self; 13] = [
         Self::Stack,
         Self::Cluster,
@@ -52,6 +58,9 @@ impl StepId {
         Self::NodePool,
         Self::Ready,
     ];
+
+    /// The steps by which a cluster leaves the Cluster Autoscaler, which come after the others.
+    pub const MIGRATION: [Self; 3] = [Self::MigrationPools, Self::Autoscaler, Self::NodeGroups];
 
     /// The id as it is written everywhere.
     #[must_use]
@@ -70,6 +79,9 @@ impl StepId {
             Self::Chart => "chart",
             Self::NodePool => "node-pool",
             Self::Ready => "ready",
+            Self::MigrationPools => "migration-pools",
+            Self::Autoscaler => "autoscaler",
+            Self::NodeGroups => "node-groups",
         }
     }
 }

@@ -3,7 +3,8 @@
 use crate::error::Result;
 use crate::facts::{
     AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, FargateProfileFacts, IamSummary,
-    NodeGroupFacts, OidcFacts, QueueFacts, RoleFacts, RouteTableFacts, RuleFacts, SecurityGroupFacts, StackFacts, SubnetFacts,
+    NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts, RouteTableFacts, RuleFacts, Scaling, SecurityGroupFacts, StackFacts,
+    SubnetFacts,
 };
 use crate::knowledge::{KubernetesVersion, OfferedVersion};
 use async_trait::async_trait;
@@ -190,6 +191,18 @@ pub trait Aws: Send + Sync {
     async fn terminate_instances(&self, ids: &[String]) -> Result<()>;
     /// The name of the AMI that this public SSM parameter names: SSM `GetParameter`, then EC2 `DescribeImages`.
     async fn ami_name(&self, parameter: &str) -> Result<Option<String>>;
+
+    // What only a migration asks and does.
+
+    /// What the managed node groups are made of: EKS `ListNodegroups`, of each `DescribeNodegroup`, EC2
+    /// `DescribeLaunchTemplateVersions` where it has a launch template, `DescribeInstanceTypes` and `DescribeSubnets`.
+    async fn node_group_shapes(&self, cluster: &str) -> Result<Vec<NodeGroupShape>>;
+    /// EKS `UpdateNodegroupConfig`: its size. A conflict where it is being changed already.
+    async fn scale_node_group(&self, cluster: &str, group: &str, scaling: Scaling) -> Result<()>;
+    /// EKS `TagResource`.
+    async fn tag_eks(&self, arn: &str, tags: &Tags) -> Result<()>;
+    /// EKS `UntagResource`.
+    async fn untag_eks(&self, arn: &str, keys: &[&str]) -> Result<()>;
 
     // What only a doctor asks.
 

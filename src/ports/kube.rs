@@ -78,6 +78,20 @@ pub trait Kube: Send + Sync {
     async fn merge_patch(&self, object: &ObjectRef, patch: &Value) -> Result<Value>;
     /// `DELETE`. Not there is fine. Finalizers may keep the object for a while.
     async fn delete(&self, object: &ObjectRef) -> Result<()>;
+    /// Asks that a pod may go, by the Eviction API: what its disruption budgets allow, and nothing else. `uid`: only this pod, and
+    /// not one of its name that came after it.
+    async fn evict(&self, namespace: &str, name: &str, uid: &str) -> Result<Eviction>;
+}
+
+/// What became of the wish that a pod may go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Eviction {
+    /// It goes, as slowly as it is given time to.
+    Accepted,
+    /// It is gone already.
+    Gone,
+    /// A disruption budget does not allow it now, in the API server's words.
+    Refused(String),
 }
 
 /// Whether server-side apply takes over fields that another manager holds.

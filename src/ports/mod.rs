@@ -12,7 +12,7 @@ mod tools;
 mod workstation;
 
 pub use self::aws::{Aws, ChangeStack, CreateRole, InstanceProfile, LaunchedInstance, PermissionQuestion, StackEvent, Tags};
-pub use self::kube::{ClusterAccess, Force, Kube, KubeConnector, ObjectKind, ObjectRef};
+pub use self::kube::{ClusterAccess, Eviction, Force, Kube, KubeConnector, ObjectKind, ObjectRef};
 pub use self::registry::Registry;
 pub use self::tools::{Eksctl, Helm, HelmAccess, HelmInstall, Lines, Origin};
 pub use self::workstation::{ClientBinary, PluginCall, PluginEnd, Workstation};

@@ -8,7 +8,7 @@ mod quantity;
 mod schema;
 
 pub(super) use leftovers::{conversion, conversion_service, deletions, webhooks};
-pub(super) use neighbours::neighbours;
+pub(super) use neighbours::{is_autoscaler, neighbours};
 pub(super) use nodes::nodes;
 pub(super) use schema::fingerprint;
 
@@ -17,12 +17,12 @@ use crate::facts::Deleting;
 use serde_json::Value;
 
 /// The elements of a list, none where it is no list.
-fn items(value: &Value) -> &[Value] {
+pub(super) fn items(value: &Value) -> &[Value] {
     value.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
 /// A name as it may be shown: in one line and without control characters.
-fn text(name: &str) -> String {
+pub(super) fn text(name: &str) -> String {
     clean(name).replace(['\n', '\t'], " ")
 }
 

@@ -8,6 +8,7 @@ pub mod client;
 mod client_problems;
 pub(crate) mod cluster;
 pub(crate) mod controller;
+pub(crate) mod fleet;
 pub(crate) mod identity;
 mod inside;
 pub(crate) mod kinds;
@@ -107,7 +108,7 @@ fn of_machine(topic: Topic) -> bool {
 async fn ask_aws(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
     let asked = |topic| topics.contains(&topic);
     let depth = if asked(Topic::Stack) { stack::Depth::Whole } else { stack::Depth::Status };
-    let (caller, tools, stack, made, versions, spot, role, agent, association, entry, ami) = tokio::join!(
+    let (caller, tools, stack, made, versions, spot, role, agent, association, entry, ami, shapes) = tokio::join!(
         when(asked(Topic::Caller), account::caller(context)),
         when(asked(Topic::Tools), tools::tools(context)),
         when(asked(Topic::Stack) || asked(Topic::StackStatus), stack::stack(context, depth)),
@@ -119,6 +120,7 @@ async fn ask_aws(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &m
         when(asked(Topic::Association), identity::association(context)),
         when(asked(Topic::AccessEntry), identity::access_entry(context)),
         when(asked(Topic::Ami) && !asked(Topic::NodePool), network::ami_version(context)),
+        when(asked(Topic::NodeGroupShapes), fleet::node_group_shapes(context)),
     );
     put(&mut facts.caller, caller);
     put(&mut facts.stack, stack);
@@ -129,6 +131,7 @@ async fn ask_aws(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &m
     put(&mut facts.association, association);
     put(&mut facts.access_entry, entry);
     put(&mut facts.ami_version, ami);
+    put(&mut facts.node_group_shapes, shapes);
     if let Some((helm, eksctl)) = tools {
         (facts.helm, facts.eksctl) = (helm, eksctl);
     }
@@ -180,7 +183,7 @@ async fn ask_aws_of_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>
 /// What only the Kubernetes API can say.
 async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts, kube: &dyn Kube) {
     let asked = |topic| topics.contains(&topic);
-    let (releases, crds, aws_auth, pool, controller, nodes, room, neighbours, webhooks, origin) = tokio::join!(
+    let (releases, crds, aws_auth, pool, controller, nodes, room, neighbours, webhooks, origin, fleet) = tokio::join!(
         when(asked(Topic::Crds) || asked(Topic::Chart), release::releases(context, kube)),
         when(asked(Topic::Crds), release::crds(context, kube)),
         when(asked(Topic::AwsAuth), identity::aws_auth(kube)),
@@ -191,6 +194,7 @@ async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts
         when(asked(Topic::Neighbours), inside::neighbours(kube)),
         when(asked(Topic::Webhooks), inside::webhooks(kube)),
         when(asked(Topic::Origin), origin::origin(context, kube)),
+        when(asked(Topic::Fleet), fleet::fleet(context, kube)),
     );
     if let Some((chart, crd)) = releases {
         if asked(Topic::Chart) {
@@ -211,6 +215,7 @@ async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts
     put(&mut facts.neighbours, neighbours);
     put(&mut facts.webhooks, webhooks);
     put(&mut facts.origin, origin);
+    put(&mut facts.fleet, fleet);
 }
 
 /// What can be asked only once the CRDs are known.

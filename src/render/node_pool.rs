@@ -3,9 +3,10 @@
 use super::template::{Functions, fill, read};
 use crate::error::{Error, Result};
 use crate::knowledge::{NodePoolApi, node_volumes};
-use crate::spec::{AmiAlias, DISCOVERY_TAG, Spec};
+use crate::spec::{AmiAlias, Architecture, CapacityType, DISCOVERY_TAG, ObjectName, Spec, SubnetId};
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// The AMI family of nodes, as an alias names it (`al2`, `al2023`): what the spec says, else the guide's, where EKS makes images of
 /// it for the cluster's Kubernetes version.
@@ -85,8 +86,108 @@ pub fn node_pool_yaml(spec: &Spec, ami_version: Option<&str>) -> Result<String> 
         "consolidation": features.consolidation,
         "volume_key": pool.volume_key,
         "volumes": node_volumes(&family),
+        "sized": false,
+        "shape": null,
     });
     fill(template, Functions::Short, &values)
+}
+
+/// A node pool and its node class that make the nodes of a node group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolShape {
+    /// The name of both objects.
+    pub name: ObjectName,
+    /// The node group, as a label on both objects says it.
+    pub node_group: String,
+    /// The AMI.
+    pub ami: AmiAlias,
+    /// `amd64`, `arm64`.
+    pub architectures: Vec<Architecture>,
+    /// `spot`, `on-demand`.
+    pub capacity_type: CapacityType,
+    /// The EC2 instance types.
+    pub instance_types: Vec<String>,
+    /// The availability zones.
+    pub zones: Vec<String>,
+    /// The subnets.
+    pub subnets: Vec<SubnetId>,
+    /// The labels of the nodes.
+    pub labels: BTreeMap<String, String>,
+    /// The taints of the nodes.
+    pub taints: Vec<PoolTaint>,
+    /// The most vCPUs of all its nodes.
+    pub cpu_limit: u64,
+    /// The most memory of all its nodes, in MiB.
+    pub memory_limit_mib: u64,
+    /// The size of the disk that pods use, in GiB. `None`: what Karpenter takes for the AMI.
+    pub disk_gib: Option<u32>,
+}
+
+/// A taint as Kubernetes writes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PoolTaint {
+    /// Its key.
+    pub key: String,
+    /// Its value; empty where it has none.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub value: String,
+    /// `NoSchedule`, `NoExecute`, `PreferNoSchedule`.
+    pub effect: &'static str,
+}
+
+/// The label by which a node pool and a node class name the node group that they were made for.
+pub const NODE_GROUP_LABEL: &str = "karpctl.dev/node-group";
+
+/// The node class and the node pool of a shape, as YAML. Only for APIs with node pools: a Provisioner knows no node class of its own.
+pub fn shaped_pool_yaml(spec: &Spec, shape: &PoolShape) -> Result<String> {
+    let api = spec.release.features().node_pool_api;
+    let template = match api {
+        NodePoolApi::V1 => "node-pool/v1.yaml.j2",
+        NodePoolApi::V1Beta1 => "node-pool/v1beta1.yaml.j2",
+        NodePoolApi::V1Alpha5 => {
+            let release = &spec.release;
+            return Err(Error::refused(format!("Karpenter {release} has no node pools: its Provisioners are not made for node groups"))
+                .hint("take a release with node pools: `karpctl versions` shows them, --karpenter-version names one"));
+        }
+    };
+    let family = shape.ami.family();
+    let mut volumes = json!(node_volumes(family));
+    // What pods write goes to the last.
+    if let (Some(gib), Some(last)) = (shape.disk_gib, volumes.as_array_mut().and_then(|all| all.last_mut())) {
+        last["size"] = json!(format!("{gib}Gi"));
+    }
+    let values = json!({
+        "name": shape.name,
+        "cluster_name": spec.cluster_name,
+        "discovery_tag": DISCOVERY_TAG,
+        "role": spec.node_role_name(),
+        "instance_profile": spec.private.then(|| spec.instance_profile_name()),
+        "subnets": shape.subnets,
+        "ami_family": family_name(api, Some(&shape.ami), family),
+        "ami_alias": shape.ami,
+        "os": if shape.ami.is_windows() { "windows" } else { "linux" },
+        "architectures": shape.architectures,
+        "capacity_types": [shape.capacity_type],
+        "cpu_limit": shape.cpu_limit,
+        "volume_key": spec.node_pool.volume_key,
+        "volumes": volumes,
+        "sized": shape.disk_gib.is_some(),
+        "shape": {
+            "marks": {NODE_GROUP_LABEL: shape.node_group},
+            "instance_types": shape.instance_types,
+            "zones": shape.zones,
+            "labels": shape.labels,
+            "taints": shape.taints,
+            "memory_limit": format!("{}Mi", shape.memory_limit_mib),
+        },
+    });
+    fill(template, Functions::Short, &values)
+}
+
+/// [`shaped_pool_yaml`] as JSON: the node class, then the node pool.
+pub fn shaped_pool(spec: &Spec, shape: &PoolShape) -> Result<[Value; 2]> {
+    let objects = read("node-pool", &shaped_pool_yaml(spec, shape)?)?;
+    <[Value; 2]>::try_from(objects).map_err(|_| Error::failed("cannot render the node pool: it is not one node class and one node pool"))
 }
 
 /// [`node_pool_yaml`] as JSON: the node class, then the node pool.

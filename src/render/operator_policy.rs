@@ -42,7 +42,7 @@ pub fn needed(spec: &Spec, works: &[Work]) -> Vec<OperatorGrant> {
         OperatorCase::InterruptionQueue => spec.release.features().interruption_queue,
         OperatorCase::InstanceProfile => super::cloudformation::has_instance_profile(spec),
     };
-    let wanted = |grant: &OperatorGrant| works.iter().any(|w| grant.works.contains(w)) && grant.cases.iter().all(holds);
+    let wanted = |grant: &OperatorGrant| works.iter().any(|w| w.needs(grant.works)) && grant.cases.iter().all(holds);
     operator_grants().into_iter().filter(wanted).collect()
 }
 

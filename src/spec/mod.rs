@@ -193,6 +193,17 @@ pub enum CapacityType {
     OnDemand,
 }
 
+impl CapacityType {
+    /// As Karpenter writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Spot => "spot",
+            Self::OnDemand => "on-demand",
+        }
+    }
+}
+
 /// The CPU architecture of nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -201,6 +212,17 @@ pub enum Architecture {
     Amd64,
     /// 64-bit Arm.
     Arm64,
+}
+
+impl Architecture {
+    /// As Kubernetes writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Amd64 => "amd64",
+            Self::Arm64 => "arm64",
+        }
+    }
 }
 
 /// Where Karpenter's own charts are.

@@ -3,6 +3,7 @@
 //! A step's `assess` is pure. Its `apply` may be called in every state that is not `Present`, and again after a failure: it
 //! looks before it creates. What it did is proved by a fresh probe of its topics, after which `assess` must say `Present`.
 
+mod autoscaler;
 pub(crate) mod aws_auth;
 mod chart;
 mod cluster;
@@ -17,7 +18,11 @@ mod eksctl_stage;
 mod helm_release;
 pub(crate) mod hops;
 mod looked;
+mod migration;
+mod migration_pools;
 mod namespace;
+mod node_emptying;
+mod node_groups;
 mod node_mapping;
 mod node_pool;
 mod node_pool_removal;
@@ -33,6 +38,7 @@ mod stack_watch;
 
 pub(crate) use cluster_mend::cluster_config_of_bootstrap;
 pub use context::{OWNER_TAG, Ownership, Say, StepContext, owner_tags};
+pub use migration::migration;
 pub(crate) use node_pool::changes as node_pool_changes;
 pub(crate) use node_pool_removal::is_ours as applied_by_karpctl;
 
@@ -69,6 +75,14 @@ pub trait Step: Send + Sync {
     /// of this step, anything else where `remove` has something to do. After `remove` it must be `Absent`.
     fn assess_removal(&self, spec: &Spec, facts: &Facts) -> State {
         self.assess(spec, facts)
+    }
+    /// What it will make, a line each, where the plan is to say more than that it is not there.
+    fn details(&self, _spec: &Spec, _facts: &Facts) -> Vec<String> {
+        Vec::new()
+    }
+    /// For a step whose way back removes nothing but sets things as they were: how, a line each.
+    fn restores(&self, _facts: &Facts) -> Option<Vec<String>> {
+        None
     }
     /// The shell that it stands for, as the guide would write it.
     fn commands(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String>;

@@ -180,7 +180,7 @@ pub(crate) fn changes(spec: &Spec, facts: &Facts) -> Result<Vec<String>> {
 /// How long CRDs and webhooks that have just come may take to answer.
 const SETTLES: Duration = Duration::from_secs(90);
 
-async fn put(context: &StepContext<'_>, kube: &dyn Kube, place: &ObjectRef, body: &Value, action: Action) -> Result<()> {
+pub(super) async fn put(context: &StepContext<'_>, kube: &dyn Kube, place: &ObjectRef, body: &Value, action: Action) -> Result<()> {
     let adopt = action == Action::Adopt || context.adopts();
     let deadline = tokio::time::Instant::now() + SETTLES.max(context.timeout);
     let settled = tokio::time::Instant::now() + SETTLES;

@@ -28,14 +28,22 @@ pub(super) async fn remove_pools(context: &StepContext<'_>) -> Result<()> {
     let (pools, classes) = tokio::join!(kube.list(&kinds.pool, None, None), kube.list(&kinds.class, None, None));
     let pools = chosen(context, &kinds, pools?, kinds.pool_word)?;
     let classes = chosen(context, &kinds, classes?, kinds.class_word)?;
+    remove_these(context, &pools, &classes).await
+}
+
+/// Deletes these pools, waits until their nodes and instances are gone, then deletes these classes.
+pub(super) async fn remove_these(context: &StepContext<'_>, pools: &[Value], classes: &[Value]) -> Result<()> {
+    let kinds = Kinds::of(context.spec);
+    let kube = context.kube().await?;
+    let kube = kube.as_ref();
     let removal = Removal { context, kinds: &kinds, kube, pools: pools.iter().map(name_of).collect() };
-    removal.refuse_without_controller(&pools, &classes).await?;
+    removal.refuse_without_controller(pools, classes).await?;
     for name in &removal.pools {
         context.doing(format!("deleting {} {name}", kinds.pool_word));
         kube.delete(&cluster_wide(&kinds.pool, name)).await?;
     }
     removal.wait_for_nodes().await?;
-    for class in &classes {
+    for class in classes {
         context.doing(format!("deleting {} {}", kinds.class_word, name_of(class)));
         kube.delete(&cluster_wide(&kinds.class, &name_of(class))).await?;
     }
@@ -97,7 +105,7 @@ impl Removal<'_> {
         let (cluster, region) = (&self.context.spec.cluster_name, &self.context.spec.region);
         Error::failed(format!("cannot remove the node pools of cluster {cluster}"))
             .because(why)
-            .hint(format!("bring the controller back: `karpctl install --cluster-name {cluster} --region {region}`, then run destroy again"))
+            .hint(format!("bring the controller back: `karpctl install --cluster-name {cluster} --region {region}`, then run this again"))
             .hint(format!(
                 "or, if its nodes may go without being drained, end their instances yourself and then take the finalizers off: \
                  `kubectl patch {} NAME --type merge --patch '{{\"metadata\":{{\"finalizers\":null}}}}'`; karpctl never does that by itself",
@@ -210,7 +218,11 @@ fn told(left: &[(&str, Vec<String>)]) -> Option<String> {
             format!(
                 "{} {word}{} ({}{more})",
                 names.len(),
-                if names.len() == 1 { "" } else { "s" },
+                match names.len() {
+                    1 => "",
+                    _ if word.ends_with('s') => "es",
+                    _ => "s",
+                },
                 names.iter().take(NAMES).cloned().collect::<Vec<_>>().join(", ")
             )
         })

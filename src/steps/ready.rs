@@ -121,20 +121,20 @@ fn judge(spec: &Spec, facts: &Facts) -> Result<State, State> {
         return Ok(if missing.is_empty() { State::Present } else { State::Busy(missing.join("; ")) });
     }
     let (Some(pool), Some(class)) = (looked(&facts.node_pool)?, looked(&facts.node_class)?) else { return Ok(State::Absent) };
-    let kinds = Kinds::of(spec);
-    match spec.release.features().node_pool_api {
-        // These say nothing of themselves.
-        NodePoolApi::V1Alpha5 => {}
-        NodePoolApi::V1Beta1 => {
-            missing.extend(not_ready(class, kinds.class_word, Silence::IfResolved));
-            missing.extend(not_ready(pool, kinds.pool_word, Silence::Fine));
-        }
-        NodePoolApi::V1 => {
-            missing.extend(not_ready(class, kinds.class_word, Silence::NotYet));
-            missing.extend(not_ready(pool, kinds.pool_word, Silence::NotYet));
-        }
-    }
+    missing.extend(not_ready_yet(spec, class, pool));
     Ok(if missing.is_empty() { State::Present } else { State::Busy(missing.join("; ")) })
+}
+
+/// What a node class and its node pool lack to be ready.
+pub(super) fn not_ready_yet(spec: &Spec, class: &Value, pool: &Value) -> Vec<String> {
+    let kinds = Kinds::of(spec);
+    let (of_class, of_pool) = match spec.release.features().node_pool_api {
+        // These say nothing of themselves.
+        NodePoolApi::V1Alpha5 => return Vec::new(),
+        NodePoolApi::V1Beta1 => (Silence::IfResolved, Silence::Fine),
+        NodePoolApi::V1 => (Silence::NotYet, Silence::NotYet),
+    };
+    not_ready(class, kinds.class_word, of_class).into_iter().chain(not_ready(pool, kinds.pool_word, of_pool)).collect()
 }
 
 /// What it means that an object has no condition `Ready`.

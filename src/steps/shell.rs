@@ -1,6 +1,6 @@
 //! The shell that steps stand for: what several of them say.
 
-use crate::facts::Facts;
+use crate::facts::{Facts, Scaling};
 use crate::ports::Tags;
 use crate::shell::quoted;
 use crate::spec::{ClusterMode, Spec};
@@ -15,6 +15,14 @@ pub(super) fn look_up(spec: &Spec, variable: &str, field: &str) -> String {
     format!(
         "{variable}=$(aws eks describe-cluster --region {} --name {} --query cluster.{field} --output text)",
         spec.region, spec.cluster_name
+    )
+}
+
+/// Sets the size of a managed node group.
+pub(super) fn eks_scaling(spec: &Spec, group: &str, to: Scaling) -> String {
+    format!(
+        "aws eks update-nodegroup-config --region {} --cluster-name {} --nodegroup-name {group} --scaling-config minSize={},desiredSize={},maxSize={}",
+        spec.region, spec.cluster_name, to.min, to.desired, to.max
     )
 }
 

@@ -302,7 +302,7 @@ fn every_command_shows_two_examples() {
 fn explain_knows_every_step_of_the_readme() {
     let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
     let listed = Shell::new().run(&["explain"]).stdout;
-    for id in karpctl::plan::StepId::ALL {
+    for id in karpctl::plan::StepId::ALL.into_iter().chain(karpctl::plan::StepId::MIGRATION) {
         assert!(readme.contains(&format!("| `{id}` |")), "README does not list {id}");
         assert!(listed.lines().any(|l| l == id.as_str()), "{id}");
         let text = Shell::new().run(&["explain", id.as_str()]).stdout;

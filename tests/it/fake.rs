@@ -3,6 +3,7 @@
 
 mod account;
 mod aws;
+pub(crate) mod fleet;
 pub(crate) mod inside;
 mod karpenter;
 mod kube;
@@ -12,8 +13,8 @@ mod tools;
 use async_trait::async_trait;
 use karpctl::error::{Error, ErrorKind, Result};
 use karpctl::facts::{
-    AccessEntryFacts, AddonFacts, AssociationFacts, ClusterFacts, Denial, Facts, FargateProfileFacts, OidcFacts, RoleFacts, StackFacts,
-    SubnetFacts, Topic,
+    AccessEntryFacts, AddonFacts, AssociationFacts, ClusterFacts, Denial, Facts, FargateProfileFacts, NodeGroupShape, OidcFacts, RoleFacts,
+    StackFacts, SubnetFacts, Topic,
 };
 use karpctl::plan::{Action, Progress, State, StepId};
 use karpctl::ports::{ClusterAccess, InstanceProfile, Kube, KubeConnector, ObjectKind, ObjectRef, Ports, StackEvent, Tags};
@@ -62,6 +63,9 @@ pub(crate) struct Inside {
     /// What no policy allows.
     pub(crate) denied: Vec<Denial>,
     pub(crate) objects: BTreeMap<ObjectRef, Value>,
+    pub(crate) node_groups: Vec<NodeGroupShape>,
+    /// The pods (`namespace/name`) whose eviction a disruption budget refuses, and how often yet.
+    pub(crate) held: BTreeMap<String, u32>,
     pub(crate) version: u64,
     /// How many stacks were made so far: each has an id of its own.
     pub(crate) stacks_made: u32,

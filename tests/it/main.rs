@@ -18,6 +18,7 @@ mod hold;
 mod init;
 mod inputs;
 mod lab;
+mod migration;
 mod report_page;
 mod spec_file;
 mod steps;

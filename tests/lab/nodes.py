@@ -84,6 +84,32 @@ def group_created(lab, cluster, group):
         later(lab.settings["join_seconds"], join_group, lab, region, cluster, group, instance, zone, kind, found)
 
 
+def group_scaled(lab, cluster, group):
+    """As many instances as are wanted now. Those that go are the oldest of the zone with the most, as EC2 Auto Scaling chooses;
+    they go at once, whatever still runs on them."""
+    found = lab.aws.rest("eks", "GET", f"/clusters/{cluster}/node-groups/{group}")["nodegroup"]
+    region, kind = found["nodegroupArn"].split(":")[3], (found.get("instanceTypes") or ["m5.large"])[0]
+    wanted = int(found["scalingConfig"]["desiredSize"])
+    with _lock:
+        have = list(GROUPS.get((id(lab), cluster, group), []))
+    known = {n["metadata"]["name"]: n["metadata"] for n in lab.kube.items("/api/v1/nodes")}
+    age = lambda name: (known[name]["creationTimestamp"], name) if name in known else ("", name)  # noqa: E731
+    zone = lambda name: known.get(name, {}).get("labels", {}).get("topology.kubernetes.io/zone")  # noqa: E731
+    gone = []
+    while len(have) > wanted:
+        zones = [zone(name) for name, _, _ in have]
+        fullest = max(map(zones.count, zones))
+        gone.append(min((n for n in have if zones.count(zone(n[0])) == fullest), key=lambda n: age(n[0])))
+        have.remove(gone[-1])
+    started = start_instances(lab, region, cluster, group, kind, found.get("subnets") or [], wanted - len(have))
+    have += [(f"{i}.{region}.compute.internal", i, region) for i, _ in started]
+    with _lock:
+        GROUPS[id(lab), cluster, group] = have
+    for instance, zone in started:
+        later(lab.settings["join_seconds"], join_group, lab, region, cluster, group, instance, zone, kind, found)
+    remove_members(lab, gone)
+
+
 def start_instances(lab, region, cluster, group, kind, subnets, count):
     """`count` instances over the group's subnets: (instance id, zone)."""
     where = []
@@ -125,6 +151,11 @@ def group_deleted(lab, cluster, group):
     """Its Nodes and instances go."""
     with _lock:
         gone = GROUPS.pop((id(lab), cluster, group), [])
+    remove_members(lab, gone)
+
+
+def remove_members(lab, gone):
+    """Ends instances of a group, and their Nodes."""
     for name, instance, region in gone:
         try:
             lab.aws.query("ec2", "TerminateInstances", {"InstanceId.1": instance}, region=region)

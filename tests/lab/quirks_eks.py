@@ -209,6 +209,8 @@ def deleting(lab, call):
 
 def happened(lab, call):
     """Tells the rest of the lab."""
+    if call.action == "UpdateNodegroupConfig" and "scalingConfig" in call.json:
+        lifecycle.nodes.group_scaled(lab, call.segments[1], call.segments[3])
     what = subject(call)
     if not what:
         return

@@ -4,8 +4,8 @@ use super::AwsClient;
 use super::ec2::{owned, subnet_facts};
 use super::errors::Call;
 use crate::error::Result;
-use crate::facts::{EbsFacts, EndpointFacts, RouteTableFacts, SecurityGroupFacts, SubnetFacts};
-use aws_sdk_ec2::types::{Filter, Route, RouteState};
+use crate::facts::{EbsFacts, EndpointFacts, InstanceTypeFacts, RouteTableFacts, SecurityGroupFacts, SubnetFacts};
+use aws_sdk_ec2::types::{Filter, InstanceTypeInfo, ResponseLaunchTemplateData, Route, RouteState};
 
 fn only(name: impl Into<String>, value: &str) -> Filter {
     Filter::builder().name(name).values(value).build()
@@ -72,13 +72,37 @@ pub(super) async fn ebs_encryption(aws: &AwsClient) -> Result<EbsFacts> {
     Ok(EbsFacts { by_default: true, key: answer.kms_key_id })
 }
 
-/// The hop limit that a version of a launch template sets.
-pub(super) async fn hop_limit(aws: &AwsClient, template: &str, version: &str) -> Result<Option<i32>> {
+/// What a version of a launch template sets.
+pub(super) async fn launch_template(aws: &AwsClient, template: &str, version: &str) -> Result<Option<ResponseLaunchTemplateData>> {
     let call = Call::new("ec2:DescribeLaunchTemplateVersions", "*", format!("cannot read the launch template {template}"));
     let request = aws.ec2.describe_launch_template_versions().launch_template_id(template).versions(version);
     let answer = request.send().await.map_err(|e| aws.error(&call, &e))?;
-    let data = answer.launch_template_versions().first().and_then(|v| v.launch_template_data());
-    Ok(data
-        .and_then(|d| d.metadata_options())
-        .and_then(aws_sdk_ec2::types::LaunchTemplateInstanceMetadataOptions::http_put_response_hop_limit))
+    Ok(answer.launch_template_versions.unwrap_or_default().into_iter().next().and_then(|v| v.launch_template_data))
+}
+
+/// These instance types.
+pub(super) async fn instance_types(aws: &AwsClient, names: &[String]) -> Result<Vec<InstanceTypeFacts>> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let call = Call::new("ec2:DescribeInstanceTypes", "*", format!("cannot read the instance types {}", names.join(", ")));
+    let only = filter_any("instance-type", names);
+    let pages = aws.ec2.describe_instance_types().filters(only).into_paginator().items().send();
+    let listed = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(|e| aws.error(&call, &e))?;
+    let number = |n: Option<i64>| n.and_then(|n| u64::try_from(n).ok()).unwrap_or_default();
+    let of = |t: &InstanceTypeInfo| InstanceTypeFacts {
+        name: t.instance_type().map(|name| name.as_str().to_owned()).unwrap_or_default(),
+        vcpus: u32::try_from(number(t.v_cpu_info().and_then(aws_sdk_ec2::types::VCpuInfo::default_v_cpus).map(i64::from)))
+            .unwrap_or_default(),
+        memory_mib: number(t.memory_info().and_then(aws_sdk_ec2::types::MemoryInfo::size_in_mib)),
+        architectures: t
+            .processor_info()
+            .map(|p| p.supported_architectures().iter().map(|a| a.as_str().to_owned()).collect())
+            .unwrap_or_default(),
+    };
+    Ok(listed.iter().map(of).collect())
+}
+
+fn filter_any(name: &str, values: &[String]) -> Filter {
+    Filter::builder().name(name).set_values(Some(values.to_vec())).build()
 }

@@ -5,6 +5,7 @@ mod ec2;
 mod ec2_network;
 mod eks;
 mod eks_groups;
+mod eks_shapes;
 mod eks_token;
 mod errors;
 mod foreign_answer;

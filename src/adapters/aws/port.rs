@@ -1,10 +1,11 @@
 //! The port, call by call: each is in its service's file.
 
-use super::{AwsClient, cloudformation, ec2, ec2_network, eks, eks_groups, eks_token, iam, iam_judged, queue, ssm, sts};
+use super::{AwsClient, cloudformation, ec2, ec2_network, eks, eks_groups, eks_shapes, eks_token, iam, iam_judged, queue, ssm, sts};
 use crate::error::Result;
 use crate::facts::{
     AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, FargateProfileFacts, IamSummary,
-    NodeGroupFacts, OidcFacts, QueueFacts, RoleFacts, RouteTableFacts, RuleFacts, SecurityGroupFacts, StackFacts, SubnetFacts,
+    NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts, RouteTableFacts, RuleFacts, Scaling, SecurityGroupFacts, StackFacts,
+    SubnetFacts,
 };
 use crate::knowledge::{KubernetesVersion, OfferedVersion};
 use crate::ports::{Aws, ChangeStack, CreateRole, InstanceProfile, LaunchedInstance, PermissionQuestion, StackEvent, Tags};
@@ -232,6 +233,22 @@ impl Aws for AwsClient {
 
     async fn node_groups(&self, cluster: &str) -> Result<Vec<NodeGroupFacts>> {
         eks_groups::node_groups(self, cluster).await
+    }
+
+    async fn node_group_shapes(&self, cluster: &str) -> Result<Vec<NodeGroupShape>> {
+        eks_shapes::node_group_shapes(self, cluster).await
+    }
+
+    async fn scale_node_group(&self, cluster: &str, group: &str, scaling: Scaling) -> Result<()> {
+        eks_shapes::scale(self, cluster, group, scaling).await
+    }
+
+    async fn tag_eks(&self, arn: &str, tags: &Tags) -> Result<()> {
+        eks_shapes::tag(self, arn, tags).await
+    }
+
+    async fn untag_eks(&self, arn: &str, keys: &[&str]) -> Result<()> {
+        eks_shapes::untag(self, arn, keys).await
     }
 
     async fn queue(&self, name: &str) -> Result<Option<QueueFacts>> {

@@ -1,10 +1,11 @@
 //! API servers over kube's client, in raw JSON: what karpctl reads and writes has no types of its own here.
 
 mod config;
+mod eviction;
 
 use super::install_tls_provider;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ports::{Aws, ClusterAccess, Force, Kube, KubeConnector, ObjectKind, ObjectRef};
+use crate::ports::{Aws, ClusterAccess, Eviction, Force, Kube, KubeConnector, ObjectKind, ObjectRef};
 use async_trait::async_trait;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request};
@@ -12,7 +13,7 @@ use kube::Client;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
 /// Who karpctl is among the managers of fields.
 const FIELD_MANAGER: &str = "fieldManager=karpctl";
@@ -64,13 +65,17 @@ impl KubeConnector for Connector {
             }
         };
         let endpoint = config.cluster_url.to_string().trim_end_matches('/').to_owned();
-        // Making the client runs the kubeconfig's credential plugin, and waits for it.
-        let client = tokio::task::spawn_blocking(move || Client::try_from(config)).await;
-        let client = client
-            .map_err(|e| Error::failed(&doing).because(e.to_string()))?
-            .map_err(|e| of_connection(Error::new(ErrorKind::Failed, &doing), &chain(&e), &endpoint))?;
-        Ok(Arc::new(ApiServer { client, endpoint, tokens }))
+        let client = client_of(config.clone(), &doing, &endpoint).await?;
+        Ok(Arc::new(ApiServer { client, config, hasty: OnceCell::new(), endpoint, tokens }))
     }
+}
+
+/// A client. Making it runs the kubeconfig's credential plugin, and waits for it.
+async fn client_of(config: kube::Config, doing: &str, endpoint: &str) -> Result<Client> {
+    let client = tokio::task::spawn_blocking(move || Client::try_from(config)).await;
+    client
+        .map_err(|e| Error::failed(doing).because(e.to_string()))?
+        .map_err(|e| of_connection(Error::new(ErrorKind::Failed, doing), &chain(&e), endpoint))
 }
 
 /// The tokens of one EKS cluster.
@@ -98,6 +103,9 @@ impl EksTokens {
 
 struct ApiServer {
     client: Client,
+    config: kube::Config,
+    // Answers a refusal at once. Made when it is needed: only evictions are refused so.
+    hasty: OnceCell<Client>,
     endpoint: String,
     tokens: Option<EksTokens>,
 }
@@ -109,11 +117,21 @@ struct Ask<'a> {
     path: String,
     content_type: &'static str,
     body: Option<&'a Value>,
+    on_429: On429,
+}
+
+/// What "too many requests" means for a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum On429 {
+    /// That the API server has too much to do: kube's client asks again, for as long as it is told to wait.
+    Wait,
+    /// An answer.
+    Answer,
 }
 
 impl<'a> Ask<'a> {
     fn new(doing: impl Into<String>, method: Method, path: String) -> Self {
-        Self { doing: doing.into(), method, path, content_type: "application/json", body: None }
+        Self { doing: doing.into(), method, path, content_type: "application/json", body: None, on_429: On429::Wait }
     }
 
     fn with(mut self, body: &'a Value) -> Self {
@@ -181,12 +199,22 @@ impl ApiServer {
             request = request.header(AUTHORIZATION, value);
         }
         let request = request.body(body).map_err(|e| Answer::None(e.to_string()))?;
-        match tokio::time::timeout(ANSWER_TIME, self.client.request_text(request)).await {
+        let client = match ask.on_429 {
+            On429::Wait => &self.client,
+            On429::Answer => self.hasty().await.map_err(|e| Answer::None(e.to_string()))?,
+        };
+        match tokio::time::timeout(ANSWER_TIME, client.request_text(request)).await {
             Ok(Ok(text)) => Ok(text),
             Ok(Err(kube::Error::Api(status))) => Err(Answer::Status(status)),
             Ok(Err(e)) => Err(Answer::None(chain(&e))),
             Err(_) => Err(Answer::TooLate),
         }
+    }
+
+    async fn hasty(&self) -> Result<&Client> {
+        let mut config = self.config.clone();
+        config.default_retry = false;
+        self.hasty.get_or_try_init(|| client_of(config, "cannot connect for an eviction", &self.endpoint)).await
     }
 
     fn error(&self, doing: &str, answer: Answer) -> Error {
@@ -202,12 +230,13 @@ impl ApiServer {
             401 | 403 => ErrorKind::Denied,
             404 => ErrorKind::NotFound,
             409 => ErrorKind::Conflict,
+            429 if eviction::is_budget(&status) => ErrorKind::Conflict,
             // A field that its schema does not know, the API server takes for a fault of its own.
             500 if status.message.contains("failed to create typed patch object") => ErrorKind::Failed,
             429 | 500..=599 => ErrorKind::Unreachable,
             _ => ErrorKind::Failed,
         };
-        let said = format!("the API server {} answered {}: {}", self.endpoint, status.code, status.message);
+        let said = format!("the API server {} answered {}: {}", self.endpoint, status.code, eviction::in_full(&status));
         let error = Error::new(kind, doing).because(said);
         match (status.code, &self.tokens) {
             (401, Some(tokens)) => {
@@ -265,7 +294,7 @@ impl Answer {
     /// Whether the same request may be answered well a moment later.
     fn may_pass(&self) -> bool {
         match self {
-            Self::Status(status) if status.message.contains("failed to create typed patch object") => false,
+            Self::Status(status) if status.message.contains("failed to create typed patch object") || eviction::is_budget(status) => false,
             Self::Status(status) => matches!(status.code, 429 | 500 | 502..=504),
             Self::None(why) => !["certificate", "UnknownIssuer", "auth error", "exec"].iter().any(|word| why.contains(word)),
             Self::TooLate => true,
@@ -321,6 +350,13 @@ impl Kube for ApiServer {
             Err(e) if e.kind != ErrorKind::NotFound => Err(e),
             _ => Ok(()),
         }
+    }
+
+    async fn evict(&self, namespace: &str, name: &str, uid: &str) -> Result<Eviction> {
+        let pod = ObjectRef { kind: ObjectKind::new("v1", "pods"), namespace: Some(namespace.to_owned()), name: name.to_owned() };
+        let body = eviction::body(namespace, name, uid);
+        let ask = Ask::new(format!("cannot evict {}", shown(&pod)), Method::POST, format!("{}/eviction", path_of(&pod)));
+        eviction::answered(self.send(&Ask { on_429: On429::Answer, ..ask.with(&body) }).await)
     }
 }
 

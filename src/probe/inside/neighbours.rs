@@ -51,6 +51,11 @@ fn workload(object: &Value, resource: &str, desired: u64, ready: Option<u64>) ->
     })
 }
 
+/// Whether a Deployment is a Cluster Autoscaler.
+pub(crate) fn is_autoscaler(deployment: &Value) -> bool {
+    of_deployment(deployment).is_some_and(|workload| workload.what == NeighbourKind::ClusterAutoscaler)
+}
+
 /// What the last parts of an image's repository say, whatever registry it is mirrored to.
 fn of_image(image: &str) -> Option<NeighbourKind> {
     let repository = image.split('@').next().unwrap_or_default();

@@ -4,7 +4,7 @@ use super::{Asked, KEYS, in_child, runtime, serve};
 use karpctl::adapters::aws::{AwsClient, AwsSettings};
 use karpctl::adapters::kube::Connector;
 use karpctl::error::{Error, ErrorKind};
-use karpctl::ports::{ClusterAccess, Force, Kube, KubeConnector, ObjectKind, ObjectRef};
+use karpctl::ports::{ClusterAccess, Eviction, Force, Kube, KubeConnector, ObjectKind, ObjectRef};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -32,6 +32,39 @@ fn aws_auth() -> ObjectRef {
 
 fn status(code: u16, message: &str) -> (String, String) {
     (format!("{code} X"), json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "code": code}).to_string())
+}
+
+#[test]
+fn an_eviction_that_a_budget_refuses_is_answered_at_once() {
+    if !in_child(module_path!(), "an_eviction_that_a_budget_refuses_is_answered_at_once", &KEYS) {
+        return;
+    }
+    // Word for word what Kubernetes 1.36 answers.
+    let refused = json!({
+        "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "TooManyRequests", "code": 429,
+        "message": "Cannot evict pod as it would violate the pod's disruption budget.",
+        "details": {"causes": [{"reason": "DisruptionBudget", "message": "The disruption budget web needs 4 healthy pods and has 4 currently"}]},
+    });
+    let other = "Operation cannot be fulfilled on pods \"web-0\": the UID in the precondition (a) does not match the UID in record (b).";
+    for (answer, wanted) in [
+        ((OK.to_owned(), "{}".to_owned()), Eviction::Accepted),
+        (status(404, "pods \"web-0\" not found"), Eviction::Gone),
+        (status(409, other), Eviction::Gone),
+        (
+            ("429 X".to_owned(), refused.to_string()),
+            Eviction::Refused(
+                "Cannot evict pod as it would violate the pod's disruption budget. The disruption budget web needs 4 healthy pods and has 4 currently".into(),
+            ),
+        ),
+    ] {
+        let (url, asked) = serve(move |_| answer.clone());
+        let said = runtime().block_on(async { eks(&url).await.evict("shop", "web-0", "a").await });
+        assert_eq!(said, Ok(wanted));
+        let asked = asked.lock().unwrap();
+        assert_eq!(asked.len(), 1, "asked once");
+        assert_eq!(asked[0].line, "POST /api/v1/namespaces/shop/pods/web-0/eviction HTTP/1.1");
+        assert!(asked[0].body.contains(r#""preconditions":{"uid":"a"}"#), "{}", asked[0].body);
+    }
 }
 
 #[test]

@@ -5,7 +5,8 @@ use async_trait::async_trait;
 use karpctl::error::{Error, ErrorKind, Result};
 use karpctl::facts::{
     AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, FargateProfileFacts, IamSummary,
-    NodeGroupFacts, OidcFacts, QueueFacts, RoleFacts, RouteTableFacts, RuleFacts, SecurityGroupFacts, StackFacts, SubnetFacts,
+    NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts, RouteTableFacts, RuleFacts, Scaling, SecurityGroupFacts, StackFacts,
+    SubnetFacts,
 };
 use karpctl::knowledge::{KubernetesVersion, OfferedVersion};
 use karpctl::ports::{Aws, ChangeStack, CreateRole, InstanceProfile, LaunchedInstance, PermissionQuestion, StackEvent, Tags};
@@ -410,6 +411,29 @@ impl Aws for FakeWorld {
     async fn node_groups(&self, cluster: &str) -> Result<Vec<NodeGroupFacts>> {
         self.begin("list", format!("node groups of {cluster}"))?;
         Ok(vec![NodeGroupFacts { name: "demo-ng".into(), status: "ACTIVE".into(), issues: Vec::new(), hop_limit: Some(2) }])
+    }
+
+    async fn node_group_shapes(&self, cluster: &str) -> Result<Vec<NodeGroupShape>> {
+        self.begin("list", format!("what node groups of {cluster} are made of"))?;
+        Ok(self.inside().node_groups.clone())
+    }
+
+    async fn scale_node_group(&self, _: &str, group: &str, scaling: Scaling) -> Result<()> {
+        self.begin("scale_node_group", format!("{group} {scaling}"))?;
+        self.scaled(group, scaling);
+        self.end("scale_node_group")
+    }
+
+    async fn tag_eks(&self, arn: &str, tags: &Tags) -> Result<()> {
+        self.begin("tag_eks", arn)?;
+        self.inside().node_groups.iter_mut().filter(|g| g.arn == arn).for_each(|g| g.tags.extend(tags.clone()));
+        self.end("tag_eks")
+    }
+
+    async fn untag_eks(&self, arn: &str, keys: &[&str]) -> Result<()> {
+        self.begin("untag_eks", arn)?;
+        self.inside().node_groups.iter_mut().filter(|g| g.arn == arn).for_each(|g| g.tags.retain(|key, _| !keys.contains(&key.as_str())));
+        self.end("untag_eks")
     }
 
     async fn queue(&self, name: &str) -> Result<Option<QueueFacts>> {

@@ -4,7 +4,7 @@ use super::FakeWorld;
 use super::select::fits;
 use async_trait::async_trait;
 use karpctl::error::{Error, ErrorKind, Result};
-use karpctl::ports::{Force, Kube, ObjectKind, ObjectRef};
+use karpctl::ports::{Eviction, Force, Kube, ObjectKind, ObjectRef};
 use serde_json::{Value, json};
 
 pub(super) fn name(object: &ObjectRef) -> String {
@@ -130,5 +130,12 @@ impl Kube for FakeWorld {
             }
         }
         self.end("delete")
+    }
+
+    async fn evict(&self, namespace: &str, name: &str, uid: &str) -> Result<Eviction> {
+        self.begin("evict", format!("{namespace}/{name}"))?;
+        let answer = self.evicted(namespace, name, uid);
+        self.end("evict")?;
+        Ok(answer)
     }
 }

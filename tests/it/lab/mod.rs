@@ -7,6 +7,7 @@ mod doctor_cluster;
 mod existing_cluster;
 mod init;
 mod interruption;
+mod migration;
 mod new_cluster;
 mod print_commands;
 mod stale_kubeconfig;

@@ -1,0 +1,219 @@
+//! What a migration looks at: what the managed node groups are made of, and what runs where in the cluster.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+/// Fewest, wanted and most nodes of a node group. Written `1/3/10`, which a tag's value can hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scaling {
+    /// Fewest nodes.
+    pub min: u32,
+    /// Nodes now wanted.
+    pub desired: u32,
+    /// Most nodes.
+    pub max: u32,
+}
+
+impl fmt::Display for Scaling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.min, self.desired, self.max)
+    }
+}
+
+impl FromStr for Scaling {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let numbers: Vec<u32> = text.split('/').map(|n| n.parse().map_err(drop)).collect::<Result<_, ()>>()?;
+        match numbers[..] {
+            [min, desired, max] if min <= desired && desired <= max => Ok(Self { min, desired, max }),
+            _ => Err(()),
+        }
+    }
+}
+
+/// An EC2 instance type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceTypeFacts {
+    /// `m5.large`.
+    pub name: String,
+    /// Its vCPUs.
+    pub vcpus: u32,
+    /// Its memory in MiB.
+    pub memory_mib: u64,
+    /// The architectures that it runs, as EC2 names them: `x86_64`, `arm64`.
+    pub architectures: Vec<String>,
+}
+
+/// A taint that a node group gives its nodes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupTaint {
+    /// Its key.
+    pub key: String,
+    /// Its value; empty where it has none.
+    pub value: String,
+    /// As EKS names it: `NO_SCHEDULE`, `NO_EXECUTE`, `PREFER_NO_SCHEDULE`.
+    pub effect: String,
+}
+
+/// What a managed node group is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeGroupShape {
+    /// Its name.
+    pub name: String,
+    /// Its ARN, by which it is tagged.
+    pub arn: String,
+    /// `ACTIVE`, `UPDATING`, `DEGRADED`, …
+    pub status: String,
+    /// The instance types, its own or those of its launch template.
+    pub instance_types: Vec<InstanceTypeFacts>,
+    /// `AL2023_x86_64_STANDARD`, `BOTTLEROCKET_ARM_64`, `CUSTOM`, …
+    pub ami_type: String,
+    /// The version of its AMI as EKS writes it: `1.34.1-20251103`.
+    pub release_version: Option<String>,
+    /// `ON_DEMAND`, `SPOT`, `CAPACITY_BLOCK`.
+    pub capacity_type: String,
+    /// The labels that its nodes get.
+    pub labels: BTreeMap<String, String>,
+    /// The taints that its nodes get.
+    pub taints: Vec<GroupTaint>,
+    /// Its size.
+    pub scaling: Scaling,
+    /// Its subnets.
+    pub subnets: Vec<String>,
+    /// The zones of its subnets.
+    pub zones: Vec<String>,
+    /// The size of its nodes' disks in GiB, where it or its launch template says so.
+    pub disk_gib: Option<u32>,
+    /// The id of its launch template, where somebody gave it one.
+    pub launch_template: Option<String>,
+    /// The names of its Auto Scaling groups.
+    pub scaling_groups: Vec<String>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// The Deployment of a Cluster Autoscaler.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AutoscalerFacts {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Pods asked for.
+    pub replicas: u32,
+    /// Pods that are there.
+    pub running: u32,
+    /// How many pods were asked for before a migration stopped it, as remembered on it.
+    pub before: Option<u32>,
+    /// The Auto Scaling groups that its flags `--nodes` name.
+    pub scaling_groups: Vec<String>,
+}
+
+/// A node, as far as a migration has to do with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FleetNode {
+    /// Its name.
+    pub name: String,
+    /// Whose it is.
+    pub owner: NodeOwner,
+    /// Its zone, where a label names it.
+    pub zone: Option<String>,
+    /// When it joined, as the API server says it: the later, the greater.
+    pub created: String,
+    /// Whether its kubelet says that it is ready.
+    pub ready: bool,
+    /// Whether it is cordoned.
+    pub cordoned: bool,
+    /// Whether a migration cordoned it.
+    pub leaving: bool,
+}
+
+/// Whose a node is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NodeOwner {
+    /// A managed node group.
+    Group(String),
+    /// A node group that EKS does not manage, by the name that eksctl gave it; `None` where nothing names it.
+    SelfManaged(Option<String>),
+    /// Karpenter, Fargate or EKS Auto Mode.
+    Other,
+}
+
+/// Who makes a pod anew when it goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PodOwner {
+    /// A controller: the pod comes back on another node.
+    Controller,
+    /// Its node has its own: a `DaemonSet`, or the kubelet's static pods.
+    EveryNode,
+    /// Nobody: evicted, it is gone for good.
+    Nobody,
+}
+
+/// A pod, as far as a migration has to do with it. One that has ended, or is the kubelet's own, is none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FleetPod {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its uid: a pod that comes after it may have the same name.
+    pub uid: String,
+    /// Its node; `None`: it has none yet.
+    pub node: Option<String>,
+    /// Who makes it anew.
+    pub owner: PodOwner,
+    /// Whether it is on its way out.
+    pub leaving: bool,
+    /// The annotation by which it asks not to be moved.
+    pub keeps_place: Option<String>,
+    /// The label of a node group that it asks its node for: no node of Karpenter's has it.
+    pub tied_to: Option<String>,
+    /// Whether what it keeps on its node is lost when it moves.
+    pub local_data: bool,
+    /// Why it has no node yet, as the scheduler says it.
+    pub waits_for: Option<String>,
+}
+
+impl FleetPod {
+    /// `shop/web-0`.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
+    }
+}
+
+/// What runs where in the cluster.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Fleet {
+    /// The Cluster Autoscalers.
+    pub autoscalers: Vec<AutoscalerFacts>,
+    /// The nodes, but Fargate's.
+    pub nodes: Vec<FleetNode>,
+    /// The pods that run or are to run.
+    pub pods: Vec<FleetPod>,
+    /// The node pools, as the API server answers them.
+    pub pools: Vec<Value>,
+    /// The node classes, as the API server answers them.
+    pub classes: Vec<Value>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_is_read_as_it_is_written_and_never_wrongly() {
+        let size = Scaling { min: 1, desired: 3, max: 10 };
+        assert_eq!(size.to_string().parse(), Ok(size));
+        for wrong in ["", "1/3", "1/3/10/2", "3/1/10", "1/11/10", "-1/3/10", "a/b/c", "1 3 10"] {
+            assert_eq!(wrong.parse::<Scaling>(), Err(()), "{wrong}");
+        }
+    }
+}

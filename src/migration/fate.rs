@@ -1,0 +1,177 @@
+//! What becomes of each node group.
+
+use super::pool::pool_of;
+use super::{KEPT, SCALING_BEFORE, Wish, scaling_before};
+use crate::error::{Error, Result};
+use crate::facts::{Fleet, NodeGroupShape, NodeOwner, Scaling};
+use crate::render::PoolShape;
+use crate::spec::{AmiAlias, Spec};
+use std::collections::BTreeSet;
+
+/// What becomes of a node group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// It shrinks to as many nodes as Karpenter's controller needs, which Karpenter itself cannot make.
+    Keeps,
+    /// It goes down to no nodes. The group itself stays, for the way back.
+    Leaves,
+    /// It stays as it is, for this reason.
+    Untouched(String),
+}
+
+/// A node group and what becomes of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupPlan<'a> {
+    /// The group.
+    pub group: &'a NodeGroupShape,
+    /// What becomes of it.
+    pub fate: Fate,
+    /// The node pool that makes its nodes from now on. None only for one that is untouched.
+    pub pool: Option<PoolShape>,
+    /// Its size afterwards.
+    pub target: Scaling,
+    /// What the pool does not carry over, a sentence each.
+    pub notes: Vec<String>,
+}
+
+impl GroupPlan<'_> {
+    /// Whether the migration changes its size.
+    #[must_use]
+    pub const fn is_touched(&self) -> bool {
+        !matches!(self.fate, Fate::Untouched(_))
+    }
+}
+
+/// How many nodes a single group keeps, as the guide for leaving the Cluster Autoscaler has it: the controller has two replicas, and its
+/// chart lets no two run on one node. Where several groups stay, each keeps one.
+const KEPT_NODES: u32 = 2;
+
+/// What becomes of each node group. `recommended` is the image that AWS recommends of the release's own AMI family.
+pub fn plan<'a>(spec: &Spec, groups: &'a [NodeGroupShape], wish: &Wish, recommended: Option<&AmiAlias>) -> Result<Vec<GroupPlan<'a>>> {
+    if groups.is_empty() {
+        return Err(Error::refused(format!("cluster {} has no managed node group that could be migrated", spec.cluster_name)).hint(
+            "node groups that EKS does not manage are not migrated: make node pools for them yourself, `karpctl node-pool` makes one",
+        ));
+    }
+    let mut plans: Vec<GroupPlan<'a>> = groups.iter().map(|group| shaped(spec, group, recommended)).collect();
+    let kept = kept(&plans, wish)?;
+    let each = if kept.len() == 1 { KEPT_NODES } else { 1 };
+    for plan in plans.iter_mut().filter(|p| p.is_touched()) {
+        let max = scaling_before(plan.group).max;
+        if kept.contains(&plan.group.name) {
+            plan.fate = Fate::Keeps;
+            plan.target = Scaling { min: each, desired: each, max: max.max(each) };
+        } else {
+            plan.target = Scaling { min: 0, desired: 0, max };
+        }
+    }
+    name_apart(&mut plans);
+    Ok(plans)
+}
+
+fn shaped<'a>(spec: &Spec, group: &'a NodeGroupShape, recommended: Option<&AmiAlias>) -> GroupPlan<'a> {
+    let untouched = |why: String| GroupPlan { group, fate: Fate::Untouched(why), pool: None, target: group.scaling, notes: Vec::new() };
+    if !matches!(group.status.as_str(), "ACTIVE" | "UPDATING" | "DEGRADED") {
+        return untouched(format!("it is {}", group.status));
+    }
+    match pool_of(spec, group, recommended) {
+        Ok((pool, notes)) => GroupPlan { group, fate: Fate::Leaves, pool: Some(pool), target: group.scaling, notes },
+        Err(why) => untouched(why),
+    }
+}
+
+/// The groups that stay for the controller: those that the person names, else those that an earlier run chose, else the one that fits
+/// best by what a migration does not change.
+fn kept(plans: &[GroupPlan<'_>], wish: &Wish) -> Result<BTreeSet<String>> {
+    let names = || plans.iter().map(|p| p.group.name.as_str()).collect::<Vec<_>>().join(", ");
+    for name in &wish.keep {
+        let Some(plan) = plans.iter().find(|p| p.group.name == *name) else {
+            return Err(
+                Error::usage(format!("--keep-node-group: there is no managed node group {name}")).hint(format!("there are: {}", names()))
+            );
+        };
+        if let Some(why) = unfit(plan.group) {
+            return Err(Error::refused(format!("the node group {name} cannot keep Karpenter's controller: {why}"))
+                .hint(format!("name another by --keep-node-group: {}", names())));
+        }
+    }
+    if !wish.keep.is_empty() {
+        return Ok(wish.keep.iter().cloned().collect());
+    }
+    let chosen: BTreeSet<String> = plans.iter().filter(|p| p.group.tags.contains_key(KEPT)).map(|p| p.group.name.clone()).collect();
+    if !chosen.is_empty() {
+        return Ok(chosen);
+    }
+    let best = plans
+        .iter()
+        .filter(|p| p.is_touched() && unfit(p.group).is_none())
+        .max_by_key(|p| (p.group.capacity_type == "ON_DEMAND", scaling_before(p.group).max, std::cmp::Reverse(&p.group.name)));
+    best.map(|p| BTreeSet::from([p.group.name.clone()])).ok_or_else(|| {
+        let why = plans.iter().map(|p| match (&p.fate, unfit(p.group)) {
+            (Fate::Untouched(why), _) => format!("{}: {why}", p.group.name),
+            (_, why) => format!("{}: {}", p.group.name, why.unwrap_or_default()),
+        });
+        let error = Error::refused("no node group can keep Karpenter's controller, which cannot run on nodes that it makes itself");
+        why.fold(error, Error::because).hint("make a small node group of Linux without taints for it, then run this again")
+    })
+}
+
+/// Why the controller's pods cannot run on a group's nodes. Its chart tolerates one taint.
+fn unfit(group: &NodeGroupShape) -> Option<String> {
+    if group.ami_type.starts_with("WINDOWS_") {
+        return Some("its nodes run Windows".to_owned());
+    }
+    let repels = |t: &&crate::facts::GroupTaint| t.effect != "PREFER_NO_SCHEDULE" && t.key != "CriticalAddonsOnly";
+    group.taints.iter().find(repels).map(|t| format!("its taint {} lets no pod of Karpenter's in", t.key))
+}
+
+/// Two groups whose names differ by what an object's name cannot have.
+fn name_apart(plans: &mut [GroupPlan<'_>]) {
+    let mut taken = BTreeSet::new();
+    for pool in plans.iter_mut().filter_map(|p| p.pool.as_mut()) {
+        let mut number = 1;
+        let name = pool.name.clone();
+        while !taken.insert(pool.name.clone()) {
+            number += 1;
+            let room: String = name.as_str().chars().take(59).collect();
+            if let Ok(other) = format!("{room}-{number}").parse() {
+                pool.name = other;
+            }
+        }
+    }
+}
+
+/// What is scaled by a Cluster Autoscaler, or is there, and is of no managed node group: a sentence each.
+#[must_use]
+pub fn self_managed(groups: &[NodeGroupShape], fleet: &Fleet) -> Vec<String> {
+    let managed: BTreeSet<&String> = groups.iter().flat_map(|g| &g.scaling_groups).collect();
+    let named = fleet.autoscalers.iter().flat_map(|a| &a.scaling_groups).filter(|name| !managed.contains(name));
+    let mut said: BTreeSet<String> =
+        named.map(|name| format!("the Auto Scaling group {name}, which the autoscaler's --nodes names")).collect();
+    let mut unnamed = 0;
+    for node in &fleet.nodes {
+        match &node.owner {
+            NodeOwner::SelfManaged(Some(group)) => {
+                said.insert(format!("the self-managed node group {group}"));
+            }
+            NodeOwner::SelfManaged(None) => unnamed += 1,
+            NodeOwner::Group(_) | NodeOwner::Other => {}
+        }
+    }
+    let said = said.into_iter().chain((unnamed > 0).then(|| format!("{unnamed} nodes of no node group")));
+    said.map(|what| format!("not migrated: {what}; it stays as it is, and nothing scales it any more")).collect()
+}
+
+/// The tags by which a run remembers a group.
+#[must_use]
+pub fn marks(plan: &GroupPlan<'_>) -> std::collections::BTreeMap<String, String> {
+    let mut tags = std::collections::BTreeMap::new();
+    if super::remembered(plan.group).is_none() {
+        tags.insert(SCALING_BEFORE.to_owned(), plan.group.scaling.to_string());
+    }
+    if plan.fate == Fate::Keeps {
+        tags.insert(KEPT.to_owned(), "true".to_owned());
+    }
+    tags.retain(|key, value| plan.group.tags.get(key) != Some(value));
+    tags
+}

@@ -1,0 +1,202 @@
+//! What a migration looks at: node groups, and the Cluster Autoscalers, nodes, pods and node pools of the cluster.
+
+use super::inside::{is_autoscaler, items, text};
+use super::kinds::{Kinds, nodes as node_kind};
+use super::{ProbeContext, failed};
+use crate::error::Result;
+use crate::facts::{AutoscalerFacts, Fleet, FleetNode, FleetPod, NodeGroupShape, NodeOwner, PodOwner, Probed};
+use crate::ports::{Kube, ObjectKind};
+use serde_json::Value;
+
+/// On the Deployment of a Cluster Autoscaler: its replicas before a migration stopped it.
+pub(crate) const REPLICAS_BEFORE: &str = "karpctl.dev/replicas-before";
+/// On a node: a migration cordoned it.
+pub(crate) const LEAVING: &str = "karpctl.dev/leaving";
+
+/// The label by which EKS names the managed node group of a node.
+pub(crate) const GROUP_LABEL: &str = "eks.amazonaws.com/nodegroup";
+/// The label by which eksctl names the node group of a node.
+const EKSCTL_GROUP_LABEL: &str = "alpha.eksctl.io/nodegroup-name";
+/// Labels that only nodes of node groups have.
+const GROUP_LABELS: [&str; 4] =
+    [GROUP_LABEL, EKSCTL_GROUP_LABEL, "eks.amazonaws.com/capacityType", "eks.amazonaws.com/sourceLaunchTemplateId"];
+/// Labels of nodes that somebody else makes one by one: Karpenter of any API, Fargate, EKS Auto Mode.
+const OTHERS: [&str; 3] = ["karpenter.sh/nodepool", "karpenter.sh/provisioner-name", "eks.amazonaws.com/compute-type"];
+
+pub(super) async fn node_group_shapes(context: &ProbeContext<'_>) -> Probed<Vec<NodeGroupShape>> {
+    context.ports.aws.node_group_shapes(context.spec.cluster_name.as_str()).await.map_or_else(|e| failed(&e), Probed::Known)
+}
+
+pub(super) async fn fleet(context: &ProbeContext<'_>, kube: &dyn Kube) -> Probed<Box<Fleet>> {
+    read(&Kinds::of(context.spec), kube).await.map_or_else(|e| failed(&e), |fleet| Probed::Known(Box::new(fleet)))
+}
+
+async fn read(kinds: &Kinds, kube: &dyn Kube) -> Result<Fleet> {
+    let (deployment, node, pod) = (ObjectKind::new("apps/v1", "deployments"), node_kind(), ObjectKind::new("v1", "pods"));
+    let (deployments, nodes, pods, pools, classes) = tokio::join!(
+        kube.list(&deployment, None, None),
+        kube.list(&node, None, None),
+        kube.list(&pod, None, None),
+        kube.list(&kinds.pool, None, None),
+        kube.list(&kinds.class, None, None),
+    );
+    Ok(Fleet {
+        autoscalers: deployments?.iter().filter(|d| is_autoscaler(d)).map(autoscaler).collect(),
+        nodes: nodes?.iter().map(node_of).collect(),
+        pods: pods?.iter().filter_map(pod_of).collect(),
+        pools: pools?,
+        classes: classes?,
+    })
+}
+
+fn named(object: &Value, field: &str) -> String {
+    text(object["metadata"][field].as_str().unwrap_or_default())
+}
+
+fn autoscaler(deployment: &Value) -> AutoscalerFacts {
+    let number = |value: &Value| value.as_u64().and_then(|n| u32::try_from(n).ok());
+    let words = items(&deployment["spec"]["template"]["spec"]["containers"])
+        .iter()
+        .flat_map(|c| items(&c["command"]).iter().chain(items(&c["args"])))
+        .filter_map(Value::as_str);
+    // `--nodes=1:10:my-group`
+    let group = |word: &str| word.trim_start_matches('-').strip_prefix("nodes=")?.splitn(3, ':').nth(2).map(text);
+    let before = deployment["metadata"]["annotations"][REPLICAS_BEFORE].as_str();
+    AutoscalerFacts {
+        namespace: named(deployment, "namespace"),
+        name: named(deployment, "name"),
+        replicas: number(&deployment["spec"]["replicas"]).unwrap_or(1),
+        running: number(&deployment["status"]["replicas"]).unwrap_or(0),
+        before: before.and_then(|text| text.parse().ok()),
+        scaling_groups: words.filter_map(group).collect(),
+    }
+}
+
+fn node_of(node: &Value) -> FleetNode {
+    let labels = &node["metadata"]["labels"];
+    let label = |key: &str| labels[key].as_str().map(text);
+    let owner = match label(GROUP_LABEL) {
+        Some(group) => NodeOwner::Group(group),
+        None if OTHERS.iter().any(|key| !labels[*key].is_null()) => NodeOwner::Other,
+        None => NodeOwner::SelfManaged(label(EKSCTL_GROUP_LABEL)),
+    };
+    FleetNode {
+        name: named(node, "name"),
+        owner,
+        zone: label("topology.kubernetes.io/zone"),
+        created: named(node, "creationTimestamp"),
+        ready: items(&node["status"]["conditions"]).iter().any(|c| c["type"] == "Ready" && c["status"] == "True"),
+        cordoned: node["spec"]["unschedulable"] == true,
+        leaving: !node["metadata"]["annotations"][LEAVING].is_null(),
+    }
+}
+
+/// `None`: it has ended, and nothing is moved with it.
+fn pod_of(pod: &Value) -> Option<FleetPod> {
+    let (metadata, spec, status) = (&pod["metadata"], &pod["spec"], &pod["status"]);
+    if matches!(status["phase"].as_str(), Some("Succeeded" | "Failed")) {
+        return None;
+    }
+    let controller = items(&metadata["ownerReferences"]).iter().find(|owner| owner["controller"] == true);
+    // The kubelet's own pods are shown by the API server, but are not its to move.
+    let owner = match controller.and_then(|o| o["kind"].as_str()) {
+        _ if !metadata["annotations"]["kubernetes.io/config.mirror"].is_null() => PodOwner::EveryNode,
+        Some("DaemonSet" | "Node") => PodOwner::EveryNode,
+        Some(_) => PodOwner::Controller,
+        None => PodOwner::Nobody,
+    };
+    let waits = items(&status["conditions"]).iter().find(|c| c["type"] == "PodScheduled" && c["status"] == "False");
+    Some(FleetPod {
+        namespace: named(pod, "namespace"),
+        name: named(pod, "name"),
+        uid: named(pod, "uid"),
+        node: spec["nodeName"].as_str().filter(|n| !n.is_empty()).map(text),
+        owner,
+        leaving: !metadata["deletionTimestamp"].is_null(),
+        keeps_place: keeps_place(&metadata["annotations"]),
+        tied_to: tied_to(spec),
+        local_data: items(&spec["volumes"]).iter().any(|v| !v["emptyDir"].is_null()),
+        waits_for: waits.map(|c| text(c["message"].as_str().or(c["reason"].as_str()).unwrap_or("it has no node"))),
+    })
+}
+
+/// The annotation by which a pod asks the autoscaler or Karpenter not to move it.
+fn keeps_place(annotations: &Value) -> Option<String> {
+    [
+        ("cluster-autoscaler.kubernetes.io/safe-to-evict", "false"),
+        ("karpenter.sh/do-not-disrupt", "true"),
+        ("karpenter.sh/do-not-evict", "true"),
+    ]
+    .into_iter()
+    .find(|(key, value)| annotations[*key] == *value)
+    .map(|(key, value)| format!("{key}: \"{value}\""))
+}
+
+/// The label of node groups that the pod asks its node to have, by a node selector or in every term of a required affinity.
+fn tied_to(spec: &Value) -> Option<String> {
+    let of = |key: &str, value: &str| format!("{key}={value}");
+    if let Some((key, value)) = GROUP_LABELS.iter().find_map(|key| Some((key, spec["nodeSelector"][*key].as_str()?))) {
+        return Some(of(key, value));
+    }
+    let terms = items(&spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]);
+    let tie = |term: &Value| {
+        let wanted = items(&term["matchExpressions"]).iter().find(|e| {
+            matches!(e["operator"].as_str(), Some("In" | "Exists")) && e["key"].as_str().is_some_and(|key| GROUP_LABELS.contains(&key))
+        })?;
+        let values: Vec<&str> = items(&wanted["values"]).iter().filter_map(Value::as_str).collect();
+        Some(of(wanted["key"].as_str()?, &values.join(",")))
+    };
+    let ties: Vec<Option<String>> = terms.iter().map(tie).collect();
+    // Any one term is enough for the scheduler: a term without such a label sets the pod free.
+    if ties.iter().all(Option::is_some) { ties.into_iter().next().flatten() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_autoscalers_flags_name_scaling_groups() {
+        let args =
+            json!(["./cluster-autoscaler", "--nodes=1:10:eks-workers-1", "--node-group-auto-discovery=asg:tag=x", "-nodes=0:3:other:one"]);
+        let body = json!({
+            "metadata": {"namespace": "kube-system", "name": "ca", "annotations": {REPLICAS_BEFORE: "2"}},
+            "spec": {"replicas": 0, "template": {"spec": {"containers": [{"image": "x/cluster-autoscaler:v1", "command": args}]}}},
+            "status": {"replicas": 1},
+        });
+        let found = autoscaler(&body);
+        assert_eq!((found.replicas, found.running, found.before), (0, 1, Some(2)));
+        assert_eq!(found.scaling_groups, ["eks-workers-1", "other:one"]);
+    }
+
+    #[test]
+    fn a_pod_says_who_makes_it_anew_and_what_holds_it() {
+        let pod =
+            |metadata: Value, spec: Value| pod_of(&json!({"metadata": metadata, "spec": spec, "status": {"phase": "Running"}})).unwrap();
+        let owned = |kind: &str| json!({"ownerReferences": [{"kind": kind, "controller": true}]});
+        assert_eq!(pod(owned("ReplicaSet"), json!({})).owner, PodOwner::Controller);
+        assert_eq!(pod(owned("DaemonSet"), json!({})).owner, PodOwner::EveryNode);
+        assert_eq!(pod(json!({"annotations": {"kubernetes.io/config.mirror": "1"}}), json!({})).owner, PodOwner::EveryNode);
+        assert_eq!(pod(json!({"ownerReferences": [{"kind": "Thing"}]}), json!({})).owner, PodOwner::Nobody);
+        assert_eq!(pod_of(&json!({"metadata": {}, "status": {"phase": "Succeeded"}})), None);
+        let asked = json!({"annotations": {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"}});
+        assert_eq!(pod(asked, json!({})).keeps_place.unwrap(), "cluster-autoscaler.kubernetes.io/safe-to-evict: \"false\"");
+        let fine = json!({"annotations": {"cluster-autoscaler.kubernetes.io/safe-to-evict": "true"}});
+        assert_eq!(pod(fine, json!({"volumes": [{"emptyDir": {}}]})).keeps_place, None);
+        assert!(pod(json!({}), json!({"volumes": [{"emptyDir": {}}]})).local_data);
+    }
+
+    #[test]
+    fn a_pod_is_tied_to_a_node_group_by_selector_or_by_every_term() {
+        let term = |key: &str| json!({"matchExpressions": [{"key": key, "operator": "In", "values": ["workers"]}]});
+        let affinity = |terms: Value| json!({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}});
+        assert_eq!(tied_to(&json!({"nodeSelector": {"eks.amazonaws.com/nodegroup": "a"}})).unwrap(), "eks.amazonaws.com/nodegroup=a");
+        assert_eq!(tied_to(&json!({"nodeSelector": {"team": "a"}})), None);
+        assert_eq!(tied_to(&affinity(json!([term(GROUP_LABEL)]))).unwrap(), "eks.amazonaws.com/nodegroup=workers");
+        assert_eq!(tied_to(&affinity(json!([term(GROUP_LABEL), term("team")]))), None);
+        let unlike = json!([{"matchExpressions": [{"key": GROUP_LABEL, "operator": "NotIn", "values": ["a"]}]}]);
+        assert_eq!(tied_to(&affinity(unlike)), None);
+        assert_eq!(tied_to(&json!({})), None);
+    }
+}

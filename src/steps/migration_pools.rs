@@ -1,0 +1,220 @@
+//! The node pools that make the nodes of the node groups from now on.
+
+use super::looked::foreign;
+use super::migration::{READS, READS_ON_REMOVAL, look, planned, world};
+use super::node_pool::put;
+use super::node_pool_removal::{MANAGER, remove_these};
+use super::ready::not_ready_yet;
+use super::{Step, StepContext};
+use crate::error::{Error, ErrorKind, Result};
+use crate::facts::{Facts, Fleet, Topic};
+use crate::migration::{Fate, GroupPlan, PoolsOnReturn, Wish, self_managed};
+use crate::plan::{Action, Direction, State, StepId};
+use crate::probe::kinds::{Kinds, cluster_wide, name_of};
+use crate::render::{self, NODE_GROUP_LABEL, PoolShape};
+use crate::spec::Spec;
+use async_trait::async_trait;
+use serde_json::Value;
+
+/// See the module.
+pub(super) struct MigrationPools(pub(super) Wish);
+
+#[async_trait]
+impl Step for MigrationPools {
+    fn id(&self) -> StepId {
+        StepId::MigrationPools
+    }
+
+    fn title(&self, spec: &Spec) -> String {
+        format!("{}s for the node groups", Kinds::of(spec).pool_word)
+    }
+
+    fn needs(&self, _: &Spec) -> Vec<StepId> {
+        vec![StepId::Stack, StepId::Cluster, StepId::DiscoveryTags, StepId::NodeMapping, StepId::SpotRole, StepId::Chart]
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        READS
+    }
+
+    fn reads_on_removal(&self) -> &'static [Topic] {
+        READS_ON_REMOVAL
+    }
+
+    fn usual_seconds(&self, _: &Spec) -> u32 {
+        10
+    }
+
+    fn assess(&self, spec: &Spec, facts: &Facts) -> State {
+        self.judge(spec, facts).unwrap_or_else(|state| state)
+    }
+
+    fn assess_removal(&self, _: &Spec, facts: &Facts) -> State {
+        match (self.0.pools, world(facts)) {
+            (PoolsOnReturn::Stay, _) => State::NotWanted,
+            (PoolsOnReturn::Go, Err(state)) => state,
+            (PoolsOnReturn::Go, Ok((_, fleet))) if fleet.pools.iter().chain(&fleet.classes).any(is_marked) => State::Present,
+            (PoolsOnReturn::Go, Ok(_)) => State::Absent,
+        }
+    }
+
+    fn details(&self, spec: &Spec, facts: &Facts) -> Vec<String> {
+        let Ok((plans, fleet)) = planned(spec, facts, &self.0) else { return Vec::new() };
+        let (groups, _) = world(facts).unwrap_or((&[], fleet));
+        plans.iter().flat_map(described).chain(self_managed(groups, fleet)).collect()
+    }
+
+    fn commands(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
+        let kinds = Kinds::of(spec);
+        match direction {
+            Direction::Apply => {
+                let Ok((plans, _)) = planned(spec, facts, &self.0) else { return Vec::new() };
+                let documents = plans.iter().filter_map(|p| render::shaped_pool_yaml(spec, p.pool.as_ref()?).ok());
+                let all = documents.collect::<Vec<_>>().join("---\n");
+                vec![format!("kubectl apply --server-side --field-manager {MANAGER} --filename - <<'END'\n{}\nEND", all.trim_end())]
+            }
+            Direction::Remove => [&kinds.pool.plural, &kinds.class.plural]
+                .map(|plural| format!("kubectl delete {plural} --selector {NODE_GROUP_LABEL}"))
+                .into(),
+        }
+    }
+
+    async fn apply(&self, context: &StepContext<'_>, action: Action) -> Result<()> {
+        let spec = context.spec;
+        let kinds = Kinds::of(spec);
+        let kube = context.kube().await?;
+        let (plans, fleet) = planned(spec, context.facts, &self.0).map_err(refused)?;
+        for shape in plans.iter().filter_map(|p| p.pool.as_ref()) {
+            let [class, pool] = render::shaped_pool(spec, shape)?;
+            let found = of_shape(fleet, shape);
+            for ((kind, word, body), found) in
+                [(&kinds.class, kinds.class_word, class), (&kinds.pool, kinds.pool_word, pool)].into_iter().zip([found.0, found.1])
+            {
+                // What is there was made by an earlier run, and may have been changed since: it is a proposal.
+                if found.is_none_or(|object| !is_marked(object)) {
+                    context.doing(format!("applying {word} {}", shape.name));
+                    put(context, kube.as_ref(), &cluster_wide(kind, shape.name.as_str()), &body, action).await?;
+                }
+            }
+        }
+        let mut told = String::new();
+        let begun = tokio::time::Instant::now();
+        loop {
+            let facts = look(context, READS).await?;
+            let what = match self.assess(spec, &facts) {
+                State::Present => return Ok(()),
+                State::Busy(what) | State::Unknown(what) => what,
+                other => return Err(refused(other)),
+            };
+            if begun.elapsed() >= context.timeout {
+                return Err(Error::new(ErrorKind::Timeout, "the node pools for the node groups do not become ready").because(what));
+            }
+            if what != told {
+                context.doing(format!("waiting: {what}"));
+                told = what;
+            }
+            context.pause(super::BRIEF).await?;
+        }
+    }
+
+    async fn remove(&self, context: &StepContext<'_>) -> Result<()> {
+        let (_, fleet) = world(context.facts).map_err(refused)?;
+        let ours = |objects: &[Value]| objects.iter().filter(|o| is_marked(o)).cloned().collect::<Vec<_>>();
+        remove_these(context, &ours(&fleet.pools), &ours(&fleet.classes)).await
+    }
+
+    fn explain(&self) -> &'static str {
+        "Proposes a node pool and a node class for each managed node group: its instance types, the zones of its subnets, its subnets, \
+         capacity type, labels and taints, the AMI that it runs where an alias can name it, the size of its disks, and as limits what \
+         its most nodes of the largest type have. What is not taken over is said in the plan. Both carry the label \
+         karpctl.dev/node-group. Once they are there they are yours: a later run does not change them back. Node groups with an AMI of their own, \
+         of capacity blocks or of types that are not named stay as they are, and so do node groups that EKS does not manage. On the way \
+         back they stay unless --delete-pools is given: Karpenter then drains their nodes."
+    }
+}
+
+impl MigrationPools {
+    fn judge(&self, spec: &Spec, facts: &Facts) -> Result<State, State> {
+        let kinds = Kinds::of(spec);
+        let (plans, fleet) = planned(spec, facts, &self.0)?;
+        let (mut missing, mut waiting, mut all) = (Vec::new(), Vec::new(), 0);
+        for shape in plans.iter().filter_map(|p| p.pool.as_ref()) {
+            let (class, pool) = of_shape(fleet, shape);
+            for (word, object) in [(kinds.class_word, class), (kinds.pool_word, pool)] {
+                all += 1;
+                let Some(object) = object else {
+                    missing.push(format!("{word} {}: not there", shape.name));
+                    continue;
+                };
+                if !object["metadata"]["deletionTimestamp"].is_null() {
+                    return Err(State::Busy(format!("{word} {} is being deleted", shape.name)));
+                }
+                if !is_marked(object) {
+                    return Err(foreign(
+                        format!("{word} {} is there and was not made for the node group {}", shape.name, shape.node_group),
+                        "it becomes what fits the node group",
+                    ));
+                }
+            }
+            if let (Some(class), Some(pool)) = (class, pool) {
+                waiting.extend(not_ready_yet(spec, class, pool).into_iter().map(|what| format!("{}: {what}", shape.name)));
+            }
+        }
+        Ok(match (missing.len(), waiting.is_empty()) {
+            (0, true) => State::Present,
+            (0, false) => State::Busy(waiting.join("; ")),
+            (many, _) if many == all => State::Absent,
+            _ => State::Drifted(missing),
+        })
+    }
+}
+
+fn is_marked(object: &Value) -> bool {
+    !object["metadata"]["labels"][NODE_GROUP_LABEL].is_null()
+}
+
+/// The node class and the node pool of a shape, where they are there.
+fn of_shape<'f>(fleet: &'f Fleet, shape: &PoolShape) -> (Option<&'f Value>, Option<&'f Value>) {
+    let named = |objects: &'f [Value]| objects.iter().find(|o| name_of(o) == shape.name.as_str());
+    (named(&fleet.classes), named(&fleet.pools))
+}
+
+/// A state that a step cannot go on from, as its error.
+pub(super) fn refused(state: State) -> Error {
+    match state {
+        State::Foreign { why, hints, adopt } => adopt.into_iter().chain(hints).fold(Error::refused(why), Error::hint),
+        State::Unknown(why) | State::Busy(why) | State::Broken(why) => Error::failed(why),
+        State::Drifted(changes) => Error::failed(changes.join("; ")),
+        State::Absent | State::Present | State::NotWanted => Error::failed("what was just made is not there"),
+    }
+}
+
+/// A node group and the pool that fits it.
+fn described(plan: &GroupPlan<'_>) -> Vec<String> {
+    let name = &plan.group.name;
+    let Some(pool) = &plan.pool else {
+        let Fate::Untouched(why) = &plan.fate else { return Vec::new() };
+        return vec![format!("node group {name} stays as it is, and nothing scales it any more: {why}")];
+    };
+    let joined =
+        |map: &std::collections::BTreeMap<String, String>| map.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(", ");
+    let mut parts = vec![
+        pool.instance_types.join(", "),
+        format!("zones {}", pool.zones.join(", ")),
+        pool.capacity_type.as_str().to_owned(),
+        pool.architectures.iter().map(|a| a.as_str()).collect::<Vec<_>>().join(", "),
+        pool.ami.to_string(),
+    ];
+    if !pool.labels.is_empty() {
+        parts.push(format!("labels {}", joined(&pool.labels)));
+    }
+    if !pool.taints.is_empty() {
+        let taints: Vec<String> = pool.taints.iter().map(|t| format!("{}={}:{}", t.key, t.value, t.effect)).collect();
+        parts.push(format!("taints {}", taints.join(", ")));
+    }
+    parts.extend(pool.disk_gib.map(|gib| format!("disks of {gib} GiB")));
+    parts.push(format!("at most {} vCPUs and {} GiB", pool.cpu_limit, pool.memory_limit_mib / 1024));
+    let mut lines = vec![format!("node group {name} -> {}: {}", pool.name, parts.join("; "))];
+    lines.extend(plan.notes.iter().map(|note| format!("  {note}")));
+    lines
+}

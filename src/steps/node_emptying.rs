@@ -1,0 +1,146 @@
+//! One node, emptied: cordoned, its pods asked to go as their disruption budgets allow, and waited for until each has another node.
+
+use super::StepContext;
+use super::migration::{look, world};
+use super::migration_pools::refused;
+use crate::error::{Error, ErrorKind, Result};
+use crate::facts::{Fleet, FleetNode, Topic};
+use crate::migration::{movable, unplaced};
+use crate::ports::{Eviction, Kube};
+use crate::probe::fleet::LEAVING;
+use crate::probe::kinds::{cluster_wide, nodes};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// Empties nodes, one after another.
+pub(super) struct Emptying<'a> {
+    context: &'a StepContext<'a>,
+    kube: Arc<dyn Kube>,
+    /// The pods that had no node before: nobody waits for them.
+    before: BTreeSet<String>,
+}
+
+impl<'a> Emptying<'a> {
+    pub(super) fn new(context: &'a StepContext<'a>, kube: Arc<dyn Kube>, fleet: &Fleet) -> Self {
+        Self { context, kube, before: unplaced(fleet).into_iter().map(|p| p.uid.clone()).collect() }
+    }
+
+    /// Lets no new pod onto these nodes: a pod that leaves one of them would only be moved again from the next.
+    pub(super) async fn cordon(&self, leaving: &[&FleetNode]) -> Result<()> {
+        for node in leaving.iter().filter(|node| !node.cordoned) {
+            self.context.doing(format!("cordoning node {}", node.name));
+            let patch = json!({"metadata": {"annotations": {LEAVING: "true"}}, "spec": {"unschedulable": true}});
+            self.kube.merge_patch(&cluster_wide(&nodes(), &node.name), &patch).await?;
+        }
+        Ok(())
+    }
+
+    /// Empties a node. `which`: the words that say which of how many it is.
+    pub(super) async fn empty(&self, node: &FleetNode, which: &str) -> Result<()> {
+        self.send_away(&node.name, which).await?;
+        self.wait_until_placed(&node.name).await
+    }
+
+    /// Asks the node's pods to go until none is left. Time runs from the last that went.
+    async fn send_away(&self, node: &str, which: &str) -> Result<()> {
+        let mut left = usize::MAX;
+        let mut since = Instant::now();
+        let mut told = String::new();
+        loop {
+            let facts = look(self.context, &[Topic::Fleet]).await?;
+            let (_, fleet) = world(&facts).map_err(refused)?;
+            let pods = movable(fleet, node);
+            if pods.is_empty() {
+                return Ok(());
+            }
+            let mut stay = BTreeMap::new();
+            for pod in pods.iter().filter(|p| !p.leaving) {
+                if self.context.cancel.is_cancelled() {
+                    break;
+                }
+                if let Eviction::Refused(why) = self.kube.evict(&pod.namespace, &pod.name, &pod.uid).await? {
+                    stay.insert(pod.shown(), why);
+                }
+            }
+            if pods.len() < left {
+                (left, since) = (pods.len(), Instant::now());
+            }
+            let words = match stay.len() {
+                0 => format!("emptying node {node} ({which}): {} pods to go", pods.len()),
+                held => format!("emptying node {node} ({which}): {} pods to go, {held} held back by disruption budgets", pods.len()),
+            };
+            if words != told {
+                self.context.doing(words.clone());
+                told = words;
+            }
+            if since.elapsed() >= self.context.timeout {
+                let leave: Vec<String> = pods.iter().filter(|p| p.leaving).map(|p| p.shown()).collect();
+                return Err(self.hangs(node, &stay, &leave));
+            }
+            self.context.pause(super::BRIEF).await.map_err(|e| self.on_the_way(e, node))?;
+        }
+    }
+
+    /// Waits until every pod that lost its node has another: who goes on without would take down what nobody brings up again.
+    async fn wait_until_placed(&self, node: &str) -> Result<()> {
+        let mut told = String::new();
+        let begun = Instant::now();
+        loop {
+            let facts = look(self.context, &[Topic::Fleet]).await?;
+            let (_, fleet) = world(&facts).map_err(refused)?;
+            let waiting: Vec<_> = unplaced(fleet).into_iter().filter(|p| !self.before.contains(&p.uid)).collect();
+            let Some(first) = waiting.first() else { return Ok(()) };
+            if begun.elapsed() >= self.context.timeout {
+                let error = Error::new(ErrorKind::Timeout, format!("{} pods have no node after node {node} was emptied", waiting.len()));
+                let error = waiting.iter().take(NAMED).fold(error, |error, pod| {
+                    error.because(format!("{}: {}", pod.shown(), pod.waits_for.as_deref().unwrap_or("the scheduler has not said why")))
+                });
+                return Err(error.hint(
+                    "Karpenter says why it makes no node: `kubectl get events --all-namespaces --field-selector reason=FailedScheduling`",
+                ))
+                .map_err(|e| self.on_the_way(e, node));
+            }
+            let words = format!("waiting for {} pods to get a node, {} among them", waiting.len(), first.shown());
+            if words != told {
+                self.context.doing(words.clone());
+                told = words;
+            }
+            self.context.pause(super::BRIEF).await.map_err(|e| self.on_the_way(e, node))?;
+        }
+    }
+
+    /// The failure that names what hangs.
+    fn hangs(&self, node: &str, stay: &BTreeMap<String, String>, leave: &[String]) -> Error {
+        let minutes = self.context.timeout.as_secs_f64() / 60.0;
+        let error = Error::new(ErrorKind::Timeout, format!("cannot empty node {node}: no pod has left it for {minutes:.1} minutes"));
+        let error = stay.iter().take(NAMED).fold(error, |error, (pod, why)| error.because(format!("{pod}: {why}")));
+        let error =
+            leave.iter().take(NAMED).fold(error, |error, pod| error.because(format!("{pod}: it has been told to go and does not end")));
+        let namespaces: BTreeSet<&str> = stay.keys().filter_map(|pod| pod.split('/').next()).collect();
+        let error = namespaces.into_iter().fold(error, |error, namespace| {
+            error.hint(format!(
+                "see what the budget waits for: `kubectl --namespace {namespace} get poddisruptionbudgets,pods`; one that never allows a disruption needs another replica, or another number"
+            ))
+        });
+        self.on_the_way(error, node)
+    }
+
+    /// What helps whoever stops halfway.
+    fn on_the_way(&self, error: Error, node: &str) -> Error {
+        let (cluster, region) = (&self.context.spec.cluster_name, &self.context.spec.region);
+        error
+            .hint(format!("node {node} and those that leave after it take no new pods; a later run goes on with them"))
+            .hint(format!("or go back: `karpctl migrate cluster-autoscaler --back --cluster-name {cluster} --region {region}`"))
+    }
+}
+
+/// The most pods that an error names.
+const NAMED: usize = 5;
+
+/// Lets pods onto a node again that a migration cordoned.
+pub(super) async fn release(kube: &dyn Kube, node: &str) -> Result<()> {
+    let patch = json!({"metadata": {"annotations": {LEAVING: null}}, "spec": {"unschedulable": null}});
+    kube.merge_patch(&cluster_wide(&nodes(), node), &patch).await.map(drop)
+}
