@@ -7,7 +7,7 @@ use crate::knowledge::ClientBuild;
 use crate::knowledge::exec::EXEC_GROUP;
 use crate::kubeconfig::{answer_tree, pair_problem};
 use base64::Engine as _;
-use json::Json;
+use json::{Json, Numbers};
 use serde_json::{Map, Value};
 
 /// What a client makes of an answer.
@@ -23,7 +23,7 @@ pub struct Judged {
 #[must_use]
 pub fn judge(stdout: &[u8], configured: &str, client: &ClientBuild) -> Judged {
     let refused = |why: String| Judged { api_version: None, refused: Some(why) };
-    let tree = match tree(&String::from_utf8_lossy(stdout)) {
+    let tree = match tree(&String::from_utf8_lossy(stdout), client) {
         Ok(tree) => tree,
         Err(why) => return refused(format!("decoding stdout: {why}")),
     };
@@ -39,10 +39,11 @@ pub fn judge(stdout: &[u8], configured: &str, client: &ClientBuild) -> Judged {
 type Tree = [(String, Json)];
 
 /// JSON where it begins like JSON, else the first document of YAML, as client-go tells them apart.
-fn tree(text: &str) -> Result<Vec<(String, Json)>, String> {
+fn tree(text: &str, client: &ClientBuild) -> Result<Vec<(String, Json)>, String> {
     let not_fields = || "couldn't get version/kind: it is not an object".to_owned();
     if text.trim_start().starts_with('{') {
-        return match json::parse(text) {
+        let numbers = if client.takes_numbers_of_any_size() { Numbers::All } else { Numbers::Floats };
+        return match json::parse(text, numbers) {
             Ok(Json::Fields(fields)) => Ok(fields),
             Ok(_) => Err(not_fields()),
             Err(e) => Err(format!("couldn't get version/kind; json parse error: {e}")),

@@ -16,7 +16,7 @@ pub struct Judgement {
 
 impl Judgement {
     fn new(result: Verdict, subject: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { result, subject: subject.into(), message: message.into(), place: None, fixes: Vec::new() }
+        Self { result, subject: plain(&subject.into()), message: plain(&message.into()), place: None, fixes: Vec::new() }
     }
 
     /// It is right.
@@ -88,6 +88,11 @@ impl Judgement {
             fixes: self.fixes,
         }
     }
+}
+
+/// A text in one line, without what a terminal would obey: subjects and messages quote what others wrote.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if matches!(c, '\n' | '\t') { ' ' } else { c }).filter(|c| !c.is_control()).collect()
 }
 
 /// What was read: `None` where it is not there, the judgement that ends the look where it could not be read.

@@ -23,6 +23,8 @@ pub struct ClientBuild {
 const INTERACTIVE_MODE: u16 = 22;
 /// The client-go from which on a client certificate goes before the plugin.
 const CERTIFICATE_FIRST: u16 = 24;
+/// The first with Go's own reader of JSON (sigs.k8s.io/json). Found by running kubectl 1.22 and helm 3.8.1.
+const NUMBERS_OF_ANY_SIZE: u16 = 23;
 /// The kubectl from which on its preferences say which plugins may run.
 const PLUGIN_POLICY: u16 = 35;
 /// The last client-go that joined kubeconfigs by mergo.
@@ -103,6 +105,12 @@ impl ClientBuild {
     #[must_use]
     pub fn runs_from_relative_path(&self) -> bool {
         self.go.is_some_and(|go| go < NO_RELATIVE_PATH)
+    }
+
+    /// Whether an answer may hold a number that no float holds, such as 1e400.
+    #[must_use]
+    pub const fn takes_numbers_of_any_size(&self) -> bool {
+        self.client_go >= NUMBERS_OF_ANY_SIZE
     }
 
     /// Whether a timestamp may have a comma before the fraction.

@@ -4,7 +4,7 @@
 use super::strict;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, Span};
+use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, Span, options};
 use std::collections::HashMap;
 
 /// A value and where it stands.
@@ -92,8 +92,11 @@ impl Malformed {
     }
 }
 
-/// How deep lists and fields may be nested, and how many values there may be once aliases are followed.
-const DEPTH: usize = 200;
+/// How deep lists and fields may be nested: the clients make JSON of everything, and Go reads so much of it.
+const DEPTH: usize = 10_000;
+/// How deep they are kept. A kubeconfig's own fields lie in the first ten; what is deeper is checked and forgotten.
+const KEPT: usize = 200;
+/// How many values there may be once aliases are followed.
 const VALUES: usize = 200_000;
 
 /// Reads the first document. `None`: there is none.
@@ -102,8 +105,10 @@ pub(super) fn read(text: &str) -> Result<Option<Node>, Malformed> {
     strict::characters(text)?;
     strict::beginning(text)?;
     let text = strict::line_ends(text);
-    let mut reader =
-        Reader { text: &text, parser: Parser::new_from_str(&text), anchors: HashMap::new(), left: VALUES, covered: Vec::new(), end: 0 };
+    // The reader counts for itself, and the same for both forms.
+    let options = options! { flow_nesting_limit: DEPTH + 1, block_nesting_limit: DEPTH + 1 };
+    let parser = Parser::new_from_str_with_options(&text, options);
+    let mut reader = Reader { text: &text, parser, anchors: HashMap::new(), left: VALUES, covered: Vec::new(), end: 0 };
     loop {
         match reader.next()? {
             (Event::StreamEnd, _) => return Ok(None),
@@ -146,27 +151,18 @@ impl<'a> Reader<'a> {
 
     fn node(&mut self, event: &Event<'a>, span: Span, depth: usize) -> Result<Node, Malformed> {
         let line = line_of(span);
-        self.left = self.left.checked_sub(1).ok_or_else(|| Malformed::new(line, "it holds too many values"))?;
-        if depth > DEPTH {
-            return Err(Malformed::new(line, "it is nested too deeply"));
-        }
+        self.count(1, line)?;
         let (value, anchor) = match event {
-            Event::Scalar(text, style, anchor, tag) => {
-                let tag = tag.as_ref().map(ToString::to_string);
-                let written = span.byte_range().and_then(|range| self.text.get(range)).unwrap_or_default();
-                if *style == ScalarStyle::DoubleQuoted {
-                    strict::escapes(written).map_err(|why| Malformed::new(line, why))?;
-                }
-                if written.contains('\n') {
-                    self.covered.extend(span.byte_range());
-                }
-                (scalar(text, *style, tag.as_deref()).map_err(|why| Malformed::new(line, why))?, *anchor)
+            Event::Scalar(_, _, anchor, _) => (self.scalar(event, span)?, *anchor),
+            Event::SequenceStart(_, anchor, _) | Event::MappingStart(_, anchor, _) if depth >= KEPT => {
+                self.skip(event, depth)?;
+                (Value::Null, *anchor)
             }
             Event::SequenceStart(_, anchor, _) => (self.list(depth)?, *anchor),
             Event::MappingStart(_, anchor, _) => (self.fields(depth)?, *anchor),
             Event::Alias(id) => {
                 let node = self.anchors.get(id).cloned().ok_or_else(|| Malformed::new(line, "unknown anchor"))?;
-                self.left = self.left.checked_sub(size(&node)).ok_or_else(|| Malformed::new(line, "it holds too many values"))?;
+                self.count(size(&node), line)?;
                 return Ok(node);
             }
             _ => return Err(Malformed::new(line, "did not find expected node content")),
@@ -180,6 +176,57 @@ impl<'a> Reader<'a> {
             self.anchors.insert(anchor, node.clone());
         }
         Ok(node)
+    }
+
+    fn count(&mut self, values: usize, line: u32) -> Result<(), Malformed> {
+        self.left = self.left.checked_sub(values).ok_or_else(|| Malformed::new(line, "it holds too many values"))?;
+        Ok(())
+    }
+
+    fn scalar(&mut self, event: &Event<'a>, span: Span) -> Result<Value, Malformed> {
+        let Event::Scalar(text, style, _, tag) = event else { return Ok(Value::Null) };
+        let tag = tag.as_ref().map(ToString::to_string);
+        let written = span.byte_range().and_then(|range| self.text.get(range)).unwrap_or_default();
+        if *style == ScalarStyle::DoubleQuoted {
+            strict::escapes(written).map_err(|why| Malformed::new(line_of(span), why))?;
+        }
+        if written.contains('\n') {
+            self.covered.extend(span.byte_range());
+        }
+        scalar(text, *style, tag.as_deref()).map_err(|why| Malformed::new(line_of(span), why))
+    }
+
+    /// What lies too deep to be kept, to its end; without recursion, for its depth is the file's to choose.
+    fn skip(&mut self, begun: &Event<'a>, depth: usize) -> Result<(), Malformed> {
+        // Of each that is open, whether a key comes next; a list has none.
+        let mut open = vec![matches!(begun, Event::MappingStart(..)).then_some(true)];
+        while let Some(keys) = open.last_mut() {
+            let (event, span) = self.next()?;
+            let line = line_of(span);
+            self.count(1, line)?;
+            if matches!(event, Event::SequenceEnd | Event::MappingEnd) {
+                open.pop();
+                continue;
+            }
+            let is_key = *keys == Some(true);
+            *keys = keys.map(|key| !key);
+            match &event {
+                Event::Scalar(text, ScalarStyle::Plain, _, None) if is_key => drop(key(text, line)?),
+                Event::Scalar(..) => drop(self.scalar(&event, span)?),
+                Event::Alias(id) => {
+                    let size = self.anchors.get(id).map(size).ok_or_else(|| Malformed::new(line, "unknown anchor"))?;
+                    self.count(size, line)?;
+                }
+                Event::SequenceStart(..) | Event::MappingStart(..) if is_key => return Err(Malformed::new(line, "invalid map key")),
+                Event::SequenceStart(..) => open.push(None),
+                Event::MappingStart(..) => open.push(Some(true)),
+                _ => return Err(Malformed::new(line, "did not find expected node content")),
+            }
+            if depth + open.len() > DEPTH {
+                return Err(Malformed::new(line, "exceeded max depth"));
+            }
+        }
+        Ok(())
     }
 
     fn list(&mut self, depth: usize) -> Result<Value, Malformed> {
@@ -209,15 +256,7 @@ impl<'a> Reader<'a> {
             }
             let merges = matches!(&event, Event::Scalar(text, ScalarStyle::Plain, ..) if text == "<<");
             let key = match &event {
-                Event::Scalar(text, ScalarStyle::Plain, _, None) => match plain(text) {
-                    Ok(Value::Null) => {
-                        let why = if text.is_empty() { "did not find expected key" } else { "unsupported map key of type: nil" };
-                        return Err(Malformed::new(line_of(span), why));
-                    }
-                    // `n:` is a field called false.
-                    Ok(Value::Bool(value)) => value.to_string(),
-                    _ => text.to_string(),
-                },
+                Event::Scalar(text, ScalarStyle::Plain, _, None) => key(text, line_of(span))?,
                 Event::Scalar(text, ..) => text.to_string(),
                 _ => match self.node(&event, span, depth + 1)?.value {
                     Value::Text(text) => text,
@@ -233,6 +272,19 @@ impl<'a> Reader<'a> {
                 put(&mut fields, key, value);
             }
         }
+    }
+}
+
+/// A plain word as the name of a field.
+fn key(text: &str, line: u32) -> Result<String, Malformed> {
+    match plain(text) {
+        Ok(Value::Null) => {
+            let why = if text.is_empty() { "did not find expected key" } else { "unsupported map key of type: nil" };
+            Err(Malformed::new(line, why))
+        }
+        // `n:` is a field called false.
+        Ok(Value::Bool(value)) => Ok(value.to_string()),
+        _ => Ok(text.to_owned()),
     }
 }
 
@@ -386,6 +438,25 @@ mod tests {
         assert_eq!(fields("a: x\na: z\n")[0].1.value, Value::Text("z".into()));
         assert_eq!(fields("n: x\n")[0].0, "false");
         assert_eq!(fields("b: &b {c: d}\na:\n  <<: *b\n").len(), 2);
+    }
+
+    #[test]
+    fn nesting_ends_where_go_ends_it() {
+        let flow = |n: usize| format!("a: b\nx: {}{}\n", "[".repeat(n), "]".repeat(n));
+        let block = |n: usize| format!("a: b\nx:\n  {}c\n", "- ".repeat(n));
+        let map = |n: usize| format!("a: b\nx: {}1{}\n", "{k: ".repeat(n), "}".repeat(n));
+        for n in [150, 250, 5_000, 9_999] {
+            assert_eq!((fields(&flow(n)).len(), fields(&block(n)).len(), fields(&map(n)).len()), (2, 2, 2), "{n}");
+        }
+        for text in [flow(10_000), block(10_000), map(10_000), flow(300_000)] {
+            assert!(read(&text).is_err());
+        }
+        // What is forgotten is checked all the same.
+        let deep = |inside: &str| format!("x: {}{inside}{}\n", "[".repeat(300), "]".repeat(300));
+        for bad in [".inf", "*none", "{~: x}", "\"\\q\"", "{[a]: b}"] {
+            assert!(read(&deep(bad)).is_err(), "{bad}");
+        }
+        assert!(read(&deep("{a: [b, {c: d}], e: 'f'}")).is_ok());
     }
 
     #[test]

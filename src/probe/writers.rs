@@ -12,9 +12,14 @@ const VERSION_TIME: Duration = Duration::from_secs(30);
 /// Each, and how it is asked.
 const PROGRAMS: [(&str, &str); 3] = [("aws", "--version"), ("aws-iam-authenticator", "version"), ("eksctl", "version")];
 
-/// Those that the plugin's own command and PATH find. One that does not say a version is left out.
+/// Those that the plugin's own command and PATH find, where the plugin is one of them; an entry with another was written by none. One
+/// that does not say a version is left out.
 pub(super) async fn at_hand(station: &dyn Workstation, exec: &ExecFacts) -> Vec<WriterFacts> {
     let own = exec.found.as_ref().ok();
+    let plugin = exec.command.rsplit('/').next().unwrap_or_default();
+    if !PROGRAMS.iter().any(|(program, _)| *program == plugin) {
+        return Vec::new();
+    }
     let mut asked: Vec<(&str, &str, PathBuf)> = Vec::new();
     for (program, question) in PROGRAMS {
         let is_it = |file: &&PathBuf| file.file_name().is_some_and(|name| name == program);
