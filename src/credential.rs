@@ -132,7 +132,8 @@ fn content(tree: &Tree, kind: &str, api_version: &str, configured: &str, client:
     if api_version.matches('/').count() > 1 {
         return Err(format!("decoding stdout: unexpected GroupVersion string: {api_version}"));
     }
-    if !client.reads(api_version) || !(kind.is_empty() || kind == "ExecCredential") {
+    // An answer of a version that it does not take as a plugin's either is none that it can read.
+    if !client.accepts(api_version) || !(kind.is_empty() || kind == "ExecCredential") {
         let kind = or(kind, "ExecCredential");
         return Err(format!("decoding stdout: no kind \"{kind}\" is registered for version \"{api_version}\""));
     }
@@ -323,11 +324,14 @@ mod tests {
     fn versions_and_forms() {
         let answer = |api: &str| judge(format!(r#"{{"apiVersion":"{api}","status":{{"token":"t"}}}}"#).as_bytes(), BETA, &client());
         assert_eq!(answer(BETA), Judged { api_version: Some(BETA.into()), refused: None });
-        let alpha = answer("client.authentication.k8s.io/v1alpha1").refused.unwrap();
+        let alpha = r#"{"apiVersion":"client.authentication.k8s.io/v1alpha1","status":{"token":"t"}}"#;
+        let older = ClientBuild { client_go: 23, ..client() };
         assert_eq!(
-            alpha,
+            judge(alpha.as_bytes(), BETA, &older).refused.unwrap(),
             format!("exec plugin is configured to use API version {BETA}, plugin returned version client.authentication.k8s.io/v1alpha1")
         );
+        let newer = judge(alpha.as_bytes(), BETA, &client()).refused.unwrap();
+        assert!(newer.ends_with("is registered for version \"client.authentication.k8s.io/v1alpha1\""), "{newer}");
         assert!(answer("client.authentication.k8s.io/v2").refused.unwrap().contains("no kind \"ExecCredential\" is registered"));
         let yaml = format!("# x\nkind: ExecCredential\napiVersion: {BETA}\nstatus:\n  token: t\n---\nmore\n");
         assert_eq!(judge(yaml.as_bytes(), BETA, &client()).refused, None);

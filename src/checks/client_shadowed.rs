@@ -20,6 +20,11 @@ impl Check for ClientShadowed {
         "Upgrading one helm while PATH finds another first is how the wrong thing gets upgraded."
     }
 
+    fn explain(&self) -> &'static str {
+        "Looks for further files of that name behind the one that PATH finds first. What people see: an upgrade after which `helm version` says \
+         the old number. Cure: remove the one that is not meant (`type -a helm` lists them), or name the other with --helm or --kubectl."
+    }
+
     fn reads(&self) -> &'static [Topic] {
         &[Topic::Clients]
     }

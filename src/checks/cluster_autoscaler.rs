@@ -1,6 +1,6 @@
 //! Whether the Cluster Autoscaler works in the cluster too.
 
-use super::judgement::read;
+use super::neighbours::each;
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{NeighbourKind, Topic};
 use crate::finding::Area;
@@ -32,24 +32,18 @@ impl Check for ClusterAutoscaler {
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
-        let spec = situation.spec()?;
-        let subject = format!("cluster {}", spec.cluster_name);
-        let Some(neighbours) = read(&subject, &situation.facts.neighbours)? else {
-            return Err(Judgement::skip(subject, "there is no cluster yet"));
-        };
-        let found = neighbours.workloads.iter().filter(|w| w.what == NeighbourKind::ClusterAutoscaler && w.desired > 0);
-        let mut said: Vec<Judgement> = found
-            .map(|w| {
+        each(
+            situation,
+            NeighbourKind::ClusterAutoscaler,
+            "Cluster Autoscaler",
+            |_| true,
+            |subject, w| {
                 let command = ["kubectl", "--namespace", &w.namespace, "scale", &w.resource, &w.name, "--replicas", "0"];
-                Judgement::warn(&subject, format!("the Cluster Autoscaler works in it: the {} {}/{}", w.resource, w.namespace, w.name))
+                Judgement::warn(subject, format!("the Cluster Autoscaler works in it: the {} {}/{}", w.resource, w.namespace, w.name))
                     .run("stop it, once Karpenter's node pools take what it did", command)
                     .fix("or let `karpctl migrate cluster-autoscaler` do it, with node pools that fit its node groups")
                     .fix("or keep it to node groups that no pod of Karpenter's may run on")
-            })
-            .collect();
-        if said.is_empty() {
-            said.push(Judgement::pass(subject, "no Cluster Autoscaler works in it"));
-        }
-        Ok(said)
+            },
+        )
     }
 }

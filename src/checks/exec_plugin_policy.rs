@@ -20,13 +20,6 @@ impl Check for ExecPluginPolicy {
         "kubectl 1.35 and newer ask ~/.kube/kuberc which credential plugins they may run; one that is not allowed is not run, whatever the kubeconfig says."
     }
 
-    fn explain(&self) -> &'static str {
-        "Reads the preferences of kubectl (the file that KUBERC names, else ~/.kube/kuberc) as kubectl 1.35 and newer do. What people see: \
-         `getting credentials: plugin \"aws\" not allowed: policy set to \"DenyAll\"`, `is not permitted by the credential plugin allowlist`, \
-         `unknown plugin policy`. Cure: name the plugin under credentialPluginAllowlist, or set KUBERC=off for one call. helm has no such \
-         preferences."
-    }
-
     fn reads(&self) -> &'static [Topic] {
         &[Topic::Clients]
     }

@@ -20,6 +20,11 @@ impl Check for KubeconfigReadable {
         "A kubeconfig may hold tokens and keys; helm warns each time about one that others can read."
     }
 
+    fn explain(&self) -> &'static str {
+        "What people see: `WARNING: Kubernetes configuration file is group-readable. This is insecure.`, the same with `world-readable`. helm says \
+         it and goes on. Cure: `chmod 600` on the file, which --fix does too."
+    }
+
     fn reads(&self) -> &'static [Topic] {
         &[Topic::Clients]
     }

@@ -45,6 +45,7 @@ mod kubernetes_fit;
 mod kubernetes_offered;
 mod kubernetes_support;
 mod names_and_sizes;
+mod neighbours;
 mod node_access;
 mod node_capacity;
 mod node_group;

@@ -1,6 +1,6 @@
 //! Whether another Karpenter works in the cluster.
 
-use super::judgement::read;
+use super::neighbours::each;
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{NeighbourKind, Topic, Workload};
 use crate::finding::Area;
@@ -35,18 +35,7 @@ impl Check for OtherKarpenter {
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let spec = situation.spec()?;
-        let subject = format!("cluster {}", spec.cluster_name);
-        let Some(neighbours) = read(&subject, &situation.facts.neighbours)? else {
-            return Err(Judgement::skip(subject, "there is no cluster yet"));
-        };
-        let mut others = Vec::new();
-        for other in neighbours.workloads.iter().filter(|w| w.what == NeighbourKind::Karpenter && w.desired > 0 && !is_own(spec, w)) {
-            others.push(remove(&subject, other));
-        }
-        if others.is_empty() {
-            others.push(Judgement::pass(subject, "no other Karpenter works in it"));
-        }
-        Ok(others)
+        each(situation, NeighbourKind::Karpenter, "other Karpenter", |w| !is_own(spec, w), remove)
     }
 }
 

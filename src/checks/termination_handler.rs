@@ -1,6 +1,6 @@
 //! Whether the AWS node termination handler works in the cluster too.
 
-use super::judgement::read;
+use super::neighbours::each;
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{NeighbourKind, Topic};
 use crate::finding::Area;
@@ -33,28 +33,24 @@ impl Check for TerminationHandler {
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let spec = situation.spec()?;
-        let subject = format!("cluster {}", spec.cluster_name);
-        let Some(neighbours) = read(&subject, &situation.facts.neighbours)? else {
-            return Err(Judgement::skip(subject, "there is no cluster yet"));
-        };
         if !spec.release.features().interruption_queue {
+            let subject = format!("cluster {}", spec.cluster_name);
             return Ok(vec![Judgement::pass(subject, format!("Karpenter {} leaves interruptions to others", spec.release))]);
         }
-        let found = neighbours.workloads.iter().filter(|w| w.what == NeighbourKind::TerminationHandler && w.desired > 0);
-        let mut said: Vec<Judgement> = found
-            .map(|w| {
+        each(
+            situation,
+            NeighbourKind::TerminationHandler,
+            "node termination handler",
+            |_| true,
+            |subject, w| {
                 let message = format!("the node termination handler works in it: the {} {}/{}", w.resource, w.namespace, w.name);
-                let judgement = Judgement::warn(&subject, message);
+                let judgement = Judgement::warn(subject, message);
                 match w.helm_owner.as_deref().and_then(|owner| owner.split_once('/')) {
                     Some((namespace, release)) => judgement.run("remove it", ["helm", "uninstall", release, "--namespace", namespace]),
                     None => judgement.run("remove it", ["kubectl", "--namespace", &w.namespace, "delete", &w.resource, &w.name]),
                 }
                 .fix("or keep it off Karpenter's nodes by its node selector")
-            })
-            .collect();
-        if said.is_empty() {
-            said.push(Judgement::pass(subject, "no node termination handler works in it"));
-        }
-        Ok(said)
+            },
+        )
     }
 }

@@ -207,7 +207,11 @@ async fn fix(app: &App, args: &DoctorArgs, checks: &[Box<dyn Check>], report: Do
     // Whether it is a cure is for the plugin to say, whichever checks were asked for.
     let clients = select(checks::all(), &Wanted { areas: vec![Area::Client], ..Wanted::default() })?;
     let all = DoctorReport::new(Box::pin(look(app, args, &clients)).await?.judge(&clients));
-    if let Some(refused) = all.checks.iter().find(|f| f.result == Verdict::Fail && f.message.contains("configured to use API version")) {
+    // The words of older clients, and of newer ones, which cannot even read an answer of another version.
+    let of_version = ["configured to use API version", "is registered for version"];
+    let refused =
+        |f: &&Finding| f.result == Verdict::Fail && f.id == "exec-answer" && of_version.iter().any(|words| f.message.contains(words));
+    if let Some(refused) = all.checks.iter().find(refused) {
         cures.take_back()?;
         let error =
             Error::refused("the change was taken back: the plugin's answer would still be refused").because(refused.message.clone());

@@ -58,12 +58,6 @@ impl ClientBuild {
         CLIENTS.exec.iter().filter(move |row| minor >= row.since && row.before.is_none_or(|before| minor < before)).map(|row| row.version)
     }
 
-    /// Whether a plugin's answer of this version can be read at all; the version that was asked for is another question.
-    #[must_use]
-    pub fn reads(&self, api_version: &str) -> bool {
-        CLIENTS.exec.iter().any(|row| self.client_go >= row.since && api_version == full(row.version))
-    }
-
     /// The fields of a kubeconfig that it does not know, and passes over whatever stands there.
     #[must_use]
     pub fn unknown_fields(&self) -> Vec<&'static str> {
@@ -188,7 +182,6 @@ mod tests {
         }
         let new = build(30, None);
         assert!(!new.accepts("v1beta1") && !new.accepts("") && !new.accepts(&v("v2")));
-        assert!(new.reads(&v("v1alpha1")), "an answer of the old version is read, and then refused for its version");
     }
 
     #[test]

@@ -137,6 +137,42 @@ def converged(lab, words):
     say("peak memory of a converged run", f"{peak:.0f} MiB", f"{peak / theirs:.2f} x eksctl get cluster")
 
 
+def forget(*files):
+    """Takes files out of the page cache, so that the next run reads them from the disk."""
+    for file in files:
+        with open(os.path.realpath(file), "rb") as there:
+            os.posix_fadvise(there.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def clients(lab, cluster):
+    """The client area against the slowest tool that it runs, with the programs in the page cache and without."""
+    env = {**lab.ready["env"], "KUBECONFIG": f"{lab.dir.name}/bench-kubeconfig"}
+    region = ["--region", lab.ready["region"]]
+    aws, helm, kubectl = (lab.tool(name) for name in ("aws", "helm", "kubectl"))
+    subprocess.run([aws, "eks", "update-kubeconfig", "--name", cluster, *region], env=env, check=True, stdout=subprocess.DEVNULL)
+    words = [KARPCTL, "doctor", "--offline", "--area", "client", "--skip", "kubeconfig-readable,client-shadowed,kubeconfig-profile"]
+    tools = {
+        "the plugin, aws eks get-token": [aws, "eks", "get-token", "--cluster-name", cluster, *region],
+        "helm version": [helm, "version"],
+        "kubectl version --client": [kubectl, "version", "--client"],
+    }
+
+    def once(argv, cold):
+        if cold:
+            forget(KARPCTL, aws, helm, kubectl)
+        began = time.perf_counter()
+        subprocess.run([str(a) for a in argv], env=env, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return time.perf_counter() - began
+
+    for cold in (False, True):
+        once(words, False)
+        took = {name: statistics.median(once(argv, cold) for _ in range(5)) for name, argv in tools.items()}
+        seconds = statistics.median(once(words, cold) for _ in range(5))
+        slowest = max(took, key=took.get)
+        say(f"doctor of the clients, {'cold' if cold else 'warm'} page cache", f"{seconds * 1000:.0f} ms",
+            f"{seconds / took[slowest]:.2f} x {slowest} ({took[slowest] * 1000:.0f} ms)")
+
+
 def doctor(lab, words):
     """Everything that AWS and the cluster are asked, with what a call takes there."""
     areas = ["doctor", "--area", "account,cluster,release", "-o", "json", *words]
@@ -163,6 +199,7 @@ def whole(lab):
     path, own = critical_path(report), lab.requests(since)
     say("bootstrap, new cluster", f"{seconds:.1f} s", f"{seconds / path:.3f} x its critical path ({path:.1f} s; goal 1.05)")
     converged(lab, ["--cluster-name", "demo"])
+    clients(lab, "demo")
     doctor(lab, ["--cluster-name", "demo"])
     lab.api("settings", {"latency_ms": LATENCY_MS})
     lab.run(KARPCTL, "destroy", "--yes", "--cluster-name", "demo")
@@ -184,6 +221,7 @@ def main():
             words = ["--cluster-name", "demo", "--existing-cluster"]
             lab.run(KARPCTL, "bootstrap", "--yes", *words)
             converged(lab, words)
+            clients(lab, "demo")
             doctor(lab, words)
             return
         lab.api("settings", {"latency_ms": LATENCY_MS})

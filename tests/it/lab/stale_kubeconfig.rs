@@ -11,15 +11,19 @@ fn helm_never_depends_on_the_persons_kubeconfig() {
     stage.existing("1.34", "API");
     let described = stage.aws(&["eks", "describe-cluster", "--name", stage.cluster()]);
     let (server, ca) = (&described["cluster"]["endpoint"], &described["cluster"]["certificateAuthority"]["data"]);
-    let kubeconfig = stage.dir().join("kubeconfig");
-    let text = format!(
-        "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{{name: k, cluster: {{server: {server}, certificate-authority-data: {ca}}}}}]\n\
-         contexts: [{{name: c, context: {{cluster: k, user: u}}}}]\nusers:\n- name: u\n  user:\n    exec:\n      \
-         apiVersion: client.authentication.k8s.io/v1alpha1\n      command: aws\n      args: [eks, get-token, --cluster-name, {}]\n",
-        stage.cluster()
-    );
-    std::fs::write(&kubeconfig, text).unwrap();
-    let file = kubeconfig.to_str().unwrap();
+    let kubeconfig = |name: &str, exec: &str| {
+        let text = format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{{name: k, cluster: {{server: {server}, certificate-authority-data: {ca}}}}}]\n\
+             contexts: [{{name: c, context: {{cluster: k, user: u}}}}]\nusers:\n- name: u\n  user:\n    exec:\n      \
+             apiVersion: client.authentication.k8s.io/{exec}\n      args: [eks, get-token, --cluster-name, {}]\n",
+            stage.cluster()
+        );
+        let file = stage.dir().join(name);
+        std::fs::write(&file, text).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let stale = kubeconfig("kubeconfig", "v1alpha1\n      command: aws");
+    let file = stale.as_str();
 
     // The real helm, with this kubeconfig, fails in the very words.
     let plain = stage.lab().command(&helm("3.9.4")).args(["list", "--kubeconfig", file]).output().unwrap();
@@ -27,8 +31,20 @@ fn helm_never_depends_on_the_persons_kubeconfig() {
 
     doctor_says_it_and_mends_it(&stage, &helm("3.9.4"), file);
 
-    // The same helm, run by karpctl, installs; and so do older and newer ones.
-    for version in ["3.9.4", "3.8.1", "3.17.3", "4.2.3"] {
+    // The reverse: a version that asks for more than the entry says, and a plugin that answers another than it is asked for.
+    let silent = kubeconfig("silent", "v1\n      command: aws");
+    says_what_helm_says(&stage, &helm("3.8.1"), &silent, "exec-interactive-mode", "interactiveMode must be specified");
+    let plugin = stage.dir().join("old-aws");
+    std::fs::write(&plugin, "#!/bin/sh\naws \"$@\" | sed 's,io/v1beta1,io/v1alpha1,'\n").unwrap();
+    std::fs::set_permissions(&plugin, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let other = kubeconfig("other", &format!("v1beta1\n      command: {}", plugin.display()));
+    let words = "plugin returned version client.authentication.k8s.io/v1alpha1";
+    says_what_helm_says(&stage, &helm("3.8.1"), &other, "exec-answer", words);
+    let words = r#"no kind "ExecCredential" is registered for version "client.authentication.k8s.io/v1alpha1""#;
+    says_what_helm_says(&stage, &helm("3.17.3"), &other, "exec-answer", words);
+
+    // The same helms, run by karpctl, install, with nothing mended.
+    for (version, file) in [("3.9.4", file), ("3.8.1", &silent), ("3.17.3", &other), ("4.2.3", file)] {
         let mut command = stage.command(&["bootstrap", "--existing-cluster", "--yes", "--helm", helm(version).to_str().unwrap()]);
         Ended::from(command.env("KUBECONFIG", file).output().unwrap()).exits(0).says("is at work");
         stage.karpctl(&["destroy", "--existing-cluster", "--delete-crds", "--yes"]).exits(0);
@@ -41,7 +57,35 @@ fn helm_never_depends_on_the_persons_kubeconfig() {
     stage.karpctl(&words).exits(1).says("v1alpha1").says("hint");
 }
 
-/// Before helm is run, doctor says what helm will say, and where; --fix mends it, the same helm then gets in, and --undo takes it back.
+/// helm fails in these words, and doctor says them beforehand, as that check alone.
+fn says_what_helm_says(stage: &Stage, helm: &Path, file: &str, check: &str, words: &str) {
+    let list = stage.lab().command(helm).args(["list", "--kubeconfig", file]).output().unwrap();
+    Ended::from(list).exits(1).says(words);
+    let helm = helm.to_str().unwrap();
+    let report =
+        stage.karpctl(&["doctor", "--offline", "--area", "client", "--helm", helm, "--kubeconfig", file, "-o", "json"]).exits(1).json();
+    let failed: Vec<_> = report["checks"].as_array().unwrap().iter().filter(|c| c["result"] == "fail").collect();
+    assert_eq!((failed.len(), failed[0]["id"].as_str()), (1, Some(check)), "{failed:#?}");
+    assert!(failed[0]["message"].as_str().unwrap().contains(words), "{failed:#?}");
+}
+
+/// helm by hand installs the real charts with this kubeconfig, and takes them away again.
+fn installs(stage: &Stage, helm: &Path, file: &str) {
+    let run = |words: &[&str]| {
+        let common = ["--namespace", "kube-system", "--kubeconfig", file];
+        Ended::from(stage.lab().command(helm).args(words).args(common).output().unwrap()).exits(0)
+    };
+    let chart = |name: &'static str, more: &[&str]| {
+        let source = format!("oci://public.ecr.aws/karpenter/{name}");
+        run(&[&["upgrade", "--install", name, &source, "--version", "1.14.1"], more].concat()).says("STATUS: deployed");
+    };
+    chart("karpenter-crd", &[]);
+    chart("karpenter", &["--skip-crds", "--set", &format!("settings.clusterName={}", stage.cluster())]);
+    run(&["uninstall", "karpenter"]);
+    run(&["uninstall", "karpenter-crd"]);
+}
+
+/// Before helm is run, doctor says what helm will say, and where; --fix mends it, the same helm then installs, and --undo takes it back.
 fn doctor_says_it_and_mends_it(stage: &Stage, helm: &Path, file: &str) {
     let before = std::fs::read_to_string(file).unwrap();
     let doctor = |more: &[&str]| {
@@ -55,7 +99,13 @@ fn doctor_says_it_and_mends_it(stage: &Stage, helm: &Path, file: &str) {
     assert_eq!((failed[0]["id"].as_str(), failed[0]["place"]["line"].as_u64()), (Some("exec-api-version"), Some(10)));
     assert_eq!(failed[0]["subject"], "context c, helm 3.9.4");
     let message = failed[0]["message"].as_str().unwrap();
-    let words = [r#"exec plugin: invalid apiVersion "client.authentication.k8s.io/v1alpha1""#, file, "an aws older than 1.23.9"];
+    let words = [
+        r#"exec plugin: invalid apiVersion "client.authentication.k8s.io/v1alpha1""#,
+        file,
+        "an aws older than 1.23.9",
+        "the aws at hand (",
+        "writes v1beta1",
+    ];
     assert!(words.iter().all(|w| message.contains(w)), "{message}");
 
     // The cure is run as it is printed.
@@ -64,6 +114,7 @@ fn doctor_says_it_and_mends_it(stage: &Stage, helm: &Path, file: &str) {
     stage.karpctl(&[&command[1..], &["--offline", "--helm", helm.to_str().unwrap()]].concat()).exits(0).says("v1beta1");
     list().exits(0);
     doctor(&[]).exits(0);
+    installs(stage, helm, file);
     stage.karpctl(&["doctor", "--undo", "--kubeconfig", file]).exits(0);
     assert_eq!(std::fs::read_to_string(file).unwrap(), before);
     list().exits(1);

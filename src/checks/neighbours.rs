@@ -1,0 +1,22 @@
+//! What the checks of other workloads in the cluster have in common.
+
+use super::judgement::read;
+use super::{Judged, Judgement, Situation};
+use crate::facts::{NeighbourKind, Workload};
+
+/// A judgement for each workload of this kind that works in the cluster and is meant; where there is none, that `none` does.
+pub(super) fn each(
+    situation: &Situation<'_>,
+    kind: NeighbourKind,
+    none: &str,
+    is_meant: impl Fn(&Workload) -> bool,
+    judge: impl Fn(&str, &Workload) -> Judgement,
+) -> Judged {
+    let subject = format!("cluster {}", situation.spec()?.cluster_name);
+    let Some(neighbours) = read(&subject, &situation.facts.neighbours)? else {
+        return Err(Judgement::skip(subject, "there is no cluster yet"));
+    };
+    let found = neighbours.workloads.iter().filter(|w| w.what == kind && w.desired > 0 && is_meant(w));
+    let said: Vec<Judgement> = found.map(|w| judge(&subject, w)).collect();
+    Ok(if said.is_empty() { vec![Judgement::pass(subject, format!("no {none} works in it"))] } else { said })
+}
