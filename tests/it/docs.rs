@@ -271,6 +271,17 @@ fn the_published_schema_is_what_the_program_takes() {
     }
 }
 
+/// The names by which a page's headings are linked to.
+fn anchors(page: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(page).unwrap();
+    let headings = text.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim().to_lowercase());
+    let name = |heading: String| {
+        let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+        kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+    };
+    headings.map(name).collect()
+}
+
 #[test]
 fn the_site_has_every_page_and_no_link_leads_nowhere() {
     let docs = root().join("docs");
@@ -283,11 +294,14 @@ fn the_site_has_every_page_and_no_link_leads_nowhere() {
             assert!(summary.contains(&format!("]({name})")), "docs/{name} is not in docs/SUMMARY.md");
         }
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            if !target.contains("://") && !target.starts_with('#') {
-                let file = target.split('#').next().unwrap_or(target);
-                assert!(path.parent().unwrap().join(file).exists(), "{}: {target}", path.display());
-                links += 1;
+            if target.contains("://") {
+                continue;
             }
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let to = if file.is_empty() { path.clone() } else { path.parent().unwrap().join(file) };
+            assert!(to.exists(), "{}: {target}", path.display());
+            assert!(anchor.is_empty() || anchors(&to).contains(&anchor.to_owned()), "{}: there is no heading of {target}", path.display());
+            links += 1;
         }
     }
     assert!(links >= 12, "{links} links");

@@ -1,0 +1,191 @@
+//! What is wrong, missing or contradictory on the command line, in the environment or in the spec file: a clear error, with the place
+//! and what helps.
+
+use super::{Shell, render, usage_error};
+use std::path::Path;
+
+#[test]
+fn an_unknown_flag_is_answered_with_the_nearest() {
+    usage_error(&Shell::new().run(&["bootstrap", "--clustername", "demo"]), &["--clustername", "--cluster-name"]);
+    usage_error(&Shell::new().run(&["bootstrp"]), &["bootstrp", "bootstrap"]);
+}
+
+#[test]
+fn an_unknown_field_is_answered_with_file_place_and_the_nearest() {
+    let shell = Shell::new().file("karpctl.yaml", "clusterName: demo\nregoin: us-west-2\n");
+    usage_error(&shell.run(&["status"]), &["karpctl.yaml", "regoin", "did you mean `region`?", "line 2"]);
+    let nested = Shell::new().file("karpctl.yaml", "clusterName: demo\nnodePool:\n  capacityType: [spot]\n");
+    usage_error(&nested.run(&["status"]), &["capacityType", "did you mean `capacityTypes`?"]);
+}
+
+#[test]
+fn names_that_are_not_valid_are_all_said_at_once() {
+    let ended = Shell::new().run(&[
+        "render",
+        "cloudformation",
+        "--cluster-name",
+        "_demo",
+        "--region",
+        "nowhere",
+        "--account-id",
+        "12",
+        "--permissions-boundary",
+        "role",
+    ]);
+    usage_error(&ended, &["4 settings", "_demo", "nowhere", "twelve digits", "arn:<partition>"]);
+}
+
+#[test]
+fn versions_that_are_not_known_are_refused_with_the_range() {
+    usage_error(&render(&Shell::new(), "cloudformation", &["--karpenter-version", "0.16.3"]), &["0.16.3", "0.17.0"]);
+    usage_error(&render(&Shell::new(), "cloudformation", &["--karpenter-version", "latest"]), &["latest"]);
+    usage_error(&render(&Shell::new(), "cluster-config", &["--kubernetes-version", "1.x"]), &["1.x"]);
+}
+
+#[test]
+fn what_is_missing_is_named_with_the_ways_to_give_it() {
+    usage_error(&Shell::new().run(&["bootstrap", "--dry-run"]), &["cluster has no name", "CLUSTER_NAME", "AWS_REGION"]);
+    usage_error(&Shell::new().run(&["token"]), &["cluster has no name"]);
+    usage_error(&Shell::new().run(&["status", "-f", "nothere.yaml"]), &["nothere.yaml"]);
+    usage_error(&render(&Shell::new(), "all", &[]), &["--out"]);
+}
+
+#[test]
+fn a_flag_wins_over_the_environment_and_says_so() {
+    let shell = Shell::new().env("AWS_REGION", "eu-west-1").env("KARPENTER_VERSION", "v1.0.8").file("karpctl.yaml", "region: eu-north-1\n");
+    let ended = render(&shell, "node-pool", &[]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(ended.stderr.contains("the flag says `us-west-2` and wins over the environment, which says `eu-west-1`"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the file karpctl.yaml, which says `eu-north-1`"), "{}", ended.stderr);
+    assert!(ended.stdout.contains("kind: NodePool"));
+}
+
+#[test]
+fn an_unquoted_version_is_refused_with_the_reason() {
+    let shell = Shell::new().file("karpctl.yaml", "clusterName: demo\nkubernetesVersion: 1.30\n");
+    usage_error(&shell.run(&["status"]), &["quoted", "karpctl.yaml"]);
+}
+
+#[test]
+fn no_credentials_is_an_error_with_a_hint() {
+    let ended = Shell::new().run(&["status", "--cluster-name", "demo", "--region", "us-west-2"]);
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    assert!(ended.stderr.contains("credentials") && ended.stderr.contains("hint:"), "{}", ended.stderr);
+}
+
+#[test]
+fn an_endpoint_that_does_not_answer_is_an_error_with_a_hint() {
+    let shell = Shell::new().env("AWS_ACCESS_KEY_ID", "k").env("AWS_SECRET_ACCESS_KEY", "s").env("AWS_MAX_ATTEMPTS", "1");
+    let ended = shell.run(&["status", "--cluster-name", "demo", "--region", "us-west-2", "-o", "json"]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (1, ""), "{}", ended.stderr);
+    let error: serde_json::Value = serde_json::from_str(&ended.stderr).unwrap();
+    assert_eq!(error["kind"], "unreachable");
+    assert!(!error["hints"].as_array().unwrap().is_empty(), "{error}");
+}
+
+#[test]
+fn a_spec_file_that_cannot_be_read_says_what_and_where() {
+    let of = |text: &str| {
+        let ended = Shell::new().file("karpctl.yaml", text).run(&["status"]);
+        for inner in ["<input>", "error: line", "Options", "from_str", "u32"] {
+            assert!(!ended.stderr.contains(inner), "the reader's own words:\n{}", ended.stderr);
+        }
+        ended
+    };
+    usage_error(&of("clusterName: demo\nclusterName: two\n"), &["line 2", "`clusterName` stands there twice"]);
+    usage_error(&of("clusterName: demo\n\tregion: us-west-2\n"), &["line 2", "tab"]);
+    usage_error(&of("clusterName: demo\n---\nclusterName: two\n"), &["one"]);
+    usage_error(&of("nodeGroup:\n  maxSize: lots\n"), &["line 2", "whole number", "maxSize: lots"]);
+    usage_error(&of("fargate: perhaps\n"), &["line 1", "true or false"]);
+    usage_error(&of("- a\n"), &["expected fields"]);
+    let short = of("a: 1\n");
+    usage_error(&short, &["unknown field `a`"]);
+    assert!(!short.stderr.contains("did you mean"), "{}", short.stderr);
+    usage_error(&Shell::new().run(&["status", "-f", "."]), &["cannot read the spec file .", "hint:"]);
+}
+
+#[test]
+fn a_kubeconfig_that_is_not_there_is_said_before_anything_is_asked() {
+    let words = ["bootstrap", "--cluster-name", "demo", "--region", "us-west-2", "--yes", "--kubeconfig", "nothere"];
+    usage_error(&Shell::new().run(&words), &["there is no kubeconfig nothere", "hint:"]);
+}
+
+#[test]
+fn a_tag_has_one_value() {
+    usage_error(&render(&Shell::new(), "cloudformation", &["--tag", "team=a", "--tag", "team=b"]), &["team", "twice"]);
+    assert_eq!(render(&Shell::new(), "cloudformation", &["--tag", "team=a", "--tag", "team=a"]).code, 0);
+}
+
+#[test]
+fn a_machine_format_gets_its_errors_as_json() {
+    for words in [["render", "cloudformation"].as_slice(), &["status"], &["verify"], &["destroy"], &["install"]] {
+        let ended = Shell::new().run(&[words, &["--cluster-name", "_x", "-o", "json"]].concat());
+        assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{words:?}: {}", ended.stderr);
+        let error: serde_json::Value = serde_json::from_str(&ended.stderr).unwrap();
+        assert_eq!((error["kind"].as_str(), error["exit"].as_u64()), (Some("usage"), Some(2)), "{words:?}");
+    }
+}
+
+#[test]
+fn a_wait_is_given_as_a_duration() {
+    let of = |timeout: &str| Shell::new().run(&["bootstrap", "--cluster-name", "_x", "--timeout", timeout]);
+    usage_error(&of("soon"), &["soon", "90s"]);
+    usage_error(&of("0"), &["24h"]);
+    for taken in ["90", "90s", "20m", "1h"] {
+        usage_error(&of(taken), &["_x"]);
+    }
+}
+
+#[test]
+fn a_flag_that_wins_over_the_file_is_said_for_variants_too() {
+    let shell = Shell::new().file("karpctl.yaml", "identity: irsa\n");
+    let ended = render(&shell, "helm-values", &["--identity", "pod-identity"]);
+    assert!(ended.stderr.contains("identity: the flag says `pod-identity` and wins over the file karpctl.yaml"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_command_line_that_cannot_be_read_is_json_where_json_is_asked_for() {
+    for words in [&["status", "--bogus", "-o", "json"][..], &["bootstrap", "--output=ndjson", "--regoin", "x"], &["bootstrapp", "-ojson"]] {
+        let ended = Shell::new().run(words);
+        assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{words:?}: {}", ended.stderr);
+        let error: serde_json::Value = serde_json::from_str(&ended.stderr).unwrap_or_else(|e| panic!("{words:?}: {e}: {}", ended.stderr));
+        assert_eq!((&error["schema"], &error["kind"]), (&"karpctl/error/v1".into(), &"usage".into()));
+        assert!(error["message"].as_str().unwrap().contains("un"), "{error}");
+        assert!(!error["hints"].as_array().unwrap().is_empty(), "{error}");
+    }
+    let ended = Shell::new().run(&["status", "--bogus"]);
+    assert!(ended.stderr.starts_with("error: unexpected argument"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_tool_that_cannot_be_run_is_not_said_to_be_missing() {
+    let shell = Shell::new().file("helm", "#!/bin/sh\n");
+    let file = shell.dir.path().join("helm");
+    let find = |program: &Path| karpctl::adapters::helm::HelmCli {
+        program: program.to_owned(),
+        karpctl: "karpctl".into(),
+        aws: karpctl::adapters::aws::AwsSettings::default(),
+    };
+    let said = |program: &Path| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(karpctl::ports::Helm::facts(&find(program))).unwrap_err()
+    };
+    assert!(said(&file).message.ends_with("is not executable"), "{:?}", said(&file));
+    assert!(said(&file).hints[0].contains("chmod +x"));
+    assert!(said(shell.dir.path()).message.ends_with("is a folder, not helm"));
+    assert!(said(&shell.dir.path().join("nowhere")).message.contains("there is no helm at"));
+}
+
+#[test]
+fn flags_that_would_do_nothing_are_not_offered() {
+    for (command, flags) in
+        [("verify", &["--fargate", "--identity=irsa"][..]), ("destroy", &["--ami-alias=al2023@latest", "--private", "--tag=a=b"])]
+    {
+        for flag in flags {
+            usage_error(&Shell::new().run(&[command, flag]), &["unexpected argument"]);
+        }
+    }
+    let explained = Shell::new().run(&["explain", "discovery-tags"]).stdout;
+    let flag = explained.split_whitespace().find(|word| word.starts_with("--sub")).unwrap();
+    assert_eq!(flag.trim_matches(|c: char| !c.is_alphanumeric()), "subnet", "the flag is --subnet: {explained}");
+}

@@ -1,0 +1,170 @@
+//! The documents that karpctl prints: those of Karpenter, and those of itself.
+
+use super::{Shell, render, usage_error};
+use std::path::Path;
+
+#[test]
+fn render_all_writes_every_document_and_overwrites_none() {
+    let shell = Shell::new();
+    let first = render(&shell, "all", &["--out", "docs"]);
+    assert_eq!(first.code, 0, "{}", first.stderr);
+    let config = shell.dir.path().join("docs/cluster-config.yaml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    assert_eq!(render(&shell, "cluster-config", &[]).stdout, text);
+    assert_eq!(render(&shell, "all", &["--out", "docs"]).code, 0, "the same again is fine");
+    std::fs::write(&config, "mine").unwrap();
+    let refused = render(&shell, "all", &["--out", "docs"]);
+    assert_eq!(refused.code, 4, "{}", refused.stderr);
+    assert_eq!(std::fs::read_to_string(&config).unwrap(), "mine");
+    assert_eq!(render(&shell, "all", &["--out", "docs", "--force"]).code, 0);
+}
+
+#[test]
+fn a_document_that_a_release_has_not_is_refused_with_the_first_that_has_it() {
+    let refused = render(&Shell::new(), "flow-schemas", &["--karpenter-version", "0.32.10"]);
+    assert_eq!(refused.code, 4);
+    assert!(refused.stderr.contains("0.32.10") && refused.stderr.contains("--karpenter-version 0.33.0"), "{}", refused.stderr);
+    let shell = Shell::new();
+    assert_eq!(render(&shell, "all", &["--karpenter-version", "0.32.10", "--out", "old"]).code, 0);
+    assert!(shell.dir.path().join("old/prometheus-values.yaml").exists() && !shell.dir.path().join("old/flow-schemas.yaml").exists());
+}
+
+#[test]
+fn a_release_that_the_table_has_not_is_rendered_with_a_warning_and_refused_when_strict() {
+    let known = render(&Shell::new(), "cloudformation", &[]);
+    let newer = render(&Shell::new(), "cloudformation", &["--karpenter-version", "99.0.0"]);
+    assert_eq!((newer.code, newer.stdout), (0, known.stdout));
+    assert!(newer.stderr.contains("99.0.0 is newer than this karpctl's table") && known.stderr.is_empty(), "{}", newer.stderr);
+    let refused = render(&Shell::new(), "cloudformation", &["--karpenter-version", "99.0.0", "--strict"]);
+    assert_eq!((refused.code, refused.stdout.as_str()), (4, ""));
+    let trap = render(&Shell::new(), "helm-values", &["--karpenter-version", "1.0.0"]);
+    assert!(trap.code == 0 && trap.stderr.contains("--karpenter-version 1.0.14"), "{}", trap.stderr);
+    assert_eq!(render(&Shell::new(), "helm-values", &["--karpenter-version", "1.0.0", "--strict"]).code, 4);
+    let leak = render(&Shell::new(), "helm-values", &["--karpenter-version", "0.29.1"]);
+    assert!(leak.code == 0 && leak.stderr.contains("leaks memory"), "{}", leak.stderr);
+    let apart = render(&Shell::new(), "helm-values", &["--karpenter-version", "1.14.1", "--kubernetes-version", "1.25", "--strict"]);
+    assert!(apart.code == 4 && apart.stderr.contains("1.26 to 1.36"), "{}", apart.stderr);
+}
+
+#[test]
+fn where_the_guide_is_wrong_is_explained_for_a_release() {
+    let shell = Shell::new();
+    let all = shell.run(&["explain", "guide"]).stdout;
+    assert!(
+        all.contains("values-of-0.19.0") && all.contains("1.9.0 to 1.9.2") && all.contains("orphaned-nodes, 0.17.0 and newer"),
+        "{all}"
+    );
+    let one = shell.run(&["explain", "guide", "--karpenter-version", "1.12.1"]).stdout;
+    assert!(one.contains("KarpenterControllerZonalShiftPolicy") && !one.contains("values-of-0.19.0"), "{one}");
+    let trap = shell.run(&["explain", "guide", "--karpenter-version", "1.0.0"]).stdout;
+    assert!(trap.contains("take 1.0.14 instead"), "{trap}");
+    assert_eq!(shell.run(&["explain", "guide", "--karpenter-version", "0.16.0"]).code, 2);
+    let said = |release: &str, document: &str| render(&shell, document, &["--karpenter-version", release]).stderr;
+    assert!(said("1.12.1", "cluster-config").contains("karpctl explain guide --karpenter-version 1.12.1"));
+    assert_eq!(said("1.12.1", "helm-values"), "");
+}
+
+#[test]
+fn every_example_renders() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|e| e != "yaml") {
+            continue;
+        }
+        seen += 1;
+        let file = path.to_str().unwrap();
+        let words =
+            ["render", "all", "--out", "out", "-f", file, "--cluster-endpoint", "https://example.invalid", "--account-id", "111122223333"];
+        let ended = Shell::new().run(&words);
+        assert_eq!(ended.code, 0, "{file}: {}", ended.stderr);
+    }
+    assert!(seen >= 4, "{seen} examples");
+}
+
+#[test]
+fn every_command_shows_two_examples() {
+    let help = Shell::new().run(&["--help"]).stdout;
+    let commands: Vec<&str> = help
+        .lines()
+        .skip_while(|l| *l != "Commands:")
+        .skip(1)
+        .take_while(|l| !l.trim().is_empty())
+        .filter(|l| l.starts_with("  ") && !l.starts_with("   "))
+        .filter_map(|l| l.split_whitespace().next())
+        .filter(|command| *command != "help")
+        .collect();
+    assert!(commands.len() >= 14, "{commands:?}");
+    for command in commands {
+        let help = Shell::new().run(&[command, "--help"]).stdout;
+        let examples = help.lines().skip_while(|l| *l != "Examples:").filter(|l| l.contains("karpctl ")).count();
+        assert!(examples >= 2, "{command} has {examples} examples");
+    }
+}
+
+#[test]
+fn explain_knows_every_step_of_the_readme() {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let listed = Shell::new().run(&["explain"]).stdout;
+    for id in karpctl::plan::StepId::ALL.into_iter().chain(karpctl::plan::StepId::MIGRATION) {
+        assert!(readme.contains(&format!("| `{id}` |")), "README does not list {id}");
+        assert!(listed.lines().any(|l| l == id.as_str()), "{id}");
+        let text = Shell::new().run(&["explain", id.as_str()]).stdout;
+        assert!(text.len() > 80, "{id}: {text}");
+    }
+    usage_error(&Shell::new().run(&["explain", "node-maping"]), &["did you mean `node-mapping`?"]);
+}
+
+#[test]
+fn explain_finds_a_page_by_the_error_that_people_paste() {
+    let explain = |words: &[&str]| Shell::new().run(&[&["explain"], words].concat()).stdout;
+    let page = explain(&["exec-api-version"]);
+    assert!(page.contains("client-go before 0.24") || page.contains("before 0.24"), "{page}");
+    assert_eq!(explain(&["exec plugin: invalid apiVersion"]), page);
+    assert_eq!(explain(&["exec", "plugin:", "invalid", "apiVersion"]), page, "without quotes");
+    assert!(explain(&["--lang", "ko", "exec plugin: invalid apiVersion"]).contains("고치는 법"));
+    usage_error(&Shell::new().run(&["explain", "some other error"]), &["no page quotes such an error"]);
+}
+
+#[test]
+fn the_schema_of_the_spec_and_of_the_doctors_report_can_be_printed() {
+    let schema = |words: &[&str]| -> serde_json::Value { serde_json::from_str(&Shell::new().run(words).stdout).unwrap() };
+    let spec = schema(&["generate", "schema"]);
+    assert!(spec["properties"]["clusterName"].is_object(), "{spec}");
+    assert_eq!(spec, schema(&["generate", "schema", "spec"]));
+    let doctor = schema(&["generate", "schema", "doctor"]);
+    assert!(doctor["properties"]["checks"].is_object(), "{doctor}");
+    assert_ne!(spec, doctor);
+}
+
+/// Documents that the program makes of itself are kept as it makes them.
+#[test]
+fn the_command_reference_and_the_other_made_documents_are_up_to_date() {
+    for (words, file) in [
+        (&["generate", "markdown"][..], "docs/cli.md"),
+        (&["generate", "checks"], "docs/checks.md"),
+        (&["generate", "schema", "doctor"], "docs/schema/doctor.json"),
+        (&["generate", "schema", "accepted"], "docs/schema/accepted.json"),
+    ] {
+        let made = Shell::new().run(words).stdout;
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        if std::env::var_os("KARPCTL_UPDATE_DOCS").is_some() {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, &made).unwrap();
+        }
+        let kept = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            made == kept,
+            "{file} is not what `karpctl {}` prints: KARPCTL_UPDATE_DOCS=1 cargo test command_reference",
+            words.join(" ")
+        );
+    }
+}
+
+#[test]
+fn help_is_a_command_too() {
+    let ended = Shell::new().run(&["help", "bootstrap"]);
+    assert_eq!(ended.code, 0);
+    assert!(ended.stdout.contains("karpctl bootstrap --cluster-name demo"), "{}", ended.stdout);
+}
