@@ -7,7 +7,7 @@ use super::node_pool_removal::{MANAGER, is_ours, remove_pools};
 use super::shell::render_command;
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
-use crate::facts::{Facts, KarpenterNodes, Topic};
+use crate::facts::{Facts, KarpenterNodes, Probed, Topic};
 use crate::plan::{Action, Direction, State, StepId};
 use crate::ports::{Force, Kube, ObjectKind, ObjectRef};
 use crate::probe::kinds::Kinds;
@@ -104,6 +104,12 @@ impl Step for NodePool {
         let kinds = Kinds::of(context.spec);
         let kube = context.kube().await?;
         let [class, pool] = wanted(context.spec, context.facts)?;
+        if let (Probed::Unavailable(why), None) = (&context.facts.ami_version, ami_version(context.spec, context.facts)) {
+            context.warn(format!(
+                "the {} follows the newest image, since the version that AWS recommends cannot be read: {why}",
+                kinds.class_word
+            ));
+        }
         for (place, word, body) in
             [(kinds.class_ref(context.spec), kinds.class_word, class), (kinds.pool_ref(context.spec), kinds.pool_word, pool)]
         {

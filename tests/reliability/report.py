@@ -46,10 +46,11 @@ LEAST = """
 `karpctl render operator-policy --for WORK` as the only policy of an IAM user; the gate asks IAM about every call, about what the call needs
 besides (tags, roles that are passed), and about all that CloudFormation's handlers may call with its caller's permissions. With
 all of it each work ended as for root, in every scene: a creation, an upgrade, a changed spec, a creation that is undone, by Pod Identity and by
-IRSA. An action is needed where the work fails without it, in the scene that calls for it, and names it (a doctor: says what it could not look at).
+IRSA. An action is needed where the work fails without it, in the scene that calls for it, and names it (a doctor: says what it could not look
+at); it is missed by a warning where the work ends well and names it as what it could not look at.
 
-| work | actions | tried | needed | scenes that end well with the whole policy |
-|---|---|---|---|---|
+| work | actions | tried | needed | missed by a warning | failed | scenes that end well with the whole policy |
+|---|---|---|---|---|---|---|
 """
 SAMPLES = """
 ```sh
@@ -85,7 +86,7 @@ def faults(rows):
 def least(rows):
     def cells(r):
         failed = [n for n in r["ended"].get("failed", []) if n.startswith("without")]
-        return many(r, "needed") + len(failed), many(r, "needed"), many(r, "suffices")
+        return many(r, "needed", "said") + len(failed), many(r, "needed"), many(r, "said"), len(failed), many(r, "suffices")
     return LEAST + table(rows, cells)
 
 

@@ -107,7 +107,9 @@ class TwoAtOnce(WithStage):
         codes = sorted(code for code, _ in ends)
         self.assertEqual(codes, [0, 4], ends)
         told = next(err for code, err in ends if code == 4)
-        self.assertRegex(told, r"`karpctl \w+` of \S+@\S+ \(process \d+\) is at work on cluster demo since \d{4}-\d\d-\d\dT")
+        # who waited until the other was done is told that its plan is of a world that is no more
+        self.assertRegex(told, r"`karpctl \w+` of \S+@\S+ \(process \d+\) is at work on cluster demo since \d{4}-\d\d-\d\dT"
+                               r"|what there is to do has changed since the plan was made; this run has changed nothing")
 
     def test_the_same_bootstrap_twice_at_the_same_moment(self):
         self.clear()
@@ -170,7 +172,9 @@ class Secrets(WithStage):
         try:
             # the creator of the lab's cluster is root, whom the emulator takes any key for
             runs = [self.stage.run(words, env=env) for words in (
-                [*BOOTSTRAP, "-vvv"], ["status", "--existing-cluster", "-vvv"],
+                [*BOOTSTRAP, "-vvv", "--report", str(self.stage.work / "report.html")],
+                # nobody launches a node here: what is looked at is what it says on its way to say so
+                ["verify", "--existing-cluster", "--timeout", "5s", "-vvv"], ["status", "--existing-cluster", "-vvv"],
                 ["doctor", "--existing-cluster", "-vvv", "-o", "json", "--save-facts", str(self.stage.work / "facts.json")],
                 [*BOOTSTRAP, "-vvv", "-o", "ndjson"], [*DESTROY, "-vvv", "-o", "json"])]
         finally:
@@ -178,11 +182,13 @@ class Secrets(WithStage):
             watcher.join()
         self.ends(runs[0], 0)
         self.ends(runs[-1], 0)
+        self.assertNotIn(2, [ran.code for ran in runs], "each was understood")
         for ran in runs:
             self.assertEqual(marks_in(ran.out + ran.err), [], ran.text())
         files = [f for d in (self.stage.dir / "state", self.stage.work, self.stage.tmp, self.stage.dir / "run" / "home") for f in
                  d.rglob("*") if f.is_file()]
-        self.assertTrue(any(f.suffix == ".ndjson" for f in files), "the journal is among them")
+        for ending, what in ((".ndjson", "the journal"), (".html", "the report")):
+            self.assertTrue(any(f.suffix == ending for f in files), f"{what} is among them")
         for f in files:
             self.assertEqual(marks_in(f.read_text(errors="replace")), [], str(f))
             if f.suffix == ".ndjson":

@@ -460,6 +460,7 @@ impl Aws for FakeWorld {
 
     async fn ami_name(&self, parameter: &str) -> Result<Option<String>> {
         self.begin("get", parameter)?;
+        self.end("get ami_name")?;
         Ok(self.inside().ami_name.clone())
     }
 }

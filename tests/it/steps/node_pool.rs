@@ -36,6 +36,19 @@ async fn class_then_pool_are_applied_with_the_recommended_ami() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_image_that_cannot_be_read_is_not_passed_over_in_silence() {
+    let world = installed(existing("1.14.1")).await;
+    // It is looked for when the step is judged, and again when it begins.
+    for _ in 0..4 {
+        world.fail("get ami_name", Fault::Before(error(ErrorKind::Denied)));
+    }
+    let (result, said) = world.apply(ID, Ownership::OursOnly).await;
+    assert_eq!(result, Ok(()));
+    assert_eq!(world.object(&class("default")).unwrap()["spec"]["amiSelectorTerms"][0]["alias"], "al2023@latest");
+    assert!(said.iter().any(|line| line.contains("follows the newest image")), "{said:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn every_era_has_its_kinds() {
     for (version, changes) in [
         ("1.0.8", ["apply ec2nodeclasses/default", "apply nodepools/default"]),
