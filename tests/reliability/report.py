@@ -44,10 +44,11 @@ LEAST = """
 ## The printed policy, and without each of its actions
 
 `karpctl render operator-policy --for WORK` as the only policy of an IAM user; the gate asks IAM about every call, about what the call needs
-besides (tags, roles that are passed), and about all that CloudFormation's handlers may call with its caller's permissions. With
-all of it each work ended as for root, in every scene: a creation, an upgrade, a changed spec, a creation that is undone, by Pod Identity and by
-IRSA. An action is needed where the work fails without it, in the scene that calls for it, and names it (a doctor: says what it could not look
-at); it is missed by a warning where the work ends well and names it as what it could not look at.
+besides (tags, roles that are passed), and about all that CloudFormation's handlers may call with its caller's permissions. The
+scenes are a creation, an upgrade, a changed spec, a creation that is undone, a look and a removal, by Pod Identity and by IRSA; the last
+column counts those that ended with all of it as they do for root. An action is needed where the work fails without it, in the scene
+that calls for it, and names it (a doctor: says what it could not look at); it is missed by a warning where the work ends well and names it
+as what it could not look at.
 
 | work | actions | tried | needed | missed by a warning | failed | scenes that end well with the whole policy |
 |---|---|---|---|---|---|---|

@@ -1,6 +1,7 @@
 """Trials on several worlds at once: each world takes the next trial that can begin where it stands, so that hardly a run is spent on
 getting somewhere. The figures are written as they come, and a sweep that was ended goes on from them."""
 
+import itertools
 import json
 import signal
 import threading
@@ -59,16 +60,17 @@ class Trials:
     """`trials` have a `way`, a `key` (their row), a `name`, and `run(world)`, which says how it ended or raises Failed."""
 
     def __init__(self, args, figures, trials, world=World):
-        self.args, self.figures, self.waiting, self.world = args, figures, list(trials), world
+        self.args, self.figures, self.waiting, self.world = args, figures, in_turn(trials), world
+        self.near = 3 * len({t.way.name for t in trials})
         self.whole, self.failures, self._lock = len(self.waiting), [], threading.Lock()
         self.end = time.monotonic() + 60 * args.minutes if args.minutes else float("inf")
 
     def take(self, world):
-        """The next that can begin here, or any; None when there is none."""
+        """The next that can begin here, if it is near, else the next; None when there is none. No way waits until the others are over."""
         with self._lock:
             if not self.waiting or time.monotonic() > self.end:
                 return None
-            trial = next((t for t in self.waiting if world.is_at(t.way)), self.waiting[0])
+            trial = next((t for t in self.waiting[:self.near] if world.is_at(t.way)), self.waiting[0])
             self.waiting.remove(trial)
             return trial
 
@@ -99,6 +101,14 @@ class Trials:
         for t in threads:
             t.join()
         return self.failures
+
+
+def in_turn(trials):
+    """The first of each way, the second of each, and so on."""
+    ways = {}
+    for trial in trials:
+        ways.setdefault(trial.way.name, []).append(trial)
+    return [t for turn in itertools.zip_longest(*ways.values()) for t in turn if t]
 
 
 def say(text):
