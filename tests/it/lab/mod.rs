@@ -4,6 +4,7 @@ mod adopt;
 mod bad_days;
 mod doctor_aws;
 mod doctor_cluster;
+mod doctor_machine;
 mod existing_cluster;
 mod init;
 mod interruption;
