@@ -263,13 +263,16 @@ def main(words):
     try:
         world, todo = World(folder), list(pairs(words))
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count() + 1) as pool:
-            said = list(pool.map(world.compare, todo))
+            said = []
+            # Each at once: the whole takes hours, and what is wrong should not wait for its end.
+            for line in pool.map(world.compare, todo):
+                said.append(line)
+                if isinstance(line, str):
+                    print(line, flush=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     wrong = [line for line in said if isinstance(line, str)]
     left = sum(1 for line in said if line is ONLY_THE_SERVER)
-    for line in wrong:
-        print(line)
     agreed = len(todo) - len(wrong) - left
     print(
         f"{agreed} of {len(todo)} agree with the real clients; {left} only the server could tell; {len(wrong)} wrong ({time.time() - began:.0f} s)"
