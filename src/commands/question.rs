@@ -6,7 +6,8 @@ use std::io::BufRead as _;
 
 /// Asks for one of these, by number or name. Answers its place in the list.
 pub(super) async fn choose(app: &App, question: &str, why: &str, options: &[String], usual: usize) -> Result<usize> {
-    app.printer.status(&format!("\n{question} {why}"));
+    app.printer.status("");
+    app.printer.paragraph(&format!("{question} {why}"));
     for (number, option) in options.iter().enumerate() {
         app.printer.status(&format!("  {:>2}) {option}", number + 1));
     }
@@ -27,7 +28,8 @@ pub(super) async fn text<T>(
     usual: &str,
     read: impl Fn(&str) -> std::result::Result<T, String>,
 ) -> Result<T> {
-    app.printer.status(&format!("\n{question} {why}"));
+    app.printer.status("");
+    app.printer.paragraph(&format!("{question} {why}"));
     loop {
         let line = ask(app, &format!("[{usual}]: ")).await?;
         match read(if line.is_empty() { usual } else { &line }) {

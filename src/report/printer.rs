@@ -103,6 +103,12 @@ impl Printer {
         }
     }
 
+    /// Prints a sentence to a person, unless quiet: where a terminal's line ends, between two words. Not for commands, which are copied.
+    pub fn paragraph(&self, text: &str) {
+        let columns = console::Term::stderr().size_checked().map_or(usize::MAX, |(_, columns)| usize::from(columns));
+        self.status(&wrapped(text, columns));
+    }
+
     /// Prints a line of a tool, only where asked for.
     pub fn detail(&self, text: &str) {
         if self.verbosity == Verbosity::Verbose {
@@ -173,4 +179,32 @@ impl Printer {
 
 fn lock(stream: &Mutex<Box<dyn Write + Send>>) -> std::sync::MutexGuard<'_, Box<dyn Write + Send>> {
     stream.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// A text in lines of at most so many columns; a word that is longer stands alone.
+fn wrapped(text: &str, columns: usize) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if console::measure_text_width(line) + 1 + console::measure_text_width(word) <= columns => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrapped;
+
+    #[test]
+    fn lines_end_between_words() {
+        let text = "Which account? Twelve digits, or `none`.";
+        assert_eq!(wrapped(text, 15), "Which account?\nTwelve digits,\nor `none`.");
+        assert_eq!(wrapped(text, usize::MAX), text);
+        assert_eq!(wrapped("a verylongword b", 4), "a\nverylongword\nb");
+    }
 }
