@@ -219,8 +219,8 @@ fn parse_timestamp(text: &str, client: &ClientBuild) -> Option<()> {
         None => (time, None),
     };
     if let Some(fraction) = fraction {
-        // Go before 1.17 takes nine digits at most, and no comma.
-        if fraction.len() > 10 && !client.takes_a_comma() {
+        // Go before 1.17 takes no comma, and before 1.18 nine digits at most.
+        if fraction.len() > 10 && !client.takes_a_long_fraction() {
             return None;
         }
         digits(&fraction[1..]).or_else(|| (fraction.len() > 10 && fraction[1..].bytes().all(|b| b.is_ascii_digit())).then_some(0))?;

@@ -33,8 +33,10 @@ const LAST_WITH_MERGO: u16 = 31;
 const JOINS_FIELDS: (u64, u64, u64) = (0, 3, 9);
 /// The Go from which on a program that a relative element of PATH finds is not run.
 const NO_RELATIVE_PATH: u16 = 19;
-/// The Go from which on a fraction of a second may stand behind a comma, and have more than nine digits.
+/// The Go from which on a fraction of a second may stand behind a comma.
 const COMMA: u16 = 17;
+/// The Go from which on such a fraction may have more than nine digits.
+const LONG_FRACTION: u16 = 18;
 /// The Go from which on an offset beyond a day is refused.
 const STRICT_OFFSET: u16 = 20;
 
@@ -111,6 +113,12 @@ impl ClientBuild {
     #[must_use]
     pub fn takes_a_comma(&self) -> bool {
         self.go.is_none_or(|go| go >= COMMA)
+    }
+
+    /// Whether a fraction of a second may have more than nine digits.
+    #[must_use]
+    pub fn takes_a_long_fraction(&self) -> bool {
+        self.go.is_none_or(|go| go >= LONG_FRACTION)
     }
 
     /// Whether a timestamp's offset must be less than a day.
