@@ -158,8 +158,12 @@ class Repository:
         return "none", "", None
 
     def own_crds(self, release):
-        """All CRDs of a release."""
-        return [load(text) for text in self.crd_files(f"v{release}")]
+        """All CRDs that a release's chart brings: the sources of some have others beside them, which are not served yet."""
+        tag = f"v{release}"
+        brought = {p.rsplit("/", 1)[-1] for p in self.git("ls-tree", "--name-only", tag, "charts/karpenter/crds/").split()}
+        found = {name: text for f in ("pkg/apis/crds", "charts/karpenter/crds") for name, text in self.files(tag, f).items()}
+        # Where the chart's folder is a link to the sources, it lists nothing of its own.
+        return [load(text) for name, text in found.items() if name in brought or not brought]
 
     def chart(self, release):
         """The chart's files, written out once for each content."""
