@@ -21,6 +21,7 @@ import pod_identity
 import standin
 import standin_v017
 import standin_v1
+import stuck_crds
 from kube import KubeError
 from supervisor import free_port
 
@@ -107,6 +108,7 @@ class Controllers:
             if self.lab.kube_lock.acquire(timeout=1):
                 try:
                     self.look()
+                    stuck_crds.nudge(self.lab)
                 except (KubeError, aws.AwsError, OSError, http.client.HTTPException, KeyError, ValueError) as e:
                     self.say(f"could not look: {e!r}")
                 finally:

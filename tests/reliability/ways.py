@@ -125,7 +125,7 @@ def normal(inventory):
 
 
 def chosen(count, sample):
-    """Numbers from 1: all, or so many, spread evenly, with the first and the last."""
+    """Numbers from 1: all, or the middles of so many equal parts. No two runs make quite the same requests, so the last may be beyond."""
     if not sample or sample >= count:
         return list(range(1, count + 1))
-    return sorted({1 + round(k * (count - 1) / (sample - 1)) for k in range(sample)} if sample > 1 else {1 + count // 2})
+    return sorted({1 + int((k + 0.5) * count / sample) for k in range(sample)})
