@@ -1,7 +1,7 @@
 //! `karpctl migrate`: from another autoscaler to Karpenter.
 
 use super::args::VariantArgs;
-use super::session::Session;
+use super::session::{Session, no_cluster};
 use super::way::{Selection, WayArgs, go};
 use crate::app::App;
 use crate::error::{Error, Exit, Result};
@@ -75,9 +75,7 @@ pub async fn run(app: &App, args: MigrateArgs) -> Result<Exit> {
     let mut session = Session::open(app, &variant).await?;
     session.spec.cluster = ClusterMode::Existing;
     if session.facts.cluster.known().is_none() {
-        let (cluster, region) = (&session.spec.cluster_name, &session.spec.region);
-        return Err(Error::failed(format!("there is no cluster {cluster} in {region} of account {}", session.spec.account_id))
-            .hint(format!("`aws eks list-clusters --region {region}` shows which there are")));
+        return Err(no_cluster(&session.spec));
     }
     if session.spec.release.features().node_pool_api == NodePoolApi::V1Alpha5 {
         let release = &session.spec.release;

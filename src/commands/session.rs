@@ -10,9 +10,9 @@ use crate::finding::{Finding, Verdict};
 use crate::plan::StepId;
 use crate::ports::{ClusterAccess, Ports};
 use crate::probe::{ProbeContext, probe};
-use crate::spec::Spec;
 use crate::spec::layer::{Layer, Source};
 use crate::spec::resolve::{Discovered, locate, resolve};
+use crate::spec::{ClusterMode, Spec};
 use std::collections::BTreeSet;
 
 /// Settings, facts and ports, ready for a plan.
@@ -144,4 +144,17 @@ pub(super) fn refusal(findings: &[Finding]) -> Option<Error> {
         error = error.because(format!("also: {}: {} [{}]", finding.subject, finding.message, finding.id));
     }
     Some(failed.iter().flat_map(|f| &f.fixes).fold(error, |e, fix| e.hint(fix.title.clone())))
+}
+
+/// The error that the cluster is not there.
+pub(super) fn no_cluster(spec: &Spec) -> Error {
+    let (cluster, region) = (&spec.cluster_name, &spec.region);
+    let error = Error::failed(format!("there is no cluster {cluster} in {region} of account {}", spec.account_id))
+        .hint(format!("`aws eks list-clusters --region {region}` shows which there are"));
+    match spec.cluster {
+        ClusterMode::Existing => error,
+        ClusterMode::Managed => {
+            error.hint(format!("`karpctl bootstrap --cluster-name {cluster} --region {region}` makes one with Karpenter in it"))
+        }
+    }
 }

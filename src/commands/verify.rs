@@ -2,13 +2,12 @@
 
 use super::answer::{Pretty, json};
 use super::args::VariantArgs;
-use super::session::Session;
+use super::session::{Session, no_cluster};
 use crate::app::App;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Exit, Result};
 use crate::facts::Probed;
 use crate::plan::{Event, Progress, StepId};
 use crate::report::{Format, event_line};
-use crate::spec::{ClusterMode, Spec};
 use crate::steps::{self, Ownership, StepContext};
 use clap::Args;
 use std::time::Duration;
@@ -54,18 +53,6 @@ impl VerifyArgs {
     /// The format of the answer.
     pub(crate) const fn output(&self) -> Format {
         self.output
-    }
-}
-
-fn no_cluster(spec: &Spec) -> Error {
-    let (cluster, region) = (&spec.cluster_name, &spec.region);
-    let error = Error::failed(format!("there is no cluster {cluster} in {region} of account {}", spec.account_id))
-        .hint(format!("`aws eks list-clusters --region {region}` shows which there are"));
-    match spec.cluster {
-        ClusterMode::Existing => error,
-        ClusterMode::Managed => {
-            error.hint(format!("`karpctl bootstrap --cluster-name {cluster} --region {region}` makes one with Karpenter in it"))
-        }
     }
 }
 

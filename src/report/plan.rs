@@ -1,7 +1,7 @@
 //! A plan for a person.
 
 use super::duration;
-use super::printer::{BAD, BOLD, CARE, FAINT, GOOD, Printer, styled};
+use super::printer::{BAD, BOLD, CARE, FAINT, GOOD, Printer, styled, wrapped};
 use crate::plan::{Action, Direction, Plan, Planned, StepId};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -102,7 +102,9 @@ pub fn summary(plan: &Plan) -> String {
 pub fn explain_plan(printer: &Printer, plan: &Plan, explain: impl Fn(crate::plan::StepId) -> &'static str) {
     for step in plan.steps.iter().filter(|s| s.action.is_change()) {
         printer.answer(&format!("\n{} ({}, usually {})", styled(BOLD, &step.title), step.id, duration(step.usual_seconds.into())));
-        printer.answer(&wrapped(explain(step.id), "  "));
+        for line in wrapped(explain(step.id), WIDTH - INDENT.len()).lines() {
+            printer.answer(&format!("{INDENT}{line}"));
+        }
         if !step.needs.is_empty() {
             let needs: Vec<&str> = step.needs.iter().map(|n| n.as_str()).collect();
             printer.answer(&format!("  after: {}", needs.join(", ")));
@@ -113,23 +115,8 @@ pub fn explain_plan(printer: &Printer, plan: &Plan, explain: impl Fn(crate::plan
 
 /// The widest line of prose.
 const WIDTH: usize = 78;
-
-/// Prose in lines that end between words, each behind this indent.
-fn wrapped(text: &str, indent: &str) -> String {
-    let mut lines = vec![indent.to_owned()];
-    for word in text.split_whitespace() {
-        let line = lines.last_mut().filter(|l| l.len() == indent.len() || l.chars().count() + 1 + word.chars().count() <= WIDTH);
-        match line {
-            Some(line) if line.len() == indent.len() => line.push_str(word),
-            Some(line) => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            None => lines.push(format!("{indent}{word}")),
-        }
-    }
-    lines.join("\n")
-}
+/// What stands before it.
+const INDENT: &str = "  ";
 
 /// What stands around the commands of the steps.
 pub struct Surroundings<'a> {

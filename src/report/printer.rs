@@ -182,7 +182,7 @@ fn lock(stream: &Mutex<Box<dyn Write + Send>>) -> std::sync::MutexGuard<'_, Box<
 }
 
 /// A text in lines of at most so many columns; a word that is longer stands alone.
-fn wrapped(text: &str, columns: usize) -> String {
+pub(super) fn wrapped(text: &str, columns: usize) -> String {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {
