@@ -19,12 +19,14 @@ pub struct Release(Version);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRelease {
     /// It is not a version.
-    #[error("`{value}` is not a Karpenter version: <major>.<minor>.<patch> from 0.17.0 to {newest}, such as {newest}")]
+    #[error("`{value}` is not a Karpenter version: <major>.<minor>.<patch> from 0.17.0 to {newest}, such as {nearest}")]
     Grammar {
         /// What was given.
         value: String,
         /// The newest release of the table.
         newest: String,
+        /// The newest release that begins as what was given does, or the newest of all.
+        nearest: String,
     },
     /// It is older than the table.
     #[error("Karpenter {value} is too old: before v0.17.0 the chart was not an OCI artifact; take 0.17.0 to {newest}")]
@@ -229,7 +231,11 @@ impl FromStr for Release {
         match Version::parse(text.strip_prefix('v').unwrap_or(text)) {
             Ok(version) if version < OLDEST => Err(InvalidRelease::TooOld { value: version.to_string(), newest: newest() }),
             Ok(version) if version.build.is_empty() => Ok(Self(version)),
-            _ => Err(InvalidRelease::Grammar { value: text.to_owned(), newest: newest() }),
+            _ => {
+                let begun = format!("{}.", text.trim_start_matches('v').trim_end_matches(['.', 'x', '*']));
+                let nearest = Self::all().into_iter().map(|r| r.to_string()).rfind(|known| known.starts_with(&begun));
+                Err(InvalidRelease::Grammar { value: text.to_owned(), newest: newest(), nearest: nearest.unwrap_or_else(newest) })
+            }
         }
     }
 }
@@ -283,6 +289,15 @@ mod tests {
             let error = text.parse::<Release>().unwrap_err().to_string();
             assert!(error.contains(&format!("0.17.0 to {}", Release::newest())), "{error}");
         }
+    }
+
+    #[test]
+    fn a_minor_version_is_answered_with_its_newest_release() {
+        for (text, nearest) in [("1.8", "1.8.8"), ("v0.37", "0.37.8"), ("0.37.x", "0.37.8"), ("1.0.", "1.0.14"), ("0", "0.37.8")] {
+            let error = text.parse::<Release>().unwrap_err().to_string();
+            assert!(error.ends_with(&format!("such as {nearest}")), "{error}");
+        }
+        assert!("latest".parse::<Release>().unwrap_err().to_string().ends_with(&format!("such as {}", Release::newest())));
     }
 
     #[test]
