@@ -200,7 +200,7 @@ def main():
     failures = Trials(args, figures, cases(args, figures)).all()
     over, told, bad = (figures.count(how) for how in ("over", "told", "failed"))
     say(f"{over} got over by the same run, {told} told and right after running again, {bad} failed")
-    say(f"{over + told} of {over + told + bad} faults are got over")
+    say(f"{over + told} of {over + told + bad} faults come right")
     return 1 if failures else 0
 
 

@@ -69,11 +69,17 @@ def table(rows, cells):
     return "".join("| " + " | ".join(str(c) for c in [*r["row"], r["whole"], *cells(r)]) + " |\n" for r in rows)
 
 
+def failures(rows):
+    lines = [f"- {' '.join(r['row'])}: `{name}` failed\n" for r in rows for name in r["ended"].get("failed", [])]
+    return "\n" + "".join(lines) if lines else ""
+
+
 def crash(rows):
     def cells(r):
         return many(r, "converge", "failed"), many(r, "converge")
     good, tried = (sum(cells(r)[k] for r in rows) for k in (1, 0))
-    return CRASH + table(rows, cells) + f"\n{good} of {tried} points converge; a whole sweep has {sum(r['whole'] for r in rows)}.\n"
+    sums = f"\n{good} of {tried} points converge; a whole sweep has {sum(r['whole'] for r in rows)}.\n"
+    return CRASH + table(rows, cells) + sums + failures(rows)
 
 
 def faults(rows):
@@ -81,14 +87,15 @@ def faults(rows):
         return many(r, "over", "told", "failed"), many(r, "over"), many(r, "told"), many(r, "unmet"), many(r, "failed")
     good = sum(many(r, "over", "told") for r in rows)
     tried = sum(many(r, "over", "told", "failed") for r in rows)
-    return FAULTS + table(rows, cells) + f"\n{good} of {tried} faults are got over; a whole sweep has {sum(r['whole'] for r in rows)}.\n"
+    sums = f"\n{good} of {tried} faults come right; a whole sweep has {sum(r['whole'] for r in rows)}.\n"
+    return FAULTS + table(rows, cells) + sums + failures(rows)
 
 
 def least(rows):
     def cells(r):
         failed = [n for n in r["ended"].get("failed", []) if n.startswith("without")]
         return many(r, "needed", "said") + len(failed), many(r, "needed"), many(r, "said"), len(failed), many(r, "suffices")
-    return LEAST + table(rows, cells)
+    return LEAST + table(rows, cells) + failures(rows)
 
 
 def main():
