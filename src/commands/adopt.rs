@@ -7,14 +7,14 @@ use super::way::{Selection, WayArgs, go, topics};
 use crate::adoption::{Adoption, installed, recognise, settle};
 use crate::app::App;
 use crate::engine::plan;
-use crate::error::{Error, Exit, Result};
-use crate::facts::{Probed, Topic};
+use crate::error::{Exit, Result};
+use crate::facts::Topic;
 use crate::plan::{Direction, StepId};
 use crate::report::Format;
 use crate::spec::file::DEFAULT_FILE;
 use crate::spec::layer::{ChartLayer, Layer, Source};
 use crate::spec::resolve::{Discovered, resolve};
-use crate::spec::{ChartSource, Spec, draft};
+use crate::spec::{ChartSource, ClusterMode, Spec, draft};
 use crate::steps::{self, Ownership};
 use clap::Args;
 use std::collections::BTreeSet;
@@ -79,13 +79,11 @@ pub async fn run(app: &App, args: AdoptArgs) -> Result<Exit> {
 
 /// A session for a cluster that is there.
 async fn open(app: &App, variant: &VariantArgs) -> Result<Session> {
-    let session = Session::open(app, variant).await?;
-    match &session.facts.cluster {
-        Probed::Absent => Err(Error::refused(format!("there is no cluster {} in {}", session.spec.cluster_name, session.spec.region))
-            .hint(format!("`aws eks list-clusters --region {}` shows which there are", session.spec.region))),
-        Probed::Unavailable(reason) => Err(Error::failed("cannot look at the cluster").because(reason)),
-        Probed::Known(_) | Probed::NotAsked => Ok(session),
-    }
+    let mut session = Session::open(app, variant).await?;
+    // What somebody else made is not made here.
+    session.spec.cluster = ClusterMode::Existing;
+    session.cluster_is_there()?;
+    Ok(session)
 }
 
 /// Finds out by which settings karpctl finds what is there as it is. The session then has that spec.

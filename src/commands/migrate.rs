@@ -1,7 +1,7 @@
 //! `karpctl migrate`: from another autoscaler to Karpenter.
 
 use super::args::VariantArgs;
-use super::session::{Session, no_cluster};
+use super::session::Session;
 use super::way::{Selection, WayArgs, go};
 use crate::app::App;
 use crate::error::{Error, Exit, Result};
@@ -74,9 +74,7 @@ pub async fn run(app: &App, args: MigrateArgs) -> Result<Exit> {
     let variant = VariantArgs { existing_cluster: true, ..args.variant.clone() };
     let mut session = Session::open(app, &variant).await?;
     session.spec.cluster = ClusterMode::Existing;
-    if session.facts.cluster.known().is_none() {
-        return Err(no_cluster(&session.spec));
-    }
+    session.cluster_is_there()?;
     if session.spec.release.features().node_pool_api == NodePoolApi::V1Alpha5 {
         let release = &session.spec.release;
         return Err(Error::refused(format!("Karpenter {release} has Provisioners, which are not made for node groups"))

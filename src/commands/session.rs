@@ -21,6 +21,8 @@ pub(super) struct Session {
     pub(super) facts: Facts,
     pub(super) ports: Ports,
     pub(super) kubeconfig: Option<ClusterAccess>,
+    /// Why the cluster could not be read, where it could not: whole, with what helps.
+    unread: Option<Error>,
 }
 
 /// The layers of flags, environment and file, first wins.
@@ -81,12 +83,11 @@ impl Session {
         discovered.account_id = Some(caller.account.clone());
         let (cluster, eksctl, helm) = tokio::join!(ports.aws.cluster(cluster_name.as_str()), ports.eksctl.facts(), ports.helm.facts());
         let mut facts = Facts { caller: Probed::Known(caller), helm: Probed::of(helm), eksctl: Probed::of(eksctl), ..Facts::default() };
-        facts.cluster = match cluster {
-            Ok(Some(cluster)) => Probed::Known(cluster),
-            Ok(None) => Probed::Absent,
-            Err(e) if matches!(e.kind, ErrorKind::Credentials | ErrorKind::Unreachable) => return Err(e),
-            Err(e) => Probed::Unavailable(e.to_string()),
-        };
+        let unread = cluster.as_ref().err().cloned();
+        if let Some(e) = unread.clone().filter(|e| matches!(e.kind, ErrorKind::Credentials | ErrorKind::Unreachable)) {
+            return Err(e);
+        }
+        facts.cluster = Probed::of(cluster);
         discovered.kubernetes = facts.cluster.known().map(|c| c.version);
         if matches!(facts.cluster, Probed::Absent) {
             facts.cluster_versions = match ports.aws.cluster_versions().await {
@@ -107,7 +108,15 @@ impl Session {
             spec.kubernetes = version;
         }
         let kubeconfig = app.kubeconfig();
-        Ok(Self { spec, facts, ports, kubeconfig })
+        Ok(Self { spec, facts, ports, kubeconfig, unread })
+    }
+
+    /// What works with a cluster that must be there is not begun where there is none, nor where nobody could see it.
+    pub(super) fn cluster_is_there(&self) -> Result<()> {
+        if matches!(self.facts.cluster, Probed::Absent) {
+            return Err(no_cluster(&self.spec));
+        }
+        self.unread.clone().map_or(Ok(()), Err)
     }
 
     /// Reads these topics, and keeps what is known already of caller, tools and cluster.
@@ -147,9 +156,9 @@ pub(super) fn refusal(findings: &[Finding]) -> Option<Error> {
 }
 
 /// The error that the cluster is not there.
-pub(super) fn no_cluster(spec: &Spec) -> Error {
+fn no_cluster(spec: &Spec) -> Error {
     let (cluster, region) = (&spec.cluster_name, &spec.region);
-    let error = Error::failed(format!("there is no cluster {cluster} in {region} of account {}", spec.account_id))
+    let error = Error::new(ErrorKind::NotFound, format!("there is no cluster {cluster} in {region} of account {}", spec.account_id))
         .hint(format!("`aws eks list-clusters --region {region}` shows which there are"));
     match spec.cluster {
         ClusterMode::Existing => error,

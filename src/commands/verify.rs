@@ -2,10 +2,9 @@
 
 use super::answer::{Pretty, json};
 use super::args::VariantArgs;
-use super::session::{Session, no_cluster};
+use super::session::Session;
 use crate::app::App;
 use crate::error::{Exit, Result};
-use crate::facts::Probed;
 use crate::plan::{Event, Progress, StepId};
 use crate::report::{Format, event_line};
 use crate::steps::{self, Ownership, StepContext};
@@ -59,9 +58,7 @@ impl VerifyArgs {
 /// Runs the command.
 pub async fn run(app: &App, args: VerifyArgs) -> Result<Exit> {
     let mut session = Session::open(app, &VariantArgs { existing_cluster: args.existing_cluster, ..VariantArgs::default() }).await?;
-    if matches!(session.facts.cluster, Probed::Absent) {
-        return Err(no_cluster(&session.spec));
-    }
+    session.cluster_is_there()?;
     let steps = steps::all();
     let ready = steps.iter().filter(|s| s.id() == StepId::Ready);
     session.read(ready.flat_map(|s| s.reads().iter().copied()).collect()).await;

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod documents;
+mod no_cluster;
 
 use std::process::{Command, Stdio};
 

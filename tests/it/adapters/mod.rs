@@ -74,6 +74,12 @@ pub(crate) struct Asked {
     body: String,
 }
 
+impl Asked {
+    pub(crate) fn line(&self) -> &str {
+        &self.line
+    }
+}
+
 /// A server on loopback, until the process ends. Returns its URL and what it is asked.
 pub(crate) fn serve(answer: impl Fn(&Asked) -> (String, String) + Send + 'static) -> (String, Arc<Mutex<Vec<Asked>>>) {
     use std::io::{BufRead as _, BufReader, Read as _, Write as _};

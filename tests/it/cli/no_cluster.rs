@@ -1,0 +1,63 @@
+//! A cluster that is not there, and one that could not be read: the commands that need one say either in the same words.
+
+use super::{Ended, OFFLINE, Shell};
+use crate::adapters::serve;
+
+const WHO: &str = r#"<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult><Arn>arn:aws:iam::111122223333:user/me</Arn><UserId>AIDAEXAMPLE</UserId><Account>111122223333</Account></GetCallerIdentityResult><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></GetCallerIdentityResponse>"#;
+
+const COMMANDS: [&[&str]; 3] = [&["adopt", "--yes"], &["verify"], &["migrate", "cluster-autoscaler", "--yes"]];
+
+/// The command, where AWS knows the caller and says this of the cluster.
+fn run(words: &[&str], status: &'static str, body: &'static str) -> Ended {
+    let (url, _) = serve(move |asked| match asked.line() {
+        line if line.starts_with("GET /clusters/demo ") => (status.to_owned(), body.to_owned()),
+        line if line.starts_with("POST / ") => ("200 OK".to_owned(), WHO.to_owned()),
+        _ => ("200 OK".to_owned(), r#"{"clusterVersions": []}"#.to_owned()),
+    });
+    let shell = Shell::new().env("AWS_ENDPOINT_URL", &url).env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+    shell.run(&[words, &OFFLINE].concat())
+}
+
+fn errors(ended: &Ended) -> Vec<&str> {
+    ended.stderr.lines().filter(|line| !line.starts_with("note: ")).collect()
+}
+
+#[test]
+fn a_cluster_that_is_not_there_is_said_in_one_way() {
+    for words in COMMANDS {
+        let ended = run(words, "404 Not Found", r#"{"__type": "ResourceNotFoundException", "message": "No cluster found for name: demo."}"#);
+        assert_eq!((ended.code, ended.stdout.as_str()), (1, ""), "{words:?}: {}", ended.stderr);
+        let said = errors(&ended);
+        assert_eq!(said[0], "error: there is no cluster demo in us-west-2 of account 111122223333", "{words:?}");
+        assert_eq!(said[1], "hint: `aws eks list-clusters --region us-west-2` shows which there are", "{words:?}");
+        // Only who could have made it is told how it is made.
+        assert_eq!(said.get(2).is_some_and(|hint| hint.contains("karpctl bootstrap")), words == ["verify"], "{said:?}");
+    }
+}
+
+#[test]
+fn a_cluster_that_may_not_be_read_is_not_taken_for_one_that_is_not_there() {
+    let denied = r#"{"__type": "AccessDeniedException", "message": "User: arn:aws:iam::111122223333:user/me is not authorized to perform: eks:DescribeCluster on resource: arn:aws:eks:us-west-2:111122223333:cluster/demo"}"#;
+    for words in COMMANDS {
+        let ended = run(words, "403 Forbidden", denied);
+        assert_eq!((ended.code, ended.stdout.as_str()), (1, ""), "{words:?}: {}", ended.stderr);
+        let said = errors(&ended);
+        assert_eq!(said[0], "error: cannot read the cluster demo", "{words:?}");
+        assert!(said[1].starts_with("  caused by: eks:DescribeCluster is denied: AccessDeniedException"), "{said:?}");
+        assert!(
+            said[2].starts_with("hint: allow `eks:DescribeCluster` on `arn:aws:eks:us-west-2:111122223333:cluster/demo`"),
+            "{words:?}: {said:?}"
+        );
+    }
+}
+
+#[test]
+fn a_cluster_that_eks_says_nothing_readable_of_is_said_with_the_reason() {
+    for words in COMMANDS {
+        let ended = run(words, "200 OK", r#"{"cluster": {"name": "demo", "version": "newest"}}"#);
+        assert_eq!(ended.code, 1, "{words:?}: {}", ended.stderr);
+        let said = errors(&ended);
+        assert_eq!(said[0], "error: cannot read the cluster demo", "{words:?}");
+        assert!(said[1].contains("EKS answered the Kubernetes version `newest`"), "{said:?}");
+    }
+}
