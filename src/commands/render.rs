@@ -136,9 +136,9 @@ pub async fn run(app: &App, args: RenderArgs) -> Result<Exit> {
                 .out
                 .as_deref()
                 .ok_or_else(|| Error::usage("`render all` writes files and needs a folder").hint("karpctl render all --out DIR …"))?;
-            let texts = Document::of(&spec.release).map(|d| Ok((file_name(d, args.output), text(d)?))).collect::<Result<Vec<_>>>()?;
+            let texts = Document::called_for(&spec).map(|d| Ok((file_name(d, args.output), text(d)?))).collect::<Result<Vec<_>>>()?;
             write_all(app, folder, &texts, args.force)?;
-            standing::note_differences(app, &spec, Document::of(&spec.release));
+            standing::note_differences(app, &spec, Document::called_for(&spec));
             return Ok(Exit::Done);
         }
     };

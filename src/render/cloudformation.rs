@@ -2,7 +2,7 @@
 
 use super::policies::{ControllerPolicy, controller_policies};
 use super::template::{Functions, fill, read_one};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::spec::Spec;
 use serde_json::{Value, json};
 
@@ -13,13 +13,24 @@ const DOCUMENT_INDENT: usize = 8;
 
 /// The template of the stack, deployable as it is.
 pub fn cloudformation(spec: &Spec) -> Result<String> {
+    is_made_here(spec)?;
     fill(TEMPLATE, Functions::Short, &values(spec, Functions::Short))
 }
 
 /// The same template as JSON, with CloudFormation's functions in their long form.
 pub fn cloudformation_json(spec: &Spec) -> Result<Value> {
+    is_made_here(spec)?;
     let yaml = fill(TEMPLATE, Functions::Long, &values(spec, Functions::Long))?;
     read_one(TEMPLATE, &yaml)
+}
+
+/// Where another tool keeps what the stack has, a template would be deployed by nobody, or beside it.
+fn is_made_here(spec: &Spec) -> Result<()> {
+    let Some(elsewhere) = &spec.made_elsewhere else { return Ok(()) };
+    Err(Error::refused(format!("there is no stack {} to render", spec.stack_name()))
+        .because(format!("madeElsewhere says that roles and queue are {}'s: karpctl uses them and makes none of its own", elsewhere.by))
+        .hint("`karpctl render helm-values` and `karpctl render node-pool` print what is told of them")
+        .hint("without madeElsewhere in the spec file karpctl makes roles and queue of its own, by a stack"))
 }
 
 /// Whether the stack has an instance profile for the nodes.

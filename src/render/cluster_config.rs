@@ -59,6 +59,7 @@ pub fn cluster_config(spec: &Spec, scope: ConfigScope, eksctl: &EksctlAbilities)
         "fargate_profile": FARGATE_PROFILE,
         "pod_identity": pod_identity,
         "controller_role_name": spec.controller_role_name(),
+        "made_elsewhere": spec.made_elsewhere.as_ref().map(|elsewhere| &elsewhere.controller_role),
         "controller_policy_arns": controller_policy_arns(spec),
         "aws_auth": access != NodeAccess::AccessEntry,
         "access_entries": access != NodeAccess::AwsAuth,

@@ -87,6 +87,12 @@ impl Document {
         Self::ALL.into_iter().filter(move |document| flow_schemas || *document != Self::FlowSchemas)
     }
 
+    /// Those that this spec calls for: where another tool keeps roles and queue, there is no stack.
+    pub fn called_for(spec: &Spec) -> impl Iterator<Item = Self> {
+        let stack = spec.made_elsewhere.is_none();
+        Self::of(&spec.release).filter(move |document| stack || *document != Self::Cloudformation)
+    }
+
     /// Its name on the command line.
     #[must_use]
     pub const fn id(self) -> &'static str {

@@ -20,6 +20,32 @@ fn render_all_writes_every_document_and_overwrites_none() {
 }
 
 #[test]
+fn what_another_tool_made_is_not_rendered() {
+    let shell = || {
+        Shell::new().file(
+            "karpctl.yaml",
+            "madeElsewhere:\n  by: eksctl\n  nodeRole: arn:aws:iam::111122223333:role/nodes\n  controllerRole: arn:aws:iam::111122223333:role/its\n",
+        )
+    };
+    for format in ["yaml", "json"] {
+        let refused = render(&shell(), "cloudformation", &["-o", format]);
+        assert_eq!((refused.code, refused.stdout.as_str()), (4, ""), "{}", refused.stderr);
+        for words in ["there is no stack Karpenter-demo to render", "roles and queue are eksctl's"] {
+            assert!(refused.stderr.contains(words), "{}", refused.stderr);
+        }
+    }
+    let shell = shell();
+    let all = render(&shell, "all", &["--out", "docs"]);
+    assert_eq!(all.code, 0, "{}", all.stderr);
+    assert!(!shell.dir.path().join("docs/cloudformation.yaml").exists() && shell.dir.path().join("docs/helm-values.yaml").exists());
+    // eksctl is told of the role that is there, and makes none beside it.
+    let config = render(&shell, "cluster-config", &[]).stdout;
+    assert!(config.contains("roleARN: \"arn:aws:iam::111122223333:role/its\"") && !config.contains("roleName:"), "{config}");
+    let config = render(&shell, "cluster-config", &["--identity", "irsa"]).stdout;
+    assert!(!config.contains("serviceAccounts:") && !config.contains("role/its"), "{config}");
+}
+
+#[test]
 fn a_document_that_a_release_has_not_is_refused_with_the_first_that_has_it() {
     let refused = render(&Shell::new(), "flow-schemas", &["--karpenter-version", "0.32.10"]);
     assert_eq!(refused.code, 4);

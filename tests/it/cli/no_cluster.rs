@@ -25,7 +25,8 @@ fn errors(ended: &Ended) -> Vec<&str> {
 #[test]
 fn a_cluster_that_is_not_there_is_said_in_one_way() {
     for words in COMMANDS {
-        let ended = run(words, "404 Not Found", r#"{"__type": "ResourceNotFoundException", "message": "No cluster found for name: demo."}"#);
+        let ended =
+            run(words, "404 Not Found", r#"{"__type": "ResourceNotFoundException", "message": "No cluster found for name: demo."}"#);
         assert_eq!((ended.code, ended.stdout.as_str()), (1, ""), "{words:?}: {}", ended.stderr);
         let said = errors(&ended);
         assert_eq!(said[0], "error: there is no cluster demo in us-west-2 of account 111122223333", "{words:?}");
