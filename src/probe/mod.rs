@@ -26,6 +26,8 @@ mod surroundings;
 mod tools;
 mod writers;
 
+pub(crate) use network::network_of;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{ClusterFacts, Facts, Probed, Topic};
 use crate::ports::{ClusterAccess, Kube, Ports};

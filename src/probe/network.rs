@@ -4,21 +4,24 @@ use super::{NOT_YET, ProbeContext, said};
 use crate::error::Result;
 use crate::facts::{ClusterFacts, NetworkFacts, Probed};
 use crate::knowledge::NodePoolApi;
+use crate::ports::Aws;
 use crate::render::ami_family;
+use crate::spec::Spec;
+use std::sync::Arc;
 
 pub(super) async fn network(context: &ProbeContext<'_>, cluster: &Probed<ClusterFacts>) -> Probed<NetworkFacts> {
     match cluster {
-        Probed::Known(cluster) => said(of_cluster(context, cluster).await.map(Some)),
+        Probed::Known(cluster) => said(network_of(&context.ports.aws, context.spec, cluster).await.map(Some)),
         Probed::Unavailable(reason) => Probed::Unavailable(reason.clone()),
         Probed::Absent | Probed::NotAsked => Probed::Unavailable(NOT_YET.into()),
     }
 }
 
-async fn of_cluster(context: &ProbeContext<'_>, cluster: &ClusterFacts) -> Result<NetworkFacts> {
-    let named: Vec<String> = context.spec.subnets.iter().map(ToString::to_string).collect();
+/// The subnets that the spec names, else those of the cluster, and its security group.
+pub(crate) async fn network_of(aws: &Arc<dyn Aws>, spec: &Spec, cluster: &ClusterFacts) -> Result<NetworkFacts> {
+    let named: Vec<String> = spec.subnets.iter().map(ToString::to_string).collect();
     let subnets = if named.is_empty() { cluster.subnet_ids.clone() } else { named };
     let groups: Vec<String> = cluster.cluster_security_group_id.iter().cloned().collect();
-    let aws = &context.ports.aws;
     let (subnets, security_groups) = tokio::join!(aws.subnets(&subnets), aws.security_groups(&groups));
     Ok(NetworkFacts { subnets: subnets?, security_groups: security_groups? })
 }

@@ -2,7 +2,7 @@
 
 use super::StepContext;
 use super::cluster_judge::is_failed;
-use super::context::{cluster_access, owner_tags};
+use super::context::owner_tags;
 use super::eksctl_stage::Stages;
 use super::stack_watch::{Watch, token};
 use crate::error::{Error, ErrorKind, Result};
@@ -59,7 +59,7 @@ pub(super) async fn delete(context: &StepContext<'_>) -> Result<()> {
 
 /// Waits until the API server answers: EKS says ACTIVE before DNS and access entries are everywhere.
 pub(super) async fn wait_for_api(context: &StepContext<'_>, facts: &Facts) -> Result<()> {
-    let kube = context.ports.kube.connect(&cluster_access(context.spec, facts, context.kubeconfig)?).await?;
+    let kube = StepContext { facts, ..*context }.kube().await?;
     let system = cluster_wide(&ObjectKind::new("v1", "namespaces"), "kube-system");
     let deadline = tokio::time::Instant::now() + ANSWERS;
     loop {
@@ -102,7 +102,7 @@ pub(super) async fn mend_capacity(context: &StepContext<'_>, facts: &Facts) -> R
         }
     }
     wait_for_api(context, facts).await?;
-    let kube = context.ports.kube.connect(&cluster_access(spec, facts, context.kubeconfig)?).await?;
+    let kube = StepContext { facts, ..*context }.kube().await?;
     for (addon, plural, object) in BASE_ADDONS {
         ensure_addon(context, kube.as_ref(), addon, plural, object).await?;
     }

@@ -1,7 +1,7 @@
 //! What a step is given to work with.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::facts::Facts;
+use crate::facts::{ClusterFacts, Facts};
 use crate::plan::Progress;
 use crate::ports::{ClusterAccess, HelmAccess, Kube, Ports, Tags};
 use crate::spec::Spec;
@@ -84,19 +84,33 @@ impl StepContext<'_> {
         owner_tags(self.spec)
     }
 
-    /// How the cluster's API server is reached.
-    pub fn cluster_access(&self) -> Result<ClusterAccess> {
-        cluster_access(self.spec, self.facts, self.kubeconfig)
+    /// The cluster, as EKS describes it. One that could not be read when the step began is asked for once more: a fact says only why
+    /// it is not known, an answer also says what helps.
+    pub async fn cluster(&self) -> Result<ClusterFacts> {
+        if let Some(cluster) = self.facts.cluster.known() {
+            return Ok(cluster.clone());
+        }
+        let name = &self.spec.cluster_name;
+        let found = self.ports.aws.cluster(name.as_str()).await?;
+        found.ok_or_else(|| Error::failed(format!("the cluster {name} is not known to EKS in {}", self.spec.region)))
+    }
+
+    /// How the cluster's API server is reached: the person's own kubeconfig where given, else as EKS describes it.
+    pub async fn cluster_access(&self) -> Result<ClusterAccess> {
+        match self.kubeconfig {
+            Some(access) => Ok(access.clone()),
+            None => eks_access(self.spec, &self.cluster().await?),
+        }
     }
 
     /// A connection to the cluster's API server.
     pub async fn kube(&self) -> Result<Arc<dyn Kube>> {
-        self.ports.kube.connect(&self.cluster_access()?).await
+        self.ports.kube.connect(&self.cluster_access().await?).await
     }
 
     /// How helm reaches cluster and registry.
-    pub fn helm_access(&self) -> Result<HelmAccess> {
-        Ok(HelmAccess { cluster: self.cluster_access()?, registry_config: self.spec.chart.registry_config.clone() })
+    pub async fn helm_access(&self) -> Result<HelmAccess> {
+        Ok(HelmAccess { cluster: self.cluster_access().await?, registry_config: self.spec.chart.registry_config.clone() })
     }
 
     /// Whether this may be taken over although it is not ours.
@@ -157,15 +171,7 @@ pub fn owner_tags(spec: &Spec) -> Tags {
     tags
 }
 
-/// How the cluster's API server is reached: the person's own kubeconfig where given, else as EKS describes it.
-pub(super) fn cluster_access(spec: &Spec, facts: &Facts, kubeconfig: Option<&ClusterAccess>) -> Result<ClusterAccess> {
-    if let Some(access) = kubeconfig {
-        return Ok(access.clone());
-    }
-    let cluster = facts
-        .cluster
-        .known()
-        .ok_or_else(|| Error::failed(format!("cannot reach cluster {}: it is not known to EKS", spec.cluster_name)))?;
+fn eks_access(spec: &Spec, cluster: &ClusterFacts) -> Result<ClusterAccess> {
     match (&cluster.endpoint, &cluster.certificate_authority) {
         (Some(endpoint), Some(ca)) => {
             Ok(ClusterAccess::Eks { name: spec.cluster_name.to_string(), endpoint: endpoint.clone(), certificate_authority: ca.clone() })

@@ -111,7 +111,11 @@ impl Step for ControllerRole {
     async fn apply(&self, context: &StepContext<'_>, action: Action) -> Result<()> {
         let (aws, spec) = (&context.ports.aws, context.spec);
         let name = spec.controller_role_name();
-        let trust = trust(spec, context.facts)?;
+        let issuer = match spec.identity {
+            Identity::Irsa => context.cluster().await?.oidc_issuer,
+            Identity::PodIdentity => None,
+        };
+        let trust = render::trust_policy(spec, issuer.as_deref())?;
         let mut found = aws.role(&name).await?;
         if found.is_none() {
             context.doing(format!("creating the role {name}"));

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::facts::{Facts, NetworkFacts, SubnetFacts, Topic};
 use crate::plan::{Action, Direction, State, StepId};
 use crate::ports::Tags;
+use crate::probe::network_of;
 use crate::spec::{ClusterMode, DISCOVERY_TAG, Spec};
 use async_trait::async_trait;
 
@@ -92,8 +93,8 @@ impl Step for DiscoveryTags {
 
     async fn apply(&self, context: &StepContext<'_>, action: Action) -> Result<()> {
         let spec = context.spec;
-        let network = network(context)?;
-        let wanted = wanted(spec, network);
+        let network = network(context).await?;
+        let wanted = wanted(spec, &network);
         if wanted.is_empty() {
             return Err(Error::failed(format!("cluster {} names no subnets and no security group to tag", spec.cluster_name)));
         }
@@ -114,10 +115,10 @@ impl Step for DiscoveryTags {
 
     async fn remove(&self, context: &StepContext<'_>) -> Result<()> {
         let spec = context.spec;
-        let network = network(context)?;
+        let network = network(context).await?;
         // Only what carries both marks: a tag that was there before karpctl came stays.
         let ids: Vec<String> =
-            all(network).filter(|(_, tags)| has_tag(spec, tags) && is_marked(spec, tags)).map(|(id, _)| id.to_owned()).collect();
+            all(&network).filter(|(_, tags)| has_tag(spec, tags) && is_marked(spec, tags)).map(|(id, _)| id.to_owned()).collect();
         if ids.is_empty() { Ok(()) } else { context.ports.aws.untag_ec2(&ids, &marks(spec)).await }
     }
 
@@ -139,11 +140,12 @@ impl Step for DiscoveryTags {
     }
 }
 
-fn network<'a>(context: &'a StepContext<'_>) -> Result<&'a NetworkFacts> {
-    looked(&context.facts.network)
-        .ok()
-        .flatten()
-        .ok_or_else(|| Error::failed(format!("cannot tag the network of cluster {}: its subnets are not known", context.spec.cluster_name)))
+/// The network. What could not be read when the step began is asked for once more, as with [`StepContext::cluster`].
+async fn network(context: &StepContext<'_>) -> Result<NetworkFacts> {
+    match context.facts.network.known() {
+        Some(network) => Ok(network.clone()),
+        None => network_of(&context.ports.aws, context.spec, &context.cluster().await?).await,
+    }
 }
 
 fn marks(spec: &Spec) -> Tags {

@@ -75,7 +75,7 @@ pub(super) async fn mend(context: &StepContext<'_>, kube: &dyn Kube, release: &s
         kube.delete(&secret).await
     } else {
         context.doing(format!("uninstalling the helm release {release}, whose first installation never ended"));
-        context.ports.helm.uninstall(&context.helm_access()?, release, namespace, &|line| context.foreign("helm", line)).await
+        context.ports.helm.uninstall(&context.helm_access().await?, release, namespace, &|line| context.foreign("helm", line)).await
     }
 }
 
@@ -105,7 +105,8 @@ pub(super) async fn install(context: &StepContext<'_>, kube: &dyn Kube, wanted: 
         take_ownership: how.take_ownership,
         wait: how.wait,
     };
-    let result = context.ports.helm.install(&context.helm_access()?, &install, &|line| context.foreign("helm", line), context.cancel).await;
+    let result =
+        context.ports.helm.install(&context.helm_access().await?, &install, &|line| context.foreign("helm", line), context.cancel).await;
     match result {
         Err(e) if waits && matches!(e.kind, ErrorKind::Timeout | ErrorKind::Tool | ErrorKind::Failed) => {
             Err(with_complaints(e, &complaints(kube, &namespace).await.unwrap_or_default()))
@@ -125,7 +126,7 @@ fn origin(spec: &Spec, digest: Option<ChartDigest>) -> Origin {
 
 /// `helm uninstall`, and the namespace with it where that was ours and nothing else is in it.
 pub(super) async fn uninstall(context: &StepContext<'_>, release: &str) -> Result<()> {
-    let access = context.helm_access()?;
+    let access = context.helm_access().await?;
     let lines = |line: &str| context.foreign("helm", line);
     context.ports.helm.uninstall(&access, release, context.spec.namespace.as_str(), &lines).await?;
     super::namespace::remove_if_ours(context, context.kube().await?.as_ref()).await

@@ -97,10 +97,7 @@ impl Step for NodeMapping {
     }
 
     async fn apply(&self, context: &StepContext<'_>, _: Action) -> Result<()> {
-        let cluster = context.facts.cluster.known().ok_or_else(|| {
-            Error::failed(format!("cannot let the nodes into cluster {}: it is not known to EKS", context.spec.cluster_name))
-        })?;
-        let ways = ways(context.spec, cluster).map_err(Error::from)?;
+        let ways = ways(context.spec, &context.cluster().await?).map_err(Error::from)?;
         if ways.entry {
             apply_entry(context).await?;
         }

@@ -88,7 +88,7 @@ impl Step for OidcProvider {
     }
 
     async fn apply(&self, context: &StepContext<'_>, _: Action) -> Result<()> {
-        match context.ports.aws.create_oidc_provider(&issuer(context)?, AUDIENCE, &context.tags()).await {
+        match context.ports.aws.create_oidc_provider(&issuer(context).await?, AUDIENCE, &context.tags()).await {
             // Our own request, whose answer was lost, or somebody else's at the same time: either way it is there.
             Err(e) if e.kind != ErrorKind::Conflict => Err(e),
             _ => Ok(()),
@@ -96,7 +96,7 @@ impl Step for OidcProvider {
     }
 
     async fn remove(&self, context: &StepContext<'_>) -> Result<()> {
-        let arn = oidc_provider_arn(context.spec, &issuer(context)?);
+        let arn = oidc_provider_arn(context.spec, &issuer(context).await?);
         match context.ports.aws.oidc_provider(&arn).await? {
             Some(provider) if is_ours(context.spec, &provider.tags) => context.ports.aws.delete_oidc_provider(&arn).await,
             _ => Ok(()),
@@ -109,9 +109,8 @@ impl Step for OidcProvider {
     }
 }
 
-fn issuer(context: &StepContext<'_>) -> Result<String> {
-    let cluster = context.facts.cluster.known();
-    cluster.and_then(|c| c.oidc_issuer.clone()).ok_or_else(|| {
+async fn issuer(context: &StepContext<'_>) -> Result<String> {
+    context.cluster().await?.oidc_issuer.ok_or_else(|| {
         Error::failed(format!("cannot make an OIDC provider: EKS names no issuer for cluster {}", context.spec.cluster_name))
     })
 }

@@ -28,7 +28,7 @@ async fn is_made_with_the_stacks_policies() {
 async fn irsa_trusts_the_clusters_issuer() {
     let world = FakeWorld::empty(Spec { identity: Identity::Irsa, ..spec("1.14.1") });
     let (result, _) = world.apply(ID, Ownership::OursOnly).await;
-    assert!(result.unwrap_err().to_string().contains("issuer"), "without a cluster there is none");
+    assert!(result.unwrap_err().to_string().contains("the cluster demo is not known to EKS"), "without a cluster there is no issuer");
     world.apply_ok(StepId::Cluster).await;
     world.apply_ok(ID).await;
     let trust = world.inside().roles[ROLE].trust.to_string();

@@ -1,12 +1,15 @@
 //! The whole way: every step in order, again, and back.
 
-use crate::fake::{FakeWorld, step};
+use crate::fake::{FakeWorld, Fault, error, step};
 use crate::fixture::{existing, spec};
-use karpctl::plan::{Direction, State, StepId};
+use karpctl::error::ErrorKind;
+use karpctl::facts::Probed;
+use karpctl::plan::{Action, Direction, State, StepId};
 use karpctl::ports::Tags;
-use karpctl::spec::{ClusterMode, Spec};
-use karpctl::steps::OWNER_TAG;
+use karpctl::spec::{ClusterMode, Identity, Spec};
+use karpctl::steps::{OWNER_TAG, Ownership};
 use std::collections::BTreeSet;
+use std::sync::Mutex;
 
 fn specs() -> Vec<Spec> {
     vec![spec("1.14.1"), existing("1.14.1"), spec("1.0.8"), existing("1.0.8"), existing("0.17.0")]
@@ -116,5 +119,40 @@ async fn the_shell_of_what_is_there_mends_it_and_does_not_make_it_anew() {
         assert_ne!(step.assess(&world.spec, &facts), State::Present, "{id}");
         let shell = step.commands(&world.spec, &facts, Direction::Apply).join("\n");
         assert!(shell.contains(there) && !shell.contains(never), "{id}: {shell}");
+    }
+}
+
+/// A fact says only why a thing is not known. What helps, such as the statement that a policy lacks, is in AWS's answer.
+#[tokio::test(start_paused = true)]
+async fn what_a_step_cannot_go_on_without_fails_with_what_helps() {
+    let irsa = || Spec { identity: Identity::Irsa, ..existing("1.14.1") };
+    let both = [Direction::Apply, Direction::Remove];
+    let cases: Vec<(Spec, StepId, &[Direction])> = vec![
+        (existing("1.14.1"), StepId::DiscoveryTags, &both),
+        (existing("1.14.1"), StepId::NodeMapping, &both),
+        (existing("1.14.1"), StepId::NodePool, &both),
+        (existing("1.14.1"), StepId::Chart, &both),
+        (irsa(), StepId::OidcProvider, &both),
+        (irsa(), StepId::ControllerRole, &both[..1]),
+    ];
+    for (spec, id, directions) in cases {
+        for direction in directions {
+            let world = FakeWorld::with_cluster(spec.clone());
+            let mut facts = world.facts(step(id).reads()).await;
+            facts.cluster = Probed::Unavailable("eks:DescribeCluster is denied".into());
+            facts.network = Probed::Unavailable("ec2:DescribeSubnets is denied".into());
+            let denied = error(ErrorKind::Denied).hint("allow `eks:DescribeCluster` on it");
+            world.fail("describe", Fault::Before(denied.clone()));
+            let (said, direction) = (Mutex::new(Vec::new()), *direction);
+            let result = world.with_context(&facts, Ownership::OursOnly, &said, move |context| {
+                Box::pin(async move {
+                    match direction {
+                        Direction::Apply => step(id).apply(context, Action::Create).await,
+                        Direction::Remove => step(id).remove(context).await,
+                    }
+                })
+            });
+            assert_eq!(result.await, Err(denied), "{id} {direction:?}");
+        }
     }
 }
