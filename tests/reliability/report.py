@@ -1,7 +1,11 @@
 #!/usr/bin/env python3
 """Writes docs/reliability.md from the figures of crash.py, faults.py and least.py.
 
-    python3 tests/reliability/report.py --crash crash.json --faults faults.json --least least.json
+    python3 tests/reliability/report.py                        from the figures that are kept, in tests/reliability/figures
+    python3 tests/reliability/report.py --crash crash.json     from these, and for what is not given from those that are kept
+
+A sweep goes on from the figures that are kept with `crash.py --go-on --figures tests/reliability/figures/crash.json`, and leaves them there. Of
+what there are no figures, the document keeps what it says.
 """
 
 import argparse
@@ -11,6 +15,7 @@ from pathlib import Path
 from stage import ROOT
 
 TARGET = ROOT / "docs" / "reliability.md"
+KEPT = Path(__file__).resolve().parent / "figures"
 HEAD = """# Reliability
 
 Made by `python3 tests/reliability/report.py` from the figures of the harness; not edited by hand. Everything ran in the lab: real
@@ -98,15 +103,25 @@ def least(rows):
     return LEAST + table(rows, cells) + failures(rows)
 
 
+def said_before(head):
+    """The chapter that begins as `head` does, as the document has it now."""
+    title = head.split("\n")[1]
+    return next((f"\n## {part}" for part in TARGET.read_text().split("\n## ")[1:] if f"## {part}".startswith(title)), "")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     for name in ("crash", "faults", "least"):
         parser.add_argument(f"--{name}", type=Path, action="append", default=[], help=f"figures of {name}.py")
     args = parser.parse_args()
     text = HEAD
-    for name, made, sample in (("crash", crash, "--sample 8"), ("faults", faults, "--sample 2"), ("least", least, "--sample 3")):
-        rows = [r for f in getattr(args, name) for r in json.loads(f.read_text())]
-        if rows:
+    for name, head, made, sample in (("crash", CRASH, crash, "--sample 8"), ("faults", FAULTS, faults, "--sample 2"),
+                                     ("least", LEAST, least, "--sample 3")):
+        kept = KEPT / f"{name}.json"
+        rows = [r for f in getattr(args, name) or ([kept] if kept.exists() else []) for r in json.loads(f.read_text())]
+        if not rows:
+            text += said_before(head)
+        else:
             text += made(rows) + SAMPLES.format(name=name, every="--jobs 3".ljust(len(sample) + 4) + "# every one, in three labs at once",
                                                 sample=sample.ljust(len(sample) + 4) + "# a sample")
     TARGET.write_text(text)
