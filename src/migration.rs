@@ -4,6 +4,7 @@
 mod drainage;
 mod fate;
 mod pool;
+mod scaled;
 
 pub use drainage::{Obstacle, is_settled, leaving, movable, obstacles, staying_behind, unplaced};
 pub use fate::{Fate, GroupPlan, marks, plan, self_managed};
@@ -20,6 +21,8 @@ pub const KEPT: &str = "karpctl.dev/kept-for-karpenter";
 pub struct Wish {
     /// The node groups that stay for Karpenter's controller. Empty: the one that fits best.
     pub keep: Vec<String>,
+    /// The node groups that are left out: they stay as they are.
+    pub leave: Vec<String>,
     /// What becomes of the migration's node pools on the way back.
     pub pools: PoolsOnReturn,
 }

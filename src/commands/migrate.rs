@@ -32,7 +32,7 @@ enum From {
 
 /// Move a cluster from the Cluster Autoscaler to Karpenter, or back
 ///
-/// Proposes a node pool for each managed node group, installs Karpenter beside the autoscaler, stops the autoscaler, and empties the
+/// Proposes a node pool for each managed node group that the autoscaler scales, installs Karpenter beside the autoscaler, stops the autoscaler, and empties the
 /// nodes of the groups one by one as disruption budgets allow. One group stays small for Karpenter's controller. Running it again goes
 /// on from where things stand. With --back the groups and the autoscaler are set as they were.
 #[derive(Debug, Clone, Args)]
@@ -52,6 +52,9 @@ struct ClusterAutoscalerArgs {
     /// A node group that stays for Karpenter's controller; may be repeated. One keeps two nodes, several one each
     #[arg(long = "keep-node-group", value_name = "NAME", conflicts_with = "back")]
     keep: Vec<String>,
+    /// A node group that stays as it is; may be repeated
+    #[arg(long = "leave-node-group", value_name = "NAME", conflicts_with = "back")]
+    leave: Vec<String>,
     /// Take over what is there but not ours
     #[arg(long)]
     adopt: bool,
@@ -82,7 +85,7 @@ pub async fn run(app: &App, args: MigrateArgs) -> Result<Exit> {
             .hint("migrate to a release with node pools: `karpctl versions` shows which fit, --karpenter-version names one"));
     }
     let pools = if args.delete_pools { PoolsOnReturn::Go } else { PoolsOnReturn::Stay };
-    let wish = Wish { keep: args.keep.clone(), pools };
+    let wish = Wish { keep: args.keep.clone(), leave: args.leave.clone(), pools };
     let all: Vec<Box<dyn Step>> = steps::all().into_iter().chain(steps::migration(&wish)).collect();
     let direction = if args.back { Direction::Remove } else { Direction::Apply };
     let mut steps: BTreeSet<StepId> = StepId::MIGRATION.into();

@@ -111,6 +111,13 @@ pub struct AutoscalerFacts {
     pub before: Option<u32>,
     /// The Auto Scaling groups that its flags `--nodes` name.
     pub scaling_groups: Vec<String>,
+    /// For each of its flags `--node-group-auto-discovery`: the tags of the Auto Scaling groups that it looks for, with the value where it
+    /// asks for one.
+    #[serde(default)]
+    pub discovers: Vec<BTreeMap<String, Option<String>>>,
+    /// The Auto Scaling groups on which it works, as its status says. `None`: it says nothing.
+    #[serde(default)]
+    pub works_on: Option<Vec<String>>,
 }
 
 /// A node, as far as a migration has to do with it.

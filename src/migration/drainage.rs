@@ -51,7 +51,7 @@ pub struct Obstacle {
 /// The pods on nodes that leave which nobody would bring back, which ask to stay, or which no node of Karpenter's could take.
 #[must_use]
 pub fn obstacles(plans: &[GroupPlan<'_>], fleet: &Fleet) -> Vec<Obstacle> {
-    let kept: Vec<&str> = plans.iter().filter(|p| p.fate == Fate::Keeps).map(|p| p.group.name.as_str()).collect();
+    let kept: Vec<&str> = plans.iter().filter(|p| p.fate != Fate::Leaves).map(|p| p.group.name.as_str()).collect();
     let nodes = plans.iter().flat_map(|plan| leaving(plan, fleet));
     let pods = nodes.flat_map(|node| movable(fleet, &node.name)).filter(|pod| !pod.leaving);
     pods.filter_map(|pod| obstacle(pod, &kept)).collect()

@@ -1,6 +1,7 @@
 //! What becomes of each node group.
 
 use super::pool::pool_of;
+use super::scaled::apart;
 use super::{KEPT, SCALING_BEFORE, Wish, scaling_before};
 use crate::error::{Error, Result};
 use crate::facts::{Fleet, NodeGroupShape, NodeOwner, Scaling};
@@ -15,8 +16,10 @@ pub enum Fate {
     Keeps,
     /// It goes down to no nodes. The group itself stays, for the way back.
     Leaves,
-    /// It stays as it is, for this reason.
+    /// It stays as it is, for this reason, and nothing scales it any more.
     Untouched(String),
+    /// It is none of the migration's, for this reason: the autoscaler does not scale it.
+    Apart(String),
 }
 
 /// A node group and what becomes of it.
@@ -38,7 +41,7 @@ impl GroupPlan<'_> {
     /// Whether the migration changes its size.
     #[must_use]
     pub const fn is_touched(&self) -> bool {
-        !matches!(self.fate, Fate::Untouched(_))
+        matches!(self.fate, Fate::Keeps | Fate::Leaves)
     }
 }
 
@@ -47,13 +50,24 @@ impl GroupPlan<'_> {
 const KEPT_NODES: u32 = 2;
 
 /// What becomes of each node group. `recommended` is the image that AWS recommends of the release's own AMI family.
-pub fn plan<'a>(spec: &Spec, groups: &'a [NodeGroupShape], wish: &Wish, recommended: Option<&AmiAlias>) -> Result<Vec<GroupPlan<'a>>> {
+pub fn plan<'a>(
+    spec: &Spec,
+    groups: &'a [NodeGroupShape],
+    fleet: &Fleet,
+    wish: &Wish,
+    recommended: Option<&AmiAlias>,
+) -> Result<Vec<GroupPlan<'a>>> {
     if groups.is_empty() {
         return Err(Error::refused(format!("cluster {} has no managed node group that could be migrated", spec.cluster_name)).hint(
             "node groups that EKS does not manage are not migrated: make node pools for them yourself, `karpctl node-pool` makes one",
         ));
     }
-    let mut plans: Vec<GroupPlan<'a>> = groups.iter().map(|group| shaped(spec, group, recommended)).collect();
+    let fated = |group: &'a NodeGroupShape| match apart(spec, group, groups, fleet) {
+        Some(why) => stays(group, Fate::Apart(why)),
+        None if wish.leave.contains(&group.name) => stays(group, Fate::Untouched("--leave-node-group names it".to_owned())),
+        None => shaped(spec, group, recommended),
+    };
+    let mut plans: Vec<GroupPlan<'a>> = groups.iter().map(fated).collect();
     let kept = kept(&plans, wish)?;
     let each = if kept.len() == 1 { KEPT_NODES } else { 1 };
     for plan in plans.iter_mut().filter(|p| p.is_touched()) {
@@ -69,8 +83,12 @@ pub fn plan<'a>(spec: &Spec, groups: &'a [NodeGroupShape], wish: &Wish, recommen
     Ok(plans)
 }
 
+fn stays(group: &NodeGroupShape, fate: Fate) -> GroupPlan<'_> {
+    GroupPlan { group, fate, pool: None, target: group.scaling, notes: Vec::new() }
+}
+
 fn shaped<'a>(spec: &Spec, group: &'a NodeGroupShape, recommended: Option<&AmiAlias>) -> GroupPlan<'a> {
-    let untouched = |why: String| GroupPlan { group, fate: Fate::Untouched(why), pool: None, target: group.scaling, notes: Vec::new() };
+    let untouched = |why: String| stays(group, Fate::Untouched(why));
     if !matches!(group.status.as_str(), "ACTIVE" | "UPDATING" | "DEGRADED") {
         return untouched(format!("it is {}", group.status));
     }
@@ -84,12 +102,18 @@ fn shaped<'a>(spec: &Spec, group: &'a NodeGroupShape, recommended: Option<&AmiAl
 /// best by what a migration does not change.
 fn kept(plans: &[GroupPlan<'_>], wish: &Wish) -> Result<BTreeSet<String>> {
     let names = || plans.iter().map(|p| p.group.name.as_str()).collect::<Vec<_>>().join(", ");
+    let named = |flag: &str, name: &str| {
+        let unknown = || Error::usage(format!("{flag}: there is no managed node group {name}")).hint(format!("there are: {}", names()));
+        plans.iter().find(|p| p.group.name == name).ok_or_else(unknown)
+    };
+    for name in &wish.leave {
+        named("--leave-node-group", name)?;
+    }
+    if let Some(error) = nothing_scaled(plans) {
+        return Err(error);
+    }
     for name in &wish.keep {
-        let Some(plan) = plans.iter().find(|p| p.group.name == *name) else {
-            return Err(
-                Error::usage(format!("--keep-node-group: there is no managed node group {name}")).hint(format!("there are: {}", names()))
-            );
-        };
+        let plan = named("--keep-node-group", name)?;
         if let Some(why) = unfit(plan.group) {
             return Err(Error::refused(format!("the node group {name} cannot keep Karpenter's controller: {why}"))
                 .hint(format!("name another by --keep-node-group: {}", names())));
@@ -108,12 +132,27 @@ fn kept(plans: &[GroupPlan<'_>], wish: &Wish) -> Result<BTreeSet<String>> {
         .max_by_key(|p| (p.group.capacity_type == "ON_DEMAND", scaling_before(p.group).max, std::cmp::Reverse(&p.group.name)));
     best.map(|p| BTreeSet::from([p.group.name.clone()])).ok_or_else(|| {
         let why = plans.iter().map(|p| match (&p.fate, unfit(p.group)) {
-            (Fate::Untouched(why), _) => format!("{}: {why}", p.group.name),
+            (Fate::Untouched(why) | Fate::Apart(why), _) => format!("{}: {why}", p.group.name),
             (_, why) => format!("{}: {}", p.group.name, why.unwrap_or_default()),
         });
         let error = Error::refused("no node group can keep Karpenter's controller, which cannot run on nodes that it makes itself");
         why.fold(error, Error::because).hint("make a small node group of Linux without taints for it, then run this again")
     })
+}
+
+/// The refusal where the autoscaler scales none of the groups.
+fn nothing_scaled(plans: &[GroupPlan<'_>]) -> Option<Error> {
+    let why = |p: &GroupPlan<'_>| match &p.fate {
+        Fate::Apart(why) => Some(format!("{}: {why}", p.group.name)),
+        _ => None,
+    };
+    let all: Vec<String> = plans.iter().map(why).collect::<Option<_>>()?;
+    let error = Error::refused("the Cluster Autoscaler scales none of the managed node groups");
+    Some(
+        all.iter()
+            .fold(error, Error::because)
+            .hint("see what it works on: `kubectl --namespace kube-system get configmap cluster-autoscaler-status --output yaml`"),
+    )
 }
 
 /// Why the controller's pods cannot run on a group's nodes. Its chart tolerates one taint.
@@ -145,9 +184,11 @@ fn name_apart(plans: &mut [GroupPlan<'_>]) {
 #[must_use]
 pub fn self_managed(groups: &[NodeGroupShape], fleet: &Fleet) -> Vec<String> {
     let managed: BTreeSet<&String> = groups.iter().flat_map(|g| &g.scaling_groups).collect();
-    let named = fleet.autoscalers.iter().flat_map(|a| &a.scaling_groups).filter(|name| !managed.contains(name));
-    let mut said: BTreeSet<String> =
-        named.map(|name| format!("the Auto Scaling group {name}, which the autoscaler's --nodes names")).collect();
+    let scaled = fleet.autoscalers.iter().flat_map(|a| a.scaling_groups.iter().chain(a.works_on.iter().flatten()));
+    let mut said: BTreeSet<String> = scaled
+        .filter(|name| !managed.contains(name))
+        .map(|name| format!("the Auto Scaling group {name}, which the autoscaler scales"))
+        .collect();
     let mut unnamed = 0;
     for node in &fleet.nodes {
         match &node.owner {

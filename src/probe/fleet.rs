@@ -1,10 +1,11 @@
 //! What a migration looks at: node groups, and the Cluster Autoscalers, nodes, pods and node pools of the cluster.
 
-use super::inside::{is_autoscaler, items, text};
+use super::autoscaler::autoscalers;
+use super::inside::{items, text};
 use super::kinds::{Kinds, nodes as node_kind};
 use super::{ProbeContext, failed};
 use crate::error::Result;
-use crate::facts::{AutoscalerFacts, Fleet, FleetNode, FleetPod, NodeGroupShape, NodeOwner, PodOwner, Probed};
+use crate::facts::{Fleet, FleetNode, FleetPod, NodeGroupShape, NodeOwner, PodOwner, Probed};
 use crate::ports::{Kube, ObjectKind};
 use serde_json::Value;
 
@@ -41,7 +42,7 @@ async fn read(kinds: &Kinds, kube: &dyn Kube) -> Result<Fleet> {
         kube.list(&kinds.class, None, None),
     );
     Ok(Fleet {
-        autoscalers: deployments?.iter().filter(|d| is_autoscaler(d)).map(autoscaler).collect(),
+        autoscalers: autoscalers(&deployments?, kube).await?,
         nodes: nodes?.iter().map(node_of).collect(),
         pods: pods?.iter().filter_map(pod_of).collect(),
         pools: pools?,
@@ -51,25 +52,6 @@ async fn read(kinds: &Kinds, kube: &dyn Kube) -> Result<Fleet> {
 
 fn named(object: &Value, field: &str) -> String {
     text(object["metadata"][field].as_str().unwrap_or_default())
-}
-
-fn autoscaler(deployment: &Value) -> AutoscalerFacts {
-    let number = |value: &Value| value.as_u64().and_then(|n| u32::try_from(n).ok());
-    let words = items(&deployment["spec"]["template"]["spec"]["containers"])
-        .iter()
-        .flat_map(|c| items(&c["command"]).iter().chain(items(&c["args"])))
-        .filter_map(Value::as_str);
-    // `--nodes=1:10:my-group`
-    let group = |word: &str| word.trim_start_matches('-').strip_prefix("nodes=")?.splitn(3, ':').nth(2).map(text);
-    let before = deployment["metadata"]["annotations"][REPLICAS_BEFORE].as_str();
-    AutoscalerFacts {
-        namespace: named(deployment, "namespace"),
-        name: named(deployment, "name"),
-        replicas: number(&deployment["spec"]["replicas"]).unwrap_or(1),
-        running: number(&deployment["status"]["replicas"]).unwrap_or(0),
-        before: before.and_then(|text| text.parse().ok()),
-        scaling_groups: words.filter_map(group).collect(),
-    }
 }
 
 fn node_of(node: &Value) -> FleetNode {
@@ -155,20 +137,6 @@ fn tied_to(spec: &Value) -> Option<String> {
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn the_autoscalers_flags_name_scaling_groups() {
-        let args =
-            json!(["./cluster-autoscaler", "--nodes=1:10:eks-workers-1", "--node-group-auto-discovery=asg:tag=x", "-nodes=0:3:other:one"]);
-        let body = json!({
-            "metadata": {"namespace": "kube-system", "name": "ca", "annotations": {REPLICAS_BEFORE: "2"}},
-            "spec": {"replicas": 0, "template": {"spec": {"containers": [{"image": "x/cluster-autoscaler:v1", "command": args}]}}},
-            "status": {"replicas": 1},
-        });
-        let found = autoscaler(&body);
-        assert_eq!((found.replicas, found.running, found.before), (0, 1, Some(2)));
-        assert_eq!(found.scaling_groups, ["eks-workers-1", "other:one"]);
-    }
 
     #[test]
     fn a_pod_says_who_makes_it_anew_and_what_holds_it() {

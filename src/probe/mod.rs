@@ -4,6 +4,7 @@
 //! reason, which the judges then say.
 
 pub(crate) mod account;
+mod autoscaler;
 pub mod client;
 mod client_problems;
 pub(crate) mod cluster;

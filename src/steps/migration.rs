@@ -37,7 +37,7 @@ pub(super) fn world(facts: &Facts) -> Result<(&[NodeGroupShape], &Fleet), State>
 pub(super) fn planned<'f>(spec: &Spec, facts: &'f Facts, wish: &Wish) -> Result<(Vec<GroupPlan<'f>>, &'f Fleet), State> {
     let (groups, fleet) = world(facts)?;
     let recommended = facts.ami_version.known().and_then(|version| format!("{}@{version}", render::ami_family(spec)).parse().ok());
-    let plans = plan(spec, groups, wish, recommended.as_ref()).map_err(|e| {
+    let plans = plan(spec, groups, fleet, wish, recommended.as_ref()).map_err(|e| {
         let why = e.causes.iter().fold(e.message.clone(), |all, cause| format!("{all}; {cause}"));
         e.hints.iter().fold(Refusal::new(why), |refusal, hint| refusal.hint(hint.clone()))
     })?;

@@ -124,11 +124,12 @@ impl Step for MigrationPools {
     }
 
     fn explain(&self) -> &'static str {
-        "Proposes a node pool and a node class for each managed node group: its instance types, the zones of its subnets, its subnets, \
+        "Proposes a node pool and a node class for each managed node group that the autoscaler scales: its instance types, the zones of its subnets, its subnets, \
          capacity type, labels and taints, the AMI that it runs where an alias can name it, the size of its disks, and as limits what \
          its most nodes of the largest type have. What is not taken over is said in the plan. Both carry the label \
          karpctl.dev/node-group. Once they are there they are yours: a later run does not change them back. Node groups with an AMI of their own, \
-         of capacity blocks or of types that are not named stay as they are, and so do node groups that EKS does not manage. On the way \
+         of capacity blocks or of types that are not named stay as they are, and so do those that --leave-node-group names and those that EKS \
+         does not manage. What the autoscaler scales is read from its status in the ConfigMap cluster-autoscaler-status, else from its flags. On the way \
          back they stay unless --delete-pools is given: Karpenter then drains their nodes."
     }
 }
@@ -193,8 +194,11 @@ pub(super) fn refused(state: State) -> Error {
 fn described(plan: &GroupPlan<'_>) -> Vec<String> {
     let name = &plan.group.name;
     let Some(pool) = &plan.pool else {
-        let Fate::Untouched(why) = &plan.fate else { return Vec::new() };
-        return vec![format!("node group {name} stays as it is, and nothing scales it any more: {why}")];
+        return match &plan.fate {
+            Fate::Untouched(why) => vec![format!("node group {name} stays as it is, and nothing scales it any more: {why}")],
+            Fate::Apart(why) => vec![format!("node group {name} is not part of it: {why}")],
+            Fate::Keeps | Fate::Leaves => Vec::new(),
+        };
     };
     let joined =
         |map: &std::collections::BTreeMap<String, String>| map.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>().join(", ");

@@ -1,6 +1,8 @@
 //! From the Cluster Autoscaler to Karpenter: the node pool that fits a node group field by field, what becomes of each group, and the
 //! way there and back in a world in memory.
 
+mod scaled;
+
 use crate::fake::FakeWorld;
 use crate::fake::fleet::{at, group};
 use crate::fixture::existing;
@@ -15,13 +17,13 @@ use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 
 fn keeping(names: &[&str]) -> Wish {
-    Wish { keep: names.iter().map(|n| (*n).to_owned()).collect(), pools: PoolsOnReturn::Stay }
+    Wish { keep: names.iter().map(|n| (*n).to_owned()).collect(), ..Wish::default() }
 }
 
 /// The plan of one group beside a plain one that stays for the controller.
 fn planned<T>(spec: &Spec, one: NodeGroupShape, look: impl FnOnce(&GroupPlan<'_>) -> T) -> T {
     let groups = [group("system", "1/2/4"), one];
-    let plans = plan(spec, &groups, &keeping(&["system"]), None).unwrap();
+    let plans = plan(spec, &groups, &Fleet::default(), &keeping(&["system"]), None).unwrap();
     look(&plans[1])
 }
 
@@ -123,7 +125,7 @@ fn the_image_is_that_of_the_group_where_an_alias_names_it() {
     ] {
         let groups =
             [NodeGroupShape { ami_type: ami_type.into(), release_version: release_version.map(Into::into), ..group("web", "1/2/3") }];
-        let plans = plan(&spec, &groups, &Wish::default(), Some(&recommended)).unwrap();
+        let plans = plan(&spec, &groups, &Fleet::default(), &Wish::default(), Some(&recommended)).unwrap();
         assert_eq!(plans[0].pool.as_ref().unwrap().ami.to_string(), wanted, "{ami_type} {release_version:?}");
     }
     // There are no images of Amazon Linux 2 from 1.33 on.
@@ -190,7 +192,7 @@ fn one_group_stays_for_the_controller_and_it_is_the_same_one_whenever_one_looks(
     };
     let spot = |name: &str, max: &str| NodeGroupShape { capacity_type: "SPOT".into(), ..group(name, max) };
     let stays = |groups: &[NodeGroupShape], wish: &Wish| -> Result<Vec<(String, String)>> {
-        let plans = plan(&spec, groups, wish, None)?;
+        let plans = plan(&spec, groups, &Fleet::default(), wish, None)?;
         Ok(plans.iter().filter(|p| p.fate == Fate::Keeps).map(|p| (p.group.name.clone(), p.target.to_string())).collect())
     };
     let one = |name: &str, size: &str| vec![(name.to_owned(), size.to_owned())];
@@ -222,7 +224,7 @@ fn one_group_stays_for_the_controller_and_it_is_the_same_one_whenever_one_looks(
 fn names_that_an_object_cannot_have_are_made_fit_and_kept_apart() {
     let spec = existing("1.14.1");
     let groups = [group("Web_One", "1/2/3"), group("web-one", "0/1/2")];
-    let plans = plan(&spec, &groups, &Wish::default(), None).unwrap();
+    let plans = plan(&spec, &groups, &Fleet::default(), &Wish::default(), None).unwrap();
     let names: Vec<&str> = plans.iter().map(|p| p.pool.as_ref().unwrap().name.as_str()).collect();
     assert_eq!(names, ["web-one", "web-one-2"]);
 }
@@ -422,7 +424,7 @@ async fn the_nodes_that_stay_are_the_newest_of_different_zones() {
     let facts = world.facts(&[Topic::Fleet, Topic::NodeGroupShapes]).await;
     let groups = facts.node_group_shapes.known().unwrap();
     let fleet: &Fleet = facts.fleet.known().unwrap();
-    let plans = plan(&world.spec, groups, &Wish::default(), None).unwrap();
+    let plans = plan(&world.spec, groups, fleet, &Wish::default(), None).unwrap();
     let left: Vec<&str> = leaving(&plans[0], fleet).iter().map(|n| n.name.as_str()).collect();
     assert_eq!(left, [world.nodes_of("system")[1].as_str()], "the only one of its zone and {newest} stay");
 }

@@ -22,8 +22,11 @@ fn apply(stage: &Stage, object: &Value) {
     stage.kubectl(&["apply", "--filename", file.to_str().unwrap(), "--output", "json"]);
 }
 
-/// A node group for the web, as the aws CLI makes it, with a taint and a label of its own.
-fn make_group(stage: &Stage) {
+/// A node group that the autoscaler does not scale.
+const APART: &str = "apart";
+
+/// A node group for the web, as the aws CLI makes it, with a taint and a label of its own; and one that is nobody's to migrate.
+fn make_groups(stage: &Stage) {
     let cluster = stage.cluster();
     let system = format!("{cluster}-ng");
     let found = stage.aws(&["eks", "describe-nodegroup", "--cluster-name", cluster, "--nodegroup-name", &system]);
@@ -37,6 +40,22 @@ fn make_group(stage: &Stage) {
         &subnets,
     ];
     stage.aws(&words.concat());
+    let words = [
+        &["eks", "create-nodegroup", "--cluster-name", cluster, "--nodegroup-name", APART, "--node-role", role][..],
+        &["--instance-types", "m5.large", "--ami-type", "AL2023_x86_64_STANDARD"],
+        &["--scaling-config", "minSize=1,desiredSize=1,maxSize=2", "--subnets"],
+        &subnets,
+    ];
+    stage.aws(&words.concat());
+}
+
+/// What the autoscaler says of itself: it works on these groups, and on one that EKS does not manage.
+fn says_what_it_works_on(stage: &Stage, groups: &[&str]) {
+    let names = groups.iter().map(|name| group(stage, name)["resources"]["autoScalingGroups"][0]["name"].as_str().unwrap().to_owned());
+    let names: Vec<String> = names.chain(["batch-asg".to_owned()]).map(|name| format!("- name: {name}")).collect();
+    let status = format!("autoscalerStatus: Running\nnodeGroups:\n{}\n", names.join("\n"));
+    let metadata = json!({"name": "cluster-autoscaler-status", "namespace": "kube-system"});
+    apply(stage, &json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"status": status}}));
 }
 
 fn workloads(stage: &Stage) {
@@ -54,7 +73,7 @@ fn workloads(stage: &Stage) {
             }),
         );
     };
-    let autoscaler = json!({"name": "autoscaler", "image": "registry.k8s.io/autoscaling/cluster-autoscaler:v1.34.0", "command": ["./cluster-autoscaler", "--nodes=1:5:batch-asg"]});
+    let autoscaler = json!({"name": "autoscaler", "image": "registry.k8s.io/autoscaling/cluster-autoscaler:v1.34.0", "command": ["./cluster-autoscaler", "--node-group-auto-discovery=asg:tag=k8s.io/cluster-autoscaler/enabled"]});
     deployment("kube-system", "cluster-autoscaler", 1, &json!({"containers": [autoscaler]}));
     let web = json!({
         "nodeSelector": {"team": "web"},
@@ -146,18 +165,32 @@ fn from_the_cluster_autoscaler_and_back() {
     stage.lab().make_cluster(&json!({"name": stage.cluster(), "version": "1.34", "authenticationMode": "API", "nodes": 3})).unwrap();
     let stage = Arc::new(stage);
     let system = format!("{}-ng", stage.cluster());
-    make_group(&stage);
+    make_groups(&stage);
     workloads(&stage);
     wait_until("the web does not run", 60, || serving(&stage).len() == 4);
 
     let plan = migrate(&stage, &["--dry-run", "--exit-code", "-o", "json"]).exits(3).json();
     let why = plan["steps"].as_array().unwrap().iter().find(|s| s["id"] == "migration-pools").unwrap()["why"].to_string();
-    assert!(why.contains("web-group: m5.large, m5a.large") && why.contains("batch-asg"), "{why}");
+    // By the tags that EKS gives them it might be any of them.
+    assert!(why.contains("web-group: m5.large, m5a.large") && why.contains("apart -> apart"), "{why}");
+    says_what_it_works_on(&stage, &[&system, WEB]);
+    let planned = |more: &[&str]| {
+        let plan = migrate(&stage, &[&["--dry-run", "--exit-code", "-o", "json"], more].concat()).exits(3).json();
+        plan["steps"].as_array().unwrap().iter().find(|s| s["id"] == "migration-pools").unwrap()["why"].to_string()
+    };
+    let why = planned(&[]);
+    for words in
+        ["web-group: m5.large, m5a.large", "batch-asg", "node group apart is not part of it: the autoscaler's status does not name"]
+    {
+        assert!(why.contains(words), "{words} in {why}");
+    }
+    assert!(planned(&["--leave-node-group", WEB]).contains("node group web_Group stays as it is, and nothing scales it any more"));
 
     let (over, watcher) = watch(&stage);
     interrupt_half_way(&stage);
     migrate(&stage, &["--yes"]).exits(0).says("Karpenter makes the nodes of leaver now");
     assert_eq!((autoscalers(&stage), nodes_of(&stage, WEB), nodes_of(&stage, &system)), (json!(0), 0, 2));
+    assert_eq!((nodes_of(&stage, APART), &group(&stage, APART)["tags"]), (1, &json!({})), "what is not the autoscaler's is left alone");
     wait_until("the web does not run on Karpenter's nodes", 60, || {
         let homes = homes(&stage);
         homes.len() == 4 && homes.iter().all(|labels| labels["karpenter.sh/nodepool"] == "web-group" && labels["team"] == "web")
