@@ -131,6 +131,8 @@ pub enum Topic {
     ControllerPermissions,
     /// [`Facts::iam_summary`].
     IamSummary,
+    /// [`Facts::vcpus`].
+    Vcpus,
     /// [`Facts::selection`].
     Selection,
     /// [`Facts::reach`].
@@ -168,6 +170,7 @@ impl Topic {
             Self::CallerPermissions
                 | Self::ControllerPermissions
                 | Self::IamSummary
+                | Self::Vcpus
                 | Self::Selection
                 | Self::Reach
                 | Self::NodeGroups
@@ -283,6 +286,8 @@ pub struct Facts {
     pub controller_permissions: Probed<PermissionFacts>,
     /// How much of IAM's quotas is used.
     pub iam_summary: Probed<IamSummary>,
+    /// How many vCPUs the account may run, and runs.
+    pub vcpus: Probed<VcpuFacts>,
     /// What the node class's selectors find.
     pub selection: Probed<SelectionFacts>,
     /// What can be reached from the cluster's VPC.
@@ -356,6 +361,7 @@ impl Facts {
                 Topic::CallerPermissions => self.caller_permissions.clone_from(&newer.caller_permissions),
                 Topic::ControllerPermissions => self.controller_permissions.clone_from(&newer.controller_permissions),
                 Topic::IamSummary => self.iam_summary.clone_from(&newer.iam_summary),
+                Topic::Vcpus => self.vcpus.clone_from(&newer.vcpus),
                 Topic::Selection => self.selection.clone_from(&newer.selection),
                 Topic::Reach => self.reach.clone_from(&newer.reach),
                 Topic::NodeGroups => self.node_groups.clone_from(&newer.node_groups),
@@ -424,6 +430,7 @@ impl Facts {
             Topic::CallerPermissions => say(&mut self.caller_permissions, reason),
             Topic::ControllerPermissions => say(&mut self.controller_permissions, reason),
             Topic::IamSummary => say(&mut self.iam_summary, reason),
+            Topic::Vcpus => say(&mut self.vcpus, reason),
             Topic::Selection => say(&mut self.selection, reason),
             Topic::Reach => say(&mut self.reach, reason),
             Topic::NodeGroups => say(&mut self.node_groups, reason),

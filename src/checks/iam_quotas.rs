@@ -28,8 +28,8 @@ impl Check for IamQuotas {
          `LimitExceeded: Cannot exceed quota for RolesPerAccount: 1000`, `Cannot exceed quota for PoliciesPerRole: 10`, `Cannot exceed \
          quota for InstanceProfilesPerAccount: 1000` (Karpenter makes an instance profile for each node class). Cure: remove what \
          nobody uses, or ask for more: `aws service-quotas list-service-quotas --service-code iam` shows the codes for \
-         request-service-quota-increase. EC2's quotas of vCPUs are not read: that takes another AWS library for numbers that say little \
-         before it is known what will run; Karpenter's own event names them (`VcpuLimitExceeded`, `MaxSpotInstanceCountExceeded`)."
+         request-service-quota-increase. EC2's \
+         quotas of vCPUs are those of the check vcpu-quotas."
     }
 
     fn reads(&self) -> &'static [Topic] {

@@ -64,6 +64,7 @@ mod stuck_deletions;
 mod termination_handler;
 mod tool_programs;
 mod upgrade_hops;
+mod vcpu_quotas;
 
 pub use judgement::Judgement;
 
@@ -153,6 +154,7 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(stack_state::StackState),
         Box::new(controller_permissions::ControllerPermissions),
         Box::new(iam_quotas::IamQuotas),
+        Box::new(vcpu_quotas::VcpuQuotas),
         Box::new(interruption_queue::InterruptionQueue),
         Box::new(ebs_key::EbsKey),
         Box::new(kubernetes_support::KubernetesSupport),

@@ -45,6 +45,26 @@ pub enum DeniedBy {
 /// How much of IAM's quotas is used: by the names of `GetAccountSummary` (`Roles`, `RolesQuota`, …).
 pub type IamSummary = BTreeMap<String, i64>;
 
+/// How many vCPUs of EC2's standard families the account may run in the region, and runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VcpuFacts {
+    /// Of on-demand instances.
+    pub on_demand: VcpuQuota,
+    /// Of spot instances.
+    pub spot: VcpuQuota,
+    /// Those of an instance of the spec's node group. `None`: it has none, or one of another family.
+    pub node_group_instance: Option<u64>,
+}
+
+/// A quota of vCPUs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VcpuQuota {
+    /// How many may run. `None`: Service Quotas does not know it in this region.
+    pub quota: Option<u64>,
+    /// How many run.
+    pub used: u64,
+}
+
 /// What Karpenter's selectors find now: by the discovery tag with the cluster's name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SelectionFacts {

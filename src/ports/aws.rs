@@ -3,10 +3,11 @@
 use crate::error::Result;
 use crate::facts::{
     AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, FargateProfileFacts, IamSummary,
-    NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts, RouteTableFacts, RuleFacts, Scaling, SecurityGroupFacts, StackFacts,
-    SubnetFacts,
+    InstanceTypeFacts, NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts, RouteTableFacts, RuleFacts, Scaling,
+    SecurityGroupFacts, StackFacts, SubnetFacts,
 };
 use crate::knowledge::{KubernetesVersion, OfferedVersion};
+use crate::spec::CapacityType;
 use async_trait::async_trait;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -77,6 +78,15 @@ pub struct LaunchedInstance {
     pub id: String,
     /// `pending`, `running`, …
     pub state: String,
+}
+
+/// An instance that runs or starts, as far as it counts to a quota of vCPUs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunningInstance {
+    /// `m5.large`.
+    pub instance_type: String,
+    /// How it was bought.
+    pub capacity_type: CapacityType,
 }
 
 /// What a principal may be asked for: each action on each resource, under these conditions.
@@ -210,6 +220,12 @@ pub trait Aws: Send + Sync {
     async fn denials(&self, principal: &str, question: &PermissionQuestion) -> Result<Vec<Denial>>;
     /// IAM `GetAccountSummary`.
     async fn iam_summary(&self) -> Result<IamSummary>;
+    /// The value of a quota of EC2's: Service Quotas `GetServiceQuota`. `None`: it knows none of that code here.
+    async fn ec2_quota(&self, code: &str) -> Result<Option<u64>>;
+    /// EC2 `DescribeInstances`: what runs or starts in the region, without what is on dedicated hosts.
+    async fn running_instances(&self) -> Result<Vec<RunningInstance>>;
+    /// EC2 `DescribeInstanceTypes`.
+    async fn instance_types(&self, names: &[String]) -> Result<Vec<InstanceTypeFacts>>;
     /// EC2 `DescribeSubnets` by a tag, key and value.
     async fn tagged_subnets(&self, tag: (&str, &str)) -> Result<Vec<SubnetFacts>>;
     /// EC2 `DescribeSecurityGroups` by a tag, key and value.

@@ -11,7 +11,9 @@ mod registry;
 mod tools;
 mod workstation;
 
-pub use self::aws::{Aws, ChangeStack, CreateRole, InstanceProfile, LaunchedInstance, PermissionQuestion, StackEvent, Tags};
+pub use self::aws::{
+    Aws, ChangeStack, CreateRole, InstanceProfile, LaunchedInstance, PermissionQuestion, RunningInstance, StackEvent, Tags,
+};
 pub use self::kube::{ClusterAccess, Eviction, Force, Kube, KubeConnector, ObjectKind, ObjectRef};
 pub use self::registry::Registry;
 pub use self::tools::{Eksctl, Helm, HelmAccess, HelmInstall, Lines, Origin};

@@ -19,6 +19,7 @@ mod origin;
 mod permissions;
 mod plugin_policy;
 pub mod programs;
+pub(crate) mod quotas;
 pub mod registry;
 pub mod registry_login;
 pub(crate) mod release;
@@ -146,10 +147,11 @@ async fn ask_aws(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &m
 /// What only a doctor asks of AWS.
 async fn ask_aws_for_doctor(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
     let asked = |topic| topics.contains(&topic);
-    let (caller, controller, summary, selection, groups, ebs, ami, queue, clock) = tokio::join!(
+    let (caller, controller, summary, vcpus, selection, groups, ebs, ami, queue, clock) = tokio::join!(
         when(asked(Topic::CallerPermissions), permissions::of_caller(context, &facts.caller)),
         when(asked(Topic::ControllerPermissions), permissions::of_controller(context)),
         when(asked(Topic::IamSummary), surroundings::iam_summary(context)),
+        when(asked(Topic::Vcpus), quotas::vcpus(context)),
         when(asked(Topic::Selection), surroundings::selection(context)),
         when(asked(Topic::NodeGroups), surroundings::node_groups(context)),
         when(asked(Topic::Ebs), surroundings::ebs(context)),
@@ -160,6 +162,7 @@ async fn ask_aws_for_doctor(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>
     put(&mut facts.caller_permissions, caller);
     put(&mut facts.controller_permissions, controller);
     put(&mut facts.iam_summary, summary);
+    put(&mut facts.vcpus, vcpus);
     put(&mut facts.selection, selection);
     put(&mut facts.node_groups, groups);
     put(&mut facts.ebs, ebs);

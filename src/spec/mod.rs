@@ -183,6 +183,9 @@ pub struct NodePool {
     pub volume_key: Option<Arn>,
 }
 
+/// The limit of the node pool of every guide: more than most accounts may run, and a guard rather than a wish.
+pub const GUIDE_CPU_LIMIT: u32 = 1000;
+
 /// How EC2 capacity is bought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -2,8 +2,9 @@
 
 use super::layer::{ElsewhereLayer, Layer, Source};
 use super::{
-    AccountId, AmiAlias, Architecture, Arn, CapacityType, ChartSource, ClusterMode, ClusterName, ControllerCapacity, Elsewhere, Identity,
-    IpFamily, Namespace, NodeAccess, NodeGroup, NodePool, ObjectName, Partition, Region, Spec, SubnetId, Vpc, VpcId,
+    AccountId, AmiAlias, Architecture, Arn, CapacityType, ChartSource, ClusterMode, ClusterName, ControllerCapacity, Elsewhere,
+    GUIDE_CPU_LIMIT, Identity, IpFamily, Namespace, NodeAccess, NodeGroup, NodePool, ObjectName, Partition, Region, Spec, SubnetId, Vpc,
+    VpcId,
 };
 use crate::error::{Error, Result};
 use crate::knowledge::{KubernetesVersion, Release};
@@ -243,7 +244,7 @@ fn node_pool(layers: &Layers, p: &mut Problems) -> NodePool {
             "nodePool.architectures",
             &[("amd64", Architecture::Amd64), ("arm64", Architecture::Arm64)],
         ),
-        cpu_limit: first(layers, |l| l.node_pool.as_ref()?.cpu_limit).unwrap_or(1000),
+        cpu_limit: first(layers, |l| l.node_pool.as_ref()?.cpu_limit).unwrap_or(GUIDE_CPU_LIMIT),
         ami_alias: p.parsed::<AmiAlias>(layers, "nodePool.amiAlias", |l| l.node_pool.as_ref()?.ami_alias.as_deref()),
         keep: first(layers, |l| l.node_pool.as_ref()?.keep).unwrap_or(false),
         volume_key: p.parsed::<Arn>(layers, "nodePool.volumeKey", |l| l.node_pool.as_ref()?.volume_key.as_deref()),

@@ -7,6 +7,9 @@ use crate::error::Result;
 use crate::facts::{EbsFacts, EndpointFacts, InstanceTypeFacts, RouteTableFacts, SecurityGroupFacts, SubnetFacts};
 use aws_sdk_ec2::types::{Filter, InstanceTypeInfo, ResponseLaunchTemplateData, Route, RouteState};
 
+/// The most values of a filter (EC2 API reference, "Filtering").
+const FILTER_VALUES: usize = 200;
+
 fn only(name: impl Into<String>, value: &str) -> Filter {
     Filter::builder().name(name).values(value).build()
 }
@@ -82,13 +85,13 @@ pub(super) async fn launch_template(aws: &AwsClient, template: &str, version: &s
 
 /// These instance types.
 pub(super) async fn instance_types(aws: &AwsClient, names: &[String]) -> Result<Vec<InstanceTypeFacts>> {
-    if names.is_empty() {
-        return Ok(Vec::new());
+    let mut listed = Vec::new();
+    for names in names.chunks(FILTER_VALUES) {
+        let call = Call::new("ec2:DescribeInstanceTypes", "*", format!("cannot read the instance types {}", names.join(", ")));
+        let only = filter_any("instance-type", names);
+        let pages = aws.ec2.describe_instance_types().filters(only).into_paginator().items().send();
+        listed.extend(pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(|e| aws.error(&call, &e))?);
     }
-    let call = Call::new("ec2:DescribeInstanceTypes", "*", format!("cannot read the instance types {}", names.join(", ")));
-    let only = filter_any("instance-type", names);
-    let pages = aws.ec2.describe_instance_types().filters(only).into_paginator().items().send();
-    let listed = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(|e| aws.error(&call, &e))?;
     let number = |n: Option<i64>| n.and_then(|n| u64::try_from(n).ok()).unwrap_or_default();
     let of = |t: &InstanceTypeInfo| InstanceTypeFacts {
         name: t.instance_type().map(|name| name.as_str().to_owned()).unwrap_or_default(),

@@ -98,7 +98,8 @@ impl Intercept for Seen {
         _: &RuntimeComponents,
         bag: &mut ConfigBag,
     ) -> Result<(), aws_smithy_runtime_api::box_error::BoxError> {
-        let service = bag.load::<aws_smithy_runtime_api::client::orchestrator::Metadata>().map(|m| m.service().to_lowercase());
+        let service =
+            bag.load::<aws_smithy_runtime_api::client::orchestrator::Metadata>().map(|m| m.service().to_lowercase().replace(' ', ""));
         let uri = context.request().uri().parse::<http::Uri>().ok();
         if let (Some(service), Some((scheme, authority))) = (service, uri.as_ref().and_then(|u| Some((u.scheme_str()?, u.authority()?)))) {
             self.remember(service, format!("{scheme}://{authority}"));
@@ -231,6 +232,7 @@ fn kind(code: &str, message: &str, status: u16) -> ErrorKind {
         | "ResourceNotFoundException"
         | "NotFoundException"
         | "ParameterNotFound"
+        | "NoSuchResourceException"
         | "StackNotFoundException"
         | "QueueDoesNotExist" => ErrorKind::NotFound,
         "RequestLimitExceeded"

@@ -15,6 +15,7 @@ mod iam_judged;
 mod port;
 mod profiles;
 mod queue;
+mod quotas;
 mod ssm;
 mod sts;
 
@@ -64,6 +65,7 @@ pub struct AwsClient {
     ssm: aws_sdk_ssm::Client,
     sqs: aws_sdk_sqs::Client,
     events: aws_sdk_eventbridge::Client,
+    quotas: aws_sdk_servicequotas::Client,
 }
 
 impl AwsClient {
@@ -110,6 +112,7 @@ impl AwsClient {
             ssm: client!(aws_sdk_ssm),
             sqs: client!(aws_sdk_sqs),
             events: client!(aws_sdk_eventbridge),
+            quotas: client!(aws_sdk_servicequotas),
             seen,
             config,
         })

@@ -1,14 +1,18 @@
 //! The port, call by call: each is in its service's file.
 
-use super::{AwsClient, cloudformation, ec2, ec2_network, eks, eks_groups, eks_shapes, eks_token, iam, iam_judged, queue, ssm, sts};
+use super::{
+    AwsClient, cloudformation, ec2, ec2_network, eks, eks_groups, eks_shapes, eks_token, iam, iam_judged, queue, quotas, ssm, sts,
+};
 use crate::error::Result;
 use crate::facts::{
     AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, FargateProfileFacts, IamSummary,
-    NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts, RouteTableFacts, RuleFacts, Scaling, SecurityGroupFacts, StackFacts,
-    SubnetFacts,
+    InstanceTypeFacts, NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts, RouteTableFacts, RuleFacts, Scaling,
+    SecurityGroupFacts, StackFacts, SubnetFacts,
 };
 use crate::knowledge::{KubernetesVersion, OfferedVersion};
-use crate::ports::{Aws, ChangeStack, CreateRole, InstanceProfile, LaunchedInstance, PermissionQuestion, StackEvent, Tags};
+use crate::ports::{
+    Aws, ChangeStack, CreateRole, InstanceProfile, LaunchedInstance, PermissionQuestion, RunningInstance, StackEvent, Tags,
+};
 use async_trait::async_trait;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -209,6 +213,18 @@ impl Aws for AwsClient {
 
     async fn iam_summary(&self) -> Result<IamSummary> {
         iam_judged::summary(self).await
+    }
+
+    async fn ec2_quota(&self, code: &str) -> Result<Option<u64>> {
+        quotas::ec2_quota(self, code).await
+    }
+
+    async fn running_instances(&self) -> Result<Vec<RunningInstance>> {
+        quotas::running_instances(self).await
+    }
+
+    async fn instance_types(&self, names: &[String]) -> Result<Vec<InstanceTypeFacts>> {
+        ec2_network::instance_types(self, names).await
     }
 
     async fn tagged_subnets(&self, tag: (&str, &str)) -> Result<Vec<SubnetFacts>> {

@@ -14,6 +14,10 @@ fn what_is_broken_in_aws_is_found_and_mended_as_printed() {
     let ward = Ward { stage };
     let aws = |words: &[&str]| ward.stage.aws(words);
 
+    // A new account's quota of five vCPUs, and two nodes of two.
+    let found = ward.finds("vcpu-quotas", "fail", "4 of 5 are in use: the node pool can launch nothing: VcpuLimitExceeded");
+    ward.cured("vcpu-quotas", &found, &[0]);
+
     // A creation that was rolled back, because a role of that name was there.
     aws(&["iam", "create-role", "--role-name", "KarpenterNodeRole-patient", "--assume-role-policy-document", POLICY]);
     let account = aws(&["sts", "get-caller-identity"])["Account"].as_str().unwrap().to_owned();

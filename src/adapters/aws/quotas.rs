@@ -1,0 +1,42 @@
+//! Service Quotas, and what counts to EC2's.
+
+use super::errors::Call;
+use super::{AwsClient, present};
+use crate::error::Result;
+use crate::ports::RunningInstance;
+use crate::spec::CapacityType;
+use aws_sdk_ec2::types::{Filter, Instance, InstanceLifecycleType, Reservation, Tenancy};
+use aws_sdk_servicequotas::types::ServiceQuota;
+
+/// The value of a quota of EC2's.
+pub(super) async fn ec2_quota(aws: &AwsClient, code: &str) -> Result<Option<u64>> {
+    let call = Call::new("servicequotas:GetServiceQuota", code, format!("cannot read the quota {code} of EC2"));
+    let sent = aws.quotas.get_service_quota().service_code("ec2").quota_code(code).send().await;
+    Ok(present(sent.map_err(|e| aws.error(&call, &e)))?.and_then(|answer| answer.quota).as_ref().and_then(value))
+}
+
+/// Service Quotas counts everything in floating point.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of vCPUs, which is cut to what can be one")]
+fn value(quota: &ServiceQuota) -> Option<u64> {
+    quota.value.map(|value| value as u64)
+}
+
+pub(super) async fn running_instances(aws: &AwsClient) -> Result<Vec<RunningInstance>> {
+    let call = Call::new("ec2:DescribeInstances", "*", "cannot list the instances that run");
+    let running = Filter::builder().name("instance-state-name").values("pending").values("running").build();
+    let pages = aws.ec2.describe_instances().filters(running).into_paginator().items().send();
+    let reservations = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(|e| aws.error(&call, &e))?;
+    Ok(reservations.iter().flat_map(Reservation::instances).filter_map(counted).collect())
+}
+
+/// What counts to a quota of vCPUs: an instance on a dedicated host does not, the host counts to another.
+fn counted(instance: &Instance) -> Option<RunningInstance> {
+    if instance.placement().and_then(|p| p.tenancy()) == Some(&Tenancy::Host) {
+        return None;
+    }
+    let capacity_type = match instance.instance_lifecycle() {
+        Some(InstanceLifecycleType::Spot) => CapacityType::Spot,
+        _ => CapacityType::OnDemand,
+    };
+    Some(RunningInstance { instance_type: instance.instance_type()?.as_str().to_owned(), capacity_type })
+}

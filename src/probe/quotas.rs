@@ -1,0 +1,38 @@
+//! How many vCPUs the account may run in the region, and runs.
+
+use super::{ProbeContext, failed};
+use crate::error::Result;
+use crate::facts::{Probed, VcpuFacts, VcpuQuota};
+use crate::knowledge::{ON_DEMAND_VCPUS, SPOT_VCPUS, is_standard_instance};
+use crate::spec::{CapacityType, ClusterMode, ControllerCapacity, Spec};
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(super) async fn vcpus(context: &ProbeContext<'_>) -> Probed<VcpuFacts> {
+    read(context).await.map_or_else(|e| failed(&e), Probed::Known)
+}
+
+async fn read(context: &ProbeContext<'_>) -> Result<VcpuFacts> {
+    let aws = &context.ports.aws;
+    let (on_demand, spot, running) = tokio::join!(aws.ec2_quota(ON_DEMAND_VCPUS), aws.ec2_quota(SPOT_VCPUS), aws.running_instances());
+    let (on_demand, spot, mut running) = (on_demand?, spot?, running?);
+    running.retain(|instance| is_standard_instance(&instance.instance_type));
+    let own = node_group_type(context.spec);
+    let types: BTreeSet<String> = running.iter().map(|i| i.instance_type.as_str()).chain(own).map(str::to_owned).collect();
+    let sizes = aws.instance_types(&types.into_iter().collect::<Vec<_>>()).await?;
+    let sizes: BTreeMap<&str, u64> = sizes.iter().map(|t| (t.name.as_str(), u64::from(t.vcpus))).collect();
+    let used = |kind| running.iter().filter(|i| i.capacity_type == kind).filter_map(|i| sizes.get(i.instance_type.as_str())).sum();
+    Ok(VcpuFacts {
+        on_demand: VcpuQuota { quota: on_demand, used: used(CapacityType::OnDemand) },
+        spot: VcpuQuota { quota: spot, used: used(CapacityType::Spot) },
+        node_group_instance: own.and_then(|own| sizes.get(own).copied()),
+    })
+}
+
+/// The instance type of the node group that the spec makes, where it counts to these quotas.
+fn node_group_type(spec: &Spec) -> Option<&str> {
+    match (&spec.capacity, spec.cluster) {
+        (ControllerCapacity::NodeGroup(group), ClusterMode::Managed) => Some(group.instance_type.as_str()),
+        _ => None,
+    }
+    .filter(|name| is_standard_instance(name))
+}
