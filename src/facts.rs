@@ -5,6 +5,7 @@ mod account;
 mod client;
 mod fleet;
 mod inside;
+mod keys;
 mod machine;
 mod origin;
 mod things;
@@ -13,6 +14,7 @@ pub use account::*;
 pub use client::*;
 pub use fleet::*;
 pub use inside::*;
+pub use keys::*;
 pub use machine::*;
 pub use origin::*;
 pub use things::*;
@@ -139,8 +141,10 @@ pub enum Topic {
     Reach,
     /// [`Facts::node_groups`].
     NodeGroups,
-    /// [`Facts::ebs`].
+    /// [`Facts::ebs`], [`Facts::volume_key`].
     Ebs,
+    /// [`Facts::secrets_key`].
+    SecretsKey,
     /// [`Facts::ami_image`].
     AmiImage,
     /// [`Facts::queue`], [`Facts::queue_rules`].
@@ -175,6 +179,7 @@ impl Topic {
                 | Self::Reach
                 | Self::NodeGroups
                 | Self::Ebs
+                | Self::SecretsKey
                 | Self::AmiImage
                 | Self::ChartTag
                 | Self::Clock
@@ -296,6 +301,10 @@ pub struct Facts {
     pub node_groups: Probed<Vec<NodeGroupFacts>>,
     /// How new EBS volumes are encrypted.
     pub ebs: Probed<EbsFacts>,
+    /// The key of the nodes' volumes, where it is not AWS's own.
+    pub volume_key: Probed<KeyUse>,
+    /// The key of the cluster's secrets, where the spec names one.
+    pub secrets_key: Probed<KeyUse>,
     /// The image behind the node class's alias.
     pub ami_image: Probed<AmiFacts>,
     /// The interruption queue.
@@ -365,7 +374,11 @@ impl Facts {
                 Topic::Selection => self.selection.clone_from(&newer.selection),
                 Topic::Reach => self.reach.clone_from(&newer.reach),
                 Topic::NodeGroups => self.node_groups.clone_from(&newer.node_groups),
-                Topic::Ebs => self.ebs.clone_from(&newer.ebs),
+                Topic::Ebs => {
+                    self.ebs.clone_from(&newer.ebs);
+                    self.volume_key.clone_from(&newer.volume_key);
+                }
+                Topic::SecretsKey => self.secrets_key.clone_from(&newer.secrets_key),
                 Topic::AmiImage => self.ami_image.clone_from(&newer.ami_image),
                 Topic::Origin => self.origin.clone_from(&newer.origin),
                 Topic::Queue => {
@@ -434,7 +447,11 @@ impl Facts {
             Topic::Selection => say(&mut self.selection, reason),
             Topic::Reach => say(&mut self.reach, reason),
             Topic::NodeGroups => say(&mut self.node_groups, reason),
-            Topic::Ebs => say(&mut self.ebs, reason),
+            Topic::Ebs => {
+                say(&mut self.ebs, reason);
+                say(&mut self.volume_key, reason);
+            }
+            Topic::SecretsKey => say(&mut self.secrets_key, reason),
             Topic::AmiImage => say(&mut self.ami_image, reason),
             Topic::Origin => say(&mut self.origin, reason),
             Topic::Queue => {

@@ -39,6 +39,7 @@ mod installed_fit;
 mod interruption_queue;
 mod judgement;
 mod karpenter_release;
+mod key_policy;
 mod kubeconfig_profile;
 mod kubeconfig_readable;
 mod kubernetes_fit;
@@ -58,6 +59,7 @@ mod permissions;
 mod policy;
 mod private_endpoints;
 mod registry_login;
+mod secrets_key;
 mod spot_role;
 mod stack_state;
 mod stuck_deletions;
@@ -157,6 +159,7 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(vcpu_quotas::VcpuQuotas),
         Box::new(interruption_queue::InterruptionQueue),
         Box::new(ebs_key::EbsKey),
+        Box::new(secrets_key::SecretsKey),
         Box::new(kubernetes_support::KubernetesSupport),
         Box::new(node_network::NodeNetwork),
         Box::new(node_security_groups::NodeSecurityGroups),

@@ -11,11 +11,27 @@ pub(super) fn texts(value: &Value) -> Vec<&str> {
     }
 }
 
-/// The statements that allow, which a policy may write as one or as several.
-pub(super) fn allowing(policy: &Value) -> Vec<&Value> {
+/// What a statement does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    Allow,
+    Deny,
+}
+
+/// The statements of this effect, which a policy may write as one or as several.
+pub(super) fn statements(policy: &Value, effect: Effect) -> Vec<&Value> {
+    let written = match effect {
+        Effect::Allow => "Allow",
+        Effect::Deny => "Deny",
+    };
     let statements = &policy["Statement"];
     let all = statements.as_array().map_or_else(|| vec![statements], |many| many.iter().collect());
-    all.into_iter().filter(|s| s["Effect"] == "Allow").collect()
+    all.into_iter().filter(|s| s["Effect"] == written).collect()
+}
+
+/// The statements that allow.
+pub(super) fn allowing(policy: &Value) -> Vec<&Value> {
+    statements(policy, Effect::Allow)
 }
 
 /// Whether a text fits a pattern of IAM's: `*` for any text, `?` for any character.

@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::facts::{
     AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, FargateProfileFacts, IamSummary,
-    InstanceTypeFacts, NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts, RouteTableFacts, RuleFacts, Scaling,
+    InstanceTypeFacts, KeyFacts, NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts, RouteTableFacts, RuleFacts, Scaling,
     SecurityGroupFacts, StackFacts, SubnetFacts,
 };
 use crate::knowledge::{KubernetesVersion, OfferedVersion};
@@ -236,6 +236,8 @@ pub trait Aws: Send + Sync {
     async fn route_tables(&self, vpc: &str) -> Result<Vec<RouteTableFacts>>;
     /// EC2 `GetEbsEncryptionByDefault` and, where it is on, `GetEbsDefaultKmsKeyId`.
     async fn ebs_encryption(&self) -> Result<EbsFacts>;
+    /// KMS `DescribeKey`, by ARN, id or alias, and of a key that is not AWS's own `GetKeyPolicy` and `ListGrants`.
+    async fn key(&self, id: &str) -> Result<Option<KeyFacts>>;
     /// EKS `ListNodegroups`, of each `DescribeNodegroup`, and EC2 `DescribeLaunchTemplateVersions` where it has a launch template.
     async fn node_groups(&self, cluster: &str) -> Result<Vec<NodeGroupFacts>>;
     /// SQS `GetQueueUrl` and `GetQueueAttributes`.

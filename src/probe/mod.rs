@@ -12,6 +12,7 @@ pub(crate) mod controller;
 pub(crate) mod fleet;
 pub(crate) mod identity;
 mod inside;
+mod keys;
 pub(crate) mod kinds;
 mod network;
 pub(crate) mod node_pool;
@@ -147,14 +148,15 @@ async fn ask_aws(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &m
 /// What only a doctor asks of AWS.
 async fn ask_aws_for_doctor(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
     let asked = |topic| topics.contains(&topic);
-    let (caller, controller, summary, vcpus, selection, groups, ebs, ami, queue, clock) = tokio::join!(
+    let (caller, controller, summary, vcpus, selection, groups, ebs, secrets, ami, queue, clock) = tokio::join!(
         when(asked(Topic::CallerPermissions), permissions::of_caller(context, &facts.caller)),
         when(asked(Topic::ControllerPermissions), permissions::of_controller(context)),
         when(asked(Topic::IamSummary), surroundings::iam_summary(context)),
         when(asked(Topic::Vcpus), quotas::vcpus(context)),
         when(asked(Topic::Selection), surroundings::selection(context)),
         when(asked(Topic::NodeGroups), surroundings::node_groups(context)),
-        when(asked(Topic::Ebs), surroundings::ebs(context)),
+        when(asked(Topic::Ebs), keys::volumes(context)),
+        when(asked(Topic::SecretsKey), keys::secrets(context)),
         when(asked(Topic::AmiImage), surroundings::ami(context)),
         when(asked(Topic::Queue), surroundings::queue(context)),
         when(asked(Topic::Clock), surroundings::clock(context)),
@@ -165,9 +167,12 @@ async fn ask_aws_for_doctor(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>
     put(&mut facts.vcpus, vcpus);
     put(&mut facts.selection, selection);
     put(&mut facts.node_groups, groups);
-    put(&mut facts.ebs, ebs);
+    put(&mut facts.secrets_key, secrets);
     put(&mut facts.ami_image, ami);
     put(&mut facts.clock, clock);
+    if let Some((ebs, key)) = ebs {
+        (facts.ebs, facts.volume_key) = (ebs, key);
+    }
     if let Some((queue, rules)) = queue {
         (facts.queue, facts.queue_rules) = (queue, rules);
     }

@@ -36,7 +36,7 @@ pub(super) async fn of_caller(context: &ProbeContext<'_>, known: &Probed<Caller>
 }
 
 /// Whose policies IAM is asked about: those of the role, for a session of it.
-async fn principal(aws: &dyn Aws, arn: &str) -> Result<String, String> {
+pub(super) async fn principal(aws: &dyn Aws, arn: &str) -> Result<String, String> {
     let (head, resource) = arn.rsplit_once(':').unwrap_or_default();
     let mut parts = resource.split('/');
     match (parts.next(), parts.next()) {

@@ -2,9 +2,7 @@
 
 use super::{NOT_YET, ProbeContext, failed, said};
 use crate::error::Result;
-use crate::facts::{
-    AmiFacts, ClusterFacts, EbsFacts, IamSummary, NodeGroupFacts, Probed, QueueFacts, ReachFacts, RuleFacts, SelectionFacts,
-};
+use crate::facts::{AmiFacts, ClusterFacts, IamSummary, NodeGroupFacts, Probed, QueueFacts, ReachFacts, RuleFacts, SelectionFacts};
 use crate::render;
 use crate::spec::DISCOVERY_TAG;
 
@@ -33,10 +31,6 @@ pub(super) async fn selection(context: &ProbeContext<'_>) -> Probed<SelectionFac
 
 pub(super) async fn node_groups(context: &ProbeContext<'_>) -> Probed<Vec<NodeGroupFacts>> {
     context.ports.aws.node_groups(context.spec.cluster_name.as_str()).await.map_or_else(|e| failed(&e), Probed::Known)
-}
-
-pub(super) async fn ebs(context: &ProbeContext<'_>) -> Probed<EbsFacts> {
-    context.ports.aws.ebs_encryption().await.map_or_else(|e| failed(&e), Probed::Known)
 }
 
 /// The image behind the alias that the node class gets. Not asked where the release knows no aliases.

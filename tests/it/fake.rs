@@ -13,8 +13,8 @@ mod tools;
 use async_trait::async_trait;
 use karpctl::error::{Error, ErrorKind, Result};
 use karpctl::facts::{
-    AccessEntryFacts, AddonFacts, AssociationFacts, ClusterFacts, Denial, Facts, FargateProfileFacts, NodeGroupShape, OidcFacts, RoleFacts,
-    StackFacts, SubnetFacts, Topic,
+    AccessEntryFacts, AddonFacts, AssociationFacts, ClusterFacts, Denial, Facts, FargateProfileFacts, KeyFacts, NodeGroupShape, OidcFacts,
+    RoleFacts, StackFacts, SubnetFacts, Topic,
 };
 use karpctl::plan::{Action, Progress, State, StepId};
 use karpctl::ports::{ClusterAccess, InstanceProfile, Kube, KubeConnector, ObjectKind, ObjectRef, Ports, StackEvent, Tags};
@@ -60,6 +60,8 @@ pub(crate) struct Inside {
     pub(crate) launch_templates: BTreeMap<String, Tags>,
     pub(crate) instances: BTreeMap<String, Tags>,
     pub(crate) ami_name: Option<String>,
+    /// KMS keys, by what they are asked for with.
+    pub(crate) keys: BTreeMap<String, KeyFacts>,
     /// What no policy allows.
     pub(crate) denied: Vec<Denial>,
     pub(crate) objects: BTreeMap<ObjectRef, Value>,

@@ -51,6 +51,8 @@ def resource(lab, call):
         return lab.arn("events", f"rule/{call.json['Name']}", region)
     if call.service == "ssm" and "Name" in call.json:
         return f"arn:{lab.partition}:ssm:{region}::parameter{call.json['Name']}"
+    if call.service == "kms" and call.json.get("KeyId", "").startswith("arn:"):
+        return call.json["KeyId"]
     if call.service == "sqs":
         url = call.json.get("QueueUrl") or p.get("QueueUrl", "")
         name = call.json.get("QueueName") or p.get("QueueName") or url.rsplit("/", 1)[-1]

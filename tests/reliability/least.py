@@ -101,6 +101,13 @@ def name_free(world):
     world.aws("iam", "delete-policy", "--policy-arn", f"arn:aws:iam::{ACCOUNT}:policy/KarpenterControllerZonalShiftPolicy-demo")
 
 
+def own_key(world):
+    """EBS volumes are encrypted by default, with a key of the account's own."""
+    key = world.aws("kms", "create-key")["KeyMetadata"]["Arn"]
+    world.aws("ec2", "enable-ebs-encryption-by-default")
+    world.aws("ec2", "modify-ebs-default-kms-key-id", "--kms-key-id", key)
+
+
 def leftovers(world):
     """What Karpenter leaves behind when it ends before its node classes."""
     world.aws("iam", "create-instance-profile", "--instance-profile-name", "demo_leftover")
@@ -129,7 +136,7 @@ SCENES = {s.name: s for s in (
     Scene("upgrade", "bootstrap", Way("upgrade", BOOTSTRAP, "older", "newest", BOOTSTRAP), nothing),
     Scene("change", "bootstrap", Way("change", CHANGED, "newest", "newest", CHANGED), strayed),
     Scene("undone creation", "bootstrap", Way("undone", BOOTSTRAP, "empty", "empty", BOOTSTRAP), name_taken, 1, name_free),
-    Scene("look", "doctor", Way("look", DOCTOR, "newest", "newest", DOCTOR), nothing),
+    Scene("look", "doctor", Way("look", DOCTOR, "newest", "newest", DOCTOR), own_key),
     Scene("removal", "destroy", Way("removal", DESTROY, "newest", "empty", DESTROY), leftovers),
     Scene("removal by IRSA", "destroy", Way("irsa", [*DESTROY, "--identity", "irsa"], "newest", "empty", DESTROY), nothing,
           options=("--identity", "irsa")),

@@ -12,6 +12,7 @@ mod foreign_answer;
 mod http;
 mod iam;
 mod iam_judged;
+mod kms;
 mod port;
 mod profiles;
 mod queue;
@@ -61,6 +62,7 @@ pub struct AwsClient {
     cloudformation: aws_sdk_cloudformation::Client,
     eks: aws_sdk_eks::Client,
     iam: aws_sdk_iam::Client,
+    kms: aws_sdk_kms::Client,
     ec2: aws_sdk_ec2::Client,
     ssm: aws_sdk_ssm::Client,
     sqs: aws_sdk_sqs::Client,
@@ -108,6 +110,7 @@ impl AwsClient {
             cloudformation: client!(aws_sdk_cloudformation),
             eks: client!(aws_sdk_eks),
             iam: client!(aws_sdk_iam),
+            kms: client!(aws_sdk_kms),
             ec2: client!(aws_sdk_ec2),
             ssm: client!(aws_sdk_ssm),
             sqs: client!(aws_sdk_sqs),

@@ -1,12 +1,12 @@
 //! The port, call by call: each is in its service's file.
 
 use super::{
-    AwsClient, cloudformation, ec2, ec2_network, eks, eks_groups, eks_shapes, eks_token, iam, iam_judged, queue, quotas, ssm, sts,
+    AwsClient, cloudformation, ec2, ec2_network, eks, eks_groups, eks_shapes, eks_token, iam, iam_judged, kms, queue, quotas, ssm, sts,
 };
 use crate::error::Result;
 use crate::facts::{
     AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, FargateProfileFacts, IamSummary,
-    InstanceTypeFacts, NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts, RouteTableFacts, RuleFacts, Scaling,
+    InstanceTypeFacts, KeyFacts, NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts, RouteTableFacts, RuleFacts, Scaling,
     SecurityGroupFacts, StackFacts, SubnetFacts,
 };
 use crate::knowledge::{KubernetesVersion, OfferedVersion};
@@ -245,6 +245,10 @@ impl Aws for AwsClient {
 
     async fn ebs_encryption(&self) -> Result<EbsFacts> {
         ec2_network::ebs_encryption(self).await
+    }
+
+    async fn key(&self, id: &str) -> Result<Option<KeyFacts>> {
+        kms::key(self, id).await
     }
 
     async fn node_groups(&self, cluster: &str) -> Result<Vec<NodeGroupFacts>> {

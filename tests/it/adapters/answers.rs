@@ -23,7 +23,7 @@ fn shown<T: Debug>(result: Result<T>) {
 async fn ask_aws(aws: &AwsClient, turn: usize) {
     let tag = ("karpenter.sh/discovery".to_owned(), "demo".to_owned());
     let ids = |id: &str| vec![id.to_owned()];
-    match turn % 30 {
+    match turn % 31 {
         0 => shown(aws.caller().await),
         1 => shown(aws.stack("demo", true).await),
         2 => shown(aws.stack_events("demo").await),
@@ -52,7 +52,8 @@ async fn ask_aws(aws: &AwsClient, turn: usize) {
         25 => shown(aws.ec2_quota("L-1216C47A").await),
         26 => shown(aws.running_instances().await),
         27 => shown(aws.instance_types(&ids("m5.large")).await),
-        28 => shown(aws.queue("demo").await),
+        28 => shown(aws.key("alias/x").await),
+        29 => shown(aws.queue("demo").await),
         _ => shown(aws.rules_to("arn:aws:sqs:us-west-2:111122223333:demo").await),
     }
 }

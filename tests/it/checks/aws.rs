@@ -12,7 +12,7 @@ use serde_json::json;
 
 /// The value of a fact that the healthy world knows.
 #[track_caller]
-fn known<T>(probed: &mut Probed<T>) -> &mut T {
+pub(super) fn known<T>(probed: &mut Probed<T>) -> &mut T {
     match probed {
         Probed::Known(value) => value,
         _ => panic!("the healthy world does not know it"),
@@ -33,7 +33,7 @@ async fn healthy_irsa() -> (Spec, Facts) {
 }
 
 #[track_caller]
-fn said(found: &[Finding], words: &str) {
+pub(super) fn said(found: &[Finding], words: &str) {
     assert!(found[0].message.contains(words), "`{words}` is not said: {}", found[0].message);
 }
 
@@ -244,23 +244,6 @@ async fn what_the_account_and_the_nodes_stand_on() {
     .await;
     assert!(found.iter().any(|f| f.id == "iam-quotas" && f.message.contains("40 of 40 are used, and 1 more")), "{found:#?}");
 
-    let found = broken(|f| {
-        let ebs = known(&mut f.ebs);
-        (ebs.by_default, ebs.key) = (true, Some("arn:aws:kms:us-west-2:111122223333:key/1".into()));
-    })
-    .await;
-    exactly(&found, "ebs-key", Verdict::Warn);
-    let aws_own = broken(|f| {
-        let ebs = known(&mut f.ebs);
-        (ebs.by_default, ebs.key) = (true, Some("alias/aws/ebs".into()));
-    });
-    assert!(aws_own.await.is_empty());
-    let (mut spec, facts) = healthy().await;
-    spec.node_pool.volume_key = Some("arn:aws:kms:us-west-2:111122223333:key/2".parse().unwrap());
-    let found = bad(&spec, &facts, DAY);
-    exactly(&found, "ebs-key", Verdict::Warn);
-    said(&found, "key/2");
-
     let found = broken(|f| known(&mut f.node_groups)[0].hop_limit = Some(1)).await;
     exactly(&found, "node-group", Verdict::Warn);
     said(&found, "make one hop");
@@ -380,7 +363,7 @@ async fn the_caller_may_do_what_a_bootstrap_calls_for() {
 }
 
 /// A spec that makes the cluster, and a world where it is not there yet.
-async fn to_be_made() -> (Spec, Facts) {
+pub(super) async fn to_be_made() -> (Spec, Facts) {
     let (spec, mut facts) = healthy().await;
     facts.cluster = Probed::Absent;
     known(&mut facts.vcpus).node_group_instance = Some(2);

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use karpctl::error::{Error, ErrorKind, Result};
 use karpctl::facts::{
     AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, FargateProfileFacts, IamSummary,
-    InstanceTypeFacts, NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts, RouteTableFacts, RuleFacts, Scaling,
+    InstanceTypeFacts, KeyFacts, NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts, RouteTableFacts, RuleFacts, Scaling,
     SecurityGroupFacts, StackFacts, SubnetFacts,
 };
 use karpctl::knowledge::{KubernetesVersion, OfferedVersion};
@@ -436,6 +436,11 @@ impl Aws for FakeWorld {
     async fn ebs_encryption(&self) -> Result<EbsFacts> {
         self.begin("get", "EBS encryption")?;
         Ok(EbsFacts { by_default: false, key: None })
+    }
+
+    async fn key(&self, id: &str) -> Result<Option<KeyFacts>> {
+        self.begin("get", format!("key {id}"))?;
+        Ok(self.inside().keys.get(id).cloned())
     }
 
     async fn node_groups(&self, cluster: &str) -> Result<Vec<NodeGroupFacts>> {

@@ -71,8 +71,26 @@ fn what_is_broken_in_aws_is_found_and_mended_as_printed() {
     let found = ward.finds("interruption-queue", "fail", "does not let events.amazonaws.com send");
     ward.cured("interruption-queue", &found, &[0]);
 
+    keys(&ward);
     for check in ["iam-quotas", "ebs-key", "ami-alias", "private-endpoints", "node-group", "names-and-sizes", "aws-partition"] {
         let said = ward.ask(check);
         assert!(said.iter().all(|f| f["result"] == "pass"), "{check}: {said:#?}");
     }
+}
+
+/// Volumes are encrypted by default with a key of the account's own, whose policy leaves all to IAM, which says nothing of it.
+fn keys(ward: &Ward) {
+    let aws = |words: &[&str]| ward.stage.aws(words);
+    let key = aws(&["kms", "create-key"])["KeyMetadata"]["Arn"].as_str().unwrap().to_owned();
+    aws(&["ec2", "enable-ebs-encryption-by-default"]);
+    aws(&["ec2", "modify-ebs-default-kms-key-id", "--kms-key-id", &key]);
+    let found = ward.finds("ebs-key", "fail", "does not let patient-karpenter do kms:CreateGrant, kms:Decrypt");
+    ward.cured("ebs-key", &found, &[0]);
+    aws(&["kms", "disable-key", "--key-id", &key]);
+    let found = ward.finds("ebs-key", "fail", "is Disabled");
+    ward.cured("ebs-key", &found, &[0]);
+    aws(&["kms", "schedule-key-deletion", "--key-id", &key]);
+    let found = ward.finds("ebs-key", "fail", "is PendingDeletion");
+    ward.cured("ebs-key", &found, &[0, 1]);
+    aws(&["ec2", "disable-ebs-encryption-by-default"]);
 }

@@ -1,0 +1,68 @@
+//! Whether the cluster's secrets can be encrypted with the key that the spec names.
+
+use super::judgement::read;
+use super::key_policy::{Access, Asker, access, elsewhere, letting, usable};
+use super::{Check, Judged, Judgement, Situation, makes_cluster};
+use crate::facts::Topic;
+use crate::finding::Area;
+use crate::knowledge::SECRETS_KEY_ACTIONS;
+
+pub(super) struct SecretsKey;
+
+impl Check for SecretsKey {
+    fn id(&self) -> &'static str {
+        "secrets-key"
+    }
+
+    fn area(&self) -> Area {
+        Area::Account
+    }
+
+    fn why(&self) -> &'static str {
+        "EKS takes the key of the secrets when it makes the cluster, with the permissions of who makes it; a key that is disabled later stops the API server."
+    }
+
+    fn explain(&self) -> &'static str {
+        "With kmsKey in the spec: looks whether that key is there, enabled, symmetric and of the cluster's region, and whether its key policy, a grant \
+         or IAM lets whoever makes the cluster do kms:DescribeKey and kms:CreateGrant with it. What people see otherwise: eksctl ends after \
+         minutes with `InvalidParameterException: The keyArn in encryptionConfig provider is not valid`, `User … is not authorized to perform: \
+         kms:CreateGrant`, `InvalidRequestException: KMS key … is disabled`. Cure: `aws kms enable-key`, or a statement in the key policy, as the \
+         finding prints it. Of a cluster that is there only the state of the key is judged: it has its grant."
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::SecretsKey, Topic::Cluster]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        let spec = situation.spec()?;
+        let subject = "kmsKey".to_owned();
+        let Some(arn) = &spec.kms_key else { return Err(Judgement::skip(subject, "the spec names no key for the cluster's secrets")) };
+        elsewhere(spec, &subject, arn)?;
+        let Some(facts) = read(&subject, &situation.facts.secrets_key)? else {
+            return Err(Judgement::fail(subject, "there is no such key: NotFoundException").fix("name a key that is there"));
+        };
+        let key = &facts.key;
+        usable(spec, &subject, key)?;
+        if !makes_cluster(spec, situation.facts) {
+            return Ok(vec![Judgement::pass(subject, format!("{} is {}", key.arn, key.state))]);
+        }
+        let asker = Asker::of(facts, "eks");
+        let all: Vec<(&str, Access)> = SECRETS_KEY_ACTIONS.iter().map(|action| (*action, access(spec, key, &asker, action))).collect();
+        let lacks: Vec<&str> =
+            all.iter().filter(|(_, a)| matches!(a, Access::Missing | Access::Denied)).map(|(action, _)| *action).collect();
+        if !lacks.is_empty() {
+            let judgement = Judgement::fail(subject, format!("{} does not let {} do {}", key.arn, facts.user, lacks.join(", ")));
+            return Err(if all.iter().any(|(_, a)| *a == Access::Denied) {
+                judgement.fix("its policy has a statement with the effect Deny: have it except this caller")
+            } else {
+                judgement.run("let it, in the key policy", letting(spec, key, &[&facts.user], "eks", &SECRETS_KEY_ACTIONS))
+            });
+        }
+        Ok(vec![match all.into_iter().find_map(|(_, a)| if let Access::Unsure(why) = a { Some(why) } else { None }) {
+            Some(why) => Judgement::warn(subject, format!("whether {} lets {} use it depends on {why}", key.arn, facts.user))
+                .fix("see whether it does; another caller's permissions may be different"),
+            None => Judgement::pass(subject, format!("{} lets {} use it", key.arn, facts.user)),
+        }])
+    }
+}
