@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::app::App;
+use crate::characters::acts;
 use crate::commands::args::GlobalArgs;
 use crate::commands::{
     adopt, bootstrap, destroy, doctor, explain, generate, init, migrate, parts, rehearse, render, status, token, verify, version, versions,
@@ -81,6 +82,9 @@ impl Cli {
             }
             if wants_machine_format(std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned())) {
                 show_error(&printer, Format::Json, &usage_error(&said));
+            } else if said.to_string().contains(acts) {
+                // It quotes the command line, whose words can be another's.
+                printer.error(&said.to_string());
             } else {
                 let _ = said.print();
             }

@@ -1,5 +1,6 @@
 //! What can go wrong, as the person who reads it needs it: what, where, why, and what helps.
 
+use crate::characters::written_out;
 use serde::Serialize;
 
 /// The process exit codes. They are a contract (see `README.md`).
@@ -103,7 +104,7 @@ impl Error {
         Self::new(ErrorKind::Failed, message)
     }
 
-    /// Adds a reason below those it has. Long foreign text is cut (helm can print 20 kB) and control characters removed.
+    /// Adds a reason below those it has. Long foreign text is cut (helm can print 20 kB), and control characters are written out.
     #[must_use]
     pub fn because(mut self, cause: impl AsRef<str>) -> Self {
         let cause = clean(cause.as_ref());
@@ -152,12 +153,12 @@ impl std::error::Error for Error {}
 /// The most characters of foreign text (a tool's output, a service's message) that go into an error.
 const FOREIGN_TEXT: usize = 2_000;
 
-/// Foreign text made safe to show: control characters (and so terminal escapes) gone, ends trimmed, length bounded.
+/// Foreign text made safe to show: what a terminal would obey is written out, ends are trimmed, the length is bounded.
 #[must_use]
 pub fn clean(text: &str) -> String {
-    let mut out: String = text.trim().chars().filter(|c| *c == '\n' || *c == '\t' || !c.is_control()).take(FOREIGN_TEXT + 1).collect();
-    if out.chars().count() > FOREIGN_TEXT {
-        out = out.chars().take(FOREIGN_TEXT).collect::<String>() + " … (cut)";
+    let shown = written_out(text.trim());
+    match shown.char_indices().nth(FOREIGN_TEXT) {
+        Some((end, _)) => format!("{} … (cut)", &shown[..end]),
+        None => shown.into_owned(),
     }
-    out
 }

@@ -13,6 +13,7 @@ pub mod accepted;
 pub mod adapters;
 pub mod adoption;
 pub mod app;
+pub mod characters;
 pub mod checks;
 pub mod cli;
 pub mod commands;

@@ -1,5 +1,6 @@
 //! An answer as JSON.
 
+use crate::characters::written_out;
 use crate::error::{Error, Result};
 
 /// Whether JSON is for eyes too.
@@ -11,11 +12,11 @@ pub(super) enum Pretty {
     No,
 }
 
-/// A document as JSON.
+/// A document as JSON, in which every character that a terminal would obey is escaped.
 pub(super) fn json(value: &impl serde::Serialize, pretty: Pretty) -> Result<String> {
-    match pretty {
+    let text = match pretty {
         Pretty::Yes => serde_json::to_string_pretty(value),
         Pretty::No => serde_json::to_string(value),
-    }
-    .map_err(|e| Error::failed("cannot write the answer as JSON").because(e.to_string()))
+    };
+    text.map(|t| written_out(&t).into_owned()).map_err(|e| Error::failed("cannot write the answer as JSON").because(e.to_string()))
 }

@@ -1,11 +1,13 @@
 //! The templates of `templates/`, and how values go into them: everything that a template prints is written as JSON, which is
 //! YAML of one meaning only. A cluster called `on`, `123` or `null` stays a string.
 
+use crate::characters::written_out;
 use crate::error::{Error, Result};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde_json::Value as Json;
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 /// How CloudFormation's functions are written.
@@ -89,7 +91,12 @@ impl Functions {
 pub(super) fn fill(name: &str, functions: Functions, values: &Json) -> Result<String> {
     let env = if functions == Functions::Short { &*SHORT } else { &*LONG };
     let wrong = |e: minijinja::Error| Error::failed(format!("cannot render the template {name}")).because(format!("{e:#}"));
-    env.get_template(name).and_then(|template| template.render(value(values))).map_err(wrong)
+    let text = env.get_template(name).and_then(|template| template.render(value(values))).map_err(wrong)?;
+    // JSON leaves characters as they are that YAML does not take, or a terminal obeys.
+    Ok(match written_out(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(shown) => shown,
+    })
 }
 
 fn value(json: &Json) -> Value {

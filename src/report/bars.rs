@@ -5,6 +5,7 @@
 //! person types goes with the next drawing, and whoever ends in between leaves the terminal usable.
 
 use super::duration;
+use crate::characters::written_out;
 use crate::plan::StepId;
 use console::{Term, truncate_str};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle, TermLike};
@@ -49,7 +50,7 @@ impl Bars {
     /// Adds a bar for a step.
     pub(super) fn begin(&self, step: StepId, title: &str, usual_seconds: u32) {
         // Ticking only once it is among the others: before, it would draw a line of its own that stays.
-        let bar = self.all.add(ProgressBar::new_spinner().with_prefix(title.to_owned()).with_style(style(usual_seconds)));
+        let bar = self.all.add(ProgressBar::new_spinner().with_prefix(written_out(title).into_owned()).with_style(style(usual_seconds)));
         bar.tick();
         bar.enable_steady_tick(TICK);
         self.lock().insert(step, Bar { drawn: bar, stage: String::new(), said: String::new() });
@@ -59,7 +60,7 @@ impl Bars {
     pub(super) fn say(&self, step: StepId, message: &str) {
         if let Some(bar) = self.lock().get_mut(&step) {
             // A line end within would make two lines of it.
-            bar.said = message.split_whitespace().collect::<Vec<_>>().join(" ");
+            bar.said = written_out(message).split_whitespace().collect::<Vec<_>>().join(" ");
             bar.show();
         }
     }
@@ -67,7 +68,7 @@ impl Bars {
     /// Changes how far a step's bar says that it is.
     pub(super) fn stage(&self, step: StepId, stage: &str) {
         if let Some(bar) = self.lock().get_mut(&step) {
-            stage.clone_into(&mut bar.stage);
+            bar.stage = written_out(stage).into_owned();
             bar.show();
         }
     }

@@ -8,6 +8,7 @@ mod markdown;
 mod sample;
 mod sarif;
 
+use crate::characters::written_out;
 use crate::error::{Error, Result, clean};
 use crate::finding::{Acceptance, Area, DoctorReport, Finding, Fix, Place, Verdict};
 
@@ -31,27 +32,27 @@ pub enum DoctorFormat {
 
 /// The report as text; empty where the format has nothing to say of it.
 pub fn doctor_text(report: &DoctorReport, format: DoctorFormat) -> Result<String> {
-    // JSON too: it escapes the control characters below the space only, and a terminal obeys U+009B as well.
     let report = cleaned(report);
     match format {
         DoctorFormat::Human => Ok(human::text(&report)),
         DoctorFormat::Json => json(&report),
-        DoctorFormat::Junit => junit::text(&report),
+        DoctorFormat::Junit => Ok(written_out(&junit::text(&report)?).into_owned()),
         DoctorFormat::Sarif => json(&sarif::log(&report)),
-        DoctorFormat::Github => Ok(github::text(&report)),
-        DoctorFormat::Markdown => Ok(markdown::text(&report)),
+        DoctorFormat::Github => Ok(written_out(&github::text(&report)).into_owned()),
+        DoctorFormat::Markdown => Ok(written_out(&markdown::text(&report)).into_owned()),
     }
 }
 
 fn json(document: &impl serde::Serialize) -> Result<String> {
-    serde_json::to_string_pretty(document).map_err(|e| Error::failed("cannot write the report as JSON").because(e.to_string()))
+    let text = serde_json::to_string_pretty(document);
+    // JSON escapes the control characters below the space only, and a terminal obeys U+009B as well.
+    text.map(|t| written_out(&t).into_owned()).map_err(|e| Error::failed("cannot write the report as JSON").because(e.to_string()))
 }
 
-/// The report without what a terminal would obey: subjects and messages quote kubeconfigs and the output of plugins.
+/// The report with what a terminal would obey written out: subjects and messages quote kubeconfigs and the output of plugins. A command
+/// would be another one: it is for each format to write it.
 fn cleaned(report: &DoctorReport) -> DoctorReport {
-    // A command is neither trimmed nor cut, because it would be another command.
-    let word = |w: &String| w.chars().filter(|c| *c == '\n' || *c == '\t' || !c.is_control()).collect();
-    let fix = |f: &Fix| Fix { title: clean(&f.title), command: f.command.iter().map(word).collect(), safe: f.safe, edit: f.edit.clone() };
+    let fix = |f: &Fix| Fix { title: clean(&f.title), ..f.clone() };
     let finding = |f: &Finding| Finding {
         id: clean(&f.id),
         subject: clean(&f.subject),

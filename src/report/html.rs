@@ -4,6 +4,7 @@
 mod graph;
 
 use super::{RunReport, duration};
+use crate::characters::written_out;
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::Finding;
 use crate::inventory::Thing;
@@ -112,7 +113,9 @@ pub fn page(page: &Page<'_>, explain: impl Fn(StepId) -> &'static str) -> Result
         inventory: page.inventory,
         versions: page.versions,
     };
-    templates.get_template("report").and_then(|t| t.render(Serde(&shown))).map_err(|e| failed(&e))
+    let text = templates.get_template("report").and_then(|t| t.render(Serde(&shown))).map_err(|e| failed(&e))?;
+    // A browser turns the direction of writing about as a terminal does.
+    Ok(written_out(&text).into_owned())
 }
 
 fn title(page: &Page<'_>) -> String {

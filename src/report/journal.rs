@@ -1,5 +1,6 @@
 //! The journal: what happened, kept for the person and for support. It informs; it never decides.
 
+use crate::characters::written_out;
 use crate::plan::Event;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -49,7 +50,7 @@ pub fn event_line(event: &Event) -> String {
     if let (Some(object), Ok(serde_json::Value::Object(fields))) = (value.as_object_mut(), serde_json::to_value(event)) {
         object.extend(fields);
     }
-    value.to_string()
+    written_out(&value.to_string()).into_owned()
 }
 
 #[cfg(test)]

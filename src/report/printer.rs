@@ -1,9 +1,11 @@
 //! The only way to print.
 
 use super::bars::Bars;
+use crate::characters::{acts, written_out};
 use crate::error::Error;
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
+use std::borrow::Cow;
 use std::io::Write;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,8 +33,8 @@ pub enum Verbosity {
     Verbose,
 }
 
-/// The only way to print: the answer to stdout, all else to stderr. A closed pipe is quiet from then on. Bars are drawn here too, so
-/// that whoever prints a line prints it above them.
+/// The only way to print: the answer to stdout, all else to stderr. A closed pipe is quiet from then on. Of what is printed a terminal
+/// obeys our colours only. Bars are drawn here too, so that whoever prints a line prints it above them.
 pub struct Printer {
     stdout: Mutex<Box<dyn Write + Send>>,
     stderr: Mutex<Box<dyn Write + Send>>,
@@ -53,6 +55,9 @@ pub(super) const CARE: Style = AnsiColor::Yellow.on_default();
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 /// For what matters less.
 pub(super) const FAINT: Style = Style::new().dimmed();
+
+/// What the styles are to a terminal.
+const COLOURS: [&str; 6] = ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[2m", "\u{1b}[31m", "\u{1b}[32m", "\u{1b}[33m"];
 
 /// Text in a style; the stream takes the style out again where it shows no colour.
 pub(super) fn styled(style: Style, text: impl std::fmt::Display) -> String {
@@ -129,7 +134,7 @@ impl Printer {
     /// Prints a question without a line end: the answer is typed behind it.
     pub fn ask(&self, text: &str) {
         let mut stream = lock(&self.stderr);
-        let _ = write!(stream, "{text}").and_then(|()| stream.flush());
+        let _ = write!(stream, "{}", safe(text)).and_then(|()| stream.flush());
         self.asked.store(true, Ordering::Relaxed);
     }
 
@@ -168,7 +173,7 @@ impl Printer {
         let print = || {
             let mut stream = lock(stream);
             let line_end = if self.asked.swap(false, Ordering::Relaxed) { "\n" } else { "" };
-            writeln!(stream, "{line_end}{}", text.strip_suffix('\n').unwrap_or(text)).and_then(|()| stream.flush())
+            writeln!(stream, "{line_end}{}", safe(text.strip_suffix('\n').unwrap_or(text))).and_then(|()| stream.flush())
         };
         match &self.bars {
             Some(bars) => bars.above(print),
@@ -179,6 +184,24 @@ impl Printer {
 
 fn lock(stream: &Mutex<Box<dyn Write + Send>>) -> std::sync::MutexGuard<'_, Box<dyn Write + Send>> {
     stream.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// The text with all that a terminal would obey written out, but for our colours.
+fn safe(text: &str) -> Cow<'_, str> {
+    if !text.contains(acts) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    let mut rest = text;
+    while let Some(at) = rest.find('\u{1b}') {
+        out.push_str(&written_out(&rest[..at]));
+        let colour = COLOURS.iter().find(|colour| rest[at..].starts_with(**colour)).copied();
+        let sequence = colour.unwrap_or("\u{1b}");
+        out.push_str(&if colour.is_some() { Cow::Borrowed(sequence) } else { written_out(sequence) });
+        rest = &rest[at + sequence.len()..];
+    }
+    out.push_str(&written_out(rest));
+    Cow::Owned(out)
 }
 
 /// A text in lines of at most so many columns; a word that is longer stands alone.
@@ -198,7 +221,21 @@ pub(super) fn wrapped(text: &str, columns: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::wrapped;
+    use super::{BAD, BOLD, CARE, FAINT, GOOD, acts, safe, styled, wrapped};
+
+    #[test]
+    fn a_terminal_obeys_our_colours_only() {
+        for style in [BAD, BOLD, CARE, FAINT, GOOD] {
+            let text = styled(style, "word");
+            assert!(text.contains('\u{1b}') && text.contains(acts), "{text:?}");
+            assert_eq!(safe(&text), text);
+        }
+        let foreign = "a\u{1b}[2J\u{1b}]8;;http://x\u{1b}\\b\u{1b}[8m\u{9b}1A\u{202e}c\r\nd";
+        let shown = r"a\u001b[2J\u001b]8;;http://x\u001b\b\u001b[8m\u009b1A\u202ec";
+        assert_eq!(safe(foreign), format!("{shown}\nd"));
+        let (styled, plain) = (styled(BAD, foreign), format!("{shown}\nd"));
+        assert_eq!(safe(&styled), styled.replace(foreign, &plain));
+    }
 
     #[test]
     fn lines_end_between_words() {

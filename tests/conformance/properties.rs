@@ -1,6 +1,7 @@
 //! What holds for every valid name, account, region, release and variant.
 
 use super::{meaning, spec, yaml};
+use karpctl::characters::acts;
 use karpctl::knowledge::Release;
 use karpctl::render::{self, Document, Inputs, POLICY_SIZE};
 use karpctl::spec::{Architecture, ControllerCapacity, Identity, NodeAccess, Partition, Region, Spec};
@@ -117,6 +118,26 @@ proptest! {
     }
 
     #[test]
+    fn no_name_changes_the_structure(spec in any_spec(), text in any_text()) {
+        let named = |text: &str| {
+            let mut spec = spec.clone();
+            spec.tags = [("karpctl.dev/test".to_owned(), text.to_owned())].into();
+            spec.node_pool.capacity_types.clear();
+            spec
+        };
+        let (harmless, odd) = (named("harmless"), named(&text));
+        for document in Document::of(&spec.release) {
+            let texts = [&harmless, &odd].map(|spec| render::document(document, spec, &inputs()).unwrap());
+            prop_assert!(!texts[1].contains(acts), "{}: {:?}", document.id(), texts[1]);
+            let [before, after] = texts.map(|text| yaml::read(&text));
+            prop_assert_eq!(shape(&Value::from(before)), shape(&Value::from(after.clone())), "{}", document.id());
+            if document == Document::ClusterConfig {
+                prop_assert_eq!(&after[0]["metadata"]["tags"]["karpctl.dev/test"], &Value::from(text.as_str()));
+            }
+        }
+    }
+
+    #[test]
     fn documents_agree_on_names(spec in any_spec()) {
         let json = |document| render::document_json(document, &spec, &inputs()).unwrap();
         let name = Value::from(spec.cluster_name.as_str());
@@ -145,6 +166,30 @@ proptest! {
         prop_assert!(contains(&pool, &name));
         let class = &pool["items"][0]["spec"];
         prop_assert!(class.get("role").is_none_or(|found| found == role), "{}", class);
+    }
+}
+
+/// What somebody may call something who means harm, or does not know what YAML, JSON, templates and terminals make of it.
+fn any_text() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        3 => prop::sample::select(vec![
+            "\n", "\n---\n", "\n  a: b", ": ", " #", "\"", "'", "\\", "{", "}", "[", "]", ", ", "- ", "| ", "> ", "& ", "* ", "!Sub ", "%", "@", "`", "\t",
+            "\r\n", "{{ x }}", "{% x %}", "<<", "END\n", "\u{1b}[2J", "\u{7}", "\u{9b}1A", "\u{85}", "\u{2028}", "\u{202e}", "\u{2066}", "\u{feff}",
+            "\u{7f}", "\0", "🚀",
+        ]).prop_map(str::to_owned),
+        1 => "[ -#%-~]{0,8}",
+        1 => any::<char>().prop_filter("the reader of templates takes `$` for one that was forgotten", |c| *c != '$').prop_map(String::from),
+    ];
+    proptest::collection::vec(piece, 0..5).prop_map(|pieces| pieces.concat())
+}
+
+/// A document without its texts.
+fn shape(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(shape).collect(),
+        Value::Object(fields) => fields.iter().map(|(name, field)| (name.clone(), shape(field))).collect(),
+        Value::String(_) => Value::Null,
+        other => other.clone(),
     }
 }
 

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 /// Who may use whom. A module may always use itself.
 const TABLE: &[(&str, &[&str])] = &[
-    ("error", &[]),
+    ("characters", &[]),
+    ("error", &["characters"]),
     ("knowledge", &["error"]),
     ("spec", &["error", "knowledge"]),
     ("facts", &["knowledge", "spec"]),
@@ -15,12 +16,12 @@ const TABLE: &[(&str, &[&str])] = &[
     ("accepted", &["error", "finding"]),
     ("adoption", &["error", "facts", "knowledge", "probe", "render", "spec", "steps"]),
     ("pages", &[]),
-    ("shell", &[]),
+    ("shell", &["characters"]),
     ("secret", &[]),
     ("token", &["error"]),
     ("migration", &["error", "facts", "render", "spec"]),
     ("ports", &["error", "facts", "knowledge", "spec"]),
-    ("render", &["error", "knowledge", "spec"]),
+    ("render", &["characters", "error", "knowledge", "spec"]),
     ("probe", &["credential", "error", "facts", "knowledge", "kubeconfig", "ports", "render", "secret", "spec", "token"]),
     ("steps", &["error", "facts", "knowledge", "migration", "plan", "ports", "probe", "render", "shell", "spec"]),
     ("verify", &["error", "facts", "knowledge", "plan", "ports", "probe", "render", "spec", "steps"]),
@@ -29,7 +30,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("credential", &["knowledge", "kubeconfig"]),
     ("doctor", &["checks", "error", "facts", "finding", "spec"]),
     ("engine", &["error", "facts", "plan", "ports", "probe", "spec", "steps"]),
-    ("report", &["error", "finding", "inventory", "plan", "shell", "spec"]),
+    ("report", &["characters", "error", "finding", "inventory", "plan", "shell", "spec"]),
     ("adapters", &["error", "facts", "knowledge", "ports", "spec"]),
     ("env", &["error", "spec"]),
     ("app", &["adapters", "commands", "engine", "env", "error", "facts", "ports", "report", "spec"]),
@@ -40,6 +41,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "adapters",
             "adoption",
             "app",
+            "characters",
             "checks",
             "doctor",
             "engine",
@@ -65,7 +67,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "verify",
         ],
     ),
-    ("cli", &["app", "commands", "error", "report"]),
+    ("cli", &["app", "characters", "commands", "error", "report"]),
 ];
 
 /// What only one module may name: crates that reach the world, and printing.

@@ -15,6 +15,7 @@ mod engine;
 mod fake;
 mod fixture;
 mod hold;
+mod hostile;
 mod init;
 mod inputs;
 mod lab;

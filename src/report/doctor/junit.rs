@@ -116,6 +116,6 @@ mod tests {
         let mut report = sample::report();
         report.checks[0].message = "a\u{ffff}b\u{fffe}c\u{0}d".into();
         let written = text(&cleaned(&report)).unwrap();
-        assert!(written.contains("message=\"abcd\""), "{written}");
+        assert!(written.contains("message=\"abc\\u0000d\""), "{written}");
     }
 }

@@ -99,7 +99,7 @@ mod tests {
         let text = text(&cleaned(&sample::report()));
         let (_, to_do) = text.split_once("## What to do\n\n").unwrap();
         assert!(to_do.starts_with("1. **context a\\|b, helm 3.9.4"), "{to_do}");
-        assert!(to_do.contains("\n   - Write \\`v1beta1\\` \\| there\n\n     ```sh\n     kubectl config 'it'\\''s `one` 100%"), "{to_do}");
+        assert!(to_do.contains("\n   - Write \\`v1beta1\\` \\| there\n\n     ```sh\n     kubectl config $'it\\'s `one` 100%"), "{to_do}");
         assert!(to_do.contains("\n     two'\n     ```\n\n   - Take a newer helm"), "{to_do}");
         assert_eq!(to_do.matches("```").count(), 2, "{to_do}");
     }

@@ -71,7 +71,7 @@ const KEYS: [(&str, &str); 3] = [("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACC
 pub(crate) struct Asked {
     line: String,
     headers: String,
-    body: String,
+    pub(crate) body: String,
 }
 
 impl Asked {
