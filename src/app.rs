@@ -95,7 +95,7 @@ impl App {
                         printer.clear();
                         leave(exit);
                     }
-                    printer.status("interrupted: what is under way is finished first; interrupt again to leave at once");
+                    printer.status("interrupted: finishing what is under way; interrupt again to leave at once");
                     cancel.cancel();
                 }
             });

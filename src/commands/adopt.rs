@@ -60,7 +60,7 @@ pub async fn run(app: &App, args: AdoptArgs) -> Result<Exit> {
     if writes {
         init::refuse_other(&path, &text, args.force)?;
     } else if args.way.output == Format::Human {
-        app.printer.status(&format!("It writes {}:\n\n{text}", path.display()));
+        app.printer.copied(&format!("It writes {}:\n\n{text}", path.display()));
     }
     let selection = Selection { name: "adopt", steps: StepId::ALL.into(), direction: Direction::Apply, ownership: Ownership::Adopt };
     let steps = steps::all();

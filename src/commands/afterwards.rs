@@ -23,7 +23,7 @@ pub(super) fn afterwards(app: &App, spec: &Spec, facts: &Facts) {
         printer.answer(&format!("  {what:<30} {link}"));
     }
     if let Some(cost) = cost(spec, jiff::Zoned::now().date()) {
-        printer.answer(&format!("\n{cost}"));
+        printer.told(&format!("\n{cost}"));
     }
     printer.answer("\nNext:");
     for (instead, what) in [
@@ -31,7 +31,8 @@ pub(super) fn afterwards(app: &App, spec: &Spec, facts: &Facts) {
         ("status", "shows what is there and what differs from the spec"),
         ("destroy", "takes away what karpctl made"),
     ] {
-        printer.answer(&format!("  {}\n      {what}", command(app, spec, instead)));
+        printer.answer(&format!("  {}", command(app, spec, instead)));
+        printer.told(&format!("      {what}"));
     }
 }
 

@@ -103,7 +103,7 @@ pub(super) async fn carry_out(
                 Direction::Apply => format!("`karpctl {}` is done for {}.", selection.name, spec.cluster_name),
                 Direction::Remove => format!("What karpctl made for {} is gone.", spec.cluster_name),
             };
-            app.printer.answer(&format!("{words} ({:.0} s)", std::time::Duration::from_millis(report.elapsed_ms).as_secs_f64()));
+            app.printer.told(&format!("{words} ({:.0} s)", std::time::Duration::from_millis(report.elapsed_ms).as_secs_f64()));
             if selection.name == "bootstrap" {
                 afterwards(app, spec, &outcome.facts);
             }

@@ -49,14 +49,14 @@ pub fn run(app: &App, args: &ExplainArgs) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     if asked == GUIDE {
-        app.printer.answer(&explain_guide::text(app)?);
+        app.printer.told(&explain_guide::text(app)?);
         return Ok(Exit::Done);
     }
     // Errors are quoted by the pages in English; what is then shown is in the language asked for.
     let quoting = checks.iter().map(|c| (c.id(), page(c.id(), Language::En).unwrap_or_else(|| c.explain())));
     let by_quote = || that_quote(&asked, quoting).first().and_then(|id| texts.iter().find(|(known, _)| known == id));
     if let Some((id, text)) = texts.iter().find(|(known, _)| *known == asked).or_else(by_quote) {
-        app.printer.answer(text);
+        app.printer.told(text);
         if checks.iter().any(|c| c.id() == id) {
             app.printer.answer(&format!("\nTo see how it is here: karpctl doctor --only {id}"));
         }

@@ -69,7 +69,7 @@ pub async fn run(app: &App, args: InitArgs) -> Result<Exit> {
     let profile = found.profile.filter(|_| app.globals.profile.is_none()).map(|p| format!(" --profile {}", quoted(&p)));
     let file = app.globals.file.as_ref().map(|f| format!(" -f {}", quoted(&f.display().to_string())));
     let more = profile.into_iter().chain(file).collect::<String>();
-    app.printer.status(&format!(
+    app.printer.copied(&format!(
         "\nNext:\n  karpctl doctor --area client,account{more}\n  karpctl bootstrap --dry-run{more}\n  karpctl bootstrap{more}"
     ));
     Ok(Exit::Done)

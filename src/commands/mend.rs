@@ -64,10 +64,10 @@ impl Cures {
             let shown = mend.file.display().to_string();
             let diff = TextDiff::from_lines(&mend.before, &mend.after);
             let text = diff.unified_diff().context_radius(2).header(&shown, &shown).to_string();
-            app.printer.status(&masked_lines(text.trim_end()));
+            app.printer.copied(&masked_lines(text.trim_end()));
         }
         for file in &self.open {
-            app.printer.status(&format!("chmod 600 {}", file.display()));
+            app.printer.copied(&format!("chmod 600 {}", file.display()));
         }
     }
 

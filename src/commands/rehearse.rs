@@ -117,7 +117,7 @@ fn rehearse(app: &App, args: &RehearseArgs, lab: &Lab, name: &str, region: &str,
     let before = if existing { of_cluster(lab.get("inventory")?) } else { Value::Null };
     for words in script {
         let command = format!("karpctl {} --cluster-name {name}", words.join(" "));
-        app.printer.status(&format!("\n$ {command}"));
+        app.printer.copied(&format!("\n$ {command}"));
         let since = lab.get("requests")?.as_array().map_or(0, Vec::len);
         let act_began = Instant::now();
         let status = karpctl(app, args, lab, name, region)?

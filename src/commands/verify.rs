@@ -81,7 +81,7 @@ pub async fn run(app: &App, args: VerifyArgs) -> Result<Exit> {
     };
     let report = crate::verify::verify(&context, args.replicas).await?;
     match args.output {
-        Format::Human => app.printer.answer(&report.to_string()),
+        Format::Human => app.printer.told(&report.to_string()),
         Format::Json => app.printer.answer(&json(&report, Pretty::Yes)?),
         Format::Ndjson => app.printer.answer(&json(&report, Pretty::No)?),
     }

@@ -137,7 +137,7 @@ fn show_releases(app: &App, releases: &[Release]) {
     app.printer.answer("\nNot to be installed, or with a fault:");
     for release in releases {
         if let Standing::Trap { reason, instead } | Standing::Caution { reason, instead } = release.standing() {
-            app.printer.answer(&format!("  {:<8} {reason}; take {instead}", release.to_string()));
+            app.printer.told(&format!("  {:<8} {reason}; take {instead}", release.to_string()));
         }
     }
 }

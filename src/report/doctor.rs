@@ -8,6 +8,7 @@ mod markdown;
 mod sample;
 mod sarif;
 
+use super::Printer;
 use crate::characters::written_out;
 use crate::error::{Error, Result, clean};
 use crate::finding::{Acceptance, Area, DoctorReport, Finding, Fix, Place, Verdict};
@@ -34,7 +35,7 @@ pub enum DoctorFormat {
 pub fn doctor_text(report: &DoctorReport, format: DoctorFormat) -> Result<String> {
     let report = cleaned(report);
     match format {
-        DoctorFormat::Human => Ok(human::text(&report)),
+        DoctorFormat::Human => Ok(human::text(&report, Printer::columns())),
         DoctorFormat::Json => json(&report),
         DoctorFormat::Junit => Ok(written_out(&junit::text(&report)?).into_owned()),
         DoctorFormat::Sarif => json(&sarif::log(&report)),

@@ -14,7 +14,7 @@ pub fn show_error(printer: &Printer, format: Format, error: &Error) {
         if let (Some(object), Ok(serde_json::Value::Object(fields))) = (value.as_object_mut(), serde_json::to_value(error)) {
             object.extend(fields);
         }
-        printer.error(&value.to_string());
+        printer.error_document(&value.to_string());
     } else {
         printer.error(&text(error));
     }

@@ -6,6 +6,7 @@ mod error;
 mod findings;
 mod html;
 mod journal;
+mod lines;
 mod plan;
 mod printer;
 mod run;

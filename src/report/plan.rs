@@ -1,7 +1,8 @@
 //! A plan for a person.
 
 use super::duration;
-use super::printer::{BAD, BOLD, CARE, FAINT, GOOD, Printer, styled, wrapped};
+use super::lines::wrapped;
+use super::printer::{BAD, BOLD, CARE, FAINT, GOOD, Printer, styled};
 use crate::plan::{Action, Direction, Plan, Planned, StepId};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,7 +15,7 @@ pub fn show_plan(printer: &Printer, name: &str, plan: &Plan) {
     for (depth, step) in plan.tree() {
         show_step(printer, depth, step, &mut hinted);
     }
-    printer.answer(&summary(plan));
+    printer.told(&summary(plan));
 }
 
 /// As much as stands before what a step is about.
@@ -39,15 +40,15 @@ fn show_step<'a>(printer: &Printer, depth: usize, step: &'a Planned, hinted: &mu
     // Where it would be broken within a word, the reason has a line of its own.
     let fits = Printer::columns().is_none_or(|columns| console::measure_text_width(&format!("{LEFT}{about}{first}")) <= columns);
     let (first, others) = if fits { (first, step.why.get(1..)) } else { (String::new(), step.why.get(..)) };
-    printer.answer(&format!("  {} {about}{first}", styled(style, format!("{mark} {word:<8}"))));
+    printer.told(&format!("  {} {about}{first}", styled(style, format!("{mark} {word:<8}"))));
     for more in others.into_iter().flatten() {
-        printer.answer(&format!("{LEFT}  {more}"));
+        printer.told(&format!("{LEFT}  {more}"));
     }
     // Several steps can be helped by the same: it is said at the first.
     for hint in &step.hints {
         if !hinted.contains(&hint) {
             hinted.push(hint);
-            printer.answer(&format!("{LEFT}  hint: {hint}"));
+            printer.told(&format!("{LEFT}  hint: {hint}"));
         }
     }
 }
@@ -102,12 +103,13 @@ pub fn summary(plan: &Plan) -> String {
 pub fn explain_plan(printer: &Printer, plan: &Plan, explain: impl Fn(crate::plan::StepId) -> &'static str) {
     for step in plan.steps.iter().filter(|s| s.action.is_change()) {
         printer.answer(&format!("\n{} ({}, usually {})", styled(BOLD, &step.title), step.id, duration(step.usual_seconds.into())));
-        for line in wrapped(explain(step.id), WIDTH - INDENT.len()).lines() {
+        let columns = Printer::columns().map_or(WIDTH, |columns| columns.min(WIDTH)).saturating_sub(INDENT.len());
+        for line in wrapped(explain(step.id), columns).lines() {
             printer.answer(&format!("{INDENT}{line}"));
         }
         if !step.needs.is_empty() {
             let needs: Vec<&str> = step.needs.iter().map(|n| n.as_str()).collect();
-            printer.answer(&format!("  after: {}", needs.join(", ")));
+            printer.told(&format!("  after: {}", needs.join(", ")));
         }
     }
     printer.answer("");

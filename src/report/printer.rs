@@ -1,6 +1,7 @@
 //! The only way to print.
 
 use super::bars::Bars;
+use super::lines::{folded, wrapped};
 use crate::characters::{acts, written_out};
 use crate::error::Error;
 use anstream::AutoStream;
@@ -101,8 +102,21 @@ impl Printer {
         Some(Error::failed("cannot write the answer to stdout").because(why).hint("make room where stdout goes, then run it again"))
     }
 
-    /// Prints a status line, unless quiet.
+    /// Prints a part of the answer that is sentences: on a terminal its lines end between words. Not for commands, which are copied.
+    pub fn told(&self, text: &str) {
+        match Self::columns() {
+            Some(columns) => self.answer(&folded(text, columns)),
+            None => self.answer(text),
+        }
+    }
+
+    /// Prints a status line, unless quiet. On a terminal long ones end between words.
     pub fn status(&self, text: &str) {
+        self.copied(&on_stderr(text));
+    }
+
+    /// Prints what a person copies, as it is, unless quiet.
+    pub fn copied(&self, text: &str) {
         if self.verbosity > Verbosity::Quiet {
             let _ = self.write(&self.stderr, text);
         }
@@ -110,8 +124,7 @@ impl Printer {
 
     /// Prints a sentence to a person, unless quiet: where a terminal's line ends, between two words. Not for commands, which are copied.
     pub fn paragraph(&self, text: &str) {
-        let columns = console::Term::stderr().size_checked().map_or(usize::MAX, |(_, columns)| usize::from(columns));
-        self.status(&wrapped(text, columns));
+        self.copied(&wrapped(text, columns_of_stderr().unwrap_or(usize::MAX)));
     }
 
     /// Prints a line of a tool, only where asked for.
@@ -128,6 +141,11 @@ impl Printer {
 
     /// Prints to stderr whatever the verbosity: errors.
     pub fn error(&self, text: &str) {
+        let _ = self.write(&self.stderr, &on_stderr(text));
+    }
+
+    /// Prints an error for a program to stderr.
+    pub fn error_document(&self, text: &str) {
         let _ = self.write(&self.stderr, text);
     }
 
@@ -186,6 +204,15 @@ fn lock(stream: &Mutex<Box<dyn Write + Send>>) -> std::sync::MutexGuard<'_, Box<
     stream.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
+/// How wide the terminal is that everything but answers goes to; `None` where it goes elsewhere.
+fn columns_of_stderr() -> Option<usize> {
+    console::Term::stderr().size_checked().map(|(_, columns)| columns.into())
+}
+
+fn on_stderr(text: &str) -> Cow<'_, str> {
+    columns_of_stderr().map_or(Cow::Borrowed(text), |columns| Cow::Owned(folded(text, columns)))
+}
+
 /// The text with all that a terminal would obey written out, but for our colours.
 fn safe(text: &str) -> Cow<'_, str> {
     if !text.contains(acts) {
@@ -204,24 +231,9 @@ fn safe(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// A text in lines of at most so many columns; a word that is longer stands alone.
-pub(super) fn wrapped(text: &str, columns: usize) -> String {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if console::measure_text_width(line) + 1 + console::measure_text_width(word) <= columns => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines.join("\n")
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{BAD, BOLD, CARE, FAINT, GOOD, acts, safe, styled, wrapped};
+    use super::{BAD, BOLD, CARE, FAINT, GOOD, acts, safe, styled};
 
     #[test]
     fn a_terminal_obeys_our_colours_only() {
@@ -235,13 +247,5 @@ mod tests {
         assert_eq!(safe(foreign), format!("{shown}\nd"));
         let (styled, plain) = (styled(BAD, foreign), format!("{shown}\nd"));
         assert_eq!(safe(&styled), styled.replace(foreign, &plain));
-    }
-
-    #[test]
-    fn lines_end_between_words() {
-        let text = "Which account? Twelve digits, or `none`.";
-        assert_eq!(wrapped(text, 15), "Which account?\nTwelve digits,\nor `none`.");
-        assert_eq!(wrapped(text, usize::MAX), text);
-        assert_eq!(wrapped("a verylongword b", 4), "a\nverylongword\nb");
     }
 }

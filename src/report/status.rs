@@ -70,9 +70,9 @@ pub fn show_status(printer: &Printer, report: &StatusReport, bootstrap: &str) {
             State::Broken(what) => ("broken", BAD, vec![what.clone()]),
             State::Unknown(what) => ("unknown", FAINT, vec![what.clone()]),
         };
-        printer.answer(&format!("  {}  {}", styled(style, format!("{word:<8}")), row.title));
+        printer.told(&format!("  {}  {}", styled(style, format!("{word:<8}")), row.title));
         for line in lines {
-            printer.answer(&format!("            {line}"));
+            printer.told(&format!("            {line}"));
         }
     }
     let absent = report.steps.iter().any(|r| r.step == StepId::Cluster && r.state == State::Absent);
@@ -80,8 +80,8 @@ pub fn show_status(printer: &Printer, report: &StatusReport, bootstrap: &str) {
     if report.converged {
         printer.answer("Everything is as the spec says.");
     } else if unread > 0 && !absent {
-        printer.answer(&format!("{unread} of {} could not be looked at, for the reasons above.", report.steps.len()));
+        printer.told(&format!("{unread} of {} could not be looked at, for the reasons above.", report.steps.len()));
     } else {
-        printer.answer(&format!("`{bootstrap}` brings what is missing or different."));
+        printer.told(&format!("`{bootstrap}` brings what is missing or different."));
     }
 }

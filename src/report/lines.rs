@@ -1,0 +1,123 @@
+//! Where lines end on a terminal: between words. A terminal ends them anywhere, within a word too.
+
+use console::measure_text_width;
+
+/// A text in lines of at most so many columns; a word that is longer stands alone.
+pub(super) fn wrapped(text: &str, columns: usize) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for (_, word) in words(text) {
+        match lines.last_mut() {
+            Some(line) if measure_text_width(line) + 1 + measure_text_width(word) <= columns => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.join("\n")
+}
+
+/// The lines of a text, those that are too long in several: what goes on stands a little further in than what it goes on from. What is
+/// there to be copied, or is a table, stays: a line of a block of code, and one that begins with `|`.
+pub(super) fn folded(text: &str, columns: usize) -> String {
+    let mut copied = false;
+    let mut lines = Vec::new();
+    for line in text.split('\n') {
+        let is_fence = line.trim_start().starts_with("```");
+        copied ^= is_fence;
+        if copied || is_fence || line.starts_with('|') || measure_text_width(line) <= columns {
+            lines.push(line.to_owned());
+        } else {
+            fold(line, columns, &mut lines);
+        }
+    }
+    lines.join("\n")
+}
+
+/// Ends one line between its words, as often as it is too long.
+fn fold(line: &str, columns: usize, lines: &mut Vec<String>) {
+    let further = line.len() - line.trim_start_matches(' ').len() + 2;
+    let margin = " ".repeat(further.min(columns / 4));
+    let mut current = String::new();
+    let mut begun = false;
+    for (gap, word) in words(line) {
+        if begun && measure_text_width(&current) + gap.len() + measure_text_width(word) > columns {
+            lines.push(std::mem::replace(&mut current, margin.clone()));
+        } else {
+            current.push_str(gap);
+        }
+        current.push_str(word);
+        begun = true;
+    }
+    lines.push(current);
+}
+
+/// The words of a text, each with the blanks before it. What stands in backticks is one word: it is there to be copied.
+fn words(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let mut rest = text.trim_end();
+    std::iter::from_fn(move || {
+        let gap = &rest[..rest.len() - rest.trim_start().len()];
+        rest = &rest[gap.len()..];
+        let (word, after) = rest.split_at(end_of_word(rest));
+        rest = after;
+        (!word.is_empty()).then_some((gap, word))
+    })
+}
+
+/// Where the first word ends: at the first blank that does not stand in backticks.
+fn end_of_word(text: &str) -> usize {
+    let mut closes = 0;
+    for (at, c) in text.char_indices() {
+        match c {
+            '`' if at >= closes => closes = text[at + 1..].find('`').map_or(at, |length| at + 1 + length) + 1,
+            c if c.is_whitespace() && at >= closes => return at,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn lines_end_between_words() {
+        let text = "Which account? Twelve digits, or `none`.";
+        assert_eq!(wrapped(text, 15), "Which account?\nTwelve digits,\nor `none`.");
+        assert_eq!(wrapped(text, usize::MAX), text);
+        assert_eq!(wrapped("a verylongword b", 4), "a\nverylongword\nb");
+    }
+
+    #[test]
+    fn what_goes_on_stands_further_in_and_what_is_copied_is_one_word() {
+        let text = "error: cannot do it\n  caused by: this and that\nhint: run `karpctl bootstrap --yes`, then look";
+        let narrow = "error: cannot do it\n  caused by: this\n    and that\nhint: run\n  `karpctl bootstrap --yes`,\n  then look";
+        assert_eq!(folded(text, 20), narrow);
+        assert_eq!(folded(text, 80), text);
+        assert_eq!(folded("              x y z w", 16), "              x\n    y z w", "a margin leaves room");
+        assert_eq!(folded("it's a ` alone here", 10), "it's a `\n  alone\n  here");
+        assert_eq!(
+            folded("a b\n```sh\na long command\n```\n| a | long | row |\nb", 5),
+            "a b\n```sh\na long command\n```\n| a | long | row |\nb"
+        );
+        assert_eq!(folded("", 5), "");
+    }
+
+    #[test]
+    fn a_style_takes_no_room() {
+        let styled = super::super::printer::styled(super::super::printer::BAD, "error");
+        assert_eq!(folded(&format!("{styled}: 12345"), 12), format!("{styled}: 12345"));
+    }
+
+    proptest! {
+        #[test]
+        fn only_blanks_become_line_ends(text in "[a-z`  \n|]{0,80}", columns in 1usize..30) {
+            let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let folded = folded(&text, columns);
+            prop_assert_eq!(squeezed(&folded), squeezed(&text));
+            prop_assert_eq!(squeezed(&wrapped(&text, columns)), squeezed(&text));
+        }
+    }
+}
