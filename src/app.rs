@@ -51,7 +51,7 @@ impl App {
             (false, 0) => Verbosity::Normal,
             (false, _) => Verbosity::Verbose,
         };
-        let printer = Arc::new(Printer::new(globals.color, verbosity, env.ci));
+        let printer = Arc::new(Printer::new(globals.color, verbosity, env.letters, env.ci));
         Self { globals, env, printer, cancel: CancellationToken::new(), enough: CancellationToken::new(), terminated: Arc::default() }
     }
 

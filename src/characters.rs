@@ -35,8 +35,67 @@ pub fn written_out(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// Which characters the reader of this process's words can see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Letters {
+    /// All of Unicode.
+    #[default]
+    Unicode,
+    /// Those of ASCII: the locale has another encoding than UTF-8.
+    Ascii,
+}
+
+impl Letters {
+    /// Those of a locale, as `LC_ALL` and its like name it: `C`, `en_GB.UTF-8`, `de_DE.ISO-8859-1@euro`. One that names no encoding is
+    /// taken for one of UTF-8, which most systems give it.
+    #[must_use]
+    pub fn of_locale(name: &str) -> Self {
+        let name = name.split_once('@').map_or(name, |(before, _)| before);
+        let ascii = match name.split_once('.') {
+            Some((_, encoding)) => !encoding.replace('-', "").eq_ignore_ascii_case("utf8"),
+            None => matches!(name, "C" | "POSIX"),
+        };
+        if ascii { Self::Ascii } else { Self::Unicode }
+    }
+
+    /// A text of ours or another's in these characters, with every character that [`acts`] written out.
+    #[must_use]
+    pub fn shown(self, text: &str) -> Cow<'_, str> {
+        let safe = written_out(text);
+        if self == Self::Unicode || safe.is_ascii() { safe } else { Cow::Owned(in_ascii(&safe)) }
+    }
+
+    /// What stands where a text was cut.
+    #[must_use]
+    pub const fn cut(self) -> &'static str {
+        match self {
+            Self::Unicode => "…",
+            Self::Ascii => "...",
+        }
+    }
+}
+
+/// Punctuation by its nearest; the rest written out.
+fn in_ascii(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '…' => out.push_str("..."),
+            '–' | '—' | '−' => out.push('-'),
+            '‘' | '’' => out.push('\''),
+            '“' | '”' => out.push('"'),
+            '×' => out.push('x'),
+            '→' => out.push_str("->"),
+            '\u{a0}' => out.push(' '),
+            c if c.is_ascii() => out.push(c),
+            c => code(&mut out, c),
+        }
+    }
+    out
+}
+
 /// A character as JSON writes it where it writes none but ASCII.
-pub(crate) fn code(out: &mut String, c: char) {
+fn code(out: &mut String, c: char) {
     for unit in c.encode_utf16(&mut [0; 2]) {
         let _ = write!(out, "\\u{unit:04x}");
     }
@@ -66,6 +125,26 @@ mod tests {
             assert!(matches!(written_out(text), Cow::Borrowed(same) if same == text), "{text}");
         }
         assert_eq!(written_out("as Windows\r\nends lines\r\n"), "as Windows\nends lines\n");
+    }
+
+    #[test]
+    fn a_locale_of_another_encoding_is_shown_ascii() {
+        for (name, letters) in [
+            ("C", Letters::Ascii),
+            ("POSIX", Letters::Ascii),
+            ("de_DE.ISO-8859-1", Letters::Ascii),
+            ("ja_JP.eucJP", Letters::Ascii),
+            ("de_DE.ISO8859-15@euro", Letters::Ascii),
+            ("C.UTF-8", Letters::Unicode),
+            ("en_GB.utf8", Letters::Unicode),
+            ("ca_ES.UTF-8@valencia", Letters::Unicode),
+            ("en_US", Letters::Unicode),
+            ("UTF-8", Letters::Unicode),
+        ] {
+            assert_eq!(Letters::of_locale(name), letters, "{name}");
+        }
+        assert_eq!(Letters::Ascii.shown("wait … “it” 2×3 – 가 🚀\u{9b}"), "wait ... \"it\" 2x3 - \\uac00 \\ud83d\\ude80\\u009b");
+        assert_eq!(Letters::Unicode.shown("wait … 가\u{9b}"), "wait … 가\\u009b");
     }
 
     #[test]

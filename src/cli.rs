@@ -6,6 +6,7 @@ use crate::commands::args::GlobalArgs;
 use crate::commands::{
     adopt, bootstrap, destroy, doctor, explain, generate, init, migrate, parts, rehearse, render, status, token, verify, version, versions,
 };
+use crate::env::Env;
 use crate::error::{Error, Exit, Result};
 use crate::report::{ColorChoice, Format, Printer, Verbosity, show_error};
 use clap::{CommandFactory, Parser, Subcommand};
@@ -75,7 +76,7 @@ impl Cli {
     /// Reads this process's command line. Help, and what is wrong with it, are said here; then it is the exit that is answered.
     pub fn read() -> std::result::Result<Self, Exit> {
         Self::try_parse().map_err(|said| {
-            let printer = Printer::new(ColorChoice::Auto, Verbosity::Normal, true);
+            let printer = Printer::new(ColorChoice::Auto, Verbosity::Normal, Env::read().letters, true);
             if !said.use_stderr() {
                 let _ = said.print();
                 return Exit::Done;

@@ -1,6 +1,7 @@
 //! Every environment variable that karpctl reads, in one place, once. The AWS settings themselves are the SDK's own
 //! (`AWS_PROFILE`, `AWS_ENDPOINT_URL`, `HTTPS_PROXY`, …) and are not listed here.
 
+use crate::characters::Letters;
 use crate::spec::layer::{Layer, NodePoolLayer};
 use std::path::PathBuf;
 
@@ -45,6 +46,8 @@ pub struct Env {
     pub clicolor_force: bool,
     /// `CI`: any value; no bars are drawn.
     pub ci: bool,
+    /// The letters of the locale that `LC_ALL`, else `LC_CTYPE`, else `LANG` names.
+    pub letters: Letters,
     /// `HOME`.
     pub home: Option<PathBuf>,
     /// `XDG_STATE_HOME`, else `HOME/.local/state`: where the journal is kept.
@@ -86,6 +89,7 @@ impl Env {
             ci: get("CI").is_some(),
             state_home: under_home("XDG_STATE_HOME", ".local/state"),
             cache_home: under_home("XDG_CACHE_HOME", ".cache"),
+            letters: ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(get).map_or_else(Letters::default, |l| Letters::of_locale(&l)),
             home: home.clone(),
             lab_cache: get("KARPCTL_LAB_CACHE").map(PathBuf::from),
             command_line: Vec::new(),

@@ -77,7 +77,7 @@ pub(super) async fn carry_out(
         page.over(spec, &outcome.facts, &report);
     }
     if args.output == Format::Json {
-        app.printer.answer(&json(&report, Pretty::Yes)?);
+        app.printer.document(&json(&report, Pretty::Yes)?);
     }
     if let Err(e) = let_go {
         let error =

@@ -116,8 +116,10 @@ pub async fn run(app: &App, args: DoctorArgs) -> Result<Exit> {
         report = fix(app, &args, &checks, report).await?;
     }
     let text = doctor_text(&report, args.output)?;
-    if !text.is_empty() {
-        app.printer.answer(&text);
+    match args.output {
+        _ if text.is_empty() => {}
+        DoctorFormat::Human => app.printer.answer(&text),
+        _ => app.printer.document(&text),
     }
     Ok(if report.checks.iter().any(|f| args.fail_on.counts(f)) { Exit::Failed } else { Exit::Done })
 }

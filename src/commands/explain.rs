@@ -56,7 +56,11 @@ pub fn run(app: &App, args: &ExplainArgs) -> Result<Exit> {
     let quoting = checks.iter().map(|c| (c.id(), page(c.id(), Language::En).unwrap_or_else(|| c.explain())));
     let by_quote = || that_quote(&asked, quoting).first().and_then(|id| texts.iter().find(|(known, _)| known == id));
     if let Some((id, text)) = texts.iter().find(|(known, _)| *known == asked).or_else(by_quote) {
-        app.printer.told(text);
+        match args.lang {
+            Language::En => app.printer.told(text),
+            // Whoever asks for it can read it, whatever the locale is called.
+            Language::Ko => app.printer.document(text),
+        }
         if checks.iter().any(|c| c.id() == id) {
             app.printer.answer(&format!("\nTo see how it is here: karpctl doctor --only {id}"));
         }

@@ -76,7 +76,7 @@ pub fn run(app: &App, args: &GenerateArgs, mut cli: clap::Command) -> Result<Exi
             super::answer::json(&schemars::schema_for!(crate::finding::DoctorReport), super::answer::Pretty::Yes)?
         }
     };
-    app.printer.answer(&text);
+    app.printer.document(&text);
     Ok(Exit::Done)
 }
 

@@ -34,7 +34,7 @@ pub(super) fn print_commands(app: &App, output: Format, session: &Session, plan:
             shell: &shell,
             refused: refused.as_ref(),
         };
-        app.printer.answer(&json(&document, pretty)?);
+        app.printer.document(&json(&document, pretty)?);
         return Ok(Exit::Done);
     }
     if let Some(error) = refused {
@@ -44,7 +44,7 @@ pub(super) fn print_commands(app: &App, output: Format, session: &Session, plan:
     if shell.is_empty() {
         app.printer.status(&summary(plan));
     } else {
-        app.printer.answer(&shell);
+        app.printer.document(&shell);
     }
     Ok(Exit::Done)
 }

@@ -97,8 +97,8 @@ pub fn run(app: &App, args: &RehearseArgs) -> Result<Exit> {
     let rehearsal = rehearsal?;
     match args.output {
         Format::Human => show(app, &rehearsal),
-        Format::Json => app.printer.answer(&json(&rehearsal, Pretty::Yes)?),
-        Format::Ndjson => app.printer.answer(&json(&rehearsal, Pretty::No)?),
+        Format::Json => app.printer.document(&json(&rehearsal, Pretty::Yes)?),
+        Format::Ndjson => app.printer.document(&json(&rehearsal, Pretty::No)?),
     }
     Ok(if rehearsal.ok { Exit::Done } else { Exit::Failed })
 }

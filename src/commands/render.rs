@@ -101,7 +101,7 @@ pub async fn run(app: &App, args: RenderArgs) -> Result<Exit> {
         if (args.what, args.output) != (What::ClusterConfig, DocumentFormat::Yaml) {
             return Err(Error::usage("--for-bootstrap is for `render cluster-config`, as YAML"));
         }
-        app.printer.answer(&cluster_config_of_bootstrap(&spec, EksctlAbilities::default())?);
+        app.printer.document(&cluster_config_of_bootstrap(&spec, EksctlAbilities::default())?);
         return Ok(Exit::Done);
     }
     if args.what != What::OperatorPolicy && !args.works.is_empty() {
@@ -127,7 +127,7 @@ pub async fn run(app: &App, args: RenderArgs) -> Result<Exit> {
             let text = json(&operator_policy(&spec, &works), Pretty::Yes)? + "\n";
             match &args.out {
                 Some(folder) => write_all(app, folder, &[("operator-policy.json".to_owned(), text)], args.force)?,
-                None => app.printer.answer(&text),
+                None => app.printer.document(&text),
             }
             return Ok(Exit::Done);
         }
@@ -145,7 +145,7 @@ pub async fn run(app: &App, args: RenderArgs) -> Result<Exit> {
     let text = text(one)?;
     match &args.out {
         Some(folder) => write_all(app, folder, &[(file_name(one, args.output), text)], args.force)?,
-        None => app.printer.answer(&text),
+        None => app.printer.document(&text),
     }
     standing::note_differences(app, &spec, [one]);
     Ok(Exit::Done)

@@ -43,8 +43,8 @@ pub async fn run(app: &App, args: StatusArgs) -> Result<Exit> {
     let report = StatusReport::new(spec, rows);
     match args.output {
         Format::Human => show_status(&app.printer, &report, &next::command_line(app, "status", "bootstrap")),
-        Format::Json => app.printer.answer(&json(&report, Pretty::Yes)?),
-        Format::Ndjson => app.printer.answer(&json(&report, Pretty::No)?),
+        Format::Json => app.printer.document(&json(&report, Pretty::Yes)?),
+        Format::Ndjson => app.printer.document(&json(&report, Pretty::No)?),
     }
     Ok(if args.exit_code && !report.converged { Exit::Pending } else { Exit::Done })
 }

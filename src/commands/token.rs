@@ -31,6 +31,6 @@ pub async fn run(app: &App, _args: TokenArgs) -> Result<Exit> {
     let (ports, _) = app.connect(region.as_deref()).await?;
     let token = ports.aws.eks_token(cluster.as_str()).await?;
     let answer = crate::token::answer(app.env.exec_info.as_deref(), &token, crate::token::expiry(jiff::Timestamp::now()))?;
-    app.printer.answer(&answer);
+    app.printer.document(&answer);
     Ok(Exit::Done)
 }

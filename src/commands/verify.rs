@@ -63,7 +63,7 @@ pub async fn run(app: &App, args: VerifyArgs) -> Result<Exit> {
     let ready = steps.iter().filter(|s| s.id() == StepId::Ready);
     session.read(ready.flat_map(|s| s.reads().iter().copied()).collect()).await;
     let say = |progress: Progress| match progress {
-        progress if args.output == Format::Ndjson => app.printer.answer(&event_line(&Event::VerifyProgress { progress })),
+        progress if args.output == Format::Ndjson => app.printer.document(&event_line(&Event::VerifyProgress { progress })),
         Progress::Doing { message } => app.printer.status(&message),
         Progress::Stage { number, of, message } => app.printer.status(&format!("{number} of {of}: waiting until {message}")),
         Progress::Foreign { source, line } => app.printer.detail(&format!("{source}: {line}")),
@@ -82,8 +82,8 @@ pub async fn run(app: &App, args: VerifyArgs) -> Result<Exit> {
     let report = crate::verify::verify(&context, args.replicas).await?;
     match args.output {
         Format::Human => app.printer.told(&report.to_string()),
-        Format::Json => app.printer.answer(&json(&report, Pretty::Yes)?),
-        Format::Ndjson => app.printer.answer(&json(&report, Pretty::No)?),
+        Format::Json => app.printer.document(&json(&report, Pretty::Yes)?),
+        Format::Ndjson => app.printer.document(&json(&report, Pretty::No)?),
     }
     Ok(Exit::Done)
 }

@@ -40,6 +40,6 @@ pub fn run(app: &App, args: &VersionArgs) -> Result<Exit> {
         "arch": arch,
         "karpenter": {"newest": newest},
     });
-    app.printer.answer(&json(&answer, if args.output == Format::Json { Pretty::Yes } else { Pretty::No })?);
+    app.printer.document(&json(&answer, if args.output == Format::Json { Pretty::Yes } else { Pretty::No })?);
     Ok(Exit::Done)
 }

@@ -41,8 +41,11 @@ impl VersionsArgs {
 pub async fn run(app: &App, args: VersionsArgs) -> Result<Exit> {
     if args.compare {
         let compared = compare(app, args.chart_repository.as_deref()).await?;
-        let text = if args.output.is_machine() { machine(args.output, &compared.to_json())? } else { compared.to_text() };
-        app.printer.answer(&text);
+        if args.output.is_machine() {
+            app.printer.document(&machine(args.output, &compared.to_json())?);
+        } else {
+            app.printer.answer(&compared.to_text());
+        }
         return Ok(compared.exit(args.exit_code));
     }
     let releases = Release::all();
@@ -50,7 +53,7 @@ pub async fn run(app: &App, args: VersionsArgs) -> Result<Exit> {
         let releases: Vec<Value> = releases.iter().map(release_json).collect();
         let kubernetes: Vec<Value> = KubernetesVersion::all().map(kubernetes_json).collect();
         let answer = json!({ "schema": "karpctl/versions/v1", "releases": releases, "tools": kubernetes });
-        app.printer.answer(&machine(args.output, &answer)?);
+        app.printer.document(&machine(args.output, &answer)?);
         return Ok(Exit::Done);
     }
     show_releases(app, &releases);

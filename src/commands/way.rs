@@ -192,12 +192,12 @@ struct PlanReport<'a> {
 fn show(app: &App, args: &WayArgs, selection: &Selection, plan: &PlanReport<'_>) -> Result<()> {
     match args.output {
         Format::Human => show_plan(&app.printer, selection.name, plan.plan),
-        Format::Json if args.dry_run => app.printer.answer(&json(plan, Pretty::Yes)?),
+        Format::Json if args.dry_run => app.printer.document(&json(plan, Pretty::Yes)?),
         Format::Json => {}
         Format::Ndjson => {
             let time = jiff::Timestamp::now().to_string();
             let event = serde_json::json!({"schema": "karpctl/event/v1", "time": time, "event": "plan", "plan": plan});
-            app.printer.answer(&json(&event, Pretty::No)?);
+            app.printer.document(&json(&event, Pretty::No)?);
         }
     }
     Ok(())
@@ -233,7 +233,7 @@ fn finish_unchanged(app: &App, args: &WayArgs, plan: &Plan) -> Result<Exit> {
     }
     if args.output == Format::Json {
         let report = RunReporter::new(&app.printer, args.output, None).finish(plan, true);
-        app.printer.answer(&json(&report, Pretty::Yes)?);
+        app.printer.document(&json(&report, Pretty::Yes)?);
     }
     Ok(Exit::Done)
 }

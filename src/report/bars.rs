@@ -5,7 +5,7 @@
 //! person types goes with the next drawing, and whoever ends in between leaves the terminal usable.
 
 use super::duration;
-use crate::characters::written_out;
+use crate::characters::Letters;
 use crate::plan::StepId;
 use console::{Term, truncate_str};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle, TermLike};
@@ -26,6 +26,7 @@ const TURNING: [&str; 5] = ["|", "/", "-", "\\", " "];
 #[derive(Clone)]
 pub(super) struct Bars {
     all: MultiProgress,
+    letters: Letters,
     by_step: Arc<Mutex<BTreeMap<StepId, Bar>>>,
 }
 
@@ -37,20 +38,21 @@ struct Bar {
 
 impl Bars {
     /// Bars on stderr. `None` where that is no terminal.
-    pub(super) fn on_stderr() -> Option<Self> {
-        let lines = || LastLines::new(io::stderr(), || Term::stderr().size());
-        io::stderr().is_terminal().then(|| Self::on(Box::new(lines())))
+    pub(super) fn on_stderr(letters: Letters) -> Option<Self> {
+        let lines = || LastLines::new(io::stderr(), letters.cut(), || Term::stderr().size());
+        io::stderr().is_terminal().then(|| Self::on(Box::new(lines()), letters))
     }
 
-    fn on(lines: Box<dyn TermLike>) -> Self {
+    fn on(lines: Box<dyn TermLike>, letters: Letters) -> Self {
         let target = ProgressDrawTarget::term_like_with_hz(lines, DRAWN_A_SECOND);
-        Self { all: MultiProgress::with_draw_target(target), by_step: Arc::default() }
+        Self { all: MultiProgress::with_draw_target(target), letters, by_step: Arc::default() }
     }
 
     /// Adds a bar for a step.
     pub(super) fn begin(&self, step: StepId, title: &str, usual_seconds: u32) {
         // Ticking only once it is among the others: before, it would draw a line of its own that stays.
-        let bar = self.all.add(ProgressBar::new_spinner().with_prefix(written_out(title).into_owned()).with_style(style(usual_seconds)));
+        let bar =
+            self.all.add(ProgressBar::new_spinner().with_prefix(self.letters.shown(title).into_owned()).with_style(style(usual_seconds)));
         bar.tick();
         bar.enable_steady_tick(TICK);
         self.lock().insert(step, Bar { drawn: bar, stage: String::new(), said: String::new() });
@@ -60,7 +62,7 @@ impl Bars {
     pub(super) fn say(&self, step: StepId, message: &str) {
         if let Some(bar) = self.lock().get_mut(&step) {
             // A line end within would make two lines of it.
-            bar.said = written_out(message).split_whitespace().collect::<Vec<_>>().join(" ");
+            bar.said = self.letters.shown(message).split_whitespace().collect::<Vec<_>>().join(" ");
             bar.show();
         }
     }
@@ -68,7 +70,7 @@ impl Bars {
     /// Changes how far a step's bar says that it is.
     pub(super) fn stage(&self, step: StepId, stage: &str) {
         if let Some(bar) = self.lock().get_mut(&step) {
-            bar.stage = written_out(stage).into_owned();
+            bar.stage = self.letters.shown(stage).into_owned();
             bar.show();
         }
     }
@@ -126,6 +128,8 @@ fn style(usual_seconds: u32) -> ProgressStyle {
 /// draws anew, so that none is seen half.
 struct LastLines<W, S> {
     size: S,
+    /// What stands where a line is cut.
+    cut: &'static str,
     drawing: Mutex<Drawing<W>>,
 }
 
@@ -141,8 +145,8 @@ struct Drawing<W> {
 
 impl<W: Write + Send, S: Fn() -> (u16, u16) + Send + Sync> LastLines<W, S> {
     /// On this terminal, of so many (rows, columns).
-    const fn new(out: W, size: S) -> Self {
-        Self { size, drawing: Mutex::new(Drawing { out, drawn: 0, lines: Vec::new(), fills: false }) }
+    const fn new(out: W, cut: &'static str, size: S) -> Self {
+        Self { size, cut, drawing: Mutex::new(Drawing { out, drawn: 0, lines: Vec::new(), fills: false }) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Drawing<W>> {
@@ -211,8 +215,10 @@ impl<W: Write + Send, S: Fn() -> (u16, u16) + Send + Sync> TermLike for LastLine
         // To the first of the lines, and from there to the end of the screen.
         let mut frame = if drawing.drawn == 0 { String::new() } else { format!("\r\u{1b}[{}A\u{1b}[0J", drawing.drawn) };
         drawing.drawn = lines.len().min(height.into());
+        // A line narrower than the mark has none.
+        let cut = if usize::from(width) > self.cut.chars().count() { self.cut } else { "" };
         for line in lines.iter().take(height.into()) {
-            let _ = writeln!(frame, "{}", truncate_str(line, width.into(), "…"));
+            let _ = writeln!(frame, "{}", truncate_str(line, width.into(), cut));
         }
         drawing.out.write_all(frame.as_bytes())?;
         drawing.out.flush()
@@ -239,8 +245,23 @@ mod tests {
     }
 
     fn bars(rows: u16, columns: u16) -> (Bars, Written) {
+        drawn(rows, columns, Letters::Unicode)
+    }
+
+    fn drawn(rows: u16, columns: u16, letters: Letters) -> (Bars, Written) {
         let written = Written::default();
-        (Bars::on(Box::new(LastLines::new(written.clone(), move || (rows, columns)))), written)
+        (Bars::on(Box::new(LastLines::new(written.clone(), letters.cut(), move || (rows, columns))), letters), written)
+    }
+
+    #[test]
+    fn bars_are_ascii_where_the_locale_is() {
+        let (bars, written) = drawn(24, 40, Letters::Ascii);
+        bars.begin(StepId::Stack, "stack Karpenter-démo", 75);
+        bars.say(StepId::Stack, "waiting … 가 and so on and on, for a long time");
+        bars.above(|| ());
+        let lines = shown(&written, 24, 40);
+        assert!(lines.iter().all(|line| line.is_ascii()), "{lines:#?}");
+        assert!(lines[1].starts_with("  > waiting ... \\uac00 and so on") && lines[1].ends_with("..."), "{lines:#?}");
     }
 
     /// What stands on a terminal of that size in the end, without what no line shows.

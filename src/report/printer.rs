@@ -2,7 +2,7 @@
 
 use super::bars::Bars;
 use super::lines::{folded, wrapped};
-use crate::characters::{acts, written_out};
+use crate::characters::Letters;
 use crate::error::Error;
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
@@ -40,6 +40,7 @@ pub struct Printer {
     stdout: Mutex<Box<dyn Write + Send>>,
     stderr: Mutex<Box<dyn Write + Send>>,
     verbosity: Verbosity,
+    letters: Letters,
     bars: Option<Bars>,
     // A question stands in the last line of the terminal, and is not answered yet.
     asked: AtomicBool,
@@ -68,7 +69,7 @@ pub(super) fn styled(style: Style, text: impl std::fmt::Display) -> String {
 impl Printer {
     /// A printer on this process's streams.
     #[must_use]
-    pub fn new(color: ColorChoice, verbosity: Verbosity, ci: bool) -> Self {
+    pub fn new(color: ColorChoice, verbosity: Verbosity, letters: Letters, ci: bool) -> Self {
         let choice = match color {
             ColorChoice::Auto => anstream::ColorChoice::Auto,
             ColorChoice::Always => anstream::ColorChoice::AlwaysAnsi,
@@ -79,16 +80,26 @@ impl Printer {
             stdout: Mutex::new(Box::new(AutoStream::new(std::io::stdout(), choice))),
             stderr: Mutex::new(Box::new(AutoStream::new(std::io::stderr(), choice))),
             verbosity,
-            bars: if draws { Bars::on_stderr() } else { None },
+            letters,
+            bars: if draws { Bars::on_stderr(letters) } else { None },
             asked: AtomicBool::new(false),
             lost: Mutex::default(),
         }
     }
 
-    /// Prints a part of the answer, with a line end.
+    /// Prints a part of an answer for a person, with a line end.
     pub fn answer(&self, text: &str) {
+        self.to_stdout(text, self.letters);
+    }
+
+    /// Prints a part of an answer that programs read, with a line end: its letters do not depend on the locale.
+    pub fn document(&self, text: &str) {
+        self.to_stdout(text, Letters::Unicode);
+    }
+
+    fn to_stdout(&self, text: &str, letters: Letters) {
         // A reader that has seen enough (`karpctl … | head`) is no failure of ours; a full disk is.
-        if let Err(e) = self.write(&self.stdout, text)
+        if let Err(e) = self.write(&self.stdout, text, letters)
             && e.kind() != std::io::ErrorKind::BrokenPipe
         {
             *self.lost.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(e.to_string());
@@ -118,7 +129,7 @@ impl Printer {
     /// Prints what a person copies, as it is, unless quiet.
     pub fn copied(&self, text: &str) {
         if self.verbosity > Verbosity::Quiet {
-            let _ = self.write(&self.stderr, text);
+            let _ = self.write(&self.stderr, text, self.letters);
         }
     }
 
@@ -130,7 +141,7 @@ impl Printer {
     /// Prints a line of a tool, only where asked for.
     pub fn detail(&self, text: &str) {
         if self.verbosity == Verbosity::Verbose {
-            let _ = self.write(&self.stderr, &styled(FAINT, text));
+            let _ = self.write(&self.stderr, &styled(FAINT, text), self.letters);
         }
     }
 
@@ -141,18 +152,18 @@ impl Printer {
 
     /// Prints to stderr whatever the verbosity: errors.
     pub fn error(&self, text: &str) {
-        let _ = self.write(&self.stderr, &on_stderr(text));
+        let _ = self.write(&self.stderr, &on_stderr(text), self.letters);
     }
 
     /// Prints an error for a program to stderr.
     pub fn error_document(&self, text: &str) {
-        let _ = self.write(&self.stderr, text);
+        let _ = self.write(&self.stderr, text, Letters::Unicode);
     }
 
     /// Prints a question without a line end: the answer is typed behind it.
     pub fn ask(&self, text: &str) {
         let mut stream = lock(&self.stderr);
-        let _ = write!(stream, "{}", safe(text)).and_then(|()| stream.flush());
+        let _ = write!(stream, "{}", safe(text, self.letters)).and_then(|()| stream.flush());
         self.asked.store(true, Ordering::Relaxed);
     }
 
@@ -187,11 +198,11 @@ impl Printer {
         self.verbosity
     }
 
-    fn write(&self, stream: &Mutex<Box<dyn Write + Send>>, text: &str) -> std::io::Result<()> {
+    fn write(&self, stream: &Mutex<Box<dyn Write + Send>>, text: &str, letters: Letters) -> std::io::Result<()> {
         let print = || {
             let mut stream = lock(stream);
             let line_end = if self.asked.swap(false, Ordering::Relaxed) { "\n" } else { "" };
-            writeln!(stream, "{line_end}{}", safe(text.strip_suffix('\n').unwrap_or(text))).and_then(|()| stream.flush())
+            writeln!(stream, "{line_end}{}", safe(text.strip_suffix('\n').unwrap_or(text), letters)).and_then(|()| stream.flush())
         };
         match &self.bars {
             Some(bars) => bars.above(print),
@@ -213,39 +224,40 @@ fn on_stderr(text: &str) -> Cow<'_, str> {
     columns_of_stderr().map_or(Cow::Borrowed(text), |columns| Cow::Owned(folded(text, columns)))
 }
 
-/// The text with all that a terminal would obey written out, but for our colours.
-fn safe(text: &str) -> Cow<'_, str> {
-    if !text.contains(acts) {
-        return Cow::Borrowed(text);
+/// The text in these letters, with all that a terminal would obey written out, but for our colours.
+fn safe(text: &str, letters: Letters) -> Cow<'_, str> {
+    if !text.contains('\u{1b}') {
+        return letters.shown(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
     let mut rest = text;
     while let Some(at) = rest.find('\u{1b}') {
-        out.push_str(&written_out(&rest[..at]));
+        out.push_str(&letters.shown(&rest[..at]));
         let colour = COLOURS.iter().find(|colour| rest[at..].starts_with(**colour)).copied();
         let sequence = colour.unwrap_or("\u{1b}");
-        out.push_str(&if colour.is_some() { Cow::Borrowed(sequence) } else { written_out(sequence) });
+        out.push_str(&if colour.is_some() { Cow::Borrowed(sequence) } else { letters.shown(sequence) });
         rest = &rest[at + sequence.len()..];
     }
-    out.push_str(&written_out(rest));
+    out.push_str(&letters.shown(rest));
     Cow::Owned(out)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{BAD, BOLD, CARE, FAINT, GOOD, acts, safe, styled};
+    use super::{BAD, BOLD, CARE, FAINT, GOOD, Letters, safe, styled};
+    use crate::characters::acts;
 
     #[test]
     fn a_terminal_obeys_our_colours_only() {
         for style in [BAD, BOLD, CARE, FAINT, GOOD] {
             let text = styled(style, "word");
             assert!(text.contains('\u{1b}') && text.contains(acts), "{text:?}");
-            assert_eq!(safe(&text), text);
+            assert_eq!(safe(&text, Letters::Unicode), text);
         }
         let foreign = "a\u{1b}[2J\u{1b}]8;;http://x\u{1b}\\b\u{1b}[8m\u{9b}1A\u{202e}c\r\nd";
         let shown = r"a\u001b[2J\u001b]8;;http://x\u001b\b\u001b[8m\u009b1A\u202ec";
-        assert_eq!(safe(foreign), format!("{shown}\nd"));
+        assert_eq!(safe(foreign, Letters::Ascii), format!("{shown}\nd"));
         let (styled, plain) = (styled(BAD, foreign), format!("{shown}\nd"));
-        assert_eq!(safe(&styled), styled.replace(foreign, &plain));
+        assert_eq!(safe(&styled, Letters::Unicode), styled.replace(foreign, &plain));
     }
 }

@@ -89,7 +89,7 @@ impl<'a> RunReporter<'a> {
             Event::RunStarted { .. } | Event::VerifyProgress { .. } | Event::RunFinished { .. } => {}
         }
         if self.format == Format::Ndjson {
-            self.printer.answer(&event_line(event));
+            self.printer.document(&event_line(event));
         }
     }
 

@@ -32,7 +32,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("engine", &["error", "facts", "plan", "ports", "probe", "spec", "steps"]),
     ("report", &["characters", "error", "finding", "inventory", "plan", "shell", "spec"]),
     ("adapters", &["error", "facts", "knowledge", "ports", "spec"]),
-    ("env", &["error", "spec"]),
+    ("env", &["characters", "error", "spec"]),
     ("app", &["adapters", "commands", "engine", "env", "error", "facts", "ports", "report", "spec"]),
     (
         "commands",
@@ -67,7 +67,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "verify",
         ],
     ),
-    ("cli", &["app", "characters", "commands", "error", "report"]),
+    ("cli", &["app", "characters", "commands", "env", "error", "report"]),
 ];
 
 /// What only one module may name: crates that reach the world, and printing.
