@@ -29,10 +29,18 @@ pub(super) async fn carry_out(
         Err(e) if e.kind == ErrorKind::Interrupted => return Ok(interrupted(app, args, &e)),
         other => other?,
     }
-    let journal = Journal::open(app.env.state_home.as_deref(), account, region, cluster).unwrap_or_else(|e| {
-        app.printer.warn(&format!("no journal is kept: {e}"));
-        None
-    });
+    let state_home = app.env.state_home.as_deref();
+    let journal = match (Journal::open(state_home, account, region, cluster), state_home) {
+        (Ok(Some(journal)), _) => Some(journal),
+        (Err(e), Some(folder)) => {
+            app.printer.warn(&format!("no journal is kept in {}: {e}", folder.display()));
+            None
+        }
+        _ => {
+            app.printer.warn("no journal is kept: neither XDG_STATE_HOME nor HOME says where");
+            None
+        }
+    };
     let journal_path = journal.as_ref().map(|j| j.path().display().to_string());
     let reporter = RunReporter::new(&app.printer, args.output, journal);
     let claim = app.claim(selection.name);

@@ -4,6 +4,7 @@ use super::answer::{Pretty, json};
 use super::args::VariantArgs;
 use super::look::look;
 use super::mend::{agreed, cures, take_back};
+use super::new_file::{NewFile, unwritable};
 use super::verify::parse_duration;
 use crate::accepted::AcceptedFindings;
 use crate::app::App;
@@ -238,5 +239,5 @@ fn save(file: &Path, seen: &SavedFacts) -> Result<()> {
     let mut tree = serde_json::to_value(seen).map_err(|e| doing().because(e.to_string()))?;
     mask_tree(&mut tree);
     let text = json(&tree, Pretty::Yes)?;
-    std::fs::write(file, text + "\n").map_err(|e| doing().because(e.to_string()))
+    NewFile::with(file, &(text + "\n")).and_then(NewFile::kept).and_then(|new| new.replace(file)).map_err(|e| unwritable(doing(), file, &e))
 }

@@ -62,7 +62,7 @@ pub fn run(app: &App, args: &ExplainArgs) -> Result<Exit> {
             Language::Ko => app.printer.document(text),
         }
         if checks.iter().any(|c| c.id() == id) {
-            app.printer.answer(&format!("\nTo see how it is here: karpctl doctor --only {id}"));
+            app.printer.told(&format!("\nTo see how it is here: `karpctl doctor --only {id}`"));
         }
         return Ok(Exit::Done);
     }

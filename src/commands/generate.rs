@@ -1,5 +1,6 @@
 //! `karpctl generate`: documents of itself.
 
+use super::new_file::{NewFile, unwritable};
 use crate::app::App;
 use crate::error::{Error, Exit, Result};
 use crate::pages::{Language, page};
@@ -122,7 +123,10 @@ fn write_man_pages(app: &App, cli: &clap::Command, folder: &std::path::Path) -> 
     std::fs::create_dir_all(folder).map_err(failed)?;
     for (name, page) in man_pages(cli) {
         let path = folder.join(format!("{name}.1"));
-        std::fs::write(&path, man_text(page)?).map_err(failed)?;
+        let text = man_text(page)?;
+        NewFile::with(&path, &text)
+            .and_then(|new| new.replace(&path))
+            .map_err(|e| unwritable(Error::failed(format!("cannot write {}", path.display())), &path, &e))?;
         app.printer.status(&format!("wrote {}", path.display()));
     }
     Ok(Exit::Done)

@@ -2,7 +2,7 @@
 
 use super::args::VariantArgs;
 use super::interview::{Interview, Manner};
-use super::new_file::NewFile;
+use super::new_file::{NewFile, unwritable};
 use crate::app::App;
 use crate::error::{Error, Exit, Result};
 use crate::shell::quoted;
@@ -95,9 +95,9 @@ pub(super) fn write(app: &App, files: &[(PathBuf, String)], force: bool) -> Resu
     files.iter().try_for_each(|(path, text)| refuse_other(path, text, force))?;
     for (path, text) in files {
         let failed = |e: std::io::Error| {
-            Error::failed(format!("cannot write {}", path.display())).because(e.to_string()).hint("-f FILE writes another file")
+            unwritable(Error::failed(format!("cannot write {}", path.display())), path, &e).hint("-f FILE writes another file")
         };
-        let file = NewFile::with(path, text).map_err(failed)?;
+        let file = NewFile::with(path, text).and_then(NewFile::kept).map_err(failed)?;
         let written = if force { file.replace(path) } else { file.place(path) };
         if let Err(e) = written
             && differ(path, text)

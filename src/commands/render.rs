@@ -2,6 +2,7 @@
 
 use super::answer::{Pretty, json};
 use super::args::VariantArgs;
+use super::new_file::{NewFile, unwritable};
 use super::session::{Session, layers};
 use super::standing;
 use crate::app::App;
@@ -14,7 +15,6 @@ use crate::spec::resolve::{Discovered, resolve};
 use crate::steps::cluster_config_of_bootstrap;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Print the documents of a release
@@ -171,27 +171,23 @@ fn file_name(which: Document, format: DocumentFormat) -> String {
     }
 }
 
-/// Writes all files or none that would overwrite another text.
+/// Writes all files, or none where one would overwrite another text or there is no room for all.
 fn write_all(app: &App, folder: &Path, texts: &[(String, String)], force: bool) -> Result<()> {
-    let failed = |e: std::io::Error| Error::failed(format!("cannot write to {}", folder.display())).because(e.to_string());
-    std::fs::create_dir_all(folder).map_err(failed)?;
-    if !force {
-        for (name, text) in texts {
-            let path = folder.join(name);
-            if std::fs::read_to_string(&path).is_ok_and(|there| there != *text) {
-                return Err(Error::refused(format!("{} is there and differs; nothing was written", path.display()))
-                    .hint("add --force to overwrite, or choose another folder"));
-            }
-        }
-    }
+    let failed = |path: &Path, e: &std::io::Error| unwritable(Error::failed(format!("cannot write {}", path.display())), path, e);
+    std::fs::create_dir_all(folder).map_err(|e| failed(folder, &e))?;
+    let mut files = Vec::new();
     for (name, text) in texts {
-        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-        // Whole or not at all, but not waited for until it is on the disk: it can be rendered again.
-        file.write_all(text.as_bytes()).map_err(failed)?;
-        #[cfg(unix)]
-        std::fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644)).map_err(failed)?;
         let path = folder.join(name);
-        file.persist(&path).map_err(|e| failed(e.error))?;
+        if !force && std::fs::read_to_string(&path).is_ok_and(|there| there != *text) {
+            return Err(Error::refused(format!("{} is there and differs; nothing was written", path.display()))
+                .hint("add --force to overwrite, or choose another folder"));
+        }
+        // Not waited for until it is on the disk: it can be rendered again.
+        let file = NewFile::with(&path, text).map_err(|e| failed(&path, &e))?;
+        files.push((path, file));
+    }
+    for (path, file) in files {
+        file.replace(&path).map_err(|e| failed(&path, &e))?;
         app.printer.status(&format!("wrote {}", path.display()));
     }
     Ok(())

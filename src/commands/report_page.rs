@@ -1,6 +1,6 @@
 //! `--report FILE.html`: the page is written when the plan is made, when a step ends, and when the run is over.
 
-use super::new_file::NewFile;
+use super::new_file::{NewFile, unwritable};
 use super::session::Session;
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -12,6 +12,7 @@ use crate::report::{Page, RunReport, Stage, page};
 use crate::shell;
 use crate::spec::Spec;
 use crate::steps::Step;
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// Where the page is, and what of it does not change.
@@ -75,10 +76,11 @@ impl<'a> ReportPage<'a> {
         };
         let explain = |id: StepId| self.steps.iter().find(|s| s.id() == id).map_or("", |s| s.explain());
         let text = page(&shown, explain)?;
-        NewFile::with(self.path, &text).and_then(|file| file.replace(self.path)).map_err(|e| {
-            Error::usage(format!("cannot write the report {}", self.path.display()))
-                .because(e.to_string())
-                .hint("--report takes a file in a folder that is there and can be written")
+        NewFile::with(self.path, &text).and_then(NewFile::kept).and_then(|file| file.replace(self.path)).map_err(|e| {
+            let message = format!("cannot write the report {}", self.path.display());
+            let full = matches!(e.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+            let error = if full { Error::failed(message) } else { Error::usage(message) };
+            unwritable(error, self.path, &e).hint("--report takes a file in a folder that is there and can be written")
         })
     }
 }

@@ -8,9 +8,11 @@
 import fcntl
 import os
 import pty
+import re
 import stat
 import struct
 import subprocess
+import tempfile
 import termios
 import threading
 import time
@@ -211,6 +213,25 @@ class Disks(WithStage):
                 self.clear()
                 self.ends(self.stage.run(BOOTSTRAP, env=env), 0)
 
+    def test_without_a_journal_that_is_said_in_one_line(self):
+        self.clear()
+        for env, why in (({"HOME": "/proc", "XDG_STATE_HOME": ""}, "in /proc/.local/state: "),
+                         ({"HOME": "", "XDG_STATE_HOME": ""}, ": neither XDG_STATE_HOME nor HOME says where")):
+            with self.subTest(env=env):
+                ran = self.ends(self.stage.run(BOOTSTRAP, env=env), 0)
+                told = [line for line in ran.err.splitlines() if "journal" in line]
+                self.assertEqual(len(told), 1, ran.err)
+                self.assertTrue(told[0].startswith(f"warning: no journal is kept {why}".replace(" :", ":")), told[0])
+                self.ends(self.stage.run(DESTROY), 0)
+
+    def test_a_full_disk_under_the_report_is_one_error_before_anything_is_changed(self):
+        self.clear()
+        ran = self.ends(self.stage.run([*BOOTSTRAP, "--report", "/dev/full"]), 1)
+        self.assertEqual(ran.err.count("error:"), 1, ran.err)
+        self.assertIn("cannot write the report /dev/full", ran.err)
+        self.assertEqual(differences(self.empty, self.stage.inventory()), [])
+        self.assertTrue(stat.S_ISCHR(os.stat("/dev/full").st_mode), "the device is still one")
+
     def test_no_room_for_temporary_files_is_said_with_the_place(self):
         self.clear()
         ran = self.ends(self.stage.run(BOOTSTRAP, env={"TMPDIR": "/proc/nowhere"}), 1)
@@ -236,6 +257,78 @@ class Outputs(unittest.TestCase):
                 self.assertNotIn(b"panicked", done.stderr)
                 self.assertEqual(done.stderr, b"")
 
+    def test_a_full_disk_and_a_read_only_one_leave_nothing_half_written(self):
+        """A file system of a few kilobytes, which only root may make."""
+        facts = ["doctor", "--area", "client", "--offline", "--save-facts", "FOLDER/facts.json"]
+        where = ["--cluster-name", "demo", "--region", "us-west-2", "--account-id", "111122223333"]
+        for words, file in ((facts, "facts.json"), (["render", "all", "--out", "FOLDER", *where], "cloudformation.yaml"),
+                            (["generate", "man", "--out", "FOLDER"], "karpctl.1"),
+                            (["init", "--defaults", "-f", "FOLDER/karpctl.yaml", *where], "karpctl.yaml")):
+            for options, why in (("size=4k", "No space left on device"), ("size=4k,ro", "Read-only file system")):
+                with self.subTest(words=words, options=options), tempfile.TemporaryDirectory() as folder:
+                    script = ('mount -t tmpfs -o "$1" tmpfs "$2" || exit 99; [ "$1" = size=4k ] && head -c 4096 /dev/zero > "$2/taken"; '
+                              'folder=$2; shift 2; "$@"; code=$?; ls -A "$folder" >&2; exit $code')
+                    done = subprocess.run(
+                        ["unshare", "--mount", "sh", "-c", script, "sh", options, folder, str(KARPCTL),
+                         *(w.replace("FOLDER", folder) for w in words)],
+                        env={"PATH": os.environ["PATH"], "AWS_EC2_METADATA_DISABLED": "true", "AWS_ENDPOINT_URL": "http://127.0.0.1:9"},
+                        stdin=subprocess.DEVNULL, capture_output=True, text=True)
+                    if os.getuid() or done.returncode == 99 or "unshare:" in done.stderr:
+                        self.skipTest(f"a file system cannot be made here: {done.stderr}")
+                    self.assertEqual(done.returncode, 1, done.stderr)
+                    said, left = done.stderr.splitlines(), []
+                    while said and said[-1] in ("taken", file):
+                        left.append(said.pop())
+                    self.assertEqual(left, ["taken"] if options == "size=4k" else [], done.stderr)
+                    self.assertEqual([line for line in said if line.startswith("error:")], [line for line in said if file in line
+                                     and line.startswith("error:")], done.stderr)
+                    self.assertEqual(sum(line.startswith("error:") for line in said), 1, done.stderr)
+                    self.assertIn(why, done.stderr)
+                    self.assertIn("hint:", done.stderr)
+
+    def test_a_device_is_written_to(self):
+        done = plain(["doctor", "--area", "client", "--offline", "--save-facts", "/dev/stderr"])
+        self.assertIn(b'"schema": "karpctl/facts/', done.stderr)
+        self.assertTrue(os.path.islink("/dev/stderr"), "it is still there")
+        done = plain(["doctor", "--area", "client", "--offline", "--save-facts", "/dev/full"])
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertTrue(stat.S_ISCHR(os.stat("/dev/full").st_mode), "the device is still one")
+
+    def test_closed_streams(self):
+        render = ["render", "inflate", "--cluster-name", "demo", "--region", "us-west-2", "--account-id", "111122223333"]
+        whole = plain(render)
+        for closed, code in (("2>&-", 0), ("<&-", 0), ("<&- 2>&-", 0)):
+            for words in (QUICK, render, ["doctor", "--offline", "--area", "client", "--only", "helm-version"]):
+                with self.subTest(closed=closed, words=words):
+                    done = subprocess.run(["sh", "-c", f'exec "$@" {closed}', "sh", str(KARPCTL), *words], capture_output=True,
+                                          env={"PATH": os.environ["PATH"], "HOME": "/proc"})
+                    self.assertIn(done.returncode, (code, 1) if words[0] == "doctor" else (code,), done.stderr)
+                    self.assertNotIn(b"panicked", done.stderr)
+                    if words is render:
+                        self.assertEqual(done.stdout, whole.stdout)
+        for words in (["bootstrap", "--cluster-name", "demo"], ["init"], ["nonsense"]):
+            with self.subTest(words=words):
+                done = subprocess.run(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", str(KARPCTL), *words],
+                                      env={"PATH": os.environ["PATH"], "AWS_ENDPOINT_URL": "http://127.0.0.1:9"})
+                self.assertIn(done.returncode, (1, 2))
+
+    def test_what_a_person_reads_is_ascii_where_the_locale_is(self):
+        for env, ascii in (({"LC_ALL": "C"}, True), ({"LANG": "POSIX"}, True), ({"LC_CTYPE": "de_DE.ISO-8859-1", "LANG": "C.UTF-8"}, True),
+                           ({"LC_ALL": "C.UTF-8", "LANG": "C"}, False)):
+            for words in (QUICK, ["explain", "caller-permissions"], ["explain", "stack"], ["explain", "guide"],
+                          ["render", "all", "--region", "us-west-2", "--account-id", "111122223333", "--cluster-name", "demo"],
+                          ["render", "inflate", "--cluster-name", "démo", "--region", "us-west-2", "--account-id", "111122223333"]):
+                with self.subTest(env=env, words=words):
+                    done = plain(words, env)
+                    self.assertNotIn(b"panicked", done.stderr)
+                    self.assertLess(done.returncode, 3)
+                    if ascii:
+                        (done.stdout + done.stderr).decode("ascii")
+        self.assertIn("…".encode(), plain(["explain", "caller-permissions"], {"LC_ALL": "C.UTF-8"}).stdout)
+        self.assertIn(b"...", plain(["explain", "caller-permissions"], {"LC_ALL": "C"}).stdout)
+        machine = [plain(["versions", "-o", "json"], {"LC_ALL": locale}).stdout for locale in ("C", "C.UTF-8")]
+        self.assertEqual(*machine)
+
     def test_any_locale_and_any_bytes(self):
         for env in ({"LC_ALL": "C"}, {"LC_ALL": "de_DE.ISO-8859-1"}, {"LANG": "xx"}, {"TERM": "dumb"}, {}):
             with self.subTest(env=env):
@@ -250,21 +343,44 @@ class Outputs(unittest.TestCase):
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn(b"hint:", done.stderr)
 
-    def test_twenty_columns(self):
-        for words in (["--help"], QUICK, ["explain", "stack"]):
-            with self.subTest(words=words):
-                pid, terminal = pty.fork()
-                if pid == 0:
-                    fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 10, 20, 0, 0))
-                    os.execve(KARPCTL, [str(KARPCTL), *words], {"PATH": os.environ["PATH"], "TERM": "xterm"})
-                said = b""
-                try:
-                    while part := os.read(terminal, 65536):
-                        said += part
-                except OSError:
-                    pass
-                self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0, said)
-                self.assertNotIn(b"panicked", said)
+    def on_terminal(self, words, columns, env=None):
+        """(exit code, what a terminal of so many columns is sent)"""
+        pid, terminal = pty.fork()
+        if pid == 0:
+            fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 10, columns, 0, 0))
+            os.execve(KARPCTL, [str(KARPCTL), *words], {"PATH": os.environ["PATH"], "TERM": "xterm", **(env or {})})
+        said = b""
+        try:
+            while part := os.read(terminal, 65536):
+                said += part
+        except OSError:
+            pass
+        self.assertNotIn(b"panicked", said)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), said.decode().replace("\r\n", "\n")
+
+    def test_a_terminal_of_any_width(self):
+        nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_MAX_ATTEMPTS": "1",
+                   "NO_COLOR": "1"}
+        for columns in (20, 40, 80):
+            for words, code, folds in ((["--help"], 0, False), (QUICK, 0, False), (["explain", "stack"], 0, True),
+                                       (["explain", "helm-version"], 0, True),
+                                       (["bootstrap", "--cluster-name", "demo", "--region", "us-west-2", "--karpenter-version", "1"], 1, True),
+                                       (["doctor", "--offline", "--area", "client", "--kubeconfig", "/none/there/is/no/such/file"], 1, True),
+                                       (["render", "inflate", "--region", "us-west-2", "--account-id", "1"], 2, True)):
+                with self.subTest(words=words, columns=columns):
+                    ended, said = self.on_terminal(words, columns, nowhere)
+                    self.assertEqual(ended, code, said)
+                    if not folds:
+                        continue
+                    for line in said.splitlines():
+                        # wider is only what has no place to end: a word, or what stands in backticks
+                        words_in = re.sub("`[^`]*`", lambda quoted: quoted.group().replace(" ", "_"), line).split()
+                        if len(words_in) > 1:
+                            self.assertLessEqual(len(line), columns, said)
+
+    def test_nothing_is_folded_where_there_is_no_terminal(self):
+        done = plain(["explain", "stack"], {"COLUMNS": "20"})
+        self.assertEqual(done.stdout.count(b"\n"), 1, "one paragraph is one line")
 
 
 if __name__ == "__main__":
