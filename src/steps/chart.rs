@@ -73,7 +73,7 @@ impl Step for Chart {
                 };
                 commands.push(render_command(spec, &what, "values.yaml"));
                 let flags = format!(" --values values.yaml{skip} --wait --timeout 15m");
-                commands.extend(install_commands(spec, CHART, &spec.chart_reference(), &flags));
+                commands.extend(install_commands(spec, CHART, &spec.chart_reference(), spec.chart.digest.as_ref(), &flags));
                 commands
             }
             Direction::Remove => uninstall_commands(spec, CHART),

@@ -74,7 +74,7 @@ impl Step for Crds {
             String::new()
         };
         match direction {
-            Direction::Apply => install_commands(spec, CRD_CHART, &spec.crd_chart_reference(), &webhook),
+            Direction::Apply => install_commands(spec, CRD_CHART, &spec.crd_chart_reference(), spec.chart.crd_digest.as_ref(), &webhook),
             Direction::Remove if features.crd_chart => uninstall_commands(spec, CRD_CHART),
             Direction::Remove => vec![format!("kubectl delete customresourcedefinitions --ignore-not-found {}", features.crds.join(" "))],
         }

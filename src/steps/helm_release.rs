@@ -147,15 +147,22 @@ pub(super) fn with_complaints(error: Error, said: &[String]) -> Error {
     }
 }
 
-/// The guide's commands for a release.
-pub(super) fn install_commands(spec: &Spec, release: &str, chart: &str, values: &str) -> Vec<String> {
+/// The guide's commands for a release. With a digest the chart is pulled first, and what was pulled is installed if it has that digest:
+/// few helms install a chart by its digest, and all say that of what they pull.
+pub(super) fn install_commands(spec: &Spec, release: &str, chart: &str, digest: Option<&ChartDigest>, values: &str) -> Vec<String> {
     let (version, namespace) = (spec.release.chart_version(), &spec.namespace);
     let mut commands = super::namespace::ensure_commands(spec);
     let login = spec.chart.registry_config.as_ref();
     let login = login.map_or(String::new(), |file| format!(" --registry-config {}", crate::shell::quoted(&file.display().to_string())));
     // helm keeps the values of the release that is there where it is given none.
     let values = if values.is_empty() { " --reset-values" } else { values };
-    commands.push(format!("helm upgrade --install {release} {chart} --version {version} --namespace {namespace}{values}{login}"));
+    let chart = format!("{chart} --version {version}");
+    commands.push(match digest {
+        None => format!("helm upgrade --install {release} {chart} --namespace {namespace}{values}{login}"),
+        Some(digest) => format!(
+            "helm pull {chart}{login} 2>&1 | grep '^Digest: {digest}$' && helm upgrade --install {release} ./{release}-{version}.tgz --namespace {namespace}{values}"
+        ),
+    });
     commands
 }
 

@@ -108,9 +108,10 @@ fn of_cluster(doing: &str, said: &str) -> Option<Error> {
 
 /// Pulling the chart.
 fn of_registry(doing: &str, install: &HelmInstall, said: &str) -> Option<Error> {
-    let about_registry = ["/manifests/", "/blobs/", "/v2/", "pulling from host", "FetchReference", "/token?", "failed to download"]
-        .iter()
-        .any(|t| said.contains(t));
+    let about_registry =
+        ["/manifests/", "/blobs/", "/v2/", "pulling from host", "FetchReference", "/token?", "failed to download", "basic auth"]
+            .iter()
+            .any(|t| said.contains(t));
     let of = |kind: ErrorKind| Error::new(kind, doing).because(said);
     // What helm says on its other output may come after it.
     let absent = said.lines().any(|line| line.ends_with(": not found")) && !said.contains("release: not found");
@@ -118,11 +119,15 @@ fn of_registry(doing: &str, install: &HelmInstall, said: &str) -> Option<Error> 
         return None;
     }
     let (chart, version) = (&install.chart, &install.version);
-    Some(if ["401", "403", "denied", "nauthorized"].iter().any(|t| said.contains(t)) {
+    let unknown_caller = ["basic credential not found", "no basic auth credentials"].iter().any(|t| said.contains(t));
+    Some(if unknown_caller || ["401", "403", "denied", "nauthorized"].iter().any(|t| said.contains(t)) {
         of(ErrorKind::Denied).hint(if chart.contains("public.ecr.aws") {
             "public.ecr.aws needs no login, and refuses an expired one: `helm registry logout public.ecr.aws` and `docker logout public.ecr.aws`; or a proxy in between refuses".to_owned()
         } else {
-            format!("log in to the registry of {chart}, and name the login's file as `chart.registryConfig`")
+            format!(
+                "log in to the registry with `{}`, and name that file: `--registry-config registry.json`, or `chart.registryConfig` in the spec file",
+                log_in(chart)
+            )
         })
     } else if absent || said.contains("404") {
         of(ErrorKind::NotFound)
@@ -131,4 +136,16 @@ fn of_registry(doing: &str, install: &HelmInstall, said: &str) -> Option<Error> 
         of(ErrorKind::Unreachable)
             .hint("the registry could not be read: check the network and HTTPS_PROXY; a proxy that ends TLS needs its CA in SSL_CERT_FILE")
     })
+}
+
+/// The log-in to the registry of a chart, into a file that only karpctl is given. One of ECR has its password from AWS.
+fn log_in(chart: &str) -> String {
+    let host = chart.trim_start_matches("oci://").split('/').next().unwrap_or_default();
+    let of_ecr = host.split_once(".dkr.ecr.").or_else(|| host.split_once(".dkr.ecr-fips."));
+    match of_ecr.and_then(|(_, rest)| rest.split('.').next()) {
+        Some(region) => format!(
+            "aws ecr get-login-password --region {region} | helm registry login {host} --username AWS --password-stdin --registry-config registry.json"
+        ),
+        None => format!("helm registry login {host} --registry-config registry.json"),
+    }
 }

@@ -104,6 +104,30 @@ fn helms_words_are_understood() {
     assert_eq!(gone.kind, Timeout);
 }
 
+/// What real helms said (3.8.1 to 3.11.1; 3.16.4, 3.17.3; 4.1.4, 4.2.3) of a registry that asks for basic authentication and gets none.
+#[test]
+fn a_mirror_without_a_login_is_told_how_to_log_in() {
+    let of = |chart: &str, said: &str| {
+        let install = karpctl::ports::HelmInstall { chart: chart.into(), ..karpenter() };
+        let error = explain_install("cannot install", &install, &[format!("Error: {said}")]);
+        assert_eq!(error.kind, ErrorKind::Denied, "{said}");
+        error.hints.join("\n")
+    };
+    for said in [
+        "pulling from host mirror.example:5000 failed with status code [manifests 1.14.1]: 401 Unauthorized",
+        "pull access denied, repository does not exist or may require authorization: authorization failed: no basic auth credentials",
+        r#"failed to perform "FetchReference" on source: GET "https://mirror.example:5000/v2/karpenter/karpenter/manifests/1.14.1": basic credential not found"#,
+    ] {
+        let hint = of("oci://mirror.example:5000/karpenter/karpenter", said);
+        assert!(hint.contains("`helm registry login mirror.example:5000 --registry-config registry.json`"), "{hint}");
+        assert!(hint.contains("`--registry-config registry.json`") && hint.contains("chart.registryConfig"), "{hint}");
+        let ecr = of("oci://111122223333.dkr.ecr.eu-central-1.amazonaws.com/karpenter/karpenter", said);
+        let log_in = "aws ecr get-login-password --region eu-central-1 | helm registry login 111122223333.dkr.ecr.eu-central-1.amazonaws.com \
+                      --username AWS --password-stdin";
+        assert!(ecr.contains(log_in), "{ecr}");
+    }
+}
+
 #[test]
 fn eksctls_lines_lose_clock_and_symbol() {
     for (line, plain) in [
