@@ -26,6 +26,15 @@ use tokio_util::sync::CancellationToken;
 /// How long what was dropped may take to end.
 const STILL: Duration = Duration::from_secs(1);
 
+/// Whether something that was left running had to be waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waited {
+    /// What is known of the world may be of before its end.
+    Yes,
+    /// Nothing was left running.
+    No,
+}
+
 /// What every command is given.
 pub struct App {
     /// The flags that every command takes.
@@ -135,17 +144,18 @@ impl App {
         this_process::lives(process)
     }
 
-    /// Waits for the tools that karpctls which are dead have left running, and clears away what those have left behind.
-    pub async fn clear_left_over(&self, longest: Duration) -> Result<()> {
+    /// Waits for the tools that karpctls which are dead have left running, and clears away what those have left behind. Fails where a tool
+    /// does not end in that time.
+    pub async fn clear_left_over(&self, longest: Duration) -> Result<Waited> {
         let begun = Instant::now();
-        let mut told = false;
+        let mut waited = Waited::No;
         while let Some(dir) = clear_left_over().first() {
-            if !told {
+            if waited == Waited::No {
                 self.printer.status(&format!(
                     "a helm or eksctl that a killed karpctl left running is still at work (in {}); waiting for its end",
                     dir.display()
                 ));
-                told = true;
+                waited = Waited::Yes;
             }
             if begun.elapsed() >= longest {
                 return Err(Error::new(ErrorKind::Timeout, "a helm or eksctl that a killed karpctl left running does not end")
@@ -157,7 +167,7 @@ impl App {
                 () = self.cancel.cancelled() => return Err(Error::new(ErrorKind::Interrupted, "interrupted while waiting for a tool that was left running")),
             }
         }
-        Ok(())
+        Ok(waited)
     }
 
     /// This machine.

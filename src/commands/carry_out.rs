@@ -27,7 +27,7 @@ pub(super) async fn carry_out(
     let (account, region, cluster) = (spec.account_id.as_str(), spec.region.as_str(), spec.cluster_name.as_str());
     match app.clear_left_over(args.timeout).await {
         Err(e) if e.kind == ErrorKind::Interrupted => return Ok(interrupted(app, args, &e)),
-        other => other?,
+        other => _ = other?,
     }
     let state_home = app.env.state_home.as_deref();
     let journal = match (Journal::open(state_home, account, region, cluster), state_home) {

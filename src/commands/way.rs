@@ -7,7 +7,7 @@ use super::print_commands::print_commands;
 use super::report_page::ReportPage;
 use super::session::{Session, refusal};
 use super::verify::parse_duration;
-use crate::app::App;
+use crate::app::{App, Waited};
 use crate::engine::{Goal, plan, reads};
 use crate::error::{Error, ErrorKind, Exit, Result};
 use crate::facts::{Probed, Topic};
@@ -78,7 +78,13 @@ pub(super) async fn go(app: &App, args: &WayArgs, session: &mut Session, steps: 
     if let Some(error) = refused.clone().filter(|_| !args.dry_run && !args.print_commands) {
         return Err(error);
     }
-    session.read(topics(steps, session, selection)).await;
+    let topics = topics(steps, session, selection);
+    // What a dead karpctl's helm or eksctl still does belongs to what there is: a plan made meanwhile would not be true when it is agreed to.
+    if !args.dry_run && !args.print_commands && app.clear_left_over(args.timeout).await? == Waited::Yes {
+        session.facts = session.look_again(topics).await;
+    } else {
+        session.read(topics).await;
+    }
     if app.cancel.is_cancelled() {
         return Err(interrupted());
     }
