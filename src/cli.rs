@@ -118,6 +118,22 @@ impl Cli {
         }
     }
 
+    /// Whether somebody reads along for a while, and would take a word of a newer release at the end: not so of what is over at once, of what
+    /// other programs run, and of what programs read.
+    #[must_use]
+    pub fn may_notice(&self) -> bool {
+        let brief = matches!(
+            self.command,
+            Command::Render(_)
+                | Command::Token(_)
+                | Command::Versions(_)
+                | Command::Version(_)
+                | Command::Explain(_)
+                | Command::Generate(_)
+        );
+        !brief && !self.error_format().is_machine()
+    }
+
     /// Runs the command.
     pub async fn run(self, app: &App) -> Result<Exit> {
         match self.command {

@@ -19,6 +19,7 @@ pub const SETTINGS: [&str; 8] = [
 
 /// The environment, as far as karpctl reads it. Empty variables count as unset.
 #[derive(Debug, Clone, Default, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "a variable of which only counts whether it is set is a bool by nature")]
 pub struct Env {
     /// `CLUSTER_NAME`.
     pub cluster_name: Option<String>,
@@ -56,6 +57,11 @@ pub struct Env {
     pub cache_home: Option<PathBuf>,
     /// `KARPCTL_LAB_CACHE`: where the lab is installed, if not in the cache home.
     pub lab_cache: Option<PathBuf>,
+    /// `KARPCTL_RELEASES_URL`: the address that is asked for karpctl's newest release, as GitHub's releases API answers. Unset: nobody is
+    /// asked.
+    pub releases_url: Option<String>,
+    /// `KARPCTL_NO_RELEASE_NOTICE`: any value; nobody is asked for newer releases of karpctl.
+    pub no_release_notice: bool,
     /// The words of this command line after the program's name, for hints that repeat it.
     pub command_line: Vec<String>,
 }
@@ -92,6 +98,8 @@ impl Env {
             letters: ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(get).map_or_else(Letters::default, |l| Letters::of_locale(&l)),
             home: home.clone(),
             lab_cache: get("KARPCTL_LAB_CACHE").map(PathBuf::from),
+            releases_url: get("KARPCTL_RELEASES_URL"),
+            no_release_notice: get("KARPCTL_NO_RELEASE_NOTICE").is_some(),
             command_line: Vec::new(),
         }
     }

@@ -12,6 +12,7 @@ mod private_dir;
 pub mod process;
 mod program;
 pub mod registry;
+pub mod releases;
 pub mod this_process;
 mod tool;
 pub mod workstation;

@@ -24,6 +24,7 @@ pub mod parts;
 mod print_commands;
 mod question;
 pub mod rehearse;
+pub mod release_notice;
 pub mod render;
 mod report_page;
 mod session;

@@ -3,6 +3,7 @@
 mod bad_input;
 mod documents;
 mod no_cluster;
+mod release_notice;
 
 use std::process::{Command, Stdio};
 

@@ -7,6 +7,7 @@ mod eks_token;
 mod kube;
 mod process;
 mod registry;
+mod releases;
 mod tools;
 mod words;
 
