@@ -6,7 +6,7 @@ use super::process::{Ended, Run};
 use super::tool;
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::ToolFacts;
-use crate::knowledge::Tool;
+use crate::knowledge::{IamRefusal, Tool};
 use crate::ports::{Eksctl, Lines};
 use async_trait::async_trait;
 use std::path::PathBuf;
@@ -133,7 +133,10 @@ pub fn explain(doing: &str, tail: &[String]) -> Error {
     let error = Error::new(kind, doing).because(if said.is_empty() { "eksctl said nothing" } else { &said });
     match kind {
         ErrorKind::Credentials => error.hint("see who AWS takes you for: `aws sts get-caller-identity`"),
-        ErrorKind::Denied => error.hint("creating a cluster takes more than Karpenter does: https://eksctl.io/usage/minimum-iam-policies/"),
+        ErrorKind::Denied => error.hint(IamRefusal::read(&said).map_or_else(
+            || "`karpctl render operator-policy` prints a policy with all that eksctl and its stacks call".to_owned(),
+            |refusal| refusal.help(),
+        )),
         ErrorKind::Timeout => error.hint("AWS goes on by itself; run the same command again, which goes on from what is there"),
         ErrorKind::Unreachable => error.hint("check the network and HTTPS_PROXY; then run the same command again"),
         _ if said.contains("LimitExceeded") || said.contains("exceeded the maximum number") || said.contains("maximum number of VPCs") => {

@@ -27,8 +27,8 @@ impl Check for CallerPermissions {
          session of a role is judged by its role. What people see otherwise: `AccessDenied: User: … is not authorized to perform: \
          iam:CreateRole`, `… with an explicit deny in a service control policy`, `because no permissions boundary allows the … \
          action`. Who may not call iam:SimulatePrincipalPolicy gets a skip, and so does a federated user, of whom IAM tells nothing; \
-         the root user may do everything. Not seen: policies of a session, conditions on where a call comes from, and what eksctl \
-         needs for a new cluster."
+         the root user may do everything. For a cluster that is yet to be made that has what eksctl and its stacks call for. Not \
+         seen: policies of a session, and conditions on where a call comes from."
     }
 
     fn reads(&self) -> &'static [Topic] {

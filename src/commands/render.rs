@@ -8,7 +8,9 @@ use super::standing;
 use crate::app::App;
 use crate::error::{Error, Exit, Result};
 use crate::knowledge::Work;
-use crate::render::{Document, EksctlAbilities, Inputs, document, document_json, operator_policy};
+use crate::render::{
+    Document, EksctlAbilities, Inputs, POLICY_SIZE, Standing, document, document_json, operator_policies, operator_policy,
+};
 use crate::report::Format;
 use crate::spec::Spec;
 use crate::spec::resolve::{Discovered, resolve};
@@ -124,11 +126,7 @@ pub async fn run(app: &App, args: RenderArgs) -> Result<Exit> {
         What::OperatorPolicy => {
             // IAM takes JSON only, so it is JSON whatever is asked for.
             let works = if args.works.is_empty() { Work::USUAL.to_vec() } else { args.works.clone() };
-            let text = json(&operator_policy(&spec, &works), Pretty::Yes)? + "\n";
-            match &args.out {
-                Some(folder) => write_all(app, folder, &[("operator-policy.json".to_owned(), text)], args.force)?,
-                None => app.printer.document(&text),
-            }
+            print_operator_policy(app, &args, &spec, &works)?;
             return Ok(Exit::Done);
         }
         What::All => {
@@ -149,6 +147,25 @@ pub async fn run(app: &App, args: RenderArgs) -> Result<Exit> {
     }
     standing::note_differences(app, &spec, [one]);
     Ok(Exit::Done)
+}
+
+/// One document on stdout; files that IAM takes each.
+fn print_operator_policy(app: &App, args: &RenderArgs, spec: &Spec, works: &[Work]) -> Result<()> {
+    let policies = operator_policies(spec, works);
+    if let Some(folder) = &args.out {
+        let name = |number: usize| if policies.len() == 1 { String::new() } else { format!("-{number}") };
+        let text = |(at, policy)| Ok((format!("operator-policy{}.json", name(at + 1)), json(policy, Pretty::Yes)? + "\n"));
+        return write_all(app, folder, &policies.iter().enumerate().map(text).collect::<Result<Vec<_>>>()?, args.force);
+    }
+    app.printer.document(&(json(&operator_policy(spec, works, Standing::ToCome), Pretty::Yes)? + "\n"));
+    if policies.len() > 1 {
+        app.printer.status(&format!(
+            "note: a managed policy of IAM takes {POLICY_SIZE} characters without white space, and this has more: \
+             `--out DIR` writes it as {} policies that fit, all of which are to be attached",
+            policies.len()
+        ));
+    }
+    Ok(())
 }
 
 async fn spec(app: &App, args: &RenderArgs) -> Result<(Spec, Option<String>)> {

@@ -61,8 +61,22 @@ pub enum CalledBy {
 pub enum OperatorCase {
     /// The cluster is there already.
     ExistingCluster,
-    /// The cluster is made.
+    /// The cluster is karpctl's own, made by eksctl, whether it is there yet or not.
     NewCluster,
+    /// eksctl makes or removes the cluster: not where it is there already and stays.
+    ByEksctl,
+    /// With a network of its own.
+    OwnNetwork,
+    /// Whose pods have IPv6.
+    Ipv6,
+    /// Without a way to the internet.
+    Private,
+    /// Whose secrets are encrypted with a key of the person's own.
+    SecretsKey,
+    /// The controller runs on a managed node group.
+    NodeGroup,
+    /// The controller runs on Fargate.
+    Fargate,
     /// The controller gets its credentials by EKS Pod Identity.
     PodIdentity,
     /// The controller gets its credentials by IRSA.
@@ -91,7 +105,7 @@ pub struct OperatorGrant {
     /// The actions, such as `eks:DescribeCluster`.
     pub actions: &'static [String],
     /// The resources, with the variables of `Fn::Sub` and `${StackName}`, `${LockStackName}`, `${NodeRoleName}`, `${ControllerRoleName}`,
-    /// `${InstanceProfileName}`, `${QueueName}`.
+    /// `${InstanceProfileName}`, `${QueueName}`, `${EksctlName}`, `${SecretsKey}`.
     pub resources: Vec<&'static str>,
 }
 

@@ -149,7 +149,7 @@ async fn ask_aws(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &m
 async fn ask_aws_for_doctor(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
     let asked = |topic| topics.contains(&topic);
     let (caller, controller, summary, vcpus, selection, groups, ebs, secrets, ami, queue, clock) = tokio::join!(
-        when(asked(Topic::CallerPermissions), permissions::of_caller(context, &facts.caller)),
+        when(asked(Topic::CallerPermissions), permissions::of_caller(context, &facts.caller, &facts.cluster)),
         when(asked(Topic::ControllerPermissions), permissions::of_controller(context)),
         when(asked(Topic::IamSummary), surroundings::iam_summary(context)),
         when(asked(Topic::Vcpus), quotas::vcpus(context)),

@@ -2,10 +2,10 @@
 
 use super::{ProbeContext, failed};
 use crate::error::Error;
-use crate::facts::{Caller, Denial, PermissionFacts, Probed};
+use crate::facts::{Caller, ClusterFacts, Denial, PermissionFacts, Probed};
 use crate::knowledge::Work;
 use crate::ports::{Aws, PermissionQuestion};
-use crate::render;
+use crate::render::{self, Standing};
 use crate::spec::Spec;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::Value;
@@ -14,8 +14,13 @@ use std::collections::{BTreeMap, BTreeSet};
 /// How many questions are asked at the same time: IAM throttles an account that asks faster.
 const AT_ONCE: usize = 8;
 
-/// What the caller may do of what a bootstrap of this spec calls for: the policy that `render operator-policy` prints.
-pub(super) async fn of_caller(context: &ProbeContext<'_>, known: &Probed<Caller>) -> Probed<PermissionFacts> {
+/// What the caller may do of what a bootstrap of this spec calls for: the policy that `render operator-policy` prints, without what
+/// eksctl needs for a cluster that is there already.
+pub(super) async fn of_caller(
+    context: &ProbeContext<'_>,
+    known: &Probed<Caller>,
+    cluster: &Probed<ClusterFacts>,
+) -> Probed<PermissionFacts> {
     let aws = context.ports.aws.as_ref();
     let caller = match known {
         Probed::Known(caller) => Ok(caller.clone()),
@@ -28,7 +33,8 @@ pub(super) async fn of_caller(context: &ProbeContext<'_>, known: &Probed<Caller>
     match principal {
         Ok(root) if root.ends_with(":root") => Probed::Known(PermissionFacts { principal: root, asked: 0, denied: Vec::new() }),
         Ok(principal) => {
-            let policy = render::operator_policy(context.spec, &[Work::Bootstrap]);
+            let standing = if cluster.known().is_some() { Standing::There } else { Standing::ToCome };
+            let policy = render::operator_policy(context.spec, &[Work::Bootstrap], standing);
             answered(ask(aws, &principal, questions(&policy, context.spec)).await)
         }
         Err(reason) => Probed::Unavailable(reason),

@@ -23,7 +23,7 @@ pub use monitoring::{grafana_values_yaml, prometheus_values_yaml};
 pub use node_pool::{
     NODE_GROUP_LABEL, PoolShape, PoolTaint, ami_family, ami_parameter, node_pool, node_pool_yaml, shaped_pool, shaped_pool_yaml,
 };
-pub use operator_policy::{needed as operator_needs, operator_policy};
+pub use operator_policy::{Standing, needed as operator_needs, operator_policies, operator_policy};
 pub use policies::{ControllerPolicy, POLICY_SIZE, controller_policies, controller_policy_arns, policy_size, substituted};
 
 use crate::error::Result;

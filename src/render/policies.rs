@@ -90,6 +90,11 @@ pub fn policy_size(document: &Value, spec: &Spec) -> usize {
     Variables::of(spec).size(document)
 }
 
+/// Statements of this spec as so few policies as IAM takes.
+pub(super) fn cut(statements: &[Value], spec: &Spec) -> Vec<Value> {
+    groups(statements, &Variables::of(spec)).iter().map(|group| document(group)).collect()
+}
+
 /// The statements in as few groups as fit, in their order.
 fn groups(statements: &[Value], variables: &Variables) -> Vec<Vec<Value>> {
     // A policy is as long as its frame, its statements, and a comma between two of them.

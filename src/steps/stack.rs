@@ -8,6 +8,7 @@ use super::stack_watch::{Watch, token};
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, Probed, StackFacts, Topic};
+use crate::knowledge::IamRefusal;
 use crate::plan::{Action, Direction, State, StepId};
 use crate::ports::ChangeStack;
 use crate::render;
@@ -341,6 +342,7 @@ fn failure(watch: &Watch, stack: Option<&StackFacts>, message: &str) -> Error {
         Some(r) if r.contains("already exists") => {
             error.hint("it exists outside of the stack, from an earlier try or another tool: delete it if nothing uses it")
         }
-        _ => error,
+        Some(r) => IamRefusal::read(&r).iter().fold(error, |error, refusal| error.hint(refusal.help())),
+        None => error,
     }
 }

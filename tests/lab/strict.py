@@ -93,6 +93,8 @@ def besides(lab, call, target):
             found.append(("eks:TagResource", made))
         if call.action in ("CreatePodIdentityAssociation", "UpdatePodIdentityAssociation") and call.json.get("roleArn"):
             found += [("iam:PassRole", call.json["roleArn"]), ("iam:GetRole", call.json["roleArn"])]
+        if call.action in ("CreateAddon", "UpdateAddon") and call.json.get("serviceAccountRoleArn"):
+            found.append(("iam:PassRole", call.json["serviceAccountRoleArn"]))
     if call.service == "iam" and creates and tags(call):
         found += [(f"iam:Tag{call.action.removeprefix('Create')}", target)]
     if call.service == "iam" and call.action == "AddRoleToInstanceProfile":
@@ -135,11 +137,14 @@ def decide(lab, call):
     return None
 
 
+def reason(action, explicit):
+    """Why an action is denied, as IAM says it."""
+    return "with an explicit deny in an identity-based policy" if explicit else f"because no identity-based policy allows the {action} action"
+
+
 def refusal(call, arn, name, target, explicit):
     """AccessDenied in the words of the call's service."""
-    why = ("with an explicit deny in an identity-based policy" if explicit
-           else f"because no identity-based policy allows the {name} action")
-    text = f"User: {arn} is not authorized to perform: {name} on resource: {target} {why}"
+    text = f"User: {arn} is not authorized to perform: {name} on resource: {target} {reason(name, explicit)}"
     call.notes["strict"] = "denied"
     if call.service == "ec2":
         return error(call, "UnauthorizedOperation", f"You are not authorized to perform this operation. {text}", 403)

@@ -7,66 +7,28 @@ that its type's schema says that it may call.
 
 import cfn_checks
 import cfn_template
+import lifecycle
 import strict
-
-# the permissions of each type's handlers by its schema, as far as the stack of the guide needs them: actions to create it,
-# actions to delete it, name property, ARN form
-HANDLERS = {
-    "AWS::IAM::Role": (
-        ("iam:CreateRole", "iam:AttachRolePolicy", "iam:GetRole", "iam:TagRole"),
-        ("iam:GetRole", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies", "iam:DetachRolePolicy", "iam:DeleteRolePolicy",
-         "iam:DeleteRole"), "RoleName", "role/{}"),
-    "AWS::IAM::ManagedPolicy": (
-        ("iam:CreatePolicy",),
-        ("iam:GetPolicy", "iam:ListPolicyVersions", "iam:ListEntitiesForPolicy", "iam:DeletePolicyVersion", "iam:DeletePolicy"),
-        "ManagedPolicyName", "policy/{}"),
-    "AWS::IAM::InstanceProfile": (
-        ("iam:CreateInstanceProfile", "iam:AddRoleToInstanceProfile", "iam:GetInstanceProfile"),
-        ("iam:GetInstanceProfile", "iam:RemoveRoleFromInstanceProfile", "iam:DeleteInstanceProfile"),
-        "InstanceProfileName", "instance-profile/{}"),
-    "AWS::SQS::Queue": (
-        ("sqs:CreateQueue", "sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:ListQueueTags", "sqs:TagQueue"),
-        ("sqs:GetQueueAttributes", "sqs:DeleteQueue"), "QueueName", "{}"),
-    "AWS::SQS::QueuePolicy": (("sqs:SetQueueAttributes",), ("sqs:SetQueueAttributes",), None, None),
-    "AWS::Events::Rule": (
-        ("events:DescribeRule", "events:PutRule", "events:PutTargets", "events:TagResource"),
-        ("events:DescribeRule", "events:ListTargetsByRule", "events:RemoveTargets", "events:DeleteRule"), "Name", "rule/{}"),
-    "AWS::EKS::Cluster": (("eks:CreateCluster",), (), "Name", "cluster/{}"),
-    "AWS::EKS::Nodegroup": (("eks:CreateNodegroup",), (), None, None),
-    "AWS::EC2::VPC": (("ec2:CreateVpc",), (), None, None),
-    "AWS::EC2::Subnet": (("ec2:CreateSubnet",), (), None, None),
-    "AWS::EC2::SecurityGroup": (("ec2:CreateSecurityGroup",), (), None, None),
-    "AWS::EC2::LaunchTemplate": (("ec2:CreateLaunchTemplate",), (), None, None),
-}
-# actions to change one that is there already
-CHANGES = {
-    "AWS::IAM::Role": (
-        "iam:UpdateRole", "iam:UpdateRoleDescription", "iam:UpdateAssumeRolePolicy", "iam:AttachRolePolicy", "iam:DetachRolePolicy",
-        "iam:PutRolePermissionsBoundary", "iam:DeleteRolePermissionsBoundary", "iam:TagRole", "iam:UntagRole"),
-    "AWS::IAM::ManagedPolicy": (
-        "iam:GetPolicy", "iam:ListPolicyVersions", "iam:CreatePolicyVersion", "iam:DeletePolicyVersion"),
-    "AWS::SQS::Queue": ("sqs:SetQueueAttributes", "sqs:GetQueueAttributes", "sqs:ListQueueTags", "sqs:TagQueue"),
-    "AWS::Events::Rule": ("events:DescribeRule", "events:PutRule", "events:PutTargets", "events:TagResource"),
-}
-# types that bear the tags of their stack, so that other tags change them
-TAGGED = ("AWS::IAM::Role", "AWS::SQS::Queue", "AWS::Events::Rule")
+from strict_handlers import CHANGES, HANDLERS, TAGGED, target
 
 
-def target_of(lab, region, stack, kind, logical, name):
+def target_of(lab, region, stack, kind, logical, name, cluster=None):
     """The ARN of a resource of a stack; CloudFormation makes up a name where the template has none."""
     form = HANDLERS[kind][3]
     if form is None:
         return "*"
     name = name or f"{stack}-{logical}-LAB"
-    return lab.arn(HANDLERS[kind][0][0].split(":")[0], form.format(name), region)
+    return lab.arn(HANDLERS[kind][0][0].split(":")[0], form.format(name, cluster=cluster), region)
 
 
-def first_denial(lab, call, arn, actions, target, keys=None):
-    """Why the caller may not have CloudFormation do all of this, or None."""
+def first_denial(lab, call, arn, kind, stack, actions, own, keys=None):
+    """Why the caller may not have CloudFormation do all of this to a resource of that type, or None."""
     for action in actions:
-        if not strict.allowed(lab, arn, action, target, keys or {"aws:RequestedRegion": call.region})[0]:
-            return (f'Resource handler returned message: "User: {arn} is not authorized to perform: {action} on resource: '
-                    f'{target} because no identity-based policy allows the {action} action" (HandlerErrorCode: AccessDenied)')
+        on = target(lab, call.region, stack, kind, action, own)
+        yes, explicit = strict.allowed(lab, arn, action, on, keys or {"aws:RequestedRegion": call.region})
+        if not yes:
+            return (f'Resource handler returned message: "User: {arn} is not authorized to perform: {action} on resource: {on} '
+                    f'{strict.reason(action, explicit)}" (HandlerErrorCode: AccessDenied)')
     return None
 
 
@@ -92,7 +54,8 @@ class Template:
             return self.lab.arn("sqs", self.known.get("ClusterName") or "*", self.call.region)
         naming = HANDLERS[kind][2]
         name = cfn_template.resolve(properties.get(naming), self.known) if naming else None
-        return target_of(self.lab, self.call.region, self.stack, kind, logical, name)
+        cluster = cfn_template.resolve(properties.get("ClusterName"), self.known)
+        return target_of(self.lab, self.call.region, self.stack, kind, logical, name, cluster)
 
     def keys(self, logical):
         """The condition keys of a creation: the stack's tags are the resource's."""
@@ -101,8 +64,9 @@ class Template:
 
     def denial(self, logical, arn, actions, keys=None):
         """(logical id, type, reason), or None."""
-        why = first_denial(self.lab, self.call, arn, actions, self.target(logical), keys)
-        return (logical, self.resources[logical]["Type"], why) if why else None
+        kind = self.resources[logical]["Type"]
+        why = first_denial(self.lab, self.call, arn, kind, self.stack, actions, self.target(logical), keys)
+        return (logical, kind, why) if why else None
 
 
 def stack_denial(lab, call, template, known):
@@ -145,11 +109,12 @@ def removal_denial(lab, call, stack, resources):
         if r["type"] not in HANDLERS or not HANDLERS[r["type"]][1]:
             continue
         name = r["physical"].rsplit("/", 1)[-1].rsplit("|", 1)[-1]
-        target = target_of(lab, call.region, stack, r["type"], r["logical"], name)
+        cluster = lifecycle.nodegroup_names(r["physical"])[0]
+        own = target_of(lab, call.region, stack, r["type"], r["logical"], name, cluster)
         if r["type"] == "AWS::SQS::QueuePolicy":
             queue = next((q["physical"] for q in resources if q["type"] == "AWS::SQS::Queue"), "*")
-            target = lab.arn("sqs", queue.rsplit("/", 1)[-1], call.region)
-        if why := first_denial(lab, call, arn, HANDLERS[r["type"]][1], target):
+            own = lab.arn("sqs", queue.rsplit("/", 1)[-1], call.region)
+        if why := first_denial(lab, call, arn, r["type"], stack, HANDLERS[r["type"]][1], own):
             return r, why
     return None
 

@@ -18,7 +18,7 @@ import sys
 from dataclasses import dataclass
 
 from trials import Figures, Trials, arguments, say
-from ways import BOOTSTRAP, DESTROY, NEWEST, Failed, Way, World, chosen, must
+from ways import BOOTSTRAP, DESTROY, NEW, NEW_DESTROY, NEWEST, Failed, Way, World, chosen, must
 
 USER = "operator"
 ACCOUNT = "123456789012"
@@ -37,13 +37,18 @@ class Operated(World):
         self.aws("iam", "create-user", "--user-name", USER)
         made = self.aws("iam", "create-access-key", "--user-name", USER)["AccessKey"]
         self.keys = {"AWS_ACCESS_KEY_ID": made["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": made["SecretAccessKey"]}
+        if existing:
+            self.let_in()
+        self.aws("iam", "create-policy", "--policy-name", "boundary", "--policy-document", json.dumps(
+            {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}))
+        self.empty = self.stage.inventory()
+
+    def let_in(self):
+        """The user is an administrator of the cluster, as who made it is."""
         arn = f"arn:aws:iam::{ACCOUNT}:user/{USER}"
         self.eks("create-access-entry", "--principal-arn", arn)
         self.eks("associate-access-policy", "--principal-arn", arn, "--access-scope", "type=cluster", "--policy-arn",
                  "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy")
-        self.aws("iam", "create-policy", "--policy-name", "boundary", "--policy-document", json.dumps(
-            {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}))
-        self.empty = self.stage.inventory()
 
     def aws(self, *words):
         done = subprocess.run(["aws", *words, "--output", "json"], env=self.stage.env, capture_output=True, text=True)
@@ -117,6 +122,11 @@ def leftovers(world):
               "ResourceType=launch-template,Tags=[{Key=karpenter.k8s.aws/cluster,Value=demo}]")
 
 
+def let_in(world):
+    """Root made the cluster, so the user is let in."""
+    world.let_in()
+
+
 @dataclass(frozen=True)
 class Scene:
     """Where a work is done, and how it ends for who may do all of it."""
@@ -136,10 +146,12 @@ SCENES = {s.name: s for s in (
     Scene("upgrade", "bootstrap", Way("upgrade", BOOTSTRAP, "older", "newest", BOOTSTRAP), nothing),
     Scene("change", "bootstrap", Way("change", CHANGED, "newest", "newest", CHANGED), strayed),
     Scene("undone creation", "bootstrap", Way("undone", BOOTSTRAP, "empty", "empty", BOOTSTRAP), name_taken, 1, name_free),
+    Scene("new cluster", "bootstrap", Way("new", NEW, "empty", "newest", NEW, existing=False), nothing),
     Scene("look", "doctor", Way("look", DOCTOR, "newest", "newest", DOCTOR), own_key),
     Scene("removal", "destroy", Way("removal", DESTROY, "newest", "empty", DESTROY), leftovers),
     Scene("removal by IRSA", "destroy", Way("irsa", [*DESTROY, "--identity", "irsa"], "newest", "empty", DESTROY), nothing,
           options=("--identity", "irsa")),
+    Scene("removal of a new cluster", "destroy", Way("new-removal", NEW_DESTROY, "newest", "empty", NEW_DESTROY, existing=False), let_in),
 )}
 # actions that another scene than the work's first calls for
 CALLED_FOR = {
@@ -204,9 +216,10 @@ class Grant:
         return "needed" if ran.code or self.scene.work == "doctor" else "said"
 
     def settle(self, world):
-        """Half done is not where the next can begin: root clears it away."""
+        """Half done is not where the next can begin: it is cleared away, by the user where they made the cluster, else by root."""
         if self.scene.work != "doctor":
-            must(world.stage.run([*DESTROY, *self.scene.options]))
+            words = [*DESTROY, *self.scene.options] if self.way.existing else NEW_DESTROY
+            must(world.stage.run(words, env={} if self.way.existing else world.keys))
             world.state = "empty"
 
 
@@ -215,9 +228,10 @@ def without(policy, action):
     return {**policy, "Statement": [s for s in statements if s["Action"]]}
 
 
-def printed(karpctl, work, options):
-    words = [str(karpctl), "render", "operator-policy", "--for", work, "--existing-cluster", "--karpenter-version", NEWEST, "--account-id",
-             ACCOUNT, "--region", "us-west-2", "--cluster-name", "demo", "-o", "json", *options]
+def printed(karpctl, scene):
+    words = [str(karpctl), "render", "operator-policy", "--for", scene.work, "--karpenter-version", NEWEST, "--account-id", ACCOUNT,
+             "--region", "us-west-2", "--cluster-name", "demo", "-o", "json", *scene.options]
+    words += ["--existing-cluster"] if scene.way.existing else []
     return json.loads(subprocess.run(words, check=True, capture_output=True, text=True, cwd="/").stdout)
 
 
@@ -229,16 +243,22 @@ def grants(args, figures):
     found = []
     for work in args.work or FIRST:
         scenes = [s for s in SCENES.values() if s.work == work and (not args.scene or s.name == args.scene)]
-        policies = {s.name: printed(args.karpctl, work, s.options) for s in scenes}
+        policies = {s.name: printed(args.karpctl, s) for s in scenes}
         actions = sorted({a for p in policies.values() for a in actions_of(p)})
         picked = args.action or [] if args.action or args.whole else [actions[n - 1] for n in chosen(len(actions), args.sample)]
         figures.row((work,), len(actions))
         more = [] if args.action else [Grant(s, policies[s.name]) for s in scenes]
         for action in picked:
-            scene = SCENES[args.scene or CALLED_FOR[work].get(action, FIRST[work])]
+            scene = SCENES[args.scene] if args.scene else calls_for(work, action, policies)
             more.append(Grant(scene, policies[scene.name], action))
         found += [g for g in more if not (args.go_on and figures.has(g.key, g.name))]
     return found
+
+
+def calls_for(work, action, policies):
+    """The scene that calls for an action: the one named for it, else the work's first, else the first whose policy has it."""
+    names = [CALLED_FOR[work].get(action), FIRST[work], *policies]
+    return SCENES[next(n for n in names if n and action in actions_of(policies[n]))]
 
 
 def main():

@@ -2,6 +2,7 @@
 
 use super::AwsSettings;
 use crate::error::{Error, ErrorKind};
+use crate::knowledge::IamRefusal;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::{
@@ -357,22 +358,7 @@ fn unreachable(call: &Call<'_>, why: &str, seen: &Seen) -> Error {
 fn denied(call: &Call<'_>, answer: &Answered<'_>) -> Error {
     // EC2 adds a kilobyte that only another API call can read.
     let message = answer.message.split(" Encoded authorization failure message").next().unwrap_or_default();
-    let action = between(message, "not authorized to perform: ", &[" ", ","]).unwrap_or(call.action);
-    // IAM names some resources in two words: "role demo".
-    let resource = between(message, "on resource: ", &[" because", " with ", ","]).unwrap_or(call.on);
     let shown = Answered { code: answer.code, message, status: answer.status };
-    let error = Error::new(ErrorKind::Denied, &call.doing).because(format!("{} is denied: {}", call.action, shown.text()));
-    if message.contains("explicit deny") || message.contains("service control policy") {
-        return error.hint(format!(
-            "a policy denies `{action}` on `{resource}` explicitly; only who wrote it (for an SCP: the organization) can change that"
-        ));
-    }
-    error.hint(format!("allow `{action}` on `{resource}`; `karpctl render operator-policy` prints a policy with all that karpctl calls"))
-}
-
-fn between<'t>(text: &'t str, after: &str, until: &[&str]) -> Option<&'t str> {
-    let rest = text.split_once(after)?.1;
-    let end = until.iter().filter_map(|u| rest.find(u)).min().unwrap_or(rest.len());
-    let found = rest[..end].trim_end_matches('.').trim_matches('"');
-    (!found.is_empty()).then_some(found)
+    let refusal = IamRefusal::of_call(message, call.action, call.on);
+    Error::new(ErrorKind::Denied, &call.doing).because(format!("{} is denied: {}", call.action, shown.text())).hint(refusal.help())
 }

@@ -2,7 +2,7 @@
 
 use super::{DAY, bad, exactly, healthy, seen};
 use crate::fake::FakeWorld;
-use crate::fixture::existing;
+use crate::fixture::{existing, spec};
 use karpctl::checks::{Situation, all, judge};
 use karpctl::doctor::topics;
 use karpctl::facts::{Facts, Probed};
@@ -360,6 +360,16 @@ async fn the_caller_may_do_what_a_bootstrap_calls_for() {
     assert_eq!(of(root), Some(("arn:aws:iam::111122223333:root".to_owned(), false)));
     let federated = principal("arn:aws:sts::111122223333:federated-user/me").await;
     assert!(matches!(&federated, Probed::Unavailable(why) if why.contains("federated user")), "{federated:?}");
+    // What eksctl needs is asked only where it is yet to make the cluster.
+    let asked = async |made: Spec, there: bool| {
+        let world = if there { FakeWorld::bootstrapped(made).await } else { FakeWorld::empty(made) };
+        let (mut facts, ports) = (world.facts(&[]).await, world.ports());
+        let context = karpctl::probe::ProbeContext { spec: &world.spec, ports: &ports, kubeconfig: None };
+        karpctl::probe::probe(&context, &std::collections::BTreeSet::from([Topic::CallerPermissions]), &mut facts).await;
+        facts.caller_permissions.known().map(|p| p.asked)
+    };
+    let (there, to_come) = (asked(spec("1.14.1"), true).await, asked(spec("1.14.1"), false).await);
+    assert!(there.is_some() && there.map(|n| n + 100) < to_come, "{there:?} {to_come:?}");
 }
 
 /// A spec that makes the cluster, and a world where it is not there yet.
