@@ -160,7 +160,7 @@ pub(super) fn install_commands(spec: &Spec, release: &str, chart: &str, digest: 
     commands.push(match digest {
         None => format!("helm upgrade --install {release} {chart} --namespace {namespace}{values}{login}"),
         Some(digest) => format!(
-            "helm pull {chart}{login} 2>&1 | grep '^Digest: {digest}$' && helm upgrade --install {release} ./{release}-{version}.tgz --namespace {namespace}{values}"
+            "helm pull {chart}{login} 2>&1 | tee /dev/stderr | grep '^Digest: {digest}$' > /dev/null && helm upgrade --install {release} ./{release}-{version}.tgz --namespace {namespace}{values}"
         ),
     });
     commands

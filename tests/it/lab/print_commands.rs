@@ -30,6 +30,15 @@ fn paste(stage: &Stage, words: &[String]) {
     assert_eq!(ended.code, 0, "--- shell\n{printed}\n--- stdout\n{}\n--- stderr\n{}", ended.stdout, ended.stderr);
 }
 
+/// What helm says that the chart's digest is.
+fn digest(stage: &Stage, version: &str) -> String {
+    let mut helm = stage.lab().command(Path::new("helm"));
+    helm.args(["pull", "oci://public.ecr.aws/karpenter/karpenter", "--version", version]).current_dir(stage.dir());
+    let ended = Ended::from(helm.output().unwrap()).exits(0);
+    let said = ended.stdout + &ended.stderr;
+    said.lines().find_map(|line| line.strip_prefix("Digest: ")).unwrap_or_else(|| panic!("no digest in {said}")).to_owned()
+}
+
 fn there_and_back(stage: &Stage, words: &[&str], up: &[&str]) {
     let before = stage.inventory();
     let with = |command: &[&str]| -> Vec<String> { [command, words].concat().into_iter().map(str::to_owned).collect() };
@@ -44,7 +53,8 @@ fn there_and_back(stage: &Stage, words: &[&str], up: &[&str]) {
 fn the_printed_shell_is_the_plan_with_pod_identity_and_both_mappings() {
     let Some(stage) = stage("pasted") else { return };
     stage.existing("1.34", "API_AND_CONFIG_MAP");
-    there_and_back(&stage, &["--existing-cluster", "--karpenter-version", "1.14.1"], &["--tag", "team=a b,c"]);
+    let digest = digest(&stage, "1.14.1");
+    there_and_back(&stage, &["--existing-cluster", "--karpenter-version", "1.14.1"], &["--tag", "team=a b,c", "--chart-digest", &digest]);
 }
 
 #[test]

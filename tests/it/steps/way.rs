@@ -156,3 +156,23 @@ async fn what_a_step_cannot_go_on_without_fails_with_what_helps() {
         }
     }
 }
+
+#[test]
+fn the_shell_holds_charts_to_their_digests() {
+    let mut spec = existing("1.14.1");
+    let shell = |spec: &Spec, id: StepId| step(id).commands(spec, &karpctl::facts::Facts::default(), Direction::Apply).join("\n");
+    for id in [StepId::Crds, StepId::Chart] {
+        assert!(!shell(&spec, id).contains("Digest"), "{id}");
+    }
+    let digest = |digit: &str| format!("sha256:{}", digit.repeat(64));
+    spec.chart.digest = digest("1").parse().ok();
+    spec.chart.crd_digest = digest("2").parse().ok();
+    for (id, name, digest) in [(StepId::Crds, "karpenter-crd", digest("2")), (StepId::Chart, "karpenter", digest("1"))] {
+        let shell = shell(&spec, id);
+        let pulls =
+            format!("helm pull oci://public.ecr.aws/karpenter/{name} --version 1.14.1 2>&1 | tee /dev/stderr | grep '^Digest: {digest}$'");
+        assert!(shell.contains(&pulls), "{shell}");
+        assert!(shell.contains(&format!(" && helm upgrade --install {name} ./{name}-1.14.1.tgz --namespace ")), "{shell}");
+        assert!(!shell.contains(&format!("install {name} oci://")), "nothing is installed that was not looked at: {shell}");
+    }
+}
