@@ -9,10 +9,15 @@ sound token that is the wrong one, an authority that is not trusted, a port that
     python3 tests/clients/test_clients.py --all    every case with every client
     python3 tests/clients/test_clients.py NAME     only the cases whose name holds NAME, with every client
     … --client=kubectl-1.37.2                      with these clients (files of the lab's cache) instead
+    … --done=FILE                                  remembers there what was right, and goes on where an earlier run stopped
+
+Every case with every client takes hours. One that is not answered in time is tried again, alone and with more time, when the others are
+through: on a machine that does much else, a limit says nothing of the client.
 """
 
 import base64
 import concurrent.futures
+import hashlib
 import itertools
 import json
 import os
@@ -35,7 +40,10 @@ CACHE = pathlib.Path(os.environ.get("KARPCTL_LAB_CACHE", pathlib.Path.home() / "
 HELMS = ["helm-3.8.1", "helm-3.9.4", "helm-3.11.1", "helm-3.16.4", "helm-3.17.3", "helm-4.1.4", "helm-4.2.3"]
 KUBECTLS = ["kubectl-1.20", "kubectl-1.22", "kubectl-1.23", "kubectl-1.24", "kubectl-1.31", "kubectl-1.36.3"]
 CLIENTS = [name for pair in itertools.zip_longest(HELMS, KUBECTLS) for name in pair if name]
-LIMIT = 120
+# Seconds for one client or one doctor, and for one that is tried again alone.
+LIMIT, ALONE = 120, 900
+# A pair that took longer.
+LATE = object()
 ONLY_THE_SERVER = re.compile(
     r"asked for the client to provide credentials|You must be logged in|Unauthorized"
     r"|could not find the requested resource|Error from server \(NotFound\)|no such host|unknown certificate authority"
@@ -54,6 +62,7 @@ class World:
         self.server, self.plain, self.cert, self.key = api_server.serve(folder / "tls")
         _, self.other_key = api_server.certificate(folder / "other")
         self.keys = api_server.key_forms(folder / "tls")
+        self.limit = LIMIT
 
     def credential(self, name):
         """The status of an answer that is too long for a case."""
@@ -107,6 +116,7 @@ class World:
     def prepare(self, name, case, client):
         """The case's files in a folder of their own: environment, flags and working directory."""
         folder = self.folder / name
+        shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         if case["plugin"]:
             body = case["plugin"]
@@ -159,7 +169,7 @@ class World:
         words = ["list"] if client.startswith("helm") else ["get", "--raw", "/version"]
         words += [f"--{key}={value}" for key, value in flags.items()]
         ended = subprocess.run(
-            [CACHE / client, *words], env=env, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT
+            [CACHE / client, *words], env=env, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, timeout=self.limit
         )
         said = ended.stderr.decode(errors="replace").strip().replace(str(folder), "DIR")
         return ended.returncode == 0, said, seen(folder)
@@ -179,7 +189,7 @@ class World:
             CACHE / client,
         ]
         words += [f"--{key.replace('kube-context', 'context')}={value}" for key, value in flags.items()]
-        ended = subprocess.run(words, env=env, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT)
+        ended = subprocess.run(words, env=env, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, timeout=self.limit)
         if api_server.TOKEN.encode() in ended.stdout + ended.stderr and api_server.TOKEN not in json.dumps(case["env"]) + str(
             case["kubeconfig"]
         ):
@@ -194,7 +204,15 @@ class World:
 
     def compare(self, pair):
         number, case, client = pair
-        (gets_in, said, by_client), (nothing_wrong, found, by_doctor) = self.real(*pair), self.judged(*pair)
+        try:
+            (gets_in, said, by_client), (nothing_wrong, found, by_doctor) = self.real(*pair), self.judged(*pair)
+        except subprocess.TimeoutExpired as error:
+            return LATE if self.limit == LIMIT else f"TOO SLOW  {client}: {case['name']}: {error}"
+        except AssertionError as error:
+            return f"BROKEN  {client}: {error}"
+        finally:
+            for of in ("real", "doctor"):
+                shutil.rmtree(self.folder / f"{number}-{client}-{of}", ignore_errors=True)
         if by_client and by_doctor and by_client != by_doctor:
             return f"RUN OTHERWISE  {client}: {case['name']}:\n  client: {by_client}\n  doctor: {by_doctor}"
         if gets_in and not nothing_wrong:
@@ -255,20 +273,60 @@ def pairs(words):
         yield from ((number, case, client) for client in clients)
 
 
+class Done:
+    """What earlier runs found right: a line for each pair, by what the case holds, so that a changed one is run again."""
+
+    def __init__(self, file):
+        self.file = file
+        lines = file.read_text().splitlines() if file and file.exists() else []
+        self.known = dict(line.rsplit(" ", 1) for line in lines if line.count(" ") == 2)
+
+    @staticmethod
+    def key(pair):
+        _, case, client = pair
+        return f"{hashlib.sha256(repr(sorted(case.items())).encode()).hexdigest()[:16]} {client}"
+
+    def said(self, pair):
+        """What was said of a pair, or LATE where nothing was yet."""
+        return {"agreed": None, "server": ONLY_THE_SERVER}.get(self.known.get(self.key(pair)), LATE)
+
+    def keep(self, pair, said):
+        if self.file and (said is None or said is ONLY_THE_SERVER):
+            with self.file.open("a") as out:
+                out.write(f"{self.key(pair)} {'agreed' if said is None else 'server'}\n")
+
+
+def compared(world, todo, done):
+    """What is said of each pair; what is wrong is printed at once: the whole takes hours, and that should not wait for its end."""
+    def told(pair, line):
+        done.keep(pair, line)
+        if isinstance(line, str):
+            print(line, flush=True)
+        return line
+
+    said = [done.said(pair) for pair in todo]
+    left = [n for n, line in enumerate(said) if line is LATE]
+    if len(left) < len(todo):
+        print(f"{len(todo) - len(left)} of {len(todo)} are known from an earlier run", flush=True)
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() + 1) as pool:
+        for n, line in zip(left, pool.map(world.compare, (todo[n] for n in left))):
+            said[n] = told(todo[n], line)
+    world.limit = ALONE
+    for n in (n for n in left if said[n] is LATE):
+        said[n] = told(todo[n], world.compare(todo[n]))
+    return said
+
+
 def main(words):
     missing = [name for name in CLIENTS if not (CACHE / name).exists()]
     if missing or not KARPCTL.exists():
         sys.exit(f"not installed: {', '.join(missing) or KARPCTL}; `make lab build` installs them")
+    done = Done(next((pathlib.Path(word.removeprefix("--done=")) for word in words if word.startswith("--done=")), None))
+    words = [word for word in words if not word.startswith("--done=")]
     began, folder = time.time(), pathlib.Path(tempfile.mkdtemp(prefix="karpctl-clients-"))
     try:
         world, todo = World(folder), list(pairs(words))
-        with concurrent.futures.ThreadPoolExecutor(os.cpu_count() + 1) as pool:
-            said = []
-            # Each at once: the whole takes hours, and what is wrong should not wait for its end.
-            for line in pool.map(world.compare, todo):
-                said.append(line)
-                if isinstance(line, str):
-                    print(line, flush=True)
+        said = compared(world, todo, done)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     wrong = [line for line in said if isinstance(line, str)]
