@@ -1,7 +1,7 @@
 //! Whether the controller's role lets the controller in.
 
 use super::judgement::read;
-use super::policy::{allowing, matches, texts};
+use super::policy::{allowing, fits, names_action, texts};
 use super::{Check, Judged, Judgement, Situation, missing};
 use crate::facts::{RoleFacts, Topic};
 use crate::finding::Area;
@@ -70,7 +70,7 @@ fn pod_identity(role: &RoleFacts) -> Option<String> {
     if ours.is_empty() {
         return Some(format!("does not let in {service}"));
     }
-    let allows = |action: &str| ours.iter().flat_map(|s| texts(&s["Action"])).any(|a| matches(a, action));
+    let allows = |action: &str| ours.iter().flat_map(|s| texts(&s["Action"])).any(|a| names_action(a, action));
     let lacks: Vec<&str> = ["sts:AssumeRole", "sts:TagSession"].into_iter().filter(|action| !allows(action)).collect();
     (!lacks.is_empty()).then(|| format!("does not let {service} do {}", lacks.join(" and ")))
 }
@@ -95,7 +95,7 @@ fn irsa(spec: &Spec, role: &RoleFacts, issuer: &str) -> Option<String> {
 
 /// Why the conditions of a statement do not hold for this service account.
 fn refused(statement: &Value, issuer: &str, account: &str) -> Option<String> {
-    if !texts(&statement["Action"]).iter().any(|a| matches(a, "sts:AssumeRoleWithWebIdentity")) {
+    if !texts(&statement["Action"]).iter().any(|a| names_action(a, "sts:AssumeRoleWithWebIdentity")) {
         return Some("does not allow sts:AssumeRoleWithWebIdentity".into());
     }
     for operator in ["StringEquals", "StringLike"] {
@@ -108,7 +108,7 @@ fn refused(statement: &Value, issuer: &str, account: &str) -> Option<String> {
                 }
                 _ => continue,
             };
-            let holds = texts(value).iter().any(|v| if operator == "StringLike" { matches(v, is) } else { *v == is });
+            let holds = texts(value).iter().any(|v| if operator == "StringLike" { fits(v, is) } else { *v == is });
             if !holds {
                 return Some(format!("lets in {}, not {is}", texts(value).join(", ")));
             }

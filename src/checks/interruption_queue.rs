@@ -1,7 +1,7 @@
 //! Whether EC2's warnings get to the queue that the controller reads.
 
 use super::judgement::read;
-use super::policy::{allowing, matches, texts};
+use super::policy::{allowing, names_action, texts};
 use super::{Check, Judged, Judgement, Situation, aws, missing};
 use crate::facts::{QueueFacts, RuleFacts, Topic};
 use crate::finding::Area;
@@ -56,8 +56,7 @@ impl Check for InterruptionQueue {
         let mut said = Vec::new();
         let sends = |s: &&Value| {
             let services = texts(&s["Principal"]["Service"]);
-            (services.contains(&SENDER) || s["Principal"] == "*")
-                && texts(&s["Action"]).iter().any(|a| matches(&a.to_lowercase(), "sqs:sendmessage"))
+            (services.contains(&SENDER) || s["Principal"] == "*") && texts(&s["Action"]).iter().any(|a| names_action(a, "sqs:SendMessage"))
         };
         if !allowing(&queue.policy).iter().any(sends) {
             said.push(

@@ -1,7 +1,7 @@
 //! Whether a KMS key lets somebody use it, as KMS decides: by the key's policy, by a grant, or by IAM where the policy leaves it to IAM.
 
 use super::Judgement;
-use super::policy::{Effect, matches, statements, texts};
+use super::policy::{Effect, fits, names_action, statements, texts};
 use crate::facts::{KeyFacts, KeyUse, Probed};
 use crate::spec::Spec;
 use serde_json::{Value, json};
@@ -91,8 +91,7 @@ enum Named {
 }
 
 fn applies(spec: &Spec, statement: &Value, asker: &Asker<'_>, action: &str) -> (Named, Holds) {
-    let lower = action.to_ascii_lowercase();
-    let acts = |patterns: &Value| texts(patterns).iter().any(|p| matches(&p.to_ascii_lowercase(), &lower));
+    let acts = |patterns: &Value| texts(patterns).iter().any(|p| names_action(p, action));
     let concerned = if statement["Action"].is_null() { !acts(&statement["NotAction"]) } else { acts(&statement["Action"]) };
     if !concerned {
         return (Named::Nobody, Holds::No);
@@ -149,7 +148,7 @@ fn condition(spec: &Spec, operator: &str, key: &str, wanted: &[String], asker: &
     let any = match operator {
         "Equals" if !of_arns => wanted.contains(&is),
         // ArnEquals takes patterns as ArnLike does.
-        "Like" | "Equals" => wanted.iter().any(|w| matches(w, &is)),
+        "Like" | "Equals" => wanted.iter().any(|w| fits(w, &is)),
         "EqualsIgnoreCase" | "Bool" => wanted.iter().any(|w| w.eq_ignore_ascii_case(&is)),
         _ => return perhaps(),
     };

@@ -1,6 +1,7 @@
 //! Policy documents as IAM reads them, as far as checks need to.
 
 use serde_json::Value;
+use wildmatch::WildMatch;
 
 /// A field that holds one text or several.
 pub(super) fn texts(value: &Value) -> Vec<&str> {
@@ -34,48 +35,37 @@ pub(super) fn allowing(policy: &Value) -> Vec<&Value> {
     statements(policy, Effect::Allow)
 }
 
-/// Whether a text fits a pattern of IAM's: `*` for any text, `?` for any character.
-pub(super) fn matches(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
-    let (mut p, mut t) = (0, 0);
-    // Where the last `*` stands, and up to where it has taken the text: the only place that is worth going back to.
-    let mut star: Option<(usize, usize)> = None;
-    while t < text.len() {
-        match pattern.get(p) {
-            Some('*') => {
-                star = Some((p, t));
-                p += 1;
-            }
-            Some(c) if *c == '?' || *c == text[t] => (p, t) = (p + 1, t + 1),
-            _ => match star {
-                Some((at, taken)) => {
-                    star = Some((at, taken + 1));
-                    (p, t) = (at + 1, taken + 1);
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[p..].iter().all(|c| *c == '*')
+/// Whether a text fits a pattern of IAM's: `*` for any text, `?` for any character, and nothing else has a meaning.
+pub(super) fn fits(pattern: &str, text: &str) -> bool {
+    WildMatch::new(pattern).matches(text)
+}
+
+/// Whether a pattern names this action; in actions IAM takes upper and lower case for the same.
+pub(super) fn names_action(pattern: &str, action: &str) -> bool {
+    WildMatch::new_case_insensitive(pattern).matches(action)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::matches;
+    use super::*;
 
     #[test]
     fn patterns_are_those_of_iam() {
-        for (pattern, text, fits) in [
-            ("sts:*", "sts:TagSession", true),
+        for (pattern, text, is) in [
             ("system:serviceaccount:*:karpenter", "system:serviceaccount:kube-system:karpenter", true),
             ("system:serviceaccount:karpenter:*", "system:serviceaccount:kube-system:karpenter", false),
             ("a?c", "abc", true),
             ("a?c", "ac", false),
+            ("A", "a", false),
+            ("[ab]", "a", false),
+            (r"a\*", r"a\b", true),
             ("*", "", true),
             ("", "a", false),
             ("*a*a*a*a*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false),
         ] {
-            assert_eq!(matches(pattern, text), fits, "{pattern} {text}");
+            assert_eq!(fits(pattern, text), is, "{pattern} {text}");
         }
+        assert!(names_action("sts:*", "sts:TagSession") && names_action("STS:assumerole", "sts:AssumeRole"));
+        assert!(!names_action("sts:Assume", "sts:AssumeRole"));
     }
 }
