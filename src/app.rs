@@ -6,7 +6,7 @@ use crate::adapters::helm::HelmCli;
 use crate::adapters::kube::Connector;
 use crate::adapters::registry::PublicRegistry;
 use crate::adapters::workstation::ThisMachine;
-use crate::adapters::{clear_left_over, this_process};
+use crate::adapters::{Versions, clear_left_over, this_process};
 use crate::commands::args::GlobalArgs;
 use crate::engine::Claim;
 use crate::env::Env;
@@ -48,6 +48,7 @@ pub struct App {
     // Set by the second.
     enough: CancellationToken,
     terminated: Arc<AtomicBool>,
+    versions: Versions,
 }
 
 impl App {
@@ -61,7 +62,15 @@ impl App {
             (false, _) => Verbosity::Verbose,
         };
         let printer = Arc::new(Printer::new(globals.color, verbosity, env.letters, env.ci));
-        Self { globals, env, printer, cancel: CancellationToken::new(), enough: CancellationToken::new(), terminated: Arc::default() }
+        Self {
+            globals,
+            env,
+            printer,
+            cancel: CancellationToken::new(),
+            enough: CancellationToken::new(),
+            terminated: Arc::default(),
+            versions: Versions::default(),
+        }
     }
 
     /// Runs a command to its end, with interruptions watched.
@@ -172,8 +181,8 @@ impl App {
 
     /// This machine.
     #[must_use]
-    pub const fn workstation(&self) -> ThisMachine {
-        ThisMachine
+    pub fn workstation(&self) -> ThisMachine {
+        ThisMachine { versions: self.versions.clone() }
     }
 
     /// Chart registries.
@@ -182,10 +191,14 @@ impl App {
         PublicRegistry
     }
 
+    fn helm(&self, karpctl: PathBuf, aws: AwsSettings) -> HelmCli {
+        HelmCli { program: program(self.globals.helm.as_ref(), "helm"), karpctl, aws, versions: self.versions.clone() }
+    }
+
     /// The helm and the eksctl that would run.
     pub async fn tools(&self) -> (Probed<ToolFacts>, Probed<ToolFacts>) {
         let none = AwsSettings { region: None, profile: None };
-        let helm = HelmCli { program: program(self.globals.helm.as_ref(), "helm"), karpctl: PathBuf::new(), aws: none.clone() };
+        let helm = self.helm(PathBuf::new(), none.clone());
         let eksctl = EksctlCli { program: program(self.globals.eksctl.as_ref(), "eksctl"), aws: none };
         let (helm, eksctl) = tokio::join!(helm.facts(), eksctl.facts());
         (Probed::of(helm), Probed::of(eksctl))
@@ -208,7 +221,7 @@ impl App {
         let configured = aws.region().and_then(|r| r.parse().ok());
         let karpctl = std::env::current_exe().map_err(|e| Error::failed("cannot find karpctl's own file").because(e.to_string()))?;
         let tools = AwsSettings { region: settings.region.clone().or_else(|| aws.region()), profile: settings.profile.clone() };
-        let helm = HelmCli { program: program(self.globals.helm.as_ref(), "helm"), karpctl, aws: tools.clone() };
+        let helm = self.helm(karpctl, tools.clone());
         let eksctl = EksctlCli { program: program(self.globals.eksctl.as_ref(), "eksctl"), aws: tools };
         let ports = Ports { kube: Arc::new(Connector::new(aws.clone())), aws, helm: Arc::new(helm), eksctl: Arc::new(eksctl) };
         Ok((ports, configured))

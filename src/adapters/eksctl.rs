@@ -187,8 +187,8 @@ fn outcome(ended: &Ended, doing: &str) -> Result<()> {
 impl Eksctl for EksctlCli {
     async fn facts(&self) -> Result<Option<ToolFacts>> {
         let Some(path) = tool::find(Tool::Eksctl, &self.program)? else { return Ok(None) };
-        let run = Run::new(&path).arg("version");
-        tool::facts(Tool::Eksctl, run, path, |printed| printed.lines().map(str::trim).find(|l| !l.is_empty())).await.map(Some)
+        let said = Run::new(&path).arg("version").captured(tool::VERSION_TIME).await?;
+        tool::facts(Tool::Eksctl, &said, path, |printed| printed.lines().map(str::trim).find(|l| !l.is_empty())).map(Some)
     }
 
     async fn create_cluster(&self, config: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()> {

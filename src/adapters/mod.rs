@@ -18,6 +18,7 @@ mod tool;
 pub mod workstation;
 
 pub use private_dir::clear_left_over;
+pub use tool::Versions;
 
 use std::sync::Once;
 

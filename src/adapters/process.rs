@@ -69,7 +69,7 @@ impl Drop for Running {
 }
 
 /// A short output, whole.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Captured {
     /// Its exit status.
     pub status: ExitStatus,

@@ -1,15 +1,36 @@
 //! What running helm and running eksctl have in common: finding the file, asking for its version, private files.
 
-use super::process::Run;
+use super::process::{Captured, Run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::ToolFacts;
 use crate::knowledge::Tool;
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::sync::OnceCell;
 
 /// How long a tool may take to say its version: a cold start of eksctl on a loaded machine takes seconds.
-const VERSION_TIME: Duration = Duration::from_secs(30);
+pub(super) const VERSION_TIME: Duration = Duration::from_secs(30);
+
+/// What tools said to who asked for their version. Several do in one run (which client is it, does it fit, what does it take), and each
+/// file is asked once.
+#[derive(Debug, Clone, Default)]
+pub struct Versions(Arc<Mutex<BTreeMap<PathBuf, Answer>>>);
+
+type Answer = Arc<OnceCell<Result<Captured>>>;
+
+impl Versions {
+    /// What this file says; `run` is how it is asked.
+    pub(super) async fn said(&self, path: &Path, run: Run) -> Result<Captured> {
+        let answer = match self.0.lock() {
+            Ok(mut answers) => Answer::clone(answers.entry(path.to_owned()).or_default()),
+            Err(_) => Answer::default(),
+        };
+        answer.get_or_init(|| run.captured(VERSION_TIME)).await.clone()
+    }
+}
 
 /// The file that will run. A name is looked for on PATH, and may be nowhere; a path (with a slash) must be there.
 pub(super) fn find(tool: Tool, program: &Path) -> Result<Option<PathBuf>> {
@@ -57,9 +78,8 @@ pub(super) fn is_executable(file: &Path) -> bool {
     std::fs::metadata(file).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
 }
 
-/// Asks a tool for its version; `answer` finds it in what the tool printed.
-pub(super) async fn facts(tool: Tool, run: Run, path: PathBuf, answer: fn(&str) -> Option<&str>) -> Result<ToolFacts> {
-    let captured = run.captured(VERSION_TIME).await?;
+/// A tool by what it said when it was asked for its version; `answer` finds it in what was printed.
+pub(super) fn facts(tool: Tool, captured: &Captured, path: PathBuf, answer: fn(&str) -> Option<&str>) -> Result<ToolFacts> {
     let version = answer(&captured.stdout).and_then(|text| text.parse().ok());
     match version {
         Some(version) if captured.status.success() => Ok(ToolFacts { path, version }),

@@ -1,7 +1,9 @@
 //! This machine, as it is.
 
 use super::go_build::{self, GoBuild};
+use super::helm::version_run;
 use super::process::Run;
+use super::tool::Versions;
 use super::{program, tool};
 use crate::error::{Error, ErrorKind, Result};
 use crate::knowledge::{ClientBuild, Tool, ToolVersion};
@@ -14,16 +16,17 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How long a client may take to say its version.
-const VERSION_TIME: Duration = Duration::from_secs(30);
 /// The most of a plugin's answer that is kept. A client keeps all; no answer is near this.
 const ANSWER: usize = 16 * 1024 * 1024;
 /// The largest kubeconfig that is read.
 const KUBECONFIG: u64 = 16 * 1024 * 1024;
 
 /// This machine.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct ThisMachine;
+#[derive(Debug, Clone, Default)]
+pub struct ThisMachine {
+    /// What was asked before.
+    pub versions: Versions,
+}
 
 #[async_trait]
 impl Workstation for ThisMachine {
@@ -34,7 +37,7 @@ impl Workstation for ThisMachine {
         let go = read.map_err(|e| Error::new(ErrorKind::Tool, format!("cannot read {}", path.display())).because(e.to_string()))?;
         let shadowed = if named.is_some() { Vec::new() } else { tool::others_on_path(tool, &path) };
         let in_file = go.as_ref().and_then(client_go_of);
-        let said = if in_file.is_some() && tool != Tool::Helm { None } else { said_version(tool, &path).await };
+        let said = if in_file.is_some() && tool != Tool::Helm { None } else { said_version(&self.versions, tool, &path).await };
         let version = said.clone().or_else(|| go.as_ref().and_then(own_version)).unwrap_or_else(|| "unknown".to_owned());
         let with = |client_go: u16| ClientBuild { client_go, go: go.as_ref().and_then(go_minor), mergo: go.as_ref().and_then(mergo) };
         let by_version = || said.as_deref().and_then(|v| v.parse::<ToolVersion>().ok()).and_then(|v| v.client_go_minor(tool));
@@ -189,14 +192,13 @@ fn minor_of(version: &str) -> Option<(u16, u16)> {
 }
 
 /// What a client says when it is asked for its version.
-async fn said_version(tool: Tool, path: &Path) -> Option<String> {
-    let run = Run::new(path);
+async fn said_version(versions: &Versions, tool: Tool, path: &Path) -> Option<String> {
     let run = match tool {
-        Tool::Helm => run.args(["version", "--template", "{{.Version}}"]),
-        Tool::Kubectl => run.args(["version", "--client", "--output", "json"]),
-        Tool::Eksctl => run.arg("version"),
+        Tool::Helm => version_run(path),
+        Tool::Kubectl => Run::new(path).args(["version", "--client", "--output", "json"]),
+        Tool::Eksctl => Run::new(path).arg("version"),
     };
-    let said = run.captured(VERSION_TIME).await.ok().filter(|c| c.status.success())?.stdout;
+    let said = versions.said(path, run).await.ok().filter(|c| c.status.success())?.stdout;
     let text = match tool {
         Tool::Kubectl => serde_json::from_str::<Value>(&said).ok()?["clientVersion"]["gitVersion"].as_str()?.to_owned(),
         Tool::Helm | Tool::Eksctl => said.trim().lines().next()?.to_owned(),

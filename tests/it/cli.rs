@@ -170,3 +170,18 @@ fn versions_lists_the_tools_that_fit() {
         assert!(text.contains(heading), "{text}");
     }
 }
+
+#[test]
+fn a_tool_is_asked_for_its_version_once() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let shell = Shell::new().file("helm", "#!/bin/sh\necho \"$*\" >> \"${0%/*}/asked\"\necho v3.19.0\n");
+    let helm = shell.dir.path().join("helm");
+    std::fs::set_permissions(&helm, std::fs::Permissions::from_mode(0o755)).unwrap();
+    // Three ask: which client it is, whether it fits, and how it reads log-ins.
+    let only = ["doctor", "--offline", "--only", "helm-version,exec-kubeconfig,registry-login", "-o", "json", "--helm"];
+    let ended = shell.run(&[&only[..], &[helm.to_str().unwrap()], &OFFLINE].concat());
+    let checks = serde_json::from_str::<serde_json::Value>(&ended.stdout).unwrap()["checks"].clone();
+    assert!(checks.as_array().unwrap().iter().any(|c| c["subject"].as_str().unwrap().contains("helm 3.19.0")), "{checks:#}");
+    let asked = std::fs::read_to_string(shell.dir.path().join("asked")).unwrap();
+    assert_eq!(asked, "version --template {{.Version}}\n");
+}

@@ -9,6 +9,7 @@ pub use errors::{explain_install, explain_uninstall};
 use super::aws::AwsSettings;
 use super::private_dir::PrivateDir;
 use super::process::{Ended, Run};
+use super::tool::Versions;
 use super::{is_loopback, tool};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::ToolFacts;
@@ -36,6 +37,8 @@ pub struct HelmCli {
     pub karpctl: PathBuf,
     /// With which region and profile the plugin makes its tokens.
     pub aws: AwsSettings,
+    /// What was asked before.
+    pub versions: Versions,
 }
 
 impl HelmCli {
@@ -116,9 +119,14 @@ impl HelmCli {
     }
 
     async fn asked(&self, path: PathBuf) -> Result<ToolFacts> {
-        let run = without_own_settings(Run::new(&path)).args(["version", "--template", "{{.Version}}"]);
-        tool::facts(Tool::Helm, run, path, |printed| Some(printed.trim())).await
+        let said = self.versions.said(&path, version_run(&path)).await?;
+        tool::facts(Tool::Helm, &said, path, |printed| Some(printed.trim()))
     }
+}
+
+/// How helm is asked for its version.
+pub(super) fn version_run(helm: &Path) -> Run {
+    without_own_settings(Run::new(helm)).args(["version", "--template", "{{.Version}}"])
 }
 
 /// Takes away what the person's own environment says to helm: a namespace, a driver, a token, a plugin of another cluster.

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 fn helm(program: PathBuf) -> HelmCli {
     let aws = AwsSettings { region: Some("us-west-2".into()), profile: Some("work".into()) };
-    HelmCli { program, karpctl: "/opt/karpctl".into(), aws }
+    HelmCli { program, karpctl: "/opt/karpctl".into(), aws, versions: karpctl::adapters::Versions::default() }
 }
 
 fn eks() -> HelmAccess {

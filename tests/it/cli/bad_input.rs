@@ -165,6 +165,7 @@ fn a_tool_that_cannot_be_run_is_not_said_to_be_missing() {
         program: program.to_owned(),
         karpctl: "karpctl".into(),
         aws: karpctl::adapters::aws::AwsSettings::default(),
+        versions: karpctl::adapters::Versions::default(),
     };
     let said = |program: &Path| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
