@@ -26,9 +26,9 @@ def image_id(name):
 
 
 def _release(text):
-    """`recommended`, or the image's own name, ends in a release."""
+    """`recommended`, or the image's own name, ends in a release; what comes after the newest is not there."""
     found = re.search(r"(v\d{8})$", text)
-    return RELEASE if text == "recommended" else found and found.group(1)
+    return RELEASE if text == "recommended" else found and found.group(1) <= RELEASE and found.group(1)
 
 
 def from_parameter(name):
@@ -46,6 +46,16 @@ def from_parameter(name):
         release = _release(m.group(2))
         return f"amazon-eks-{kind}-{version}-{release}" if release else None
     return None
+
+
+def parameters(path):
+    """The names of the public parameters below a path: of each version's AL2023, the newest and by its release."""
+    for v in VERSIONS:
+        for arch in ("x86_64", "arm64"):
+            for image in ("recommended", f"amazon-eks-node-al2023-{arch}-standard-{v}-{RELEASE}"):
+                name = f"/aws/service/eks/optimized-ami/{v}/amazon-linux-2023/{arch}/standard/{image}/image_id"
+                if name.startswith(path.rstrip("/") + "/"):
+                    yield name
 
 
 def architecture(name):

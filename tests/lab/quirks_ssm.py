@@ -23,6 +23,8 @@ def before(lab, call):
         names = {p["Name"] for p in found}
         return as_json({"Parameters": found, "InvalidParameters": [n for n in call.json["Names"] if n not in names]},
                        headers=AMZ_JSON)
+    if call.action == "GetParametersByPath" and call.json.get("Path", "").startswith("/aws/service/eks/"):
+        return as_json({"Parameters": [parameter(lab, call, n) for n in amis.parameters(call.json["Path"])]}, headers=AMZ_JSON)
     return None
 
 

@@ -5,6 +5,8 @@ mod bad_days;
 mod doctor_aws;
 mod doctor_cluster;
 mod doctor_machine;
+mod doctor_release;
+mod doctor_wait;
 mod existing_cluster;
 mod init;
 mod interruption;
