@@ -3,20 +3,32 @@
 use super::super::lines::folded;
 use super::super::printer::{BAD, BOLD, CARE, FAINT, GOOD, styled};
 use super::{by_area, message, summary, to_mend};
-use crate::finding::{DoctorReport, Verdict};
+use crate::finding::{DoctorReport, Finding, Verdict};
 
-/// Grouped by area, worst first, a line each; then what to do, in order. On a terminal of so many columns lines end between words, but
-/// for commands, which are copied.
+/// From how many on checks that were left out for one reason are told together.
+const TOGETHER: usize = 4;
+
+/// Grouped by area, worst first, a line each, and one for all that were left out for the same reason; then what to do, in order. On a
+/// terminal of so many columns lines end between words, but for commands, which are copied.
 pub(super) fn text(report: &DoctorReport, columns: Option<usize>) -> String {
     let told = |line: String| columns.map_or_else(|| line.clone(), |columns| folded(&line, columns));
     let mut lines = Vec::new();
+    let together = left_out_together(report);
     for (area, findings) in by_area(report) {
+        let shown: Vec<_> = findings.iter().filter(|f| !together.iter().any(|(reason, _)| left_out(f, reason))).collect();
+        if shown.is_empty() {
+            continue;
+        }
         lines.push(styled(BOLD, area.as_str()));
         lines.extend(
-            findings
+            shown
                 .iter()
                 .map(|f| told(format!("  {} {}: {} {}", word(f.result), f.subject, message(f), styled(FAINT, format!("[{}]", f.id))))),
         );
+    }
+    if !together.is_empty() {
+        lines.push(styled(BOLD, "left out"));
+        lines.extend(together.iter().map(|(reason, count)| told(format!("  {} {count} checks: {reason}", word(Verdict::Skip)))));
     }
     let to_mend = to_mend(report);
     if !to_mend.is_empty() {
@@ -35,6 +47,22 @@ pub(super) fn text(report: &DoctorReport, columns: Option<usize>) -> String {
     lines.join("\n")
 }
 
+fn left_out(finding: &Finding, reason: &str) -> bool {
+    finding.result == Verdict::Skip && finding.accepted.is_none() && finding.message == reason
+}
+
+/// The reasons for which many checks were left out, and how many: each by itself would hide the rest.
+fn left_out_together(report: &DoctorReport) -> Vec<(&str, usize)> {
+    let mut reasons: Vec<(&str, usize)> = Vec::new();
+    for finding in report.checks.iter().filter(|f| f.result == Verdict::Skip) {
+        if !reasons.iter().any(|(known, _)| *known == finding.message) {
+            reasons.push((&finding.message, report.checks.iter().filter(|f| left_out(f, &finding.message)).count()));
+        }
+    }
+    reasons.retain(|(_, count)| *count >= TOGETHER);
+    reasons
+}
+
 fn word(verdict: Verdict) -> String {
     let style = match verdict {
         Verdict::Pass => GOOD,
@@ -49,6 +77,7 @@ fn word(verdict: Verdict) -> String {
 mod tests {
     use super::super::{cleaned, sample};
     use super::*;
+    use crate::finding::Area;
 
     #[test]
     fn it_is_grouped_by_area_and_ends_with_what_to_do_and_a_count() {
@@ -57,5 +86,24 @@ mod tests {
         assert!(at("client\n  fail context a|b") < at("account\n  skip") && at("account\n  skip") < at("cluster\n  warn"), "{text}");
         assert!(at("[is-well]") < at("What to do\n  1. context a|b"), "{text}");
         assert!(text.ends_with("\n\n1 failed, 2 warned, 1 passed, 1 skipped."), "{text}");
+    }
+
+    #[test]
+    fn what_is_left_out_for_one_reason_is_one_line() {
+        let mut report = sample::report();
+        let skipped = |reason: &str, area| Finding {
+            message: reason.into(),
+            area,
+            ..report.checks.iter().find(|f| f.result == Verdict::Skip).unwrap().clone()
+        };
+        let (none, other) = ("no cluster is named: give --cluster-name and --region", "another reason");
+        let many = [Area::Account, Area::Release, Area::Release, Area::Release].map(|area| skipped(none, area));
+        let few = [Area::Account, Area::Release, Area::Cluster].map(|area| skipped(other, area));
+        report.checks = many.into_iter().chain(few).collect();
+        let text = anstream::adapter::strip_str(&text(&cleaned(&report), None)).to_string();
+        assert_eq!(text.matches(none).count(), 1, "{text}");
+        assert!(text.contains("left out\n  skip 4 checks: no cluster is named: give --cluster-name and --region\n"), "{text}");
+        assert_eq!(text.matches(other).count(), 3, "{text}");
+        assert!(text.ends_with("0 failed, 0 warned, 0 passed, 7 skipped."), "{text}");
     }
 }
