@@ -25,6 +25,13 @@ ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
 CHANGED = [*BOOTSTRAP, "--tag", "team=x", "--permissions-boundary", BOUNDARY]
+# what an organisation may demand: a tag on all that is created, and a boundary of every role
+DEMANDS = [
+    {"Effect": "Deny", "Resource": "*", "Condition": {"Null": {"aws:RequestTag/team": "true"}}, "Action": [
+        "cloudformation:CreateStack", "iam:CreateRole", "sqs:CreateQueue", "events:PutRule", "eks:CreateAddon",
+        "eks:CreateAccessEntry", "eks:CreatePodIdentityAssociation"]},
+    {"Effect": "Deny", "Resource": "*", "Condition": {"StringNotEquals": {"iam:PermissionsBoundary": BOUNDARY}}, "Action": ["iam:CreateRole"]},
+]
 IRSA = [*BOOTSTRAP, "--identity", "irsa"]
 DOCTOR = ["doctor", "--existing-cluster", "--area", "account,cluster,release", "--karpenter-version", NEWEST]
 
@@ -223,6 +230,34 @@ class Grant:
             world.state = "empty"
 
 
+@dataclass
+class Demanded(Grant):
+    """The whole policy beside denials of an organisation, which ask for what the command gives, or for what it lacks."""
+
+    lacks: str | None = None
+
+    @property
+    def name(self):
+        return f"demanded, without {self.lacks}" if self.lacks else "demanded, and given"
+
+    def run(self, world):
+        policy = {**self.policy, "Statement": [*self.policy["Statement"], *DEMANDS]}
+        words = list(self.way.words)
+        if self.lacks:
+            at = words.index(self.lacks)
+            del words[at:at + 2]
+        ran = world.as_user(policy, words)
+        self.settle(world)
+        said = ran.out + ran.err
+        if not self.lacks:
+            if ran.code:
+                raise Failed(f"what is demanded is not given\n{ran.text()}")
+            return "suffices"
+        if not ran.code or f"`{self.lacks} " not in said or "explicitly" not in said:
+            raise Failed(f"it is not refused, or without naming {self.lacks}\n{ran.text()}")
+        return "refused"
+
+
 def without(policy, action):
     statements = [{**s, "Action": [a for a in s["Action"] if a != action]} for s in policy["Statement"]]
     return {**policy, "Statement": [s for s in statements if s["Action"]]}
@@ -251,6 +286,10 @@ def grants(args, figures):
         for action in picked:
             scene = SCENES[args.scene] if args.scene else calls_for(work, action, policies)
             more.append(Grant(scene, policies[scene.name], action))
+        if work == "bootstrap" and not args.action and (not args.scene or args.scene == "change"):
+            way = Way("demanded", CHANGED, "empty", "newest", CHANGED)
+            scene = Scene("demanded", work, way, nothing)
+            more += [Demanded(scene, policies["change"], lacks=lacks) for lacks in (None, "--tag", "--permissions-boundary")]
         found += [g for g in more if not (args.go_on and figures.has(g.key, g.name))]
     return found
 
