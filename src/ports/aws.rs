@@ -118,6 +118,8 @@ pub trait Aws: Send + Sync {
     async fn update_stack(&self, change: &ChangeStack) -> Result<bool>;
     /// `DeleteStack`. A stack that is not there is fine. `token` makes a repeated request one request.
     async fn delete_stack(&self, name: &str, token: &str) -> Result<()>;
+    /// `UpdateTerminationProtection`, off: eksctl protects every stack that it makes.
+    async fn unprotect_stack(&self, name: &str) -> Result<()>;
     /// The newest events of a stack (by name or id), oldest first; at most a page of them.
     async fn stack_events(&self, name_or_id: &str) -> Result<Vec<StackEvent>>;
 

@@ -5,8 +5,9 @@ use super::cluster_mend::{create, delete, mend_capacity, wait_for_api};
 use super::shell::render_command;
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
-use crate::facts::{Facts, Topic};
+use crate::facts::{Facts, Probed, Topic};
 use crate::plan::{Action, Direction, State, StepId};
+use crate::probe::cluster::cluster_stack_name;
 use crate::probe::{ProbeContext, probe};
 use crate::spec::{ClusterMode, ControllerCapacity, Spec};
 use async_trait::async_trait;
@@ -50,7 +51,15 @@ impl Step for Cluster {
 
     fn commands(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
         let (cluster, region) = (&spec.cluster_name, &spec.region);
-        let delete = format!("eksctl delete cluster --name {cluster} --region {region} --wait --disable-nodegroup-eviction");
+        let delete = if matches!(facts.cluster, Probed::Absent) {
+            let stack = format!("--region {region} --stack-name {}", cluster_stack_name(spec));
+            format!(
+                "aws cloudformation update-termination-protection --no-enable-termination-protection {stack} && \
+                 aws cloudformation delete-stack {stack} && aws cloudformation wait stack-delete-complete {stack}"
+            )
+        } else {
+            format!("eksctl delete cluster --name {cluster} --region {region} --wait --disable-nodegroup-eviction")
+        };
         let config = render_command(spec, "cluster-config --for-bootstrap", "cluster.yaml");
         let create = |what: &str| format!("eksctl create {what} --config-file cluster.yaml");
         match (spec.cluster, direction, judge(spec, facts)) {
@@ -83,7 +92,7 @@ impl Step for Cluster {
                     return Err(Error::failed(format!("the cluster {} does not come to stand", context.spec.cluster_name)));
                 }
                 State::Absent => create(context).await?,
-                State::Broken(_) => delete(context).await?,
+                State::Broken(_) => delete(context, &facts).await?,
                 State::Drifted(_) => mend_capacity(context, &facts).await?,
                 State::Busy(what) => wait(context, &what, deadline).await?,
                 State::Foreign { why, .. } => return Err(Error::refused(why)),
@@ -101,15 +110,15 @@ impl Step for Cluster {
         }
         let deadline = Instant::now() + LONGEST;
         loop {
-            let state = judge(context.spec, &look(context).await);
-            match state {
+            let facts = look(context).await;
+            match judge(context.spec, &facts) {
                 State::Absent => return Ok(()),
                 State::Foreign { why, .. } => return Err(Error::refused(why)),
                 State::Unknown(reason) => {
                     return Err(Error::failed(format!("cannot know how the cluster {} stands", context.spec.cluster_name)).because(reason));
                 }
                 State::Busy(what) => wait(context, &what, deadline).await?,
-                _ => return delete(context).await,
+                _ => return delete(context, &facts).await,
             }
         }
     }

@@ -6,9 +6,10 @@ use super::context::owner_tags;
 use super::eksctl_stage::Stages;
 use super::stack_watch::{Watch, token};
 use crate::error::{Error, ErrorKind, Result};
-use crate::facts::Facts;
+use crate::facts::{Facts, Probed, StackFacts};
+use crate::knowledge::IamRefusal;
 use crate::ports::{Kube, ObjectKind, ObjectRef};
-use crate::probe::cluster::node_group_stack_name;
+use crate::probe::cluster::{cluster_stack_name, node_group_stack_name};
 use crate::probe::kinds::cluster_wide;
 use crate::render::{self, ConfigScope, EksctlAbilities};
 use crate::spec::{ControllerCapacity, FARGATE_PROFILE, Spec};
@@ -47,8 +48,19 @@ pub(super) async fn create(context: &StepContext<'_>) -> Result<()> {
     context.ports.eksctl.create_cluster(&config, &said, context.cancel).await
 }
 
-pub(super) async fn delete(context: &StepContext<'_>) -> Result<()> {
+/// Deletes a cluster. Where it never came to be, eksctl looks for it in vain and leaves its stacks alone: then they are deleted here.
+pub(super) async fn delete(context: &StepContext<'_>, facts: &Facts) -> Result<()> {
     let spec = context.spec;
+    if matches!(facts.cluster, Probed::Absent) {
+        let stacks = [(node_group_stack_name(spec), &facts.eksctl_node_group), (Some(cluster_stack_name(spec)), &facts.eksctl_stack)];
+        for (name, stack) in stacks {
+            if let (Some(name), Some(stack)) = (name, stack.known()) {
+                context.doing(format!("deleting the stack {name}, whose cluster never came to be"));
+                delete_stack(context, &name, stack).await?;
+            }
+        }
+        return Ok(());
+    }
     context.doing(format!("eksctl deletes the cluster {}", spec.cluster_name));
     context
         .ports
@@ -76,6 +88,20 @@ pub(super) async fn wait_for_api(context: &StepContext<'_>, facts: &Facts) -> Re
     }
 }
 
+/// Deletes a stack of eksctl's, which protects all that it makes.
+async fn delete_stack(context: &StepContext<'_>, name: &str, stack: &StackFacts) -> Result<()> {
+    let mut watch = Watch::begin(context, &stack.id).await;
+    context.ports.aws.unprotect_stack(name).await?;
+    context.ports.aws.delete_stack(name, &token()).await?;
+    let rested = watch.follow(context, Some("DELETE_")).await?;
+    if rested.is_none_or(|s| s.status == "DELETE_COMPLETE") {
+        return Ok(());
+    }
+    let error = Error::failed(format!("cannot delete the stack {name}"));
+    let error = watch.first_failure().iter().fold(error, Error::because);
+    Err(watch.first_failure().as_deref().and_then(IamRefusal::read).iter().fold(error, |e, refusal| e.hint(refusal.help())))
+}
+
 /// The add-ons without which no node becomes ready, by the objects that show that they are there in some way.
 const BASE_ADDONS: [(&str, &str, &str); 3] =
     [("vpc-cni", "daemonsets", "aws-node"), ("kube-proxy", "daemonsets", "kube-proxy"), ("coredns", "deployments", "coredns")];
@@ -87,19 +113,10 @@ pub(super) async fn mend_capacity(context: &StepContext<'_>, facts: &Facts) -> R
         && is_failed(stack)
     {
         context.doing(format!("deleting the stack {name}, whose node group never came to be"));
-        let mut watch = Watch::begin(context, &stack.id).await;
-        context.ports.aws.delete_stack(&name, &token()).await?;
-        let rested = watch.follow(context, Some("DELETE_")).await?;
-        if rested.is_some_and(|s| s.status != "DELETE_COMPLETE") {
-            let error = Error::failed(format!("cannot delete the stack {name}"));
-            let error = watch.first_failure().iter().fold(error, Error::because);
-            return Err(error.hint(format!(
-                "`eksctl delete nodegroup --cluster {} --region {} --name {}` clears the way",
-                spec.cluster_name,
-                spec.region,
-                spec.node_group_name()
-            )));
-        }
+        let (cluster, region, group) = (&spec.cluster_name, &spec.region, spec.node_group_name());
+        delete_stack(context, &name, stack).await.map_err(|e| {
+            e.hint(format!("`eksctl delete nodegroup --cluster {cluster} --region {region} --name {group}` clears the way"))
+        })?;
     }
     wait_for_api(context, facts).await?;
     let kube = StepContext { facts, ..*context }.kube().await?;

@@ -95,6 +95,13 @@ pub(super) async fn delete_stack(aws: &AwsClient, name: &str, token: &str) -> Re
     gone(sent.map_err(|e| aws.error(&call, &e)))
 }
 
+pub(super) async fn unprotect_stack(aws: &AwsClient, name: &str) -> Result<()> {
+    let doing = format!("cannot take the termination protection off the stack {name}");
+    let call = Call::new("cloudformation:UpdateTerminationProtection", name, doing);
+    let request = aws.cloudformation.update_termination_protection().stack_name(name).enable_termination_protection(false);
+    request.send().await.map(drop).map_err(|e| aws.error(&call, &e))
+}
+
 pub(super) async fn stack_events(aws: &AwsClient, name_or_id: &str) -> Result<Vec<StackEvent>> {
     let call = Call::new("cloudformation:DescribeStackEvents", name_or_id, format!("cannot read the events of the stack {name_or_id}"));
     let answer = aws.cloudformation.describe_stack_events().stack_name(name_or_id).send().await.map_err(|e| aws.error(&call, &e))?;

@@ -47,6 +47,10 @@ impl Aws for AwsClient {
         cloudformation::delete_stack(self, name, token).await
     }
 
+    async fn unprotect_stack(&self, name: &str) -> Result<()> {
+        cloudformation::unprotect_stack(self, name).await
+    }
+
     async fn stack_events(&self, name_or_id: &str) -> Result<Vec<StackEvent>> {
         cloudformation::stack_events(self, name_or_id).await
     }

@@ -104,6 +104,10 @@ impl Aws for FakeWorld {
         self.end("delete_stack")
     }
 
+    async fn unprotect_stack(&self, name: &str) -> Result<()> {
+        self.begin("unprotect_stack", name)
+    }
+
     async fn stack_events(&self, name_or_id: &str) -> Result<Vec<StackEvent>> {
         self.begin("describe", format!("events of {name_or_id}"))?;
         Ok(self.inside().stacks.get(by_name_or_id(name_or_id)).map(|s| s.events.clone()).unwrap_or_default())

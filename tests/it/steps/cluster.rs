@@ -43,7 +43,10 @@ async fn an_eksctl_that_failed_before_the_cluster_is_gone_on_with() {
     let state = world.assess(ID).await;
     assert!(matches!(state, State::Broken(_)), "{state:?}");
     world.apply_ok(ID).await;
-    assert_eq!(world.changes(), ["create_cluster ", "delete_cluster demo", "create_cluster "]);
+    assert_eq!(
+        world.changes(),
+        ["create_cluster ", "unprotect_stack eksctl-demo-cluster", "delete_stack eksctl-demo-cluster", "create_cluster "]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -67,6 +70,21 @@ async fn a_node_group_that_failed_is_made_anew() {
     assert!(words(&world.assess(ID).await).contains("is ROLLBACK_COMPLETE"));
     world.apply_ok(ID).await;
     assert!(world.changes().contains(&"delete_stack eksctl-demo-nodegroup-demo-ng".to_owned()));
+}
+
+/// eksctl looks for the cluster before it deletes anything, and ends where there is none; with `--force` it panics.
+#[tokio::test(start_paused = true)]
+async fn a_stack_whose_cluster_never_came_to_be_is_deleted_without_eksctl() {
+    let world = FakeWorld::empty(spec("1.14.1"));
+    world.set_stack("eksctl-demo-cluster", "ROLLBACK_COMPLETE", &[], ours());
+    assert!(matches!(world.assess(ID).await, State::Broken(_)));
+    world.apply_ok(ID).await;
+    let changes = world.changes();
+    assert_eq!(changes[..2], ["unprotect_stack eksctl-demo-cluster", "delete_stack eksctl-demo-cluster"], "{changes:?}");
+    let world = FakeWorld::empty(spec("1.14.1"));
+    world.set_stack("eksctl-demo-cluster", "ROLLBACK_FAILED", &[], ours());
+    assert_eq!(world.remove(ID).await.0, Ok(()));
+    assert!(!world.changes().iter().any(|c| c.starts_with("delete_cluster")), "{:?}", world.changes());
 }
 
 #[tokio::test(start_paused = true)]
