@@ -134,6 +134,13 @@ def let_in(world):
     world.let_in()
 
 
+def broken(world):
+    """eksctl's stack could not be made whole: somebody may not make the NAT gateway."""
+    ran = world.as_user(without(printed(world.karpctl, SCENES["broken cluster"]), "ec2:CreateNatGateway"), NEW)
+    if not ran.code or "ec2:CreateNatGateway" not in ran.out + ran.err:
+        raise Failed(f"it is made without its NAT gateway, or does not name it\n{ran.text()}")
+
+
 @dataclass(frozen=True)
 class Scene:
     """Where a work is done, and how it ends for who may do all of it."""
@@ -154,6 +161,7 @@ SCENES = {s.name: s for s in (
     Scene("change", "bootstrap", Way("change", CHANGED, "newest", "newest", CHANGED), strayed),
     Scene("undone creation", "bootstrap", Way("undone", BOOTSTRAP, "empty", "empty", BOOTSTRAP), name_taken, 1, name_free),
     Scene("new cluster", "bootstrap", Way("new", NEW, "empty", "newest", NEW, existing=False), nothing),
+    Scene("broken cluster", "bootstrap", Way("broken", NEW, "empty", "newest", NEW, existing=False), broken),
     Scene("look", "doctor", Way("look", DOCTOR, "newest", "newest", DOCTOR), own_key),
     Scene("removal", "destroy", Way("removal", DESTROY, "newest", "empty", DESTROY), leftovers),
     Scene("removal by IRSA", "destroy", Way("irsa", [*DESTROY, "--identity", "irsa"], "newest", "empty", DESTROY), nothing,
