@@ -3,7 +3,7 @@
 use super::helm::set_values;
 use super::judgement::{installed, read};
 use super::{Check, Judged, Judgement, Situation, makes_cluster};
-use crate::facts::{HelmRelease, NodeFacts, NodeOrigin, Topic};
+use crate::facts::{Facts, HelmRelease, NeighbourKind, NodeFacts, NodeOrigin, PodRequests, Topic};
 use crate::finding::Area;
 use crate::knowledge::Features;
 use crate::spec::{ControllerCapacity, Spec};
@@ -13,10 +13,8 @@ pub(super) struct NodeCapacity;
 
 /// The replicas of every release's chart.
 const REPLICAS: u64 = 2;
-/// A CPU, in thousandths.
-const CPU: i64 = 1000;
-/// A gibibyte.
-const MEMORY: i64 = 1 << 30;
+/// What the guides ask for: a CPU and a gibibyte.
+const GUIDE: PodRequests = PodRequests { cpu: 1000, memory: 1 << 30 };
 /// How many nodes are named.
 const NAMED: usize = 4;
 
@@ -35,18 +33,18 @@ impl Check for NodeCapacity {
 
     fn explain(&self) -> &'static str {
         "The controller runs on nodes that Karpenter did not make. A node counts where it runs Linux, is ready and not cordoned, has no taint but \
-         CriticalAddonsOnly, and has a CPU and a gibibyte left (what the guides ask for) next to the pods that are on it; pods of the \
+         CriticalAddonsOnly, and has left next to the pods that are on it what the controller asks for: the installed one, else a CPU and a \
+         gibibyte, as the guides have it; pods of the \
          controller itself are not counted. Charts since 0.27 put no two replicas on one node; charts since 1.0 keep the zones even, and a zone \
          whose nodes are full counts as one with none.\n\n\
          What is seen where there is no room: `0/2 nodes are available: 1 node(s) didn't match pod anti-affinity rules`, `node(s) didn't match \
          pod topology spread constraints`, `Insufficient cpu`; `helm --wait` ends with `context deadline exceeded`.\n\n\
          Uncordon a node, give the node group more nodes (in another zone), or run one replica. Where there are nodes of Fargate it is a warning: a \
-         profile may take the controller. Requests that the live release sets itself, \
-         and host ports and volumes, are not looked at."
+         profile may take the controller. Host ports and volumes are not looked at."
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::Capacity, Topic::Chart]
+        &[Topic::Cluster, Topic::Capacity, Topic::Chart, Topic::Neighbours]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -61,20 +59,27 @@ impl Check for NodeCapacity {
         let Some(nodes) = read(&subject, &facts.nodes)? else { return Err(Judgement::skip(subject, "there is no cluster yet")) };
         let release = read(&subject, &facts.chart_release)?.filter(|r| installed(r));
         let wanted = release.and_then(|r| r.values["replicas"].as_u64()).unwrap_or(REPLICAS);
-        let features = spec.release.features();
-        let placed = placed(nodes, features, wanted);
+        let (features, asks) = (spec.release.features(), asks(spec, facts, release));
+        let placed = placed(nodes, features, asks, wanted);
         if placed >= wanted {
             return Ok(vec![Judgement::pass(subject, format!("{wanted} of {wanted} replicas of the controller find a node"))]);
         }
-        Err(lacking(spec, subject, nodes, release, (placed, wanted)))
+        Err(lacking(spec, subject, nodes, (release, asks), (placed, wanted)))
     }
 }
 
+/// What each replica asks for: what the installed ones do, else what the guide's would.
+fn asks(spec: &Spec, facts: &Facts, release: Option<&HelmRelease>) -> PodRequests {
+    let workloads = facts.neighbours.known().filter(|_| release.is_some()).map(|n| n.workloads.as_slice()).unwrap_or_default();
+    let installed = workloads.iter().find(|w| w.what == NeighbourKind::Karpenter && w.namespace == spec.namespace.as_str());
+    let guide = if spec.release.features().controller_requests { GUIDE } else { PodRequests { cpu: 0, memory: 0 } };
+    installed.and_then(|c| c.asks).unwrap_or(guide)
+}
+
 /// Why a controller cannot run on a node; `None` where it can.
-fn obstacle(node: &NodeFacts, features: &Features) -> Option<String> {
+fn obstacle(node: &NodeFacts, asks: PodRequests) -> Option<String> {
     let tolerated = |key: &str| key == "CriticalAddonsOnly" || key == "node.kubernetes.io/unschedulable";
     let taint = node.taints.iter().find(|t| t.effect != "PreferNoSchedule" && !tolerated(&t.key));
-    let (cpu, memory) = if features.controller_requests { (CPU, MEMORY) } else { (0, 0) };
     match node.origin {
         NodeOrigin::Karpenter => return Some("is Karpenter's own".into()),
         NodeOrigin::Fargate => return Some("is Fargate's".into()),
@@ -86,36 +91,37 @@ fn obstacle(node: &NodeFacts, features: &Features) -> Option<String> {
     if let Some(taint) = taint {
         return Some(format!("has the taint {}:{}", taint.key, taint.effect));
     }
-    if node.free_cpu < cpu {
-        return Some(format!("has {}m CPU left of {cpu}m", node.free_cpu));
+    if node.free_cpu < asks.cpu {
+        return Some(format!("has {}m CPU left of {}m", node.free_cpu, asks.cpu));
     }
-    if node.free_memory < memory {
-        return Some(format!("has {} MiB of memory left of {}", node.free_memory >> 20, memory >> 20));
+    if node.free_memory < asks.memory {
+        return Some(format!("has {} MiB of memory left of {}", node.free_memory >> 20, asks.memory >> 20));
     }
     (node.free_pods < 1).then(|| "takes no pod more".into())
 }
 
 /// How many controllers a node takes.
-fn slots(node: &NodeFacts, features: &Features) -> u64 {
-    if obstacle(node, features).is_some() {
+fn slots(node: &NodeFacts, features: &Features, asks: PodRequests) -> u64 {
+    if obstacle(node, asks).is_some() {
         return 0;
     }
-    let by_room = if features.controller_requests { (node.free_cpu / CPU).min(node.free_memory / MEMORY) } else { node.free_pods };
+    let times = |free: i64, each: i64| if each > 0 { free / each } else { node.free_pods };
+    let by_room = times(node.free_cpu, asks.cpu).min(times(node.free_memory, asks.memory));
     let one = if features.controllers_apart { 1 } else { i64::MAX };
     u64::try_from(by_room.min(node.free_pods).min(one)).unwrap_or(0)
 }
 
 /// How many replicas the scheduler places. Where zones must be even, every zone with a node that the chart's affinity takes counts,
 /// whether a controller finds room there or not: so says the API of topology spread constraints.
-fn placed(nodes: &[NodeFacts], features: &Features, wanted: u64) -> u64 {
+fn placed(nodes: &[NodeFacts], features: &Features, asks: PodRequests, wanted: u64) -> u64 {
     if !features.zones_even {
-        return nodes.iter().fold(0_u64, |sum, node| sum.saturating_add(slots(node, features))).min(wanted);
+        return nodes.iter().fold(0_u64, |sum, node| sum.saturating_add(slots(node, features, asks))).min(wanted);
     }
     let mut zones: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     for node in nodes.iter().filter(|n| n.origin != NodeOrigin::Karpenter && n.linux) {
         let Some(zone) = node.zone.as_deref() else { continue };
         let (room, _) = zones.entry(zone).or_default();
-        *room = room.saturating_add(slots(node, features));
+        *room = room.saturating_add(slots(node, features, asks));
     }
     for done in 0..wanted {
         let fewest = zones.values().map(|(_, here)| *here).min().unwrap_or(0);
@@ -128,9 +134,15 @@ fn placed(nodes: &[NodeFacts], features: &Features, wanted: u64) -> u64 {
     wanted
 }
 
-fn lacking(spec: &Spec, subject: String, nodes: &[NodeFacts], release: Option<&HelmRelease>, (placed, wanted): (u64, u64)) -> Judgement {
+fn lacking(
+    spec: &Spec,
+    subject: String,
+    nodes: &[NodeFacts],
+    (release, asks): (Option<&HelmRelease>, PodRequests),
+    (placed, wanted): (u64, u64),
+) -> Judgement {
     let features = spec.release.features();
-    let obstacles: Vec<String> = nodes.iter().filter_map(|n| Some(format!("{} {}", n.name, obstacle(n, features)?))).collect();
+    let obstacles: Vec<String> = nodes.iter().filter_map(|n| Some(format!("{} {}", n.name, obstacle(n, asks)?))).collect();
     let mut reasons: Vec<String> = obstacles.iter().take(NAMED).cloned().collect();
     if obstacles.len() > NAMED {
         reasons.push(format!("and {} more", obstacles.len() - NAMED));

@@ -105,6 +105,18 @@ pub struct Workload {
     pub desired: u64,
     /// Pods ready.
     pub ready: u64,
+    /// What each pod asks for.
+    #[serde(default)]
+    pub asks: Option<PodRequests>,
+}
+
+/// What a pod asks of its node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PodRequests {
+    /// CPU, in thousandths.
+    pub cpu: i64,
+    /// Memory, in bytes.
+    pub memory: i64,
 }
 
 /// What else works in the cluster.

@@ -132,6 +132,18 @@ async fn the_controllers_replicas_need_nodes() {
         }
     };
     assert!(after(running).await.is_empty());
+    // An installed controller says itself what it asks for: less than the guide's, or more.
+    let requests = |w: &FakeWorld, cpu: &str| {
+        w.change(&place("apps/v1", "deployments", Some("kube-system"), "karpenter"), |d| {
+            d["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["cpu"] = json!(cpu);
+        });
+    };
+    let modest = |w: &FakeWorld| {
+        hog(w, "node-b", "1500m");
+        requests(w, "250m");
+    };
+    assert!(after(modest).await.is_empty());
+    check(after(|w| requests(w, "1900m")).await, "CPU left of 1900m");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,6 @@
 //! What else works in the cluster: other Karpenters, other autoscalers, the DNS.
 
+use super::nodes::requests;
 use super::{items, text};
 use crate::facts::{NeighbourKind, Neighbours, Probed, Workload};
 use crate::ports::{Kube, ObjectKind};
@@ -48,6 +49,7 @@ fn workload(object: &Value, resource: &str, desired: u64, ready: Option<u64>) ->
         helm_owner: helm_owner(object).map(|owner| text(&owner)),
         desired,
         ready: ready.unwrap_or(0),
+        asks: Some(requests(&object["spec"]["template"])),
     })
 }
 

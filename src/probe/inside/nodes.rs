@@ -2,7 +2,7 @@
 
 use super::quantity::{milli_cpu, units};
 use super::{deleting, items, text};
-use crate::facts::{NodeFacts, NodeOrigin, Probed, Taint};
+use crate::facts::{NodeFacts, NodeOrigin, PodRequests, Probed, Taint};
 use crate::ports::{Kube, ObjectKind};
 use crate::probe::controller::is_controller;
 use crate::probe::kinds::nodes as node_kind;
@@ -84,6 +84,11 @@ fn is_dns(pod: &Value) -> bool {
 
 fn is_ready(object: &Value) -> bool {
     items(&object["status"]["conditions"]).iter().any(|c| c["type"] == "Ready" && c["status"] == "True")
+}
+
+/// What a pod, or a template of pods, asks of its node.
+pub(super) fn requests(pod: &Value) -> PodRequests {
+    PodRequests { cpu: asked(pod, "cpu", milli_cpu), memory: asked(pod, "memory", units) }
 }
 
 /// What the scheduler counts for a pod: its containers and those that start before them and stay; or, where that is more, what one

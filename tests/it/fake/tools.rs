@@ -27,9 +27,11 @@ fn marks(namespace: &str, release: &str) -> Value {
 
 /// The controller's Deployment, ready.
 pub(crate) fn controller(namespace: &str, owner: &str) -> (ObjectRef, Value) {
+    let resources = json!({"requests": {"cpu": 1, "memory": "1Gi"}});
+    let containers = json!([{"name": "controller", "image": "controller:1", "resources": resources}]);
     let mut body = json!({
         "metadata": marks(namespace, owner),
-        "spec": {"replicas": 2, "template": {"spec": {"containers": [{"name": "controller", "image": "controller:1"}]}}},
+        "spec": {"replicas": 2, "template": {"spec": {"containers": containers}}},
         "status": {"readyReplicas": 2, "updatedReplicas": 2},
     });
     body["metadata"]["labels"]["app.kubernetes.io/name"] = json!("karpenter");
