@@ -122,11 +122,11 @@ impl fmt::Display for VerifyReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "Karpenter {} on {}: {} pods, {} nodes launched and taken away",
+            "Karpenter {} on {}: {}, {} launched and taken away",
             self.karpenter,
             self.cluster,
-            self.replicas,
-            self.nodes.len()
+            steps::counted(self.replicas as usize, "pod"),
+            steps::counted(self.nodes.len(), "node")
         )?;
         for PhaseTime { phase, seconds } in &self.phases {
             writeln!(f, "  {:<11} {seconds:>7.1} s", phase.as_str())?;

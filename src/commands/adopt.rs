@@ -7,7 +7,7 @@ use super::way::{Selection, WayArgs, go, topics};
 use crate::adoption::{Adoption, installed, recognise, settle};
 use crate::app::App;
 use crate::engine::plan;
-use crate::error::{Exit, Result};
+use crate::error::{Error, Exit, Result};
 use crate::facts::Topic;
 use crate::plan::{Direction, StepId};
 use crate::report::Format;
@@ -83,6 +83,12 @@ async fn open(app: &App, variant: &VariantArgs) -> Result<Session> {
     // What somebody else made is not made here.
     session.spec.cluster = ClusterMode::Existing;
     session.cluster_is_there()?;
+    let (spec, cluster) = (&session.spec, session.facts.cluster.known());
+    if cluster.is_some_and(|c| c.tags.get(steps::OWNER_TAG).is_some_and(|name| name == spec.cluster_name.as_str())) {
+        return Err(Error::refused(format!("karpctl made cluster {} and its Karpenter: there is nothing to adopt", spec.cluster_name))
+            .hint("see how it stands: `karpctl status`")
+            .hint("its settings as a file: `karpctl init`"));
+    }
     Ok(session)
 }
 

@@ -12,7 +12,7 @@ use crate::ports::{ClusterAccess, Ports};
 use crate::probe::{ProbeContext, probe};
 use crate::spec::layer::{Layer, Source};
 use crate::spec::resolve::{Discovered, locate, resolve};
-use crate::spec::{ClusterMode, Spec};
+use crate::spec::{ClusterMode, Region, Spec};
 use std::collections::BTreeSet;
 
 /// Settings, facts and ports, ready for a plan.
@@ -22,7 +22,7 @@ pub(super) struct Session {
     pub(super) ports: Ports,
     pub(super) kubeconfig: Option<ClusterAccess>,
     /// Why the cluster could not be read, where it could not: whole, with what helps.
-    unread: Option<Error>,
+    pub(super) unread: Option<Error>,
 }
 
 /// The layers of flags, environment and file, first wins.
@@ -52,6 +52,12 @@ fn spec_file(app: &App) -> Result<Option<(String, Layer)>> {
     }
 }
 
+/// What is wrong in the settings whatever AWS would say: to be said first, where AWS says nothing. The account stands for any.
+fn wrong_without_aws(layers: &[(Source, Layer)], region: &Region) -> Option<Error> {
+    let any = Discovered { region: Some(region.clone()), account_id: "111122223333".parse().ok(), ..Discovered::default() };
+    resolve(layers, &any).err()
+}
+
 /// A kubeconfig that is named must be there: else every look into the cluster would fail one by one.
 fn kubeconfig_is_there(app: &App) -> Result<()> {
     match &app.globals.kubeconfig {
@@ -71,7 +77,7 @@ impl Session {
         let (ports, configured_region) = app.connect(region_given.as_deref()).await?;
         let mut discovered = Discovered { region: configured_region, ..Discovered::default() };
         let (cluster_name, region) = locate(&layers, &discovered)?;
-        let caller = ports.aws.caller().await?;
+        let caller = ports.aws.caller().await.map_err(|e| wrong_without_aws(&layers, &region).unwrap_or(e))?;
         let given_account = layers.iter().find_map(|(_, l)| l.account_id.clone());
         if let Some(account) = given_account.filter(|a| *a != caller.account.as_str()) {
             return Err(Error::refused(format!("the credentials are of account {}, not of {account}", caller.account))

@@ -74,7 +74,9 @@ pub(super) async fn go(app: &App, args: &WayArgs, session: &mut Session, steps: 
         Direction::Remove => Vec::new(),
     };
     show_warnings(app, &findings);
-    let refused = refusal(&findings);
+    // What a cluster lacks cannot be said of one that could not be read.
+    let makes_cluster = selection.direction == Direction::Apply && selection.steps.contains(&StepId::Cluster);
+    let refused = session.unread.clone().filter(|_| makes_cluster).or_else(|| refusal(&findings));
     if let Some(error) = refused.clone().filter(|_| !args.dry_run && !args.print_commands) {
         return Err(error);
     }

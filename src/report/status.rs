@@ -75,13 +75,47 @@ pub fn show_status(printer: &Printer, report: &StatusReport, bootstrap: &str) {
             printer.told(&format!("            {line}"));
         }
     }
-    let absent = report.steps.iter().any(|r| r.step == StepId::Cluster && r.state == State::Absent);
-    let unread = report.steps.iter().filter(|r| matches!(r.state, State::Unknown(_))).count();
     if report.converged {
         printer.answer("Everything is as the spec says.");
-    } else if unread > 0 && !absent {
-        printer.told(&format!("{unread} of {} could not be looked at, for the reasons above.", report.steps.len()));
     } else {
-        printer.told(&format!("`{bootstrap}` brings what is missing or different."));
+        printer.told(&what_helps(report, bootstrap));
+    }
+}
+
+/// What to do where something is not as the spec says.
+fn what_helps(report: &StatusReport, bootstrap: &str) -> String {
+    let absent = report.steps.iter().any(|r| r.step == StepId::Cluster && r.state == State::Absent);
+    let foreign = report.steps.iter().filter(|r| matches!(r.state, State::Foreign { .. })).count();
+    let unread = report.steps.iter().filter(|r| matches!(r.state, State::Unknown(_))).count();
+    let all = report.steps.len();
+    if foreign > 0 {
+        let are = if foreign == 1 { "is" } else { "are" };
+        format!("{foreign} of {all} {are} not karpctl's: `{bootstrap} --dry-run` says what can be done about that.")
+    } else if unread > 0 && !absent {
+        format!("{unread} of {all} could not be looked at, for the reasons above.")
+    } else {
+        format!("`{bootstrap}` brings what is missing or different.")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_would_be_refused_is_not_advised() {
+        let of = |state: State| StatusReport {
+            schema: SCHEMA,
+            cluster: "demo".into(),
+            region: "us-west-2".into(),
+            karpenter: "1.14.1".into(),
+            kubernetes: "1.34".into(),
+            converged: false,
+            steps: vec![StepStatus { step: StepId::Chart, title: "chart".into(), state }],
+        };
+        let foreign = State::Foreign { why: "of another".into(), adopt: None, hints: Vec::new() };
+        assert_eq!(what_helps(&of(foreign), "go"), "1 of 1 is not karpctl's: `go --dry-run` says what can be done about that.");
+        assert_eq!(what_helps(&of(State::Unknown("?".into())), "go"), "1 of 1 could not be looked at, for the reasons above.");
+        assert_eq!(what_helps(&of(State::Absent), "go"), "`go` brings what is missing or different.");
     }
 }

@@ -1,10 +1,12 @@
 //! The Cluster Autoscaler, stopped: it and Karpenter would answer the same pods.
 
+use super::looked::Refusal;
 use super::migration::{READS_ON_REMOVAL, look, world};
 use super::migration_pools::refused;
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{AutoscalerFacts, Facts, Topic};
+use crate::migration::SCALING_BEFORE;
 use crate::plan::{Action, Direction, State, StepId};
 use crate::ports::{Kube, ObjectKind, ObjectRef};
 use crate::probe::fleet::REPLICAS_BEFORE;
@@ -37,11 +39,16 @@ impl Step for Autoscaler {
         10
     }
 
-    fn assess(&self, _: &Spec, facts: &Facts) -> State {
-        let fleet = match world(facts) {
-            Ok((_, fleet)) => fleet,
+    fn assess(&self, spec: &Spec, facts: &Facts) -> State {
+        let (groups, fleet) = match world(facts) {
+            Ok(known) => known,
             Err(state) => return state,
         };
+        // Whoever has removed it after a migration has groups that remember one.
+        if fleet.autoscalers.is_empty() && !groups.iter().any(|g| g.tags.contains_key(SCALING_BEFORE)) {
+            let install = format!("`karpctl bootstrap --existing-cluster --cluster-name {}` installs Karpenter", spec.cluster_name);
+            return Refusal::new("there is no Cluster Autoscaler in the cluster, so there is nothing to go over from").hint(install).into();
+        }
         let runs = |a: &&AutoscalerFacts| a.replicas > 0 || a.running > 0;
         let changes: Vec<String> =
             fleet.autoscalers.iter().filter(runs).map(|a| format!("{}: {} -> 0 replicas", shown(a), a.replicas)).collect();

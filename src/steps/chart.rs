@@ -6,7 +6,7 @@ use super::looked::{Refusal, drifted_or_present, foreign, looked, looked_for_rem
 use super::shell::{look_up, render_command};
 use super::{Step, StepContext};
 use crate::error::Result;
-use crate::facts::{ControllerFacts, Facts, Topic};
+use crate::facts::{ControllerFacts, Facts, HelmRelease, Topic};
 use crate::plan::{Action, Direction, State, StepId};
 use crate::probe::release::CHART;
 use crate::render;
@@ -50,9 +50,9 @@ impl Step for Chart {
         judge(spec, facts).unwrap_or_else(|state| state)
     }
 
-    fn assess_removal(&self, _: &Spec, facts: &Facts) -> State {
+    fn assess_removal(&self, spec: &Spec, facts: &Facts) -> State {
         match looked_for_removal(&facts.chart_release, facts) {
-            Ok(Some(found)) if is_there(found) => State::Present,
+            Ok(Some(found)) if is_there(found) => of_another_cluster(spec, found).map_or(State::Present, State::from),
             Ok(_) => State::Absent,
             Err(state) => state,
         }
@@ -122,12 +122,29 @@ fn judge(spec: &Spec, facts: &Facts) -> Result<State, State> {
         return Err(Refusal::new(why).hint(HOPS).into());
     }
     let Some(release) = release else { return Ok(State::Absent) };
+    if let Some(refusal) = of_another_cluster(spec, release) {
+        return Err(refusal.into());
+    }
     let wanted = wanted(spec, facts).map_err(|e| State::Unknown(e.to_string()))?;
     let mut changes = changes(release, &wanted);
     if facts.controller.known().is_some_and(|c| c.desired == 0) && wanted.values["replicas"] != 0 {
         changes.push("its Deployment asks for no replicas: somebody scaled it down".into());
     }
     Ok(drifted_or_present(changes))
+}
+
+/// Where charts are told the cluster, the newest first.
+const CLUSTER_NAME: [&str; 3] = ["/settings/clusterName", "/settings/aws/clusterName", "/clusterName"];
+
+/// The refusal of a Karpenter that works for a cluster of another name: the kubeconfig leads to that one.
+fn of_another_cluster(spec: &Spec, found: &HelmRelease) -> Option<Refusal> {
+    let named = CLUSTER_NAME.iter().find_map(|path| found.values.pointer(path)?.as_str())?;
+    let wanted = &spec.cluster_name;
+    (named != wanted.as_str()).then(|| {
+        Refusal::new(format!("the Karpenter that is there works for cluster {named}, so this is not cluster {wanted}"))
+            .hint("leave --kubeconfig and --context out: the way into a cluster is then what EKS says of it")
+            .hint(format!("or work with that one: the same command with `--cluster-name {named}`"))
+    })
 }
 
 /// A Karpenter that is not our release, as a state.

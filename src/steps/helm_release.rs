@@ -4,6 +4,7 @@ use super::StepContext;
 use super::compare::differences_both_ways;
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::HelmRelease;
+use crate::knowledge::Release;
 use crate::ports::{HelmInstall, Kube, ObjectRef, Origin};
 use crate::probe::controller::complaints;
 use crate::probe::release::{revision_of, secrets};
@@ -32,10 +33,18 @@ pub(super) fn changes(found: &HelmRelease, wanted: &Wanted) -> Vec<String> {
         status => changes.push(format!("it is {status}: a helm that was broken off left it so, and karpctl mends it")),
     }
     if bare(&found.chart_version) != bare(&wanted.version) {
-        changes.push(format!("chart: {} -> {}", found.chart_version, wanted.version));
+        let back = if is_older(&wanted.version, &found.chart_version) { ", back to an older release" } else { "" };
+        changes.push(format!("chart: {} -> {}{back}", found.chart_version, wanted.version));
     }
     changes.extend(differences_both_ways(&wanted.values, &found.values).into_iter().map(|line| format!("value {line}")));
     changes
+}
+
+fn is_older(wanted: &str, found: &str) -> bool {
+    match (wanted.parse::<Release>(), found.parse::<Release>()) {
+        (Ok(wanted), Ok(found)) => wanted < found,
+        _ => false,
+    }
 }
 
 fn bare(version: &str) -> &str {

@@ -39,6 +39,7 @@ mod stack_watch;
 pub(crate) use cluster_mend::cluster_config_of_bootstrap;
 pub use context::{OWNER_TAG, Ownership, Say, StepContext, owner_tags};
 pub use migration::migration;
+pub(crate) use node_groups::counted;
 pub(crate) use node_pool::changes as node_pool_changes;
 pub(crate) use node_pool_removal::is_ours as applied_by_karpctl;
 

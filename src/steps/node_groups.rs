@@ -205,7 +205,8 @@ fn intended(plan: &GroupPlan<'_>, fleet: &Fleet) -> String {
     }
 }
 
-fn counted(many: usize, what: &str) -> String {
+/// So many of something, in words.
+pub(crate) fn counted(many: usize, what: &str) -> String {
     format!("{many} {what}{}", if many == 1 { "" } else { "s" })
 }
 

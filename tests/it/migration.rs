@@ -415,6 +415,20 @@ async fn a_pool_of_somebody_else_is_refused_and_one_that_was_changed_stays_chang
 }
 
 #[tokio::test(start_paused = true)]
+async fn without_an_autoscaler_there_is_nothing_to_go_over_from() {
+    let world = cluster().await;
+    world.inside().objects.remove(&at("apps/v1", "deployments", Some("kube-system"), "cluster-autoscaler"));
+    let state = assess(&world, StepId::Autoscaler, &Wish::default()).await;
+    let State::Foreign { why, adopt: None, .. } = &state else { panic!("{state:?}") };
+    assert!(why.starts_with("there is no Cluster Autoscaler in the cluster"), "{why}");
+    // One that was deleted when its groups had gone over is not asked for again.
+    let world = cluster().await;
+    there(&world, &Wish::default()).await;
+    world.inside().objects.remove(&at("apps/v1", "deployments", Some("kube-system"), "cluster-autoscaler"));
+    assert_eq!(assess(&world, StepId::Autoscaler, &Wish::default()).await, State::Present);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_nodes_that_stay_are_the_newest_of_different_zones() {
     let world = cluster().await;
     let newest = world.nodes_of("system")[2].clone();

@@ -53,6 +53,37 @@ fn a_cluster_that_may_not_be_read_is_not_taken_for_one_that_is_not_there() {
 }
 
 #[test]
+fn a_bootstrap_is_refused_where_the_cluster_may_not_be_read() {
+    let denied = r#"{"__type": "AccessDeniedException", "message": "not authorized to perform: eks:DescribeCluster on resource: arn:aws:eks:us-west-2:111122223333:cluster/demo"}"#;
+    for more in [&["--dry-run", "--exit-code"][..], &["--dry-run", "--exit-code", "--existing-cluster"]] {
+        let ended = run(&[&["bootstrap"], more].concat(), "403 Forbidden", denied);
+        assert_eq!(ended.code, 4, "{}", ended.stderr);
+        assert!(ended.stderr.contains("a run without --dry-run is refused: cannot read the cluster demo"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("allow `eks:DescribeCluster` on"), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_cluster_that_karpctl_made_is_not_adopted() {
+    let ours = r#"{"cluster": {"name": "demo", "version": "1.34", "status": "ACTIVE", "tags": {"karpctl.dev/cluster": "demo"}}}"#;
+    let ended = run(&["adopt", "--yes"], "200 OK", ours);
+    assert_eq!(ended.code, 4, "{}", ended.stderr);
+    assert_eq!(errors(&ended)[0], "error: karpctl made cluster demo and its Karpenter: there is nothing to adopt");
+}
+
+#[test]
+fn wrong_settings_are_told_before_wrong_credentials() {
+    let (url, _) =
+        serve(|_| ("403 Forbidden".to_owned(), "<ErrorResponse><Error><Code>ExpiredToken</Code></Error></ErrorResponse>".to_owned()));
+    let shell = Shell::new().env("AWS_ENDPOINT_URL", &url).env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+    let at = ["bootstrap", "--cluster-name", "demo", "--region", "us-west-2"];
+    let ended = shell.run(&[&at[..], &["--identity", "isra", "--account-id", "12"]].concat());
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    assert!(ended.stderr.contains("isra") && ended.stderr.contains("12"), "{}", ended.stderr);
+    assert_eq!(shell.run(&at).code, 1);
+}
+
+#[test]
 fn a_cluster_that_eks_says_nothing_readable_of_is_said_with_the_reason() {
     for words in COMMANDS {
         let ended = run(words, "200 OK", r#"{"cluster": {"name": "demo", "version": "newest"}}"#);

@@ -44,12 +44,29 @@ async fn other_values_and_versions_are_drift() {
     world.apply_ok(StepId::Crds).await;
     world.apply_ok(ID).await;
     let mut other = values(&world);
-    other["settings"]["clusterName"] = json!("other");
+    other["settings"]["interruptionQueue"] = json!("other");
     other["replicas"] = json!(1);
     world.put_release("karpenter", 2, "deployed", "1.13.0", &other);
     let state = words(&world.assess(ID).await);
-    assert_eq!(state, "chart: 1.13.0 -> 1.14.1\nvalue settings.clusterName: other -> demo\nvalue replicas: 1 -> not set");
+    assert_eq!(state, "chart: 1.13.0 -> 1.14.1\nvalue settings.interruptionQueue: other -> demo\nvalue replicas: 1 -> not set");
     world.apply_ok(ID).await;
+    world.put_release("karpenter", 3, "deployed", "1.99.0", &values(&world));
+    assert_eq!(words(&world.assess(ID).await), "chart: 1.99.0 -> 1.14.1, back to an older release");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_karpenter_of_another_cluster_is_neither_changed_nor_removed() {
+    for (version, path) in [("1.14.1", "/settings/clusterName"), ("v0.31.5", "/settings/aws/clusterName"), ("0.17.0", "/clusterName")] {
+        let world = FakeWorld::with_cluster(existing(version));
+        let mut other = values(&world);
+        *other.pointer_mut(path).unwrap() = json!("other");
+        world.put_release("karpenter", 1, "deployed", version, &other);
+        for state in [world.assess(ID).await, world.assess_removal(ID).await] {
+            let State::Foreign { why, adopt: None, hints } = &state else { panic!("{version}: {state:?}") };
+            assert_eq!(why, "the Karpenter that is there works for cluster other, so this is not cluster demo");
+            assert!(hints[1].contains("--cluster-name other"), "{hints:?}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
