@@ -11,9 +11,28 @@ architecture=$(dpkg --print-architecture)
 rm -rf "$dist"
 root=$dist/root
 install -D --mode 755 --strip "$program" "$root/usr/bin/karpctl"
-install -D --mode 644 LICENSE "$root/usr/share/doc/karpctl/copyright"
-install -D --mode 644 CHANGELOG.md "$root/usr/share/doc/karpctl/changelog"
-gzip --best --no-name "$root/usr/share/doc/karpctl/changelog"
+# Who made the last commit, unless whoever packs it says otherwise, in Debian's own variables.
+who=${DEBFULLNAME:-$(git log -1 --format=%an)}
+maintainer="$who <${DEBEMAIL:-$(git log -1 --format=%ae)}>"
+documents=$root/usr/share/doc/karpctl
+install -D --mode 644 CHANGELOG.md "$documents/CHANGELOG.md"
+cat > "$documents/copyright" <<COPYRIGHT
+Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+Upstream-Name: karpctl
+
+Files: *
+Copyright: $(git log -1 --format=%cd --date=format:%Y) $who
+License: Apache-2.0
+ The whole text is in /usr/share/common-licenses/Apache-2.0.
+COPYRIGHT
+cat > "$documents/changelog" <<LOG
+karpctl ($version) unstable; urgency=medium
+
+  * What is new stands in CHANGELOG.md.
+
+ -- $maintainer  $(git log -1 --format=%cd --date=rfc)
+LOG
+gzip --best --no-name "$documents/CHANGELOG.md" "$documents/changelog"
 mkdir -p "$root/usr/share/man/man1"
 "$program" generate man --out "$root/usr/share/man/man1"
 gzip --best --no-name "$root"/usr/share/man/man1/*.1
@@ -31,12 +50,13 @@ if ldd "$program" > /dev/null 2>&1; then
   depends="Depends: libc6 (>= ${libc#GLIBC_}), libgcc-s1"
 fi
 mkdir -p "$root/DEBIAN"
+(cd "$root" && find usr -type f -print0 | sort --zero-terminated | xargs --null md5sum > DEBIAN/md5sums)
 {
   cat <<CONTROL
 Package: karpctl
 Version: $version
 Architecture: $architecture
-Maintainer: The karpctl authors <karpctl@localhost>
+Maintainer: $maintainer
 Installed-Size: $(du --summarize --block-size 1024 "$root/usr" | cut --fields 1)
 Section: admin
 Priority: optional
