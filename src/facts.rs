@@ -27,6 +27,9 @@ use std::collections::BTreeMap;
 /// The schema id of serialized [`Facts`].
 pub const SCHEMA: &str = "karpctl/facts/v1";
 
+/// Why nothing is known of what a doctor with `--offline` does not look at.
+pub const OFFLINE: &str = "not asked, because of --offline";
+
 /// One thing that was asked of the world, or not.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(tag = "probed", content = "value", rename_all = "kebab-case")]
@@ -196,6 +199,12 @@ impl Topic {
     #[must_use]
     pub const fn on_this_machine(self) -> bool {
         matches!(self, Self::Clients | Self::Tools | Self::Programs | Self::RegistryLogin)
+    }
+
+    /// Whether it is the same for every cluster of the account, and so can be read without one being named.
+    #[must_use]
+    pub const fn of_account(self) -> bool {
+        matches!(self, Self::Caller | Self::SpotRole | Self::Clock)
     }
 
     /// Whether what is wrong with it may heal by itself: a stack is made, pods start. What is on this machine does not.

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// Its text.
 pub fn read(file: &Path) -> Result<String> {
@@ -36,6 +37,13 @@ pub fn undo(file: &Path) -> Result<()> {
     }
     let before = read(&backup)?;
     write(&real, &before, &real).and_then(|()| std::fs::remove_file(&backup)).map_err(|e| Error::failed(doing()).because(e.to_string()))
+}
+
+/// When it was changed to what it says now. `None`: not by karpctl, or it has been changed since.
+#[must_use]
+pub fn changed_at(file: &Path) -> Option<SystemTime> {
+    let real = std::fs::canonicalize(file).ok()?;
+    std::fs::metadata(backup_of(&real, &read(&real).ok()?)).ok()?.modified().ok()
 }
 
 /// Takes from others the right to read it.

@@ -28,6 +28,17 @@ pub struct ThisMachine {
     pub versions: Versions,
 }
 
+impl ThisMachine {
+    /// The file of a tool that is named, by its path or by the name that PATH has it under.
+    pub fn named(&self, tool: Tool, file: &Path) -> Result<PathBuf> {
+        let found = tool::find(tool, file).map_err(|e| Error { kind: ErrorKind::Usage, ..e })?;
+        found.ok_or_else(|| {
+            Error::usage(format!("there is no {} on PATH", file.display()))
+                .hint(format!("name the file of {tool} with --{tool}, or leave it out to take the {tool} on PATH"))
+        })
+    }
+}
+
 #[async_trait]
 impl Workstation for ThisMachine {
     async fn client(&self, tool: Tool, named: Option<&Path>) -> Result<Option<ClientBinary>> {

@@ -1,7 +1,7 @@
 //! Whether there are AWS credentials, and whose they are.
 
 use super::{Check, Judged, Judgement, Situation};
-use crate::facts::{Probed, Topic};
+use crate::facts::{OFFLINE, Probed, Topic};
 use crate::finding::Area;
 
 pub(super) struct AwsCredentials;
@@ -28,7 +28,7 @@ impl Check for AwsCredentials {
         Ok(vec![match &situation.facts.caller {
             Probed::Known(caller) => Judgement::pass(format!("account {}", caller.account), format!("the caller is {}", caller.arn)),
             Probed::Absent => Judgement::fail("AWS credentials", "there are none").run("see what aws finds", who),
-            Probed::Unavailable(reason) if reason.contains("--offline") => return Err(Judgement::skip("AWS credentials", reason)),
+            Probed::Unavailable(reason) if reason == OFFLINE => return Err(Judgement::skip("AWS credentials", reason)),
             Probed::Unavailable(reason) => {
                 Judgement::fail("AWS credentials", reason).run("see what aws finds", who).fix("name a profile: --profile, or AWS_PROFILE")
             }

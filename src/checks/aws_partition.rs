@@ -32,6 +32,10 @@ impl Check for AwsPartition {
         &[Topic::Caller]
     }
 
+    fn of_cluster(&self) -> bool {
+        true
+    }
+
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let spec = situation.spec()?;
         let subject = format!("partition {}", spec.partition);

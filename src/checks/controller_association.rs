@@ -2,9 +2,10 @@
 
 use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation, aws, missing};
-use crate::facts::Topic;
+use crate::facts::{Facts, Topic};
 use crate::finding::Area;
-use crate::spec::{Identity, SERVICE_ACCOUNT};
+use crate::spec::{Identity, OWNER_TAG, SERVICE_ACCOUNT, Spec};
+use std::collections::BTreeMap;
 
 pub(super) struct ControllerAssociation;
 
@@ -53,15 +54,21 @@ impl Check for ControllerAssociation {
                 "let it give the controller's role",
                 of_cluster("update-pod-identity-association").into_iter().chain(["--association-id", association.id.as_str()]),
             ),
-            None => missing(situation, subject, "is not there: the controller gets no credentials").run(
-                "make it",
-                of_cluster("create-pod-identity-association").into_iter().chain([
-                    "--namespace",
-                    spec.namespace.as_str(),
-                    "--service-account",
-                    SERVICE_ACCOUNT,
-                ]),
-            ),
+            None => {
+                let judgement = missing(situation, subject, "is not there: the controller gets no credentials");
+                if made_by_karpctl(spec, situation.facts) {
+                    // By hand it would lack karpctl's tag, and be somebody else's from then on.
+                    return Err(judgement.fix("`karpctl bootstrap` makes it, and goes on from there"));
+                }
+                let account = ["--namespace", spec.namespace.as_str(), "--service-account", SERVICE_ACCOUNT];
+                judgement.run("make it", of_cluster("create-pod-identity-association").into_iter().chain(account))
+            }
         }])
     }
+}
+
+/// Whether karpctl made what is there of Karpenter: its mark is on the stack or on the controller's role.
+fn made_by_karpctl(spec: &Spec, facts: &Facts) -> bool {
+    let marked = |tags: &BTreeMap<String, String>| tags.get(OWNER_TAG).is_some_and(|cluster| cluster == spec.cluster_name.as_str());
+    facts.stack.known().is_some_and(|stack| marked(&stack.tags)) || facts.controller_role.known().is_some_and(|role| marked(&role.tags))
 }

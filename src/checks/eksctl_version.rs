@@ -1,7 +1,7 @@
 //! Whether the eksctl at hand can create this cluster.
 
 use super::helm_version::tool;
-use super::{Check, Judged, Judgement, Situation, makes_cluster};
+use super::{Check, Judged, Judgement, Situation, makes_cluster, makes_none};
 use crate::facts::Topic;
 use crate::finding::Area;
 use crate::knowledge::Tool;
@@ -28,7 +28,7 @@ impl Check for EksctlVersion {
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let spec = situation.spec()?;
         if !makes_cluster(spec, situation.facts) {
-            return Err(Judgement::skip("eksctl", "no cluster is made"));
+            return Err(Judgement::skip("eksctl", makes_none(situation.facts)));
         }
         Ok(vec![tool(spec, Tool::Eksctl, &situation.facts.eksctl)])
     }

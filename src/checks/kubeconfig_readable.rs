@@ -47,10 +47,13 @@ impl Check for KubeconfigReadable {
             }
         }
         if said.is_empty() {
-            said.push(Judgement::pass(
-                clients(situation)?.iter().map(name).collect::<Vec<_>>().join(", "),
-                "nobody else may read the kubeconfig",
-            ));
+            let clients = clients(situation)?;
+            let (seen, unseen): (Vec<&ClientFacts>, Vec<&ClientFacts>) = clients.iter().partition(|client| has_files(client));
+            let names = |clients: &[&ClientFacts]| clients.iter().map(|client| name(client)).collect::<Vec<_>>().join(", ");
+            said.push(match (seen.as_slice(), unseen.as_slice()) {
+                ([], unseen) => Judgement::skip(names(unseen), "no kubeconfig was read: see exec-kubeconfig"),
+                (seen, _) => Judgement::pass(names(seen), "nobody else may read the kubeconfig"),
+            });
         }
         Ok(said)
     }
@@ -61,4 +64,9 @@ fn open_files(client: &ClientFacts) -> impl Iterator<Item = &std::path::PathBuf>
         KubeconfigFacts::Chosen(chosen) => chosen.readable_by_others.iter(),
         _ => [].iter(),
     }
+}
+
+/// Whether this client has a kubeconfig whose mode was seen.
+fn has_files(client: &ClientFacts) -> bool {
+    matches!(&client.kubeconfig, KubeconfigFacts::Chosen(chosen) if !chosen.files.is_empty())
 }

@@ -1,6 +1,6 @@
 //! Whether EKS still creates clusters of this Kubernetes version.
 
-use super::{Check, Judged, Judgement, Situation, makes_cluster};
+use super::{Check, Judged, Judgement, Situation, makes_cluster, makes_none};
 use crate::facts::Topic;
 use crate::finding::Area;
 use crate::knowledge::Release;
@@ -29,7 +29,7 @@ impl Check for KubernetesOffered {
         let kubernetes = spec.kubernetes;
         let subject = format!("Kubernetes {kubernetes}");
         if !makes_cluster(spec, situation.facts) {
-            return Err(Judgement::skip(subject, "no cluster is made"));
+            return Err(Judgement::skip(subject, makes_none(situation.facts)));
         }
         // What EKS says decides; the table stands in where it cannot be asked.
         let offered = match situation.facts.cluster_versions.known() {

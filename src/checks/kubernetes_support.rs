@@ -1,5 +1,6 @@
 //! How long EKS goes on supporting the cluster's Kubernetes.
 
+use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::Topic;
 use crate::finding::Area;
@@ -31,6 +32,8 @@ impl Check for KubernetesSupport {
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let spec = situation.spec()?;
         let subject = format!("Kubernetes {}", spec.kubernetes);
+        // The version of a cluster that may not be looked at is not known: the spec's would be that of another one.
+        read(&subject, &situation.facts.cluster)?;
         let next = spec.kubernetes.plus(1).to_string();
         let upgrade = ["aws", "eks", "update-cluster-version", "--region", spec.region.as_str(), "--name", spec.cluster_name.as_str()];
         let upgrade = upgrade.into_iter().chain(["--kubernetes-version", next.as_str()]);

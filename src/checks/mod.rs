@@ -70,7 +70,7 @@ mod vcpu_quotas;
 
 pub use judgement::Judgement;
 
-use crate::facts::{Facts, Topic};
+use crate::facts::{Facts, OFFLINE, Probed, Topic};
 use crate::finding::{Area, Finding};
 use crate::plan::StepId;
 use crate::spec::Spec;
@@ -89,13 +89,28 @@ pub struct Situation<'a> {
 impl<'a> Situation<'a> {
     /// What the person wants, for a check that means nothing without it.
     fn spec(&self) -> Result<&'a Spec, Judgement> {
-        self.spec.ok_or_else(|| Judgement::skip("cluster", "no cluster is named: give --cluster-name and --region"))
+        self.spec.ok_or_else(|| match &self.facts.caller {
+            // Named or not: without the account there is no spec.
+            Probed::Unavailable(reason) if reason == OFFLINE => {
+                Judgement::skip("cluster", "with --offline it takes --cluster-name, --region and --account-id")
+            }
+            Probed::Unavailable(reason) => Judgement::skip("cluster", format!("the account could not be asked: {reason}")),
+            _ => Judgement::skip("cluster", "no cluster is named: give --cluster-name and --region"),
+        })
     }
 }
 
 /// Whether this spec makes a cluster that is not there yet.
 fn makes_cluster(spec: &Spec, facts: &Facts) -> bool {
     spec.cluster == crate::spec::ClusterMode::Managed && facts.cluster.known().is_none()
+}
+
+/// Why this spec makes no cluster, where [`makes_cluster`] says that it does not.
+const fn makes_none(facts: &Facts) -> &'static str {
+    match facts.cluster {
+        Probed::Known(_) => "the cluster is there: `karpctl bootstrap` makes none",
+        _ => "the cluster is one that is there already (--existing-cluster): `karpctl bootstrap` makes none",
+    }
 }
 
 /// What is missing of Karpenter's own: before anything was made that is as it should be, afterwards it breaks what is there.
@@ -127,6 +142,12 @@ pub trait Check: Send + Sync {
     }
     /// What it is judged by.
     fn reads(&self) -> &'static [Topic];
+    /// Whether it is about a cluster, and so says nothing where none is named. It follows from what it reads, but for what is worked out
+    /// from the spec alone.
+    fn of_cluster(&self) -> bool {
+        let alike_for_all = |topic: &Topic| (topic.on_this_machine() && *topic != Topic::Tools) || topic.of_account();
+        self.reads().is_empty() || !self.reads().iter().all(alike_for_all)
+    }
     /// What it says.
     fn judge(&self, situation: &Situation<'_>) -> Judged;
 }

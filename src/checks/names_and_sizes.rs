@@ -35,6 +35,10 @@ impl Check for NamesAndSizes {
         &[Topic::Caller]
     }
 
+    fn of_cluster(&self) -> bool {
+        true
+    }
+
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let spec = situation.spec()?;
         let mut said: Vec<Judgement> = spec

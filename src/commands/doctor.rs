@@ -4,6 +4,7 @@ use super::answer::{Pretty, json};
 use super::args::VariantArgs;
 use super::look::look;
 use super::mend::{agreed, cures, take_back};
+use super::named::{context_is_there, files_are_there};
 use super::new_file::{NewFile, unwritable};
 use super::verify::parse_duration;
 use crate::accepted::AcceptedFindings;
@@ -171,9 +172,11 @@ async fn look_until_healed(
     checks: &[Box<dyn Check>],
     accepted: Option<&AcceptedFindings>,
 ) -> Result<SavedFacts> {
+    files_are_there(app, checks)?;
     let deadline = args.wait.map(|wait| tokio::time::Instant::now() + wait);
     loop {
         let seen = Box::pin(look(app, args, checks)).await?;
+        context_is_there(app, checks, &seen.facts)?;
         let Some(deadline) = deadline else { return Ok(seen) };
         let mut findings = seen.judge(checks);
         if let Some(file) = accepted {
@@ -194,11 +197,21 @@ async fn look_until_healed(
     }
 }
 
+/// The check that says whether a client takes what the plugin answers.
+const ANSWER: &str = "exec-answer";
+
 /// Makes the safe cures and looks again. A cure after which the plugin's answer is refused is no cure, and is taken back.
 async fn fix(app: &App, args: &DoctorArgs, checks: &[Box<dyn Check>], report: DoctorReport) -> Result<DoctorReport> {
     let cures = cures(&report)?;
     if cures.is_empty() {
-        app.printer.status("There is nothing that karpctl could mend by itself; the report says what helps.");
+        let any = |verdicts: [Verdict; 2]| report.checks.iter().any(|f| verdicts.contains(&f.result));
+        app.printer.status(if any([Verdict::Fail, Verdict::Warn]) {
+            "There is nothing that karpctl could mend by itself; the report says what helps."
+        } else if any([Verdict::Pass; 2]) {
+            "There is nothing to mend."
+        } else {
+            "Nothing was mended, because nothing could be looked at; the report says why."
+        });
         return Ok(report);
     }
     cures.show(app);
@@ -208,12 +221,11 @@ async fn fix(app: &App, args: &DoctorArgs, checks: &[Box<dyn Check>], report: Do
     }
     cures.make(app)?;
     // Whether it is a cure is for the plugin to say, whichever checks were asked for.
-    let clients = select(checks::all(), &Wanted { areas: vec![Area::Client], ..Wanted::default() })?;
-    let all = DoctorReport::new(Box::pin(look(app, args, &clients)).await?.judge(&clients));
+    let answer = select(checks::all(), &Wanted { only: vec![ANSWER.into()], ..Wanted::default() })?;
+    let all = DoctorReport::new(Box::pin(look(app, args, &answer)).await?.judge(&answer));
     // The words of older clients, and of newer ones, which cannot even read an answer of another version.
     let of_version = ["configured to use API version", "is registered for version"];
-    let refused =
-        |f: &&Finding| f.result == Verdict::Fail && f.id == "exec-answer" && of_version.iter().any(|words| f.message.contains(words));
+    let refused = |f: &&Finding| f.result == Verdict::Fail && f.id == ANSWER && of_version.iter().any(|words| f.message.contains(words));
     if let Some(refused) = all.checks.iter().find(refused) {
         cures.take_back()?;
         let error =

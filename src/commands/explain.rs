@@ -1,7 +1,9 @@
 //! `karpctl explain`: what a step, a check, an error or a permission is, why, and how to mend it; and where karpctl differs from the
 //! guide.
 
+use super::args::VariantArgs;
 use super::explain_guide;
+use super::session::layers;
 use crate::app::App;
 use crate::checks;
 use crate::error::{Error, Exit, Result};
@@ -61,8 +63,9 @@ pub fn run(app: &App, args: &ExplainArgs) -> Result<Exit> {
             // Whoever asks for it can read it, whatever the locale is called.
             Language::Ko => app.printer.document(text),
         }
-        if checks.iter().any(|c| c.id() == id) {
-            app.printer.told(&format!("\nTo see how it is here: `karpctl doctor --only {id}`"));
+        if let Some(check) = checks.iter().find(|c| c.id() == id) {
+            let of = if check.of_cluster() && !names_a_cluster(app) { " --cluster-name NAME --region REGION" } else { "" };
+            app.printer.told(&format!("\nTo see how it is here: `karpctl doctor --only {id}{of}`"));
         }
         return Ok(Exit::Done);
     }
@@ -72,4 +75,9 @@ pub fn run(app: &App, args: &ExplainArgs) -> Result<Exit> {
         Some((_, known)) => error.hint(format!("did you mean `{known}`?")),
         None => error.hint("`karpctl explain` lists them all; an error is found by the part that is the same for everybody"),
     })
+}
+
+/// Whether the settings at hand name a cluster, so that a command without flags is about it.
+fn names_a_cluster(app: &App) -> bool {
+    layers(app, &VariantArgs::default()).is_ok_and(|layers| layers.iter().any(|(_, layer)| layer.cluster_name.is_some()))
 }

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::facts::{ClusterFacts, SubnetFacts};
 use crate::knowledge::{KubernetesVersion, Release};
 use crate::ports::{Ports, Workstation as _};
+use crate::shell::quoted;
 use crate::spec::draft::Reasons;
 use crate::spec::layer::{Layer, NodePoolLayer};
 use crate::spec::resolve::Layers;
@@ -100,7 +101,8 @@ impl<'a> Interview<'a> {
 
     /// The whole reason is long, and no more than a hint here.
     fn say_unasked(&self, e: &Error) {
-        self.app.printer.warn(&format!("AWS is not asked: {}; `karpctl doctor --only aws-credentials` says why", e.message));
+        let profile = self.found.profile.as_ref().map(|profile| format!(" --profile {}", quoted(profile))).unwrap_or_default();
+        self.app.printer.warn(&format!("AWS is not asked: {}; `karpctl doctor --only aws-credentials{profile}` says why", e.message));
     }
 
     /// Which profile, where there are several and nothing says which.

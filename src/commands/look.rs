@@ -1,14 +1,15 @@
 //! What a doctor looks at: this machine, AWS, the cluster and the chart registry, all at the same time.
 
 use super::doctor::DoctorArgs;
-use super::session::{Session, layers};
+use super::session::{Session, layers, of_that_account};
 use crate::app::App;
 use crate::checks::Check;
 use crate::doctor::{FACTS_SCHEMA, SavedFacts, topics};
 use crate::error::{Error, ErrorKind, Result};
-use crate::facts::{Facts, Probed, Topic};
+use crate::facts::{Facts, OFFLINE, Probed, Topic};
 use crate::knowledge::{ClientBuild, Tool};
 use crate::ports::Workstation as _;
+use crate::probe::account::account;
 use crate::probe::client::{ClientQuestion, clients};
 use crate::probe::programs::programs;
 use crate::probe::registry::chart_tag;
@@ -17,12 +18,12 @@ use crate::spec::layer::ChartLayer;
 use crate::spec::resolve::{Discovered, resolve};
 use crate::spec::{ChartSource, Spec};
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::PathBuf;
 
 /// Looks at what these checks are judged by.
 pub(super) async fn look(app: &App, args: &DoctorArgs, checks: &[Box<dyn Check>]) -> Result<SavedFacts> {
     let topics = topics(checks);
-    let (machine, beyond) = tokio::join!(look_at_machine(app, args, &topics), look_beyond(app, args, &topics));
+    let (machine, beyond) = tokio::join!(look_at_machine(app, args, &topics), look_beyond(app, args, checks));
     let (spec, mut facts) = beyond?;
     facts.take_topics(&machine, &[Topic::Clients, Topic::Programs].into());
     if topics.contains(&Topic::RegistryLogin) {
@@ -63,8 +64,9 @@ async fn look_at_machine(app: &App, args: &DoctorArgs, topics: &BTreeSet<Topic>)
     let station = app.workstation();
     if topics.contains(&Topic::Programs) {
         let globals = &app.globals;
-        let given = [("helm", &globals.helm), ("kubectl", &globals.kubectl), ("eksctl", &globals.eksctl)];
-        let named: Vec<(&str, &Path)> = given.into_iter().filter_map(|(name, path)| Some((name, path.as_deref()?))).collect();
+        let given = [(Tool::Helm, &globals.helm), (Tool::Kubectl, &globals.kubectl), (Tool::Eksctl, &globals.eksctl)];
+        let file = |(tool, path): (Tool, &Option<PathBuf>)| Some((tool, station.named(tool, path.as_deref()?).ok()?));
+        let named: Vec<(Tool, PathBuf)> = given.into_iter().filter_map(file).collect();
         facts.programs = programs(&station, &named);
     }
     if topics.contains(&Topic::Clients) {
@@ -74,12 +76,16 @@ async fn look_at_machine(app: &App, args: &DoctorArgs, topics: &BTreeSet<Topic>)
 }
 
 /// AWS, the cluster, the registry, and the spec that follows from them.
-async fn look_beyond(app: &App, args: &DoctorArgs, topics: &BTreeSet<Topic>) -> Result<(Option<Spec>, Facts)> {
+async fn look_beyond(app: &App, args: &DoctorArgs, checks: &[Box<dyn Check>]) -> Result<(Option<Spec>, Facts)> {
+    let topics = &topics(checks);
     let beyond: BTreeSet<Topic> = topics.iter().copied().filter(|t| !t.on_this_machine()).collect();
     let mut facts = Facts::default();
     if args.offline || beyond.is_empty() {
         for topic in beyond {
-            facts.say_unavailable(topic, "not asked, because of --offline");
+            facts.say_unavailable(topic, OFFLINE);
+        }
+        if args.offline {
+            facts.say_unavailable(Topic::Caller, OFFLINE);
         }
         let spec = offline_spec(app, args)?;
         // Without a spec there is nothing that a tool could fit.
@@ -87,6 +93,9 @@ async fn look_beyond(app: &App, args: &DoctorArgs, topics: &BTreeSet<Topic>) -> 
             (facts.helm, facts.eksctl) = app.tools().await;
         }
         return Ok((spec, facts));
+    }
+    if !checks.iter().any(|check| check.of_cluster()) {
+        return Ok((None, look_at_account(app, args, &beyond).await?));
     }
     match Session::open(app, &args.variant).await {
         Ok(mut session) => {
@@ -109,6 +118,23 @@ async fn look_beyond(app: &App, args: &DoctorArgs, topics: &BTreeSet<Topic>) -> 
         }
         Err(e) => Err(e),
     }
+}
+
+/// Where AWS is asked of an account as a whole, and nothing says a region.
+const ANY_REGION: &str = "us-east-1";
+
+/// The account, where no check is about a cluster: neither its name nor a region need be known.
+async fn look_at_account(app: &App, args: &DoctorArgs, topics: &BTreeSet<Topic>) -> Result<Facts> {
+    let layers = layers(app, &args.variant)?;
+    let given = layers.iter().find_map(|(_, layer)| layer.region.clone());
+    let (mut ports, configured) = app.connect(given.as_deref()).await?;
+    if given.is_none() && configured.is_none() {
+        app.printer.status(&format!("note: no AWS region is set, so {ANY_REGION} is asked, which knows the account as every region does"));
+        (ports, _) = app.connect(Some(ANY_REGION)).await?;
+    }
+    let facts = account(ports.aws.as_ref(), topics).await;
+    facts.caller.known().map_or(Ok(()), |caller| of_that_account(&layers, caller))?;
+    Ok(facts)
 }
 
 /// The clock, where AWS refuses to say anything else: a clock that is off may be why.

@@ -1,11 +1,13 @@
 //! `karpctl doctor --fix` and `--undo`: the cures that change only what a finding names, shown before they are made.
 
-use crate::adapters::kubeconfig_file::{close, read, replace, undo};
+use crate::adapters::kubeconfig_file::{changed_at, close, read, replace, undo};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::finding::{DoctorReport, Edit, Verdict};
-use crate::kubeconfig::set_exec_api_version;
+use crate::kubeconfig::{Merging, Source, load, named, set_exec_api_version};
+use crate::probe::client::places;
 use crate::secret::masked_lines;
+use crate::shell::command as command_line;
 use similar::TextDiff;
 use std::collections::BTreeMap;
 use std::io::{BufRead, IsTerminal};
@@ -52,6 +54,28 @@ pub(super) fn cures(report: &DoctorReport) -> Result<Cures> {
     Ok(cures)
 }
 
+impl Mend {
+    /// Says which other contexts of the file have a plugin of a version that newer clients do not take: only the chosen one was mended.
+    fn say_others(&self, app: &App) {
+        let source = Source { file: self.file.clone(), text: self.after.clone() };
+        let Ok(whole) = load(&[source], Merging::FirstEntry, &[]) else { return };
+        let stale = |user: &str| named(&whole.users, user).and_then(|u| u.exec.as_ref()).is_some_and(|exec| exec.api_version == STALE);
+        let contexts: Vec<&str> = whole.contexts.iter().filter(|(_, of)| stale(&of.user)).map(|(name, _)| name.as_str()).collect();
+        let Some(first) = contexts.first() else { return };
+        let count = match contexts.len() {
+            1 => "1 more context".to_owned(),
+            n => format!("{n} more contexts"),
+        };
+        let file = self.file.display().to_string();
+        let command = ["karpctl", "doctor", "--fix", "--only", "exec-api-version", "--kubeconfig", &file, "--context", first];
+        app.printer.status(&format!("{count} of {file} still say {STALE}: {}; to mend one:", contexts.join(", ")));
+        app.printer.copied(&format!("  {}", command_line(&command.map(str::to_owned))));
+    }
+}
+
+/// What old clients wrote, and newer ones refuse.
+const STALE: &str = "client.authentication.k8s.io/v1alpha1";
+
 impl Cures {
     /// Whether there is nothing that karpctl could do by itself.
     pub(super) fn is_empty(&self) -> bool {
@@ -80,6 +104,7 @@ impl Cures {
                 mend.file.display(),
                 backup.display()
             ));
+            mend.say_others(app);
         }
         for file in &self.open {
             close(file)?;
@@ -94,12 +119,20 @@ impl Cures {
     }
 }
 
-/// Takes the last change of a kubeconfig back.
-pub(super) fn take_back(app: &App, file: Option<&Path>) -> Result<()> {
-    let from_env = || std::env::var("KUBECONFIG").ok().filter(|list| !list.is_empty() && !list.contains(':')).map(PathBuf::from);
-    let file = file.map(Path::to_owned).or_else(from_env).or_else(|| app.env.home.as_ref().map(|home| home.join(".kube/config")));
-    let file = file.ok_or_else(|| Error::usage("which kubeconfig is meant?").hint("name it: --kubeconfig FILE"))?;
-    undo(&file)?;
+/// Takes the last change of a kubeconfig back: of several files, that of the one that was changed last.
+pub(super) fn take_back(app: &App, named: Option<&Path>) -> Result<()> {
+    let files = places(&app.workstation(), named);
+    let last = files.iter().filter_map(|file| Some((changed_at(file)?, file))).max_by_key(|(at, _)| *at).map(|(_, file)| file);
+    let file = match (last, files.as_slice()) {
+        (Some(last), _) => last,
+        (None, [only]) => only,
+        (None, several) => {
+            let shown = several.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ");
+            return Err(Error::refused(format!("cannot take back a change of {shown}"))
+                .because("there is no backup: none of them was changed by karpctl, or each has been changed since"));
+        }
+    };
+    undo(file)?;
     app.printer.answer(&format!("{} is as it was.", file.display()));
     Ok(())
 }

@@ -18,6 +18,7 @@ mod interview;
 mod look;
 mod mend;
 pub mod migrate;
+mod named;
 mod new_file;
 mod next;
 pub mod parts;

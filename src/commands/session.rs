@@ -5,7 +5,7 @@ use super::standing;
 use crate::app::App;
 use crate::checks::{Situation, judge, preflight};
 use crate::error::{Error, ErrorKind, Result};
-use crate::facts::{Facts, Probed, Topic};
+use crate::facts::{Caller, Facts, Probed, Topic};
 use crate::finding::{Finding, Verdict};
 use crate::plan::StepId;
 use crate::ports::{ClusterAccess, Ports};
@@ -58,8 +58,18 @@ fn wrong_without_aws(layers: &[(Source, Layer)], region: &Region) -> Option<Erro
     resolve(layers, &any).err()
 }
 
+/// The account that is named must be that of the credentials.
+pub(super) fn of_that_account(layers: &[(Source, Layer)], caller: &Caller) -> Result<()> {
+    let given = layers.iter().find_map(|(_, l)| l.account_id.as_deref()).filter(|account| *account != caller.account.as_str());
+    let Some(account) = given else { return Ok(()) };
+    Err(Error::refused(format!("the credentials are of account {}, not of {account}", caller.account))
+        .because(format!("they are {}", caller.arn))
+        .hint("use the profile of that account: --profile PROFILE, or AWS_PROFILE")
+        .hint("`aws sts get-caller-identity` shows whose credentials are in use"))
+}
+
 /// A kubeconfig that is named must be there: else every look into the cluster would fail one by one.
-fn kubeconfig_is_there(app: &App) -> Result<()> {
+pub(super) fn kubeconfig_is_there(app: &App) -> Result<()> {
     match &app.globals.kubeconfig {
         Some(path) if !path.exists() || path.is_dir() => Err(Error::usage(format!("there is no kubeconfig {}", path.display())).hint(
             "leave --kubeconfig out to use karpctl's own access, or make one: `aws eks update-kubeconfig --name CLUSTER --kubeconfig PATH`",
@@ -78,13 +88,7 @@ impl Session {
         let mut discovered = Discovered { region: configured_region, ..Discovered::default() };
         let (cluster_name, region) = locate(&layers, &discovered)?;
         let caller = ports.aws.caller().await.map_err(|e| wrong_without_aws(&layers, &region).unwrap_or(e))?;
-        let given_account = layers.iter().find_map(|(_, l)| l.account_id.clone());
-        if let Some(account) = given_account.filter(|a| *a != caller.account.as_str()) {
-            return Err(Error::refused(format!("the credentials are of account {}, not of {account}", caller.account))
-                .because(format!("they are {}", caller.arn))
-                .hint("use the profile of that account: --profile PROFILE, or AWS_PROFILE")
-                .hint("`aws sts get-caller-identity` shows whose credentials are in use"));
-        }
+        of_that_account(&layers, &caller)?;
         discovered.partition = caller.arn.partition().parse().ok();
         discovered.account_id = Some(caller.account.clone());
         let (cluster, eksctl, helm) = tokio::join!(ports.aws.cluster(cluster_name.as_str()), ports.eksctl.facts(), ports.helm.facts());

@@ -59,10 +59,10 @@ async fn one(station: &dyn Workstation, question: &ClientQuestion, tool: Tool, b
     ClientFacts { tool, path, version, build, build_source, shadowed, kubeconfig }
 }
 
-/// Where a kubeconfig is looked for, and whether it must be there.
-fn places(station: &dyn Workstation, question: &ClientQuestion) -> (Vec<PathBuf>, bool) {
-    if let Some(file) = &question.kubeconfig {
-        return (vec![station.absolute(file)], true);
+/// Where a kubeconfig is looked for, in order: the file that is named, else those of KUBECONFIG, else that at home.
+pub fn places(station: &dyn Workstation, named: Option<&Path>) -> Vec<PathBuf> {
+    if let Some(file) = named {
+        return vec![station.absolute(file)];
     }
     let mut files: Vec<PathBuf> = Vec::new();
     match station.variable("KUBECONFIG") {
@@ -75,7 +75,7 @@ fn places(station: &dyn Workstation, question: &ClientQuestion) -> (Vec<PathBuf>
         }
         None => files.push(at_home(station)),
     }
-    (files, false)
+    files
 }
 
 /// The file that is taken where none is named: without a home from the working directory, and by the name that it had until 2015
@@ -88,7 +88,8 @@ fn at_home(station: &dyn Workstation) -> PathBuf {
 }
 
 async fn kubeconfig(station: &dyn Workstation, question: &ClientQuestion, tool: Tool, build: &ClientBuild) -> KubeconfigFacts {
-    let (looked, must_be_there) = places(station, question);
+    let looked = places(station, question.kubeconfig.as_deref());
+    let must_be_there = question.kubeconfig.is_some();
     let unloadable = |file: &Path, why: String| KubeconfigFacts::Unloadable { file: file.to_owned(), line: None, why };
     let mut sources = Vec::new();
     for file in &looked {

@@ -3,7 +3,7 @@
 //! Reading never fails. What is not there is [`Probed::Absent`]; what could not be read is [`Probed::Unavailable`] with the
 //! reason, which the judges then say.
 
-pub(crate) mod account;
+pub mod account;
 mod autoscaler;
 pub mod client;
 mod client_problems;
@@ -159,7 +159,7 @@ async fn ask_aws_for_doctor(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>
         when(asked(Topic::SecretsKey), keys::secrets(context)),
         when(asked(Topic::AmiImage), surroundings::ami(context)),
         when(asked(Topic::Queue), surroundings::queue(context)),
-        when(asked(Topic::Clock), surroundings::clock(context)),
+        when(asked(Topic::Clock), account::clock(context.ports.aws.as_ref())),
     );
     put(&mut facts.caller_permissions, caller);
     put(&mut facts.controller_permissions, controller);

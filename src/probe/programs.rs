@@ -1,16 +1,17 @@
 //! The programs that karpctl runs, or that the commands which it prints name, as PATH finds them. None is run.
 
 use crate::facts::{Probed, ProgramFacts};
+use crate::knowledge::Tool;
 use crate::ports::Workstation;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Those that the printed cures name, beside the tools that karpctl runs.
 const NAMES: [&str; 4] = ["helm", "eksctl", "kubectl", "aws"];
 
 /// Each of them; `named` are those whose file was given.
-pub fn programs(station: &dyn Workstation, named: &[(&str, &Path)]) -> Probed<Vec<ProgramFacts>> {
+pub fn programs(station: &dyn Workstation, named: &[(Tool, PathBuf)]) -> Probed<Vec<ProgramFacts>> {
     let one = |name: &str| {
-        let given = named.iter().find(|(of, _)| *of == name).map(|(_, file)| station.absolute(file));
+        let given = named.iter().find(|(tool, _)| tool.as_str() == name).map(|(_, file)| file.clone());
         let path: Option<PathBuf> = given.or_else(|| station.program(name));
         let foreign = path.as_ref().and_then(|file| station.foreign(file));
         ProgramFacts { name: name.to_owned(), path, foreign }

@@ -6,16 +6,6 @@ use crate::facts::{AmiFacts, ClusterFacts, IamSummary, NodeGroupFacts, Probed, Q
 use crate::render;
 use crate::spec::DISCOVERY_TAG;
 
-/// How far this machine's clock is off, by any answer of AWS's; also by one that refuses the question for that very reason.
-pub(super) async fn clock(context: &ProbeContext<'_>) -> Probed<i64> {
-    let aws = &context.ports.aws;
-    if let Some(ahead) = aws.clock_ahead() {
-        return Probed::Known(ahead);
-    }
-    let _ = aws.caller().await;
-    aws.clock_ahead().map_or_else(|| Probed::Unavailable("no answer of AWS says what time it is".into()), Probed::Known)
-}
-
 pub(super) async fn iam_summary(context: &ProbeContext<'_>) -> Probed<IamSummary> {
     context.ports.aws.iam_summary().await.map_or_else(|e| failed(&e), Probed::Known)
 }

@@ -85,6 +85,30 @@ async fn one_broken_thing_is_one_finding() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn where_no_cluster_is_made_it_is_said_why() {
+    let (spec, facts) = healthy().await;
+    let why = |facts: &Facts| {
+        let said = judge(&all(), &Situation { spec: Some(&spec), facts, today: DAY.parse().unwrap() });
+        let of = |id: &str| said.iter().find(|f| f.id == id).map(|f| f.message.clone()).unwrap_or_default();
+        assert_eq!(of("eksctl-version"), of("kubernetes-offered"));
+        of("eksctl-version")
+    };
+    assert_eq!(why(&facts), "the cluster is there: `karpctl bootstrap` makes none");
+    assert!(why(&Facts { cluster: Probed::Absent, ..facts.clone() }).contains("--existing-cluster"));
+}
+
+#[test]
+fn a_check_that_means_nothing_without_a_cluster_says_so_beforehand() {
+    for check in all() {
+        let said = judge(&[check], &Situation { spec: None, facts: &Facts::default(), today: DAY.parse().unwrap() });
+        let check = all().into_iter().find(|c| c.id() == said[0].id).unwrap();
+        assert!(check.of_cluster() || !said[0].message.contains("no cluster is named"), "{said:#?}");
+    }
+    let free: Vec<_> = all().iter().filter(|c| !c.of_cluster()).map(|c| c.id()).collect();
+    assert!(free.contains(&"exec-api-version") && free.contains(&"aws-credentials") && free.contains(&"spot-role"), "{free:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn support_ends_on_a_day() {
     let (spec, facts) = healthy().await;
     assert!(bad(&spec, &facts, DAY).is_empty());
@@ -103,7 +127,7 @@ async fn what_could_not_be_read_is_no_pass() {
         facts.say_unavailable(topic, "not allowed");
     }
     let said = judge(&all(), &Situation { spec: Some(&wanted), facts: &facts, today: DAY.parse().unwrap() });
-    let pure = ["karpenter-release", "kubernetes-fit", "kubernetes-support", "kubernetes-offered", "names-and-sizes"];
+    let pure = ["karpenter-release", "kubernetes-fit", "kubernetes-offered", "names-and-sizes"];
     for finding in said.iter().filter(|f| !pure.contains(&f.id.as_str())) {
         assert_ne!(finding.result, Verdict::Pass, "{finding:#?}");
     }

@@ -1,6 +1,7 @@
 //! The command line as a stranger meets it: bad input, help, documents. No AWS: credentials and endpoints lead nowhere.
 
 mod bad_input;
+mod doctor;
 mod documents;
 mod no_cluster;
 mod release_notice;
@@ -31,6 +32,16 @@ impl Shell {
 
     fn file(self, name: &str, text: &str) -> Self {
         std::fs::write(self.dir.path().join(name), text).unwrap();
+        self
+    }
+
+    fn program(self, name: &str, text: &str) -> Self {
+        use std::os::unix::fs::PermissionsExt as _;
+        // Written beside and moved: a file that is open for writing in another thread's fork cannot be executed.
+        let (file, beside) = (self.dir.path().join(name), self.dir.path().join(format!("{name}.new")));
+        std::fs::write(&beside, text).unwrap();
+        std::fs::set_permissions(&beside, std::fs::Permissions::from_mode(0o755)).unwrap();
+        std::fs::rename(&beside, &file).unwrap();
         self
     }
 

@@ -1,0 +1,166 @@
+//! The doctor as a stranger runs it: in a folder without a spec file, with things named that are not there, by the commands that it
+//! prints itself.
+
+use super::{Ended, OFFLINE, Shell, usage_error};
+use crate::adapters::serve;
+use serde_json::Value;
+use std::fmt::Write as _;
+
+const WHO: &str = r#"<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult><Arn>arn:aws:iam::111122223333:user/me</Arn><UserId>AIDAEXAMPLE</UserId><Account>111122223333</Account></GetCallerIdentityResult><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></GetCallerIdentityResponse>"#;
+const NO_ROLE: &str = r#"<ErrorResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><Error><Type>Sender</Type><Code>NoSuchEntity</Code><Message>The role cannot be found.</Message></Error><RequestId>1</RequestId></ErrorResponse>"#;
+const PLUGIN: &str = r#"#!/bin/sh
+echo '{"apiVersion":"client.authentication.k8s.io/v1beta1","kind":"ExecCredential","status":{"token":"t"}}'
+"#;
+
+/// A kubeconfig whose contexts, the first of which is the current one, have plugins of these versions.
+fn kubeconfig(contexts: &[(&str, &str)]) -> String {
+    let mut text = format!("apiVersion: v1\nkind: Config\ncurrent-context: {}\nclusters:\n", contexts[0].0);
+    text += "- name: k\n  cluster:\n    server: https://127.0.0.1:9\ncontexts:\n";
+    for (name, _) in contexts {
+        let _ = write!(text, "- name: {name}\n  context:\n    cluster: k\n    user: of-{name}\n");
+    }
+    text += "users:\n";
+    for (name, version) in contexts {
+        let exec = format!("apiVersion: client.authentication.k8s.io/{version}\n      command: ./plugin\n      interactiveMode: Never");
+        let _ = write!(text, "- name: of-{name}\n  user:\n    exec:\n      {exec}\n");
+    }
+    text
+}
+
+/// A machine with a helm, a plugin and this kubeconfig.
+fn machine(contexts: &[(&str, &str)]) -> Shell {
+    Shell::new().program("helm", "#!/bin/sh\necho v3.17.3\n").program("plugin", PLUGIN).file("config", &kubeconfig(contexts))
+}
+
+/// With credentials, and an AWS that knows who asks and has no spot role.
+fn aws() -> Shell {
+    let (url, _) = serve(|asked| match asked.body.as_str() {
+        body if body.contains("GetRole") => ("404 Not Found".to_owned(), NO_ROLE.to_owned()),
+        _ => ("200 OK".to_owned(), WHO.to_owned()),
+    });
+    Shell::new().env("AWS_ENDPOINT_URL", &url).env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test")
+}
+
+fn checks(ended: &Ended) -> Vec<Value> {
+    let report: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|e| panic!("{e}: {}{}", ended.stdout, ended.stderr));
+    report["checks"].as_array().unwrap().clone()
+}
+
+#[test]
+fn the_printed_cure_works_where_no_cluster_is_named() {
+    let shell = machine(&[("here", "v1alpha1")]);
+    let doctor = |more: &[&str]| {
+        let words = ["doctor", "--helm", "./helm", "--only", "exec-api-version", "--kubeconfig", "config"];
+        shell.run(&[&words[..], more].concat())
+    };
+    let failed = checks(&doctor(&["-o", "json"]));
+    let cure: Vec<&str> = failed[0]["fixes"][0]["command"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
+    assert_eq!(cure[..4], ["karpctl", "doctor", "--fix", "--yes"]);
+    let ended = shell.run(&[&cure[1..], &["--helm", "./helm"]].concat());
+    assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
+    assert!(ended.stdout.contains("takes client.authentication.k8s.io/v1beta1"), "{}", ended.stdout);
+    // Once more: all is well, and it says so.
+    let ended = doctor(&["--fix", "--yes"]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, "There is nothing to mend.\n"));
+}
+
+#[test]
+fn what_is_mended_by_kubeconfig_is_taken_back_by_it() {
+    let shell = machine(&[("here", "v1alpha1"), ("there", "v1alpha1"), ("good", "v1"), ("far", "v1alpha1")])
+        .file("second", &kubeconfig(&[("else", "v1alpha1")]))
+        .env("KUBECONFIG", "config:second:nowhere");
+    let text = |name: &str| std::fs::read_to_string(shell.dir.path().join(name)).unwrap();
+    let before = (text("config"), text("second"));
+    let fix = |more: &[&str]| shell.run(&[&["doctor", "--fix", "--yes", "--only", "exec-api-version", "--helm", "./helm"], more].concat());
+    let ended = fix(&[]);
+    assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
+    // The other contexts of the file are not chosen, and so not mended.
+    assert!(ended.stderr.contains("2 more contexts of "), "{}", ended.stderr);
+    assert!(ended.stderr.contains("v1alpha1: there, far; to mend one:\n  karpctl doctor --fix --only exec-api-version --kubeconfig "));
+    assert!(ended.stderr.trim_end().ends_with("/config --context there"), "{}", ended.stderr);
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    let ended = fix(&["--context", "else"]);
+    assert!(!ended.stderr.contains("more context"), "{}", ended.stderr);
+    assert!(text("config") != before.0 && text("second") != before.1);
+    let undo = || shell.run(&["doctor", "--undo"]);
+    assert!(undo().stdout.ends_with("/second is as it was.\n"), "the last change first");
+    assert!(undo().stdout.ends_with("/config is as it was.\n"));
+    assert_eq!((text("config"), text("second")), before);
+    let ended = undo();
+    assert_eq!(ended.code, 4);
+    assert!(ended.stderr.contains("/second, ") && ended.stderr.contains("there is no backup"), "{}", ended.stderr);
+}
+
+#[test]
+fn what_is_of_the_account_is_asked_without_cluster_and_region() {
+    let ended = aws().run(&["doctor", "--only", "aws-credentials"]);
+    assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
+    assert!(ended.stdout.contains("pass account 111122223333: the caller is arn:aws:iam::111122223333:user/me"), "{}", ended.stdout);
+    assert!(ended.stderr.contains("no AWS region is set, so us-east-1 is asked"), "{}", ended.stderr);
+    let ended = aws().env("AWS_REGION", "eu-west-1").run(&["doctor", "--only", "spot-role"]);
+    assert!(ended.stdout.contains("warn role AWSServiceRoleForEC2Spot: is not there yet"), "{}{}", ended.stdout, ended.stderr);
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+    let ended = aws().run(&["doctor", "--only", "aws-credentials", "--account-id", "999900001111"]);
+    assert_eq!(ended.code, 4, "{}", ended.stderr);
+    // What is about a cluster asks for one, as before.
+    for id in ["node-access", "names-and-sizes", "helm-version"] {
+        usage_error(&aws().run(&["doctor", "--only", id]), &["the cluster has no name"]);
+    }
+}
+
+#[test]
+fn explain_prints_a_doctor_that_can_be_run() {
+    let last = |shell: &Shell, id: &str| shell.run(&["explain", id]).stdout.lines().last().unwrap_or_default().to_owned();
+    let shell = Shell::new();
+    assert_eq!(last(&shell, "spot-role"), "To see how it is here: `karpctl doctor --only spot-role`");
+    let of = "To see how it is here: `karpctl doctor --only node-access";
+    assert_eq!(last(&shell, "node-access"), format!("{of} --cluster-name NAME --region REGION`"));
+    assert_eq!(last(&shell.file("karpctl.yaml", "clusterName: demo\n"), "node-access"), format!("{of}`"));
+}
+
+#[test]
+fn a_named_thing_that_is_missing_is_an_error() {
+    let shell = machine(&[("here", "v1beta1")]).file("karpctl.txt", "");
+    for (flag, named) in [("--helm", "/nope/helm"), ("--kubectl", "nope-kubectl"), ("--eksctl", "./karpctl.txt"), ("--helm", "/")] {
+        usage_error(&shell.run(&["doctor", "--offline", "--only", "tool-programs", flag, named]), &[named, "hint:", flag]);
+    }
+    let of = |more: &[&str]| shell.run(&[&["doctor", "--only", "exec-api-version"], more].concat());
+    for fix in [&[][..], &["--fix", "--yes"]] {
+        usage_error(&of(&[&["--helm", "./helm", "--kubeconfig", "/nope/x"], fix].concat()), &["there is no kubeconfig /nope/x", "hint:"]);
+        let words = ["--helm", "./helm", "--kubeconfig", "config", "--context", "nope"];
+        usage_error(&of(&[&words[..], fix].concat()), &["there is no context `nope` in ", "/config", "get-contexts"]);
+        usage_error(&of(&[&["--helm", "/nope/helm", "--kubeconfig", "config"], fix].concat()), &["/nope/helm", "hint:"]);
+    }
+    // The check that is about just that says it as the client does.
+    let words = ["doctor", "--offline", "--only", "exec-kubeconfig", "--helm", "./helm", "-o", "json", "--kubeconfig"];
+    for more in [&["/nope/x"][..], &["config", "--context", "nope"]] {
+        let ended = shell.run(&[&words[..], more].concat());
+        assert_eq!((ended.code, &checks(&ended)[0]["result"]), (1, &Value::from("fail")), "{}", ended.stdout);
+    }
+}
+
+#[test]
+fn a_kubeconfig_that_nobody_read_is_not_said_to_be_closed() {
+    let shell = machine(&[("here", "v1beta1")]).file("broken", "a: [\n");
+    let doctor = |more: &[&str]| {
+        let ended = shell.run(&[&["doctor", "--only", "kubeconfig-readable", "--helm", "./helm", "-o", "json"], more].concat());
+        let said = checks(&ended);
+        assert_eq!(said.len(), 1, "{said:#?}");
+        said[0]["result"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(doctor(&["--kubeconfig", "broken"]), "skip");
+    assert_eq!(doctor(&[]), "skip", "there is none at home");
+    assert_eq!(doctor(&["--kubeconfig", "config"]), "warn", "others may read it");
+}
+
+#[test]
+fn an_account_that_cannot_be_asked_is_the_reason_that_is_given() {
+    let shell = || Shell::new().env("AWS_ACCESS_KEY_ID", "k").env("AWS_SECRET_ACCESS_KEY", "s").env("AWS_MAX_ATTEMPTS", "1");
+    let ended = shell().env("AWS_REGION", "us-west-2").run(&["doctor", "--area", "account", "--cluster-name", "demo", "-o", "json"]);
+    let said = checks(&ended);
+    let skipped: Vec<&str> = said.iter().filter(|c| c["result"] == "skip").map(|c| c["message"].as_str().unwrap()).collect();
+    assert!(skipped.len() > 5 && skipped.iter().all(|why| why.contains("127.0.0.1:9")), "{skipped:#?}");
+    // Offline the account is to be given too.
+    let ended = shell().run(&[&["doctor", "--offline", "--only", "names-and-sizes"], &OFFLINE[..4]].concat());
+    assert!(ended.stdout.contains("skip cluster: with --offline it takes --cluster-name, --region and --account-id"), "{}", ended.stdout);
+}
