@@ -111,7 +111,7 @@ pub fn recognise(spec: &Spec, facts: &Facts) -> Result<Adoption> {
             by: Some(by),
             node_role: Some(node_role.to_string()),
             controller_role: Some(controller_role.to_string()),
-            instance_profile: profile(origin).or_else(|| values::text(&release.values, "settings.defaultInstanceProfile")),
+            instance_profile: profile(origin).or_else(|| values::text(&release.values, spec.release.features().instance_profile_path())),
             interruption_queue: queue,
         });
     }

@@ -136,4 +136,14 @@ impl Features {
             ValueLayout::Settings => Some("settings.interruptionQueue"),
         }
     }
+
+    /// The value by which the chart is told the instance profile of nodes whose node class names none, as a path.
+    #[must_use]
+    pub const fn instance_profile_path(&self) -> &'static str {
+        match self.value_layout {
+            ValueLayout::Flat => "aws.defaultInstanceProfile",
+            ValueLayout::SettingsAws => "settings.aws.defaultInstanceProfile",
+            ValueLayout::Settings => "settings.defaultInstanceProfile",
+        }
+    }
 }

@@ -29,14 +29,15 @@ async fn read(context: &ProbeContext<'_>, kube: &dyn Kube) -> Result<OriginFacts
         tokio::join!(kube.list(&kinds.pool, None, None), kube.list(&kinds.class, None, None), kube.get(&account), aws.stack(&stack, false));
     let classes = classes?;
     let mut node_roles = Vec::new();
-    for name in role_names(spec, &classes) {
+    let eksctl_stack = stack?.is_some_and(|stack| stack.status != "DELETE_COMPLETE");
+    for name in role_names(spec, &classes, eksctl_stack.then(|| eksctl_role(spec))) {
         node_roles.extend(aws.role(&name).await?.map(|role| role.arn));
     }
     Ok(OriginFacts {
         pools: pools?,
         classes,
         service_account_role: account?.and_then(|a| a["metadata"]["annotations"][ROLE].as_str().map(str::to_owned)),
-        eksctl_stack: stack?.is_some_and(|stack| stack.status != "DELETE_COMPLETE"),
+        eksctl_stack,
         node_roles,
     })
 }
@@ -46,14 +47,19 @@ fn eksctl_stack_name(spec: &Spec) -> String {
     format!("eksctl-{}-karpenter", spec.cluster_name)
 }
 
+/// The role that eksctl makes for nodes.
+fn eksctl_role(spec: &Spec) -> String {
+    format!("eksctl-KarpenterNodeRole-{}", spec.cluster_name)
+}
+
 /// What node classes name; then what the guide, eksctl (`pkg/cfn/builder/karpenter.go`) and the Terraform module
-/// (`modules/karpenter/main.tf`) call a node role, where no node class says it.
-fn role_names(spec: &Spec, classes: &[Value]) -> Vec<String> {
-    let cluster = &spec.cluster_name;
+/// (`modules/karpenter/main.tf`) call a node role, where no node class says it: those of before v0.32 never do. One that
+/// is `likely` goes before those.
+fn role_names(spec: &Spec, classes: &[Value], likely: Option<String>) -> Vec<String> {
     let named = classes.iter().filter_map(|class| class["spec"]["role"].as_str().map(str::to_owned));
-    let usual = [spec.node_role_name(), format!("eksctl-KarpenterNodeRole-{cluster}"), format!("Karpenter-{cluster}")];
+    let usual = [spec.node_role_name(), eksctl_role(spec), format!("Karpenter-{}", spec.cluster_name)];
     let mut names: Vec<String> = Vec::new();
-    for name in named.chain(usual) {
+    for name in named.chain(likely).chain(usual) {
         if !names.contains(&name) {
             names.push(name);
         }

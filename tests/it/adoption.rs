@@ -97,3 +97,80 @@ fn what_cannot_be_known_is_refused_with_what_helps() {
     let unreadable = Facts { association: Probed::Unavailable("AccessDenied".into()), ..by_hand() };
     assert_eq!(recognise(&spec, &unreadable).unwrap_err().kind, ErrorKind::Failed, "no permission is not: none there");
 }
+
+/// The values that eksctl 0.230 gives the chart of this release (`pkg/karpenter/karpenter.go`), where it makes the service account.
+fn values_of_eksctl(release: &str) -> Value {
+    let profile = "eksctl-KarpenterNodeInstanceProfile-demo";
+    let settings = json!({
+        "defaultInstanceProfile": profile, "clusterName": "demo", "clusterEndpoint": "https://demo", "interruptionQueueName": "demo",
+    });
+    let nested = release.starts_with("0.2") || release.starts_with("0.31");
+    json!({
+        "clusterName": "demo", "clusterEndpoint": "https://demo", "aws": {"defaultInstanceProfile": profile},
+        "settings": if nested { json!({"aws": settings}) } else { settings },
+        "serviceAccount": {
+            "create": false, "name": "karpenter", "annotations": {"eks.amazonaws.com/role-arn": role("eksctl-demo-iamservice-role")},
+        },
+    })
+}
+
+/// What eksctl's `karpenter:` block made of this release, with a pool that was applied by hand.
+fn by_eksctl(release: &str, pool: Value, class: Value) -> Facts {
+    let mut facts = by_hand();
+    if let (Probed::Known(controller), Probed::Known(chart)) = (&mut facts.controller, &mut facts.chart_release) {
+        controller.image = format!("public.ecr.aws/karpenter/controller:v{release}@sha256:00");
+        chart.chart_version = format!("v{release}");
+        chart.values = values_of_eksctl(release);
+    }
+    facts.association = Probed::Absent;
+    facts.origin = Probed::Known(Box::new(OriginFacts {
+        pools: vec![pool],
+        classes: vec![class],
+        service_account_role: Some(role("eksctl-demo-iamservice-role")),
+        eksctl_stack: true,
+        node_roles: vec![role("eksctl-KarpenterNodeRole-demo").parse().unwrap()],
+    }));
+    facts
+}
+
+#[test]
+fn what_eksctl_made_of_a_release_with_provisioners_is_used_as_it_is() {
+    for release in ["0.25.0", "0.31.4"] {
+        let requirements = json!([{"key": "karpenter.sh/capacity-type", "operator": "In", "values": ["on-demand"]}]);
+        let provisioner = json!({
+            "metadata": {"name": "workers"},
+            "spec": {"requirements": requirements, "limits": {"resources": {"cpu": "50"}}, "providerRef": {"name": "workers"}},
+        });
+        let template = json!({"metadata": {"name": "workers"}, "spec": {"subnetSelector": {"karpenter.sh/discovery": "demo"}}});
+        let facts = by_eksctl(release, provisioner, template);
+        assert_eq!(installed(&facts).unwrap().0.to_string(), release);
+        let mut adoption = recognise(&existing(release), &facts).unwrap();
+        assert_eq!(adoption.maker, Maker::Eksctl);
+        let pool = adoption.layer.node_pool.clone().unwrap();
+        assert_eq!((pool.name.as_deref(), pool.cpu_limit), (Some("workers"), Some(50)));
+        assert_eq!(pool.capacity_types, Some(vec!["on-demand".to_owned()]));
+        let spec = resolve(&[(Source::Found, adoption.layer.clone())], &Discovered::default()).unwrap().spec;
+        // The node class names no profile: which one nodes get, only the chart is told.
+        assert_eq!(spec.instance_profile_name(), "eksctl-KarpenterNodeInstanceProfile-demo");
+        assert_eq!((spec.queue_name().as_str(), spec.node_role_name().as_str()), ("demo", "eksctl-KarpenterNodeRole-demo"));
+        assert_eq!(spec.controller_role_name(), "eksctl-demo-iamservice-role");
+        settle(&mut adoption, &spec, &facts).unwrap();
+        let spec = resolve(&[(Source::Found, adoption.layer.clone())], &Discovered::default()).unwrap().spec;
+        let told = karpctl::render::helm_values(&spec, Some("https://demo")).unwrap();
+        assert_eq!(told, facts.chart_release.known().unwrap().values, "{release}: the service account stays eksctl's, too");
+    }
+}
+
+#[test]
+fn what_eksctl_made_of_a_newer_release_is_told_no_queue_whatever_it_was_told() {
+    let pool = json!({"metadata": {"name": "default"}, "spec": {"limits": {"cpu": 1000}}});
+    let class = json!({"metadata": {"name": "default"}, "spec": {"role": "eksctl-KarpenterNodeRole-demo"}});
+    let facts = by_eksctl("1.9.2", pool, class);
+    let adoption = recognise(&existing("1.9.2"), &facts).unwrap();
+    assert_eq!(adoption.maker, Maker::Eksctl);
+    let elsewhere = adoption.layer.made_elsewhere.unwrap();
+    assert_eq!(elsewhere.instance_profile.as_deref(), Some("eksctl-KarpenterNodeInstanceProfile-demo"));
+    // The chart reads `interruptionQueue`, and eksctl says `interruptionQueueName`.
+    assert_eq!(elsewhere.interruption_queue, None);
+    assert!(adoption.differs.iter().any(|line| line.contains("interruptions are not handled")), "{:?}", adoption.differs);
+}

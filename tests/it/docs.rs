@@ -1,6 +1,8 @@
 //! What help and documents tell a person to type is typed here: each line is parsed by the real command line, and what needs
 //! neither AWS nor a cluster is run.
 
+mod completions;
+
 use clap::{CommandFactory as _, Parser as _};
 use karpctl::cli::Cli;
 use std::path::{Path, PathBuf};
@@ -169,50 +171,6 @@ fn has(program: &str) -> bool {
         std::io::Write::write_all(&mut std::io::stderr(), format!("\nSKIPPED, NOTHING TESTED: {words}\n\n").as_bytes()).unwrap();
     }
     found
-}
-
-fn shell_says(shell: &str, script: &str) -> String {
-    let ended = Command::new(shell).args(if shell == "zsh" { &["-f", "-c"][..] } else { &["-c"] }).arg(script).output().unwrap();
-    assert!(ended.status.success() && ended.stderr.is_empty(), "{shell}: {}", String::from_utf8_lossy(&ended.stderr));
-    String::from_utf8(ended.stdout).unwrap()
-}
-
-fn completions(dir: &Path, shell: &str) -> String {
-    let made = run(dir, &["generate".into(), "completions".into(), shell.into()]);
-    assert!(made.status.success(), "{shell}");
-    let file = dir.join(format!("karpctl.{shell}"));
-    std::fs::write(&file, made.stdout).unwrap();
-    file.display().to_string()
-}
-
-#[test]
-fn shells_complete_commands_and_flags() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = completions(dir.path(), "bash");
-    let bash = |line: &str, words: usize| {
-        shell_says(
-            "bash",
-            &format!("source {file}; COMP_WORDS=({line}); COMP_CWORD={words}; _karpctl karpctl '' ''; echo \"${{COMPREPLY[@]}}\""),
-        )
-    };
-    assert!(bash("karpctl boot", 1).contains("bootstrap"));
-    assert!(bash("karpctl init --def", 2).contains("--defaults"));
-    if has("fish") {
-        let file = completions(dir.path(), "fish");
-        let fish = |line: &str| shell_says("fish", &format!("source {file}; complete -C '{line}'"));
-        assert!(fish("karpctl boot").contains("bootstrap"));
-        assert!(fish("karpctl init --def").contains("--defaults"));
-    }
-    if has("zsh") {
-        let file = completions(dir.path(), "zsh");
-        let said =
-            shell_says("zsh", &format!("autoload -U compinit; compinit -D -u; source {file}; print $_comps[karpctl]; whence -w _karpctl"));
-        assert!(said.contains("_karpctl: function"), "{said}");
-    }
-    for shell in ["powershell", "elvish"] {
-        let text = std::fs::read_to_string(completions(dir.path(), shell)).unwrap();
-        assert!(text.contains("bootstrap") && text.contains("--defaults"), "{shell}");
-    }
 }
 
 #[test]

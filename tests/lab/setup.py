@@ -366,7 +366,7 @@ def install_all(todo):
 
 
 # Programs that tests beside the lab use, by their Debian package: a browser for the report page, shells for their completions.
-PROGRAMS = {"chromium": "chromium", "zsh": "zsh", "fish": "fish", "man": "man-db"}
+PROGRAMS = {"chromium": "chromium", "zsh": "zsh", "fish": "fish", "elvish": "elvish", "man": "man-db"}
 
 
 def programs():
