@@ -22,8 +22,12 @@ fn objects(stage: &Stage, into: &mut Identities, kind: &str, filter: impl Fn(&st
 /// Ids and creation times of what a Karpenter consists of.
 fn identities(stage: &Stage) -> Identities {
     let mut all = Identities::new();
-    for kind in ["customresourcedefinitions", "nodepools", "ec2nodeclasses", "deployments", "replicasets", "serviceaccounts", "pods"] {
-        objects(stage, &mut all, kind, |name| name.contains("karpenter") || name.contains("nodepools") || name.contains("ec2nodeclasses"));
+    let crds = stage.kubectl(&["get", "customresourcedefinitions", "-o", "json"]);
+    let crds: Vec<&str> = crds["items"].as_array().unwrap().iter().map(|crd| crd["metadata"]["name"].as_str().unwrap()).collect();
+    let kinds = ["nodepools", "ec2nodeclasses", "provisioners", "awsnodetemplates"];
+    let served = kinds.into_iter().filter(|kind| crds.iter().any(|crd| crd.starts_with(&format!("{kind}."))));
+    for kind in ["customresourcedefinitions", "deployments", "replicasets", "serviceaccounts", "pods"].into_iter().chain(served) {
+        objects(stage, &mut all, kind, |name| name.contains("karpenter") || kinds.iter().any(|kind| name.contains(kind)));
     }
     for role in stage.aws(&["iam", "list-roles"])["Roles"].as_array().unwrap() {
         let name = role["RoleName"].as_str().unwrap();
@@ -94,6 +98,19 @@ fn what_the_guides_commands_made() {
     let written = adopted(&stage, "was made by the guide's commands", &[]);
     assert!(!written.contains("madeElsewhere"), "{written}");
     assert!(!written.contains("keep: true"), "{written}");
+    stage.karpctl(&["verify", "--replicas", "1"]).exits(0);
+}
+
+#[test]
+fn what_the_guide_of_the_first_release_made() {
+    let Some(stage) = stage("alpha") else { return };
+    stage.existing("1.23", "CONFIG_MAP");
+    shell(&stage, &script("provisioner.sh")).exits(0);
+    let written = adopted(&stage, "was made by the guide's commands", &[]);
+    for words in ["karpenterVersion: \"0.17.0\"", "identity: irsa", "nodeAccess: aws-auth"] {
+        assert!(written.contains(words), "{words}\n{written}");
+    }
+    assert!(!written.contains("madeElsewhere") && !written.contains("keep: true"), "{written}");
     stage.karpctl(&["verify", "--replicas", "1"]).exits(0);
 }
 
