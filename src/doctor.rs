@@ -1,7 +1,7 @@
 //! The doctor: which checks, what they read, and what they then say. Reading happens once for all of them.
 
 use crate::checks::{Check, Situation, judge};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, did_you_mean};
 use crate::facts::{Facts, Topic};
 use crate::finding::{Area, Finding};
 use crate::spec::Spec;
@@ -41,11 +41,8 @@ pub fn select(all: Vec<Box<dyn Check>>, wanted: &Wanted) -> Result<Vec<Box<dyn C
     for id in wanted.only.iter().chain(&wanted.skip) {
         if !all.iter().any(|c| c.id() == id) {
             let error = Error::usage(format!("there is no check `{id}`"));
-            let near = all.iter().map(|c| (strsim::damerau_levenshtein(c.id(), id), c.id())).filter(|(d, _)| *d <= 4).min();
-            return Err(match near {
-                Some((_, known)) => error.hint(format!("did you mean `{known}`?")),
-                None => error.hint("`karpctl explain` lists them all"),
-            });
+            let near = did_you_mean(id, all.iter().map(|c| c.id()));
+            return Err(error.hint(near.unwrap_or_else(|| "`karpctl explain` lists them all".to_owned())));
         }
     }
     let is_wanted = |check: &dyn Check| {

@@ -78,6 +78,9 @@ pub struct Error {
     pub causes: Vec<String>,
     /// What helps.
     pub hints: Vec<String>,
+    /// What only whoever asks for more (`-v`) wants to read: the words of a library.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<String>,
 }
 
 /// The result of everything in karpctl that can fail.
@@ -86,7 +89,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// A failure of this kind with this message.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), causes: Vec::new(), hints: Vec::new() }
+        Self { kind, message: message.into(), causes: Vec::new(), hints: Vec::new(), details: Vec::new() }
     }
 
     /// An invalid command line, environment or spec.
@@ -121,12 +124,19 @@ impl Error {
         self
     }
 
+    /// Adds what is shown with `-v` only.
+    #[must_use]
+    pub fn detail(mut self, detail: impl AsRef<str>) -> Self {
+        self.details.push(clean(detail.as_ref()));
+        self
+    }
+
     /// The same failure seen from further out: the message becomes the first cause.
     #[must_use]
     pub fn within(self, message: impl Into<String>) -> Self {
         let mut causes = vec![self.message];
         causes.extend(self.causes);
-        Self { kind: self.kind, message: message.into(), causes, hints: self.hints }
+        Self { kind: self.kind, message: message.into(), causes, hints: self.hints, details: self.details }
     }
 
     /// The exit code that this failure ends the process with.
@@ -150,6 +160,31 @@ impl std::fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// What was probably meant by a name that is not known, as a hint: those that begin so, else the nearest, where it is near enough to be a
+/// slip of the hand. `None`: nothing is near.
+#[must_use]
+pub fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let given = given.to_lowercase();
+    let known: Vec<(String, &str)> = known.into_iter().map(|name| (name.to_lowercase(), name)).collect();
+    let begin: Vec<String> = known
+        .iter()
+        .filter(|(lower, _)| given.len() >= BEGINNING && lower.starts_with(&given))
+        .map(|(_, name)| format!("`{name}`"))
+        .collect();
+    match begin.as_slice() {
+        [] => {}
+        [one] => return Some(format!("did you mean {one}?")),
+        [others @ .., last] => return Some(format!("did you mean {} or {last}?", others.join(", "))),
+    }
+    // One slip for each four letters.
+    let most = (given.chars().count() / 4).max(1);
+    let near = known.iter().map(|(lower, name)| (strsim::damerau_levenshtein(lower, &given), name)).filter(|(slips, _)| *slips <= most);
+    near.min().map(|(_, name)| format!("did you mean `{name}`?"))
+}
+
+/// The shortest beginning by which names are found.
+const BEGINNING: usize = 3;
+
 /// The most characters of foreign text (a tool's output, a service's message) that go into an error.
 const FOREIGN_TEXT: usize = 2_000;
 
@@ -160,5 +195,23 @@ pub fn clean(text: &str) -> String {
     match shown.char_indices().nth(FOREIGN_TEXT) {
         Some((end, _)) => format!("{} … (cut)", &shown[..end]),
         None => shown.into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::did_you_mean;
+
+    #[test]
+    fn only_what_is_near_is_taken_for_what_was_meant() {
+        let known = ["exec-answer", "exec-command", "crds", "chart", "tool", "node-mapping", "spot-role"];
+        let meant = |given: &str| did_you_mean(given, known);
+        assert_eq!(meant("exec").as_deref(), Some("did you mean `exec-answer` or `exec-command`?"));
+        assert_eq!(meant("Node").as_deref(), Some("did you mean `node-mapping`?"));
+        assert_eq!(meant("node-maping").as_deref(), Some("did you mean `node-mapping`?"));
+        assert_eq!(meant("spotrole").as_deref(), Some("did you mean `spot-role`?"));
+        for far in ["foo", "checks", "", "c", "to", "something else"] {
+            assert_eq!(meant(far), None, "{far}");
+        }
     }
 }

@@ -36,6 +36,28 @@ pub fn that_quote<'a>(error: &str, texts: impl IntoIterator<Item = (&'a str, &'a
     found.into_iter().map(|(_, id)| id).collect()
 }
 
+/// Those of these texts that have this one word in their code, such as the code of an error or a version: their names, those that have it
+/// oftenest first.
+#[must_use]
+pub fn that_name<'a>(word: &str, texts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<&'a str> {
+    let word = word.trim().to_lowercase();
+    if word.len() < TELLING_WORD || word.contains(char::is_whitespace) {
+        return Vec::new();
+    }
+    let ends = |neighbour: Option<char>| neighbour.is_none_or(|c| !c.is_alphanumeric());
+    let whole = |code: &str, at: usize| ends(code[..at].chars().next_back()) && ends(code[at + word.len()..].chars().next());
+    let times = |text: &str| -> usize {
+        let code = text.split('`').skip(1).step_by(2).map(str::to_lowercase);
+        code.map(|code| code.match_indices(word.as_str()).filter(|(at, _)| whole(&code, *at)).count()).sum()
+    };
+    let mut found: Vec<(usize, &str)> = texts.into_iter().map(|(id, text)| (times(text), id)).filter(|(times, _)| *times > 0).collect();
+    found.sort_by_key(|(times, _)| std::cmp::Reverse(*times));
+    found.into_iter().map(|(_, id)| id).collect()
+}
+
+/// The shortest word that says which error it is of.
+const TELLING_WORD: usize = 8;
+
 /// The error texts that a text quotes: what stands as code and has a blank in it, but for karpctl's own commands. `…` stands for what
 /// differs each time.
 pub fn quotes(text: &str) -> impl Iterator<Item = &str> {
@@ -98,6 +120,17 @@ mod tests {
         }
         for text in ["exec", "", "a text that no page quotes at all", "error:"] {
             assert!(that_quote(text, pages()).is_empty(), "{text}: {:?}", that_quote(text, pages()));
+        }
+    }
+
+    #[test]
+    fn one_word_of_an_error_finds_the_page_that_is_about_it() {
+        assert_eq!(that_name("v1alpha1", pages()).first(), Some(&"exec-api-version"));
+        let texts =
+            [("once", "`ExpiredToken`"), ("twice", "`ExpiredToken: x` and `an expiredtoken`"), ("other", "`ExpiredTokenException`")];
+        assert_eq!(that_name("ExpiredToken", texts), ["twice", "once"]);
+        for word in ["exec", "v1alpha", "ExpiredToken: x", "ExpiredTo"] {
+            assert!(that_name(word, pages().chain(texts)).is_empty(), "{word}");
         }
     }
 

@@ -19,6 +19,15 @@ impl Check for AwsCredentials {
         "Every other look into AWS stands on them, and those of another account make a second set of everything there."
     }
 
+    fn explain(&self) -> &'static str {
+        "Asks STS who the caller is, which takes no permission and no cluster. What people see where there are no credentials or they have \
+         ended: `ExpiredToken: The security token included in the request is expired`, `ExpiredTokenException`, \
+         `InvalidClientTokenId: The security token included in the request is invalid`, `UnrecognizedClientException`, `Unable to locate \
+         credentials. You can configure credentials by running \"aws configure\"`, `Error loading SSO Token: Token for … does not exist`. \
+         Cure: log in again (`aws sso login`), name a profile (--profile or AWS_PROFILE), or give AWS_ACCESS_KEY_ID and \
+         AWS_SECRET_ACCESS_KEY; `aws sts get-caller-identity` shows whose are in use. A clock that is off looks the same: see clock-skew."
+    }
+
     fn reads(&self) -> &'static [Topic] {
         &[Topic::Caller]
     }

@@ -42,10 +42,15 @@ pub(super) fn tool(spec: &Spec, tool: Tool, facts: &Probed<ToolFacts>) -> Judgem
     match facts {
         Probed::Known(at_hand) => {
             let subject = format!("{name} {} ({})", at_hand.version, at_hand.path.display());
+            // Subject and reason both name the tool.
+            let plain = |why: String| {
+                let named = format!("{name} {} ", at_hand.version);
+                why.strip_prefix(&named).map(str::to_owned).unwrap_or(why)
+            };
             match at_hand.version.fit(tool, &spec.release, spec.kubernetes) {
                 ToolFit::Fits => Judgement::pass(subject, "fits"),
-                ToolFit::OutOfRange(why) => Judgement::warn(subject, why),
-                ToolFit::Unfit { why, hint } => Judgement::fail(subject, why).fix(hint),
+                ToolFit::OutOfRange(why) => Judgement::warn(subject, plain(why)),
+                ToolFit::Unfit { why, hint } => Judgement::fail(subject, plain(why)).fix(hint),
             }
         }
         Probed::Absent => {

@@ -13,7 +13,7 @@ use crate::checks::{self, Check};
 use crate::doctor::{FACTS_SCHEMA, SavedFacts, Wanted, select};
 use crate::error::{Error, Exit, Result};
 use crate::finding::{Area, DoctorReport, Finding, Verdict};
-use crate::report::{DoctorFormat, Format, doctor_text};
+use crate::report::{DoctorFormat, Format, doctor_text, findings_text};
 use crate::secret::mask_tree;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
@@ -117,7 +117,12 @@ pub async fn run(app: &App, args: DoctorArgs) -> Result<Exit> {
     if args.fix {
         report = fix(app, &args, &checks, report).await?;
     }
-    let text = doctor_text(&report, args.output)?;
+    let text = match args.output {
+        DoctorFormat::Human if app.globals.quiet => {
+            findings_text(report.checks.iter().filter(|f| args.fail_on.counts(f)).cloned().collect())
+        }
+        format => doctor_text(&report, format)?,
+    };
     match args.output {
         _ if text.is_empty() => {}
         DoctorFormat::Human => app.printer.answer(&text),

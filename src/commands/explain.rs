@@ -6,9 +6,9 @@ use super::explain_guide;
 use super::session::layers;
 use crate::app::App;
 use crate::checks;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Exit, Result, did_you_mean};
 use crate::migration::Wish;
-use crate::pages::{Language, page, that_quote};
+use crate::pages::{Language, page, that_name, that_quote};
 use crate::steps;
 use clap::Args;
 
@@ -55,9 +55,12 @@ pub fn run(app: &App, args: &ExplainArgs) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     // Errors are quoted by the pages in English; what is then shown is in the language asked for.
-    let quoting = checks.iter().map(|c| (c.id(), page(c.id(), Language::En).unwrap_or_else(|| c.explain())));
-    let by_quote = || that_quote(&asked, quoting).first().and_then(|id| texts.iter().find(|(known, _)| known == id));
-    if let Some((id, text)) = texts.iter().find(|(known, _)| *known == asked).or_else(by_quote) {
+    let quoting: Vec<(&str, &str)> = checks.iter().map(|c| (c.id(), page(c.id(), Language::En).unwrap_or_else(|| c.explain()))).collect();
+    let of = |id: &str| texts.iter().find(|(known, _)| known == id);
+    let by_quote = || that_quote(&asked, quoting.iter().copied()).first().and_then(|id| of(id));
+    let by_word = || that_name(&asked, quoting.iter().copied()).first().and_then(|id| of(id));
+    let found = of(&asked).or_else(|| by_name(&texts, &asked)).or_else(by_quote).or_else(by_word);
+    if let Some((id, text)) = found {
         match args.lang {
             Language::En => app.printer.told(text),
             // Whoever asks for it can read it, whatever the locale is called.
@@ -70,11 +73,18 @@ pub fn run(app: &App, args: &ExplainArgs) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     let error = Error::usage(format!("there is no step, check, kind of error or permission `{asked}`, and no page quotes such an error"));
-    let nearest = texts.iter().map(|(known, _)| (strsim::damerau_levenshtein(known, &asked), known)).filter(|(d, _)| *d <= 4).min();
-    Err(match nearest {
-        Some((_, known)) => error.hint(format!("did you mean `{known}`?")),
-        None => error.hint("`karpctl explain` lists them all; an error is found by the part that is the same for everybody"),
-    })
+    let near = did_you_mean(&asked, texts.iter().map(|(known, _)| known.as_str()));
+    Err(error.hint(
+        near.unwrap_or_else(|| "`karpctl explain` lists them all; an error is found by the part that is the same for everybody".into()),
+    ))
+}
+
+/// The text whose name differs only in case, or is an action of a single service that was named without the service.
+fn by_name<'a>(texts: &'a [(String, String)], asked: &str) -> Option<&'a (String, String)> {
+    let whole = texts.iter().find(|(known, _)| known.eq_ignore_ascii_case(asked));
+    let mut of_service =
+        texts.iter().filter(|(known, _)| known.split_once(':').is_some_and(|(_, action)| action.eq_ignore_ascii_case(asked)));
+    whole.or_else(|| of_service.next().filter(|_| of_service.next().is_none()))
 }
 
 /// Whether the settings at hand name a cluster, so that a command without flags is about it.

@@ -14,6 +14,7 @@ use crate::probe::client::{ClientQuestion, clients};
 use crate::probe::programs::programs;
 use crate::probe::registry::chart_tag;
 use crate::probe::registry_login::registry_login;
+use crate::report::Verbosity;
 use crate::spec::layer::ChartLayer;
 use crate::spec::resolve::{Discovered, resolve};
 use crate::spec::{ChartSource, Spec};
@@ -111,6 +112,7 @@ async fn look_beyond(app: &App, args: &DoctorArgs, checks: &[Box<dyn Check>]) ->
                 facts.say_unavailable(topic, &e.to_string());
             }
             facts.caller = Probed::Unavailable(e.to_string());
+            e.details.iter().for_each(|detail| app.printer.detail(detail));
             if topics.contains(&Topic::Clock) {
                 facts.clock = clock_all_the_same(app, args, &e).await;
             }
@@ -133,6 +135,10 @@ async fn look_at_account(app: &App, args: &DoctorArgs, topics: &BTreeSet<Topic>)
         (ports, _) = app.connect(Some(ANY_REGION)).await?;
     }
     let facts = account(ports.aws.as_ref(), topics).await;
+    if matches!(facts.caller, Probed::Unavailable(_)) && app.printer.verbosity() == Verbosity::Verbose {
+        let refused = ports.aws.caller().await.err();
+        refused.iter().flat_map(|e| &e.details).for_each(|detail| app.printer.detail(detail));
+    }
     facts.caller.known().map_or(Ok(()), |caller| of_that_account(&layers, caller))?;
     Ok(facts)
 }

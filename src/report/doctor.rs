@@ -44,6 +44,12 @@ pub fn doctor_text(report: &DoctorReport, format: DoctorFormat) -> Result<String
     }
 }
 
+/// These findings alone, for a person who wants to read nothing else; empty where there are none.
+#[must_use]
+pub fn findings_text(findings: Vec<Finding>) -> String {
+    human::without_count(&cleaned(&DoctorReport::new(findings)), Printer::columns())
+}
+
 fn json(document: &impl serde::Serialize) -> Result<String> {
     let text = serde_json::to_string_pretty(document);
     // JSON escapes the control characters below the space only, and a terminal obeys U+009B as well.

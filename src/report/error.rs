@@ -1,7 +1,7 @@
 //! How an error reads.
 
 use super::Format;
-use super::printer::{BAD, Printer, styled};
+use super::printer::{BAD, Printer, Verbosity, styled};
 use crate::error::Error;
 
 /// The schema id of an error in a machine format.
@@ -16,14 +16,17 @@ pub fn show_error(printer: &Printer, format: Format, error: &Error) {
         }
         printer.error_document(&value.to_string());
     } else {
-        printer.error(&text(error));
+        printer.error(&text(error, printer.verbosity()));
     }
 }
 
-fn text(error: &Error) -> String {
+fn text(error: &Error, verbosity: Verbosity) -> String {
     let mut lines = vec![format!("{}: {}", styled(BAD, "error"), error.message)];
     for cause in &error.causes {
         lines.push(format!("  caused by: {}", cause.replace('\n', "\n             ")));
+    }
+    for detail in error.details.iter().filter(|_| verbosity == Verbosity::Verbose) {
+        lines.push(format!("  in detail: {}", detail.replace('\n', "\n             ")));
     }
     for hint in &error.hints {
         lines.push(format!("hint: {hint}"));

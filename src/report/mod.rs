@@ -12,7 +12,7 @@ mod printer;
 mod run;
 mod status;
 
-pub use doctor::{DoctorFormat, doctor_text};
+pub use doctor::{DoctorFormat, doctor_text, findings_text};
 pub use error::show_error;
 pub use findings::show_findings;
 pub use html::{Page, Stage, page};

@@ -1,6 +1,6 @@
 //! How everything stands, for a person or a program.
 
-use super::printer::{BAD, BOLD, CARE, FAINT, GOOD, Printer, styled};
+use super::printer::{BAD, BOLD, CARE, FAINT, GOOD, Printer, Verbosity, styled};
 use crate::plan::{State, StepId};
 use serde::Serialize;
 
@@ -54,13 +54,19 @@ impl StatusReport {
     }
 }
 
-/// Prints the report to stdout for a person; `bootstrap` is the command that brings what is missing.
+fn heading(report: &StatusReport) -> String {
+    styled(BOLD, format!("{} in {} (Kubernetes {}, Karpenter {})", report.cluster, report.region, report.kubernetes, report.karpenter))
+}
+
+/// Prints the report to stdout for a person; `bootstrap` is the command that brings what is missing. Quietly it is only what is not as the
+/// spec says.
 pub fn show_status(printer: &Printer, report: &StatusReport, bootstrap: &str) {
-    printer.answer(&styled(
-        BOLD,
-        format!("{} in {} (Kubernetes {}, Karpenter {})", report.cluster, report.region, report.kubernetes, report.karpenter),
-    ));
-    for row in &report.steps {
+    let quiet = printer.verbosity() == Verbosity::Quiet;
+    let row_counts = |row: &&StepStatus| !quiet || row.state != State::Present;
+    if !quiet {
+        printer.answer(&heading(report));
+    }
+    for row in report.steps.iter().filter(row_counts) {
         let (word, style, lines) = match &row.state {
             State::Present | State::NotWanted => ("present", GOOD, Vec::new()),
             State::Absent => ("absent", FAINT, Vec::new()),
@@ -74,6 +80,9 @@ pub fn show_status(printer: &Printer, report: &StatusReport, bootstrap: &str) {
         for line in lines {
             printer.told(&format!("            {line}"));
         }
+    }
+    if quiet {
+        return;
     }
     if report.converged {
         printer.answer("Everything is as the spec says.");

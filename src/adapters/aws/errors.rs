@@ -324,7 +324,14 @@ pub(super) fn no_credentials(doing: &str, error: &CredentialsError, settings: &A
             .because(format!("the profile {profile} is not in ~/.aws/config or ~/.aws/credentials, or names no credentials"))
             .hint("see which profiles there are: `aws configure list-profiles`");
     }
-    credentials(doing, why.strip_prefix(&format!("{nothing}: ")).unwrap_or(&why), settings)
+    // With nothing to take them from, the SDK ends with whatever the last place that it looks at says: the instance's metadata.
+    let why = why.strip_prefix(&format!("{nothing}: ")).unwrap_or(&why);
+    if why.starts_with("no credentials found in chain") || why.contains("IMDS") {
+        let profile = std::env::var("AWS_PROFILE").ok().filter(|profile| !profile.is_empty());
+        let of_profile = profile.map(|profile| format!(": the profile {profile} of AWS_PROFILE has none")).unwrap_or_default();
+        return credentials(doing, &format!("there are no AWS credentials{of_profile}"), settings).detail(why);
+    }
+    credentials(doing, why, settings)
 }
 
 fn credentials(doing: &str, why: &str, settings: &AwsSettings) -> Error {

@@ -28,7 +28,9 @@ pub(super) fn of_eks(doing: &str, endpoint: &str, certificate_authority: &str) -
 pub(super) fn of_kubeconfig(doing: &str, path: Option<&Path>, context: Option<&str>) -> Result<Config> {
     let wrong =
         |why: String| Error::usage(doing).because(why).hint("check --kubeconfig, --context and KUBECONFIG: `kubectl config get-contexts`");
-    let whole = path.map_or_else(Kubeconfig::read, Kubeconfig::read_from).map_err(|e| wrong(chain(&e)))?;
+    // kube puts a quoted path into quotes.
+    let whole =
+        path.map_or_else(Kubeconfig::read, Kubeconfig::read_from).map_err(|e| wrong(chain(&e).replace("'\"", "'").replace("\"'", "'")))?;
     let name = context.or(whole.current_context.as_deref()).filter(|n| !n.is_empty());
     let name = name.ok_or_else(|| wrong("the kubeconfig has no current context".to_owned()))?;
     let context: &Context = whole

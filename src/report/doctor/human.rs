@@ -8,9 +8,15 @@ use crate::finding::{DoctorReport, Finding, Verdict};
 /// From how many on checks that were left out for one reason are told together.
 const TOGETHER: usize = 4;
 
-/// Grouped by area, worst first, a line each, and one for all that were left out for the same reason; then what to do, in order. On a
-/// terminal of so many columns lines end between words, but for commands, which are copied.
+/// Grouped by area, worst first, a line each, and one for all that were left out for the same reason; then what to do, in order, and a
+/// count. On a terminal of so many columns lines end between words, but for commands, which are copied.
 pub(super) fn text(report: &DoctorReport, columns: Option<usize>) -> String {
+    let count = columns.map_or_else(|| summary(report), |columns| folded(&summary(report), columns));
+    format!("{}\n\n{count}", without_count(report, columns)).trim_start().to_owned()
+}
+
+/// As [`text`], without the count: it would be that of the findings that are shown.
+pub(super) fn without_count(report: &DoctorReport, columns: Option<usize>) -> String {
     let told = |line: String| columns.map_or_else(|| line.clone(), |columns| folded(&line, columns));
     let mut lines = Vec::new();
     let together = left_out_together(report);
@@ -42,8 +48,6 @@ pub(super) fn text(report: &DoctorReport, columns: Option<usize>) -> String {
             lines.extend((!fix.command.is_empty()).then(|| format!("         {}", crate::shell::command(&fix.command))));
         }
     }
-    lines.push(String::new());
-    lines.push(told(summary(report)));
     lines.join("\n")
 }
 

@@ -143,7 +143,8 @@ fn missing_settings_are_named() {
         assert_eq!(aws.region().as_deref(), Some("us-west-2"));
         let error = aws.caller().await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Credentials);
-        assert!(error.causes[0].starts_with("no credentials found in chain"), "{error:?}");
+        assert_eq!(error.causes, ["there are no AWS credentials"]);
+        assert!(error.details[0].starts_with("no credentials found in chain"), "{error:?}");
 
         let aws = AwsClient::connect(&region(Some("us-west-2"), Some("nobody"))).await.unwrap();
         let error = aws.caller().await.unwrap_err();

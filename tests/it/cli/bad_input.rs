@@ -70,7 +70,12 @@ fn an_unquoted_version_is_refused_with_the_reason() {
 fn no_credentials_is_an_error_with_a_hint() {
     let ended = Shell::new().run(&["status", "--cluster-name", "demo", "--region", "us-west-2"]);
     assert_eq!(ended.code, 1, "{}", ended.stderr);
-    assert!(ended.stderr.contains("credentials") && ended.stderr.contains("hint:"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("  caused by: there are no AWS credentials\nhint:"), "{}", ended.stderr);
+    // What the SDK tried is for whoever asks.
+    let ended = Shell::new().run(&["status", "--cluster-name", "demo", "--region", "us-west-2", "-v"]);
+    assert!(ended.stderr.contains("  in detail: no credentials found in chain"), "{}", ended.stderr);
+    let ended = Shell::new().env("AWS_PROFILE", "nope").run(&["status", "--cluster-name", "demo", "--region", "us-west-2"]);
+    assert!(ended.stderr.contains("the profile nope of AWS_PROFILE has none"), "{}", ended.stderr);
 }
 
 #[test]

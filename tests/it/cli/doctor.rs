@@ -154,6 +154,44 @@ fn a_kubeconfig_that_nobody_read_is_not_said_to_be_closed() {
 }
 
 #[test]
+fn quietly_only_what_failed_is_said() {
+    let shell = machine(&[("bad", "v1alpha1"), ("good", "v1beta1")]);
+    let of = |context: &str, more: &[&str]| {
+        let words = ["doctor", "-q", "--area", "client", "--skip", "helm-version,eksctl-version,registry-login", "--helm", "./helm"];
+        shell.run(&[&words[..], &["--kubeconfig", "config", "--context", context], more].concat())
+    };
+    let ended = of("bad", &[]);
+    assert_eq!(ended.code, 1, "{}{}", ended.stdout, ended.stderr);
+    let lines: Vec<&str> = ended.stdout.lines().collect();
+    assert!(lines[0] == "client" && lines[1].starts_with("  fail context bad") && lines[2].is_empty() && lines[3] == "What to do");
+    assert!(["pass", "warn", "skip"].iter().all(|word| !ended.stdout.contains(&format!("  {word} "))), "{}", ended.stdout);
+    assert!(!ended.stdout.contains("failed,"), "{}", ended.stdout);
+    let ended = of("good", &[]);
+    assert_eq!((ended.code, ended.stdout.as_str(), ended.stderr.as_str()), (0, "", ""));
+    // What counts is said: others may read the file.
+    let ended = of("good", &["--fail-on", "warning"]);
+    assert!(ended.code == 1 && ended.stdout.contains("warn ") && ended.stdout.contains("[kubeconfig-readable]"), "{}", ended.stdout);
+}
+
+#[test]
+fn a_quiet_status_is_what_is_not_as_it_should_be() {
+    let gone = r#"{"__type": "ResourceNotFoundException", "message": "No cluster found for name: demo."}"#;
+    let (url, _) = serve(move |asked| match asked.line() {
+        line if line.starts_with("GET /clusters/demo ") => ("404 Not Found".to_owned(), gone.to_owned()),
+        line if line.starts_with("POST / ") => ("200 OK".to_owned(), WHO.to_owned()),
+        _ => ("200 OK".to_owned(), r#"{"clusterVersions": []}"#.to_owned()),
+    });
+    let shell = Shell::new().env("AWS_ENDPOINT_URL", &url).env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+    let status = |more: &[&str]| shell.run(&[&["status"], &OFFLINE[..], more].concat()).stdout;
+    let (all, quiet) = (status(&[]), status(&["-q"]));
+    assert!(all.starts_with("demo in us-west-2 (") && all.contains("could not be looked at"), "{all}");
+    assert!(
+        quiet.contains("  absent ") && !quiet.contains("looked at, for") && quiet.lines().all(|line| line.starts_with("  ")),
+        "{quiet}"
+    );
+}
+
+#[test]
 fn an_account_that_cannot_be_asked_is_the_reason_that_is_given() {
     let shell = || Shell::new().env("AWS_ACCESS_KEY_ID", "k").env("AWS_SECRET_ACCESS_KEY", "s").env("AWS_MAX_ATTEMPTS", "1");
     let ended = shell().env("AWS_REGION", "us-west-2").run(&["doctor", "--area", "account", "--cluster-name", "demo", "-o", "json"]);

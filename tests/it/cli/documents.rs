@@ -151,6 +151,18 @@ fn explain_finds_a_page_by_the_error_that_people_paste() {
     assert_eq!(explain(&["exec", "plugin:", "invalid", "apiVersion"]), page, "without quotes");
     assert!(explain(&["--lang", "ko", "exec plugin: invalid apiVersion"]).contains("고치는 법"));
     usage_error(&Shell::new().run(&["explain", "some other error"]), &["no page quotes such an error"]);
+    assert_eq!(explain(&["v1alpha1"]), page);
+    assert_eq!(explain(&["expiredtoken"]), explain(&["aws-credentials"]));
+    for action in ["PassRole", "iam:passrole", "passrole"] {
+        assert_eq!(explain(&[action]), explain(&["iam:PassRole"]), "{action}");
+    }
+    assert!(explain(&["iam:PassRole"]).starts_with("iam:PassRole: "));
+    usage_error(&Shell::new().run(&["explain", "exec"]), &["did you mean `exec-kubeconfig`, `exec-credentials`, "]);
+    for far in ["foo", "checks"] {
+        let ended = Shell::new().run(&["explain", far]);
+        usage_error(&ended, &["`karpctl explain` lists them all"]);
+        assert!(!ended.stderr.contains("did you mean"), "{far}: {}", ended.stderr);
+    }
 }
 
 #[test]
