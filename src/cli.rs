@@ -78,8 +78,13 @@ impl Cli {
         Self::try_parse().map_err(|said| {
             let printer = Printer::new(ColorChoice::Auto, Verbosity::Normal, Env::read().letters, true);
             if !said.use_stderr() {
-                let _ = said.print();
-                return Exit::Done;
+                return match said.print() {
+                    Err(why) if why.kind() != std::io::ErrorKind::BrokenPipe => {
+                        show_error(&printer, Format::Human, &Error::failed("cannot write the help to stdout").because(why.to_string()));
+                        Exit::Failed
+                    }
+                    _ => Exit::Done,
+                };
             }
             if wants_machine_format(std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned())) {
                 show_error(&printer, Format::Json, &usage_error(&said));

@@ -304,10 +304,13 @@ class Mirror(WithStage):
 
 class Outputs(unittest.TestCase):
     def test_a_full_disk_under_stdout_is_an_error(self):
-        with open("/dev/full", "w") as full:
-            done = subprocess.run([str(KARPCTL), *QUICK], stdout=full, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
-        self.assertNotEqual(done.returncode, 0)
-        self.assertNotIn(b"panicked", done.stderr)
+        for words in (QUICK, ["--help"], ["doctor", "--help"], ["generate", "man"]):
+            with self.subTest(words=words):
+                with open("/dev/full", "w") as full:
+                    done = subprocess.run([str(KARPCTL), *words], stdout=full, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+                self.assertEqual(done.returncode, 1)
+                self.assertNotIn(b"panicked", done.stderr)
+                self.assertIn(b"to stdout", done.stderr)
 
     def test_a_closed_pipe_ends_quietly(self):
         for words in (QUICK, ["generate", "markdown"], ["--help"]):
