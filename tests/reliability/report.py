@@ -50,13 +50,15 @@ LEAST = """
 
 `karpctl render operator-policy --for WORK` as the only policy of an IAM user; the gate asks IAM about every call, about what the call needs
 besides (tags, roles that are passed), and about all that CloudFormation's handlers may call with its caller's permissions. The
-scenes are a creation, an upgrade, a changed spec, a creation that is undone, a look and a removal, by Pod Identity and by IRSA; the last
-column counts those that ended with all of it as they do for root. An action is needed where the work fails without it, in the scene
-that calls for it, and names it (a doctor: says what it could not look at); it is missed by a warning where the work ends well and names it
-as what it could not look at.
+scenes are a creation on an existing cluster, a new cluster by eksctl, one whose stack could not be made whole, an upgrade, a changed spec, a
+creation that is undone, a look and a removal, by Pod Identity and by IRSA, and an organisation that demands a tag on all that is created and a
+boundary of every role; the last column but one counts those that ended with all of it as they do for root. An action is needed where the work fails
+without it, in the scene that calls for it, and names it (a doctor: says what it could not look at); it is missed by a warning where
+the work ends well and names it as what it could not look at. *Refused* counts runs without the tag or the boundary that is demanded: each was
+refused, with the flag that gives it.
 
-| work | actions | tried | needed | missed by a warning | failed | scenes that end well with the whole policy |
-|---|---|---|---|---|---|---|
+| work | actions | tried | needed | missed by a warning | failed | scenes that end well with the whole policy | refused |
+|---|---|---|---|---|---|---|---|
 """
 SAMPLES = """
 ```sh
@@ -99,7 +101,7 @@ def faults(rows):
 def least(rows):
     def cells(r):
         failed = [n for n in r["ended"].get("failed", []) if n.startswith("without")]
-        return many(r, "needed", "said") + len(failed), many(r, "needed"), many(r, "said"), len(failed), many(r, "suffices")
+        return many(r, "needed", "said") + len(failed), many(r, "needed"), many(r, "said"), len(failed), many(r, "suffices"), many(r, "refused")
     return LEAST + table(rows, cells) + failures(rows)
 
 
