@@ -429,7 +429,7 @@ class Outputs(unittest.TestCase):
         for columns in (20, 40, 80):
             for words, code, folds in ((["--help"], 0, False), (QUICK, 0, False), (["explain", "stack"], 0, True),
                                        (["explain", "helm-version"], 0, True),
-                                       (["bootstrap", "--cluster-name", "demo", "--region", "us-west-2", "--karpenter-version", "1"], 1, True),
+                                       (["bootstrap", "--cluster-name", "demo", "--region", "us-west-2", "--karpenter-version", "1.14.1"], 1, True),
                                        (["doctor", "--offline", "--area", "client", "--kubeconfig", "/none/there/is/no/such/file"], 1, True),
                                        (["render", "inflate", "--region", "us-west-2", "--account-id", "1"], 2, True)):
                 with self.subTest(words=words, columns=columns):
