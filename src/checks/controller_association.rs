@@ -4,8 +4,7 @@ use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation, aws, missing};
 use crate::facts::{Facts, Topic};
 use crate::finding::Area;
-use crate::spec::{Identity, OWNER_TAG, SERVICE_ACCOUNT, Spec};
-use std::collections::BTreeMap;
+use crate::spec::{Identity, SERVICE_ACCOUNT, Spec};
 
 pub(super) struct ControllerAssociation;
 
@@ -69,6 +68,6 @@ impl Check for ControllerAssociation {
 
 /// Whether karpctl made what is there of Karpenter: its mark is on the stack or on the controller's role.
 fn made_by_karpctl(spec: &Spec, facts: &Facts) -> bool {
-    let marked = |tags: &BTreeMap<String, String>| tags.get(OWNER_TAG).is_some_and(|cluster| cluster == spec.cluster_name.as_str());
-    facts.stack.known().is_some_and(|stack| marked(&stack.tags)) || facts.controller_role.known().is_some_and(|role| marked(&role.tags))
+    facts.stack.known().is_some_and(|stack| spec.owns(&stack.tags))
+        || facts.controller_role.known().is_some_and(|role| spec.owns(&role.tags))
 }

@@ -5,7 +5,7 @@ use super::{Check, Judged, Judgement, Situation, aws};
 use crate::facts::{Probed, StackFacts, Topic};
 use crate::finding::Area;
 use crate::render;
-use crate::spec::{OWNER_TAG, Spec};
+use crate::spec::Spec;
 
 pub(super) struct StackState;
 
@@ -63,7 +63,7 @@ fn karpenter(spec: &Spec, probed: &Probed<StackFacts>) -> Result<Judgement, Judg
     if let Some(stuck) = standing(spec, &name, stack) {
         return Ok(stuck);
     }
-    if stack.tags.get(OWNER_TAG).is_none_or(|cluster| cluster != spec.cluster_name.as_str()) {
+    if !spec.owns(&stack.tags) {
         return Ok(Judgement::warn(subject, "is there without karpctl's tag: the guide's own commands, or somebody else, made it")
             .fix("`karpctl bootstrap --adopt` takes it over: it is updated to the release's template, and tagged"));
     }

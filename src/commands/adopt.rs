@@ -83,8 +83,8 @@ async fn open(app: &App, variant: &VariantArgs) -> Result<Session> {
     // What somebody else made is not made here.
     session.spec.cluster = ClusterMode::Existing;
     session.cluster_is_there()?;
-    let (spec, cluster) = (&session.spec, session.facts.cluster.known());
-    if cluster.is_some_and(|c| c.tags.get(steps::OWNER_TAG).is_some_and(|name| name == spec.cluster_name.as_str())) {
+    let spec = &session.spec;
+    if session.facts.cluster.known().is_some_and(|cluster| spec.owns(&cluster.tags)) {
         return Err(Error::refused(format!("karpctl made cluster {} and its Karpenter: there is nothing to adopt", spec.cluster_name))
             .hint("see how it stands: `karpctl status`")
             .hint("its settings as a file: `karpctl init`"));

@@ -3,6 +3,7 @@
 use super::elsewhere::role_name;
 use super::{Arn, Identity, Spec, SubnetId};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
 /// The longest name of an IAM role (IAM API reference, `CreateRole`).
 const ROLE_NAME: usize = 64;
@@ -194,6 +195,12 @@ impl Spec {
         );
         names.retain(|name| name.guide != name.used);
         names
+    }
+
+    /// Whether tags carry karpctl's mark for this cluster.
+    #[must_use]
+    pub fn owns(&self, tags: &BTreeMap<String, String>) -> bool {
+        tags.get(OWNER_TAG).is_some_and(|cluster| cluster == self.cluster_name.as_str())
     }
 
     fn iam_arn(&self, kind: &str, name: &str) -> Arn {

@@ -1,6 +1,6 @@
 //! How the cluster stands, from what EKS says of it and from the stacks by which eksctl knows it: pure.
 
-use super::looked::{Refusal, is_ours, looked};
+use super::looked::{Refusal, looked};
 use crate::facts::{ClusterFacts, Facts, Probed, StackFacts};
 use crate::plan::State;
 use crate::probe::cluster::{cluster_stack_name, node_group_stack_name};
@@ -65,7 +65,7 @@ fn no_cluster(spec: &Spec, facts: &Facts) -> State {
 
 fn managed(spec: &Spec, facts: &Facts, cluster: &ClusterFacts) -> State {
     let stack = facts.eksctl_stack.known().filter(|s| s.status != "DELETE_COMPLETE");
-    let tagged = is_ours(spec, &cluster.tags) || stack.is_some_and(|s| is_ours(spec, &s.tags));
+    let tagged = spec.owns(&cluster.tags) || stack.is_some_and(|s| spec.owns(&s.tags));
     if stack.is_none() && !tagged {
         if let Probed::Unavailable(reason) = &facts.eksctl_stack {
             return State::Unknown(reason.clone());

@@ -2,7 +2,7 @@
 
 use super::compare::same_policy;
 use super::context::owner_tags;
-use super::looked::{drifted_or_present, foreign, is_ours, looked, missing_tags};
+use super::looked::{drifted_or_present, foreign, looked, missing_tags};
 use super::shell::{keys_and_values, look_up};
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
@@ -186,7 +186,7 @@ impl Step for ControllerRole {
 
 /// Why a role is not ours, where it is not.
 fn not_ours(spec: &Spec, role: &RoleFacts) -> Option<String> {
-    if is_ours(spec, &role.tags) {
+    if spec.owns(&role.tags) {
         return None;
     }
     let name = spec.controller_role_name();

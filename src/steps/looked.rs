@@ -1,11 +1,9 @@
 //! From facts to judgement: what every `assess` asks first.
 
-use super::context::OWNER_TAG;
 use crate::error::Error;
 use crate::facts::{Facts, Probed};
 use crate::plan::State;
 use crate::ports::Tags;
-use crate::spec::Spec;
 
 /// The fact, `None` where the thing is not there, or the state that says why nothing is known.
 pub(super) fn looked<T>(probed: &Probed<T>) -> Result<Option<&T>, State> {
@@ -29,11 +27,6 @@ fn no_cluster(facts: &Facts) -> bool {
 /// As [`looked`], for the way back: what could not be read because there is no cluster to hold it, is not there.
 pub(super) fn looked_for_removal<'f, T>(probed: &'f Probed<T>, facts: &Facts) -> Result<Option<&'f T>, State> {
     looked(probed).or_else(|state| if no_cluster(facts) { Ok(None) } else { Err(state) })
-}
-
-/// Whether tags carry karpctl's mark for this cluster.
-pub(super) fn is_ours(spec: &Spec, tags: &Tags) -> bool {
-    tags.get(OWNER_TAG).is_some_and(|cluster| cluster == spec.cluster_name.as_str())
 }
 
 /// The tags that are wanted and are not so, a line each.

@@ -1,7 +1,7 @@
 //! The IAM OIDC provider of the cluster's issuer (IRSA only).
 
 use super::context::owner_tags;
-use super::looked::{Refusal, is_ours, looked, looked_for_removal};
+use super::looked::{Refusal, looked, looked_for_removal};
 use super::shell::{is_to_be_made, keys_and_values, look_up};
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
@@ -60,7 +60,7 @@ impl Step for OidcProvider {
     fn assess_removal(&self, spec: &Spec, facts: &Facts) -> State {
         match looked_for_removal(&facts.oidc_provider, facts) {
             _ if spec.identity != Identity::Irsa => State::NotWanted,
-            Ok(Some(provider)) if is_ours(spec, &provider.tags) => State::Present,
+            Ok(Some(provider)) if spec.owns(&provider.tags) => State::Present,
             Ok(_) => State::Absent,
             Err(state) => state,
         }
@@ -98,7 +98,7 @@ impl Step for OidcProvider {
     async fn remove(&self, context: &StepContext<'_>) -> Result<()> {
         let arn = oidc_provider_arn(context.spec, &issuer(context).await?);
         match context.ports.aws.oidc_provider(&arn).await? {
-            Some(provider) if is_ours(context.spec, &provider.tags) => context.ports.aws.delete_oidc_provider(&arn).await,
+            Some(provider) if context.spec.owns(&provider.tags) => context.ports.aws.delete_oidc_provider(&arn).await,
             _ => Ok(()),
         }
     }

@@ -1,7 +1,7 @@
 //! The EKS Pod Identity agent add-on (Pod Identity only).
 
 use super::context::owner_tags;
-use super::looked::{is_ours, looked};
+use super::looked::looked;
 use super::shell::{is_to_be_made, map};
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
@@ -58,7 +58,7 @@ impl Step for PodIdentityAgent {
         match looked(&facts.pod_identity_agent) {
             // A cluster of ours takes its add-ons along.
             _ if spec.identity != Identity::PodIdentity || spec.cluster == ClusterMode::Managed => State::NotWanted,
-            Ok(Some(addon)) if is_ours(spec, &addon.tags) => State::Present,
+            Ok(Some(addon)) if spec.owns(&addon.tags) => State::Present,
             Ok(_) => State::Absent,
             Err(state) => state,
         }
@@ -109,7 +109,7 @@ impl Step for PodIdentityAgent {
     async fn remove(&self, context: &StepContext<'_>) -> Result<()> {
         let (aws, cluster) = (&context.ports.aws, context.spec.cluster_name.as_str());
         match aws.addon(cluster, AGENT).await? {
-            Some(addon) if is_ours(context.spec, &addon.tags) => {
+            Some(addon) if context.spec.owns(&addon.tags) => {
                 aws.delete_addon(cluster, AGENT).await?;
                 wait(context, "deleted", |status| status.is_none()).await.map(drop)
             }

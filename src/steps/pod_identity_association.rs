@@ -1,7 +1,7 @@
 //! The Pod Identity association of the controller's service account.
 
 use super::context::owner_tags;
-use super::looked::{foreign, is_ours, looked};
+use super::looked::{foreign, looked};
 use super::shell::map;
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
@@ -45,7 +45,7 @@ impl Step for PodIdentityAssociation {
             Err(state) => state,
             Ok(None) => State::Absent,
             Ok(Some(found)) if found.role_arn == wanted.as_str() => State::Present,
-            Ok(Some(found)) if is_ours(spec, &found.tags) => State::Drifted(vec![format!("role: {} -> {wanted}", found.role_arn)]),
+            Ok(Some(found)) if spec.owns(&found.tags) => State::Drifted(vec![format!("role: {} -> {wanted}", found.role_arn)]),
             Ok(Some(found)) => foreign(
                 format!(
                     "the service account {}/{SERVICE_ACCOUNT} has the role {} by an association that is not karpctl's",
@@ -93,7 +93,7 @@ impl Step for PodIdentityAssociation {
         if found.role_arn == role.as_str() {
             return Ok(());
         }
-        if !is_ours(spec, &found.tags) && action != Action::Adopt && !context.adopts() {
+        if !spec.owns(&found.tags) && action != Action::Adopt && !context.adopts() {
             return Err(Error::refused(format!(
                 "the association of {}/{SERVICE_ACCOUNT} gives {} and is not karpctl's",
                 spec.namespace, found.role_arn
@@ -129,7 +129,7 @@ impl Step for PodIdentityAssociation {
 /// An association with our role is of no use to anybody once the role is gone.
 fn removable(spec: &Spec, found: &AssociationFacts) -> bool {
     // Where the role stays, so does an association that another tool made.
-    is_ours(spec, &found.tags) || spec.made_elsewhere.is_none() && found.role_arn == spec.controller_role_arn().as_str()
+    spec.owns(&found.tags) || spec.made_elsewhere.is_none() && found.role_arn == spec.controller_role_arn().as_str()
 }
 
 async fn look(context: &StepContext<'_>) -> Result<Option<AssociationFacts>> {

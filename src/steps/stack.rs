@@ -1,7 +1,7 @@
 //! The CloudFormation stack of the guide: node role, controller policies, interruption queue.
 
 use super::context::owner_tags;
-use super::looked::{Refusal, drifted_or_present, foreign, is_ours, looked, missing_tags};
+use super::looked::{Refusal, drifted_or_present, foreign, looked, missing_tags};
 use super::shell::{pairs, render_command};
 use super::stack_leftovers::clear_leftovers;
 use super::stack_watch::{Watch, token};
@@ -214,7 +214,7 @@ fn standing(spec: &Spec, stack: Option<&StackFacts>) -> Standing {
 }
 
 fn is_foreign(spec: &Spec, stack: &StackFacts) -> bool {
-    !is_ours(spec, &stack.tags) && stack.status != "DELETE_COMPLETE"
+    !spec.owns(&stack.tags) && stack.status != "DELETE_COMPLETE"
 }
 
 fn not_ours(name: &str) -> String {
