@@ -21,6 +21,7 @@ pub(super) struct Karpenter {
     pub(super) features: Vec<FeatureRow>,
     pub(super) renamed_values: Vec<RenamedRow>,
     pub(super) volumes: Vec<VolumeRow>,
+    pub(super) own_node_tags: Vec<OwnTagRow>,
 }
 
 /// The official tags.
@@ -79,6 +80,14 @@ pub(super) struct VolumeRow {
     pub(super) family: String,
     pub(super) device: String,
     pub(super) size: String,
+    pub(super) source: String,
+}
+
+/// A tag that Karpenter puts on nodes itself.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OwnTagRow {
+    pub(super) key: String,
     pub(super) source: String,
 }
 
@@ -238,6 +247,7 @@ mod tests {
             .chain(k.features.iter().map(|r| &r.source))
             .chain(k.renamed_values.iter().map(|r| &r.source))
             .chain(k.volumes.iter().map(|r| &r.source))
+            .chain(k.own_node_tags.iter().map(|r| &r.source))
             .chain(e.eks.iter().map(|r| &r.source))
             .chain(e.ami.iter().map(|r| &r.source))
             .chain(e.flow_control.iter().map(|r| &r.source))

@@ -2,7 +2,7 @@
 
 use super::template::{Functions, fill, read};
 use crate::error::{Error, Result};
-use crate::knowledge::{NodePoolApi, node_volumes};
+use crate::knowledge::{NodePoolApi, is_node_tag, node_volumes};
 use crate::spec::{AmiAlias, Architecture, CapacityType, DISCOVERY_TAG, ObjectName, Spec, SubnetId};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -84,6 +84,7 @@ pub fn node_pool_yaml(spec: &Spec, ami_version: Option<&str>) -> Result<String> 
         "capacity_types": or_guide(&pool.capacity_types, &features.capacity_types),
         "cpu_limit": pool.cpu_limit,
         "consolidation": features.consolidation,
+        "tags": node_tags(spec),
         "volume_key": pool.volume_key,
         "volumes": node_volumes(&family),
         "sized": false,
@@ -169,6 +170,7 @@ pub fn shaped_pool_yaml(spec: &Spec, shape: &PoolShape) -> Result<String> {
         "architectures": shape.architectures,
         "capacity_types": [shape.capacity_type],
         "cpu_limit": shape.cpu_limit,
+        "tags": node_tags(spec),
         "volume_key": spec.node_pool.volume_key,
         "volumes": volumes,
         "sized": shape.disk_gib.is_some(),
@@ -218,6 +220,11 @@ fn family_name(api: NodePoolApi, alias: Option<&AmiAlias>, family: &str) -> Opti
         other => other,
     };
     Some(name.to_owned())
+}
+
+/// The spec's tags, without those that Karpenter puts on nodes itself.
+fn node_tags(spec: &Spec) -> BTreeMap<&String, &String> {
+    spec.tags.iter().filter(|(key, _)| is_node_tag(key)).collect()
 }
 
 /// What the spec lists, else what the guide lists.

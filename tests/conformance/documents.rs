@@ -120,6 +120,20 @@ fn volumes_with_a_key_of_ones_own() {
     }
 }
 
+#[test]
+fn tags_reach_the_nodes_of_each_api() {
+    for release in ["0.17.0", "0.31.5", "0.32.0", "0.37.8", "1.0.8", "1.14.1"] {
+        let mut own = spec(release);
+        assert_eq!(render::node_pool(&own, None).unwrap()[0]["spec"].get("tags"), None);
+        let kept = ["kubernetes.io/cluster/demo", "karpenter.sh/nodepool", "karpenter.sh/provisioner-name", "eks:eks-cluster-name"];
+        own.tags = kept.into_iter().chain(["on", "cost: centre"]).map(|key| (key.to_owned(), "1e3".to_owned())).collect();
+        let class = &render::node_pool(&own, None).unwrap()[0];
+        assert_eq!(class["spec"]["tags"], json!({ "on": "1e3", "cost: centre": "1e3" }), "{release}");
+        own.tags.retain(|key, _| kept.contains(&key.as_str()));
+        assert_eq!(render::node_pool(&own, None).unwrap()[0]["spec"].get("tags"), None, "{release}");
+    }
+}
+
 /// The services of the endpoints that a document's comment lists.
 fn listed_endpoints<'a>(text: &'a str, region: &str) -> Vec<&'a str> {
     let prefix = format!("com.amazonaws.{region}.");

@@ -18,6 +18,11 @@ STRICT = "?dryRun=All&fieldValidation=Strict&fieldManager=karpctl"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 # What each kind must not be taken with: a field that nothing has.
 STRAY = "  karpctlKnowsNoSuchField: true\n"
+# Tags of nodes, and what Karpenter keeps for itself, which some CRDs refuse by a rule.
+OWN_TAGS = ("kubernetes.io/cluster/demo", "eks:eks-cluster-name", "karpenter.sh/nodepool", "karpenter.sh/nodeclaim",
+            "karpenter.sh/provisioner-name", "karpenter.sh/managed-by", "karpenter.k8s.aws/ec2nodeclass")
+TAGGED = '"on":"1e3"'
+TAGS = [word for key in ("on", *OWN_TAGS) for word in ("--tag", f"{key}=1e3")]
 
 
 class ApiServer:
@@ -128,11 +133,13 @@ def prove_versions(source, known, report):
     report.say(f"CRDs: versions served and stored as the table says in {same} of {compared} releases")
 
 
-def prove(server, source, rendered, known, report):
-    """All objects of all releases."""
+def prove(server, source, rendered, known, karpctl, report):
+    """All objects of all releases, and the node pools with tags."""
     prove_versions(source, known, report)
     jobs, builtin, tiers = {}, {}, {}
     for release, documents in rendered.items():
+        tagged = karpctl.run("render", "node-pool", "--karpenter-version", release, *karpctl.place, *TAGS)
+        documents = {**documents, "tagged": tagged}
         tier = set()
         for name, text in objects(documents):
             head = official.load(text)
@@ -145,7 +152,7 @@ def prove(server, source, rendered, known, report):
             if crd is not None:
                 jobs.setdefault((kind, version, origin), (crd, {}))[1].setdefault(text, []).append(release)
         tiers.setdefault("none" if "none" in tier else "other" if "other" in tier else "core" if "core" in tier else "own", []).append(release)
-    put = taken = refused = 0
+    put = taken = refused = ruled = held = 0
     for (kind, version, origin), (crd, texts) in jobs.items():
         name = server.install(crd, version)
         for text, releases in texts.items():
@@ -155,6 +162,11 @@ def prove(server, source, rendered, known, report):
         # The negative control: the same object with a field that the CRD does not have.
         why = server.dry_run(re.sub(r"^spec:\n", f"spec:\n{STRAY}", text, flags=re.M)) or ""
         refused += report.check("karpctlKnowsNoSuchField" in why, f"{kind} {version}, CRD of {origin}: takes a field that it has not; said: {why}")
+        tagged = next((t for t in texts if TAGGED in t), None)
+        if tagged and "restricted tag" in json.dumps(crd):
+            ruled += 1
+            why = server.dry_run(tagged.replace(TAGGED, '"karpenter.sh/nodepool":"1e3"')) or ""
+            held += report.check("restricted tag" in why, f"{kind} {version}, CRD of {origin}: takes a tag of Karpenter's own; said: {why}")
         server.remove(name)
     old = {}
     for text, releases in builtin.items():
@@ -172,7 +184,7 @@ def prove(server, source, rendered, known, report):
     words = {"own": "by their own CRDs", "core": "by their own CRDs but for AWS's label rules", "other": "only by the CRDs of another release with the same API",
              "none": "without any CRD of their API in a package"}
     report.say(f"CRDs: {taken} of {put} different objects taken, with {len(jobs)} different CRDs; {refused} of {len(jobs) + len(builtin)} with a "
-               "stray field refused")
+               f"stray field refused; {held} of {ruled} with a rule about tags refuse one of Karpenter's own")
     for near in ("own", "core", "other", "none"):
         if near in tiers:
             report.say(f"CRDs: {len(tiers[near])} releases judged {words[near]}" + (f": {' '.join(tiers[near])}" if near in ("other", "none") else ""))

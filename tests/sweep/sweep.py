@@ -99,7 +99,7 @@ def main():
                 lab = LabProcess("--region", region)
                 try:
                     if region == REGIONS["aws"]:
-                        part("crds", crds.prove, crds.ApiServer(lab.ready["kubeconfig"]), source, rendered, known)
+                        part("crds", crds.prove, crds.ApiServer(lab.ready["kubeconfig"]), source, rendered, known, karpctl)
                         part("configs", configs.prove, lab, karpctl, rendered)
                     part("stacks", deploy.prove, lab, karpctl, region)
                 finally:
