@@ -1,6 +1,6 @@
 //! The EKS cluster: made by eksctl, or somebody else's that must be there.
 
-use super::cluster_judge::judge;
+use super::cluster_judge::{judge, judge_removal};
 use super::cluster_mend::{create, delete, mend_capacity, wait_for_api};
 use super::shell::render_command;
 use super::{Step, StepContext};
@@ -47,6 +47,10 @@ impl Step for Cluster {
 
     fn assess(&self, spec: &Spec, facts: &Facts) -> State {
         judge(spec, facts)
+    }
+
+    fn assess_removal(&self, spec: &Spec, facts: &Facts) -> State {
+        judge_removal(spec, facts)
     }
 
     fn commands(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
@@ -111,7 +115,7 @@ impl Step for Cluster {
         let deadline = Instant::now() + LONGEST;
         loop {
             let facts = look(context).await;
-            match judge(context.spec, &facts) {
+            match judge_removal(context.spec, &facts) {
                 State::Absent => return Ok(()),
                 State::Foreign { why, .. } => return Err(Error::refused(why)),
                 State::Unknown(reason) => {

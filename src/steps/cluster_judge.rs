@@ -33,6 +33,15 @@ pub(super) fn judge(spec: &Spec, facts: &Facts) -> State {
     }
 }
 
+/// The same on the way back: what eksctl left half made or half removed is removed all the same.
+pub(super) fn judge_removal(spec: &Spec, facts: &Facts) -> State {
+    let serves = facts.cluster.known().is_some_and(|cluster| cluster.status == "ACTIVE" && !cluster.auto_mode);
+    if spec.cluster == ClusterMode::Managed && serves && facts.eksctl_stack.known().is_some_and(is_failed) {
+        return State::Present;
+    }
+    judge(spec, facts)
+}
+
 fn existing(spec: &Spec, cluster: &ClusterFacts) -> State {
     match cluster.status.as_str() {
         "ACTIVE" => State::Present,

@@ -4,7 +4,7 @@ use super::StepContext;
 use super::cluster_judge::is_failed;
 use super::context::owner_tags;
 use super::eksctl_stage::Stages;
-use super::stack_watch::{Watch, token};
+use super::stack_watch::{Watch, token, with_failures_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, Probed, StackFacts};
 use crate::knowledge::IamRefusal;
@@ -17,6 +17,9 @@ use std::time::Duration;
 
 /// How long a new API server may take until it answers with the creator's access in place.
 const ANSWERS: Duration = Duration::from_mins(5);
+
+/// What eksctl says where it may not list Fargate profiles.
+const NO_FARGATE: &str = "either account is not authorized to use Fargate";
 
 async fn config(context: &StepContext<'_>) -> Result<String> {
     let version = match context.facts.eksctl.known() {
@@ -45,7 +48,17 @@ pub(super) async fn create(context: &StepContext<'_>) -> Result<()> {
         }
         context.foreign("eksctl", line);
     };
-    context.ports.eksctl.create_cluster(&config, &said, context.cancel).await
+    let made = context.ports.eksctl.create_cluster(&config, &said, context.cancel).await;
+    or_why(context, made).await
+}
+
+/// What eksctl came to, with what CloudFormation says of its stacks where it failed.
+async fn or_why(context: &StepContext<'_>, ended: Result<()>) -> Result<()> {
+    let stacks: Vec<String> = std::iter::once(cluster_stack_name(context.spec)).chain(node_group_stack_name(context.spec)).collect();
+    match ended {
+        Err(error) if error.kind != ErrorKind::Interrupted => Err(with_failures_of(context, &stacks, error).await),
+        ended => ended,
+    }
 }
 
 /// Deletes a cluster. Where it never came to be, eksctl looks for it in vain and leaves its stacks alone: then they are deleted here.
@@ -61,12 +74,25 @@ pub(super) async fn delete(context: &StepContext<'_>, facts: &Facts) -> Result<(
         }
         return Ok(());
     }
+    // eksctl passes over a node group whose stack could not be deleted, and then cannot delete the cluster's.
+    if let (Some(name), Some(stack)) = (node_group_stack_name(spec), facts.eksctl_node_group.known())
+        && stack.status == "DELETE_FAILED"
+    {
+        context.doing(format!("deleting the stack {name}, which could not be deleted before"));
+        delete_stack(context, &name, stack).await?;
+    }
     context.doing(format!("eksctl deletes the cluster {}", spec.cluster_name));
-    context
-        .ports
-        .eksctl
-        .delete_cluster(spec.cluster_name.as_str(), spec.region.as_str(), &|line| context.foreign("eksctl", line), context.cancel)
-        .await
+    let said = |line: &str| {
+        if line.starts_with(NO_FARGATE) {
+            context.warn(
+                "eksctl may not list the cluster's Fargate profiles, and goes on as if there were none: if there are, they hold the cluster until \
+                 `eks:ListFargateProfiles` is allowed",
+            );
+        }
+        context.foreign("eksctl", line);
+    };
+    let deleted = context.ports.eksctl.delete_cluster(spec.cluster_name.as_str(), spec.region.as_str(), &said, context.cancel).await;
+    or_why(context, deleted).await
 }
 
 /// Waits until the API server answers: EKS says ACTIVE before DNS and access entries are everywhere.
@@ -129,7 +155,8 @@ pub(super) async fn mend_capacity(context: &StepContext<'_>, facts: &Facts) -> R
         return context.ports.eksctl.create_fargate_profile(&config, &|line| context.foreign("eksctl", line), context.cancel).await;
     }
     context.doing(format!("eksctl creates the node group {}", spec.node_group_name()));
-    context.ports.eksctl.create_node_group(&config, &|line| context.foreign("eksctl", line), context.cancel).await.map_err(|e| {
+    let made = context.ports.eksctl.create_node_group(&config, &|line| context.foreign("eksctl", line), context.cancel).await;
+    or_why(context, made).await.map_err(|e| {
         e.within(format!("cannot create the node group {} of cluster {}", spec.node_group_name(), spec.cluster_name))
             .hint(format!("`eksctl get nodegroup --cluster {} --region {}` shows what is there", spec.cluster_name, spec.region))
     })

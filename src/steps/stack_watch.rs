@@ -3,6 +3,7 @@
 use super::StepContext;
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::StackFacts;
+use crate::knowledge::IamRefusal;
 use crate::ports::StackEvent;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
@@ -74,15 +75,51 @@ impl Watch {
             if !self.shown.insert(event.id.clone()) {
                 continue;
             }
-            let reason = event.reason.as_deref().map(|r| format!(": {r}")).unwrap_or_default();
-            let line = format!("{} {} {}{reason}", event.kind, event.logical_id, event.status);
+            let line = line(&event);
             context.foreign("cloudformation", &line);
-            // The resources that are cancelled because of the first say nothing of why.
-            if event.status.ends_with("_FAILED") && self.first_failure.is_none() && !reason.contains("cancelled") {
+            if is_failure(&event) && self.first_failure.is_none() {
                 self.first_failure = Some(line);
             }
         }
     }
+}
+
+fn line(event: &StackEvent) -> String {
+    let reason = event.reason.as_deref().map(|r| format!(": {r}")).unwrap_or_default();
+    format!("{} {} {}{reason}", event.kind, event.logical_id, event.status)
+}
+
+/// Whether something failed by itself: the resources that are cancelled because of another say nothing of why.
+fn is_failure(event: &StackEvent) -> bool {
+    event.status.ends_with("_FAILED") && !event.reason.as_deref().is_some_and(|reason| reason.contains("cancelled"))
+}
+
+/// An error of eksctl's, with what CloudFormation says of these stacks of its: eksctl tells why the cluster's was not made, and of no other,
+/// nor why something cannot be removed.
+pub(super) async fn with_failures_of(context: &StepContext<'_>, stacks: &[String], mut error: Error) -> Error {
+    for stack in stacks {
+        // Where they cannot be read, and where there is no such stack, eksctl's own words must do.
+        let events = context.ports.aws.stack_events(stack).await.unwrap_or_default();
+        for event in failures(&events, stack) {
+            let by_eksctl = format!("{}/{}: {}", event.kind, event.logical_id, event.status);
+            if error.causes.iter().any(|cause| cause.contains(&by_eksctl)) {
+                continue;
+            }
+            error = error.because(format!("the stack {stack}: {}", line(event)));
+            if let Some(refusal) = event.reason.as_deref().and_then(IamRefusal::read) {
+                error = Error { kind: ErrorKind::Denied, ..error }.hint(refusal.help());
+            }
+        }
+    }
+    error
+}
+
+/// The first resource that could not be made, and the first that could not be removed, in the last operation of a stack.
+fn failures<'e>(events: &'e [StackEvent], stack: &str) -> Vec<&'e StackEvent> {
+    let begins = ["CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS"];
+    let begun = events.iter().rposition(|e| e.logical_id == stack && begins.contains(&e.status.as_str())).unwrap_or_default();
+    let mut seen = BTreeSet::new();
+    events[begun..].iter().filter(|e| e.logical_id != stack && is_failure(e) && seen.insert(&e.status)).collect()
 }
 
 fn at_rest(status: &str, expect: Option<&str>) -> bool {

@@ -5,6 +5,7 @@
     authenticationMode   CONFIG_MAP | API | API_AND_CONFIG_MAP (default)
     nodes                size of the node group; default 2, 0: none
     nodegroup            its name; default NAME-ng
+    launch_template      it has one, which lets answers of the instance metadata make two hops; default false
     oidc                 make the IAM OIDC provider; default false
     pod_identity_agent   install that add-on; default false
     tags                 of the cluster and its network, e.g. {"karpenter.sh/discovery": NAME}; default none
@@ -16,7 +17,7 @@ import json
 import nodes
 import quirks_eks
 
-KEYS = {"name", "version", "authenticationMode", "nodes", "nodegroup", "oidc", "pod_identity_agent", "tags", "region"}
+KEYS = {"name", "version", "authenticationMode", "nodes", "nodegroup", "launch_template", "oidc", "pod_identity_agent", "tags", "region"}
 CLUSTER_POLICIES = ("AmazonEKSClusterPolicy", "AmazonEKSVPCResourceController")
 NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryReadOnly",
                  "AmazonSSMManagedInstanceCore")
@@ -83,11 +84,17 @@ class Builder:
     def node_group(self, subnets, count):
         role = self.role(f"{self.name}-node-group", f"ec2.{self.lab.dns}", NODE_POLICIES)
         group = self.wanted.get("nodegroup") or f"{self.name}-ng"
+        template = {"launchTemplate": self.launch_template(group)} if self.wanted.get("launch_template") else {}
         self.lab.aws.rest("eks", "POST", f"/clusters/{self.name}/node-groups", {
-            "nodegroupName": group, "nodeRole": role, "subnets": subnets, "instanceTypes": ["m5.large"],
+            "nodegroupName": group, "nodeRole": role, "subnets": subnets, "instanceTypes": ["m5.large"], **template,
             "scalingConfig": {"minSize": 1, "maxSize": 10, "desiredSize": count}}, region=self.region)
         nodes.group_created(self.lab, self.name, group)
         return group
+
+    def launch_template(self, name):
+        made = self.ec2("CreateLaunchTemplate", LaunchTemplateName=name,
+                        **{"LaunchTemplateData.MetadataOptions.HttpPutResponseHopLimit": 2})
+        return {"id": made.findtext(".//launchTemplateId"), "version": "1"}
 
     def oidc_provider(self):
         url = quirks_eks.issuer(self.lab, self.name, self.region)

@@ -85,6 +85,8 @@ def purge_cluster(lab, name):
 def cluster_deleted(lab, name):
     """The last cluster's objects go with it."""
     lab.creators.pop(name, None)
+    if lab.settings["failed"] == name:
+        lab.settings["failed"] = ""
     nodes.cluster_deleted(lab, name)
     fargate.cluster_deleted(lab, name)
     if not lab.aws.rest("eks", "GET", "/clusters").get("clusters"):

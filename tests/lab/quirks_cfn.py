@@ -129,13 +129,22 @@ def fail_as_aws(lab, call):
     if cfn_checks.describe(lab, call) is not None:
         return  # AlreadyExistsException
     template, known = asked(lab, call)
-    found = existing_resource(lab, template, known) or strict_cfn.stack_denial(lab, call, template, known)
+    refused = existing_resource(lab, template, known) or strict_cfn.stack_denial(lab, call, template, known)
+    found = refused or failing(lab, template)
     if found:
         logical, kind, reason = found
-        undo = strict_cfn.undo_denial(lab, call, template, known, logical)
+        # what failed when it was there already is removed with the others
+        undo = strict_cfn.undo_denial(lab, call, template, known, logical if refused else None)
         call.conflict = ({"logical": logical, "physical": "", "type": kind}, reason, undo)
         body = json.dumps({"Parameters": template.get("Parameters") or {}, "Resources": {logical: IMPOSSIBLE}})
         call.body = urllib.parse.urlencode({**call.params, "TemplateBody": body}).encode()
+
+
+def failing(lab, template):
+    """(logical id, type, reason) of the first resource of the type that a test lets fail, or None."""
+    kind = lab.settings["failing"]
+    why = f"Resource handler returned message: \"{kind} did not stabilize\" (HandlerErrorCode: NotStabilized)"
+    return next(((n, kind, why) for n, r in (template.get("Resources") or {}).items() if r.get("Type") == kind), None)
 
 
 def asked(lab, call):

@@ -83,6 +83,8 @@ def rewrite(lab, call, answer):
     ca = base64.b64encode((lab.cert_dir / "ca.crt").read_bytes()).decode()
     cluster = {**cluster, "endpoint": lab.endpoint, "certificateAuthority": {"data": ca},
                "identity": {"oidc": {"issuer": issuer(lab, cluster["name"], region_of(cluster))}}}
+    if cluster["name"] == lab.settings["failed"]:
+        cluster["status"] = "FAILED"
     return answer.with_json({**answer.json, "cluster": cluster})
 
 

@@ -29,6 +29,8 @@ class Lab:
             "join_seconds": args.join_seconds,
             "front": False,
             "controller": "real",
+            "failing": "",
+            "failed": "",
         }
         self.ports = {}
         self.lock = threading.RLock()

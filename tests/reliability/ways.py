@@ -57,14 +57,17 @@ def must(ran):
 class World:
     """One stage whose state is known, used for try after try; made anew after a failure, which may have left anything."""
 
+    made_of = {}  # what an existing cluster is made of, beside its version
+
     def __init__(self, karpctl):
         self.karpctl, self.stage, self.existing, self.state = karpctl, None, None, None
+
 
     def fresh(self, existing):
         self.close()
         self.stage, self.existing, self.state = Stage(self.karpctl), existing, "empty"
         if existing:
-            self.stage.make_cluster(version=KUBERNETES)
+            self.stage.make_cluster(version=KUBERNETES, **self.made_of)
         self.empty = self.stage.inventory()
 
     def close(self):

@@ -3,7 +3,7 @@ use crate::fixture::{existing, spec};
 use karpctl::error::ErrorKind;
 use karpctl::facts::FargateProfileFacts;
 use karpctl::plan::{State, StepId};
-use karpctl::ports::Tags;
+use karpctl::ports::{StackEvent, Tags};
 use karpctl::spec::{ControllerCapacity, Identity, Spec};
 use karpctl::steps::{OWNER_TAG, Ownership};
 
@@ -137,6 +137,55 @@ async fn a_cluster_that_eksctl_half_made_and_that_serves_is_explained() {
     let state = world.assess(ID).await;
     assert!(matches!(state, State::Foreign { adopt: None, .. }), "{state:?}");
     assert!(words(&state).contains("eksctl delete cluster --name demo --region us-west-2"));
+    assert_eq!(world.assess_removal(ID).await, State::Present, "the way back goes on where it broke off");
+    assert_eq!(world.remove(ID).await.0, Ok(()));
+    assert_eq!(world.assess_removal(ID).await, State::Absent);
+}
+
+/// eksctl passes over a node group whose stack is `DELETE_FAILED`, and the cluster's stack exports what that one uses.
+#[tokio::test(start_paused = true)]
+async fn a_node_group_that_could_not_be_removed_is_removed_before_the_cluster() {
+    let world = FakeWorld::empty(spec("1.14.1"));
+    world.apply_ok(ID).await;
+    world.set_stack("eksctl-demo-nodegroup-demo-ng", "DELETE_FAILED", &[], ours());
+    assert_eq!(world.remove(ID).await.0, Ok(()));
+    let changes = world.changes();
+    let at = |begin: &str| changes.iter().position(|c| c.starts_with(begin)).unwrap_or_else(|| panic!("{begin}: {changes:?}"));
+    assert!(at("delete_stack eksctl-demo-nodegroup-demo-ng") < at("delete_cluster"), "{changes:?}");
+    assert_eq!(world.assess_removal(ID).await, State::Absent);
+}
+
+/// eksctl tells why the cluster's stack was not made, and of no other stack.
+#[tokio::test(start_paused = true)]
+async fn why_a_stack_of_eksctl_failed_is_told() {
+    let world = FakeWorld::empty(spec("1.14.1"));
+    world.apply_ok(ID).await;
+    let denied =
+        |action: &str| format!("User: me is not authorized to perform: {action} on resource: * because no identity-based policy allows it");
+    let event = |logical: &str, status: &str, reason: Option<String>| StackEvent {
+        id: format!("{logical} {status} {reason:?}"),
+        logical_id: logical.into(),
+        kind: "AWS::EC2::VPC".into(),
+        status: status.into(),
+        reason,
+    };
+    world.inside().stacks.get_mut("eksctl-demo-cluster").unwrap().events = vec![
+        event("eksctl-demo-cluster", "CREATE_IN_PROGRESS", None),
+        event("VPC", "CREATE_FAILED", Some(denied("ec2:CreateVpc"))),
+        event("eksctl-demo-cluster", "DELETE_IN_PROGRESS", None),
+        event("Subnet", "DELETE_FAILED", Some("Resource deletion cancelled".into())),
+        event("VPC", "DELETE_FAILED", Some(denied("ec2:DeleteVpc"))),
+        event("Gateway", "DELETE_FAILED", Some(denied("ec2:DeleteInternetGateway"))),
+    ];
+    world.fail("delete_cluster", Fault::Before(error(ErrorKind::Tool)));
+    let failed = world.remove(ID).await.0.unwrap_err();
+    assert_eq!(failed.kind, ErrorKind::Denied);
+    assert!(failed.hints.iter().any(|h| h.starts_with("allow `ec2:DeleteVpc` on `*`")), "{failed:?}");
+    let told = format!("{failed:?}");
+    assert!(
+        !["ec2:CreateVpc", "cancelled", "ec2:DeleteInternetGateway"].iter().any(|w| told.contains(w)),
+        "only what failed first, now: {told}"
+    );
 }
 
 fn on_fargate() -> Spec {
