@@ -62,6 +62,15 @@ pub(super) fn eks_cluster(exec: &ExecFacts) -> Option<(&str, Option<&str>)> {
     Some((name, after(&["--region", "-r"]).or_else(|| joined("--region="))))
 }
 
+/// The command that makes a kubeconfig, for the cluster that is meant where one is named.
+pub(super) fn make(situation: &Situation<'_>) -> [String; 7] {
+    let (cluster, region) = match situation.spec {
+        Some(spec) => (spec.cluster_name.to_string(), spec.region.to_string()),
+        None => ("CLUSTER".to_owned(), "REGION".to_owned()),
+    };
+    ["aws".into(), "eks".into(), "update-kubeconfig".into(), "--name".into(), cluster, "--region".into(), region]
+}
+
 /// The command by which aws writes the entry anew.
 pub(super) fn update_kubeconfig(used: &Used<'_>, exec: &ExecFacts) -> Option<Vec<String>> {
     let (cluster, region) = eks_cluster(exec)?;

@@ -1,6 +1,6 @@
 //! Whether each client can load its kubeconfig and finds a cluster in it.
 
-use super::exec::{clients, name};
+use super::exec::{clients, make, name};
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{ChosenFacts, ClientFacts, KubeconfigFacts, Probed, Topic};
 use crate::finding::Area;
@@ -27,15 +27,6 @@ impl Check for ExecKubeconfig {
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         Ok(clients(situation)?.iter().map(|client| judge(situation, client)).collect())
     }
-}
-
-/// The command that makes a kubeconfig, for the cluster that is meant where one is named.
-fn make(situation: &Situation<'_>) -> [String; 7] {
-    let (cluster, region) = match situation.spec {
-        Some(spec) => (spec.cluster_name.to_string(), spec.region.to_string()),
-        None => ("CLUSTER".to_owned(), "REGION".to_owned()),
-    };
-    ["aws".into(), "eks".into(), "update-kubeconfig".into(), "--name".into(), cluster, "--region".into(), region]
 }
 
 fn judge(situation: &Situation<'_>, client: &ClientFacts) -> Judgement {

@@ -40,6 +40,7 @@ mod interruption_queue;
 mod judgement;
 mod karpenter_release;
 mod key_policy;
+mod kubeconfig_cluster;
 mod kubeconfig_profile;
 mod kubeconfig_readable;
 mod kubernetes_fit;
@@ -165,6 +166,7 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(exec_answer::ExecAnswer),
         Box::new(kubeconfig_readable::KubeconfigReadable),
         Box::new(kubeconfig_profile::KubeconfigProfile),
+        Box::new(kubeconfig_cluster::KubeconfigCluster),
         Box::new(client_shadowed::ClientShadowed),
         Box::new(tool_programs::ToolPrograms),
         Box::new(registry_login::RegistryLogin),

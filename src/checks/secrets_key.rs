@@ -1,4 +1,4 @@
-//! Whether the cluster's secrets can be encrypted with the key that the spec names.
+//! Whether the cluster's secrets can be encrypted, and decrypted, with their key.
 
 use super::judgement::read;
 use super::key_policy::{Access, Asker, access, elsewhere, letting, usable};
@@ -23,11 +23,13 @@ impl Check for SecretsKey {
     }
 
     fn explain(&self) -> &'static str {
-        "With kmsKey in the spec: looks whether that key is there, enabled, symmetric and of the cluster's region, and whether its key policy, a grant \
+        "With kmsKey in the spec, or a cluster that has such a key: looks whether that key is there, enabled, symmetric and of the cluster's region, and whether its key policy, a grant \
          or IAM lets whoever makes the cluster do kms:DescribeKey and kms:CreateGrant with it. What people see otherwise: eksctl ends after \
          minutes with `InvalidParameterException: The keyArn in encryptionConfig provider is not valid`, `User … is not authorized to perform: \
          kms:CreateGrant`, `InvalidRequestException: KMS key … is disabled`. Cure: `aws kms enable-key`, or a statement in the key policy, as the \
-         finding prints it. Of a cluster that is there only the state of the key is judged: it has its grant."
+         finding prints it. A cluster that is there says itself which key it has (encryptionConfig); of that only the state is judged: EKS has \
+         its grant. While it is disabled the API server answers no request for a secret, and once it is deleted nothing brings the \
+         cluster back: `aws kms cancel-key-deletion` does as long as the deletion is pending."
     }
 
     fn reads(&self) -> &'static [Topic] {
@@ -36,8 +38,11 @@ impl Check for SecretsKey {
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let spec = situation.spec()?;
-        let subject = "kmsKey".to_owned();
-        let Some(arn) = &spec.kms_key else { return Err(Judgement::skip(subject, "the spec names no key for the cluster's secrets")) };
+        let own = situation.facts.cluster.known().and_then(|cluster| cluster.secrets_key.as_ref());
+        let subject = if own.is_some() { format!("secrets of {}", spec.cluster_name) } else { "kmsKey".to_owned() };
+        let Some(arn) = own.or(spec.kms_key.as_ref()) else {
+            return Err(Judgement::skip(subject, "neither the cluster nor the spec names a key for its secrets"));
+        };
         elsewhere(spec, &subject, arn)?;
         let Some(facts) = read(&subject, &situation.facts.secrets_key)? else {
             return Err(Judgement::fail(subject, "there is no such key: NotFoundException").fix("name a key that is there"));

@@ -95,7 +95,8 @@ async fn look_beyond(app: &App, args: &DoctorArgs, checks: &[Box<dyn Check>]) ->
         }
         return Ok((spec, facts));
     }
-    if !checks.iter().any(|check| check.of_cluster()) {
+    let concerned = checks.iter().any(|check| check.of_cluster()) || topics.contains(&Topic::Cluster) && names_cluster(app, args)?;
+    if !concerned {
         return Ok((None, look_at_account(app, args, &beyond).await?));
     }
     match Session::open(app, &args.variant).await {
@@ -120,6 +121,12 @@ async fn look_beyond(app: &App, args: &DoctorArgs, checks: &[Box<dyn Check>]) ->
         }
         Err(e) => Err(e),
     }
+}
+
+/// Whether it is said which cluster is meant.
+fn names_cluster(app: &App, args: &DoctorArgs) -> Result<bool> {
+    let layers = layers(app, &args.variant)?;
+    Ok(layers.iter().any(|(_, l)| l.cluster_name.is_some()) && layers.iter().any(|(_, l)| l.region.is_some()))
 }
 
 /// Where AWS is asked of an account as a whole, and nothing says a region.
@@ -173,5 +180,10 @@ fn offline_spec(app: &App, args: &DoctorArgs) -> Result<Option<Spec>> {
     let layers = layers(app, &args.variant)?;
     let named = layers.iter().any(|(_, l)| l.cluster_name.is_some());
     let placed = layers.iter().any(|(_, l)| l.region.is_some()) && layers.iter().any(|(_, l)| l.account_id.is_some());
-    if named && placed { resolve(&layers, &Discovered::default()).map(|r| Some(r.spec)) } else { Ok(None) }
+    if !(named && placed) {
+        return Ok(None);
+    }
+    let resolved = resolve(&layers, &Discovered::default())?;
+    resolved.notes.iter().for_each(|note| app.printer.status(&format!("note: {note}")));
+    Ok(Some(resolved.spec))
 }

@@ -61,6 +61,15 @@ pub struct ChosenFacts {
     pub context_is_there: bool,
     /// The API server's URL. Empty: none is named.
     pub server: String,
+    /// The variable of the client's that gives it, where it is not the kubeconfig.
+    #[serde(default)]
+    pub server_by: Option<String>,
+    /// The name that the server's certificate must be for, where it is not the address's.
+    #[serde(default)]
+    pub tls_server_name: Option<String>,
+    /// The proxy that the kubeconfig has the client go by.
+    #[serde(default)]
+    pub proxy: Option<String>,
     /// What is wrong with what the context says of the cluster.
     pub cluster_problem: Option<String>,
     /// The user's name.

@@ -70,6 +70,9 @@ pub struct ClusterFacts {
     pub tags: BTreeMap<String, String>,
     /// Whether EKS Auto Mode manages its compute.
     pub auto_mode: bool,
+    /// The KMS key that its secrets are encrypted with, where it is one of the account's own.
+    #[serde(default)]
+    pub secrets_key: Option<Arn>,
 }
 
 impl ClusterFacts {

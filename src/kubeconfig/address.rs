@@ -1,5 +1,7 @@
 //! Addresses as Go's net/url reads them: what a client makes of the URL of an API server or of a proxy.
 
+use std::net::IpAddr;
+
 /// Why a client does not get to an https server by this address. `None`: it does.
 #[must_use]
 pub fn server_problem(server: &str) -> Option<String> {
@@ -30,12 +32,41 @@ pub fn proxy_problem(proxy: &str) -> Option<String> {
     }
 }
 
+/// Where an address leads: however two are written, they lead to one place where these are equal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// In lower case, without a dot at its end.
+    pub host: String,
+    port: u16,
+    path: String,
+}
+
+impl Target {
+    /// `None`: it is no address of an https server.
+    #[must_use]
+    pub fn of(server: &str) -> Option<Self> {
+        let url = Url::parse(server).filter(|url| url.scheme.eq_ignore_ascii_case("https") && !url.host.is_empty())?;
+        Some(Self {
+            host: url.host.trim_end_matches('.').to_ascii_lowercase(),
+            port: url.port.filter(|port| !port.is_empty()).map_or(Some(443), |port| port.parse().ok())?,
+            path: url.path.trim_end_matches('/').to_owned(),
+        })
+    }
+
+    /// Whether it stays on this machine, where a tunnel may begin.
+    #[must_use]
+    pub fn is_on_this_machine(&self) -> bool {
+        self.host == "localhost" || self.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+}
+
 /// The parts that matter here.
 struct Url<'a> {
     scheme: &'a str,
     user: bool,
     host: &'a str,
     port: Option<&'a str>,
+    path: &'a str,
 }
 
 impl<'a> Url<'a> {
@@ -50,7 +81,7 @@ impl<'a> Url<'a> {
         let Some(authority) = rest.strip_prefix("//") else {
             // A colon in the first segment of a path looks like a scheme, and is refused.
             let first = rest.split('/').next().unwrap_or_default();
-            return (!scheme.is_empty() || !first.contains(':')).then_some(Self { scheme, user: false, host: "", port: None });
+            return (!scheme.is_empty() || !first.contains(':')).then_some(Self { scheme, user: false, host: "", port: None, path: "" });
         };
         let (authority, path) = authority.split_at(authority.find('/').unwrap_or(authority.len()));
         if !escapes_are_whole(path) {
@@ -66,7 +97,7 @@ impl<'a> Url<'a> {
         };
         let digits = port.is_none_or(|port| port.bytes().all(|b| b.is_ascii_digit()));
         let known = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:[]<>\"".contains(c);
-        (digits && name.chars().all(known)).then_some(Self { scheme, user, host, port })
+        (digits && name.chars().all(known)).then_some(Self { scheme, user, host: name, port, path })
     }
 }
 
@@ -118,6 +149,35 @@ mod tests {
             "https://h/%z",
         ] {
             assert!(server_problem(bad).is_some(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn one_place_may_be_written_in_several_ways() {
+        let place = |server: &str| Target::of(server).unwrap();
+        let endpoint = place("https://0A1B.gr7.us-west-2.eks.amazonaws.com");
+        for same in [
+            "HTTPS://0a1b.GR7.us-west-2.eks.amazonaws.com",
+            "https://0A1B.gr7.us-west-2.eks.amazonaws.com./",
+            "https://0A1B.gr7.us-west-2.eks.amazonaws.com:443/",
+        ] {
+            assert_eq!(place(same), endpoint, "{same}");
+        }
+        for other in [
+            "https://0A1C.gr7.us-west-2.eks.amazonaws.com",
+            "https://0A1B.gr7.us-west-2.eks.amazonaws.com:8443",
+            "https://0A1B.gr7.us-west-2.eks.amazonaws.com/k8s/clusters/c-1",
+        ] {
+            assert_ne!(place(other), endpoint, "{other}");
+        }
+        assert_eq!(place("https://[::1]:6443"), place("https://[::1]:6443/"));
+        for (server, here) in
+            [("https://localhost:8443", true), ("https://127.0.0.2", true), ("https://[::1]", true), ("https://10.0.0.1", false)]
+        {
+            assert_eq!(place(server).is_on_this_machine(), here, "{server}");
+        }
+        for none in ["", "h:1", "http://h", "https://h:99999", "https://"] {
+            assert_eq!(Target::of(none), None, "{none}");
         }
     }
 

@@ -114,7 +114,7 @@ async fn kubeconfig(station: &dyn Workstation, question: &ClientQuestion, tool: 
     };
     let own = |name: &str| if tool == Tool::Helm { station.variable(name) } else { None };
     let asked = question.context.clone().or_else(|| own("HELM_KUBECONTEXT"));
-    if whole.is_empty() && asked.is_none() && own("HELM_KUBEAPISERVER").is_none() {
+    if whole.is_empty() && asked.is_none() && own(HELM_SERVER).is_none() {
         let service_account = Path::new("/var/run/secrets/kubernetes.io/serviceaccount/token");
         let in_cluster = station.variable("KUBERNETES_SERVICE_HOST").is_some() && matches!(station.read(service_account), Ok(Some(_)));
         return KubeconfigFacts::Nothing { looked, in_cluster };
@@ -162,10 +162,13 @@ fn choose(
         cluster.certificate_authority_data = Vec::new();
         cluster.insecure = insecure;
     }
-    if let Some(server) = own("HELM_KUBEAPISERVER") {
-        cluster.server = server;
-    } else if cluster.server.is_empty() {
-        cluster.server = station.variable("KUBERNETES_MASTER").unwrap_or_default();
+    let mut server_by = None;
+    if let Some(server) = own(HELM_SERVER) {
+        (cluster.server, server_by) = (server, Some(HELM_SERVER));
+    } else if cluster.server.is_empty()
+        && let Some(server) = station.variable(OLD_SERVER)
+    {
+        (cluster.server, server_by) = (server, Some(OLD_SERVER));
     }
     let mut user = found.and_then(|c| named(&whole.users, &c.user)).cloned().unwrap_or_default();
     if let Some(token) = own("HELM_KUBETOKEN") {
@@ -184,6 +187,9 @@ fn choose(
         context_is_there: context.is_empty() || found.is_some(),
         cluster_problem: cluster_problem(station, &cluster).map(|why| masked(&why)),
         server: masked(&cluster.server),
+        server_by: server_by.map(str::to_owned),
+        tls_server_name: Some(cluster.tls_server_name.clone()).filter(|name| !name.is_empty()),
+        proxy: Some(masked(&cluster.proxy_url)).filter(|proxy| !proxy.is_empty()),
         user: found.map(|c| c.user.clone()).unwrap_or_default(),
         user_file: user.exec.is_some().then(|| user.file.clone()),
         user_problem: user_problem(station, &user).map(|why| masked(&why)),
@@ -194,6 +200,10 @@ fn choose(
     (chosen, cluster)
 }
 
+/// The variable by which helm is told its API server.
+const HELM_SERVER: &str = "HELM_KUBEAPISERVER";
+/// The variable by which every client was once told it, and still is where a kubeconfig names none.
+const OLD_SERVER: &str = "KUBERNETES_MASTER";
 /// The client-go of the first helm that knew `HELM_KUBEINSECURE_SKIP_TLS_VERIFY`.
 const HELM_INSECURE: u16 = 25;
 

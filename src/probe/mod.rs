@@ -156,7 +156,7 @@ async fn ask_aws_for_doctor(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>
         when(asked(Topic::Selection), surroundings::selection(context)),
         when(asked(Topic::NodeGroups), surroundings::node_groups(context)),
         when(asked(Topic::Ebs), keys::volumes(context)),
-        when(asked(Topic::SecretsKey), keys::secrets(context)),
+        when(asked(Topic::SecretsKey), keys::secrets(context, &facts.cluster)),
         when(asked(Topic::AmiImage), surroundings::ami(context)),
         when(asked(Topic::Queue), surroundings::queue(context)),
         when(asked(Topic::Clock), account::clock(context.ports.aws.as_ref())),

@@ -25,7 +25,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("probe", &["credential", "error", "facts", "knowledge", "kubeconfig", "ports", "render", "secret", "spec", "token"]),
     ("steps", &["error", "facts", "knowledge", "migration", "plan", "ports", "probe", "render", "shell", "spec"]),
     ("verify", &["error", "facts", "knowledge", "plan", "ports", "probe", "render", "spec", "steps"]),
-    ("checks", &["error", "facts", "finding", "knowledge", "plan", "render", "spec", "steps"]),
+    ("checks", &["error", "facts", "finding", "knowledge", "kubeconfig", "plan", "render", "spec", "steps"]),
     ("kubeconfig", &[]),
     ("credential", &["knowledge", "kubeconfig"]),
     ("doctor", &["checks", "error", "facts", "finding", "spec"]),

@@ -10,6 +10,7 @@
     pod_identity_agent   install that add-on; default false
     tags                 of the cluster and its network, e.g. {"karpenter.sh/discovery": NAME}; default none
     region               default the lab's
+    kms_key              the ARN of the key of its secrets; default none
 """
 
 import json
@@ -17,7 +18,8 @@ import json
 import nodes
 import quirks_eks
 
-KEYS = {"name", "version", "authenticationMode", "nodes", "nodegroup", "launch_template", "oidc", "pod_identity_agent", "tags", "region"}
+KEYS = {"name", "version", "authenticationMode", "nodes", "nodegroup", "launch_template", "oidc", "pod_identity_agent", "tags", "region",
+        "kms_key"}
 CLUSTER_POLICIES = ("AmazonEKSClusterPolicy", "AmazonEKSVPCResourceController")
 NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryReadOnly",
                  "AmazonSSMManagedInstanceCore")
@@ -77,6 +79,8 @@ class Builder:
         body = {"name": self.name, "version": str(self.wanted.get("version") or "1.34"), "roleArn": role, "tags": self.tags,
                 "resourcesVpcConfig": {"subnetIds": subnets, "endpointPublicAccess": True},
                 "accessConfig": {"authenticationMode": mode, "bootstrapClusterCreatorAdminPermissions": True}}
+        if key := self.wanted.get("kms_key"):
+            body["encryptionConfig"] = [{"resources": ["secrets"], "provider": {"keyArn": key}}]
         self.lab.aws.rest("eks", "POST", "/clusters", body, region=self.region)
         self.lab.creators[self.name] = self.lab.arn("iam", "root")
         return self.lab.aws.rest("eks", "GET", f"/clusters/{self.name}")["cluster"]

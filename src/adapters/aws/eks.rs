@@ -52,6 +52,7 @@ pub(super) async fn cluster(aws: &AwsClient, name: &str) -> Result<Option<Cluste
         subnet_ids: vpc.map(|v| v.subnet_ids().to_vec()).unwrap_or_default(),
         cluster_security_group_id: text(vpc.and_then(|v| v.cluster_security_group_id())),
         tags: owned(cluster.tags()),
+        secrets_key: cluster.encryption_config().iter().find_map(|c| c.provider()?.key_arn()?.parse().ok()),
         auto_mode: cluster.compute_config().and_then(aws_sdk_eks::types::ComputeConfigResponse::enabled).unwrap_or_default(),
     }))
 }

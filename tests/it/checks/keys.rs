@@ -217,3 +217,32 @@ async fn the_key_of_the_secrets_is_that_of_who_makes_the_cluster() {
     facts.secrets_key = with(KeyFacts { state: "Disabled".into(), ..key(&[]) }, denied(&[]));
     exactly(&of_secrets(&spec, &facts), "secrets-key", Verdict::Fail);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_that_is_there_says_its_key_itself() {
+    let world = healthy_world().await;
+    world.inside().cluster.as_mut().unwrap().secrets_key = Some(KEY.parse().unwrap());
+    let (spec, mut facts) = seen(&world).await;
+    assert_eq!(spec.kms_key, None);
+    for (state, cures) in [("Enabled", &[][..]), ("Disabled", &["enable-key"]), ("PendingDeletion", &["cancel-key-deletion", "enable-key"])]
+    {
+        // Who made the cluster once does not matter any more.
+        let user = "arn:aws:iam::111122223333:user/me".to_owned();
+        facts.secrets_key =
+            Probed::Known(KeyUse { key: KeyFacts { state: state.into(), ..key(&[]) }, user, denied: denied(&SECRETS_KEY_ACTIONS) });
+        let found = bad(&spec, &facts, DAY);
+        if cures.is_empty() {
+            assert!(found.is_empty(), "{found:#?}");
+            continue;
+        }
+        exactly(&found, "secrets-key", Verdict::Fail);
+        assert_eq!(found[0].subject, "secrets of demo");
+        assert_eq!(found[0].fixes.iter().map(|f| f.command[2].as_str()).collect::<Vec<_>>(), cures);
+    }
+    // What is asked is the cluster's own key, whatever the spec names.
+    world.inside().keys.insert(KEY.into(), key(&[account_statement()]));
+    let (ports, mut read) = (world.ports(), world.facts(&[]).await);
+    let context = karpctl::probe::ProbeContext { spec: &world.spec, ports: &ports, kubeconfig: None };
+    karpctl::probe::probe(&context, &std::collections::BTreeSet::from([karpctl::facts::Topic::SecretsKey]), &mut read).await;
+    assert_eq!(read.secrets_key.known().map(|used| used.key.arn.as_str()), Some(KEY), "{:?}", read.secrets_key);
+}

@@ -1,6 +1,7 @@
 //! What is seen of this machine: one broken thing is one finding.
 
 use super::{DAY, bad, exactly, healthy};
+use karpctl::checks::{Situation, all, judge};
 use karpctl::facts::{
     ChartTag, ChosenFacts, ClientFacts, ExecFacts, Facts, KubeconfigFacts, LoginState, PluginRun, Probed, ProgramFacts, RegistryLogin,
     WriterFacts,
@@ -33,7 +34,10 @@ fn client() -> ClientFacts {
         readable_by_others: Vec::new(),
         context: arn.into(),
         context_is_there: true,
-        server: "https://x.eks.amazonaws.com".into(),
+        server: "https://0123456789ABCDEF.gr7.us-west-2.eks.amazonaws.com".into(),
+        server_by: None,
+        tls_server_name: None,
+        proxy: None,
         cluster_problem: None,
         user: arn.into(),
         user_file: Some("/home/me/.kube/config".into()),
@@ -143,6 +147,95 @@ async fn a_profile_in_the_kubeconfig_is_the_one_in_use() {
     .await;
     exactly(&found, "kubeconfig-profile", Verdict::Warn);
     said(&found, &["account 999900001111", "111122223333"]);
+}
+
+fn proxy() -> String {
+    "http://proxy.example.invalid:3128".into()
+}
+
+/// As [`broken`], with what the context says changed.
+async fn broken_context(change: impl FnOnce(&mut ChosenFacts)) -> Vec<Finding> {
+    broken(|facts| {
+        let mut client = client();
+        let KubeconfigFacts::Chosen(chosen) = &mut client.kubeconfig else { panic!() };
+        change(chosen);
+        facts.clients = Probed::Known(vec![client]);
+    })
+    .await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_context_leads_to_the_cluster() {
+    let endpoint = "0123456789abcdef.gr7.us-west-2.eks.amazonaws.com";
+    let gone = "https://FEDCBA9876543210.gr7.us-west-2.eks.amazonaws.com";
+    let tunnel = |name: Option<&'static str>| {
+        move |chosen: &mut ChosenFacts| {
+            (chosen.server, chosen.tls_server_name) = ("https://127.0.0.1:8443".into(), name.map(str::to_owned));
+        }
+    };
+    assert!(broken_context(|chosen| chosen.server = format!("https://{endpoint}:443/")).await.is_empty());
+    assert!(broken_context(|chosen| (chosen.server, chosen.proxy) = (format!("https://{endpoint}"), Some(proxy()))).await.is_empty());
+    // What lies behind a tunnel or a proxy does not show: no finding, and no pass unless the certificate must be the cluster's.
+    for change in [tunnel(None), tunnel(Some(endpoint)), tunnel(Some("kubernetes"))] {
+        assert!(broken_context(change).await.is_empty());
+    }
+    assert!(broken_context(|chosen| (chosen.server, chosen.proxy) = (gone.into(), Some(proxy()))).await.is_empty());
+
+    // The cluster was made anew: the entry is its own by name.
+    let found = broken_context(|chosen| chosen.server = gone.into()).await;
+    exactly(&found, "kubeconfig-cluster", Verdict::Fail);
+    said(&found, &["leads to https://FEDCBA9876543210", "is https://0123456789ABCDEF", "that is gone"]);
+    assert_eq!(
+        found[0].fixes[0].command.join(" "),
+        "aws eks update-kubeconfig --name demo --region us-west-2 --kubeconfig /home/me/.kube/config"
+    );
+    // By its plugin, with names of the person's own, which stay.
+    let found = broken_context(|chosen| {
+        (chosen.server, chosen.context, chosen.user) = (gone.into(), "work".into(), "me".into());
+    })
+    .await;
+    exactly(&found, "kubeconfig-cluster", Verdict::Fail);
+    assert!(found[0].fixes[0].command.join(" ").ends_with("--alias work --user-alias me"), "{found:#?}");
+    // Without a plugin, by the name that aws gave.
+    let found = broken_context(|chosen| (chosen.server, chosen.exec, chosen.certificate) = (gone.into(), None, true)).await;
+    exactly(&found, "kubeconfig-cluster", Verdict::Fail);
+
+    // Another cluster's context.
+    let found = broken_context(|chosen| {
+        let arn = "arn:aws:eks:us-west-2:111122223333:cluster/other";
+        (chosen.server, chosen.context, chosen.user) = (gone.into(), arn.into(), arn.into());
+    })
+    .await;
+    exactly(&found, "kubeconfig-cluster", Verdict::Warn);
+    said(&found, &["the context is another cluster's", "--context NAME"]);
+    assert_eq!(
+        found[0].fixes[0].command.join(" "),
+        "aws eks update-kubeconfig --name demo --region us-west-2 --kubeconfig /home/me/.kube/config"
+    );
+    let found = broken_context(|chosen| (chosen.server, chosen.server_by) = (gone.into(), Some("HELM_KUBEAPISERVER".into()))).await;
+    exactly(&found, "kubeconfig-cluster", Verdict::Warn);
+    said(&found, &["HELM_KUBEAPISERVER says so", "leave HELM_KUBEAPISERVER unset"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_show_where_it_ends_is_skipped() {
+    let (spec, mut facts) = healthy().await;
+    let mut verdict = |change: fn(&mut ChosenFacts)| {
+        let mut client = client();
+        let KubeconfigFacts::Chosen(chosen) = &mut client.kubeconfig else { panic!() };
+        change(chosen);
+        facts.clients = Probed::Known(vec![client]);
+        let said = judge(&all(), &Situation { spec: Some(&spec), facts: &facts, today: DAY.parse().unwrap() });
+        said.into_iter().find(|f| f.id == "kubeconfig-cluster").unwrap().result
+    };
+    assert_eq!(verdict(|_| ()), Verdict::Pass);
+    assert_eq!(verdict(|chosen| chosen.server = "https://127.0.0.1:8443".into()), Verdict::Skip);
+    assert_eq!(verdict(|chosen| chosen.tls_server_name = Some("0123456789ABCDEF.gr7.us-west-2.eks.amazonaws.com".into())), Verdict::Pass);
+    let by_proxy = |chosen: &mut ChosenFacts| (chosen.server, chosen.proxy) = ("https://10.0.0.9".into(), Some(proxy()));
+    assert_eq!(verdict(by_proxy), Verdict::Skip);
+    facts.cluster = Probed::Absent;
+    let said = judge(&all(), &Situation { spec: Some(&spec), facts: &facts, today: DAY.parse().unwrap() });
+    assert_eq!(said.iter().find(|f| f.id == "kubeconfig-cluster").unwrap().result, Verdict::Skip);
 }
 
 #[tokio::test(start_paused = true)]

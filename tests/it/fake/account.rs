@@ -59,6 +59,7 @@ impl FakeWorld {
             cluster_security_group_id: Some(GROUP.into()),
             tags,
             auto_mode: false,
+            secrets_key: None,
         }
     }
 

@@ -74,7 +74,7 @@ impl Ward {
 
     /// A command of a person's, as it is typed.
     #[track_caller]
-    fn run(&self, words: &[&str]) {
+    pub(super) fn run(&self, words: &[&str]) {
         let lab = self.stage.lab();
         let path = &lab.ready.env["PATH"];
         let file = path.split(':').map(|d| Path::new(d).join(words[0])).find(|f| f.exists()).unwrap_or_else(|| panic!("no {}", words[0]));

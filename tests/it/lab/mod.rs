@@ -4,8 +4,11 @@ mod adopt;
 mod bad_days;
 mod doctor_aws;
 mod doctor_cluster;
+mod doctor_crds;
+mod doctor_kubeconfig;
 mod doctor_machine;
 mod doctor_release;
+mod doctor_to_come;
 mod doctor_wait;
 mod existing_cluster;
 mod init;
@@ -107,6 +110,12 @@ impl Stage {
     pub(crate) fn aws(&self, words: &[&str]) -> Value {
         let ended = Ended::from(self.tool("aws", words)).exits(0);
         if ended.stdout.trim().is_empty() { Value::Null } else { ended.json() }
+    }
+
+    /// The real aws, where its answer is a sentence.
+    #[track_caller]
+    pub(crate) fn aws_text(&self, words: &[&str]) -> String {
+        Ended::from(self.tool("aws", words)).exits(0).stdout
     }
 
     /// The real kubectl, as administrator, answering JSON.

@@ -1,0 +1,114 @@
+//! Whether the context of each client leads to the cluster that is meant.
+
+use super::exec::{Used, each_used, eks_cluster, make, update_kubeconfig};
+use super::judgement::read;
+use super::{Check, Judged, Judgement, Situation};
+use crate::facts::{Probed, Topic};
+use crate::finding::Area;
+use crate::kubeconfig::Target;
+use crate::spec::Spec;
+
+pub(super) struct KubeconfigCluster;
+
+impl Check for KubeconfigCluster {
+    fn id(&self) -> &'static str {
+        "kubeconfig-cluster"
+    }
+
+    fn area(&self) -> Area {
+        Area::Client
+    }
+
+    fn why(&self) -> &'static str {
+        "helm and kubectl work on the cluster that the context leads to, whichever is meant; a cluster that was made anew has another address than the one before."
+    }
+
+    fn explain(&self) -> &'static str {
+        "Compares the API server of the context that each client uses with the endpoint that EKS names for the cluster. Upper and lower case, \
+         the port 443 and a slash at the end make no difference. It fails where the entry is this cluster's own (its plugin makes \
+         tokens for it, or aws named it after it) and leads elsewhere: to a cluster of that name that is gone, or that is another account's. It \
+         warns where the context is that of another cluster. Where a proxy-url, or a tunnel that begins on this machine, stands between, \
+         the address does not say where it ends: a tls-server-name that is the endpoint's does, anything else is skipped.\n\n\
+         What people see: `dial tcp: lookup ….eks.amazonaws.com: no such host`, `tls: failed to verify certificate: x509: certificate \
+         signed by unknown authority`, `You must be logged in to the server (Unauthorized)`, or Karpenter in a cluster that was not meant.\n\n\
+         Cure: `aws eks update-kubeconfig` writes the entry anew. `karpctl bootstrap` has a kubeconfig of its own and does not care, unless \
+         --kubeconfig or --context asks it to."
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Clients, Topic::Cluster]
+    }
+
+    /// The rest of its area is looked at in any folder: it compares where a cluster is named, and asks for none.
+    fn of_cluster(&self) -> bool {
+        false
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        let Some(spec) = situation.spec else {
+            return Err(match &situation.facts.cluster {
+                Probed::Unavailable(reason) => Judgement::skip("kubeconfig", format!("the cluster could not be read: {reason}")),
+                _ => Judgement::skip("kubeconfig", "compared with the cluster where --cluster-name and --region say which"),
+            });
+        };
+        let subject = format!("cluster {}", spec.cluster_name);
+        let Some(cluster) = read(&subject, &situation.facts.cluster)? else {
+            return Err(Judgement::skip(subject, "there is no cluster yet that a context could lead to"));
+        };
+        let Some(endpoint) = &cluster.endpoint else {
+            return Err(Judgement::skip(subject, format!("EKS names no endpoint for it while it is {}", cluster.status)));
+        };
+        each_used(situation, |used| judge(situation, spec, endpoint, used))
+    }
+}
+
+fn judge(situation: &Situation<'_>, spec: &Spec, endpoint: &str, used: &Used<'_>) -> Judgement {
+    let (chosen, cluster, subject) = (used.chosen, &spec.cluster_name, used.subject.clone());
+    let (Some(here), Some(there)) = (Target::of(&chosen.server), Target::of(endpoint)) else {
+        return Judgement::skip(subject, "it leads nowhere: see exec-kubeconfig");
+    };
+    if here == there {
+        return Judgement::pass(subject, format!("leads to {cluster}"));
+    }
+    if chosen.tls_server_name.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(&there.host)) {
+        return Judgement::pass(subject, format!("leads to {}, which must show the certificate of {cluster}", chosen.server));
+    }
+    if chosen.proxy.is_some() || chosen.tls_server_name.is_some() || here.is_on_this_machine() {
+        let by = if here.is_on_this_machine() { "begins on this machine" } else { "goes by another name or a proxy" };
+        return Judgement::skip(subject, format!("the way to {} {by}, and does not say whether it ends at {cluster}", chosen.server));
+    }
+    let leads = format!("leads to {}, and the endpoint of {cluster} in {} is {endpoint}", chosen.server, spec.region);
+    if let Some(variable) = &chosen.server_by {
+        return Judgement::warn(subject, format!("{leads}: {variable} says so"))
+            .fix(format!("leave {variable} unset, and the kubeconfig decides"));
+    }
+    let file = chosen.files.first().map(|file| file.display().to_string()).unwrap_or_default();
+    let made = || {
+        let alone = if chosen.files.len() == 1 { vec!["--kubeconfig".to_owned(), file.clone()] } else { Vec::new() };
+        make(situation).into_iter().chain(alone)
+    };
+    if is_its_own(spec, used) {
+        let anew = chosen.exec.as_ref().and_then(|exec| update_kubeconfig(used, exec)).unwrap_or_else(|| made().collect());
+        return Judgement::fail(subject, format!("{leads}: the entry is of a cluster of that name that is gone, or another account's"))
+            .at(file.clone(), None)
+            .run("have it written anew", anew);
+    }
+    Judgement::warn(subject, format!("{leads}: the context is another cluster's"))
+        .at(file.clone(), None)
+        .run("make a context for it, which is then the current one", made())
+        .fix("or name its context, where there is one: --context NAME")
+}
+
+/// Whether the entry says that it is this cluster's: aws named it after it, or its plugin makes tokens for it.
+fn is_its_own(spec: &Spec, used: &Used<'_>) -> bool {
+    let Spec { partition, region, account_id, cluster_name, .. } = spec;
+    match [&used.chosen.context, &used.chosen.user].into_iter().find(|name| name.starts_with("arn:")) {
+        Some(arn) => *arn == format!("arn:{partition}:eks:{region}:{account_id}:cluster/{cluster_name}"),
+        None => used
+            .chosen
+            .exec
+            .as_ref()
+            .and_then(eks_cluster)
+            .is_some_and(|(name, place)| name == cluster_name.as_str() && place.is_none_or(|place| place == region.as_str())),
+    }
+}
