@@ -9,6 +9,7 @@ use crate::ports::{Force, Kube, ObjectKind, ObjectRef};
 use crate::probe::kinds::{Kinds, name_of, nodes};
 use crate::render;
 use crate::steps::{self, StepContext, applied_by_karpctl};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,7 +28,7 @@ const NAMESPACE: &str = "default";
 const LOOK: Duration = Duration::from_secs(1);
 
 /// What is waited for, in this order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// The pods are there and Karpenter has decided on nodes for them.
@@ -80,7 +81,7 @@ impl Phase {
 }
 
 /// How long a phase took.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct PhaseTime {
     /// Which.
     pub phase: Phase,
@@ -89,7 +90,7 @@ pub struct PhaseTime {
 }
 
 /// A node that Karpenter launched for the proof.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct VerifiedNode {
     /// The Kubernetes node.
     pub name: String,
@@ -101,8 +102,19 @@ pub struct VerifiedNode {
     pub capacity_type: String,
 }
 
+/// Whether Karpenter made a node for the proof.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct NodeProof {
+    /// Whether at least one was launched, ran pods and was taken away.
+    pub proved: bool,
+    /// Why none was, where that is so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
 /// What the proof showed.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(title = "karpctl verify", description = "The report of karpctl verify -o json.")]
 pub struct VerifyReport {
     /// [`SCHEMA`].
     pub schema: String,
@@ -112,6 +124,8 @@ pub struct VerifyReport {
     pub karpenter: String,
     /// How many pods were asked for.
     pub replicas: u32,
+    /// Whether a node was proved: pods that find room on nodes of before prove none.
+    pub node: NodeProof,
     /// The phases, in order.
     pub phases: Vec<PhaseTime>,
     /// The nodes that were launched, by name.
@@ -209,9 +223,9 @@ impl Proof<'_> {
         for phase in Phase::UP {
             phases.push(self.wait(phase, replicas, &mut claims).await?);
         }
-        if self.caused.is_empty() {
-            self.context
-                .warn("the pods found room on nodes that Karpenter had launched before: no new node was proved; --replicas asks for more");
+        let node = self.node_proof();
+        if let Some(reason) = &node.reason {
+            self.context.warn(format!("{reason}: no new node was proved; --replicas asks for more"));
         }
         self.scale(0).await?;
         phases.push(self.wait(Phase::Removed, 0, &mut claims).await?);
@@ -221,9 +235,16 @@ impl Proof<'_> {
             cluster: spec.cluster_name.to_string(),
             karpenter: spec.release.to_string(),
             replicas,
+            node,
             phases,
             nodes: self.caused.values().cloned().collect(),
         })
+    }
+
+    fn node_proof(&self) -> NodeProof {
+        let proved = !self.caused.is_empty();
+        let reason = "the pods found room on nodes that Karpenter had launched before";
+        NodeProof { proved, reason: (!proved).then(|| reason.to_owned()) }
     }
 
     /// The guide's workload. Only nodes of our pool may take it, or free room elsewhere would prove nothing.

@@ -175,9 +175,8 @@ fn outcome(ended: &Ended, doing: &str) -> Result<()> {
     if ended.status.success() {
         Ok(())
     } else if ended.interrupted {
-        Err(Error::new(ErrorKind::Interrupted, doing)
-            .because("eksctl was interrupted; the stacks that it began, CloudFormation goes on with by itself")
-            .hint("run the same command again: it goes on from what is there"))
+        // What helps is said once for all that was stopped, at the end of the run.
+        Err(Error::new(ErrorKind::Interrupted, doing).because("eksctl was interrupted, and ended"))
     } else {
         Err(explain(doing, &ended.tail))
     }

@@ -122,6 +122,7 @@ pub(super) async fn carry_out(
     let mut exit = Exit::Failed;
     let failures = interrupted_once(outcome.failures);
     let last = failures.len().saturating_sub(1);
+    let run = if failures.iter().all(|error| error.hints.is_empty()) { "run" } else { "then run" };
     for (number, mut error) in failures.into_iter().enumerate() {
         if error.kind == ErrorKind::Interrupted {
             exit = app.interrupted();
@@ -130,7 +131,7 @@ pub(super) async fn carry_out(
         }
         // What helps against all of them is said once, at the end.
         if number == last {
-            error = error.hint(format!("then run it again: `{again}`; what is done is kept, and it goes on from here"));
+            error = error.hint(format!("{run} it again: `{again}`; what is done is kept, and it goes on from here"));
             if exit == app.interrupted() {
                 error =
                     error.hint("what AWS has begun goes on by itself: stacks, clusters and node groups that were being made are finished");

@@ -4,7 +4,7 @@ use super::answer::{Pretty, json};
 use super::args::VariantArgs;
 use super::look::look;
 use super::mend::{agreed, cures, take_back};
-use super::named::{context_is_there, files_are_there};
+use super::named::{files_are_there, kubeconfig_is_sound};
 use super::new_file::{NewFile, unwritable};
 use super::verify::parse_duration;
 use crate::accepted::AcceptedFindings;
@@ -181,7 +181,7 @@ async fn look_until_healed(
     let deadline = args.wait.map(|wait| tokio::time::Instant::now() + wait);
     loop {
         let seen = Box::pin(look(app, args, checks)).await?;
-        context_is_there(app, checks, &seen.facts)?;
+        kubeconfig_is_sound(app, checks, &seen.facts)?;
         let Some(deadline) = deadline else { return Ok(seen) };
         let mut findings = seen.judge(checks);
         if let Some(file) = accepted {

@@ -55,6 +55,8 @@ enum Document {
     Doctor,
     /// The file of `karpctl doctor --accepted`
     Accepted,
+    /// What `karpctl verify -o json` answers
+    Verify,
 }
 
 /// Runs the command. `cli` is the whole command line.
@@ -75,6 +77,9 @@ pub fn run(app: &App, args: &GenerateArgs, mut cli: clap::Command) -> Result<Exi
         What::Schema { document: Document::Spec } => spec_schema()?,
         What::Schema { document: Document::Doctor } => {
             super::answer::json(&schemars::schema_for!(crate::finding::DoctorReport), super::answer::Pretty::Yes)?
+        }
+        What::Schema { document: Document::Verify } => {
+            super::answer::json(&schemars::schema_for!(crate::verify::VerifyReport), super::answer::Pretty::Yes)?
         }
     };
     app.printer.document(&text);

@@ -1,11 +1,12 @@
-//! What the person named on the command line and is not there: an error, before anything is judged by its absence.
+//! What the person named and is not there, or cannot be read: an error, before anything is judged by its absence.
 
 use super::session::kubeconfig_is_there;
 use crate::app::App;
 use crate::checks::Check;
 use crate::error::{Error, Result};
-use crate::facts::{Facts, KubeconfigFacts};
+use crate::facts::{ClientFacts, Facts, KubeconfigFacts};
 use crate::knowledge::Tool;
+use crate::ports::Workstation as _;
 
 /// The check that says itself what is wrong with a kubeconfig or a context, in the words of the client.
 const SAYS_IT: &str = "exec-kubeconfig";
@@ -23,10 +24,31 @@ pub(super) fn files_are_there(app: &App, checks: &[Box<dyn Check>]) -> Result<()
     if is_said(checks) { Ok(()) } else { kubeconfig_is_there(app) }
 }
 
-/// The context: whether there is one of this name is known only once a kubeconfig has been read.
-pub(super) fn context_is_there(app: &App, checks: &[Box<dyn Check>], facts: &Facts) -> Result<()> {
-    let Some(context) = app.globals.context.as_ref().filter(|name| !name.is_empty() && !is_said(checks)) else { return Ok(()) };
+/// What a kubeconfig holds is known only once it has been read: whether a client can load it, and whether there is such a context.
+pub(super) fn kubeconfig_is_sound(app: &App, checks: &[Box<dyn Check>], facts: &Facts) -> Result<()> {
+    if is_said(checks) {
+        return Ok(());
+    }
     let clients = facts.clients.known().map(Vec::as_slice).unwrap_or_default();
+    if app.globals.kubeconfig.is_some() || app.workstation().variable("KUBECONFIG").is_some() {
+        clients.iter().try_for_each(is_loaded)?;
+    }
+    match &app.globals.context {
+        Some(context) if !context.is_empty() => context_is_there(context, clients),
+        _ => Ok(()),
+    }
+}
+
+fn is_loaded(client: &ClientFacts) -> Result<()> {
+    let KubeconfigFacts::Unloadable { file, line, why } = &client.kubeconfig else { return Ok(()) };
+    let place = line.map_or(String::new(), |line| format!(", line {line}"));
+    Err(Error::usage(format!("{} {} cannot load the kubeconfig {}{place}", client.tool, client.version, file.display()))
+        .because(why)
+        .hint("mend it there, or name another: --kubeconfig FILE, or KUBECONFIG")
+        .hint("`karpctl explain exec-kubeconfig` says what a client takes"))
+}
+
+fn context_is_there(context: &str, clients: &[ClientFacts]) -> Result<()> {
     let lacks = clients.iter().find_map(|client| match &client.kubeconfig {
         KubeconfigFacts::Chosen(chosen) if !chosen.context_is_there => Some(chosen),
         _ => None,

@@ -73,8 +73,11 @@ pub async fn run(app: &App, args: VersionsArgs) -> Result<Exit> {
             helm.join(", ")
         ));
     }
-    app.printer
-        .answer("\nKarpenter is the release that karpctl takes by itself; eksctl and kubectl may be newer, helm is one of these minors.");
+    app.printer.told(
+        "\nKarpenter: the release that karpctl takes by itself. kubectl: the minors that Kubernetes' own policy allows. eksctl: \
+         the oldest that makes such a cluster. support ends, extended: the last days of EKS's standard and extended support. helm: the minors that \
+         are made for this Kubernetes.",
+    );
     Ok(Exit::Done)
 }
 
@@ -137,6 +140,11 @@ fn show_releases(app: &App, releases: &[Release]) {
             "{span:<22} {kubernetes:<13} {chart_tag:<7} {api:<9} {namespace:<12} {identity:<13} {policies:<9} {events:<7} {crds:<5} {eksctl}"
         ));
     }
+    app.printer.told(
+        "\nKubernetes: the minors that the release supports. chart: how the tag of its chart is written. API: that of its node pools. \
+         namespace, identity: where and as whom its guide has the controller run. policies, events, CRDs: how many the controller has, \
+         gets from EventBridge, and reads. eksctl: the oldest that its guide works with.",
+    );
     app.printer.answer("\nNot to be installed, or with a fault:");
     for release in releases {
         if let Standing::Trap { reason, instead } | Standing::Caution { reason, instead } = release.standing() {

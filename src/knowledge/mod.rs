@@ -14,6 +14,7 @@ mod operator;
 mod own;
 mod prices;
 mod refusal;
+mod regions;
 mod release;
 mod stack;
 mod table;
@@ -34,6 +35,7 @@ pub use operator::{CalledBy, OperatorCase, OperatorGrant, Work, operator_grants}
 pub use own::newer_karpctl;
 pub use prices::RunningCost;
 pub use refusal::IamRefusal;
+pub use regions::unknown_region;
 pub use release::{InvalidRelease, Release, Standing};
 pub use stack::{ActionReason, Condition, EventRule, PolicyPart, StackContent, Statement, action_reasons};
 pub use tools::{ExecApiVersion, FittingTools, InvalidToolVersion, Tool, ToolFit, ToolVersion};

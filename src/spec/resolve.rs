@@ -7,7 +7,7 @@ use super::{
     VpcId,
 };
 use crate::error::{Error, Result};
-use crate::knowledge::{KubernetesVersion, Release};
+use crate::knowledge::{KubernetesVersion, Release, unknown_region};
 use std::str::FromStr;
 
 /// The layers, first wins.
@@ -113,7 +113,8 @@ pub fn resolve(layers: &Layers, discovered: &Discovered) -> Result<Resolved> {
     let permissions_boundary: Option<Arn> = p.parsed(layers, "permissionsBoundary", |l| l.permissions_boundary.as_deref());
     let chart = chart(layers, &mut p);
     let made_elsewhere = elsewhere(layers, &mut p);
-    let notes = overridden(layers);
+    let mut notes = overridden(layers);
+    notes.extend(region.as_ref().and_then(|region| unknown_region(region.as_str())));
     let (
         Some(cluster_name),
         Some(region),

@@ -158,5 +158,5 @@ async fn wait(context: &StepContext<'_>, what: &str, deadline: Instant) -> Resul
             .hint("AWS goes on by itself; run karpctl again, which waits for it"));
     }
     context.doing(format!("waiting: {what}"));
-    context.pause(Duration::from_secs(10)).await.map_err(|e| e.hint("AWS goes on by itself"))
+    context.pause(Duration::from_secs(10)).await
 }

@@ -60,7 +60,7 @@ impl Watch {
                 }
                 Some(_) => {}
             }
-            context.pause(pause).await.map_err(|e| e.hint("CloudFormation goes on by itself"))?;
+            context.pause(pause).await?;
             pause = Duration::from_secs(2);
         }
     }

@@ -73,6 +73,8 @@ pub(crate) struct Inside {
     pub(crate) stacks_made: u32,
     /// Whether a Karpenter controller does its work in the cluster.
     pub(crate) karpenter: bool,
+    /// Whether the pods find room on nodes that are there.
+    pub(crate) room: bool,
     /// The claim condition that Karpenter does not get to, and what it says.
     pub(crate) stuck: Option<(&'static str, &'static str)>,
     /// The reason for which the next stack fails.

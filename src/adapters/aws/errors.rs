@@ -2,7 +2,8 @@
 
 use super::AwsSettings;
 use crate::error::{Error, ErrorKind};
-use crate::knowledge::IamRefusal;
+use crate::knowledge::{IamRefusal, unknown_region};
+use crate::spec::Region;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::{
@@ -359,6 +360,9 @@ fn unreachable(call: &Call<'_>, why: &str, seen: &Seen) -> Error {
     if why.contains("certificate") || why.contains("UnknownIssuer") {
         return error.hint("a proxy that ends TLS needs its CA here: AWS_CA_BUNDLE or SSL_CERT_FILE name a PEM file");
     }
+    let of_unknown = |label: &str| label.parse::<Region>().is_ok().then(|| unknown_region(label)).flatten();
+    let remark = endpoint.split(['/', '.', ':']).find_map(of_unknown);
+    let error = remark.into_iter().fold(error, Error::because);
     error.hint("check the network, the region, HTTPS_PROXY and NO_PROXY, and AWS_ENDPOINT_URL if it is set")
 }
 

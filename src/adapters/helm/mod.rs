@@ -149,9 +149,8 @@ fn outcome(ended: &Ended, doing: &str, explain: impl FnOnce(&[String]) -> Error)
     if ended.status.success() {
         Ok(())
     } else if ended.interrupted {
-        Err(Error::new(ErrorKind::Interrupted, doing)
-            .because("helm was interrupted, and ended")
-            .hint("run the same command again: it goes on from here"))
+        // What helps is said once for all that was stopped, at the end of the run.
+        Err(Error::new(ErrorKind::Interrupted, doing).because("helm was interrupted, and ended"))
     } else {
         Err(explain(&ended.tail))
     }

@@ -36,6 +36,35 @@ fn names_that_are_not_valid_are_all_said_at_once() {
 }
 
 #[test]
+fn a_region_that_nobody_knows_is_a_note_and_a_reason() {
+    let meant = "`us-wst-2` is no region that this karpctl knows; did you mean `us-west-2`?";
+    let said = |region: &str| {
+        let words = ["render", "inflate", "--cluster-name", "demo", "--account-id", "111122223333", "--region", region];
+        let ended = Shell::new().run(&words);
+        assert_eq!(ended.code, 0, "a newer region is taken as it is: {}", ended.stderr);
+        ended.stderr
+    };
+    assert_eq!(said("us-wst-2"), format!("note: {meant}\n"));
+    assert_eq!(said("us-west-2"), "");
+    let offline = ["doctor", "--offline", "--only", "names-and-sizes", "--cluster-name", "demo", "--account-id", "111122223333"];
+    let ended = Shell::new().run(&[&offline[..], &["--region", "us-wst-2"]].concat());
+    assert_eq!((ended.code, ended.stderr), (0, format!("note: {meant}\n")));
+    // The name of AWS's own endpoint is not asked for: the proxy would do it, and there is none.
+    let shell = || {
+        let shell = Shell::new().env("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true").env("HTTPS_PROXY", "http://127.0.0.1:9");
+        shell.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test").env("AWS_MAX_ATTEMPTS", "1")
+    };
+    let ended = shell().run(&["bootstrap", "--dry-run", "--cluster-name", "demo", "--region", "us-wst-2"]);
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    assert!(ended.stderr.contains("at https://sts.us-wst-2.amazonaws.com"), "{}", ended.stderr);
+    assert!(ended.stderr.contains(&format!("  caused by: {meant}\n")), "{}", ended.stderr);
+    let ended = shell().run(&["doctor", "--only", "aws-credentials", "--region", "us-wst-2", "-o", "json"]);
+    assert!(ended.code == 1 && ended.stdout.contains(meant), "{}{}", ended.stdout, ended.stderr);
+    let ended = shell().run(&["bootstrap", "--dry-run", "--cluster-name", "demo", "--region", "us-west-2"]);
+    assert!(!ended.stderr.contains("is no region"), "{}", ended.stderr);
+}
+
+#[test]
 fn versions_that_are_not_known_are_refused_with_the_range() {
     usage_error(&render(&Shell::new(), "cloudformation", &["--karpenter-version", "0.16.3"]), &["0.16.3", "0.17.0"]);
     usage_error(&render(&Shell::new(), "cloudformation", &["--karpenter-version", "latest"]), &["latest"]);

@@ -140,16 +140,36 @@ fn a_named_thing_that_is_missing_is_an_error() {
 }
 
 #[test]
+fn a_named_kubeconfig_that_no_client_loads_is_an_error() {
+    let broken = "apiVersion: v1\nkind: Config\nusers: [\n";
+    let shell = || machine(&[("here", "v1beta1")]).file("broken", broken);
+    let words = ["doctor", "--only", "exec-api-version", "--helm", "./helm"];
+    let said = ["helm 3.17.3 cannot load the kubeconfig ", "/broken, line ", "caused by: ", "hint: mend it there"];
+    for more in [&[][..], &["-o", "junit"], &["--fix", "--yes"]] {
+        usage_error(&shell().run(&[&words[..], &["--kubeconfig", "broken"], more].concat()), &said);
+        usage_error(&shell().env("KUBECONFIG", "config:broken").run(&[&words[..], more].concat()), &said);
+    }
+    // The check that is about just that says it as the client does.
+    let ended = shell().run(&["doctor", "--only", "exec-kubeconfig", "--helm", "./helm", "--kubeconfig", "broken", "-o", "json"]);
+    assert_eq!((ended.code, &checks(&ended)[0]["result"]), (1, &Value::from("fail")), "{}", ended.stdout);
+    // What none of the checks reads is nobody's concern.
+    let ended = shell().run(&["doctor", "--offline", "--only", "tool-programs", "--kubeconfig", "broken"]);
+    assert!(!ended.stderr.contains("cannot load"), "{}", ended.stderr);
+}
+
+#[test]
 fn a_kubeconfig_that_nobody_read_is_not_said_to_be_closed() {
-    let shell = machine(&[("here", "v1beta1")]).file("broken", "a: [\n");
+    let shell = machine(&[("here", "v1beta1")]);
     let doctor = |more: &[&str]| {
         let ended = shell.run(&[&["doctor", "--only", "kubeconfig-readable", "--helm", "./helm", "-o", "json"], more].concat());
         let said = checks(&ended);
         assert_eq!(said.len(), 1, "{said:#?}");
         said[0]["result"].as_str().unwrap().to_owned()
     };
-    assert_eq!(doctor(&["--kubeconfig", "broken"]), "skip");
     assert_eq!(doctor(&[]), "skip", "there is none at home");
+    std::fs::create_dir(shell.dir.path().join(".kube")).unwrap();
+    std::fs::write(shell.dir.path().join(".kube/config"), "a: [\n").unwrap();
+    assert_eq!(doctor(&[]), "skip", "nobody named it, and no client loads it");
     assert_eq!(doctor(&["--kubeconfig", "config"]), "warn", "others may read it");
 }
 

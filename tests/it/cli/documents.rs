@@ -184,6 +184,7 @@ fn the_command_reference_and_the_other_made_documents_are_up_to_date() {
         (&["generate", "checks"], "docs/checks.md"),
         (&["generate", "schema", "doctor"], "docs/schema/doctor.json"),
         (&["generate", "schema", "accepted"], "docs/schema/accepted.json"),
+        (&["generate", "schema", "verify"], "docs/schema/verify.json"),
     ] {
         let made = Shell::new().run(words).stdout;
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);

@@ -79,10 +79,16 @@ impl FakeWorld {
         for number in 0..wanted {
             let pod = place("v1", "pods", Some("default"), &format!("inflate-{number}"));
             if inside.objects.contains_key(&pod) {
-                Self::advance(inside, number);
+                if !inside.room {
+                    Self::advance(inside, number);
+                }
                 continue;
             }
-            let body = json!({"metadata": {"name": pod.name, "namespace": "default", "labels": {"app": "inflate"}}, "spec": {}, "status": {"phase": "Pending"}});
+            let mut body = json!({"metadata": {"name": pod.name, "namespace": "default", "labels": {"app": "inflate"}}, "spec": {}, "status": {"phase": "Pending"}});
+            if inside.room {
+                body["spec"] = json!({"nodeName": "of-before"});
+                body["status"] = json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]});
+            }
             inside.objects.insert(pod, body);
         }
         let empty: Vec<ObjectRef> = of_kind(inside, "nodeclaims")

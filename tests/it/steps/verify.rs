@@ -36,6 +36,19 @@ async fn goes_up_and_down_and_leaves_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn pods_that_find_room_prove_no_node() {
+    let world = FakeWorld::bootstrapped(spec("1.14.1")).await;
+    let node = |report: Result<VerifyReport>| serde_json::to_value(report.unwrap()).unwrap()["node"].clone();
+    assert_eq!(node(run(&world, 2).await.0), json!({"proved": true}));
+    world.inside().room = true;
+    let (report, said) = run(&world, 2).await;
+    let reason = "the pods found room on nodes that Karpenter had launched before";
+    assert_eq!(node(report), json!({"proved": false, "reason": reason}));
+    assert!(said.contains(&format!("warning: {reason}: no new node was proved; --replicas asks for more")), "{said:#?}");
+    assert!(world.object(&inflate()).is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn says_which_phase_hangs_and_why() {
     for (stage, message, phase, hint) in [
         ("Launched", "AuthFailure.ServiceLinkedRoleCreationNotPermitted", "EC2 does not launch", "create-service-linked-role"),
