@@ -173,7 +173,7 @@ def half_removed(world):
 
 def failed_cluster(world):
     """EKS could not make the control plane."""
-    broken_off(world, "new cluster", "eks:CreateNodegroup")
+    broken_off(world, "new cluster", "eks:CreateAddon")
     world.stage.call("POST", "settings", {"failed": world.stage.cluster})
 
 
@@ -359,6 +359,8 @@ def grants(args, figures):
             way = Way("demanded", CHANGED, "empty", "newest", CHANGED)
             scene = Scene("demanded", work, way, nothing)
             more += [Demanded(scene, policies["change"], lacks=lacks) for lacks in (None, "--tag", "--permissions-boundary")]
+        if not (args.action or args.scene or args.sample or args.whole):
+            figures.keep((work,), {g.name for g in more})
         found += [g for g in more if not (args.go_on and figures.has(g.key, g.name))]
     return found
 

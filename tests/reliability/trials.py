@@ -39,6 +39,11 @@ class Figures:
             row["whole"] = whole
             return row
 
+    def keep(self, key, trials):
+        """Forgets what is tried no more."""
+        for how, names in self.rows[key]["ended"].items():
+            self.rows[key]["ended"][how] = [name for name in names if name in trials]
+
     def has(self, key, trial):
         return any(trial in names for how, names in self.rows.get(key, {"ended": {}})["ended"].items() if how != "failed")
 
