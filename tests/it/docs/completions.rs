@@ -26,11 +26,13 @@ fn shells_complete_commands_and_flags() {
     let bash = |line: &str, words: usize| {
         shell_says(
             "bash",
-            &format!("source {file}; COMP_WORDS=({line}); COMP_CWORD={words}; _karpctl karpctl '' ''; echo \"${{COMPREPLY[@]}}\""),
+            &format!(
+                "source {file}; COMP_WORDS=({line}); COMP_CWORD={words}; _karpctl karpctl \"${{COMP_WORDS[-1]}}\" ''; echo \"${{COMPREPLY[@]}}\""
+            ),
         )
     };
-    assert!(bash("karpctl boot", 1).contains("bootstrap"));
-    assert!(bash("karpctl init --def", 2).contains("--defaults"));
+    assert_eq!(bash("karpctl boot", 1).trim(), "bootstrap");
+    assert_eq!(bash("karpctl init --def", 2).trim(), "--defaults");
     if has("fish") {
         let file = completions(dir.path(), "fish");
         let fish = |line: &str| shell_says("fish", &format!("source {file}; complete -C '{line}'"));
