@@ -1,8 +1,9 @@
 //! What help and documents tell a person to type is typed here: each line is parsed by the real command line, and what needs
-//! neither AWS nor a cluster is run.
+//! neither AWS nor a cluster is run. What needs them is typed in the lab (`lab::documents`).
 
 mod completions;
 
+use crate::lab::documents::PAGES;
 use clap::{CommandFactory as _, Parser as _};
 use karpctl::cli::Cli;
 use std::path::{Path, PathBuf};
@@ -47,8 +48,8 @@ fn is_offline(words: &[String]) -> bool {
     }
 }
 
-/// Parses a line, and runs it where it can be.
-fn try_line(line: &str, from: &str, ran: &mut usize) {
+/// Parses a line, and runs it where it can be; whether it could.
+fn try_line(line: &str, from: &str) -> bool {
     let words = words(line);
     let all = std::iter::once("karpctl".to_owned()).chain(words.iter().cloned());
     if let Err(e) = Cli::try_parse_from(all)
@@ -56,12 +57,13 @@ fn try_line(line: &str, from: &str, ran: &mut usize) {
     {
         panic!("{from}: `{line}` is not understood:\n{e}");
     }
-    if is_offline(&words) {
+    let offline = is_offline(&words);
+    if offline {
         let dir = tempfile::tempdir().unwrap();
         let ended = run(dir.path(), &words);
         assert!(ended.status.success(), "{from}: `{line}` ends with {}:\n{}", ended.status, String::from_utf8_lossy(&ended.stderr));
-        *ran += 1;
     }
+    offline
 }
 
 #[test]
@@ -75,7 +77,7 @@ fn every_example_of_every_help_can_be_typed() {
         assert!(examples.len() >= 2, "{} has {} examples", command.get_name(), examples.len());
         for example in examples {
             assert!(example.contains(&format!(" {}", command.get_name())), "{example} is no example of {}", command.get_name());
-            try_line(example, command.get_name(), &mut ran);
+            ran += usize::from(try_line(example, command.get_name()));
             seen += 1;
         }
     }
@@ -116,6 +118,37 @@ fn documents() -> Vec<PathBuf> {
     found
 }
 
+/// What is to be typed in one block: the line at which it begins, and its lines, those joined that go on after a backslash.
+pub(crate) type Block = (usize, Vec<String>);
+
+/// What is to be typed on a page, named as it is from the checkout.
+pub(crate) fn blocks_of(page: &str) -> Vec<Block> {
+    let text = std::fs::read_to_string(root().join(page)).unwrap_or_else(|e| panic!("{page}: {e}"));
+    let typed = |lines: Vec<String>| -> Vec<String> {
+        let joined = lines.join("\n").replace("\\\n", " ");
+        let lines = joined.lines().map(|line| line.trim().trim_start_matches("$ "));
+        lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect()
+    };
+    blocks(&text, &["sh", "console", "bash", "shell"]).into_iter().map(|(at, lines)| (at, typed(lines))).collect()
+}
+
+/// What no test types, by how it begins, and why.
+const NOT_TYPED: [(&str, &str); 13] = [
+    ("cargo install", "a release build, of the same program as `make dist`, which uses what it made"),
+    ("make rehearse", "the commands that it runs are those of README, which are typed in the lab"),
+    ("make test", "runs this very test"),
+    ("make test-all", "hours"),
+    ("make deny", "a part of `make test`"),
+    ("make dist", "a release build; it ends with `tests/packaging/test_dist.py`, which uses all that it made"),
+    ("make image", "`tests/packaging/test_dist.py` runs the script that it runs"),
+    ("make fuzz", "minutes, of `make test-all`"),
+    ("make lint", "CI runs it before the tests"),
+    ("make bench", "a release build, and figures that only somebody can judge"),
+    ("python3 tests/reliability/crash.py", "`make test` runs a smaller sample; the whole takes hours"),
+    ("python3 tests/reliability/faults.py", "`make test` runs a smaller sample; the whole takes hours"),
+    ("python3 tests/reliability/least.py", "`make test` runs a smaller sample; the whole takes hours"),
+];
+
 /// What stands in a block beside karpctl: it must be something that this repository has.
 fn is_known(line: &str) -> bool {
     let makefile = std::fs::read_to_string(root().join("Makefile")).unwrap();
@@ -130,33 +163,35 @@ fn is_known(line: &str) -> bool {
 
 #[test]
 fn every_line_of_every_document_can_be_typed() {
-    let (mut ran, mut typed) = (0, 0);
+    let mut typed = 0;
+    let mut unused: Vec<&str> = NOT_TYPED.iter().map(|(begin, _)| *begin).collect();
     for path in documents() {
-        let text = std::fs::read_to_string(&path).unwrap();
         let name = path.strip_prefix(root()).unwrap().display().to_string();
-        for (at, lines) in blocks(&text, &["sh", "console", "bash", "shell"]) {
-            // A line that ends in a backslash goes on.
-            for line in lines.join("\n").replace("\\\n", " ").lines() {
-                let line = line.trim().trim_start_matches("$ ");
-                if line.is_empty() || line.starts_with('#') {
-                    continue;
-                }
+        for (at, lines) in blocks_of(&name) {
+            for line in lines {
                 let at = format!("{name}, block at line {at}");
                 if line.starts_with("karpctl ") {
-                    try_line(line, &at, &mut ran);
+                    let offline = try_line(&line, &at);
+                    assert!(offline || PAGES.contains(&name.as_str()), "{at}: nobody types `{line}`: add the page to lab::documents");
                     typed += 1;
                 } else {
-                    assert!(is_known(line), "{at}: nobody knows how to try `{line}`");
+                    assert!(is_known(&line), "{at}: nobody knows how to try `{line}`");
+                    let words: Vec<&str> = line.split_whitespace().collect();
+                    let begins = |begin: &str| words.starts_with(&begin.split(' ').collect::<Vec<_>>());
+                    let found = NOT_TYPED.iter().find(|(begin, _)| begins(begin));
+                    let (begin, _) = found.unwrap_or_else(|| panic!("{at}: `{line}` is neither typed nor in NOT_TYPED"));
+                    unused.retain(|other| other != begin);
                 }
             }
         }
     }
-    assert!(typed >= 8, "{typed} lines were tried");
+    assert!(typed >= 40, "{typed} lines were tried");
+    assert!(unused.is_empty(), "no document has {unused:?}: they need no reason any more");
 }
 
 #[test]
 fn a_line_that_cannot_be_typed_is_found() {
-    let typo = std::panic::catch_unwind(|| try_line("karpctl bootstrap --cluster-nam demo", "here", &mut 0));
+    let typo = std::panic::catch_unwind(|| try_line("karpctl bootstrap --cluster-nam demo", "here"));
     assert!(typo.is_err());
     assert_eq!(words("karpctl doctor -o junit > doctor.xml  # a comment"), ["doctor", "-o", "junit"]);
     assert!(!is_known("make nothing-of-the-kind") && is_known("make rehearse"));

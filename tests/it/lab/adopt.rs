@@ -68,7 +68,7 @@ fn assert_nothing_was_made_anew(before: &Identities, after: &Identities, new: &[
     assert!(more.iter().all(|thing| new.iter().any(|n| thing.contains(n))), "made beside what was there: {more:?}");
 }
 
-fn shell(stage: &Stage, script: &Path) -> Ended {
+pub(super) fn shell(stage: &Stage, script: &Path) -> Ended {
     let mut command = stage.lab().command(Path::new("bash"));
     command.env("CLUSTER_NAME", stage.cluster()).env("KUBECONFIG", &stage.lab().ready.kubeconfig);
     command.current_dir(stage.dir()).arg("-e").arg(script).arg(env!("CARGO_BIN_EXE_karpctl"));
@@ -114,7 +114,7 @@ fn what_the_guide_of_the_first_release_made() {
     stage.karpctl(&["verify", "--replicas", "1"]).exits(0);
 }
 
-fn script(name: &str) -> std::path::PathBuf {
+pub(super) fn script(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/lab/adopt").join(name)
 }
 

@@ -159,15 +159,20 @@ fn interrupt_half_way(stage: &Stage) {
     assert_eq!(nodes_of(stage, WEB), 3, "no group is made small before its nodes are empty");
 }
 
+/// A cluster whose node groups the autoscaler scales, and what runs there.
+pub(super) fn make_scaled_cluster(stage: &Stage) {
+    stage.lab().make_cluster(&json!({"name": stage.cluster(), "version": "1.34", "authenticationMode": "API", "nodes": 3})).unwrap();
+    make_groups(stage);
+    workloads(stage);
+    wait_until("the web does not run", 60, || serving(stage).len() == 4);
+}
+
 #[test]
 fn from_the_cluster_autoscaler_and_back() {
     let Some(stage) = stage("leaver") else { return };
-    stage.lab().make_cluster(&json!({"name": stage.cluster(), "version": "1.34", "authenticationMode": "API", "nodes": 3})).unwrap();
+    make_scaled_cluster(&stage);
     let stage = Arc::new(stage);
     let system = format!("{}-ng", stage.cluster());
-    make_groups(&stage);
-    workloads(&stage);
-    wait_until("the web does not run", 60, || serving(&stage).len() == 4);
 
     let plan = migrate(&stage, &["--dry-run", "--exit-code", "-o", "json"]).exits(3).json();
     let why = plan["steps"].as_array().unwrap().iter().find(|s| s["id"] == "migration-pools").unwrap()["why"].to_string();

@@ -10,6 +10,7 @@ mod doctor_machine;
 mod doctor_release;
 mod doctor_to_come;
 mod doctor_wait;
+pub(crate) mod documents;
 mod existing_cluster;
 mod init;
 mod interruption;

@@ -1,0 +1,195 @@
+//! What README and the documents tell a person to type is typed here: the blocks of a page one after the other, every line as it
+//! stands, at a terminal, with the answers that a person would give. The last line of each list says what has come of it.
+
+use super::{Ended, Stage, adopt, assert_empty, migration, stage};
+use crate::docs::{Block, blocks_of};
+use serde_json::Value;
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+/// The pages that are typed here.
+pub(crate) const PAGES: [&str; 9] = [
+    "README.md",
+    "docs/cluster-autoscaler.md",
+    "docs/doctor.md",
+    "docs/existing-cluster.md",
+    "docs/five-minutes.md",
+    "docs/pipelines.md",
+    "docs/private-cluster.md",
+    "docs/releases.md",
+    "docs/teardown.md",
+];
+
+/// Somebody who reads a page from its top, in a folder of theirs.
+struct Reader<'s> {
+    stage: &'s Stage,
+    folder: PathBuf,
+    page: &'static str,
+    left: std::vec::IntoIter<Block>,
+}
+
+impl<'s> Reader<'s> {
+    fn of(page: &'static str, stage: &'s Stage, folder: &str) -> Self {
+        assert!(PAGES.contains(&page), "{page} is not in PAGES");
+        let folder = stage.dir().join(folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut blocks = blocks_of(page);
+        for (_, lines) in &mut blocks {
+            lines.retain(|line| line.starts_with("karpctl "));
+        }
+        blocks.retain(|(_, lines)| !lines.is_empty());
+        Self { stage, folder, page, left: blocks.into_iter() }
+    }
+
+    /// Types the lines of the next block. Each ends with 0, but for those that another code is given for.
+    #[track_caller]
+    fn block(&mut self, codes: &[(&str, i32)]) -> Vec<Ended> {
+        let (at, lines) = self.left.next().unwrap_or_else(|| panic!("{} has no more blocks", self.page));
+        let mut typed = Vec::new();
+        for line in lines {
+            let code = codes.iter().find(|(words, _)| line.contains(words)).map_or(0, |(_, code)| *code);
+            let ended = self.line(&line);
+            assert_eq!(ended.code, code, "{}, block at line {at}: `{line}`\n{}", self.page, ended.stdout);
+            typed.push(ended);
+        }
+        typed
+    }
+
+    /// Nothing of the page is left out.
+    #[track_caller]
+    fn ends(mut self) {
+        let next = self.left.next();
+        assert!(next.is_none(), "{}: nobody types {next:?}", self.page);
+    }
+
+    /// One line, typed at a terminal of 80 columns, which util-linux's `script` makes.
+    fn line(&self, line: &str) -> Ended {
+        // Who is asked for one of several takes what is usual; a plan is agreed to.
+        let answers = if line.starts_with("karpctl init") { "\n".repeat(12) } else { "y\n".to_owned() };
+        let mut script = self.stage.lab().command(Path::new("script"));
+        let own = Path::new(env!("CARGO_BIN_EXE_karpctl")).parent().unwrap().display();
+        let path = format!("{own}:{}", self.stage.lab().ready.env["PATH"]);
+        script.args(["-qec", &format!("stty rows 50 columns 80; {line}"), "/dev/null"]);
+        script.env("PATH", path).env("TERM", "xterm").env("SHELL", "/bin/bash").current_dir(&self.folder);
+        let mut child = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut keyboard = child.stdin.take().unwrap();
+        keyboard.write_all(answers.as_bytes()).unwrap();
+        let mut shown = Vec::new();
+        child.stdout.take().unwrap().read_to_end(&mut shown).unwrap();
+        let code = child.wait().unwrap().code().unwrap_or(-1);
+        Ended { code, stdout: String::from_utf8_lossy(&shown).into_owned(), stderr: String::new() }
+    }
+
+    fn file(&self, name: &str) -> String {
+        std::fs::read_to_string(self.folder.join(name)).unwrap_or_else(|e| panic!("{}: {name}: {e}", self.page))
+    }
+}
+
+/// A new account may run 5 vCPUs, and the doctor says so, with this command.
+fn grant_more_vcpus(stage: &Stage) {
+    let quota = ["--service-code", "ec2", "--quota-code", "L-1216C47A", "--desired-value", "64"];
+    stage.aws(&[&["service-quotas", "request-service-quota-increase"][..], &quota].concat());
+}
+
+/// The whole way on an account that has nothing: the cluster is made by the real eksctl.
+#[test]
+fn five_minutes_from_nothing_and_the_way_back() {
+    let Some(stage) = stage("demo") else { return };
+    grant_more_vcpus(&stage);
+    let mut reader = Reader::of("docs/five-minutes.md", &stage, "work");
+    reader.block(&[]);
+    assert!(reader.file("karpctl.yaml").contains("clusterName: demo"), "{}", reader.file("karpctl.yaml"));
+    reader.block(&[]);
+    reader.block(&[]);
+    assert!(reader.file("report.html").contains("Karpenter-demo"));
+    reader.block(&[]);
+    reader.ends();
+
+    let mut reader = Reader::of("docs/teardown.md", &stage, "work");
+    reader.block(&[]);
+    reader.ends();
+    assert_empty(&stage.inventory());
+}
+
+/// README, where `init` finds the cluster that is there; the kubeconfig of the error that it begins with; then the pages for a cluster
+/// that has its Karpenter.
+#[test]
+fn the_readme_from_its_top_and_what_follows_it() {
+    let Some(stage) = stage("demo") else { return };
+    stage.existing("1.34", "API_AND_CONFIG_MAP");
+    grant_more_vcpus(&stage);
+    let before = stage.inventory();
+    let mut reader = Reader::of("README.md", &stage, "work");
+    reader.block(&[]);
+    assert!(reader.file("karpctl.yaml").contains("existingCluster: true"), "{}", reader.file("karpctl.yaml"));
+    // Karpenter's CRDs stay in a cluster that stays.
+    assert_eq!(stage.inventory()["aws"], before["aws"], "the account is not as it was");
+    let kubeconfig = Path::new(&stage.lab().ready.env["HOME"]).join(".kube/config");
+    let words = ["eks", "update-kubeconfig", "--name", "demo", "--kubeconfig", kubeconfig.to_str().unwrap()];
+    Ended::from(stage.tool("aws", &words)).exits(0);
+    let new = std::fs::read_to_string(&kubeconfig).unwrap();
+    let old = new.replace("client.authentication.k8s.io/v1beta1", "client.authentication.k8s.io/v1alpha1");
+    assert_ne!(old, new);
+    std::fs::write(&kubeconfig, &old).unwrap();
+    let said = reader.block(&[("--area client", 1)]);
+    assert!(said[0].stdout.contains("v1alpha1"), "{}", said[0].stdout);
+    assert_ne!(std::fs::read_to_string(&kubeconfig).unwrap(), old, "it is mended");
+    reader.block(&[]);
+    assert!(reader.file("report.html").contains("Karpenter-demo"));
+    reader.block(&[]);
+    assert!(reader.file("doctor.xml").contains("<testsuites"));
+    reader.ends();
+
+    // The lab has no DNS of a cluster and no way out of a VPC, and the doctor says so.
+    let sick = [("--area", 0), ("--only", 0), ("doctor", 1)];
+    for page in ["docs/doctor.md", "docs/releases.md"] {
+        let mut reader = Reader::of(page, &stage, "work");
+        while !reader.left.as_slice().is_empty() {
+            reader.block(&sick);
+        }
+    }
+    let mut reader = Reader::of("docs/pipelines.md", &stage, "work");
+    reader.block(&[]);
+    reader.block(&[]);
+    reader.block(&sick);
+    for file in ["plan.json", "doctor.sarif"] {
+        serde_json::from_str::<Value>(&reader.file(file)).unwrap_or_else(|e| panic!("{file}: {e}"));
+    }
+    assert!(reader.file("events.ndjson").lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
+    assert!(reader.file("doctor.xml").contains("<testsuites"));
+    reader.ends();
+
+    let mut reader = Reader::of("docs/private-cluster.md", &stage, "private");
+    reader.block(&[]);
+    assert!(reader.file("karpctl.yaml").contains("private: true"));
+    reader.ends();
+}
+
+#[test]
+fn the_page_of_existing_clusters() {
+    let Some(stage) = stage("legacy-apps") else { return };
+    stage.existing("1.34", "API_AND_CONFIG_MAP");
+    let mut reader = Reader::of("docs/existing-cluster.md", &stage, "mine");
+    reader.block(&[]);
+    stage.karpctl(&["status", "--existing-cluster", "--exit-code"]).exits(0);
+    stage.karpctl(&["destroy", "--existing-cluster", "--yes", "--delete-crds"]).exits(0);
+    adopt::shell(&stage, &adopt::script("eksctl.sh")).exits(0);
+    reader.folder = stage.dir().join("theirs");
+    std::fs::create_dir(&reader.folder).unwrap();
+    let said = reader.block(&[]);
+    assert!(said[2].stdout.contains("Nothing to do"), "{}", said[2].stdout);
+    reader.block(&[]);
+    reader.ends();
+}
+
+#[test]
+fn the_page_of_the_cluster_autoscaler() {
+    let Some(stage) = stage("prod") else { return };
+    migration::make_scaled_cluster(&stage);
+    let mut reader = Reader::of("docs/cluster-autoscaler.md", &stage, "work");
+    let said = reader.block(&[]);
+    assert!(said[1].stdout.contains("Karpenter makes the nodes of prod now"), "{}", said[1].stdout);
+    assert!(said[2].stdout.contains("are as they were before"), "{}", said[2].stdout);
+    reader.ends();
+}
