@@ -15,6 +15,7 @@ pub mod registry;
 pub mod releases;
 pub mod this_process;
 mod tool;
+mod web;
 pub mod workstation;
 
 pub use private_dir::clear_left_over;

@@ -1,14 +1,13 @@
 //! OCI registries over HTTP, without a login (OCI distribution specification, "Listing Tags", and the Docker token flow).
 
-use super::{install_tls_provider, is_loopback};
+use super::{is_loopback, web::asking};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ports::Registry;
 use async_trait::async_trait;
 use serde_json::Value;
 use std::time::Duration;
 use ureq::http::Response;
-use ureq::tls::{RootCerts, TlsConfig};
-use ureq::{Agent, Body, Proxy};
+use ureq::{Agent, Body};
 
 /// How long one request may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -39,18 +38,6 @@ async fn aside<T: Send + 'static>(doing: String, ask: impl FnOnce() -> Result<T>
     tokio::task::spawn_blocking(ask).await.unwrap_or_else(|e| Err(Error::failed(doing).because(e.to_string())))
 }
 
-fn agent(local: bool) -> Agent {
-    install_tls_provider();
-    let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
-    let config = Agent::config_builder()
-        .timeout_global(Some(PATIENCE))
-        .http_status_as_error(false)
-        .proxy(if local { None } else { Proxy::try_from_env() })
-        .tls_config(tls)
-        .build();
-    config.into()
-}
-
 /// A conversation with a registry about one repository.
 struct Session {
     agent: Agent,
@@ -71,10 +58,10 @@ impl Session {
             Error::usage(format!("`{repository}` names no repository of a registry")).hint("for example: oci://public.ecr.aws/karpenter")
         })?;
         let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host, |(name, _)| name);
-        let local = is_loopback(name);
         // As helm does with a registry on this machine.
-        let root = format!("{}://{host}", if local { "http" } else { "https" });
-        Ok(Self { agent: agent(local), root, path: path.to_owned(), doing, token: None })
+        let root = format!("{}://{host}", if is_loopback(name) { "http" } else { "https" });
+        let agent = asking(name, PATIENCE).http_status_as_error(false).build().into();
+        Ok(Self { agent, root, path: path.to_owned(), doing, token: None })
     }
 
     fn tags(&mut self) -> Result<Vec<String>> {

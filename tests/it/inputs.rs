@@ -1,6 +1,5 @@
 //! Whatever comes in by any door: nothing panics, nothing reaches a terminal that it would obey. `make fuzz` gives each door a minute of
-//! edited inputs, and has the fuzz targets in `fuzz/`, which are the same doors, run where cargo-fuzz is there; what either finds goes
-//! into the corpus, and is tried here.
+//! edited inputs, and another by the fuzz targets in `fuzz/`, which are the same doors; what either finds goes into the corpus, and is tried here.
 
 #[path = "../../fuzz/doors.rs"]
 mod doors;

@@ -1,4 +1,4 @@
-//! The corpus with edits, for as long as one likes: what cargo-fuzz does with a nightly compiler, without knowing what an input reaches.
+//! The corpus with edits, for as long as one likes: what cargo-fuzz does, without knowing what an input reaches.
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};

@@ -2,11 +2,7 @@
 # What `eksctl create cluster` makes of a `karpenter:` block (pkg/cfn/builder/karpenter.go, pkg/actions/karpenter/create.go and
 # pkg/karpenter/karpenter.go of eksctl 0.230), on a cluster that is there. $1: karpctl, only to render the node pool.
 set -euo pipefail
-account=$(aws sts get-caller-identity --query Account --output text)
-cluster=$(aws eks describe-cluster --name "$CLUSTER_NAME" --output json)
-value() { printf %s "$cluster" | python3 -c "import json,sys; print(json.load(sys.stdin)['cluster']$1)"; }
-issuer=$(value "['identity']['oidc']['issuer']")
-host=${issuer#https://}
+. "$(dirname "$0")/common.sh"
 cat > stack.json <<JSON
 {"Description": "Karpenter Stack [created and managed by eksctl]", "Resources": {
  "KarpenterNodeRole": {"Type": "AWS::IAM::Role", "Properties": {"RoleName": "eksctl-KarpenterNodeRole-$CLUSTER_NAME", "Path": "/",
@@ -24,25 +20,9 @@ cat > stack.json <<JSON
 JSON
 aws cloudformation deploy --stack-name "eksctl-$CLUSTER_NAME-karpenter" --template-file stack.json --capabilities CAPABILITY_NAMED_IAM \
   --tags "alpha.eksctl.io/cluster-name=$CLUSTER_NAME"
-aws iam create-open-id-connect-provider --url "$issuer" --client-id-list sts.amazonaws.com --thumbprint-list 0000000000000000000000000000000000000000
-aws iam create-role --role-name "eksctl-$CLUSTER_NAME-iamservice-role" --assume-role-policy-document "{\"Version\": \"2012-10-17\",
- \"Statement\": [{\"Effect\": \"Allow\", \"Action\": \"sts:AssumeRoleWithWebIdentity\", \"Principal\": {\"Federated\": \"arn:aws:iam::$account:oidc-provider/$host\"},
-  \"Condition\": {\"StringEquals\": {\"$host:aud\": \"sts.amazonaws.com\", \"$host:sub\": \"system:serviceaccount:karpenter:karpenter\"}}}]}"
-aws iam attach-role-policy --role-name "eksctl-$CLUSTER_NAME-iamservice-role" --policy-arn "arn:aws:iam::$account:policy/eksctl-KarpenterControllerPolicy-$CLUSTER_NAME"
-kubectl apply -f - <<YAML
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: aws-auth, namespace: kube-system}
-data:
-  mapRoles: |
-    - groups: [system:bootstrappers, system:nodes]
-      rolearn: arn:aws:iam::$account:role/eksctl-KarpenterNodeRole-$CLUSTER_NAME
-      username: system:node:{{EC2PrivateDNSName}}
-YAML
-group=$(value "['resourcesVpcConfig']['clusterSecurityGroupId']")
-subnets=$(value "['resourcesVpcConfig']['subnetIds']" | tr -d "[],'")
-# shellcheck disable=SC2086
-aws ec2 create-tags --resources $group $subnets --tags "Key=karpenter.sh/discovery,Value=$CLUSTER_NAME"
+controller_role "eksctl-$CLUSTER_NAME-iamservice-role" "eksctl-KarpenterControllerPolicy-$CLUSTER_NAME"
+map_nodes "eksctl-KarpenterNodeRole-$CLUSTER_NAME"
+discoverable
 profile="eksctl-KarpenterNodeInstanceProfile-$CLUSTER_NAME"
 cat > values.yaml <<YAML
 clusterName: $CLUSTER_NAME

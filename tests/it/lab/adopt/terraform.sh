@@ -2,9 +2,7 @@
 # What the karpenter module of terraform-aws-modules/eks makes (modules/karpenter/main.tf of v21), and what its example
 # (examples/karpenter) installs with it, on a cluster that is there.
 set -euo pipefail
-account=$(aws sts get-caller-identity --query Account --output text)
-cluster=$(aws eks describe-cluster --name "$CLUSTER_NAME" --output json)
-value() { printf %s "$cluster" | python3 -c "import json,sys; print(json.load(sys.stdin)['cluster']$1)"; }
+. "$(dirname "$0")/common.sh"
 suffix=20260427162218000100000001
 trust() { printf '{"Version": "2012-10-17", "Statement": [{"Sid": "%s", "Effect": "Allow", "Action": %s, "Principal": {"Service": "%s"}}]}' "$1" "$2" "$3"; }
 controller=KarpenterController-$suffix
