@@ -1,6 +1,6 @@
 //! Whether the context's user has a credential that each client can use.
 
-use super::exec::{Used, each_used};
+use super::exec::{Used, each_used, make};
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::Topic;
 use crate::finding::Area;
@@ -26,18 +26,18 @@ impl Check for ExecCredentials {
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
-        each_used(situation, judge)
+        each_used(situation, |used| judge(situation, used))
     }
 }
 
-fn judge(used: &Used<'_>) -> Judgement {
+fn judge(situation: &Situation<'_>, used: &Used<'_>) -> Judgement {
     let chosen = used.chosen;
     if let Some(problem) = &chosen.user_problem {
         let file = chosen.files.first().map(|f| f.display().to_string()).unwrap_or_default();
         let user = if chosen.user.is_empty() { "(none)" } else { &chosen.user };
         return Judgement::fail(used.subject.clone(), format!("users[name={user}]: {problem}"))
             .at(file, None)
-            .run("have the user written anew", ["aws", "eks", "update-kubeconfig", "--name", "CLUSTER", "--region", "REGION"]);
+            .run("have the user written anew", make(situation));
     }
     let subject = used.subject.clone();
     if chosen.exec.is_none() {

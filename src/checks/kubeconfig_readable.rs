@@ -17,12 +17,12 @@ impl Check for KubeconfigReadable {
     }
 
     fn why(&self) -> &'static str {
-        "A kubeconfig may hold tokens and keys; helm warns each time about one that others can read."
+        "A kubeconfig may hold tokens and keys; helm up to 3.16 warns each time about one that others can read, newer ones keep silent."
     }
 
     fn explain(&self) -> &'static str {
-        "What people see: `WARNING: Kubernetes configuration file is group-readable. This is insecure.`, the same with `world-readable`. helm says \
-         it and goes on. Cure: `chmod 600` on the file, which --fix does too."
+        "What people see: `WARNING: Kubernetes configuration file is group-readable. This is insecure.`, the same with `world-readable`. helm up to \
+         3.16 says it and goes on; 3.17 and newer do not look. Cure: `chmod 600` on the file, which --fix does too."
     }
 
     fn reads(&self) -> &'static [Topic] {

@@ -5,6 +5,7 @@ mod bad_days;
 mod doctor_aws;
 mod doctor_cluster;
 mod doctor_crds;
+mod doctor_desk;
 mod doctor_kubeconfig;
 mod doctor_machine;
 mod doctor_release;
