@@ -21,7 +21,8 @@ impl Check for KarpenterRelease {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[]
+        // Whether a release is one to avoid may depend on the cluster's Kubernetes.
+        &[Topic::Cluster]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {

@@ -66,7 +66,7 @@ impl Desk {
 
     fn kubectl(&self) -> Ended {
         let file = self.kubeconfig.to_str().unwrap();
-        self.command(&self.program("kubectl"), &["--kubeconfig", file, "get", "namespace", "default", "--request-timeout", "5s"])
+        self.command(&self.program("kubectl"), &["--kubeconfig", file, "get", "namespace", "default", "--request-timeout", "60s"])
     }
 
     fn edit(&self, from: &str, to: &str) {

@@ -23,7 +23,7 @@ fn a_context_that_leads_elsewhere_is_mended_as_printed() {
         assert!(code == 0 && !said.is_empty() && said.iter().all(|f| f["result"] == "pass"), "{said:#?}");
     };
     let kubectl =
-        || Ended::from(ward.stage.tool("kubectl", &["--kubeconfig", &file, "get", "namespace", "default", "--request-timeout", "5s"]));
+        || Ended::from(ward.stage.tool("kubectl", &["--kubeconfig", &file, "get", "namespace", "default", "--request-timeout", "60s"]));
     // Each client says it for itself, and all the same.
     let cure = |result: &str, words: &str| {
         let (code, said) = ask();

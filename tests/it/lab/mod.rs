@@ -6,6 +6,7 @@ mod doctor_aws;
 mod doctor_cluster;
 mod doctor_crds;
 mod doctor_desk;
+mod doctor_fit;
 mod doctor_kubeconfig;
 mod doctor_machine;
 mod doctor_release;
