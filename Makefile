@@ -76,8 +76,9 @@ dist: lab ## the release's files in target/dist, tried: program, .deb, archive, 
 image: ## the container image, of the static target/dist/karpctl and HELM=FILE EKSCTL=FILE; by buildah, podman or docker
 	packaging/image.sh target/dist/karpctl "$(HELM)" "$(EKSCTL)"
 
-site: ## the documents as a site in target/book; needs mdbook
+site: ## the documents as a site in target/book, tried; needs mdbook
 	mdbook build docs
+	python3 tests/packaging/test_site.py
 
 bench: lab ## measure; prints ratios
 	cargo build --locked --release

@@ -34,15 +34,15 @@ def main():
     # eksctl is run by a plan of a new cluster, helm by what follows.
     plan = json.loads(karpctl("bootstrap", *demo, "--dry-run", "-o", "json"))
     assert "refused" not in plan, plan["refused"]
+    for check in ("helm-version", "eksctl-version"):
+        report = json.loads(karpctl("doctor", *demo, "--only", check, "-o", "json"))
+        assert [c["result"] for c in report["checks"]] == ["pass"], report
     lab("clusters", {"name": "demo", "version": "1.34", "authenticationMode": "API"})
     end = time.monotonic() + 120
     while len(lab("inventory")["kubernetes"]["nodes"]) < 2:
         assert time.monotonic() < end, "the nodes of the cluster do not join"
         time.sleep(0.5)
     existing = [*demo, "--existing-cluster"]
-    for check in ("helm-version", "eksctl-version"):
-        report = json.loads(karpctl("doctor", *demo, "--only", check, "-o", "json"))
-        assert [c["result"] for c in report["checks"]] == ["pass"], report
     karpctl("bootstrap", *existing, "--yes")
     karpctl("status", *existing, "--exit-code")
     karpctl("destroy", *existing, "--yes")
