@@ -62,7 +62,6 @@ class World:
     def __init__(self, karpctl):
         self.karpctl, self.stage, self.existing, self.state = karpctl, None, None, None
 
-
     def fresh(self, existing):
         self.close()
         self.stage, self.existing, self.state = Stage(self.karpctl), existing, "empty"
