@@ -83,7 +83,8 @@ pub(super) fn vpc_endpoints(spec: &Spec) -> Vec<String> {
     spec.vpc_endpoints().into_iter().map(|service| spec.partition.endpoint_name(&spec.region, service)).collect()
 }
 
-/// The add-ons that eksctl must be told: it asks for the first three where pods have IPv6.
+/// The add-ons that eksctl must be told: it asks for the first three where pods have IPv6, and where the Pod Identity agent is among
+/// them, for a word on whose permissions the first has (eksctl 0.207.0 and newer; 0.181.0 is the first that knows the field).
 fn addons(spec: &Spec) -> Vec<&'static str> {
     let ipv6 = ["vpc-cni", "coredns", "kube-proxy"].into_iter().filter(|_| spec.ip_family == IpFamily::Ipv6);
     ipv6.chain((spec.identity == Identity::PodIdentity).then_some("eks-pod-identity-agent")).collect()

@@ -1,13 +1,12 @@
 //! The EKS cluster: made by eksctl, or somebody else's that must be there.
 
 use super::cluster_judge::{judge, judge_removal};
-use super::cluster_mend::{create, delete, mend_capacity, wait_for_api};
+use super::cluster_mend::{create, delete, failed_node_group, mend_capacity, stacks_left, wait_for_api};
 use super::shell::render_command;
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, Probed, Topic};
 use crate::plan::{Action, Direction, State, StepId};
-use crate::probe::cluster::cluster_stack_name;
 use crate::probe::{ProbeContext, probe};
 use crate::spec::{ClusterMode, ControllerCapacity, Spec};
 use async_trait::async_trait;
@@ -55,28 +54,26 @@ impl Step for Cluster {
 
     fn commands(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
         let (cluster, region) = (&spec.cluster_name, &spec.region);
-        let delete = if matches!(facts.cluster, Probed::Absent) {
-            let stack = format!("--region {region} --stack-name {}", cluster_stack_name(spec));
-            format!(
-                "aws cloudformation update-termination-protection --no-enable-termination-protection {stack} && \
-                 aws cloudformation delete-stack {stack} && aws cloudformation wait stack-delete-complete {stack}"
-            )
-        } else {
-            format!("eksctl delete cluster --name {cluster} --region {region} --wait --disable-nodegroup-eviction")
-        };
+        let mut delete: Vec<String> = stacks_left(spec, facts).iter().map(|(name, _)| delete_stack_command(spec, name)).collect();
+        if !matches!(facts.cluster, Probed::Absent) {
+            delete.push(format!("eksctl delete cluster --name {cluster} --region {region} --wait --disable-nodegroup-eviction"));
+        }
         let config = render_command(spec, "cluster-config --for-bootstrap", "cluster.yaml");
         let create = |what: &str| format!("eksctl create {what} --config-file cluster.yaml");
         match (spec.cluster, direction, judge(spec, facts)) {
             (ClusterMode::Existing, ..) => Vec::new(),
-            (ClusterMode::Managed, Direction::Remove, _) => vec![delete],
+            (ClusterMode::Managed, Direction::Remove, _) => delete,
             (ClusterMode::Managed, Direction::Apply, State::Busy(_)) => {
                 vec![format!("aws eks wait cluster-active --region {region} --name {cluster}")]
             }
-            (ClusterMode::Managed, Direction::Apply, State::Broken(_)) => vec![config, delete, create("cluster")],
-            (ClusterMode::Managed, Direction::Apply, State::Drifted(_)) => match spec.capacity {
-                ControllerCapacity::NodeGroup(_) => vec![config, create("nodegroup")],
-                ControllerCapacity::Fargate => vec![config, create("fargateprofile")],
-            },
+            (ClusterMode::Managed, Direction::Apply, State::Broken(_)) => {
+                std::iter::once(config).chain(delete).chain([create("cluster")]).collect()
+            }
+            (ClusterMode::Managed, Direction::Apply, State::Drifted(_)) => {
+                let failed = failed_node_group(spec, facts).map(|(name, _)| delete_stack_command(spec, &name));
+                let what = if spec.capacity == ControllerCapacity::Fargate { "fargateprofile" } else { "nodegroup" };
+                failed.into_iter().chain([config, create(what)]).collect()
+            }
             (ClusterMode::Managed, Direction::Apply, _) => vec![config, create("cluster")],
         }
     }
@@ -141,6 +138,15 @@ impl Step for Cluster {
          gone on with: what holds nothing is deleted and made anew, a node group or Fargate profile that is missing is made, and a cluster that \
          serves is never deleted to mend it. A cluster with EKS Auto Mode is refused: two Karpenters would work against each other."
     }
+}
+
+/// The shell that deletes a stack of eksctl's.
+fn delete_stack_command(spec: &Spec, name: &str) -> String {
+    let stack = format!("--region {} --stack-name {name}", spec.region);
+    format!(
+        "aws cloudformation update-termination-protection --no-enable-termination-protection {stack} && \
+         aws cloudformation delete-stack {stack} && aws cloudformation wait stack-delete-complete {stack}"
+    )
 }
 
 /// The cluster as it is now.

@@ -61,25 +61,26 @@ async fn or_why(context: &StepContext<'_>, ended: Result<()>) -> Result<()> {
     }
 }
 
-/// Deletes a cluster. Where it never came to be, eksctl looks for it in vain and leaves its stacks alone: then they are deleted here.
+/// eksctl's stacks that eksctl would leave alone, in the order in which they go: all of them where the cluster never came to be, and that of
+/// a node group which could not be deleted before, because eksctl passes over it and then cannot delete the cluster's.
+pub(super) fn stacks_left<'a>(spec: &Spec, facts: &'a Facts) -> Vec<(String, &'a StackFacts)> {
+    let group = node_group_stack_name(spec).zip(facts.eksctl_node_group.known());
+    if matches!(facts.cluster, Probed::Absent) {
+        let cluster = facts.eksctl_stack.known().map(|stack| (cluster_stack_name(spec), stack));
+        return group.into_iter().chain(cluster).filter(|(_, stack)| stack.status != "DELETE_COMPLETE").collect();
+    }
+    group.into_iter().filter(|(_, stack)| stack.status == "DELETE_FAILED").collect()
+}
+
+/// Deletes a cluster, or what there is of it.
 pub(super) async fn delete(context: &StepContext<'_>, facts: &Facts) -> Result<()> {
     let spec = context.spec;
-    if matches!(facts.cluster, Probed::Absent) {
-        let stacks = [(node_group_stack_name(spec), &facts.eksctl_node_group), (Some(cluster_stack_name(spec)), &facts.eksctl_stack)];
-        for (name, stack) in stacks {
-            if let (Some(name), Some(stack)) = (name, stack.known()) {
-                context.doing(format!("deleting the stack {name}, whose cluster never came to be"));
-                delete_stack(context, &name, stack).await?;
-            }
-        }
-        return Ok(());
-    }
-    // eksctl passes over a node group whose stack could not be deleted, and then cannot delete the cluster's.
-    if let (Some(name), Some(stack)) = (node_group_stack_name(spec), facts.eksctl_node_group.known())
-        && stack.status == "DELETE_FAILED"
-    {
-        context.doing(format!("deleting the stack {name}, which could not be deleted before"));
+    for (name, stack) in stacks_left(spec, facts) {
+        context.doing(format!("deleting the stack {name}, which is {}", stack.status));
         delete_stack(context, &name, stack).await?;
+    }
+    if matches!(facts.cluster, Probed::Absent) {
+        return Ok(());
     }
     context.doing(format!("eksctl deletes the cluster {}", spec.cluster_name));
     let said = |line: &str| {
@@ -132,12 +133,15 @@ async fn delete_stack(context: &StepContext<'_>, name: &str, stack: &StackFacts)
 const BASE_ADDONS: [(&str, &str, &str); 3] =
     [("vpc-cni", "daemonsets", "aws-node"), ("kube-proxy", "daemonsets", "kube-proxy"), ("coredns", "deployments", "coredns")];
 
+/// The stack of a node group that never came to be, with its name: it is in the way of another.
+pub(super) fn failed_node_group<'a>(spec: &Spec, facts: &'a Facts) -> Option<(String, &'a StackFacts)> {
+    node_group_stack_name(spec).zip(facts.eksctl_node_group.known()).filter(|(_, stack)| is_failed(stack))
+}
+
 /// Goes on where an eksctl broke off between the control plane and what runs the controller.
 pub(super) async fn mend_capacity(context: &StepContext<'_>, facts: &Facts) -> Result<()> {
     let spec = context.spec;
-    if let (Some(name), Some(stack)) = (node_group_stack_name(spec), facts.eksctl_node_group.known())
-        && is_failed(stack)
-    {
+    if let Some((name, stack)) = failed_node_group(spec, facts) {
         context.doing(format!("deleting the stack {name}, whose node group never came to be"));
         let (cluster, region, group) = (&spec.cluster_name, &spec.region, spec.node_group_name());
         delete_stack(context, &name, stack).await.map_err(|e| {

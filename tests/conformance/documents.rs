@@ -155,6 +155,7 @@ fn a_cluster_of_ones_own_network() {
         assert_eq!((&c["managedNodeGroups"][0]["privateNetworking"], c.get("privateCluster")), (&json!(true), None));
         let names: Vec<&str> = c["addons"].as_array().unwrap().iter().map(|a| a["name"].as_str().unwrap()).collect();
         assert_eq!(names, ["vpc-cni", "coredns", "kube-proxy", "eks-pod-identity-agent"]);
+        assert_eq!(c["addons"][0]["useDefaultPodIdentityAssociations"], true);
     }
     let class = &render::node_pool(&own, None).unwrap()[0];
     assert_eq!(class["spec"]["subnetSelectorTerms"], json!([{ "id": subnet('a') }, { "id": subnet('b') }]));

@@ -5,6 +5,7 @@
 - A role or instance profile that exists is taken over silently (and deleted by a rollback); AWS fails the create.
 - A change set or an update without a change is accepted.
 - Stack tags do not reach the resources.
+- DescribeStacks leaves the capabilities out; eksctl updates a stack with those that it finds.
 - ListStacks ignores its filter.
 - A delete that AWS would refuse succeeds; a deleted stack cannot be described by its id.
 - The physical id of a role is its ARN, and DescribeStacks lists pseudo parameters.
@@ -104,6 +105,7 @@ def settle(lab, call, verb):
     old = views(lab).get(call.region, name)
     fresh = verb == "CREATE" or old is None
     view = stacks.View(name, member.findtext("StackId")) if fresh else old
+    view.capabilities = call.members("Capabilities.member.") or view.capabilities
     resources = stack_resources(lab, call.region, name)
     if member.findtext("StackStatus") == "CREATE_FAILED":
         fail_create(lab, call, view, resources, member.findtext("StackStatusReason") or "", pace)
@@ -301,6 +303,10 @@ def describe(lab, call, answer):
         view = views(lab).get(call.region, member.findtext(f"{prefix}StackName"))
         if not view or is_deleted(view) or view.id != member.findtext(f"{prefix}StackId"):
             continue
+        if view.capabilities and member.find(f"{prefix}Capabilities") is None:
+            listed = ET.SubElement(member, f"{prefix}Capabilities")
+            for name in view.capabilities:
+                ET.SubElement(listed, f"{prefix}member").text = name
         phase = view.look() if call.params.get("StackName") else view.phase
         if phase and (view.keep_status or not view.is_last(phase)):
             set_status(member, phase, prefix)

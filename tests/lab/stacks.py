@@ -47,6 +47,7 @@ class View:
     keep_status: bool = True  # whether the last phase's status replaces the emulator's
     member: object = None  # the stack's element in DescribeStacks, kept for after its deletion
     resources: list = field(default_factory=list)
+    capabilities: list = field(default_factory=list)  # that its last operation was allowed
 
     def begin(self, phases, keep_status):
         """A new operation."""

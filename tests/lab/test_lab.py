@@ -249,6 +249,8 @@ Resources:
         code, out = self.cfn("create-stack", "caps", capabilities=[], ok=False)
         self.assertNotEqual(code, 0)
         self.assertIn("Requires capabilities : [CAPABILITY_NAMED_IAM]", out)
+        self.cfn("create-stack", "caps")
+        self.assertEqual(self.cfn_query("describe-stacks", "caps", "Stacks[0].Capabilities").strip(), "CAPABILITY_NAMED_IAM")
 
     def test_pace_and_events(self):
         self.lab.call("POST", "settings", {"pace": 1})

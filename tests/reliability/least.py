@@ -18,12 +18,13 @@ import sys
 from dataclasses import dataclass, replace
 
 from trials import Figures, Trials, arguments, say
-from ways import BOOTSTRAP, DESTROY, NEW, NEW_DESTROY, NEWEST, Failed, Way, World, chosen, must
+from ways import BOOTSTRAP, DESTROY, MOVES, NEW, NEW_DESTROY, NEWEST, Failed, Way, World, chosen, must
 
 USER = "operator"
 ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
+KEY = f"arn:aws:kms:us-west-2:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 CHANGED = [*BOOTSTRAP, "--tag", "team=x", "--permissions-boundary", BOUNDARY]
 # what an organisation may demand: a tag on all that is created, and a boundary of every role
 DEMANDS = [
@@ -149,7 +150,7 @@ def by_irsa(world):
 
 def let_in(world):
     """Root made the cluster, so the user is let in."""
-    if world.state == "newest":
+    if world.state != LEFT:
         world.let_in()
 
 
@@ -195,6 +196,24 @@ class Scene:
     options: tuple = ()
 
 
+KINDS = {"IPv6": ("--ip-family", "ipv6"), "private": ("--private",), "Fargate": ("--fargate", "--identity", "irsa"),
+         "secrets key": ("--kms-key", KEY)}
+MOVES[False].update({kind: [*NEW, *options] for kind, options in KINDS.items()})
+
+
+def made(kind):
+    """A new cluster of this kind."""
+    words = MOVES[False][kind]
+    return Scene(f"new cluster, {kind}", "bootstrap", Way(f"new, {kind}", words, "empty", kind, words, existing=False), nothing,
+                 options=KINDS[kind])
+
+
+def removed(kind):
+    """The removal of such a cluster, which root has made."""
+    way = Way(f"removal, {kind}", NEW_DESTROY, kind, "empty", NEW_DESTROY, existing=False)
+    return Scene(f"removal of a new cluster, {kind}", "destroy", way, let_in, options=KINDS[kind])
+
+
 SCENES = {s.name: s for s in (
     Scene("creation", "bootstrap", Way("creation", BOOTSTRAP, "empty", "newest", BOOTSTRAP), without_spot_role),
     Scene("creation by IRSA", "bootstrap", Way("irsa", IRSA, "empty", "newest", IRSA), nothing, options=("--identity", "irsa")),
@@ -208,12 +227,14 @@ SCENES = {s.name: s for s in (
           failing("AWS::EKS::Cluster"), 1, failing("")),
     Scene("undone node group", "bootstrap", Way("undone-group", NEW, "empty", "empty", NEW, existing=False),
           failing("AWS::EKS::Nodegroup"), 1, failing("")),
+    *map(made, KINDS),
     Scene("look", "doctor", Way("look", DOCTOR, "newest", "newest", DOCTOR), own_key),
     Scene("removal", "destroy", Way("removal", DESTROY, "newest", "empty", DESTROY), leftovers),
     Scene("removal by IRSA", "destroy", Way("irsa-removal", [*DESTROY, "--identity", "irsa"], "empty", "empty", DESTROY), by_irsa,
           options=("--identity", "irsa")),
     Scene("removal of a new cluster", "destroy", Way("new-removal", NEW_DESTROY, "newest", "empty", NEW_DESTROY, existing=False), let_in),
     Scene("removal of the rest", "destroy", Way("rest", NEW_DESTROY, "newest", "empty", NEW_DESTROY, existing=False), half_removed),
+    *map(removed, ("IPv6", "private", "Fargate")),
 )}
 # actions that another scene than the work's first calls for
 CALLED_FOR = {
@@ -349,7 +370,10 @@ def grants(args, figures):
         scenes = [s for s in SCENES.values() if s.work == work and (not args.scene or s.name == args.scene)]
         policies = {s.name: printed(args.karpctl, s) for s in scenes}
         actions = sorted({a for p in policies.values() for a in actions_of(p)})
-        picked = args.action or [] if args.action or args.whole else [actions[n - 1] for n in chosen(len(actions), args.sample)]
+        if args.action or args.whole:
+            picked = [action for action in args.action or [] if action in actions]
+        else:
+            picked = [actions[n - 1] for n in chosen(len(actions), args.sample)]
         figures.row((work,), len(actions))
         more = [] if args.action else [Grant(s, policies[s.name]) for s in scenes]
         for action in picked:
@@ -388,7 +412,10 @@ def main():
     parser.add_argument("--sample", type=int, default=0, help="so many actions of each work; 0: every one")
     args = parser.parse_args()
     figures = Figures(args)
-    failures = Trials(args, figures, grants(args, figures), Operated).all()
+    found = grants(args, figures)
+    if unknown := sorted({*(args.action or [])} - {g.action for g in found}) if not args.go_on else []:
+        parser.error(f"no policy of these works has {', '.join(unknown)}")
+    failures = Trials(args, figures, found, Operated).all()
     say(f"{figures.count('suffices')} scenes end well with the whole policy; {figures.count('needed')} actions are needed, and named when "
         f"they are missing; {figures.count('said')} are missed by a warning; {figures.count('failed')} fail")
     return 1 if failures else 0

@@ -9,7 +9,8 @@ import re
 from documents import by_text, span
 
 VARIANTS = (
-    ["--fargate", "--identity", "irsa"], ["--identity", "irsa"], ["--node-access", "access-entry"], ["--node-access", "both"], ["--windows"],
+    ["--fargate", "--identity", "irsa"], ["--identity", "irsa"], ["--node-access", "access-entry"], ["--node-access", "both"], ["--windows"], ["--private"],
+    ["--ip-family", "ipv6"], ["--ip-family", "ipv6", "--identity", "irsa"], ["--kms-key", "arn:aws:kms:us-west-2:123456789012:key/1"],
     ["--permissions-boundary", "arn:aws:iam::123456789012:policy/boundary", "--tag", "on=1e3"])
 SUPPORTED = re.compile(r"supported values: ([\d., ]+)")
 

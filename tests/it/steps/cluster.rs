@@ -1,16 +1,26 @@
-use crate::fake::{FakeWorld, Fault, error, words};
+use crate::fake::{FakeWorld, Fault, error, step, words};
 use crate::fixture::{existing, spec};
 use karpctl::error::ErrorKind;
 use karpctl::facts::FargateProfileFacts;
-use karpctl::plan::{State, StepId};
+use karpctl::plan::{Direction, State, StepId};
 use karpctl::ports::{StackEvent, Tags};
 use karpctl::spec::{ControllerCapacity, Identity, Spec};
 use karpctl::steps::{OWNER_TAG, Ownership};
+use std::sync::Arc;
 
 const ID: StepId = StepId::Cluster;
+const DELETE_STACK: &str = "aws cloudformation delete-stack --region us-west-2 --stack-name";
 
 fn ours() -> Tags {
     Tags::from([(OWNER_TAG.to_owned(), "demo".to_owned())])
+}
+
+/// What is done to it, as words of the printed shell in their order.
+async fn printed(world: &Arc<FakeWorld>, direction: Direction) -> Vec<String> {
+    let facts = world.facts(step(ID).reads()).await;
+    let shell = step(ID).commands(&world.spec, &facts, direction).join(" && ");
+    let deeds = ["delete-stack ", "eksctl delete ", "eksctl create "];
+    shell.split(" && ").map(str::trim).filter(|c| deeds.iter().any(|deed| c.contains(deed))).map(str::to_owned).collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -68,6 +78,10 @@ async fn a_node_group_that_failed_is_made_anew() {
     world.apply_ok(ID).await;
     world.set_stack("eksctl-demo-nodegroup-demo-ng", "ROLLBACK_COMPLETE", &[], ours());
     assert!(words(&world.assess(ID).await).contains("is ROLLBACK_COMPLETE"));
+    assert_eq!(
+        printed(&world, Direction::Apply).await,
+        [&format!("{DELETE_STACK} eksctl-demo-nodegroup-demo-ng"), "eksctl create nodegroup --config-file cluster.yaml"]
+    );
     world.apply_ok(ID).await;
     assert!(world.changes().contains(&"delete_stack eksctl-demo-nodegroup-demo-ng".to_owned()));
 }
@@ -78,11 +92,16 @@ async fn a_stack_whose_cluster_never_came_to_be_is_deleted_without_eksctl() {
     let world = FakeWorld::empty(spec("1.14.1"));
     world.set_stack("eksctl-demo-cluster", "ROLLBACK_COMPLETE", &[], ours());
     assert!(matches!(world.assess(ID).await, State::Broken(_)));
+    assert_eq!(
+        printed(&world, Direction::Apply).await,
+        [&format!("{DELETE_STACK} eksctl-demo-cluster"), "eksctl create cluster --config-file cluster.yaml"]
+    );
     world.apply_ok(ID).await;
     let changes = world.changes();
     assert_eq!(changes[..2], ["unprotect_stack eksctl-demo-cluster", "delete_stack eksctl-demo-cluster"], "{changes:?}");
     let world = FakeWorld::empty(spec("1.14.1"));
     world.set_stack("eksctl-demo-cluster", "ROLLBACK_FAILED", &[], ours());
+    assert_eq!(printed(&world, Direction::Remove).await, [format!("{DELETE_STACK} eksctl-demo-cluster")]);
     assert_eq!(world.remove(ID).await.0, Ok(()));
     assert!(!world.changes().iter().any(|c| c.starts_with("delete_cluster")), "{:?}", world.changes());
 }
@@ -148,6 +167,9 @@ async fn a_node_group_that_could_not_be_removed_is_removed_before_the_cluster() 
     let world = FakeWorld::empty(spec("1.14.1"));
     world.apply_ok(ID).await;
     world.set_stack("eksctl-demo-nodegroup-demo-ng", "DELETE_FAILED", &[], ours());
+    let shell = printed(&world, Direction::Remove).await;
+    assert_eq!(shell[0], format!("{DELETE_STACK} eksctl-demo-nodegroup-demo-ng"));
+    assert!(shell.len() == 2 && shell[1].starts_with("eksctl delete cluster --name demo "), "{shell:?}");
     assert_eq!(world.remove(ID).await.0, Ok(()));
     let changes = world.changes();
     let at = |begin: &str| changes.iter().position(|c| c.starts_with(begin)).unwrap_or_else(|| panic!("{begin}: {changes:?}"));
