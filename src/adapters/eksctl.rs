@@ -122,6 +122,9 @@ fn shown(lines: Lines<'_>) -> impl Fn(&str) + Send + Sync {
 #[must_use]
 pub fn explain(doing: &str, tail: &[String]) -> Error {
     let plain: Vec<String> = tail.iter().map(|l| plain_line(l)).collect();
+    if let Some(error) = crash(doing, &plain) {
+        return error;
+    }
     let is_error = |line: &&String| line.starts_with("error: ") || line.starts_with("Error: ");
     let mut words: Vec<&str> = plain.iter().filter(is_error).map(|l| l[7..].trim()).collect();
     words.dedup();
@@ -144,6 +147,25 @@ pub fn explain(doing: &str, tail: &[String]) -> Error {
         }
         _ => error,
     }
+}
+
+/// What a crash says: eksctl 0.230 takes some answers for granted, and where AWS refuses them ends with a trace of Go in place of the refusal.
+fn crash(doing: &str, lines: &[String]) -> Option<Error> {
+    let at = lines.iter().position(|l| l.starts_with("panic: "))?;
+    let error = Error::failed(doing).because(format!("eksctl crashed ({})", lines[at].trim_start_matches("panic: ")));
+    let Some(action) = lines[at..].iter().find_map(|l| called(l)) else {
+        return Some(error.hint("look whether another version of eksctl does it; `karpctl doctor` says which fit"));
+    };
+    Some(error.because(format!("the trace leads to its call of {action}")).hint(format!(
+        "see whether you may call `{action}`: eksctl may crash where AWS refuses that; `karpctl render operator-policy` prints a policy with all that eksctl calls"
+    )))
+}
+
+/// The action of AWS that a line of a trace is in: `…/service/<service>@<version>/api_op_<Operation>.go:378`.
+fn called(line: &str) -> Option<String> {
+    let (service, rest) = line.split_once("/aws-sdk-go-v2/service/")?.1.split_once('@')?;
+    let operation = rest.split_once("/api_op_")?.1.split_once(".go")?.0;
+    Some(format!("{service}:{operation}"))
 }
 
 fn kind(said: &str) -> ErrorKind {

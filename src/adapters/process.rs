@@ -20,7 +20,7 @@ pub const GRACE: Duration = Duration::from_secs(30);
 /// How long output is waited for after the child's end: something that it started may hold the pipe open for ever.
 const LEFTOVERS: Duration = Duration::from_secs(2);
 /// How many of the last lines are kept for an error.
-const KEPT_LINES: usize = 40;
+const KEPT_LINES: usize = 100;
 /// The longest line that is looked at; the rest of it is dropped.
 const LINE: usize = 8 * 1024;
 /// The most of an output that is captured whole.

@@ -9,7 +9,7 @@ import cfn_checks
 import cfn_template
 import lifecycle
 import strict
-from strict_handlers import CHANGES, HANDLERS, TAGGED, target
+from strict_handlers import CHANGES, HANDLERS, KEY_USE, TAGGED, target
 
 
 def target_of(lab, region, stack, kind, logical, name, cluster=None):
@@ -23,8 +23,13 @@ def target_of(lab, region, stack, kind, logical, name, cluster=None):
 
 def first_denial(lab, call, arn, kind, stack, actions, own, keys=None):
     """Why the caller may not have CloudFormation do all of this to a resource of that type, or None."""
-    for action in actions:
-        on = target(lab, call.region, stack, kind, action, own)
+    wanted = [(action, target(lab, call.region, stack, kind, action, own)) for action in actions]
+    return denial(lab, call, arn, wanted, keys)
+
+
+def denial(lab, call, arn, wanted, keys=None):
+    """The same of actions with what each is about."""
+    for action, on in wanted:
         yes, explicit = strict.allowed(lab, arn, action, on, keys or {"aws:RequestedRegion": call.region})
         if not yes:
             return (f'Resource handler returned message: "User: {arn} is not authorized to perform: {action} on resource: {on} '
@@ -62,6 +67,15 @@ class Template:
         boundary = cfn_template.resolve((self.resources[logical].get("Properties") or {}).get("PermissionsBoundary"), self.known)
         return {**strict.context(self.call), **({"iam:PermissionsBoundary": boundary} if boundary else {})}
 
+    def creation_denial(self, logical, arn):
+        """(logical id, type, reason) where the caller may not create it, or not use the key that it names for a cluster's secrets."""
+        r = self.resources[logical]
+        encrypted = (r.get("Properties") or {}).get("EncryptionConfig") or [] if r["Type"] == "AWS::EKS::Cluster" else []
+        keys = [cfn_template.resolve(e["Provider"]["KeyArn"], self.known) for e in encrypted]
+        found = self.denial(logical, arn, HANDLERS[r["Type"]][0], self.keys(logical))
+        why = None if found else denial(self.lab, self.call, arn, [(action, key) for key in keys for action in KEY_USE])
+        return found or ((logical, r["Type"], why) if why else None)
+
     def denial(self, logical, arn, actions, keys=None):
         """(logical id, type, reason), or None."""
         kind = self.resources[logical]["Type"]
@@ -72,7 +86,7 @@ class Template:
 def stack_denial(lab, call, template, known):
     """(logical id, type, reason) of the first resource of a template that the caller may not create, or None."""
     arn, wanted = stack_caller(lab, call), Template(lab, call, template, known)
-    found = (wanted.denial(n, arn, HANDLERS[r["Type"]][0], wanted.keys(n)) for n, r in wanted.resources.items() if arn)
+    found = (wanted.creation_denial(n, arn) for n in wanted.resources if arn)
     return next(filter(None, found), None)
 
 
@@ -91,7 +105,7 @@ def change_denial(lab, call, old, template, known, retagged):
     before, after = Template(lab, call, old, known), Template(lab, call, template, known)
     for n, r in after.resources.items():
         if n not in before.resources:
-            denied = after.denial(n, arn, HANDLERS[r["Type"]][0], after.keys(n))
+            denied = after.creation_denial(n, arn)
         elif r != before.resources[n] or retagged and r["Type"] in TAGGED:
             denied = after.denial(n, arn, CHANGES.get(r["Type"], ()))
         else:

@@ -1,8 +1,8 @@
 """What CloudFormation calls with its caller's permissions: the permissions of the handlers of each resource type.
 
 They are those of the types' schemas (`handlers.create.permissions` and `.delete.permissions`), without what only other
-properties than ours call for: VPN gateways, VPC Lattice, IPAM pools, encryption controls, address transfers, keys of a cluster's
-secrets, and what EKS Auto Mode needs.
+properties than ours call for: VPN gateways, VPC Lattice, IPAM pools, encryption controls, address transfers, and what
+EKS Auto Mode needs.
 """
 
 # type -> (actions to create it, actions to delete it, name property, form of its ARN after the account)
@@ -86,6 +86,8 @@ HANDLERS = {
          "ec2:DescribeLaunchTemplates", "ec2:DescribeLaunchTemplateVersions"),
         ("eks:DeleteNodegroup", "eks:DescribeNodegroup"), "NodegroupName", "nodegroup/{cluster}/{}/lab"),
 }
+# what AWS::EKS::Cluster calls for the key of its secrets
+KEY_USE = ("kms:DescribeKey", "kms:CreateGrant")
 # actions to change one that is there already
 CHANGES = {
     "AWS::IAM::Role": (

@@ -143,9 +143,12 @@ fn eksctls_lines_lose_clock_and_symbol() {
     }
 }
 
+fn tail(lines: &[&str]) -> Vec<String> {
+    lines.iter().map(|l| (*l).to_owned()).collect()
+}
+
 #[test]
 fn eksctls_words_are_understood() {
-    let tail = |lines: &[&str]| lines.iter().map(|l| (*l).to_owned()).collect::<Vec<_>>();
     let error = explain(
         "cannot create",
         &tail(&[
@@ -168,4 +171,26 @@ fn eksctls_words_are_understood() {
     ] {
         assert_eq!(explain("cannot create", &tail(&[line])).kind, kind, "{line}");
     }
+}
+
+/// eksctl 0.230 looks into the answer of `DescribeChangeSet` before it looks whether there is one.
+#[test]
+fn a_crash_of_eksctl_says_what_it_called() {
+    let error = explain(
+        "cannot create",
+        &tail(&[
+            "2026-11-28 17:17:43 [ℹ]  waiting for CloudFormation changeset \"a\" for stack \"b\"",
+            "panic: runtime error: invalid memory address or nil pointer dereference",
+            "[signal SIGSEGV: segmentation violation code=0x1 addr=0x118 pc=0x443cc22]",
+            "goroutine 39 [running]:",
+            "github.com/weaveworks/eksctl/pkg/cfn/manager.(*StackCollection).doWaitUntilChangeSetIsCreated.func1.1({0x64dacd8, 0x357a1bad5030})",
+            "\t/build/mod/github.com/weaveworks/eksctl@v0.230.0/pkg/cfn/manager/waiters.go:154 +0x102",
+            "\t/build/mod/github.com/aws/aws-sdk-go-v2/service/cloudformation@v1.76.1/api_op_DescribeChangeSet.go:378 +0x5e4",
+        ]),
+    );
+    let crashed = "eksctl crashed (runtime error: invalid memory address or nil pointer dereference)";
+    assert_eq!(error.causes, [crashed, "the trace leads to its call of cloudformation:DescribeChangeSet"]);
+    assert!(error.hints[0].starts_with("see whether you may call `cloudformation:DescribeChangeSet`"), "{error:?}");
+    let error = explain("cannot create", &tail(&["panic: assignment to entry in nil map", "goroutine 1 [running]:"]));
+    assert_eq!(error.causes, ["eksctl crashed (assignment to entry in nil map)"]);
 }
