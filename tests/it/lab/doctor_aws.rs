@@ -1,8 +1,8 @@
 //! What the doctor finds in an account and of a cluster's AWS side, made for real: each thing is broken by the real aws, found, mended by
 //! the cures as they are printed, and found no more.
 
-use super::doctor_cluster::Ward;
 use super::stage;
+use super::ward::Ward;
 
 const POLICY: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
@@ -11,27 +11,27 @@ const POLICY: &str =
 fn what_is_broken_in_aws_is_found_and_mended_as_printed() {
     let Some(stage) = stage("patient") else { return };
     stage.existing("1.34", "API_AND_CONFIG_MAP");
-    let ward = Ward { stage };
-    let aws = |words: &[&str]| ward.stage.aws(words);
+    let ward = Ward::new(stage, &["--existing-cluster", "--karpenter-version", "1.14.1"]);
+    let aws = |words: &[&str]| ward.aws(words);
 
     // A new account's quota of five vCPUs, and two nodes of two.
     let found = ward.finds("vcpu-quotas", "fail", "4 of 5 are in use: the node pool can launch nothing: VcpuLimitExceeded");
-    ward.cured("vcpu-quotas", &found, &[0]);
+    ward.cured(&found, &[0]);
 
     // A creation that was rolled back, because a role of that name was there.
     aws(&["iam", "create-role", "--role-name", "KarpenterNodeRole-patient", "--assume-role-policy-document", POLICY]);
     let account = aws(&["sts", "get-caller-identity"])["Account"].as_str().unwrap().to_owned();
-    let template = ward.stage.karpctl(&["render", "cloudformation", "--region", "us-west-2", "--account-id", &account]).exits(0).stdout;
+    let template = ward.karpctl(&["render", "cloudformation", "--region", "us-west-2", "--account-id", &account]).exits(0).stdout;
     let create = ["cloudformation", "create-stack", "--stack-name", "Karpenter-patient", "--capabilities", "CAPABILITY_NAMED_IAM"];
     aws(&[&create[..], &["--template-body", &template]].concat());
     let found = ward.finds("stack-state", "fail", "is ROLLBACK_COMPLETE");
-    ward.cured("stack-state", &found, &[0]);
+    ward.cured(&found, &[0]);
     aws(&["iam", "delete-role", "--role-name", "KarpenterNodeRole-patient"]);
-    ward.stage.karpctl(&["bootstrap", "--yes", "--existing-cluster", "--karpenter-version", "1.14.1"]).exits(0);
+    ward.karpctl(&["bootstrap", "--yes", "--existing-cluster", "--karpenter-version", "1.14.1"]).exits(0);
 
     aws(&["iam", "update-assume-role-policy", "--role-name", "patient-karpenter", "--policy-document", POLICY]);
     let found = ward.finds("controller-trust", "fail", "does not let in pods.eks.amazonaws.com");
-    ward.cured("controller-trust", &found, &[0]);
+    ward.cured(&found, &[0]);
 
     let listed = aws(&["eks", "list-pod-identity-associations", "--cluster-name", "patient"]);
     let id = listed["associations"][0]["associationId"].as_str().unwrap().to_owned();
@@ -39,40 +39,40 @@ fn what_is_broken_in_aws_is_found_and_mended_as_printed() {
     let found = ward.finds("controller-association", "fail", "is not there");
     // What karpctl made, karpctl makes anew, as it says.
     assert!(found["fixes"][0].to_string().contains("`karpctl bootstrap` makes it"), "{found:#}");
-    ward.stage.karpctl(&["bootstrap", "--yes", "--existing-cluster", "--karpenter-version", "1.14.1"]).exits(0);
-    ward.cured("controller-association", &found, &[]);
+    ward.karpctl(&["bootstrap", "--yes", "--existing-cluster", "--karpenter-version", "1.14.1"]).exits(0);
+    ward.passes("controller-association");
 
     aws(&["eks", "delete-addon", "--cluster-name", "patient", "--addon-name", "eks-pod-identity-agent"]);
     let found = ward.finds("agent-health", "fail", "is not there");
-    ward.cured("agent-health", &found, &[0]);
+    ward.cured(&found, &[0]);
 
     let attached = aws(&["iam", "list-attached-role-policies", "--role-name", "patient-karpenter"]);
     let arns = attached["AttachedPolicies"].as_array().unwrap().iter().map(|p| p["PolicyArn"].as_str().unwrap());
     let arn = arns.into_iter().find(|arn| arn.contains("NodeLifecycle")).unwrap();
     aws(&["iam", "detach-role-policy", "--role-name", "patient-karpenter", "--policy-arn", arn]);
     let found = ward.finds("controller-permissions", "fail", "is not authorized to perform");
-    ward.cured("controller-permissions", &found, &[0]);
+    ward.cured(&found, &[0]);
 
     let network = aws(&["eks", "describe-cluster", "--name", "patient", "--query", "cluster.resourcesVpcConfig"]);
     let group = network["clusterSecurityGroupId"].as_str().unwrap();
     aws(&["ec2", "delete-tags", "--resources", group, "--tags", "Key=karpenter.sh/discovery"]);
     let found = ward.finds("node-security-groups", "fail", "there are none");
-    ward.cured("node-security-groups", &found, &[0]);
+    ward.cured(&found, &[0]);
 
     let subnets: Vec<&str> = network["subnetIds"].as_array().unwrap().iter().map(|s| s.as_str().unwrap()).collect();
     aws(&[&["ec2", "delete-tags", "--resources"][..], &subnets, &["--tags", "Key=karpenter.sh/discovery"]].concat());
     let found = ward.finds("node-network", "fail", "SubnetSelector did not match any Subnets");
-    ward.cured("node-network", &found, &[0]);
+    ward.cured(&found, &[0]);
 
     let target = format!("arn:aws:sqs:us-west-2:{account}:patient");
     let rules = aws(&["events", "list-rule-names-by-target", "--target-arn", &target]);
     aws(&["events", "disable-rule", "--name", rules["RuleNames"][0].as_str().unwrap()]);
     let found = ward.finds("interruption-queue", "fail", "is off");
-    ward.cured("interruption-queue", &found, &[0]);
+    ward.cured(&found, &[0]);
     let url = aws(&["sqs", "get-queue-url", "--queue-name", "patient"])["QueueUrl"].as_str().unwrap().to_owned();
     aws(&["sqs", "set-queue-attributes", "--queue-url", &url, "--attributes", r#"{"Policy":""}"#]);
     let found = ward.finds("interruption-queue", "fail", "does not let events.amazonaws.com send");
-    ward.cured("interruption-queue", &found, &[0]);
+    ward.cured(&found, &[0]);
 
     keys(&ward);
     for check in ["iam-quotas", "ebs-key", "ami-alias", "private-endpoints", "node-group", "names-and-sizes", "aws-partition"] {
@@ -83,17 +83,17 @@ fn what_is_broken_in_aws_is_found_and_mended_as_printed() {
 
 /// Volumes are encrypted by default with a key of the account's own, whose policy leaves all to IAM, which says nothing of it.
 fn keys(ward: &Ward) {
-    let aws = |words: &[&str]| ward.stage.aws(words);
+    let aws = |words: &[&str]| ward.aws(words);
     let key = aws(&["kms", "create-key"])["KeyMetadata"]["Arn"].as_str().unwrap().to_owned();
     aws(&["ec2", "enable-ebs-encryption-by-default"]);
     aws(&["ec2", "modify-ebs-default-kms-key-id", "--kms-key-id", &key]);
     let found = ward.finds("ebs-key", "fail", "does not let patient-karpenter do kms:CreateGrant, kms:Decrypt");
-    ward.cured("ebs-key", &found, &[0]);
+    ward.cured(&found, &[0]);
     aws(&["kms", "disable-key", "--key-id", &key]);
     let found = ward.finds("ebs-key", "fail", "is Disabled");
-    ward.cured("ebs-key", &found, &[0]);
+    ward.cured(&found, &[0]);
     aws(&["kms", "schedule-key-deletion", "--key-id", &key]);
     let found = ward.finds("ebs-key", "fail", "is PendingDeletion");
-    ward.cured("ebs-key", &found, &[0, 1]);
+    ward.cured(&found, &[0, 1]);
     aws(&["ec2", "disable-ebs-encryption-by-default"]);
 }

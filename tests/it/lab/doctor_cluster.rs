@@ -1,9 +1,9 @@
 //! What the doctor finds in a cluster, made for real: each thing is broken on the real API server, found, mended by the cures as they are
 //! printed, run by the real kubectl, helm and aws, and found no more.
 
-use super::{Ended, Stage, stage};
+use super::ward::Ward;
+use super::{Ended, stage};
 use serde_json::{Value, json};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// What reads the Kubernetes API.
@@ -28,68 +28,6 @@ const ALL: [&str; 17] = [
 ];
 const CLAIMS: &str = "nodeclaims.karpenter.sh";
 
-/// The lab with a patient in it.
-pub(super) struct Ward {
-    pub(super) stage: Stage,
-}
-
-impl Ward {
-    /// What one check says now.
-    #[track_caller]
-    pub(super) fn ask(&self, check: &str) -> Vec<Value> {
-        let words = ["doctor", "--existing-cluster", "--karpenter-version", "1.14.1", "--only", check, "-o", "json"];
-        let ended = self.stage.karpctl(&words);
-        assert!(ended.code <= 1, "{}\n{}", ended.stdout, ended.stderr);
-        ended.json()["checks"].as_array().unwrap().clone()
-    }
-
-    /// The check finds exactly one thing, and says so in these words.
-    #[track_caller]
-    pub(super) fn finds(&self, check: &str, result: &str, words: &str) -> Value {
-        let found = self.ask(check);
-        let bad: Vec<&Value> = found.iter().filter(|f| f["result"] != "pass").collect();
-        assert_eq!(bad.len(), 1, "{check}: {found:#?}");
-        assert_eq!(bad[0]["result"], result, "{check}: {found:#?}");
-        assert!(bad[0]["message"].as_str().unwrap().contains(words), "{check}: `{words}` is not in {:#}", bad[0]);
-        bad[0].clone()
-    }
-
-    /// Runs these of a finding's cures as they are printed, and waits until the check is content.
-    #[track_caller]
-    pub(super) fn cured(&self, check: &str, finding: &Value, cures: &[usize]) {
-        for cure in cures {
-            let words: Vec<&str> = finding["fixes"][*cure]["command"].as_array().unwrap().iter().map(|w| w.as_str().unwrap()).collect();
-            self.run(&words);
-        }
-        let until = Instant::now() + Duration::from_mins(1);
-        loop {
-            let found = self.ask(check);
-            if found.iter().all(|f| f["result"] == "pass") {
-                return;
-            }
-            assert!(Instant::now() < until, "{check} is not content: {found:#?}");
-            std::thread::sleep(Duration::from_millis(500));
-        }
-    }
-
-    /// A command of a person's, as it is typed.
-    #[track_caller]
-    pub(super) fn run(&self, words: &[&str]) {
-        let lab = self.stage.lab();
-        let path = &lab.ready.env["PATH"];
-        let file = path.split(':').map(|d| Path::new(d).join(words[0])).find(|f| f.exists()).unwrap_or_else(|| panic!("no {}", words[0]));
-        let output = lab.command(&file).args(&words[1..]).env("KUBECONFIG", &lab.ready.kubeconfig).output().unwrap();
-        assert!(output.status.success(), "{words:?}\n{}", String::from_utf8_lossy(&output.stderr));
-    }
-
-    #[track_caller]
-    fn apply(&self, object: &Value) {
-        let file = self.stage.dir().join("object.json");
-        std::fs::write(&file, object.to_string()).unwrap();
-        self.run(&["kubectl", "apply", "--filename", file.to_str().unwrap()]);
-    }
-}
-
 fn workload(kind: &str, namespace: &str, name: &str, labels: &Value, image: &str) -> Value {
     let spec = json!({"containers": [{"name": "c", "image": image}]});
     let mut body = json!({
@@ -108,12 +46,11 @@ fn workload(kind: &str, namespace: &str, name: &str, labels: &Value, image: &str
 fn what_is_broken_is_found_and_mended_as_it_says() {
     let Some(stage) = stage("ward") else { return };
     stage.existing("1.34", "API_AND_CONFIG_MAP");
-    let ward = Ward { stage };
+    let ward = Ward::new(stage, &["--existing-cluster", "--karpenter-version", "1.14.1"]);
     // The lab's clusters have no DNS of their own.
     ward.apply(&workload("Deployment", "kube-system", "coredns", &json!({"k8s-app": "kube-dns"}), "eks/coredns:v1"));
     before_karpenter(&ward);
-    Ended::from(ward.stage.command(&["bootstrap", "--existing-cluster", "--karpenter-version", "1.14.1", "--yes"]).output().unwrap())
-        .exits(0);
+    Ended::from(ward.command(&["bootstrap", "--existing-cluster", "--karpenter-version", "1.14.1", "--yes"]).output().unwrap()).exits(0);
     let healthy = ward.ask(&ALL.join(","));
     assert!(healthy.iter().all(|f| f["result"] == "pass"), "a healthy cluster: {healthy:#?}");
     nodes_and_neighbours(&ward);
@@ -124,25 +61,25 @@ fn what_is_broken_is_found_and_mended_as_it_says() {
 }
 
 fn before_karpenter(ward: &Ward) {
-    let nodes = ward.stage.kubectl(&["get", "nodes", "--output", "json"]);
+    let nodes = ward.kubectl(&["get", "nodes", "--output", "json"]);
     let name = nodes["items"][0]["metadata"]["name"].as_str().unwrap().to_owned();
     ward.run(&["kubectl", "cordon", &name]);
     let found = ward.finds("node-capacity", "fail", "1 of 2 replicas");
-    ward.cured("node-capacity", &found, &[0]);
+    ward.cured(&found, &[0]);
 
     ward.run(&["kubectl", "--namespace", "kube-system", "scale", "deployment", "coredns", "--replicas", "0"]);
     std::thread::sleep(Duration::from_secs(2));
     let found = ward.finds("cluster-dns", "fail", "CoreDNS is not ready");
-    ward.cured("cluster-dns", &found, &[0]);
+    ward.cured(&found, &[0]);
 }
 
 fn nodes_and_neighbours(ward: &Ward) {
-    let (cluster, role) = (ward.stage.cluster(), format!("arn:aws:iam::{}:role/KarpenterNodeRole-ward", ward.stage.lab().ready.account));
+    let (cluster, role) = (ward.cluster(), format!("arn:aws:iam::{}:role/KarpenterNodeRole-ward", ward.lab().ready.account));
     let entry = ["--cluster-name", cluster, "--principal-arn", &role];
-    ward.stage.aws(&[&["eks", "delete-access-entry"], &entry[..]].concat());
-    ward.stage.aws(&[&["eks", "create-access-entry"], &entry[..], &["--type", "STANDARD"]].concat());
+    ward.aws(&[&["eks", "delete-access-entry"], &entry[..]].concat());
+    ward.aws(&[&["eks", "create-access-entry"], &entry[..], &["--type", "STANDARD"]].concat());
     let found = ward.finds("node-access", "fail", "of type STANDARD");
-    ward.cured("node-access", &found, &[0, 1]);
+    ward.cured(&found, &[0, 1]);
 
     ward.run(&["kubectl", "create", "namespace", "karpenter"]);
     let neighbours = [
@@ -156,7 +93,7 @@ fn nodes_and_neighbours(ward: &Ward) {
     std::thread::sleep(Duration::from_secs(2));
     for (check, result, ..) in neighbours {
         let found = ward.finds(check, result, check);
-        ward.cured(check, &found, &[0]);
+        ward.cured(&found, &[0]);
     }
 
     let names = json!({"plural": "nodeclasses", "singular": "nodeclass", "kind": "NodeClass", "listKind": "NodeClassList"});
@@ -169,18 +106,18 @@ fn nodes_and_neighbours(ward: &Ward) {
     }));
     std::thread::sleep(Duration::from_secs(1));
     let found = ward.finds("auto-mode-api", "warn", "nodeclasses.eks.amazonaws.com");
-    ward.cured("auto-mode-api", &found, &[0, 1]);
+    ward.cured(&found, &[0, 1]);
 }
 
 fn crds(ward: &Ward) {
     ward.run(&["kubectl", "label", "customresourcedefinition", CLAIMS, "app.kubernetes.io/managed-by-"]);
     let found = ward.finds("crd-owner", "fail", "nodeclaims.karpenter.sh (of no helm release)");
-    ward.cured("crd-owner", &found, &[0, 1]);
+    ward.cured(&found, &[0, 1]);
 
     let gone = r#"[{"op":"remove","path":"/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/expireAfter"}]"#;
     ward.run(&["kubectl", "patch", "customresourcedefinition", CLAIMS, "--type", "json", "--patch", gone]);
     let found = ward.finds("crd-schema", "fail", "nodeclaims.karpenter.sh is of no official release");
-    ward.cured("crd-schema", &found, &[0]);
+    ward.cured(&found, &[0]);
 
     let client = json!({"url": "https://127.0.0.1:1"});
     let hook = json!({"name": "validation.webhook.karpenter.sh", "clientConfig": client, "sideEffects": "None", "admissionReviewVersions": ["v1"], "failurePolicy": "Ignore"});
@@ -191,7 +128,7 @@ fn crds(ward: &Ward) {
         "webhooks": [hook],
     }));
     let found = ward.finds("admission-webhooks", "fail", "validation.webhook.karpenter.sh");
-    ward.cured("admission-webhooks", &found, &[0]);
+    ward.cured(&found, &[0]);
 }
 
 fn values(ward: &Ward) {
@@ -203,17 +140,17 @@ fn values(ward: &Ward) {
     };
     set("settings.interruptionQueueName=ward");
     let found = ward.finds("chart-values", "warn", "settings.interruptionQueueName (now settings.interruptionQueue)");
-    ward.cured("chart-values", &found, &[0]);
+    ward.cured(&found, &[0]);
     set("settings.interruptionQueue=other");
     let found = ward.finds("chart-names", "fail", "settings.interruptionQueue is \"other\"");
-    ward.cured("chart-names", &found, &[0]);
+    ward.cured(&found, &[0]);
 }
 
 fn deletions(ward: &Ward) {
     ward.run(&["kubectl", "--namespace", "kube-system", "scale", "deployment", "karpenter", "--replicas", "0"]);
     // Once the controller has ended, nobody takes the finalizers away.
     let until = Instant::now() + Duration::from_secs(30);
-    while ward.stage.lab().get("controllers").unwrap().as_array().is_some_and(|running| !running.is_empty()) {
+    while ward.lab().get("controllers").unwrap().as_array().is_some_and(|running| !running.is_empty()) {
         assert!(Instant::now() < until, "the controller does not end");
         std::thread::sleep(Duration::from_millis(500));
     }
@@ -223,7 +160,7 @@ fn deletions(ward: &Ward) {
     let last = found["fixes"].as_array().unwrap().iter().position(|f| f["command"][2] == "nodepools.karpenter.sh");
     // The last resort for one, the controller for the rest.
     let cures: Vec<usize> = last.into_iter().chain([0]).collect();
-    ward.cured("stuck-deletions", found, &cures);
+    ward.cured(found, &cures);
 }
 
 /// The CRDs of the last release that converts, under a controller that does not.
@@ -233,9 +170,9 @@ fn older_crds(ward: &Ward) {
     ward.run(&["helm", "upgrade", "karpenter-crd", chart, "--version", "1.0.8", "--namespace", "kube-system", "--set", webhook]);
     let found = ward.finds("conversion-webhook", "fail", "no service port 8443 found for service \"karpenter\"");
     let cures: Vec<usize> = (0..found["fixes"].as_array().unwrap().len()).collect();
-    ward.cured("conversion-webhook", &found, &cures);
+    ward.cured(&found, &cures);
     let stored = r#"{"status":{"storedVersions":["v1beta1","v1"]}}"#;
     ward.run(&["kubectl", "patch", "customresourcedefinition", CLAIMS, "--subresource", "status", "--type", "merge", "--patch", stored]);
     let found = ward.finds("crd-stored-versions", "fail", "stored as v1beta1: nodeclaims.karpenter.sh");
-    ward.cured("crd-stored-versions", &found, &[1]);
+    ward.cured(&found, &[1]);
 }

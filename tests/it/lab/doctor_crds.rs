@@ -1,8 +1,8 @@
 //! The CRDs of official releases, as their Go modules have them, on a real API server: each is known for what it is, and those of another
 //! release than the wanted one are replaced as the doctor prints.
 
-use super::doctor_cluster::Ward;
 use super::stage;
+use super::ward::Ward;
 use karpctl::knowledge::Release;
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ const NEWEST: &str = "1.14.1";
 
 /// The folders of CRDs, oldest first; of those releases the lab has no chart, but for the first and the last.
 fn official(ward: &Ward) -> Vec<(Release, PathBuf)> {
-    let folder = PathBuf::from(&ward.stage.lab().ready.env["KARPCTL_LAB_CACHE"]).join("official");
+    let folder = PathBuf::from(&ward.lab().ready.env["KARPCTL_LAB_CACHE"]).join("official");
     let entries = std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
     let mut all: Vec<(Release, PathBuf)> = entries
         .filter_map(|entry| {
@@ -28,13 +28,10 @@ fn official(ward: &Ward) -> Vec<(Release, PathBuf)> {
 fn the_crds_of_official_releases_are_known_for_what_they_are() {
     let Some(stage) = stage("crds") else { return };
     stage.existing("1.34", "API");
-    let ward = Ward { stage };
+    let ward = Ward::new(stage, &["--existing-cluster"]);
     let all = official(&ward);
     assert!(all.len() >= 6, "{all:?}");
-    let ask = |release: &Release| {
-        let words = ["doctor", "--existing-cluster", "--only", CHECK, "-o", "json", "--karpenter-version"];
-        ward.stage.karpctl(&[&words[..], &[&release.to_string()]].concat()).json()["checks"][0].clone()
-    };
+    let ask = |release: &Release| ward.with(&["--karpenter-version", &release.to_string()]).ask(CHECK)[0].clone();
     let newest: Release = NEWEST.parse().unwrap();
     for (release, folder) in &all {
         let apply = ["kubectl", "apply", "--server-side", "--force-conflicts", "--filename", folder.to_str().unwrap()];
@@ -57,8 +54,9 @@ fn the_crds_of_official_releases_are_known_for_what_they_are() {
     // Those of the release before the newest that has others, replaced by the printed cures: first their owner, because kubectl made them.
     let (_, folder) = &all[all.len() - 2];
     ward.run(&["kubectl", "apply", "--server-side", "--force-conflicts", "--filename", folder.to_str().unwrap()]);
+    let ward = ward.with(&["--karpenter-version", NEWEST]);
     let found = ward.finds("crd-owner", "fail", "of no helm release");
-    ward.cured("crd-owner", &found, &[0, 1]);
+    ward.cured(&found, &[0, 1]);
     let found = ward.finds(CHECK, "fail", "is of Karpenter ");
-    ward.cured(CHECK, &found, &[0]);
+    ward.cured(&found, &[0]);
 }

@@ -1,7 +1,7 @@
 //! A kubeconfig that leads to another cluster than the one that is meant: the real aws writes it, and writes it anew as the doctor prints.
 
-use super::doctor_cluster::Ward;
-use super::{Ended, stage};
+use super::stage;
+use super::ward::Ward;
 use serde_json::Value;
 
 const CHECK: &str = "kubeconfig-cluster";
@@ -10,59 +10,41 @@ const CHECK: &str = "kubeconfig-cluster";
 fn a_context_that_leads_elsewhere_is_mended_as_printed() {
     let Some(stage) = stage("anew") else { return };
     stage.existing("1.34", "API");
-    let ward = Ward { stage };
-    let file = ward.stage.dir().join("kubeconfig").to_str().unwrap().to_owned();
-    let ask = || {
-        let words = ["doctor", "--existing-cluster", "--karpenter-version", "1.14.1", "--only", CHECK, "-o", "json", "--kubeconfig", &file];
-        let ended = ward.stage.karpctl(&words);
-        assert!(ended.code <= 1, "{}\n{}", ended.stdout, ended.stderr);
-        (ended.code, ended.json()["checks"].as_array().unwrap().clone())
-    };
-    let passes = || {
-        let (code, said) = ask();
-        assert!(code == 0 && !said.is_empty() && said.iter().all(|f| f["result"] == "pass"), "{said:#?}");
-    };
-    let kubectl =
-        || Ended::from(ward.stage.tool("kubectl", &["--kubeconfig", &file, "get", "namespace", "default", "--request-timeout", "60s"]));
-    // Each client says it for itself, and all the same.
-    let cure = |result: &str, words: &str| {
-        let (code, said) = ask();
-        assert_eq!(code, i32::from(result == "fail"), "{said:#?}");
-        assert!(said.iter().all(|f| f["result"] == result && f["message"].as_str().unwrap().contains(words)), "{said:#?}");
-        let command: Vec<&str> = said[0]["fixes"][0]["command"].as_array().unwrap().iter().map(|w| w.as_str().unwrap()).collect();
-        ward.run(&command);
-        passes();
-        kubectl().exits(0);
+    let file = stage.dir().join("kubeconfig").to_str().unwrap().to_owned();
+    let ward = Ward::new(stage, &["--existing-cluster", "--karpenter-version", "1.14.1", "--kubeconfig", &file]);
+    let cured = |result: &str, words: &str| {
+        let found = ward.finds_with_each(CHECK, result, words);
+        ward.cured(&found[0], &[0]);
+        ward.run(&["kubectl", "--kubeconfig", &file, "get", "namespace", "default", "--request-timeout", "60s"]);
     };
 
-    ward.stage.aws_text(&["eks", "update-kubeconfig", "--name", "anew", "--kubeconfig", &file, "--alias", "work", "--user-alias", "me"]);
-    passes();
+    ward.aws_text(&["eks", "update-kubeconfig", "--name", "anew", "--kubeconfig", &file, "--alias", "work", "--user-alias", "me"]);
+    ward.passes(CHECK);
 
     // The cluster was made anew, and the entry is of the one before. Its address is that of nobody.
-    let endpoint = ward.stage.aws(&["eks", "describe-cluster", "--name", "anew"])["cluster"]["endpoint"].as_str().unwrap().to_owned();
+    let endpoint = ward.aws(&["eks", "describe-cluster", "--name", "anew"])["cluster"]["endpoint"].as_str().unwrap().to_owned();
     let written = std::fs::read_to_string(&file).unwrap();
     let leads_to = |server: &str| std::fs::write(&file, written.replace(&endpoint, server)).unwrap();
     leads_to("https://FEDCBA9876543210.gr7.us-west-2.eks.invalid");
-    cure("fail", "the entry is of a cluster of that name that is gone");
+    cured("fail", "the entry is of a cluster of that name that is gone");
     let contexts = std::fs::read_to_string(&file).unwrap();
     assert!(contexts.contains("current-context: work"), "the context keeps its name: {contexts}");
 
     // However it is written, it is the same.
     leads_to(&format!("{}/", endpoint.to_uppercase().replacen("HTTPS", "https", 1)));
-    passes();
+    ward.passes(CHECK);
 
     // Another cluster's context is left as it is, and one of this cluster's is made beside it.
     let other = written.replace(&endpoint, "https://0000000000000000.gr7.us-west-2.eks.invalid").replace("- anew\n", "- other\n");
-    let arn = format!("arn:aws:eks:us-west-2:{}:cluster/", ward.stage.lab().ready.account);
+    let arn = format!("arn:aws:eks:us-west-2:{}:cluster/", ward.lab().ready.account);
     let other = other.replace(&format!("{arn}anew"), &format!("{arn}other"));
     std::fs::write(&file, &other).unwrap();
-    cure("warn", "the context is another cluster's");
+    cured("warn", "the context is another cluster's");
     let both = std::fs::read_to_string(&file).unwrap();
     assert!(both.contains("name: work") && both.contains("https://0000000000000000.gr7.us-west-2.eks.invalid"), "{both}");
 
     // Where a tunnel ends does not show, unless the certificate must be the cluster's.
     leads_to("https://localhost:1");
-    let (code, said) = ask();
-    assert!(code == 0 && said.iter().all(|f| f["result"] == "skip"), "{said:#?}");
+    let said = ward.finds_with_each(CHECK, "skip", "begins on this machine");
     assert!(said.iter().all(|f| f["fixes"] == Value::Array(Vec::new())), "{said:#?}");
 }

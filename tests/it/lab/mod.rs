@@ -21,6 +21,7 @@ mod new_cluster;
 mod print_commands;
 mod stale_kubeconfig;
 mod versions;
+mod ward;
 mod worse_days;
 
 use karpctl::adapters::lab::Lab;
