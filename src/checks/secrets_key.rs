@@ -3,7 +3,7 @@
 use super::judgement::read;
 use super::key_policy::{Access, Asker, access, elsewhere, letting, usable};
 use super::{Check, Judged, Judgement, Situation, makes_cluster};
-use crate::facts::Topic;
+use crate::facts::{SecretsKey as Named, Topic};
 use crate::finding::Area;
 use crate::knowledge::SECRETS_KEY_ACTIONS;
 
@@ -38,12 +38,13 @@ impl Check for SecretsKey {
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let spec = situation.spec()?;
-        let own = situation.facts.cluster.known().and_then(|cluster| cluster.secrets_key.as_ref());
-        let subject = if own.is_some() { format!("secrets of {}", spec.cluster_name) } else { "kmsKey".to_owned() };
-        let Some(arn) = own.or(spec.kms_key.as_ref()) else {
+        let named = Named::of(&situation.facts.cluster, spec);
+        let subject =
+            if matches!(named, Some(Named::ByCluster(_))) { format!("secrets of {}", spec.cluster_name) } else { "kmsKey".to_owned() };
+        let Some(named) = named else {
             return Err(Judgement::skip(subject, "neither the cluster nor the spec names a key for its secrets"));
         };
-        elsewhere(spec, &subject, arn)?;
+        elsewhere(spec, &subject, named.arn())?;
         let Some(facts) = read(&subject, &situation.facts.secrets_key)? else {
             return Err(Judgement::fail(subject, "there is no such key: NotFoundException").fix("name a key that is there"));
         };

@@ -1,6 +1,7 @@
 //! What is known of a KMS key.
 
-use super::{Denial, Probed};
+use super::{ClusterFacts, Denial, Probed};
+use crate::spec::{Arn, Spec};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -39,4 +40,30 @@ pub struct KeyUse {
     pub user: String,
     /// What of it the user's own policies in IAM do not allow. Absent: there is no such role yet.
     pub denied: Probed<Vec<Denial>>,
+}
+
+/// The key of a cluster's secrets, by who names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecretsKey<'a> {
+    /// The cluster that is there has it.
+    ByCluster(&'a Arn),
+    /// The cluster is to be made with it.
+    BySpec(&'a Arn),
+}
+
+impl<'a> SecretsKey<'a> {
+    /// A cluster that has one keeps it, whatever the spec says. `None`: neither names one.
+    #[must_use]
+    pub fn of(cluster: &'a Probed<ClusterFacts>, spec: &'a Spec) -> Option<Self> {
+        let own = cluster.known().and_then(|cluster| cluster.secrets_key.as_ref());
+        own.map(Self::ByCluster).or_else(|| spec.kms_key.as_ref().map(Self::BySpec))
+    }
+
+    /// The key.
+    #[must_use]
+    pub const fn arn(self) -> &'a Arn {
+        match self {
+            Self::ByCluster(arn) | Self::BySpec(arn) => arn,
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::{ProbeContext, failed, said};
 use crate::error::Result;
-use crate::facts::{ClusterFacts, EbsFacts, KeyUse, Probed};
+use crate::facts::{ClusterFacts, EbsFacts, KeyUse, Probed, SecretsKey};
 use crate::knowledge::{SECRETS_KEY_ACTIONS, VOLUME_KEY_ACTIONS};
 use crate::ports::PermissionQuestion;
 use crate::spec::{Arn, Spec};
@@ -20,10 +20,10 @@ pub(super) async fn volumes(context: &ProbeContext<'_>) -> (Probed<EbsFacts>, Pr
     (ebs, key)
 }
 
-/// The key of the cluster's secrets, which a cluster that is there says itself, and whether who asks may use it.
+/// The key of the cluster's secrets, and whether who asks may use it.
 pub(super) async fn secrets(context: &ProbeContext<'_>, cluster: &Probed<ClusterFacts>) -> Probed<KeyUse> {
-    let own = cluster.known().and_then(|cluster| cluster.secrets_key.as_ref());
-    let Some(id) = own.or(context.spec.kms_key.as_ref()) else { return Probed::NotAsked };
+    let Some(key) = SecretsKey::of(cluster, context.spec) else { return Probed::NotAsked };
+    let id = key.arn();
     match context.ports.aws.caller().await {
         Ok(caller) => match super::permissions::principal(context.ports.aws.as_ref(), caller.arn.as_str()).await {
             Ok(user) => used(context, id.as_str(), &user, &SECRETS_KEY_ACTIONS, "eks").await,
