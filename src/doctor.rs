@@ -4,7 +4,7 @@ use crate::checks::{Check, Situation, judge};
 use crate::error::{Error, Result, did_you_mean};
 use crate::facts::{Facts, Topic};
 use crate::finding::{Area, Finding};
-use crate::spec::Spec;
+use crate::spec::{Meant, Spec};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -30,8 +30,11 @@ pub struct SavedFacts {
     pub schema: String,
     /// The day on which it was seen.
     pub day: Date,
-    /// What was wanted. `None`: no cluster was named.
+    /// What was wanted. `None`: too little was said.
     pub spec: Option<Spec>,
+    /// What was said of which cluster is meant.
+    #[serde(default)]
+    pub meant: Meant,
     /// What was so.
     pub facts: Facts,
 }
@@ -63,6 +66,6 @@ impl SavedFacts {
     /// What these checks say of them.
     #[must_use]
     pub fn judge(&self, checks: &[Box<dyn Check>]) -> Vec<Finding> {
-        judge(checks, &Situation { spec: self.spec.as_ref(), facts: &self.facts, today: self.day })
+        judge(checks, &Situation { spec: self.spec.as_ref(), meant: &self.meant, facts: &self.facts, today: self.day })
     }
 }

@@ -39,17 +39,18 @@ impl Check for AwsPartition {
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let spec = situation.spec()?;
         let subject = format!("partition {}", spec.partition);
+        let of_region = Partition::of_region(&spec.region);
+        if of_region != spec.partition {
+            let judgement = Judgement::fail(subject, format!("the region {} is of the partition {of_region}", spec.region));
+            return Err(judgement.fix("leave --partition and AWS_PARTITION out, or name a region of that partition: --region"));
+        }
         let Some(caller) = read(&subject, &situation.facts.caller)? else {
             return Err(Judgement::skip(subject, "there are no credentials"));
         };
-        let of_region = Partition::of_region(&spec.region);
         Ok(vec![if caller.arn.partition() != spec.partition.as_str() {
             Judgement::fail(subject, format!("the credentials are of the partition {}: {}", caller.arn.partition(), caller.arn))
                 .run("see whose credentials are in use", ["aws", "sts", "get-caller-identity"])
-                .fix("use a profile of that partition: --profile, or AWS_PROFILE; or leave --partition out")
-        } else if of_region != spec.partition {
-            Judgement::fail(subject, format!("the region {} is of the partition {of_region}", spec.region))
-                .fix("name a region of that partition: --region; or leave --partition and AWS_PARTITION out")
+                .fix("use a profile of that partition: --profile, or AWS_PROFILE; or name a region of theirs: --region")
         } else {
             Judgement::pass(subject, format!("is that of the credentials and of the region {}", spec.region))
         }])

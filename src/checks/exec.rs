@@ -4,6 +4,7 @@ use super::judgement::read;
 use super::{Judged, Judgement, Situation};
 use crate::facts::{ChosenFacts, ClientFacts, ExecFacts, KubeconfigFacts, WriterFacts};
 use crate::knowledge::{ClientBuild, ExecApiVersion, writers};
+use crate::spec::Meant;
 
 /// A client with the context that it uses.
 pub(super) struct Used<'a> {
@@ -62,13 +63,22 @@ pub(super) fn eks_cluster(exec: &ExecFacts) -> Option<(&str, Option<&str>)> {
     Some((name, after(&["--region", "-r"]).or_else(|| joined("--region="))))
 }
 
-/// The command that makes a kubeconfig, for the cluster that is meant where one is named.
+/// The command that makes a kubeconfig, for the cluster that is meant as far as that is said.
 pub(super) fn make(situation: &Situation<'_>) -> [String; 7] {
-    let (cluster, region) = match situation.spec {
-        Some(spec) => (spec.cluster_name.to_string(), spec.region.to_string()),
-        None => ("CLUSTER".to_owned(), "REGION".to_owned()),
-    };
+    let Meant { cluster_name, region } = situation.meant;
+    let cluster = situation.spec.map(|spec| &spec.cluster_name).or(cluster_name.as_ref());
+    let region = situation.spec.map(|spec| &spec.region).or(region.as_ref());
+    let cluster = cluster.map_or_else(|| "CLUSTER".to_owned(), ToString::to_string);
+    let region = region.map_or_else(|| "REGION".to_owned(), ToString::to_string);
     ["aws".into(), "eks".into(), "update-kubeconfig".into(), "--name".into(), cluster, "--region".into(), region]
+}
+
+/// The words by which a command works on the file that was chosen. None where there are several, which are then KUBECONFIG's.
+pub(super) fn in_file(chosen: &ChosenFacts) -> Vec<String> {
+    match &chosen.files[..] {
+        [file] => vec!["--kubeconfig".to_owned(), file.display().to_string()],
+        _ => Vec::new(),
+    }
 }
 
 /// The command by which aws writes the entry anew.

@@ -1,6 +1,6 @@
 //! Whether each client takes the apiVersion of the credential plugin: the error that karpctl began with.
 
-use super::exec::{Used, each_plugin, update_kubeconfig, upgrade, writer, written_now};
+use super::exec::{Used, each_plugin, in_file, update_kubeconfig, upgrade, writer, written_now};
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{ExecFacts, Topic};
 use crate::finding::{Area, Edit};
@@ -53,10 +53,8 @@ fn judge(used: &Used<'_>, exec: &ExecFacts) -> Judgement {
         ),
     )
     .at(file.clone(), Some(exec.line));
-    // Of several files only all together hold the context.
-    let alone = if used.chosen.files.len() == 1 { vec!["--kubeconfig", file.as_str()] } else { Vec::new() };
-    let fix = ["karpctl", "doctor", "--fix", "--yes", "--only", "exec-api-version"];
-    let fix = fix.into_iter().chain(alone).chain(["--context", used.chosen.context.as_str()]);
+    let fix = ["karpctl", "doctor", "--fix", "--yes", "--only", "exec-api-version"].map(str::to_owned);
+    let fix = fix.into_iter().chain(in_file(used.chosen)).chain(["--context".to_owned(), used.chosen.context.clone()]);
     let everywhere = format!("{EXEC_GROUP}/v1beta1");
     let title = format!("write {everywhere} there, which every client takes; a backup is kept");
     let edit =

@@ -1,6 +1,6 @@
 //! Whether the context's user has a credential that each client can use.
 
-use super::exec::{Used, each_used, make};
+use super::exec::{Used, each_used, in_file, make};
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::Topic;
 use crate::finding::Area;
@@ -37,7 +37,7 @@ fn judge(situation: &Situation<'_>, used: &Used<'_>) -> Judgement {
         let user = if chosen.user.is_empty() { "(none)" } else { &chosen.user };
         return Judgement::fail(used.subject.clone(), format!("users[name={user}]: {problem}"))
             .at(file, None)
-            .run("have the user written anew", make(situation));
+            .run("have the user written anew", make(situation).into_iter().chain(in_file(chosen)));
     }
     let subject = used.subject.clone();
     if chosen.exec.is_none() {

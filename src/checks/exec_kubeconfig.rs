@@ -1,6 +1,6 @@
 //! Whether each client can load its kubeconfig and finds a cluster in it.
 
-use super::exec::{clients, make, name};
+use super::exec::{clients, in_file, make, name};
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{ChosenFacts, ClientFacts, KubeconfigFacts, Probed, Topic};
 use crate::finding::Area;
@@ -56,18 +56,21 @@ fn judge_context(situation: &Situation<'_>, who: &str, chosen: &ChosenFacts) -> 
     let subject = format!("context {}, {who}", if chosen.context.is_empty() { "(none)" } else { &chosen.context });
     let files = chosen.files.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ");
     let place = chosen.files.first().map(|p| p.display().to_string()).unwrap_or_default();
+    let kubectl =
+        |words: &[&str]| ["kubectl", "config"].iter().chain(words).map(ToString::to_string).chain(in_file(chosen)).collect::<Vec<String>>();
     if !chosen.context_is_there {
         return Judgement::fail(subject, format!("{files} has no context `{}`", chosen.context))
             .at(place, None)
-            .run("see which there are", ["kubectl", "config", "get-contexts"]);
+            .run("see which there are", kubectl(&["get-contexts"]))
+            .fix("then name one of them: --context NAME, or `kubectl config use-context NAME`");
     }
     match &chosen.cluster_problem {
         Some(problem) if chosen.context.is_empty() => Judgement::fail(subject, format!("{files} has no current context: {problem}"))
             .at(place, None)
-            .run("choose one", ["kubectl", "config", "use-context", "CONTEXT"]),
-        Some(problem) => {
-            Judgement::fail(subject, format!("{files}: {problem}")).at(place, None).run("write the cluster anew", make(situation))
-        }
+            .run("choose one", kubectl(&["use-context", "CONTEXT"])),
+        Some(problem) => Judgement::fail(subject, format!("{files}: {problem}"))
+            .at(place, None)
+            .run("write the cluster anew", make(situation).into_iter().chain(in_file(chosen))),
         None => Judgement::pass(subject, format!("{} from {files}", chosen.server)),
     }
 }

@@ -27,9 +27,8 @@ impl Check for IamQuotas {
          controller's role and its managed policies, and that a role takes so many policies. What people see otherwise: \
          `LimitExceeded: Cannot exceed quota for RolesPerAccount: 1000`, `Cannot exceed quota for PoliciesPerRole: 10`, `Cannot exceed \
          quota for InstanceProfilesPerAccount: 1000` (Karpenter makes an instance profile for each node class). Cure: remove what \
-         nobody uses, or ask for more: `aws service-quotas list-service-quotas --service-code iam` shows the codes for \
-         request-service-quota-increase. EC2's \
-         quotas of vCPUs are those of the check vcpu-quotas."
+         nobody uses, or ask for more (`aws service-quotas request-service-quota-increase`), in the one region of the partition that keeps \
+         the quotas of IAM. EC2's quotas of vCPUs are those of the check vcpu-quotas."
     }
 
     fn reads(&self) -> &'static [Topic] {
@@ -43,22 +42,18 @@ impl Check for IamQuotas {
         };
         let get = |key: &str| summary.get(key).copied();
         let mut said = Vec::new();
-        for (what, used, needed) in needs(spec, situation.facts) {
+        for Need { what, used, code, needed } in needs(spec, situation.facts) {
             let (Some(used), Some(quota)) = (get(used), get(&format!("{used}Quota"))) else { continue };
             if used + needed > quota {
-                said.push(more(
-                    format!("{what} of the account"),
-                    format!("{used} of {quota} are used, and {needed} more are needed: LimitExceeded"),
-                ));
+                let message = format!("{used} of {quota} are used, and {needed} more are needed: LimitExceeded");
+                said.push(more(spec, Judgement::fail(format!("{what} of the account"), message), code, used + needed));
             }
         }
         let policies = i64::try_from(render::controller_policies(spec).len()).unwrap_or(i64::MAX);
         if let Some(quota) = get("AttachedPoliciesPerRoleQuota").filter(|quota| policies > *quota) {
             let name = spec.controller_role_name();
-            said.push(more(
-                format!("policies of role {name}"),
-                format!("{policies} are needed, and a role takes {quota}: PoliciesPerRole"),
-            ));
+            let message = format!("{policies} are needed, and a role takes {quota}: PoliciesPerRole");
+            said.push(more(spec, Judgement::fail(format!("policies of role {name}"), message), POLICIES_PER_ROLE, policies));
         }
         if said.is_empty() {
             said.push(Judgement::pass("IAM quotas", "have room for what is made"));
@@ -67,20 +62,36 @@ impl Check for IamQuotas {
     }
 }
 
-/// What is still to be made, with the name of its count.
-fn needs(spec: &Spec, facts: &Facts) -> [(&'static str, &'static str, i64); 3] {
+/// The code of Service Quotas for how many managed policies a role takes (`aws service-quotas list-service-quotas --service-code iam`,
+/// as those of [`needs`]).
+const POLICIES_PER_ROLE: &str = "L-0DA4ABF3";
+
+/// What is still to be made.
+struct Need {
+    what: &'static str,
+    /// The name of its count.
+    used: &'static str,
+    /// The code of its quota.
+    code: &'static str,
+    needed: i64,
+}
+
+fn needs(spec: &Spec, facts: &Facts) -> [Need; 3] {
     let absent = |there: bool, number: usize| if there { 0 } else { i64::try_from(number).unwrap_or(i64::MAX) };
     let stack = !matches!(facts.stack, Probed::Absent);
     let role = !matches!(facts.controller_role, Probed::Absent);
+    let policies = absent(stack, render::controller_policies(spec).len());
     [
-        ("roles", "Roles", absent(stack, 1) + absent(role, 1)),
-        ("customer managed policies", "Policies", absent(stack, render::controller_policies(spec).len())),
+        Need { what: "roles", used: "Roles", code: "L-FE177D64", needed: absent(stack, 1) + absent(role, 1) },
+        Need { what: "customer managed policies", used: "Policies", code: "L-E95E4862", needed: policies },
         // The stack makes it, or Karpenter for the node class.
-        ("instance profiles", "InstanceProfiles", absent(stack, 1)),
+        Need { what: "instance profiles", used: "InstanceProfiles", code: "L-6E65F664", needed: absent(stack, 1) },
     ]
 }
 
-fn more(subject: String, message: String) -> Judgement {
-    let list = ["aws", "service-quotas", "list-service-quotas", "--service-code", "iam"];
-    Judgement::fail(subject, message).fix("remove what nobody uses").run("or raise the quota; this lists the codes", list)
+fn more(spec: &Spec, judgement: Judgement, code: &str, wanted: i64) -> Judgement {
+    let wanted = wanted.to_string();
+    let request = ["aws", "service-quotas", "request-service-quota-increase", "--region", spec.partition.region_of_iam()];
+    let quota = ["--service-code", "iam", "--quota-code", code, "--desired-value", &wanted];
+    judgement.fix("remove what nobody uses").run("or ask AWS for more", request.into_iter().chain(quota))
 }

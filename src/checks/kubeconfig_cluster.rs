@@ -1,6 +1,6 @@
 //! Whether the context of each client leads to the cluster that is meant.
 
-use super::exec::{Used, each_used, eks_cluster, make, update_kubeconfig};
+use super::exec::{Used, each_used, eks_cluster, in_file, make, update_kubeconfig};
 use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{Probed, Topic};
@@ -83,10 +83,7 @@ fn judge(situation: &Situation<'_>, spec: &Spec, endpoint: &str, used: &Used<'_>
             .fix(format!("leave {variable} unset, and the kubeconfig decides"));
     }
     let file = chosen.files.first().map(|file| file.display().to_string()).unwrap_or_default();
-    let made = || {
-        let alone = if chosen.files.len() == 1 { vec!["--kubeconfig".to_owned(), file.clone()] } else { Vec::new() };
-        make(situation).into_iter().chain(alone)
-    };
+    let made = || make(situation).into_iter().chain(in_file(chosen));
     if is_its_own(spec, used) {
         let anew = chosen.exec.as_ref().and_then(|exec| update_kubeconfig(used, exec)).unwrap_or_else(|| made().collect());
         return Judgement::fail(subject, format!("{leads}: the entry is of a cluster of that name that is gone, or another account's"))

@@ -74,13 +74,15 @@ pub use judgement::Judgement;
 use crate::facts::{Facts, OFFLINE, Probed, Topic};
 use crate::finding::{Area, Finding};
 use crate::plan::StepId;
-use crate::spec::Spec;
+use crate::spec::{Meant, Spec};
 use std::collections::BTreeSet;
 
 /// What a check judges.
 pub struct Situation<'a> {
-    /// What the person wants. `None`: no cluster is named.
+    /// What the person wants. `None`: no cluster is named, or too little is said of it.
     pub spec: Option<&'a Spec>,
+    /// What is said of which cluster is meant, for where there is no spec.
+    pub meant: &'a Meant,
     /// What is so.
     pub facts: &'a Facts,
     /// The day, for what ends on a day.

@@ -27,12 +27,13 @@ impl Check for NamesAndSizes {
          `Value '…' at 'roleName' failed to satisfy constraint: Member must have length less than or equal to 64`. A managed policy \
          may have 6,144 characters: `Cannot exceed quota for PolicySize: 6144`. karpctl shortens a name to one that ends in a hash of \
          the whole and uses it everywhere, and cuts a policy in two where it is too long. Documents of your own (a node class, a \
-         mapping, a PassRole policy) must then name the shortened one, which `karpctl render all` shows."
+         mapping, a PassRole policy) must then name the shortened one, which `karpctl render all` shows. Once the stack is there, its \
+         names are what they are, and nothing is warned of any more."
     }
 
     fn reads(&self) -> &'static [Topic] {
         // ARNs stand in the policies, so their size takes the account.
-        &[Topic::Caller]
+        &[Topic::Caller, Topic::Stack]
     }
 
     fn of_cluster(&self) -> bool {
@@ -46,8 +47,14 @@ impl Check for NamesAndSizes {
             .into_iter()
             .map(|name| {
                 let subject = format!("{} of cluster {}", name.what, spec.cluster_name);
-                Judgement::warn(subject, format!("is called {}: AWS does not take the guide's {}", name.used, name.guide))
-                    .fix(format!("use {} in documents of your own; `karpctl render all --out DIR` writes them so", name.used))
+                let message = format!("is called {}: AWS does not take the guide's {}", name.used, name.guide);
+                if situation.facts.stack.known().is_some() {
+                    return Judgement::pass(subject, message);
+                }
+                let (cluster, region, account) = (spec.cluster_name.as_str(), spec.region.as_str(), spec.account_id.as_str());
+                let render =
+                    ["karpctl", "render", "all", "--cluster-name", cluster, "--region", region, "--account-id", account, "--out", cluster];
+                Judgement::warn(subject, message).run("call it so in documents of your own; this writes all of them, in a folder", render)
             })
             .collect();
         let policies = controller_policies(spec);

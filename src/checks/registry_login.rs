@@ -2,7 +2,7 @@
 
 use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation};
-use crate::facts::{LoginState, RegistryLogin as Login, Topic};
+use crate::facts::{LoginOwner, LoginState, RegistryLogin as Login, Topic};
 use crate::finding::Area;
 
 pub(super) struct RegistryLogin;
@@ -28,7 +28,7 @@ impl Check for RegistryLogin {
          helm does: `credHelpers`, `credsStore`, `auths`. A credential helper is looked for and asked, as helm would ask it; an ECR token \
          says itself until when it holds. What people see: `unexpected status from HEAD request to https://public.ecr.aws/v2/karpenter/\
          karpenter/manifests/…: 403 Forbidden`, the same with `400 Bad Request`, `error getting credentials`, `docker-credential-…\": \
-         executable file not found in $PATH`. Cure: log out of both. `karpctl install` runs helm without any of these files, unless one is \
+         executable file not found in $PATH`. Cure: log out of the one whose file it is; then the other's shows, if there is one. `karpctl install` runs helm without any of these files, unless one is \
          named with --registry-config: only then does it fail, else it warns of what helm by hand will meet."
     }
 
@@ -45,7 +45,7 @@ impl Check for RegistryLogin {
 }
 
 fn judge(login: &Login) -> Judgement {
-    let Login { host, named, state, .. } = login;
+    let Login { host, owner, named, state, .. } = login;
     let file = login.file.display().to_string();
     let subject = format!("{host}, by {file}");
     let wrong = |message: String| {
@@ -56,11 +56,14 @@ fn judge(login: &Login) -> Judgement {
         };
         judgement.at(&file, None)
     };
-    let log_out = |judgement: Judgement| {
-        let again = if *named { "log in again" } else { "log out of both, helm and docker" };
-        judgement
-            .run(again, ["helm", "registry", if *named { "login" } else { "logout" }, host])
-            .run("and", ["docker", if *named { "login" } else { "logout" }, host])
+    let out_or_in = |judgement: Judgement| {
+        // Who may pull as anybody needs no log-in.
+        let (title, verb) = if host == PUBLIC_ECR || !named { ("log out", "logout") } else { ("log in again", "login") };
+        let of = if *named { vec!["--registry-config", &file] } else { Vec::new() };
+        match owner {
+            LoginOwner::Helm => judgement.run(title, [&["helm", "registry", verb, host][..], &of].concat()),
+            LoginOwner::Docker => judgement.run(title, ["docker", verb, host]),
+        }
     };
     match state {
         LoginState::Unreadable(why) => wrong(format!("cannot be read: {why}")).fix(format!("mend {file}, or move it away")),
@@ -69,13 +72,13 @@ fn judge(login: &Login) -> Judgement {
         LoginState::HelperFailed { helper, why } => wrong(format!("{helper} fails: {why}"))
             .run("ask it by hand", ["sh".to_owned(), "-c".to_owned(), format!("echo {host} | {helper} get")])
             .fix(format!("mend it, or take credsStore or credHelpers out of {file}")),
-        LoginState::Kept { ended: Some(true), .. } => log_out(wrong("keeps a login that has ended".into())),
+        LoginState::Kept { ended: Some(true), .. } => out_or_in(wrong("keeps a login that has ended".into())),
         LoginState::Kept { ended: Some(false), .. } => Judgement::pass(subject, "keeps a login that holds"),
         LoginState::Kept { ended: None, helper } if host == PUBLIC_ECR => {
             let by = helper.as_ref().map_or(String::new(), |helper| format!(" (in {helper})"));
             let message =
                 format!("keeps a login{by}, which nobody needs and which ends after 12 hours; pulls then fail with 403 Forbidden");
-            log_out(Judgement::warn(&subject, message).at(&file, None))
+            out_or_in(Judgement::warn(&subject, message).at(&file, None))
         }
         LoginState::Kept { .. } if *named => Judgement::pass(subject, "keeps a login"),
         LoginState::Kept { .. } => {

@@ -16,8 +16,8 @@ use crate::probe::registry::chart_tag;
 use crate::probe::registry_login::registry_login;
 use crate::report::Verbosity;
 use crate::spec::layer::ChartLayer;
-use crate::spec::resolve::{Discovered, resolve};
-use crate::spec::{ChartSource, Spec};
+use crate::spec::resolve::{Discovered, resolve_to_judge};
+use crate::spec::{ChartSource, Meant, Spec};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -35,7 +35,8 @@ pub(super) async fn look(app: &App, args: &DoctorArgs, checks: &[Box<dyn Check>]
         let helm = helm_build(app, &facts).await;
         facts.registry_login = registry_login(&app.workstation(), &charts, helm.as_ref()).await;
     }
-    Ok(SavedFacts { schema: FACTS_SCHEMA.into(), day: jiff::Zoned::now().date(), spec, facts })
+    let meant = Meant::by(&layers(app, &args.variant)?);
+    Ok(SavedFacts { schema: FACTS_SCHEMA.into(), day: jiff::Zoned::now().date(), spec, meant, facts })
 }
 
 /// Where the charts come from, as far as is said without a cluster.
@@ -99,7 +100,7 @@ async fn look_beyond(app: &App, args: &DoctorArgs, checks: &[Box<dyn Check>]) ->
     if !concerned {
         return Ok((None, look_at_account(app, args, &beyond).await?));
     }
-    match Session::open(app, &args.variant).await {
+    match Session::open_by(app, &args.variant, resolve_to_judge).await {
         Ok(mut session) => {
             let registry = app.registry();
             let spec = session.spec.clone();
@@ -183,7 +184,7 @@ fn offline_spec(app: &App, args: &DoctorArgs) -> Result<Option<Spec>> {
     if !(named && placed) {
         return Ok(None);
     }
-    let resolved = resolve(&layers, &Discovered::default())?;
+    let resolved = resolve_to_judge(&layers, &Discovered::default())?;
     resolved.notes.iter().for_each(|note| app.printer.status(&format!("note: {note}")));
     Ok(Some(resolved.spec))
 }

@@ -11,8 +11,8 @@ use crate::plan::StepId;
 use crate::ports::{ClusterAccess, Ports};
 use crate::probe::{ProbeContext, probe};
 use crate::spec::layer::{Layer, Source};
-use crate::spec::resolve::{Discovered, locate, resolve};
-use crate::spec::{ClusterMode, Region, Spec};
+use crate::spec::resolve::{Discovered, Resolving, locate, resolve};
+use crate::spec::{ClusterMode, Meant, Region, Spec};
 use std::collections::BTreeSet;
 
 /// Settings, facts and ports, ready for a plan.
@@ -53,7 +53,7 @@ fn spec_file(app: &App) -> Result<Option<(String, Layer)>> {
 }
 
 /// What is wrong in the settings whatever AWS would say: to be said first, where AWS says nothing. The account stands for any.
-fn wrong_without_aws(layers: &[(Source, Layer)], region: &Region) -> Option<Error> {
+fn wrong_without_aws(layers: &[(Source, Layer)], region: &Region, resolve: Resolving) -> Option<Error> {
     let any = Discovered { region: Some(region.clone()), account_id: "111122223333".parse().ok(), ..Discovered::default() };
     resolve(layers, &any).err()
 }
@@ -81,13 +81,18 @@ pub(super) fn kubeconfig_is_there(app: &App) -> Result<()> {
 impl Session {
     /// Resolves the spec with the help of AWS. Reads the caller, the cluster and the tools.
     pub(super) async fn open(app: &App, variant: &VariantArgs) -> Result<Self> {
+        Self::open_by(app, variant, resolve).await
+    }
+
+    /// The same, where the spec comes to be otherwise.
+    pub(super) async fn open_by(app: &App, variant: &VariantArgs, resolve: Resolving) -> Result<Self> {
         let layers = layers(app, variant)?;
         kubeconfig_is_there(app)?;
         let region_given = layers.iter().find_map(|(_, l)| l.region.clone());
         let (ports, configured_region) = app.connect(region_given.as_deref()).await?;
         let mut discovered = Discovered { region: configured_region, ..Discovered::default() };
         let (cluster_name, region) = locate(&layers, &discovered)?;
-        let caller = ports.aws.caller().await.map_err(|e| wrong_without_aws(&layers, &region).unwrap_or(e))?;
+        let caller = ports.aws.caller().await.map_err(|e| wrong_without_aws(&layers, &region, resolve).unwrap_or(e))?;
         of_that_account(&layers, &caller)?;
         discovered.partition = caller.arn.partition().parse().ok();
         discovered.account_id = Some(caller.account.clone());
@@ -150,7 +155,7 @@ impl Session {
     /// The checks without which these steps are not begun.
     pub(super) fn preflight(&self, steps: &BTreeSet<StepId>) -> Vec<Finding> {
         let today = jiff::Zoned::now().date();
-        judge(&preflight(steps), &Situation { spec: Some(&self.spec), facts: &self.facts, today })
+        judge(&preflight(steps), &Situation { spec: Some(&self.spec), meant: &Meant::default(), facts: &self.facts, today })
     }
 }
 

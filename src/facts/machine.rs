@@ -21,10 +21,24 @@ pub struct RegistryLogin {
     pub host: String,
     /// The file that says it.
     pub file: PathBuf,
+    /// Whose file it is.
+    #[serde(default)]
+    pub owner: LoginOwner,
     /// Whether it was named to karpctl (`--registry-config`): only then does karpctl's own helm use it.
     pub named: bool,
     /// What stands there.
     pub state: LoginState,
+}
+
+/// The program that a file of registry log-ins belongs to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LoginOwner {
+    /// helm.
+    #[default]
+    Helm,
+    /// docker, to which helm turns where its own says nothing.
+    Docker,
 }
 
 /// A registry log-in.

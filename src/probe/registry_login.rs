@@ -1,7 +1,7 @@
 //! Who helm would say to a chart registry that it is: by its own configuration, then by docker's. Each rule was found by running
 //! helms (`tests/clients/test_logins.py`).
 
-use crate::facts::{LoginState, Probed, RegistryLogin};
+use crate::facts::{LoginOwner, LoginState, Probed, RegistryLogin};
 use crate::knowledge::ClientBuild;
 use crate::ports::Workstation;
 use crate::secret::masked;
@@ -22,16 +22,16 @@ pub async fn registry_login(station: &dyn Workstation, charts: &ChartSource, hel
     let host = charts.repository.trim_start_matches("oci://").split('/').next().unwrap_or_default();
     let newer = helm.is_none_or(ClientBuild::asks_helpers_of_its_own);
     let places = match &charts.registry_config {
-        Some(file) => vec![Place { file: station.absolute(file), owner: Owner::Helm, newer }],
+        Some(file) => vec![Place { file: station.absolute(file), owner: LoginOwner::Helm, newer }],
         None => vec![
-            Place { file: helms_file(station), owner: Owner::Helm, newer },
-            Place { file: dockers_file(station), owner: Owner::Docker, newer },
+            Place { file: helms_file(station), owner: LoginOwner::Helm, newer },
+            Place { file: dockers_file(station), owner: LoginOwner::Docker, newer },
         ],
     };
     for place in places {
         if let Some(state) = place.state(station, host).await {
             let named = charts.registry_config.is_some();
-            return Probed::Known(Box::new(RegistryLogin { host: host.to_owned(), file: place.file, named, state }));
+            return Probed::Known(Box::new(RegistryLogin { host: host.to_owned(), file: place.file, owner: place.owner, named, state }));
         }
     }
     Probed::Absent
@@ -55,15 +55,9 @@ fn dockers_file(station: &dyn Workstation) -> PathBuf {
     station.absolute(&folder.unwrap_or_else(|| station.home().unwrap_or_default().join(".docker")).join("config.json"))
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Owner {
-    Helm,
-    Docker,
-}
-
 struct Place {
     file: PathBuf,
-    owner: Owner,
+    owner: LoginOwner,
     /// Whether the helm is one that asks the credential helpers of its own file, and passes over a file of docker's that is broken.
     newer: bool,
 }
@@ -80,11 +74,11 @@ impl Place {
         }
         let tree: Value = match serde_json::from_slice(&text) {
             Ok(tree @ Value::Object(_)) => tree,
-            _ if self.owner == Owner::Docker && self.newer => return None,
+            _ if self.owner == LoginOwner::Docker && self.newer => return None,
             Ok(_) => return Some(LoginState::Unreadable("it holds no JSON object".into())),
             Err(e) => return Some(LoginState::Unreadable(format!("it is no JSON: line {}, column {}", e.line(), e.column()))),
         };
-        if self.owner == Owner::Docker || self.newer {
+        if self.owner == LoginOwner::Docker || self.newer {
             let named = |value: &Value| value.as_str().filter(|name| !name.is_empty()).map(str::to_owned);
             if let Some(helper) = named(&tree["credHelpers"][host]).or_else(|| named(&tree["credsStore"])) {
                 return asked(station, &format!("docker-credential-{helper}"), host).await;

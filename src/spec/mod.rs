@@ -6,11 +6,13 @@ pub mod draft;
 mod elsewhere;
 pub mod file;
 pub mod layer;
+mod meant;
 pub mod names;
 pub mod resolve;
 
 pub use derived::{ChangedName, DISCOVERY_TAG, OWNER_TAG, POD_IDENTITY_AGENT, SERVICE_ACCOUNT};
 pub use elsewhere::Elsewhere;
+pub use meant::Meant;
 pub use names::{
     AccountId, AmiAlias, Arn, ChartDigest, ClusterName, InvalidName, Namespace, ObjectName, Partition, Region, SecurityGroupId, SubnetId,
     VpcId,

@@ -275,6 +275,16 @@ impl Partition {
         }
     }
 
+    /// The region in which what IAM has for all regions is kept (botocore, `endpoints.json`: the credential scope of IAM).
+    #[must_use]
+    pub const fn region_of_iam(self) -> &'static str {
+        match self {
+            Self::Aws => "us-east-1",
+            Self::AwsCn => "cn-north-1",
+            Self::AwsUsGov => "us-gov-west-1",
+        }
+    }
+
     /// The domain of the partition's services (`AWS::URLSuffix`).
     #[must_use]
     pub const fn url_suffix(self) -> &'static str {

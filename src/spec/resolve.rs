@@ -48,8 +48,27 @@ pub fn locate(layers: &Layers, discovered: &Discovered) -> Result<(ClusterName, 
     }
 }
 
+/// What becomes of a partition that is not the region's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OtherPartition {
+    Refused,
+    Kept,
+}
+
+/// How a spec comes to be.
+pub type Resolving = fn(&Layers, &Discovered) -> Result<Resolved>;
+
 /// The whole spec.
 pub fn resolve(layers: &Layers, discovered: &Discovered) -> Result<Resolved> {
+    settle(layers, discovered, OtherPartition::Refused)
+}
+
+/// The whole spec, for a doctor: nothing is made by it, and a partition that is not the region's is for a check to say.
+pub fn resolve_to_judge(layers: &Layers, discovered: &Discovered) -> Result<Resolved> {
+    settle(layers, discovered, OtherPartition::Kept)
+}
+
+fn settle(layers: &Layers, discovered: &Discovered, other: OtherPartition) -> Result<Resolved> {
     let mut p = Problems::default();
     let cluster_name = cluster_name(layers, &mut p);
     let region = region(layers, discovered, &mut p);
@@ -63,6 +82,7 @@ pub fn resolve(layers: &Layers, discovered: &Discovered) -> Result<Resolved> {
         .or_else(|| region.as_ref().map(Partition::of_region));
     if let (Some(partition), Some(region)) = (partition, &region)
         && partition != Partition::of_region(region)
+        && other == OtherPartition::Refused
     {
         p.wrong(format!(
             "partition {partition} has no region {region}: that is a region of {} (see --partition and AWS_PARTITION)",

@@ -52,7 +52,7 @@ pub(crate) async fn seen(world: &Arc<FakeWorld>) -> (Spec, Facts) {
 }
 
 pub(crate) fn bad(spec: &Spec, facts: &Facts, day: &str) -> Vec<Finding> {
-    let said = judge(&all(), &Situation { spec: Some(spec), facts, today: day.parse().unwrap() });
+    let said = judge(&all(), &Situation { spec: Some(spec), meant: &karpctl::spec::Meant::default(), facts, today: day.parse().unwrap() });
     said.into_iter().filter(|f| matches!(f.result, Verdict::Fail | Verdict::Warn)).collect()
 }
 
@@ -88,7 +88,8 @@ async fn one_broken_thing_is_one_finding() {
 async fn where_no_cluster_is_made_it_is_said_why() {
     let (spec, facts) = healthy().await;
     let why = |facts: &Facts| {
-        let said = judge(&all(), &Situation { spec: Some(&spec), facts, today: DAY.parse().unwrap() });
+        let said =
+            judge(&all(), &Situation { spec: Some(&spec), meant: &karpctl::spec::Meant::default(), facts, today: DAY.parse().unwrap() });
         let of = |id: &str| said.iter().find(|f| f.id == id).map(|f| f.message.clone()).unwrap_or_default();
         assert_eq!(of("eksctl-version"), of("kubernetes-offered"));
         of("eksctl-version")
@@ -100,7 +101,10 @@ async fn where_no_cluster_is_made_it_is_said_why() {
 #[test]
 fn a_check_that_means_nothing_without_a_cluster_says_so_beforehand() {
     for check in all() {
-        let said = judge(&[check], &Situation { spec: None, facts: &Facts::default(), today: DAY.parse().unwrap() });
+        let said = judge(
+            &[check],
+            &Situation { spec: None, meant: &karpctl::spec::Meant::default(), facts: &Facts::default(), today: DAY.parse().unwrap() },
+        );
         let check = all().into_iter().find(|c| c.id() == said[0].id).unwrap();
         assert!(check.of_cluster() || !said[0].message.contains("no cluster is named"), "{said:#?}");
     }
@@ -126,11 +130,17 @@ async fn what_could_not_be_read_is_no_pass() {
     for topic in topics(&all()) {
         facts.say_unavailable(topic, "not allowed");
     }
-    let said = judge(&all(), &Situation { spec: Some(&wanted), facts: &facts, today: DAY.parse().unwrap() });
+    let said = judge(
+        &all(),
+        &Situation { spec: Some(&wanted), meant: &karpctl::spec::Meant::default(), facts: &facts, today: DAY.parse().unwrap() },
+    );
     let pure = ["karpenter-release", "kubernetes-fit", "kubernetes-offered", "names-and-sizes"];
     for finding in said.iter().filter(|f| !pure.contains(&f.id.as_str())) {
         assert_ne!(finding.result, Verdict::Pass, "{finding:#?}");
     }
-    let said = judge(&all(), &Situation { spec: None, facts: &Facts::default(), today: DAY.parse().unwrap() });
+    let said = judge(
+        &all(),
+        &Situation { spec: None, meant: &karpctl::spec::Meant::default(), facts: &Facts::default(), today: DAY.parse().unwrap() },
+    );
     assert!(said.iter().all(|f| f.result == Verdict::Skip), "{said:#?}");
 }

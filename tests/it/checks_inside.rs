@@ -469,5 +469,5 @@ fn hostile_answers_neither_panic_nor_reach_the_terminal() {
 
 async fn all_said(world: &Arc<FakeWorld>) -> Vec<Finding> {
     let (spec, facts): (_, Facts) = seen(world).await;
-    judge(&all(), &Situation { spec: Some(&spec), facts: &facts, today: DAY.parse().unwrap() })
+    judge(&all(), &Situation { spec: Some(&spec), meant: &karpctl::spec::Meant::default(), facts: &facts, today: DAY.parse().unwrap() })
 }

@@ -48,15 +48,21 @@ async fn a_partition_is_one() {
 
 #[tokio::test(start_paused = true)]
 async fn names_end_somewhere() {
-    let (spec, facts) = healthy().await;
+    let (spec, there) = healthy().await;
+    let facts = Facts { stack: Probed::Absent, ..there.clone() };
     let judge_of = |letters: usize| {
         let spec = Spec { cluster_name: "c".repeat(letters).parse().unwrap(), ..spec.clone() };
-        let said = judge(&all(), &Situation { spec: Some(&spec), facts: &facts, today: DAY.parse().unwrap() });
+        let said = judge(
+            &all(),
+            &Situation { spec: Some(&spec), meant: &karpctl::spec::Meant::default(), facts: &facts, today: DAY.parse().unwrap() },
+        );
         said.into_iter().filter(|f| f.id == "names-and-sizes").collect::<Vec<_>>()
     };
     let warned = |letters| judge_of(letters).iter().filter(|f| f.result == Verdict::Warn).count();
     assert_eq!((warned(46), warned(47), warned(54), warned(55)), (0, 1, 1, 2), "the node role ends at 46, the controller's at 54");
     assert!(judge_of(100).iter().all(|f| f.result != Verdict::Fail), "{:#?}", judge_of(100));
+    let spec = Spec { cluster_name: "c".repeat(55).parse().unwrap(), ..spec.clone() };
+    assert!(!bad(&spec, &there, DAY).iter().any(|f| f.id == "names-and-sizes"), "what is made is made");
     assert!(judge_of(4)[0].message.contains("a policy may have 6144"), "{:#?}", judge_of(4));
 }
 
@@ -154,7 +160,10 @@ async fn irsa_has_a_provider_and_a_role_that_trusts_this_service_account() {
 async fn what_was_never_made_is_not_broken() {
     let world = FakeWorld::with_cluster(existing("1.14.1"));
     let facts = world.facts(&topics(&all()).into_iter().filter(|t| !t.on_this_machine()).collect::<Vec<_>>()).await;
-    let said = judge(&all(), &Situation { spec: Some(&world.spec), facts: &facts, today: DAY.parse().unwrap() });
+    let said = judge(
+        &all(),
+        &Situation { spec: Some(&world.spec), meant: &karpctl::spec::Meant::default(), facts: &facts, today: DAY.parse().unwrap() },
+    );
     for id in ["agent-health", "controller-association", "controller-trust"] {
         let finding = said.iter().find(|f| f.id == id).unwrap();
         assert_eq!(finding.result, Verdict::Skip, "{finding:#?}");
@@ -451,6 +460,9 @@ async fn the_account_may_run_what_is_asked_for() {
     // A node pool of somebody else's, in a cluster that is there: nothing is asked for.
     let (mut kept, there) = healthy().await;
     kept.node_pool.keep = true;
-    let said = judge(&all(), &Situation { spec: Some(&kept), facts: &there, today: DAY.parse().unwrap() });
+    let said = judge(
+        &all(),
+        &Situation { spec: Some(&kept), meant: &karpctl::spec::Meant::default(), facts: &there, today: DAY.parse().unwrap() },
+    );
     assert_eq!(said.iter().find(|f| f.id == "vcpu-quotas").unwrap().result, Verdict::Skip);
 }

@@ -165,7 +165,10 @@ async fn a_key_is_there_and_enabled_and_of_this_region() {
     // What may not be read is no pass.
     spec.node_pool.volume_key = Some(KEY.parse().unwrap());
     facts.volume_key = Probed::Unavailable("kms:GetKeyPolicy is denied".into());
-    let said = judge(&all(), &Situation { spec: Some(&spec), facts: &facts, today: DAY.parse().unwrap() });
+    let said = judge(
+        &all(),
+        &Situation { spec: Some(&spec), meant: &karpctl::spec::Meant::default(), facts: &facts, today: DAY.parse().unwrap() },
+    );
     let of_key = said.iter().find(|f| f.id == "ebs-key").unwrap();
     assert!(of_key.result == Verdict::Skip && of_key.message.contains("kms:GetKeyPolicy is denied"), "{of_key:#?}");
 }

@@ -3,8 +3,8 @@
 use super::{DAY, bad, exactly, healthy};
 use karpctl::checks::{Situation, all, judge};
 use karpctl::facts::{
-    ChartTag, ChosenFacts, ClientFacts, ExecFacts, Facts, KubeconfigFacts, LoginState, PluginRun, Probed, ProgramFacts, RegistryLogin,
-    WriterFacts,
+    ChartTag, ChosenFacts, ClientFacts, ExecFacts, Facts, KubeconfigFacts, LoginOwner, LoginState, PluginRun, Probed, ProgramFacts,
+    RegistryLogin, WriterFacts,
 };
 use karpctl::finding::{Finding, Verdict};
 use karpctl::knowledge::{ClientBuild, Tool};
@@ -225,7 +225,10 @@ async fn what_does_not_show_where_it_ends_is_skipped() {
         let KubeconfigFacts::Chosen(chosen) = &mut client.kubeconfig else { panic!() };
         change(chosen);
         facts.clients = Probed::Known(vec![client]);
-        let said = judge(&all(), &Situation { spec: Some(&spec), facts: &facts, today: DAY.parse().unwrap() });
+        let said = judge(
+            &all(),
+            &Situation { spec: Some(&spec), meant: &karpctl::spec::Meant::default(), facts: &facts, today: DAY.parse().unwrap() },
+        );
         said.into_iter().find(|f| f.id == "kubeconfig-cluster").unwrap().result
     };
     assert_eq!(verdict(|_| ()), Verdict::Pass);
@@ -234,7 +237,10 @@ async fn what_does_not_show_where_it_ends_is_skipped() {
     let by_proxy = |chosen: &mut ChosenFacts| (chosen.server, chosen.proxy) = ("https://10.0.0.9".into(), Some(proxy()));
     assert_eq!(verdict(by_proxy), Verdict::Skip);
     facts.cluster = Probed::Absent;
-    let said = judge(&all(), &Situation { spec: Some(&spec), facts: &facts, today: DAY.parse().unwrap() });
+    let said = judge(
+        &all(),
+        &Situation { spec: Some(&spec), meant: &karpctl::spec::Meant::default(), facts: &facts, today: DAY.parse().unwrap() },
+    );
     assert_eq!(said.iter().find(|f| f.id == "kubeconfig-cluster").unwrap().result, Verdict::Skip);
 }
 
@@ -257,8 +263,13 @@ async fn a_program_is_there_and_for_this_machine() {
 async fn a_login_keeps_nobody_from_pulling() {
     let login = |host: &'static str, named: bool, state: LoginState| {
         broken(move |f| {
-            f.registry_login =
-                Probed::Known(Box::new(RegistryLogin { host: host.into(), file: "/home/me/.docker/config.json".into(), named, state }));
+            f.registry_login = Probed::Known(Box::new(RegistryLogin {
+                host: host.into(),
+                file: "/home/me/login.json".into(),
+                owner: LoginOwner::Docker,
+                named,
+                state,
+            }));
         })
     };
     let kept = |ended| LoginState::Kept { helper: None, ended };
@@ -273,7 +284,7 @@ async fn a_login_keeps_nobody_from_pulling() {
         let found = login("public.ecr.aws", false, state).await;
         exactly(&found, "registry-login", Verdict::Warn);
     }
-    said(&login("public.ecr.aws", false, kept(Some(true))).await, &["has ended", "karpctl's does not use it", "registry", "logout"]);
+    said(&login("public.ecr.aws", false, kept(Some(true))).await, &["has ended", "karpctl's does not use it", "docker", "logout"]);
     assert!(login("public.ecr.aws", false, kept(Some(false))).await.is_empty());
     assert!(login("mirror.example.invalid", true, kept(None)).await.is_empty());
     exactly(&login("mirror.example.invalid", true, kept(Some(true))).await, "registry-login", Verdict::Fail);

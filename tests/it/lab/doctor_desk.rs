@@ -28,9 +28,6 @@ fn a_kubeconfig_and_the_programs_beside_it_are_mended_as_printed() {
     stage.existing("1.34", "API");
     let file = stage.dir().join("kubeconfig").to_str().unwrap().to_owned();
     let bare = Ward::new(stage, &["--existing-cluster", "--karpenter-version", "1.14.1"]).without("KUBECONFIG");
-    // So that what is printed names the cluster, without a look at AWS.
-    let account = bare.lab().ready.account.clone();
-    let bare = bare.having("AWS_ACCOUNT_ID", account);
     let ward = bare.with(&["--kubeconfig", &file]);
 
     // There is none, where every client looks for one.
@@ -63,13 +60,13 @@ fn a_kubeconfig_and_the_programs_beside_it_are_mended_as_printed() {
     kubectl(&ward, &file).exits(0);
 
     // Its current context is gone.
-    let text = std::fs::read_to_string(&file).unwrap();
-    let current = text.lines().find(|line| line.starts_with("current-context:")).unwrap().to_owned();
-    edit(&file, &current, "current-context: gone");
+    let arn = format!("arn:aws:eks:us-west-2:{}:cluster/desk", ward.lab().ready.account);
+    edit(&file, &format!("current-context: {arn}"), "current-context: gone");
     let found = ward.finds_with_each("exec-kubeconfig", "fail", "has no context `gone`");
     kubectl(&ward, &file).exits(1);
-    ward.cure(&found[0], 0);
-    edit(&file, "current-context: gone", &current);
+    let listed = ward.cure(&found[0], 0);
+    assert!(listed.contains(&arn), "{listed}");
+    ward.run(&["kubectl", "config", "use-context", &arn, "--kubeconfig", &file]);
     ward.passes("exec-kubeconfig");
 
     // The profile of whoever wrote it is not the one in use.

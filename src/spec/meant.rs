@@ -1,0 +1,25 @@
+//! Which cluster is meant, as far as it is said: less than a [`super::Spec`] takes, and enough for a command that is printed.
+
+use super::resolve::Layers;
+use super::{ClusterName, Region};
+use serde::{Deserialize, Serialize};
+
+/// What is said of which cluster is meant.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meant {
+    /// Its name.
+    pub cluster_name: Option<ClusterName>,
+    /// Its region.
+    pub region: Option<Region>,
+}
+
+impl Meant {
+    /// What the first layer says that says anything. What no cluster can be called is not said.
+    #[must_use]
+    pub fn by(layers: &Layers) -> Self {
+        Self {
+            cluster_name: layers.iter().find_map(|(_, layer)| layer.cluster_name.as_deref()).and_then(|name| name.parse().ok()),
+            region: layers.iter().find_map(|(_, layer)| layer.region.as_deref()).and_then(|region| region.parse().ok()),
+        }
+    }
+}
