@@ -6,7 +6,7 @@
     GET    settings, faults, controllers
     POST   settings {…}              strict, pace, latency_ms, join_seconds, front (front.py), controller (real | stand-in),
                                      failing (a resource type whose creation by CloudFormation fails when it is there already),
-                                     failed (a cluster that EKS calls FAILED, until it is deleted)
+                                     failed (a cluster that EKS calls FAILED, until it is deleted), clock (clock.py)
     POST   faults [{…}]              see faults.py;  DELETE faults
     POST   clusters {…}              an existing cluster, see clusters.py
     POST   tripwire {…}              kills karpctl at its N-th deed, see tripwire.py;  GET, DELETE tripwire
@@ -21,7 +21,7 @@ import inventory
 from call import as_json
 
 SETTINGS = {"strict": bool, "pace": int, "latency_ms": (int, float, dict), "join_seconds": (int, float),
-            "front": bool, "controller": str, "failing": str, "failed": str}
+            "front": bool, "controller": str, "failing": str, "failed": str, "clock": int}
 
 
 def kube_requests(gate, since):

@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 
+import clock
 import control
 import quirks_catalogue
 import quirks_cfn
@@ -74,7 +75,7 @@ class Gate:
 
     def answer(self, call):
         """The answer to a call, without faults."""
-        denied = strict.decide(self.lab, call)
+        denied = clock.refuse(self.lab, call) or strict.decide(self.lab, call)
         if denied:
             return denied
         quirks = QUIRKS.get(call.service, [])
@@ -181,6 +182,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             import traceback
             traceback.print_exc()
             answer = as_json({"__type": "InternalFailure", "message": f"the lab's gate failed: {e!r}"}, 500)
+        answer = clock.told(self.gate.lab, answer)
         self.gate.record(call, started, answer.status, answer)
         self.deed(call)
         return self._send(answer)

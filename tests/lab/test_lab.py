@@ -125,7 +125,7 @@ class WithLab(unittest.TestCase):
 
     def tearDown(self):
         self.lab.call("DELETE", "faults")
-        self.lab.call("POST", "settings", {"strict": False, "pace": 0, "latency_ms": 0})
+        self.lab.call("POST", "settings", {"strict": False, "pace": 0, "latency_ms": 0, "clock": 0})
 
 
 class Basics(WithLab):
@@ -198,6 +198,16 @@ class Gate(WithLab):
         started = time.monotonic()
         self.lab.aws("sqs", "list-queues")
         self.assertGreater(time.monotonic() - started, 1.2)
+
+    def test_clock(self):
+        for ahead, words in ((7200, "Signature expired: "), (-7200, "Signature not yet current: ")):
+            self.lab.call("POST", "settings", {"clock": ahead})
+            for argv, code in ((("iam", "list-roles"), "SignatureDoesNotMatch"), (("eks", "list-clusters"), "InvalidSignatureException")):
+                done = subprocess.run(["aws", *argv], env=self.lab.env, capture_output=True, text=True)
+                self.assertIn(f"({code})", done.stderr)
+                self.assertIn(words, done.stderr)
+        self.lab.call("POST", "settings", {"clock": 250})
+        self.lab.aws("iam", "list-roles")
 
     def test_strict_asks_iam(self):
         self.lab.aws("iam", "create-user", "--user-name", "poor")

@@ -31,6 +31,7 @@ class Lab:
             "controller": "real",
             "failing": "",
             "failed": "",
+            "clock": 0,
         }
         self.ports = {}
         self.lock = threading.RLock()

@@ -5,16 +5,29 @@ use super::stage;
 use super::ward::Ward;
 use serde_json::json;
 
+/// 48 letters: `KarpenterNodeRole-` before it makes more than a role's name may have.
+const LONG: &str = "grows-until-aws-takes-no-longer-names-for-a-role";
+const TRUST: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+
 #[test]
-fn the_quotas_of_a_new_account_are_raised_as_printed() {
-    let Some(stage) = stage("grows") else { return };
+fn a_new_account_is_made_ready_as_printed() {
+    let Some(stage) = stage(LONG) else { return };
     // Somebody else's cluster has taken four of the five vCPUs of a new account.
     let other = json!({"name": "other", "version": "1.34", "authenticationMode": "API"});
     stage.lab().make_cluster(&other).unwrap();
     let ward = Ward::new(stage, &["--karpenter-version", "1.14.1"]);
-    let check = "vcpu-quotas";
+    vcpus(&ward);
+    roles(&ward);
+    names(&ward);
+    partition(&ward);
+    eksctl(&ward);
+}
 
-    let found = ward.finds(check, "fail", "4 of 5 are in use, and the first nodes of grows-ng take 4: VcpuLimitExceeded");
+fn vcpus(ward: &Ward) {
+    let check = "vcpu-quotas";
+    let first = format!("4 of 5 are in use, and the first nodes of {LONG}-ng take 4: VcpuLimitExceeded");
+    let found = ward.finds(check, "fail", &first);
     ward.cured(&found, &[0]);
 
     // The pool buys spot besides, of which there is none left; then it may grow beyond what the quota lets run.
@@ -35,6 +48,98 @@ fn the_quotas_of_a_new_account_are_raised_as_printed() {
     let found = ward.finds(check, "warn", "the node pool may grow to 16 (nodePool.cpuLimit), and the quota ends it at 16");
     assert_eq!(found["subject"], "On-Demand vCPUs in us-west-2");
     ward.cured(&found, &[0]);
+}
+
+/// As many roles as the account may have, but for one.
+fn roles(ward: &Ward) {
+    let check = "iam-quotas";
+    ward.passes(check);
+    let summary = || ward.aws(&["iam", "get-account-summary"])["SummaryMap"].clone();
+    let there = summary()["Roles"].as_u64().unwrap();
+    assert_eq!(summary()["RolesQuota"], 1000);
+    for number in there..999 {
+        create_role(ward, &format!("unused-{number}"));
+    }
+    let message = "999 of 1000 are used, and 2 more are needed: LimitExceeded";
+    let found = ward.finds(check, "fail", message);
+    assert_eq!((&found["subject"], &found["fixes"][0]["title"]), (&json!("roles of the account"), &json!("remove what nobody uses")));
+    ward.aws(&["iam", "delete-role", "--role-name", "unused-998"]);
+    ward.passes(check);
+    create_role(ward, "unused-998");
+    let found = ward.finds(check, "fail", message);
+    ward.cured(&found, &[1]);
+    assert_eq!(summary()["RolesQuota"], 1001);
+}
+
+/// By a request of our own: a thousand runs of aws would take ten minutes.
+fn create_role(ward: &Ward, name: &str) {
+    let body = format!("Action=CreateRole&Version=2010-05-08&RoleName={name}&AssumeRolePolicyDocument=%7B%7D");
+    let who = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/iam/aws4_request";
+    let post = ureq::post(&ward.lab().ready.gate).header("Authorization", who);
+    post.content_type("application/x-www-form-urlencoded").send(body).unwrap();
+}
+
+/// The guide's name of the node role is longer than AWS takes it.
+fn names(ward: &Ward) {
+    let check = "names-and-sizes";
+    let guide = format!("KarpenterNodeRole-{LONG}");
+    ward.types(&["aws", "iam", "create-role", "--role-name", &guide, "--assume-role-policy-document", TRUST]).exits(255).says("64");
+    let found = ward.finds(check, "warn", &format!("AWS does not take the guide's {guide}"));
+    let called = found["message"].as_str().unwrap().strip_prefix("is called ").unwrap().split(':').next().unwrap().to_owned();
+    // Every document has it so, and a person deploys them as the guide does.
+    ward.cure(&found, 0);
+    let template = format!("{LONG}/cloudformation.yaml");
+    let stack = format!("Karpenter-{LONG}");
+    let deploy = ["aws", "cloudformation", "deploy", "--stack-name", &stack, "--template-file", &template];
+    ward.run(&[&deploy[..], &["--capabilities", "CAPABILITY_NAMED_IAM"]].concat());
+    ward.aws(&["iam", "get-role", "--role-name", &called]);
+    ward.passes(check);
+}
+
+/// A partition that is left over in the environment, as the guide has it set.
+fn partition(ward: &Ward) {
+    let check = "aws-partition";
+    ward.passes(check);
+    for (partition, region, of) in [("aws-cn", "us-west-2", "aws"), ("aws", "cn-north-1", "aws-cn")] {
+        let there = ward.with(&["--region", region]);
+        let message = format!("the region {region} is of the partition {of}");
+        let found = there.having("AWS_PARTITION", partition).finds(check, "fail", &message);
+        assert_eq!(found["subject"], format!("partition {partition}"));
+        assert!(found["fixes"][0]["title"].as_str().unwrap().starts_with("leave --partition and AWS_PARTITION out"), "{found:#}");
+        there.passes(check);
+    }
+}
+
+/// No eksctl, another program of that name, one that is too old.
+fn eksctl(ward: &Ward) {
+    let check = "eksctl-version";
+    ward.passes(check);
+    let newest = ward.program("eksctl");
+    let named = ward.with(&["--eksctl", newest.to_str().unwrap()]);
+    let folder = ward.dir().join("own");
+    std::fs::create_dir(&folder).unwrap();
+    let file = folder.join("eksctl");
+
+    let nowhere = ward.having("PATH", folder.to_str().unwrap());
+    let found = nowhere.finds(check, "fail", "eksctl is not on PATH");
+    assert!(found["fixes"][0]["title"].as_str().unwrap().ends_with("or say where it is: --eksctl PATH"), "{found:#}");
+    named.having("PATH", folder.to_str().unwrap()).passes(check);
+
+    std::os::unix::fs::symlink(ward.program("kubectl"), &file).unwrap();
+    let first = ward.first_on_path(&folder);
+    let found = first.finds(check, "fail", "eksctl");
+    assert_eq!(found["fixes"][0]["title"], "say which eksctl is meant: --eksctl PATH");
+    named.first_on_path(&folder).passes(check);
+    std::fs::remove_file(&file).unwrap();
+
+    // Of an eksctl that is older the lab has only what it says of itself.
+    std::fs::write(&file, "#!/bin/sh\n[ \"$1\" = version ] && echo 0.191.0\n").unwrap();
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let found = first.finds(check, "fail", "is older than 0.202.0, which the guide of Karpenter 1.14.1 asks for");
+    assert_eq!(found["fixes"][0]["title"], "install eksctl 0.202.0 or newer");
+    std::fs::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink(newest, &file).unwrap();
+    first.passes(check);
 }
 
 #[test]

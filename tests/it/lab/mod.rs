@@ -10,6 +10,7 @@ mod doctor_fit;
 mod doctor_kubeconfig;
 mod doctor_machine;
 mod doctor_release;
+mod doctor_scenes;
 mod doctor_to_come;
 mod doctor_wait;
 pub(crate) mod documents;

@@ -42,6 +42,20 @@ fn helm_never_depends_on_the_persons_kubeconfig() {
     says_what_helm_says(&stage, &helm("3.8.1"), &other, "exec-answer", words);
     let words = r#"no kind "ExecCredential" is registered for version "client.authentication.k8s.io/v1alpha1""#;
     says_what_helm_says(&stage, &helm("3.17.3"), &other, "exec-answer", words);
+    is_mended_by_hand(&stage, &helm("3.8.1"), &silent, |text, finding| {
+        let line = finding["place"]["line"].as_u64().unwrap();
+        let said = finding["fixes"][0]["title"].as_str().unwrap();
+        assert!(said.ends_with(&format!("beside apiVersion in {silent}, line {line}")), "{said}");
+        let word = said.split('`').nth(1).unwrap();
+        text.replace("client.authentication.k8s.io/v1\n", &format!("client.authentication.k8s.io/v1\n      {word}\n"))
+    });
+    is_mended_by_hand(&stage, &helm("3.17.3"), &other, |text, finding| {
+        let command: Vec<&str> = finding["fixes"][1]["command"].as_array().unwrap().iter().map(|w| w.as_str().unwrap()).collect();
+        assert_eq!(command[..2], ["karpctl", "token"]);
+        let args = text.lines().find(|line| line.trim_start().starts_with("args:")).unwrap();
+        let text = text.replace(args, &format!("      args: [{}]", command[1..].join(", ")));
+        text.replace(&plugin.display().to_string(), env!("CARGO_BIN_EXE_karpctl"))
+    });
 
     // The same helms, run by karpctl, install, with nothing mended.
     for (version, file) in [("3.9.4", file), ("3.8.1", &silent), ("3.17.3", &other), ("4.2.3", file)] {
@@ -67,6 +81,20 @@ fn says_what_helm_says(stage: &Stage, helm: &Path, file: &str, check: &str, word
     let failed: Vec<_> = report["checks"].as_array().unwrap().iter().filter(|c| c["result"] == "fail").collect();
     assert_eq!((failed.len(), failed[0]["id"].as_str()), (1, Some(check)), "{failed:#?}");
     assert!(failed[0]["message"].as_str().unwrap().contains(words), "{failed:#?}");
+}
+
+/// What a finding says is done by hand to a copy of the file, after which helm gets in and nothing is found.
+fn is_mended_by_hand(stage: &Stage, helm: &Path, file: &str, mend: impl Fn(&str, &serde_json::Value) -> String) {
+    let doctor = |file: &str| {
+        let words = ["doctor", "--offline", "--area", "client", "--helm", helm.to_str().unwrap(), "--kubeconfig", file, "-o", "json"];
+        let report = stage.karpctl(&words).json();
+        report["checks"].as_array().unwrap().iter().find(|c| c["result"] == "fail").cloned()
+    };
+    let mended = format!("{file}-mended");
+    let finding = doctor(file).unwrap_or_else(|| panic!("nothing is wrong with {file}"));
+    std::fs::write(&mended, mend(&std::fs::read_to_string(file).unwrap(), &finding)).unwrap();
+    assert_eq!(doctor(&mended), None);
+    Ended::from(stage.lab().command(helm).args(["list", "--kubeconfig", &mended]).output().unwrap()).exits(0);
 }
 
 /// helm by hand installs the real charts with this kubeconfig, and takes them away again.

@@ -164,11 +164,12 @@ impl Ward {
     /// The file that a person runs by this name.
     #[track_caller]
     pub(super) fn program(&self, name: &str) -> PathBuf {
-        if name == "karpctl" {
-            return env!("CARGO_BIN_EXE_karpctl").into();
-        }
-        let files = self.path().split(':').map(|folder| Path::new(folder).join(name));
-        files.into_iter().find(|file| file.exists()).unwrap_or_else(|| panic!("no {name}"))
+        if name == "karpctl" { env!("CARGO_BIN_EXE_karpctl").into() } else { self.found(name).unwrap_or_else(|| panic!("no {name}")) }
+    }
+
+    /// The file of this name that PATH finds.
+    pub(super) fn found(&self, name: &str) -> Option<PathBuf> {
+        self.path().split(':').map(|folder| Path::new(folder).join(name)).find(|file| file.exists())
     }
 
     /// A program that the lab has of this very version, by its file's name: `helm-3.9.4`.
