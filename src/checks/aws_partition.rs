@@ -47,12 +47,12 @@ impl Check for AwsPartition {
         let Some(caller) = read(&subject, &situation.facts.caller)? else {
             return Err(Judgement::skip(subject, "there are no credentials"));
         };
-        Ok(vec![if caller.arn.partition() != spec.partition.as_str() {
+        Ok(vec![if caller.arn.partition() == spec.partition.as_str() {
+            Judgement::pass(subject, format!("is that of the credentials and of the region {}", spec.region))
+        } else {
             Judgement::fail(subject, format!("the credentials are of the partition {}: {}", caller.arn.partition(), caller.arn))
                 .run("see whose credentials are in use", ["aws", "sts", "get-caller-identity"])
                 .fix("use a profile of that partition: --profile, or AWS_PROFILE; or name a region of theirs: --region")
-        } else {
-            Judgement::pass(subject, format!("is that of the credentials and of the region {}", spec.region))
         }])
     }
 }
