@@ -35,6 +35,7 @@ test: lab build ## run every test
 	python3 tests/reliability/surroundings.py Outputs
 	python3 tests/sweep/sweep.py
 	python3 tests/formats/test_formats.py
+	python3 tests/formats/test_completions.py
 	python3 tests/formats/test_powershell.py
 
 # Hours: every point and every fault, every release and partition. CLONE=path of a clone of the official repository: then every

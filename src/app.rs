@@ -48,6 +48,8 @@ pub struct App {
     // Set by the second.
     enough: CancellationToken,
     terminated: Arc<AtomicBool>,
+    // A karpctl that this one runs writes to the terminal, and draws there.
+    lent: Arc<AtomicBool>,
     versions: Versions,
 }
 
@@ -69,6 +71,7 @@ impl App {
             cancel: CancellationToken::new(),
             enough: CancellationToken::new(),
             terminated: Arc::default(),
+            lent: Arc::default(),
             versions: Versions::default(),
         }
     }
@@ -102,7 +105,7 @@ impl App {
         let watch = |kind: SignalKind, exit: Exit| -> Result<()> {
             let mut stream = signal(kind).map_err(|e| Error::failed("cannot watch for signals").because(e.to_string()))?;
             let (cancel, enough, terminated) = (self.cancel.clone(), self.enough.clone(), Arc::clone(&self.terminated));
-            let printer = Arc::clone(&self.printer);
+            let (printer, lent) = (Arc::clone(&self.printer), Arc::clone(&self.lent));
             tokio::spawn(async move {
                 while stream.recv().await.is_some() {
                     terminated.store(exit == Exit::Terminated, Ordering::Relaxed);
@@ -113,7 +116,10 @@ impl App {
                         printer.clear();
                         leave(exit);
                     }
-                    printer.status("interrupted: finishing what is under way; interrupt again to leave at once");
+                    // While a question waits nothing is under way, and another karpctl says it itself.
+                    if !printer.asks() && !lent.load(Ordering::Relaxed) {
+                        printer.status("interrupted: finishing what is under way; interrupt again to leave at once");
+                    }
                     cancel.cancel();
                 }
             });
@@ -122,6 +128,14 @@ impl App {
         watch(SignalKind::interrupt(), Exit::Interrupted)?;
         watch(SignalKind::terminate(), Exit::Terminated)?;
         watch(SignalKind::hangup(), Exit::Terminated)
+    }
+
+    /// Runs another karpctl, which has the terminal meanwhile: an interruption reaches it as well, and what it says is enough.
+    pub fn lend_terminal<T>(&self, run: impl FnOnce() -> T) -> T {
+        self.lent.store(true, Ordering::Relaxed);
+        let came_to = run();
+        self.lent.store(false, Ordering::Relaxed);
+        came_to
     }
 
     /// The exit of a run that was interrupted.

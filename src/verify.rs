@@ -20,6 +20,10 @@ use tokio::time::Instant;
 /// The schema id of a serialized [`VerifyReport`].
 pub const SCHEMA: &str = "karpctl/verify/v1";
 
+/// How long a proof usually takes on EKS: about a minute until an instance is a ready node, a minute until Karpenter consolidates (the
+/// guide's `consolidateAfter: 1m`), and one until the instance has ended.
+pub const USUAL_SECONDS: u32 = 180;
+
 /// The name of the workload and of its `app` label.
 const WORKLOAD: &str = "inflate";
 /// Its namespace.

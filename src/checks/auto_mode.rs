@@ -20,6 +20,13 @@ impl Check for AutoMode {
         "EKS Auto Mode is a Karpenter run by AWS on the same NodePool and NodeClaim objects; two controllers would work against each other."
     }
 
+    fn explain(&self) -> &'static str {
+        "Looks whether EKS Auto Mode manages the compute of the cluster (`computeConfig.enabled`). Auto Mode has the CRDs of karpenter.sh \
+         already, which belong to no helm release, so that a chart is refused (`exists and cannot be imported into the current release: invalid \
+         ownership metadata`), and node pools of one Karpenter are seen by the other. karpctl installs none beside it. Cure: stay with Auto Mode, \
+         or turn it off: its nodes go with it, so move the work first. See auto-mode-api for what stays behind."
+    }
+
     fn reads(&self) -> &'static [Topic] {
         &[Topic::Cluster]
     }

@@ -38,6 +38,9 @@ impl Check for AwsCredentials {
             Probed::Known(caller) => Judgement::pass(format!("account {}", caller.account), format!("the caller is {}", caller.arn)),
             Probed::Absent => Judgement::fail("AWS credentials", "there are none").run("see what aws finds", who),
             Probed::Unavailable(reason) if reason == OFFLINE => return Err(Judgement::skip("AWS credentials", reason)),
+            // So reads a question that nobody answered; an answer that says no has no place.
+            Probed::Unavailable(reason) if reason.contains("sts:GetCallerIdentity at ") => Judgement::fail("AWS credentials", reason)
+                .fix("check the network, the region, HTTPS_PROXY and NO_PROXY, and AWS_ENDPOINT_URL if it is set"),
             Probed::Unavailable(reason) => {
                 Judgement::fail("AWS credentials", reason).run("see what aws finds", who).fix("name a profile: --profile, or AWS_PROFILE")
             }

@@ -21,6 +21,13 @@ impl Check for EksctlVersion {
         "An eksctl older than what the release's guide asks for does not know the fields of its cluster configuration, and one older than the cluster's Kubernetes refuses to create it."
     }
 
+    fn explain(&self) -> &'static str {
+        "Compares eksctl with what the release's guide asks for and with the Kubernetes of the cluster that is to be made. What people see \
+         otherwise: `unknown field` with the name of the field that it does not know, and `invalid version, supported values: …` for a Kubernetes that came \
+         after it. Cure: a newer eksctl, in another place where need be (--eksctl PATH). `karpctl versions` \
+         shows the oldest that fits. Asked only where a cluster is made: nothing else runs eksctl."
+    }
+
     fn reads(&self) -> &'static [Topic] {
         &[Topic::Tools, Topic::Cluster]
     }

@@ -20,6 +20,13 @@ impl Check for KarpenterRelease {
         "A few releases break every cluster they are installed into; a release newer than karpctl's table may need what karpctl does not know."
     }
 
+    fn explain(&self) -> &'static str {
+        "Looks the release up in karpctl's table. It fails for one that breaks what it is installed into, warns for one with a known fault \
+         or one that is newer than the table, and names the release to take instead: a later patch of the same minor version, mostly. \
+         `--strict` refuses what is a warning here; `karpctl explain guide --karpenter-version VERSION` shows what of its guide is wrong, and \
+         `karpctl versions` lists the releases."
+    }
+
     fn reads(&self) -> &'static [Topic] {
         // Whether a release is one to avoid may depend on the cluster's Kubernetes.
         &[Topic::Cluster]

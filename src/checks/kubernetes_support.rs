@@ -25,6 +25,13 @@ impl Check for KubernetesSupport {
         "In extended support a cluster costs several times as much per hour, and at its end EKS upgrades the control plane by itself."
     }
 
+    fn explain(&self) -> &'static str {
+        "Compares the cluster's Kubernetes with EKS's calendar of support, as karpctl's table has it. Standard support is followed by extended \
+         support, in which the control plane costs several times as much, and at its end EKS upgrades the control plane by itself, whatever \
+         Karpenter is in it. A warning from 60 days before the end of standard support on. Cure: upgrade one minor version at a time, with a \
+         Karpenter that fits both before and after (see kubernetes-fit). A version that the table has no dates for is skipped."
+    }
+
     fn reads(&self) -> &'static [Topic] {
         &[Topic::Cluster]
     }

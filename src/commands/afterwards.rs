@@ -13,14 +13,14 @@ pub(super) fn afterwards(app: &App, spec: &Spec, facts: &Facts) {
     let things = inventory(spec, facts);
     printer.answer("\nThere:");
     for thing in &things {
-        printer.answer(&format!("  {:<30} {}", thing.what, thing.name));
+        printer.row(thing.what, &thing.name);
     }
     let seen: Vec<_> = things.iter().filter_map(|t| Some((t.what, t.console.as_ref()?))).collect();
     if !seen.is_empty() {
         printer.answer("\nIn the console:");
     }
     for (what, link) in seen {
-        printer.answer(&format!("  {what:<30} {link}"));
+        printer.row(what, link);
     }
     if let Some(cost) = cost(spec, jiff::Zoned::now().date()) {
         printer.told(&format!("\n{cost}"));

@@ -172,6 +172,7 @@ impl GlobalArgs {
             permissions_boundary: variant.permissions_boundary.clone(),
             chart: (chart != ChartLayer::default()).then_some(chart),
             made_elsewhere: None,
+            written: None,
         })
     }
 }

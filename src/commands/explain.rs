@@ -59,12 +59,14 @@ pub fn run(app: &App, args: &ExplainArgs) -> Result<Exit> {
     let of = |id: &str| texts.iter().find(|(known, _)| known == id);
     let by_quote = || that_quote(&asked, quoting.iter().copied()).first().and_then(|id| of(id));
     let by_word = || that_name(&asked, quoting.iter().copied()).first().and_then(|id| of(id));
-    let found = of(&asked).or_else(|| by_name(&texts, &asked)).or_else(by_quote).or_else(by_word);
-    if let Some((id, text)) = found {
+    let found = of(&asked).or_else(|| by_name(&texts, &asked)).or_else(by_quote).or_else(by_word).or_else(|| by_mention(&texts, &asked));
+    if let Some((id, _)) = found {
+        // A step and a check may be called the same, as they are about the same.
+        let text = texts.iter().filter(|(known, _)| known == id).map(|(_, text)| text.as_str()).collect::<Vec<_>>().join("\n\n");
         match args.lang {
-            Language::En => app.printer.told(text),
+            Language::En => app.printer.told(&text),
             // Whoever asks for it can read it, whatever the locale is called.
-            Language::Ko => app.printer.document(text),
+            Language::Ko => app.printer.document(&text),
         }
         if let Some(check) = checks.iter().find(|c| c.id() == id) {
             let of = if check.of_cluster() && !names_a_cluster(app) { " --cluster-name NAME --region REGION" } else { "" };
@@ -85,6 +87,12 @@ fn by_name<'a>(texts: &'a [(String, String)], asked: &str) -> Option<&'a (String
     let mut of_service =
         texts.iter().filter(|(known, _)| known.split_once(':').is_some_and(|(_, action)| action.eq_ignore_ascii_case(asked)));
     whole.or_else(|| of_service.next().filter(|_| of_service.next().is_none()))
+}
+
+/// The text of the action that a question or an error names: "why does the controller need iam:PassRole?".
+fn by_mention<'a>(texts: &'a [(String, String)], asked: &str) -> Option<&'a (String, String)> {
+    let mut words = asked.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, ':' | '-')).map(|word| word.trim_matches(':'));
+    words.find_map(|word| texts.iter().find(|(known, _)| known.contains(':') && known.eq_ignore_ascii_case(word)))
 }
 
 /// Whether the settings at hand name a cluster, so that a command without flags is about it.

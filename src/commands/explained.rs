@@ -78,7 +78,7 @@ pub(super) fn permissions() -> Vec<(String, String)> {
     let statements: Vec<Statement> = newest.stack().policies.into_iter().flat_map(|p| p.statements).collect();
     let mut texts = Vec::new();
     for reason in action_reasons() {
-        let mut text = format!("{}: {}\n", reason.action, reason.why);
+        let mut text = format!("Why Karpenter's controller may call {}:\n{}\n", reason.action, reason.why);
         let granted: Vec<&Statement> = statements.iter().filter(|s| s.actions.contains(&reason.action)).collect();
         if granted.is_empty() {
             let _ = writeln!(text, "\nThe stack of Karpenter {newest} does not grant it; those of older releases do.");

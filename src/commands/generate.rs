@@ -60,15 +60,11 @@ enum Document {
 }
 
 /// Runs the command. `cli` is the whole command line.
-pub fn run(app: &App, args: &GenerateArgs, mut cli: clap::Command) -> Result<Exit> {
+pub fn run(app: &App, args: &GenerateArgs, cli: clap::Command) -> Result<Exit> {
     let text = match &args.what {
         What::Man { out: Some(folder), .. } => return write_man_pages(app, &cli, folder),
         What::Man { command, out: None } => man_page(&cli, command.as_deref())?,
-        What::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut cli, "karpctl", &mut script);
-            String::from_utf8_lossy(&script).into_owned()
-        }
+        What::Completions { shell } => super::completions::script(*shell, cli),
         What::Markdown => markdown(cli),
         What::Checks => checks_page(),
         What::Schema { document: Document::Accepted } => {

@@ -69,6 +69,7 @@ impl<'a> Interview<'a> {
         if let Some(Err(e)) = &caller {
             self.say_unasked(e);
         }
+        self.found.reasons.insert("region", "The AWS region: the cluster and everything else is made there.".into());
         if self.found.layer.region.is_none() {
             let region = self.region(&ports, configured.as_ref(), signed_in).await?;
             self.found.layer.region = Some(region);

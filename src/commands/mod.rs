@@ -7,6 +7,7 @@ mod answer;
 pub mod args;
 pub mod bootstrap;
 mod carry_out;
+mod completions;
 pub mod destroy;
 pub mod doctor;
 pub mod explain;

@@ -6,8 +6,7 @@ use std::io::BufRead as _;
 
 /// Asks for one of these, by number or name. Answers its place in the list.
 pub(super) async fn choose(app: &App, question: &str, why: &str, options: &[String], usual: usize) -> Result<usize> {
-    app.printer.status("");
-    app.printer.paragraph(&format!("{question} {why}"));
+    app.printer.question(question, why);
     for (number, option) in options.iter().enumerate() {
         app.printer.status(&format!("  {:>2}) {option}", number + 1));
     }
@@ -28,8 +27,7 @@ pub(super) async fn text<T>(
     usual: &str,
     read: impl Fn(&str) -> std::result::Result<T, String>,
 ) -> Result<T> {
-    app.printer.status("");
-    app.printer.paragraph(&format!("{question} {why}"));
+    app.printer.question(question, why);
     loop {
         let line = ask(app, &format!("[{usual}]: ")).await?;
         match read(if line.is_empty() { usual } else { &line }) {
@@ -49,12 +47,14 @@ async fn ask(app: &App, prompt: &str) -> Result<String> {
     let read = tokio::select! {
         read = read => read,
         () = app.cancel.cancelled() => {
-            app.printer.status("");
             return Err(Error::new(ErrorKind::Interrupted, "interrupted; nothing was written"));
         }
     };
     match read {
-        Ok(Ok(Some(line))) => Ok(line.trim().to_owned()),
+        Ok(Ok(Some(line))) => {
+            app.printer.answered();
+            Ok(line.trim().to_owned())
+        }
         _ => Err(Error::usage("the answers ended before the questions; nothing was written")
             .hint("`karpctl init --defaults` asks nothing; flags such as --cluster-name and --region answer ahead")),
     }

@@ -3,7 +3,7 @@
 use super::answer::{Pretty, json};
 use crate::adapters::lab::{self, Lab};
 use crate::app::App;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, ErrorKind, Exit, Result};
 use crate::report::Format;
 use clap::Args;
 use serde::Serialize;
@@ -120,9 +120,9 @@ fn rehearse(app: &App, args: &RehearseArgs, lab: &Lab, name: &str, region: &str,
         app.printer.copied(&format!("\n$ {command}"));
         let since = lab.get("requests")?.as_array().map_or(0, Vec::len);
         let act_began = Instant::now();
-        let status = karpctl(app, args, lab, name, region)?
-            .args(words)
-            .status()
+        let mut act = karpctl(app, args, lab, name, region)?;
+        let status = app
+            .lend_terminal(|| act.args(words).status())
             .map_err(|e| Error::failed(format!("cannot run {command}")).because(e.to_string()))?;
         acts.push(Act {
             command,
@@ -132,7 +132,7 @@ fn rehearse(app: &App, args: &RehearseArgs, lab: &Lab, name: &str, region: &str,
             requests: requests(&lab.get(&format!("requests?since={since}"))?),
         });
         if app.cancel.is_cancelled() {
-            return Err(Error::new(crate::error::ErrorKind::Interrupted, "the rehearsal was interrupted"));
+            return Err(interrupted());
         }
         if !status.success() {
             break;
@@ -143,6 +143,13 @@ fn rehearse(app: &App, args: &RehearseArgs, lab: &Lab, name: &str, region: &str,
     let empty = matches!(&left_over, Value::Null) || left_over.as_str() == Some("");
     let ok = acts.len() == script.len() && acts.iter().all(|a| a.exit == 0) && empty;
     Ok(Rehearsal { schema: SCHEMA, ok, acts, left_over })
+}
+
+/// What the act said helps is of an account and a cluster that go with the lab.
+fn interrupted() -> Error {
+    Error::new(ErrorKind::Interrupted, "the rehearsal was interrupted")
+        .hint("its account and its cluster are gone with the lab: nothing is left running, and nothing of the above is to be done")
+        .hint("`karpctl rehearse` begins anew")
 }
 
 fn karpctl(app: &App, args: &RehearseArgs, lab: &Lab, name: &str, region: &str) -> Result<Command> {
@@ -228,15 +235,26 @@ fn difference(before: &Value, after: &Value) -> String {
 fn show(app: &App, rehearsal: &Rehearsal) {
     let say = |text: &str| app.printer.answer(text);
     say("\nTimeline");
+    say("     began      took");
+    for act in &rehearsal.acts {
+        let ended = if act.exit == 0 { String::new() } else { format!("  exit {}", act.exit) };
+        say(&format!("  {:>6.1} s  {:>6.1} s  {}{ended}", act.began_seconds, act.seconds, act.command));
+    }
+    say("\nRequests to AWS");
     for act in &rehearsal.acts {
         let requests: Vec<String> = act.requests.iter().map(|(service, n)| format!("{service} {n}")).collect();
-        let ended = if act.exit == 0 { String::new() } else { format!("  exit {}", act.exit) };
-        say(&format!("  {:>6.1} s  {:>6.1} s  {}{ended}  ({})", act.began_seconds, act.seconds, act.command, requests.join(", ")));
+        let words = act.command.split_whitespace().nth(1).unwrap_or_default();
+        app.printer.told(&format!("  {words:<11}{}", requests.join(", ")));
     }
     match &rehearsal.left_over {
         Value::Null => say("\nInventory: empty. Nothing is left of the cluster and its account."),
         Value::String(text) if text.is_empty() => say("\nInventory: as before the rehearsal."),
         left => say(&format!("\nInventory: not empty.\n{}", serde_json::to_string_pretty(left).unwrap_or_default())),
     }
-    say(if rehearsal.ok { "The rehearsal went well." } else { "The rehearsal failed." });
+    if rehearsal.ok {
+        say("The rehearsal went well.");
+        app.printer.copied("\nNext, with an account of your own:\n  karpctl init\n  karpctl bootstrap --dry-run");
+    } else {
+        say("The rehearsal failed.");
+    }
 }

@@ -5,8 +5,8 @@ use super::args::VariantArgs;
 use super::session::Session;
 use crate::app::App;
 use crate::error::{Exit, Result};
-use crate::plan::{Event, Progress, StepId};
-use crate::report::{Format, event_line};
+use crate::plan::{Progress, StepId};
+use crate::report::{Format, ProofReporter};
 use crate::steps::{self, Ownership, StepContext};
 use clap::Args;
 use std::time::Duration;
@@ -62,13 +62,9 @@ pub async fn run(app: &App, args: VerifyArgs) -> Result<Exit> {
     let steps = steps::all();
     let ready = steps.iter().filter(|s| s.id() == StepId::Ready);
     session.read(ready.flat_map(|s| s.reads().iter().copied()).collect()).await;
-    let say = |progress: Progress| match progress {
-        progress if args.output == Format::Ndjson => app.printer.document(&event_line(&Event::VerifyProgress { progress })),
-        Progress::Doing { message } => app.printer.status(&message),
-        Progress::Stage { number, of, message } => app.printer.status(&format!("{number} of {of}: waiting until {message}")),
-        Progress::Foreign { source, line } => app.printer.detail(&format!("{source}: {line}")),
-        Progress::Warning { message } => app.printer.warn(&message),
-    };
+    let title = format!("Karpenter on {}: a proof with {}", session.spec.cluster_name, steps::counted(args.replicas as usize, "pod"));
+    let reporter = ProofReporter::new(&app.printer, args.output, &title, crate::verify::USUAL_SECONDS);
+    let say = |progress: Progress| reporter.show(progress);
     let context = StepContext {
         spec: &session.spec,
         facts: &session.facts,
@@ -79,7 +75,9 @@ pub async fn run(app: &App, args: VerifyArgs) -> Result<Exit> {
         kubeconfig: session.kubeconfig.as_ref(),
         timeout: args.timeout,
     };
-    let report = crate::verify::verify(&context, args.replicas).await?;
+    let report = crate::verify::verify(&context, args.replicas).await;
+    drop(reporter);
+    let report = report?;
     match args.output {
         Format::Human => app.printer.told(&report.to_string()),
         Format::Json => app.printer.document(&json(&report, Pretty::Yes)?),

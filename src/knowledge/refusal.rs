@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_refusal_is_found_in_what_cloudformation_and_eksctl_print() {
-        let by_handler = "AWS::EC2::VPC VPC CREATE_FAILED: Resource handler returned message: \"User: arn:aws:iam::111122223333:user/dev is \
+        let by_handler = "CREATE_FAILED VPC (AWS::EC2::VPC): Resource handler returned message: \"User: arn:aws:iam::111122223333:user/dev is \
                           not authorized to perform: ec2:CreateVpc on resource: arn:aws:ec2:us-west-2:111122223333:vpc/* because no \
                           identity-based policy allows the ec2:CreateVpc action\" (HandlerErrorCode: AccessDenied)";
         let refusal = IamRefusal::read(by_handler).unwrap();

@@ -6,7 +6,6 @@
 
 use super::duration;
 use crate::characters::Letters;
-use crate::plan::StepId;
 use console::{Term, truncate_str};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle, TermLike};
 use std::collections::BTreeMap;
@@ -22,12 +21,12 @@ const DRAWN_A_SECOND: u8 = 20;
 /// What turns at the beginning of a line; the last is of a bar that has ended, and never seen.
 const TURNING: [&str; 5] = ["|", "/", "-", "\\", " "];
 
-/// A bar for each step that is under way.
+/// A bar for each thing that is under way, by its id: a step, or a proof.
 #[derive(Clone)]
 pub(super) struct Bars {
     all: MultiProgress,
     letters: Letters,
-    by_step: Arc<Mutex<BTreeMap<StepId, Bar>>>,
+    by_id: Arc<Mutex<BTreeMap<&'static str, Bar>>>,
 }
 
 struct Bar {
@@ -45,39 +44,39 @@ impl Bars {
 
     fn on(lines: Box<dyn TermLike>, letters: Letters) -> Self {
         let target = ProgressDrawTarget::term_like_with_hz(lines, DRAWN_A_SECOND);
-        Self { all: MultiProgress::with_draw_target(target), letters, by_step: Arc::default() }
+        Self { all: MultiProgress::with_draw_target(target), letters, by_id: Arc::default() }
     }
 
-    /// Adds a bar for a step.
-    pub(super) fn begin(&self, step: StepId, title: &str, usual_seconds: u32) {
+    /// Adds a bar.
+    pub(super) fn begin(&self, id: &'static str, title: &str, usual_seconds: u32) {
         // Ticking only once it is among the others: before, it would draw a line of its own that stays.
         let bar =
             self.all.add(ProgressBar::new_spinner().with_prefix(self.letters.shown(title).into_owned()).with_style(style(usual_seconds)));
         bar.tick();
         bar.enable_steady_tick(TICK);
-        self.lock().insert(step, Bar { drawn: bar, stage: String::new(), said: String::new() });
+        self.lock().insert(id, Bar { drawn: bar, stage: String::new(), said: String::new() });
     }
 
-    /// Changes what is said beneath a step's bar.
-    pub(super) fn say(&self, step: StepId, message: &str) {
-        if let Some(bar) = self.lock().get_mut(&step) {
+    /// Changes what is said beneath a bar.
+    pub(super) fn say(&self, id: &'static str, message: &str) {
+        if let Some(bar) = self.lock().get_mut(id) {
             // A line end within would make two lines of it.
             bar.said = self.letters.shown(message).split_whitespace().collect::<Vec<_>>().join(" ");
             bar.show();
         }
     }
 
-    /// Changes how far a step's bar says that it is.
-    pub(super) fn stage(&self, step: StepId, stage: &str) {
-        if let Some(bar) = self.lock().get_mut(&step) {
+    /// Changes how far a bar says that it is.
+    pub(super) fn stage(&self, id: &'static str, stage: &str) {
+        if let Some(bar) = self.lock().get_mut(id) {
             bar.stage = self.letters.shown(stage).into_owned();
             bar.show();
         }
     }
 
-    /// Takes the bar of a step away.
-    pub(super) fn end(&self, step: StepId) {
-        if let Some(ended) = self.lock().remove(&step) {
+    /// Takes a bar away.
+    pub(super) fn end(&self, id: &'static str) {
+        if let Some(ended) = self.lock().remove(id) {
             self.take_away(&ended.drawn);
         }
     }
@@ -99,8 +98,8 @@ impl Bars {
         self.all.remove(bar);
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<StepId, Bar>> {
-        self.by_step.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, Bar>> {
+        self.by_id.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -256,8 +255,8 @@ mod tests {
     #[test]
     fn bars_are_ascii_where_the_locale_is() {
         let (bars, written) = drawn(24, 40, Letters::Ascii);
-        bars.begin(StepId::Stack, "stack Karpenter-démo", 75);
-        bars.say(StepId::Stack, "waiting … 가 and so on and on, for a long time");
+        bars.begin("stack", "stack Karpenter-démo", 75);
+        bars.say("stack", "waiting … 가 and so on and on, for a long time");
         bars.above(|| ());
         let lines = shown(&written, 24, 40);
         assert!(lines.iter().all(|line| line.is_ascii()), "{lines:#?}");
@@ -276,10 +275,10 @@ mod tests {
     #[test]
     fn a_step_has_a_bar_and_what_was_said_last_beneath_it() {
         let (bars, written) = bars(24, 80);
-        bars.begin(StepId::Stack, "stack Karpenter-demo", 75);
-        bars.begin(StepId::Cluster, "cluster demo", 900);
-        bars.stage(StepId::Cluster, "2 of 4: add-ons");
-        bars.say(StepId::Stack, "cloudformation: CREATE_IN_PROGRESS\nKarpenterNodeRole");
+        bars.begin("stack", "stack Karpenter-demo", 75);
+        bars.begin("cluster", "cluster demo", 900);
+        bars.stage("cluster", "2 of 4: add-ons");
+        bars.say("stack", "cloudformation: CREATE_IN_PROGRESS\nKarpenterNodeRole");
         bars.above(|| written.clone().write_all(b"said above\n").unwrap());
         let lines = shown(&written, 24, 80);
         assert_eq!(lines[0], "said above");
@@ -295,8 +294,7 @@ mod tests {
         for (rows, columns) in [(24, 80), (24, 20), (3, 20), (2, 5), (1, 2), (1, 1)] {
             let (bars, written) = bars(rows, columns);
             bars.above(|| written.clone().write_all(b"$\n").unwrap());
-            for (step, title) in [(StepId::Stack, "stack Karpenter-demo"), (StepId::Cluster, "控制器 🚀🚀🚀🚀🚀🚀🚀🚀")]
-            {
+            for (step, title) in [("stack", "stack Karpenter-demo"), ("cluster", "控制器 🚀🚀🚀🚀🚀🚀🚀🚀")] {
                 bars.begin(step, title, 75);
                 bars.say(step, &"waiting ".repeat(30));
             }
@@ -304,8 +302,8 @@ mod tests {
             let widest = String::from_utf8(written.0.lock().unwrap().clone()).unwrap().replace('\r', "");
             let widest = widest.lines().map(|line| console::measure_text_width(&console::strip_ansi_codes(line))).max();
             assert!(widest.unwrap() < usize::from(columns.max(2)), "{rows} × {columns}: {widest:?}");
-            bars.end(StepId::Stack);
-            bars.end(StepId::Cluster);
+            bars.end("stack");
+            bars.end("cluster");
             assert!(shown(&written, rows, columns).iter().all(|line| line == "$" || line.is_empty()), "{rows} × {columns}");
         }
     }
@@ -313,11 +311,11 @@ mod tests {
     #[test]
     fn what_a_person_types_goes_with_the_next_drawing() {
         let (bars, written) = bars(24, 40);
-        bars.begin(StepId::Stack, "stack Karpenter-demo", 75);
+        bars.begin("stack", "stack Karpenter-demo", 75);
         bars.above(|| ());
         assert_eq!(shown(&written, 24, 40).len(), 1);
         written.clone().write_all(b"^C").unwrap();
-        bars.say(StepId::Stack, "finishing");
+        bars.say("stack", "finishing");
         bars.clear();
         assert_eq!(shown(&written, 24, 40), Vec::<String>::new());
     }

@@ -9,6 +9,7 @@ mod journal;
 mod lines;
 mod plan;
 mod printer;
+mod proof;
 mod run;
 mod status;
 
@@ -19,6 +20,7 @@ pub use html::{Page, Stage, page};
 pub use journal::{Journal, event_line};
 pub use plan::{Surroundings, commands, explain_plan, show_plan, summary};
 pub use printer::{ColorChoice, Printer, Verbosity};
+pub use proof::ProofReporter;
 pub use run::{RunReport, RunReporter, StepReport};
 pub use status::{StatusReport, StepStatus, show_status};
 

@@ -102,7 +102,7 @@ pub fn summary(plan: &Plan) -> String {
 /// The longer form, for the answer `Explain`: what each step does and what it waits for.
 pub fn explain_plan(printer: &Printer, plan: &Plan, explain: impl Fn(crate::plan::StepId) -> &'static str) {
     for step in plan.steps.iter().filter(|s| s.action.is_change()) {
-        printer.answer(&format!("\n{} ({}, usually {})", styled(BOLD, &step.title), step.id, duration(step.usual_seconds.into())));
+        printer.told(&format!("\n{} ({}, usually {})", styled(BOLD, &step.title), step.id, duration(step.usual_seconds.into())));
         let columns = Printer::columns().map_or(WIDTH, |columns| columns.min(WIDTH)).saturating_sub(INDENT.len());
         for line in wrapped(explain(step.id), columns).lines() {
             printer.answer(&format!("{INDENT}{line}"));

@@ -121,6 +121,14 @@ impl Printer {
         }
     }
 
+    /// Prints a row of the answer: a thing and what there is to say of it, which is there to be copied. Where a terminal would break that,
+    /// it has a line of its own.
+    pub fn row(&self, thing: &str, said: &str) {
+        let row = format!("  {thing:<30} {said}");
+        let fits = Self::columns().is_none_or(|columns| console::measure_text_width(&row) <= columns);
+        self.answer(&if fits { row } else { format!("  {thing}\n    {said}") });
+    }
+
     /// Prints a status line, unless quiet. On a terminal long ones end between words.
     pub fn status(&self, text: &str) {
         self.copied(&on_stderr(text));
@@ -160,11 +168,23 @@ impl Printer {
         let _ = self.write(&self.stderr, text, Letters::Unicode);
     }
 
-    /// Prints a question without a line end: the answer is typed behind it.
+    /// Prints a question and, in the same breath, what follows from the answer; a blank line before it sets it off.
+    pub fn question(&self, question: &str, why: &str) {
+        self.paragraph("");
+        self.paragraph(&format!("{} {why}", styled(BOLD, question)));
+    }
+
+    /// Prints a prompt without a line end: the answer is typed behind it.
     pub fn ask(&self, text: &str) {
         let mut stream = lock(&self.stderr);
         let _ = write!(stream, "{}", safe(text, self.letters)).and_then(|()| stream.flush());
         self.asked.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a question waits for its answer: nothing is under way then.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
     }
 
     /// The person has answered, and so ended the question's line.

@@ -80,7 +80,7 @@ impl<'a> RunReporter<'a> {
             Event::StepStarted { step, title, usual_seconds, .. } => {
                 state.running.insert(*step, (at, title.clone()));
                 match self.bars {
-                    Some(bars) => bars.begin(*step, title, *usual_seconds),
+                    Some(bars) => bars.begin(step.as_str(), title, *usual_seconds),
                     None => self.say(at, *step, &format!("{title} …")),
                 }
             }
@@ -95,16 +95,16 @@ impl<'a> RunReporter<'a> {
 
     fn progress(&self, at: Duration, step: StepId, progress: &Progress) {
         match (progress, self.bars) {
-            (Progress::Doing { message }, Some(bars)) => bars.say(step, message),
+            (Progress::Doing { message }, Some(bars)) => bars.say(step.as_str(), message),
             (Progress::Doing { message }, None) => self.say(at, step, message),
             (Progress::Stage { number, of, message }, bars) => {
                 let stage = format!("{number} of {of}: {message}");
                 match bars {
-                    Some(bars) => bars.stage(step, &stage),
+                    Some(bars) => bars.stage(step.as_str(), &stage),
                     None => self.say(at, step, &stage),
                 }
             }
-            (Progress::Foreign { source, line }, Some(bars)) => bars.say(step, &format!("{source}: {line}")),
+            (Progress::Foreign { source, line }, Some(bars)) => bars.say(step.as_str(), &format!("{source}: {line}")),
             (Progress::Foreign { source, line }, None) => self.say(at, step, &styled(FAINT, format!("{source}: {line}"))),
             (Progress::Warning { message }, _) => self.above(&format!("{}: {step}: {message}", styled(CARE, "warning"))),
         }
@@ -113,7 +113,7 @@ impl<'a> RunReporter<'a> {
     fn finished(&self, state: &mut State, at: Duration, step: StepId, outcome: &Outcome, elapsed_ms: u64) {
         let (began, title) = state.running.remove(&step).unwrap_or_else(|| (at, step.to_string()));
         if let Some(bars) = self.bars {
-            bars.end(step);
+            bars.end(step.as_str());
         }
         state.steps.push(StepReport { step, outcome: outcome.clone(), began_ms: millis(began), elapsed_ms });
         #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]

@@ -2,6 +2,7 @@
 
 use super::Spec;
 use super::layer::Layer;
+use super::place::{Written, place, snippet};
 use crate::error::{Error, Result};
 
 /// The file that is read when none is named.
@@ -14,7 +15,9 @@ pub fn text(spec: &Spec) -> Result<String> {
 
 /// Reads the text of a spec file. `path` is only for the messages.
 pub fn parse(path: &str, text: &str) -> Result<Layer> {
-    serde_saphyr::from_str::<Option<Layer>>(text).map(Option::unwrap_or_default).map_err(|e| {
+    let written = Written { path: path.to_owned(), text: text.to_owned() };
+    let read = serde_saphyr::from_str::<Option<Layer>>(text).map(Option::unwrap_or_default);
+    read.map(|layer| Layer { written: Some(written), ..layer }).map_err(|e| {
         // The reader names the line before a tab that indents.
         let tab = text.lines().position(|line| line.trim_start_matches(' ').starts_with('\t')).and_then(|at| u64::try_from(at + 1).ok());
         let place = match tab.filter(|_| e.to_string().contains("found a tab")) {
@@ -25,21 +28,27 @@ pub fn parse(path: &str, text: &str) -> Result<Layer> {
     })
 }
 
-fn invalid(path: &str, text: &str, place: Option<(u64, u64)>, why: &str) -> Error {
+fn invalid(path: &str, text: &str, at: Option<(u64, u64)>, why: &str) -> Error {
     let error = Error::usage(format!("{path} is not a valid spec file"));
     let said = why.rsplit_once(" at line ").filter(|(_, place)| !place.contains('`')).map_or(why, |(said, _)| said);
-    let error = match place.filter(|(line, _)| *line > 0) {
-        Some((line, column)) => {
-            let shown = usize::try_from(line - 1).ok().and_then(|number| text.lines().nth(number)).unwrap_or_default();
-            error.because(format!("line {line}, column {column}: {}\n{shown}", in_words(said)))
-        }
-        None => error.because(in_words(said)),
+    let meant = did_you_mean(why);
+    let said = match said.split_once(", expected one of").filter(|_| meant.is_some()) {
+        Some((unknown, _)) => unknown.to_owned(),
+        None => in_words(said),
     };
-    let error = match did_you_mean(why) {
+    let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    let error = match at.filter(|(line, _)| *line > 0).map(|(line, column)| (number(line), number(column))) {
+        Some((line, column)) => {
+            let lines: Vec<&str> = text.lines().collect();
+            error.because(format!("{}: {said}\n{}", place(path, line, column), snippet(&lines, line, column)))
+        }
+        None => error.because(said),
+    };
+    let error = match meant {
         Some(meant) => error.hint(format!("did you mean `{meant}`?")),
         None => error,
     };
-    error.hint("`karpctl generate schema` prints every field; examples are in examples/")
+    error.hint("`karpctl generate schema` prints every field, with what it takes")
 }
 
 /// What the YAML reader says, in words for who writes the file: it speaks to who writes programs.

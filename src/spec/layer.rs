@@ -1,5 +1,6 @@
 //! Settings as they are given, before they are valid: by a file, the environment or flags. All three have the same shape.
 
+use super::place::Written;
 use super::{ClusterMode, ControllerCapacity, Elsewhere, IpFamily, NodeGroup, Spec, SubnetId, Vpc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -111,6 +112,9 @@ pub struct Layer {
     /// Roles and queue that another tool (eksctl, Terraform) made and keeps: karpctl uses them and makes none of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub made_elsewhere: Option<ElsewhereLayer>,
+    /// The file that it was read from, where it was one.
+    #[serde(skip)]
+    pub written: Option<Written>,
 }
 
 /// Settings of what another tool made and keeps.
@@ -282,6 +286,7 @@ impl From<&Spec> for Layer {
                 crd_digest: spec.chart.crd_digest.as_ref().map(ToString::to_string),
             }),
             made_elsewhere: spec.made_elsewhere.as_deref().map(ElsewhereLayer::from),
+            written: None,
         }
     }
 }

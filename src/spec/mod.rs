@@ -8,6 +8,7 @@ pub mod file;
 pub mod layer;
 mod meant;
 pub mod names;
+pub mod place;
 pub mod resolve;
 
 pub use derived::{ChangedName, DISCOVERY_TAG, OWNER_TAG, POD_IDENTITY_AGENT, SERVICE_ACCOUNT};

@@ -44,7 +44,7 @@ pub fn locate(layers: &Layers, discovered: &Discovered) -> Result<(ClusterName, 
     let region = region(layers, discovered, &mut problems);
     match (name, region) {
         (Some(name), Some(region)) if problems.list.is_empty() => Ok((name, region)),
-        _ => Err(problems.into_error()),
+        _ => Err(problems.into_error(layers)),
     }
 }
 
@@ -146,10 +146,10 @@ fn settle(layers: &Layers, discovered: &Discovered, other: OtherPartition) -> Re
         Some(identity),
     ) = (cluster_name, region, account_id, partition, release, kubernetes, namespace, identity)
     else {
-        return Err(p.into_error());
+        return Err(p.into_error(layers));
     };
     if !p.list.is_empty() {
-        return Err(p.into_error());
+        return Err(p.into_error(layers));
     }
     let zonal_shift = if release.features().zonal_shift { Some(zonal_shift.unwrap_or(true)) } else { None };
     let spec = Spec {
@@ -178,7 +178,7 @@ fn settle(layers: &Layers, discovered: &Discovered, other: OtherPartition) -> Re
         made_elsewhere,
     };
     spec.contradictions().into_iter().for_each(|what| p.wrong(what));
-    if p.list.is_empty() { Ok(Resolved { spec, notes }) } else { Err(p.into_error()) }
+    if p.list.is_empty() { Ok(Resolved { spec, notes }) } else { Err(p.into_error(layers)) }
 }
 
 /// The newest Kubernetes that both the release and the eksctl at hand know.
@@ -413,14 +413,19 @@ impl Problems {
         out
     }
 
-    fn into_error(self) -> Error {
+    fn into_error(self, layers: &Layers) -> Error {
+        let place = |sentence: &str| layers.iter().find_map(|(_, layer)| layer.written.as_ref()?.of_sentence(sentence));
         let mut list = self.list.into_iter();
         let error = match (list.next(), list.len()) {
             (None, _) => Error::usage("the spec is not complete"),
-            (Some(only), 0) => Error::usage(only),
+            (Some(only), 0) => {
+                let place = place(&only);
+                place.into_iter().fold(Error::usage(only), Error::because)
+            }
             (Some(one), more) => {
-                let error = Error::usage(format!("{} settings are not right", more + 1)).because(one);
-                list.fold(error, Error::because)
+                let error = Error::usage(format!("{} settings are not right", more + 1));
+                let placed = |sentence: String| place(&sentence).map_or(sentence.clone(), |place| format!("{sentence}\n{place}"));
+                std::iter::once(one).chain(list).map(placed).fold(error, Error::because)
             }
         };
         self.hints.into_iter().fold(error, Error::hint)

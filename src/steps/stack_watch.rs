@@ -86,7 +86,8 @@ impl Watch {
 
 fn line(event: &StackEvent) -> String {
     let reason = event.reason.as_deref().map(|r| format!(": {r}")).unwrap_or_default();
-    format!("{} {} {}{reason}", event.kind, event.logical_id, event.status)
+    // What is cut off at a narrow terminal's edge is the type.
+    format!("{} {} ({}){reason}", event.status, event.logical_id, event.kind)
 }
 
 /// Whether something failed by itself: the resources that are cancelled because of another say nothing of why.

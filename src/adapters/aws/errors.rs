@@ -353,7 +353,13 @@ fn unreachable(call: &Call<'_>, why: &str, seen: &Seen) -> Error {
     let service = call.service();
     // The SDK names services as their signing does not: it is `ssm` here and `SSM` there, `cloudformation` and `CloudFormation`.
     let endpoint = seen.endpoint(service).unwrap_or_else(|| format!("the {service} endpoint"));
-    let error = Error::new(ErrorKind::Unreachable, &call.doing).because(format!("{} at {endpoint}: {why}", call.action));
+    let error = Error::new(ErrorKind::Unreachable, &call.doing);
+    let error = if why.contains("dns error") {
+        let words = "its name is not found; there is no network, no DNS, or no such endpoint";
+        error.because(format!("{} at {endpoint}: {words}", call.action)).detail(why)
+    } else {
+        error.because(format!("{} at {endpoint}: {why}", call.action))
+    };
     if why.contains("Throttl") || why.contains("LimitExceeded") || why.contains("TooManyRequests") {
         return error.hint("AWS asks to slow down, and went on doing so; wait a minute and run it again");
     }

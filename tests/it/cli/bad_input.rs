@@ -13,7 +13,10 @@ fn an_unknown_flag_is_answered_with_the_nearest() {
 #[test]
 fn an_unknown_field_is_answered_with_file_place_and_the_nearest() {
     let shell = Shell::new().file("karpctl.yaml", "clusterName: demo\nregoin: us-west-2\n");
-    usage_error(&shell.run(&["status"]), &["karpctl.yaml", "regoin", "did you mean `region`?", "line 2"]);
+    usage_error(
+        &shell.run(&["status"]),
+        &["karpctl.yaml:2:1: unknown field `regoin`\n", "2 | regoin: us-west-2\n", " | ^^^^^^\n", "did you mean `region`?"],
+    );
     let nested = Shell::new().file("karpctl.yaml", "clusterName: demo\nnodePool:\n  capacityType: [spot]\n");
     usage_error(&nested.run(&["status"]), &["capacityType", "did you mean `capacityTypes`?"]);
 }
@@ -126,16 +129,28 @@ fn a_spec_file_that_cannot_be_read_says_what_and_where() {
         }
         ended
     };
-    usage_error(&of("clusterName: demo\nclusterName: two\n"), &["line 2", "`clusterName` stands there twice"]);
-    usage_error(&of("clusterName: demo\n\tregion: us-west-2\n"), &["line 2", "tab"]);
+    usage_error(&of("clusterName: demo\nclusterName: two\n"), &["karpctl.yaml:2:", "`clusterName` stands there twice"]);
+    usage_error(&of("clusterName: demo\n\tregion: us-west-2\n"), &["karpctl.yaml:2:", "tab"]);
     usage_error(&of("clusterName: demo\n---\nclusterName: two\n"), &["one"]);
-    usage_error(&of("nodeGroup:\n  maxSize: lots\n"), &["line 2", "whole number", "maxSize: lots"]);
-    usage_error(&of("fargate: perhaps\n"), &["line 1", "true or false"]);
+    usage_error(&of("nodeGroup:\n  maxSize: lots\n"), &["karpctl.yaml:2:", "whole number", "maxSize: lots"]);
+    usage_error(&of("fargate: perhaps\n"), &["karpctl.yaml:1:", "true or false"]);
     usage_error(&of("- a\n"), &["expected fields"]);
     let short = of("a: 1\n");
     usage_error(&short, &["unknown field `a`"]);
     assert!(!short.stderr.contains("did you mean"), "{}", short.stderr);
     usage_error(&Shell::new().run(&["status", "-f", "."]), &["cannot read the spec file .", "hint:"]);
+}
+
+#[test]
+fn a_value_that_is_not_valid_is_shown_where_it_stands() {
+    let file = "clusterName: demo\nregion: us west\nnodePool:\n  capacityTypes:\n  - spott\n";
+    let shell = || Shell::new().file("karpctl.yaml", file).env("AWS_ACCOUNT_ID", "111122223333");
+    let both = shell().run(&["render", "node-pool"]);
+    usage_error(&both, &["2 settings", "karpctl.yaml:2:9\n", "2 | region: us west\n", "karpctl.yaml:5:5\n", "5 |   - spott\n"]);
+    let one = shell().run(&["render", "node-pool", "--region", "us-west-2"]);
+    usage_error(&one, &["`spott` is not one of spot, on-demand", "caused by: karpctl.yaml:5:5\n"]);
+    let flag = shell().run(&["render", "node-pool", "--region", "eu west"]);
+    assert!(!flag.stderr.contains("karpctl.yaml:2"), "the flag's value does not stand in the file: {}", flag.stderr);
 }
 
 #[test]

@@ -139,6 +139,15 @@ fn explain_knows_every_step_of_the_readme() {
         let text = Shell::new().run(&["explain", id.as_str()]).stdout;
         assert!(text.len() > 80, "{id}: {text}");
     }
+    for check in karpctl::checks::all() {
+        let page = karpctl::pages::page(check.id(), karpctl::pages::Language::En).unwrap_or_else(|| check.explain());
+        assert!(page.len() > check.why().len() + 100 || check.id() == "spot-role", "{}: what is seen, and the cure: {page}", check.id());
+    }
+    let asked = Shell::new().run(&["explain", "why does the controller need iam:PassRole?"]).stdout;
+    assert!(asked.starts_with("Why Karpenter's controller may call iam:PassRole:\n"), "{asked}");
+    assert_eq!(asked, Shell::new().run(&["explain", "iam:PassRole"]).stdout);
+    let both = Shell::new().run(&["explain", "spot-role"]).stdout;
+    assert!(both.contains("An account needs it once") && both.contains("every spot request fails"), "step and check: {both}");
     usage_error(&Shell::new().run(&["explain", "node-maping"]), &["did you mean `node-mapping`?"]);
 }
 
@@ -156,7 +165,7 @@ fn explain_finds_a_page_by_the_error_that_people_paste() {
     for action in ["PassRole", "iam:passrole", "passrole"] {
         assert_eq!(explain(&[action]), explain(&["iam:PassRole"]), "{action}");
     }
-    assert!(explain(&["iam:PassRole"]).starts_with("iam:PassRole: "));
+    assert!(explain(&["iam:PassRole"]).starts_with("Why Karpenter's controller may call iam:PassRole:"));
     usage_error(&Shell::new().run(&["explain", "exec"]), &["did you mean `exec-kubeconfig`, `exec-credentials`, "]);
     for far in ["foo", "checks"] {
         let ended = Shell::new().run(&["explain", far]);

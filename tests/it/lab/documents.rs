@@ -92,22 +92,35 @@ fn grant_more_vcpus(stage: &Stage) {
     stage.aws(&[&["service-quotas", "request-service-quota-increase"][..], &quota].concat());
 }
 
+/// No line of these is as wide as the terminal, but what is copied: a terminal breaks a line anywhere, within a word too.
+#[track_caller]
+fn whole_lines(typed: &[Ended]) {
+    // The first bar is drawn behind the question: nobody's keyboard has ended its line.
+    const COPIED: [&str; 8] = ["https://", "/", "`", "karpctl ", "aws ", "helm ", "kubectl ", "Go on? "];
+    let is_copied = |text: &str| COPIED.iter().any(|begin| text.trim_start().starts_with(begin));
+    for ended in typed {
+        let written = ended.stdout.lines().map(|text| console::strip_ansi_codes(text).into_owned());
+        let broken: Vec<String> = written.filter(|text| console::measure_text_width(text) > 80 && !is_copied(text)).collect();
+        assert!(broken.is_empty(), "a terminal of 80 columns breaks {broken:#?}\n{}", ended.stdout);
+    }
+}
+
 /// The whole way on an account that has nothing: the cluster is made by the real eksctl.
 #[test]
 fn five_minutes_from_nothing_and_the_way_back() {
     let Some(stage) = stage("demo") else { return };
     grant_more_vcpus(&stage);
     let mut reader = Reader::of("docs/five-minutes.md", &stage, "work");
-    reader.block(&[]);
+    whole_lines(&reader.block(&[]));
     assert!(reader.file("karpctl.yaml").contains("clusterName: demo"), "{}", reader.file("karpctl.yaml"));
-    reader.block(&[]);
-    reader.block(&[]);
+    whole_lines(&reader.block(&[]));
+    whole_lines(&reader.block(&[]));
     assert!(reader.file("report.html").contains("Karpenter-demo"));
-    reader.block(&[]);
+    whole_lines(&reader.block(&[]));
     reader.ends();
 
     let mut reader = Reader::of("docs/teardown.md", &stage, "work");
-    reader.block(&[]);
+    whole_lines(&reader.block(&[]));
     reader.ends();
     assert_empty(&stage.inventory());
 }

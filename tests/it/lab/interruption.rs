@@ -89,6 +89,27 @@ fn an_interruption_goes_on_where_it_stopped() {
     stage.karpctl(&bootstrap(&["--yes"])).exits(0).says("Nothing to do");
 }
 
+/// Both karpctls get it, the one that rehearses and the one that it runs: it is said once, and what that one says helps is not followed.
+#[test]
+fn a_rehearsal_is_left_clean() {
+    if !super::is_installed() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_karpctl"));
+    command.arg("rehearse").env_clear().current_dir(dir.path());
+    command.envs(["HOME", "PATH", "KARPCTL_LAB_CACHE", "TMPDIR"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+    let mut terminal = Terminal::run(&command);
+    terminal.wait_for("cluster rehearsal [");
+    terminal.types(b"\x03");
+    let (code, text) = terminal.ends_clean();
+    assert_eq!(code, 130, "{text}");
+    assert_eq!(text.matches("interrupted: finishing").count(), 1, "{text}");
+    let said = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let (_, end) = said.split_once("error: the rehearsal was interrupted").unwrap_or_else(|| panic!("{text}"));
+    assert!(end.contains("nothing is left running") && end.contains("`karpctl rehearse` begins anew"), "{text}");
+}
+
 /// An eksctl that takes its time, whatever it is asked.
 fn the_second_leaves_at_once_and_takes_eksctl_along(stage: &Stage) {
     let (eksctl, pid, temporary) = (stage.dir().join("eksctl"), stage.dir().join("pid"), stage.dir().join("tmp"));
@@ -131,7 +152,7 @@ fn a_question_is_left_by_one(stage: &Stage) {
     terminal.types(b"\x03");
     let (code, text) = terminal.ends_clean();
     assert_eq!(code, 130, "{text}");
-    assert!(text.contains("error: interrupted; nothing was changed"), "{text}");
+    assert!(text.contains("error: interrupted; nothing was changed") && !text.contains("finishing"), "{text}");
     assert_eq!(stage.inventory(), before);
 }
 

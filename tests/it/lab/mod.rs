@@ -79,16 +79,25 @@ impl From<Output> for Ended {
     }
 }
 
-/// A lab of its own for a test, or `None` where the parts are not installed: said loudly, and a failure in CI.
-pub(crate) fn stage(cluster: &str) -> Option<Stage> {
+/// Whether the lab's parts are installed. Where they are not it is said loudly, and a failure in CI.
+fn is_installed() -> bool {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab");
     let check = std::process::Command::new("python3").arg(source.join("setup.py")).arg("--check").output();
-    if !check.is_ok_and(|o| o.status.success()) {
+    let installed = check.is_ok_and(|o| o.status.success());
+    if !installed {
         let words = "the lab's parts are not installed: `make lab` installs them";
         assert!(std::env::var_os("CI").is_none(), "{words}");
         std::io::Write::write_all(&mut std::io::stderr(), format!("\nSKIPPED, NOTHING TESTED: {words}\n\n").as_bytes()).unwrap();
+    }
+    installed
+}
+
+/// A lab of its own for a test, or `None` where the parts are not installed.
+pub(crate) fn stage(cluster: &str) -> Option<Stage> {
+    if !is_installed() {
         return None;
     }
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab");
     let dir = tempfile::tempdir().unwrap();
     match Lab::start(&source, dir.path(), &[], |_| {}) {
         Ok(lab) => Some(Stage { lab, dir, cluster: cluster.to_owned() }),

@@ -26,8 +26,8 @@ async fn is_made_with_its_events_shown() {
         said,
         [
             "creating the stack Karpenter-demo",
-            "cloudformation: AWS::IAM::Role KarpenterNodeRole CREATE_IN_PROGRESS",
-            "cloudformation: AWS::IAM::Role KarpenterNodeRole CREATE_COMPLETE"
+            "cloudformation: CREATE_IN_PROGRESS KarpenterNodeRole (AWS::IAM::Role)",
+            "cloudformation: CREATE_COMPLETE KarpenterNodeRole (AWS::IAM::Role)"
         ]
     );
     assert_eq!(world.assess(ID).await, State::Present);
@@ -59,7 +59,7 @@ async fn a_failed_creation_tells_the_first_reason_and_is_made_anew() {
     world.inside().stack_fails = Some("Resource handler returned message: \"role KarpenterNodeRole-demo already exists\"");
     let error = world.apply(ID, Ownership::OursOnly).await.0.unwrap_err();
     assert_eq!(error.message, "cannot create the stack Karpenter-demo");
-    assert!(error.causes[1].contains("AWS::IAM::Role KarpenterNodeRole CREATE_FAILED: Resource handler"), "{error:?}");
+    assert!(error.causes[1].contains("CREATE_FAILED KarpenterNodeRole (AWS::IAM::Role): Resource handler"), "{error:?}");
     assert!(error.hints.iter().any(|h| h.contains("exists outside of the stack")), "{error:?}");
     let state = world.assess(ID).await;
     assert!(matches!(state, State::Broken(_)), "{state:?}");
@@ -130,7 +130,7 @@ async fn a_failed_update_is_told_and_tried_again() {
     }
     let error = world.apply(ID, Ownership::OursOnly).await.0.unwrap_err();
     assert_eq!(error.message, "cannot update the stack Karpenter-demo");
-    assert!(error.to_string().contains("UPDATE_FAILED: You are not authorized"), "{error}");
+    assert!(error.to_string().contains("UPDATE_FAILED KarpenterNodeRole (AWS::IAM::Role): You are not authorized"), "{error}");
     assert!(words(&world.assess(ID).await).contains("its last update failed (UPDATE_ROLLBACK_COMPLETE)"));
     world.apply_ok(ID).await;
 }
