@@ -9,7 +9,7 @@ mod pair;
 mod strict;
 mod text;
 
-pub use address::{Target, proxy_problem, server_problem};
+pub use address::{Leads, Target, Way, proxy_problem, server_problem};
 pub use document::Malformed;
 pub use edit::{Edited, set_exec_api_version};
 pub use pair::pair_problem;

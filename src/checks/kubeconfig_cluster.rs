@@ -5,7 +5,7 @@ use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{Probed, Topic};
 use crate::finding::Area;
-use crate::kubeconfig::Target;
+use crate::kubeconfig::{Leads, Way};
 use crate::spec::Spec;
 
 pub(super) struct KubeconfigCluster;
@@ -32,7 +32,7 @@ impl Check for KubeconfigCluster {
          What people see: `dial tcp: lookup ….eks.amazonaws.com: no such host`, `tls: failed to verify certificate: x509: certificate \
          signed by unknown authority`, `You must be logged in to the server (Unauthorized)`, or Karpenter in a cluster that was not meant.\n\n\
          Cure: `aws eks update-kubeconfig` writes the entry anew. `karpctl bootstrap` has a kubeconfig of its own and does not care, unless \
-         --kubeconfig or --context asks it to."
+         --kubeconfig or --context asks it to: it is then refused where they lead to another cluster."
     }
 
     fn reads(&self) -> &'static [Topic] {
@@ -64,18 +64,19 @@ impl Check for KubeconfigCluster {
 
 fn judge(situation: &Situation<'_>, spec: &Spec, endpoint: &str, used: &Used<'_>) -> Judgement {
     let (chosen, cluster, subject) = (used.chosen, &spec.cluster_name, used.subject.clone());
-    let (Some(here), Some(there)) = (Target::of(&chosen.server), Target::of(endpoint)) else {
-        return Judgement::skip(subject, "it leads nowhere: see exec-kubeconfig");
+    let way = Way { server: &chosen.server, tls_server_name: chosen.tls_server_name.as_deref(), by_proxy: chosen.proxy.is_some() };
+    let unclear = |by: &str| {
+        Judgement::skip(subject.clone(), format!("the way to {} {by}, and does not say whether it ends at {cluster}", chosen.server))
     };
-    if here == there {
-        return Judgement::pass(subject, format!("leads to {cluster}"));
-    }
-    if chosen.tls_server_name.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(&there.host)) {
-        return Judgement::pass(subject, format!("leads to {}, which must show the certificate of {cluster}", chosen.server));
-    }
-    if chosen.proxy.is_some() || chosen.tls_server_name.is_some() || here.is_on_this_machine() {
-        let by = if here.is_on_this_machine() { "begins on this machine" } else { "goes by another name or a proxy" };
-        return Judgement::skip(subject, format!("the way to {} {by}, and does not say whether it ends at {cluster}", chosen.server));
+    match way.leads(endpoint) {
+        Leads::Nowhere => return Judgement::skip(subject, "it leads nowhere: see exec-kubeconfig"),
+        Leads::There => return Judgement::pass(subject, format!("leads to {cluster}")),
+        Leads::ToItsCertificate => {
+            return Judgement::pass(subject, format!("leads to {}, which must show the certificate of {cluster}", chosen.server));
+        }
+        Leads::IntoTunnel => return unclear("begins on this machine"),
+        Leads::AnotherWay => return unclear("goes by another name or a proxy"),
+        Leads::Elsewhere => {}
     }
     let leads = format!("leads to {}, and the endpoint of {cluster} in {} is {endpoint}", chosen.server, spec.region);
     if let Some(variable) = &chosen.server_by {

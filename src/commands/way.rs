@@ -76,7 +76,8 @@ pub(super) async fn go(app: &App, args: &WayArgs, session: &mut Session, steps: 
     show_warnings(app, &findings);
     // What a cluster lacks cannot be said of one that could not be read.
     let makes_cluster = selection.direction == Direction::Apply && selection.steps.contains(&StepId::Cluster);
-    let refused = session.unread.clone().filter(|_| makes_cluster).or_else(|| refusal(&findings));
+    let unreached = || session.unread.clone().or_else(|| session.kubeconfig_of_another()).filter(|_| makes_cluster);
+    let refused = unreached().or_else(|| refusal(&findings));
     if let Some(error) = refused.clone().filter(|_| !args.dry_run && !args.print_commands) {
         return Err(error);
     }

@@ -60,6 +60,49 @@ impl Target {
     }
 }
 
+/// How an API server is reached.
+#[derive(Debug, Clone, Copy)]
+pub struct Way<'a> {
+    /// Its address.
+    pub server: &'a str,
+    /// The name that its certificate must be for, where that is not the address's.
+    pub tls_server_name: Option<&'a str>,
+    /// Whether a proxy stands between.
+    pub by_proxy: bool,
+}
+
+/// Where a way leads, compared with the API server that is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leads {
+    /// To it.
+    There,
+    /// To what shows its certificate, whatever stands between.
+    ToItsCertificate,
+    /// Into a tunnel that begins on this machine; it does not say where it ends.
+    IntoTunnel,
+    /// By another name or a proxy, of which neither says where it ends.
+    AnotherWay,
+    /// To another API server.
+    Elsewhere,
+    /// To none: it is no address of one.
+    Nowhere,
+}
+
+impl Way<'_> {
+    /// Where it leads, if that API server is meant.
+    #[must_use]
+    pub fn leads(&self, endpoint: &str) -> Leads {
+        let (Some(here), Some(there)) = (Target::of(self.server), Target::of(endpoint)) else { return Leads::Nowhere };
+        match self.tls_server_name {
+            _ if here == there => Leads::There,
+            Some(name) if name.eq_ignore_ascii_case(&there.host) => Leads::ToItsCertificate,
+            _ if here.is_on_this_machine() => Leads::IntoTunnel,
+            None if !self.by_proxy => Leads::Elsewhere,
+            _ => Leads::AnotherWay,
+        }
+    }
+}
+
 /// The parts that matter here.
 struct Url<'a> {
     scheme: &'a str,

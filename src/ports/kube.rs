@@ -54,11 +54,24 @@ pub enum ClusterAccess {
     },
 }
 
+/// The API server that an access names, before anything is sent to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedServer {
+    /// Its URL.
+    pub server: String,
+    /// The name that its certificate must be for, where that is not the URL's.
+    pub tls_server_name: Option<String>,
+    /// Whether the kubeconfig has a proxy stand between.
+    pub by_proxy: bool,
+}
+
 /// Makes connections.
 #[async_trait]
 pub trait KubeConnector: Send + Sync {
     /// A connection. Nothing is sent yet, so a wrong endpoint shows only with the first request.
     async fn connect(&self, access: &ClusterAccess) -> Result<Arc<dyn Kube>>;
+    /// The API server that an access names. No credential plugin is run for it.
+    fn named_server(&self, access: &ClusterAccess) -> Result<NamedServer>;
 }
 
 /// A Kubernetes API server.

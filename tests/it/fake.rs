@@ -17,7 +17,7 @@ use karpctl::facts::{
     RoleFacts, StackFacts, SubnetFacts, Topic,
 };
 use karpctl::plan::{Action, Progress, State, StepId};
-use karpctl::ports::{ClusterAccess, InstanceProfile, Kube, KubeConnector, ObjectKind, ObjectRef, Ports, StackEvent, Tags};
+use karpctl::ports::{ClusterAccess, InstanceProfile, Kube, KubeConnector, NamedServer, ObjectKind, ObjectRef, Ports, StackEvent, Tags};
 use karpctl::probe::{ProbeContext, probe};
 use karpctl::spec::Spec;
 use karpctl::steps::{Ownership, Step, StepContext, all};
@@ -299,5 +299,9 @@ impl KubeConnector for Connector {
     async fn connect(&self, _: &ClusterAccess) -> Result<Arc<dyn Kube>> {
         self.0.begin("connect", "")?;
         Ok(self.0.clone())
+    }
+
+    fn named_server(&self, _: &ClusterAccess) -> Result<NamedServer> {
+        Ok(NamedServer { server: "https://127.0.0.1:1".into(), tls_server_name: None, by_proxy: false })
     }
 }

@@ -6,6 +6,7 @@
 use super::chain;
 use crate::adapters::is_loopback;
 use crate::error::{Error, Result};
+use crate::ports::NamedServer;
 use hyper_util::client::proxy::matcher::Matcher;
 use kube::Config;
 use kube::config::{AuthInfo, Cluster, Context, Kubeconfig};
@@ -26,6 +27,22 @@ pub(super) fn of_eks(doing: &str, endpoint: &str, certificate_authority: &str) -
 
 /// For a context of a kubeconfig.
 pub(super) fn of_kubeconfig(doing: &str, path: Option<&Path>, context: Option<&str>) -> Result<Config> {
+    let (cluster, user, namespace) = chosen(doing, path, context)?;
+    made(doing, &cluster, user, namespace.as_deref())
+}
+
+/// The API server that a context of a kubeconfig names. A proxy of the environment's leads where it is told to.
+pub(super) fn server_of_kubeconfig(doing: &str, path: Option<&Path>, context: Option<&str>) -> Result<NamedServer> {
+    let (cluster, ..) = chosen(doing, path, context)?;
+    Ok(NamedServer {
+        server: cluster.server.unwrap_or_default(),
+        tls_server_name: cluster.tls_server_name,
+        by_proxy: cluster.proxy_url.is_some_and(|url| !url.is_empty()),
+    })
+}
+
+/// The cluster, the user and the namespace of a context.
+fn chosen(doing: &str, path: Option<&Path>, context: Option<&str>) -> Result<(Cluster, AuthInfo, Option<String>)> {
     let wrong =
         |why: String| Error::usage(doing).because(why).hint("check --kubeconfig, --context and KUBECONFIG: `kubectl config get-contexts`");
     // kube puts a quoted path into quotes.
@@ -51,7 +68,7 @@ pub(super) fn of_kubeconfig(doing: &str, path: Option<&Path>, context: Option<&s
     if let Some(exec) = user.exec.as_mut().filter(|e| e.provide_cluster_info) {
         exec.cluster = Some(cluster.try_into().map_err(|e: kube::config::KubeconfigError| wrong(chain(&e)))?);
     }
-    made(doing, cluster, user, context.namespace.as_deref())
+    Ok((cluster.clone(), user, context.namespace.clone()))
 }
 
 fn made(doing: &str, cluster: &Cluster, user: AuthInfo, namespace: Option<&str>) -> Result<Config> {

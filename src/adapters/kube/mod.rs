@@ -5,7 +5,7 @@ mod eviction;
 
 use super::install_tls_provider;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ports::{Aws, ClusterAccess, Eviction, Force, Kube, KubeConnector, ObjectKind, ObjectRef};
+use crate::ports::{Aws, ClusterAccess, Eviction, Force, Kube, KubeConnector, NamedServer, ObjectKind, ObjectRef};
 use async_trait::async_trait;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request};
@@ -50,24 +50,38 @@ impl Connector {
 impl KubeConnector for Connector {
     async fn connect(&self, access: &ClusterAccess) -> Result<Arc<dyn Kube>> {
         install_tls_provider();
-        let (config, tokens, doing) = match access {
-            ClusterAccess::Eks { name, endpoint, certificate_authority } => {
-                let doing = format!("cannot connect to the cluster {name}");
-                let tokens = EksTokens { aws: self.aws.clone(), cluster: name.clone(), made: Mutex::new(None) };
-                (config::of_eks(&doing, endpoint, certificate_authority)?, Some(tokens), doing)
-            }
-            ClusterAccess::Kubeconfig { path, context } => {
-                let doing = match context {
-                    Some(context) => format!("cannot connect as the kubeconfig's context {context} says"),
-                    None => "cannot connect as the kubeconfig says".to_owned(),
-                };
-                (config::of_kubeconfig(&doing, path.as_deref(), context.as_deref())?, None, doing)
-            }
+        let (config, doing) = config_of(access)?;
+        let tokens = match access {
+            ClusterAccess::Eks { name, .. } => Some(EksTokens { aws: self.aws.clone(), cluster: name.clone(), made: Mutex::new(None) }),
+            ClusterAccess::Kubeconfig { .. } => None,
         };
         let endpoint = config.cluster_url.to_string().trim_end_matches('/').to_owned();
         let client = client_of(config.clone(), &doing, &endpoint).await?;
         Ok(Arc::new(ApiServer { client, config, hasty: OnceCell::new(), endpoint, tokens }))
     }
+
+    fn named_server(&self, access: &ClusterAccess) -> Result<NamedServer> {
+        match access {
+            ClusterAccess::Eks { endpoint, .. } => Ok(NamedServer { server: endpoint.clone(), tls_server_name: None, by_proxy: false }),
+            ClusterAccess::Kubeconfig { path, context } => {
+                config::server_of_kubeconfig("cannot read the kubeconfig", path.as_deref(), context.as_deref())
+            }
+        }
+    }
+}
+
+/// What an access comes to, and what cannot be done where it comes to nothing.
+fn config_of(access: &ClusterAccess) -> Result<(kube::Config, String)> {
+    let doing = match access {
+        ClusterAccess::Eks { name, .. } => format!("cannot connect to the cluster {name}"),
+        ClusterAccess::Kubeconfig { context: Some(context), .. } => format!("cannot connect as the kubeconfig's context {context} says"),
+        ClusterAccess::Kubeconfig { context: None, .. } => "cannot connect as the kubeconfig says".to_owned(),
+    };
+    let config = match access {
+        ClusterAccess::Eks { endpoint, certificate_authority, .. } => config::of_eks(&doing, endpoint, certificate_authority)?,
+        ClusterAccess::Kubeconfig { path, context } => config::of_kubeconfig(&doing, path.as_deref(), context.as_deref())?,
+    };
+    Ok((config, doing))
 }
 
 /// A client. Making it runs the kubeconfig's credential plugin, and waits for it.

@@ -9,6 +9,9 @@ const CHECK: &str = "kubeconfig-cluster";
 #[test]
 fn a_context_that_leads_elsewhere_is_mended_as_printed() {
     let Some(stage) = stage("anew") else { return };
+    let own = stage.lab().ready.kubeconfig.to_str().unwrap().to_owned();
+    let still_to_be_made = stage.karpctl(&["bootstrap", "--yes", "--kubeconfig", &own]).exits(4);
+    still_to_be_made.says("no kubeconfig leads to the cluster anew, which is still to be made");
     stage.existing("1.34", "API");
     let file = stage.dir().join("kubeconfig").to_str().unwrap().to_owned();
     let ward = Ward::new(stage, &["--existing-cluster", "--karpenter-version", "1.14.1", "--kubeconfig", &file]);
@@ -39,6 +42,7 @@ fn a_context_that_leads_elsewhere_is_mended_as_printed() {
     let arn = format!("arn:aws:eks:us-west-2:{}:cluster/", ward.lab().ready.account);
     let other = other.replace(&format!("{arn}anew"), &format!("{arn}other"));
     std::fs::write(&file, &other).unwrap();
+    changes_nothing_elsewhere(&ward, &file);
     cured("warn", "the context is another cluster's");
     let both = std::fs::read_to_string(&file).unwrap();
     assert!(both.contains("name: work") && both.contains("https://0000000000000000.gr7.us-west-2.eks.invalid"), "{both}");
@@ -47,4 +51,17 @@ fn a_context_that_leads_elsewhere_is_mended_as_printed() {
     leads_to("https://localhost:1");
     let said = ward.finds_with_each(CHECK, "skip", "begins on this machine");
     assert!(said.iter().all(|f| f["fixes"] == Value::Array(Vec::new())), "{said:#?}");
+}
+
+/// What would change a cluster is refused where the file leads to another one, and has sent nothing.
+fn changes_nothing_elsewhere(ward: &Ward, file: &str) {
+    let since = ward.requests().len();
+    for words in [&["bootstrap", "--yes"][..], &["install", "--yes"], &["node-pool", "--yes"], &["destroy", "--yes"], &["verify"]] {
+        let named = [words, &["--existing-cluster", "--kubeconfig", file]].concat();
+        let ended = ward.karpctl(&named).exits(4).says(&format!("{file} leads to another cluster than anew"));
+        ended.says("it leads to https://0000000000000000.gr7.us-west-2.eks.invalid, and").says("leave --kubeconfig and --context out");
+    }
+    let made: Vec<String> =
+        ward.requests().drain(since..).filter(|r| ["Create", "Put", "Update", "Delete"].iter().any(|verb| r.contains(verb))).collect();
+    assert!(made.is_empty(), "{made:?}");
 }
