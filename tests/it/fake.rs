@@ -7,6 +7,7 @@ pub(crate) mod fleet;
 pub(crate) mod inside;
 mod karpenter;
 mod kube;
+mod quotas;
 mod select;
 mod tools;
 

@@ -1,6 +1,6 @@
 //! AWS in memory.
 
-use super::{FakeStack, FakeWorld, Inside};
+use super::{FakeStack, FakeWorld, Inside, quotas};
 use async_trait::async_trait;
 use karpctl::error::{Error, ErrorKind, Result};
 use karpctl::facts::{
@@ -12,7 +12,6 @@ use karpctl::knowledge::{KubernetesVersion, OfferedVersion};
 use karpctl::ports::{
     Aws, ChangeStack, CreateRole, InstanceProfile, LaunchedInstance, PermissionQuestion, RunningInstance, StackEvent, Tags,
 };
-use karpctl::spec::CapacityType;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -383,36 +382,22 @@ impl Aws for FakeWorld {
 
     async fn iam_summary(&self) -> Result<IamSummary> {
         self.begin("get", "IAM summary")?;
-        let counts = [("Roles", 40), ("RolesQuota", 1000), ("Policies", 20), ("PoliciesQuota", 1500), ("AttachedPoliciesPerRoleQuota", 10)];
-        let profiles = [("InstanceProfiles", 5), ("InstanceProfilesQuota", 1000)];
-        Ok(counts.into_iter().chain(profiles).map(|(key, value)| (key.to_owned(), value)).collect())
+        Ok(quotas::iam_summary())
     }
 
     async fn ec2_quota(&self, code: &str) -> Result<Option<u64>> {
         self.begin("get", format!("quota {code}"))?;
-        Ok(Some(64))
+        Ok(Some(quotas::VCPUS))
     }
 
     async fn running_instances(&self) -> Result<Vec<RunningInstance>> {
         self.begin("describe", "running instances")?;
-        let running = |instance_type: &str, capacity_type| RunningInstance { instance_type: instance_type.into(), capacity_type };
-        Ok(vec![
-            running("m5.large", CapacityType::OnDemand),
-            running("m5.xlarge", CapacityType::OnDemand),
-            running("c7i.xlarge", CapacityType::Spot),
-            running("g5.xlarge", CapacityType::OnDemand),
-        ])
+        Ok(quotas::running_instances())
     }
 
     async fn instance_types(&self, names: &[String]) -> Result<Vec<InstanceTypeFacts>> {
         self.begin("describe", "instance types")?;
-        let of = |name: &String| InstanceTypeFacts {
-            name: name.clone(),
-            vcpus: if name.split_once('.').is_some_and(|(_, size)| size == "large") { 2 } else { 4 },
-            memory_mib: 8192,
-            architectures: vec!["x86_64".into()],
-        };
-        Ok(names.iter().map(of).collect())
+        Ok(names.iter().map(|name| quotas::instance_type(name)).collect())
     }
 
     async fn tagged_subnets(&self, (key, value): (&str, &str)) -> Result<Vec<SubnetFacts>> {

@@ -1,0 +1,33 @@
+//! What the account of a test may have, and has.
+
+use karpctl::facts::{IamSummary, InstanceTypeFacts};
+use karpctl::ports::RunningInstance;
+use karpctl::spec::CapacityType;
+
+/// Every quota of vCPUs.
+pub(super) const VCPUS: u64 = 64;
+
+pub(super) fn iam_summary() -> IamSummary {
+    let counts = [("Roles", 40), ("RolesQuota", 1000), ("Policies", 20), ("PoliciesQuota", 1500), ("AttachedPoliciesPerRoleQuota", 10)];
+    let profiles = [("InstanceProfiles", 5), ("InstanceProfilesQuota", 1000)];
+    counts.into_iter().chain(profiles).map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+pub(super) fn running_instances() -> Vec<RunningInstance> {
+    let running = |instance_type: &str, capacity_type| RunningInstance { instance_type: instance_type.into(), capacity_type };
+    vec![
+        running("m5.large", CapacityType::OnDemand),
+        running("m5.xlarge", CapacityType::OnDemand),
+        running("c7i.xlarge", CapacityType::Spot),
+        running("g5.xlarge", CapacityType::OnDemand),
+    ]
+}
+
+pub(super) fn instance_type(name: &str) -> InstanceTypeFacts {
+    InstanceTypeFacts {
+        name: name.to_owned(),
+        vcpus: if name.split_once('.').is_some_and(|(_, size)| size == "large") { 2 } else { 4 },
+        memory_mib: 8192,
+        architectures: vec!["x86_64".into()],
+    }
+}
