@@ -26,8 +26,8 @@ use std::collections::BTreeSet;
 /// settings by which karpctl finds everything as it is to karpctl.yaml.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
-  karpctl adopt --cluster-name demo --region us-west-2 --dry-run
-  karpctl adopt --cluster-name prod --file prod.yaml --yes")]
+  karpctl adopt --cluster-name legacy-apps --dry-run
+  karpctl adopt --cluster-name legacy-apps")]
 pub struct AdoptArgs {
     #[command(flatten)]
     way: WayArgs,

@@ -18,7 +18,7 @@ use clap::Args;
 #[command(after_help = "Examples:
   karpctl bootstrap --cluster-name demo --region us-west-2
   karpctl bootstrap --cluster-name demo --region us-west-2 --dry-run
-  karpctl bootstrap --cluster-name prod --existing-cluster --yes -o ndjson")]
+  karpctl bootstrap --cluster-name demo --existing-cluster --yes -o ndjson")]
 pub struct BootstrapArgs {
     #[command(flatten)]
     pub(super) way: WayArgs,

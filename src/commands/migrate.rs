@@ -38,7 +38,7 @@ enum From {
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
   karpctl migrate cluster-autoscaler --cluster-name prod --region us-west-2 --dry-run
-  karpctl migrate cluster-autoscaler --cluster-name prod --region us-west-2 --keep-node-group system --yes
+  karpctl migrate cluster-autoscaler --cluster-name prod --region us-west-2 --keep-node-group prod-ng --yes
   karpctl migrate cluster-autoscaler --cluster-name prod --region us-west-2 --back")]
 struct ClusterAutoscalerArgs {
     #[command(flatten)]

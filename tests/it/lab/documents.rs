@@ -21,6 +21,33 @@ pub(crate) const PAGES: [&str; 9] = [
     "docs/teardown.md",
 ];
 
+/// The examples of `--help` that no page has, in the order in which they are typed on a cluster that is there, and how each ends. The lab
+/// has no DNS of a cluster and no way out of a VPC, and the doctor says so.
+pub(crate) const EXAMPLES: [(&str, i32); 18] = [
+    ("karpctl bootstrap --cluster-name demo --existing-cluster --yes -o ndjson", 0),
+    ("karpctl status --cluster-name demo --region us-west-2 -o json --exit-code", 0),
+    ("karpctl iam --cluster-name demo --region us-west-2 --dry-run", 0),
+    ("karpctl iam --cluster-name demo --region us-west-2 --yes", 0),
+    ("karpctl identity --cluster-name demo --region us-west-2 --dry-run", 0),
+    ("karpctl install --cluster-name demo --region us-west-2 --dry-run", 0),
+    ("karpctl install --cluster-name demo --region us-west-2 --karpenter-version 1.14.1 --yes", 0),
+    ("karpctl token --cluster-name demo --region us-west-2", 0),
+    ("karpctl token --cluster-name demo --region us-west-2 --profile work", 0),
+    ("karpctl doctor --area client --offline", 1),
+    ("karpctl doctor --fix --only exec-api-version", 0),
+    ("karpctl doctor --cluster-name demo --region us-west-2 -o junit > doctor.xml", 1),
+    ("karpctl node-pool --cluster-name demo --region us-west-2 --dry-run", 0),
+    ("karpctl node-pool --cluster-name demo --region us-west-2 --ami-alias al2023@latest --yes", 0),
+    ("karpctl verify --cluster-name demo --region us-west-2 --replicas 10 --timeout 20m -o json", 0),
+    ("karpctl identity --cluster-name demo --region us-west-2 --identity irsa --yes", 0),
+    ("karpctl destroy --cluster-name demo --region us-west-2 --dry-run", 0),
+    ("karpctl destroy --cluster-name demo --region us-west-2 --keep-cluster --yes", 0),
+];
+
+/// The example that is typed before the page of the Cluster Autoscaler, whose own command then finds all done.
+pub(crate) const MIGRATION: &str =
+    "karpctl migrate cluster-autoscaler --cluster-name prod --region us-west-2 --keep-node-group prod-ng --yes";
+
 /// Somebody who reads a page from its top, in a folder of theirs.
 struct Reader<'s> {
     stage: &'s Stage,
@@ -125,6 +152,18 @@ fn five_minutes_from_nothing_and_the_way_back() {
     assert_empty(&stage.inventory());
 }
 
+/// A kubeconfig for the cluster as aws wrote it some years ago: where it is, and its text.
+fn stale_kubeconfig(stage: &Stage) -> (PathBuf, String) {
+    let kubeconfig = Path::new(&stage.lab().ready.env["HOME"]).join(".kube/config");
+    let words = ["eks", "update-kubeconfig", "--name", stage.cluster(), "--kubeconfig", kubeconfig.to_str().unwrap()];
+    Ended::from(stage.tool("aws", &words)).exits(0);
+    let new = std::fs::read_to_string(&kubeconfig).unwrap();
+    let old = new.replace("client.authentication.k8s.io/v1beta1", "client.authentication.k8s.io/v1alpha1");
+    assert_ne!(old, new);
+    std::fs::write(&kubeconfig, &old).unwrap();
+    (kubeconfig, old)
+}
+
 /// README, where `init` finds the cluster that is there; the kubeconfig of the error that it begins with; then the pages for a cluster
 /// that has its Karpenter.
 #[test]
@@ -138,13 +177,7 @@ fn the_readme_from_its_top_and_what_follows_it() {
     assert!(reader.file("karpctl.yaml").contains("existingCluster: true"), "{}", reader.file("karpctl.yaml"));
     // Karpenter's CRDs stay in a cluster that stays.
     assert_eq!(stage.inventory()["aws"], before["aws"], "the account is not as it was");
-    let kubeconfig = Path::new(&stage.lab().ready.env["HOME"]).join(".kube/config");
-    let words = ["eks", "update-kubeconfig", "--name", "demo", "--kubeconfig", kubeconfig.to_str().unwrap()];
-    Ended::from(stage.tool("aws", &words)).exits(0);
-    let new = std::fs::read_to_string(&kubeconfig).unwrap();
-    let old = new.replace("client.authentication.k8s.io/v1beta1", "client.authentication.k8s.io/v1alpha1");
-    assert_ne!(old, new);
-    std::fs::write(&kubeconfig, &old).unwrap();
+    let (kubeconfig, old) = stale_kubeconfig(&stage);
     let said = reader.block(&[("--area client", 1)]);
     assert!(said[0].stdout.contains("v1alpha1"), "{}", said[0].stdout);
     assert_ne!(std::fs::read_to_string(&kubeconfig).unwrap(), old, "it is mended");
@@ -201,8 +234,43 @@ fn the_page_of_the_cluster_autoscaler() {
     let Some(stage) = stage("prod") else { return };
     migration::make_scaled_cluster(&stage);
     let mut reader = Reader::of("docs/cluster-autoscaler.md", &stage, "work");
+    let example = reader.line(MIGRATION);
+    assert!(example.code == 0 && example.stdout.contains("Karpenter makes the nodes of prod now"), "{}", example.stdout);
     let said = reader.block(&[]);
-    assert!(said[1].stdout.contains("Karpenter makes the nodes of prod now"), "{}", said[1].stdout);
+    assert!(said[1].stdout.contains("Nothing to do"), "{}", said[1].stdout);
     assert!(said[2].stdout.contains("are as they were before"), "{}", said[2].stdout);
+    reader.ends();
+}
+
+#[test]
+fn the_examples_of_every_help() {
+    let Some(stage) = stage("demo") else { return };
+    stage.existing("1.34", "API_AND_CONFIG_MAP");
+    let before = stage.inventory();
+    let mut reader = Reader::of("README.md", &stage, "work");
+    reader.left = Vec::new().into_iter();
+    std::fs::write(reader.folder.join("karpctl.yaml"), "clusterName: demo\nregion: us-west-2\nexistingCluster: true\n").unwrap();
+    let config = Path::new(&stage.lab().ready.env["HOME"]).join(".aws/config");
+    std::fs::create_dir_all(config.parent().unwrap()).unwrap();
+    std::fs::write(&config, "[profile work]\naws_access_key_id = test\naws_secret_access_key = test\n").unwrap();
+    stale_kubeconfig(&stage);
+    for (line, code) in EXAMPLES {
+        if line.starts_with("karpctl verify") {
+            // So that Karpenter takes the nodes of the proof away at once.
+            let soon = r#"{"spec": {"disruption": {"consolidateAfter": "0s"}}}"#;
+            stage.kubectl(&["patch", "nodepool", "default", "--type", "merge", "-o", "json", "-p", soon]);
+            std::thread::sleep(std::time::Duration::from_secs(2));
+            stage.kubectl(&["wait", "nodepool", "default", "--for", "condition=Ready", "--timeout", "60s"]);
+        }
+        let ended = reader.line(line);
+        assert_eq!(ended.code, code, "`{line}`\n{}", ended.stdout);
+    }
+    // The provider of IRSA stays: the spec that this removal goes by is one of Pod Identity.
+    let account = |inventory: &Value| {
+        let mut aws = inventory["aws"].clone();
+        aws.as_object_mut().unwrap().remove("oidc_providers");
+        aws
+    };
+    assert_eq!(account(&stage.inventory()), account(&before), "the account is not as it was");
     reader.ends();
 }
