@@ -11,15 +11,17 @@ use crate::migration::Wish;
 use crate::pages::{Language, page, that_name, that_quote};
 use crate::steps;
 use clap::Args;
+use std::collections::BTreeSet;
 
-/// Explain a step, a check, a permission of the controller, where the guide is not followed, or an error: by its kind or as helm or
-/// kubectl print it
+/// Explain a step, a check, a permission (the controller's, or that of whoever runs karpctl), where the guide is not followed, or an error:
+/// by its kind or as helm or kubectl print it
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
   karpctl explain node-mapping
   karpctl explain exec-api-version --lang ko
   karpctl explain 'exec plugin: invalid apiVersion'
   karpctl explain iam:PassRole
+  karpctl explain ec2:CreateVpc
   karpctl explain credentials
   karpctl explain guide --karpenter-version 1.9.2")]
 pub struct ExplainArgs {
@@ -42,11 +44,11 @@ pub fn run(app: &App, args: &ExplainArgs) -> Result<Exit> {
     texts.extend(checks.iter().map(|c| (c.id().to_owned(), page(c.id(), args.lang).unwrap_or_else(|| c.explain()).trim_end().to_owned())));
     texts.extend(super::explained::errors());
     texts.extend(super::explained::permissions());
+    texts.extend(super::explained_operator::permissions());
     let asked = args.words.join(" ");
     if asked.trim().is_empty() {
-        for (id, _) in &texts {
-            app.printer.answer(id);
-        }
+        let mut listed = BTreeSet::new();
+        texts.iter().filter(|(id, _)| listed.insert(id)).for_each(|(id, _)| app.printer.answer(id));
         app.printer.answer(GUIDE);
         return Ok(Exit::Done);
     }
@@ -84,9 +86,10 @@ pub fn run(app: &App, args: &ExplainArgs) -> Result<Exit> {
 /// The text whose name differs only in case, or is an action of a single service that was named without the service.
 fn by_name<'a>(texts: &'a [(String, String)], asked: &str) -> Option<&'a (String, String)> {
     let whole = texts.iter().find(|(known, _)| known.eq_ignore_ascii_case(asked));
-    let mut of_service =
-        texts.iter().filter(|(known, _)| known.split_once(':').is_some_and(|(_, action)| action.eq_ignore_ascii_case(asked)));
-    whole.or_else(|| of_service.next().filter(|_| of_service.next().is_none()))
+    let of_service: Vec<_> =
+        texts.iter().filter(|(known, _)| known.split_once(':').is_some_and(|(_, action)| action.eq_ignore_ascii_case(asked))).collect();
+    // The controller and whoever runs karpctl may need the same one.
+    whole.or_else(|| of_service.first().copied().filter(|(first, _)| of_service.iter().all(|(known, _)| known == first)))
 }
 
 /// The text of the action that a question or an error names: "why does the controller need iam:PassRole?".

@@ -1,4 +1,5 @@
-//! What `karpctl explain` says beside steps and checks: kinds of errors, and what the controller may do and why.
+//! What `karpctl explain` says beside steps and checks: kinds of errors, and what the controller may do and why. What whoever runs
+//! karpctl may do is in `explained_operator`.
 
 use crate::error::ErrorKind;
 use crate::knowledge::{Release, Statement, action_reasons};

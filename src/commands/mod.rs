@@ -13,6 +13,7 @@ pub mod doctor;
 pub mod explain;
 mod explain_guide;
 mod explained;
+mod explained_operator;
 pub mod generate;
 pub mod init;
 mod interview;

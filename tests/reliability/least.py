@@ -208,9 +208,17 @@ def made(kind):
                  options=KINDS[kind])
 
 
+def undone(kind):
+    """One whose control plane fails."""
+    words = MOVES[False][kind]
+    return Scene(f"undone cluster, {kind}", "bootstrap", Way(f"undone, {kind}", words, "empty", "empty", words, existing=False),
+                 failing("AWS::EKS::Cluster"), 1, failing(""), KINDS[kind])
+
+
 def removed(kind):
     """The removal of such a cluster, which root has made."""
-    way = Way(f"removal, {kind}", NEW_DESTROY, kind, "empty", NEW_DESTROY, existing=False)
+    words = [*NEW_DESTROY, *(("--identity", "irsa") if "irsa" in KINDS[kind] else ())]
+    way = Way(f"removal, {kind}", words, kind, "empty", words, existing=False)
     return Scene(f"removal of a new cluster, {kind}", "destroy", way, let_in, options=KINDS[kind])
 
 
@@ -228,6 +236,7 @@ SCENES = {s.name: s for s in (
     Scene("undone node group", "bootstrap", Way("undone-group", NEW, "empty", "empty", NEW, existing=False),
           failing("AWS::EKS::Nodegroup"), 1, failing("")),
     *map(made, KINDS),
+    *map(undone, ("IPv6", "private")),
     Scene("look", "doctor", Way("look", DOCTOR, "newest", "newest", DOCTOR), own_key),
     Scene("removal", "destroy", Way("removal", DESTROY, "newest", "empty", DESTROY), leftovers),
     Scene("removal by IRSA", "destroy", Way("irsa-removal", [*DESTROY, "--identity", "irsa"], "empty", "empty", DESTROY), by_irsa,
@@ -254,6 +263,8 @@ CALLED_FOR = {
             "ec2:DisassociateRouteTable", "ec2:DeleteRouteTable", "ec2:DeleteNatGateway", "ec2:DisassociateAddress", "ec2:ReleaseAddress",
             "ec2:RevokeSecurityGroupIngress", "ec2:DeleteSecurityGroup", "ec2:DescribeInstances", "eks:DeleteCluster"), "undone cluster"),
         **dict.fromkeys(("eks:DeleteNodegroup", "ec2:DeleteLaunchTemplate"), "undone node group"),
+        **dict.fromkeys(("ec2:DisassociateVpcCidrBlock", "ec2:DeleteEgressOnlyInternetGateway"), "undone cluster, IPv6"),
+        "ec2:DeleteVpcEndpoints": "undone cluster, private",
         "cloudformation:UpdateTerminationProtection": "broken cluster",
     },
     "destroy": dict.fromkeys(("iam:GetOpenIDConnectProvider", "iam:DeleteOpenIDConnectProvider"), "removal by IRSA"),
