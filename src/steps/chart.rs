@@ -10,7 +10,7 @@ use crate::facts::{ControllerFacts, Facts, HelmRelease, Topic};
 use crate::plan::{Action, Direction, State, StepId};
 use crate::probe::release::CHART;
 use crate::render;
-use crate::spec::{Identity, Spec};
+use crate::spec::Spec;
 use async_trait::async_trait;
 
 /// See the module.
@@ -28,10 +28,8 @@ impl Step for Chart {
 
     fn needs(&self, spec: &Spec) -> Vec<StepId> {
         let mut needs = vec![StepId::Stack, StepId::Cluster, StepId::ControllerRole];
-        match spec.identity {
-            Identity::PodIdentity => needs.extend([StepId::PodIdentityAgent, StepId::PodIdentityAssociation]),
-            Identity::Irsa => needs.push(StepId::OidcProvider),
-        }
+        // Only those of the spec's identity are made; a removal takes away what another one made, after the chart.
+        needs.extend([StepId::PodIdentityAgent, StepId::PodIdentityAssociation, StepId::OidcProvider]);
         if spec.release.features().crd_chart {
             needs.push(StepId::Crds);
         }

@@ -29,6 +29,12 @@ pub(super) fn looked_for_removal<'f, T>(probed: &'f Probed<T>, facts: &Facts) ->
     looked(probed).or_else(|state| if no_cluster(facts) { Ok(None) } else { Err(state) })
 }
 
+/// The state on the way back of what only a spec with another identity makes: what is there and ours goes all the same, and who
+/// may not look at it is not held up.
+pub(super) fn of_another_identity(state: State) -> State {
+    if state == State::Present { state } else { State::NotWanted }
+}
+
 /// The tags that are wanted and are not so, a line each.
 pub(super) fn missing_tags(wanted: &Tags, tags: &Tags) -> Vec<String> {
     wanted

@@ -1,7 +1,7 @@
 //! The IAM OIDC provider of the cluster's issuer (IRSA only).
 
 use super::context::owner_tags;
-use super::looked::{Refusal, looked, looked_for_removal};
+use super::looked::{Refusal, looked, looked_for_removal, of_another_identity};
 use super::shell::{is_to_be_made, keys_and_values, look_up};
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
@@ -58,12 +58,12 @@ impl Step for OidcProvider {
     }
 
     fn assess_removal(&self, spec: &Spec, facts: &Facts) -> State {
-        match looked_for_removal(&facts.oidc_provider, facts) {
-            _ if spec.identity != Identity::Irsa => State::NotWanted,
+        let state = match looked_for_removal(&facts.oidc_provider, facts) {
             Ok(Some(provider)) if spec.owns(&provider.tags) => State::Present,
             Ok(_) => State::Absent,
             Err(state) => state,
-        }
+        };
+        if spec.identity == Identity::Irsa { state } else { of_another_identity(state) }
     }
 
     fn commands(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {

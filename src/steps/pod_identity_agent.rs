@@ -1,7 +1,7 @@
 //! The EKS Pod Identity agent add-on (Pod Identity only).
 
 use super::context::owner_tags;
-use super::looked::looked;
+use super::looked::{looked, of_another_identity};
 use super::shell::{is_to_be_made, map};
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
@@ -55,13 +55,14 @@ impl Step for PodIdentityAgent {
     }
 
     fn assess_removal(&self, spec: &Spec, facts: &Facts) -> State {
-        match looked(&facts.pod_identity_agent) {
+        let state = match looked(&facts.pod_identity_agent) {
             // A cluster of ours takes its add-ons along.
-            _ if spec.identity != Identity::PodIdentity || spec.cluster == ClusterMode::Managed => State::NotWanted,
+            _ if spec.cluster == ClusterMode::Managed => State::NotWanted,
             Ok(Some(addon)) if spec.owns(&addon.tags) => State::Present,
             Ok(_) => State::Absent,
             Err(state) => state,
-        }
+        };
+        if spec.identity == Identity::PodIdentity { state } else { of_another_identity(state) }
     }
 
     fn commands(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {

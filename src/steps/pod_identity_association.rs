@@ -1,7 +1,7 @@
 //! The Pod Identity association of the controller's service account.
 
 use super::context::owner_tags;
-use super::looked::{foreign, looked};
+use super::looked::{foreign, looked, of_another_identity};
 use super::shell::map;
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
@@ -112,12 +112,12 @@ impl Step for PodIdentityAssociation {
     }
 
     fn assess_removal(&self, spec: &Spec, facts: &Facts) -> State {
-        match looked(&facts.association) {
-            _ if spec.identity != Identity::PodIdentity => State::NotWanted,
+        let state = match looked(&facts.association) {
             Ok(Some(found)) if removable(spec, found) => State::Present,
             Ok(_) => State::Absent,
             Err(state) => state,
-        }
+        };
+        if spec.identity == Identity::PodIdentity { state } else { of_another_identity(state) }
     }
 
     fn explain(&self) -> &'static str {

@@ -1,9 +1,9 @@
 //! Spot role, OIDC provider, Pod Identity agent and association.
 
-use crate::fake::{FakeWorld, Fault, error, words};
+use crate::fake::{FakeWorld, Fault, error, step, words};
 use crate::fixture::{existing, spec};
 use karpctl::error::ErrorKind;
-use karpctl::facts::AddonFacts;
+use karpctl::facts::{AddonFacts, Facts};
 use karpctl::plan::{State, StepId};
 use karpctl::ports::Tags;
 use karpctl::spec::{Identity, Spec};
@@ -113,4 +113,25 @@ async fn an_association_of_somebody_else_is_refused_until_adopted() {
     assert_eq!(world.apply(id, Ownership::OursOnly).await.0.unwrap_err().kind, ErrorKind::Refused);
     assert_eq!(world.apply(id, Ownership::Adopt).await.0, Ok(()));
     assert_eq!(world.assess(id).await, State::Present);
+}
+
+/// A destroy is not always given the identity that the bootstrap was given.
+#[tokio::test(start_paused = true)]
+async fn what_another_identity_made_is_removed_after_the_chart() {
+    let chart = step(StepId::Chart);
+    let pod_identity = [StepId::PodIdentityAgent, StepId::PodIdentityAssociation];
+    for (made_by, other, ids) in
+        [(irsa(), existing("1.14.1"), &[StepId::OidcProvider][..]), (existing("1.14.1"), irsa(), &pod_identity[..])]
+    {
+        let world = FakeWorld::bootstrapped(made_by).await;
+        for id in ids.iter().copied() {
+            let step = step(id);
+            let facts = world.facts(step.reads()).await;
+            assert_eq!(step.assess_removal(&other, &facts), State::Present, "{id}");
+            assert!(chart.needs(&other).contains(&id), "{id}");
+            let mut unread = Facts { cluster: facts.cluster.clone(), ..Facts::default() };
+            step.reads().iter().for_each(|topic| unread.say_unavailable(*topic, "it is denied"));
+            assert_eq!(step.assess_removal(&other, &unread), State::NotWanted, "{id}: who may not look is not held up");
+        }
+    }
 }
