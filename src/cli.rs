@@ -101,7 +101,7 @@ impl Cli {
     /// The flags that every command takes.
     #[must_use]
     pub fn globals(&self) -> GlobalArgs {
-        self.globals.clone()
+        GlobalArgs { writes_file: matches!(self.command, Command::Adopt(_)), ..self.globals.clone() }
     }
 
     /// The format in which errors are written.

@@ -12,6 +12,9 @@ use std::path::PathBuf;
 /// Flags that every command takes.
 #[derive(Debug, Clone, Default, Args)]
 pub struct GlobalArgs {
+    /// The command writes the spec file, which may be there already: then its settings count.
+    #[arg(skip)]
+    pub writes_file: bool,
     /// The EKS cluster [env: CLUSTER_NAME]
     #[arg(long, global = true, value_name = "NAME", help_heading = "Where")]
     pub cluster_name: Option<String>,

@@ -38,7 +38,7 @@ pub(super) fn layers(app: &App, variant: &VariantArgs) -> Result<Vec<(Source, La
 
 fn spec_file(app: &App) -> Result<Option<(String, Layer)>> {
     let (path, named) = match &app.globals.file {
-        Some(path) => (path.clone(), true),
+        Some(path) => (path.clone(), !app.globals.writes_file),
         None => (crate::spec::file::DEFAULT_FILE.into(), false),
     };
     let shown = path.display().to_string();

@@ -87,7 +87,11 @@ fn adopted(stage: &Stage, maker: &str, new: &[&str]) -> String {
     stage.karpctl(&["status", "--exit-code"]).exits(0).says("Everything is as the spec says");
     stage.karpctl(&["adopt", "--yes"]).exits(0).says("Nothing to do");
     assert_nothing_was_made_anew(&before, &identities(stage), new);
-    std::fs::read_to_string(stage.dir().join("karpctl.yaml")).unwrap()
+    let written = |file| std::fs::read_to_string(stage.dir().join(file)).unwrap();
+    stage.karpctl(&["adopt", "--yes", "-f", "other.yaml"]).exits(0).says("wrote other.yaml");
+    assert_eq!(written("other.yaml"), written("karpctl.yaml"), "without a file, the same is found out again");
+    std::fs::remove_file(stage.dir().join("other.yaml")).unwrap();
+    written("karpctl.yaml")
 }
 
 #[test]
