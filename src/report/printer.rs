@@ -170,15 +170,17 @@ impl Printer {
 
     /// Prints a question and, in the same breath, what follows from the answer; a blank line before it sets it off.
     pub fn question(&self, question: &str, why: &str) {
+        self.asked.store(true, Ordering::Relaxed);
         self.paragraph("");
         self.paragraph(&format!("{} {why}", styled(BOLD, question)));
     }
 
     /// Prints a prompt without a line end: the answer is typed behind it.
     pub fn ask(&self, text: &str) {
+        // Before it can be read: whoever sees it may interrupt it at once.
+        self.asked.store(true, Ordering::Relaxed);
         let mut stream = lock(&self.stderr);
         let _ = write!(stream, "{}", safe(text, self.letters)).and_then(|()| stream.flush());
-        self.asked.store(true, Ordering::Relaxed);
     }
 
     /// Whether a question waits for its answer: nothing is under way then.
