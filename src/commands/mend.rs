@@ -148,5 +148,6 @@ pub(super) fn agreed(app: &App, yes: bool) -> Result<bool> {
     app.printer.ask("Change this? [y]es / [N]o: ");
     let mut line = String::new();
     let _ = std::io::stdin().lock().read_line(&mut line);
+    app.printer.answered();
     Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes"))
 }

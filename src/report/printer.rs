@@ -42,8 +42,10 @@ pub struct Printer {
     verbosity: Verbosity,
     letters: Letters,
     bars: Option<Bars>,
-    // A question stands in the last line of the terminal, and is not answered yet.
+    // A prompt stands in the last line of the terminal: what comes next begins a line of its own.
     asked: AtomicBool,
+    // A question waits for its answer.
+    waits: AtomicBool,
     lost: Mutex<Option<String>>,
 }
 
@@ -83,6 +85,7 @@ impl Printer {
             letters,
             bars: if draws { Bars::on_stderr(letters) } else { None },
             asked: AtomicBool::new(false),
+            waits: AtomicBool::new(false),
             lost: Mutex::default(),
         }
     }
@@ -170,27 +173,29 @@ impl Printer {
 
     /// Prints a question and, in the same breath, what follows from the answer; a blank line before it sets it off.
     pub fn question(&self, question: &str, why: &str) {
-        self.asked.store(true, Ordering::Relaxed);
+        // Before it can be read: whoever sees it may interrupt it at once.
+        self.waits.store(true, Ordering::Relaxed);
         self.paragraph("");
         self.paragraph(&format!("{} {why}", styled(BOLD, question)));
     }
 
     /// Prints a prompt without a line end: the answer is typed behind it.
     pub fn ask(&self, text: &str) {
-        // Before it can be read: whoever sees it may interrupt it at once.
-        self.asked.store(true, Ordering::Relaxed);
+        self.waits.store(true, Ordering::Relaxed);
         let mut stream = lock(&self.stderr);
         let _ = write!(stream, "{}", safe(text, self.letters)).and_then(|()| stream.flush());
+        self.asked.store(true, Ordering::Relaxed);
     }
 
     /// Whether a question waits for its answer: nothing is under way then.
     #[must_use]
     pub fn asks(&self) -> bool {
-        self.asked.load(Ordering::Relaxed)
+        self.waits.load(Ordering::Relaxed)
     }
 
     /// The person has answered, and so ended the question's line.
     pub fn answered(&self) {
+        self.waits.store(false, Ordering::Relaxed);
         self.asked.store(false, Ordering::Relaxed);
     }
 
