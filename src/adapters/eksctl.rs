@@ -59,7 +59,8 @@ impl EksctlCli {
         let file = dir.file(doing, "cluster.yaml", config)?;
         let run = run.args(["create", what.as_str(), "--color", "false", "--config-file"]).arg(file);
         let kubeconfig = dir.path().join("kubeconfig");
-        let run = run.env("KUBECONFIG", &kubeconfig);
+        // Beside each kubeconfig that it writes it leaves a lock in the folder for temporary files.
+        let run = run.env("KUBECONFIG", &kubeconfig).env("TMPDIR", dir.path());
         // The others are made without one.
         let run = if what == Creation::Cluster { run.arg("--kubeconfig").arg(kubeconfig) } else { run };
         // What it says of its kubeconfig is no advice: that file goes when it ends.
@@ -228,7 +229,7 @@ impl Eksctl for EksctlCli {
         let doing = format!("cannot delete the cluster {name} with eksctl");
         // It also takes the cluster out of the kubeconfig that it finds.
         let dir = PrivateDir::new(&doing)?;
-        let run = self.prepared(&doing)?.env("KUBECONFIG", dir.path().join("kubeconfig"));
+        let run = self.prepared(&doing)?.env("KUBECONFIG", dir.path().join("kubeconfig")).env("TMPDIR", dir.path());
         // All nodes go at once, so an eviction that waits for a pod to run elsewhere (CoreDNS has a disruption budget) would wait
         // for ever.
         let run = run.args(["delete", "cluster", "--color", "false", "--name", name, "--region", region]);

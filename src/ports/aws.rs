@@ -178,8 +178,8 @@ pub trait Aws: Send + Sync {
     async fn create_oidc_provider(&self, issuer: &str, audience: &str, tags: &Tags) -> Result<()>;
     /// IAM `DeleteOpenIDConnectProvider`. Not there is fine.
     async fn delete_oidc_provider(&self, arn: &str) -> Result<()>;
-    /// IAM `ListInstanceProfilesForRole`. Empty where the role is not there.
-    async fn instance_profiles_of_role(&self, role: &str) -> Result<Vec<InstanceProfile>>;
+    /// IAM `ListInstanceProfiles`: all of the account, since one that lost its role is found by no role.
+    async fn instance_profiles(&self) -> Result<Vec<InstanceProfile>>;
     /// IAM `RemoveRoleFromInstanceProfile` for each role, then `DeleteInstanceProfile`. Not there is fine.
     async fn delete_instance_profile(&self, profile: &InstanceProfile) -> Result<()>;
 

@@ -136,11 +136,16 @@ def own_key(world):
 
 def leftovers(world):
     """What Karpenter leaves behind when it ends before its node classes."""
-    world.aws("iam", "create-instance-profile", "--instance-profile-name", "demo_leftover")
-    world.aws("iam", "add-role-to-instance-profile", "--instance-profile-name", "demo_leftover", "--role-name", "KarpenterNodeRole-demo")
+    world.aws("iam", "create-instance-profile", "--instance-profile-name", "demo_4711")
+    world.aws("iam", "add-role-to-instance-profile", "--instance-profile-name", "demo_4711", "--role-name", "KarpenterNodeRole-demo")
     world.aws("ec2", "create-launch-template", "--launch-template-name", "karpenter.k8s.aws/1", "--launch-template-data",
               '{"InstanceType":"m5.large"}', "--tag-specifications",
               "ResourceType=launch-template,Tags=[{Key=karpenter.k8s.aws/cluster,Value=demo}]")
+
+
+def by_access_entry(world):
+    """The nodes are let in by an access entry alone: no row of aws-auth tells that there is something to remove."""
+    must(world.stage.run([*BOOTSTRAP, "--node-access", "access-entry"]))
 
 
 def by_irsa(world):
@@ -241,6 +246,7 @@ SCENES = {s.name: s for s in (
     Scene("removal", "destroy", Way("removal", DESTROY, "newest", "empty", DESTROY), leftovers),
     Scene("removal by IRSA", "destroy", Way("irsa-removal", [*DESTROY, "--identity", "irsa"], "empty", "empty", DESTROY), by_irsa,
           options=("--identity", "irsa")),
+    Scene("removal of an access entry", "destroy", Way("entry-removal", DESTROY, "empty", "empty", DESTROY), by_access_entry),
     Scene("removal of a new cluster", "destroy", Way("new-removal", NEW_DESTROY, "newest", "empty", NEW_DESTROY, existing=False), let_in),
     Scene("removal of the rest", "destroy", Way("rest", NEW_DESTROY, "newest", "empty", NEW_DESTROY, existing=False), half_removed),
     *map(removed, ("IPv6", "private", "Fargate")),
@@ -267,7 +273,8 @@ CALLED_FOR = {
         "ec2:DeleteVpcEndpoints": "undone cluster, private",
         "cloudformation:UpdateTerminationProtection": "broken cluster",
     },
-    "destroy": dict.fromkeys(("iam:GetOpenIDConnectProvider", "iam:DeleteOpenIDConnectProvider"), "removal by IRSA"),
+    "destroy": {**dict.fromkeys(("iam:GetOpenIDConnectProvider", "iam:DeleteOpenIDConnectProvider"), "removal by IRSA"),
+                "eks:DescribeAccessEntry": "removal of an access entry"},
     "doctor": {},
 }
 FIRST = {"bootstrap": "creation", "doctor": "look", "destroy": "removal"}

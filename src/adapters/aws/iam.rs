@@ -162,16 +162,16 @@ pub(super) async fn delete_oidc_provider(aws: &AwsClient, arn: &str) -> Result<(
     gone(sent.map_err(|e| aws.error(&call, &e)))
 }
 
-pub(super) async fn instance_profiles_of_role(aws: &AwsClient, role: &str) -> Result<Vec<InstanceProfile>> {
-    let call = Call::new("iam:ListInstanceProfilesForRole", role, format!("cannot list the instance profiles of the role {role}"));
-    let pages = aws.iam.list_instance_profiles_for_role().role_name(role).into_paginator().items().send();
-    let listed = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(|e| aws.error(&call, &e));
+pub(super) async fn instance_profiles(aws: &AwsClient) -> Result<Vec<InstanceProfile>> {
+    let call = Call::new("iam:ListInstanceProfiles", "*", "cannot list the instance profiles of the account");
+    let pages = aws.iam.list_instance_profiles().into_paginator().items().send();
+    let listed = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(|e| aws.error(&call, &e))?;
     let profile = |p: aws_sdk_iam::types::InstanceProfile| InstanceProfile {
         roles: p.roles().iter().map(|r| r.role_name().to_owned()).collect(),
         name: p.instance_profile_name,
         path: p.path,
     };
-    Ok(present(listed)?.unwrap_or_default().into_iter().map(profile).collect())
+    Ok(listed.into_iter().map(profile).collect())
 }
 
 pub(super) async fn delete_instance_profile(aws: &AwsClient, profile: &InstanceProfile) -> Result<()> {

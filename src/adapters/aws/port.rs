@@ -163,8 +163,8 @@ impl Aws for AwsClient {
         iam::delete_oidc_provider(self, arn).await
     }
 
-    async fn instance_profiles_of_role(&self, role: &str) -> Result<Vec<InstanceProfile>> {
-        iam::instance_profiles_of_role(self, role).await
+    async fn instance_profiles(&self) -> Result<Vec<InstanceProfile>> {
+        iam::instance_profiles(self).await
     }
 
     async fn delete_instance_profile(&self, profile: &InstanceProfile) -> Result<()> {

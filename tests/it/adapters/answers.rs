@@ -36,7 +36,7 @@ async fn ask_aws(aws: &AwsClient, turn: usize) {
         9 => shown(aws.node_groups("demo").await),
         10 => shown(aws.role("demo").await),
         11 => shown(aws.oidc_provider("arn:aws:iam::111122223333:oidc-provider/x").await),
-        12 => shown(aws.instance_profiles_of_role("demo").await),
+        12 => shown(aws.instance_profiles().await),
         13 => shown(aws.iam_summary().await),
         14 => shown(aws.regions().await),
         15 => shown(aws.subnets(&ids("subnet-1")).await),

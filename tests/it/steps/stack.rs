@@ -175,6 +175,18 @@ async fn removal_clears_what_karpenter_made_and_nothing_else() {
             profile("KarpenterNodeInstanceProfile-demo", "/"),
             profile("mine", "/"),
         ];
+        // What a removal that was broken off leaves: a profile without its role. All but the first two are not of this cluster's Karpenter.
+        let lost = [
+            ("demo_4712", "/"),
+            ("y", "/karpenter/us-west-2/demo/u/"),
+            ("demo_other_4713", "/"),
+            ("demo_node", "/"),
+            ("demo_", "/"),
+            ("demo_4714", "/theirs/"),
+            ("z", "/karpenter/us-west-2/demo-2/u/"),
+            ("w", "/karpenter/eu-west-1/demo/u/"),
+        ];
+        inside.profiles.extend(lost.map(|(name, path)| InstanceProfile { roles: Vec::new(), ..profile(name, path) }));
         let tag = |key: &str, value: &str| Tags::from([(key.to_owned(), value.to_owned())]);
         inside.launch_templates = [
             ("karpenter.k8s.aws/1", tag("eks:eks-cluster-name", "demo")),
@@ -190,7 +202,10 @@ async fn removal_clears_what_karpenter_made_and_nothing_else() {
     assert!(said.iter().any(|s| s.starts_with("warning: the instance profile mine holds the role")), "{said:?}");
     assert_eq!(world.assess(ID).await, State::Absent);
     let inside = world.inside();
-    assert_eq!(inside.profiles.iter().map(|p| p.name.as_str()).collect::<Vec<_>>(), ["KarpenterNodeInstanceProfile-demo", "mine"]);
+    assert_eq!(
+        inside.profiles.iter().map(|p| p.name.as_str()).collect::<Vec<_>>(),
+        ["KarpenterNodeInstanceProfile-demo", "mine", "demo_other_4713", "demo_node", "demo_", "demo_4714", "z", "w"]
+    );
     assert_eq!(inside.launch_templates.keys().collect::<Vec<_>>(), ["eksctl-demo-nodegroup", "karpenter.k8s.aws/2"]);
 }
 
