@@ -58,9 +58,8 @@ impl EksctlCli {
         let dir = PrivateDir::new(doing)?;
         let file = dir.file(doing, "cluster.yaml", config)?;
         let run = run.args(["create", what.as_str(), "--color", "false", "--config-file"]).arg(file);
-        let kubeconfig = dir.path().join("kubeconfig");
-        // Beside each kubeconfig that it writes it leaves a lock in the folder for temporary files.
-        let run = run.env("KUBECONFIG", &kubeconfig).env("TMPDIR", dir.path());
+        let kubeconfig = dir.path().join(KUBECONFIG);
+        let run = apart(run, &dir);
         // The others are made without one.
         let run = if what == Creation::Cluster { run.arg("--kubeconfig").arg(kubeconfig) } else { run };
         // What it says of its kubeconfig is no advice: that file goes when it ends.
@@ -80,6 +79,14 @@ impl EksctlCli {
             None => run,
         }
     }
+}
+
+/// The name of the kubeconfig that eksctl is given to write.
+const KUBECONFIG: &str = "kubeconfig";
+
+/// Away from the person's own kubeconfig, beside which it would also leave a lock in the folder for temporary files.
+fn apart(run: Run, dir: &PrivateDir) -> Run {
+    run.env("KUBECONFIG", dir.path().join(KUBECONFIG)).env("TMPDIR", dir.path())
 }
 
 /// A line without eksctl's clock and symbol: `2026-01-01 12:00:00 [ℹ]  building cluster stack` becomes `building cluster stack`.
@@ -229,7 +236,7 @@ impl Eksctl for EksctlCli {
         let doing = format!("cannot delete the cluster {name} with eksctl");
         // It also takes the cluster out of the kubeconfig that it finds.
         let dir = PrivateDir::new(&doing)?;
-        let run = self.prepared(&doing)?.env("KUBECONFIG", dir.path().join("kubeconfig")).env("TMPDIR", dir.path());
+        let run = apart(self.prepared(&doing)?, &dir);
         // All nodes go at once, so an eviction that waits for a pod to run elsewhere (CoreDNS has a disruption budget) would wait
         // for ever.
         let run = run.args(["delete", "cluster", "--color", "false", "--name", name, "--region", region]);

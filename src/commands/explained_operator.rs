@@ -52,11 +52,9 @@ fn row(grant: &OperatorGrant) -> String {
 
 /// `MakeEksctlStacks` as `Make eksctl stacks`.
 fn in_words(sid: &str) -> String {
-    let spaced: String = sid
-        .char_indices()
+    sid.char_indices()
         .flat_map(|(at, c)| if at > 0 && c.is_ascii_uppercase() { vec![' ', c.to_ascii_lowercase()] } else { vec![c] })
-        .collect();
-    spaced
+        .collect()
 }
 
 const fn case(case: OperatorCase) -> &'static str {

@@ -80,37 +80,15 @@ pub(super) fn kubeconfig_is_there(app: &App) -> Result<()> {
     }
 }
 
+/// What helps where a kubeconfig leads to another cluster.
+const WITHOUT_KUBECONFIG: &str = "leave --kubeconfig and --context out: the way into a cluster is then what EKS says of it";
+
 impl Session {
     /// Resolves the spec with the help of AWS. Reads the caller, the cluster and the tools.
     pub(super) async fn open(app: &App, variant: &VariantArgs) -> Result<Self> {
         let session = Self::open_by(app, variant, resolve).await?;
         session.kubeconfig_leads_there()?;
         Ok(session)
-    }
-
-    /// What --kubeconfig or --context lead to must be the cluster that is meant: else that of somebody else would be changed.
-    fn kubeconfig_leads_there(&self) -> Result<()> {
-        let Some(ClusterAccess::Kubeconfig { path, context }) = &self.kubeconfig else { return Ok(()) };
-        let endpoint = self.facts.cluster.known().and_then(|cluster| cluster.endpoint.as_deref());
-        // What cannot be loaded is said, with its place, by whoever connects.
-        let (Some(endpoint), Some(access)) = (endpoint, &self.kubeconfig) else { return Ok(()) };
-        let Ok(named) = self.ports.kube.named_server(access) else { return Ok(()) };
-        let way = Way { server: &named.server, tls_server_name: named.tls_server_name.as_deref(), by_proxy: named.by_proxy };
-        if way.leads(endpoint) != Leads::Elsewhere {
-            return Ok(());
-        }
-        let (cluster, region) = (&self.spec.cluster_name, &self.spec.region);
-        let file = path.as_ref().map(|path| path.display().to_string());
-        let place = match (context, &file) {
-            (Some(context), Some(file)) => format!("the context {context} of {file}"),
-            (Some(context), None) => format!("the context {context}"),
-            (None, file) => file.clone().unwrap_or_default(),
-        };
-        let alone = file.map_or_else(String::new, |file| format!(" --kubeconfig {}", quoted(&file)));
-        Err(Error::refused(format!("{place} leads to another cluster than {cluster}"))
-            .because(format!("it leads to {}, and the endpoint of {cluster} in {region} is {endpoint}", named.server.trim_end_matches('/')))
-            .hint("leave --kubeconfig and --context out: the way into a cluster is then what EKS says of it")
-            .hint(format!("or make a context for it: `aws eks update-kubeconfig --name {cluster} --region {region}{alone}`")))
     }
 
     /// The same, where the spec comes to be otherwise.
@@ -163,11 +141,35 @@ impl Session {
         self.unread.clone().map_or(Ok(()), Err)
     }
 
+    /// What --kubeconfig or --context lead to must be the cluster that is meant: else that of somebody else would be changed.
+    fn kubeconfig_leads_there(&self) -> Result<()> {
+        let Some(access @ ClusterAccess::Kubeconfig { path, context }) = &self.kubeconfig else { return Ok(()) };
+        let Some(endpoint) = self.facts.cluster.known().and_then(|cluster| cluster.endpoint.as_deref()) else { return Ok(()) };
+        // What cannot be loaded is said, with its place, by whoever connects.
+        let Ok(named) = self.ports.kube.named_server(access) else { return Ok(()) };
+        let way = Way { server: &named.server, tls_server_name: named.tls_server_name.as_deref(), by_proxy: named.by_proxy };
+        if way.leads(endpoint) != Leads::Elsewhere {
+            return Ok(());
+        }
+        let (cluster, region) = (&self.spec.cluster_name, &self.spec.region);
+        let file = path.as_ref().map(|path| path.display().to_string());
+        let place = match (context, &file) {
+            (Some(context), Some(file)) => format!("the context {context} of {file}"),
+            (Some(context), None) => format!("the context {context}"),
+            (None, file) => file.clone().unwrap_or_default(),
+        };
+        let alone = file.map_or_else(String::new, |file| format!(" --kubeconfig {}", quoted(&file)));
+        Err(Error::refused(format!("{place} leads to another cluster than {cluster}"))
+            .because(format!("it leads to {}, and the endpoint of {cluster} in {region} is {endpoint}", named.server.trim_end_matches('/')))
+            .hint(WITHOUT_KUBECONFIG)
+            .hint(format!("or make a context for it: `aws eks update-kubeconfig --name {cluster} --region {region}{alone}`")))
+    }
+
     /// The refusal of a kubeconfig for a cluster that is still to be made: whatever it leads to is another one.
     pub(super) fn kubeconfig_of_another(&self) -> Option<Error> {
         (self.kubeconfig.is_some() && matches!(self.facts.cluster, Probed::Absent)).then(|| {
             Error::refused(format!("no kubeconfig leads to the cluster {}, which is still to be made", self.spec.cluster_name))
-                .hint("leave --kubeconfig and --context out: the way into a cluster is then what EKS says of it")
+                .hint(WITHOUT_KUBECONFIG)
         })
     }
 

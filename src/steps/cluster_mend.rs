@@ -64,7 +64,7 @@ async fn or_why(context: &StepContext<'_>, ended: Result<()>) -> Result<()> {
 /// eksctl's stacks that eksctl would leave alone, in the order in which they go: all of them where the cluster never came to be, and that of
 /// a node group which could not be deleted before, because eksctl passes over it and then cannot delete the cluster's.
 pub(super) fn stacks_left<'a>(spec: &Spec, facts: &'a Facts) -> Vec<(String, &'a StackFacts)> {
-    let group = node_group_stack_name(spec).zip(facts.eksctl_node_group.known());
+    let group = node_group_stack(spec, facts);
     if matches!(facts.cluster, Probed::Absent) {
         let cluster = facts.eksctl_stack.known().map(|stack| (cluster_stack_name(spec), stack));
         return group.into_iter().chain(cluster).filter(|(_, stack)| stack.status != "DELETE_COMPLETE").collect();
@@ -135,7 +135,11 @@ const BASE_ADDONS: [(&str, &str, &str); 3] =
 
 /// The stack of a node group that never came to be, with its name: it is in the way of another.
 pub(super) fn failed_node_group<'a>(spec: &Spec, facts: &'a Facts) -> Option<(String, &'a StackFacts)> {
-    node_group_stack_name(spec).zip(facts.eksctl_node_group.known()).filter(|(_, stack)| is_failed(stack))
+    node_group_stack(spec, facts).filter(|(_, stack)| is_failed(stack))
+}
+
+fn node_group_stack<'a>(spec: &Spec, facts: &'a Facts) -> Option<(String, &'a StackFacts)> {
+    node_group_stack_name(spec).zip(facts.eksctl_node_group.known())
 }
 
 /// Goes on where an eksctl broke off between the control plane and what runs the controller.

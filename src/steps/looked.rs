@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::facts::{Facts, Probed};
 use crate::plan::State;
 use crate::ports::Tags;
+use crate::spec::{Identity, Spec};
 
 /// The fact, `None` where the thing is not there, or the state that says why nothing is known.
 pub(super) fn looked<T>(probed: &Probed<T>) -> Result<Option<&T>, State> {
@@ -29,10 +30,10 @@ pub(super) fn looked_for_removal<'f, T>(probed: &'f Probed<T>, facts: &Facts) ->
     looked(probed).or_else(|state| if no_cluster(facts) { Ok(None) } else { Err(state) })
 }
 
-/// The state on the way back of what only a spec with another identity makes: what is there and ours goes all the same, and who
-/// may not look at it is not held up.
-pub(super) fn of_another_identity(state: State) -> State {
-    if state == State::Present { state } else { State::NotWanted }
+/// The state on the way back of what only a spec with that identity makes. By another spec, what is there and ours goes all the same,
+/// and who may not look at it is not held up.
+pub(super) fn made_by(identity: Identity, spec: &Spec, state: State) -> State {
+    if spec.identity == identity || state == State::Present { state } else { State::NotWanted }
 }
 
 /// The tags that are wanted and are not so, a line each.

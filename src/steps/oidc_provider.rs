@@ -1,7 +1,7 @@
 //! The IAM OIDC provider of the cluster's issuer (IRSA only).
 
 use super::context::owner_tags;
-use super::looked::{Refusal, looked, looked_for_removal, of_another_identity};
+use super::looked::{Refusal, looked, looked_for_removal, made_by};
 use super::shell::{is_to_be_made, keys_and_values, look_up};
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
@@ -63,7 +63,7 @@ impl Step for OidcProvider {
             Ok(_) => State::Absent,
             Err(state) => state,
         };
-        if spec.identity == Identity::Irsa { state } else { of_another_identity(state) }
+        made_by(Identity::Irsa, spec, state)
     }
 
     fn commands(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {

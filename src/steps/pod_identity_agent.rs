@@ -1,7 +1,7 @@
 //! The EKS Pod Identity agent add-on (Pod Identity only).
 
 use super::context::owner_tags;
-use super::looked::{looked, of_another_identity};
+use super::looked::{looked, made_by};
 use super::shell::{is_to_be_made, map};
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
@@ -62,7 +62,7 @@ impl Step for PodIdentityAgent {
             Ok(_) => State::Absent,
             Err(state) => state,
         };
-        if spec.identity == Identity::PodIdentity { state } else { of_another_identity(state) }
+        made_by(Identity::PodIdentity, spec, state)
     }
 
     fn commands(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! The Pod Identity association of the controller's service account.
 
 use super::context::owner_tags;
-use super::looked::{foreign, looked, of_another_identity};
+use super::looked::{foreign, looked, made_by};
 use super::shell::map;
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
@@ -117,7 +117,7 @@ impl Step for PodIdentityAssociation {
             Ok(_) => State::Absent,
             Err(state) => state,
         };
-        if spec.identity == Identity::PodIdentity { state } else { of_another_identity(state) }
+        made_by(Identity::PodIdentity, spec, state)
     }
 
     fn explain(&self) -> &'static str {
