@@ -22,7 +22,7 @@ rehearse: build ## bootstrap, verify and destroy on stand-ins; no AWS account
 	target/debug/karpctl rehearse $(ARGS)
 
 # The end-to-end tests mostly wait (eksctl sleeps), so more of them run at a time than there are cores.
-test: lab build ## run every test
+test: lab build ## run every test but those of dist and site
 	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} cargo test --locked
 	$(MAKE) deny
 	python3 tests/lab/test_lab.py

@@ -324,3 +324,53 @@ fn the_site_has_every_page_and_no_link_leads_nowhere() {
     }
     assert!(links >= 12, "{links} links");
 }
+
+/// The site has no files from outside its folder, so the page names these and links to none.
+#[test]
+fn the_page_of_pipelines_names_every_ready_step() {
+    let page = std::fs::read_to_string(root().join("docs/pipelines.md")).unwrap();
+    let mut steps = 0;
+    for folder in std::fs::read_dir(root().join("ci")).unwrap() {
+        for file in std::fs::read_dir(folder.unwrap().path()).unwrap() {
+            let file = file.unwrap().path();
+            let name = file.strip_prefix(root()).unwrap().display();
+            assert!(page.contains(&format!("`{name}`")), "docs/pipelines.md does not name {name}");
+            steps += 1;
+        }
+    }
+    assert!(steps >= 4, "{steps} steps");
+}
+
+/// The lines of a picture that lead nowhere: what goes down has beneath it what goes up, and the other way round. A line may hang from a
+/// word.
+fn loose_ends(picture: &[String]) -> Vec<String> {
+    let (down, up) = ("┌┐├┤┬┼│", "└┘├┤┴┼│");
+    let at = |row: Option<&String>, column: usize| row.and_then(|row| row.chars().nth(column)).unwrap_or(' ');
+    let mut loose = Vec::new();
+    for (number, row) in picture.iter().enumerate() {
+        let above = number.checked_sub(1).and_then(|above| picture.get(above));
+        for (column, c) in row.chars().enumerate() {
+            let (over, under) = (at(above, column), at(picture.get(number + 1), column));
+            if (down.contains(c) && !up.contains(under)) || (up.contains(c) && !down.contains(over) && !over.is_alphanumeric()) {
+                loose.push(format!("{c} in line {} at column {}", number + 1, column + 1));
+            }
+        }
+    }
+    loose
+}
+
+#[test]
+fn the_lines_of_every_picture_meet() {
+    let mut pictures = 0;
+    for path in documents().into_iter().chain([root().join("ARCHITECTURE.md")]) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let drawn = |block: &(usize, Vec<String>)| block.1.iter().any(|line| line.contains(['┐', '└', '│']));
+        for (at, picture) in blocks(&text, &["text", ""]).into_iter().filter(drawn) {
+            assert_eq!(loose_ends(&picture), [""; 0], "{}, block at line {at}", path.display());
+            pictures += 1;
+        }
+    }
+    assert!(pictures >= 2, "{pictures} pictures");
+    let broken = [" a ─┐", "  b ─┼─ c", " d ─┘"].map(str::to_owned);
+    assert_eq!(loose_ends(&broken).len(), 3, "{:?}", loose_ends(&broken));
+}
