@@ -2,7 +2,8 @@
 //! karpctl may do is in `explained_operator`.
 
 use crate::error::ErrorKind;
-use crate::knowledge::{Release, Statement, action_reasons};
+use crate::knowledge::{ActionReason, Features, Release, Statement, action_reasons};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// The kinds of errors, as they stand in `kind` of an error in JSON.
@@ -73,33 +74,99 @@ pub(super) fn errors() -> impl Iterator<Item = (String, String)> {
     })
 }
 
-/// What the controller of the newest release may do: by action, and by the id of the statement that grants it.
+/// The statements of the controller's policies, release by release, the newest first.
+type Stacks = Vec<(Release, Vec<Statement>)>;
+
+fn stacks() -> Stacks {
+    let releases = Release::all().into_iter().rev();
+    releases.map(|r| (r.clone(), r.stack().policies.into_iter().flat_map(|p| p.statements).collect())).collect()
+}
+
+/// What the stack of any release lets somebody do: by action, and by the id of the statement that grants it. What releases have changed is
+/// told as the newest with it has it.
 pub(super) fn permissions() -> Vec<(String, String)> {
-    let newest = Release::newest();
-    let statements: Vec<Statement> = newest.stack().policies.into_iter().flat_map(|p| p.statements).collect();
-    let mut texts = Vec::new();
-    for reason in action_reasons() {
-        let mut text = format!("Why Karpenter's controller may call {}:\n{}\n", reason.action, reason.why);
-        let granted: Vec<&Statement> = statements.iter().filter(|s| s.actions.contains(&reason.action)).collect();
-        if granted.is_empty() {
-            let _ = writeln!(text, "\nThe stack of Karpenter {newest} does not grant it; those of older releases do.");
+    let stacks = stacks();
+    let mut texts: Vec<(String, String)> = action_reasons().iter().map(|reason| (reason.action.clone(), action(&stacks, reason))).collect();
+    let mut told = BTreeSet::new();
+    for (release, statements) in &stacks {
+        for granted in statements.iter().filter(|s| told.insert(s.sid.clone())) {
+            texts.push((granted.sid.clone(), statement(&stacks, release, granted)));
         }
-        for statement in granted {
+    }
+    texts.extend(others());
+    texts
+}
+
+fn action(stacks: &Stacks, reason: &ActionReason) -> String {
+    let grants = |statements: &[Statement]| statements.iter().any(|s| s.actions.contains(&reason.action));
+    let newest = Release::newest();
+    let mut text = format!("Why Karpenter's controller may call {}:\n{}\n", reason.action, reason.why);
+    if let Some((last, statements)) = stacks.iter().find(|(_, statements)| grants(statements)) {
+        if *last != newest {
+            let span = span(stacks.iter().map(|(release, statements)| (release, grants(statements))));
+            let _ = writeln!(text, "\nThe stack of Karpenter {newest} does not grant it, those of {span} do.");
+        }
+        for statement in statements.iter().filter(|s| s.actions.contains(&reason.action)) {
             let _ = write!(text, "\n{}", limits(statement));
         }
-        let _ = write!(text, "\nSource: {}", reason.source);
-        texts.push((reason.action.clone(), text));
     }
-    for statement in &statements {
-        let mut text = format!("The controller of Karpenter {newest} may, by the statement {}:\n", statement.sid);
-        for action in &statement.actions {
-            let why = action_reasons().iter().find(|r| r.action == *action).map_or("", |r| r.why.as_str());
-            let _ = writeln!(text, "\n  {action}\n    {why}");
-        }
-        let _ = write!(text, "\n{}", limits(statement));
-        texts.push((statement.sid.clone(), text));
+    let _ = write!(text, "\nSource: {}", reason.source);
+    text
+}
+
+fn statement(stacks: &Stacks, release: &Release, statement: &Statement) -> String {
+    let mut text = format!("The controller of Karpenter {release} may, by the statement {}:\n", statement.sid);
+    for action in &statement.actions {
+        let why = action_reasons().iter().find(|r| r.action == *action).map_or("", |r| r.why.as_str());
+        let _ = writeln!(text, "\n  {action}\n    {why}");
     }
-    texts
+    let has = |statements: &[Statement]| statements.iter().any(|s| s.sid == statement.sid);
+    let span = span(stacks.iter().map(|(release, statements)| (release, has(statements))));
+    let _ = write!(text, "\nIt is in the stacks of Karpenter {span}.\n\n{}", limits(statement));
+    text
+}
+
+/// What the stack says of its queue and of the node role: no permission of the controller, and so in no table of those.
+fn others() -> Vec<(String, String)> {
+    let of = |has: fn(&Features) -> bool| {
+        let releases = Release::all();
+        format!("\n\nIt is in the stacks of Karpenter {}.", span(releases.iter().rev().map(|release| (release, has(release.features())))))
+    };
+    let events = format!(
+        "Why the stack lets EventBridge call sqs:SendMessage (statement ReceiveEvents of the queue's policy):\nEventBridge puts the events \
+         that Karpenter acts on (a spot instance that is taken back, maintenance, a change of state) into the interruption queue. It comes in its \
+         own name and with no role of yours, so that only the policy of the queue can let it in. SQS may do the same there. Nobody else \
+         may by this statement, and the controller, which reads the queue, is allowed that by its own policy (`karpctl explain \
+         sqs:ReceiveMessage`).{}",
+        of(|features| features.interruption_queue)
+    );
+    let plain = format!(
+        "Why the stack refuses sqs:* on the queue without TLS (statement RefusePlainHttp of the queue's policy):\nIt allows nothing. It refuses \
+         whoever calls the queue by plain HTTP (aws:SecureTransport is false), whatever other policies allow, so that what happens \
+         to your nodes is never readable on the way.{}",
+        of(|features| features.queue_tls_only)
+    );
+    let assume = "Who takes the roles of Karpenter by sts:AssumeRole:\nThe node role is taken by EC2, for each node that Karpenter launches: \
+                  the kubelet, the network add-on and SSM work by it. The controller's role is taken by EKS Pod Identity \
+                  (pods.eks.amazonaws.com), which also needs sts:TagSession: it writes cluster, namespace and service account into the session. \
+                  With IRSA the call is sts:AssumeRoleWithWebIdentity instead. `karpctl explain controller-trust` says what goes wrong there.";
+    let named = [("ReceiveEvents", &events), ("sqs:SendMessage", &events), ("RefusePlainHttp", &plain), ("sqs:*", &plain)];
+    let named = named.map(|(name, text)| (name.to_owned(), text.clone()));
+    named.into_iter().chain(["sts:AssumeRole", "sts:TagSession"].map(|name| (name.to_owned(), assume.to_owned()))).collect()
+}
+
+/// The releases that have it, of these from the newest on: `0.17.0 to 0.28.1, 1.12.1, 1.13.0 and newer`.
+fn span<'r>(releases: impl Iterator<Item = (&'r Release, bool)>) -> String {
+    let mut releases: Vec<(&Release, bool)> = releases.collect();
+    releases.reverse();
+    let newest = releases.last().map(|(release, _)| *release);
+    let runs = releases.chunk_by(|a, b| a.1 == b.1).filter(|run| run.iter().any(|(_, has)| *has));
+    let said = runs.filter_map(|run| match (run.first()?.0, run.last()?.0) {
+        (first, last) if Some(last) == newest => Some(format!("{first} and newer")),
+        (first, last) if first == last => Some(first.to_string()),
+        (first, last) => Some(format!("{first} to {last}")),
+    });
+    said.collect::<Vec<_>>().join(", ")
 }
 
 /// On what a statement allows it, and when.
@@ -120,7 +187,6 @@ fn limits(statement: &Statement) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
 
     #[test]
     fn every_kind_of_error_is_explained() {
@@ -157,6 +223,6 @@ mod tests {
         );
         assert!(text("iam:PassRole").contains("iam:PassedToService"), "{}", text("iam:PassRole"));
         assert!(text("PassNodeRole").contains("iam:PassRole"), "{}", text("PassNodeRole"));
-        assert!(text("sqs:GetQueueAttributes").contains("older releases"), "{}", text("sqs:GetQueueAttributes"));
+        assert!(text("sqs:GetQueueAttributes").contains("does not grant it, those of 0."), "{}", text("sqs:GetQueueAttributes"));
     }
 }

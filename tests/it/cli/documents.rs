@@ -151,6 +151,57 @@ fn explain_knows_every_step_of_the_readme() {
     usage_error(&Shell::new().run(&["explain", "node-maping"]), &["did you mean `node-mapping`?"]);
 }
 
+/// Every name in a stack, of each way in which releases have their stacks, can be asked for.
+#[test]
+fn explain_knows_every_statement_and_action_of_every_stack() {
+    let mut names = std::collections::BTreeSet::new();
+    let mut stacks = Vec::new();
+    for release in karpctl::knowledge::Release::all() {
+        let (stack, features) = (release.stack(), release.features());
+        let alike = (stack.policies, features.interruption_queue, features.queue_tls_only);
+        if !stacks.contains(&alike) {
+            stacks.push(alike);
+            let version = release.to_string();
+            let made = render(&Shell::new(), "cloudformation", &["--karpenter-version", &version, "-o", "json"]);
+            collect_names(&serde_json::from_str(&made.stdout).unwrap_or_else(|e| panic!("{version}: {e}: {}", made.stderr)), &mut names);
+        }
+    }
+    for name in ["ReceiveEvents", "RefusePlainHttp", "sqs:SendMessage", "UseComputeUnscoped", "ReadInstanceStatus", "iam:PassRole"] {
+        assert!(names.contains(name), "{name} is in no stack: {names:?}");
+    }
+    let shell = Shell::new();
+    for name in &names {
+        let ended = shell.run(&["explain", name]);
+        assert!(ended.code == 0 && ended.stdout.contains(name.as_str()), "{name}: {}{}", ended.stdout, ended.stderr);
+    }
+    let old = shell.run(&["explain", "UseComputeUnscoped"]).stdout;
+    assert!(old.contains("It is in the stacks of Karpenter 0.17.0 to 0.28.1.") && old.contains("  ec2:CreateFleet\n"), "{old}");
+    let queue = shell.run(&["explain", "RefusePlainHttp"]).stdout;
+    assert!(queue.contains("It is in the stacks of Karpenter 1.0.0 and newer.") && queue.contains("aws:SecureTransport"), "{queue}");
+}
+
+/// The ids and actions of all statements in a document; policies stand in it as texts, too.
+fn collect_names(value: &serde_json::Value, names: &mut std::collections::BTreeSet<String>) {
+    match value {
+        serde_json::Value::Array(all) => all.iter().for_each(|value| collect_names(value, names)),
+        serde_json::Value::String(text) => {
+            if let Ok(policy @ serde_json::Value::Object(_)) = serde_json::from_str(text) {
+                collect_names(&policy, names);
+            }
+        }
+        serde_json::Value::Object(fields) => {
+            for (field, value) in fields {
+                match value {
+                    serde_json::Value::String(name) if field == "Sid" || field == "Action" => _ = names.insert(name.clone()),
+                    serde_json::Value::Array(all) if field == "Action" => names.extend(all.iter().map(|a| a.as_str().unwrap().to_owned())),
+                    _ => collect_names(value, names),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
 #[test]
 fn explain_finds_a_page_by_the_error_that_people_paste() {
     let explain = |words: &[&str]| Shell::new().run(&[&["explain"], words].concat()).stdout;
