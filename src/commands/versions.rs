@@ -5,7 +5,7 @@ use super::versions_compare::compare;
 use crate::app::App;
 use crate::error::{Exit, Result};
 use crate::knowledge::{FittingTools, KubernetesVersion, NodePoolApi, Release, Standing};
-use crate::report::Format;
+use crate::report::{Format, Table, table};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
@@ -57,27 +57,18 @@ pub async fn run(app: &App, args: VersionsArgs) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     show_releases(app, &releases);
-    app.printer.answer("\nKubernetes  Karpenter  kubectl        eksctl   support ends  extended    helm");
-    for version in KubernetesVersion::all() {
-        let FittingTools { helm, kubectl: [oldest, newest], eksctl } = FittingTools::of(version);
-        let day = |day: Option<jiff::civil::Date>| day.map_or_else(|| "not known".to_owned(), |day| day.to_string());
-        let (standard, extended) = version.support_ends();
-        let karpenter = Release::default_for(version).map_or_else(String::new, |r| r.to_string());
-        let kubectl = format!("{oldest} to {newest}");
-        app.printer.answer(&format!(
-            "{:<11} {karpenter:<10} {kubectl:<14} {:<8} {:<13} {:<11} {}",
-            version.to_string(),
-            eksctl.to_string(),
-            day(standard),
-            day(extended),
-            helm.join(", ")
-        ));
-    }
-    app.printer.told(
+    app.printer.answer("");
+    let left_out = show(
+        app,
+        &table(&KUBERNETES, &["extended", "support ends", "eksctl"], |kept| {
+            KubernetesVersion::all().map(kubernetes_line).map(|line| cells(&line, kept)).collect()
+        }),
+    );
+    app.printer.told(&format!(
         "\nKarpenter: the release that karpctl takes by itself. kubectl: the minors that Kubernetes' own policy allows. eksctl: \
          the oldest that makes such a cluster. support ends, extended: the last days of EKS's standard and extended support. helm: the minors that \
-         are made for this Kubernetes.",
-    );
+         are made for this Kubernetes.{left_out}"
+    ));
     Ok(Exit::Done)
 }
 
@@ -85,36 +76,78 @@ fn machine(format: Format, answer: &Value) -> Result<String> {
     json(answer, if format == Format::Json { Pretty::Yes } else { Pretty::No })
 }
 
-/// What of a release is shown in its line: releases in a row that say the same are one line.
-#[derive(PartialEq)]
-struct Line {
-    kubernetes: String,
-    chart_tag: &'static str,
-    api: &'static str,
-    namespace: String,
-    identity: &'static str,
-    policies: usize,
-    events: usize,
-    crds: usize,
-    eksctl: String,
+/// The heads of the table of Kubernetes versions.
+const KUBERNETES: [&str; 7] = ["Kubernetes", "Karpenter", "kubectl", "eksctl", "support ends", "extended", "helm"];
+
+fn kubernetes_line(version: KubernetesVersion) -> [String; KUBERNETES.len()] {
+    let FittingTools { helm, kubectl: [oldest, newest], eksctl } = FittingTools::of(version);
+    let day = |day: Option<jiff::civil::Date>| day.map_or_else(|| "not known".to_owned(), |day| day.to_string());
+    let (standard, extended) = version.support_ends();
+    [
+        version.to_string(),
+        Release::default_for(version).map_or_else(String::new, |r| r.to_string()),
+        format!("{oldest}-{newest}"),
+        eksctl.to_string(),
+        day(standard),
+        day(extended),
+        spans(&helm),
+    ]
 }
 
-impl Line {
-    fn of(release: &Release) -> Self {
-        let features = release.features();
-        let (oldest, newest) = release.kubernetes_range();
-        Self {
-            kubernetes: format!("{oldest} to {newest}"),
-            chart_tag: if features.chart_version_prefix.is_empty() { "X.Y.Z" } else { "vX.Y.Z" },
-            api: api(features.node_pool_api),
-            namespace: features.default_namespace.clone(),
-            identity: identity(features.pod_identity),
-            policies: features.controller_policies.len(),
-            events: release.stack().rules.len(),
-            crds: features.crds.len(),
-            eksctl: features.eksctl_minimum.as_ref().map_or_else(|| "any".to_owned(), ToString::to_string),
-        }
+/// Minors in a row as one: `3.18-3.20, 4.0`.
+fn spans(minors: &[String]) -> String {
+    let next = |minor: &str| minor.rsplit_once('.').and_then(|(major, minor)| Some(format!("{major}.{}", minor.parse::<u32>().ok()? + 1)));
+    let runs = minors.chunk_by(|a, b| next(a).as_ref() == Some(b));
+    let said = runs.map(|run| match run {
+        [first, .., last] => format!("{first}-{last}"),
+        _ => run.concat(),
+    });
+    said.collect::<Vec<_>>().join(", ")
+}
+
+/// The heads of the table of releases.
+const RELEASES: [&str; 10] = ["Karpenter", "Kubernetes", "chart", "API", "namespace", "identity", "policies", "events", "CRDs", "eksctl"];
+
+/// What of a release is shown in its line, after its name.
+fn release_line(release: &Release) -> [String; RELEASES.len() - 1] {
+    let features = release.features();
+    let (oldest, newest) = release.kubernetes_range();
+    [
+        format!("{oldest}-{newest}"),
+        if features.chart_version_prefix.is_empty() { "X.Y.Z" } else { "vX.Y.Z" }.to_owned(),
+        api(features.node_pool_api).to_owned(),
+        features.default_namespace.clone(),
+        identity(features.pod_identity).to_owned(),
+        features.controller_policies.len().to_string(),
+        release.stack().rules.len().to_string(),
+        features.crds.len().to_string(),
+        features.eksctl_minimum.as_ref().map_or_else(|| "any".to_owned(), ToString::to_string),
+    ]
+}
+
+/// A line for each of the releases; those in a row that say the same are one.
+fn release_lines(lines: &[(&Release, [String; RELEASES.len() - 1])], kept: &[usize]) -> Vec<Vec<String>> {
+    let said: Vec<(&Release, Vec<String>)> =
+        lines.iter().map(|(release, line)| (*release, kept.iter().skip(1).map(|at| line[at - 1].clone()).collect())).collect();
+    let groups = said.chunk_by(|a, b| a.1 == b.1).filter_map(|group| Some((group.first()?, group.last()?)));
+    let shown = groups.map(|((first, line), (last, _))| {
+        let span = if first == last { first.to_string() } else { format!("{first} to {last}") };
+        std::iter::once(span).chain(line.iter().cloned()).collect()
+    });
+    shown.collect()
+}
+
+fn cells(line: &[String], kept: &[usize]) -> Vec<String> {
+    kept.iter().map(|at| line[*at].clone()).collect()
+}
+
+/// Shows a table; what is to be said of what it leaves out.
+fn show(app: &App, table: &Table<'_>) -> String {
+    table.lines.iter().for_each(|line| app.printer.answer(line));
+    if table.left_out.is_empty() {
+        return String::new();
     }
+    format!(" Not shown on a terminal that is so narrow: {}; `karpctl versions -o json` has all.", table.left_out.join(", "))
 }
 
 const fn api(api: NodePoolApi) -> &'static str {
@@ -130,21 +163,13 @@ const fn identity(pod_identity: bool) -> &'static str {
 }
 
 fn show_releases(app: &App, releases: &[Release]) {
-    app.printer.answer("Karpenter              Kubernetes    chart   API       namespace    identity      policies  events  CRDs  eksctl");
-    let lines: Vec<(&Release, Line)> = releases.iter().map(|release| (release, Line::of(release))).collect();
-    for group in lines.chunk_by(|a, b| a.1 == b.1) {
-        let (Some((first, line)), Some((last, _))) = (group.first(), group.last()) else { continue };
-        let span = if first == last { first.to_string() } else { format!("{first} to {last}") };
-        let Line { kubernetes, chart_tag, api, namespace, identity, policies, events, crds, eksctl } = line;
-        app.printer.answer(&format!(
-            "{span:<22} {kubernetes:<13} {chart_tag:<7} {api:<9} {namespace:<12} {identity:<13} {policies:<9} {events:<7} {crds:<5} {eksctl}"
-        ));
-    }
-    app.printer.told(
+    let lines: Vec<_> = releases.iter().map(|release| (release, release_line(release))).collect();
+    let left_out = show(app, &table(&RELEASES, &["policies", "events", "CRDs", "chart"], |kept| release_lines(&lines, kept)));
+    app.printer.told(&format!(
         "\nKubernetes: the minors that the release supports. chart: how the tag of its chart is written. API: that of its node pools. \
          namespace, identity: where and as whom its guide has the controller run. policies, events, CRDs: how many the controller has, \
-         gets from EventBridge, and reads. eksctl: the oldest that its guide works with.",
-    );
+         gets from EventBridge, and reads. eksctl: the oldest that its guide works with.{left_out}"
+    ));
     app.printer.answer("\nNot to be installed, or with a fault:");
     for release in releases {
         if let Standing::Trap { reason, instead } | Standing::Caution { reason, instead } = release.standing() {

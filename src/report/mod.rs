@@ -1,6 +1,7 @@
 //! What karpctl says, to a person or to a pipeline. stdout is the answer only; everything else goes to stderr.
 
 mod bars;
+mod columns;
 mod doctor;
 mod error;
 mod findings;
@@ -13,6 +14,7 @@ mod proof;
 mod run;
 mod status;
 
+pub use columns::{Table, table};
 pub use doctor::{DoctorFormat, doctor_text, findings_text};
 pub use error::show_error;
 pub use findings::show_findings;

@@ -2,6 +2,7 @@
 
 use super::{Shell, render, usage_error};
 use std::path::Path;
+use std::process::Command;
 
 #[test]
 fn render_all_writes_every_document_and_overwrites_none() {
@@ -149,6 +150,23 @@ fn explain_knows_every_step_of_the_readme() {
     let both = Shell::new().run(&["explain", "spot-role"]).stdout;
     assert!(both.contains("An account needs it once") && both.contains("every spot request fails"), "step and check: {both}");
     usage_error(&Shell::new().run(&["explain", "node-maping"]), &["did you mean `node-mapping`?"]);
+}
+
+/// What has no room is left out and named.
+#[test]
+fn the_table_of_versions_is_no_wider_than_the_terminal() {
+    let shell = Shell::new();
+    for (columns, without) in [(80, "policies, events, CRDs, chart"), (100, "policies"), (120, "")] {
+        let words = format!("stty rows 50 columns {columns}; {} versions", env!("CARGO_BIN_EXE_karpctl"));
+        let ended = Command::new("script").args(["-qec", &words, "/dev/null"]).env("HOME", shell.dir.path()).output().unwrap();
+        let text = String::from_utf8(ended.stdout).unwrap();
+        assert!(text.contains(" to 1.14.1 ") && text.contains("3.18-3.20, 4.0-4.2"), "{text}");
+        let wide: Vec<&str> = text.lines().filter(|line| console::measure_text_width(line) > columns).collect();
+        assert!(wide.is_empty(), "{columns}: {wide:#?}");
+        let said = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(said.contains("Not shown on a terminal that is so narrow"), !without.is_empty(), "{columns}: {said}");
+        assert!(said.contains(&format!(": {without}")), "{columns}: {said}");
+    }
 }
 
 /// Every name in a stack, of each way in which releases have their stacks, can be asked for.
