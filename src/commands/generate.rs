@@ -22,6 +22,10 @@ pub struct GenerateArgs {
 #[derive(Debug, Clone, Subcommand)]
 enum What {
     /// The man page of karpctl, or of one of its commands
+    #[command(after_help = "Examples:
+  karpctl generate man bootstrap
+  karpctl generate man generate-completions
+  karpctl generate man --out man1")]
     Man {
         /// The command; without one, karpctl itself
         command: Option<String>,
@@ -30,15 +34,25 @@ enum What {
         out: Option<std::path::PathBuf>,
     },
     /// Completions of a shell
+    #[command(after_help = "Examples:
+  karpctl generate completions bash > karpctl.bash
+  karpctl generate completions zsh > _karpctl")]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
     /// The command reference in Markdown
+    #[command(after_help = "Example:
+  karpctl generate markdown > cli.md")]
     Markdown,
     /// The pages of all checks in Markdown
+    #[command(after_help = "Example:
+  karpctl generate checks > checks.md")]
     Checks,
     /// The JSON Schema of a document
+    #[command(after_help = "Examples:
+  karpctl generate schema > karpctl.schema.json
+  karpctl generate schema verify")]
     Schema {
         /// The document
         #[arg(value_enum, default_value_t)]
@@ -94,12 +108,13 @@ fn man_pages(cli: &clap::Command) -> Vec<(String, clap::Command)> {
     pages
 }
 
-/// The commands, and below them those that have examples of their own: `destroy`, `migrate cluster-autoscaler`.
+/// The commands, and those below them: `destroy`, `migrate cluster-autoscaler`.
 fn documented(cli: &clap::Command) -> Vec<(String, clap::Command)> {
+    let shown = |c: &&clap::Command| !c.is_hide_set() && c.get_name() != "help";
     let mut all = Vec::new();
-    for command in cli.get_subcommands().filter(|c| !c.is_hide_set() && c.get_name() != "help") {
+    for command in cli.get_subcommands().filter(shown) {
         all.push((command.get_name().to_owned(), command.clone()));
-        let below = command.get_subcommands().filter(|c| c.get_after_help().is_some());
+        let below = command.get_subcommands().filter(shown);
         all.extend(below.map(|c| (format!("{} {}", command.get_name(), c.get_name()), c.clone())));
     }
     all

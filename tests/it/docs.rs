@@ -89,11 +89,13 @@ fn every_example_of_every_help_is_typed() {
     let mut unused: Vec<&str> =
         EXAMPLES.iter().map(|(line, _)| *line).chain([MIGRATION]).chain(EXAMPLES_NOT_TYPED.map(|(line, _)| line)).collect();
     let cli = Cli::command();
-    let below = cli.get_subcommands().flat_map(clap::Command::get_subcommands).filter(|c| c.get_after_help().is_some());
-    for command in cli.get_subcommands().chain(below) {
+    let below: Vec<&clap::Command> = cli.get_subcommands().flat_map(clap::Command::get_subcommands).collect();
+    for command in cli.get_subcommands().chain(below.iter().copied()) {
         let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
         let examples: Vec<&str> = help.lines().map(str::trim).filter(|l| l.starts_with("karpctl ")).collect();
-        assert!(examples.len() >= 2, "{} has {} examples", command.get_name(), examples.len());
+        // `generate checks` is typed in one way only.
+        let takes_words = command.get_arguments().next().is_some() || command.has_subcommands();
+        assert!(examples.len() > usize::from(takes_words), "{} has {} examples", command.get_name(), examples.len());
         for example in examples {
             assert!(example.contains(&format!(" {}", command.get_name())), "{example} is no example of {}", command.get_name());
             let offline = try_line(example, command.get_name());
@@ -149,6 +151,8 @@ pub(crate) type Block = (usize, Vec<String>);
 /// What is to be typed on a page, named as it is from the checkout.
 pub(crate) fn blocks_of(page: &str) -> Vec<Block> {
     let text = std::fs::read_to_string(root().join(page)).unwrap_or_else(|e| panic!("{page}: {e}"));
+    let hidden = hidden_commands(&text);
+    assert!(hidden.is_empty(), "{page}: nobody types {hidden:?}: fence the block as `sh`");
     let typed = |lines: Vec<String>| -> Vec<String> {
         let joined = lines.join("\n").replace("\\\n", " ");
         let lines = joined.lines().map(|line| line.trim().trim_start_matches("$ "));
@@ -157,8 +161,17 @@ pub(crate) fn blocks_of(page: &str) -> Vec<Block> {
     blocks(&text, &["sh", "console", "bash", "shell"]).into_iter().map(|(at, lines)| (at, typed(lines))).collect()
 }
 
+/// The commands in blocks of text, which would not be typed.
+fn hidden_commands(text: &str) -> Vec<String> {
+    const PROGRAMS: [&str; 7] = ["karpctl", "aws", "docker", "eksctl", "helm", "kubectl", "podman"];
+    let is_command = |line: &String| line.trim_start_matches("$ ").split_once(' ').is_some_and(|(word, _)| PROGRAMS.contains(&word));
+    blocks(text, &["text", ""]).into_iter().flat_map(|(_, lines)| lines).filter(is_command).collect()
+}
+
 /// What no test types, by how it begins, and why.
-const NOT_TYPED: [(&str, &str); 13] = [
+const NOT_TYPED: [(&str, &str); 15] = [
+    ("aws ecr get-login-password", "the lab has no registry of ECR; `lab::doctor_desk` logs in at another, and out as the doctor says"),
+    ("podman run", "`tests/packaging/test_dist.py` makes the image, and runs what is in it"),
     ("cargo install", "a release build, of the same program as `make dist`, which uses what it made"),
     ("make rehearse", "the commands that it runs are those of README, which are typed in the lab"),
     ("make test", "runs this very test"),
@@ -181,7 +194,7 @@ fn is_known(line: &str) -> bool {
     match (words.next(), words.next()) {
         (Some("make"), Some(target)) => makefile.lines().any(|l| l.starts_with(&format!("{target}:"))),
         (Some("python3"), Some(file)) => root().join(file).is_file(),
-        (Some("cargo" | "git" | "mkdir"), _) => true,
+        (Some("aws" | "cargo" | "git" | "mkdir" | "podman"), _) => true,
         _ => false,
     }
 }
@@ -220,6 +233,9 @@ fn a_line_that_cannot_be_typed_is_found() {
     assert!(typo.is_err());
     assert_eq!(words("karpctl doctor -o junit > doctor.xml  # a comment"), ["doctor", "-o", "junit"]);
     assert!(!is_known("make nothing-of-the-kind") && is_known("make rehearse"));
+    let hidden = "```text\nkarpctl status\n  karpctl is no program here\nkarpctl: a word\naws sts get-caller-identity\n```\n";
+    assert_eq!(hidden_commands(hidden), ["karpctl status", "aws sts get-caller-identity"]);
+    assert_eq!(hidden_commands(&hidden.replace("text", "sh")), [""; 0]);
 }
 
 /// A program that a test needs. Where it is missing the test says so, and fails in CI.
@@ -239,18 +255,23 @@ fn every_command_has_a_man_page_that_man_reads() {
     let made = run(dir.path(), &["generate".into(), "man".into(), "--out".into(), "man1".into()]);
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let pages = std::fs::read_dir(dir.path().join("man1")).unwrap().count();
-    let below = |c: &clap::Command| c.get_subcommands().filter(|c| c.get_after_help().is_some()).count();
-    let commands: usize = Cli::command().get_subcommands().map(|c| 1 + below(c)).sum();
+    let commands: usize = Cli::command().get_subcommands().map(|c| 1 + c.get_subcommands().count()).sum();
     assert_eq!(pages, commands + 1);
     if has("man") {
-        for (page, said) in [("karpctl", "karpctl-bootstrap"), ("karpctl-init", "--defaults"), ("karpctl-bootstrap", "--dry-run")] {
-            let file = dir.path().join("man1").join(format!("{page}.1"));
+        let mut said = vec![("karpctl", "karpctl-bootstrap"), ("karpctl-init", "--defaults"), ("karpctl-bootstrap", "--dry-run")];
+        for file in std::fs::read_dir(dir.path().join("man1")).unwrap() {
+            let file = file.unwrap().path();
+            let page = file.file_stem().unwrap().to_str().unwrap();
             let ended =
-                Command::new("man").env("MANWIDTH", "100").env("MANROFFOPT", "-c").args(["--warnings", "-l"]).arg(file).output().unwrap();
+                Command::new("man").env("MANWIDTH", "100").env("MANROFFOPT", "-c").args(["--warnings", "-l"]).arg(&file).output().unwrap();
             assert!(ended.status.success() && ended.stderr.is_empty(), "{page}: {}", String::from_utf8_lossy(&ended.stderr));
             let text = String::from_utf8_lossy(&ended.stdout).replace('‐', "-");
-            assert!(text.contains("NAME") && text.contains(said), "{page}: {text}");
+            for word in ["NAME", "SYNOPSIS", page] {
+                assert!(text.contains(word), "{page} has no {word}: {text}");
+            }
+            said.retain(|(of, words)| *of != page || !text.contains(words));
         }
+        assert!(said.is_empty(), "not said: {said:?}");
     }
 }
 
