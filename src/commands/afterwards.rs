@@ -22,9 +22,7 @@ pub(super) fn afterwards(app: &App, spec: &Spec, facts: &Facts) {
     for (what, link) in seen {
         printer.row(what, link);
     }
-    if let Some(cost) = cost(spec, jiff::Zoned::now().date()) {
-        printer.told(&format!("\n{cost}"));
-    }
+    printer.told(&format!("\n{}", cost(spec, jiff::Zoned::now().date())));
     printer.answer("\nNext:");
     for (instead, what) in [
         ("verify", "proves it: a workload that makes Karpenter launch nodes"),
@@ -48,10 +46,16 @@ fn command(app: &App, spec: &Spec, name: &str) -> String {
     shell::command(&words.into_iter().map(str::to_owned).collect::<Vec<_>>())
 }
 
-/// What it costs to leave it running, in words. `None` where karpctl made nothing that costs, or knows no prices of the partition.
-fn cost(spec: &Spec, today: jiff::civil::Date) -> Option<String> {
-    if spec.cluster == ClusterMode::Existing || spec.partition != Partition::Aws {
-        return None;
+/// What it costs to leave it running, in words.
+fn cost(spec: &Spec, today: jiff::civil::Date) -> String {
+    if spec.cluster == ClusterMode::Existing {
+        return "Karpenter itself costs next to nothing; the nodes that it launches cost what EC2 asks for them.".to_owned();
+    }
+    if spec.partition != Partition::Aws {
+        return format!(
+            "To leave it running costs money (control plane, nodes, NAT gateway), but karpctl knows no prices of {}.",
+            spec.partition
+        );
     }
     let nodes = match &spec.capacity {
         ControllerCapacity::NodeGroup(group) => Some((group.desired_capacity, group.instance_type.as_str())),
@@ -62,7 +66,7 @@ fn cost(spec: &Spec, today: jiff::civil::Date) -> Option<String> {
     let mut more = cost.unknown.clone();
     more.extend((spec.capacity == ControllerCapacity::Fargate).then(|| "Fargate".to_owned()));
     more.push("traffic, disks, and the nodes that Karpenter launches".to_owned());
-    Some(format!(
+    format!(
         "To leave it running costs about ${:.2} an hour, ${:.0} a month, before anything runs in it: {}.\n\
          Not in it: {}. These are list prices of {} on {}; other regions and contracts differ.",
         cost.hourly(),
@@ -71,5 +75,35 @@ fn cost(spec: &Spec, today: jiff::civil::Date) -> Option<String> {
         more.join(", "),
         cost.region,
         cost.day
-    ))
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::layer::{Layer, Source};
+    use crate::spec::resolve::{Discovered, resolve};
+
+    #[test]
+    fn of_every_cluster_it_is_said_what_it_costs_or_that_nobody_knows() {
+        let said = |region: &str, existing: bool| {
+            let layer = Layer {
+                cluster_name: Some("demo".into()),
+                region: Some(region.into()),
+                account_id: Some("111122223333".into()),
+                existing_cluster: Some(existing),
+                kubernetes_version: Some("1.35".into()),
+                ..Layer::default()
+            };
+            let spec = resolve(&[(Source::Flag, layer)], &Discovered::default()).unwrap().spec;
+            cost(&spec, "2026-07-06".parse().unwrap())
+        };
+        assert!(said("us-west-2", false).starts_with("To leave it running costs about $0.34 an hour, "), "{}", said("us-west-2", false));
+        for region in ["us-west-2", "cn-north-1"] {
+            assert!(said(region, true).starts_with("Karpenter itself costs next to nothing"), "{}", said(region, true));
+        }
+        for (region, partition) in [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")] {
+            assert!(said(region, false).ends_with(&format!("knows no prices of {partition}.")), "{}", said(region, false));
+        }
+    }
 }
