@@ -132,6 +132,15 @@ fn whole_lines(typed: &[Ended]) {
     }
 }
 
+/// It says these words, wherever a terminal ends its lines.
+#[track_caller]
+fn says(ended: &Ended, all: &[&str]) {
+    let said = console::strip_ansi_codes(&ended.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    for words in all {
+        assert!(said.contains(words), "`{words}` is not said:\n{}", ended.stdout);
+    }
+}
+
 /// The whole way on an account that has nothing: the cluster is made by the real eksctl.
 #[test]
 fn five_minutes_from_nothing_and_the_way_back() {
@@ -140,8 +149,19 @@ fn five_minutes_from_nothing_and_the_way_back() {
     let mut reader = Reader::of("docs/five-minutes.md", &stage, "work");
     whole_lines(&reader.block(&[]));
     assert!(reader.file("karpctl.yaml").contains("clusterName: demo"), "{}", reader.file("karpctl.yaml"));
-    whole_lines(&reader.block(&[]));
-    whole_lines(&reader.block(&[]));
+    let said = reader.block(&[]);
+    whole_lines(&said);
+    // The plan is a tree, with how long each step and the whole usually take.
+    says(&said[1], &["\\_ ", " 15 min ", "usually about "]);
+    let said = reader.block(&[]);
+    whole_lines(&said);
+    says(
+        &said[0],
+        &["There: ", "In the console: ", " https://console.aws.amazon.com/", " Karpenter-demo ", "To leave it running costs about $"],
+    );
+    for command in ["verify", "status", "destroy"] {
+        says(&said[0], &[&format!(" karpctl {command} --cluster-name demo --region us-west-2 ")]);
+    }
     assert!(reader.file("report.html").contains("Karpenter-demo"));
     whole_lines(&reader.block(&[]));
     reader.ends();
@@ -173,7 +193,8 @@ fn the_readme_from_its_top_and_what_follows_it() {
     grant_more_vcpus(&stage);
     let before = stage.inventory();
     let mut reader = Reader::of("README.md", &stage, "work");
-    reader.block(&[]);
+    let said = reader.block(&[]);
+    says(&said[2], &["There: ", "Karpenter itself costs next to nothing", "Next: "]);
     assert!(reader.file("karpctl.yaml").contains("existingCluster: true"), "{}", reader.file("karpctl.yaml"));
     // Karpenter's CRDs stay in a cluster that stays.
     assert_eq!(stage.inventory()["aws"], before["aws"], "the account is not as it was");
@@ -192,7 +213,10 @@ fn the_readme_from_its_top_and_what_follows_it() {
     for page in ["docs/doctor.md", "docs/releases.md"] {
         let mut reader = Reader::of(page, &stage, "work");
         while !reader.left.as_slice().is_empty() {
-            reader.block(&sick);
+            let lines = reader.left.as_slice()[0].1.clone();
+            // What programs read has lines of any length.
+            let for_people = reader.block(&sick).into_iter().zip(lines).filter(|(_, line)| !line.contains(" -o "));
+            whole_lines(&for_people.map(|(ended, _)| ended).collect::<Vec<_>>());
         }
     }
     let mut reader = Reader::of("docs/pipelines.md", &stage, "work");
@@ -209,6 +233,9 @@ fn the_readme_from_its_top_and_what_follows_it() {
     let mut reader = Reader::of("docs/private-cluster.md", &stage, "private");
     reader.block(&[]);
     assert!(reader.file("karpctl.yaml").contains("private: true"));
+    // What `helm registry login` would have written, of a registry that is none of the lab's.
+    std::fs::write(reader.folder.join("registry.json"), r#"{"auths": {}}"#).unwrap();
+    says(&reader.block(&[])[0], &["Plan: bootstrap inside "]);
     reader.ends();
 }
 
