@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn no_line_reaches_the_edge_and_nothing_stays_on_a_terminal_of_any_size() {
-        for (rows, columns) in [(24, 80), (24, 20), (3, 20), (2, 5), (1, 2), (1, 1)] {
+        for (rows, columns) in [(24, 120), (24, 80), (24, 20), (3, 20), (2, 5), (1, 2), (1, 1)] {
             let (bars, written) = bars(rows, columns);
             bars.above(|| written.clone().write_all(b"$\n").unwrap());
             for (step, title) in [("stack", "stack Karpenter-demo"), ("cluster", "控制器 🚀🚀🚀🚀🚀🚀🚀🚀")] {

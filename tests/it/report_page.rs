@@ -1,5 +1,6 @@
 //! The page of `--report`: whole, escaped, and shown by a real browser without a complaint.
 
+use crate::docs::has;
 use crate::fake::FakeWorld;
 use crate::fixture::spec;
 use karpctl::engine::{Goal, plan};
@@ -10,6 +11,7 @@ use karpctl::inventory::inventory;
 use karpctl::plan::{Direction, Outcome, Plan, StepId};
 use karpctl::report::{Page, RunReport, Stage, StepReport, page};
 use karpctl::steps::{Ownership, all};
+use std::path::Path;
 use std::process::Command;
 
 const FOREIGN: &str = "<script>alert('x')</script> & \"quoted\"";
@@ -111,33 +113,70 @@ fn an_interrupted_run_is_not_called_failed() {
     assert!(html.contains(">Interrupted<") && html.contains("stopped: interrupted") && !html.contains("steps failed"), "{html}");
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_browser_shows_it_without_a_complaint() {
-    if !Command::new("chromium").arg("--version").output().is_ok_and(|o| o.status.success()) {
-        let words = "there is no chromium: `make lab` installs it";
-        assert!(std::env::var_os("CI").is_none(), "{words}");
-        std::io::Write::write_all(&mut std::io::stderr(), format!("\nSKIPPED, NOTHING TESTED: {words}\n\n").as_bytes()).unwrap();
-        return;
-    }
+/// Has a browser make something of the page, as these words say; a page that it complains of fails.
+fn browser(page: &Path, words: &[String]) {
     let dir = tempfile::tempdir().unwrap();
-    let (file, picture) = (dir.path().join("report.html"), dir.path().join("report.png"));
-    std::fs::write(&file, html(Stage::Over).await.0).unwrap();
     let ended = Command::new("chromium")
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"])
         .args(["--disable-component-update", "--disable-sync", "--enable-logging=stderr", "--v=0", "--window-size=1100,2600"])
-        .arg(format!("--user-data-dir={}", dir.path().join("profile").display()))
-        .arg(format!("--screenshot={}", picture.display()))
-        .arg(format!("file://{}", file.display()))
+        .arg(format!("--user-data-dir={}", dir.path().display()))
+        .args(words)
+        .arg(format!("file://{}", page.display()))
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&ended.stderr);
     assert!(ended.status.success(), "{said}");
     // Whatever a page does wrong, a broken policy or a missing file, the browser writes to its console.
     assert!(!said.contains("CONSOLE"), "{said}");
-    let png = std::fs::read(&picture).unwrap();
-    assert!(png.starts_with(b"\x89PNG") && png.len() > 20_000, "the picture has {} bytes", png.len());
-    if let Some(keep) = std::env::var_os("KARPCTL_KEEP_PICTURES") {
-        std::fs::copy(&picture, std::path::Path::new(&keep).join("report.png")).unwrap();
-        std::fs::copy(&file, std::path::Path::new(&keep).join("report.html")).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_browser_shows_it_without_a_complaint() {
+    if !has("chromium") {
+        return;
     }
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let file = at("report.html");
+    std::fs::write(&file, html(Stage::Over).await.0).unwrap();
+    let picture = |name: &str, more: &[&str]| {
+        let words = [format!("--screenshot={}", at(name).display())].into_iter().chain(more.iter().map(|&word| word.to_owned()));
+        browser(&file, &words.collect::<Vec<_>>());
+        let png = std::fs::read(at(name)).unwrap();
+        assert!(png.starts_with(b"\x89PNG") && png.len() > 20_000, "{name} has {} bytes", png.len());
+        png
+    };
+    let light = picture("report.png", &[]);
+    assert!(light != picture("dark.png", &["--blink-settings=preferredColorScheme=0"]), "it looks the same to whoever prefers dark");
+    if let Some(keep) = std::env::var_os("KARPCTL_KEEP_PICTURES") {
+        for name in ["report.png", "dark.png", "report.html"] {
+            std::fs::copy(at(name), Path::new(&keep).join(name)).unwrap();
+        }
+    }
+}
+
+/// What is folded away on the screen, all but the step that failed, stands on paper.
+#[tokio::test(start_paused = true)]
+async fn on_paper_every_step_is_open() {
+    if !has("chromium") || !has("pdftotext") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (file, paper) = (dir.path().join("report.html"), dir.path().join("report.pdf"));
+    let (html, steps) = html(Stage::Over).await;
+    let open = html.matches("<details id=\"step-crds\" open>").count();
+    assert!(html.matches("<details id=\"step-").count() == steps && html.matches(" open>").count() == open, "{html}");
+    std::fs::write(&file, html).unwrap();
+    browser(&file, &["--no-pdf-header-footer".to_owned(), format!("--print-to-pdf={}", paper.display())]);
+    let text = Command::new("pdftotext").arg(&paper).arg("-").output().unwrap();
+    let text = String::from_utf8_lossy(&text.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(text.matches("What it is for.").count(), steps, "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn by_keyboard_the_content_is_one_step_away() {
+    let html = html(Stage::Over).await.0;
+    let (_, first) = html.split_once("<a ").unwrap();
+    assert!(first.starts_with("class=\"skip\" href=\"#main\">") && html.contains("<main id=\"main\">"), "{first}");
+    assert!(!html.contains("tabindex"), "nothing is taken out of the order of the keyboard");
 }

@@ -372,8 +372,9 @@ def install_all(todo):
     return 0
 
 
-# Programs that tests beside the lab use, by their Debian package: a browser for the report page, shells for their completions.
-PROGRAMS = {"chromium": "chromium", "zsh": "zsh", "fish": "fish", "elvish": "elvish", "man": "man-db"}
+# Programs that tests beside the lab use, by their Debian package: a browser for the report page and what reads it on paper, shells for
+# their completions.
+PROGRAMS = {"chromium": "chromium", "pdftotext": "poppler-utils", "zsh": "zsh", "fish": "fish", "elvish": "elvish", "man": "man-db"}
 
 
 def programs():
