@@ -66,6 +66,10 @@ pub async fn run(app: &App, args: InitArgs) -> Result<Exit> {
         files.push((path.with_file_name(SCHEMA_FILE), super::generate::spec_schema()? + "\n"));
     }
     write(app, &files, args.force)?;
+    if !args.schema {
+        app.printer
+            .paragraph(&format!("`karpctl init --schema` also writes {SCHEMA_FILE}, by which an editor completes and checks the fields."));
+    }
     let profile = found.profile.filter(|_| app.globals.profile.is_none()).map(|p| format!(" --profile {}", quoted(&p)));
     let file = app.globals.file.as_ref().map(|f| format!(" -f {}", quoted(&f.display().to_string())));
     let more = profile.into_iter().chain(file).collect::<String>();

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The doctor's formats against the schemas that their readers use, and the steps for pipelines as they are written.
+"""The doctor's formats and the spec file against the schemas that their readers use, and the steps for pipelines as they are written.
 
 SARIF is validated against the schema of SARIF 2.1.0, JUnit against the XSD that pytest and Jenkins use, JSON and the file of accepted
 findings against karpctl's own published schemas. The steps in ci/ are parsed and their commands run by bash.
@@ -82,6 +82,24 @@ def formats(folder, env):
     print("formats: JSON, SARIF 2.1.0, JUnit and annotations are what their schemas ask for")
 
 
+def specs(folder, env):
+    """What an editor validates by the published schema: each example and what `init` writes are valid, a misspelt field is found."""
+    karpctl(env, "init", "--defaults", "--schema", "--cluster-name", "demo", "--region", "us-west-2", code=0)
+    schema = json.loads((folder / "karpctl.schema.json").read_text())
+    assert schema == json.loads((ROOT / "docs/karpctl.schema.json").read_text())
+    validator = jsonschema.validators.validator_for(schema)
+    validator.check_schema(schema)
+    files = [folder / "karpctl.yaml", *sorted((ROOT / "examples").glob("*.yaml"))]
+    assert len(files) > 8, files
+    for file in files:
+        spec = yaml.safe_load(file.read_text())
+        wrong = list(validator(schema).iter_errors(spec))
+        assert not wrong, (file, wrong)
+        assert list(validator(schema).iter_errors({**spec, "clusterNam": "demo"})), file
+        assert list(validator(schema).iter_errors({**spec, "nodePool": {"amiAlia": "al2023@latest"}})), file
+    print(f"specs: {len(files)} files are what the published schema asks for, and with a misspelt field none of them is")
+
+
 def steps(folder, env):
     """Every step in ci/ is read as its service reads it, and its commands are run as they are written."""
     bash = lambda script, more: subprocess.run(
@@ -131,6 +149,7 @@ def main():
         folder = pathlib.Path(folder)
         env = world(folder)
         formats(folder, env)
+        specs(folder, env)
         steps(folder, env)
 
 

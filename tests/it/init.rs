@@ -1,5 +1,6 @@
 //! `karpctl init` as a stranger meets it: with a terminal and without, with answers and without credentials.
 
+use crate::adapters::{Asked, serve};
 use karpctl::spec::file::parse;
 use karpctl::spec::layer::Layer;
 use std::io::{Read as _, Write as _};
@@ -51,6 +52,7 @@ fn defaults_without_credentials_are_a_spec_that_other_commands_take() {
     let ended = run(dir.path(), &DEFAULTS);
     assert_eq!(ended.status.code(), Some(0), "{}", stderr(&ended));
     assert!(ended.stdout.is_empty() && stderr(&ended).contains("karpctl bootstrap --dry-run"), "{}", stderr(&ended));
+    assert!(stderr(&ended).contains("`karpctl init --schema` also writes karpctl.schema.json"), "{}", stderr(&ended));
     let layer = written(dir.path());
     assert_eq!((layer.cluster_name.as_deref(), layer.region.as_deref()), (Some("shop"), Some("eu-central-1")));
     assert_eq!(layer.karpenter_version, Some(karpctl::knowledge::Release::newest().to_string()), "the version is written down");
@@ -70,7 +72,7 @@ fn flags_and_environment_are_written_down() {
         .output()
         .unwrap();
     assert_eq!(ended.status.code(), Some(0), "{}", stderr(&ended));
-    assert!(stderr(&ended).contains("karpctl bootstrap -f sub.yaml"), "{}", stderr(&ended));
+    assert!(stderr(&ended).contains("karpctl bootstrap -f sub.yaml") && !stderr(&ended).contains("also writes"), "{}", stderr(&ended));
     let text = std::fs::read_to_string(dir.path().join("sub.yaml")).unwrap();
     let layer = parse("sub.yaml", &text).unwrap();
     assert_eq!(
@@ -120,8 +122,13 @@ struct Terminal {
 
 impl Terminal {
     fn start(dir: &Path, words: &str) -> Self {
+        Self::start_with(dir, words, &[])
+    }
+
+    fn start_with(dir: &Path, words: &str, env: &[(&str, &str)]) -> Self {
         let mut command = Command::new("script");
         alone(&mut command, dir);
+        command.envs(env.iter().copied());
         command.args(["-qec", &format!("{} {words}", env!("CARGO_BIN_EXE_karpctl")), "/dev/null"]).env("TERM", "xterm");
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         Self { child, seen: String::new() }
@@ -164,6 +171,65 @@ fn at_a_terminal_it_asks_what_it_cannot_find_out() {
     assert_eq!((layer.region.as_deref(), layer.account_id.as_deref()), (Some("eu-west-1"), Some("111122223333")));
     assert_eq!((layer.cluster_name.as_deref(), layer.fargate), (Some("demo"), Some(true)));
     assert_eq!(layer.node_pool.unwrap().capacity_types, Some(vec!["spot".to_owned()]));
+}
+
+/// An account with two regions and two clusters; the clusters have a private and a public subnet.
+fn account(asked: &Asked) -> (String, String) {
+    let list = |items: &[&str]| items.iter().map(|item| format!("<item>{item}</item>")).collect::<String>();
+    let answer = if asked.line().starts_with("GET /clusters/beta ") {
+        let vpc = r#"{"vpcId": "vpc-1", "subnetIds": ["subnet-0000000a", "subnet-0000000b"]}"#;
+        format!(r#"{{"cluster": {{"name": "beta", "status": "ACTIVE", "version": "1.33", "resourcesVpcConfig": {vpc}}}}}"#)
+    } else if asked.line().starts_with("GET /clusters") {
+        r#"{"clusters": ["beta", "alpha"]}"#.to_owned()
+    } else if asked.body.contains("Action=GetCallerIdentity") {
+        let caller = "<Arn>arn:aws:iam::111122223333:user/me</Arn><UserId>AIDA</UserId><Account>111122223333</Account>";
+        format!("<GetCallerIdentityResponse><GetCallerIdentityResult>{caller}</GetCallerIdentityResult></GetCallerIdentityResponse>")
+    } else if asked.body.contains("Action=DescribeRegions") {
+        let regions = ["us-east-1", "eu-west-1"].map(|name| format!("<regionName>{name}</regionName>"));
+        format!("<DescribeRegionsResponse><regionInfo>{}</regionInfo></DescribeRegionsResponse>", list(&[&regions[0], &regions[1]]))
+    } else if asked.body.contains("Action=DescribeSubnets") {
+        let subnet = |id: &str, public: bool| {
+            let public = format!("<mapPublicIpOnLaunch>{public}</mapPublicIpOnLaunch>");
+            format!(
+                "<subnetId>{id}</subnetId><availabilityZone>us-east-1a</availabilityZone><availableIpAddressCount>99</availableIpAddressCount>{public}"
+            )
+        };
+        let subnets = list(&[&subnet("subnet-0000000a", true), &subnet("subnet-0000000b", false)]);
+        format!("<DescribeSubnetsResponse><subnetSet>{subnets}</subnetSet></DescribeSubnetsResponse>")
+    } else {
+        return ("400 Bad Request".into(), String::new());
+    };
+    ("200 OK".into(), answer)
+}
+
+#[test]
+fn what_the_account_has_is_listed_to_choose_from() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join(".aws")).unwrap();
+    std::fs::write(dir.path().join(".aws/config"), "[default]\nregion = eu-west-1\n").unwrap();
+    let (url, _) = serve(account);
+    let env = [("AWS_ENDPOINT_URL", url.as_str()), ("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
+    let mut terminal = Terminal::start_with(dir.path(), "init", &env);
+    terminal.answer("Which AWS region?", "2\n");
+    terminal.answer("Which cluster gets Karpenter?", "3\n");
+    terminal.answer("Which subnets are for nodes?", "1\n");
+    terminal.answer("What capacity may Karpenter launch?", "\n");
+    let (code, said) = terminal.end();
+    assert_eq!(code, Some(0), "{said}");
+    for listed in [
+        "1) eu-west-1",
+        "2) us-east-1",
+        "1) a new cluster",
+        "2) alpha",
+        "3) beta",
+        "1) private: subnet-0000000b in us-east-1a with 99 free addresses",
+    ] {
+        assert!(said.contains(listed), "`{listed}` is not listed:\n{said}");
+    }
+    let layer = written(dir.path());
+    assert_eq!((layer.region.as_deref(), layer.cluster_name.as_deref()), (Some("us-east-1"), Some("beta")));
+    assert_eq!((layer.existing_cluster, layer.subnets), (Some(true), Some(vec!["subnet-0000000b".to_owned()])));
+    assert_eq!(layer.account_id.as_deref(), Some("111122223333"));
 }
 
 #[test]
