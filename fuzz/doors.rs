@@ -39,7 +39,7 @@ pub(crate) fn kubeconfig(data: &[u8]) {
     for merging in [Merging::FirstEntry, Merging::LastField] {
         let _ = load(&[source.clone(), source.clone()], merging, &[]);
     }
-    if let Some(edited) = set_exec_api_version(&text, "u", "client.authentication.k8s.io/v1beta1") {
+    if let Ok(Some(edited)) = set_exec_api_version(&text, "u", "client.authentication.k8s.io/v1beta1") {
         let _ = format!("{edited:?}");
     }
 }

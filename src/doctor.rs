@@ -53,7 +53,13 @@ pub fn select(all: Vec<Box<dyn Check>>, wanted: &Wanted) -> Result<Vec<Box<dyn C
             && (wanted.only.is_empty() || wanted.only.iter().any(|id| id == check.id()))
             && !wanted.skip.iter().any(|id| id == check.id())
     };
-    Ok(all.into_iter().filter(|c| is_wanted(c.as_ref())).collect())
+    let chosen: Vec<Box<dyn Check>> = all.into_iter().filter(|c| is_wanted(c.as_ref())).collect();
+    // A run that looks at nothing would be a pass in every pipeline.
+    if chosen.is_empty() {
+        return Err(Error::usage("no check is left of those that --area, --only and --skip choose")
+            .hint("`karpctl explain` lists them with their areas"));
+    }
+    Ok(chosen)
 }
 
 /// What these checks are judged by.

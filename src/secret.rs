@@ -6,8 +6,11 @@ use std::sync::LazyLock;
 /// What stands where a secret stood.
 const LEFT_OUT: &str = "…";
 
-/// A name that says that what follows is secret.
-const NAMES: &str = "(?:token|secret|passw(?:or)?d|passphrase|credential|api[-_]?key|access[-_]?key|private[-_]?key|session[-_]?key)";
+/// A name that says that what follows is secret, also in prose.
+const NAMES: &str = r"(?:token|secret|credential|passw(?:or)?d|passphrase|passcode|(?:pass|pwd)(?:\b|_)|authorization|bearer|api[-_]?key|access[-_]?key|private[-_]?key|session[-_]?key)";
+/// Of those the ones that no sentence has before a colon: "getting credentials: exec plugin" is no secret.
+const TELLING: &str =
+    r"(?:passw(?:or)?d|passphrase|passcode|\bpass|_pass|pwd|secret|api[-_]?key|access[-_]?key|private[-_]?key|session[-_]?key)";
 
 fn regex(text: &str) -> Regex {
     #[expect(clippy::unwrap_used, reason = "each is a constant of this file, and a test makes them all")]
@@ -16,17 +19,24 @@ fn regex(text: &str) -> Regex {
 
 /// `name=value`, in an argument, in a script or in a query.
 static ASSIGNED: LazyLock<Regex> = LazyLock::new(|| regex(&format!("(?i)([a-z0-9_.-]*{NAMES}[a-z0-9_.-]*=)[^\\s&;]+")));
-/// `--name`, whose value is the next word.
-static FLAG: LazyLock<Regex> = LazyLock::new(|| regex(&format!("(?i)^--?[a-z0-9_-]*{NAMES}[a-z0-9_-]*$")));
-/// `name: value` of a kubeconfig, in YAML or JSON.
+/// `name: value` in a complaint, or `"name": "value"` in JSON.
+static TOLD: LazyLock<Regex> = LazyLock::new(|| {
+    regex(&format!(r#"(?i)([a-z0-9_.-]*{TELLING}["']?\s*:\s+|["'][a-z0-9_.-]*{NAMES}["']\s*:\s*)("(?:[^"\\]|\\.)*"|'[^']*'|[^\s,}}]+)"#))
+});
+/// What a header of HTTP carries.
+static HEADER: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"(?i)(\bauthorization\s*[:=]\s*(?:(?:bearer|basic|token)\s+)?|\bbearer\s+)[^\s,]+"));
+/// `--name` or `-p`, whose value is the next word.
+static FLAG: LazyLock<Regex> = LazyLock::new(|| regex(&format!("(?i)^(?:-p|--?[a-z0-9_-]*{NAMES}[a-z0-9_-]*)$")));
+/// `name: value` of a kubeconfig, in YAML or JSON. What only `value` is, is that of a plugin's variable.
 static FIELD: LazyLock<Regex> = LazyLock::new(|| {
     let value = r#"("(?:[^"\\]|\\.)*"|'[^']*'|[^\s,}]+)"#;
-    regex(&format!(r#"(?i)((?:[a-z0-9_-]*{NAMES}|client-key-data)["']?\s*:\s*){value}"#))
+    regex(&format!(r#"(?i)((?:[a-z0-9_-]*{NAMES}|client-key-data|\bvalue)["']?\s*:\s*){value}"#))
 });
 /// `--name, value` in a list of arguments.
 static LISTED: LazyLock<Regex> = LazyLock::new(|| {
     let value = r#"("(?:[^"\\]|\\.)*"|'[^']*'|[^\s,\]]+)"#;
-    regex(&format!(r#"(?i)(["']?--?[a-z0-9_-]*{NAMES}[a-z0-9_-]*["']?\s*,\s*){value}"#))
+    regex(&format!(r#"(?i)(["']?(?:-p|--?[a-z0-9_-]*{NAMES}[a-z0-9_-]*)["']?\s*,\s*){value}"#))
 });
 /// An item of a list in a line of its own, also of a difference.
 static ITEM: LazyLock<Regex> = LazyLock::new(|| regex(r"^([ +-]?\s*- )(.*)$"));
@@ -38,11 +48,16 @@ static URL: LazyLock<Regex> = LazyLock::new(|| regex(r"([a-z][a-z0-9+.-]*://)(?:
 /// A run of characters as keys and tokens have them, with nothing between that a word, a path or a name would have.
 static RANDOM: LazyLock<Regex> = LazyLock::new(|| regex(r"[A-Za-z0-9+/_=-]{40,}"));
 
+/// What is found, without what follows its name.
+fn without_value(rule: &Regex, text: &str) -> String {
+    rule.replace_all(text, format!("${{1}}{LEFT_OUT}").as_str()).into_owned()
+}
+
 /// A text of many words, such as what a program complained of.
 #[must_use]
 pub fn masked(text: &str) -> String {
-    let text = FORM.replace_all(text, LEFT_OUT);
-    let text = ASSIGNED.replace_all(&text, format!("${{1}}{LEFT_OUT}").as_str());
+    let text = without_value(&HEADER, &FORM.replace_all(text, LEFT_OUT));
+    let text = without_value(&TOLD, &without_value(&ASSIGNED, &text));
     let text = URL.replace_all(&text, |found: &regex_lite::Captures<'_>| {
         let query = if found.get(3).is_some() { format!("?{LEFT_OUT}") } else { String::new() };
         format!("{}{}{query}", &found[1], &found[2])
@@ -59,10 +74,7 @@ pub fn masked_lines(text: &str) -> String {
         let is_flag = item.as_ref().is_some_and(|(_, value)| FLAG.is_match(value));
         match (std::mem::replace(&mut hides_next, is_flag), item) {
             (true, Some((dash, value))) if !value.starts_with('-') => format!("{dash}{LEFT_OUT}"),
-            _ => {
-                let line = FIELD.replace_all(line, format!("${{1}}{LEFT_OUT}").as_str());
-                masked(&LISTED.replace_all(&line, format!("${{1}}{LEFT_OUT}").as_str()))
-            }
+            _ => masked(&without_value(&LISTED, &without_value(&FIELD, line))),
         }
     };
     text.lines().map(&mut one).collect::<Vec<_>>().join("\n")
@@ -83,7 +95,7 @@ pub fn masked_args(args: &[String]) -> Vec<String> {
             _ => masked(word),
         }
     };
-    args.iter().map(|arg| arg.split(' ').map(&mut one).collect::<Vec<_>>().join(" ")).collect()
+    args.iter().map(|arg| without_value(&HEADER, arg).split(' ').map(&mut one).collect::<Vec<_>>().join(" ")).collect()
 }
 
 /// A flag, or a name: long ones are no secrets.
@@ -148,12 +160,19 @@ mod tests {
             ("jwt eyJhbGciOiJIUzI1NiJ9.e30.abc-_x".into(), "jwt …"),
             ("get https://me:pw@host.invalid/a?X-Amz-Signature=5 now".into(), "get https://host.invalid/a?… now"),
             ("0123456789abcdef0123456789abcdef01234567".into(), "…"),
+            ("VAULT_PASS=x5 pwd=y PASS_FILE=z".into(), "VAULT_PASS=… pwd=… PASS_FILE=…"),
+            ("sent Authorization: Bearer x5, got 401".into(), "sent Authorization: Bearer …, got 401"),
+            ("Password: x5 (from db-pass: y)".into(), "Password: … (from db-pass: …"),
+            (r#"{"SessionToken": "x5", "SecretAccessKey":"y z"}"#.into(), r#"{"SessionToken": …, "SecretAccessKey":…}"#),
         ] {
             assert_eq!(masked(&text), shown);
         }
         for plain in [
             "see https://docs.example.invalid/a/long/page/that/explains/it",
             "An error occurred (ExpiredToken) when calling the GetCallerIdentity operation",
+            "getting credentials: exec: executable aws failed with exit code 255",
+            "Error loading SSO Token: Token for default does not exist",
+            "the compass passed by; authenticationMode=API, bypass: no",
             "/home/me/.local/share/karpctl/a-very-long-folder/with-more/inside",
             "arn:aws:iam::111122223333:role/eksctl-demo-cluster-ServiceRole",
         ] {
@@ -167,6 +186,10 @@ mod tests {
         assert_eq!(args(&["--client-secret=x", "--password", "p"]), ["--client-secret=…", "--password", "…"]);
         assert_eq!(args(&["-c", "FOO_TOKEN=abc tool --api-key k; tool"]), ["-c", "FOO_TOKEN=… tool --api-key … tool"]);
         assert_eq!(args(&[KEY]), ["…"]);
+        assert_eq!(
+            args(&["--pass", "x5", "-p", "y", "-H", "Authorization: Bearer z"]),
+            ["--pass", "…", "-p", "…", "-H", "Authorization: Bearer …"]
+        );
         let plain = ["token", "-i", "ProductionClusterNumber2024InEuCentral1Blue", "--token-only", "-r", "eks-1"];
         assert_eq!(args(&plain), plain, "a flag behind a flag is none's value");
         let plain = ["eks", "get-token", "--cluster-name=ProductionClusterNumber2024InEuCentral1Blue", "--output", "json"];
@@ -191,6 +214,8 @@ mod tests {
             ("{\"user\":{\"token\":\"a b\",\"exec\":{}}}", "{\"user\":{\"token\":…,\"exec\":{}}}"),
             ("  args: [eks, --session-token, abc, --output, json]", "  args: [eks, --session-token, …, --output, json]"),
             ("  {\"args\":[\"--token\",\"abc\"]}", "  {\"args\":[\"--token\",…]}"),
+            ("    - name: VAULT_PASS\n      value: abc", "    - name: VAULT_PASS\n      value: …"),
+            ("  args: [-p, abc]\n   - -p\n   - abc", "  args: [-p, …]\n   - -p\n   - …"),
             ("   - --token\n   - abc\n   - x", "   - --token\n   - …\n   - x"),
             ("    apiVersion: client.authentication.k8s.io/v1alpha1", "    apiVersion: client.authentication.k8s.io/v1alpha1"),
         ] {

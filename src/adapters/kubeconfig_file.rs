@@ -2,9 +2,10 @@
 
 use crate::error::{Error, Result};
 use sha2::{Digest as _, Sha256};
-use std::fmt::Write as _;
+use std::ffi::OsString;
+use std::fs::{Metadata, Permissions};
 use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -16,59 +17,94 @@ pub fn read(file: &Path) -> Result<String> {
 /// Writes a new text in the place of `before`, and returns the backup. Refused where the file says something else by now.
 pub fn replace(file: &Path, before: &str, after: &str) -> Result<PathBuf> {
     let doing = || format!("cannot change {}", file.display());
-    let real = std::fs::canonicalize(file).map_err(|e| Error::failed(doing()).because(e.to_string()))?;
+    let failed = |e: std::io::Error| Error::failed(doing()).because(e.to_string());
+    let real = std::fs::canonicalize(file).map_err(failed)?;
     if read(&real)? != before {
         return Err(Error::refused(doing()).because("somebody else has changed it in the meantime").hint("run the command again"));
     }
-    let backup = backup_of(&real, after);
-    write(&backup, before, &real).and_then(|()| write(&real, after, &real)).map_err(|e| Error::failed(doing()).because(e.to_string()))?;
+    let like = std::fs::metadata(&real).map_err(failed)?;
+    let backup = keep(&real, before, after, &like).map_err(failed)?;
+    write(&real, after, &like, like.mode()).map_err(failed)?;
     Ok(backup)
 }
 
-/// Takes the last change back. Refused where the file is not as that change left it.
+/// Takes the last change back, of the text and of who may read it. Refused where the file is not as that change left it.
 pub fn undo(file: &Path) -> Result<()> {
     let doing = || format!("cannot take back the change of {}", file.display());
-    let real = std::fs::canonicalize(file).map_err(|e| Error::failed(doing()).because(e.to_string()))?;
-    let backup = backup_of(&real, &read(&real)?);
-    if !backup.exists() {
+    let failed = |e: std::io::Error| Error::failed(doing()).because(e.to_string());
+    let real = std::fs::canonicalize(file).map_err(failed)?;
+    let Some((backup, mode)) = backup_of(&real, &read(&real)?) else {
         return Err(Error::refused(doing())
-            .because(format!("there is no {}: it was not changed by karpctl, or has been changed since", backup.display()))
+            .because("it was not changed by karpctl, or has been changed since")
             .hint(format!("backups of other changes, if any: `ls {}.karpctl-*`", real.display())));
-    }
+    };
     let before = read(&backup)?;
-    write(&real, &before, &real).and_then(|()| std::fs::remove_file(&backup)).map_err(|e| Error::failed(doing()).because(e.to_string()))
+    let like = std::fs::metadata(&real).map_err(failed)?;
+    write(&real, &before, &like, mode).and_then(|()| std::fs::remove_file(&backup)).map_err(failed)
 }
 
 /// When it was changed to what it says now. `None`: not by karpctl, or it has been changed since.
 #[must_use]
 pub fn changed_at(file: &Path) -> Option<SystemTime> {
     let real = std::fs::canonicalize(file).ok()?;
-    std::fs::metadata(backup_of(&real, &read(&real).ok()?)).ok()?.modified().ok()
+    let (backup, _) = backup_of(&real, &read(&real).ok()?)?;
+    std::fs::metadata(backup).ok()?.modified().ok()
 }
 
-/// Takes from others the right to read it.
+/// Takes from others the right to read it, with a backup that knows who could.
 pub fn close(file: &Path) -> Result<()> {
-    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600))
-        .map_err(|e| Error::failed(format!("cannot close {}", file.display())).because(e.to_string()))
-}
-
-/// Named by what the change made of the file: so a backup is found only while the file is as the change left it.
-fn backup_of(file: &Path, after: &str) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    let mut hash = String::new();
-    for byte in &Sha256::digest(after.as_bytes())[..6] {
-        let _ = write!(hash, "{byte:02x}");
+    let failed = |e: std::io::Error| Error::failed(format!("cannot close {}", file.display())).because(e.to_string());
+    let real = std::fs::canonicalize(file).map_err(failed)?;
+    let text = read(&real)?;
+    // The backup of a change of its text, made a moment ago, knows it already.
+    if backup_of(&real, &text).is_none() {
+        keep(&real, &text, &text, &std::fs::metadata(&real).map_err(failed)?).map_err(failed)?;
     }
-    name.push(format!(".karpctl-{hash}"));
-    PathBuf::from(name)
+    std::fs::set_permissions(&real, Permissions::from_mode(0o600)).map_err(failed)
 }
 
-/// Writes a file whole, with the permissions of another.
-fn write(file: &Path, text: &str, like: &Path) -> std::io::Result<()> {
-    let folder = file.parent().unwrap_or(Path::new("/"));
-    let mut new = tempfile::NamedTempFile::new_in(folder)?;
+/// What the backups of a file are named that a change left so: a backup is found only while the file is as its change left it. The
+/// permissions follow, in octal digits: the backup itself is for its owner alone.
+fn backup_name(file: &Path, after: &str) -> OsString {
+    let mut name = file.file_name().unwrap_or_default().to_owned();
+    let hash: String = Sha256::digest(after.as_bytes())[..6].iter().map(|byte| format!("{byte:02x}")).collect();
+    name.push(format!(".karpctl-{hash}-"));
+    name
+}
+
+/// The backup of what a file says now, and the permissions of before.
+fn backup_of(file: &Path, now: &str) -> Option<(PathBuf, u32)> {
+    let name = backup_name(file, now);
+    std::fs::read_dir(folder_of(file)).ok()?.flatten().find_map(|entry| {
+        let digits = entry.file_name().as_encoded_bytes().strip_prefix(name.as_encoded_bytes())?.to_owned();
+        let mode = u32::from_str_radix(std::str::from_utf8(&digits).ok()?, 8).ok()?;
+        Some((entry.path(), mode))
+    })
+}
+
+/// Writes a backup.
+fn keep(file: &Path, before: &str, after: &str, like: &Metadata) -> std::io::Result<PathBuf> {
+    let mut name = backup_name(file, after);
+    name.push(format!("{:o}", like.mode() & 0o7777));
+    let backup = folder_of(file).join(name);
+    write(&backup, before, like, 0o600)?;
+    Ok(backup)
+}
+
+fn folder_of(file: &Path) -> &Path {
+    file.parent().unwrap_or(Path::new("/"))
+}
+
+/// Writes a file whole, with the owner of another and these permissions.
+fn write(file: &Path, text: &str, like: &Metadata, mode: u32) -> std::io::Result<()> {
+    let mut new = tempfile::NamedTempFile::new_in(folder_of(file))?;
     new.write_all(text.as_bytes())?;
-    new.as_file().set_permissions(std::fs::metadata(like)?.permissions())?;
+    let own = new.as_file().metadata()?;
+    if (own.uid(), own.gid()) != (like.uid(), like.gid()) {
+        // Whoever runs karpctl as root must not take a person's file from them.
+        fchown(new.as_file(), Some(like.uid()), Some(like.gid()))?;
+    }
+    new.as_file().set_permissions(Permissions::from_mode(mode))?;
     new.as_file().sync_all()?;
     new.persist(file).map(drop).map_err(|e| e.error)
 }
@@ -82,7 +118,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (real, link) = (dir.path().join("real"), dir.path().join("config"));
         std::fs::write(&real, "before").unwrap();
-        std::fs::set_permissions(&real, std::fs::Permissions::from_mode(0o600)).unwrap();
+        std::fs::set_permissions(&real, Permissions::from_mode(0o600)).unwrap();
         std::os::unix::fs::symlink(&real, &link).unwrap();
         let backup = replace(&link, "before", "after").unwrap();
         assert_eq!((read(&real).unwrap().as_str(), read(&backup).unwrap().as_str()), ("after", "before"));
@@ -93,6 +129,45 @@ mod tests {
         undo(&link).unwrap();
         assert_eq!(read(&real).unwrap(), "before");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2, "nothing is left beside it");
+    }
+
+    #[test]
+    fn what_was_closed_is_opened_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("config");
+        let mode = |file: &Path| std::fs::metadata(file).unwrap().permissions().mode() & 0o777;
+        let open = || {
+            std::fs::write(&file, "before").unwrap();
+            std::fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
+        };
+        open();
+        close(&file).unwrap();
+        assert_eq!(mode(&file), 0o600);
+        undo(&file).unwrap();
+        assert_eq!((read(&file).unwrap().as_str(), mode(&file)), ("before", 0o640));
+        // With a change of the text it is one change, and the copy is closed from the beginning.
+        let backup = replace(&file, "before", "after").unwrap();
+        assert_eq!((mode(&file), mode(&backup)), (0o640, 0o600));
+        close(&file).unwrap();
+        undo(&file).unwrap();
+        assert_eq!((read(&file).unwrap().as_str(), mode(&file)), ("before", 0o640));
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_file_keeps_its_owner() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("config");
+        std::fs::write(&file, "before").unwrap();
+        // Only root can give a file away; another can give it to a group of theirs, or to nobody but themselves.
+        let other = if rustix::process::geteuid().is_root() { 12345 } else { rustix::process::geteuid().as_raw() };
+        std::os::unix::fs::chown(&file, Some(other), None).unwrap();
+        let backup = replace(&file, "before", "after").unwrap();
+        for file in [&file, &backup] {
+            assert_eq!(std::fs::metadata(file).unwrap().uid(), other);
+        }
+        undo(&file).unwrap();
+        assert_eq!(std::fs::metadata(&file).unwrap().uid(), other);
     }
 
     #[test]

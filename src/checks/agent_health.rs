@@ -2,7 +2,7 @@
 
 use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation, missing};
-use crate::facts::Topic;
+use crate::facts::{Neighbours, Topic, Workload};
 use crate::finding::Area;
 use crate::spec::{Identity, POD_IDENTITY_AGENT};
 
@@ -25,12 +25,12 @@ impl Check for AgentHealth {
         "With Pod Identity, looks for the EKS add-on eks-pod-identity-agent and its state. What people see without it: the controller's \
          pod is restarted with exit code 1 and no log line, or `failed to refresh cached credentials, no EC2 IMDS role found`, or \
          `dial tcp 169.254.170.23:80: i/o timeout`. DEGRADED means that its DaemonSet's pods have no room or no node. The agent never \
-         lands on Fargate: a controller on Fargate needs --identity irsa. An agent that was installed other than as an add-on is not \
-         seen by this check; accept the finding then."
+         lands on Fargate: a controller on Fargate needs --identity irsa. An agent that was installed other than as an add-on is as \
+         good, and is left as it is: where there is no add-on, its DaemonSet is looked for in the cluster."
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::PodIdentityAgent, Topic::Stack, Topic::ControllerRole]
+        &[Topic::Cluster, Topic::PodIdentityAgent, Topic::Neighbours, Topic::Stack, Topic::ControllerRole]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -47,6 +47,7 @@ impl Check for AgentHealth {
             ["aws", "eks"].into_iter().chain(operation.iter().copied()).chain(rest).collect::<Vec<_>>()
         };
         Ok(vec![match read(&subject, &situation.facts.pod_identity_agent)?.map(|addon| addon.status.as_str()) {
+            None if let Some(agent) = situation.facts.neighbours.known().and_then(Neighbours::agent) => by_others(agent),
             None => {
                 missing(situation, subject, "is not there: the controller gets no credentials").run("make it", of_addon(&["create-addon"]))
             }
@@ -61,4 +62,15 @@ impl Check for AgentHealth {
                 .run("see why", of_addon(&["describe-addon"])),
         }])
     }
+}
+
+/// An agent that is no add-on is judged by its pods.
+fn by_others(agent: &Workload) -> Judgement {
+    let subject = format!("daemonset {}/{}", agent.namespace, agent.name);
+    let pods = format!("{} of {} pods are ready; it is no add-on", agent.ready, agent.desired);
+    if agent.ready > 0 {
+        return Judgement::pass(subject, pods);
+    }
+    Judgement::fail(subject, format!("{pods}: the controller gets no credentials"))
+        .run("see why", ["kubectl", "--namespace", &agent.namespace, "describe", "daemonset", &agent.name])
 }

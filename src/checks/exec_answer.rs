@@ -36,7 +36,10 @@ fn judge(used: &Used<'_>, exec: &ExecFacts, run: &PluginRun) -> Judgement {
     let complaint = if run.stderr.is_empty() { String::new() } else { format!("; it says: {}", run.stderr.join(" / ")) };
     let fail = |message: String| Judgement::fail(used.subject.clone(), format!("getting credentials: {message}{complaint}"));
     if let Some(how) = &run.ended {
-        let judgement = fail(format!("exec: executable {} failed with {how}", exec.command));
+        // An end that the program itself came to, in the words of client-go; else why it came to none.
+        let by_itself = ["exit code ", "signal "].iter().any(|end| how.starts_with(end));
+        let judgement =
+            fail(if by_itself { format!("exec: executable {} failed with {how}", exec.command) } else { format!("exec: {how}") });
         let command = std::iter::once(exec.command.clone()).chain(exec.args.iter().cloned());
         return match &exec.profile {
             Some(profile) => judgement.run("run it by hand: it uses the profile that the kubeconfig names", by_hand(profile, command)),

@@ -45,7 +45,7 @@ pub struct GlobalArgs {
     /// Refuse a Karpenter release that karpctl's table warns of or does not have
     #[arg(long, global = true, help_heading = "What")]
     pub strict: bool,
-    /// Reach the cluster by this kubeconfig instead of karpctl's own access; what changes a cluster is refused where it leads to another
+    /// Reach the cluster by this kubeconfig instead of karpctl's own access; where it leads to another cluster, doctor says so and all else is refused
     #[arg(long, global = true, value_name = "PATH", help_heading = "Tools")]
     pub kubeconfig: Option<PathBuf>,
     /// Reach the cluster by this context of the kubeconfig

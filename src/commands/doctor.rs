@@ -208,6 +208,7 @@ const ANSWER: &str = "exec-answer";
 /// Makes the safe cures and looks again. A cure after which the plugin's answer is refused is no cure, and is taken back.
 async fn fix(app: &App, args: &DoctorArgs, checks: &[Box<dyn Check>], report: DoctorReport) -> Result<DoctorReport> {
     let cures = cures(&report)?;
+    cures.show_not_alone(app);
     if cures.is_empty() {
         let any = |verdicts: [Verdict; 2]| report.checks.iter().any(|f| verdicts.contains(&f.result));
         app.printer.status(if any([Verdict::Fail, Verdict::Warn]) {

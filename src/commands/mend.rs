@@ -4,12 +4,12 @@ use crate::adapters::kubeconfig_file::{changed_at, close, read, replace, undo};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::finding::{DoctorReport, Edit, Verdict};
-use crate::kubeconfig::{Merging, Source, load, named, set_exec_api_version};
+use crate::kubeconfig::{Merging, NotAlone, Source, load, named, set_exec_api_version};
 use crate::probe::client::places;
 use crate::secret::masked_lines;
 use crate::shell::command as command_line;
 use similar::TextDiff;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
 
@@ -18,6 +18,8 @@ pub(super) struct Mend {
     file: PathBuf,
     before: String,
     after: String,
+    // Whose entries change.
+    users: BTreeSet<String>,
 }
 
 /// What is to be changed in files, and which files are to be closed to others.
@@ -25,36 +27,60 @@ pub(super) struct Mend {
 pub(super) struct Cures {
     mends: Vec<Mend>,
     open: Vec<PathBuf>,
+    // Entries that cannot be changed alone, and what is left to a person then.
+    not_alone: BTreeSet<String>,
 }
 
 /// The cures of what failed or warned.
 pub(super) fn cures(report: &DoctorReport) -> Result<Cures> {
-    let mut texts: BTreeMap<PathBuf, (String, String)> = BTreeMap::new();
+    let mut mends: BTreeMap<PathBuf, Mend> = BTreeMap::new();
     let mut cures = Cures::default();
     let found = report.checks.iter().filter(|f| matches!(f.result, Verdict::Fail | Verdict::Warn));
     for edit in found.flat_map(|f| &f.fixes).filter_map(|fix| fix.edit.as_ref()) {
         match edit {
             Edit::ExecApiVersion { file, user, api_version } => {
-                if !texts.contains_key(file) {
+                if !mends.contains_key(file) {
                     let text = read(file)?;
-                    texts.insert(file.clone(), (text.clone(), text));
+                    mends.insert(file.clone(), Mend { file: file.clone(), before: text.clone(), after: text, users: BTreeSet::new() });
                 }
-                let Some((_, after)) = texts.get_mut(file) else { continue };
-                // Several clients say the same of one entry: the first change mends it for all.
-                if let Some(edited) = set_exec_api_version(after, user, api_version) {
-                    *after = edited.text;
+                let Some(mend) = mends.get_mut(file) else { continue };
+                match set_exec_api_version(&mend.after, user, api_version) {
+                    Ok(Some(edited)) => {
+                        mend.after = edited.text;
+                        mend.users.insert(user.clone());
+                    }
+                    // Several clients say the same of one entry: the first change mends it for all.
+                    Ok(None) => {}
+                    Err(NotAlone) => {
+                        cures.not_alone.insert(format!(
+                            "users[name={user}] in {} cannot be changed without changing others: its text is shared (a YAML alias); write \
+                             {api_version} there by hand",
+                            file.display()
+                        ));
+                    }
                 }
             }
             Edit::Close { file } if !cures.open.contains(file) => cures.open.push(file.clone()),
             Edit::Close { .. } => {}
         }
     }
-    let changed = texts.into_iter().filter(|(_, (before, after))| before != after);
-    cures.mends = changed.map(|(file, (before, after))| Mend { file, before, after }).collect();
+    cures.mends = mends.into_values().filter(|mend| mend.before != mend.after).collect();
     Ok(cures)
 }
 
 impl Mend {
+    /// Contexts that have a user in common change together.
+    fn contexts_of_one_user(&self) -> Vec<String> {
+        let source = Source { file: self.file.clone(), text: self.before.clone() };
+        let Ok(whole) = load(&[source], Merging::FirstEntry, &[]) else { return Vec::new() };
+        let with = |user: &String| {
+            let contexts: Vec<&str> = whole.contexts.iter().filter(|(_, of)| of.user == *user).map(|(name, _)| name.as_str()).collect();
+            (contexts.len() > 1)
+                .then(|| format!("{user} is the user of {} contexts, which change together: {}", contexts.len(), contexts.join(", ")))
+        };
+        self.users.iter().filter_map(with).collect()
+    }
+
     /// Says which other contexts of the file have a plugin of a version that newer clients do not take: only the chosen one was mended.
     fn say_others(&self, app: &App) {
         let source = Source { file: self.file.clone(), text: self.after.clone() };
@@ -82,6 +108,11 @@ impl Cures {
         self.mends.is_empty() && self.open.is_empty()
     }
 
+    /// Says what cannot be done.
+    pub(super) fn show_not_alone(&self, app: &App) {
+        self.not_alone.iter().for_each(|line| app.printer.status(line));
+    }
+
     /// Shows what would be done.
     pub(super) fn show(&self, app: &App) {
         for mend in &self.mends {
@@ -89,6 +120,7 @@ impl Cures {
             let diff = TextDiff::from_lines(&mend.before, &mend.after);
             let text = diff.unified_diff().context_radius(2).header(&shown, &shown).to_string();
             app.printer.copied(&masked_lines(text.trim_end()));
+            mend.contexts_of_one_user().iter().for_each(|line| app.printer.status(line));
         }
         for file in &self.open {
             app.printer.copied(&format!("chmod 600 {}", file.display()));

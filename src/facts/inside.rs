@@ -86,6 +86,16 @@ pub enum NeighbourKind {
     TerminationHandler,
     /// The cluster's DNS.
     Dns,
+    /// The EKS Pod Identity agent.
+    PodIdentityAgent,
+}
+
+impl Neighbours {
+    /// The Pod Identity agent that was put there other than as an add-on: its `DaemonSet` has pods to run.
+    #[must_use]
+    pub fn agent(&self) -> Option<&Workload> {
+        self.workloads.iter().find(|w| w.what == NeighbourKind::PodIdentityAgent && w.desired > 0)
+    }
 }
 
 /// A workload that Karpenter depends on, or that works at the same things.

@@ -267,7 +267,7 @@ async fn run(
     env.push((crate::token::EXEC_INFO.to_owned(), request));
     let file = facts.found.clone().unwrap_or_default();
     let ended = station.run_plugin(&PluginCall { file, args: exec.args.clone(), env, interactive, limit }).await;
-    let stderr = shown(&ended.stderr);
+    let stderr = shown(&without_values(&ended.stderr, &exec.env));
     if let Some(how) = ended.ended {
         return PluginRun { ended: Some(how), api_version: None, refused: None, stderr };
     }
@@ -298,6 +298,17 @@ fn cluster_info(station: &dyn Workstation, cluster: &Cluster) -> Value {
     told
 }
 
+/// Variables whose values are no secrets, and say what a complaint is about.
+const TOLD: [&str; 5] = ["AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CONFIG_FILE", "AWS_STS_REGIONAL_ENDPOINTS"];
+/// Shorter values would be found in ordinary words.
+const SHORTEST: usize = 4;
+
+/// A complaint without what the kubeconfig gives the plugin in variables: whatever that is, nobody else is to see it.
+fn without_values(text: &str, env: &[(String, String)]) -> String {
+    let given = env.iter().filter(|(name, value)| !TOLD.contains(&name.as_str()) && value.len() >= SHORTEST);
+    given.fold(text.to_owned(), |text, (_, value)| text.replace(value, "…"))
+}
+
 /// The most lines of a plugin's complaint that are kept.
 const LINES: usize = 5;
 
@@ -309,12 +320,18 @@ fn shown(text: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::shown;
+    use super::{shown, without_values};
 
     #[test]
     fn no_secret_is_shown() {
         let token = format!("k8s-aws-v1.{}", "aHR0cHM6".repeat(8));
         let text = format!("warning: x\ntoken {token} end\n\nsee https://docs.example.invalid/a/long/page/that/explains/it\n");
         assert_eq!(shown(&text), ["warning: x", "token … end", "see https://docs.example.invalid/a/long/page/that/explains/it"]);
+    }
+
+    #[test]
+    fn what_a_variable_holds_is_not_shown() {
+        let env = [("AWS_PROFILE", "prod"), ("VAULT_PIN", "hunter7"), ("N", "1")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(without_values("profile prod: hunter7 is wrong, 1 try left", &env), "profile prod: … is wrong, 1 try left");
     }
 }

@@ -30,7 +30,7 @@ impl Step for PodIdentityAgent {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::PodIdentityAgent]
+        &[Topic::PodIdentityAgent, Topic::Neighbours]
     }
 
     fn usual_seconds(&self, _: &Spec) -> u32 {
@@ -43,6 +43,8 @@ impl Step for PodIdentityAgent {
         }
         let addon = match looked(&facts.pod_identity_agent) {
             Ok(Some(addon)) => addon,
+            // One that was put there otherwise does the same, and EKS makes no add-on over it.
+            Ok(None) if facts.neighbours.known().is_some_and(|n| n.agent().is_some()) => return State::Present,
             Ok(None) => return State::Absent,
             Err(state) => return state,
         };
@@ -120,7 +122,8 @@ impl Step for PodIdentityAgent {
 
     fn explain(&self) -> &'static str {
         "Makes sure that the add-on eks-pod-identity-agent is there: it hands the controller its credentials (Pod Identity only). \
-         Without it nothing fails loudly; the controller hangs and ends. A new cluster gets it from eksctl. On the way back only an \
+         Without it nothing fails loudly; the controller hangs and ends. A new cluster gets it from eksctl. An agent that was installed \
+         other than as an add-on is left as it is. On the way back only an \
          add-on that karpctl put into an existing cluster is removed."
     }
 }

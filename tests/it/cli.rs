@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod doctor;
+mod doctor_mends;
 mod documents;
 mod no_cluster;
 mod release_notice;

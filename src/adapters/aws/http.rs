@@ -11,10 +11,15 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use http_body_util::Limited;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
 /// Where EC2 and ECS hand out credentials; a proxy cannot reach it for us.
 const METADATA_HOSTS: [&str; 3] = ["169.254.169.254", "169.254.170.2", "169.254.170.23"];
+
+/// The most bytes of an answer that are read: AWS answers in pages, and what is longer than any is not from AWS.
+const LARGEST: usize = 32 << 20;
 
 /// Two clients, and which of them a request takes.
 #[derive(Debug, Clone)]
@@ -42,7 +47,8 @@ impl HttpConnector for ByHostConnector {
         let host = request.uri().parse::<::http::Uri>().ok().and_then(|u| u.host().map(str::to_owned)).unwrap_or_default();
         let direct = is_loopback(&host) || METADATA_HOSTS.contains(&host.as_str());
         let client = if direct { &self.clients.direct } else { &self.clients.proxied };
-        client.http_connector(&self.settings, &self.components).call(request)
+        let answer = client.http_connector(&self.settings, &self.components).call(request);
+        HttpConnectorFuture::new(async move { Ok(answer.await?.map(|body| SdkBody::from_body_1_x(Limited::new(body, LARGEST)))) })
     }
 }
 

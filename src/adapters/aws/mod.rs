@@ -40,6 +40,8 @@ const ATTEMPTS: u32 = 5;
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 /// How long one attempt may wait for its answer; left alone, the SDK waits for ever.
 const ANSWER_TIME: Duration = Duration::from_secs(30);
+/// How long one attempt may take until its answer is there whole.
+const WHOLE_TIME: Duration = Duration::from_secs(60);
 /// The SDK's own default, which says that nobody set one.
 const SDK_ATTEMPTS: u32 = 3;
 
@@ -74,7 +76,8 @@ impl AwsClient {
     /// A client with these settings. Reads the SDK's configuration; no AWS service is called yet.
     pub async fn connect(settings: &AwsSettings) -> Result<Self> {
         let http = http::client()?;
-        let patience = TimeoutConfig::builder().connect_timeout(CONNECT_TIME).read_timeout(ANSWER_TIME).build();
+        let patience = TimeoutConfig::builder().connect_timeout(CONNECT_TIME).read_timeout(ANSWER_TIME);
+        let patience = patience.operation_attempt_timeout(WHOLE_TIME).build();
         let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http.clone()).timeout_config(patience);
         if let Ok(name) = AppName::new(concat!("karpctl-", env!("CARGO_PKG_VERSION"))) {
             loader = loader.app_name(name);

@@ -8,12 +8,15 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ports::{Aws, ClusterAccess, Eviction, Force, Kube, KubeConnector, NamedServer, ObjectKind, ObjectRef};
 use async_trait::async_trait;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use http::{Method, Request};
+use http::{Method, Request, Response};
+use http_body_util::Limited;
 use kube::Client;
+use kube::client::ClientBuilder;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, OnceCell};
+use tower::util::MapResponseLayer;
 
 /// Who karpctl is among the managers of fields.
 const FIELD_MANAGER: &str = "fieldManager=karpctl";
@@ -23,6 +26,8 @@ const STRICT: &str = "fieldValidation=Strict";
 const PAGE: usize = 500;
 /// How often a list may go on: no cluster holds so many objects of a kind.
 const PAGES: usize = 2000;
+/// The most bytes of an answer that are read, of which no page comes near.
+const LARGEST: usize = 256 << 20;
 /// How long an answer may take.
 const ANSWER_TIME: Duration = Duration::from_mins(1);
 /// How often a request is made that may get through yet: an API server that is being replaced refuses, resets or says 503 for some
@@ -86,7 +91,8 @@ fn config_of(access: &ClusterAccess) -> Result<(kube::Config, String)> {
 
 /// A client. Making it runs the kubeconfig's credential plugin, and waits for it.
 async fn client_of(config: kube::Config, doing: &str, endpoint: &str) -> Result<Client> {
-    let client = tokio::task::spawn_blocking(move || Client::try_from(config)).await;
+    let bounded = MapResponseLayer::new(|answer: Response<_>| answer.map(|body| Limited::new(body, LARGEST)));
+    let client = tokio::task::spawn_blocking(move || ClientBuilder::try_from(config).map(|made| made.with_layer(&bounded).build())).await;
     client
         .map_err(|e| Error::failed(doing).because(e.to_string()))?
         .map_err(|e| of_connection(Error::new(ErrorKind::Failed, doing), &chain(&e), endpoint))

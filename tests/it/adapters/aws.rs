@@ -1,6 +1,6 @@
 //! What AWS answers, said by a service on loopback that says what it is told to.
 
-use super::{KEYS, in_child, runtime, serve};
+use super::{KEYS, in_child, runtime, serve, serve_without_end};
 use karpctl::adapters::aws::{AwsClient, AwsSettings};
 use karpctl::error::{Error, ErrorKind};
 use karpctl::ports::Aws;
@@ -83,6 +83,19 @@ fn aws_answers_become_kinds() {
         let error = role_error("http://127.0.0.1:1").await;
         assert_eq!(error.kind, ErrorKind::Unreachable);
         assert!(error.causes[0].starts_with("iam:GetRole at http://127.0.0.1:1: "), "{error:?}");
+    });
+}
+
+#[test]
+fn an_answer_without_end_is_an_error() {
+    if !in_child(module_path!(), "an_answer_without_end_is_an_error", &KEYS) {
+        return;
+    }
+    runtime().block_on(async {
+        let (url, taken) = serve_without_end();
+        role_error(&url).await;
+        let taken = taken.load(std::sync::atomic::Ordering::Relaxed) >> 20;
+        assert!((32..400).contains(&taken), "{taken} MiB were read");
     });
 }
 

@@ -15,6 +15,7 @@ use karpctl::ports::{HelmInstall, Origin};
 use serde_json::json;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -107,4 +108,31 @@ pub(crate) fn serve(answer: impl Fn(&Asked) -> (String, String) + Send + 'static
         }
     });
     (url, all)
+}
+
+/// Answers every request with 200 and a body that does not end; the bytes that were taken of all.
+pub(crate) fn serve_without_end() -> (String, Arc<AtomicU64>) {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let taken = Arc::new(AtomicU64::new(0));
+    let counter = taken.clone();
+    std::thread::spawn(move || {
+        let chunk = vec![b'a'; 1 << 16];
+        for stream in listener.incoming() {
+            let (mut stream, chunk, counter) = (stream.unwrap(), chunk.clone(), counter.clone());
+            std::thread::spawn(move || {
+                let _ = stream.read(&mut [0; 4096]);
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
+                while write!(stream, "{:x}\r\n", chunk.len())
+                    .and_then(|()| stream.write_all(&chunk))
+                    .and_then(|()| stream.write_all(b"\r\n"))
+                    .is_ok()
+                {
+                    counter.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    (url, taken)
 }

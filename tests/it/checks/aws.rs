@@ -5,7 +5,7 @@ use crate::fake::FakeWorld;
 use crate::fixture::{existing, spec};
 use karpctl::checks::{Situation, all, judge};
 use karpctl::doctor::topics;
-use karpctl::facts::{Facts, Probed};
+use karpctl::facts::{Facts, NeighbourKind, Probed, Workload};
 use karpctl::finding::{Finding, Verdict};
 use karpctl::spec::{Identity, Spec};
 use serde_json::json;
@@ -94,6 +94,17 @@ async fn a_stack_is_at_rest_and_of_this_release() {
 #[tokio::test(start_paused = true)]
 async fn pod_identity_has_an_agent_an_association_and_a_trusting_role() {
     exactly(&broken(|f| f.pod_identity_agent = Probed::Absent).await, "agent-health", Verdict::Fail);
+    let by_others = |ready: u64| {
+        broken(move |f| {
+            f.pod_identity_agent = Probed::Absent;
+            let workloads = &mut known(&mut f.neighbours).workloads;
+            workloads.push(Workload { what: NeighbourKind::PodIdentityAgent, desired: 2, ready, ..workloads[0].clone() });
+        })
+    };
+    assert_eq!(by_others(1).await, [], "an agent that is no add-on is as good");
+    let found = by_others(0).await;
+    exactly(&found, "agent-health", Verdict::Fail);
+    said(&found, "0 of 2 pods are ready");
     exactly(&broken(|f| known(&mut f.pod_identity_agent).status = "DEGRADED".into()).await, "agent-health", Verdict::Warn);
     exactly(&broken(|f| known(&mut f.pod_identity_agent).status = "CREATE_FAILED".into()).await, "agent-health", Verdict::Fail);
 

@@ -13,7 +13,7 @@ echo '{"apiVersion":"client.authentication.k8s.io/v1beta1","kind":"ExecCredentia
 "#;
 
 /// A kubeconfig whose contexts, the first of which is the current one, have plugins of these versions.
-fn kubeconfig(contexts: &[(&str, &str)]) -> String {
+pub(super) fn kubeconfig(contexts: &[(&str, &str)]) -> String {
     let mut text = format!("apiVersion: v1\nkind: Config\ncurrent-context: {}\nclusters:\n", contexts[0].0);
     text += "- name: k\n  cluster:\n    server: https://127.0.0.1:9\ncontexts:\n";
     for (name, _) in contexts {
@@ -28,7 +28,7 @@ fn kubeconfig(contexts: &[(&str, &str)]) -> String {
 }
 
 /// A machine with a helm, a plugin and this kubeconfig.
-fn machine(contexts: &[(&str, &str)]) -> Shell {
+pub(super) fn machine(contexts: &[(&str, &str)]) -> Shell {
     Shell::new().program("helm", "#!/bin/sh\necho v3.17.3\n").program("plugin", PLUGIN).file("config", &kubeconfig(contexts))
 }
 
@@ -41,7 +41,7 @@ fn aws() -> Shell {
     Shell::new().env("AWS_ENDPOINT_URL", &url).env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test")
 }
 
-fn checks(ended: &Ended) -> Vec<Value> {
+pub(super) fn checks(ended: &Ended) -> Vec<Value> {
     let report: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|e| panic!("{e}: {}{}", ended.stdout, ended.stderr));
     report["checks"].as_array().unwrap().clone()
 }

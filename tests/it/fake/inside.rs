@@ -38,6 +38,13 @@ pub(crate) fn deployment(namespace: &str, name: &str, image: &str) -> (ObjectRef
     (place("apps/v1", "deployments", Some(namespace), name), body)
 }
 
+/// A `DaemonSet` whose pods are ready on both nodes.
+pub(crate) fn daemon_set(namespace: &str, name: &str, image: &str) -> (ObjectRef, Value) {
+    let spec = json!({"template": {"spec": {"containers": [{"name": "c", "image": image}]}}});
+    let body = json!({"metadata": {}, "spec": spec, "status": {"desiredNumberScheduled": 2, "numberReady": 2}});
+    (place("apps/v1", "daemonsets", Some(namespace), name), body)
+}
+
 impl FakeWorld {
     /// Two nodes in two zones, and `CoreDNS` on both.
     pub(crate) fn furnish(&self) {

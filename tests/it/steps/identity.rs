@@ -1,5 +1,6 @@
 //! Spot role, OIDC provider, Pod Identity agent and association.
 
+use crate::fake::inside::daemon_set;
 use crate::fake::{FakeWorld, Fault, error, step, words};
 use crate::fixture::{existing, spec};
 use karpctl::error::ErrorKind;
@@ -59,6 +60,16 @@ async fn the_agent_is_made_and_waited_for() {
     assert_eq!(world.assess_removal(id).await, State::Present);
     assert_eq!(world.remove(id).await.0, Ok(()));
     assert_eq!(world.assess(id).await, State::Absent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_of_others_is_left_as_it_is() {
+    let id = StepId::PodIdentityAgent;
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    let (object, body) = daemon_set("kube-system", "eks-pod-identity-agent", "eks/eks-pod-identity-agent:0.1.33");
+    world.put(&object, body);
+    assert_eq!(world.assess(id).await, State::Present);
+    assert_eq!(world.assess_removal(id).await, State::Absent);
 }
 
 #[tokio::test(start_paused = true)]

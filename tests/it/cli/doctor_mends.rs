@@ -1,0 +1,91 @@
+//! What `doctor --fix` changes and what it leaves alone; what of a kubeconfig and its plugin is never shown.
+
+use super::doctor::{checks, kubeconfig, machine};
+use super::{Shell, usage_error};
+
+fn fix(shell: &Shell) -> super::Ended {
+    shell.run(&["doctor", "--fix", "--yes", "--only", "exec-api-version", "--helm", "./helm", "--kubeconfig", "config"])
+}
+
+#[test]
+fn contexts_that_change_together_are_named() {
+    let text = kubeconfig(&[("a", "v1alpha1")]).replace("users:\n", "- name: b\n  context: {cluster: k, user: of-a}\nusers:\n");
+    let ended = fix(&machine(&[("a", "v1")]).file("config", &text));
+    assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
+    assert!(ended.stderr.contains("of-a is the user of 2 contexts, which change together: a, b"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_user_that_shares_its_text_is_left_alone() {
+    let text = kubeconfig(&[("a", "v1alpha1"), ("b", "v1alpha1")]);
+    let (head, users) = text.split_once("- name: of-a\n  user:\n").unwrap();
+    let (of_a, _) = users.split_once("- name: of-b").unwrap();
+    let text = format!("{head}- name: of-a\n  user: &x\n{of_a}- name: of-b\n  user: *x\n");
+    let shell = machine(&[("a", "v1")]).file("config", &text);
+    let ended = fix(&shell);
+    assert_eq!(ended.code, 1, "{}{}", ended.stdout, ended.stderr);
+    for words in ["users[name=of-a] in ", "cannot be changed without changing others", "nothing that karpctl could mend by itself"] {
+        assert!(ended.stderr.contains(words), "{}", ended.stderr);
+    }
+    assert_eq!(std::fs::read_to_string(shell.dir.path().join("config")).unwrap(), text);
+}
+
+/// A kubeconfig whose plugin is given secrets in every way, and a plugin that complains of them.
+fn with_secrets(version: &str) -> Shell {
+    let more = r#"
+      args: [--pass, canary1, -p, canary2, -H, "Authorization: Bearer canary3", --secret-id=canary4]
+      env:
+      - {name: VAULT_PIN, value: canary5}
+      - {name: AWS_PROFILE, value: prod}"#;
+    let text = kubeconfig(&[("a", version)]).replace("interactiveMode: Never", &format!("interactiveMode: Never{more}"));
+    let plugin = "#!/bin/sh\nprintf 'VAULT_PASS=canary6\\nAuthorization: Bearer canary7\\nPassword: canary8\\npin %s of %s\\n' \"$VAULT_PIN\" \"$AWS_PROFILE\" >&2\nexit 1\n";
+    machine(&[("a", "v1")]).file("config", &text).program("plugin", plugin)
+}
+
+#[test]
+fn no_secret_of_the_plugin_is_shown_or_kept() {
+    let shell = with_secrets("v1beta1");
+    for format in ["human", "json", "junit", "sarif", "github", "markdown"] {
+        let words = ["doctor", "--offline", "--area", "client", "--helm", "./helm", "--kubeconfig", "config", "-o", format];
+        let ended = shell.run(&[&words[..], &["--save-facts", "facts.json"]].concat());
+        assert!(ended.stdout.contains("of prod"), "the complaint itself is told: {}", ended.stdout);
+        let facts = std::fs::read_to_string(shell.dir.path().join("facts.json")).unwrap();
+        for (place, text) in [("stdout", &ended.stdout), ("stderr", &ended.stderr), ("facts", &facts)] {
+            assert!(!text.contains("canary"), "{format}, {place}: {text}");
+        }
+    }
+    let ended = fix(&with_secrets("v1alpha1"));
+    assert!((ended.stderr.clone() + &ended.stdout).contains("v1beta1"), "{}", ended.stderr);
+    assert!(!(ended.stderr.clone() + &ended.stdout).contains("canary"), "{}{}", ended.stderr, ended.stdout);
+}
+
+#[test]
+fn a_plugin_that_floods_hangs_or_babbles_is_a_finding() {
+    let doctor = |plugin: &str| {
+        let shell = machine(&[("a", "v1beta1")]).program("plugin", &format!("#!/bin/sh\n{plugin}\n"));
+        let words = ["doctor", "--offline", "--only", "exec-answer", "--helm", "./helm", "--kubeconfig", "config"];
+        let ended = shell.run(&[&words[..], &["--plugin-timeout", "1s", "-o", "json"]].concat());
+        let found = checks(&ended).remove(0);
+        (ended.code, found["message"].as_str().unwrap().to_owned())
+    };
+    for (plugin, words) in [
+        ("exec cat /dev/zero", ""),
+        ("exec yes", ""),
+        ("head -c 100000 /dev/urandom", ""),
+        ("trap '' TERM INT; while :; do sleep 0.05; done", "did not end within 1 s"),
+        ("sleep 60 & echo '{}'", "did not end within 1 s"),
+        ("kill -9 $$", "failed with signal 9"),
+    ] {
+        let (code, message) = doctor(plugin);
+        assert_eq!(code, 1, "{plugin}: {message}");
+        assert!(message.starts_with("getting credentials: ") && message.contains(words), "{plugin}: {message}");
+        assert!(message.len() < 4000 && !message.contains(char::is_control), "{plugin}: {message}");
+    }
+}
+
+#[test]
+fn a_choice_that_leaves_nothing_is_an_error() {
+    for words in [["--only", "exec-answer", "--skip", "exec-answer"], ["--area", "release", "--only", "exec-answer"]] {
+        usage_error(&Shell::new().run(&[&["doctor", "--offline"], &words[..]].concat()), &["no check is left", "karpctl explain"]);
+    }
+}
