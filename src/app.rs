@@ -50,6 +50,8 @@ pub struct App {
     terminated: Arc<AtomicBool>,
     // A karpctl that this one runs writes to the terminal, and draws there.
     lent: Arc<AtomicBool>,
+    // Nothing is changed just now, so nothing must be finished.
+    reading: Arc<AtomicBool>,
     versions: Versions,
 }
 
@@ -72,6 +74,7 @@ impl App {
             enough: CancellationToken::new(),
             terminated: Arc::default(),
             lent: Arc::default(),
+            reading: Arc::default(),
             versions: Versions::default(),
         }
     }
@@ -105,7 +108,7 @@ impl App {
         let watch = |kind: SignalKind, exit: Exit| -> Result<()> {
             let mut stream = signal(kind).map_err(|e| Error::failed("cannot watch for signals").because(e.to_string()))?;
             let (cancel, enough, terminated) = (self.cancel.clone(), self.enough.clone(), Arc::clone(&self.terminated));
-            let (printer, lent) = (Arc::clone(&self.printer), Arc::clone(&self.lent));
+            let (printer, lent, reading) = (Arc::clone(&self.printer), Arc::clone(&self.lent), Arc::clone(&self.reading));
             tokio::spawn(async move {
                 while stream.recv().await.is_some() {
                     terminated.store(exit == Exit::Terminated, Ordering::Relaxed);
@@ -117,7 +120,7 @@ impl App {
                         leave(exit);
                     }
                     // While a question waits nothing is under way, and another karpctl says it itself.
-                    if !printer.asks() && !lent.load(Ordering::Relaxed) {
+                    if !printer.asks() && !lent.load(Ordering::Relaxed) && !reading.load(Ordering::Relaxed) {
                         printer.status("interrupted: finishing what is under way; interrupt again to leave at once");
                     }
                     cancel.cancel();
@@ -128,6 +131,17 @@ impl App {
         watch(SignalKind::interrupt(), Exit::Interrupted)?;
         watch(SignalKind::terminate(), Exit::Terminated)?;
         watch(SignalKind::hangup(), Exit::Terminated)
+    }
+
+    /// Reads what an interruption may cut off: a service that never answers is not waited for.
+    pub async fn read<T>(&self, reading: impl Future<Output = Result<T>>) -> Result<T> {
+        self.reading.store(true, Ordering::Relaxed);
+        let read = tokio::select! {
+            read = reading => read,
+            () = self.cancel.cancelled() => Err(Error::new(ErrorKind::Interrupted, "interrupted; nothing was changed")),
+        };
+        self.reading.store(false, Ordering::Relaxed);
+        read
     }
 
     /// Runs another karpctl, which has the terminal meanwhile: an interruption reaches it as well, and what it says is enough.

@@ -180,7 +180,7 @@ async fn look_until_healed(
     files_are_there(app, checks)?;
     let deadline = args.wait.map(|wait| tokio::time::Instant::now() + wait);
     loop {
-        let seen = Box::pin(look(app, args, checks)).await?;
+        let seen = app.read(Box::pin(look(app, args, checks))).await?;
         kubeconfig_is_sound(app, checks, &seen.facts)?;
         let Some(deadline) = deadline else { return Ok(seen) };
         let mut findings = seen.judge(checks);

@@ -7,7 +7,7 @@ mod documents;
 mod no_cluster;
 mod release_notice;
 
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 struct Ended {
     code: i32,
@@ -135,35 +135,55 @@ fn a_closed_pipe_ends_quietly() {
     assert!(output.status.success());
 }
 
-#[test]
-fn the_second_interruption_leaves_at_once() {
-    use rustix::process::{Pid, Signal, kill_process};
-    // An AWS that takes the request and never answers: what is in flight is waited for, until a person has had enough.
+/// A command that has asked AWS, which takes the request and never answers.
+fn asking_a_silent_aws(words: &[&str]) -> (Child, impl Sized) {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", silent.local_addr().unwrap());
     let shell = Shell::new();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_karpctl"))
+    let child = Command::new(env!("CARGO_BIN_EXE_karpctl"))
         .env_clear()
         .envs([("HOME", shell.dir.path().to_str().unwrap()), ("AWS_ENDPOINT_URL", &endpoint), ("AWS_EC2_METADATA_DISABLED", "true")])
         .envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")])
-        .args(["status", "--cluster-name", "demo", "--region", "us-west-2"])
+        .args(words)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let _in_flight = silent.accept().unwrap();
-    let pid = Pid::from_raw(child.id().try_into().unwrap()).unwrap();
-    kill_process(pid, Signal::INT).unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(500));
-    assert!(child.try_wait().unwrap().is_none(), "the first interruption must let what is in flight finish");
-    kill_process(pid, Signal::INT).unwrap();
+    let in_flight = silent.accept().unwrap();
+    (child, (shell, silent, in_flight))
+}
+
+fn interrupt(child: &Child) {
+    let pid = rustix::process::Pid::from_raw(child.id().try_into().unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+}
+
+#[track_caller]
+fn is_interrupted_at_once(mut child: Child) {
     let asked = std::time::Instant::now();
     while child.try_wait().unwrap().is_none() {
-        assert!(asked.elapsed().as_secs() < 5, "the second interruption must leave at once");
+        assert!(asked.elapsed().as_secs() < 5, "it goes on");
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
     assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn the_second_interruption_leaves_at_once() {
+    let (mut child, _in_flight) = asking_a_silent_aws(&["status", "--cluster-name", "demo", "--region", "us-west-2"]);
+    interrupt(&child);
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert!(child.try_wait().unwrap().is_none(), "the first interruption must let what is in flight finish");
+    interrupt(&child);
+    is_interrupted_at_once(child);
+}
+
+#[test]
+fn a_doctor_is_interrupted_at_once() {
+    let (child, _in_flight) = asking_a_silent_aws(&["doctor", "--only", "aws-credentials"]);
+    interrupt(&child);
+    is_interrupted_at_once(child);
 }
 
 #[test]
