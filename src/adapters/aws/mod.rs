@@ -41,7 +41,7 @@ const CONNECT_TIME: Duration = Duration::from_secs(5);
 /// How long one attempt may wait for its answer; left alone, the SDK waits for ever.
 const ANSWER_TIME: Duration = Duration::from_secs(30);
 /// How long one attempt may take until its answer is there whole.
-const WHOLE_TIME: Duration = Duration::from_secs(60);
+const WHOLE_TIME: Duration = Duration::from_mins(1);
 /// The SDK's own default, which says that nobody set one.
 const SDK_ATTEMPTS: u32 = 3;
 
