@@ -15,25 +15,40 @@ const ROWS: u16 = 400;
 struct Terminal {
     script: Child,
     screen: Arc<Mutex<vt100::Parser>>,
-    reader: std::thread::JoinHandle<()>,
+    reader: std::thread::JoinHandle<Vec<u8>>,
+}
+
+/// How a program ended, and what it leaves on the terminal.
+struct Left {
+    code: i32,
+    text: String,
+    /// All that was written, with what a terminal obeys.
+    written: String,
 }
 
 impl Terminal {
     fn run(command: &Command) -> Self {
+        Self::of(80, command)
+    }
+
+    /// On a terminal that is so wide.
+    fn of(columns: u16, command: &Command) -> Self {
         let program = std::iter::once(command.get_program()).chain(command.get_args());
         let words: Vec<String> = program.map(|word| quoted(word.to_str().unwrap())).collect();
         let mut script = Command::new("script");
-        script.args(["-qefc", &format!("stty rows {ROWS} columns 80; exec {}", words.join(" ")), "/dev/null"]).env_clear();
+        script.args(["-qefc", &format!("stty rows {ROWS} columns {columns}; exec {}", words.join(" ")), "/dev/null"]).env_clear();
         script.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("TERM", "xterm");
         script.current_dir(command.get_current_dir().unwrap()).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut script = script.spawn().unwrap();
-        let screen = Arc::new(Mutex::new(vt100::Parser::new(ROWS, 80, 0)));
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(ROWS, columns, 0)));
         let (mut output, shown) = (script.stdout.take().unwrap(), Arc::clone(&screen));
         let reader = std::thread::spawn(move || {
-            let mut chunk = [0; 4096];
+            let (mut chunk, mut written) = ([0; 4096], Vec::new());
             while let Ok(read @ 1..) = output.read(&mut chunk) {
                 shown.lock().unwrap().process(&chunk[..read]);
+                written.extend(&chunk[..read]);
             }
+            written
         });
         Self { script, screen, reader }
     }
@@ -56,11 +71,18 @@ impl Terminal {
         stdin.write_all(keys).and_then(|()| stdin.flush()).unwrap();
     }
 
-    /// The exit code and the text that stays, where that is clean: no bar is left, and what comes next begins on a line of its own.
+    /// The exit code and the text that stays, where that is clean.
     #[track_caller]
-    fn ends_clean(mut self) -> (i32, String) {
+    fn ends_clean(self) -> (i32, String) {
+        let Left { code, text, .. } = self.leaves_clean();
+        (code, text)
+    }
+
+    /// What stays, where that is clean: no bar is left, and what comes next begins on a line of its own.
+    #[track_caller]
+    fn leaves_clean(mut self) -> Left {
         let code = self.script.wait().unwrap().code().unwrap();
-        self.reader.join().unwrap();
+        let written = String::from_utf8(self.reader.join().unwrap()).unwrap();
         let parser = self.screen.lock().unwrap();
         let text = parser.screen().contents();
         let is_bar = |line: &&str| {
@@ -70,7 +92,7 @@ impl Terminal {
         assert!(bars.is_empty(), "bars are left: {bars:#?}\n{text}");
         assert_eq!(parser.screen().cursor_position().1, 0, "the last line has no end:\n{text}");
         assert!(!parser.screen().hide_cursor(), "the cursor is hidden");
-        (code, text)
+        Left { code, text, written }
     }
 }
 
@@ -179,10 +201,32 @@ fn the_first_finishes_what_is_under_way(stage: &Stage) {
 }
 
 fn a_terminal_keeps_only_what_was_said(stage: &Stage) {
-    let (code, text) = Terminal::run(&stage.command(&bootstrap(&["--yes"]))).ends_clean();
-    assert_eq!(code, 0, "{text}");
-    let done: Vec<&str> = text.lines().filter(|l| l.starts_with("done ")).collect();
+    let left = Terminal::run(&stage.command(&bootstrap(&["--yes"]))).leaves_clean();
+    assert!(each_step_is_said_once(&left) >= 4, "{}", left.text);
+    assert!(left.text.lines().any(|l| l.starts_with("Karpenter 1.14.1 is at work in ctrlc.")), "{}", left.text);
+    // A wide one, one without colours, and that of a job, where nothing moves.
+    for (columns, variable) in [(120, None), (80, Some("NO_COLOR")), (80, Some("CI"))] {
+        stage.kubectl(&["delete", "nodepool", "default"]);
+        let mut command = stage.command(&bootstrap(&["--yes"]));
+        let left = Terminal::of(columns, command.envs(variable.map(|name| (name, "1")))).leaves_clean();
+        assert!(each_step_is_said_once(&left) >= 1, "{}", left.text);
+        let codes = codes(&left.written);
+        assert_eq!(codes.contains('m'), variable != Some("NO_COLOR"), "{variable:?}: colours: {:?}", left.written);
+        assert_eq!(codes.contains(['A', 'J']), variable != Some("CI"), "{variable:?}: what is drawn is taken away: {:?}", left.written);
+    }
+}
+
+/// How many steps are said to be done.
+#[track_caller]
+fn each_step_is_said_once(left: &Left) -> usize {
+    assert_eq!(left.code, 0, "{}", left.text);
+    let done: Vec<&str> = left.text.lines().filter(|l| l.starts_with("done ")).collect();
     let distinct: std::collections::BTreeSet<&&str> = done.iter().collect();
-    assert!(done.len() >= 4 && distinct.len() == done.len(), "each step is said once: {text}");
-    assert!(text.lines().any(|l| l.starts_with("Karpenter 1.14.1 is at work in ctrlc.")), "{text}");
+    assert_eq!(distinct.len(), done.len(), "each step is said once: {}", left.text);
+    done.len()
+}
+
+/// What the terminal was told, a letter each: `m` to colour, `A` to go up, `J` to take away what follows.
+fn codes(written: &str) -> String {
+    written.split("\x1b[").skip(1).filter_map(|code| code.chars().find(char::is_ascii_alphabetic)).collect()
 }
