@@ -4,17 +4,23 @@
 //! A directory is held by a lock that the tool inherits: as long as the tool runs, whoever started it, its directory is in use.
 
 use crate::error::{Error, Result};
+use rustix::fs::OFlags;
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Pid, getuid, test_kill_process};
-use std::fs::{File, OpenOptions, Permissions};
-use std::io::Write as _;
+use std::fs::{File, Metadata, OpenOptions, Permissions};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tempfile::TempDir;
 
 const PREFIX: &str = "karpctl-";
 /// Holds the id of the karpctl that made the directory.
 const HELD: &str = ".held";
+/// Its name until it is locked.
+const BEGUN: &str = ".begun";
+/// How old a directory without a mark is that nobody is about to mark any more.
+const UNMARKED: Duration = Duration::from_hours(1);
 
 /// A directory that only this user may enter.
 pub(super) struct PrivateDir {
@@ -28,7 +34,7 @@ impl PrivateDir {
         let make = || {
             let dir = tempfile::Builder::new().prefix(PREFIX).permissions(Permissions::from_mode(0o700)).tempdir()?;
             // It gets its name when it is locked: before, it could be taken for one that is left over.
-            let first = dir.path().join(".begun");
+            let first = dir.path().join(BEGUN);
             let mut held = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&first)?;
             held.lock()?;
             // Inherited by what is started.
@@ -69,23 +75,43 @@ pub fn clear_left_over() -> Vec<PathBuf> {
 
 /// Whether a tool works in it that its karpctl has left running. One that is left over is removed.
 fn still_in_use(dir: &Path) -> bool {
-    // Not through a link, and not what another user has put there.
-    let is_ours = std::fs::symlink_metadata(dir).is_ok_and(|m| m.is_dir() && m.uid() == getuid().as_raw());
-    let Ok(held) = OpenOptions::new().read(true).open(dir.join(HELD)) else { return false };
-    if !is_ours {
+    // Not through a link, and nothing of what another user has put there is opened: it may be a pipe that never answers.
+    let Ok(there) = std::fs::symlink_metadata(dir) else { return false };
+    if !there.is_dir() || there.uid() != getuid().as_raw() {
         return false;
     }
+    let no_pipe_no_link = (OFlags::NONBLOCK | OFlags::NOFOLLOW).bits().cast_signed();
+    let mut held = match OpenOptions::new().read(true).custom_flags(no_pipe_no_link).open(dir.join(HELD)) {
+        Ok(held) if held.metadata().is_ok_and(|m| m.is_file()) => held,
+        Err(e) if e.kind() == ErrorKind::NotFound => {
+            remove_unmarked(dir, &there);
+            return false;
+        }
+        _ => return false,
+    };
     if held.try_lock().is_ok() {
         let _ = std::fs::remove_dir_all(dir);
         return false;
     }
-    let maker = std::fs::read_to_string(dir.join(HELD)).ok().and_then(|text| text.parse().ok()).and_then(Pid::from_raw);
-    maker.is_some_and(|pid| test_kill_process(pid).is_err())
+    let mut maker = String::new();
+    let _ = held.read_to_string(&mut maker);
+    maker.parse().ok().and_then(Pid::from_raw).is_some_and(|pid| test_kill_process(pid).is_err())
+}
+
+/// Removes a directory whose maker was killed before it could mark it. One that holds anything else is somebody's.
+fn remove_unmarked(dir: &Path, there: &Metadata) {
+    let is_old = there.modified().ok().and_then(|at| at.elapsed().ok()).is_some_and(|age| age > UNMARKED);
+    let only_begun = || std::fs::read_dir(dir).is_ok_and(|files| files.flatten().all(|file| file.file_name() == BEGUN));
+    if is_old && only_begun() {
+        let _ = std::fs::remove_file(dir.join(BEGUN));
+        let _ = std::fs::remove_dir(dir);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::SystemTime;
 
     #[test]
     fn what_is_in_use_stays_and_what_is_left_over_goes() {
@@ -105,5 +131,32 @@ mod tests {
         // What has no mark is not ours to remove.
         let other = tempfile::Builder::new().prefix(PREFIX).tempdir().unwrap();
         assert!(!still_in_use(other.path()) && other.path().exists());
+    }
+
+    #[test]
+    fn one_that_got_no_mark_goes_once_it_is_old() {
+        for (name, goes) in [(None, true), (Some(BEGUN), true), (Some("theirs"), false)] {
+            let dir = tempfile::Builder::new().prefix(PREFIX).tempdir().unwrap().keep();
+            if let Some(name) = name {
+                std::fs::write(dir.join(name), "").unwrap();
+            }
+            assert!(!still_in_use(&dir) && dir.exists(), "its maker may be about to mark it: {name:?}");
+            File::open(&dir).unwrap().set_modified(SystemTime::now() - UNMARKED * 2).unwrap();
+            assert!(!still_in_use(&dir), "{name:?}");
+            assert_eq!(dir.exists(), !goes, "{name:?}");
+            let _ = std::fs::remove_dir_all(&dir);
+        }
+    }
+
+    #[test]
+    fn a_mark_that_is_no_file_is_not_waited_for() {
+        let dir = tempfile::Builder::new().prefix(PREFIX).tempdir().unwrap();
+        let made = std::process::Command::new("mkfifo").arg(dir.path().join(HELD)).status().unwrap();
+        assert!(made.success());
+        let (tell, told) = std::sync::mpsc::channel();
+        let path = dir.path().to_owned();
+        std::thread::spawn(move || tell.send(still_in_use(&path)));
+        assert_eq!(told.recv_timeout(Duration::from_secs(5)), Ok(false), "it hangs");
+        assert!(dir.path().exists());
     }
 }
