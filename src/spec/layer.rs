@@ -213,7 +213,8 @@ pub struct ChartLayer {
     /// Values of the chart karpenter beside those of the guide. null leaves one of the guide's out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub values: Option<BTreeMap<String, serde_json::Value>>,
-    /// The digest that the chart `karpenter` must have: `sha256:…`, as `helm pull` prints it.
+    /// The digest that the chart `karpenter` must have: `sha256:…`, as `helm pull` prints it. A mirror's chart is held to nothing else:
+    /// signatures are verified (where cosign is there) for the public repository only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
     /// The digest that the chart `karpenter-crd` must have.

@@ -10,6 +10,7 @@ mod meant;
 pub mod names;
 pub mod place;
 pub mod resolve;
+mod tags;
 
 pub use derived::{ChangedName, DISCOVERY_TAG, OWNER_TAG, POD_IDENTITY_AGENT, SERVICE_ACCOUNT};
 pub use elsewhere::Elsewhere;

@@ -127,9 +127,7 @@ fn settle(layers: &Layers, discovered: &Discovered, other: OtherPartition) -> Re
     let ip_family = p.choice(layers, "ipFamily", |l| l.ip_family.as_deref(), &[("ipv4", IpFamily::Ipv4), ("ipv6", IpFamily::Ipv6)]);
     let kms_key: Option<Arn> = p.parsed(layers, "kmsKey", |l| l.kms_key.as_deref());
     let tags = first(layers, |l| l.tags.clone()).unwrap_or_default();
-    for key in tags.keys().filter(|k| k.starts_with("aws:") || k.is_empty() || k.len() > 128) {
-        p.wrong(format!("tags: `{key}` is not a key that AWS takes: 1 to 128 characters, not beginning with aws:"));
-    }
+    p.list.extend(super::tags::problems(&tags));
     let permissions_boundary: Option<Arn> = p.parsed(layers, "permissionsBoundary", |l| l.permissions_boundary.as_deref());
     let chart = chart(layers, &mut p);
     let made_elsewhere = elsewhere(layers, &mut p);

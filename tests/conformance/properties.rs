@@ -48,8 +48,7 @@ prop_compose! {
         private in any::<bool>(),
         zonal_shift in any::<Option<bool>>(),
         arm in any::<bool>(),
-        // Without `$`: whoever reads the template takes `${` outside of a function for one that was forgotten.
-        tags in proptest::collection::btree_map("[A-Za-z][A-Za-z0-9 +=._:/@-]{0,20}", "(on|1e3|[ -#%-~]{0,20})", 0..3),
+        tags in proptest::collection::btree_map("[A-Za-z][A-Za-z0-9 +=._:/@-]{0,20}", "(on|1e3|[A-Za-z0-9 +=._:/@-]{0,20})", 0..3),
         boundary in proptest::option::of("[A-Za-z0-9]{1,20}"),
     ) -> Spec {
         let features = place.release.features();
@@ -121,6 +120,7 @@ proptest! {
     fn no_name_changes_the_structure(spec in any_spec(), text in any_text()) {
         let named = |text: &str| {
             let mut spec = spec.clone();
+            // Tags have a grammar before they come here; that none of their texts could break a document is not left to that.
             spec.tags = [("karpctl.dev/test".to_owned(), text.to_owned())].into();
             spec.node_pool.capacity_types.clear();
             spec

@@ -25,7 +25,7 @@ fn every_field_comes_back() {
     all.node_pool.architectures = vec![Architecture::Arm64];
     all.node_pool.ami_alias = Some("bottlerocket@v1.40.0".parse().unwrap());
     all.subnets = vec!["subnet-0a1b2c3d4e5f60718".parse().unwrap()];
-    all.tags = [("team", "a: b #c"), ("empty", ""), ("on", "1e3"), ("quote", "it's \"so\"")].map(|(k, v)| (k.into(), v.into())).into();
+    all.tags = [("team", "- a: b"), ("empty", ""), ("on", "1e3"), ("@/größe", "a=b:")].map(|(k, v)| (k.into(), v.into())).into();
     all.permissions_boundary = Some("arn:aws:iam::111122223333:policy/limits".parse().unwrap());
     all.chart.registry_config = Some("./registry.json".into());
     all.chart.digest = format!("sha256:{}", "1".repeat(64)).parse().ok();
@@ -102,6 +102,23 @@ fn what_does_not_go_together_is_said() {
     ] {
         assert!(said.contains(expected), "{expected}: {said}");
     }
+    let tag = |key: &str, value: &str| wrong(&format!("tags: {{ {key:?}: {value:?} }}"));
+    for (key, value) in
+        [("k", "{{resolve:secretsmanager:prod}}"), ("k", "${AWS::Region}"), ("k", "a\nb"), ("k", "<b>"), ("k", "a,b"), ("k", "🚀")]
+    {
+        assert!(tag(key, value).contains("tags: the value of `k` is not one that AWS takes"), "{value}: {}", tag(key, value));
+    }
+    for key in ["", "aws:x", "AWS:x", "{{x}}", "a\tb", &"k".repeat(129)] {
+        assert!(tag(key, "v").contains("is not a key that AWS takes"), "{key}: {}", tag(key, "v"));
+    }
+    for (key, value) in [("k".repeat(128).as_str(), "v".repeat(256).as_str()), ("a_.:/=+-@ é7", ""), ("aws", "aws:")] {
+        assert_eq!(tag(key, value), "nothing", "{key}");
+    }
+    assert!(tag("k", &"v".repeat(257)).contains("the value of `k`"));
+    assert!(wrong("tags: { Team: a, team: b }").contains("tags: `Team` and `team` are one key to IAM"));
+    let many = |count: usize| wrong(&format!("tags:\n{}", (0..count).map(|n| format!("  k{n}: v\n")).collect::<String>()));
+    assert_eq!(many(40), "nothing");
+    assert!(many(41).contains("tags: 41 are too many"), "{}", many(41));
     let arm = wrong("windows: true\nnodePool: { amiAlias: windows2022@latest, architectures: [arm64] }");
     assert!(arm.contains("arm64"), "{arm}");
 }

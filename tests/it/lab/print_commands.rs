@@ -54,7 +54,7 @@ fn the_printed_shell_is_the_plan_with_pod_identity_and_both_mappings() {
     let Some(stage) = stage("pasted") else { return };
     stage.existing("1.34", "API_AND_CONFIG_MAP");
     let digest = digest(&stage, "1.14.1");
-    there_and_back(&stage, &["--existing-cluster", "--karpenter-version", "1.14.1"], &["--tag", "team=a b,c", "--chart-digest", &digest]);
+    there_and_back(&stage, &["--existing-cluster", "--karpenter-version", "1.14.1"], &["--tag", "team=a b:c", "--chart-digest", &digest]);
 }
 
 #[test]
