@@ -130,7 +130,8 @@ impl App {
         };
         watch(SignalKind::interrupt(), Exit::Interrupted)?;
         watch(SignalKind::terminate(), Exit::Terminated)?;
-        watch(SignalKind::hangup(), Exit::Terminated)
+        // Whoever started it by nohup wants it to outlive the terminal.
+        if this_process::ignores_hangup() { Ok(()) } else { watch(SignalKind::hangup(), Exit::Terminated) }
     }
 
     /// Reads what an interruption may cut off: a service that never answers is not waited for.

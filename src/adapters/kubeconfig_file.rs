@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 /// Its text.
 pub fn read(file: &Path) -> Result<String> {
-    std::fs::read_to_string(file).map_err(|e| Error::failed(format!("cannot read {}", file.display())).because(e.to_string()))
+    super::text_file::text(file).map_err(|e| Error::failed(format!("cannot read {}", file.display())).because(e.to_string()))
 }
 
 /// Writes a new text in the place of `before`, and returns the backup. Refused where the file says something else by now.

@@ -13,6 +13,7 @@ pub mod process;
 mod program;
 pub mod registry;
 pub mod releases;
+pub mod text_file;
 pub mod this_process;
 mod tool;
 mod web;

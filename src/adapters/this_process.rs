@@ -27,6 +27,15 @@ pub fn lives(identity: &str) -> Option<bool> {
     }
 }
 
+/// Whether whoever started this process has it ignore SIGHUP. Where the system does not say it, it does not.
+#[must_use]
+pub fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    // The first bit is that of signal 1.
+    mask.is_some_and(|mask| mask & 1 != 0)
+}
+
 /// `user@host`, in the characters that a tag may have.
 #[must_use]
 pub fn person() -> String {

@@ -4,7 +4,7 @@ use super::go_build::{self, GoBuild};
 use super::helm::version_run;
 use super::process::Run;
 use super::tool::Versions;
-use super::{program, tool};
+use super::{program, text_file, tool};
 use crate::error::{Error, ErrorKind, Result};
 use crate::knowledge::{ClientBuild, Tool, ToolVersion};
 use crate::ports::{ClientBinary, PluginCall, PluginEnd, Workstation};
@@ -18,8 +18,6 @@ use std::time::Duration;
 
 /// The most of a plugin's answer that is kept. A client keeps all; no answer is near this.
 const ANSWER: usize = 16 * 1024 * 1024;
-/// The largest kubeconfig that is read.
-const KUBECONFIG: u64 = 16 * 1024 * 1024;
 
 /// This machine.
 #[derive(Debug, Clone, Default)]
@@ -73,11 +71,8 @@ impl Workstation for ThisMachine {
     }
 
     fn read(&self, file: &Path) -> std::io::Result<Option<Vec<u8>>> {
-        match std::fs::File::open(file) {
-            Ok(open) => {
-                let mut bytes = Vec::new();
-                open.take(KUBECONFIG).read_to_end(&mut bytes).map(|_| Some(bytes))
-            }
+        match text_file::bytes(file) {
+            Ok(bytes) => Ok(Some(bytes)),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(e),
         }

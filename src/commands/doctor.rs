@@ -8,6 +8,7 @@ use super::named::{files_are_there, kubeconfig_is_sound};
 use super::new_file::{NewFile, unwritable};
 use super::verify::parse_duration;
 use crate::accepted::AcceptedFindings;
+use crate::adapters::text_file;
 use crate::app::App;
 use crate::checks::{self, Check};
 use crate::doctor::{FACTS_SCHEMA, SavedFacts, Wanted, select};
@@ -144,7 +145,7 @@ const ACCEPTED: &str = "karpctl-accepted.yaml";
 fn accepted(args: &DoctorArgs) -> Result<Option<AcceptedFindings>> {
     let (file, named) = args.accepted.as_ref().map_or((Path::new(ACCEPTED), false), |file| (file.as_path(), true));
     let shown = file.display().to_string();
-    match std::fs::read_to_string(file) {
+    match text_file::text(file) {
         Ok(text) => {
             let checks = checks::all();
             AcceptedFindings::read(&shown, &text, &checks.iter().map(|c| c.id()).collect::<Vec<_>>()).map(Some)
@@ -247,7 +248,7 @@ fn load(file: &Path) -> Result<SavedFacts> {
             .because(why)
             .hint("`karpctl doctor --save-facts FILE` writes such a file")
     };
-    let text = std::fs::read_to_string(file).map_err(|e| wrong(e.to_string()))?;
+    let text = text_file::text(file).map_err(|e| wrong(e.to_string()))?;
     let seen: SavedFacts = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
     if seen.schema == FACTS_SCHEMA { Ok(seen) } else { Err(wrong(format!("its schema is `{}`, not {FACTS_SCHEMA}", seen.schema))) }
 }
@@ -257,5 +258,8 @@ fn save(file: &Path, seen: &SavedFacts) -> Result<()> {
     let mut tree = serde_json::to_value(seen).map_err(|e| doing().because(e.to_string()))?;
     mask_tree(&mut tree);
     let text = json(&tree, Pretty::Yes)?;
-    NewFile::with(file, &(text + "\n")).and_then(NewFile::kept).and_then(|new| new.replace(file)).map_err(|e| unwritable(doing(), file, &e))
+    NewFile::private(file, &(text + "\n"))
+        .and_then(NewFile::kept)
+        .and_then(|new| new.replace(file))
+        .map_err(|e| unwritable(doing(), file, &e))
 }

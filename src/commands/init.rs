@@ -2,7 +2,7 @@
 
 use super::args::VariantArgs;
 use super::interview::{Interview, Manner};
-use super::new_file::{NewFile, unwritable};
+use super::new_file::{NewFile, differs, unwritable};
 use crate::app::App;
 use crate::error::{Error, Exit, Result};
 use crate::shell::quoted;
@@ -49,7 +49,7 @@ pub async fn run(app: &App, args: InitArgs) -> Result<Exit> {
         }
         // Said before the questions, not after the last answer.
         if path.exists() && !args.force {
-            return Err(differs(&path));
+            return Err(is_there(&path));
         }
     }
     let given = [(Source::Flag, app.globals.layer(&args.variant)?), (Source::Environment, app.env.layer()?)];
@@ -81,15 +81,10 @@ pub async fn run(app: &App, args: InitArgs) -> Result<Exit> {
 
 /// Refuses to overwrite a file that says something else.
 pub(super) fn refuse_other(path: &Path, text: &str, force: bool) -> Result<()> {
-    if !force && differ(path, text) { Err(differs(path)) } else { Ok(()) }
+    if !force && differs(path, text) { Err(is_there(path)) } else { Ok(()) }
 }
 
-/// Whether a file is there and has another text.
-fn differ(path: &Path, text: &str) -> bool {
-    path.exists() && std::fs::read(path).ok().as_deref() != Some(text.as_bytes())
-}
-
-fn differs(path: &Path) -> Error {
+fn is_there(path: &Path) -> Error {
     Error::refused(format!("{} is there already; nothing was written", path.display()))
         .hint("add --force to overwrite it, or -f FILE to write another")
 }
@@ -103,11 +98,11 @@ pub(super) fn write(app: &App, files: &[(PathBuf, String)], force: bool) -> Resu
         };
         let file = NewFile::with(path, text).and_then(NewFile::kept).map_err(failed)?;
         let written = if force { file.replace(path) } else { file.place(path) };
-        if let Err(e) = written
-            && differ(path, text)
-        {
+        match written {
             // Somebody else wrote it in between.
-            return Err(if path.exists() { differs(path) } else { failed(e) });
+            Err(_) if !force && differs(path, text) => return Err(is_there(path)),
+            Err(e) if force || !path.exists() => return Err(failed(e)),
+            _ => {}
         }
         app.printer.status(&format!("wrote {}", path.display()));
     }

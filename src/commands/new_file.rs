@@ -18,18 +18,29 @@ pub(super) enum NewFile {
 impl NewFile {
     /// A text beside the path that it will have, with the permissions of what is there.
     pub(super) fn with(path: &Path, text: &str) -> Result<Self> {
+        // What the person's umask takes away is taken away.
+        let new = Self::of_mode(path, text, 0o666)?;
+        if let (Self::Beside(file), Ok(there)) = (&new, std::fs::metadata(real(path)))
+            && there.is_file()
+        {
+            file.as_file().set_permissions(there.permissions())?;
+        }
+        Ok(new)
+    }
+
+    /// The same for its owner alone, whatever is there.
+    pub(super) fn private(path: &Path, text: &str) -> Result<Self> {
+        Self::of_mode(path, text, 0o600)
+    }
+
+    fn of_mode(path: &Path, text: &str, mode: u32) -> Result<Self> {
         let real = real(path);
-        let there = std::fs::metadata(&real).ok();
-        if is_device(&real) || there.as_ref().is_some_and(|there| !there.is_file() && !there.is_dir()) {
+        if is_device(&real) || std::fs::metadata(&real).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
             return Ok(Self::Into(OpenOptions::new().append(true).open(path)?, text.as_bytes().to_vec()));
         }
         let folder = real.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-        // What the person's umask takes away is taken away.
-        let mut file = tempfile::Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(folder)?;
+        let mut file = tempfile::Builder::new().permissions(Permissions::from_mode(mode)).tempfile_in(folder)?;
         file.write_all(text.as_bytes())?;
-        if let Some(there) = there.filter(std::fs::Metadata::is_file) {
-            file.as_file().set_permissions(there.permissions())?;
-        }
         Ok(Self::Beside(file))
     }
 
@@ -56,6 +67,14 @@ impl NewFile {
             Self::Into(mut file, text) => file.write_all(&text),
         }
     }
+}
+
+/// Whether something is there that is not this text: also what cannot be read, and what is no file, of which there may be no end.
+pub(super) fn differs(path: &Path, text: &str) -> bool {
+    std::fs::metadata(path).is_ok_and(|there| {
+        let same = there.is_file() && there.len() == text.len() as u64 && std::fs::read(path).is_ok_and(|bytes| bytes == text.as_bytes());
+        !same
+    })
 }
 
 /// The failure that a file cannot be written, with what helps against that.

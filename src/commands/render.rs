@@ -2,7 +2,7 @@
 
 use super::answer::{Pretty, json};
 use super::args::VariantArgs;
-use super::new_file::{NewFile, unwritable};
+use super::new_file::{NewFile, differs, unwritable};
 use super::session::{Session, layers};
 use super::standing;
 use crate::app::App;
@@ -195,7 +195,7 @@ fn write_all(app: &App, folder: &Path, texts: &[(String, String)], force: bool) 
     let mut files = Vec::new();
     for (name, text) in texts {
         let path = folder.join(name);
-        if !force && std::fs::read_to_string(&path).is_ok_and(|there| there != *text) {
+        if !force && differs(&path, text) {
             return Err(Error::refused(format!("{} is there and differs; nothing was written", path.display()))
                 .hint("add --force to overwrite, or choose another folder"));
         }

@@ -2,6 +2,7 @@
 
 use super::args::VariantArgs;
 use super::standing;
+use crate::adapters::text_file;
 use crate::app::App;
 use crate::checks::{Situation, judge, preflight};
 use crate::error::{Error, ErrorKind, Result};
@@ -47,7 +48,7 @@ fn spec_file(app: &App) -> Result<Option<(String, Layer)>> {
             .because(why)
             .hint("-f takes a YAML file in UTF-8; `karpctl generate schema` prints every field")
     };
-    match std::fs::read_to_string(&path) {
+    match text_file::text(&path) {
         Ok(text) => crate::spec::file::parse(&shown, &text).map(|layer| Some((shown, layer))),
         Err(e) if !named && e.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(unreadable(&e.to_string())),

@@ -7,6 +7,7 @@ mod documents;
 mod no_cluster;
 mod release_notice;
 
+use rustix::process::{Pid, Signal, kill_process};
 use std::process::{Child, Command, Stdio};
 
 struct Ended {
@@ -46,26 +47,29 @@ impl Shell {
         self
     }
 
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().env("HOME", self.dir.path()).env("AWS_EC2_METADATA_DISABLED", "true");
+        command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:9").envs(self.env.iter().cloned());
+        command.current_dir(self.dir.path()).stdin(Stdio::null());
+        command
+    }
+
     fn run(&self, words: &[&str]) -> Ended {
-        let output = Command::new(env!("CARGO_BIN_EXE_karpctl"))
-            .env_clear()
-            .env("HOME", self.dir.path())
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-            .envs(self.env.iter().cloned())
-            .current_dir(self.dir.path())
-            .args(words)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        Ended {
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        ended(self.command(KARPCTL).args(words))
     }
 }
 
+fn ended(command: &mut Command) -> Ended {
+    let output = command.output().unwrap();
+    Ended {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+const KARPCTL: &str = env!("CARGO_BIN_EXE_karpctl");
 const OFFLINE: [&str; 6] = ["--cluster-name", "demo", "--region", "us-west-2", "--account-id", "111122223333"];
 
 fn render(shell: &Shell, document: &str, more: &[&str]) -> Ended {
@@ -127,8 +131,7 @@ fn versions_shows_the_table_and_compares_what_can_be_reached() {
 
 #[test]
 fn a_closed_pipe_ends_quietly() {
-    let mut child =
-        Command::new(env!("CARGO_BIN_EXE_karpctl")).args(["versions"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = Command::new(KARPCTL).args(["versions"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
@@ -136,11 +139,11 @@ fn a_closed_pipe_ends_quietly() {
 }
 
 /// A command that has asked AWS, which takes the request and never answers.
-fn asking_a_silent_aws(words: &[&str]) -> (Child, impl Sized) {
+fn asking_a_silent_aws(karpctl: &mut Command, words: &[&str]) -> (Child, impl Sized) {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", silent.local_addr().unwrap());
     let shell = Shell::new();
-    let child = Command::new(env!("CARGO_BIN_EXE_karpctl"))
+    let child = karpctl
         .env_clear()
         .envs([("HOME", shell.dir.path().to_str().unwrap()), ("AWS_ENDPOINT_URL", &endpoint), ("AWS_EC2_METADATA_DISABLED", "true")])
         .envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")])
@@ -154,9 +157,8 @@ fn asking_a_silent_aws(words: &[&str]) -> (Child, impl Sized) {
     (child, (shell, silent, in_flight))
 }
 
-fn interrupt(child: &Child) {
-    let pid = rustix::process::Pid::from_raw(child.id().try_into().unwrap()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+fn send(child: &Child, signal: Signal) {
+    kill_process(Pid::from_raw(child.id().try_into().unwrap()).unwrap(), signal).unwrap();
 }
 
 #[track_caller]
@@ -169,20 +171,37 @@ fn is_interrupted_at_once(mut child: Child) {
     assert_eq!(child.wait().unwrap().code(), Some(130));
 }
 
-#[test]
-fn the_second_interruption_leaves_at_once() {
-    let (mut child, _in_flight) = asking_a_silent_aws(&["status", "--cluster-name", "demo", "--region", "us-west-2"]);
-    interrupt(&child);
+fn leaves_at_the_second_interruption((mut child, _in_flight): (Child, impl Sized)) {
+    send(&child, Signal::INT);
     std::thread::sleep(std::time::Duration::from_millis(500));
     assert!(child.try_wait().unwrap().is_none(), "the first interruption must let what is in flight finish");
-    interrupt(&child);
+    send(&child, Signal::INT);
     is_interrupted_at_once(child);
+}
+
+const STATUS: [&str; 5] = ["status", "--cluster-name", "demo", "--region", "us-west-2"];
+
+#[test]
+fn the_second_interruption_leaves_at_once() {
+    leaves_at_the_second_interruption(asking_a_silent_aws(&mut Command::new(KARPCTL), &STATUS));
+}
+
+#[test]
+fn what_was_started_to_outlive_its_terminal_does() {
+    let mut nohup = Command::new("/bin/sh");
+    nohup.args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", KARPCTL]);
+    let asking = asking_a_silent_aws(&mut nohup, &STATUS);
+    for _ in 0..2 {
+        send(&asking.0, Signal::HUP);
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    leaves_at_the_second_interruption(asking);
 }
 
 #[test]
 fn a_doctor_is_interrupted_at_once() {
-    let (child, _in_flight) = asking_a_silent_aws(&["doctor", "--only", "aws-credentials"]);
-    interrupt(&child);
+    let (child, _in_flight) = asking_a_silent_aws(&mut Command::new(KARPCTL), &["doctor", "--only", "aws-credentials"]);
+    send(&child, Signal::INT);
     is_interrupted_at_once(child);
 }
 
@@ -198,7 +217,7 @@ fn versions_lists_the_tools_that_fit() {
     let newest = listed["releases"].as_array().unwrap().iter().find(|r| r["karpenter"] == "1.14.1").unwrap();
     assert_eq!(newest["eksctl"]["oldest"], "0.202.0");
     let text = shell.run(&["versions"]).stdout;
-    let headings = ["Karpenter              Kubernetes    chart ", "Kubernetes  Karpenter  kubectl        eksctl"];
+    let headings = ["Karpenter              Kubernetes  chart ", "Kubernetes  Karpenter  kubectl        eksctl"];
     assert!(text.contains("  eksctl\n0.17.0 to 0.18.1 ") && headings.iter().all(|h| text.contains(h)), "{text}");
     // What a column holds is said below its table.
     let (releases, kubernetes) = text.split_once(headings[1]).unwrap();

@@ -1,7 +1,7 @@
 //! The HTTP client below the SDK: rustls with ring, the machine's roots (and `AWS_CA_BUNDLE`), and the proxy of the
 //! environment, except for this machine itself and the instance metadata address.
 
-use crate::adapters::is_loopback;
+use crate::adapters::{is_loopback, text_file};
 use crate::error::{Error, Result};
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
@@ -58,7 +58,7 @@ pub(super) fn client() -> Result<SharedHttpClient> {
     // The other SDKs and the aws CLI take this variable; the Rust SDK leaves it to the program.
     if let Some(bundle) = std::env::var_os("AWS_CA_BUNDLE").filter(|v| !v.is_empty()) {
         let file = std::path::PathBuf::from(bundle);
-        let pem = std::fs::read(&file)
+        let pem = text_file::bytes(&file)
             .map_err(|e| Error::usage(format!("cannot read {}, which AWS_CA_BUNDLE names", file.display())).because(e.to_string()))?;
         check_bundle(&pem).map_err(|why| Error::usage(format!("cannot use {}, which AWS_CA_BUNDLE names", file.display())).because(why))?;
         roots = roots.with_pem_certificate(pem);

@@ -4,7 +4,7 @@
 //! over a trailing comma in it.
 
 use super::chain;
-use crate::adapters::is_loopback;
+use crate::adapters::{is_loopback, text_file};
 use crate::error::{Error, Result};
 use crate::ports::NamedServer;
 use hyper_util::client::proxy::matcher::Matcher;
@@ -96,7 +96,7 @@ fn authority(cluster: &Cluster) -> std::result::Result<Option<Vec<Vec<u8>>>, Str
         (Some(data), _) => base64::engine::general_purpose::STANDARD
             .decode(data.trim())
             .map_err(|e| format!("the cluster's certificate authority is not base64: {e}"))?,
-        (None, Some(file)) => std::fs::read(file).map_err(|e| format!("cannot read the certificate authority {file}: {e}"))?,
+        (None, Some(file)) => text_file::bytes(file.as_ref()).map_err(|e| format!("cannot read the certificate authority {file}: {e}"))?,
         (None, None) => return Ok(None),
     };
     let certificates = CertificateDer::pem_slice_iter(&pem).map(|c| c.map(|c| c.to_vec())).collect::<std::result::Result<Vec<_>, _>>();

@@ -1,7 +1,7 @@
 //! What is wrong, missing or contradictory on the command line, in the environment or in the spec file: a clear error, with the place
 //! and what helps.
 
-use super::{Shell, render, usage_error};
+use super::{Ended, KARPCTL, Shell, ended, render, usage_error};
 use std::path::Path;
 
 #[test]
@@ -238,4 +238,27 @@ fn flags_that_would_do_nothing_are_not_offered() {
     let explained = Shell::new().run(&["explain", "discovery-tags"]).stdout;
     let flag = explained.split_whitespace().find(|word| word.starts_with("--sub")).unwrap();
     assert_eq!(flag.trim_matches(|c: char| !c.is_alphanumeric()), "subnet", "the flag is --subnet: {explained}");
+}
+
+/// karpctl where the memory of this machine is not its own.
+fn in_little_memory(shell: &Shell, words: &[&str]) -> Ended {
+    let mut sh = shell.command("/bin/sh");
+    sh.args(["-c", "ulimit -v 1500000; exec \"$0\" \"$@\"", KARPCTL]);
+    ended(sh.args(words))
+}
+
+#[test]
+fn what_never_ends_is_not_read_to_its_end() {
+    let shell = Shell::new();
+    let written = in_little_memory(&shell, &["init", "--defaults", "--cluster-name", "demo", "--region", "us-west-2", "-f", "/dev/full"]);
+    assert_eq!(written.code, 4, "{}", written.stderr);
+    assert!(written.stderr.contains("/dev/full is there already; nothing was written"), "{}", written.stderr);
+    let endless = |words: &[&str]| in_little_memory(&shell, words);
+    for words in [
+        &["render", "node-pool", "-f", "/dev/zero"][..],
+        &["doctor", "--facts", "/dev/zero"],
+        &["doctor", "--offline", "--accepted", "/dev/zero"],
+    ] {
+        usage_error(&endless(words), &["/dev/zero", "it is larger than 64 MiB"]);
+    }
 }

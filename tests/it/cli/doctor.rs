@@ -222,3 +222,18 @@ fn an_account_that_cannot_be_asked_is_the_reason_that_is_given() {
     let ended = shell().run(&[&["doctor", "--offline", "--only", "names-and-sizes"], &OFFLINE[..4]].concat());
     assert!(ended.stdout.contains("skip cluster: with --offline it takes --cluster-name, --region and --account-id"), "{}", ended.stdout);
 }
+
+#[test]
+fn saved_facts_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let shell = Shell::new();
+    let file = shell.dir.path().join("facts.json");
+    let mode = || std::fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+    let save = || shell.run(&[&["doctor", "--offline", "--only", "exec-kubeconfig", "--save-facts", "facts.json"], &OFFLINE[..]].concat());
+    save();
+    assert_eq!(mode(), 0o600);
+    // Also where one was there that others could read.
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    save();
+    assert_eq!(mode(), 0o600);
+}

@@ -18,6 +18,12 @@ fn render_all_writes_every_document_and_overwrites_none() {
     assert_eq!(refused.code, 4, "{}", refused.stderr);
     assert_eq!(std::fs::read_to_string(&config).unwrap(), "mine");
     assert_eq!(render(&shell, "all", &["--out", "docs", "--force"]).code, 0);
+    // What is no text is somebody's too.
+    let stack = shell.dir.path().join("docs/cloudformation.yaml");
+    std::fs::write(&stack, b"\xff\xfe").unwrap();
+    let refused = render(&shell, "all", &["--out", "docs"]);
+    assert!(refused.code == 4 && std::fs::read(&stack).unwrap() == b"\xff\xfe", "{}", refused.stderr);
+    assert_eq!(render(&shell, "all", &["--out", "docs", "--force"]).code, 0);
 }
 
 #[test]
