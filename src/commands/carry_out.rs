@@ -11,6 +11,7 @@ use crate::engine::{self, Claim, Hold, Run, Timing, execute};
 use crate::error::{Error, ErrorKind, Exit, Result};
 use crate::plan::{Action, Direction, Event, Plan, StepId};
 use crate::report::{Format, Journal, RunReporter, show_error};
+use crate::spec::Spec;
 use crate::steps::{Step, owner_tags};
 
 /// Carries the plan out. The exit is that of the worst that happened.
@@ -50,19 +51,18 @@ pub(super) async fn carry_out(
         Err(e) if e.kind == ErrorKind::Interrupted => return Ok(interrupted(app, args, &e)),
         other => other?,
     };
-    // Until now another run may have been at work: what was agreed to must still be what there is to do.
-    let facts = session.look_again(topics(steps, session, selection)).await;
-    if let Some(changed) = changed_meanwhile(plan, &engine::plan(steps, spec, &facts, &selection.goal())) {
-        hold.release(&id).await?;
-        return Err(changed.hint(format!("run it again: `{}`", next::command_line(app, selection.name, selection.name))));
-    }
     let on_event = |event: &Event| {
         reporter.show(event);
         if let (Some(page), Event::RunStarted { .. } | Event::StepFinished { .. }) = (page, event) {
             page.running(spec, &session.facts, &reporter.so_far(plan));
         }
     };
-    let outcome = {
+    let work = async {
+        // Until now another run may have been at work: what was agreed to must still be what there is to do.
+        let facts = session.look_again(topics(steps, session, selection)).await;
+        if let Some(changed) = changed_meanwhile(plan, &engine::plan(steps, spec, &facts, &selection.goal())) {
+            return Err(changed);
+        }
         let run = Run {
             steps,
             spec,
@@ -73,10 +73,17 @@ pub(super) async fn carry_out(
             kubeconfig: session.kubeconfig.as_ref(),
             timeout: args.timeout,
         };
-        let work = execute(&run, plan, facts);
-        tokio::select! {
-            outcome = work => outcome,
-            lost = hold.keep(&id) => return Err(lost),
+        Ok(execute(&run, plan, facts).await)
+    };
+    let ended = tokio::select! {
+        ended = work => ended,
+        lost = hold.keep(&id) => return Err(lost),
+    };
+    let outcome = match ended {
+        Ok(outcome) => outcome,
+        Err(changed) => {
+            hold.release(&id).await?;
+            return Err(changed.hint(format!("run it again: `{}`", next::command_line(app, selection.name, selection.name))));
         }
     };
     let let_go = hold.release(&id).await;
@@ -97,20 +104,7 @@ pub(super) async fn carry_out(
     }
     if outcome.ok() {
         if args.output == Format::Human {
-            let words = match plan.direction {
-                // Only a way that ends with the look at the controller and the node pool can say that they work.
-                Direction::Apply if selection.steps.contains(&StepId::Ready) => {
-                    format!("Karpenter {} is at work in {}.", spec.release, spec.cluster_name)
-                }
-                Direction::Apply if selection.steps.contains(&StepId::NodeGroups) => {
-                    format!("Karpenter makes the nodes of {} now.", spec.cluster_name)
-                }
-                Direction::Remove if selection.steps.contains(&StepId::NodeGroups) => {
-                    format!("The node groups of {} are as they were before.", spec.cluster_name)
-                }
-                Direction::Apply => format!("`karpctl {}` is done for {}.", selection.name, spec.cluster_name),
-                Direction::Remove => format!("What karpctl made for {} is gone.", spec.cluster_name),
-            };
+            let words = done(plan.direction, spec, selection);
             app.printer.told(&format!("{words} ({:.0} s)", std::time::Duration::from_millis(report.elapsed_ms).as_secs_f64()));
             if selection.name == "bootstrap" {
                 afterwards(app, spec, &outcome.facts);
@@ -143,6 +137,24 @@ pub(super) async fn carry_out(
         show_error(&app.printer, args.output, &error);
     }
     Ok(exit)
+}
+
+/// What there is now.
+fn done(direction: Direction, spec: &Spec, selection: &Selection) -> String {
+    match direction {
+        // Only a way that ends with the look at the controller and the node pool can say that they work.
+        Direction::Apply if selection.steps.contains(&StepId::Ready) => {
+            format!("Karpenter {} is at work in {}.", spec.release, spec.cluster_name)
+        }
+        Direction::Apply if selection.steps.contains(&StepId::NodeGroups) => {
+            format!("Karpenter makes the nodes of {} now.", spec.cluster_name)
+        }
+        Direction::Remove if selection.steps.contains(&StepId::NodeGroups) => {
+            format!("The node groups of {} are as they were before.", spec.cluster_name)
+        }
+        Direction::Apply => format!("`karpctl {}` is done for {}.", selection.name, spec.cluster_name),
+        Direction::Remove => format!("What karpctl made for {} is gone.", spec.cluster_name),
+    }
 }
 
 fn hold<'a>(app: &'a App, session: &'a Session, claim: &'a Claim, say: &'a (dyn Fn(&str) + Send + Sync)) -> Hold<'a> {

@@ -212,23 +212,37 @@ impl Hold<'_> {
         }
     }
 
-    /// Gives signs of life until dropped. Returns only where the hold is lost, which ends this run.
+    /// Gives signs of life until dropped. Returns only where the hold is lost, or may be lost before long, which ends this run.
     pub async fn keep(&self, id: &str) -> Error {
+        // Whoever waits takes this one for dead after the lease; it has to have stopped by then.
+        let longest = self.timing.lease.saturating_sub(self.timing.beat * 2);
+        let mut last = Instant::now();
+        let mut next = last + self.timing.beat;
         let mut beat = 1;
         loop {
-            tokio::time::sleep(self.timing.beat).await;
+            tokio::time::sleep_until(next).await;
             beat += 1;
             let change = ChangeStack { name: id.to_owned(), ..self.change(beat) };
-            match self.ports.aws.update_stack(&change).await {
-                Err(e) if e.kind == ErrorKind::NotFound => {
-                    return Error::new(ErrorKind::Conflict, format!("lost hold of cluster {}", self.spec.cluster_name))
-                        .because("another karpctl took this one for dead, and is at work")
-                        .hint("run it again: it says who is at work, and goes on from here when they are done");
-                }
-                // An update may still run, or the way to AWS be broken for a while: the next beat may get through.
-                Ok(_) | Err(_) => {}
+            let asked = Instant::now();
+            next = asked + self.timing.beat;
+            // One that is not answered does not keep the next from being sent.
+            match tokio::time::timeout_at(next.min(last + longest), self.ports.aws.update_stack(&change)).await {
+                // An update that still runs is a sign of life too.
+                Ok(Ok(_)) => last = asked,
+                Ok(Err(e)) if e.kind == ErrorKind::Conflict => last = asked,
+                Ok(Err(e)) if e.kind == ErrorKind::NotFound => return self.lost("another karpctl took this one for dead, and is at work"),
+                // The way to AWS may be broken for a while: the next beat may get through.
+                Ok(Err(_)) | Err(_) if last.elapsed() < longest => {}
+                Ok(Err(e)) => return e.causes.into_iter().fold(self.lost(&silent(longest)), Error::because),
+                Err(_) => return self.lost(&silent(longest)),
             }
         }
+    }
+
+    fn lost(&self, why: &str) -> Error {
+        Error::new(ErrorKind::Conflict, format!("lost hold of cluster {}", self.spec.cluster_name))
+            .because(why)
+            .hint("run it again: it says who is at work, and goes on from here when they are done")
     }
 
     /// Removes the hold of a run of this machine that has died.
@@ -265,6 +279,10 @@ enum Standing {
     Unsure,
     /// Not a lock.
     Foreign,
+}
+
+fn silent(longest: Duration) -> String {
+    format!("CloudFormation took no sign of life for {} s, and another karpctl may soon take this one for dead", longest.as_secs())
 }
 
 fn who(found: &StackFacts) -> String {

@@ -107,6 +107,30 @@ async fn one_who_was_taken_for_dead_stops_and_cannot_remove_the_others_hold() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_who_cannot_give_a_sign_stops_before_it_is_taken_for_dead() {
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    let first = take(&world, "alice", &elsewhere).await.unwrap();
+    let keep = async || {
+        let begun = tokio::time::Instant::now();
+        let lost = with(&world, "alice", &elsewhere, async |alice| tokio::time::timeout(TIMING.lease * 2, alice.keep(&first)).await).await;
+        (lost, begun.elapsed())
+    };
+    // A beat now and then is enough.
+    for kind in [ErrorKind::Unreachable, ErrorKind::Denied, ErrorKind::Conflict, ErrorKind::Conflict] {
+        world.fail("update_stack", Fault::Before(error(kind)));
+    }
+    let (kept, _) = keep().await;
+    assert!(kept.is_err(), "{kept:?}");
+    for _ in 0..10 {
+        world.fail("update_stack", Fault::Before(error(ErrorKind::Unreachable)));
+    }
+    let (lost, after) = keep().await;
+    let lost = lost.expect("it is still at work when another takes over");
+    assert!(after < TIMING.lease && after > TIMING.beat, "{after:?}");
+    assert!(lost.kind == ErrorKind::Conflict && lost.causes.iter().any(|cause| cause.contains("for 45 s")), "{lost:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_dead_run_holds_goes_also_when_there_is_nothing_to_do() {
     let world = FakeWorld::with_cluster(existing("1.14.1"));
     take(&world, "alice", &elsewhere).await.unwrap();
