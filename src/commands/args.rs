@@ -121,7 +121,8 @@ pub struct VariantArgs {
     /// A registry configuration (docker or helm config.json) for a private mirror
     #[arg(long, value_name = "FILE")]
     pub registry_config: Option<String>,
-    /// The digest that the chart `karpenter` must have, as `helm pull` prints it
+    /// The digest that the chart `karpenter` must have, as `helm pull` prints it: a mirror's chart is held to nothing else, as
+    /// signatures are verified (where cosign is there) for the public repository only
     #[arg(long, value_name = "SHA256")]
     pub chart_digest: Option<String>,
     /// The digest that the chart `karpenter-crd` must have

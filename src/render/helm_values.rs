@@ -2,6 +2,7 @@
 
 use super::cluster_config::{vpc_endpoints, zonal_shift};
 use super::template::{Functions, fill, read_one};
+use crate::characters::{acts, written_out};
 use crate::error::{Error, Result};
 use crate::spec::{Identity, Spec};
 use serde_json::{Value, json};
@@ -43,7 +44,10 @@ pub fn helm_values_yaml(spec: &Spec, cluster_endpoint: Option<&str>) -> Result<S
     for (key, patch) in &spec.chart.values {
         merge(&mut all, key, patch);
     }
-    serde_saphyr::to_string(&all).map_err(|e| Error::failed("cannot write the values of the chart karpenter").because(e.to_string()))
+    let yaml = serde_saphyr::to_string(&all)
+        .map_err(|e| Error::failed("cannot write the values of the chart karpenter").because(e.to_string()))?;
+    // What a terminal obeys is written as it is there. JSON is YAML as well, and has an escape for everything.
+    Ok(if yaml.contains(acts) { written_out(&format!("{all:#}\n")).into_owned() } else { yaml })
 }
 
 /// A JSON merge patch (RFC 7396) of one field.

@@ -187,6 +187,18 @@ fn boundary_and_tags_reach_the_roles() {
 }
 
 #[test]
+fn what_a_terminal_obeys_is_escaped_in_values_of_ones_own() {
+    let note = "\u{202e}x\u{9b}1A\u{1b}[2J\u{7f}\u{2066}\n\"";
+    let mut own = spec("1.14.1");
+    own.chart.values = [("podAnnotations".to_owned(), json!({ "note": note, "\u{2067}": 1 }))].into();
+    let text = karpctl::render::document(Document::HelmValues, &own, &Inputs::default()).unwrap();
+    assert!(!text.contains(karpctl::characters::acts), "{text:?}");
+    let read: Value = serde_saphyr::from_str(&text).unwrap();
+    assert_eq!(read["podAnnotations"], json!({ "note": note, "\u{2067}": 1 }));
+    assert_eq!(read["settings"]["clusterName"], "demo");
+}
+
+#[test]
 fn chart_values_have_the_keys_of_their_release() {
     let role = json!({ "annotations": { "eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/demo-karpenter" } });
     let one = json!({ "cpu": 1, "memory": "1Gi" });

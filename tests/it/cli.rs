@@ -139,7 +139,7 @@ fn a_closed_pipe_ends_quietly() {
 }
 
 /// A command that has asked AWS, which takes the request and never answers.
-fn asking_a_silent_aws(karpctl: &mut Command, words: &[&str]) -> (Child, impl Sized) {
+fn asking_a_silent_aws(karpctl: &mut Command, words: &[&str]) -> (Child, impl Sized + use<>) {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", silent.local_addr().unwrap());
     let shell = Shell::new();

@@ -179,11 +179,14 @@ impl Answered<'_> {
 fn of_answer(call: &Call<'_>, answer: &Answered<'_>, settings: &AwsSettings, seen: &Seen) -> Error {
     let kind = kind(answer.code, answer.message, answer.status);
     match kind {
-        ErrorKind::Credentials => credentials(&call.doing, &answer.text(), settings),
+        ErrorKind::Credentials => {
+            let error = Error::new(kind, &call.doing).because(format!("{}: {}", call.action, answer.text()));
+            with_log_in(error, &answer.text(), settings)
+        }
         ErrorKind::Denied => denied(call, answer),
         ErrorKind::Unreachable => unreachable(call, &answer.text(), seen),
         _ => {
-            let error = Error::new(kind, &call.doing).because(answer.text());
+            let error = Error::new(kind, &call.doing).because(format!("{}: {}", call.action, answer.text()));
             if is_quota(answer.code) {
                 let service = call.service();
                 return error.hint(format!(
@@ -294,7 +297,7 @@ where
     }
     match error {
         SdkError::DispatchFailure(_) => unreachable(call, &text, seen),
-        _ => Error::failed(&call.doing).because(text),
+        _ => Error::failed(&call.doing).because(format!("{}: {text}", call.action)),
     }
 }
 
@@ -336,8 +339,12 @@ pub(super) fn no_credentials(doing: &str, error: &CredentialsError, settings: &A
 }
 
 fn credentials(doing: &str, why: &str, settings: &AwsSettings) -> Error {
+    with_log_in(Error::new(ErrorKind::Credentials, doing).because(why), why, settings)
+}
+
+/// What helps where the credentials are none, or not good any more.
+fn with_log_in(error: Error, why: &str, settings: &AwsSettings) -> Error {
     let profile = profile_flag(settings);
-    let error = Error::new(ErrorKind::Credentials, doing).because(why);
     let lower = why.to_lowercase();
     let error = if lower.contains("sso") || lower.contains("expired") {
         error.hint(format!("log in again: `aws sso login{profile}`, or whatever gave you the credentials that have ended"))

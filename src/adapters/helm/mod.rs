@@ -27,6 +27,8 @@ const HELP_TIME: Duration = Duration::from_secs(30);
 const UNINSTALL_TIME: &str = "300s";
 /// How many revisions helm keeps.
 const HISTORY: &str = "10";
+/// The folder of docker's log-ins, which holds none.
+const DOCKER: &str = "docker";
 
 /// The helm of this machine.
 #[derive(Debug, Clone)]
@@ -63,7 +65,7 @@ impl HelmCli {
             Some(file) => file.clone(),
             None => dir.file(doing, "registry.json", "{}")?,
         };
-        let docker = dir.path().join("docker");
+        let docker = dir.path().join(DOCKER);
         std::fs::create_dir(&docker).map_err(|e| Error::failed(doing).because(e.to_string()))?;
         Ok(run.env("HELM_REGISTRY_CONFIG", registries).env("DOCKER_CONFIG", docker))
     }
@@ -179,7 +181,7 @@ impl Helm for HelmCli {
         let alone = Self::alone(&doing, &helm, &dir, access)?;
         let pulled = dir.path().join("chart");
         let pull = alone.clone().arg("pull").args(plain.then_some("--plain-http"));
-        let file = origin::looked_at(pull, &pulled, install, cancel).await?;
+        let file = origin::looked_at(pull, &pulled, &dir.path().join(DOCKER), install, cancel).await?;
         let mut run = self.connected(&doing, alone.clone(), &helm, &dir, access).await?;
         run = run.args(["upgrade", "--install", &install.release]);
         run = match &file {

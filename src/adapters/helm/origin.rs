@@ -16,8 +16,14 @@ const ISSUER: &str = "https://token.actions.githubusercontent.com";
 const IDENTITY: &str = r"https://github\.com/aws/karpenter-provider-aws/\.github/workflows/release\.yaml@.+";
 
 /// The chart's file, where its origin is to be looked at; `None` where helm may fetch it as it is. `pull` is `helm pull` with its
-/// registry configuration.
-pub(super) async fn looked_at(pull: Run, folder: &Path, install: &HelmInstall, cancel: &CancellationToken) -> Result<Option<PathBuf>> {
+/// registry configuration, `docker` the folder that holds no log-in of docker's.
+pub(super) async fn looked_at(
+    pull: Run,
+    folder: &Path,
+    docker: &Path,
+    install: &HelmInstall,
+    cancel: &CancellationToken,
+) -> Result<Option<PathBuf>> {
     let cosign = match &install.origin {
         Origin::Any => return Ok(None),
         Origin::Digest(_) => None,
@@ -42,18 +48,20 @@ pub(super) async fn looked_at(pull: Run, folder: &Path, install: &HelmInstall, c
                 .because(format!("its digest is {digest}, not {wanted}; nothing was installed"))
                 .hint("find out why it was changed; if it is right so, give that digest"));
         }
-        Origin::SignedAt(tag) => verify(&cosign.unwrap_or_default(), install, digest, tag).await?,
+        Origin::SignedAt(tag) => verify(&cosign.unwrap_or_default(), docker, install, digest, tag).await?,
         Origin::Digest(_) | Origin::Any => {}
     }
     Ok(Some(file))
 }
 
-async fn verify(cosign: &Path, install: &HelmInstall, digest: &str, tag: &str) -> Result<()> {
+async fn verify(cosign: &Path, docker: &Path, install: &HelmInstall, digest: &str, tag: &str) -> Result<()> {
     let reference = install.chart.trim_start_matches("oci://");
     let run = Run::new(cosign).args(["verify", &format!("{reference}@{digest}"), "--certificate-oidc-issuer", ISSUER]);
     let run = run.args(["--certificate-identity-regexp", IDENTITY, "--certificate-github-workflow-repository", REPOSITORY]);
     let run = run.args(["--certificate-github-workflow-name", "Release", "--certificate-github-workflow-ref", &format!("refs/tags/{tag}")]);
     let run = run.args(["--annotations", &format!("version={}", tag.trim_start_matches('v'))]);
+    // The registry is public, and refuses a log-in that has expired: neither docker's nor podman's is shown to it.
+    let run = run.env("DOCKER_CONFIG", docker).without_env("REGISTRY_AUTH_FILE").without_env("XDG_RUNTIME_DIR");
     let captured = run.captured(COSIGN_TIME).await?;
     if captured.status.success() {
         return Ok(());

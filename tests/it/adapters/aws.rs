@@ -60,6 +60,7 @@ fn aws_answers_become_kinds() {
             let error = role_error(&url).await;
             assert_eq!(error.kind, kind, "{code}: {error:?}");
             assert_eq!(error.message, "cannot read the role demo");
+            assert!(error.causes[0].starts_with("iam:GetRole"), "{error:?}");
             assert!(error.to_string().contains(code) && error.to_string().contains(message), "{error:?}");
             assert!(hint.is_empty() || error.hints.iter().any(|h| h.contains(hint)), "{code}: {error:?}");
         }

@@ -150,7 +150,8 @@ fn a_chart_is_held_to_its_digest_and_what_was_looked_at_is_installed() {
 fn where_cosign_is_there_the_signature_is_verified() {
     let made = tempfile::tempdir().unwrap();
     let path = format!("{}:/usr/bin:/bin", made.path().display());
-    if !in_child(module_path!(), "where_cosign_is_there_the_signature_is_verified", &[("PATH", &path)]) {
+    let own = [("PATH", path.as_str()), ("DOCKER_CONFIG", "/own"), ("REGISTRY_AUTH_FILE", "/own.json"), ("XDG_RUNTIME_DIR", "/run/own")];
+    if !in_child(module_path!(), "where_cosign_is_there_the_signature_is_verified", &own) {
         return;
     }
     let path = std::env::var("PATH").unwrap();
@@ -164,7 +165,7 @@ fn where_cosign_is_there_the_signature_is_verified() {
         &dir,
         "cosign",
         &format!(
-            "printf '%s\\n' \"$@\" > {0}/cosign-args; [ -e {0}/signed ] || {{ echo 'no signatures found' >&2; exit 1; }}",
+            "printf '%s\\n' \"$@\" > {0}/cosign-args; env > {0}/cosign-env; ls -A \"$DOCKER_CONFIG\" > {0}/cosign-docker; [ -e {0}/signed ] || {{ echo 'no signatures found' >&2; exit 1; }}",
             dir.display()
         ),
     );
@@ -180,6 +181,11 @@ fn where_cosign_is_there_the_signature_is_verified() {
     assert!(asked.starts_with(&format!("verify public.ecr.aws/karpenter/karpenter@{DIGEST} ")), "{asked}");
     assert!(asked.ends_with("refs/tags/v1.14.1 --annotations version=1.14.1"), "{asked}");
     assert!(read(&dir, "args").contains("/chart/karpenter.tgz"));
+    // An expired log-in of this person's would be refused where none is needed.
+    let env = read(&dir, "cosign-env");
+    let private = |line: &str| line.strip_prefix("DOCKER_CONFIG=").is_some_and(|folder| folder.contains("/karpctl-"));
+    assert!(env.lines().any(private) && !env.contains("/own") && !env.contains("/run/own"), "{env}");
+    assert_eq!(read(&dir, "cosign-docker"), "");
 }
 
 #[test]
