@@ -217,7 +217,7 @@ fn versions_lists_the_tools_that_fit() {
     let newest = listed["releases"].as_array().unwrap().iter().find(|r| r["karpenter"] == "1.14.1").unwrap();
     assert_eq!(newest["eksctl"]["oldest"], "0.202.0");
     let text = shell.run(&["versions"]).stdout;
-    let headings = ["Karpenter              Kubernetes  chart ", "Kubernetes  Karpenter  kubectl        eksctl"];
+    let headings = ["Karpenter              Kubernetes  chart ", "Kubernetes  Karpenter  kubectl    eksctl"];
     assert!(text.contains("  eksctl\n0.17.0 to 0.18.1 ") && headings.iter().all(|h| text.contains(h)), "{text}");
     // What a column holds is said below its table.
     let (releases, kubernetes) = text.split_once(headings[1]).unwrap();
