@@ -100,6 +100,8 @@ pub enum Topic {
     OidcProvider,
     /// [`Facts::pod_identity_agent`].
     PodIdentityAgent,
+    /// [`Facts::agent_pods`].
+    AgentPods,
     /// [`Facts::association`].
     Association,
     /// [`Facts::access_entry`].
@@ -164,7 +166,7 @@ impl Topic {
     /// Whether it is read from the Kubernetes API, and so needs a cluster that answers.
     #[must_use]
     pub const fn in_cluster(self) -> bool {
-        matches!(self, Self::AwsAuth | Self::Crds | Self::Chart | Self::NodePool | Self::Controller | Self::Nodes)
+        matches!(self, Self::AgentPods | Self::AwsAuth | Self::Crds | Self::Chart | Self::NodePool | Self::Controller | Self::Nodes)
             || matches!(self, Self::Origin | Self::Fleet)
             || matches!(self, Self::Capacity | Self::Neighbours | Self::Webhooks | Self::Conversion | Self::Deletions)
     }
@@ -260,6 +262,8 @@ pub struct Facts {
     pub oidc_provider: Probed<OidcFacts>,
     /// The add-on `eks-pod-identity-agent`.
     pub pod_identity_agent: Probed<AddonFacts>,
+    /// The Pod Identity agent's `DaemonSet`, whoever put it there.
+    pub agent_pods: Probed<AgentPods>,
     /// The association of the controller's service account.
     pub association: Probed<AssociationFacts>,
     /// The access entry of the node role.
@@ -355,6 +359,7 @@ impl Facts {
                 Topic::ControllerRole => self.controller_role.clone_from(&newer.controller_role),
                 Topic::OidcProvider => self.oidc_provider.clone_from(&newer.oidc_provider),
                 Topic::PodIdentityAgent => self.pod_identity_agent.clone_from(&newer.pod_identity_agent),
+                Topic::AgentPods => self.agent_pods.clone_from(&newer.agent_pods),
                 Topic::Association => self.association.clone_from(&newer.association),
                 Topic::AccessEntry => self.access_entry.clone_from(&newer.access_entry),
                 Topic::AwsAuth => self.aws_auth.clone_from(&newer.aws_auth),
@@ -428,6 +433,7 @@ impl Facts {
             Topic::ControllerRole => say(&mut self.controller_role, reason),
             Topic::OidcProvider => say(&mut self.oidc_provider, reason),
             Topic::PodIdentityAgent => say(&mut self.pod_identity_agent, reason),
+            Topic::AgentPods => say(&mut self.agent_pods, reason),
             Topic::Association => say(&mut self.association, reason),
             Topic::AccessEntry => say(&mut self.access_entry, reason),
             Topic::AwsAuth => say(&mut self.aws_auth, reason),

@@ -2,7 +2,7 @@
 
 use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation, missing};
-use crate::facts::{Neighbours, Topic, Workload};
+use crate::facts::{AgentPods, Topic};
 use crate::finding::Area;
 use crate::spec::{Identity, POD_IDENTITY_AGENT};
 
@@ -30,7 +30,7 @@ impl Check for AgentHealth {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::PodIdentityAgent, Topic::Neighbours, Topic::Stack, Topic::ControllerRole]
+        &[Topic::Cluster, Topic::PodIdentityAgent, Topic::AgentPods, Topic::Stack, Topic::ControllerRole]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -47,7 +47,7 @@ impl Check for AgentHealth {
             ["aws", "eks"].into_iter().chain(operation.iter().copied()).chain(rest).collect::<Vec<_>>()
         };
         Ok(vec![match read(&subject, &situation.facts.pod_identity_agent)?.map(|addon| addon.status.as_str()) {
-            None if let Some(agent) = situation.facts.neighbours.known().and_then(Neighbours::agent) => by_others(agent),
+            None if let Some(pods) = situation.facts.agent_pods.known() => by_others(*pods),
             None => {
                 missing(situation, subject, "is not there: the controller gets no credentials").run("make it", of_addon(&["create-addon"]))
             }
@@ -65,12 +65,12 @@ impl Check for AgentHealth {
 }
 
 /// An agent that is no add-on is judged by its pods.
-fn by_others(agent: &Workload) -> Judgement {
-    let subject = format!("daemonset {}/{}", agent.namespace, agent.name);
-    let pods = format!("{} of {} pods are ready; it is no add-on", agent.ready, agent.desired);
-    if agent.ready > 0 {
-        return Judgement::pass(subject, pods);
+fn by_others(pods: AgentPods) -> Judgement {
+    let subject = format!("daemonset kube-system/{POD_IDENTITY_AGENT}");
+    let message = format!("{} of {} pods are ready; it is no add-on", pods.ready, pods.desired);
+    if pods.ready > 0 {
+        return Judgement::pass(subject, message);
     }
-    Judgement::fail(subject, format!("{pods}: the controller gets no credentials"))
-        .run("see why", ["kubectl", "--namespace", &agent.namespace, "describe", "daemonset", &agent.name])
+    Judgement::fail(subject, format!("{message}: the controller gets no credentials"))
+        .run("see why", ["kubectl", "--namespace", "kube-system", "describe", "daemonset", POD_IDENTITY_AGENT])
 }

@@ -86,16 +86,15 @@ pub enum NeighbourKind {
     TerminationHandler,
     /// The cluster's DNS.
     Dns,
-    /// The EKS Pod Identity agent.
-    PodIdentityAgent,
 }
 
-impl Neighbours {
-    /// The Pod Identity agent that was put there other than as an add-on: its `DaemonSet` has pods to run.
-    #[must_use]
-    pub fn agent(&self) -> Option<&Workload> {
-        self.workloads.iter().find(|w| w.what == NeighbourKind::PodIdentityAgent && w.desired > 0)
-    }
+/// The pods of a `DaemonSet`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentPods {
+    /// On so many nodes there should be one.
+    pub desired: u64,
+    /// So many are ready.
+    pub ready: u64,
 }
 
 /// A workload that Karpenter depends on, or that works at the same things.

@@ -2,7 +2,7 @@
 
 use super::{NOT_YET, ProbeContext, said};
 use crate::error::Result;
-use crate::facts::{AccessEntryFacts, AddonFacts, AssociationFacts, AwsAuthFacts, ClusterFacts, OidcFacts, Probed, RoleFacts};
+use crate::facts::{AccessEntryFacts, AddonFacts, AgentPods, AssociationFacts, AwsAuthFacts, ClusterFacts, OidcFacts, Probed, RoleFacts};
 use crate::ports::{Kube, ObjectKind, ObjectRef};
 use crate::spec::Spec;
 use serde_json::Value;
@@ -15,6 +15,18 @@ pub(super) async fn controller_role(context: &ProbeContext<'_>) -> Probed<RoleFa
 
 pub(super) async fn agent(context: &ProbeContext<'_>) -> Probed<AddonFacts> {
     said(context.ports.aws.addon(context.spec.cluster_name.as_str(), AGENT).await)
+}
+
+/// The agent's pods, by the name that the add-on and AWS's own chart give it.
+pub(super) async fn agent_pods(kube: &dyn Kube) -> Probed<AgentPods> {
+    let kind = ObjectKind::new("apps/v1", "daemonsets");
+    let object = ObjectRef { kind, namespace: Some("kube-system".into()), name: AGENT.into() };
+    said(kube.get(&object).await.map(|found| {
+        found.map(|daemon_set| {
+            let pods = |name: &str| daemon_set["status"][name].as_u64().unwrap_or(0);
+            AgentPods { desired: pods("desiredNumberScheduled"), ready: pods("numberReady") }
+        })
+    }))
 }
 
 pub(super) async fn association(context: &ProbeContext<'_>) -> Probed<AssociationFacts> {

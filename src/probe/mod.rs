@@ -194,7 +194,8 @@ async fn ask_aws_of_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>
 /// What only the Kubernetes API can say.
 async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts, kube: &dyn Kube) {
     let asked = |topic| topics.contains(&topic);
-    let (releases, crds, aws_auth, pool, controller, nodes, room, neighbours, webhooks, origin, fleet) = tokio::join!(
+    let (agent, releases, crds, aws_auth, pool, controller, nodes, room, neighbours, webhooks, origin, fleet) = tokio::join!(
+        when(asked(Topic::AgentPods), identity::agent_pods(kube)),
         when(asked(Topic::Crds) || asked(Topic::Chart), release::releases(context, kube)),
         when(asked(Topic::Crds), release::crds(context, kube)),
         when(asked(Topic::AwsAuth), identity::aws_auth(kube)),
@@ -215,6 +216,7 @@ async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts
             facts.crd_release = crd;
         }
     }
+    put(&mut facts.agent_pods, agent);
     put(&mut facts.crds, crds);
     put(&mut facts.aws_auth, aws_auth);
     if let Some((pool, class)) = pool {

@@ -30,7 +30,7 @@ impl Step for PodIdentityAgent {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::PodIdentityAgent, Topic::Neighbours]
+        &[Topic::PodIdentityAgent, Topic::AgentPods]
     }
 
     fn usual_seconds(&self, _: &Spec) -> u32 {
@@ -44,7 +44,7 @@ impl Step for PodIdentityAgent {
         let addon = match looked(&facts.pod_identity_agent) {
             Ok(Some(addon)) => addon,
             // One that was put there otherwise does the same, and EKS makes no add-on over it.
-            Ok(None) if facts.neighbours.known().is_some_and(|n| n.agent().is_some()) => return State::Present,
+            Ok(None) if facts.agent_pods.known().is_some() => return State::Present,
             Ok(None) => return State::Absent,
             Err(state) => return state,
         };

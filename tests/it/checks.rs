@@ -1,6 +1,7 @@
 //! A healthy world with one thing broken gives exactly that finding.
 
 mod aws;
+mod clients;
 mod keys;
 mod machine;
 

@@ -67,7 +67,6 @@ fn of_image(image: &str) -> Option<NeighbourKind> {
         (Some("karpenter"), "controller") => Some(NeighbourKind::Karpenter),
         (_, "cluster-autoscaler") => Some(NeighbourKind::ClusterAutoscaler),
         (_, "aws-node-termination-handler") => Some(NeighbourKind::TerminationHandler),
-        (_, "eks-pod-identity-agent") => Some(NeighbourKind::PodIdentityAgent),
         _ => None,
     }
 }
@@ -90,13 +89,12 @@ mod tests {
 
     #[test]
     fn a_mirrored_image_is_known_by_the_end_of_its_name() {
-        use NeighbourKind::{ClusterAutoscaler, Karpenter, PodIdentityAgent, TerminationHandler};
+        use NeighbourKind::{ClusterAutoscaler, Karpenter, TerminationHandler};
         for (image, what) in [
             ("public.ecr.aws/karpenter/controller:1.14.1@sha256:00", Some(Karpenter)),
             ("registry:5000/mirror/karpenter/controller", Some(Karpenter)),
             ("registry.k8s.io/autoscaling/cluster-autoscaler:v1.34.0", Some(ClusterAutoscaler)),
             ("public.ecr.aws/aws-ec2/aws-node-termination-handler:v1.25.2", Some(TerminationHandler)),
-            ("602401143452.dkr.ecr.us-west-2.amazonaws.com/eks/eks-pod-identity-agent:0.1.33", Some(PodIdentityAgent)),
             ("ghcr.io/other/controller:1", None),
             ("", None),
         ] {

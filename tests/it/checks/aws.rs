@@ -5,7 +5,7 @@ use crate::fake::FakeWorld;
 use crate::fixture::{existing, spec};
 use karpctl::checks::{Situation, all, judge};
 use karpctl::doctor::topics;
-use karpctl::facts::{Facts, NeighbourKind, Probed, Workload};
+use karpctl::facts::{AgentPods, Facts, Probed};
 use karpctl::finding::{Finding, Verdict};
 use karpctl::spec::{Identity, Spec};
 use serde_json::json;
@@ -97,8 +97,7 @@ async fn pod_identity_has_an_agent_an_association_and_a_trusting_role() {
     let by_others = |ready: u64| {
         broken(move |f| {
             f.pod_identity_agent = Probed::Absent;
-            let workloads = &mut known(&mut f.neighbours).workloads;
-            workloads.push(Workload { what: NeighbourKind::PodIdentityAgent, desired: 2, ready, ..workloads[0].clone() });
+            f.agent_pods = Probed::Known(AgentPods { desired: 2, ready });
         })
     };
     assert_eq!(by_others(1).await, [], "an agent that is no add-on is as good");

@@ -58,7 +58,7 @@ fn client() -> ClientFacts {
 }
 
 /// The healthy world's findings with a healthy machine, one thing of it changed.
-async fn broken(change: impl FnOnce(&mut Facts)) -> Vec<Finding> {
+pub(super) async fn broken(change: impl FnOnce(&mut Facts)) -> Vec<Finding> {
     let (spec, mut facts) = healthy().await;
     facts.clients = Probed::Known(vec![client()]);
     let program = |name: &str| ProgramFacts { name: name.into(), path: Some(format!("/usr/bin/{name}").into()), foreign: None };
@@ -72,19 +72,32 @@ async fn broken(change: impl FnOnce(&mut Facts)) -> Vec<Finding> {
     bad(&spec, &facts, DAY)
 }
 
-/// As [`broken`], with the plugin's entry changed.
-async fn broken_exec(change: impl FnOnce(&mut ExecFacts)) -> Vec<Finding> {
+/// As [`broken`], with the client changed.
+pub(super) async fn broken_client(change: impl FnOnce(&mut ClientFacts)) -> Vec<Finding> {
     broken(|facts| {
         let mut client = client();
-        let KubeconfigFacts::Chosen(chosen) = &mut client.kubeconfig else { panic!() };
-        change(chosen.exec.as_mut().unwrap());
+        change(&mut client);
         facts.clients = Probed::Known(vec![client]);
     })
     .await
 }
 
+/// As [`broken`], with what the client chose changed.
+pub(super) async fn broken_chosen(change: impl FnOnce(&mut ChosenFacts)) -> Vec<Finding> {
+    broken_client(|client| {
+        let KubeconfigFacts::Chosen(chosen) = &mut client.kubeconfig else { panic!() };
+        change(chosen);
+    })
+    .await
+}
+
+/// As [`broken`], with the plugin's entry changed.
+pub(super) async fn broken_exec(change: impl FnOnce(&mut ExecFacts)) -> Vec<Finding> {
+    broken_chosen(|chosen| change(chosen.exec.as_mut().unwrap())).await
+}
+
 #[track_caller]
-fn said(found: &[Finding], words: &[&str]) {
+pub(super) fn said(found: &[Finding], words: &[&str]) {
     let text = format!("{} {:?}", found[0].message, found[0].fixes);
     assert!(words.iter().all(|word| text.contains(word)), "{words:?} in {text}");
 }

@@ -1,0 +1,135 @@
+//! What is seen of the clients and of versions: one broken thing is one finding. And that no check is left out of that.
+
+use super::aws::known;
+use super::machine::{broken, broken_chosen, broken_client, broken_exec, said};
+use super::{DAY, bad, exactly, seen};
+use crate::fake::FakeWorld;
+use crate::fixture::{existing, spec};
+use karpctl::checks::all;
+use karpctl::facts::{Facts, KubeconfigFacts, Probed};
+use karpctl::finding::{Finding, Verdict};
+use karpctl::knowledge::ClientBuild;
+use karpctl::plan::StepId;
+use karpctl::spec::Spec;
+
+#[tokio::test(start_paused = true)]
+async fn a_kubeconfig_is_there_and_can_be_loaded() {
+    let unloadable =
+        KubeconfigFacts::Unloadable { file: "/home/me/.kube/config".into(), line: Some(3), why: "a list is not closed".into() };
+    let found = broken_client(|client| client.kubeconfig = unloadable).await;
+    exactly(&found, "exec-kubeconfig", Verdict::Fail);
+    said(&found, &["/home/me/.kube/config, line 3", "a list is not closed"]);
+    let nothing = KubeconfigFacts::Nothing { looked: vec!["/home/me/.kube/config".into()], in_cluster: false };
+    exactly(&broken_client(|client| client.kubeconfig = nothing).await, "exec-kubeconfig", Verdict::Fail);
+    let found = broken_chosen(|chosen| chosen.context_is_there = false).await;
+    exactly(&found, "exec-kubeconfig", Verdict::Fail);
+    said(&found, &["has no context", "get-contexts"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_gets_as_far_as_its_plugin() {
+    let found = broken_chosen(|chosen| chosen.user_problem = Some("it has a username".into())).await;
+    exactly(&found, "exec-credentials", Verdict::Fail);
+    let found = broken_exec(|exec| (exec.found, exec.run) = (Err("no such file or directory".into()), None)).await;
+    exactly(&found, "exec-command", Verdict::Fail);
+    let found = broken_exec(|exec| (exec.forbidden, exec.run) = (Some("it is not on the allowlist".into()), None)).await;
+    exactly(&found, "exec-plugin-policy", Verdict::Fail);
+    said(&found, &["credentialPluginAllowlist"]);
+    let v1 = |mode: &'static str| {
+        broken_exec(move |exec| {
+            exec.api_version = "client.authentication.k8s.io/v1".into();
+            (exec.interactive_mode, exec.run) = (mode.into(), None);
+        })
+    };
+    for mode in ["", "Sometimes", "Always"] {
+        exactly(&v1(mode).await, "exec-interactive-mode", Verdict::Fail);
+    }
+    assert_eq!(v1("Never").await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn files_are_closed_and_programs_alone() {
+    let found = broken_chosen(|chosen| chosen.readable_by_others = chosen.files.clone()).await;
+    exactly(&found, "kubeconfig-readable", Verdict::Warn);
+    let found = broken_client(|client| client.shadowed = vec!["/opt/bin/helm".into()]).await;
+    exactly(&found, "client-shadowed", Verdict::Warn);
+    said(&found, &["/opt/bin/helm"]);
+    let found = broken(|facts| known(&mut facts.helm).version = "3.7.2".parse().unwrap()).await;
+    exactly(&found, "helm-version", Verdict::Fail);
+    said(&found, &["3.8"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_client_takes_an_old_entry() {
+    let old = |facts: &mut karpctl::facts::ClientFacts| {
+        facts.build = Some(ClientBuild { client_go: 23, go: Some(17), mergo: None });
+        let KubeconfigFacts::Chosen(chosen) = &mut facts.kubeconfig else { panic!() };
+        chosen.exec.as_mut().unwrap().api_version = "client.authentication.k8s.io/v1alpha1".into();
+    };
+    assert_eq!(broken_client(old).await, []);
+}
+
+/// A world of another release, with Kubernetes as it says; what is found.
+async fn of_release(karpenter: &str, kubernetes: &str) -> Vec<Finding> {
+    let world = FakeWorld::bootstrapped(existing(karpenter)).await;
+    world.furnish();
+    let (spec, mut facts) = seen(&world).await;
+    known(&mut facts.cluster).version = kubernetes.parse().unwrap();
+    bad(&Spec { kubernetes: kubernetes.parse().unwrap(), ..spec }, &facts, DAY)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_is_sound_and_fits_its_kubernetes() {
+    let found = of_release("1.8.4", "1.34").await;
+    exactly(&found, "karpenter-release", Verdict::Fail);
+    assert_eq!(of_release("1.8.6", "1.34").await, []);
+    let mut found = of_release("1.7.1", "1.34").await;
+    // The same of what is installed.
+    found.retain(|f| f.id != "installed-fit");
+    exactly(&found, "kubernetes-fit", Verdict::Fail);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upgrade_is_one_hop() {
+    let (spec, mut facts) = super::healthy().await;
+    known(&mut facts.chart_release).chart_version = "0.37.8".into();
+    let found = bad(&spec, &facts, DAY);
+    let hops: Vec<Finding> = found.iter().filter(|f| f.id == "upgrade-hops").cloned().collect();
+    exactly(&hops, "upgrade-hops", Verdict::Fail);
+    // What an older release lacks beside: it is not the one of the spec, and read other values.
+    let others: Vec<&str> = found.iter().map(|f| f.id.as_str()).filter(|id| *id != "upgrade-hops").collect();
+    assert!(others.iter().all(|id| ["installed-fit", "chart-values"].contains(id)), "{others:?}");
+}
+
+/// An account in which a cluster of this name is still to be made.
+async fn to_come(name: &str, change: impl FnOnce(&mut Facts)) -> Vec<Finding> {
+    let world = FakeWorld::empty(Spec { cluster_name: name.parse().unwrap(), ..spec("1.14.1") });
+    world.apply_ok(StepId::SpotRole).await;
+    let (spec, mut facts) = seen(&world).await;
+    facts.cluster_versions = Probed::Known(["1.33", "1.34"].map(|version| version.parse().unwrap()).into());
+    change(&mut facts);
+    bad(&spec, &facts, DAY)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_can_be_made() {
+    assert_eq!(to_come("demo", |_| {}).await, []);
+    let found = to_come("demo", |facts| known(&mut facts.eksctl).version = "0.180.0".parse().unwrap()).await;
+    exactly(&found, "eksctl-version", Verdict::Fail);
+    let found = to_come("demo", |facts| known(&mut facts.cluster_versions).retain(|version| version.to_string() != "1.34")).await;
+    exactly(&found, "kubernetes-offered", Verdict::Fail);
+    exactly(&to_come(&"c".repeat(47), |_| {}).await, "names-and-sizes", Verdict::Warn);
+}
+
+/// A check whose thing no test breaks alone could be silent for ever, or speak of something else.
+#[test]
+fn every_check_has_a_thing_that_is_broken_alone() {
+    let files = ["checks.rs", "checks/aws.rs", "checks/clients.rs", "checks/keys.rs", "checks/machine.rs", "checks_inside.rs"];
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    let text: String = files.iter().map(|file| std::fs::read_to_string(folder.join(file)).unwrap()).collect();
+    let one_line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for check in all() {
+        let alone = ["Fail", "Warn"].iter().any(|verdict| one_line.contains(&format!("\"{}\", Verdict::{verdict}", check.id())));
+        assert!(alone, "no test breaks the thing of {} alone", check.id());
+    }
+}
