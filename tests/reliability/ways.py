@@ -121,7 +121,7 @@ def normal(inventory):
     def plain(kind, names):
         if kind in MADE_UP:
             return [f"{len(names)} of them"]
-        return sorted(re.sub(r"-[A-Z0-9]{12,13}$", "-…", str(n)) for n in names)
+        return sorted(re.sub(r"-[A-Z0-9]{12,13}(?=$|:)", "-…", str(n)) for n in names)
     return {area: {kind: plain(kind, names) for kind, names in found.items()} if isinstance(found, dict) else found
             for area, found in inventory.items()}
 
