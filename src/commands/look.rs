@@ -6,8 +6,8 @@ use crate::app::App;
 use crate::checks::Check;
 use crate::doctor::{FACTS_SCHEMA, SavedFacts, topics};
 use crate::error::{Error, ErrorKind, Result};
-use crate::facts::{Facts, OFFLINE, Probed, Topic};
-use crate::knowledge::{ClientBuild, Tool};
+use crate::facts::{Facts, OFFLINE, Probed, RegistryLogin, Topic};
+use crate::knowledge::Tool;
 use crate::ports::Workstation as _;
 use crate::probe::account::account;
 use crate::probe::client::{ClientQuestion, clients};
@@ -24,16 +24,12 @@ use std::path::PathBuf;
 /// Looks at what these checks are judged by.
 pub(super) async fn look(app: &App, args: &DoctorArgs, checks: &[Box<dyn Check>]) -> Result<SavedFacts> {
     let topics = topics(checks);
-    let (machine, beyond) = tokio::join!(look_at_machine(app, args, &topics), look_beyond(app, args, checks));
+    let (machine, beyond, login) =
+        tokio::join!(look_at_machine(app, args, &topics), look_beyond(app, args, checks), look_at_login(app, args, &topics));
     let (spec, mut facts) = beyond?;
     facts.take_topics(&machine, &[Topic::Clients, Topic::Programs].into());
-    if topics.contains(&Topic::RegistryLogin) {
-        let charts = match &spec {
-            Some(spec) => spec.chart.clone(),
-            None => charts(app, args)?,
-        };
-        let helm = helm_build(app, &facts).await;
-        facts.registry_login = registry_login(&app.workstation(), &charts, helm.as_ref()).await;
+    if let Some(login) = login? {
+        facts.registry_login = login;
     }
     let meant = Meant::by(&layers(app, &args.variant)?);
     Ok(SavedFacts { schema: FACTS_SCHEMA.into(), day: jiff::Zoned::now().date(), spec, meant, facts })
@@ -51,13 +47,14 @@ fn charts(app: &App, args: &DoctorArgs) -> Result<ChartSource> {
     })
 }
 
-/// What the helm that would run is built with.
-async fn helm_build(app: &App, facts: &Facts) -> Option<ClientBuild> {
-    let seen = facts.clients.known().and_then(|clients| clients.iter().find(|client| client.tool == Tool::Helm));
-    match seen {
-        Some(client) => client.build.clone(),
-        None => app.workstation().client(Tool::Helm, app.globals.helm.as_deref()).await.ok()??.build,
+/// Who helm would say to the chart registry that it is: a credential helper that takes its time is not waited for by all else.
+async fn look_at_login(app: &App, args: &DoctorArgs, topics: &BTreeSet<Topic>) -> Result<Option<Probed<Box<RegistryLogin>>>> {
+    if !topics.contains(&Topic::RegistryLogin) {
+        return Ok(None);
     }
+    let (station, charts) = (app.workstation(), charts(app, args)?);
+    let helm = station.client(Tool::Helm, app.globals.helm.as_deref()).await.ok().flatten().and_then(|client| client.build);
+    Ok(Some(registry_login(&station, &charts, helm.as_ref()).await))
 }
 
 /// The clients with their plugins, and the other programs.

@@ -48,6 +48,14 @@ async fn a_client_gets_as_far_as_its_plugin() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_plugin_complains_of_is_a_warning() {
+    let deprecated = "Kubeconfig user entry is using deprecated API version client.authentication.k8s.io/v1alpha1.";
+    let found = broken_exec(|exec| exec.run.as_mut().unwrap().stderr = vec![deprecated.into()]).await;
+    exactly(&found, "exec-answer", Verdict::Warn);
+    said(&found, &[deprecated]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn files_are_closed_and_programs_alone() {
     let found = broken_chosen(|chosen| chosen.readable_by_others = chosen.files.clone()).await;
     exactly(&found, "kubeconfig-readable", Verdict::Warn);
