@@ -58,13 +58,13 @@ pub(super) fn on_path(program: &Path) -> Option<PathBuf> {
     candidates.find(|file| is_executable(file))
 }
 
-/// The other files of a tool's name that PATH would find behind this one.
-pub(super) fn others_on_path(tool: Tool, first: &Path) -> Vec<PathBuf> {
+/// The other files of a program's name that PATH would find behind this one.
+pub(super) fn others_on_path(program: &str, first: &Path) -> Vec<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     // One file that several names lead to (/bin is /usr/bin) shadows nothing.
     let mut seen = vec![std::fs::canonicalize(first).ok()];
     let mut found = Vec::new();
-    for file in std::env::split_paths(&path).filter_map(|dir| std::path::absolute(dir.join(tool.as_str())).ok()) {
+    for file in std::env::split_paths(&path).filter_map(|dir| std::path::absolute(dir.join(program)).ok()) {
         let real = std::fs::canonicalize(&file).ok();
         if is_executable(&file) && !seen.contains(&real) {
             seen.push(real);

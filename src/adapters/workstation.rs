@@ -44,7 +44,7 @@ impl Workstation for ThisMachine {
         let file = path.clone();
         let read = tokio::task::spawn_blocking(move || go_build::read(&file)).await.map_err(|e| Error::failed(e.to_string()))?;
         let go = read.map_err(|e| Error::new(ErrorKind::Tool, format!("cannot read {}", path.display())).because(e.to_string()))?;
-        let shadowed = if named.is_some() { Vec::new() } else { tool::others_on_path(tool, &path) };
+        let shadowed = if named.is_some() { Vec::new() } else { tool::others_on_path(tool.as_str(), &path) };
         let in_file = go.as_ref().and_then(client_go_of);
         let said = if in_file.is_some() && tool != Tool::Helm { None } else { said_version(&self.versions, tool, &path).await };
         let version = said.clone().or_else(|| go.as_ref().and_then(own_version)).unwrap_or_else(|| "unknown".to_owned());
@@ -107,6 +107,10 @@ impl Workstation for ThisMachine {
     fn program(&self, name: &str) -> Option<PathBuf> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         std::env::split_paths(&path).map(|folder| self.absolute(&folder.join(name))).find(|file| tool::is_executable(file))
+    }
+
+    fn others(&self, name: &str, first: &Path) -> Vec<PathBuf> {
+        tool::others_on_path(name, first)
     }
 
     fn foreign(&self, file: &Path) -> Option<String> {

@@ -66,6 +66,7 @@ mod stack_state;
 mod stuck_deletions;
 mod termination_handler;
 mod tool_programs;
+mod upgrade_defaults;
 mod upgrade_hops;
 mod vcpu_quotas;
 
@@ -210,6 +211,7 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(auto_mode_api::AutoModeApi),
         Box::new(installed_fit::InstalledFit),
         Box::new(upgrade_hops::UpgradeHops),
+        Box::new(upgrade_defaults::UpgradeDefaults),
         Box::new(crd_owner::CrdOwner),
         Box::new(crd_schema::CrdSchema),
         Box::new(crd_stored_versions::CrdStoredVersions),

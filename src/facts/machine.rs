@@ -12,6 +12,9 @@ pub struct ProgramFacts {
     pub path: Option<PathBuf>,
     /// Why this machine does not run it, by the file's own header: it is made for another processor or system.
     pub foreign: Option<String>,
+    /// Those of the name that PATH would find behind it, where PATH finds it.
+    #[serde(default)]
+    pub shadowed: Vec<PathBuf>,
 }
 
 /// What helm would say to a chart registry about who it is, by its own configuration and docker's.

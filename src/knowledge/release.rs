@@ -38,6 +38,17 @@ pub enum InvalidRelease {
     },
 }
 
+/// What a release does otherwise than those before it where nobody says anything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewDefault {
+    /// The first release that does.
+    pub since: Release,
+    /// What it does.
+    pub what: &'static str,
+    /// How it stays as it was.
+    pub keep: &'static str,
+}
+
 /// What the table says of a release as a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
@@ -128,6 +139,13 @@ impl Release {
     pub fn standing_on(&self, kubernetes: KubernetesVersion) -> Standing {
         let here = |row: &&TrapRow| row.kubernetes_since.is_none_or(|since| kubernetes >= since) && self.trapped(row);
         self.judge(KARPENTER.traps.iter().find(here))
+    }
+
+    /// What it does otherwise than an older one where nobody says anything, in the order of the releases.
+    #[must_use]
+    pub fn new_defaults_since(&self, older: &Self) -> Vec<NewDefault> {
+        let rows = KARPENTER.new_defaults.iter().filter(|row| older.0 < row.since && row.since <= self.0);
+        rows.map(|row| NewDefault { since: Self(row.since.clone()), what: &row.what, keep: &row.keep }).collect()
     }
 
     /// The version of its charts, as their tags are written.

@@ -18,6 +18,7 @@ pub(super) struct Karpenter {
     pub(super) kubernetes: Vec<KubernetesRow>,
     pub(super) traps: Vec<TrapRow>,
     pub(super) cautions: Vec<TrapRow>,
+    pub(super) new_defaults: Vec<NewDefaultRow>,
     pub(super) features: Vec<FeatureRow>,
     pub(super) renamed_values: Vec<RenamedRow>,
     pub(super) volumes: Vec<VolumeRow>,
@@ -51,6 +52,16 @@ pub(super) struct TrapRow {
     pub(super) kubernetes_since: Option<KubernetesVersion>,
     pub(super) reason: String,
     pub(super) instead: Version,
+    pub(super) source: String,
+}
+
+/// What a release does otherwise than the one before where nobody says anything.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewDefaultRow {
+    pub(super) since: Version,
+    pub(super) what: String,
+    pub(super) keep: String,
     pub(super) source: String,
 }
 
@@ -244,6 +255,7 @@ mod tests {
         let sources = std::iter::once(&k.releases.source)
             .chain(k.kubernetes.iter().map(|r| &r.source))
             .chain(k.traps.iter().chain(&k.cautions).map(|r| &r.source))
+            .chain(k.new_defaults.iter().map(|r| &r.source))
             .chain(k.features.iter().map(|r| &r.source))
             .chain(k.renamed_values.iter().map(|r| &r.source))
             .chain(k.volumes.iter().map(|r| &r.source))
@@ -275,6 +287,7 @@ mod tests {
         assert!(KARPENTER.features.iter().all(|r| r.before.as_ref().is_none_or(|b| *b > r.since)));
         assert!(KARPENTER.traps.is_sorted_by(|a, b| a.before <= b.since));
         assert!(KARPENTER.traps.iter().chain(&KARPENTER.cautions).all(|r| r.since < r.before && r.instead >= r.before));
+        assert!(KARPENTER.new_defaults.is_sorted_by(|a, b| a.since <= b.since));
         assert!(KUBERNETES.eks.is_sorted_by(|a, b| a.minor.plus(1) == b.minor));
         assert!(KUBERNETES.flow_control.is_sorted_by(|a, b| a.since < b.since));
         assert!(KUBERNETES.eks.iter().all(|r| r.released <= r.standard && r.standard <= r.extended));

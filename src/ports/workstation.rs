@@ -66,6 +66,8 @@ pub trait Workstation: Send + Sync {
     fn find(&self, command: &str, relative: bool) -> std::result::Result<PathBuf, String>;
     /// The first program of this name on PATH.
     fn program(&self, name: &str) -> Option<PathBuf>;
+    /// The other programs of this name that PATH would find behind this one.
+    fn others(&self, name: &str, first: &Path) -> Vec<PathBuf>;
     /// Why this machine would not run a program, by the file's own header. `None`: it would, or its header does not say.
     fn foreign(&self, file: &Path) -> Option<String>;
     /// The time.

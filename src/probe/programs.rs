@@ -12,9 +12,11 @@ const NAMES: [&str; 4] = ["helm", "eksctl", "kubectl", "aws"];
 pub fn programs(station: &dyn Workstation, named: &[(Tool, PathBuf)]) -> Probed<Vec<ProgramFacts>> {
     let one = |name: &str| {
         let given = named.iter().find(|(tool, _)| tool.as_str() == name).map(|(_, file)| file.clone());
-        let path: Option<PathBuf> = given.or_else(|| station.program(name));
+        let by_path = if given.is_none() { station.program(name) } else { None };
+        let shadowed = by_path.as_ref().map(|first| station.others(name, first)).unwrap_or_default();
+        let path: Option<PathBuf> = given.or(by_path);
         let foreign = path.as_ref().and_then(|file| station.foreign(file));
-        ProgramFacts { name: name.to_owned(), path, foreign }
+        ProgramFacts { name: name.to_owned(), path, foreign, shadowed }
     };
     Probed::Known(NAMES.into_iter().map(one).collect())
 }

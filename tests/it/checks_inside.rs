@@ -341,7 +341,9 @@ async fn the_live_release_is_judged_by_what_its_chart_reads() {
     let none = set("/settings/interruptionQueue", json!("")).await;
     says(&none, "chart-names", Verdict::Warn, "--set settings.interruptionQueue=demo");
 
-    let old = when(|f| live(f).chart_version = "1.5.0".into()).await;
+    let mut old = when(|f| live(f).chart_version = "1.5.0".into()).await;
+    // What the releases between change silently is another finding.
+    old.retain(|f| f.id != "upgrade-defaults");
     says(&old, "installed-fit", Verdict::Fail, "karpctl install --cluster-name demo");
     let found = when(|f| live(f).chart_version = "0.37.8".into()).await;
     let hop = found.iter().find(|f| f.id == "upgrade-hops").unwrap_or_else(|| panic!("{found:#?}"));

@@ -169,7 +169,7 @@ fn hidden_commands(text: &str) -> Vec<String> {
 }
 
 /// What no test types, by how it begins, and why.
-const NOT_TYPED: [(&str, &str); 15] = [
+const NOT_TYPED: [(&str, &str); 16] = [
     ("aws ecr get-login-password", "the lab has no registry of ECR; `lab::doctor_desk` logs in at another, and out as the doctor says"),
     ("podman run", "`tests/packaging/test_dist.py` makes the image, and runs what is in it"),
     ("cargo install", "a release build, of the same program as `make dist`, which uses what it made"),
@@ -177,6 +177,7 @@ const NOT_TYPED: [(&str, &str); 15] = [
     ("make test", "runs this very test"),
     ("make test-all", "hours"),
     ("make deny", "a part of `make test`"),
+    ("make advisories", "fetches a database from the internet"),
     ("make dist", "a release build; it ends with `tests/packaging/test_dist.py`, which uses all that it made"),
     ("make image", "`tests/packaging/test_dist.py` runs the script that it runs"),
     ("make fuzz", "minutes, of `make test-all`"),

@@ -62,6 +62,13 @@ async fn files_are_closed_and_programs_alone() {
     let found = broken_client(|client| client.shadowed = vec!["/opt/bin/helm".into()]).await;
     exactly(&found, "client-shadowed", Verdict::Warn);
     said(&found, &["/opt/bin/helm"]);
+    let found = broken(|facts| {
+        let aws = known(&mut facts.programs).iter_mut().find(|program| program.name == "aws").unwrap();
+        aws.shadowed = vec!["/usr/local/bin/aws".into()];
+    })
+    .await;
+    exactly(&found, "client-shadowed", Verdict::Warn);
+    said(&found, &["/usr/local/bin/aws", "type -a aws"]);
     let found = broken(|facts| known(&mut facts.helm).version = "3.7.2".parse().unwrap()).await;
     exactly(&found, "helm-version", Verdict::Fail);
     said(&found, &["3.8"]);
@@ -106,7 +113,23 @@ async fn an_upgrade_is_one_hop() {
     exactly(&hops, "upgrade-hops", Verdict::Fail);
     // What an older release lacks beside: it is not the one of the spec, and read other values.
     let others: Vec<&str> = found.iter().map(|f| f.id.as_str()).filter(|id| *id != "upgrade-hops").collect();
-    assert!(others.iter().all(|id| ["installed-fit", "chart-values"].contains(id)), "{others:?}");
+    assert!(others.iter().all(|id| ["installed-fit", "upgrade-defaults", "chart-values"].contains(id)), "{others:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_upgrade_changes_silently_is_said() {
+    let from = |version: &'static str| async move {
+        let (spec, mut facts) = super::healthy().await;
+        known(&mut facts.chart_release).chart_version = version.into();
+        let mut found = bad(&spec, &facts, DAY);
+        // The cluster's Kubernetes is newer than these take.
+        found.retain(|f| f.id != "installed-fit");
+        found
+    };
+    let new = from("1.11.3").await;
+    exactly(&new, "upgrade-defaults", Verdict::Warn);
+    said(&new, &["since 1.12.0 every node is replaced once", "disruption.budgets"]);
+    assert_eq!(from("1.12.2").await, []);
 }
 
 /// An account in which a cluster of this name is still to be made.

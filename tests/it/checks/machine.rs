@@ -61,7 +61,8 @@ fn client() -> ClientFacts {
 pub(super) async fn broken(change: impl FnOnce(&mut Facts)) -> Vec<Finding> {
     let (spec, mut facts) = healthy().await;
     facts.clients = Probed::Known(vec![client()]);
-    let program = |name: &str| ProgramFacts { name: name.into(), path: Some(format!("/usr/bin/{name}").into()), foreign: None };
+    let program =
+        |name: &str| ProgramFacts { name: name.into(), path: Some(format!("/usr/bin/{name}").into()), foreign: None, shadowed: Vec::new() };
     facts.programs = Probed::Known(["helm", "eksctl", "kubectl", "aws"].map(program).into());
     facts.registry_login = Probed::Absent;
     let chart = "oci://public.ecr.aws/karpenter/karpenter".to_owned();

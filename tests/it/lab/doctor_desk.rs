@@ -93,6 +93,12 @@ fn a_kubeconfig_and_the_programs_beside_it_are_mended_as_printed() {
     assert_eq!(helms(), (1, "warn".into(), format!("goes before {behind} on PATH")));
     std::fs::remove_file(first.join("helm")).unwrap();
     assert_eq!(helms().1, "pass");
+    let behind = ward.program("aws");
+    std::fs::copy(std::fs::canonicalize(&behind).unwrap(), first.join("aws")).unwrap();
+    let mut said = ward.ask("client-shadowed");
+    said.retain(|f| f["subject"].as_str().unwrap().starts_with("aws "));
+    assert!(said[0]["message"].as_str().unwrap().contains(&behind.display().to_string()), "{said:#?}");
+    std::fs::remove_file(first.join("aws")).unwrap();
 
     let mut program = std::fs::read("/bin/true").unwrap();
     // e_machine, 183: AArch64

@@ -17,6 +17,8 @@ fn a_release_an_identity_and_an_image_are_mended_as_printed() {
     let found = of("0.37.8").finds("upgrade-hops", "fail", "Karpenter 1.0.8 is installed, and");
     assert!(!found["fixes"].as_array().unwrap().is_empty(), "{found:#}");
     of("1.14.1").passes("upgrade-hops");
+    of("1.14.1").finds("upgrade-defaults", "warn", "since 1.6.0 open capacity reservations are no longer used");
+    of("1.5.8").passes("upgrade-defaults");
 
     // The cluster was upgraded before Karpenter.
     ward.passes("installed-fit");
