@@ -157,10 +157,19 @@ impl fmt::Display for VerifyReport {
     }
 }
 
-/// Runs a workload of this many pods that only nodes of the spec's node pool may take, waits phase by phase until it runs, takes it
+/// What the nodes are launched for.
+#[derive(Debug, Clone, Copy)]
+pub struct Workload<'a> {
+    /// How many pods, of one CPU each.
+    pub replicas: u32,
+    /// Their image. `None`: the guide's, of a public registry.
+    pub image: Option<&'a str>,
+}
+
+/// Runs a workload that only nodes of the spec's node pool may take, waits phase by phase until it runs, takes it
 /// away and waits until Karpenter has taken its nodes away. The workload is removed in any case, also after a failure or an
 /// interruption.
-pub async fn verify(context: &StepContext<'_>, replicas: u32) -> Result<VerifyReport> {
+pub async fn verify(context: &StepContext<'_>, workload: Workload<'_>) -> Result<VerifyReport> {
     refuse_unready(context)?;
     let kube = context.kube().await?;
     let place = ObjectRef { kind: ObjectKind::new("apps/v1", "deployments"), namespace: Some(NAMESPACE.into()), name: WORKLOAD.into() };
@@ -168,10 +177,11 @@ pub async fn verify(context: &StepContext<'_>, replicas: u32) -> Result<VerifyRe
         return Err(Error::refused(format!("a Deployment {NAMESPACE}/{WORKLOAD} is there and karpctl did not make it"))
             .hint(format!("if nothing needs it: `kubectl --namespace {NAMESPACE} delete deployment {WORKLOAD}`")));
     }
+    let kinds = Kinds::of(context.spec);
     let mut proof =
-        Proof { context, kube: kube.as_ref(), kinds: Kinds::of(context.spec), place, before: Seen::default(), caused: BTreeMap::new() };
+        Proof { context, kube: kube.as_ref(), kinds, place, image: workload.image, before: Seen::default(), caused: BTreeMap::new() };
     proof.before = proof.see().await?;
-    let result = proof.run(replicas).await;
+    let result = proof.run(workload.replicas).await;
     context.doing(format!("removing the Deployment {NAMESPACE}/{WORKLOAD}"));
     match (proof.kube.delete(&proof.place).await, result) {
         (Ok(()), result) => result,
@@ -214,6 +224,7 @@ struct Proof<'a> {
     kube: &'a dyn Kube,
     kinds: Kinds,
     place: ObjectRef,
+    image: Option<&'a str>,
     before: Seen,
     /// The nodes that came with the workload.
     caused: BTreeMap<String, VerifiedNode>,
@@ -256,6 +267,9 @@ impl Proof<'_> {
         let mut body = render::inflate(self.context.spec, replicas)?;
         body["metadata"]["namespace"] = json!(NAMESPACE);
         body["spec"]["template"]["spec"]["nodeSelector"] = json!({ self.kinds.pool_label: self.context.spec.node_pool.name });
+        if let Some(image) = self.image {
+            body["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image);
+        }
         self.context.doing(format!("scaling the Deployment {NAMESPACE}/{WORKLOAD} to {replicas}"));
         self.kube.apply(&self.place, &body, Force::Yes).await.map(drop)
     }

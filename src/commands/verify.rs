@@ -8,6 +8,7 @@ use crate::error::{Exit, Result};
 use crate::plan::{Progress, StepId};
 use crate::report::{Format, ProofReporter};
 use crate::steps::{self, Ownership, StepContext};
+use crate::verify::Workload;
 use clap::Args;
 use std::time::Duration;
 
@@ -20,6 +21,9 @@ pub struct VerifyArgs {
     /// How many pods of one vCPU each
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     replicas: u32,
+    /// The pods' image, where nodes cannot reach the guide's in public.ecr.aws: any that runs without being told what
+    #[arg(long, value_name = "IMAGE", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    image: Option<String>,
     /// How long one phase may take, such as 90s or 15m
     #[arg(long = "timeout", visible_alias = "wait-timeout", value_name = "DURATION", default_value = "15m", value_parser = parse_duration)]
     timeout: Duration,
@@ -75,7 +79,7 @@ pub async fn run(app: &App, args: VerifyArgs) -> Result<Exit> {
         kubeconfig: session.kubeconfig.as_ref(),
         timeout: args.timeout,
     };
-    let report = crate::verify::verify(&context, args.replicas).await;
+    let report = crate::verify::verify(&context, Workload { replicas: args.replicas, image: args.image.as_deref() }).await;
     drop(reporter);
     let report = report?;
     match args.output {

@@ -1,3 +1,4 @@
+use crate::fake::inside::place;
 use crate::fake::{FakeWorld, Fault, error, words};
 use crate::fixture::{existing, spec};
 use karpctl::error::ErrorKind;
@@ -5,6 +6,7 @@ use karpctl::plan::{State, StepId};
 use karpctl::ports::{ObjectKind, ObjectRef};
 use karpctl::spec::Spec;
 use karpctl::steps::Ownership;
+use karpctl::verify::Workload;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -123,8 +125,12 @@ async fn removal_drains_and_waits_for_nodes_and_instances() {
     let facts = world.facts(&[karpctl::facts::Topic::Controller, karpctl::facts::Topic::NodePool]).await;
     let said = std::sync::Mutex::new(Vec::new());
     world.inside().stuck = Some(("Removed", ""));
-    let result = world.with_context(&facts, Ownership::OursOnly, &said, |c| Box::pin(karpctl::verify::verify(c, 2))).await;
+    world.fail("delete", Fault::Before(error(ErrorKind::Failed)));
+    let workload = Workload { replicas: 2, image: Some("registry.invalid/pause:1") };
+    let result = world.with_context(&facts, Ownership::OursOnly, &said, |c| Box::pin(karpctl::verify::verify(c, workload))).await;
     assert!(result.is_err(), "the nodes stay");
+    let left = world.object(&place("apps/v1", "deployments", Some("default"), "inflate")).unwrap();
+    assert_eq!(left["spec"]["template"]["spec"]["containers"][0]["image"], "registry.invalid/pause:1");
     assert_eq!(world.inside().instances.len(), 2);
     assert_eq!(world.assess_removal(ID).await, State::Present);
     let (result, said) = world.remove(ID).await;

@@ -4,7 +4,7 @@ use karpctl::error::{ErrorKind, Result};
 use karpctl::facts::Topic;
 use karpctl::ports::{ObjectKind, ObjectRef};
 use karpctl::steps::Ownership;
-use karpctl::verify::{Phase, VerifyReport, verify};
+use karpctl::verify::{Phase, VerifyReport, Workload, verify};
 use serde_json::json;
 use std::sync::{Arc, Mutex};
 
@@ -15,7 +15,9 @@ fn inflate() -> ObjectRef {
 async fn run(world: &Arc<FakeWorld>, replicas: u32) -> (Result<VerifyReport>, Vec<String>) {
     let facts = world.facts(&[Topic::Controller, Topic::NodePool]).await;
     let said = Mutex::new(Vec::new());
-    let result = world.with_context(&facts, Ownership::OursOnly, &said, |context| Box::pin(verify(context, replicas))).await;
+    let result = world
+        .with_context(&facts, Ownership::OursOnly, &said, |context| Box::pin(verify(context, Workload { replicas, image: None })))
+        .await;
     (result, said.into_inner().unwrap())
 }
 
