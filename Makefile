@@ -46,6 +46,7 @@ test-all: test ## run every test, and every sweep in full
 	python3 tests/clients/test_logins.py --all
 	$(MAKE) fuzz
 	python3 tests/reliability/crash.py --jobs 3
+	python3 tests/reliability/crash.py --way new-cluster --way new-cluster-destroy --sample 8 --jobs 3
 	python3 tests/reliability/faults.py --jobs 3
 	python3 tests/reliability/least.py --jobs 2
 	python3 tests/reliability/surroundings.py
