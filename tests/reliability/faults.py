@@ -107,6 +107,13 @@ def distinct(deeds):
     return found
 
 
+def words_of(request):
+    """By what an error may name a request: its action, or what of Kubernetes it is about; nothing where that is the API itself."""
+    service, action = request
+    path = action.split("?")[0].split("/")
+    return [action] if service != "kubernetes" else [part for part in path[3:] if part not in ("v1", "v1beta1", "namespaces")]
+
+
 def fault_of(kind, request, times):
     service, action = request
     made = PASSING[kind](service) if kind in PASSING else LASTING[kind](service, action)
@@ -161,6 +168,9 @@ class Case:
         said = met.err
         if "error:" not in said or "hint:" not in said:
             raise Failed("the error does not help")
+        words = [word for request in self.requests for word in words_of(request)]
+        if self.kind in PASSING and words and not any(word in said for word in words):
+            raise Failed(f"the error names none of {', '.join(words)}")
         names = [f"{s}:{a}" for s, a in self.requests if s != "kubernetes"]
         if self.kind == "denied" and names and not any(re.search(f"allow `{re.escape(n)}` on `[^`]+`", said) for n in names):
             raise Failed(f"the error does not name the statement that is missing for {', '.join(names)}")
