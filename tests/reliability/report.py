@@ -117,15 +117,17 @@ def main():
         parser.add_argument(f"--{name}", type=Path, action="append", default=[], help=f"figures of {name}.py")
     args = parser.parse_args()
     text = HEAD
-    for name, head, made, sample in (("crash", CRASH, crash, "--sample 8"), ("faults", FAULTS, faults, "--sample 2"),
-                                     ("least", LEAST, least, "--sample 3")):
+    for name, head, made, every, sample in (("crash", CRASH, crash, "--new --jobs 3", "--sample 8"),
+                                            ("faults", FAULTS, faults, "--jobs 3", "--sample 2"),
+                                            ("least", LEAST, least, "--jobs 3", "--sample 3")):
         kept = KEPT / f"{name}.json"
         rows = [r for f in getattr(args, name) or ([kept] if kept.exists() else []) for r in json.loads(f.read_text())]
         if not rows:
             text += said_before(head)
         else:
-            text += made(rows) + SAMPLES.format(name=name, every="--jobs 3".ljust(len(sample) + 4) + "# every one, in three labs at once",
-                                                sample=sample.ljust(len(sample) + 4) + "# a sample")
+            width = max(len(every), len(sample)) + 4
+            text += made(rows) + SAMPLES.format(name=name, every=every.ljust(width) + "# every one, in three labs at once",
+                                                sample=sample.ljust(width) + "# a sample")
     TARGET.write_text(text)
 
 
