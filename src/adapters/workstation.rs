@@ -105,8 +105,7 @@ impl Workstation for ThisMachine {
     }
 
     fn program(&self, name: &str) -> Option<PathBuf> {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        std::env::split_paths(&path).map(|folder| self.absolute(&folder.join(name))).find(|file| tool::is_executable(file))
+        tool::on_path(Path::new(name))
     }
 
     fn others(&self, name: &str, first: &Path) -> Vec<PathBuf> {

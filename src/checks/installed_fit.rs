@@ -1,6 +1,6 @@
 //! Whether the Karpenter that is installed supports the cluster's Kubernetes.
 
-use super::judgement::{installed, read};
+use super::judgement::{installed_release, read};
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::Topic;
 use crate::finding::Area;
@@ -35,13 +35,10 @@ impl Check for InstalledFit {
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let (spec, facts) = (situation.spec()?, situation.facts);
         let subject = format!("cluster {}", spec.cluster_name);
-        let Some(live) = read(&subject, &facts.chart_release)?.filter(|r| installed(r)) else {
+        let Some(release) = installed_release(situation, &subject)? else {
             return Ok(vec![Judgement::pass(subject, "no Karpenter is installed")]);
         };
         let Some(cluster) = read(&subject, &facts.cluster)? else { return Err(Judgement::skip(subject, "there is no cluster yet")) };
-        let Ok(release) = live.chart_version.parse::<Release>() else {
-            return Err(Judgement::skip(subject, format!("karpctl does not know the release {:?} that is installed", live.chart_version)));
-        };
         let (oldest, newest) = release.kubernetes_range();
         let subject = format!("Karpenter {release}, Kubernetes {}", cluster.version);
         if release.fits(cluster.version) {

@@ -3,6 +3,7 @@
 use super::{Check, Situation};
 use crate::facts::{HelmRelease, Probed};
 use crate::finding::{Edit, Finding, Fix, Place, Verdict};
+use crate::knowledge::Release;
 
 /// What a check says of one thing.
 #[derive(Debug, Clone)]
@@ -117,4 +118,11 @@ pub(super) fn live_release<'a>(situation: &Situation<'a>) -> Result<(String, &'a
 /// Whether a release is there at all: helm may keep the history of one that is uninstalled.
 pub(super) fn installed(release: &HelmRelease) -> bool {
     release.status != "uninstalled"
+}
+
+/// The Karpenter that is installed. `None`: none is.
+pub(super) fn installed_release(situation: &Situation<'_>, subject: &str) -> Result<Option<Release>, Judgement> {
+    let Some(live) = read(subject, &situation.facts.chart_release)?.filter(|r| installed(r)) else { return Ok(None) };
+    let unknown = format!("karpctl does not know the release {:?} that is installed", live.chart_version);
+    live.chart_version.parse().map(Some).map_err(|_| Judgement::skip(subject, unknown))
 }

@@ -1,10 +1,9 @@
 //! What an upgrade changes where nobody says anything.
 
-use super::judgement::{installed, read};
+use super::judgement::installed_release;
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::Topic;
 use crate::finding::Area;
-use crate::knowledge::Release;
 
 pub(super) struct UpgradeDefaults;
 
@@ -37,11 +36,8 @@ impl Check for UpgradeDefaults {
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let wanted = &situation.spec()?.release;
         let subject = format!("upgrade to Karpenter {wanted}");
-        let Some(live) = read(&subject, &situation.facts.chart_release)?.filter(|r| installed(r)) else {
+        let Some(release) = installed_release(situation, &subject)? else {
             return Ok(vec![Judgement::pass(subject, "no Karpenter is installed that could be upgraded")]);
-        };
-        let Ok(release) = live.chart_version.parse::<Release>() else {
-            return Err(Judgement::skip(subject, format!("karpctl does not know the release {:?} that is installed", live.chart_version)));
         };
         let new = wanted.new_defaults_since(&release);
         if new.is_empty() {

@@ -1,10 +1,9 @@
 //! Whether the release that is installed can become the wanted one in one hop.
 
-use super::judgement::{installed, read};
+use super::judgement::installed_release;
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::Topic;
 use crate::finding::Area;
-use crate::knowledge::Release;
 use crate::steps::hops::{HOPS, skipped_hop};
 
 pub(super) struct UpgradeHops;
@@ -36,11 +35,8 @@ impl Check for UpgradeHops {
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let spec = situation.spec()?;
         let subject = format!("upgrade to Karpenter {}", spec.release);
-        let Some(live) = read(&subject, &situation.facts.chart_release)?.filter(|r| installed(r)) else {
+        let Some(release) = installed_release(situation, &subject)? else {
             return Ok(vec![Judgement::pass(subject, "no Karpenter is installed that could be upgraded")]);
-        };
-        let Ok(release) = live.chart_version.parse::<Release>() else {
-            return Err(Judgement::skip(subject, format!("karpctl does not know the release {:?} that is installed", live.chart_version)));
         };
         Ok(vec![match skipped_hop(&release, &spec.release) {
             None => Judgement::pass(subject, format!("from {release} it is one hop")),

@@ -4,7 +4,7 @@ use crate::adapters::kubeconfig_file::{changed_at, close, read, replace, undo};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::finding::{DoctorReport, Edit, Verdict};
-use crate::kubeconfig::{Merging, NotAlone, Source, load, named, set_exec_api_version};
+use crate::kubeconfig::{Kubeconfig, Merging, NotAlone, Source, load, named, set_exec_api_version};
 use crate::probe::client::places;
 use crate::secret::masked_lines;
 use crate::shell::command as command_line;
@@ -69,10 +69,14 @@ pub(super) fn cures(report: &DoctorReport) -> Result<Cures> {
 }
 
 impl Mend {
+    /// What the file says with this text.
+    fn whole(&self, text: &str) -> Option<Kubeconfig> {
+        load(&[Source { file: self.file.clone(), text: text.to_owned() }], Merging::FirstEntry, &[]).ok()
+    }
+
     /// Contexts that have a user in common change together.
     fn contexts_of_one_user(&self) -> Vec<String> {
-        let source = Source { file: self.file.clone(), text: self.before.clone() };
-        let Ok(whole) = load(&[source], Merging::FirstEntry, &[]) else { return Vec::new() };
+        let Some(whole) = self.whole(&self.before) else { return Vec::new() };
         let with = |user: &String| {
             let contexts: Vec<&str> = whole.contexts.iter().filter(|(_, of)| of.user == *user).map(|(name, _)| name.as_str()).collect();
             (contexts.len() > 1)
@@ -83,8 +87,7 @@ impl Mend {
 
     /// Says which other contexts of the file have a plugin of a version that newer clients do not take: only the chosen one was mended.
     fn say_others(&self, app: &App) {
-        let source = Source { file: self.file.clone(), text: self.after.clone() };
-        let Ok(whole) = load(&[source], Merging::FirstEntry, &[]) else { return };
+        let Some(whole) = self.whole(&self.after) else { return };
         let stale = |user: &str| named(&whole.users, user).and_then(|u| u.exec.as_ref()).is_some_and(|exec| exec.api_version == STALE);
         let contexts: Vec<&str> = whole.contexts.iter().filter(|(_, of)| stale(&of.user)).map(|(name, _)| name.as_str()).collect();
         let Some(first) = contexts.first() else { return };
