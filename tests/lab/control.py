@@ -7,7 +7,7 @@
     POST   settings {…}              strict, pace, latency_ms, join_seconds, front (front.py), controller (real | stand-in),
                                      failing (a resource type whose creation by CloudFormation fails when it is there already),
                                      failed (a cluster that EKS calls FAILED, until it is deleted), clock (clock.py)
-    POST   faults [{…}]              see faults.py;  DELETE faults
+    POST   faults [{…}]              see faults.py;  DELETE faults (who was away for one is back at once)
     POST   clusters {…}              an existing cluster, see clusters.py
     POST   tripwire {…}              kills karpctl at its N-th deed, see tripwire.py;  GET, DELETE tripwire
 """
@@ -74,6 +74,8 @@ def dispatch(gate, method, name, query, body):
             return gate.faults.list()
         case "DELETE", "faults":
             gate.faults.clear()
+            for door in gate.doors:
+                door.come_back()
             return []
         case "POST", "clusters":
             return clusters.make(gate.lab, body)

@@ -54,7 +54,9 @@ class Front(Refusing, http.server.ThreadingHTTPServer):
 
 def start(lab):
     """Listens; one thread a connection."""
-    threading.Thread(target=Front(lab).serve_forever, name="front", daemon=True).start()
+    front = Front(lab)
+    lab.gate.doors.append(front)
+    threading.Thread(target=front.serve_forever, name="front", daemon=True).start()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):

@@ -52,6 +52,7 @@ class Gate:
         self.faults = Faults()
         self.tripwire = Tripwire()
         self.requests = []
+        self.doors = []  # the servers that a fault can have away
         self._lock = threading.Lock()
         self._file = (lab.log_dir / "gate.jsonl").open("a", buffering=1)
 
@@ -229,6 +230,7 @@ def start(lab):
     handler = type("BoundHandler", (Handler,), {"gate": gate})
     for name in ("gate", "control"):
         server = Server(("127.0.0.1", free_port()), handler)
+        gate.doors.append(server)
         lab.ports[name] = server.server_address[1]
         threading.Thread(target=server.serve_forever, name=name, daemon=True).start()
     return gate

@@ -10,6 +10,7 @@ class Refusing:
 
     def __init__(self, *args, **kw):
         self._open, self._open_lock = set(), threading.Lock()
+        self._back, self._back_lock = None, threading.Lock()
         super().__init__(*args, **kw)
 
     def track(self, connection):
@@ -21,11 +22,17 @@ class Refusing:
             self._open.discard(connection)
 
     def go_away(self, seconds):
-        """Returns at once; it listens again after that time.
+        """Returns at once; it listens again after that time, or when it is told to. It does not go when it is away already.
 
-        On Linux a socket that was shut down may listen again, at its own port where it was bound to one by number.
+        On Linux a socket that was shut down may listen again, at its own port where it was bound to one by number. Shut down a
+        second time before it does, it stays shut for good: it would accept, and each connection would end at once.
         """
-        self.socket.shutdown(socket.SHUT_RDWR)
+        with self._back_lock:
+            if self._back is None:
+                self.socket.shutdown(socket.SHUT_RDWR)
+                self._back = threading.Timer(seconds, self.come_back)
+                self._back.daemon = True
+                self._back.start()
         with self._open_lock:
             ending = list(self._open)
         for connection in ending:
@@ -33,9 +40,14 @@ class Refusing:
                 connection.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass  # gone by itself
-        back = threading.Timer(seconds, self.socket.listen, [self.request_queue_size])
-        back.daemon = True
-        back.start()
+
+    def come_back(self):
+        """Listens, if it was away."""
+        with self._back_lock:
+            if self._back is not None:
+                self._back.cancel()
+                self._back = None
+                self.socket.listen(self.request_queue_size)
 
     def get_request(self):
         try:

@@ -5,6 +5,7 @@ One lab serves all tests of a class. The whole guide, in which eksctl alone slee
 own end-to-end tests walk it.
 """
 
+import http.server
 import json
 import os
 import signal
@@ -12,11 +13,15 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 import urllib.error
 import urllib.request
 from pathlib import Path
+
+from refusal import Refusing
+from supervisor import free_port
 
 HERE = Path(__file__).resolve().parent
 TRUST_PODS = json.dumps({"Version": "2012-10-17", "Statement": [{
@@ -46,9 +51,9 @@ class LabProcess:
         self.env = {**{k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "KUBE", "HELM_"))},
                     **self.ready["env"]}
 
-    def call(self, method, path, body=None):
+    def call(self, method, path, body=None, at="gate"):
         """The control API: (status, answer)."""
-        request = urllib.request.Request(f"{self.ready['gate']}/_lab/{path}", method=method,
+        request = urllib.request.Request(f"{self.ready[at]}/_lab/{path}", method=method,
                                          data=None if body is None else json.dumps(body).encode())
         try:
             with urllib.request.urlopen(request) as answer:
@@ -331,6 +336,32 @@ class Cluster(WithLab):
         self.lab.aws("eks", "delete-cluster", "--name", "again")
 
 
+class GoingAway(Refusing, http.server.ThreadingHTTPServer):
+    """The smallest server that can."""
+
+
+class Away(unittest.TestCase):
+    """A server that can be away, without a lab."""
+
+    def test_it_goes_once_however_often_it_is_told_and_comes_back_when_it_is_told(self):
+        quiet = type("Quiet", (http.server.BaseHTTPRequestHandler,), {"log_message": lambda *_: None})
+        server = GoingAway(("127.0.0.1", free_port()), quiet)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            for _ in range(2):
+                server.go_away(600)
+                server.go_away(600)
+                with self.assertRaises(ConnectionRefusedError):
+                    socket.create_connection(server.server_address, timeout=1)
+                server.come_back()
+                with socket.create_connection(server.server_address, timeout=5) as connection:
+                    connection.sendall(b"nonsense\r\n\r\n")
+                    self.assertIn(b"400", connection.recv(4096))
+        finally:
+            server.shutdown()
+            server.server_close()
+
+
 class Breaking(WithLab):
     """What the crash and fault sweeps stand on."""
 
@@ -369,6 +400,10 @@ class Breaking(WithLab):
         with self.assertRaises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", int(gate)), timeout=1)
         wait(lambda: subprocess.run(["aws", "iam", "list-roles"], env=once, capture_output=True).returncode == 0)
+        self.lab.call("POST", "faults", {"service": "iam", "action": "ListRoles", "refuse": 600})
+        self.assertNotEqual(subprocess.run(["aws", "iam", "list-roles"], env=once, capture_output=True).returncode, 0)
+        self.lab.call("DELETE", "faults", at="control")
+        self.assertEqual(subprocess.run(["aws", "iam", "list-roles"], env=once, capture_output=True).returncode, 0)
 
     def test_a_truncated_answer_is_cut_off(self):
         self.lab.call("POST", "faults", {"service": "iam", "action": "ListRoles", "times": 0, "truncate": True})
