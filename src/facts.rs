@@ -144,6 +144,8 @@ pub enum Topic {
     Selection,
     /// [`Facts::reach`].
     Reach,
+    /// [`Facts::leftovers`].
+    Leftovers,
     /// [`Facts::node_groups`].
     NodeGroups,
     /// [`Facts::ebs`], [`Facts::volume_key`].
@@ -182,6 +184,7 @@ impl Topic {
                 | Self::Vcpus
                 | Self::Selection
                 | Self::Reach
+                | Self::Leftovers
                 | Self::NodeGroups
                 | Self::Ebs
                 | Self::SecretsKey
@@ -218,7 +221,7 @@ impl Topic {
     /// Whether reading it needs to know the cluster first (its VPC, its issuer, its endpoint).
     #[must_use]
     pub const fn needs_cluster(self) -> bool {
-        self.in_cluster() || matches!(self, Self::OidcProvider | Self::Network | Self::Reach)
+        self.in_cluster() || matches!(self, Self::OidcProvider | Self::Network | Self::Reach | Self::Leftovers)
     }
 }
 
@@ -310,6 +313,8 @@ pub struct Facts {
     pub selection: Probed<SelectionFacts>,
     /// What can be reached from the cluster's VPC.
     pub reach: Probed<ReachFacts>,
+    /// What an earlier cluster of this name left. Absent: the cluster is there, and what carries its name is its own.
+    pub leftovers: Probed<LeftoverFacts>,
     /// The managed node groups.
     pub node_groups: Probed<Vec<NodeGroupFacts>>,
     /// How new EBS volumes are encrypted.
@@ -387,6 +392,7 @@ impl Facts {
                 Topic::Vcpus => self.vcpus.clone_from(&newer.vcpus),
                 Topic::Selection => self.selection.clone_from(&newer.selection),
                 Topic::Reach => self.reach.clone_from(&newer.reach),
+                Topic::Leftovers => self.leftovers.clone_from(&newer.leftovers),
                 Topic::NodeGroups => self.node_groups.clone_from(&newer.node_groups),
                 Topic::Ebs => {
                     self.ebs.clone_from(&newer.ebs);
@@ -461,6 +467,7 @@ impl Facts {
             Topic::Vcpus => say(&mut self.vcpus, reason),
             Topic::Selection => say(&mut self.selection, reason),
             Topic::Reach => say(&mut self.reach, reason),
+            Topic::Leftovers => say(&mut self.leftovers, reason),
             Topic::NodeGroups => say(&mut self.node_groups, reason),
             Topic::Ebs => {
                 say(&mut self.ebs, reason);

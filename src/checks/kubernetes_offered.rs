@@ -1,7 +1,7 @@
 //! Whether EKS still creates clusters of this Kubernetes version.
 
 use super::{Check, Judged, Judgement, Situation, makes_cluster, makes_none};
-use crate::facts::Topic;
+use crate::facts::{Probed, Topic};
 use crate::finding::Area;
 use crate::knowledge::Release;
 
@@ -44,7 +44,11 @@ impl Check for KubernetesOffered {
             _ => kubernetes.offered_by_eks(situation.today),
         };
         if offered {
-            return Ok(vec![Judgement::pass(subject, "EKS creates clusters of it")]);
+            let unasked = match &situation.facts.cluster_versions {
+                Probed::Unavailable(reason) => format!(", by its calendar: it could not be asked: {reason}"),
+                _ => String::new(),
+            };
+            return Ok(vec![Judgement::pass(subject, format!("EKS creates clusters of it{unasked}"))]);
         }
         let release = &spec.release;
         let newest = Release::newest();

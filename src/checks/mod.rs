@@ -22,6 +22,7 @@ mod conversion_webhook;
 mod crd_owner;
 mod crd_schema;
 mod crd_stored_versions;
+mod earlier_cluster;
 mod ebs_key;
 mod eksctl_version;
 mod exec;
@@ -180,6 +181,7 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(spot_role::SpotRole),
         Box::new(names_and_sizes::NamesAndSizes),
         Box::new(stack_state::StackState),
+        Box::new(earlier_cluster::EarlierCluster),
         Box::new(controller_permissions::ControllerPermissions),
         Box::new(iam_quotas::IamQuotas),
         Box::new(vcpu_quotas::VcpuQuotas),

@@ -172,3 +172,25 @@ pub struct AmiFacts {
     /// The image's name. `None`: there is no such parameter or image.
     pub image: Option<String>,
 }
+
+/// What an earlier cluster of the same name left in the account.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LeftoverFacts {
+    /// The instances that its Karpenter launched and that are not terminated.
+    pub instances: Vec<String>,
+    /// The instance profiles that its Karpenter made.
+    pub profiles: Vec<LeftProfile>,
+    /// The names of the launch templates that its Karpenter made.
+    pub launch_templates: Vec<String>,
+    /// The network interfaces of its pods that nothing uses.
+    pub interfaces: Vec<String>,
+}
+
+/// An instance profile that a Karpenter made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftProfile {
+    /// Its name.
+    pub name: String,
+    /// The names of the roles in it.
+    pub roles: Vec<String>,
+}

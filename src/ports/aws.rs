@@ -180,6 +180,8 @@ pub trait Aws: Send + Sync {
     async fn delete_oidc_provider(&self, arn: &str) -> Result<()>;
     /// IAM `ListInstanceProfiles`: all of the account, since one that lost its role is found by no role.
     async fn instance_profiles(&self) -> Result<Vec<InstanceProfile>>;
+    /// IAM `GetInstanceProfile`: its tags, which a list does not name. `None`: it is not there any more.
+    async fn instance_profile_tags(&self, name: &str) -> Result<Option<Tags>>;
     /// IAM `RemoveRoleFromInstanceProfile` for each role, then `DeleteInstanceProfile`. Not there is fine.
     async fn delete_instance_profile(&self, profile: &InstanceProfile) -> Result<()>;
 
@@ -232,6 +234,8 @@ pub trait Aws: Send + Sync {
     async fn tagged_subnets(&self, tag: (&str, &str)) -> Result<Vec<SubnetFacts>>;
     /// EC2 `DescribeSecurityGroups` by a tag, key and value.
     async fn tagged_security_groups(&self, tag: (&str, &str)) -> Result<Vec<SecurityGroupFacts>>;
+    /// EC2 `DescribeNetworkInterfaces`: the ids of those with any of these tags (key, value) that nothing uses.
+    async fn unused_interfaces(&self, any_of: &[(String, String)]) -> Result<Vec<String>>;
     /// EC2 `DescribeVpcEndpoints`.
     async fn vpc_endpoints(&self, vpc: &str) -> Result<Vec<EndpointFacts>>;
     /// EC2 `DescribeRouteTables`.

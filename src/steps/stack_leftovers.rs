@@ -3,15 +3,18 @@
 use super::StepContext;
 use crate::error::Result;
 use crate::ports::InstanceProfile;
+use crate::probe::earlier::{launch_templates, named_for};
 use crate::spec::Spec;
 
 /// Removes the instance profiles and launch templates that Karpenter made for this cluster.
 pub(super) async fn clear_leftovers(context: &StepContext<'_>) -> Result<()> {
     let (spec, aws) = (context.spec, &context.ports.aws);
-    let cluster = spec.cluster_name.as_str();
     for profile in aws.instance_profiles().await?.into_iter().filter(|profile| profile.name != spec.instance_profile_name()) {
         let holds = profile.roles.contains(&spec.node_role_name());
-        if holds && is_karpenters(spec, &profile) || has_lost_its_role(spec, &profile) {
+        // Whether a removal was broken off after it had taken the node role out of a profile of this cluster's Karpenter: without a
+        // role, only the whole path or name tells whose it is.
+        let has_lost_its_role = profile.roles.is_empty() && named_for(spec, &profile);
+        if holds && is_karpenters(spec, &profile) || has_lost_its_role {
             context.doing(format!("removing the instance profile {}, which Karpenter made", profile.name));
             aws.delete_instance_profile(&profile).await?;
         } else if holds {
@@ -22,24 +25,11 @@ pub(super) async fn clear_leftovers(context: &StepContext<'_>) -> Result<()> {
             ));
         }
     }
-    let tags = ["eks:eks-cluster-name", "karpenter.k8s.aws/cluster"].map(|key| (key.to_owned(), cluster.to_owned()));
-    for name in aws.launch_templates(&tags).await? {
-        // The tags are Karpenter's and the names too: a template of eksctl or EKS is never one of them.
-        if name.starts_with("karpenter.k8s.aws/") || name.starts_with(&format!("Karpenter-{cluster}-")) {
-            context.doing(format!("removing the launch template {name}, which Karpenter made"));
-            aws.delete_launch_template(&name).await?;
-        }
+    for name in launch_templates(spec, aws.as_ref()).await? {
+        context.doing(format!("removing the launch template {name}, which Karpenter made"));
+        aws.delete_launch_template(&name).await?;
     }
     Ok(())
-}
-
-/// Whether a removal was broken off after it had taken the node role out of a profile of this cluster's Karpenter: without a role,
-/// only the whole path or name tells whose it is.
-fn has_lost_its_role(spec: &Spec, profile: &InstanceProfile) -> bool {
-    let by_path = || profile.path.starts_with(&format!("/karpenter/{}/{}/", spec.region, spec.cluster_name));
-    let hash = profile.name.strip_prefix(spec.cluster_name.as_str()).and_then(|rest| rest.strip_prefix('_'));
-    let by_name = || profile.path == "/" && hash.is_some_and(|h| !h.is_empty() && h.bytes().all(|b| b.is_ascii_digit()));
-    profile.roles.is_empty() && (by_path() || by_name())
 }
 
 /// Karpenter names its profiles `<cluster>_<hash>`, since 1.7 under the path `/karpenter/<region>/<cluster>/`.

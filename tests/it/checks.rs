@@ -2,6 +2,7 @@
 
 mod aws;
 mod clients;
+mod earlier;
 mod keys;
 mod machine;
 

@@ -56,6 +56,9 @@ pub(crate) struct Inside {
     pub(crate) roles: BTreeMap<String, RoleFacts>,
     pub(crate) oidc: BTreeMap<String, OidcFacts>,
     pub(crate) profiles: Vec<InstanceProfile>,
+    pub(crate) profile_tags: BTreeMap<String, Tags>,
+    /// Network interfaces that nothing uses.
+    pub(crate) interfaces: BTreeMap<String, Tags>,
     pub(crate) subnets: Vec<SubnetFacts>,
     pub(crate) security_groups: BTreeMap<String, Tags>,
     pub(crate) launch_templates: BTreeMap<String, Tags>,

@@ -36,6 +36,7 @@ DEMANDS = [
 IRSA = [*BOOTSTRAP, "--identity", "irsa"]
 LEFT = "left"  # a cluster of karpctl's own, whole or half removed
 DOCTOR = ["doctor", "--existing-cluster", "--area", "account,cluster,release", "--karpenter-version", NEWEST]
+BEFOREHAND = [word for word in DOCTOR if word != "--existing-cluster"]
 
 
 class Operated(World):
@@ -143,6 +144,15 @@ def leftovers(world):
               "ResourceType=launch-template,Tags=[{Key=karpenter.k8s.aws/cluster,Value=demo}]")
 
 
+def profile_left(world):
+    """The Karpenter of a cluster of this name, which is gone, made an instance profile."""
+    world.aws("iam", "create-instance-profile", "--instance-profile-name", "demo_4711", "--tags", "Key=kubernetes.io/cluster/demo,Value=owned")
+
+
+def profile_gone(world):
+    world.aws("iam", "delete-instance-profile", "--instance-profile-name", "demo_4711")
+
+
 def by_access_entry(world):
     """The nodes are let in by an access entry alone: no row of aws-auth tells that there is something to remove."""
     must(world.stage.run([*BOOTSTRAP, "--node-access", "access-entry"]))
@@ -243,6 +253,8 @@ SCENES = {s.name: s for s in (
     *map(made, KINDS),
     *map(undone, ("IPv6", "private")),
     Scene("look", "doctor", Way("look", DOCTOR, "newest", "newest", DOCTOR), own_key),
+    Scene("look beforehand", "doctor", Way("look-beforehand", BEFOREHAND, "empty", "empty", BEFOREHAND, existing=False), profile_left,
+          tidy=profile_gone),
     Scene("removal", "destroy", Way("removal", DESTROY, "newest", "empty", DESTROY), leftovers),
     Scene("removal by IRSA", "destroy", Way("irsa-removal", [*DESTROY, "--identity", "irsa"], "empty", "empty", DESTROY), by_irsa,
           options=("--identity", "irsa")),

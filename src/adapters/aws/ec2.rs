@@ -23,7 +23,7 @@ fn given(tags: &Tags) -> Vec<Tag> {
 }
 
 /// The filter of a tag; an empty value means any.
-fn filter((key, value): &(String, String)) -> Filter {
+pub(super) fn filter((key, value): &(String, String)) -> Filter {
     if value.is_empty() {
         Filter::builder().name("tag-key").values(key).build()
     } else {
@@ -31,7 +31,7 @@ fn filter((key, value): &(String, String)) -> Filter {
     }
 }
 
-fn carries(tags: &[Tag], (key, value): &(String, String)) -> bool {
+pub(super) fn carries(tags: &[Tag], (key, value): &(String, String)) -> bool {
     tags.iter().any(|t| t.key() == Some(key) && (value.is_empty() || t.value() == Some(value)))
 }
 

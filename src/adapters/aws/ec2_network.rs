@@ -1,11 +1,12 @@
 //! EC2: what a doctor asks of the network around a cluster, and of encryption.
 
 use super::AwsClient;
-use super::ec2::{owned, subnet_facts};
+use super::ec2::{carries, filter, owned, subnet_facts};
 use super::errors::Call;
 use crate::error::Result;
 use crate::facts::{EbsFacts, EndpointFacts, InstanceTypeFacts, RouteTableFacts, SecurityGroupFacts, SubnetFacts};
-use aws_sdk_ec2::types::{Filter, InstanceTypeInfo, ResponseLaunchTemplateData, Route, RouteState};
+use aws_sdk_ec2::types::{Filter, InstanceTypeInfo, NetworkInterfaceStatus, ResponseLaunchTemplateData, Route, RouteState};
+use std::collections::BTreeSet;
 
 /// The most values of a filter (EC2 API reference, "Filtering").
 const FILTER_VALUES: usize = 200;
@@ -61,6 +62,19 @@ pub(super) async fn route_tables(aws: &AwsClient, vpc: &str) -> Result<Vec<Route
         leads_out: t.routes().iter().any(|r| everywhere(r) && r.state() != Some(&RouteState::Blackhole)),
     };
     Ok(listed.iter().map(table).collect())
+}
+
+pub(super) async fn unused_interfaces(aws: &AwsClient, any_of: &[(String, String)]) -> Result<Vec<String>> {
+    let mut ids = BTreeSet::new();
+    for tag in any_of {
+        let call = Call::new("ec2:DescribeNetworkInterfaces", "*", format!("cannot list the network interfaces with the tag {}", tag.0));
+        let request = aws.ec2.describe_network_interfaces().filters(filter(tag)).filters(only("status", "available"));
+        let pages = request.into_paginator().items().send();
+        let listed = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(|e| aws.error(&call, &e))?;
+        let unused = listed.into_iter().filter(|i| i.status() == Some(&NetworkInterfaceStatus::Available) && carries(i.tag_set(), tag));
+        ids.extend(unused.filter_map(|i| i.network_interface_id));
+    }
+    Ok(ids.into_iter().collect())
 }
 
 pub(super) async fn ebs_encryption(aws: &AwsClient) -> Result<EbsFacts> {

@@ -174,6 +174,12 @@ pub(super) async fn instance_profiles(aws: &AwsClient) -> Result<Vec<InstancePro
     Ok(listed.into_iter().map(profile).collect())
 }
 
+pub(super) async fn instance_profile_tags(aws: &AwsClient, name: &str) -> Result<Option<Tags>> {
+    let call = Call::new("iam:GetInstanceProfile", name, format!("cannot read the instance profile {name}"));
+    let sent = aws.iam.get_instance_profile().instance_profile_name(name).send().await.map_err(|e| aws.error(&call, &e));
+    Ok(present(sent)?.and_then(|answer| answer.instance_profile).map(|profile| owned(profile.tags())))
+}
+
 pub(super) async fn delete_instance_profile(aws: &AwsClient, profile: &InstanceProfile) -> Result<()> {
     let name = &profile.name;
     let doing = format!("cannot delete the instance profile {name}");

@@ -167,6 +167,10 @@ impl Aws for AwsClient {
         iam::instance_profiles(self).await
     }
 
+    async fn instance_profile_tags(&self, name: &str) -> Result<Option<Tags>> {
+        iam::instance_profile_tags(self, name).await
+    }
+
     async fn delete_instance_profile(&self, profile: &InstanceProfile) -> Result<()> {
         iam::delete_instance_profile(self, profile).await
     }
@@ -189,6 +193,10 @@ impl Aws for AwsClient {
 
     async fn untag_ec2(&self, ids: &[String], tags: &Tags) -> Result<()> {
         ec2::untag(self, ids, tags).await
+    }
+
+    async fn unused_interfaces(&self, any_of: &[(String, String)]) -> Result<Vec<String>> {
+        ec2_network::unused_interfaces(self, any_of).await
     }
 
     async fn launch_templates(&self, any_of: &[(String, String)]) -> Result<Vec<String>> {

@@ -29,6 +29,11 @@ pub(super) fn account() -> Inside {
     }
 }
 
+/// The names of what has any of these tags.
+pub(super) fn tagged(all: &BTreeMap<String, Tags>, any_of: &[(String, String)]) -> Vec<String> {
+    all.iter().filter(|(_, tags)| any_of.iter().any(|(k, v)| tags.get(k) == Some(v))).map(|(name, _)| name.clone()).collect()
+}
+
 impl FakeWorld {
     /// A stack in this state, with these states to follow.
     pub(crate) fn set_stack(&self, name: &str, status: &str, next: &[&str], tags: Tags) {

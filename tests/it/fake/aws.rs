@@ -1,5 +1,6 @@
 //! AWS in memory.
 
+use super::account::tagged;
 use super::{FakeStack, FakeWorld, Inside, quotas};
 use async_trait::async_trait;
 use karpctl::error::{Error, ErrorKind, Result};
@@ -315,6 +316,11 @@ impl Aws for FakeWorld {
         Ok(self.inside().profiles.clone())
     }
 
+    async fn instance_profile_tags(&self, name: &str) -> Result<Option<Tags>> {
+        self.begin("get", format!("tags of {name}"))?;
+        Ok(self.inside().profile_tags.get(name).cloned())
+    }
+
     async fn delete_instance_profile(&self, profile: &InstanceProfile) -> Result<()> {
         self.begin("delete_instance_profile", &profile.name)?;
         self.inside().profiles.retain(|p| p.name != profile.name);
@@ -350,8 +356,12 @@ impl Aws for FakeWorld {
 
     async fn launch_templates(&self, any_of: &[(String, String)]) -> Result<Vec<String>> {
         self.begin("describe", "launch templates")?;
-        let fits = |tags: &Tags| any_of.iter().any(|(k, v)| tags.get(k) == Some(v));
-        Ok(self.inside().launch_templates.iter().filter(|(_, tags)| fits(tags)).map(|(name, _)| name.clone()).collect())
+        Ok(tagged(&self.inside().launch_templates, any_of))
+    }
+
+    async fn unused_interfaces(&self, any_of: &[(String, String)]) -> Result<Vec<String>> {
+        self.begin("describe", "network interfaces")?;
+        Ok(tagged(&self.inside().interfaces, any_of))
     }
 
     async fn delete_launch_template(&self, name: &str) -> Result<()> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Each check with the test in which its thing is broken for real, found, mended by what is printed, and found no more.
-const SCENES: [(&str, &str); 62] = [
+const SCENES: [(&str, &str); 63] = [
     ("exec-kubeconfig", "doctor_desk::a_kubeconfig_and_the_programs_beside_it_are_mended_as_printed"),
     ("exec-credentials", "doctor_fit::credentials_beside_the_plugin_and_a_kubectl_that_may_not_run_it"),
     ("exec-api-version", "stale_kubeconfig::helm_never_depends_on_the_persons_kubeconfig"),
@@ -24,6 +24,7 @@ const SCENES: [(&str, &str); 62] = [
     ("spot-role", "doctor_desk::credentials_permissions_and_the_spot_role_are_mended_as_printed"),
     ("names-and-sizes", "doctor_to_come::a_new_account_is_made_ready_as_printed"),
     ("stack-state", "doctor_aws::what_is_broken_in_aws_is_found_and_mended_as_printed"),
+    ("earlier-cluster", "doctor_to_come::a_new_account_is_made_ready_as_printed"),
     ("controller-permissions", "doctor_aws::what_is_broken_in_aws_is_found_and_mended_as_printed"),
     ("iam-quotas", "doctor_to_come::a_new_account_is_made_ready_as_printed"),
     ("vcpu-quotas", "doctor_to_come::a_new_account_is_made_ready_as_printed"),

@@ -18,6 +18,7 @@ fn a_new_account_is_made_ready_as_printed() {
     stage.lab().make_cluster(&other).unwrap();
     let ward = Ward::new(stage, &["--karpenter-version", "1.14.1"]);
     vcpus(&ward);
+    earlier(&ward);
     roles(&ward);
     names(&ward);
     partition(&ward);
@@ -47,6 +48,41 @@ fn vcpus(ward: &Ward) {
     ward.cure(spot, 0);
     let found = ward.finds(check, "warn", "the node pool may grow to 16 (nodePool.cpuLimit), and the quota ends it at 16");
     assert_eq!(found["subject"], "On-Demand vCPUs in us-west-2");
+    ward.cured(&found, &[0]);
+}
+
+/// What the Karpenter of a cluster of this name left, when the cluster was deleted under it.
+fn earlier(ward: &Ward) {
+    let check = "earlier-cluster";
+    let aws = |words: &[&str]| ward.aws(words);
+    ward.passes(check);
+    let owned = format!("Key=kubernetes.io/cluster/{LONG},Value=owned");
+    let tagged = |kind: &str, tags: &str| format!("ResourceType={kind},Tags=[{tags}]");
+
+    let launched = tagged("instance", &format!("{{{owned}}},{{Key=karpenter.sh/nodepool,Value=default}}"));
+    aws(&["ec2", "run-instances", "--image-id", "ami-12345678", "--instance-type", "m5.large", "--tag-specifications", &launched]);
+    let found = ward.finds(check, "warn", "they run on and cost money: i-");
+    ward.cured(&found, &[0]);
+
+    aws(&["iam", "create-role", "--role-name", "left", "--assume-role-policy-document", TRUST]);
+    let (name, region) = (format!("{LONG}_4711"), "Key=topology.kubernetes.io/region,Value=us-west-2");
+    aws(&["iam", "create-instance-profile", "--instance-profile-name", &name, "--tags", &owned, region]);
+    aws(&["iam", "add-role-to-instance-profile", "--instance-profile-name", &name, "--role-name", "left"]);
+    let found = ward.finds(check, "warn", "it holds the role left, which cannot be deleted before: Cannot delete entity");
+    ward.types(&["aws", "iam", "delete-role", "--role-name", "left"]).exits(255).says("must remove roles from instance profile first");
+    ward.cured(&found, &[0, 1]);
+    aws(&["iam", "delete-role", "--role-name", "left"]);
+
+    let template = ["ec2", "create-launch-template", "--launch-template-name", "karpenter.k8s.aws/4711", "--launch-template-data"];
+    let tags = tagged("launch-template", &format!("{{Key=karpenter.k8s.aws/cluster,Value={LONG}}}"));
+    aws(&[&template[..], &[r#"{"InstanceType":"m5.large"}"#, "--tag-specifications", &tags]].concat());
+    let found = ward.finds(check, "warn", "karpenter.k8s.aws/4711");
+    ward.cured(&found, &[0]);
+
+    let subnet = aws(&["ec2", "describe-subnets"])["Subnets"][0]["SubnetId"].as_str().unwrap().to_owned();
+    let tags = tagged("network-interface", &format!("{{Key=cluster.k8s.amazonaws.com/name,Value={LONG}}}"));
+    aws(&["ec2", "create-network-interface", "--subnet-id", &subnet, "--tag-specifications", &tags]);
+    let found = ward.finds(check, "warn", "their subnets and security groups cannot be deleted before: eni-");
     ward.cured(&found, &[0]);
 }
 

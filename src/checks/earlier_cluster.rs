@@ -1,0 +1,119 @@
+//! Whether an earlier cluster of the same name left something that its Karpenter made.
+
+use super::judgement::read;
+use super::{Check, Judged, Judgement, Situation, aws};
+use crate::facts::{LeftProfile, LeftoverFacts, Probed, Topic};
+use crate::finding::Area;
+use crate::spec::{ClusterMode, Spec};
+
+pub(super) struct EarlierCluster;
+
+/// How many things of a kind are named, and how many cures.
+const NAMED: usize = 8;
+
+impl Check for EarlierCluster {
+    fn id(&self) -> &'static str {
+        "earlier-cluster"
+    }
+
+    fn area(&self) -> Area {
+        Area::Account
+    }
+
+    fn why(&self) -> &'static str {
+        "Karpenter's instances outlive a cluster that is deleted under it: they cost money and take quota and addresses, and a role cannot be deleted while an instance profile holds it."
+    }
+
+    fn explain(&self) -> &'static str {
+        "Where the cluster is not there, looks for what the Karpenter of an earlier one of that name made: instances with the tags \
+         kubernetes.io/cluster/<cluster>=owned and karpenter.sh/nodepool (before 0.32 karpenter.sh/provisioner-name); instance profiles named \
+         <cluster>_<hash> with the cluster's tag, since 1.7 under the path /karpenter/<region>/<cluster>/; launch templates with the tag \
+         karpenter.k8s.aws/cluster or eks:eks-cluster-name; and network interfaces with the tag cluster.k8s.amazonaws.com/name that nothing uses.\n\n\
+         What is seen of it: `Cannot delete entity, must remove roles from instance profile first` (DeleteConflict) where the stack is deleted, \
+         `DependencyViolation` where a subnet or security group is, and instances on the bill that no node belongs to.\n\n\
+         End the instances first: profiles, templates and interfaces are in use until then. Tags are all that tells whose something is: a \
+         cluster of that name that is not EKS's carries the same ones."
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Cluster, Topic::Leftovers]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        let spec = situation.spec()?;
+        let subject = format!("what an earlier cluster {} left", spec.cluster_name);
+        if spec.cluster == ClusterMode::Existing && situation.facts.cluster == Probed::Absent {
+            return Err(Judgement::skip(subject, "with --existing-cluster karpctl makes no cluster that it could be in the way of"));
+        }
+        let Some(left) = read(&subject, &situation.facts.leftovers)? else {
+            return Ok(vec![Judgement::pass(subject, "the cluster is there: what carries its name is its own")]);
+        };
+        let profiles = left.profiles.iter().take(NAMED).map(profile);
+        let rest = [launch_templates(spec, left), interfaces(spec, left)].into_iter().flatten();
+        let said: Vec<Judgement> = instances(spec, left).into_iter().chain(profiles).chain(rest).collect();
+        Ok(if said.is_empty() { vec![Judgement::pass(subject, "nothing that its Karpenter made")] } else { said })
+    }
+}
+
+/// The first names, and how many there are besides.
+fn named<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
+    let more = names.len().saturating_sub(NAMED);
+    let mut shown: Vec<String> = names.take(NAMED).map(str::to_owned).collect();
+    if more > 0 {
+        shown.push(format!("and {more} more"));
+    }
+    shown.join(", ")
+}
+
+fn instances(spec: &Spec, left: &LeftoverFacts) -> Option<Judgement> {
+    let ids: Vec<&str> = left.instances.iter().map(String::as_str).collect();
+    (!ids.is_empty()).then(|| {
+        let message = format!("its Karpenter launched them, and they run on and cost money: {}", named(ids.iter().copied()));
+        let terminate = aws(spec, "ec2", "terminate-instances").into_iter().chain(["--instance-ids"]).chain(ids);
+        Judgement::warn(format!("instances of an earlier cluster {}", spec.cluster_name), message).run("end them", terminate)
+    })
+}
+
+fn profile(left: &LeftProfile) -> Judgement {
+    let subject = format!("instance profile {}", left.name);
+    let of_profile = |operation: &'static str| ["aws", "iam", operation, "--instance-profile-name", left.name.as_str()];
+    let judgement = Judgement::warn(
+        subject,
+        match &left.roles[..] {
+            [] => "an earlier cluster's Karpenter made it".to_owned(),
+            roles => format!(
+                "an earlier cluster's Karpenter made it, and it holds the role {}, which cannot be deleted before: Cannot delete entity, must remove roles from instance profile first",
+                roles.join(", ")
+            ),
+        },
+    );
+    let emptied = left.roles.iter().fold(judgement, |judgement, role| {
+        judgement.run("take the role out of it", of_profile("remove-role-from-instance-profile").into_iter().chain(["--role-name", role]))
+    });
+    emptied.run("delete it", of_profile("delete-instance-profile"))
+}
+
+fn launch_templates(spec: &Spec, left: &LeftoverFacts) -> Option<Judgement> {
+    let names = &left.launch_templates;
+    (!names.is_empty()).then(|| {
+        let message = format!("its Karpenter made them, and nobody uses them: {}", named(names.iter().map(String::as_str)));
+        let judgement = Judgement::warn(format!("launch templates of an earlier cluster {}", spec.cluster_name), message);
+        names.iter().take(NAMED).fold(judgement, |judgement, name| {
+            judgement.run("delete it", aws(spec, "ec2", "delete-launch-template").into_iter().chain(["--launch-template-name", name]))
+        })
+    })
+}
+
+fn interfaces(spec: &Spec, left: &LeftoverFacts) -> Option<Judgement> {
+    let ids = &left.interfaces;
+    (!ids.is_empty()).then(|| {
+        let message = format!(
+            "nothing uses them, and their subnets and security groups cannot be deleted before: {}",
+            named(ids.iter().map(String::as_str))
+        );
+        let judgement = Judgement::warn(format!("network interfaces of an earlier cluster {}", spec.cluster_name), message);
+        ids.iter().take(NAMED).fold(judgement, |judgement, id| {
+            judgement.run("delete it", aws(spec, "ec2", "delete-network-interface").into_iter().chain(["--network-interface-id", id]))
+        })
+    })
+}

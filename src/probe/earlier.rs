@@ -1,0 +1,88 @@
+//! What the Karpenter of an earlier cluster of the same name left in the account, and by what it is known.
+
+use super::{ProbeContext, failed};
+use crate::error::Result;
+use crate::facts::{ClusterFacts, LeftProfile, LeftoverFacts, Probed};
+use crate::ports::{Aws, InstanceProfile, LaunchedInstance};
+use crate::spec::{ClusterMode, Spec};
+use futures_util::future::try_join_all;
+
+/// The tags of Karpenter's launch templates, whose value is the cluster's name: up to 1.0, and since.
+const TEMPLATE_TAGS: [&str; 2] = ["karpenter.k8s.aws/cluster", "eks:eks-cluster-name"];
+/// The tags that say of an instance that a Karpenter launched it: before 0.32, and since.
+const LAUNCHED_TAGS: [&str; 2] = ["karpenter.sh/provisioner-name", "karpenter.sh/nodepool"];
+/// The tag that the network add-on gives interfaces, whose value is the cluster's name.
+const INTERFACE_TAG: &str = "cluster.k8s.amazonaws.com/name";
+/// The tag by which Karpenter says for which region a profile is: its name does not, before 1.7.
+const REGION_TAG: &str = "topology.kubernetes.io/region";
+
+/// What is left. Not asked where the cluster is there, since it is its own then, or where it is another's to make.
+pub(super) async fn leftovers(context: &ProbeContext<'_>, cluster: &Probed<ClusterFacts>) -> Probed<LeftoverFacts> {
+    match cluster {
+        Probed::Absent if context.spec.cluster == ClusterMode::Existing => Probed::NotAsked,
+        Probed::Absent => left(context).await.map_or_else(|e| failed(&e), Probed::Known),
+        Probed::Known(_) => Probed::Absent,
+        Probed::Unavailable(reason) => Probed::Unavailable(reason.clone()),
+        Probed::NotAsked => Probed::NotAsked,
+    }
+}
+
+async fn left(context: &ProbeContext<'_>) -> Result<LeftoverFacts> {
+    let (spec, aws) = (context.spec, context.ports.aws.as_ref());
+    let name = spec.cluster_name.to_string();
+    let [of_provisioners, of_pools] = LAUNCHED_TAGS.map(|tag| [owned(spec), (tag.to_owned(), String::new())]);
+    let interface = [(INTERFACE_TAG.to_owned(), name)];
+    let (older, newer, profiles, launch_templates, interfaces) = tokio::join!(
+        aws.instances(&of_provisioners),
+        aws.instances(&of_pools),
+        profiles(spec, aws),
+        launch_templates(spec, aws),
+        aws.unused_interfaces(&interface),
+    );
+    // One that is ending needs nobody.
+    let runs = |instance: LaunchedInstance| (instance.state != "shutting-down").then_some(instance.id);
+    Ok(LeftoverFacts {
+        instances: older?.into_iter().chain(newer?).filter_map(runs).collect(),
+        profiles: profiles?,
+        launch_templates: launch_templates?,
+        interfaces: interfaces?,
+    })
+}
+
+/// The tag that every Karpenter gives what it makes for a cluster.
+fn owned(spec: &Spec) -> (String, String) {
+    (format!("kubernetes.io/cluster/{}", spec.cluster_name), "owned".to_owned())
+}
+
+/// The names of the launch templates that Karpenter made for this cluster. The tags are Karpenter's and the names too: a template of
+/// eksctl or EKS is never one of them.
+pub(crate) async fn launch_templates(spec: &Spec, aws: &dyn Aws) -> Result<Vec<String>> {
+    let cluster = spec.cluster_name.as_str();
+    let mut found = aws.launch_templates(&TEMPLATE_TAGS.map(|key| (key.to_owned(), cluster.to_owned()))).await?;
+    found.retain(|name| name.starts_with("karpenter.k8s.aws/") || name.starts_with(&format!("Karpenter-{cluster}-")));
+    Ok(found)
+}
+
+/// The instance profiles of this cluster's Karpenter. Where only the name speaks for it, which another region's cluster may have as well,
+/// its tags decide.
+async fn profiles(spec: &Spec, aws: &dyn Aws) -> Result<Vec<LeftProfile>> {
+    let mut found = aws.instance_profiles().await?;
+    found.retain(|profile| named_for(spec, profile));
+    let asked = try_join_all(found.into_iter().map(|profile| async move {
+        let ours = profile.path != "/"
+            || aws.instance_profile_tags(&profile.name).await?.is_some_and(|tags| {
+                let (key, value) = owned(spec);
+                tags.get(&key) == Some(&value) && tags.get(REGION_TAG).is_none_or(|region| region == spec.region.as_str())
+            });
+        Ok::<_, crate::error::Error>(ours.then_some(LeftProfile { name: profile.name, roles: profile.roles }))
+    }));
+    Ok(asked.await?.into_iter().flatten().collect())
+}
+
+/// Whether a profile has a name as Karpenter gives it for this cluster: `<cluster>_<hash>`, since 1.7 under the path
+/// `/karpenter/<region>/<cluster>/`.
+pub(crate) fn named_for(spec: &Spec, profile: &InstanceProfile) -> bool {
+    let hash = profile.name.strip_prefix(spec.cluster_name.as_str()).and_then(|rest| rest.strip_prefix('_'));
+    profile.path.starts_with(&format!("/karpenter/{}/{}/", spec.region, spec.cluster_name))
+        || profile.path == "/" && hash.is_some_and(|hash| !hash.is_empty() && hash.bytes().all(|b| b.is_ascii_digit()))
+}

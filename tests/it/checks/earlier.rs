@@ -1,0 +1,105 @@
+//! What an earlier cluster of the same name left: a new account with one such thing is one finding.
+
+use super::{DAY, bad, exactly, seen};
+use crate::fake::FakeWorld;
+use karpctl::facts::Probed;
+use karpctl::finding::{Finding, Verdict};
+use karpctl::plan::StepId;
+use karpctl::ports::{InstanceProfile, Tags};
+use karpctl::steps::Ownership;
+
+/// What is found where the cluster is not there, and this was left.
+async fn left(by: impl FnOnce(&FakeWorld)) -> Vec<Finding> {
+    let world = FakeWorld::empty(crate::fixture::spec("1.14.1"));
+    world.apply(StepId::SpotRole, Ownership::OursOnly).await.0.unwrap();
+    by(&world);
+    let (spec, mut facts) = seen(&world).await;
+    facts.cluster_versions = Probed::Known(vec![spec.kubernetes]);
+    bad(&spec, &facts, DAY)
+}
+
+fn tags(pairs: &[(&str, &str)]) -> Tags {
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+fn command(found: &[Finding], cure: usize) -> String {
+    found[0].fixes[cure].command.join(" ")
+}
+
+const OWNED: (&str, &str) = ("kubernetes.io/cluster/demo", "owned");
+
+#[tokio::test(start_paused = true)]
+async fn what_an_earlier_clusters_karpenter_left_is_named() {
+    assert_eq!(left(|_| ()).await, []);
+
+    for pool in [("karpenter.sh/nodepool", "default"), ("karpenter.sh/provisioner-name", "default")] {
+        let found = left(|w| drop(w.inside().instances.insert("i-1".into(), tags(&[OWNED, pool])))).await;
+        exactly(&found, "earlier-cluster", Verdict::Warn);
+        assert_eq!(command(&found, 0), "aws ec2 terminate-instances --region us-west-2 --instance-ids i-1");
+    }
+    // A node group's, and another cluster's.
+    let others = |w: &FakeWorld| {
+        w.inside().instances.insert("i-1".into(), tags(&[OWNED]));
+        w.inside().instances.insert("i-2".into(), tags(&[("kubernetes.io/cluster/other", "owned"), ("karpenter.sh/nodepool", "x")]));
+    };
+    assert_eq!(left(others).await, []);
+
+    for tag in ["karpenter.k8s.aws/cluster", "eks:eks-cluster-name"] {
+        let template = |name: &'static str| left(move |w| drop(w.inside().launch_templates.insert(name.into(), tags(&[(tag, "demo")]))));
+        let found = template("karpenter.k8s.aws/4711").await;
+        exactly(&found, "earlier-cluster", Verdict::Warn);
+        assert_eq!(command(&found, 0), "aws ec2 delete-launch-template --region us-west-2 --launch-template-name karpenter.k8s.aws/4711");
+        assert_eq!(template("eks-4711").await, [], "EKS's own");
+    }
+
+    let found = left(|w| drop(w.inside().interfaces.insert("eni-1".into(), tags(&[("cluster.k8s.amazonaws.com/name", "demo")])))).await;
+    exactly(&found, "earlier-cluster", Verdict::Warn);
+    assert_eq!(command(&found, 0), "aws ec2 delete-network-interface --region us-west-2 --network-interface-id eni-1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_profile_is_an_earlier_clusters_by_its_path_or_by_its_tags() {
+    let profile = |name: &str, path: &str, roles: &[&str], has: &[(&str, &str)]| {
+        let roles = roles.iter().map(ToString::to_string).collect();
+        let profile = InstanceProfile { name: name.into(), path: path.into(), roles };
+        let tags = tags(has);
+        left(move |w| {
+            w.inside().profile_tags.insert(profile.name.clone(), tags);
+            w.inside().profiles.push(profile);
+        })
+    };
+    let role = &["KarpenterNodeRole-demo"][..];
+    let found = profile("demo_4711", "/karpenter/us-west-2/demo/uid/", role, &[]).await;
+    exactly(&found, "earlier-cluster", Verdict::Warn);
+    assert!(found[0].message.contains("it holds the role KarpenterNodeRole-demo"), "{found:#?}");
+    assert_eq!(
+        [command(&found, 0), command(&found, 1)],
+        [
+            "aws iam remove-role-from-instance-profile --instance-profile-name demo_4711 --role-name KarpenterNodeRole-demo",
+            "aws iam delete-instance-profile --instance-profile-name demo_4711",
+        ]
+    );
+    let here = ("topology.kubernetes.io/region", "us-west-2");
+    let found = profile("demo_4711", "/", &[], &[OWNED, here]).await;
+    exactly(&found, "earlier-cluster", Verdict::Warn);
+    assert_eq!(command(&found, 0), "aws iam delete-instance-profile --instance-profile-name demo_4711");
+    // A cluster of that name in another region, and what somebody made by hand.
+    for elsewhere in [
+        profile("demo_4711", "/karpenter/eu-west-1/demo/uid/", role, &[]).await,
+        profile("demo_4711", "/", role, &[OWNED, ("topology.kubernetes.io/region", "eu-west-1")]).await,
+        profile("demo_4711", "/", role, &[]).await,
+        profile("demo_nodes", "/", role, &[OWNED, here]).await,
+    ] {
+        assert_eq!(elsewhere, []);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_that_is_there_has_what_is_its_own() {
+    let world = super::healthy_world().await;
+    world.inside().instances.insert("i-1".into(), tags(&[OWNED, ("karpenter.sh/nodepool", "default")]));
+    world.forget_calls();
+    let (spec, facts) = seen(&world).await;
+    assert_eq!(bad(&spec, &facts, DAY), []);
+    assert!(!world.looks().iter().any(|look| look.contains("instance profiles")), "it is not even asked");
+}
