@@ -193,6 +193,12 @@ impl ToolVersion {
         self.can("access-entry-type")
     }
 
+    /// Whether this eksctl installs the add-on metrics-server where nobody says otherwise.
+    #[must_use]
+    pub fn adds_metrics_server(&self) -> bool {
+        self.can("metrics-server")
+    }
+
     fn can(&self, ability: &str) -> bool {
         CLIENTS.eksctl.iter().any(|row| row.ability == ability && self.at_least(&row.since))
     }
@@ -379,8 +385,8 @@ mod tests {
     #[test]
     fn eksctl_learnt_fields_over_time() {
         let old = tool("0.194.0");
-        assert!(old.knows_pod_identity() && !old.knows_auto_mode_config() && !old.knows_zonal_shift());
+        assert!(old.knows_pod_identity() && !old.knows_auto_mode_config() && !old.knows_zonal_shift() && !old.adds_metrics_server());
         let new = tool("0.230.0-dev+x");
-        assert!(new.knows_auto_mode_config() && new.knows_zonal_shift() && new.knows_access_entry_type());
+        assert!(new.knows_auto_mode_config() && new.knows_zonal_shift() && new.knows_access_entry_type() && new.adds_metrics_server());
     }
 }

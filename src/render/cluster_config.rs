@@ -5,7 +5,9 @@ use super::policies::controller_policy_arns;
 use super::template::{Functions, fill};
 use crate::error::{Error, Result};
 use crate::knowledge::ToolVersion;
-use crate::spec::{ControllerCapacity, DISCOVERY_TAG, FARGATE_PROFILE, Identity, IpFamily, NodeAccess, Spec};
+use crate::spec::{
+    ControllerCapacity, DISCOVERY_TAG, FARGATE_PROFILE, Identity, IpFamily, NodeAccess, OWNER_TAG, POD_IDENTITY_AGENT, Partition, Spec,
+};
 use serde_json::{Value, json};
 
 pub(super) const TEMPLATE: &str = "cluster-config.yaml.j2";
@@ -19,18 +21,27 @@ pub enum ConfigScope {
     ClusterOnly,
 }
 
-/// What the eksctl at hand knows beyond the guides. The default is an eksctl that is not known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// What the eksctl at hand knows and does beyond the guides. The default is an eksctl that is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EksctlAbilities {
     /// `autoModeConfig`: it is then said that EKS Auto Mode stays off.
     pub auto_mode_config: bool,
+    /// It installs the add-on metrics-server by itself.
+    pub metrics_server: bool,
+}
+
+impl Default for EksctlAbilities {
+    fn default() -> Self {
+        // A field that it does not know would be refused; an add-on that it would not install does no harm.
+        Self { auto_mode_config: false, metrics_server: true }
+    }
 }
 
 impl EksctlAbilities {
     /// What this version knows.
     #[must_use]
     pub fn of(eksctl: &ToolVersion) -> Self {
-        Self { auto_mode_config: eksctl.knows_auto_mode_config() }
+        Self { auto_mode_config: eksctl.knows_auto_mode_config(), metrics_server: eksctl.adds_metrics_server() }
     }
 }
 
@@ -53,6 +64,7 @@ pub fn cluster_config(spec: &Spec, scope: ConfigScope, eksctl: &EksctlAbilities)
         "namespace": spec.namespace,
         "discovery_tag": DISCOVERY_TAG,
         "tags": spec.tags.iter().filter(|(key, _)| *key != DISCOVERY_TAG).collect::<Vec<_>>(),
+        "tags_of_parts": tags_of_parts(spec),
         "permissions_boundary": spec.permissions_boundary,
         "auto_mode_config": eksctl.auto_mode_config,
         "fargate": fargate,
@@ -71,7 +83,8 @@ pub fn cluster_config(spec: &Spec, scope: ConfigScope, eksctl: &EksctlAbilities)
         "vpc": spec.vpc,
         "ipv6": spec.ip_family == IpFamily::Ipv6,
         "kms_key": spec.kms_key,
-        "addons": addons(spec),
+        "addons": addons(spec, *eksctl),
+        "network_policy": network_policy(spec),
         "node_group": node_group(spec, &features.node_group_ami_family),
         "zonal_shift": features.zonal_shift.then(|| zonal_shift(spec)),
     });
@@ -83,11 +96,33 @@ pub(super) fn vpc_endpoints(spec: &Spec) -> Vec<String> {
     spec.vpc_endpoints().into_iter().map(|service| spec.partition.endpoint_name(&spec.region, service)).collect()
 }
 
-/// The add-ons that eksctl must be told: it asks for the first three where pods have IPv6, and where the Pod Identity agent is among
-/// them, for a word on whose permissions the first has (eksctl 0.207.0 and newer; 0.181.0 is the first that knows the field).
-fn addons(spec: &Spec) -> Vec<&'static str> {
-    let ipv6 = ["vpc-cni", "coredns", "kube-proxy"].into_iter().filter(|_| spec.ip_family == IpFamily::Ipv6);
-    ipv6.chain((spec.identity == Identity::PodIdentity).then_some("eks-pod-identity-agent")).collect()
+/// The tags that somebody asked for. eksctl puts those of a cluster on its stacks, but on no add-on and no Fargate profile.
+fn tags_of_parts(spec: &Spec) -> Vec<(&String, &String)> {
+    spec.tags.iter().filter(|(key, _)| ![DISCOVERY_TAG, OWNER_TAG].contains(&key.as_str())).collect()
+}
+
+/// The add-ons that eksctl must be told. Those that it installs by itself are among them where there is more to say: it asks for the first
+/// three where pods have IPv6, and where the Pod Identity agent is among them, for a word on whose permissions the first has (eksctl
+/// 0.207.0 and newer; 0.181.0 is the first that knows the field); tags and the boundary of the first one's role have no other place.
+fn addons(spec: &Spec, eksctl: EksctlAbilities) -> Vec<&'static str> {
+    let tagged = !tags_of_parts(spec).is_empty();
+    let core = tagged || spec.permissions_boundary.is_some() || spec.ip_family == IpFamily::Ipv6;
+    let mut found = if core { vec!["vpc-cni", "coredns", "kube-proxy"] } else { Vec::new() };
+    // Outside of this partition eksctl leaves it out.
+    if tagged && eksctl.metrics_server && spec.partition == Partition::Aws {
+        found.push("metrics-server");
+    }
+    found.extend((spec.identity == Identity::PodIdentity).then_some(POD_IDENTITY_AGENT));
+    found
+}
+
+/// What the network add-on may do where pods have IPv6; AWS has a policy of its own for IPv4 alone.
+fn network_policy(spec: &Spec) -> Value {
+    let see = ["AssignIpv6Addresses", "DescribeInstances", "DescribeInstanceTypes", "DescribeNetworkInterfaces", "DescribeTags"];
+    json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": see.map(|action| format!("ec2:{action}")), "Resource": "*"},
+        {"Effect": "Allow", "Action": "ec2:CreateTags", "Resource": format!("arn:{}:ec2:*:*:network-interface/*", spec.partition)},
+    ]})
 }
 
 /// Whether zonal shift is on: it is, unless somebody says otherwise.

@@ -3,7 +3,7 @@
 use super::spec;
 use karpctl::error::ErrorKind;
 use karpctl::render::{self, ConfigScope, Document, EksctlAbilities, Inputs};
-use karpctl::spec::{Architecture, ControllerCapacity, Identity, IpFamily, NodeAccess, Spec, Vpc};
+use karpctl::spec::{Architecture, ControllerCapacity, Identity, IpFamily, NodeAccess, OWNER_TAG, Partition, Spec, Vpc};
 use serde_json::{Value, json};
 
 fn config(spec: &Spec, scope: ConfigScope) -> Value {
@@ -138,6 +138,45 @@ fn tags_reach_the_nodes_of_each_api() {
 fn listed_endpoints<'a>(text: &'a str, region: &str) -> Vec<&'a str> {
     let prefix = format!("com.amazonaws.{region}.");
     text.lines().filter_map(|l| l.trim_start().strip_prefix("# ")).filter_map(|l| l.strip_prefix(&prefix)).collect()
+}
+
+#[test]
+fn what_eksctl_makes_beside_its_stacks_has_the_tags_and_the_boundary() {
+    let boundary = "arn:aws:iam::111122223333:policy/boundary";
+    let tags = [("team".to_owned(), "x".to_owned()), (OWNER_TAG.to_owned(), "demo".to_owned())].into();
+    let asked = Spec { tags, permissions_boundary: Some(boundary.parse().unwrap()), ..spec("1.14.1") };
+    let tagged = |name: &str| json!({ "name": name, "tags": { "team": "x" } });
+    let network = json!({ "name": "vpc-cni", "tags": { "team": "x" }, "permissionsBoundary": boundary });
+    let core = [network, tagged("coredns"), tagged("kube-proxy"), tagged("metrics-server"), tagged("eks-pod-identity-agent")];
+    assert_eq!(config(&asked, ConfigScope::ClusterOnly)["addons"], json!(core));
+
+    let fargate = Spec { capacity: ControllerCapacity::Fargate, identity: Identity::Irsa, ..asked.clone() };
+    let c = config(&fargate, ConfigScope::ClusterOnly);
+    assert_eq!(c["addons"], json!(core[..4]));
+    assert_eq!(c["fargateProfiles"][0]["tags"], json!({ "team": "x" }));
+
+    let old = EksctlAbilities { auto_mode_config: false, metrics_server: false };
+    let text = render::cluster_config(&asked, ConfigScope::ClusterOnly, &old).unwrap();
+    assert!(!text.contains("metrics-server"), "{text}");
+    let text = render::cluster_config(
+        &Spec { partition: Partition::AwsCn, ..asked.clone() },
+        ConfigScope::ClusterOnly,
+        &EksctlAbilities::default(),
+    )
+    .unwrap();
+    assert!(!text.contains("metrics-server"), "{text}");
+
+    let six = Spec { ip_family: IpFamily::Ipv6, ..asked };
+    let network = &config(&six, ConfigScope::ClusterOnly)["addons"][0];
+    let own = &network["podIdentityAssociations"][0];
+    assert_eq!((&own["serviceAccountName"], &own["permissionsBoundaryARN"]), (&json!("aws-node"), &json!(boundary)));
+    assert_eq!(own["permissionPolicy"]["Statement"][1]["Resource"], "arn:aws:ec2:*:*:network-interface/*");
+    assert_eq!((network.get("permissionsBoundary"), network.get("useDefaultPodIdentityAssociations")), (None, None));
+    let by_irsa = &config(&Spec { identity: Identity::Irsa, ..six }, ConfigScope::ClusterOnly)["addons"][0];
+    assert_eq!((&by_irsa["permissionsBoundary"], by_irsa.get("podIdentityAssociations")), (&json!(boundary), None));
+
+    let owned = Spec { tags: [(OWNER_TAG.to_owned(), "demo".to_owned())].into(), ..spec("1.14.1") };
+    assert_eq!(config(&owned, ConfigScope::ClusterOnly)["addons"], json!([{ "name": "eks-pod-identity-agent" }]));
 }
 
 #[test]

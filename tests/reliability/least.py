@@ -15,7 +15,7 @@ import argparse
 import json
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from trials import Figures, Trials, arguments, say
 from ways import BOOTSTRAP, DESTROY, MOVES, NEW, NEW_DESTROY, NEWEST, Failed, Way, World, chosen, must
@@ -25,14 +25,26 @@ ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
 KEY = f"arn:aws:kms:us-west-2:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-CHANGED = [*BOOTSTRAP, "--tag", "team=x", "--permissions-boundary", BOUNDARY]
-# what an organisation may demand: a tag on all that is created, and a boundary of every role
-DEMANDS = [
-    {"Effect": "Deny", "Resource": "*", "Condition": {"Null": {"aws:RequestTag/team": "true"}}, "Action": [
-        "cloudformation:CreateStack", "iam:CreateRole", "sqs:CreateQueue", "events:PutRule", "eks:CreateAddon",
-        "eks:CreateAccessEntry", "eks:CreatePodIdentityAssociation"]},
-    {"Effect": "Deny", "Resource": "*", "Condition": {"StringNotEquals": {"iam:PermissionsBoundary": BOUNDARY}}, "Action": ["iam:CreateRole"]},
-]
+GIVEN = ("--tag", "team=x", "--permissions-boundary", BOUNDARY)
+CHANGED = [*BOOTSTRAP, *GIVEN]
+
+
+def demanding(*more):
+    """What an organisation may demand: a tag on all that is created, and a boundary of every role."""
+    created = ("cloudformation:CreateStack", "iam:CreateRole", "sqs:CreateQueue", "events:PutRule", "eks:CreateAddon",
+               "eks:CreateAccessEntry", "eks:CreatePodIdentityAssociation", *more)
+    return [
+        {"Effect": "Deny", "Resource": "*", "Condition": {"Null": {"aws:RequestTag/team": "true"}}, "Action": list(created)},
+        {"Effect": "Deny", "Resource": "*", "Condition": {"StringNotEquals": {"iam:PermissionsBoundary": BOUNDARY}},
+         "Action": ["iam:CreateRole"]},
+    ]
+
+
+# with an existing cluster karpctl makes the OIDC provider; eksctl gives its own no other tags than eksctl's
+DEMANDS = demanding("iam:CreateOpenIDConnectProvider")
+NEW_DEMANDS = demanding("eks:CreateCluster", "eks:CreateNodegroup", "eks:CreateFargateProfile", "ec2:CreateVpc", "ec2:CreateSubnet",
+                        "ec2:CreateInternetGateway", "ec2:CreateRouteTable", "ec2:AllocateAddress", "ec2:CreateNatGateway",
+                        "ec2:CreateSecurityGroup", "ec2:CreateLaunchTemplate")
 IRSA = [*BOOTSTRAP, "--identity", "irsa"]
 LEFT = "left"  # a cluster of karpctl's own, whole or half removed
 DOCTOR = ["doctor", "--existing-cluster", "--area", "account,cluster,release", "--karpenter-version", NEWEST]
@@ -209,10 +221,11 @@ class Scene:
     code: int = 0
     tidy: object = nothing
     options: tuple = ()
+    demands: list = field(default_factory=list)
 
 
-KINDS = {"IPv6": ("--ip-family", "ipv6"), "private": ("--private",), "Fargate": ("--fargate", "--identity", "irsa"),
-         "secrets key": ("--kms-key", KEY)}
+KINDS = {"IPv6": ("--ip-family", "ipv6"), "private": ("--private",), "Fargate, demanded": ("--fargate", "--identity", "irsa", *GIVEN),
+         "secrets key, demanded": ("--kms-key", KEY, *GIVEN)}
 MOVES[False].update({kind: [*NEW, *options] for kind, options in KINDS.items()})
 
 
@@ -220,7 +233,7 @@ def made(kind):
     """A new cluster of this kind."""
     words = MOVES[False][kind]
     return Scene(f"new cluster, {kind}", "bootstrap", Way(f"new, {kind}", words, "empty", kind, words, existing=False), nothing,
-                 options=KINDS[kind])
+                 options=KINDS[kind], demands=NEW_DEMANDS if "--tag" in KINDS[kind] else [])
 
 
 def undone(kind):
@@ -261,8 +274,17 @@ SCENES = {s.name: s for s in (
     Scene("removal of an access entry", "destroy", Way("entry-removal", DESTROY, "empty", "empty", DESTROY), by_access_entry),
     Scene("removal of a new cluster", "destroy", Way("new-removal", NEW_DESTROY, "newest", "empty", NEW_DESTROY, existing=False), let_in),
     Scene("removal of the rest", "destroy", Way("rest", NEW_DESTROY, "newest", "empty", NEW_DESTROY, existing=False), half_removed),
-    *map(removed, ("IPv6", "private", "Fargate")),
+    *map(removed, ("IPv6", "private", "Fargate, demanded")),
 )}
+DEMANDED_BY_IRSA = [*IRSA, *GIVEN]
+DEMANDED_SCENES = {s.name: s for s in (
+    Scene("demanded", "bootstrap", Way("demanded", CHANGED, "empty", "newest", CHANGED), nothing, demands=DEMANDS),
+    Scene("demanded by IRSA", "bootstrap", Way("demanded by IRSA", DEMANDED_BY_IRSA, "empty", "newest", DEMANDED_BY_IRSA), nothing,
+          options=("--identity", "irsa"), demands=DEMANDS),
+)}
+# what is given, and what is left out of it
+DEMANDED = [(DEMANDED_SCENES["demanded"], lacks) for lacks in (None, "--tag", "--permissions-boundary")]
+DEMANDED.append((DEMANDED_SCENES["demanded by IRSA"], None))
 # actions that another scene than the work's first calls for
 CALLED_FOR = {
     "bootstrap": {
@@ -335,6 +357,7 @@ class Grant:
     def try_it(self, world):
         self.scene.prepare(world)
         policy = without(self.policy, self.action) if self.action else self.policy
+        policy = {**policy, "Statement": [*policy["Statement"], *self.scene.demands]}
         try:
             ran = world.as_user(policy, self.way.words)
         finally:
@@ -358,10 +381,10 @@ class Demanded(Grant):
 
     @property
     def name(self):
-        return f"demanded, without {self.lacks}" if self.lacks else "demanded, and given"
+        return f"{self.scene.name}, without {self.lacks}" if self.lacks else f"{self.scene.name}, and given"
 
     def run(self, world):
-        policy = {**self.policy, "Statement": [*self.policy["Statement"], *DEMANDS]}
+        policy = {**self.policy, "Statement": [*self.policy["Statement"], *self.scene.demands]}
         words = list(self.way.words)
         if self.lacks:
             at = words.index(self.lacks)
@@ -409,10 +432,9 @@ def grants(args, figures):
         for action in picked:
             scene = SCENES[args.scene] if args.scene else calls_for(work, action, policies)
             more.append(Grant(lasting(scene), policies[scene.name], action))
-        if work == "bootstrap" and not args.action and (not args.scene or args.scene == "change"):
-            way = Way("demanded", CHANGED, "empty", "newest", CHANGED)
-            scene = Scene("demanded", work, way, nothing)
-            more += [Demanded(scene, policies["change"], lacks=lacks) for lacks in (None, "--tag", "--permissions-boundary")]
+        if work == "bootstrap" and not args.action:
+            more += [Demanded(scene, printed(args.karpctl, scene), lacks=lacks) for scene, lacks in DEMANDED
+                     if args.scene in (None, scene.name)]
         if not (args.action or args.scene or args.sample or args.whole):
             figures.keep((work,), {g.name for g in more})
         found += [g for g in more if not (args.go_on and figures.has(g.key, g.name))]
@@ -436,7 +458,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     arguments(parser)
     parser.add_argument("--work", action="append", choices=list(FIRST))
-    parser.add_argument("--scene", choices=list(SCENES), help="only this one")
+    parser.add_argument("--scene", choices=[*SCENES, *DEMANDED_SCENES], help="only this one")
     parser.add_argument("--whole", action="store_true", help="only the whole policies, in every scene")
     parser.add_argument("--action", action="append", help="only without this action")
     parser.add_argument("--sample", type=int, default=0, help="so many actions of each work; 0: every one")
