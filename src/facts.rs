@@ -130,8 +130,8 @@ pub enum Topic {
     Webhooks,
     /// [`Facts::conversion`].
     Conversion,
-    /// [`Facts::deletions`].
-    Deletions,
+    /// [`Facts::objects`].
+    Objects,
     /// [`Facts::caller_permissions`].
     CallerPermissions,
     /// [`Facts::controller_permissions`].
@@ -170,7 +170,7 @@ impl Topic {
     pub const fn in_cluster(self) -> bool {
         matches!(self, Self::AgentPods | Self::AwsAuth | Self::Crds | Self::Chart | Self::NodePool | Self::Controller | Self::Nodes)
             || matches!(self, Self::Origin | Self::Fleet)
-            || matches!(self, Self::Capacity | Self::Neighbours | Self::Webhooks | Self::Conversion | Self::Deletions)
+            || matches!(self, Self::Capacity | Self::Neighbours | Self::Webhooks | Self::Conversion | Self::Objects)
     }
 
     /// Whether only a doctor looks at it: no step is judged by it.
@@ -196,7 +196,7 @@ impl Topic {
                 | Self::Neighbours
                 | Self::Webhooks
                 | Self::Conversion
-                | Self::Deletions
+                | Self::Objects
         )
     }
 
@@ -299,8 +299,8 @@ pub struct Facts {
     pub webhooks: Probed<Vec<WebhookFacts>>,
     /// What stands behind the conversion webhooks of the CRDs.
     pub conversion: Probed<Vec<ConversionFacts>>,
-    /// The pools, classes and claims that are being deleted.
-    pub deletions: Probed<Vec<DeletionFacts>>,
+    /// The pools, classes and claims of which there is something to say.
+    pub objects: Probed<Vec<ObjectFacts>>,
     /// What the caller may do of what a bootstrap calls for.
     pub caller_permissions: Probed<PermissionFacts>,
     /// What the controller's role may do of what the release needs.
@@ -385,7 +385,7 @@ impl Facts {
                 Topic::Neighbours => self.neighbours.clone_from(&newer.neighbours),
                 Topic::Webhooks => self.webhooks.clone_from(&newer.webhooks),
                 Topic::Conversion => self.conversion.clone_from(&newer.conversion),
-                Topic::Deletions => self.deletions.clone_from(&newer.deletions),
+                Topic::Objects => self.objects.clone_from(&newer.objects),
                 Topic::CallerPermissions => self.caller_permissions.clone_from(&newer.caller_permissions),
                 Topic::ControllerPermissions => self.controller_permissions.clone_from(&newer.controller_permissions),
                 Topic::IamSummary => self.iam_summary.clone_from(&newer.iam_summary),
@@ -460,7 +460,7 @@ impl Facts {
             Topic::Neighbours => say(&mut self.neighbours, reason),
             Topic::Webhooks => say(&mut self.webhooks, reason),
             Topic::Conversion => say(&mut self.conversion, reason),
-            Topic::Deletions => say(&mut self.deletions, reason),
+            Topic::Objects => say(&mut self.objects, reason),
             Topic::CallerPermissions => say(&mut self.caller_permissions, reason),
             Topic::ControllerPermissions => say(&mut self.controller_permissions, reason),
             Topic::IamSummary => say(&mut self.iam_summary, reason),

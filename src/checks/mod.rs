@@ -60,6 +60,7 @@ mod other_karpenter;
 mod permissions;
 mod policy;
 mod private_endpoints;
+mod private_values;
 mod registry_login;
 mod secrets_key;
 mod spot_role;
@@ -69,6 +70,7 @@ mod termination_handler;
 mod tool_programs;
 mod upgrade_defaults;
 mod upgrade_hops;
+mod upgrade_objects;
 mod vcpu_quotas;
 
 pub use judgement::Judgement;
@@ -214,6 +216,7 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(installed_fit::InstalledFit),
         Box::new(upgrade_hops::UpgradeHops),
         Box::new(upgrade_defaults::UpgradeDefaults),
+        Box::new(upgrade_objects::UpgradeObjects),
         Box::new(crd_owner::CrdOwner),
         Box::new(crd_schema::CrdSchema),
         Box::new(crd_stored_versions::CrdStoredVersions),
@@ -221,6 +224,7 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(admission_webhooks::AdmissionWebhooks),
         Box::new(chart_values::ChartValues),
         Box::new(chart_names::ChartNames),
+        Box::new(private_values::PrivateValues),
         Box::new(stuck_deletions::StuckDeletions),
         Box::new(helm_version::HelmVersion),
         Box::new(eksctl_version::EksctlVersion),

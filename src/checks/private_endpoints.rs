@@ -93,13 +93,14 @@ impl Check for PrivateEndpoints {
 }
 
 /// The subnets that nodes will be launched into: those that the selector finds, else those that will be tagged.
-fn used_subnets(facts: &Facts) -> Vec<&SubnetFacts> {
+pub(super) fn used_subnets(facts: &Facts) -> Vec<&SubnetFacts> {
     let selected = facts.selection.known().map(|s| &s.subnets).filter(|s| !s.is_empty());
     let candidates = facts.network.known().map(|n| &n.subnets);
     selected.or(candidates).into_iter().flatten().collect()
 }
 
-fn leads_out(reach: &ReachFacts, subnet: &str) -> bool {
+/// Whether a route of this subnet leads out of the VPC.
+pub(super) fn leads_out(reach: &ReachFacts, subnet: &str) -> bool {
     let own = reach.route_tables.iter().find(|t| t.subnets.iter().any(|s| s == subnet));
     own.or_else(|| reach.route_tables.iter().find(|t| t.main)).is_some_and(|t| t.leads_out)
 }

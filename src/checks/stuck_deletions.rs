@@ -35,17 +35,17 @@ impl Check for StuckDeletions {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Crds, Topic::Deletions, Topic::Capacity, Topic::Neighbours]
+        &[Topic::Crds, Topic::Objects, Topic::Capacity, Topic::Neighbours]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let (spec, facts) = (situation.spec()?, situation.facts);
         let subject = format!("cluster {}", spec.cluster_name);
-        let (Some(deletions), Some(nodes)) = (read(&subject, &facts.deletions)?, read(&subject, &facts.nodes)?) else {
+        let (Some(objects), Some(nodes)) = (read(&subject, &facts.objects)?, read(&subject, &facts.nodes)?) else {
             return Err(Judgement::skip(subject, "there is no cluster yet"));
         };
         let of_nodes = nodes.iter().filter_map(|n| Some(("nodes", n.name.as_str(), n.deleting.as_ref()?)));
-        let of_objects = deletions.iter().map(|d| (d.resource.as_str(), d.name.as_str(), &d.deleting));
+        let of_objects = objects.iter().filter_map(|o| Some((o.resource.as_str(), o.name.as_str(), o.deleting.as_ref()?)));
         let held: Vec<Held<'_>> = of_objects.chain(of_nodes).filter(|(_, _, d)| d.finalizers.iter().any(|f| is_karpenters(f))).collect();
         if held.is_empty() {
             return Ok(vec![Judgement::pass(subject, "nothing waits for a Karpenter to end its deletion")]);

@@ -63,15 +63,33 @@ pub struct Deleting {
     pub finalizers: Vec<String>,
 }
 
-/// An object that is being deleted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeletionFacts {
+/// An object of Karpenter's of which there is something to say: it is being deleted, it is a node class, its kind is one that the wanted
+/// release does not know, or it holds what only some releases read.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ObjectFacts {
     /// What kubectl takes for its kind: `nodeclaims.karpenter.sh`.
     pub resource: String,
     /// Its name.
     pub name: String,
-    /// Since when, and what it waits for.
-    pub deleting: Deleting,
+    /// Since when it is being deleted, and what that waits for.
+    pub deleting: Option<Deleting>,
+    /// The kubelet's settings that 1.0 keeps in an annotation of a node pool.
+    pub kept_kubelet: Option<String>,
+    /// The node class that a pool or claim of v1 names.
+    pub class_ref: Option<ClassRef>,
+    /// The role that a node class names.
+    pub role: Option<String>,
+}
+
+/// A node class as an object of v1 names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClassRef {
+    /// Its API group; empty where it is not said.
+    pub group: String,
+    /// Its kind; empty where it is not said.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
 }
 
 /// What a workload is, as far as Karpenter has to do with it.

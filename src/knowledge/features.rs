@@ -137,6 +137,17 @@ impl Features {
         }
     }
 
+    /// The value by which the chart is told that its VPC has no way out, as a path. `None`: it is told nothing.
+    #[must_use]
+    pub const fn isolated_vpc_path(&self) -> Option<&'static str> {
+        match self.value_layout {
+            _ if !self.isolated_vpc_value => None,
+            ValueLayout::Flat => None,
+            ValueLayout::SettingsAws => Some("settings.aws.isolatedVPC"),
+            ValueLayout::Settings => Some("settings.isolatedVPC"),
+        }
+    }
+
     /// The value by which the chart is told the instance profile of nodes whose node class names none, as a path.
     #[must_use]
     pub const fn instance_profile_path(&self) -> &'static str {

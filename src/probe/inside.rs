@@ -4,12 +4,14 @@
 mod leftovers;
 mod neighbours;
 mod nodes;
+mod objects;
 mod quantity;
 mod schema;
 
-pub(super) use leftovers::{conversion, conversion_service, deletions, webhooks};
+pub(super) use leftovers::{conversion, conversion_service, webhooks};
 pub(super) use neighbours::{is_autoscaler, neighbours};
 pub(super) use nodes::nodes;
+pub(super) use objects::objects;
 pub(super) use schema::fingerprint;
 
 use crate::error::clean;

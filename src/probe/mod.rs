@@ -99,7 +99,7 @@ async fn ask_kubernetes(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, fa
     match connect(context, &facts.cluster).await {
         Ok(kube) => {
             ask_cluster(context, topics, facts, kube.as_ref()).await;
-            ask_of_crds(topics, facts, kube.as_ref()).await;
+            ask_of_crds(context, topics, facts, kube.as_ref()).await;
         }
         Err(reason) => topics.iter().for_each(|t| facts.say_unavailable(*t, &reason)),
     }
@@ -235,14 +235,14 @@ async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts
 }
 
 /// What can be asked only once the CRDs are known.
-async fn ask_of_crds(topics: &BTreeSet<Topic>, facts: &mut Facts, kube: &dyn Kube) {
+async fn ask_of_crds(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts, kube: &dyn Kube) {
     let asked = |topic| topics.contains(&topic);
-    let (conversion, deletions) = tokio::join!(
+    let (conversion, objects) = tokio::join!(
         when(asked(Topic::Conversion), inside::conversion(kube, &facts.crds)),
-        when(asked(Topic::Deletions), inside::deletions(kube, &facts.crds)),
+        when(asked(Topic::Objects), inside::objects(context.spec, kube, &facts.crds)),
     );
     put(&mut facts.conversion, conversion);
-    put(&mut facts.deletions, deletions);
+    put(&mut facts.objects, objects);
 }
 
 /// A connection to the cluster, or why there can be none.

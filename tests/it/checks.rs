@@ -5,6 +5,7 @@ mod clients;
 mod earlier;
 mod keys;
 mod machine;
+mod objects;
 
 use crate::fake::FakeWorld;
 use crate::fixture::{existing, spec};

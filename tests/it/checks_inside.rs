@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What is found in a healthy cluster after this.
-async fn after(breakage: impl FnOnce(&FakeWorld)) -> Vec<Finding> {
+pub(crate) async fn after(breakage: impl FnOnce(&FakeWorld)) -> Vec<Finding> {
     let world = healthy_world().await;
     breakage(&world);
     let (spec, facts) = seen(&world).await;
@@ -25,7 +25,7 @@ async fn after(breakage: impl FnOnce(&FakeWorld)) -> Vec<Finding> {
 
 /// Exactly this is found after a breakage, and it says so in these words.
 #[track_caller]
-fn says(found: &[Finding], id: &str, verdict: Verdict, words: &str) {
+pub(crate) fn says(found: &[Finding], id: &str, verdict: Verdict, words: &str) {
     exactly(found, id, verdict);
     let fixes: Vec<String> = found[0].fixes.iter().map(|f| f.command.join(" ")).collect();
     let all = format!("{}\n{}", found[0].message, fixes.join("\n"));

@@ -1,8 +1,8 @@
-//! What earlier Karpenters left: admission webhooks, conversion webhooks that nobody answers, deletions that nobody ends.
+//! What earlier Karpenters left: admission webhooks, and conversion webhooks that nobody answers.
 
-use super::{deleting, items, text};
+use super::{items, text};
 use crate::error::Result;
-use crate::facts::{ConversionFacts, ConversionService, ConversionState, CrdFacts, DeletionFacts, Probed, WebhookFacts};
+use crate::facts::{ConversionFacts, ConversionService, ConversionState, CrdFacts, Probed, WebhookFacts};
 use crate::ports::{Kube, ObjectKind, ObjectRef};
 use crate::probe::failed;
 use crate::probe::release::helm_owner;
@@ -11,7 +11,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Every CRD of Karpenter that is there.
-type Crds = BTreeMap<String, CrdFacts>;
+pub(super) type Crds = BTreeMap<String, CrdFacts>;
 
 /// The names of every configuration that a release of Karpenter ever had: charts/karpenter/templates/webhooks*.yaml at the tags.
 const WEBHOOKS: [&str; 5] = [
@@ -72,34 +72,6 @@ async fn behind(kube: &dyn Kube, service: &ConversionService) -> Result<Conversi
     // An endpoint that does not say whether it is ready is to be taken for ready, says the API.
     let answers = endpoints.any(|e| e["conditions"]["ready"] != false && !items(&e["addresses"]).is_empty());
     Ok(if answers { ConversionState::Answers } else { ConversionState::NoEndpoint })
-}
-
-/// The objects of these CRDs that are being deleted.
-pub(crate) async fn deletions(kube: &dyn Kube, crds: &Probed<Crds>) -> Probed<Vec<DeletionFacts>> {
-    let crds = match crds {
-        Probed::Known(crds) => crds,
-        Probed::Absent => return Probed::Known(Vec::new()),
-        Probed::NotAsked => return Probed::NotAsked,
-        Probed::Unavailable(reason) => return Probed::Unavailable(reason.clone()),
-    };
-    let kinds = crds.iter().filter_map(|(name, crd)| {
-        let (plural, group) = name.split_once('.').filter(|(_, group)| group.contains("karpenter"))?;
-        Some((name, ObjectKind::new(format!("{group}/{}", crd.served.last()?), plural)))
-    });
-    let answers =
-        join_all(kinds.map(|(name, kind)| async move { kube.list(&kind, None, None).await.map(|objects| of_kind(name, &objects)) }));
-    match answers.await.into_iter().collect::<Result<Vec<_>>>() {
-        Ok(found) => Probed::Known(found.into_iter().flatten().collect()),
-        Err(e) => failed(&e),
-    }
-}
-
-fn of_kind(resource: &str, objects: &[Value]) -> Vec<DeletionFacts> {
-    let of = |object: &Value| {
-        let name = text(object["metadata"]["name"].as_str()?);
-        Some(DeletionFacts { resource: resource.to_owned(), name, deleting: deleting(object)? })
-    };
-    objects.iter().filter_map(of).collect()
 }
 
 /// The Service that a CRD's conversion webhook is asked at.

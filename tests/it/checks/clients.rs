@@ -155,8 +155,16 @@ async fn a_cluster_can_be_made() {
 /// A check whose thing no test breaks alone could be silent for ever, or speak of something else.
 #[test]
 fn every_check_has_a_thing_that_is_broken_alone() {
-    let files =
-        ["checks.rs", "checks/aws.rs", "checks/clients.rs", "checks/earlier.rs", "checks/keys.rs", "checks/machine.rs", "checks_inside.rs"];
+    let files = [
+        "checks.rs",
+        "checks/aws.rs",
+        "checks/clients.rs",
+        "checks/earlier.rs",
+        "checks/keys.rs",
+        "checks/machine.rs",
+        "checks/objects.rs",
+        "checks_inside.rs",
+    ];
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
     let text: String = files.iter().map(|file| std::fs::read_to_string(folder.join(file)).unwrap()).collect();
     let one_line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");

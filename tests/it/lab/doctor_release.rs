@@ -19,6 +19,7 @@ fn a_release_an_identity_and_an_image_are_mended_as_printed() {
     of("1.14.1").passes("upgrade-hops");
     of("1.14.1").finds("upgrade-defaults", "warn", "since 1.6.0 open capacity reservations are no longer used");
     of("1.5.8").passes("upgrade-defaults");
+    objects(&ward, &of("1.14.1"));
 
     // The cluster was upgraded before Karpenter.
     ward.passes("installed-fit");
@@ -29,6 +30,37 @@ fn a_release_an_identity_and_an_image_are_mended_as_printed() {
     identity(&ward);
     images(&ward);
     hops_of_metadata(&ward);
+}
+
+/// What only 1.0 reads, on the way to 1.14.
+fn objects(ward: &Ward, newest: &Ward) {
+    let check = "upgrade-objects";
+    newest.passes(check);
+    let kept = r#"compatibility.karpenter.sh/v1beta1-kubelet-conversion={"maxPods":42}"#;
+    ward.run(&["kubectl", "annotate", "nodepools.karpenter.sh", "default", kept]);
+    let found = newest.finds(check, "fail", "which it does not read: nodepools.karpenter.sh/default");
+    newest.cured(&found, &[0, 1]);
+    let class = ward.kubectl(&["get", "ec2nodeclasses.karpenter.k8s.aws", "default", "--output", "json"]);
+    assert_eq!(class["spec"]["kubelet"], json!({"maxPods": 42}));
+
+    let vague = r#"[{"op": "replace", "path": "/spec/template/spec/nodeClassRef/group", "value": ""}]"#;
+    ward.run(&["kubectl", "patch", "nodepools.karpenter.sh", "default", "--type", "json", "--patch", vague]);
+    let found = newest.finds(check, "fail", "says no group or kind");
+    newest.cured(&found, &[0]);
+
+    // What nobody reads since 0.33.
+    let names = json!({"plural": "provisioners", "singular": "provisioner", "kind": "Provisioner", "listKind": "ProvisionerList"});
+    let schema = json!({"openAPIV3Schema": {"type": "object"}});
+    ward.apply(&json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "provisioners.karpenter.sh"},
+        "spec": {"group": "karpenter.sh", "scope": "Cluster", "names": names, "versions": [{"name": "v1alpha5", "served": true, "storage": true, "schema": schema}]},
+    }));
+    ward.run(&["kubectl", "wait", "--for", "condition=established", "customresourcedefinition/provisioners.karpenter.sh"]);
+    ward.apply(&json!({"apiVersion": "karpenter.sh/v1alpha5", "kind": "Provisioner", "metadata": {"name": "old"}}));
+    let found = newest.finds(check, "warn", "it passes over them: provisioners.karpenter.sh/old");
+    newest.cured(&found, &[1]);
 }
 
 /// The provider of IRSA, and an identity given twice.

@@ -1,0 +1,80 @@
+//! Karpenter's own objects, in whatever version they are served: each kind is listed once.
+
+use super::leftovers::Crds;
+use super::{deleting, text};
+use crate::error::Result;
+use crate::facts::{ClassRef, ObjectFacts, Probed};
+use crate::ports::{Kube, ObjectKind};
+use crate::probe::failed;
+use crate::spec::Spec;
+use futures_util::future::join_all;
+use serde_json::Value;
+
+/// The annotation by which 1.0 keeps the kubelet's settings of a node pool (v1-migration.md, "Kubelet Configuration Migration").
+const KUBELET: &str = "compatibility.karpenter.sh/v1beta1-kubelet-conversion";
+/// The kinds of the API before v1beta1, which no release since 0.33 knows.
+const ALPHA: [(&str, &str); 3] =
+    [("karpenter.sh/v1alpha5", "provisioners"), ("karpenter.sh/v1alpha5", "machines"), ("karpenter.k8s.aws/v1alpha1", "awsnodetemplates")];
+
+/// The objects of which there is something to say.
+pub(crate) async fn objects(spec: &Spec, kube: &dyn Kube, crds: &Probed<Crds>) -> Probed<Vec<ObjectFacts>> {
+    let none = Crds::new();
+    let crds = match crds {
+        Probed::Known(crds) => crds,
+        Probed::Absent => &none,
+        Probed::NotAsked => return Probed::NotAsked,
+        Probed::Unavailable(reason) => return Probed::Unavailable(reason.clone()),
+    };
+    let known = &spec.release.features().crds;
+    let own = crds.iter().filter_map(|(name, crd)| {
+        let (plural, group) = name.split_once('.').filter(|(_, group)| group.contains("karpenter"))?;
+        // What v1 keeps elsewhere than v1beta1 is told apart in v1 only.
+        let version = crd.served.iter().find(|version| *version == "v1").or(crd.served.last())?;
+        Some(ObjectKind::new(format!("{group}/{version}"), plural))
+    });
+    let alpha = ALPHA.map(|(version, plural)| ObjectKind::new(version, plural));
+    let kinds = own.chain(alpha.into_iter().filter(|kind| !known.contains(&resource(kind))));
+    let answers = join_all(kinds.map(|kind| async move {
+        let listed = kube.list(&kind, None, None).await?;
+        let is_known = known.contains(&resource(&kind));
+        Ok(listed.iter().filter_map(|object| of(&kind, object)).filter(|o| !is_known || is_worth_telling(o)).collect::<Vec<_>>())
+    }));
+    match answers.await.into_iter().collect::<Result<Vec<_>>>() {
+        Ok(found) => Probed::Known(found.into_iter().flatten().collect()),
+        Err(e) => failed(&e),
+    }
+}
+
+/// What kubectl takes for a kind: `nodeclaims.karpenter.sh`.
+fn resource(kind: &ObjectKind) -> String {
+    let group = kind.api_version.split_once('/').map_or("", |(group, _)| group);
+    format!("{}.{group}", kind.plural)
+}
+
+fn of(kind: &ObjectKind, object: &Value) -> Option<ObjectFacts> {
+    let (metadata, spec) = (&object["metadata"], &object["spec"]);
+    let said = |value: &Value| value.as_str().map(text);
+    let class = [&spec["template"]["spec"]["nodeClassRef"], &spec["nodeClassRef"]].into_iter().find(|class| class.is_object());
+    let class = class.filter(|_| kind.api_version.ends_with("/v1"));
+    let empty = String::new;
+    Some(ObjectFacts {
+        resource: resource(kind),
+        name: said(&metadata["name"])?,
+        deleting: deleting(object),
+        kept_kubelet: if kind.plural == "nodepools" { said(&metadata["annotations"][KUBELET]) } else { None },
+        class_ref: class.map(|class| ClassRef {
+            group: said(&class["group"]).unwrap_or_else(empty),
+            kind: said(&class["kind"]).unwrap_or_else(empty),
+            name: said(&class["name"]).unwrap_or_else(empty),
+        }),
+        role: said(&spec["role"]),
+    })
+}
+
+fn is_worth_telling(object: &ObjectFacts) -> bool {
+    let vague = |class: &ClassRef| class.group.is_empty() || class.kind.is_empty();
+    object.deleting.is_some()
+        || object.kept_kubelet.is_some()
+        || object.class_ref.as_ref().is_some_and(vague)
+        || object.resource.starts_with("ec2nodeclasses.")
+}

@@ -1,0 +1,130 @@
+//! Karpenter's own objects, and the release that is installed: what they say must be what the release reads, and can do in its network.
+
+use super::aws::known;
+use super::{DAY, bad, exactly, seen};
+use crate::checks_inside::{after, says};
+use crate::fake::FakeWorld;
+use crate::fake::inside::place;
+use crate::fixture::existing;
+use karpctl::facts::{EndpointFacts, Facts, Probed};
+use karpctl::finding::{Finding, Verdict};
+use karpctl::ports::ObjectRef;
+use karpctl::spec::Spec;
+use serde_json::{Value, json};
+
+const KUBELET: &str = "compatibility.karpenter.sh/v1beta1-kubelet-conversion";
+
+fn pool(name: &str) -> ObjectRef {
+    place("karpenter.sh/v1", "nodepools", None, name)
+}
+
+fn keeps_kubelet(world: &FakeWorld, name: &str, settings: &str) {
+    let of = json!({"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": "default"});
+    let annotations = json!({KUBELET: settings});
+    world.put(&pool(name), json!({"metadata": {"annotations": annotations}, "spec": {"template": {"spec": {"nodeClassRef": of}}}}));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_objects_say_is_read_by_the_wanted_release() {
+    let check = |found: &[Finding], words: &str| says(found, "upgrade-objects", Verdict::Warn, words);
+    let found = after(|w| keeps_kubelet(w, "old", r#"{"maxPods":10}"#)).await;
+    check(&found, r#"kubectl patch ec2nodeclasses.karpenter.k8s.aws default --type merge --patch {"spec":{"kubelet":{"maxPods":10}}}"#);
+    check(&found, "kubectl annotate nodepools.karpenter.sh old compatibility.karpenter.sh/v1beta1-kubelet-conversion-");
+    let two = |second: &'static str| {
+        after(move |w| {
+            keeps_kubelet(w, "old", r#"{"maxPods":10}"#);
+            keeps_kubelet(w, "other", second);
+        })
+    };
+    check(&two(r#"{"maxPods": 10}"#).await, "--patch");
+    let apart = two(r#"{"maxPods":20}"#).await;
+    check(&apart, "nodepools.karpenter.sh/old, nodepools.karpenter.sh/other");
+    assert!(apart[0].fixes[0].title.contains("give each an EC2NodeClass of its own in place of default"), "{apart:#?}");
+
+    for kind in [("karpenter.sh/v1alpha5", "provisioners"), ("karpenter.k8s.aws/v1alpha1", "awsnodetemplates")] {
+        let found = after(|w| w.put(&place(kind.0, kind.1, None, "old"), json!({}))).await;
+        check(&found, &format!("kubectl delete {}.{} old", kind.1, kind.0.split_once('/').unwrap().0));
+    }
+
+    let check = |found: &[Finding], words: &str| says(found, "upgrade-objects", Verdict::Fail, words);
+    let vague = |class: Value| after(move |w| w.put(&pool("vague"), json!({"spec": {"template": {"spec": {"nodeClassRef": class}}}})));
+    let patch = r#"--patch {"spec":{"template":{"spec":{"nodeClassRef":{"group":"karpenter.k8s.aws","kind":"EC2NodeClass"}}}}}"#;
+    check(&vague(json!({"name": "default"})).await, patch);
+    check(&vague(json!({"group": "", "kind": "EC2NodeClass", "name": "default"})).await, "nodepools.karpenter.sh/vague");
+    let claim = place("karpenter.sh/v1", "nodeclaims", None, "vague-1");
+    let found = after(|w| {
+        w.inside().karpenter = false;
+        w.put(&claim, json!({"spec": {"nodeClassRef": {"name": "default"}}}));
+    });
+    check(&found.await, "kubectl delete nodeclaims.karpenter.sh vague-1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_upgrade_loses_is_a_failure() {
+    let world = super::healthy_world().await;
+    keeps_kubelet(&world, "old", r#"{"maxPods":10}"#);
+    let (spec, facts) = seen(&world).await;
+    let from = |version: &str| {
+        let mut facts = facts.clone();
+        known(&mut facts.chart_release).chart_version = version.into();
+        let found = bad(&spec, &facts, DAY).into_iter().filter(|f| f.id == "upgrade-objects").collect::<Vec<_>>();
+        (found.len(), found[0].result)
+    };
+    assert_eq!([from("1.0.8"), from("1.1.0")], [(1, Verdict::Fail), (1, Verdict::Warn)]);
+    // 1.0 itself reads it.
+    let world = FakeWorld::bootstrapped(existing("1.0.8")).await;
+    keeps_kubelet(&world, "old", r#"{"maxPods":10}"#);
+    let (spec, facts) = seen(&world).await;
+    assert!(!bad(&spec, &facts, DAY).iter().any(|f| f.id == "upgrade-objects"));
+}
+
+/// A private cluster as karpctl makes one, in a VPC without a way out and with every endpoint.
+async fn closed() -> (Spec, Facts) {
+    let world = FakeWorld::bootstrapped(Spec { private: true, ..existing("1.14.1") }).await;
+    world.furnish();
+    let (spec, mut facts) = seen(&world).await;
+    let reach = known(&mut facts.reach);
+    reach.route_tables.iter_mut().for_each(|table| table.leads_out = false);
+    let endpoint = |service: &str| EndpointFacts {
+        service: service.to_owned(),
+        state: "available".into(),
+        kind: "Interface".into(),
+        private_dns: true,
+    };
+    reach.endpoints = spec.vpc_endpoints().into_iter().map(endpoint).collect();
+    (spec, facts)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_karpenter_without_a_way_out_asks_neither_iam_nor_for_prices() {
+    let (spec, facts) = closed().await;
+    assert_eq!(bad(&spec, &facts, DAY), []);
+    let broken = |change: &dyn Fn(&mut Facts)| {
+        let mut facts = facts.clone();
+        change(&mut facts);
+        bad(&spec, &facts, DAY)
+    };
+    let prices = |f: &mut Facts| known(&mut f.chart_release).values["settings"]["isolatedVPC"] = json!(false);
+    says(&broken(&prices), "private-values", Verdict::Warn, "--reuse-values --set settings.isolatedVPC=true");
+    let by_endpoint = |f: &mut Facts| {
+        prices(f);
+        let reach = known(&mut f.reach);
+        let pricing = EndpointFacts { service: "pricing.api".into(), ..reach.endpoints[0].clone() };
+        reach.endpoints.push(pricing);
+    };
+    assert_eq!(broken(&by_endpoint), []);
+    let by_role = |f: &mut Facts| known(&mut f.objects)[0].role = Some("KarpenterNodeRole-demo".into());
+    let found = broken(&by_role);
+    exactly(&found, "private-values", Verdict::Fail);
+    assert_eq!(found[0].fixes[0].command[..3], ["karpctl", "iam", "--private"]);
+    assert_eq!(
+        found[0].fixes[1].command.join(" "),
+        r#"kubectl patch ec2nodeclasses.karpenter.k8s.aws default --type json --patch [{"op":"remove","path":"/spec/role"},{"op":"add","path":"/spec/instanceProfile","value":"KarpenterNodeInstanceProfile-demo"}]"#
+    );
+    let one_way = |f: &mut Facts| {
+        by_role(f);
+        known(&mut f.reach).route_tables.iter_mut().for_each(|table| table.leads_out = true);
+    };
+    assert_eq!(broken(&one_way), []);
+    assert!(broken(&|f| f.objects = Probed::Unavailable("no".into())).iter().all(|f| f.id != "private-values"));
+}
