@@ -172,7 +172,11 @@ impl Step for ControllerRole {
         for arn in &role.policies {
             aws.detach_policy(&name, arn).await?;
         }
-        aws.delete_role(&name).await
+        let others = format!(
+            "`aws iam list-role-policies --role-name {name}` and `aws iam list-instance-profiles-for-role --role-name {name}` show what \
+             somebody else put into it, which is theirs to take out; then run it again"
+        );
+        aws.delete_role(&name).await.map_err(|e| if e.kind == ErrorKind::Conflict { e.hint(others) } else { e })
     }
 
     fn explain(&self) -> &'static str {

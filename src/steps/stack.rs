@@ -84,7 +84,7 @@ impl Step for Stack {
             }
             Direction::Remove => [
                 format!(
-                    "for p in $(aws iam list-instance-profiles-for-role --role-name {role} --query 'InstanceProfiles[?InstanceProfileName!=`{}` && (starts_with(Path, `/karpenter/`) || starts_with(InstanceProfileName, `{cluster}_`))].InstanceProfileName' --output text); do \
+                    "for p in $(aws iam list-instance-profiles-for-role --role-name {role} --query 'InstanceProfiles[?InstanceProfileName!=`{}` && (starts_with(Path, `/karpenter/{region}/{cluster}/`) || Path == `/` && starts_with(InstanceProfileName, `{cluster}_`))].InstanceProfileName' --output text); do \
                      aws iam remove-role-from-instance-profile --instance-profile-name \"$p\" --role-name {role}; aws iam delete-instance-profile --instance-profile-name \"$p\"; done",
                     spec.instance_profile_name()
                 ),
