@@ -130,6 +130,8 @@ pub enum Topic {
     Webhooks,
     /// [`Facts::conversion`].
     Conversion,
+    /// [`Facts::policies`].
+    Policies,
     /// [`Facts::objects`].
     Objects,
     /// [`Facts::caller_permissions`].
@@ -170,7 +172,7 @@ impl Topic {
     pub const fn in_cluster(self) -> bool {
         matches!(self, Self::AgentPods | Self::AwsAuth | Self::Crds | Self::Chart | Self::NodePool | Self::Controller | Self::Nodes)
             || matches!(self, Self::Origin | Self::Fleet)
-            || matches!(self, Self::Capacity | Self::Neighbours | Self::Webhooks | Self::Conversion | Self::Objects)
+            || matches!(self, Self::Capacity | Self::Neighbours | Self::Webhooks | Self::Conversion | Self::Policies | Self::Objects)
     }
 
     /// Whether only a doctor looks at it: no step is judged by it.
@@ -196,6 +198,7 @@ impl Topic {
                 | Self::Neighbours
                 | Self::Webhooks
                 | Self::Conversion
+                | Self::Policies
                 | Self::Objects
         )
     }
@@ -299,6 +302,8 @@ pub struct Facts {
     pub webhooks: Probed<Vec<WebhookFacts>>,
     /// What stands behind the conversion webhooks of the CRDs.
     pub conversion: Probed<Vec<ConversionFacts>>,
+    /// The network policies that select the controller. Absent: it is not installed.
+    pub policies: Probed<PolicyFacts>,
     /// The pools, classes and claims of which there is something to say.
     pub objects: Probed<Vec<ObjectFacts>>,
     /// What the caller may do of what a bootstrap calls for.
@@ -385,6 +390,7 @@ impl Facts {
                 Topic::Neighbours => self.neighbours.clone_from(&newer.neighbours),
                 Topic::Webhooks => self.webhooks.clone_from(&newer.webhooks),
                 Topic::Conversion => self.conversion.clone_from(&newer.conversion),
+                Topic::Policies => self.policies.clone_from(&newer.policies),
                 Topic::Objects => self.objects.clone_from(&newer.objects),
                 Topic::CallerPermissions => self.caller_permissions.clone_from(&newer.caller_permissions),
                 Topic::ControllerPermissions => self.controller_permissions.clone_from(&newer.controller_permissions),
@@ -460,6 +466,7 @@ impl Facts {
             Topic::Neighbours => say(&mut self.neighbours, reason),
             Topic::Webhooks => say(&mut self.webhooks, reason),
             Topic::Conversion => say(&mut self.conversion, reason),
+            Topic::Policies => say(&mut self.policies, reason),
             Topic::Objects => say(&mut self.objects, reason),
             Topic::CallerPermissions => say(&mut self.caller_permissions, reason),
             Topic::ControllerPermissions => say(&mut self.controller_permissions, reason),

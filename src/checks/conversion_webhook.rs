@@ -31,7 +31,7 @@ impl Check for ConversionWebhook {
          What is seen where not: `conversion webhook for karpenter.sh/v1beta1, Kind=NodePool failed: Post \
          \"https://karpenter.kube-system.svc:8443/conversion/karpenter.sh?timeout=30s\": no service port 8443 found for service \"karpenter\"`, \
          `service \"karpenter\" not found`, `no endpoints available for service \"karpenter\"`; nothing of these kinds can then be deleted either.\n\n\
-         Point the CRD at the controller that is there, or, with 1.1 and later, at nobody. Network policies are not looked at."
+         Point the CRD at the controller that is there, or, with 1.1 and later, at nobody. Whether NetworkPolicies let the API server in is the check network-policies."
     }
 
     fn reads(&self) -> &'static [Topic] {

@@ -49,6 +49,7 @@ mod kubernetes_offered;
 mod kubernetes_support;
 mod names_and_sizes;
 mod neighbours;
+mod network_policies;
 mod node_access;
 mod node_capacity;
 mod node_group;
@@ -221,6 +222,7 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(crd_schema::CrdSchema),
         Box::new(crd_stored_versions::CrdStoredVersions),
         Box::new(conversion_webhook::ConversionWebhook),
+        Box::new(network_policies::NetworkPolicies),
         Box::new(admission_webhooks::AdmissionWebhooks),
         Box::new(chart_values::ChartValues),
         Box::new(chart_names::ChartNames),

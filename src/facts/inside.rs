@@ -1,6 +1,7 @@
 //! What is known of the cluster from within: its nodes, what else works in it, and what is left of earlier Karpenters.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Who made a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -200,4 +201,52 @@ pub struct ConversionFacts {
     pub crds: Vec<String>,
     /// What stands there.
     pub state: ConversionState,
+}
+
+/// The network policies of Karpenter's namespace that select the controller's pods and are about what comes in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyFacts {
+    /// The ports of its containers, by name.
+    pub ports: BTreeMap<String, i64>,
+    /// The policies.
+    pub policies: Vec<IngressPolicy>,
+}
+
+/// What a network policy lets in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IngressPolicy {
+    /// Its name.
+    pub name: String,
+    /// Its rules. `None`: it has no such list, and lets nothing in.
+    pub rules: Option<Vec<IngressRule>>,
+}
+
+/// A rule of a network policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IngressRule {
+    /// The TCP ports that it opens. Empty: every one.
+    pub ports: Vec<PolicyPort>,
+    /// To whom.
+    pub from: Admits,
+}
+
+/// Whom a rule lets in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Admits {
+    /// Everybody.
+    Anybody,
+    /// Addresses, and perhaps pods.
+    Addresses,
+    /// Pods only.
+    Pods,
+}
+
+/// A port of a rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyPort {
+    /// Its number, or its name; empty: every port.
+    pub port: String,
+    /// The last of a range that begins with it.
+    pub end: Option<i64>,
 }

@@ -5,6 +5,7 @@ mod leftovers;
 mod neighbours;
 mod nodes;
 mod objects;
+mod policies;
 mod quantity;
 mod schema;
 
@@ -12,6 +13,7 @@ pub(super) use leftovers::{conversion, conversion_service, webhooks};
 pub(super) use neighbours::{is_autoscaler, neighbours};
 pub(super) use nodes::nodes;
 pub(super) use objects::objects;
+pub(super) use policies::policies;
 pub(super) use schema::fingerprint;
 
 use crate::error::clean;

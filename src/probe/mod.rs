@@ -197,7 +197,7 @@ async fn ask_aws_of_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>
 /// What only the Kubernetes API can say.
 async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts, kube: &dyn Kube) {
     let asked = |topic| topics.contains(&topic);
-    let (agent, releases, crds, aws_auth, pool, controller, nodes, room, neighbours, webhooks, origin, fleet) = tokio::join!(
+    let (agent, releases, crds, aws_auth, pool, controller, nodes, room, neighbours, webhooks, policies, origin, fleet) = tokio::join!(
         when(asked(Topic::AgentPods), identity::agent_pods(kube)),
         when(asked(Topic::Crds) || asked(Topic::Chart), release::releases(context, kube)),
         when(asked(Topic::Crds), release::crds(context, kube)),
@@ -208,6 +208,7 @@ async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts
         when(asked(Topic::Capacity), inside::nodes(context, kube)),
         when(asked(Topic::Neighbours), inside::neighbours(kube)),
         when(asked(Topic::Webhooks), inside::webhooks(kube)),
+        when(asked(Topic::Policies), inside::policies(context.spec, kube)),
         when(asked(Topic::Origin), origin::origin(context, kube)),
         when(asked(Topic::Fleet), fleet::fleet(context, kube)),
     );
@@ -230,6 +231,7 @@ async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts
     put(&mut facts.nodes, room);
     put(&mut facts.neighbours, neighbours);
     put(&mut facts.webhooks, webhooks);
+    put(&mut facts.policies, policies);
     put(&mut facts.origin, origin);
     put(&mut facts.fleet, fleet);
 }

@@ -6,7 +6,10 @@ use crate::checks_inside::{after, says};
 use crate::fake::FakeWorld;
 use crate::fake::inside::place;
 use crate::fixture::existing;
-use karpctl::facts::{EndpointFacts, Facts, Probed};
+use karpctl::facts::{
+    Admits, ConversionFacts, ConversionService, ConversionState, EndpointFacts, Facts, IngressPolicy, IngressRule, PolicyFacts, PolicyPort,
+    Probed,
+};
 use karpctl::finding::{Finding, Verdict};
 use karpctl::ports::ObjectRef;
 use karpctl::spec::Spec;
@@ -76,6 +79,66 @@ async fn what_an_upgrade_loses_is_a_failure() {
     keeps_kubelet(&world, "old", r#"{"maxPods":10}"#);
     let (spec, facts) = seen(&world).await;
     assert!(!bad(&spec, &facts, DAY).iter().any(|f| f.id == "upgrade-objects"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn policies_let_in_who_must_get_to_the_controller() {
+    let policy = |ports: Value, ingress: Value, selector: Value| {
+        after(move |w: &FakeWorld| {
+            w.change(&place("apps/v1", "deployments", Some("kube-system"), "karpenter"), |deployment| {
+                let template = &mut deployment["spec"]["template"];
+                template["metadata"]["labels"] = json!({"app.kubernetes.io/name": "karpenter"});
+                template["spec"]["containers"][0]["ports"] = ports;
+            });
+            let mut spec = json!({"podSelector": selector});
+            if !ingress.is_null() {
+                spec["ingress"] = ingress;
+            }
+            w.put(&place("networking.k8s.io/v1", "networkpolicies", Some("kube-system"), "strict"), json!({"spec": spec}));
+        })
+    };
+    let ports = || json!([{"name": "http-metrics", "containerPort": 8080}, {"name": "http", "containerPort": 8081}]);
+    let check = |found: &[Finding], words: &str| says(found, "network-policies", Verdict::Warn, words);
+    let found = policy(ports(), Value::Null, json!({})).await;
+    check(&found, "they let nobody get to 8081 (http), 8080 (http-metrics)");
+    check(&found, r#"networkpolicy strict --type json --patch [{"op":"add","path":"/spec/ingress","value":[{"ports":"#);
+    for (ingress, shut) in [
+        (json!([]), "8081 (http), 8080 (http-metrics)"),
+        (json!([{"ports": [{"port": "http"}]}]), "to 8080 (http-metrics)"),
+        (json!([{"ports": [{"port": 8080, "protocol": "UDP"}]}, {"ports": [{"port": 8081}]}]), "to 8080 (http-metrics)"),
+    ] {
+        check(&policy(ports(), ingress, json!({})).await, shut);
+    }
+    for ingress in [json!([{}]), json!([{"ports": [{"port": 8000, "endPort": 8100}], "from": [{"podSelector": {}}]}])] {
+        assert_eq!(policy(ports(), ingress, json!({})).await, []);
+    }
+    let others = json!({"matchLabels": {"app": "other"}});
+    assert_eq!(policy(ports(), Value::Null, others).await, []);
+    // No CRD has its objects converted: nobody asks there.
+    let webhook = || json!([{"name": "https-webhook", "containerPort": 8443}]);
+    assert_eq!(policy(webhook(), Value::Null, json!({})).await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_api_server_is_no_pod() {
+    let world = FakeWorld::bootstrapped(existing("1.14.1")).await;
+    world.furnish();
+    let (spec, mut facts) = seen(&world).await;
+    let service = ConversionService { namespace: "kube-system".into(), name: "karpenter".into(), port: 8443 };
+    facts.conversion = Probed::Known(vec![ConversionFacts { service, crds: vec!["x".into()], state: ConversionState::Answers }]);
+    let with = |from: Admits, port: &str| {
+        let ports = vec![PolicyPort { port: port.into(), end: None }];
+        let rules = Some(vec![IngressRule { ports, from }]);
+        let policies = vec![IngressPolicy { name: "strict".into(), rules }];
+        let ports = [("https-webhook".to_owned(), 8443)].into();
+        let facts = Facts { policies: Probed::Known(PolicyFacts { ports, policies }), ..facts.clone() };
+        bad(&spec, &facts, DAY)
+    };
+    says(&with(Admits::Pods, "8443"), "network-policies", Verdict::Fail, "do not let the API server get to port 8443");
+    says(&with(Admits::Anybody, "8000"), "network-policies", Verdict::Fail, r#""path":"/spec/ingress/-""#);
+    for (from, port) in [(Admits::Anybody, "8443"), (Admits::Addresses, "https-webhook")] {
+        assert_eq!(with(from, port), []);
+    }
 }
 
 /// A private cluster as karpctl makes one, in a VPC without a way out and with every endpoint.

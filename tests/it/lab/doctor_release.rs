@@ -20,6 +20,7 @@ fn a_release_an_identity_and_an_image_are_mended_as_printed() {
     of("1.14.1").finds("upgrade-defaults", "warn", "since 1.6.0 open capacity reservations are no longer used");
     of("1.5.8").passes("upgrade-defaults");
     objects(&ward, &of("1.14.1"));
+    policies(&of("1.0.8"));
 
     // The cluster was upgraded before Karpenter.
     ward.passes("installed-fit");
@@ -61,6 +62,28 @@ fn objects(ward: &Ward, newest: &Ward) {
     ward.apply(&json!({"apiVersion": "karpenter.sh/v1alpha5", "kind": "Provisioner", "metadata": {"name": "old"}}));
     let found = newest.finds(check, "warn", "it passes over them: provisioners.karpenter.sh/old");
     newest.cured(&found, &[1]);
+}
+
+/// Policies as people write them, who think of pods only.
+fn policies(ward: &Ward) {
+    let check = "network-policies";
+    ward.passes(check);
+    let policy = |ingress: serde_json::Value| {
+        let selector = json!({"matchLabels": {"app.kubernetes.io/name": "karpenter"}});
+        ward.apply(&json!({
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "NetworkPolicy",
+            "metadata": {"namespace": "kube-system", "name": "karpenter"},
+            "spec": {"podSelector": selector, "policyTypes": ["Ingress"], "ingress": ingress},
+        }));
+    };
+    policy(json!([{"from": [{"namespaceSelector": {}}]}]));
+    let found = ward.finds(check, "fail", "they do not let the API server get to port 8443 (https-webhook)");
+    ward.cured(&found, &[0]);
+    policy(json!([{"ports": [{"port": 8443}]}]));
+    let found = ward.finds(check, "warn", "they let nobody get to 8081 (http), 8080 (http-metrics), 8001 (webhook-metrics)");
+    ward.cured(&found, &[0]);
+    ward.run(&["kubectl", "--namespace", "kube-system", "delete", "networkpolicy", "karpenter"]);
 }
 
 /// The provider of IRSA, and an identity given twice.
