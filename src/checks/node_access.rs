@@ -2,7 +2,7 @@
 
 use super::judgement::{installed, read};
 use super::{Check, Judged, Judgement, Situation};
-use crate::facts::{AwsAuthFacts, Topic};
+use crate::facts::{AwsAuthFacts, Facts, ObjectFacts, Topic};
 use crate::finding::Area;
 use crate::render;
 use crate::spec::Spec;
@@ -30,12 +30,15 @@ impl Check for NodeAccess {
          NodeClaim stays at `NodeNotFound` (`Node not registered with cluster`), and Karpenter ends it after 15 minutes and launches the next. \
          An entry of type STANDARD takes no nodes, and one cannot give it the groups: `The kubernetes group name system:bootstrappers is \
          invalid, it cannot start with system:`. A row must name the ARN of the role without its path, not an instance profile or a session.\n\n\
+         Windows nodes need an entry of type EC2_WINDOWS, or the group eks:kube-proxy-windows in the row; without it they join, and their pods \
+         get no names resolved. Linux nodes are let in by it as well. Whether Windows nodes will come is told by the spec, and by the node \
+         classes that are there where they can be read.\n\n\
          An entry's type cannot be changed: delete it, then make it anew. A role that nothing lets in is a finding only once Karpenter is \
          installed, since karpctl makes what is needed before. The role in aws-auth of other nodes is not looked at."
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::AccessEntry, Topic::AwsAuth, Topic::Chart]
+        &[Topic::Cluster, Topic::AccessEntry, Topic::AwsAuth, Topic::Chart, Topic::Crds, Topic::Objects]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -44,6 +47,10 @@ impl Check for NodeAccess {
         let Some(cluster) = read(&subject, &facts.cluster)? else {
             return Err(Judgement::skip(subject, "there is no cluster yet"));
         };
+        let windows = windows_class(spec, facts);
+        // Whether or not the spec says so: nodes of Windows will ask to be let in.
+        let spec = &Spec { windows: spec.windows || windows.is_some(), ..spec.clone() };
+        let subject = windows.map_or_else(|| subject.clone(), |class| format!("{subject}, Windows nodes of {class}"));
         let mode = &cluster.authentication_mode;
         let mut said = Vec::new();
         if cluster.has_access_entries()
@@ -83,6 +90,14 @@ impl Check for NodeAccess {
         };
         Err(let_in(spec, Judgement::fail(subject, format!("Karpenter is installed, the authentication mode is {mode}, and {what}")), way))
     }
+}
+
+/// A node class that makes Windows nodes of the spec's role, or with the profile that holds it.
+fn windows_class<'f>(spec: &Spec, facts: &'f Facts) -> Option<&'f str> {
+    let (role, profile) = (spec.node_role_name(), spec.instance_profile_name());
+    let objects = facts.objects.known().into_iter().flatten();
+    let of_ours = |o: &&ObjectFacts| o.role.as_ref() == Some(&role) || o.instance_profile.as_ref() == Some(&profile);
+    objects.filter(|o| o.windows).find(of_ours).map(|o| o.name.as_str())
 }
 
 const EDIT: [&str; 6] = ["kubectl", "--namespace", "kube-system", "edit", "configmap", "aws-auth"];
@@ -154,7 +169,8 @@ fn let_in(spec: &Spec, judgement: Judgement, way: Way) -> Judgement {
         }
         Way::Row => {
             let command = ["karpctl", "identity", "--cluster-name", cluster, "--region", region, "--existing-cluster", "--yes"];
-            judgement.run("write the role's row anew; every other row stays as it is", command)
+            let windows = spec.windows.then_some("--windows");
+            judgement.run("write the role's row anew; every other row stays as it is", command.into_iter().chain(windows))
         }
     }
 }

@@ -80,6 +80,10 @@ pub struct ObjectFacts {
     pub class_ref: Option<ClassRef>,
     /// The role that a node class names.
     pub role: Option<String>,
+    /// The instance profile that a node class names.
+    pub instance_profile: Option<String>,
+    /// Whether a node class makes Windows nodes.
+    pub windows: bool,
 }
 
 /// A node class as an object of v1 names it.

@@ -70,6 +70,18 @@ async fn node_access_is_judged_by_mode_entry_and_row() {
     check(by_row("role/KarpenterNodeRole-demo", "role/nodes/KarpenterNodeRole-demo").await, "without a path");
     check(by_row(":role/", ":instance-profile/").await, "instance-profile/KarpenterNodeRole-demo");
     check(by_row("- rolearn", "- rolearn: [").await, "is not YAML");
+    // A node class of Windows, of which the spec says nothing.
+    let windows = |w: &FakeWorld| {
+        let spec = json!({"role": "KarpenterNodeRole-demo", "amiSelectorTerms": [{"alias": "windows2022@latest"}]});
+        w.put(&place("karpenter.k8s.aws/v1", "ec2nodeclasses", None, "win"), json!({"spec": spec}));
+    };
+    let words = "--principal-arn arn:aws:iam::111122223333:role/KarpenterNodeRole-demo --type EC2_WINDOWS";
+    check(after(windows).await, words);
+    assert!(after(|w| (windows(w), w.inside().entries.values_mut().for_each(|e| e.kind = "EC2_WINDOWS".into())).1).await.is_empty());
+    let by_windows_row = |from: &'static str, to: &'static str| after(move |w| (windows(w), mode(w, "CONFIG_MAP"), rows(w, from, to)).2);
+    check(by_windows_row("x", "x").await, "lacks the group eks:kube-proxy-windows");
+    check(by_windows_row("x", "x").await, "--existing-cluster --yes --windows");
+    assert!(by_windows_row("- system:nodes", "- system:nodes\n  - eks:kube-proxy-windows").await.is_empty());
     let others = by_row("- rolearn", "- name: someone\n- rolearn").await;
     says(&others, "node-access", Verdict::Warn, "row 1 of mapRoles in aws-auth has no rolearn");
 }

@@ -1,7 +1,7 @@
 //! Karpenter's own objects, in whatever version they are served: each kind is listed once.
 
 use super::leftovers::Crds;
-use super::{deleting, text};
+use super::{deleting, items, text};
 use crate::error::Result;
 use crate::facts::{ClassRef, ObjectFacts, Probed};
 use crate::ports::{Kube, ObjectKind};
@@ -68,7 +68,15 @@ fn of(kind: &ObjectKind, object: &Value) -> Option<ObjectFacts> {
             name: said(&class["name"]).unwrap_or_else(empty),
         }),
         role: said(&spec["role"]),
+        instance_profile: said(&spec["instanceProfile"]),
+        windows: is_windows(spec),
     })
+}
+
+/// Whether a node class's images are of Windows, by its family (`Windows2022`) or an alias (`windows2022@latest`).
+fn is_windows(class: &Value) -> bool {
+    let aliases = items(&class["amiSelectorTerms"]).iter().map(|term| &term["alias"]);
+    aliases.chain([&class["amiFamily"]]).filter_map(Value::as_str).any(|family| family.to_lowercase().starts_with("windows"))
 }
 
 fn is_worth_telling(object: &ObjectFacts) -> bool {

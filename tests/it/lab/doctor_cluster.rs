@@ -81,6 +81,8 @@ fn nodes_and_neighbours(ward: &Ward) {
     let found = ward.finds("node-access", "fail", "of type STANDARD");
     ward.cured(&found, &[0, 1]);
 
+    windows(ward, &entry);
+
     ward.run(&["kubectl", "create", "namespace", "karpenter"]);
     let neighbours = [
         ("other-karpenter", "fail", "Deployment", "karpenter", "mirror.example/karpenter/controller:0.32.1"),
@@ -107,6 +109,23 @@ fn nodes_and_neighbours(ward: &Ward) {
     std::thread::sleep(Duration::from_secs(1));
     let found = ward.finds("auto-mode-api", "warn", "nodeclasses.eks.amazonaws.com");
     ward.cured(&found, &[0, 1]);
+}
+
+/// A node class of Windows, of which nobody said anything.
+fn windows(ward: &Ward, entry: &[&str]) {
+    let class = ward.kubectl(&["get", "ec2nodeclasses.karpenter.k8s.aws", "default", "--output", "json"]);
+    let mut spec = class["spec"].clone();
+    spec["amiSelectorTerms"] = json!([{"alias": "windows2022@latest"}]);
+    if let Some(spec) = spec.as_object_mut() {
+        // What the API server filled in is that of Linux.
+        spec.remove("blockDeviceMappings");
+    }
+    ward.apply(&json!({"apiVersion": class["apiVersion"], "kind": "EC2NodeClass", "metadata": {"name": "win"}, "spec": spec}));
+    let found = ward.finds("node-access", "fail", "of type EC2_LINUX; only one of type EC2_WINDOWS lets nodes in");
+    ward.cured(&found, &[0, 1]);
+    ward.run(&["kubectl", "delete", "ec2nodeclasses.karpenter.k8s.aws", "win"]);
+    ward.aws(&[&["eks", "delete-access-entry"], entry].concat());
+    ward.aws(&[&["eks", "create-access-entry"], entry, &["--type", "EC2_LINUX"]].concat());
 }
 
 fn crds(ward: &Ward) {
