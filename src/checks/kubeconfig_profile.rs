@@ -2,14 +2,11 @@
 
 use super::exec::{Used, each_plugin};
 use super::{Check, Judged, Judgement, Situation};
-use crate::facts::{ExecFacts, Topic};
+use crate::facts::{ExecFacts, Probed, Topic};
 use crate::finding::Area;
 use crate::spec::Spec;
 
 pub(super) struct KubeconfigProfile;
-
-/// The profile that is meant where none is named.
-const DEFAULT: &str = "default";
 
 impl Check for KubeconfigProfile {
     fn id(&self) -> &'static str {
@@ -27,7 +24,8 @@ impl Check for KubeconfigProfile {
     fn explain(&self) -> &'static str {
         "Compares the profile that the kubeconfig's plugin is given (AWS_PROFILE in its `env`, or --profile in its `args`) with the one in use \
          (--profile, else AWS_PROFILE), and the account in the names that aws gives its entries with the account of the credentials. The \
-         kubeconfig's goes before the environment's. What people see: `The config profile (…) could not be found` in a pipeline, or `You \
+         kubeconfig's goes before the environment's. Of a profile that is not the one in use STS is asked which account it is of, and of a \
+         role that the plugin takes its ARN says it: that must be the cluster's account. What people see: `The config profile (…) could not be found` in a pipeline, or `You \
          must be logged in to the server`, `the server has asked for the client to provide credentials`. Cure: have aws write the entry with \
          the profile that is meant, or take it out of the entry in a pipeline. `karpctl install` has a kubeconfig of its own and does not care."
     }
@@ -53,14 +51,25 @@ fn judge(spec: Option<&Spec>, used: &Used<'_>, exec: &ExecFacts) -> Judgement {
         .at(file, Some(exec.line))
         .fix("name the context of the cluster that is meant: --context; or a profile of that account: --profile");
     }
+    if let Some(elsewhere) = of_other_account(spec, of_account, exec) {
+        return Judgement::warn(subject, elsewhere)
+            .at(file, Some(exec.line))
+            .fix("have the entry written anew with a profile of the cluster's account: `aws eks update-kubeconfig --profile PROFILE`")
+            .fix("or have the cluster let that role in: an access entry, or a row in aws-auth, may name one of another account");
+    }
     let Some(pinned) = &exec.profile else { return Judgement::pass(subject, "names no profile of its own") };
     let in_use = exec.profile_in_use.as_deref();
-    if in_use.unwrap_or(DEFAULT) == pinned {
+    if exec.other_profile().is_none() {
         return Judgement::pass(subject, format!("uses the profile {pinned}, as everything here does"));
     }
     let other = in_use.map_or_else(|| "no profile is in use here".to_owned(), |profile| format!("{profile} is in use here"));
-    let judgement =
-        Judgement::warn(subject, format!("{file} has the plugin use the profile {pinned}, and {other}")).at(file, Some(exec.line));
+    let account = match &exec.profile_account {
+        Probed::Known(account) => format!(", in account {account} as the cluster"),
+        Probed::Unavailable(reason) => format!("; of which account it is could not be read: {reason}"),
+        Probed::Absent | Probed::NotAsked => String::new(),
+    };
+    let message = format!("{file} has the plugin use the profile {pinned}, and {other}{account}");
+    let judgement = Judgement::warn(subject, message).at(file, Some(exec.line));
     let judgement = match super::exec::eks_cluster(exec) {
         Some(_) => {
             judgement.fix("have the entry written anew with the profile that is meant: `aws eks update-kubeconfig --profile PROFILE`")
@@ -68,6 +77,19 @@ fn judge(spec: Option<&Spec>, used: &Used<'_>, exec: &ExecFacts) -> Judgement {
         None => judgement,
     };
     judgement.fix(format!("or use the same everywhere: --profile {pinned}, or AWS_PROFILE={pinned}"))
+}
+
+/// That the plugin asks as somebody of another account than the cluster's: by the role that it takes, else by the kubeconfig's profile.
+fn of_other_account(spec: Option<&Spec>, named: Option<&str>, exec: &ExecFacts) -> Option<String> {
+    let cluster = named.or(spec.map(|spec| spec.account_id.as_str()))?;
+    let role = exec.flag(&["--role-arn", "--role", "-r"]);
+    let (who, account) = match (role, &exec.profile_account) {
+        (Some(role), _) => (format!("takes the role {role}"), role.split(':').nth(4)?),
+        (None, Probed::Known(account)) => (format!("uses the profile {}", exec.profile.as_deref()?), account.as_str()),
+        (None, _) => return None,
+    };
+    let of_another = account != cluster && !account.is_empty();
+    of_another.then(|| format!("{who}, which is of account {account}, and the cluster is of account {cluster}: its API server lets in no other's roles that it does not know"))
 }
 
 /// The account in the name that aws gives: `arn:aws:eks:us-west-2:111122223333:cluster/demo`.

@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::checks::Check;
 use crate::doctor::{FACTS_SCHEMA, SavedFacts, topics};
 use crate::error::{Error, ErrorKind, Result};
-use crate::facts::{Facts, OFFLINE, Probed, RegistryLogin, Topic};
+use crate::facts::{Facts, KubeconfigFacts, OFFLINE, Probed, RegistryLogin, Topic};
 use crate::knowledge::Tool;
 use crate::ports::Workstation as _;
 use crate::probe::account::account;
@@ -18,7 +18,7 @@ use crate::report::Verbosity;
 use crate::spec::layer::ChartLayer;
 use crate::spec::resolve::{Discovered, resolve_to_judge};
 use crate::spec::{ChartSource, Meant, Spec};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// Looks at what these checks are judged by.
@@ -70,8 +70,42 @@ async fn look_at_machine(app: &App, args: &DoctorArgs, topics: &BTreeSet<Topic>)
     }
     if topics.contains(&Topic::Clients) {
         facts.clients = clients(&station, &question(app, args)).await;
+        ask_profiles(app, args, &mut facts).await;
     }
     facts
+}
+
+/// Of which accounts the profiles are that kubeconfigs name beside the one in use: each is asked for once.
+async fn ask_profiles(app: &App, args: &DoctorArgs, facts: &mut Facts) {
+    let Probed::Known(clients) = &mut facts.clients else { return };
+    let mut known: BTreeMap<String, Probed<String>> = BTreeMap::new();
+    for client in clients {
+        let KubeconfigFacts::Chosen(chosen) = &mut client.kubeconfig else { continue };
+        let Some(exec) = &mut chosen.exec else { continue };
+        // As for aws itself: keys in the environment go before AWS_PROFILE, and --profile before them.
+        let by_keys = exec.flag(&["--profile"]).is_none() && app.workstation().variable("AWS_ACCESS_KEY_ID").is_some();
+        let Some(profile) = exec.other_profile().filter(|_| !by_keys).map(str::to_owned) else { continue };
+        if !known.contains_key(&profile) {
+            let account = if args.offline { Probed::Unavailable(OFFLINE.into()) } else { account_of(app, args, &profile).await };
+            known.insert(profile.clone(), account);
+        }
+        exec.profile_account = known[&profile].clone();
+    }
+}
+
+/// The account of a profile; its credentials may be a program's, which takes as long as a plugin may.
+async fn account_of(app: &App, args: &DoctorArgs, profile: &str) -> Probed<String> {
+    let asked = async {
+        let (mut ports, configured) = app.connect_as(None, Some(profile)).await?;
+        if configured.is_none() {
+            (ports, _) = app.connect_as(Some(ANY_REGION), Some(profile)).await?;
+        }
+        ports.aws.caller().await
+    };
+    match tokio::time::timeout(args.plugin_timeout, asked).await {
+        Ok(answer) => answer.map_or_else(|e| Probed::Unavailable(e.to_string()), |caller| Probed::Known(caller.account.to_string())),
+        Err(_) => Probed::Unavailable(format!("no answer within {} s", args.plugin_timeout.as_secs())),
+    }
 }
 
 /// AWS, the cluster, the registry, and the spec that follows from them.

@@ -1,6 +1,7 @@
 //! What was seen of the Kubernetes clients on this machine, of their kubeconfig and of its credential plugin. Holds no secret: of a
 //! token or a certificate only whether it is there and whether it is sound.
 
+use super::Probed;
 use crate::knowledge::{ClientBuild, Tool, ToolVersion};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -113,11 +114,34 @@ pub struct ExecFacts {
     /// The profile that is in use beside the kubeconfig: by `--profile` or `AWS_PROFILE`.
     #[serde(default)]
     pub profile_in_use: Option<String>,
+    /// The account that its profile is of, where it is not the profile in use.
+    #[serde(default)]
+    pub profile_account: Probed<String>,
     /// The programs at hand that write such entries or answer as such plugins; looked at only where something is wrong with the entry.
     #[serde(default)]
     pub at_hand: Vec<WriterFacts>,
     /// What came of running it. `None`: the client would not run it.
     pub run: Option<PluginRun>,
+}
+
+impl ExecFacts {
+    /// The profile that the kubeconfig names, where it is not the one in use.
+    #[must_use]
+    pub fn other_profile(&self) -> Option<&str> {
+        let in_use = self.profile_in_use.as_deref().unwrap_or("default");
+        self.profile.as_deref().filter(|pinned| *pinned != in_use)
+    }
+
+    /// The value of a flag of the plugin's.
+    #[must_use]
+    pub fn flag(&self, names: &[&str]) -> Option<&str> {
+        let is_it = |word: &str| names.contains(&word.split_once('=').map_or(word, |(name, _)| name));
+        let at = self.args.iter().position(|word| is_it(word))?;
+        match self.args[at].split_once('=') {
+            Some((_, value)) => Some(value),
+            None => self.args.get(at + 1).map(String::as_str),
+        }
+    }
 }
 
 /// What came of running a plugin.

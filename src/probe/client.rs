@@ -233,6 +233,7 @@ fn exec_facts(station: &dyn Workstation, exec: &Exec, build: &ClientBuild) -> Ex
         found: station.find(&exec.command, build.runs_from_relative_path()),
         forbidden: None,
         profile_in_use: None,
+        profile_account: Probed::NotAsked,
         at_hand: Vec::new(),
         run: None,
     }

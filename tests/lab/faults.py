@@ -7,7 +7,7 @@
 
 `truncate` carries it out and sends half of the answer. `refuse` ends every connection and takes no new one for so many seconds. `headers` without `status` are laid over those of the real answer.
 `service` and `action` (a regular expression over the whole name; for Kubernetes over `VERB /path`, see front.py) both
-default to any, but an AWS fault that names no service does not meet Kubernetes; `times` to 1 (0: for ever);
+default to any, but an AWS fault that names no service does not meet Kubernetes; `key` limits it to calls by this access key; `times` to 1 (0: for ever);
 `skip` lets that many matching calls pass first. Faults are tried in the order given; the first live one that matches
 is used.
 """
@@ -15,7 +15,7 @@ is used.
 import re
 import threading
 
-KEYS = {"service", "action", "times", "skip", "status", "headers", "body", "delay", "drop", "drop_after", "refuse", "truncate"}
+KEYS = {"service", "action", "key", "times", "skip", "status", "headers", "body", "delay", "drop", "drop_after", "refuse", "truncate"}
 
 
 def cut(body):
@@ -51,14 +51,14 @@ class Faults:
 
     def match(self, call):
         """The fault to use on this AWS call, counted as used; or None."""
-        return self.find(call.service, call.action)
+        return self.find(call.service, call.action, call.key)
 
-    def find(self, service, action):
+    def find(self, service, action, key=None):
         """The same, by names."""
         with self._lock:
             for f in self._faults:
                 wanted = f.get("service") or (None if service == "kubernetes" else service)
-                if wanted != service or not re.fullmatch(f.get("action", ".*"), action):
+                if f.get("key") not in (None, key) or wanted != service or not re.fullmatch(f.get("action", ".*"), action):
                     continue
                 f["seen"] += 1
                 times = f.get("times", 1)

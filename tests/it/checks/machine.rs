@@ -25,6 +25,7 @@ fn client() -> ClientFacts {
         found: Ok("/usr/bin/aws".into()),
         forbidden: None,
         profile_in_use: None,
+        profile_account: Probed::NotAsked,
         at_hand: Vec::new(),
         run: Some(PluginRun { ended: None, api_version: Some(BETA.into()), refused: None, stderr: Vec::new() }),
     };
@@ -152,6 +153,20 @@ async fn a_profile_in_the_kubeconfig_is_the_one_in_use() {
     let found = broken_exec(pinned(Some("prod"), None)).await;
     exactly(&found, "kubeconfig-profile", Verdict::Warn);
     said(&found, &["no profile is in use"]);
+    let of = |account: Probed<String>| {
+        broken_exec(move |exec| (exec.profile, exec.profile_in_use, exec.profile_account) = (Some("prod".into()), None, account))
+    };
+    let found = of(Probed::Known("999900001111".into())).await;
+    exactly(&found, "kubeconfig-profile", Verdict::Warn);
+    said(&found, &["uses the profile prod, which is of account 999900001111, and the cluster is of account 111122223333"]);
+    said(&of(Probed::Known("111122223333".into())).await, &["in account 111122223333 as the cluster"]);
+    said(&of(Probed::Unavailable("ExpiredToken".into())).await, &["of which account it is could not be read: ExpiredToken"]);
+    // A role that the plugin takes is who it is in the end.
+    let role = |arn: &'static str| broken_exec(move |exec| exec.args.extend(["--role-arn".into(), arn.into()]));
+    let found = role("arn:aws:iam::999900001111:role/ops").await;
+    exactly(&found, "kubeconfig-profile", Verdict::Warn);
+    said(&found, &["takes the role arn:aws:iam::999900001111:role/ops, which is of account 999900001111"]);
+    assert!(role("arn:aws:iam::111122223333:role/ops").await.is_empty());
     let found = broken(|facts| {
         let mut client = client();
         let KubeconfigFacts::Chosen(chosen) = &mut client.kubeconfig else { panic!() };

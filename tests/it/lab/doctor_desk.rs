@@ -78,6 +78,25 @@ fn a_kubeconfig_and_the_programs_beside_it_are_mended_as_printed() {
     let ward = ward.having("AWS_PROFILE", "work");
     ward.passes("kubeconfig-profile");
 
+    // A profile of another account, which the plugin is given by a flag. The emulator has one account: the gate answers for its key.
+    let body = "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
+                <Arn>arn:aws:iam::999900001111:user/ops</Arn><UserId>AIDAOTHER</UserId><Account>999900001111</Account>\
+                </GetCallerIdentityResult><ResponseMetadata><RequestId>lab</RequestId></ResponseMetadata></GetCallerIdentityResponse>";
+    let answer = json!([{"service": "sts", "action": "GetCallerIdentity", "key": "other", "times": 0, "status": 200,
+        "headers": {"content-type": "text/xml"}, "body": body}]);
+    ward.lab().post("faults", &answer).unwrap();
+    let other = "[profile other]\nregion = us-west-2\naws_access_key_id = other\naws_secret_access_key = other\n";
+    std::fs::write(&config, std::fs::read_to_string(&config).unwrap() + other).unwrap();
+    let account = ward.types(&["aws", "sts", "get-caller-identity", "--profile", "other", "--query", "Account"]).exits(0).stdout;
+    assert_eq!(account.trim(), "\"999900001111\"");
+    edit(&file, "      - get-token\n", "      - get-token\n      - --profile\n      - other\n");
+    let of =
+        format!("uses the profile other, which is of account 999900001111, and the cluster is of account {}", ward.lab().ready.account);
+    ward.finds_with_each("kubeconfig-profile", "warn", &of);
+    ward.run(&["aws", "eks", "update-kubeconfig", "--name", "desk", "--kubeconfig", &file, "--profile", "work"]);
+    ward.passes("kubeconfig-profile");
+    ward.lab().clear_faults().unwrap();
+
     // Another helm goes before the one that was upgraded, and an eksctl is made for another machine.
     let behind = ward.program("helm").display().to_string();
     let first = ward.dir().join("first");
