@@ -9,6 +9,7 @@ mod keys;
 mod machine;
 mod origin;
 mod things;
+mod topic;
 
 pub use account::*;
 pub use client::*;
@@ -18,6 +19,7 @@ pub use keys::*;
 pub use machine::*;
 pub use origin::*;
 pub use things::*;
+pub use topic::Topic;
 
 use crate::knowledge::KubernetesVersion;
 use serde::{Deserialize, Serialize};
@@ -64,170 +66,6 @@ impl<T> Probed<T> {
     }
 }
 
-/// A group of facts that is read together. A step names the topics that it is judged by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Topic {
-    /// [`Facts::clients`].
-    Clients,
-    /// [`Facts::programs`].
-    Programs,
-    /// [`Facts::registry_login`].
-    RegistryLogin,
-    /// [`Facts::chart_tag`].
-    ChartTag,
-    /// [`Facts::clock`].
-    Clock,
-    /// [`Facts::caller`].
-    Caller,
-    /// [`Facts::helm`], [`Facts::eksctl`].
-    Tools,
-    /// [`Facts::stack`].
-    Stack,
-    /// [`Facts::stack`] without its template and resources: all that a removal goes by.
-    StackStatus,
-    /// [`Facts::cluster`].
-    Cluster,
-    /// [`Facts::eksctl_stack`], [`Facts::eksctl_node_group`], [`Facts::fargate_profile`].
-    ClusterStacks,
-    /// [`Facts::cluster_versions`].
-    ClusterVersions,
-    /// [`Facts::spot_role`].
-    SpotRole,
-    /// [`Facts::controller_role`].
-    ControllerRole,
-    /// [`Facts::oidc_provider`].
-    OidcProvider,
-    /// [`Facts::pod_identity_agent`].
-    PodIdentityAgent,
-    /// [`Facts::agent_pods`].
-    AgentPods,
-    /// [`Facts::association`].
-    Association,
-    /// [`Facts::access_entry`].
-    AccessEntry,
-    /// [`Facts::aws_auth`].
-    AwsAuth,
-    /// [`Facts::network`].
-    Network,
-    /// [`Facts::ami_version`].
-    Ami,
-    /// [`Facts::crd_release`], [`Facts::crds`].
-    Crds,
-    /// [`Facts::chart_release`].
-    Chart,
-    /// [`Facts::node_pool`], [`Facts::node_class`].
-    NodePool,
-    /// [`Facts::controller`].
-    Controller,
-    /// [`Facts::karpenter_nodes`].
-    Nodes,
-    /// [`Facts::nodes`].
-    Capacity,
-    /// [`Facts::neighbours`].
-    Neighbours,
-    /// [`Facts::webhooks`].
-    Webhooks,
-    /// [`Facts::conversion`].
-    Conversion,
-    /// [`Facts::policies`].
-    Policies,
-    /// [`Facts::objects`].
-    Objects,
-    /// [`Facts::caller_permissions`].
-    CallerPermissions,
-    /// [`Facts::controller_permissions`].
-    ControllerPermissions,
-    /// [`Facts::iam_summary`].
-    IamSummary,
-    /// [`Facts::vcpus`].
-    Vcpus,
-    /// [`Facts::selection`].
-    Selection,
-    /// [`Facts::reach`].
-    Reach,
-    /// [`Facts::leftovers`].
-    Leftovers,
-    /// [`Facts::node_groups`].
-    NodeGroups,
-    /// [`Facts::ebs`], [`Facts::volume_key`].
-    Ebs,
-    /// [`Facts::secrets_key`].
-    SecretsKey,
-    /// [`Facts::ami_image`].
-    AmiImage,
-    /// [`Facts::queue`], [`Facts::queue_rules`].
-    Queue,
-    /// [`Facts::origin`].
-    Origin,
-    /// [`Facts::node_group_shapes`].
-    NodeGroupShapes,
-    /// [`Facts::fleet`].
-    Fleet,
-}
-
-impl Topic {
-    /// Whether it is read from the Kubernetes API, and so needs a cluster that answers.
-    #[must_use]
-    pub const fn in_cluster(self) -> bool {
-        matches!(self, Self::AgentPods | Self::AwsAuth | Self::Crds | Self::Chart | Self::NodePool | Self::Controller | Self::Nodes)
-            || matches!(self, Self::Origin | Self::Fleet)
-            || matches!(self, Self::Capacity | Self::Neighbours | Self::Webhooks | Self::Conversion | Self::Policies | Self::Objects)
-    }
-
-    /// Whether only a doctor looks at it: no step is judged by it.
-    #[must_use]
-    pub const fn of_doctor(self) -> bool {
-        matches!(
-            self,
-            Self::CallerPermissions
-                | Self::ControllerPermissions
-                | Self::IamSummary
-                | Self::Vcpus
-                | Self::Selection
-                | Self::Reach
-                | Self::Leftovers
-                | Self::NodeGroups
-                | Self::Ebs
-                | Self::SecretsKey
-                | Self::AmiImage
-                | Self::ChartTag
-                | Self::Clock
-                | Self::Queue
-                | Self::Capacity
-                | Self::Neighbours
-                | Self::Webhooks
-                | Self::Conversion
-                | Self::Policies
-                | Self::Objects
-        )
-    }
-
-    /// Whether it is read from this machine alone.
-    #[must_use]
-    pub const fn on_this_machine(self) -> bool {
-        matches!(self, Self::Clients | Self::Tools | Self::Programs | Self::RegistryLogin)
-    }
-
-    /// Whether it is the same for every cluster of the account, and so can be read without one being named.
-    #[must_use]
-    pub const fn of_account(self) -> bool {
-        matches!(self, Self::Caller | Self::SpotRole | Self::Clock)
-    }
-
-    /// Whether what is wrong with it may heal by itself: a stack is made, pods start. What is on this machine does not.
-    #[must_use]
-    pub const fn may_heal(self) -> bool {
-        !self.on_this_machine()
-    }
-
-    /// Whether reading it needs to know the cluster first (its VPC, its issuer, its endpoint).
-    #[must_use]
-    pub const fn needs_cluster(self) -> bool {
-        self.in_cluster() || matches!(self, Self::OidcProvider | Self::Network | Self::Reach | Self::Leftovers)
-    }
-}
-
 /// What is so.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -262,6 +100,8 @@ pub struct Facts {
     pub cluster_versions: Probed<Vec<KubernetesVersion>>,
     /// The role `AWSServiceRoleForEC2Spot`.
     pub spot_role: Probed<RoleFacts>,
+    /// The role of the nodes, whoever made it.
+    pub node_role: Probed<RoleFacts>,
     /// The controller's role.
     pub controller_role: Probed<RoleFacts>,
     /// The OIDC provider of the cluster's issuer.
@@ -366,6 +206,7 @@ impl Facts {
                 }
                 Topic::ClusterVersions => self.cluster_versions.clone_from(&newer.cluster_versions),
                 Topic::SpotRole => self.spot_role.clone_from(&newer.spot_role),
+                Topic::NodeRole => self.node_role.clone_from(&newer.node_role),
                 Topic::ControllerRole => self.controller_role.clone_from(&newer.controller_role),
                 Topic::OidcProvider => self.oidc_provider.clone_from(&newer.oidc_provider),
                 Topic::PodIdentityAgent => self.pod_identity_agent.clone_from(&newer.pod_identity_agent),
@@ -442,6 +283,7 @@ impl Facts {
             }
             Topic::ClusterVersions => say(&mut self.cluster_versions, reason),
             Topic::SpotRole => say(&mut self.spot_role, reason),
+            Topic::NodeRole => say(&mut self.node_role, reason),
             Topic::ControllerRole => say(&mut self.controller_role, reason),
             Topic::OidcProvider => say(&mut self.oidc_provider, reason),
             Topic::PodIdentityAgent => say(&mut self.pod_identity_agent, reason),

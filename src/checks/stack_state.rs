@@ -2,7 +2,7 @@
 
 use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation, aws};
-use crate::facts::{Probed, StackFacts, Topic};
+use crate::facts::{Facts, Probed, RoleFacts, StackFacts, Topic};
 use crate::finding::Area;
 use crate::render;
 use crate::spec::Spec;
@@ -27,19 +27,19 @@ impl Check for StackState {
          `Stack:arn:… is in ROLLBACK_COMPLETE state and can not be updated` (a creation that failed: delete the stack, it holds \
          nothing), `is in UPDATE_ROLLBACK_FAILED state` (`aws cloudformation continue-update-rollback` brings it back), `is in \
          DELETE_FAILED state` (something still uses a role or policy: detach it, then delete again), `is in UPDATE_IN_PROGRESS state` \
-         (wait), and `AlreadyExistsException`. A template that is not that of this release warns: permissions that a newer Karpenter \
+         (wait), and `AlreadyExistsException`; where the stack is not there and a role of the nodes' name is, `KarpenterNodeRole-… already exists`. A template that is not that of this release warns: permissions that a newer Karpenter \
          needs may be missing (`ec2:DescribeInstanceStatus`, `iam:ListInstanceProfiles`). A stack without karpctl's tag was made by \
          the guide's commands or by somebody else; karpctl leaves it alone until it is told --adopt."
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Stack, Topic::ClusterStacks]
+        &[Topic::Stack, Topic::ClusterStacks, Topic::NodeRole]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let spec = situation.spec()?;
         let facts = situation.facts;
-        let mut said = vec![karpenter(spec, &facts.stack).unwrap_or_else(|skipped| skipped)];
+        let mut said = vec![karpenter(spec, facts).unwrap_or_else(|skipped| skipped)];
         for stack in [&facts.eksctl_stack, &facts.eksctl_node_group].into_iter().filter_map(Probed::known) {
             // An id is `arn:…:stack/NAME/…`.
             let name = stack.id.split('/').nth(1).unwrap_or(&stack.id);
@@ -51,14 +51,17 @@ impl Check for StackState {
     }
 }
 
-fn karpenter(spec: &Spec, probed: &Probed<StackFacts>) -> Result<Judgement, Judgement> {
+fn karpenter(spec: &Spec, facts: &Facts) -> Result<Judgement, Judgement> {
     let name = spec.stack_name();
     let subject = format!("stack {name}");
     if let Some(elsewhere) = &spec.made_elsewhere {
         return Err(Judgement::skip(subject, format!("roles and queue are {}'s: there is no such stack", elsewhere.by)));
     }
-    let Some(stack) = read(&subject, probed)? else {
-        return Ok(Judgement::pass(subject, "is not there, and nothing is in its way"));
+    let Some(stack) = read(&subject, &facts.stack)? else {
+        return Ok(match read(&subject, &facts.node_role)? {
+            None => Judgement::pass(subject, "is not there, and no role of its name is in its way"),
+            Some(role) => in_its_way(spec, subject, role),
+        });
     };
     if let Some(stuck) = standing(spec, &name, stack) {
         return Ok(stuck);
@@ -78,6 +81,17 @@ fn karpenter(spec: &Spec, probed: &Probed<StackFacts>) -> Result<Judgement, Judg
             )
             .fix("`karpctl iam` updates it")
     })
+}
+
+/// A role is there by the name that the stack gives its own: its creation is rolled back then.
+fn in_its_way(spec: &Spec, subject: String, role: &RoleFacts) -> Judgement {
+    let name = spec.node_role_name();
+    let message = format!("is not there, and the role {name} is: a creation of the stack fails, {name} already exists");
+    let of_role = |operation: &'static str| ["aws", "iam", operation, "--role-name", name.as_str()];
+    let judgement = role.policies.iter().fold(Judgement::fail(subject, message), |judgement, policy| {
+        judgement.run("take its policy away", of_role("detach-role-policy").into_iter().chain(["--policy-arn", policy]))
+    });
+    judgement.run("delete the role, if no node has it; an instance profile lets go of it first", of_role("delete-role"))
 }
 
 /// What is wrong with the state that a stack is in.

@@ -9,6 +9,10 @@ use serde_json::Value;
 
 pub(crate) use crate::spec::{POD_IDENTITY_AGENT as AGENT, SERVICE_ACCOUNT};
 
+pub(super) async fn node_role(context: &ProbeContext<'_>) -> Probed<RoleFacts> {
+    said(context.ports.aws.role(&context.spec.node_role_name()).await)
+}
+
 pub(super) async fn controller_role(context: &ProbeContext<'_>) -> Probed<RoleFacts> {
     said(context.ports.aws.role(&context.spec.controller_role_name()).await)
 }

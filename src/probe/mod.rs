@@ -149,9 +149,10 @@ async fn ask_aws(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &m
 /// What only a doctor asks of AWS.
 async fn ask_aws_for_doctor(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
     let asked = |topic| topics.contains(&topic);
-    let (caller, controller, summary, vcpus, selection, groups, ebs, secrets, ami, queue, clock) = tokio::join!(
+    let (caller, controller, node_role, summary, vcpus, selection, groups, ebs, secrets, ami, queue, clock) = tokio::join!(
         when(asked(Topic::CallerPermissions), permissions::of_caller(context, &facts.caller, &facts.cluster)),
         when(asked(Topic::ControllerPermissions), permissions::of_controller(context)),
+        when(asked(Topic::NodeRole), identity::node_role(context)),
         when(asked(Topic::IamSummary), surroundings::iam_summary(context)),
         when(asked(Topic::Vcpus), quotas::vcpus(context)),
         when(asked(Topic::Selection), surroundings::selection(context)),
@@ -164,6 +165,7 @@ async fn ask_aws_for_doctor(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>
     );
     put(&mut facts.caller_permissions, caller);
     put(&mut facts.controller_permissions, controller);
+    put(&mut facts.node_role, node_role);
     put(&mut facts.iam_summary, summary);
     put(&mut facts.vcpus, vcpus);
     put(&mut facts.selection, selection);

@@ -51,7 +51,7 @@ LEAST = """
 `karpctl render operator-policy --for WORK` as the only policy of an IAM user; the gate asks IAM about every call, about what the call needs
 besides (tags, roles that are passed), and about all that CloudFormation's handlers may call with its caller's permissions. The
 scenes are a creation on an existing cluster, a new cluster by eksctl, also with IPv6, private, on Fargate and with a key for its secrets, one whose stack could not be made whole, one that EKS could not make,
-one that is undone, a node group that is undone, an upgrade, a changed spec, a creation that is undone, a look and a removal, by Pod Identity and by IRSA, and an organisation that demands a tag on all that is created and a
+one that is undone, a node group that is undone, an upgrade, a changed spec, a creation that is undone, a look before there is a cluster and at one, a removal by Pod Identity and by IRSA, and an organisation that demands a tag on all that is created and a
 boundary of every role (by both identities, and of a new cluster with a node group and on Fargate); the last column but one counts those that ended with all of it as they do for root. An action is needed where the work fails
 without it, in the scene that calls for it, and names it (a doctor: says what it could not look at); it is missed by a warning where
 the work ends well and names it as what it could not look at. *Refused* counts runs without the tag or the boundary that is demanded: each was

@@ -2,7 +2,7 @@
 
 use super::{DAY, bad, exactly, seen};
 use crate::fake::FakeWorld;
-use karpctl::facts::Probed;
+use karpctl::facts::{Probed, RoleFacts};
 use karpctl::finding::{Finding, Verdict};
 use karpctl::plan::StepId;
 use karpctl::ports::{InstanceProfile, Tags};
@@ -92,6 +92,27 @@ async fn a_profile_is_an_earlier_clusters_by_its_path_or_by_its_tags() {
     ] {
         assert_eq!(elsewhere, []);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_role_is_in_the_way_of_the_stack_that_makes_it() {
+    let role = RoleFacts {
+        arn: "arn:aws:iam::111122223333:role/KarpenterNodeRole-demo".parse().unwrap(),
+        trust: serde_json::Value::Null,
+        policies: vec!["arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy".into()],
+        permissions_boundary: None,
+        tags: Tags::new(),
+    };
+    let found = left(move |w| drop(w.inside().roles.insert("KarpenterNodeRole-demo".into(), role))).await;
+    exactly(&found, "stack-state", Verdict::Fail);
+    assert!(found[0].message.contains("KarpenterNodeRole-demo already exists"), "{found:#?}");
+    assert_eq!(
+        [command(&found, 0), command(&found, 1)],
+        [
+            "aws iam detach-role-policy --role-name KarpenterNodeRole-demo --policy-arn arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy",
+            "aws iam delete-role --role-name KarpenterNodeRole-demo",
+        ]
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -18,15 +18,23 @@ fn what_is_broken_in_aws_is_found_and_mended_as_printed() {
     let found = ward.finds("vcpu-quotas", "fail", "4 of 5 are in use: the node pool can launch nothing: VcpuLimitExceeded");
     ward.cured(&found, &[0]);
 
-    // A creation that was rolled back, because a role of that name was there.
-    aws(&["iam", "create-role", "--role-name", "KarpenterNodeRole-patient", "--assume-role-policy-document", POLICY]);
+    // A role that somebody left where the stack makes its own.
+    let leave = || aws(&["iam", "create-role", "--role-name", "KarpenterNodeRole-patient", "--assume-role-policy-document", POLICY]);
+    leave();
+    let attached = "arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy";
+    aws(&["iam", "attach-role-policy", "--role-name", "KarpenterNodeRole-patient", "--policy-arn", attached]);
+    let found = ward.finds("stack-state", "fail", "KarpenterNodeRole-patient already exists");
+    ward.cured(&found, &[0, 1]);
+
+    // A creation that was rolled back for that very reason.
+    leave();
     let account = aws(&["sts", "get-caller-identity"])["Account"].as_str().unwrap().to_owned();
     let template = ward.karpctl(&["render", "cloudformation", "--region", "us-west-2", "--account-id", &account]).exits(0).stdout;
     let create = ["cloudformation", "create-stack", "--stack-name", "Karpenter-patient", "--capabilities", "CAPABILITY_NAMED_IAM"];
     aws(&[&create[..], &["--template-body", &template]].concat());
+    aws(&["iam", "delete-role", "--role-name", "KarpenterNodeRole-patient"]);
     let found = ward.finds("stack-state", "fail", "is ROLLBACK_COMPLETE");
     ward.cured(&found, &[0]);
-    aws(&["iam", "delete-role", "--role-name", "KarpenterNodeRole-patient"]);
     ward.karpctl(&["bootstrap", "--yes", "--existing-cluster", "--karpenter-version", "1.14.1"]).exits(0);
 
     aws(&["iam", "update-assume-role-policy", "--role-name", "patient-karpenter", "--policy-document", POLICY]);

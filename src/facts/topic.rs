@@ -1,0 +1,172 @@
+//! What is read together.
+
+#[cfg(doc)]
+use super::Facts;
+use serde::{Deserialize, Serialize};
+
+/// A group of facts that is read together. A step names the topics that it is judged by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Topic {
+    /// [`Facts::clients`].
+    Clients,
+    /// [`Facts::programs`].
+    Programs,
+    /// [`Facts::registry_login`].
+    RegistryLogin,
+    /// [`Facts::chart_tag`].
+    ChartTag,
+    /// [`Facts::clock`].
+    Clock,
+    /// [`Facts::caller`].
+    Caller,
+    /// [`Facts::helm`], [`Facts::eksctl`].
+    Tools,
+    /// [`Facts::stack`].
+    Stack,
+    /// [`Facts::stack`] without its template and resources: all that a removal goes by.
+    StackStatus,
+    /// [`Facts::cluster`].
+    Cluster,
+    /// [`Facts::eksctl_stack`], [`Facts::eksctl_node_group`], [`Facts::fargate_profile`].
+    ClusterStacks,
+    /// [`Facts::cluster_versions`].
+    ClusterVersions,
+    /// [`Facts::spot_role`].
+    SpotRole,
+    /// [`Facts::node_role`].
+    NodeRole,
+    /// [`Facts::controller_role`].
+    ControllerRole,
+    /// [`Facts::oidc_provider`].
+    OidcProvider,
+    /// [`Facts::pod_identity_agent`].
+    PodIdentityAgent,
+    /// [`Facts::agent_pods`].
+    AgentPods,
+    /// [`Facts::association`].
+    Association,
+    /// [`Facts::access_entry`].
+    AccessEntry,
+    /// [`Facts::aws_auth`].
+    AwsAuth,
+    /// [`Facts::network`].
+    Network,
+    /// [`Facts::ami_version`].
+    Ami,
+    /// [`Facts::crd_release`], [`Facts::crds`].
+    Crds,
+    /// [`Facts::chart_release`].
+    Chart,
+    /// [`Facts::node_pool`], [`Facts::node_class`].
+    NodePool,
+    /// [`Facts::controller`].
+    Controller,
+    /// [`Facts::karpenter_nodes`].
+    Nodes,
+    /// [`Facts::nodes`].
+    Capacity,
+    /// [`Facts::neighbours`].
+    Neighbours,
+    /// [`Facts::webhooks`].
+    Webhooks,
+    /// [`Facts::conversion`].
+    Conversion,
+    /// [`Facts::policies`].
+    Policies,
+    /// [`Facts::objects`].
+    Objects,
+    /// [`Facts::caller_permissions`].
+    CallerPermissions,
+    /// [`Facts::controller_permissions`].
+    ControllerPermissions,
+    /// [`Facts::iam_summary`].
+    IamSummary,
+    /// [`Facts::vcpus`].
+    Vcpus,
+    /// [`Facts::selection`].
+    Selection,
+    /// [`Facts::reach`].
+    Reach,
+    /// [`Facts::leftovers`].
+    Leftovers,
+    /// [`Facts::node_groups`].
+    NodeGroups,
+    /// [`Facts::ebs`], [`Facts::volume_key`].
+    Ebs,
+    /// [`Facts::secrets_key`].
+    SecretsKey,
+    /// [`Facts::ami_image`].
+    AmiImage,
+    /// [`Facts::queue`], [`Facts::queue_rules`].
+    Queue,
+    /// [`Facts::origin`].
+    Origin,
+    /// [`Facts::node_group_shapes`].
+    NodeGroupShapes,
+    /// [`Facts::fleet`].
+    Fleet,
+}
+
+impl Topic {
+    /// Whether it is read from the Kubernetes API, and so needs a cluster that answers.
+    #[must_use]
+    pub const fn in_cluster(self) -> bool {
+        matches!(self, Self::AgentPods | Self::AwsAuth | Self::Crds | Self::Chart | Self::NodePool | Self::Controller | Self::Nodes)
+            || matches!(self, Self::Origin | Self::Fleet)
+            || matches!(self, Self::Capacity | Self::Neighbours | Self::Webhooks | Self::Conversion | Self::Policies | Self::Objects)
+    }
+
+    /// Whether only a doctor looks at it: no step is judged by it.
+    #[must_use]
+    pub const fn of_doctor(self) -> bool {
+        matches!(
+            self,
+            Self::CallerPermissions
+                | Self::ControllerPermissions
+                | Self::NodeRole
+                | Self::IamSummary
+                | Self::Vcpus
+                | Self::Selection
+                | Self::Reach
+                | Self::Leftovers
+                | Self::NodeGroups
+                | Self::Ebs
+                | Self::SecretsKey
+                | Self::AmiImage
+                | Self::ChartTag
+                | Self::Clock
+                | Self::Queue
+                | Self::Capacity
+                | Self::Neighbours
+                | Self::Webhooks
+                | Self::Conversion
+                | Self::Policies
+                | Self::Objects
+        )
+    }
+
+    /// Whether it is read from this machine alone.
+    #[must_use]
+    pub const fn on_this_machine(self) -> bool {
+        matches!(self, Self::Clients | Self::Tools | Self::Programs | Self::RegistryLogin)
+    }
+
+    /// Whether it is the same for every cluster of the account, and so can be read without one being named.
+    #[must_use]
+    pub const fn of_account(self) -> bool {
+        matches!(self, Self::Caller | Self::SpotRole | Self::Clock)
+    }
+
+    /// Whether what is wrong with it may heal by itself: a stack is made, pods start. What is on this machine does not.
+    #[must_use]
+    pub const fn may_heal(self) -> bool {
+        !self.on_this_machine()
+    }
+
+    /// Whether reading it needs to know the cluster first (its VPC, its issuer, its endpoint).
+    #[must_use]
+    pub const fn needs_cluster(self) -> bool {
+        self.in_cluster() || matches!(self, Self::OidcProvider | Self::Network | Self::Reach | Self::Leftovers)
+    }
+}
