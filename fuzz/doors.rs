@@ -1,6 +1,11 @@
 //! The doors by which foreign text comes in. None may panic or hang, and none may let a control character through to a terminal,
 //! whatever comes. The fuzz targets and the property tests in `tests/it/inputs.rs` go through the same ones.
 
+#[path = "kube_answers.rs"]
+mod kube_answers;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use karpctl::adapters::{eksctl, helm};
 use karpctl::error::{Error, clean};
 use karpctl::knowledge::{ClientBuild, KubernetesVersion, Release, ToolVersion};
@@ -9,6 +14,7 @@ use karpctl::ports::{HelmInstall, Origin};
 use karpctl::spec::{
     AccountId, AmiAlias, Arn, ChartDigest, ClusterName, Namespace, ObjectName, Partition, Region, SecurityGroupId, SubnetId,
 };
+pub(crate) use kube_answers::kube_answers;
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
 
@@ -16,13 +22,15 @@ use std::str::FromStr;
 pub(crate) type Door = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub(crate) const DOORS: [Door; 6] = [
+pub(crate) const DOORS: [Door; 8] = [
     ("spec", spec),
     ("kubeconfig", kubeconfig),
     ("plugin_answer", plugin_answer),
     ("names", names),
     ("tool_output", tool_output),
     ("foreign_text", foreign_text),
+    ("helm_release", helm_release),
+    ("kube_answers", kube_answers),
 ];
 
 /// A spec file.
@@ -103,6 +111,17 @@ pub(crate) fn foreign_text(data: &[u8]) {
     let shown = clean(&text(data));
     assert!(is_safe(&shown), "{shown:?}");
     assert!(shown.chars().count() < 2_100, "it is cut");
+}
+
+/// helm's Secret of a release: what is packed into it, and what is no packing at all.
+pub(crate) fn helm_release(data: &[u8]) {
+    for release in [STANDARD.encode(STANDARD.encode(data)), STANDARD.encode(data), text(data)] {
+        let secret = serde_json::json!({"type": "helm.sh/release.v1", "data": {"release": release}});
+        match karpctl::probe::helm_release(&secret, 1) {
+            Err(error) => is_shown_safely(&error),
+            Ok(release) => assert_eq!(release.revision, 1, "it is the one that was asked for"),
+        }
+    }
 }
 
 fn text(data: &[u8]) -> String {

@@ -31,6 +31,7 @@ mod tools;
 mod writers;
 
 pub(crate) use network::network_of;
+pub use release::helm_release;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{ClusterFacts, Facts, Probed, Topic};

@@ -8,6 +8,7 @@ use crate::facts::{CrdFacts, HelmRelease, Probed};
 use crate::ports::{Kube, ObjectKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -16,8 +17,37 @@ use std::io::Read as _;
 pub(crate) const CHART: &str = "karpenter";
 /// The helm release of the CRDs.
 pub(crate) const CRD_CHART: &str = "karpenter-crd";
-/// The most bytes that a release may unpack to.
-const LARGEST: u64 = 64 * 1024 * 1024;
+/// The most bytes that a release may unpack to: its Secret has at most a million, and its largest part is the chart.
+const LARGEST: u64 = 16 * 1024 * 1024;
+
+/// What is read of a release. The chart's files, which are most of it, are not kept.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Kept {
+    info: Info,
+    chart: Chart,
+    config: Value,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Info {
+    status: String,
+    description: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Chart {
+    metadata: ChartName,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ChartName {
+    name: String,
+    version: String,
+}
 
 /// The releases [`CHART`] and [`CRD_CHART`], by one request.
 pub(super) async fn releases(context: &ProbeContext<'_>, kube: &dyn Kube) -> (Probed<HelmRelease>, Probed<HelmRelease>) {
@@ -47,7 +77,7 @@ fn newest(found: &[Value], release: &str) -> Probed<HelmRelease> {
     let newest = found.iter().filter_map(|secret| Some((revision_of(secret, release)?, secret))).max_by_key(|(revision, _)| *revision);
     match newest {
         None => Probed::Absent,
-        Some((revision, secret)) => match decode(secret, revision) {
+        Some((revision, secret)) => match helm_release(secret, revision) {
             Ok(release) => Probed::Known(release),
             Err(e) => Probed::Unavailable(e.within(format!("cannot read the helm release {release}")).to_string()),
         },
@@ -55,32 +85,33 @@ fn newest(found: &[Value], release: &str) -> Probed<HelmRelease> {
 }
 
 /// A release's Secret: JSON, gzipped (older helms: not), in base64, in the Secret's own base64.
-fn decode(secret: &Value, revision: u32) -> Result<HelmRelease> {
+pub fn helm_release(secret: &Value, revision: u32) -> Result<HelmRelease> {
     let broken = |what: &str| Error::failed(format!("revision {revision} {what}"));
     let outer = secret["data"]["release"].as_str().ok_or_else(|| broken("has no data"))?;
     let inner = STANDARD.decode(outer).map_err(|e| broken("is not base64").because(e.to_string()))?;
     let packed = STANDARD.decode(inner.trim_ascii()).map_err(|e| broken("is not base64 within").because(e.to_string()))?;
     let text = if packed.starts_with(&[0x1f, 0x8b]) {
         let mut text = Vec::new();
-        let mut unpacked = flate2::read::GzDecoder::new(packed.as_slice()).take(LARGEST);
+        let mut unpacked = flate2::read::GzDecoder::new(packed.as_slice()).take(LARGEST + 1);
         unpacked.read_to_end(&mut text).map_err(|e| broken("is not gzip").because(e.to_string()))?;
         text
     } else {
         packed
     };
-    let release: Value = serde_json::from_slice(&text).map_err(|e| broken("is not JSON").because(e.to_string()))?;
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let chart = &release["chart"]["metadata"];
+    if text.len() as u64 > LARGEST {
+        return Err(broken("unpacks to more than any release of helm"));
+    }
+    let Kept { info, chart, config } = serde_json::from_slice(&text).map_err(|e| broken("is no release of helm").because(e.to_string()))?;
     Ok(HelmRelease {
-        status: text(&release["info"]["status"]),
-        chart: text(&chart["name"]),
-        chart_version: text(&chart["version"]),
-        values: match &release["config"] {
+        status: info.status,
+        chart: chart.metadata.name,
+        chart_version: chart.metadata.version,
+        values: match config {
             Value::Null => Value::Object(serde_json::Map::new()),
-            values => values.clone(),
+            values => values,
         },
         revision,
-        description: text(&release["info"]["description"]),
+        description: info.description,
     })
 }
 
@@ -126,4 +157,23 @@ pub(crate) fn helm_owner(object: &Value) -> Option<String> {
     }
     let annotation = |key: &str| metadata["annotations"][key].as_str();
     Some(format!("{}/{}", annotation("meta.helm.sh/release-namespace")?, annotation("meta.helm.sh/release-name")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    #[test]
+    fn what_unpacks_without_end_is_given_up() {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        let spaces = vec![b' '; 1 << 20];
+        for _ in 0..17 {
+            packed.write_all(&spaces).unwrap();
+        }
+        let data = STANDARD.encode(STANDARD.encode(packed.finish().unwrap()));
+        assert!(data.len() < 1_000_000, "a Secret may be as large");
+        let secret = serde_json::json!({"data": {"release": data}});
+        assert!(helm_release(&secret, 7).unwrap_err().message.contains("unpacks to more"));
+    }
 }
