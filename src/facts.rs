@@ -96,6 +96,8 @@ pub struct Facts {
     pub eksctl_node_group: Probed<StackFacts>,
     /// The spec's Fargate profile, where the controller runs on one.
     pub fargate_profile: Probed<FargateProfileFacts>,
+    /// The add-on metrics-server: it is the last that eksctl makes.
+    pub metrics_server: Probed<AddonFacts>,
     /// The Kubernetes versions of which EKS creates clusters.
     pub cluster_versions: Probed<Vec<KubernetesVersion>>,
     /// The role `AWSServiceRoleForEC2Spot`.
@@ -204,6 +206,7 @@ impl Facts {
                     self.eksctl_node_group.clone_from(&newer.eksctl_node_group);
                     self.fargate_profile.clone_from(&newer.fargate_profile);
                 }
+                Topic::MetricsServer => self.metrics_server.clone_from(&newer.metrics_server),
                 Topic::ClusterVersions => self.cluster_versions.clone_from(&newer.cluster_versions),
                 Topic::SpotRole => self.spot_role.clone_from(&newer.spot_role),
                 Topic::NodeRole => self.node_role.clone_from(&newer.node_role),
@@ -281,6 +284,7 @@ impl Facts {
                 say(&mut self.eksctl_node_group, reason);
                 say(&mut self.fargate_profile, reason);
             }
+            Topic::MetricsServer => say(&mut self.metrics_server, reason),
             Topic::ClusterVersions => say(&mut self.cluster_versions, reason),
             Topic::SpotRole => say(&mut self.spot_role, reason),
             Topic::NodeRole => say(&mut self.node_role, reason),

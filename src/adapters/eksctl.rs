@@ -24,20 +24,39 @@ pub struct EksctlCli {
     pub aws: AwsSettings,
 }
 
-/// What eksctl creates of a configuration.
+/// What eksctl does with a configuration.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Creation {
-    Cluster,
-    NodeGroup,
-    FargateProfile,
+enum Deed {
+    CreateCluster,
+    CreateNodeGroup,
+    CreateFargateProfile,
+    AssociateOidcProvider,
+    CreateAddons,
+    UpdateAddons,
 }
 
-impl Creation {
-    const fn as_str(self) -> &'static str {
+impl Deed {
+    /// Its command.
+    const fn words(self) -> &'static [&'static str] {
         match self {
-            Self::Cluster => "cluster",
-            Self::NodeGroup => "nodegroup",
-            Self::FargateProfile => "fargateprofile",
+            Self::CreateCluster => &["create", "cluster"],
+            Self::CreateNodeGroup => &["create", "nodegroup"],
+            Self::CreateFargateProfile => &["create", "fargateprofile"],
+            Self::AssociateOidcProvider => &["utils", "associate-iam-oidc-provider", "--approve"],
+            Self::CreateAddons => &["create", "addon"],
+            Self::UpdateAddons => &["update", "addon"],
+        }
+    }
+
+    /// What cannot be done where it fails.
+    const fn doing(self) -> &'static str {
+        match self {
+            Self::CreateCluster => "cannot create the cluster with eksctl",
+            Self::CreateNodeGroup => "cannot create the node group with eksctl",
+            Self::CreateFargateProfile => "cannot create the Fargate profile with eksctl",
+            Self::AssociateOidcProvider => "cannot create the OIDC provider with eksctl",
+            Self::CreateAddons => "cannot create the add-ons with eksctl",
+            Self::UpdateAddons => "cannot give the add-ons their roles with eksctl",
         }
     }
 }
@@ -52,16 +71,17 @@ impl EksctlCli {
         Ok(run)
     }
 
-    /// `eksctl create` of what a configuration file says. The kubeconfig that it would write to is one that is thrown away.
-    async fn create(&self, what: Creation, doing: &str, config: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()> {
+    /// Does what a configuration file says. The kubeconfig that eksctl would write to is one that is thrown away.
+    async fn with_config(&self, deed: Deed, config: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()> {
+        let doing = deed.doing();
         let run = self.prepared(doing)?;
         let dir = PrivateDir::new(doing)?;
         let file = dir.file(doing, "cluster.yaml", config)?;
-        let run = run.args(["create", what.as_str(), "--color", "false", "--config-file"]).arg(file);
+        let run = run.args(deed.words()).args(["--color", "false", "--config-file"]).arg(file);
         let kubeconfig = dir.path().join(KUBECONFIG);
         let run = apart(run, &dir);
-        // The others are made without one.
-        let run = if what == Creation::Cluster { run.arg("--kubeconfig").arg(kubeconfig) } else { run };
+        // The others do without one.
+        let run = if deed == Deed::CreateCluster { run.arg("--kubeconfig").arg(kubeconfig) } else { run };
         // What it says of its kubeconfig is no advice: that file goes when it ends.
         let private = dir.path().display().to_string();
         let shown = |line: &str| {
@@ -221,15 +241,27 @@ impl Eksctl for EksctlCli {
     }
 
     async fn create_cluster(&self, config: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()> {
-        self.create(Creation::Cluster, "cannot create the cluster with eksctl", config, lines, cancel).await
+        self.with_config(Deed::CreateCluster, config, lines, cancel).await
     }
 
     async fn create_node_group(&self, config: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()> {
-        self.create(Creation::NodeGroup, "cannot create the node group with eksctl", config, lines, cancel).await
+        self.with_config(Deed::CreateNodeGroup, config, lines, cancel).await
     }
 
     async fn create_fargate_profile(&self, config: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()> {
-        self.create(Creation::FargateProfile, "cannot create the Fargate profile with eksctl", config, lines, cancel).await
+        self.with_config(Deed::CreateFargateProfile, config, lines, cancel).await
+    }
+
+    async fn associate_oidc_provider(&self, config: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()> {
+        self.with_config(Deed::AssociateOidcProvider, config, lines, cancel).await
+    }
+
+    async fn create_addons(&self, config: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()> {
+        self.with_config(Deed::CreateAddons, config, lines, cancel).await
+    }
+
+    async fn update_addons(&self, config: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()> {
+        self.with_config(Deed::UpdateAddons, config, lines, cancel).await
     }
 
     async fn delete_cluster(&self, name: &str, region: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()> {

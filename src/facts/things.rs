@@ -70,6 +70,9 @@ pub struct ClusterFacts {
     pub tags: BTreeMap<String, String>,
     /// Whether EKS Auto Mode manages its compute.
     pub auto_mode: bool,
+    /// Whether the API server can be reached from outside the VPC.
+    #[serde(default)]
+    pub public_endpoint: bool,
     /// The KMS key that its secrets are encrypted with, where it is one of the account's own.
     #[serde(default)]
     pub secrets_key: Option<Arn>,

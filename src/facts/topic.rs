@@ -30,6 +30,8 @@ pub enum Topic {
     Cluster,
     /// [`Facts::eksctl_stack`], [`Facts::eksctl_node_group`], [`Facts::fargate_profile`].
     ClusterStacks,
+    /// [`Facts::metrics_server`].
+    MetricsServer,
     /// [`Facts::cluster_versions`].
     ClusterVersions,
     /// [`Facts::spot_role`].

@@ -175,6 +175,12 @@ impl ToolVersion {
         self.can("auto-mode-config")
     }
 
+    /// Whether this eksctl creates vpc-cni, kube-proxy and coredns as EKS add-ons, said or not; before, they were EKS's own.
+    #[must_use]
+    pub fn adds_default_addons(&self) -> bool {
+        self.can("default-addons")
+    }
+
     /// Whether this eksctl's `ClusterConfig` has `iam.podIdentityAssociations`.
     #[must_use]
     pub fn knows_pod_identity(&self) -> bool {

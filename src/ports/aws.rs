@@ -151,6 +151,8 @@ pub trait Aws: Send + Sync {
     async fn addon(&self, cluster: &str, name: &str) -> Result<Option<AddonFacts>>;
     /// EKS `CreateAddon`.
     async fn create_addon(&self, cluster: &str, name: &str, tags: &Tags) -> Result<()>;
+    /// EKS `UpdateClusterConfig`: the API server is reached from the VPC only.
+    async fn close_public_endpoint(&self, cluster: &str) -> Result<()>;
     /// EKS `DeleteAddon`. Not there is fine.
     async fn delete_addon(&self, cluster: &str, name: &str) -> Result<()>;
 

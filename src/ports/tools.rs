@@ -79,6 +79,12 @@ pub trait Eksctl: Send + Sync {
     async fn create_node_group(&self, config: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()>;
     /// `eksctl create fargateprofile -f`: the same for the Fargate profiles of the configuration.
     async fn create_fargate_profile(&self, config: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()>;
+    /// `eksctl utils associate-iam-oidc-provider -f`: makes the cluster's OIDC provider where there is none.
+    async fn associate_oidc_provider(&self, config: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()>;
+    /// `eksctl create addon -f`: makes the add-ons of the configuration that are not there, with their roles.
+    async fn create_addons(&self, config: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()>;
+    /// `eksctl update addon -f`: gives the add-ons that are there the roles of the configuration.
+    async fn update_addons(&self, config: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()>;
     /// `eksctl delete cluster --wait`.
     async fn delete_cluster(&self, name: &str, region: &str, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()>;
 }

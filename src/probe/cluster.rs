@@ -1,7 +1,7 @@
 //! The EKS cluster, and the stacks by which eksctl knows it as its own.
 
 use super::{ProbeContext, failed, said};
-use crate::facts::{ClusterFacts, FargateProfileFacts, Probed, StackFacts};
+use crate::facts::{AddonFacts, ClusterFacts, FargateProfileFacts, Probed, StackFacts};
 use crate::knowledge::KubernetesVersion;
 use crate::spec::{ClusterMode, ControllerCapacity, FARGATE_PROFILE, Spec};
 
@@ -41,6 +41,17 @@ pub(super) async fn made(context: &ProbeContext<'_>) -> Made {
     let (stack, node_group, fargate_profile) = tokio::join!(aws.stack(&cluster_stack, false), group, profile);
     Made { stack: said(stack), node_group, fargate_profile }
 }
+
+/// The add-on that eksctl makes last.
+pub(super) async fn metrics_server(context: &ProbeContext<'_>) -> Probed<AddonFacts> {
+    match context.spec.cluster {
+        ClusterMode::Existing => Probed::NotAsked,
+        ClusterMode::Managed => said(context.ports.aws.addon(context.spec.cluster_name.as_str(), METRICS_SERVER).await),
+    }
+}
+
+/// The name of that add-on.
+pub(crate) const METRICS_SERVER: &str = "metrics-server";
 
 /// The stack that eksctl makes for a cluster.
 pub(crate) fn cluster_stack_name(spec: &Spec) -> String {

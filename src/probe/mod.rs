@@ -115,11 +115,12 @@ fn of_machine(topic: Topic) -> bool {
 async fn ask_aws(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
     let asked = |topic| topics.contains(&topic);
     let depth = if asked(Topic::Stack) { stack::Depth::Whole } else { stack::Depth::Status };
-    let (caller, tools, stack, made, versions, spot, role, agent, association, entry, ami, shapes) = tokio::join!(
+    let (caller, tools, stack, made, metrics, versions, spot, role, agent, association, entry, ami, shapes) = tokio::join!(
         when(asked(Topic::Caller), account::caller(context)),
         when(asked(Topic::Tools), tools::tools(context)),
         when(asked(Topic::Stack) || asked(Topic::StackStatus), stack::stack(context, depth)),
         when(asked(Topic::ClusterStacks), cluster::made(context)),
+        when(asked(Topic::MetricsServer), cluster::metrics_server(context)),
         when(asked(Topic::ClusterVersions), cluster::versions(context)),
         when(asked(Topic::SpotRole), account::spot_role(context)),
         when(asked(Topic::ControllerRole), identity::controller_role(context)),
@@ -131,6 +132,7 @@ async fn ask_aws(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &m
     );
     put(&mut facts.caller, caller);
     put(&mut facts.stack, stack);
+    put(&mut facts.metrics_server, metrics);
     put(&mut facts.cluster_versions, versions);
     put(&mut facts.spot_role, spot);
     put(&mut facts.controller_role, role);

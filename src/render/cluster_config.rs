@@ -6,7 +6,7 @@ use super::template::{Functions, fill};
 use crate::error::{Error, Result};
 use crate::knowledge::ToolVersion;
 use crate::spec::{
-    ControllerCapacity, DISCOVERY_TAG, FARGATE_PROFILE, Identity, IpFamily, NodeAccess, OWNER_TAG, POD_IDENTITY_AGENT, Partition, Spec,
+    ControllerCapacity, DISCOVERY_TAG, FARGATE_PROFILE, Identity, IpFamily, NodeAccess, OWNER_TAG, POD_IDENTITY_AGENT, Spec,
 };
 use serde_json::{Value, json};
 
@@ -19,6 +19,8 @@ pub enum ConfigScope {
     Complete,
     /// The cluster and what runs the controller; karpctl makes the controller's role and the nodes' access itself.
     ClusterOnly,
+    /// The same with no add-on but the network's and the Pod Identity agent, for an eksctl that makes the first with its role.
+    NetworkAddon,
 }
 
 /// What the eksctl at hand knows and does beyond the guides. The default is an eksctl that is not known.
@@ -28,12 +30,14 @@ pub struct EksctlAbilities {
     pub auto_mode_config: bool,
     /// It installs the add-on metrics-server by itself.
     pub metrics_server: bool,
+    /// It installs vpc-cni, kube-proxy and coredns as add-ons; before, they were EKS's own.
+    pub default_addons: bool,
 }
 
 impl Default for EksctlAbilities {
     fn default() -> Self {
         // A field that it does not know would be refused; an add-on that it would not install does no harm.
-        Self { auto_mode_config: false, metrics_server: true }
+        Self { auto_mode_config: false, metrics_server: true, default_addons: true }
     }
 }
 
@@ -41,7 +45,11 @@ impl EksctlAbilities {
     /// What this version knows.
     #[must_use]
     pub fn of(eksctl: &ToolVersion) -> Self {
-        Self { auto_mode_config: eksctl.knows_auto_mode_config(), metrics_server: eksctl.adds_metrics_server() }
+        Self {
+            auto_mode_config: eksctl.knows_auto_mode_config(),
+            metrics_server: eksctl.adds_metrics_server(),
+            default_addons: eksctl.adds_default_addons(),
+        }
     }
 }
 
@@ -83,7 +91,8 @@ pub fn cluster_config(spec: &Spec, scope: ConfigScope, eksctl: &EksctlAbilities)
         "vpc": spec.vpc,
         "ipv6": spec.ip_family == IpFamily::Ipv6,
         "kms_key": spec.kms_key,
-        "addons": addons(spec, *eksctl),
+        "addons": addons(spec, scope, *eksctl),
+        "network_addon_policy": (scope == ConfigScope::NetworkAddon && spec.ip_family == IpFamily::Ipv4).then(|| network_addon_policy(spec)),
         "network_policy": network_policy(spec),
         "node_group": node_group(spec, &features.node_group_ami_family),
         "zonal_shift": features.zonal_shift.then(|| zonal_shift(spec)),
@@ -104,16 +113,28 @@ fn tags_of_parts(spec: &Spec) -> Vec<(&String, &String)> {
 /// The add-ons that eksctl must be told. Those that it installs by itself are among them where there is more to say: it asks for the first
 /// three where pods have IPv6, and where the Pod Identity agent is among them, for a word on whose permissions the first has (eksctl
 /// 0.207.0 and newer; 0.181.0 is the first that knows the field); tags and the boundary of the first one's role have no other place.
-fn addons(spec: &Spec, eksctl: EksctlAbilities) -> Vec<&'static str> {
+fn addons(spec: &Spec, scope: ConfigScope, eksctl: EksctlAbilities) -> Vec<&'static str> {
     let tagged = !tags_of_parts(spec).is_empty();
     let core = tagged || spec.permissions_boundary.is_some() || spec.ip_family == IpFamily::Ipv6;
-    let mut found = if core { vec!["vpc-cni", "coredns", "kube-proxy"] } else { Vec::new() };
-    // Outside of this partition eksctl leaves it out.
-    if tagged && eksctl.metrics_server && spec.partition == Partition::Aws {
+    let alone = scope == ConfigScope::NetworkAddon;
+    let mut found = match (alone, core) {
+        (true, _) => vec![NETWORK_ADDON],
+        (false, true) => vec![NETWORK_ADDON, "coredns", "kube-proxy"],
+        (false, false) => Vec::new(),
+    };
+    if !alone && tagged && eksctl.metrics_server && spec.partition.has_metrics_server_addon() {
         found.push("metrics-server");
     }
     found.extend((spec.identity == Identity::PodIdentity).then_some(POD_IDENTITY_AGENT));
     found
+}
+
+/// The add-on that gives pods their addresses.
+pub(crate) const NETWORK_ADDON: &str = "vpc-cni";
+
+/// AWS's policy for it, for IPv4: eksctl takes it unasked when it makes a cluster, but not when it mends one.
+pub(crate) fn network_addon_policy(spec: &Spec) -> String {
+    format!("arn:{}:iam::aws:policy/AmazonEKS_CNI_Policy", spec.partition)
 }
 
 /// What the network add-on may do where pods have IPv6; AWS has a policy of its own for IPv4 alone.

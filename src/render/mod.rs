@@ -16,6 +16,7 @@ mod template;
 pub use access::{RoleMapping, access_entry, identity_mapping, identity_mapping_yaml, role_mappings, trust_policy};
 pub use cloudformation::{cloudformation, cloudformation_json};
 pub use cluster_config::{ConfigScope, EksctlAbilities, cluster_config};
+pub(crate) use cluster_config::{NETWORK_ADDON, network_addon_policy};
 pub use flow_schemas::flow_schemas_yaml;
 pub use helm_values::{crd_values, helm_values, helm_values_yaml};
 pub use inflate::{inflate, inflate_yaml};

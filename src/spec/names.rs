@@ -285,6 +285,12 @@ impl Partition {
         }
     }
 
+    /// Whether EKS has the add-on metrics-server in its regions (eksctl, `pkg/apis/eksctl.io/v1alpha5/known_addons.go`, `ExcludedRegions`).
+    #[must_use]
+    pub const fn has_metrics_server_addon(self) -> bool {
+        matches!(self, Self::Aws)
+    }
+
     /// The domain of the partition's services (`AWS::URLSuffix`).
     #[must_use]
     pub const fn url_suffix(self) -> &'static str {

@@ -1,16 +1,16 @@
 //! The EKS cluster: made by eksctl, or somebody else's that must be there.
 
 use super::cluster_judge::{judge, judge_removal};
-use super::cluster_mend::{create, delete, failed_node_group, mend_capacity, stacks_left, wait_for_api};
+use super::cluster_rest::{mend, mend_commands};
+use super::cluster_whole::{create, delete, stacks_left, wait_for_api};
 use super::shell::render_command;
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, Probed, Topic};
 use crate::plan::{Action, Direction, State, StepId};
 use crate::probe::{ProbeContext, probe};
-use crate::spec::{ClusterMode, ControllerCapacity, Spec};
+use crate::spec::{ClusterMode, Spec};
 use async_trait::async_trait;
-use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -37,7 +37,11 @@ impl Step for Cluster {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::ClusterStacks]
+        &[Topic::Cluster, Topic::ClusterStacks, Topic::MetricsServer, Topic::Chart, Topic::Tools]
+    }
+
+    fn reads_on_removal(&self) -> &'static [Topic] {
+        &OUTSIDE
     }
 
     fn usual_seconds(&self, _: &Spec) -> u32 {
@@ -69,32 +73,34 @@ impl Step for Cluster {
             (ClusterMode::Managed, Direction::Apply, State::Broken(_)) => {
                 std::iter::once(config).chain(delete).chain([create("cluster")]).collect()
             }
-            (ClusterMode::Managed, Direction::Apply, State::Drifted(_)) => {
-                let failed = failed_node_group(spec, facts).map(|(name, _)| delete_stack_command(spec, &name));
-                let what = if spec.capacity == ControllerCapacity::Fargate { "fargateprofile" } else { "nodegroup" };
-                failed.into_iter().chain([config, create(what)]).collect()
-            }
+            (ClusterMode::Managed, Direction::Apply, State::Drifted(_)) => mend_commands(spec, facts, config),
             (ClusterMode::Managed, Direction::Apply, _) => vec![config, create("cluster")],
         }
     }
 
     async fn apply(&self, context: &StepContext<'_>, _: Action) -> Result<()> {
         let deadline = Instant::now() + LONGEST;
-        let mut deeds = 0;
+        let (mut deeds, mut answers) = (0, false);
         loop {
-            let facts = look(context).await;
+            // Whether all is there can be said only once the API server answers.
+            let topics = WHOLE.into_iter().filter(|topic| answers || !topic.in_cluster());
+            let facts = look(context, topics).await;
             let state = judge(context.spec, &facts);
             if !matches!(state, State::Busy(_) | State::Present) {
                 deeds += 1;
             }
             match state {
-                State::Present => return wait_for_api(context, &facts).await,
+                State::Present if answers => return Ok(()),
+                State::Present => {
+                    wait_for_api(context, &facts).await?;
+                    answers = true;
+                }
                 _ if deeds > DEEDS => {
                     return Err(Error::failed(format!("the cluster {} does not come to stand", context.spec.cluster_name)));
                 }
                 State::Absent => create(context).await?,
                 State::Broken(_) => delete(context, &facts).await?,
-                State::Drifted(_) => mend_capacity(context, &facts).await?,
+                State::Drifted(_) => mend(context, &facts).await?,
                 State::Busy(what) => wait(context, &what, deadline).await?,
                 State::Foreign { why, .. } => return Err(Error::refused(why)),
                 State::Unknown(reason) => {
@@ -111,7 +117,7 @@ impl Step for Cluster {
         }
         let deadline = Instant::now() + LONGEST;
         loop {
-            let facts = look(context).await;
+            let facts = look(context, OUTSIDE.into_iter()).await;
             match judge_removal(context.spec, &facts) {
                 State::Absent => return Ok(()),
                 State::Foreign { why, .. } => return Err(Error::refused(why)),
@@ -135,13 +141,14 @@ impl Step for Cluster {
         "Runs `eksctl create cluster` on the rendered ClusterConfig: control plane, add-ons, OIDC provider and the node group (or \
          Fargate profile) that runs the controller. Roles, policies, mappings and the chart are other steps. With \
          --existing-cluster the cluster must be there, and is never changed or deleted by this step. An eksctl that broke off is \
-         gone on with: what holds nothing is deleted and made anew, a node group or Fargate profile that is missing is made, and a cluster that \
-         serves is never deleted to mend it. A cluster with EKS Auto Mode is refused: two Karpenters would work against each other."
+         gone on with: what holds nothing is deleted and made anew, add-ons, OIDC provider and a node group or Fargate profile that are \
+         missing are made, the endpoint of a private cluster is closed, and a cluster that serves is never deleted to mend it. A cluster \
+         with EKS Auto Mode is refused: two Karpenters would work against each other."
     }
 }
 
 /// The shell that deletes a stack of eksctl's.
-fn delete_stack_command(spec: &Spec, name: &str) -> String {
+pub(super) fn delete_stack_command(spec: &Spec, name: &str) -> String {
     let stack = format!("--region {} --stack-name {name}", spec.region);
     format!(
         "aws cloudformation update-termination-protection --no-enable-termination-protection {stack} && \
@@ -149,11 +156,16 @@ fn delete_stack_command(spec: &Spec, name: &str) -> String {
     )
 }
 
+/// What AWS says of the cluster.
+const OUTSIDE: [Topic; 2] = [Topic::Cluster, Topic::ClusterStacks];
+/// With what shows whether eksctl came to its end.
+const WHOLE: [Topic; 4] = [Topic::Cluster, Topic::ClusterStacks, Topic::MetricsServer, Topic::Chart];
+
 /// The cluster as it is now.
-async fn look(context: &StepContext<'_>) -> Facts {
+async fn look(context: &StepContext<'_>, topics: impl Iterator<Item = Topic>) -> Facts {
     let mut facts = context.facts.clone();
     let probing = ProbeContext { spec: context.spec, ports: context.ports, kubeconfig: context.kubeconfig };
-    probe(&probing, &BTreeSet::from([Topic::Cluster, Topic::ClusterStacks]), &mut facts).await;
+    probe(&probing, &topics.collect(), &mut facts).await;
     facts
 }
 

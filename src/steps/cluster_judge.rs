@@ -3,8 +3,8 @@
 use super::looked::{Refusal, looked};
 use crate::facts::{ClusterFacts, Facts, Probed, StackFacts};
 use crate::plan::State;
-use crate::probe::cluster::{cluster_stack_name, node_group_stack_name};
-use crate::spec::{ClusterMode, ControllerCapacity, FARGATE_PROFILE, Spec};
+use crate::probe::cluster::{METRICS_SERVER, cluster_stack_name, node_group_stack_name};
+use crate::spec::{ClusterMode, FARGATE_PROFILE, Spec};
 
 pub(super) fn judge(spec: &Spec, facts: &Facts) -> State {
     let cluster = match looked(&facts.cluster) {
@@ -84,13 +84,13 @@ fn managed(spec: &Spec, facts: &Facts, cluster: &ClusterFacts) -> State {
             .into();
     }
     match cluster.status.as_str() {
-        "ACTIVE" => active(spec, facts, stack, tagged),
+        "ACTIVE" => active(spec, facts, cluster, stack, tagged),
         "FAILED" => State::Broken("the cluster is FAILED".into()),
         other => State::Busy(format!("the cluster is {other}")),
     }
 }
 
-fn active(spec: &Spec, facts: &Facts, stack: Option<&StackFacts>, tagged: bool) -> State {
+fn active(spec: &Spec, facts: &Facts, cluster: &ClusterFacts, stack: Option<&StackFacts>, tagged: bool) -> State {
     let name = cluster_stack_name(spec);
     match stack {
         Some(stack) if in_progress(stack) => return State::Busy(format!("eksctl's stack {name} is {}", stack.status)),
@@ -104,11 +104,43 @@ fn active(spec: &Spec, facts: &Facts, stack: Option<&StackFacts>, tagged: bool) 
         }
         _ => {}
     }
-    if tagged && spec.capacity == ControllerCapacity::Fargate {
-        return fargate(spec, facts);
+    if !tagged {
+        // A cluster that a person made with eksctl may do without what karpctl has it make.
+        return State::Present;
     }
-    // A cluster that a person made with eksctl may do without our node group; one that karpctl made was broken off.
-    let Some(group_stack) = node_group_stack_name(spec).filter(|_| tagged) else { return State::Present };
+    let rest = rest(spec, facts, cluster);
+    match capacity(spec, facts) {
+        State::Present if rest.is_empty() => State::Present,
+        State::Present => State::Drifted(rest),
+        State::Drifted(missing) => State::Drifted(missing.into_iter().chain(rest).collect()),
+        other => other,
+    }
+}
+
+/// What eksctl makes last and did not get to. Once Karpenter is in the cluster, this is a person's to change.
+fn rest(spec: &Spec, facts: &Facts, cluster: &ClusterFacts) -> Vec<String> {
+    if !matches!(facts.chart_release, Probed::Absent) {
+        return Vec::new();
+    }
+    let metrics = lacks_metrics_server(spec, facts).then(|| format!("add-on {METRICS_SERVER}: not there"));
+    let open = is_open(spec, cluster).then(|| "API server: can be reached from outside the VPC".to_owned());
+    metrics.into_iter().chain(open).collect()
+}
+
+/// Whether there is no metrics-server where this machine's eksctl makes one.
+pub(super) fn lacks_metrics_server(spec: &Spec, facts: &Facts) -> bool {
+    let makes = facts.eksctl.known().is_some_and(|eksctl| eksctl.version.adds_metrics_server());
+    makes && spec.partition.has_metrics_server_addon() && matches!(facts.metrics_server, Probed::Absent)
+}
+
+/// Whether eksctl did not get to closing what it made the cluster by.
+pub(super) fn is_open(spec: &Spec, cluster: &ClusterFacts) -> bool {
+    spec.private && cluster.public_endpoint
+}
+
+/// How what runs the controller stands, in a cluster that karpctl had eksctl make.
+pub(super) fn capacity(spec: &Spec, facts: &Facts) -> State {
+    let Some(group_stack) = node_group_stack_name(spec) else { return fargate(spec, facts) };
     match &facts.eksctl_node_group {
         Probed::Known(group) if in_progress(group) => State::Busy(format!("eksctl's stack {group_stack} is {}", group.status)),
         Probed::Known(group) if is_failed(group) => State::Drifted(vec![format!(

@@ -8,7 +8,8 @@ pub(crate) mod aws_auth;
 mod chart;
 mod cluster;
 mod cluster_judge;
-mod cluster_mend;
+mod cluster_rest;
+mod cluster_whole;
 mod compare;
 mod context;
 mod controller_role;
@@ -36,7 +37,7 @@ mod stack;
 mod stack_leftovers;
 mod stack_watch;
 
-pub(crate) use cluster_mend::cluster_config_of_bootstrap;
+pub(crate) use cluster_whole::cluster_config_of_bootstrap;
 pub use context::{OWNER_TAG, Ownership, Say, StepContext, owner_tags};
 pub use migration::migration;
 pub(crate) use node_groups::counted;

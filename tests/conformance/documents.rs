@@ -73,6 +73,24 @@ fn bootstrap_makes_roles_and_access_itself() {
     assert!(with("0.230.0").contains("autoModeConfig:\n  enabled: false\n") && !with("0.194.0").contains("autoModeConfig"));
 }
 
+/// The file from which an eksctl makes the network add-on that another did not get to.
+#[test]
+fn the_network_addon_alone() {
+    let (policy, boundary) = ("arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy", "arn:aws:iam::111122223333:policy/edge");
+    let plain = Spec { identity: Identity::Irsa, ..spec("1.14.1") };
+    let bounded = Spec { permissions_boundary: Some(boundary.parse().unwrap()), ..plain.clone() };
+    let tagged = Spec { tags: [("team".into(), "a".into())].into(), ..spec("1.14.1") };
+    let agent = json!({ "name": "eks-pod-identity-agent", "tags": { "team": "a" } });
+    for (spec, addons) in [
+        (plain.clone(), json!([{ "name": "vpc-cni", "attachPolicyARNs": [policy] }])),
+        (bounded, json!([{ "name": "vpc-cni", "attachPolicyARNs": [policy], "permissionsBoundary": boundary }])),
+        (tagged, json!([{ "name": "vpc-cni", "attachPolicyARNs": [policy], "tags": { "team": "a" } }, agent])),
+        (Spec { ip_family: IpFamily::Ipv6, ..plain }, json!([{ "name": "vpc-cni" }])),
+    ] {
+        assert_eq!(config(&spec, ConfigScope::NetworkAddon)["addons"], addons);
+    }
+}
+
 #[test]
 fn variants_of_the_cluster_config() {
     let fargate = Spec { capacity: ControllerCapacity::Fargate, identity: Identity::Irsa, zonal_shift: Some(false), ..spec("1.14.1") };
@@ -155,7 +173,7 @@ fn what_eksctl_makes_beside_its_stacks_has_the_tags_and_the_boundary() {
     assert_eq!(c["addons"], json!(core[..4]));
     assert_eq!(c["fargateProfiles"][0]["tags"], json!({ "team": "x" }));
 
-    let old = EksctlAbilities { auto_mode_config: false, metrics_server: false };
+    let old = EksctlAbilities { metrics_server: false, ..EksctlAbilities::default() };
     let text = render::cluster_config(&asked, ConfigScope::ClusterOnly, &old).unwrap();
     assert!(!text.contains("metrics-server"), "{text}");
     let text = render::cluster_config(

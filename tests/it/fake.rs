@@ -83,7 +83,7 @@ pub(crate) struct Inside {
     pub(crate) stuck: Option<(&'static str, &'static str)>,
     /// The reason for which the next stack fails.
     pub(crate) stack_fails: Option<&'static str>,
-    /// How far the next eksctl gets: it fails after `cluster`, or after `stack`.
+    /// How far the next eksctl gets: it fails after `stack`, `cluster` or `node group`.
     pub(crate) eksctl_breaks: Option<&'static str>,
     calls: Vec<String>,
     faults: BTreeMap<&'static str, VecDeque<Fault>>,

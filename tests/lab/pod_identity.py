@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 import aws
 import quirks_eks
 import quirks_iam
+from network_addon import ANNOTATION
 
 AGENT = "eks-pod-identity-agent"
 PRINCIPAL = "pods.eks.amazonaws.com"
-ANNOTATION = "eks.amazonaws.com/role-arn"
 
 
 @dataclass

@@ -17,6 +17,7 @@ import urllib.parse
 import aws
 import fargate
 import lifecycle
+import network_addon
 from call import JSON, Answer, as_json, error
 
 REPLAY = {}  # (lab, action, token) -> the first answer
@@ -213,6 +214,8 @@ def happened(lab, call):
     """Tells the rest of the lab."""
     if call.action == "UpdateNodegroupConfig" and "scalingConfig" in call.json:
         lifecycle.nodes.group_scaled(lab, call.segments[1], call.segments[3])
+    if call.action in ("CreateAddon", "UpdateAddon"):
+        network_addon.changed(lab, call)
     what = subject(call)
     if not what:
         return

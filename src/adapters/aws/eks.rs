@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{AccessEntryFacts, AddonFacts, AssociationFacts, ClusterFacts, FargateProfileFacts};
 use crate::knowledge::{KubernetesVersion, OfferedVersion};
 use crate::ports::Tags;
-use aws_sdk_eks::types::VersionStatus;
+use aws_sdk_eks::types::{VersionStatus, VpcConfigRequest};
 use aws_smithy_types::DateTime;
 use jiff::{Timestamp, tz::TimeZone};
 use std::collections::HashMap;
@@ -53,6 +53,7 @@ pub(super) async fn cluster(aws: &AwsClient, name: &str) -> Result<Option<Cluste
         cluster_security_group_id: text(vpc.and_then(|v| v.cluster_security_group_id())),
         tags: owned(cluster.tags()),
         secrets_key: cluster.encryption_config().iter().find_map(|c| c.provider()?.key_arn()?.parse().ok()),
+        public_endpoint: vpc.is_some_and(aws_sdk_eks::types::VpcConfigResponse::endpoint_public_access),
         auto_mode: cluster.compute_config().and_then(aws_sdk_eks::types::ComputeConfigResponse::enabled).unwrap_or_default(),
     }))
 }
@@ -216,6 +217,15 @@ pub(super) async fn addon(aws: &AwsClient, cluster: &str, name: &str) -> Result<
 pub(super) async fn create_addon(aws: &AwsClient, cluster: &str, name: &str, tags: &Tags) -> Result<()> {
     let call = Call::new("eks:CreateAddon", cluster, format!("cannot create the add-on {name} in the cluster {cluster}"));
     let request = aws.eks.create_addon().cluster_name(cluster).addon_name(name).set_tags(given(tags));
+    request.send().await.map_err(|e| aws.error(&call, &e))?;
+    Ok(())
+}
+
+pub(super) async fn close_public_endpoint(aws: &AwsClient, cluster: &str) -> Result<()> {
+    let doing = format!("cannot close the public endpoint of the cluster {cluster}");
+    let call = Call::new("eks:UpdateClusterConfig", cluster, doing);
+    let private = VpcConfigRequest::builder().endpoint_private_access(true).endpoint_public_access(false).build();
+    let request = aws.eks.update_cluster_config().name(cluster).resources_vpc_config(private);
     request.send().await.map_err(|e| aws.error(&call, &e))?;
     Ok(())
 }

@@ -111,6 +111,10 @@ impl Aws for AwsClient {
         eks::create_addon(self, cluster, name, tags).await
     }
 
+    async fn close_public_endpoint(&self, cluster: &str) -> Result<()> {
+        eks::close_public_endpoint(self, cluster).await
+    }
+
     async fn delete_addon(&self, cluster: &str, name: &str) -> Result<()> {
         eks::delete_addon(self, cluster, name).await
     }

@@ -64,6 +64,7 @@ impl FakeWorld {
             cluster_security_group_id: Some(GROUP.into()),
             tags,
             auto_mode: false,
+            public_endpoint: true,
             secrets_key: None,
         }
     }

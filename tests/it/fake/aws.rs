@@ -205,6 +205,12 @@ impl Aws for FakeWorld {
         self.end("create_addon")
     }
 
+    async fn close_public_endpoint(&self, cluster: &str) -> Result<()> {
+        self.begin("close_public_endpoint", cluster)?;
+        self.inside().cluster.as_mut().unwrap().public_endpoint = false;
+        Ok(())
+    }
+
     async fn delete_addon(&self, _: &str, name: &str) -> Result<()> {
         self.begin("delete_addon", name)?;
         if let Some(addon) = self.inside().addons.get_mut(name) {

@@ -164,21 +164,42 @@ impl Eksctl for FakeWorld {
         let cluster = self.active_cluster(tags.clone());
         self.inside().cluster = Some(cluster);
         self.put_stack("eksctl-demo-cluster", "CREATE_COMPLETE", &tags);
+        let broken = || Err(Error::new(ErrorKind::Tool, "cannot create the cluster with eksctl"));
         if breaks == Some("cluster") {
-            return Err(Error::new(ErrorKind::Tool, "cannot create the cluster with eksctl"));
+            return broken();
         }
-        let arn = format!("arn:aws:iam::111122223333:oidc-provider/{}", ISSUER.trim_start_matches("https://"));
-        let oidc = OidcFacts { arn: arn.parse().unwrap(), audiences: vec!["sts.amazonaws.com".into()], tags: Tags::new() };
-        self.inside().oidc.insert(arn, oidc);
-        if config.contains("eks-pod-identity-agent") {
-            let addon = AddonFacts { status: "ACTIVE".into(), version: None, tags: Tags::new() };
-            self.inside().addons.insert("eks-pod-identity-agent".into(), addon);
-        }
+        self.make_oidc_provider();
+        self.make_addons(&["vpc-cni", "kube-proxy", "coredns"]);
+        self.make_addons(&addons_in(config).iter().map(String::as_str).collect::<Vec<_>>());
         self.inside().fargate_profile = profile_in(config);
         if config.contains("managedNodeGroups") {
             self.put_stack("eksctl-demo-nodegroup-demo-ng", "CREATE_COMPLETE", &tags);
         }
+        if breaks == Some("node group") {
+            return broken();
+        }
+        self.make_addons(&["metrics-server"]);
+        if config.contains("privateCluster") {
+            self.inside().cluster.as_mut().unwrap().public_endpoint = false;
+        }
         self.end("create_cluster")
+    }
+
+    async fn associate_oidc_provider(&self, _: &str, _: Lines<'_>, _: &CancellationToken) -> Result<()> {
+        self.begin("associate_oidc_provider", "")?;
+        self.make_oidc_provider();
+        Ok(())
+    }
+
+    async fn create_addons(&self, config: &str, _: Lines<'_>, _: &CancellationToken) -> Result<()> {
+        let addons = addons_in(config);
+        self.begin("create_addons", addons.join(","))?;
+        self.make_addons(&addons.iter().map(String::as_str).collect::<Vec<_>>());
+        Ok(())
+    }
+
+    async fn update_addons(&self, config: &str, _: Lines<'_>, _: &CancellationToken) -> Result<()> {
+        self.begin("update_addons", addons_in(config).join(","))
     }
 
     async fn create_node_group(&self, config: &str, _: Lines<'_>, _: &CancellationToken) -> Result<()> {
@@ -202,6 +223,27 @@ impl Eksctl for FakeWorld {
         inside.addons.clear();
         Ok(())
     }
+}
+
+impl FakeWorld {
+    fn make_oidc_provider(&self) {
+        let arn = format!("arn:aws:iam::111122223333:oidc-provider/{}", ISSUER.trim_start_matches("https://"));
+        let oidc = OidcFacts { arn: arn.parse().unwrap(), audiences: vec!["sts.amazonaws.com".into()], tags: Tags::new() };
+        self.inside().oidc.insert(arn, oidc);
+    }
+
+    fn make_addons(&self, names: &[&str]) {
+        for name in names {
+            let addon = AddonFacts { status: "ACTIVE".into(), version: None, tags: Tags::new() };
+            self.inside().addons.entry((*name).into()).or_insert(addon);
+        }
+    }
+}
+
+/// The add-ons that a configuration names.
+fn addons_in(config: &str) -> Vec<String> {
+    let config: Value = serde_saphyr::from_str(config).unwrap();
+    config["addons"].as_array().into_iter().flatten().map(|a| a["name"].as_str().unwrap().to_owned()).collect()
 }
 
 /// The Fargate profile that a configuration asks for.

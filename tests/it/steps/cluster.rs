@@ -1,10 +1,10 @@
 use crate::fake::{FakeWorld, Fault, error, step, words};
 use crate::fixture::{existing, spec};
 use karpctl::error::ErrorKind;
-use karpctl::facts::FargateProfileFacts;
+use karpctl::facts::{AddonFacts, FargateProfileFacts};
 use karpctl::plan::{Direction, State, StepId};
 use karpctl::ports::{StackEvent, Tags};
-use karpctl::spec::{ControllerCapacity, Identity, Spec};
+use karpctl::spec::{ControllerCapacity, Identity, Partition, Spec};
 use karpctl::steps::{OWNER_TAG, Ownership};
 use std::sync::Arc;
 
@@ -64,12 +64,64 @@ async fn an_eksctl_that_failed_before_the_node_group_is_gone_on_with() {
     let world = FakeWorld::empty(spec("1.14.1"));
     world.inside().eksctl_breaks = Some("cluster");
     assert!(world.apply(ID, Ownership::OursOnly).await.0.is_err());
-    assert_eq!(words(&world.assess(ID).await), "node group demo-ng: not there");
+    assert_eq!(words(&world.assess(ID).await), "node group demo-ng: not there\nadd-on metrics-server: not there");
+    let shell = printed(&world, Direction::Apply).await;
+    let group = "eksctl create nodegroup --config-file cluster.yaml";
+    assert!(shell[0].starts_with("eksctl create addon --cluster demo ") && shell[1] == group, "{shell:?}");
     world.apply_ok(ID).await;
-    let changes = world.changes();
-    assert!(changes.contains(&"create_addon vpc-cni".to_owned()), "{changes:?}");
-    assert_eq!(changes.last().map(String::as_str), Some("create_node_group "));
-    assert!(!changes.iter().any(|c| c.starts_with("delete_cluster")), "a cluster that serves is never deleted to mend it: {changes:?}");
+    assert_eq!(
+        world.changes(),
+        [
+            "create_cluster ",
+            "associate_oidc_provider ",
+            "create_addons vpc-cni,eks-pod-identity-agent",
+            "create_addon kube-proxy",
+            "create_addon coredns",
+            "create_node_group ",
+            "create_addon metrics-server",
+        ],
+        "as eksctl would have gone on; a cluster that serves is never deleted to mend it"
+    );
+    assert_eq!(world.assess(ID).await, State::Present);
+}
+
+/// eksctl makes vpc-cni before there is an OIDC provider, and gives it its role after.
+#[tokio::test(start_paused = true)]
+async fn a_network_addon_without_its_role_is_given_it() {
+    let world = FakeWorld::empty(spec("1.14.1"));
+    world.inside().eksctl_breaks = Some("cluster");
+    assert!(world.apply(ID, Ownership::OursOnly).await.0.is_err());
+    let addon = AddonFacts { status: "ACTIVE".into(), version: None, tags: Tags::new() };
+    world.inside().addons.insert("vpc-cni".into(), addon);
+    world.apply_ok(ID).await;
+    assert!(world.changes().contains(&"update_addons vpc-cni,eks-pod-identity-agent".to_owned()), "{:?}", world.changes());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_eksctl_makes_last_is_made_until_karpenter_is_there() {
+    let private = Spec { private: true, ..spec("1.14.1") };
+    let world = FakeWorld::empty(private);
+    world.inside().eksctl_breaks = Some("node group");
+    assert!(world.apply(ID, Ownership::OursOnly).await.0.is_err());
+    let missing = "add-on metrics-server: not there\nAPI server: can be reached from outside the VPC";
+    assert_eq!(words(&world.assess(ID).await), missing);
+    let facts = world.facts(step(ID).reads()).await;
+    let shell = step(ID).commands(&world.spec, &facts, Direction::Apply);
+    assert!(shell[0].ends_with("--addon-name metrics-server") && shell[1].contains("endpointPublicAccess=false"), "{shell:?}");
+    world.apply_ok(ID).await;
+    assert_eq!(world.changes(), ["create_cluster ", "create_addon metrics-server", "close_public_endpoint demo"]);
+    assert_eq!(world.assess(ID).await, State::Present);
+
+    world.apply_ok(StepId::Chart).await;
+    world.inside().addons.remove("metrics-server");
+    world.inside().cluster.as_mut().unwrap().public_endpoint = true;
+    assert_eq!(world.assess(ID).await, State::Present, "from then on both are a person's to change");
+
+    let in_china = Spec { region: "cn-north-1".parse().unwrap(), partition: Partition::AwsCn, ..spec("1.14.1") };
+    let world = FakeWorld::empty(in_china);
+    world.inside().eksctl_breaks = Some("node group");
+    assert!(world.apply(ID, Ownership::OursOnly).await.0.is_err());
+    assert_eq!(world.assess(ID).await, State::Present, "EKS has no metrics-server there");
 }
 
 #[tokio::test(start_paused = true)]
@@ -78,10 +130,9 @@ async fn a_node_group_that_failed_is_made_anew() {
     world.apply_ok(ID).await;
     world.set_stack("eksctl-demo-nodegroup-demo-ng", "ROLLBACK_COMPLETE", &[], ours());
     assert!(words(&world.assess(ID).await).contains("is ROLLBACK_COMPLETE"));
-    assert_eq!(
-        printed(&world, Direction::Apply).await,
-        [&format!("{DELETE_STACK} eksctl-demo-nodegroup-demo-ng"), "eksctl create nodegroup --config-file cluster.yaml"]
-    );
+    let shell = printed(&world, Direction::Apply).await;
+    assert_eq!(shell[0], format!("{DELETE_STACK} eksctl-demo-nodegroup-demo-ng"));
+    assert_eq!(shell.last().map(String::as_str), Some("eksctl create nodegroup --config-file cluster.yaml"));
     world.apply_ok(ID).await;
     assert!(world.changes().contains(&"delete_stack eksctl-demo-nodegroup-demo-ng".to_owned()));
 }

@@ -1,18 +1,17 @@
-//! What is done about a cluster: made, deleted, or gone on with where an eksctl broke off.
+//! What is done about a whole cluster: made, or deleted.
 
 use super::StepContext;
-use super::cluster_judge::is_failed;
 use super::context::owner_tags;
 use super::eksctl_stage::Stages;
 use super::stack_watch::{Watch, token, with_failures_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, Probed, StackFacts};
 use crate::knowledge::IamRefusal;
-use crate::ports::{Kube, ObjectKind, ObjectRef};
+use crate::ports::ObjectKind;
 use crate::probe::cluster::{cluster_stack_name, node_group_stack_name};
 use crate::probe::kinds::cluster_wide;
 use crate::render::{self, ConfigScope, EksctlAbilities};
-use crate::spec::{ControllerCapacity, FARGATE_PROFILE, Spec};
+use crate::spec::Spec;
 use std::time::Duration;
 
 /// How long a new API server may take until it answers with the creator's access in place.
@@ -21,25 +20,28 @@ const ANSWERS: Duration = Duration::from_mins(5);
 /// What eksctl says where it may not list Fargate profiles.
 const NO_FARGATE: &str = "either account is not authorized to use Fargate";
 
-async fn config(context: &StepContext<'_>) -> Result<String> {
+/// What the eksctl at hand knows.
+pub(super) async fn abilities(context: &StepContext<'_>) -> Result<EksctlAbilities> {
     let version = match context.facts.eksctl.known() {
         Some(eksctl) => Some(eksctl.version.clone()),
         None => context.ports.eksctl.facts().await?.map(|f| f.version),
     };
-    let abilities = version.as_ref().map(EksctlAbilities::of).unwrap_or_default();
-    cluster_config_of_bootstrap(context.spec, abilities)
+    Ok(version.as_ref().map(EksctlAbilities::of).unwrap_or_default())
 }
 
 /// The file that eksctl is given: without what karpctl makes itself, and with karpctl's tag. eksctl puts its tags on the cluster
 /// and its stacks: by them karpctl knows what it had made.
 pub(crate) fn cluster_config_of_bootstrap(spec: &Spec, eksctl: EksctlAbilities) -> Result<String> {
-    let mut spec = spec.clone();
-    spec.tags = owner_tags(&spec);
-    render::cluster_config(&spec, ConfigScope::ClusterOnly, &eksctl)
+    eksctl_config(spec, ConfigScope::ClusterOnly, eksctl)
+}
+
+pub(super) fn eksctl_config(spec: &Spec, scope: ConfigScope, eksctl: EksctlAbilities) -> Result<String> {
+    let spec = Spec { tags: owner_tags(spec), ..spec.clone() };
+    render::cluster_config(&spec, scope, &eksctl)
 }
 
 pub(super) async fn create(context: &StepContext<'_>) -> Result<()> {
-    let config = config(context).await?;
+    let config = cluster_config_of_bootstrap(context.spec, abilities(context).await?)?;
     context.doing(format!("eksctl creates the cluster {}", context.spec.cluster_name));
     let stages = Stages::default();
     let said = |line: &str| {
@@ -53,7 +55,7 @@ pub(super) async fn create(context: &StepContext<'_>) -> Result<()> {
 }
 
 /// What eksctl came to, with what CloudFormation says of its stacks where it failed.
-async fn or_why(context: &StepContext<'_>, ended: Result<()>) -> Result<()> {
+pub(super) async fn or_why(context: &StepContext<'_>, ended: Result<()>) -> Result<()> {
     let stacks: Vec<String> = std::iter::once(cluster_stack_name(context.spec)).chain(node_group_stack_name(context.spec)).collect();
     match ended {
         Err(error) if error.kind != ErrorKind::Interrupted => Err(with_failures_of(context, &stacks, error).await),
@@ -116,7 +118,7 @@ pub(super) async fn wait_for_api(context: &StepContext<'_>, facts: &Facts) -> Re
 }
 
 /// Deletes a stack of eksctl's, which protects all that it makes.
-async fn delete_stack(context: &StepContext<'_>, name: &str, stack: &StackFacts) -> Result<()> {
+pub(super) async fn delete_stack(context: &StepContext<'_>, name: &str, stack: &StackFacts) -> Result<()> {
     let mut watch = Watch::begin(context, &stack.id).await;
     context.ports.aws.unprotect_stack(name).await?;
     context.ports.aws.delete_stack(name, &token()).await?;
@@ -129,56 +131,6 @@ async fn delete_stack(context: &StepContext<'_>, name: &str, stack: &StackFacts)
     Err(watch.first_failure().as_deref().and_then(IamRefusal::read).iter().fold(error, |e, refusal| e.hint(refusal.help())))
 }
 
-/// The add-ons without which no node becomes ready, by the objects that show that they are there in some way.
-const BASE_ADDONS: [(&str, &str, &str); 3] =
-    [("vpc-cni", "daemonsets", "aws-node"), ("kube-proxy", "daemonsets", "kube-proxy"), ("coredns", "deployments", "coredns")];
-
-/// The stack of a node group that never came to be, with its name: it is in the way of another.
-pub(super) fn failed_node_group<'a>(spec: &Spec, facts: &'a Facts) -> Option<(String, &'a StackFacts)> {
-    node_group_stack(spec, facts).filter(|(_, stack)| is_failed(stack))
-}
-
-fn node_group_stack<'a>(spec: &Spec, facts: &'a Facts) -> Option<(String, &'a StackFacts)> {
+pub(super) fn node_group_stack<'a>(spec: &Spec, facts: &'a Facts) -> Option<(String, &'a StackFacts)> {
     node_group_stack_name(spec).zip(facts.eksctl_node_group.known())
-}
-
-/// Goes on where an eksctl broke off between the control plane and what runs the controller.
-pub(super) async fn mend_capacity(context: &StepContext<'_>, facts: &Facts) -> Result<()> {
-    let spec = context.spec;
-    if let Some((name, stack)) = failed_node_group(spec, facts) {
-        context.doing(format!("deleting the stack {name}, whose node group never came to be"));
-        let (cluster, region, group) = (&spec.cluster_name, &spec.region, spec.node_group_name());
-        delete_stack(context, &name, stack).await.map_err(|e| {
-            e.hint(format!("`eksctl delete nodegroup --cluster {cluster} --region {region} --name {group}` clears the way"))
-        })?;
-    }
-    wait_for_api(context, facts).await?;
-    let kube = StepContext { facts, ..*context }.kube().await?;
-    for (addon, plural, object) in BASE_ADDONS {
-        ensure_addon(context, kube.as_ref(), addon, plural, object).await?;
-    }
-    let config = config(context).await?;
-    if spec.capacity == ControllerCapacity::Fargate {
-        context.doing(format!("eksctl creates the Fargate profile {FARGATE_PROFILE}"));
-        return context.ports.eksctl.create_fargate_profile(&config, &|line| context.foreign("eksctl", line), context.cancel).await;
-    }
-    context.doing(format!("eksctl creates the node group {}", spec.node_group_name()));
-    let made = context.ports.eksctl.create_node_group(&config, &|line| context.foreign("eksctl", line), context.cancel).await;
-    or_why(context, made).await.map_err(|e| {
-        e.within(format!("cannot create the node group {} of cluster {}", spec.node_group_name(), spec.cluster_name))
-            .hint(format!("`eksctl get nodegroup --cluster {} --region {}` shows what is there", spec.cluster_name, spec.region))
-    })
-}
-
-async fn ensure_addon(context: &StepContext<'_>, kube: &dyn Kube, addon: &str, plural: &str, object: &str) -> Result<()> {
-    let cluster = context.spec.cluster_name.as_str();
-    let there = ObjectRef { kind: ObjectKind::new("apps/v1", plural), namespace: Some("kube-system".into()), name: object.into() };
-    if kube.get(&there).await?.is_some() || context.ports.aws.addon(cluster, addon).await?.is_some() {
-        return Ok(());
-    }
-    context.doing(format!("creating the add-on {addon}, which eksctl did not get to"));
-    match context.ports.aws.create_addon(cluster, addon, &context.tags()).await {
-        Err(e) if e.kind != ErrorKind::Conflict => Err(e),
-        _ => Ok(()),
-    }
 }
