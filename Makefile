@@ -45,6 +45,7 @@ test-all: test ## run every test, and every sweep in full
 	python3 tests/clients/test_clients.py --all
 	python3 tests/clients/test_logins.py --all
 	$(MAKE) fuzz
+	python3 tests/lab/test_rehearse.py
 	python3 tests/reliability/crash.py --jobs 3
 	python3 tests/reliability/crash.py --way new-cluster --way new-cluster-destroy --sample 8 --jobs 3
 	python3 tests/reliability/faults.py --jobs 3

@@ -68,8 +68,8 @@ fn try_line(line: &str, from: &str) -> bool {
 
 /// The examples of `--help` that no test types, and why.
 const EXAMPLES_NOT_TYPED: [(&str, &str); 3] = [
-    ("karpctl rehearse", "five minutes; `lab::interruption` begins one, and what it runs is typed from README"),
-    ("karpctl rehearse -f my.yaml -o json", "five minutes, of the same"),
+    ("karpctl rehearse", "minutes: `make test-all` types it (tests/lab/test_rehearse.py); `lab::interruption` begins one"),
+    ("karpctl rehearse -f my.yaml -o json", "minutes: typed beside it"),
     (
         "karpctl doctor --cluster-name demo --region us-west-2 --wait 10m --fail-on warning",
         "ten minutes, because the lab's cluster has no DNS; `lab::doctor_wait` waits for what gets well",
