@@ -13,7 +13,7 @@ use karpctl::checks::{Situation, all, judge};
 use karpctl::doctor::topics;
 use karpctl::facts::{Facts, Probed, Topic};
 use karpctl::finding::{Finding, Verdict};
-use karpctl::spec::Spec;
+use karpctl::spec::{ClusterMode, Spec};
 use std::sync::Arc;
 
 /// What a healthy world answers to every check that is not about this machine.
@@ -85,6 +85,29 @@ async fn one_broken_thing_is_one_finding() {
     let Probed::Known(cluster) = &mut broken.cluster else { panic!() };
     cluster.auto_mode = true;
     exactly(&bad(&spec, &broken, DAY), "auto-mode", Verdict::Fail);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_that_takes_nothing_is_found() {
+    let (spec, facts) = healthy().await;
+    let made = Spec { cluster: ClusterMode::Managed, ..spec.clone() };
+    let with = |of: &Spec, status: &str| {
+        let mut broken = facts.clone();
+        let Probed::Known(cluster) = &mut broken.cluster else { panic!() };
+        cluster.status = status.into();
+        bad(of, &broken, DAY)
+    };
+    for status in ["DELETING", "FAILED"] {
+        exactly(&with(&spec, status), "cluster-state", Verdict::Fail);
+    }
+    exactly(&with(&made, "FAILED"), "cluster-state", Verdict::Warn);
+    exactly(&with(&spec, "UPDATING"), "cluster-state", Verdict::Warn);
+    let mut broken = facts.clone();
+    broken.cluster = Probed::Absent;
+    let state = |of: &Spec| bad(of, &broken, DAY).into_iter().find(|f| f.id == "cluster-state");
+    let found = state(&spec).expect("a cluster that must be there");
+    assert_eq!((found.result, found.message.as_str()), (Verdict::Fail, "there is none in us-west-2 of account 111122223333"));
+    assert_eq!(state(&made), None, "one that is made is none that is missing");
 }
 
 #[tokio::test(start_paused = true)]

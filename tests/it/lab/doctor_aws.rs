@@ -14,6 +14,12 @@ fn what_is_broken_in_aws_is_found_and_mended_as_printed() {
     let ward = Ward::new(stage, &["--existing-cluster", "--karpenter-version", "1.14.1"]);
     let aws = |words: &[&str]| ward.aws(words);
 
+    // The region of another cluster.
+    let elsewhere = ward.with(&["--region", "us-east-1"]);
+    let found = elsewhere.finds("cluster-state", "fail", "there is none in us-east-1");
+    assert!(!elsewhere.cure(&found, 0).contains("patient"), "{found:#}");
+    ward.passes("cluster-state");
+
     // A new account's quota of five vCPUs, and two nodes of two.
     let found = ward.finds("vcpu-quotas", "fail", "4 of 5 are in use: the node pool can launch nothing: VcpuLimitExceeded");
     ward.cured(&found, &[0]);

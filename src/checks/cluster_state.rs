@@ -1,0 +1,66 @@
+//! Whether the cluster is one that can be worked with.
+
+use super::judgement::read;
+use super::{Check, Judged, Judgement, Situation, aws};
+use crate::facts::Topic;
+use crate::finding::Area;
+use crate::spec::ClusterMode;
+
+pub(super) struct ClusterState;
+
+impl Check for ClusterState {
+    fn id(&self) -> &'static str {
+        "cluster-state"
+    }
+
+    fn area(&self) -> Area {
+        Area::Cluster
+    }
+
+    fn why(&self) -> &'static str {
+        "A cluster that is not there, that failed or that is being deleted takes nothing, and what is said of it would be said of another one."
+    }
+
+    fn explain(&self) -> &'static str {
+        "Reads the cluster by its name in the region and account that are in use. With --existing-cluster it must be there: `No cluster found \
+         for name: …` (ResourceNotFoundException) is mostly a misspelt name, another region, or the credentials of another account. A cluster that \
+         is FAILED or DELETING takes nothing; one that karpctl made and that is FAILED holds nothing, and `karpctl bootstrap` makes it anew. A \
+         cluster that is CREATING or UPDATING is waited for. Whose cluster it is is not judged here."
+    }
+
+    fn reads(&self) -> &'static [Topic] {
+        &[Topic::Cluster]
+    }
+
+    fn judge(&self, situation: &Situation<'_>) -> Judged {
+        let spec = situation.spec()?;
+        let subject = format!("cluster {}", spec.cluster_name);
+        let Some(cluster) = read(&subject, &situation.facts.cluster)? else {
+            return Ok(vec![match spec.cluster {
+                ClusterMode::Managed => Judgement::pass(subject, "is not there yet: `karpctl bootstrap` makes it"),
+                ClusterMode::Existing => Judgement::fail(
+                    subject,
+                    format!("there is none in {} of account {}", spec.region, spec.account_id),
+                )
+                .run("see which there are", aws(spec, "eks", "list-clusters"))
+                .run("see whose account it is", ["aws", "sts", "get-caller-identity"])
+                .fix("give its name, its region and the profile of its account; without --existing-cluster `karpctl bootstrap` makes one"),
+            }]);
+        };
+        let why =
+            aws(spec, "eks", "describe-cluster").into_iter().chain(["--name", spec.cluster_name.as_str(), "--query", "cluster.health"]);
+        let status = cluster.status.as_str();
+        Ok(vec![match status {
+            "ACTIVE" => Judgement::pass(subject, "is ACTIVE"),
+            "CREATING" | "UPDATING" | "PENDING" => {
+                Judgement::warn(subject, format!("is {status}: `karpctl bootstrap` waits for it")).run("see how it stands", why)
+            }
+            "FAILED" if spec.cluster == ClusterMode::Managed => Judgement::warn(subject, "is FAILED, and takes nothing")
+                .run("see why", why)
+                .fix("`karpctl bootstrap` deletes it and makes it anew, where it is karpctl's own"),
+            _ => Judgement::fail(subject, format!("is {status}, and takes nothing"))
+                .run("see why", why)
+                .fix("wait until it is gone, or name another cluster"),
+        }])
+    }
+}
