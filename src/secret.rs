@@ -81,7 +81,7 @@ pub fn masked_lines(text: &str) -> String {
 }
 
 /// Flags whose value is a name, however long.
-const NAMED: [&str; 7] = ["--cluster-name", "--cluster-id", "-i", "--name", "--region", "--role-arn", "--profile"];
+const NAMED: [&str; 9] = ["--cluster-name", "--cluster-id", "-i", "--name", "--region", "--role-arn", "--role", "-r", "--profile"];
 
 /// The arguments of a program; one of them may itself be a script.
 #[must_use]
@@ -190,7 +190,8 @@ mod tests {
             args(&["--pass", "x5", "-p", "y", "-H", "Authorization: Bearer z"]),
             ["--pass", "…", "-p", "…", "-H", "Authorization: Bearer …"]
         );
-        let plain = ["token", "-i", "ProductionClusterNumber2024InEuCentral1Blue", "--token-only", "-r", "eks-1"];
+        let role = "arn:aws:iam::111122223333:role/AWSReservedSSO_AdministratorAccess_0123456789abcdef";
+        let plain = ["token", "-i", "ProductionClusterNumber2024InEuCentral1Blue", "--token-only", "-r", role, "--role", role];
         assert_eq!(args(&plain), plain, "a flag behind a flag is none's value");
         let plain = ["eks", "get-token", "--cluster-name=ProductionClusterNumber2024InEuCentral1Blue", "--output", "json"];
         assert_eq!(args(&plain), plain);

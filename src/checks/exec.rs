@@ -54,13 +54,8 @@ fn or_none(text: &str) -> &str {
 
 /// The cluster that the plugin makes a token for, by its arguments: name and region.
 pub(super) fn eks_cluster(exec: &ExecFacts) -> Option<(&str, Option<&str>)> {
-    let after = |flags: &[&str]| {
-        let at = exec.args.iter().position(|word| flags.contains(&word.as_str()))?;
-        exec.args.get(at + 1).map(String::as_str)
-    };
-    let joined = |flag: &str| exec.args.iter().find_map(|word| word.strip_prefix(flag));
-    let name = after(&["--cluster-name", "--cluster-id", "-i"]).or_else(|| joined("--cluster-name="))?;
-    Some((name, after(&["--region", "-r"]).or_else(|| joined("--region="))))
+    let name = exec.flag(&["--cluster-name", "--cluster-id", "-i"])?;
+    Some((name, exec.flag(&["--region"])))
 }
 
 /// The command that makes a kubeconfig, for the cluster that is meant as far as that is said.

@@ -82,8 +82,7 @@ fn judge(spec: Option<&Spec>, used: &Used<'_>, exec: &ExecFacts) -> Judgement {
 /// That the plugin asks as somebody of another account than the cluster's: by the role that it takes, else by the kubeconfig's profile.
 fn of_other_account(spec: Option<&Spec>, named: Option<&str>, exec: &ExecFacts) -> Option<String> {
     let cluster = named.or(spec.map(|spec| spec.account_id.as_str()))?;
-    let role = exec.flag(&["--role-arn", "--role", "-r"]);
-    let (who, account) = match (role, &exec.profile_account) {
+    let (who, account) = match (exec.role(), &exec.profile_account) {
         (Some(role), _) => (format!("takes the role {role}"), role.split(':').nth(4)?),
         (None, Probed::Known(account)) => (format!("uses the profile {}", exec.profile.as_deref()?), account.as_str()),
         (None, _) => return None,

@@ -132,6 +132,12 @@ impl ExecFacts {
         self.profile.as_deref().filter(|pinned| *pinned != in_use)
     }
 
+    /// The role that the plugin takes: aws says `--role-arn` and `--role`, aws-iam-authenticator `--role` and `-r`.
+    #[must_use]
+    pub fn role(&self) -> Option<&str> {
+        self.flag(&["--role-arn", "--role", "-r"]).filter(|role| !role.is_empty())
+    }
+
     /// The value of a flag of the plugin's.
     #[must_use]
     pub fn flag(&self, names: &[&str]) -> Option<&str> {

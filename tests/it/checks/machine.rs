@@ -139,6 +139,38 @@ async fn a_plugin_that_answers_another_version_is_to_be_upgraded() {
     said(&found, &["upgrade aws-iam-authenticator 0.5.3 (/usr/bin/aws-iam-authenticator) to 0.5.6 or newer"]);
 }
 
+const ROLE: &str = "arn:aws:iam::111122223333:role/eks-admin";
+
+/// The commands that a finding prints.
+fn cures(found: &[Finding]) -> Vec<String> {
+    found[0].fixes.iter().map(|fix| fix.command.join(" ")).filter(|command| !command.is_empty()).collect()
+}
+
+/// An entry of aws-iam-authenticator's, which takes a role by `-r`.
+fn by_authenticator(exec: &mut ExecFacts) {
+    exec.command = "aws-iam-authenticator".into();
+    exec.args = ["token", "-i", "demo", "-r", ROLE].map(str::to_owned).into();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_role_of_an_entry_is_no_region() {
+    let found = broken_exec(|exec| {
+        by_authenticator(exec);
+        (exec.api_version, exec.run) = ("client.authentication.k8s.io/v1alpha1".into(), None);
+    })
+    .await;
+    exactly(&found, "exec-api-version", Verdict::Fail);
+    assert!(!cures(&found)[1].contains("--region"), "{found:#?}");
+    // It is this cluster's own entry, so what it leads to is gone and not another cluster's.
+    let found = broken_chosen(|chosen| {
+        by_authenticator(chosen.exec.as_mut().unwrap());
+        chosen.server = "https://FEDCBA9876543210.gr7.us-west-2.eks.amazonaws.com".into();
+        (chosen.context, chosen.user) = ("work".into(), "me".into());
+    })
+    .await;
+    exactly(&found, "kubeconfig-cluster", Verdict::Fail);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_profile_in_the_kubeconfig_is_the_one_in_use() {
     let pinned = |pinned: Option<&'static str>, in_use: Option<&'static str>| {
