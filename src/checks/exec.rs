@@ -83,6 +83,8 @@ pub(super) fn update_kubeconfig(used: &Used<'_>, exec: &ExecFacts) -> Option<Vec
     let mut flag = |name: &str, value: Option<String>| words.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
     flag("--region", region.map(str::to_owned));
     flag("--profile", exec.profile.clone());
+    // Without it the new entry asks as somebody whom the cluster need not know.
+    flag("--role-arn", exec.role().map(str::to_owned));
     flag("--kubeconfig", used.chosen.user_file.as_ref().map(|file| file.display().to_string()));
     // Without it aws names the context by the cluster's ARN, and the person's own stays as it is.
     flag("--alias", (!used.chosen.context.starts_with("arn:")).then(|| used.chosen.context.clone()));

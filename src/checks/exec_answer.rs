@@ -1,6 +1,6 @@
 //! Whether the credential plugin, run as the client runs it, answers what the client takes.
 
-use super::exec::{Used, each_plugin, eks_cluster, upgrade};
+use super::exec::{Used, each_plugin, eks_cluster, update_kubeconfig, upgrade};
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{ExecFacts, PluginRun, Topic};
 use crate::finding::Area;
@@ -65,13 +65,16 @@ fn judge(used: &Used<'_>, exec: &ExecFacts, run: &PluginRun) -> Judgement {
         "aws-iam-authenticator" if old => judgement.fix("upgrade aws-iam-authenticator to 0.5.6 or newer, or use `aws eks get-token`"),
         _ => judgement.fix(format!("mend or replace the plugin {}", exec.command)),
     };
-    match eks_cluster(exec) {
-        Some((cluster, region)) => {
+    match (eks_cluster(exec), update_kubeconfig(used, exec)) {
+        (Some((cluster, region)), _) if exec.role().is_none() => {
             let mut command = ["karpctl", "token", "--cluster-name", cluster].map(str::to_owned).to_vec();
-            command.extend(region.iter().flat_map(|region| ["--region".to_owned(), (*region).to_owned()]));
+            let flags = [("--region", region), ("--profile", exec.profile.as_deref())];
+            command.extend(flags.into_iter().filter_map(|(flag, value)| Some([flag, value?])).flatten().map(str::to_owned));
             judgement.run("or let the kubeconfig run karpctl, which answers every version", command)
         }
-        None => judgement,
+        // `karpctl token` takes no role.
+        (_, Some(anew)) => judgement.run("or have the entry written anew by aws 1.24 or 2.7, or newer", anew),
+        _ => judgement,
     }
 }
 

@@ -172,6 +172,37 @@ async fn the_role_of_an_entry_is_no_region() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_cure_leaves_an_entry_its_role_and_its_profile() {
+    const ANEW: &str = "aws eks update-kubeconfig --name demo --profile prod --role-arn arn:aws:iam::111122223333:role/eks-admin \
+         --kubeconfig /home/me/.kube/config";
+    let pinned = |exec: &mut ExecFacts| (exec.profile, exec.profile_in_use) = (Some("prod".into()), Some("prod".into()));
+    let refused = |exec: &mut ExecFacts| exec.run.as_mut().unwrap().refused = Some("exec plugin is configured to use …".into());
+    let found = broken_exec(|exec| {
+        by_authenticator(exec);
+        pinned(exec);
+        (exec.api_version, exec.run) = ("client.authentication.k8s.io/v1alpha1".into(), None);
+    })
+    .await;
+    exactly(&found, "exec-api-version", Verdict::Fail);
+    assert_eq!(cures(&found)[1], ANEW);
+    let found = broken_exec(|exec| {
+        by_authenticator(exec);
+        pinned(exec);
+        refused(exec);
+    })
+    .await;
+    exactly(&found, "exec-answer", Verdict::Fail);
+    assert_eq!(cures(&found), [ANEW]);
+    // karpctl's own plugin takes no role, so it is a cure only where there is none.
+    let found = broken_exec(|exec| {
+        pinned(exec);
+        refused(exec);
+    })
+    .await;
+    assert_eq!(cures(&found), ["karpctl token --cluster-name demo --region us-west-2 --profile prod"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_profile_in_the_kubeconfig_is_the_one_in_use() {
     let pinned = |pinned: Option<&'static str>, in_use: Option<&'static str>| {
         move |exec: &mut ExecFacts| (exec.profile, exec.profile_in_use) = (pinned.map(Into::into), in_use.map(Into::into))
