@@ -7,7 +7,7 @@ use super::mend::{agreed, cures, take_back};
 use super::named::{files_are_there, kubeconfig_is_sound};
 use super::new_file::{NewFile, unwritable};
 use super::verify::parse_duration;
-use crate::accepted::AcceptedFindings;
+use crate::accepted::{Accepted, AcceptedFindings};
 use crate::adapters::text_file;
 use crate::app::App;
 use crate::checks::{self, Check};
@@ -107,17 +107,20 @@ pub async fn run(app: &App, args: DoctorArgs) -> Result<Exit> {
     let wanted = Wanted { areas: args.area.clone(), only: args.only.clone(), skip: args.skip.clone() };
     let checks = select(checks::all(), &wanted)?;
     let accepted = accepted(&args)?;
-    let seen = match &args.facts {
+    let mut seen = match &args.facts {
         Some(file) => load(file)?,
         None => look_until_healed(app, &args, &checks, accepted.as_ref()).await?,
     };
     if let Some(file) = &args.save_facts {
         save(file, &seen)?;
     }
-    let mut report = DoctorReport::new(judged(app, &seen, &checks, accepted.as_ref()));
     if args.fix {
-        report = fix(app, &args, &checks, report).await?;
+        let (found, _) = marked(&seen, &checks, accepted.as_ref());
+        if let Some(mended) = fix(app, &args, &checks, &DoctorReport::new(found)).await? {
+            seen = mended;
+        }
     }
+    let report = DoctorReport::new(judged(app, &seen, &checks, accepted.as_ref()));
     let text = match args.output {
         DoctorFormat::Human if app.globals.quiet => {
             findings_text(report.checks.iter().filter(|f| args.fail_on.counts(f)).cloned().collect())
@@ -157,10 +160,17 @@ fn accepted(args: &DoctorArgs) -> Result<Option<AcceptedFindings>> {
     }
 }
 
+/// What the checks say, with what is accepted marked, and the entries that concern nothing of it.
+fn marked<'a>(seen: &SavedFacts, checks: &[Box<dyn Check>], accepted: Option<&'a AcceptedFindings>) -> (Vec<Finding>, Vec<&'a Accepted>) {
+    let mut findings = seen.judge(checks);
+    let unused = accepted.map_or_else(Vec::new, |file| file.mark(&mut findings, seen.day));
+    (findings, unused)
+}
+
 /// What the checks say, with what is accepted marked; of an entry that concerns nothing it is said that it can go.
 fn judged(app: &App, seen: &SavedFacts, checks: &[Box<dyn Check>], accepted: Option<&AcceptedFindings>) -> Vec<Finding> {
-    let mut findings = seen.judge(checks);
-    for entry in accepted.iter().flat_map(|file| file.mark(&mut findings, seen.day)) {
+    let (findings, unused) = marked(seen, checks, accepted);
+    for entry in unused {
         if checks.iter().any(|c| c.id() == entry.check) {
             app.printer.status(&format!("note: nothing is found any more that is accepted as `{}` ({})", entry.check, entry.reason));
         }
@@ -184,10 +194,7 @@ async fn look_until_healed(
         let seen = app.read(Box::pin(look(app, args, checks))).await?;
         kubeconfig_is_sound(app, checks, &seen.facts)?;
         let Some(deadline) = deadline else { return Ok(seen) };
-        let mut findings = seen.judge(checks);
-        if let Some(file) = accepted {
-            file.mark(&mut findings, seen.day);
-        }
+        let (findings, _) = marked(&seen, checks, accepted);
         let heals = |f: &&Finding| checks.iter().any(|c| c.id() == f.id && c.reads().iter().any(|t| t.may_heal()));
         let waited_for: Vec<&Finding> = findings.iter().filter(|f| args.fail_on.counts(f)).filter(heals).collect();
         let Some(first) = waited_for.first() else { return Ok(seen) };
@@ -206,9 +213,9 @@ async fn look_until_healed(
 /// The check that says whether a client takes what the plugin answers.
 const ANSWER: &str = "exec-answer";
 
-/// Makes the safe cures and looks again. A cure after which the plugin's answer is refused is no cure, and is taken back.
-async fn fix(app: &App, args: &DoctorArgs, checks: &[Box<dyn Check>], report: DoctorReport) -> Result<DoctorReport> {
-    let cures = cures(&report)?;
+/// Makes the safe cures and looks again; `None`: nothing was changed. A cure after which the plugin's answer is refused is no cure, and is taken back.
+async fn fix(app: &App, args: &DoctorArgs, checks: &[Box<dyn Check>], report: &DoctorReport) -> Result<Option<SavedFacts>> {
+    let cures = cures(report)?;
     cures.show_not_alone(app);
     if cures.is_empty() {
         let any = |verdicts: [Verdict; 2]| report.checks.iter().any(|f| verdicts.contains(&f.result));
@@ -219,12 +226,12 @@ async fn fix(app: &App, args: &DoctorArgs, checks: &[Box<dyn Check>], report: Do
         } else {
             "Nothing was mended, because nothing could be looked at; the report says why."
         });
-        return Ok(report);
+        return Ok(None);
     }
     cures.show(app);
     if !agreed(app, args.yes)? {
         app.printer.status("Nothing was changed.");
-        return Ok(report);
+        return Ok(None);
     }
     cures.make(app)?;
     // Whether it is a cure is for the plugin to say, whichever checks were asked for.
@@ -239,7 +246,7 @@ async fn fix(app: &App, args: &DoctorArgs, checks: &[Box<dyn Check>], report: Do
             Error::refused("the change was taken back: the plugin's answer would still be refused").because(refused.message.clone());
         return Err(refused.fixes.iter().fold(error, |e, fix| e.hint(fix.title.clone())));
     }
-    Ok(DoctorReport::new(Box::pin(look(app, args, checks)).await?.judge(checks)))
+    Box::pin(look(app, args, checks)).await.map(Some)
 }
 
 fn load(file: &Path) -> Result<SavedFacts> {

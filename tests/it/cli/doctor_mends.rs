@@ -30,6 +30,25 @@ fn a_user_that_shares_its_text_is_left_alone() {
     assert_eq!(std::fs::read_to_string(shell.dir.path().join("config")).unwrap(), text);
 }
 
+#[test]
+fn what_is_accepted_is_so_after_a_cure_too() {
+    let accepted = "schema: karpctl/accepted/v1\naccepted:\n\
+         - {check: exec-answer, reason: known, until: 2999-12-31}\n- {check: exec-api-version, reason: old, until: 2999-12-31}\n";
+    let doctor = |more: &[&str]| {
+        let shell = machine(&[("a", "v1alpha1")]).file("karpctl-accepted.yaml", accepted).program("plugin", "#!/bin/sh\nexit 1\n");
+        let words = ["doctor", "--only", "exec-api-version,exec-answer", "--helm", "./helm", "--kubeconfig", "config", "-o", "json"];
+        shell.run(&[&words[..], more].concat())
+    };
+    let ended = doctor(&["--fix", "--yes"]);
+    let said = checks(&ended);
+    let answer = said.iter().find(|finding| finding["id"] == "exec-answer").unwrap();
+    assert_eq!((answer["result"].as_str(), answer["accepted"]["reason"].as_str()), (Some("fail"), Some("known")), "{answer:#}");
+    assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
+    // What the cure made an end of needs no entry any more.
+    let notes = |ended: &super::Ended, check: &str| ended.stderr.matches(&format!("accepted as `{check}`")).count();
+    assert_eq!((notes(&ended, "exec-api-version"), notes(&ended, "exec-answer")), (1, 0), "{}", ended.stderr);
+}
+
 /// A kubeconfig whose plugin is given secrets in every way, and a plugin that complains of them.
 fn with_secrets(version: &str) -> Shell {
     let more = r#"
