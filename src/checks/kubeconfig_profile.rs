@@ -23,7 +23,7 @@ impl Check for KubeconfigProfile {
 
     fn explain(&self) -> &'static str {
         "Compares the profile that the kubeconfig's plugin is given (AWS_PROFILE in its `env`, or --profile in its `args`) with the one in use \
-         (--profile, else AWS_PROFILE), and the account in the names that aws gives its entries with the account of the credentials. The \
+         (--profile, else keys in the environment, else AWS_PROFILE), and the account in the names that aws gives its entries with the account of the credentials. The \
          kubeconfig's goes before the environment's. Of a profile that is not the one in use STS is asked which account it is of, and of a \
          role that the plugin takes its ARN says it: that must be the cluster's account. What people see: `The config profile (…) could not be found` in a pipeline, or `You \
          must be logged in to the server`, `the server has asked for the client to provide credentials`. Cure: have aws write the entry with \
@@ -59,6 +59,15 @@ fn judge(spec: Option<&Spec>, used: &Used<'_>, exec: &ExecFacts) -> Judgement {
     }
     let Some(pinned) = &exec.profile else { return Judgement::pass(subject, "names no profile of its own") };
     let in_use = exec.profile_in_use.as_deref();
+    if exec.keys_go_first {
+        let message = format!("the keys in AWS_ACCESS_KEY_ID go before the profile {pinned}");
+        return match in_use {
+            None => Judgement::pass(subject, message),
+            Some(profile) => Judgement::warn(subject, format!("{message}, and {profile} is in use here"))
+                .at(file, Some(exec.line))
+                .fix("unset AWS_ACCESS_KEY_ID, or do without --profile: the plugin and all else then ask as the same"),
+        };
+    }
     if exec.other_profile().is_none() {
         return Judgement::pass(subject, format!("uses the profile {pinned}, as everything here does"));
     }

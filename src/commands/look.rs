@@ -82,9 +82,7 @@ async fn ask_profiles(app: &App, args: &DoctorArgs, facts: &mut Facts) {
     for client in clients {
         let KubeconfigFacts::Chosen(chosen) = &mut client.kubeconfig else { continue };
         let Some(exec) = &mut chosen.exec else { continue };
-        // As for aws itself: keys in the environment go before AWS_PROFILE, and --profile before them.
-        let by_keys = exec.flag(&["--profile"]).is_none() && app.workstation().variable("AWS_ACCESS_KEY_ID").is_some();
-        let Some(profile) = exec.other_profile().filter(|_| !by_keys).map(str::to_owned) else { continue };
+        let Some(profile) = exec.other_profile().filter(|_| !exec.keys_go_first).map(str::to_owned) else { continue };
         if !known.contains_key(&profile) {
             let account = if args.offline { Probed::Unavailable(OFFLINE.into()) } else { account_of(app, args, &profile).await };
             known.insert(profile.clone(), account);

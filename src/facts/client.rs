@@ -111,9 +111,13 @@ pub struct ExecFacts {
     /// Why the client's own preferences keep it from running this plugin.
     #[serde(default)]
     pub forbidden: Option<String>,
-    /// The profile that is in use beside the kubeconfig: by `--profile` or `AWS_PROFILE`.
+    /// The profile that is in use beside the kubeconfig: by `--profile`, or by `AWS_PROFILE` where no keys go before it.
     #[serde(default)]
     pub profile_in_use: Option<String>,
+    /// Whether keys in the environment go before its profile, as aws has it: `AWS_ACCESS_KEY_ID` is set, and `--profile` is not among its
+    /// arguments.
+    #[serde(default)]
+    pub keys_go_first: bool,
     /// The account that its profile is of, where it is not the profile in use.
     #[serde(default)]
     pub profile_account: Probed<String>,

@@ -136,7 +136,9 @@ async fn kubeconfig(station: &dyn Workstation, question: &ClientQuestion, tool: 
         facts.run = Some(run(station, exec, facts, &cluster, build, question.limit).await);
     }
     if let Some(exec) = &mut chosen.exec {
-        exec.profile_in_use = question.profile.clone().or_else(|| station.variable("AWS_PROFILE"));
+        let keys = station.variable("AWS_ACCESS_KEY_ID").is_some();
+        exec.keys_go_first = keys && exec.flag(&["--profile"]).is_none();
+        exec.profile_in_use = question.profile.clone().or_else(|| station.variable("AWS_PROFILE").filter(|_| !keys));
         let refused = exec.run.as_ref().is_some_and(|run| run.refused.is_some());
         if refused || !build.accepts(&exec.api_version) {
             exec.at_hand = at_hand(station, exec).await;
@@ -233,6 +235,7 @@ fn exec_facts(station: &dyn Workstation, exec: &Exec, build: &ClientBuild) -> Ex
         found: station.find(&exec.command, build.runs_from_relative_path()),
         forbidden: None,
         profile_in_use: None,
+        keys_go_first: false,
         profile_account: Probed::NotAsked,
         at_hand: Vec::new(),
         run: None,

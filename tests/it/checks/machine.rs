@@ -25,6 +25,7 @@ fn client() -> ClientFacts {
         found: Ok("/usr/bin/aws".into()),
         forbidden: None,
         profile_in_use: None,
+        keys_go_first: false,
         profile_account: Probed::NotAsked,
         at_hand: Vec::new(),
         run: Some(PluginRun { ended: None, api_version: Some(BETA.into()), refused: None, stderr: Vec::new() }),
@@ -224,6 +225,18 @@ async fn a_profile_in_the_kubeconfig_is_the_one_in_use() {
     said(&found, &["uses the profile prod, which is of account 999900001111, and the cluster is of account 111122223333"]);
     said(&of(Probed::Known("111122223333".into())).await, &["in account 111122223333 as the cluster"]);
     said(&of(Probed::Unavailable("ExpiredToken".into())).await, &["of which account it is could not be read: ExpiredToken"]);
+    // Keys in the environment are taken by the plugin and by all else, unless a profile is named beside the kubeconfig.
+    let by_keys = |in_use: Option<&'static str>| {
+        broken_exec(move |exec| {
+            (exec.profile, exec.keys_go_first, exec.profile_in_use) = (Some("prod".into()), true, in_use.map(Into::into));
+        })
+    };
+    assert_eq!(by_keys(None).await, []);
+    for named in ["dev", "prod"] {
+        let found = by_keys(Some(named)).await;
+        exactly(&found, "kubeconfig-profile", Verdict::Warn);
+        said(&found, &["go before the profile prod, and ", &format!("{named} is in use here")]);
+    }
     // A role that the plugin takes is who it is in the end.
     let role = |arn: &'static str| broken_exec(move |exec| exec.args.extend(["--role-arn".into(), arn.into()]));
     let found = role("arn:aws:iam::999900001111:role/ops").await;

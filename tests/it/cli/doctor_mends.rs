@@ -79,6 +79,19 @@ fn no_secret_of_the_plugin_is_shown_or_kept() {
 }
 
 #[test]
+fn keys_in_the_environment_go_before_the_profile_of_a_kubeconfig() {
+    let found = |shell: Shell| {
+        let words = ["doctor", "--offline", "--only", "kubeconfig-profile", "--helm", "./helm", "--kubeconfig", "config", "-o", "json"];
+        let found = checks(&shell.run(&words)).remove(0);
+        (found["result"].as_str().unwrap().to_owned(), found["message"].as_str().unwrap().to_owned())
+    };
+    let (result, message) = found(with_secrets("v1beta1"));
+    assert!(result == "warn" && message.contains("the profile prod, and no profile is in use here"), "{result} {message}");
+    let (result, message) = found(with_secrets("v1beta1").env("AWS_ACCESS_KEY_ID", "k").env("AWS_PROFILE", "dev"));
+    assert!(result == "pass" && message.contains("go before the profile prod"), "{result} {message}");
+}
+
+#[test]
 fn a_plugin_that_floods_hangs_or_babbles_is_a_finding() {
     let doctor = |plugin: &str| {
         let shell = machine(&[("a", "v1beta1")]).program("plugin", &format!("#!/bin/sh\n{plugin}\n"));
