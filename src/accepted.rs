@@ -100,6 +100,7 @@ mod tests {
             why: text(),
             place: None,
             accepted: None,
+            heals: false,
             fixes,
         }
     }

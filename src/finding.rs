@@ -93,6 +93,9 @@ pub struct Finding {
     pub accepted: Option<Acceptance>,
     /// What mends it, best first.
     pub fixes: Vec<Fix>,
+    /// Whether it may come right by itself: a stack is being made, pods start. No part of the report.
+    #[serde(skip)]
+    pub heals: bool,
 }
 
 /// That a finding is accepted.

@@ -56,9 +56,10 @@ impl Check for AgentHealth {
                 .run("see why", of_addon(&["describe-addon"]))
                 .fix("`karpctl identity` deletes what failed and makes it anew"),
             Some(status @ ("CREATING" | "UPDATING")) => {
-                Judgement::warn(subject, format!("is {status}")).run("wait for it", of_addon(&["wait", "addon-active"]))
+                Judgement::warn(subject, format!("is {status}")).heals().run("wait for it", of_addon(&["wait", "addon-active"]))
             }
             Some(status) => Judgement::warn(subject, format!("is {status}: its pods wait for room or for nodes"))
+                .heals()
                 .run("see why", of_addon(&["describe-addon"])),
         }])
     }
@@ -72,5 +73,6 @@ fn by_others(pods: AgentPods) -> Judgement {
         return Judgement::pass(subject, message);
     }
     Judgement::fail(subject, format!("{message}: the controller gets no credentials"))
+        .heals()
         .run("see why", ["kubectl", "--namespace", "kube-system", "describe", "daemonset", POD_IDENTITY_AGENT])
 }

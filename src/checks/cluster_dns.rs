@@ -87,7 +87,7 @@ fn of_dns(spec: &Spec, judgement: Judgement, dns: Option<&Workload>) -> Judgemen
         }
         Some(dns) => {
             let command = ["kubectl", "--namespace", &dns.namespace, "describe", "pods", "--selector", "k8s-app=kube-dns"];
-            judgement.run("see what it waits for; it needs room on nodes that Karpenter did not make", command)
+            judgement.heals().run("see what it waits for; it needs room on nodes that Karpenter did not make", command)
         }
     }
 }

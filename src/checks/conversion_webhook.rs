@@ -70,6 +70,7 @@ fn judge(spec: &Spec, found: &ConversionFacts) -> Judgement {
                 subject,
                 format!("no endpoints available for service \"{}\": no pod behind it is ready, and {crds} ask it", service.name),
             )
+            .heals()
             .run("bring the controller up again", command)
         }
     }

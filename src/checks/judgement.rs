@@ -13,11 +13,12 @@ pub struct Judgement {
     message: String,
     place: Option<Place>,
     fixes: Vec<Fix>,
+    heals: bool,
 }
 
 impl Judgement {
     fn new(result: Verdict, subject: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { result, subject: plain(&subject.into()), message: plain(&message.into()), place: None, fixes: Vec::new() }
+        Self { result, subject: plain(&subject.into()), message: plain(&message.into()), place: None, fixes: Vec::new(), heals: false }
     }
 
     /// It is right.
@@ -64,6 +65,11 @@ impl Judgement {
         judgement
     }
 
+    /// It may come right by itself, which `doctor --wait` waits for.
+    pub(super) fn heals(self) -> Self {
+        Self { heals: true, ..self }
+    }
+
     /// The place in a file that it is about.
     pub(super) fn at(mut self, file: impl Into<String>, line: Option<u32>) -> Self {
         self.place = Some(Place { file: file.into(), line });
@@ -87,6 +93,7 @@ impl Judgement {
             place: self.place,
             accepted: None,
             fixes: self.fixes,
+            heals: self.heals,
         }
     }
 }

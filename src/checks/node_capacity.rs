@@ -162,7 +162,8 @@ fn lacking(
         Judgement::warn(subject, format!("{message} (unless a Fargate profile takes them)"))
     } else {
         Judgement::fail(subject, message)
-    };
+    }
+    .heals();
     for node in nodes.iter().filter(|n| n.cordoned && n.origin == NodeOrigin::Other).take(NAMED) {
         judgement = judgement.run(format!("let pods onto {} again", node.name), ["kubectl", "uncordon", &node.name]);
     }

@@ -64,7 +64,7 @@ fn judge(spec: &Spec, group: &NodeGroupFacts) -> Vec<Judgement> {
         "CREATE_FAILED" | "DELETE_FAILED" => {
             said.push(Judgement::fail(&subject, format!("is {}{issues}", group.status)).run("see what EKS says", describe()));
         }
-        status => said.push(Judgement::warn(&subject, format!("is {status}{issues}")).run("see what EKS says", describe())),
+        status => said.push(Judgement::warn(&subject, format!("is {status}{issues}")).heals().run("see what EKS says", describe())),
     }
     if group.hop_limit == Some(1) {
         said.push(

@@ -112,7 +112,7 @@ fn standing(spec: &Spec, name: &str, stack: &StackFacts) -> Option<Judgement> {
             Judgement::warn(subject, message + ": its last update failed").run("see what failed", of_stack("describe-stack-events"))
         }
         status if status.ends_with("_IN_PROGRESS") => {
-            Judgement::warn(subject, message + ": somebody is changing it now").run("watch it", of_stack("describe-stack-events"))
+            Judgement::warn(subject, message + ": somebody is changing it now").heals().run("watch it", of_stack("describe-stack-events"))
         }
         _ => return None,
     })

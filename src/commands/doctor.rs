@@ -195,8 +195,8 @@ async fn look_until_healed(
         kubeconfig_is_sound(app, checks, &seen.facts)?;
         let Some(deadline) = deadline else { return Ok(seen) };
         let (findings, _) = marked(&seen, checks, accepted);
-        let heals = |f: &&Finding| checks.iter().any(|c| c.id() == f.id && c.reads().iter().any(|t| t.may_heal()));
-        let waited_for: Vec<&Finding> = findings.iter().filter(|f| args.fail_on.counts(f)).filter(heals).collect();
+        // Also what is only a warning: it is told because it is not over yet.
+        let waited_for: Vec<&Finding> = findings.iter().filter(|f| f.heals && FailOn::Warning.counts(f)).collect();
         let Some(first) = waited_for.first() else { return Ok(seen) };
         if tokio::time::Instant::now() + PAUSE > deadline {
             app.printer.status("the time of --wait is over");

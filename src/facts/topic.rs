@@ -160,12 +160,6 @@ impl Topic {
         matches!(self, Self::Caller | Self::SpotRole | Self::Clock)
     }
 
-    /// Whether what is wrong with it may heal by itself: a stack is made, pods start. What is on this machine does not.
-    #[must_use]
-    pub const fn may_heal(self) -> bool {
-        !self.on_this_machine()
-    }
-
     /// Whether reading it needs to know the cluster first (its VPC, its issuer, its endpoint).
     #[must_use]
     pub const fn needs_cluster(self) -> bool {

@@ -46,6 +46,7 @@ fn finding() -> Finding {
         place: None,
         fixes: vec![Fix { title: "install a newer one".into(), command: Vec::new(), safe: false, edit: None }],
         accepted: None,
+        heals: false,
     }
 }
 

@@ -19,6 +19,7 @@ pub(super) fn report() -> DoctorReport {
         why: "It matters. And here is more of why.".into(),
         place,
         accepted: None,
+        heals: false,
         fixes,
     };
     let place = |file: &str, line| Some(Place { file: file.into(), line });

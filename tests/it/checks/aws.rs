@@ -82,6 +82,7 @@ async fn a_stack_is_at_rest_and_of_this_release() {
         .await;
         exactly(&found, "stack-state", verdict);
         said(&found, words);
+        assert_eq!(found[0].heals, status.ends_with("IN_PROGRESS"), "{status} comes right by itself");
     }
     let found = broken(|f| known(&mut f.stack).template = Some("Description: another\n".into())).await;
     exactly(&found, "stack-state", Verdict::Warn);
@@ -93,7 +94,13 @@ async fn a_stack_is_at_rest_and_of_this_release() {
 
 #[tokio::test(start_paused = true)]
 async fn pod_identity_has_an_agent_an_association_and_a_trusting_role() {
-    exactly(&broken(|f| f.pod_identity_agent = Probed::Absent).await, "agent-health", Verdict::Fail);
+    let found = broken(|f| f.pod_identity_agent = Probed::Absent).await;
+    exactly(&found, "agent-health", Verdict::Fail);
+    assert!(!found[0].heals, "nobody makes it");
+    for (status, heals) in [("CREATING", true), ("DEGRADED", true), ("CREATE_FAILED", false)] {
+        let found = broken(|f| known(&mut f.pod_identity_agent).status = status.into()).await;
+        assert_eq!((found[0].id.as_str(), found[0].heals), ("agent-health", heals), "{status}");
+    }
     let by_others = |ready: u64| {
         broken(move |f| {
             f.pod_identity_agent = Probed::Absent;

@@ -100,6 +100,9 @@ fn what_is_of_the_account_is_asked_without_cluster_and_region() {
     let ended = aws().env("AWS_REGION", "eu-west-1").run(&["doctor", "--only", "spot-role"]);
     assert!(ended.stdout.contains("warn role AWSServiceRoleForEC2Spot: is not there yet"), "{}{}", ended.stdout, ended.stderr);
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+    // What nobody is about to make is not waited for.
+    let ended = aws().env("AWS_REGION", "eu-west-1").run(&["doctor", "--only", "spot-role", "--fail-on", "warning", "--wait", "30s"]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (1, ""));
     let ended = aws().run(&["doctor", "--only", "aws-credentials", "--account-id", "999900001111"]);
     assert_eq!(ended.code, 4, "{}", ended.stderr);
     // What is about a cluster asks for one, as before.
