@@ -86,10 +86,16 @@ pub(super) fn update_kubeconfig(used: &Used<'_>, exec: &ExecFacts) -> Option<Vec
     // Without it the new entry asks as somebody whom the cluster need not know.
     flag("--role-arn", exec.role().map(str::to_owned));
     flag("--kubeconfig", used.chosen.user_file.as_ref().map(|file| file.display().to_string()));
-    // Without it aws names the context by the cluster's ARN, and the person's own stays as it is.
-    flag("--alias", (!used.chosen.context.starts_with("arn:")).then(|| used.chosen.context.clone()));
-    flag("--user-alias", (!used.chosen.user.starts_with("arn:")).then(|| used.chosen.user.clone()));
+    words.extend(under_its_names(used.chosen));
     Some(words)
+}
+
+/// The words by which aws writes the context and the user that were chosen: it names them by the cluster's ARN otherwise, and a person's
+/// own stay as they are.
+pub(super) fn under_its_names(chosen: &ChosenFacts) -> impl Iterator<Item = String> {
+    let names = [("--alias", &chosen.context), ("--user-alias", &chosen.user)];
+    let own = names.into_iter().filter(|(_, name)| !name.is_empty() && !name.starts_with("arn:"));
+    own.flat_map(|(flag, name)| [flag.to_owned(), name.clone()])
 }
 
 /// What the programs at hand would write into a kubeconfig now: "the aws at hand (2.31.0, /usr/bin/aws) writes v1beta1".

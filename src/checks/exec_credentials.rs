@@ -1,6 +1,6 @@
 //! Whether the context's user has a credential that each client can use.
 
-use super::exec::{Used, each_used, in_file, make};
+use super::exec::{Used, each_used, in_file, make, under_its_names, update_kubeconfig};
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::Topic;
 use crate::finding::Area;
@@ -35,9 +35,11 @@ fn judge(situation: &Situation<'_>, used: &Used<'_>) -> Judgement {
     if let Some(problem) = &chosen.user_problem {
         let file = chosen.files.first().map(|f| f.display().to_string()).unwrap_or_default();
         let user = if chosen.user.is_empty() { "(none)" } else { &chosen.user };
+        let anew = chosen.exec.as_ref().and_then(|exec| update_kubeconfig(used, exec));
+        let made = || make(situation).into_iter().chain(in_file(chosen)).chain(under_its_names(chosen)).collect();
         return Judgement::fail(used.subject.clone(), format!("users[name={user}]: {problem}"))
             .at(file, None)
-            .run("have the user written anew", make(situation).into_iter().chain(in_file(chosen)));
+            .run("have the user written anew", anew.unwrap_or_else(made));
     }
     let subject = used.subject.clone();
     if chosen.exec.is_none() {

@@ -30,6 +30,19 @@ async fn a_kubeconfig_is_there_and_can_be_loaded() {
 async fn a_client_gets_as_far_as_its_plugin() {
     let found = broken_chosen(|chosen| chosen.user_problem = Some("it has a username".into())).await;
     exactly(&found, "exec-credentials", Verdict::Fail);
+    // The cure writes the very user that is broken, with a plugin beside it or without one.
+    for plugin in [true, false] {
+        let found = broken_chosen(|chosen| {
+            (chosen.context, chosen.user, chosen.user_problem) = ("work".into(), "me".into(), Some("it has a username".into()));
+            chosen.exec = chosen.exec.take().filter(|_| plugin);
+        })
+        .await;
+        exactly(&found, "exec-credentials", Verdict::Fail);
+        assert_eq!(
+            found[0].fixes[0].command.join(" "),
+            "aws eks update-kubeconfig --name demo --region us-west-2 --kubeconfig /home/me/.kube/config --alias work --user-alias me"
+        );
+    }
     let found = broken_exec(|exec| (exec.found, exec.run) = (Err("no such file or directory".into()), None)).await;
     exactly(&found, "exec-command", Verdict::Fail);
     let found = broken_exec(|exec| (exec.forbidden, exec.run) = (Some("it is not on the allowlist".into()), None)).await;
