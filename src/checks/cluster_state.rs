@@ -53,7 +53,7 @@ impl Check for ClusterState {
         Ok(vec![match status {
             "ACTIVE" => Judgement::pass(subject, "is ACTIVE"),
             "CREATING" | "UPDATING" | "PENDING" => {
-                Judgement::warn(subject, format!("is {status}: `karpctl bootstrap` waits for it")).run("see how it stands", why)
+                Judgement::warn(subject, format!("is {status}: `karpctl bootstrap` waits for it")).heals().run("see how it stands", why)
             }
             "FAILED" if spec.cluster == ClusterMode::Managed => Judgement::warn(subject, "is FAILED, and takes nothing")
                 .run("see why", why)

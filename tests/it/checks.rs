@@ -98,10 +98,14 @@ async fn a_cluster_that_takes_nothing_is_found() {
         bad(of, &broken, DAY)
     };
     for status in ["DELETING", "FAILED"] {
-        exactly(&with(&spec, status), "cluster-state", Verdict::Fail);
+        let found = with(&spec, status);
+        exactly(&found, "cluster-state", Verdict::Fail);
+        assert!(!found[0].heals, "{status}");
     }
     exactly(&with(&made, "FAILED"), "cluster-state", Verdict::Warn);
-    exactly(&with(&spec, "UPDATING"), "cluster-state", Verdict::Warn);
+    let found = with(&spec, "UPDATING");
+    exactly(&found, "cluster-state", Verdict::Warn);
+    assert!(found[0].heals, "it is ACTIVE when that is over");
     let mut broken = facts.clone();
     broken.cluster = Probed::Absent;
     let state = |of: &Spec| bad(of, &broken, DAY).into_iter().find(|f| f.id == "cluster-state");
