@@ -31,15 +31,16 @@ impl Check for AmiAlias {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::AmiImage]
+        &[Topic::AmiImage, Topic::Cluster]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let spec = situation.spec()?;
         let alias = spec.node_pool.ami_alias.as_ref().map_or_else(|| format!("{}@latest", render::ami_family(spec)), ToString::to_string);
         let family = render::ami_family(spec);
-        let subject = format!("AMI alias {alias}, Kubernetes {}", spec.kubernetes);
-        if !spec.kubernetes.has_ami_family(&family) {
+        let kubernetes = situation.kubernetes(&format!("AMI alias {alias}"))?;
+        let subject = format!("AMI alias {alias}, Kubernetes {kubernetes}");
+        if !kubernetes.has_ami_family(&family) {
             return Ok(vec![
                 Judgement::fail(subject, format!("EKS makes no {family} images for it: {family} aliases are no longer supported"))
                     .fix("take --ami-alias al2023@latest, or bottlerocket@latest"),

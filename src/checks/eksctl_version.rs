@@ -37,6 +37,10 @@ impl Check for EksctlVersion {
         if !makes_cluster(spec, situation.facts) {
             return Err(Judgement::skip("eksctl", makes_none(situation.facts)));
         }
-        Ok(vec![tool(spec, Tool::Eksctl, &situation.facts.eksctl)])
+        let judgement = tool(spec, Tool::Eksctl, &situation.facts.eksctl);
+        if !judgement.is_failure() {
+            situation.kubernetes("eksctl")?;
+        }
+        Ok(vec![judgement])
     }
 }

@@ -60,7 +60,7 @@ pub(super) fn eks_cluster(exec: &ExecFacts) -> Option<(&str, Option<&str>)> {
 
 /// The command that makes a kubeconfig, for the cluster that is meant as far as that is said.
 pub(super) fn make(situation: &Situation<'_>) -> [String; 7] {
-    let Meant { cluster_name, region } = situation.meant;
+    let Meant { cluster_name, region, .. } = situation.meant;
     let cluster = situation.spec.map(|spec| &spec.cluster_name).or(cluster_name.as_ref());
     let region = situation.spec.map(|spec| &spec.region).or(region.as_ref());
     let cluster = cluster.map_or_else(|| "CLUSTER".to_owned(), ToString::to_string);

@@ -32,7 +32,12 @@ impl Check for HelmVersion {
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
-        Ok(vec![tool(situation.spec()?, Tool::Helm, &situation.facts.helm)])
+        let judgement = tool(situation.spec()?, Tool::Helm, &situation.facts.helm);
+        // A helm that is not there, or too old for any cluster, is that whatever the cluster's Kubernetes is.
+        if !judgement.is_failure() {
+            situation.kubernetes("helm")?;
+        }
+        Ok(vec![judgement])
     }
 }
 

@@ -36,7 +36,15 @@ impl Check for KarpenterRelease {
         let spec = situation.spec()?;
         let release = &spec.release;
         let subject = format!("Karpenter {release}");
-        Ok(vec![match release.standing_on(spec.kubernetes) {
+        let standing = match situation.kubernetes(&subject) {
+            Ok(kubernetes) => release.standing_on(kubernetes),
+            // What is wrong with it on any Kubernetes is told all the same.
+            Err(unread) => match release.standing() {
+                Standing::Known => return Err(unread),
+                told => told,
+            },
+        };
+        Ok(vec![match standing {
             Standing::Known => Judgement::pass(subject, "known"),
             Standing::Newer => Judgement::warn(
                 subject,

@@ -34,7 +34,8 @@ impl Check for KubernetesFit {
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let spec = situation.spec()?;
-        let (release, kubernetes) = (&spec.release, spec.kubernetes);
+        let release = &spec.release;
+        let kubernetes = situation.kubernetes(&format!("Karpenter {release}"))?;
         let (oldest, newest) = release.kubernetes_range();
         let subject = format!("Karpenter {release}, Kubernetes {kubernetes}");
         if release.fits(kubernetes) {

@@ -33,11 +33,11 @@ impl Check for KubernetesOffered {
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let spec = situation.spec()?;
-        let kubernetes = spec.kubernetes;
-        let subject = format!("Kubernetes {kubernetes}");
         if !makes_cluster(spec, situation.facts) {
-            return Err(Judgement::skip(subject, makes_none(situation.facts)));
+            return Err(Judgement::skip(format!("Kubernetes {}", spec.kubernetes), makes_none(situation.facts)));
         }
+        let kubernetes = situation.kubernetes("Kubernetes")?;
+        let subject = format!("Kubernetes {kubernetes}");
         // What EKS says decides; the table stands in where it cannot be asked.
         let offered = match situation.facts.cluster_versions.known() {
             Some(versions) if !versions.is_empty() => versions.contains(&kubernetes),

@@ -79,6 +79,7 @@ pub use judgement::Judgement;
 
 use crate::facts::{Facts, OFFLINE, Probed, Topic};
 use crate::finding::{Area, Finding};
+use crate::knowledge::KubernetesVersion;
 use crate::plan::StepId;
 use crate::spec::{Meant, Spec};
 use std::collections::BTreeSet;
@@ -106,6 +107,15 @@ impl<'a> Situation<'a> {
             Probed::Unavailable(reason) => Judgement::skip("cluster", format!("the account could not be asked: {reason}")),
             _ => Judgement::skip("cluster", "no cluster is named: give --cluster-name and --region"),
         })
+    }
+
+    /// The cluster's Kubernetes. Where the cluster could not be read and nobody says its version, the spec's is the guide's: a guess.
+    fn kubernetes(&self, subject: &str) -> Result<KubernetesVersion, Judgement> {
+        let spec = self.spec()?;
+        if self.meant.kubernetes.is_none() && matches!(self.facts.cluster, Probed::Unavailable(_)) {
+            judgement::read(subject, &self.facts.cluster)?;
+        }
+        Ok(spec.kubernetes)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which cluster is meant, as far as it is said: less than a [`super::Spec`] takes, and enough for a command that is printed.
 
 use super::resolve::Layers;
-use super::{ClusterName, Region};
+use super::{ClusterName, KubernetesVersion, Region};
 use serde::{Deserialize, Serialize};
 
 /// What is said of which cluster is meant.
@@ -11,6 +11,9 @@ pub struct Meant {
     pub cluster_name: Option<ClusterName>,
     /// Its region.
     pub region: Option<Region>,
+    /// Its Kubernetes version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kubernetes: Option<KubernetesVersion>,
 }
 
 impl Meant {
@@ -20,6 +23,7 @@ impl Meant {
         Self {
             cluster_name: layers.iter().find_map(|(_, layer)| layer.cluster_name.as_deref()).and_then(|name| name.parse().ok()),
             region: layers.iter().find_map(|(_, layer)| layer.region.as_deref()).and_then(|region| region.parse().ok()),
+            kubernetes: layers.iter().find_map(|(_, layer)| layer.kubernetes_version.as_deref()).and_then(|said| said.parse().ok()),
         }
     }
 }

@@ -13,7 +13,7 @@ use karpctl::checks::{Situation, all, judge};
 use karpctl::doctor::topics;
 use karpctl::facts::{Facts, Probed, Topic};
 use karpctl::finding::{Finding, Verdict};
-use karpctl::spec::{ClusterMode, Spec};
+use karpctl::spec::{ClusterMode, Meant, Spec};
 use std::sync::Arc;
 
 /// What a healthy world answers to every check that is not about this machine.
@@ -164,8 +164,8 @@ async fn what_could_not_be_read_is_no_pass() {
         &all(),
         &Situation { spec: Some(&wanted), meant: &karpctl::spec::Meant::default(), facts: &facts, today: DAY.parse().unwrap() },
     );
-    let pure = ["karpenter-release", "kubernetes-fit", "kubernetes-offered", "names-and-sizes"];
-    for finding in said.iter().filter(|f| !pure.contains(&f.id.as_str())) {
+    // Names are worked out from the spec alone.
+    for finding in said.iter().filter(|f| f.id != "names-and-sizes") {
         assert_ne!(finding.result, Verdict::Pass, "{finding:#?}");
     }
     let said = judge(
@@ -173,4 +173,30 @@ async fn what_could_not_be_read_is_no_pass() {
         &Situation { spec: None, meant: &karpctl::spec::Meant::default(), facts: &Facts::default(), today: DAY.parse().unwrap() },
     );
     assert!(said.iter().all(|f| f.result == Verdict::Skip), "{said:#?}");
+}
+
+/// The guide's Kubernetes is no cluster's: only what is said or read is judged by.
+#[tokio::test(start_paused = true)]
+async fn a_guessed_kubernetes_is_not_judged() {
+    let (spec, mut facts) = healthy().await;
+    let of_kubernetes = |facts: &Facts, meant: &Meant| {
+        let situation = Situation { spec: Some(&spec), meant, facts, today: DAY.parse().unwrap() };
+        let ids = ["karpenter-release", "kubernetes-fit", "ami-alias", "helm-version"];
+        let said = judge(&all(), &situation).into_iter().filter(move |f| ids.contains(&f.id.as_str()));
+        said.map(|f| (f.id, f.result, f.message)).collect::<Vec<_>>()
+    };
+    let all_are = |said: &[(String, Verdict, String)], verdict| {
+        assert_eq!(said.len(), 4, "{said:#?}");
+        assert!(said.iter().all(|(_, result, _)| *result == verdict), "{said:#?}");
+    };
+    let meant = Meant { kubernetes: Some(spec.kubernetes), ..Meant::default() };
+    all_are(&of_kubernetes(&facts, &Meant::default()), Verdict::Pass);
+    facts.cluster = Probed::Unavailable("AccessDenied: eks:DescribeCluster".into());
+    let guessed = of_kubernetes(&facts, &Meant::default());
+    all_are(&guessed, Verdict::Skip);
+    assert!(guessed.iter().all(|(_, _, why)| why.contains("could not be read: AccessDenied: eks:DescribeCluster")), "{guessed:#?}");
+    all_are(&of_kubernetes(&facts, &meant), Verdict::Pass);
+    // What is wrong whatever the cluster's Kubernetes is.
+    let trapped = Spec { release: "1.0.0".parse().unwrap(), ..spec.clone() };
+    assert!(bad(&trapped, &facts, DAY).iter().any(|f| f.id == "karpenter-release" && f.result == Verdict::Fail));
 }
