@@ -2,7 +2,7 @@
 
 use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation, aws};
-use crate::facts::{LeftProfile, LeftoverFacts, Probed, Topic};
+use crate::facts::{LeftProfile, Probed, Topic};
 use crate::finding::Area;
 use crate::spec::{ClusterMode, Spec};
 
@@ -10,6 +10,9 @@ pub(super) struct EarlierCluster;
 
 /// How many things of a kind are named, and how many cures.
 const NAMED: usize = 8;
+
+/// How many instances a command ends: a command line has an end, and so has a call of EC2.
+const AT_ONCE: usize = 100;
 
 impl Check for EarlierCluster {
     fn id(&self) -> &'static str {
@@ -48,9 +51,13 @@ impl Check for EarlierCluster {
         let Some(left) = read(&subject, &situation.facts.leftovers)? else {
             return Ok(vec![Judgement::pass(subject, "the cluster is there: what carries its name is its own")]);
         };
-        let profiles = left.profiles.iter().take(NAMED).map(profile);
-        let rest = [launch_templates(spec, left), interfaces(spec, left)].into_iter().flatten();
-        let said: Vec<Judgement> = instances(spec, left).into_iter().chain(profiles).chain(rest).collect();
+        let said: Vec<Judgement> = [
+            of_kind(spec, "instances", &left.instances, instances),
+            of_kind(spec, "instance profiles", &left.profiles, profiles),
+            of_kind(spec, "launch templates", &left.launch_templates, launch_templates),
+            of_kind(spec, "network interfaces", &left.interfaces, interfaces),
+        ]
+        .concat();
         Ok(if said.is_empty() { vec![Judgement::pass(subject, "nothing that its Karpenter made")] } else { said })
     }
 }
@@ -65,13 +72,34 @@ fn named<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
     shown.join(", ")
 }
 
-fn instances(spec: &Spec, left: &LeftoverFacts) -> Option<Judgement> {
-    let ids: Vec<&str> = left.instances.iter().map(String::as_str).collect();
-    (!ids.is_empty()).then(|| {
-        let message = format!("its Karpenter launched them, and they run on and cost money: {}", named(ids.iter().copied()));
-        let terminate = aws(spec, "ec2", "terminate-instances").into_iter().chain(["--instance-ids"]).chain(ids);
-        Judgement::warn(format!("instances of an earlier cluster {}", spec.cluster_name), message).run("end them", terminate)
-    })
+/// What is said of the things of a kind, or why they could not be read.
+fn of_kind<T>(spec: &Spec, kind: &str, found: &Probed<Vec<T>>, tell: fn(&Spec, String, &[T]) -> Vec<Judgement>) -> Vec<Judgement> {
+    let subject = format!("{kind} of an earlier cluster {}", spec.cluster_name);
+    match read(&subject, found) {
+        Ok(Some(found)) if !found.is_empty() => tell(spec, subject, found),
+        Ok(_) => Vec::new(),
+        Err(unread) => vec![unread],
+    }
+}
+
+fn instances(spec: &Spec, subject: String, ids: &[String]) -> Vec<Judgement> {
+    let message = format!("its Karpenter launched them, and they run on and cost money: {}", named(ids.iter().map(String::as_str)));
+    let end = |judgement: Judgement, some: &[String]| {
+        let terminate = aws(spec, "ec2", "terminate-instances").into_iter().chain(["--instance-ids"]);
+        judgement.run("end them", terminate.chain(some.iter().map(String::as_str)))
+    };
+    let judgement = ids.chunks(AT_ONCE).take(NAMED).fold(Judgement::warn(subject, message), end);
+    vec![if ids.len() > AT_ONCE * NAMED { judgement.fix("then look again: there are more") } else { judgement }]
+}
+
+fn profiles(_: &Spec, subject: String, left: &[LeftProfile]) -> Vec<Judgement> {
+    let mut said: Vec<Judgement> = left.iter().take(NAMED).map(profile).collect();
+    let rest = left.get(NAMED..).unwrap_or_default();
+    if !rest.is_empty() {
+        let message = format!("{} more that its Karpenter made: {}", rest.len(), named(rest.iter().map(|p| p.name.as_str())));
+        said.push(Judgement::warn(subject, message).fix("delete those that are named first, then look again"));
+    }
+    said
 }
 
 fn profile(left: &LeftProfile) -> Judgement {
@@ -93,27 +121,19 @@ fn profile(left: &LeftProfile) -> Judgement {
     emptied.run("delete it", of_profile("delete-instance-profile"))
 }
 
-fn launch_templates(spec: &Spec, left: &LeftoverFacts) -> Option<Judgement> {
-    let names = &left.launch_templates;
-    (!names.is_empty()).then(|| {
-        let message = format!("its Karpenter made them, and nobody uses them: {}", named(names.iter().map(String::as_str)));
-        let judgement = Judgement::warn(format!("launch templates of an earlier cluster {}", spec.cluster_name), message);
-        names.iter().take(NAMED).fold(judgement, |judgement, name| {
-            judgement.run("delete it", aws(spec, "ec2", "delete-launch-template").into_iter().chain(["--launch-template-name", name]))
-        })
-    })
+fn launch_templates(spec: &Spec, subject: String, names: &[String]) -> Vec<Judgement> {
+    let message = format!("its Karpenter made them, and nobody uses them: {}", named(names.iter().map(String::as_str)));
+    vec![names.iter().take(NAMED).fold(Judgement::warn(subject, message), |judgement, name| {
+        judgement.run("delete it", aws(spec, "ec2", "delete-launch-template").into_iter().chain(["--launch-template-name", name]))
+    })]
 }
 
-fn interfaces(spec: &Spec, left: &LeftoverFacts) -> Option<Judgement> {
-    let ids = &left.interfaces;
-    (!ids.is_empty()).then(|| {
-        let message = format!(
-            "nothing uses them, and their subnets and security groups cannot be deleted before: {}",
-            named(ids.iter().map(String::as_str))
-        );
-        let judgement = Judgement::warn(format!("network interfaces of an earlier cluster {}", spec.cluster_name), message);
-        ids.iter().take(NAMED).fold(judgement, |judgement, id| {
-            judgement.run("delete it", aws(spec, "ec2", "delete-network-interface").into_iter().chain(["--network-interface-id", id]))
-        })
-    })
+fn interfaces(spec: &Spec, subject: String, ids: &[String]) -> Vec<Judgement> {
+    let message = format!(
+        "nothing uses them, and their subnets and security groups cannot be deleted before: {}",
+        named(ids.iter().map(String::as_str))
+    );
+    vec![ids.iter().take(NAMED).fold(Judgement::warn(subject, message), |judgement, id| {
+        judgement.run("delete it", aws(spec, "ec2", "delete-network-interface").into_iter().chain(["--network-interface-id", id]))
+    })]
 }

@@ -1,5 +1,6 @@
 //! What only a doctor asks of AWS: permissions, quotas, and what stands around the cluster.
 
+use super::Probed;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -173,17 +174,17 @@ pub struct AmiFacts {
     pub image: Option<String>,
 }
 
-/// What an earlier cluster of the same name left in the account.
+/// What an earlier cluster of the same name left in the account, each kind read by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct LeftoverFacts {
     /// The instances that its Karpenter launched and that are not terminated.
-    pub instances: Vec<String>,
+    pub instances: Probed<Vec<String>>,
     /// The instance profiles that its Karpenter made.
-    pub profiles: Vec<LeftProfile>,
+    pub profiles: Probed<Vec<LeftProfile>>,
     /// The names of the launch templates that its Karpenter made.
-    pub launch_templates: Vec<String>,
+    pub launch_templates: Probed<Vec<String>>,
     /// The network interfaces of its pods that nothing uses.
-    pub interfaces: Vec<String>,
+    pub interfaces: Probed<Vec<String>>,
 }
 
 /// An instance profile that a Karpenter made.

@@ -20,14 +20,14 @@ const REGION_TAG: &str = "topology.kubernetes.io/region";
 pub(super) async fn leftovers(context: &ProbeContext<'_>, cluster: &Probed<ClusterFacts>) -> Probed<LeftoverFacts> {
     match cluster {
         Probed::Absent if context.spec.cluster == ClusterMode::Existing => Probed::NotAsked,
-        Probed::Absent => left(context).await.map_or_else(|e| failed(&e), Probed::Known),
+        Probed::Absent => Probed::Known(left(context).await),
         Probed::Known(_) => Probed::Absent,
         Probed::Unavailable(reason) => Probed::Unavailable(reason.clone()),
         Probed::NotAsked => Probed::NotAsked,
     }
 }
 
-async fn left(context: &ProbeContext<'_>) -> Result<LeftoverFacts> {
+async fn left(context: &ProbeContext<'_>) -> LeftoverFacts {
     let (spec, aws) = (context.spec, context.ports.aws.as_ref());
     let name = spec.cluster_name.to_string();
     let [of_provisioners, of_pools] = LAUNCHED_TAGS.map(|tag| [owned(spec), (tag.to_owned(), String::new())]);
@@ -41,12 +41,18 @@ async fn left(context: &ProbeContext<'_>) -> Result<LeftoverFacts> {
     );
     // One that is ending needs nobody.
     let runs = |instance: LaunchedInstance| (instance.state != "shutting-down").then_some(instance.id);
-    Ok(LeftoverFacts {
-        instances: older?.into_iter().chain(newer?).filter_map(runs).collect(),
-        profiles: profiles?,
-        launch_templates: launch_templates?,
-        interfaces: interfaces?,
-    })
+    let both = older.and_then(|older| Ok(older.into_iter().chain(newer?).filter_map(runs).collect()));
+    LeftoverFacts {
+        instances: listed(both),
+        profiles: listed(profiles),
+        launch_templates: listed(launch_templates),
+        interfaces: listed(interfaces),
+    }
+}
+
+/// One kind, which is not lost with another that could not be read.
+fn listed<T>(answer: Result<Vec<T>>) -> Probed<Vec<T>> {
+    answer.map_or_else(|e| failed(&e), Probed::Known)
 }
 
 /// The tag that every Karpenter gives what it makes for a cluster.

@@ -2,7 +2,8 @@
 
 use super::{DAY, bad, exactly, seen};
 use crate::fake::FakeWorld;
-use karpctl::facts::{Probed, RoleFacts};
+use karpctl::checks::{Situation, all, judge};
+use karpctl::facts::{LeftProfile, LeftoverFacts, Probed, RoleFacts};
 use karpctl::finding::{Finding, Verdict};
 use karpctl::plan::StepId;
 use karpctl::ports::{InstanceProfile, Tags};
@@ -92,6 +93,45 @@ async fn a_profile_is_an_earlier_clusters_by_its_path_or_by_its_tags() {
     ] {
         assert_eq!(elsewhere, []);
     }
+}
+
+/// What is said of a cluster that is not there, of which this was left.
+async fn of_leftovers(change: impl FnOnce(&mut LeftoverFacts)) -> Vec<Finding> {
+    let (spec, mut facts) = seen(&FakeWorld::empty(crate::fixture::spec("1.14.1"))).await;
+    change(super::aws::known(&mut facts.leftovers));
+    let meant = karpctl::spec::Meant::default();
+    let said = judge(&all(), &Situation { spec: Some(&spec), meant: &meant, facts: &facts, today: DAY.parse().unwrap() });
+    said.into_iter().filter(|f| f.id == "earlier-cluster").collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_left_is_named_or_counted_and_a_command_has_an_end() {
+    let many = |n: usize, stem: &str| (0..n).map(|i| format!("{stem}{i}")).collect::<Vec<_>>();
+    let found = of_leftovers(|left| {
+        let profile = |name| LeftProfile { name, roles: Vec::new() };
+        left.profiles = Probed::Known(many(20, "demo_").into_iter().map(profile).collect());
+    })
+    .await;
+    assert_eq!(found.len(), 9, "{found:#?}");
+    assert!(
+        found[8].message.starts_with("12 more that its Karpenter made: demo_8, ") && found[8].message.ends_with("and 4 more"),
+        "{found:#?}"
+    );
+    let found = of_leftovers(|left| left.instances = Probed::Known(many(950, "i-"))).await;
+    let ids = |fix: &karpctl::finding::Fix| fix.command.iter().filter(|word| word.starts_with("i-")).count();
+    assert_eq!(found[0].fixes.iter().map(ids).collect::<Vec<_>>(), [100, 100, 100, 100, 100, 100, 100, 100, 0], "{found:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn instances_are_told_of_where_profiles_could_not_be_read() {
+    let found = of_leftovers(|left| {
+        left.instances = Probed::Known(vec!["i-1".into()]);
+        left.profiles = Probed::Unavailable("iam:ListInstanceProfiles".into());
+    })
+    .await;
+    let said: Vec<_> = found.iter().map(|f| (f.result, f.message.as_str())).collect();
+    let running = "its Karpenter launched them, and they run on and cost money: i-1";
+    assert_eq!(said, [(Verdict::Warn, running), (Verdict::Skip, "could not be read: iam:ListInstanceProfiles")]);
 }
 
 #[tokio::test(start_paused = true)]
