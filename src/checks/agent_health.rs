@@ -26,7 +26,8 @@ impl Check for AgentHealth {
          pod is restarted with exit code 1 and no log line, or `failed to refresh cached credentials, no EC2 IMDS role found`, or \
          `dial tcp 169.254.170.23:80: i/o timeout`. DEGRADED means that its DaemonSet's pods have no room or no node. The agent never \
          lands on Fargate: a controller on Fargate needs --identity irsa. An agent that was installed other than as an add-on is as \
-         good, and is left as it is: where there is no add-on, its DaemonSet is looked for in the cluster."
+         good, and is left as it is: where there is no add-on, its DaemonSet is looked for in the cluster. ACTIVE is \
+         what EKS says of an add-on whose DaemonSet wants no pod, too: of that one pods are counted as well."
     }
 
     fn reads(&self) -> &'static [Topic] {
@@ -39,19 +40,26 @@ impl Check for AgentHealth {
         if spec.identity != Identity::PodIdentity {
             return Err(Judgement::skip(subject, "the controller gets its credentials by IRSA"));
         }
-        if read(&subject, &situation.facts.cluster)?.is_none() {
+        let Some(cluster) = read(&subject, &situation.facts.cluster)? else {
             return Err(Judgement::skip(subject, "there is no cluster yet"));
-        }
+        };
+        let auto_mode = cluster.auto_mode;
         let of_addon = |operation: &[&'static str]| {
             let rest = ["--region", spec.region.as_str(), "--cluster-name", spec.cluster_name.as_str(), "--addon-name", POD_IDENTITY_AGENT];
             ["aws", "eks"].into_iter().chain(operation.iter().copied()).chain(rest).collect::<Vec<_>>()
         };
         Ok(vec![match read(&subject, &situation.facts.pod_identity_agent)?.map(|addon| addon.status.as_str()) {
-            None if let Some(pods) = situation.facts.agent_pods.known() => by_others(*pods),
-            None => {
-                missing(situation, subject, "is not there: the controller gets no credentials").run("make it", of_addon(&["create-addon"]))
-            }
-            Some("ACTIVE") => Judgement::pass(subject, "is ACTIVE"),
+            // One that could not be looked for may be there.
+            None => match read(&format!("daemonset kube-system/{POD_IDENTITY_AGENT}"), &situation.facts.agent_pods)? {
+                Some(pods) => by_others(*pods),
+                None => missing(situation, subject, "is not there: the controller gets no credentials")
+                    .run("make it", of_addon(&["create-addon"])),
+            },
+            Some("ACTIVE") => match situation.facts.agent_pods.known() {
+                // The nodes of Auto Mode have the agent in them, and no pod of it.
+                Some(pods) if pods.ready == 0 && !(auto_mode && pods.desired == 0) => without_pods(subject, *pods),
+                _ => Judgement::pass(subject, "is ACTIVE"),
+            },
             Some(status @ ("CREATE_FAILED" | "DELETE_FAILED" | "DELETING")) => Judgement::fail(subject, format!("is {status}"))
                 .run("see why", of_addon(&["describe-addon"]))
                 .fix("`karpctl identity` deletes what failed and makes it anew"),
@@ -63,6 +71,17 @@ impl Check for AgentHealth {
                 .run("see why", of_addon(&["describe-addon"])),
         }])
     }
+}
+
+/// EKS calls an add-on ACTIVE whose `DaemonSet` finds no node.
+fn without_pods(subject: String, pods: AgentPods) -> Judgement {
+    let message = format!("is ACTIVE, and {} of {} pods are ready: the controller gets no credentials", pods.ready, pods.desired);
+    let judgement = Judgement::fail(subject, message)
+        .run("see why", ["kubectl", "--namespace", "kube-system", "describe", "daemonset", POD_IDENTITY_AGENT]);
+    if pods.desired > 0 {
+        return judgement;
+    }
+    judgement.fix("give the cluster a node that is not Fargate's, for agent and controller, or take --identity irsa")
 }
 
 /// An agent that is no add-on is judged by its pods.

@@ -111,6 +111,15 @@ async fn pod_identity_has_an_agent_an_association_and_a_trusting_role() {
     let found = by_others(0).await;
     exactly(&found, "agent-health", Verdict::Fail);
     said(&found, "0 of 2 pods are ready");
+    // Who cannot look for one that is no add-on does not know that there is none.
+    let unread = |f: &mut Facts| (f.pod_identity_agent, f.agent_pods) = (Probed::Absent, Probed::Unavailable("forbidden".into()));
+    assert_eq!(broken(unread).await, []);
+    for (desired, words) in [(2, "is ACTIVE, and 0 of 2 pods are ready"), (0, "is ACTIVE, and 0 of 0 pods are ready")] {
+        let found = broken(|f| f.agent_pods = Probed::Known(AgentPods { desired, ready: 0 })).await;
+        exactly(&found, "agent-health", Verdict::Fail);
+        said(&found, words);
+        assert_eq!(found[0].fixes.iter().any(|fix| fix.title.contains("--identity irsa")), desired == 0, "{found:#?}");
+    }
     exactly(&broken(|f| known(&mut f.pod_identity_agent).status = "DEGRADED".into()).await, "agent-health", Verdict::Warn);
     exactly(&broken(|f| known(&mut f.pod_identity_agent).status = "CREATE_FAILED".into()).await, "agent-health", Verdict::Fail);
 
