@@ -26,7 +26,7 @@ impl Check for PrivateEndpoints {
         "Reads the VPC's route tables and endpoints. A subnet whose route table leads nowhere outside needs a VPC endpoint for each of \
          ec2, ecr.api, ecr.dkr, s3, sts, ssm, eks since 0.25, sqs where there is an interruption queue, and eks-auth with Pod Identity. \
          What people see otherwise: `Post \"https://sts.us-west-2.amazonaws.com/\": dial tcp …: i/o timeout`, `Post \
-         \"https://iam.amazonaws.com/\": i/o timeout` (IAM has no endpoint: a private cluster needs an instance profile instead of a \
+         \"https://iam.amazonaws.com/\": i/o timeout` (IAM's endpoint, com.amazonaws.iam, is made in one region alone: a private cluster mostly needs an instance profile instead of a \
          role), `failed to resolve cluster endpoint`, `api error RequestError: send request failed … api.pricing` (noise: prices have no \
          endpoint; `settings.isolatedVPC=true` stops it). --private renders the chart and the node class for such a VPC. A way out by a \
          proxy or a transit gateway counts where a route leads to it; whether something answers there is not tried."

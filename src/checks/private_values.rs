@@ -4,7 +4,7 @@ use super::helm::set_values;
 use super::judgement::{live_release, read};
 use super::private_endpoints::{leads_out, used_subnets};
 use super::{Check, Judged, Judgement, Situation};
-use crate::facts::{HelmRelease, ObjectFacts, Topic};
+use crate::facts::{HelmRelease, ObjectFacts, ReachFacts, Topic};
 use crate::finding::Area;
 use crate::knowledge::Release;
 use crate::spec::Spec;
@@ -25,7 +25,7 @@ impl Check for PrivateValues {
     }
 
     fn why(&self) -> &'static str {
-        "IAM and the price list have no endpoint in a VPC: a controller that makes an instance profile of a node class's role waits for IAM for ever, and no node is launched."
+        "A VPC without a way out mostly has none to IAM and to the price list: a controller that makes an instance profile of a node class's role waits for IAM for ever, and no node is launched."
     }
 
     fn explain(&self) -> &'static str {
@@ -34,8 +34,9 @@ impl Check for PrivateValues {
          `instanceProfile`, made beforehand, in place of a `role`.\n\n\
          What people see: `Post \"https://iam.amazonaws.com/\": dial tcp …: i/o timeout` and a node class that is not Ready, `failed to retrieve \
          pricing data … Post \"https://api.pricing.us-east-1.amazonaws.com/\"`, and since 1.7 `ListInstanceProfiles` in the log every few minutes.\n\n\
-         The stack makes the profile where the spec is private: `karpctl iam --private`. An IAM that is reached by a proxy is not seen here: \
-         accept the finding then."
+         The stack makes the profile where the spec is private: `karpctl iam --private`. It holds the nodes' role: a class of \
+         another role takes a profile of that one. An endpoint com.amazonaws.iam in this VPC is a way to IAM; one in another VPC, or a \
+         proxy, is not seen here: accept the finding then."
     }
 
     fn reads(&self) -> &'static [Topic] {
@@ -56,18 +57,26 @@ impl Check for PrivateValues {
             return Ok(vec![Judgement::pass(subject, "there is a way to IAM and prices: a subnet of nodes has a route that leads out")]);
         }
         let mut said = Vec::new();
-        if !reach.endpoints.iter().any(|endpoint| endpoint.service == "pricing.api") {
+        if !has(reach, "pricing.api") {
             said.extend(isolated(spec, &subject, live));
         }
-        let Some(objects) = read(&subject, &facts.objects)? else {
-            return Err(Judgement::skip(subject, "the node classes were not looked at"));
-        };
-        said.extend(profiles(spec, objects));
+        if !has(reach, "iam") {
+            match read("node classes", &facts.objects) {
+                Ok(Some(objects)) => said.extend(profiles(spec, objects)),
+                Ok(None) => said.push(Judgement::skip("node classes", "were not looked at")),
+                Err(unread) => said.push(unread),
+            }
+        }
         if said.is_empty() {
             said.push(Judgement::pass(subject, "it asks neither IAM nor for prices, to which there is no way"));
         }
         Ok(said)
     }
+}
+
+/// Whether a service has an endpoint in the VPC.
+fn has(reach: &ReachFacts, service: &str) -> bool {
+    reach.endpoints.iter().any(|endpoint| endpoint.service == service && endpoint.state == "available")
 }
 
 /// Whether the release says that the VPC is isolated.
@@ -85,29 +94,40 @@ fn isolated(spec: &Spec, subject: &str, live: &HelmRelease) -> Option<Judgement>
 }
 
 /// Node classes that want a profile made.
-fn profiles(spec: &Spec, objects: &[ObjectFacts]) -> Option<Judgement> {
-    let found: Vec<&ObjectFacts> =
-        objects.iter().filter(|o| o.resource == "ec2nodeclasses.karpenter.k8s.aws" && o.role.is_some()).collect();
-    if found.is_empty() {
-        return None;
-    }
-    let mut names: Vec<&str> = found.iter().take(NAMED).map(|o| o.name.as_str()).collect();
-    if found.len() > NAMED {
-        names.push("…");
+fn profiles(spec: &Spec, objects: &[ObjectFacts]) -> Vec<Judgement> {
+    let by_role = objects.iter().filter(|o| o.resource == "ec2nodeclasses.karpenter.k8s.aws" && o.role.is_some());
+    // The stack's profile holds the nodes' role: a class of another role would lose it.
+    let (ours, others): (Vec<_>, Vec<_>) = by_role.partition(|o| o.role.as_deref() == Some(spec.node_role_name().as_str()));
+    let of_others = (!others.is_empty()).then(|| {
+        unmade("node classes of other roles", &others)
+            .fix("make an instance profile of each one's role, and name it in the class as instanceProfile, in place of the role")
+    });
+    (!ours.is_empty()).then(|| of_the_stack(spec, &ours)).into_iter().chain(of_others).collect()
+}
+
+fn unmade(subject: &str, classes: &[&ObjectFacts]) -> Judgement {
+    let named = |class: &&ObjectFacts| format!("{} ({})", class.name, class.role.as_deref().unwrap_or_default());
+    let mut names: Vec<String> = classes.iter().take(NAMED).map(named).collect();
+    if classes.len() > NAMED {
+        names.push("…".to_owned());
     }
     let message =
         format!("they name a role, of which Karpenter makes an instance profile, and there is no way to IAM: {}", names.join(", "));
+    Judgement::fail(subject, message)
+}
+
+fn of_the_stack(spec: &Spec, classes: &[&ObjectFacts]) -> Judgement {
     let (cluster, region) = (spec.cluster_name.as_str(), spec.region.as_str());
     let stack = ["karpctl", "iam", "--private", "--cluster-name", cluster, "--region", region];
-    let judgement = Judgement::fail("node classes", message).run("have the stack make a profile", stack);
+    let judgement = unmade("node classes", classes).run("have the stack make a profile", stack);
     let patch = json!([
         {"op": "remove", "path": "/spec/role"},
         {"op": "add", "path": "/spec/instanceProfile", "value": spec.instance_profile_name()},
     ]);
-    Some(found.iter().take(NAMED).fold(judgement, |judgement, class| {
+    classes.iter().take(NAMED).fold(judgement, |judgement, class| {
         judgement.run(
             "name it in place of the role (before 1.7 the API server refuses that: delete the class and make it anew)",
             ["kubectl", "patch", &class.resource, &class.name, "--type", "json", "--patch", &patch.to_string()],
         )
-    }))
+    })
 }

@@ -189,5 +189,22 @@ async fn a_karpenter_without_a_way_out_asks_neither_iam_nor_for_prices() {
         known(&mut f.reach).route_tables.iter_mut().for_each(|table| table.leads_out = true);
     };
     assert_eq!(broken(&one_way), []);
+    // The stack's profile holds the nodes' role: another role's class does not get it.
+    let of_another = |f: &mut Facts| known(&mut f.objects)[0].role = Some("MyGpuRole".into());
+    let found = broken(&of_another);
+    exactly(&found, "private-values", Verdict::Fail);
+    assert!(found[0].message.contains("(MyGpuRole)") && found[0].fixes.iter().all(|fix| fix.command.is_empty()), "{found:#?}");
+    let by_iam = |f: &mut Facts| {
+        by_role(f);
+        let reach = known(&mut f.reach);
+        let iam = EndpointFacts { service: "iam".into(), ..reach.endpoints[0].clone() };
+        reach.endpoints.push(iam);
+    };
+    assert_eq!(broken(&by_iam), []);
+    let unread = |f: &mut Facts| {
+        prices(f);
+        f.objects = Probed::Unavailable("no".into());
+    };
+    says(&broken(&unread), "private-values", Verdict::Warn, "--set settings.isolatedVPC=true");
     assert!(broken(&|f| f.objects = Probed::Unavailable("no".into())).iter().all(|f| f.id != "private-values"));
 }
