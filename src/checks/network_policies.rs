@@ -46,9 +46,9 @@ impl Check for NetworkPolicies {
         let Some(found) = read(&subject, &facts.policies)? else {
             return Ok(vec![Judgement::pass(subject, "Karpenter is not installed here")]);
         };
-        let Some(first) = found.policies.first() else {
+        if found.policies.is_empty() {
             return Ok(vec![Judgement::pass(subject, "no NetworkPolicy selects the controller")]);
-        };
+        }
         let conversion = read(&subject, &facts.conversion)?.map(Vec::as_slice).unwrap_or_default();
         let converts = conversion.iter().any(|asked| asked.service.namespace == spec.namespace.as_str());
         let shut: Vec<(&str, i64)> = found.ports.iter().map(|(name, port)| (name.as_str(), *port)).filter(|p| !opens(found, *p)).collect();
@@ -60,12 +60,12 @@ impl Check for NetworkPolicies {
         if let Some((_, port)) = webhook.first() {
             let message =
                 format!("they do not let the API server get to port {port} ({WEBHOOK}), where the CRDs have their objects converted");
-            said.push(open(spec, Judgement::fail(&subject, message), &first.name, first.rules.is_none(), &webhook));
+            said.push(open(spec, Judgement::fail(&subject, message), "karpctl-karpenter-webhook", &webhook));
         }
         if !others.is_empty() {
             let ports: Vec<String> = others.iter().map(|(name, port)| format!("{port} ({name})")).collect();
             let message = format!("they let nobody get to {}", ports.join(", "));
-            said.push(open(spec, Judgement::warn(&subject, message), &first.name, first.rules.is_none(), &others));
+            said.push(open(spec, Judgement::warn(&subject, message), "karpctl-karpenter-metrics", &others));
         }
         if said.is_empty() {
             said.push(Judgement::pass(subject, "they open the ports that are needed"));
@@ -87,15 +87,21 @@ fn opens(found: &PolicyFacts, (name, port): (&str, i64)) -> bool {
     found.policies.iter().flat_map(|policy| policy.rules.iter().flatten()).any(|rule| names(rule) && lets_in(rule))
 }
 
-fn open(spec: &Spec, judgement: Judgement, policy: &str, has_no_rules: bool, ports: &[(&str, i64)]) -> Judgement {
+/// Opened by a policy of its own: another one may select more pods than the controller's, and is somebody's.
+fn open(spec: &Spec, judgement: Judgement, name: &str, ports: &[(&str, i64)]) -> Judgement {
     let ports: Vec<_> = ports.iter().map(|(_, port)| json!({"protocol": "TCP", "port": port})).collect();
-    let rule = json!({"ports": ports});
-    let patch = if has_no_rules {
-        json!([{"op": "add", "path": "/spec/ingress", "value": [rule]}])
-    } else {
-        json!([{"op": "add", "path": "/spec/ingress/-", "value": rule}])
-    };
-    let namespace = spec.namespace.as_str();
-    let command = ["kubectl", "--namespace", namespace, "patch", "networkpolicy", policy, "--type", "json", "--patch", &patch.to_string()];
-    judgement.run("open them, to anybody; where a repository writes the policy, write it there", command)
+    let policy = json!({
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": name, "namespace": spec.namespace},
+        "spec": {
+            "podSelector": {"matchLabels": {"app.kubernetes.io/name": "karpenter"}},
+            "policyTypes": ["Ingress"],
+            "ingress": [{"ports": ports}],
+        },
+    });
+    judgement.run(
+        "open them, to anybody, by a policy for Karpenter's pods alone; where a repository writes the policies, write it there",
+        ["sh", "-c", &format!("echo '{policy}' | kubectl apply --filename -")],
+    )
 }

@@ -83,7 +83,8 @@ fn policies(ward: &Ward) {
     policy(json!([{"ports": [{"port": 8443}]}]));
     let found = ward.finds(check, "warn", "they let nobody get to 8081 (http), 8080 (http-metrics), 8001 (webhook-metrics)");
     ward.cured(&found, &[0]);
-    ward.run(&["kubectl", "--namespace", "kube-system", "delete", "networkpolicy", "karpenter"]);
+    let ours = ["karpctl-karpenter-webhook", "karpctl-karpenter-metrics"];
+    ward.run(&[&["kubectl", "--namespace", "kube-system", "delete", "networkpolicy", "karpenter"][..], &ours[..]].concat());
 }
 
 /// The provider of IRSA, and an identity given twice.
