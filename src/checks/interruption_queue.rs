@@ -64,7 +64,14 @@ impl Check for InterruptionQueue {
                     .run("let it, beside what the policy says already", let_send(spec, queue)),
             );
         }
-        let rules = read(&subject, &situation.facts.queue_rules)?.map(Vec::as_slice).unwrap_or_default();
+        let rules = match read(&subject, &situation.facts.queue_rules) {
+            Ok(rules) => rules.map(Vec::as_slice).unwrap_or_default(),
+            // What was found stays said.
+            Err(unread) => {
+                said.push(unread);
+                return Ok(said);
+            }
+        };
         said.extend(spec.release.stack().rules.iter().filter_map(|wanted| unsent(spec, wanted, rules)));
         if said.is_empty() {
             said.push(Judgement::pass(subject, format!("gets what {} rules send", rules.len())));

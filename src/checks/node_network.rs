@@ -46,7 +46,13 @@ impl Check for NodeNetwork {
             said.extend(taken(subnet, spec.cluster_name.as_str()));
         }
         // What the selector finds is what Karpenter will use; where it finds nothing yet, what bootstrap will tag.
-        let selected = read("subnets", &situation.facts.selection)?.map(|s| s.subnets.as_slice()).unwrap_or_default();
+        let selected = match read("subnets", &situation.facts.selection) {
+            Ok(selection) => selection.map(|s| s.subnets.as_slice()).unwrap_or_default(),
+            Err(unread) => {
+                said.push(unread);
+                return Ok(said);
+            }
+        };
         if selected.is_empty() && said.is_empty() {
             let nothing = missing(situation, "subnets", "the selector finds none: SubnetSelector did not match any Subnets");
             said.extend((nothing.is_failure()).then(|| {

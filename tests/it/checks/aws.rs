@@ -210,6 +210,12 @@ async fn subnets_are_those_that_the_selector_finds() {
     said(&found, "SubnetSelector did not match any Subnets");
     let tag = |f: &mut Facts| drop(known(&mut f.network).subnets[0].tags.insert("karpenter.sh/discovery".into(), "other".into()));
     exactly(&broken(tag).await, "node-network", Verdict::Fail);
+    let found = broken(|f| {
+        tag(f);
+        f.selection = Probed::Unavailable("ec2:DescribeSubnets".into());
+    })
+    .await;
+    assert!(found.iter().any(|f| f.id == "node-network" && f.result == Verdict::Fail), "what was found stays said: {found:#?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -377,6 +383,12 @@ async fn interruptions_get_to_the_queue() {
     let found = broken(|f| known(&mut f.queue_rules)[0].enabled = false).await;
     exactly(&found, "interruption-queue", Verdict::Fail);
     assert_eq!(found[0].fixes[0].command[..3], ["aws", "events", "enable-rule"]);
+    // What was found is said though the rest could not be read.
+    let found = broken(|f| {
+        known(&mut f.queue).policy = json!(null);
+        f.queue_rules = Probed::Unavailable("events:ListRuleNamesByTarget".into());
+    });
+    exactly(&found.await, "interruption-queue", Verdict::Fail);
     // Rules of one's own may send more.
     let more = broken(|f| known(&mut f.queue_rules)[0].pattern["detail-type"] = json!(["AWS Health Event", "more"])).await;
     assert!(more.is_empty(), "{more:#?}");
