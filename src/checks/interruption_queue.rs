@@ -3,7 +3,7 @@
 use super::judgement::read;
 use super::policy::{allowing, names_action, texts};
 use super::{Check, Judged, Judgement, Situation, aws, missing};
-use crate::facts::{QueueFacts, RuleFacts, Topic};
+use crate::facts::{Probed, QueueFacts, RuleFacts, Topic};
 use crate::finding::Area;
 use crate::knowledge::EventRule;
 use crate::spec::Spec;
@@ -53,6 +53,11 @@ impl Check for InterruptionQueue {
             let judgement = missing(situation, subject, "is not there: AWS.SimpleQueueService.NonExistentQueue");
             return Err(judgement.fix("`karpctl iam` makes it, with its policy and rules"));
         };
+        // What the spec's own stack makes is not brought in order by a stack that cannot be made beside it.
+        let in_the_way = spec.made_elsewhere.is_none() && situation.facts.stack == Probed::Absent;
+        if in_the_way && situation.facts.controller_role.known().is_none() {
+            return Err(Judgement::skip(subject, "is in the way of the stack that makes it: see the check stack-state"));
+        }
         let mut said = Vec::new();
         let sends = |s: &&Value| {
             let services = texts(&s["Principal"]["Service"]);
@@ -72,7 +77,7 @@ impl Check for InterruptionQueue {
                 return Ok(said);
             }
         };
-        said.extend(spec.release.stack().rules.iter().filter_map(|wanted| unsent(spec, wanted, rules)));
+        said.extend(spec.release.stack().rules.iter().filter_map(|wanted| unsent(spec, wanted, rules, in_the_way)));
         if said.is_empty() {
             said.push(Judgement::pass(subject, format!("gets what {} rules send", rules.len())));
         }
@@ -101,7 +106,7 @@ fn let_send(spec: &Spec, queue: &QueueFacts) -> Vec<String> {
 }
 
 /// Why an event does not get to the queue.
-fn unsent(spec: &Spec, wanted: &EventRule, rules: &[RuleFacts]) -> Option<Judgement> {
+fn unsent(spec: &Spec, wanted: &EventRule, rules: &[RuleFacts], in_the_way: bool) -> Option<Judgement> {
     let is_for = |rule: &&RuleFacts| {
         let names = |key: &str, value: &str| rule.pattern.get(key).is_none_or(|named| texts(named).contains(&value));
         names("source", &wanted.event_source) && names("detail-type", &wanted.detail_type)
@@ -114,7 +119,10 @@ fn unsent(spec: &Spec, wanted: &EventRule, rules: &[RuleFacts]) -> Option<Judgem
     Some(match of_event.first() {
         Some(off) => Judgement::fail(subject, format!("does not get to the queue {}: the rule {} is off", spec.queue_name(), off.name))
             .run("switch it on", aws(spec, "events", "enable-rule").into_iter().chain(["--name", off.name.as_str()])),
-        None => Judgement::fail(subject, format!("does not get to the queue {}: no rule sends it", spec.queue_name()))
-            .fix("`karpctl iam` brings the stack to this release, which makes the rule"),
+        None => Judgement::fail(subject, format!("does not get to the queue {}: no rule sends it", spec.queue_name())).fix(if in_the_way {
+            "the queue first goes out of the stack's way (see the check stack-state); `karpctl iam` then makes both"
+        } else {
+            "`karpctl iam` brings the stack to this release, which makes the rule"
+        }),
     })
 }

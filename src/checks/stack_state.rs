@@ -26,20 +26,21 @@ impl Check for StackState {
         "Reads the stack Karpenter-<cluster>, its template, and eksctl's stacks of a cluster that karpctl makes. What people see: \
          `Stack:arn:… is in ROLLBACK_COMPLETE state and can not be updated` (a creation that failed: delete the stack, it holds \
          nothing), `is in UPDATE_ROLLBACK_FAILED state` (`aws cloudformation continue-update-rollback` brings it back), `is in \
-         DELETE_FAILED state` (something still uses a role or policy: detach it, then delete again), `is in UPDATE_IN_PROGRESS state` \
-         (wait), and `AlreadyExistsException`; where the stack is not there and a role of the nodes' name is, `KarpenterNodeRole-… already exists`. A template that is not that of this release warns: permissions that a newer Karpenter \
+         DELETE_FAILED state` (something still uses a role or policy, `Cannot delete a policy attached to entities`: detach it, then delete again), `is in UPDATE_IN_PROGRESS state` \
+         (wait), and `AlreadyExistsException`; where the stack is not there and a role of the nodes' name is, `KarpenterNodeRole-… already exists`; the queue likewise. A template that is not that of this release warns: permissions that a newer Karpenter \
          needs may be missing (`ec2:DescribeInstanceStatus`, `iam:ListInstanceProfiles`). A stack without karpctl's tag was made by \
          the guide's commands or by somebody else; karpctl leaves it alone until it is told --adopt."
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Stack, Topic::ClusterStacks, Topic::NodeRole]
+        &[Topic::Stack, Topic::ClusterStacks, Topic::NodeRole, Topic::Queue]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let spec = situation.spec()?;
         let facts = situation.facts;
         let mut said = vec![karpenter(spec, facts).unwrap_or_else(|skipped| skipped)];
+        said.extend(queue_in_its_way(spec, facts));
         for stack in [&facts.eksctl_stack, &facts.eksctl_node_group].into_iter().filter_map(Probed::known) {
             // An id is `arn:…:stack/NAME/…`.
             let name = stack.id.split('/').nth(1).unwrap_or(&stack.id);
@@ -92,6 +93,15 @@ fn in_its_way(spec: &Spec, subject: String, role: &RoleFacts) -> Judgement {
         judgement.run("take its policy away", of_role("detach-role-policy").into_iter().chain(["--policy-arn", policy]))
     });
     judgement.run("delete the role, if no node has it; an instance profile lets go of it first", of_role("delete-role"))
+}
+
+/// As [`in_its_way`], of the queue.
+fn queue_in_its_way(spec: &Spec, facts: &Facts) -> Option<Judgement> {
+    let queue = facts.queue.known().filter(|_| spec.made_elsewhere.is_none() && facts.stack == Probed::Absent && spec.has_queue())?;
+    let name = spec.queue_name();
+    let message = format!("is there, and the stack {} is not: a creation of the stack fails, {name} already exists", spec.stack_name());
+    let delete = aws(spec, "sqs", "delete-queue").into_iter().chain(["--queue-url", &queue.url]);
+    Some(Judgement::fail(format!("queue {name}"), message).run("delete it, if nobody reads it; its name is free a minute later", delete))
 }
 
 /// What is wrong with the state that a stack is in.

@@ -164,3 +164,15 @@ async fn a_cluster_that_is_there_has_what_is_its_own() {
     assert_eq!(bad(&spec, &facts, DAY), []);
     assert!(!world.looks().iter().any(|look| look.contains("instance profiles")), "it is not even asked");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_is_in_the_way_of_the_stack_that_makes_it() {
+    let (spec, there) = super::healthy().await;
+    let (_, mut facts) = seen(&FakeWorld::empty(spec.clone())).await;
+    facts.queue = there.queue;
+    let found: Vec<Finding> = bad(&spec, &facts, DAY).into_iter().filter(|f| f.id != "spot-role").collect();
+    let said: Vec<_> = found.iter().filter(|f| ["stack-state", "interruption-queue"].contains(&f.id.as_str())).collect();
+    assert_eq!(said.len(), 1, "no cure is printed that must fail: {found:#?}");
+    assert!(said[0].id == "stack-state" && said[0].message.contains("demo already exists"), "{found:#?}");
+    assert!(said[0].fixes[0].command.join(" ").starts_with("aws sqs delete-queue --region us-west-2 --queue-url "), "{found:#?}");
+}
