@@ -27,7 +27,7 @@ impl Check for ControllerPermissions {
          release's policies, on the resources and with the tags that Karpenter uses, through all that is attached to the role, its \
          permissions boundary and the organization's service control policies. What people see otherwise: `UnauthorizedOperation: You \
          are not authorized to perform this operation`, `Controller isn't authorized to call ec2:CreateFleet` \
-         (CreateFleetAuthCheckFailed, RunInstancesAuthCheckFailed), `AccessDenied: … iam:ListInstanceProfiles` after 1.7, \
+         (`CreateFleetAuthCheckFailed`, `RunInstancesAuthCheckFailed`), `AccessDenied: … iam:ListInstanceProfiles` after 1.7, \
          `ec2:DescribeInstanceStatus` after 1.12, `iam:PassRole` in China. Cure: the stack of this release, with all of its policies \
          attached to the role; `karpctl iam` does both. Touch the node class afterwards: Karpenter keeps what it found out about \
          permissions for ten minutes. Who may not call iam:SimulatePrincipalPolicy gets a skip. Not seen: policies on resources (a \

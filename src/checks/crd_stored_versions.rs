@@ -24,7 +24,7 @@ impl Check for CrdStoredVersions {
     fn explain(&self) -> &'static str {
         "`status.storedVersions` of a CRD names every version in which objects may be stored. The API server refuses a CRD that drops one of them: \
          `CustomResourceDefinition.apiextensions.k8s.io \"nodeclaims.karpenter.sh\" is invalid: status.storedVersions[0]: Invalid value: \
-         \"v1beta1\": must appear in spec.versions`.\n\n\
+         \"v1beta1\": must appear in spec.versions`; also `spec.conversion.webhookClientConfig: Forbidden`.\n\n\
          On the newest 1.0 with its CRDs the controller writes every object anew and then says so. By hand: write each object anew with \
          kubectl, then patch the status; only where the CRD stores v1 already."
     }
