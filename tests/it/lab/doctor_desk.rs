@@ -71,8 +71,10 @@ fn a_kubeconfig_and_the_programs_beside_it_are_mended_as_printed() {
 
     // The profile of whoever wrote it is not the one in use.
     let config = ward.dir().join("aws-config");
-    std::fs::write(&config, "[profile work]\nregion = us-west-2\naws_access_key_id = test\naws_secret_access_key = test\n").unwrap();
-    let ward = ward.having("AWS_CONFIG_FILE", config.to_str().unwrap());
+    let of = |name: &str| format!("[{name}]\nregion = us-west-2\naws_access_key_id = test\naws_secret_access_key = test\n");
+    std::fs::write(&config, of("default") + &of("profile work")).unwrap();
+    // Keys in the environment would go before every profile.
+    let ward = ward.having("AWS_CONFIG_FILE", config.to_str().unwrap()).having("AWS_ACCESS_KEY_ID", "").having("AWS_SECRET_ACCESS_KEY", "");
     ward.run(&["aws", "eks", "update-kubeconfig", "--name", "desk", "--kubeconfig", &file, "--profile", "work"]);
     ward.finds_with_each("kubeconfig-profile", "warn", "has the plugin use the profile work, and no profile is in use here");
     let ward = ward.having("AWS_PROFILE", "work");
