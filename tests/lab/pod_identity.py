@@ -83,8 +83,10 @@ def assume_with_token(lab, role_arn, issuer, namespace, account):
     claims = {"iss": issuer, "aud": ["sts.amazonaws.com"], "sub": f"system:serviceaccount:{namespace}:{account}",
               "exp": int(time.time()) + 3600}
     token = f"{part({'alg': 'RS256'})}.{part(claims)}.{part({'signature': 'none'})}"
-    return lab.aws.query("sts", "AssumeRoleWithWebIdentity", {
+    answer = lab.aws.query("sts", "AssumeRoleWithWebIdentity", {
         "RoleArn": role_arn, "RoleSessionName": "lab-karpenter", "WebIdentityToken": token})
+    lab.sessions[answer.findtext(".//AccessKeyId")] = answer.findtext(".//AssumedRoleUser/Arn")
+    return answer
 
 
 def association(lab, cluster, namespace, account):

@@ -8,6 +8,7 @@ Ready; a node class that is deleted gives its profile back. It launches nothing.
 import hashlib
 
 import standin
+from aws import AwsError
 
 CLASSES = "/apis/karpenter.k8s.aws/v1/ec2nodeclasses"
 POOLS = "/apis/karpenter.sh/v1/nodepools"
@@ -20,7 +21,10 @@ class StandIn(standin.StandIn):
     NAME, SECONDS = "stand-in", 0.25
 
     def iam(self, action, **params):
-        return self.lab.aws.query_raw("iam", action, params, **self.as_controller())
+        """Goes on where it was broken off: what is there already, or gone already, is as it should be."""
+        status, text = self.lab.aws.query_raw("iam", action, params, **self.as_controller())
+        if status >= 300 and not any(known in text for known in ("EntityAlreadyExists", "LimitExceeded", "NoSuchEntity")):
+            raise AwsError(f"iam:{action}", status, text)
 
     def look(self):
         for c in self.lab.kube.items(CLASSES):
@@ -30,9 +34,16 @@ class StandIn(standin.StandIn):
                 self.ready(f"{POOLS}/{p['metadata']['name']}", p)
 
     def profile(self, node_class):
-        """Karpenter's own naming: the cluster, and a hash of what else makes it one of a kind."""
-        digest = hashlib.sha256(f"{self.lab.region}{node_class['metadata']['name']}".encode()).hexdigest()[:20]
-        return f"{self.cluster}_{digest}"
+        """Karpenter's own naming: the cluster, and in decimal a hash of 64 bits of what else makes it one of a kind."""
+        digest = hashlib.sha256(f"{self.lab.region}{node_class['metadata']['name']}".encode()).digest()
+        return f"{self.cluster}_{int.from_bytes(digest[:8], 'big')}"
+
+    def tags(self, node_class):
+        """Those that the controller's policy makes a condition of."""
+        tags = {f"kubernetes.io/cluster/{self.cluster}": "owned", "eks:eks-cluster-name": self.cluster,
+                "karpenter.k8s.aws/ec2nodeclass": node_class["metadata"]["name"], "topology.kubernetes.io/region": self.lab.region}
+        pairs = enumerate(tags.items(), 1)
+        return {f"Tags.member.{i}.{part}": text for i, pair in pairs for part, text in zip(("Key", "Value"), pair)}
 
     def node_class(self, c):
         path, finalizers = f"{CLASSES}/{c['metadata']['name']}", c["metadata"].get("finalizers") or []
@@ -46,7 +57,7 @@ class StandIn(standin.StandIn):
         if FINALIZER not in finalizers:
             self.lab.kube.merge(path, {"metadata": {"finalizers": [*finalizers, FINALIZER]}})
             if role:
-                self.iam("CreateInstanceProfile", InstanceProfileName=name)
+                self.iam("CreateInstanceProfile", InstanceProfileName=name, **self.tags(c))
                 self.iam("AddRoleToInstanceProfile", InstanceProfileName=name, RoleName=role)
         self.ready(path, c)
 
