@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::checks::Check;
 use crate::doctor::{FACTS_SCHEMA, SavedFacts, topics};
 use crate::error::{Error, ErrorKind, Result};
-use crate::facts::{Facts, KubeconfigFacts, OFFLINE, Probed, RegistryLogin, Topic};
+use crate::facts::{ClientFacts, ExecFacts, Facts, KubeconfigFacts, OFFLINE, Probed, RegistryLogin, Topic};
 use crate::knowledge::Tool;
 use crate::ports::Workstation as _;
 use crate::probe::account::account;
@@ -18,6 +18,7 @@ use crate::report::Verbosity;
 use crate::spec::layer::ChartLayer;
 use crate::spec::resolve::{Discovered, resolve_to_judge};
 use crate::spec::{ChartSource, Meant, Spec};
+use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -75,19 +76,27 @@ async fn look_at_machine(app: &App, args: &DoctorArgs, topics: &BTreeSet<Topic>)
     facts
 }
 
-/// Of which accounts the profiles are that kubeconfigs name beside the one in use: each is asked for once.
+/// Of which accounts the profiles are that kubeconfigs name beside the one in use: each is asked for once, all at the same time.
 async fn ask_profiles(app: &App, args: &DoctorArgs, facts: &mut Facts) {
     let Probed::Known(clients) = &mut facts.clients else { return };
-    let mut known: BTreeMap<String, Probed<String>> = BTreeMap::new();
-    for client in clients {
-        let KubeconfigFacts::Chosen(chosen) = &mut client.kubeconfig else { continue };
-        let Some(exec) = &mut chosen.exec else { continue };
-        let Some(profile) = exec.other_profile().filter(|_| !exec.keys_go_first).map(str::to_owned) else { continue };
-        if !known.contains_key(&profile) {
-            let account = if args.offline { Probed::Unavailable(OFFLINE.into()) } else { account_of(app, args, &profile).await };
-            known.insert(profile.clone(), account);
+    let mut plugins: Vec<&mut ExecFacts> = clients.iter_mut().filter_map(plugin).filter(|exec| !exec.keys_go_first).collect();
+    let named: BTreeSet<String> = plugins.iter().filter_map(|exec| exec.other_profile()).map(str::to_owned).collect();
+    let ask = |profile: String| async move {
+        let account = if args.offline { Probed::Unavailable(OFFLINE.into()) } else { account_of(app, args, &profile).await };
+        (profile, account)
+    };
+    let known: BTreeMap<String, Probed<String>> = join_all(named.into_iter().map(ask)).await.into_iter().collect();
+    for exec in &mut plugins {
+        if let Some(account) = exec.other_profile().and_then(|profile| known.get(profile)) {
+            exec.profile_account = account.clone();
         }
-        exec.profile_account = known[&profile].clone();
+    }
+}
+
+fn plugin(client: &mut ClientFacts) -> Option<&mut ExecFacts> {
+    match &mut client.kubeconfig {
+        KubeconfigFacts::Chosen(chosen) => chosen.exec.as_mut(),
+        _ => None,
     }
 }
 

@@ -112,6 +112,31 @@ fn what_is_of_the_account_is_asked_without_cluster_and_region() {
 }
 
 #[test]
+fn the_profiles_of_kubeconfigs_are_asked_at_the_same_time() {
+    let (url, _) = serve(|_| ("200 OK".to_owned(), WHO.to_owned()));
+    // Either credential is given only once the other has been asked for.
+    let meets = "#!/bin/sh\n: > asked-$1\nn=0\nwhile [ ! -e asked-$2 ]; do n=$((n+1)); [ $n -gt 300 ] && exit 1; sleep 0.1; done\n\
+         echo '{\"Version\": 1, \"AccessKeyId\": \"k\", \"SecretAccessKey\": \"s\"}'\n";
+    let profiles = "[profile a]\ncredential_process = ./meets a b\n[profile b]\ncredential_process = ./meets b a\n";
+    let text = kubeconfig(&[("a", "v1beta1"), ("b", "v1beta1")]);
+    let (of_a, of_b) = text.split_once("- name: of-b").unwrap();
+    let mode = "interactiveMode: Never";
+    let pin = |text: &str, profile| text.replace(mode, &format!("{mode}\n      env: [{{name: AWS_PROFILE, value: {profile}}}]"));
+    let shell = machine(&[("a", "v1beta1")])
+        .file("config", &format!("{}- name: of-b{}", pin(of_a, "a"), pin(of_b, "b")))
+        .file("profiles", profiles)
+        .program("meets", meets)
+        .program("kubectl", "#!/bin/sh\necho '{\"clientVersion\": {\"gitVersion\": \"v1.34.0\"}}'\n")
+        .env("AWS_ENDPOINT_URL", &url)
+        .env("AWS_CONFIG_FILE", "profiles")
+        .env("HELM_KUBECONTEXT", "b");
+    let words = ["doctor", "--only", "kubeconfig-profile", "--helm", "./helm", "--kubectl", "./kubectl", "--kubeconfig", "config"];
+    let said = checks(&shell.run(&[&words[..], &["-o", "json"]].concat()));
+    let messages: Vec<&str> = said.iter().map(|finding| finding["message"].as_str().unwrap()).collect();
+    assert!(messages.len() == 2 && messages.iter().all(|message| message.contains(", in account 111122223333")), "{messages:#?}");
+}
+
+#[test]
 fn explain_prints_a_doctor_that_can_be_run() {
     let last = |shell: &Shell, id: &str| shell.run(&["explain", id]).stdout.lines().last().unwrap_or_default().to_owned();
     let shell = Shell::new();
