@@ -1,7 +1,7 @@
 //! Whether the caller may do what a bootstrap calls for.
 
 use super::judgement::read;
-use super::permissions::{UnknownKeys, lacking};
+use super::permissions::{UnknownKeys, lacking, operator_policy};
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::Topic;
 use crate::finding::Area;
@@ -26,8 +26,8 @@ impl Check for CallerPermissions {
          bootstrap` of this spec calls for, itself and by CloudFormation: the policy that `karpctl render operator-policy` prints. A \
          session of a role is judged by its role. What people see otherwise: `AccessDenied: User: … is not authorized to perform: \
          iam:CreateRole`, `… with an explicit deny in a service control policy`, `because no permissions boundary allows the … \
-         action`. Who may not call iam:SimulatePrincipalPolicy gets a skip, and so does a federated user, of whom IAM tells nothing; \
-         the root user may do everything. For a cluster that is yet to be made that has what eksctl and its stacks call for. Not \
+         action`. Who may not call iam:SimulatePrincipalPolicy gets a warning, and a federated user, of whom IAM tells nothing, a \
+         skip; the root user may do everything. For a cluster that is yet to be made that has what eksctl and its stacks call for. Not \
          seen: policies of a session, and conditions on where a call comes from."
     }
 
@@ -40,10 +40,8 @@ impl Check for CallerPermissions {
         let Some(permissions) = read("the caller", &situation.facts.caller_permissions)? else {
             return Err(Judgement::skip("the caller", "IAM knows no such principal"));
         };
-        let (cluster, region, account) = (spec.cluster_name.as_str(), spec.region.as_str(), spec.account_id.as_str());
-        let render = ["karpctl", "render", "operator-policy", "--cluster-name", cluster, "--region", region, "--account-id", account];
-        Ok(lacking(&permissions.principal, permissions, UnknownKeys::MayAllow, |judgement| {
-            judgement.run("print a policy with all that is needed, for whoever may attach it", render)
+        Ok(lacking(spec, &permissions.principal, permissions, UnknownKeys::MayAllow, |judgement| {
+            judgement.run("print a policy with all that is needed, for whoever may attach it", operator_policy(spec, &[]))
         }))
     }
 }

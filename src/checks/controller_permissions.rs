@@ -30,7 +30,7 @@ impl Check for ControllerPermissions {
          (`CreateFleetAuthCheckFailed`, `RunInstancesAuthCheckFailed`), `AccessDenied: … iam:ListInstanceProfiles` after 1.7, \
          `ec2:DescribeInstanceStatus` after 1.12, `iam:PassRole` in China. Cure: the stack of this release, with all of its policies \
          attached to the role; `karpctl iam` does both. Touch the node class afterwards: Karpenter keeps what it found out about \
-         permissions for ten minutes. Who may not call iam:SimulatePrincipalPolicy gets a skip. Not seen: policies on resources (a \
+         permissions for ten minutes. Who may not call iam:SimulatePrincipalPolicy gets a warning. Not seen: policies on resources (a \
          queue, a key), session policies, conditions on the network."
     }
 
@@ -54,7 +54,7 @@ impl Check for ControllerPermissions {
             wanted.iter().map(crate::spec::Arn::as_str).filter(|arn| !role.policies.iter().any(|p| p == arn)).collect();
         // The questions carry every key of the release's own policies; those of a person's may ask for more.
         let keys = if detached.is_empty() { UnknownKeys::MayAllow } else { UnknownKeys::DoNotMatter };
-        Ok(lacking(&subject, permissions, keys, |judgement| {
+        Ok(lacking(spec, &subject, permissions, keys, |judgement| {
             let judgement = detached.iter().fold(judgement, |judgement, arn| {
                 let command = ["aws", "iam", "attach-role-policy", "--role-name", &name, "--policy-arn", arn];
                 judgement.run("attach the policy of the stack that is not attached", command)

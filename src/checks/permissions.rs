@@ -2,6 +2,7 @@
 
 use super::Judgement;
 use crate::facts::{Denial, DeniedBy, PermissionFacts};
+use crate::spec::Spec;
 
 /// The most denied actions that are named.
 const SHOWN: usize = 8;
@@ -16,7 +17,21 @@ pub(super) enum UnknownKeys {
 }
 
 /// What a principal lacks, worst first: what will be denied, and what may be.
-pub(super) fn lacking(subject: &str, facts: &PermissionFacts, keys: UnknownKeys, cure: impl Fn(Judgement) -> Judgement) -> Vec<Judgement> {
+pub(super) fn lacking(
+    spec: &Spec,
+    subject: &str,
+    facts: &PermissionFacts,
+    keys: UnknownKeys,
+    cure: impl Fn(Judgement) -> Judgement,
+) -> Vec<Judgement> {
+    if let Some(reason) = &facts.untold {
+        return vec![
+            Judgement::warn(subject, format!("what it may do is not known, because IAM may not be asked: {reason}")).run(
+                "print a policy with all that the doctor asks, for whoever may attach it",
+                operator_policy(spec, &["--for", "doctor"]),
+            ),
+        ];
+    }
     if facts.principal.ends_with(":root") {
         return vec![Judgement::pass(subject, "is the account's root user, who may do everything")];
     }
@@ -46,6 +61,13 @@ pub(super) fn lacking(subject: &str, facts: &PermissionFacts, keys: UnknownKeys,
         );
     }
     said
+}
+
+/// The command that prints an operator's policy.
+pub(super) fn operator_policy<'a>(spec: &'a Spec, more: &[&'a str]) -> Vec<&'a str> {
+    let (cluster, region, account) = (spec.cluster_name.as_str(), spec.region.as_str(), spec.account_id.as_str());
+    let render = ["karpctl", "render", "operator-policy", "--cluster-name", cluster, "--region", region, "--account-id", account];
+    [&render, more].concat()
 }
 
 /// Who denies, in words, and what helps where it is not what the principal's own policies say.

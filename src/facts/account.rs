@@ -14,6 +14,9 @@ pub struct PermissionFacts {
     pub asked: usize,
     /// Those that are not allowed.
     pub denied: Vec<Denial>,
+    /// Why nothing is known: the caller may not have IAM judge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub untold: Option<String>,
 }
 
 /// An action that a principal may not do.

@@ -1,7 +1,7 @@
 //! What caller and controller may do, by asking IAM to judge their policies: nothing is tried out.
 
 use super::{ProbeContext, failed};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::facts::{Caller, ClusterFacts, Denial, PermissionFacts, Probed};
 use crate::knowledge::Work;
 use crate::ports::{Aws, PermissionQuestion};
@@ -31,11 +31,13 @@ pub(super) async fn of_caller(
         Err(error) => return failed(&error),
     };
     match principal {
-        Ok(root) if root.ends_with(":root") => Probed::Known(PermissionFacts { principal: root, asked: 0, denied: Vec::new() }),
+        Ok(root) if root.ends_with(":root") => {
+            Probed::Known(PermissionFacts { principal: root, asked: 0, denied: Vec::new(), untold: None })
+        }
         Ok(principal) => {
             let standing = if cluster.known().is_some() { Standing::There } else { Standing::ToCome };
             let policy = render::operator_policy(context.spec, &[Work::Bootstrap], standing);
-            answered(ask(aws, &principal, questions(&policy, context.spec)).await)
+            answered(&principal, ask(aws, &principal, questions(&policy, context.spec)).await)
         }
         Err(reason) => Probed::Unavailable(reason),
     }
@@ -61,11 +63,22 @@ pub(super) async fn of_controller(context: &ProbeContext<'_>) -> Probed<Permissi
     let spec = context.spec;
     let policies = render::controller_policies(spec);
     let questions = policies.iter().flat_map(|policy| questions(&policy.document, spec)).collect();
-    answered(ask(context.ports.aws.as_ref(), spec.controller_role_arn().as_str(), questions).await)
+    let role = spec.controller_role_arn();
+    answered(role.as_str(), ask(context.ports.aws.as_ref(), role.as_str(), questions).await)
 }
 
-fn answered(asked: Result<PermissionFacts, Error>) -> Probed<PermissionFacts> {
-    asked.map_or_else(|error| failed(&error), Probed::Known)
+/// That IAM may not be asked is something to tell of, unlike that it could not be reached.
+fn answered(principal: &str, asked: Result<PermissionFacts, Error>) -> Probed<PermissionFacts> {
+    match asked {
+        Ok(facts) => Probed::Known(facts),
+        Err(error) if error.kind == ErrorKind::Denied => Probed::Known(PermissionFacts {
+            principal: principal.to_owned(),
+            asked: 0,
+            denied: Vec::new(),
+            untold: Some(error.to_string()),
+        }),
+        Err(error) => failed(&error),
+    }
 }
 
 async fn ask(aws: &dyn Aws, principal: &str, questions: Vec<PermissionQuestion>) -> Result<PermissionFacts, Error> {
@@ -73,7 +86,7 @@ async fn ask(aws: &dyn Aws, principal: &str, questions: Vec<PermissionQuestion>)
     let answers = stream::iter(questions).map(|question| async move { aws.denials(principal, &question).await });
     let denied: Vec<Vec<Denial>> = answers.buffer_unordered(AT_ONCE).try_collect().await?;
     let denied: BTreeSet<Denial> = denied.into_iter().flatten().collect();
-    Ok(PermissionFacts { principal: principal.to_owned(), asked, denied: denied.into_iter().collect() })
+    Ok(PermissionFacts { principal: principal.to_owned(), asked, denied: denied.into_iter().collect(), untold: None })
 }
 
 /// What a policy document allows, as questions: its conditions are the context of the question.

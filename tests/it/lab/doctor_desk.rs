@@ -155,17 +155,16 @@ fn credentials_permissions_and_the_spot_role_are_mended_as_printed() {
     let found = ward.finds("spot-role", "warn", "is not there yet");
     ward.cured(&found, &[0]);
 
-    // Somebody who may do nothing but ask what they may do, then with the policy that is printed.
+    // Somebody who may do nothing, then ask what they may do, then do it: each by the policy that is printed.
     let aws = |words: &[&str]| ward.aws(words);
     aws(&["iam", "create-user", "--user-name", "ops"]);
     let allow = |name: &str, policy: &str| {
         aws(&["iam", "put-user-policy", "--user-name", "ops", "--policy-name", name, "--policy-document", policy]);
     };
-    allow(
-        "ask",
-        r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iam:SimulatePrincipalPolicy", "Resource": "*"}]}"#,
-    );
     let ops = ward.as_user("ops");
+    ward.lab().post("settings", &json!({"strict": true})).unwrap();
+    let found = ops.finds("caller-permissions", "warn", "IAM may not be asked");
+    allow("ask", &ops.cure(&found, 0));
     let found = ops.finds("caller-permissions", "fail", "is not authorized to perform: ");
     let printed = ops.cure(&found, 0);
     allow("work", &printed);
