@@ -34,7 +34,7 @@ impl Check for ChartNames {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Chart]
+        &[Topic::Chart, Topic::Neighbours]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {

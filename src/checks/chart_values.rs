@@ -36,7 +36,7 @@ impl Check for ChartValues {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Chart]
+        &[Topic::Chart, Topic::Neighbours]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {

@@ -29,7 +29,7 @@ impl Check for InstalledFit {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::Chart]
+        &[Topic::Cluster, Topic::Chart, Topic::Neighbours]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {

@@ -1,7 +1,8 @@
 //! What a check says of one thing, before it is a [`Finding`].
 
+use super::neighbours::is_without_helm;
 use super::{Check, Situation};
-use crate::facts::{HelmRelease, Probed};
+use crate::facts::{HelmRelease, Probed, Workload};
 use crate::finding::{Edit, Finding, Fix, Place, Verdict};
 use crate::knowledge::Release;
 
@@ -116,10 +117,13 @@ pub(super) fn read<'a, T>(subject: &str, probed: &'a Probed<T>) -> Result<Option
 /// Karpenter's live helm release, with the subject of what is said of it.
 pub(super) fn live_release<'a>(situation: &Situation<'a>) -> Result<(String, &'a HelmRelease), Judgement> {
     let subject = format!("helm release {}/karpenter", situation.spec()?.namespace);
-    match read(&subject, &situation.facts.chart_release)?.filter(|r| installed(r)) {
-        Some(live) => Ok((subject, live)),
-        None => Err(Judgement::pass(subject, "it is not installed")),
+    if let Some(live) = read(&subject, &situation.facts.chart_release)?.filter(|r| installed(r)) {
+        return Ok((subject, live));
     }
+    Err(match without_helm(situation, &subject)? {
+        Some(_) => Judgement::skip(subject, "Karpenter was installed there without helm: its values are not known"),
+        None => Judgement::pass(subject, "it is not installed"),
+    })
 }
 
 /// Whether a release is there at all: helm may keep the history of one that is uninstalled.
@@ -127,9 +131,28 @@ pub(super) fn installed(release: &HelmRelease) -> bool {
     release.status != "uninstalled"
 }
 
-/// The Karpenter that is installed. `None`: none is.
+/// The Karpenter that works in the wanted namespace, where helm did not put it there.
+fn without_helm<'a>(situation: &Situation<'a>, subject: &str) -> Result<Option<&'a Workload>, Judgement> {
+    let spec = situation.spec()?;
+    let neighbours = read(subject, &situation.facts.neighbours)?;
+    Ok(neighbours.and_then(|n| n.workloads.iter().find(|w| w.desired > 0 && is_without_helm(spec, w))))
+}
+
+/// The Karpenter that is installed: helm says which, or else the tag of its image. `None`: none is.
 pub(super) fn installed_release(situation: &Situation<'_>, subject: &str) -> Result<Option<Release>, Judgement> {
-    let Some(live) = read(subject, &situation.facts.chart_release)?.filter(|r| installed(r)) else { return Ok(None) };
-    let unknown = format!("karpctl does not know the release {:?} that is installed", live.chart_version);
-    live.chart_version.parse().map(Some).map_err(|_| Judgement::skip(subject, unknown))
+    let version = match read(subject, &situation.facts.chart_release)?.filter(|r| installed(r)) {
+        Some(live) => live.chart_version.as_str(),
+        None => match without_helm(situation, subject)? {
+            Some(workload) => tag(workload.image.as_deref().unwrap_or_default()),
+            None => return Ok(None),
+        },
+    };
+    let unknown = format!("karpctl does not know the release {version:?} that is installed");
+    version.parse().map(Some).map_err(|_| Judgement::skip(subject, unknown))
+}
+
+/// The tag of an image, which may have a digest too. Without a tag, all of it.
+fn tag(image: &str) -> &str {
+    let named = image.split('@').next().unwrap_or(image);
+    named.rsplit_once(':').map_or(named, |(_, tag)| tag)
 }

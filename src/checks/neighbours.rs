@@ -3,6 +3,7 @@
 use super::judgement::read;
 use super::{Judged, Judgement, Situation};
 use crate::facts::{NeighbourKind, Workload};
+use crate::spec::Spec;
 
 /// A judgement for each workload of this kind that works in the cluster and is meant; where there is none, that `none` does.
 pub(super) fn each(
@@ -19,4 +20,12 @@ pub(super) fn each(
     let found = neighbours.workloads.iter().filter(|w| w.what == kind && w.desired > 0 && is_meant(w));
     let said: Vec<Judgement> = found.map(|w| judge(&subject, w)).collect();
     Ok(if said.is_empty() { vec![Judgement::pass(subject, format!("no {none} works in it"))] } else { said })
+}
+
+/// Whether it is a Karpenter that stands where this spec installs Karpenter, and helm did not put it there.
+pub(super) fn is_without_helm(spec: &Spec, workload: &Workload) -> bool {
+    workload.what == NeighbourKind::Karpenter
+        && workload.helm_owner.is_none()
+        && workload.namespace == spec.namespace.as_str()
+        && workload.name == "karpenter"
 }

@@ -1,10 +1,9 @@
 //! Whether another Karpenter works in the cluster.
 
-use super::neighbours::each;
+use super::neighbours::{each, is_without_helm};
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{NeighbourKind, Topic, Workload};
 use crate::finding::Area;
-use crate::spec::Spec;
 
 pub(super) struct OtherKarpenter;
 
@@ -24,7 +23,8 @@ impl Check for OtherKarpenter {
     fn explain(&self) -> &'static str {
         "A Deployment with the label app.kubernetes.io/name=karpenter, or whose image ends in karpenter/controller, that is not of the helm release \
          karpenter in the wanted namespace, is another Karpenter. Guides before 0.33 install into the namespace karpenter, later ones into \
-         kube-system: who follows the later one on an older cluster has two, which share leader election only within a namespace.\n\n\
+         kube-system: who follows the later one on an older cluster has two, which share leader election only within a namespace. One that stands in the wanted namespace without helm (by a GitOps tool, `helm template` or \
+         kubectl) is refused by `karpctl bootstrap` unless `--adopt` is given.\n\n\
          What is seen: nodes come in twos and go again, NodeClaims of unknown names, `invalid ownership metadata` for cluster roles.\n\n\
          Remove one: `helm uninstall` takes no node and no node pool along. One with no replicas does nothing and is no finding."
     }
@@ -35,16 +35,18 @@ impl Check for OtherKarpenter {
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let spec = situation.spec()?;
-        each(situation, NeighbourKind::Karpenter, "other Karpenter", |w| !is_own(spec, w), remove)
+        let own = format!("{}/karpenter", spec.namespace);
+        let is_other = |w: &Workload| w.helm_owner.as_ref() != Some(&own);
+        let judge = |subject: &str, w: &Workload| if is_without_helm(spec, w) { adopt(subject, w) } else { remove(subject, w) };
+        each(situation, NeighbourKind::Karpenter, "other Karpenter", is_other, judge)
     }
 }
 
-/// Whether it is the one that this spec installs: one that is there without helm is for the step `chart` to judge.
-fn is_own(spec: &Spec, workload: &Workload) -> bool {
-    match &workload.helm_owner {
-        Some(owner) => *owner == format!("{}/karpenter", spec.namespace),
-        None => workload.namespace == spec.namespace.as_str() && workload.name == "karpenter",
-    }
+fn adopt(subject: &str, it: &Workload) -> Judgement {
+    let (namespace, name) = (it.namespace.as_str(), it.name.as_str());
+    Judgement::fail(subject, format!("Karpenter works in it already, and was not installed by helm: the {} {namespace}/{name}", it.resource))
+        .fix("`karpctl bootstrap --adopt` has helm take its objects over, from helm 3.17 on; whatever applies them now (GitOps, kubectl) must stop")
+        .fix("or leave Karpenter to what applies it now, and have karpctl make the rest: `karpctl iam`")
 }
 
 fn remove(subject: &str, other: &Workload) -> Judgement {

@@ -30,7 +30,7 @@ impl Check for UpgradeDefaults {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Chart]
+        &[Topic::Chart, Topic::Neighbours]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {

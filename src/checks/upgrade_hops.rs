@@ -29,7 +29,7 @@ impl Check for UpgradeHops {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Chart]
+        &[Topic::Chart, Topic::Neighbours]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {

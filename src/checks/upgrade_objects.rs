@@ -42,7 +42,7 @@ impl Check for UpgradeObjects {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Crds, Topic::Objects, Topic::Chart]
+        &[Topic::Crds, Topic::Objects, Topic::Chart, Topic::Neighbours]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {

@@ -137,6 +137,9 @@ pub struct Workload {
     pub desired: u64,
     /// Pods ready.
     pub ready: u64,
+    /// The image that says what it is, else that of its first container.
+    #[serde(default)]
+    pub image: Option<String>,
     /// What each pod asks for.
     #[serde(default)]
     pub asks: Option<PodRequests>,

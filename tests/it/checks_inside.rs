@@ -198,6 +198,13 @@ async fn others_at_the_same_work_are_named() {
     says(&after(|w| put(w, second.clone())).await, "other-karpenter", Verdict::Fail, "helm uninstall karp --namespace karpenter");
     second.1["spec"]["replicas"] = json!(0);
     assert!(after(|w| put(w, second)).await.is_empty(), "one that is stopped does nothing");
+    let without_helm = deployment("kube-system", "karpenter", "public.ecr.aws/karpenter/controller:1.14.1");
+    says(
+        &after(|w| put(w, without_helm)).await,
+        "other-karpenter",
+        Verdict::Fail,
+        "was not installed by helm: the deployment kube-system/karpenter",
+    );
     let autoscaler = deployment("kube-system", "cas", "registry.k8s.io/autoscaling/cluster-autoscaler:v1.34.0");
     says(&after(|w| put(w, autoscaler)).await, "cluster-autoscaler", Verdict::Warn, "kubectl --namespace kube-system scale deployment cas");
     let handler = json!({

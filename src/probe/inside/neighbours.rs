@@ -39,8 +39,9 @@ fn of_daemon_set(daemon_set: &Value) -> Option<Workload> {
 fn workload(object: &Value, resource: &str, desired: u64, ready: Option<u64>) -> Option<Workload> {
     let metadata = &object["metadata"];
     let (namespace, name) = (metadata["namespace"].as_str()?, metadata["name"].as_str()?);
-    let mut images = items(&object["spec"]["template"]["spec"]["containers"]).iter().filter_map(|c| c["image"].as_str());
-    let what = images.find_map(of_image).or_else(|| of_labels(metadata, namespace))?;
+    let images: Vec<&str> = items(&object["spec"]["template"]["spec"]["containers"]).iter().filter_map(|c| c["image"].as_str()).collect();
+    let known = images.iter().find_map(|image| Some((of_image(image)?, Some(*image))));
+    let (what, image) = known.or_else(|| Some((of_labels(metadata, namespace)?, images.first().copied())))?;
     Some(Workload {
         what,
         resource: resource.to_owned(),
@@ -49,6 +50,7 @@ fn workload(object: &Value, resource: &str, desired: u64, ready: Option<u64>) ->
         helm_owner: helm_owner(object).map(|owner| text(&owner)),
         desired,
         ready: ready.unwrap_or(0),
+        image: image.map(text),
         asks: Some(requests(&object["spec"]["template"])),
     })
 }

@@ -5,12 +5,12 @@ use super::machine::{broken, broken_chosen, broken_client, broken_exec, said};
 use super::{DAY, bad, exactly, seen};
 use crate::fake::FakeWorld;
 use crate::fixture::{existing, spec};
-use karpctl::checks::all;
-use karpctl::facts::{Facts, KubeconfigFacts, Probed};
+use karpctl::checks::{Situation, all, judge};
+use karpctl::facts::{Facts, KubeconfigFacts, NeighbourKind, Probed};
 use karpctl::finding::{Finding, Verdict};
 use karpctl::knowledge::ClientBuild;
 use karpctl::plan::StepId;
-use karpctl::spec::Spec;
+use karpctl::spec::{Meant, Spec};
 
 #[tokio::test(start_paused = true)]
 async fn a_kubeconfig_is_there_and_can_be_loaded() {
@@ -127,6 +127,17 @@ async fn an_upgrade_is_one_hop() {
     // What an older release lacks beside: it is not the one of the spec, and read other values.
     let others: Vec<&str> = found.iter().map(|f| f.id.as_str()).filter(|id| *id != "upgrade-hops").collect();
     assert!(others.iter().all(|id| ["installed-fit", "upgrade-defaults", "chart-values"].contains(id)), "{others:?}");
+    // What somebody applied without helm says by its image which release it is, and nothing of its values.
+    facts.chart_release = Probed::Absent;
+    for workload in known(&mut facts.neighbours).workloads.iter_mut().filter(|w| w.what == NeighbourKind::Karpenter) {
+        (workload.helm_owner, workload.image) = (None, Some("mirror:5000/karpenter/controller:0.37.8@sha256:ab".into()));
+    }
+    exactly(&bad(&spec, &facts, DAY).into_iter().filter(|f| f.id == "upgrade-hops").collect::<Vec<_>>(), "upgrade-hops", Verdict::Fail);
+    let situation = Situation { spec: Some(&spec), meant: &Meant::default(), facts: &facts, today: DAY.parse().unwrap() };
+    let said = judge(&all(), &situation);
+    for id in ["chart-values", "chart-names", "private-values"] {
+        assert!(said.iter().filter(|f| f.id == id).all(|f| f.result == Verdict::Skip), "{id}: {said:#?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
