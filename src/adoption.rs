@@ -5,7 +5,7 @@ mod values;
 
 use crate::error::{Error, Result};
 use crate::facts::{Facts, OriginFacts, Probed, StackFacts};
-use crate::knowledge::Release;
+use crate::knowledge::{Release, image_tag};
 use crate::spec::layer::{ElsewhereLayer, Layer};
 use crate::spec::{Arn, NodeAccess, Spec};
 use crate::steps::aws_auth;
@@ -59,8 +59,7 @@ pub fn installed(facts: &Facts) -> Result<(Release, String)> {
         Probed::NotAsked => return Err(Error::failed("nobody looked for Karpenter in the cluster")),
     };
     let namespace = controller.namespace.clone();
-    let tag = controller.image.split('@').next().and_then(|image| image.rsplit_once(':')).map(|(_, tag)| tag);
-    let release = tag.and_then(|tag| tag.parse().ok()).ok_or_else(|| {
+    let release = image_tag(&controller.image).and_then(|tag| tag.parse().ok()).ok_or_else(|| {
         Error::refused(format!("the image {} of Karpenter's Deployment names no release", controller.image))
             .hint("name it: --karpenter-version VERSION with `karpctl bootstrap --existing-cluster --adopt`")
     })?;

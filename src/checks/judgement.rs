@@ -4,7 +4,7 @@ use super::neighbours::is_without_helm;
 use super::{Check, Situation};
 use crate::facts::{HelmRelease, Probed, Workload};
 use crate::finding::{Edit, Finding, Fix, Place, Verdict};
-use crate::knowledge::Release;
+use crate::knowledge::{Release, image_tag};
 
 /// What a check says of one thing.
 #[derive(Debug, Clone)]
@@ -143,16 +143,13 @@ pub(super) fn installed_release(situation: &Situation<'_>, subject: &str) -> Res
     let version = match read(subject, &situation.facts.chart_release)?.filter(|r| installed(r)) {
         Some(live) => live.chart_version.as_str(),
         None => match without_helm(situation, subject)? {
-            Some(workload) => tag(workload.image.as_deref().unwrap_or_default()),
+            Some(workload) => {
+                let image = workload.image.as_deref().unwrap_or_default();
+                image_tag(image).unwrap_or(image)
+            }
             None => return Ok(None),
         },
     };
     let unknown = format!("karpctl does not know the release {version:?} that is installed");
     version.parse().map(Some).map_err(|_| Judgement::skip(subject, unknown))
-}
-
-/// The tag of an image, which may have a digest too. Without a tag, all of it.
-fn tag(image: &str) -> &str {
-    let named = image.split('@').next().unwrap_or(image);
-    named.rsplit_once(':').map_or(named, |(_, tag)| tag)
 }

@@ -242,6 +242,13 @@ fn listed() -> Vec<Release> {
     all
 }
 
+/// The tag of an image, which may have a digest too: of Karpenter's it is the release. `None`: it has no tag.
+#[must_use]
+pub fn image_tag(image: &str) -> Option<&str> {
+    let named = image.split_once('@').map_or(image, |(named, _)| named);
+    named.rsplit_once(':').map(|(_, tag)| tag)
+}
+
 impl FromStr for Release {
     type Err = InvalidRelease;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
