@@ -5,6 +5,7 @@ use super::{Check, Judged, Judgement, Situation, aws};
 use crate::facts::Topic;
 use crate::finding::Area;
 use crate::spec::ClusterMode;
+use crate::steps::is_strangers;
 
 pub(super) struct ClusterState;
 
@@ -25,11 +26,12 @@ impl Check for ClusterState {
         "Reads the cluster by its name in the region and account that are in use. With --existing-cluster it must be there: `No cluster found \
          for name: …` (ResourceNotFoundException) is mostly a misspelt name, another region, or the credentials of another account. A cluster that \
          is FAILED or DELETING takes nothing; one that karpctl made and that is FAILED holds nothing, and `karpctl bootstrap` makes it anew. A \
-         cluster that is CREATING or UPDATING is waited for. Whose cluster it is is not judged here."
+         cluster that is CREATING or UPDATING is waited for. One that neither karpctl nor eksctl made is refused by `karpctl bootstrap`, unless it \
+         is said that it is there already: --existing-cluster."
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster]
+        &[Topic::Cluster, Topic::ClusterStacks]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -51,6 +53,12 @@ impl Check for ClusterState {
             aws(spec, "eks", "describe-cluster").into_iter().chain(["--name", spec.cluster_name.as_str(), "--query", "cluster.health"]);
         let status = cluster.status.as_str();
         Ok(vec![match status {
+            "ACTIVE" if spec.cluster == ClusterMode::Managed && is_strangers(spec, situation.facts, cluster) => {
+                read(&subject, &situation.facts.eksctl_stack)?;
+                Judgement::warn(subject, "is ACTIVE, and neither karpctl nor eksctl made it: `karpctl bootstrap` refuses it").fix(
+                    "with --existing-cluster (existingCluster in the spec file) it is worked with as it is, and never changed or deleted",
+                )
+            }
             "ACTIVE" => Judgement::pass(subject, "is ACTIVE"),
             "CREATING" | "UPDATING" | "PENDING" => {
                 Judgement::warn(subject, format!("is {status}: `karpctl bootstrap` waits for it")).heals().run("see how it stands", why)

@@ -34,6 +34,7 @@ mod exec_credentials;
 mod exec_interactive_mode;
 mod exec_kubeconfig;
 mod exec_plugin_policy;
+mod foreign_objects;
 mod helm;
 mod helm_version;
 mod iam_quotas;
@@ -214,6 +215,7 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(controller_trust::ControllerTrust),
         Box::new(one_identity::OneIdentity),
         Box::new(node_access::NodeAccess),
+        Box::new(foreign_objects::ForeignObjects),
         Box::new(node_capacity::NodeCapacity),
         Box::new(cluster_dns::ClusterDns),
         Box::new(other_karpenter::OtherKarpenter),

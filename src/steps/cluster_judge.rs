@@ -72,10 +72,20 @@ fn no_cluster(spec: &Spec, facts: &Facts) -> State {
     State::Absent
 }
 
+/// The stack by which eksctl knows the cluster.
+fn eksctls(facts: &Facts) -> Option<&StackFacts> {
+    facts.eksctl_stack.known().filter(|s| s.status != "DELETE_COMPLETE")
+}
+
+/// Whether neither karpctl nor eksctl made the cluster, as far as is known.
+pub(crate) fn is_strangers(spec: &Spec, facts: &Facts, cluster: &ClusterFacts) -> bool {
+    eksctls(facts).is_none() && !spec.owns(&cluster.tags)
+}
+
 fn managed(spec: &Spec, facts: &Facts, cluster: &ClusterFacts) -> State {
-    let stack = facts.eksctl_stack.known().filter(|s| s.status != "DELETE_COMPLETE");
+    let stack = eksctls(facts);
     let tagged = spec.owns(&cluster.tags) || stack.is_some_and(|s| spec.owns(&s.tags));
-    if stack.is_none() && !tagged {
+    if is_strangers(spec, facts, cluster) {
         if let Probed::Unavailable(reason) = &facts.eksctl_stack {
             return State::Unknown(reason.clone());
         }

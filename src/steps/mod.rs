@@ -37,6 +37,7 @@ mod stack;
 mod stack_leftovers;
 mod stack_watch;
 
+pub(crate) use cluster_judge::is_strangers;
 pub(crate) use cluster_whole::cluster_config_of_bootstrap;
 pub use context::{OWNER_TAG, Ownership, Say, StepContext, owner_tags};
 pub use migration::migration;

@@ -6,6 +6,7 @@ mod earlier;
 mod keys;
 mod machine;
 mod objects;
+mod refusals;
 
 use crate::fake::FakeWorld;
 use crate::fixture::{existing, spec};

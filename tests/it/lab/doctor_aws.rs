@@ -41,7 +41,15 @@ fn what_is_broken_in_aws_is_found_and_mended_as_printed() {
     aws(&["iam", "delete-role", "--role-name", "KarpenterNodeRole-patient"]);
     let found = ward.finds("stack-state", "fail", "is ROLLBACK_COMPLETE");
     ward.cured(&found, &[0]);
-    ward.karpctl(&["bootstrap", "--yes", "--existing-cluster", "--karpenter-version", "1.14.1"]).exits(0);
+
+    // A role that somebody gave the controller's name.
+    aws(&["iam", "create-role", "--role-name", "patient-karpenter", "--assume-role-policy-document", POLICY]);
+    let found = ward.finds("foreign-objects", "warn", "the role patient-karpenter is there and is not karpctl's");
+    let bootstrap = ["bootstrap", "--yes", "--existing-cluster", "--karpenter-version", "1.14.1"];
+    ward.karpctl(&bootstrap).exits(4).says("the role patient-karpenter is there and is not karpctl's");
+    assert!(ward.cure(&found, 0).contains("role patient-karpenter"), "{found:#}");
+    ward.karpctl(&[&bootstrap[..], &["--adopt"]].concat()).exits(0);
+    ward.passes("foreign-objects");
 
     aws(&["iam", "update-assume-role-policy", "--role-name", "patient-karpenter", "--policy-document", POLICY]);
     let found = ward.finds("controller-trust", "fail", "does not let in pods.eks.amazonaws.com");

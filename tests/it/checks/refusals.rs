@@ -1,0 +1,169 @@
+//! What a bootstrap refuses to change is told beforehand: every refusal of a step has a check that finds it.
+
+use super::aws::known;
+use super::{DAY, bad, exactly, healthy_world, seen};
+use karpctl::facts::{Facts, NeighbourKind, Probed, StackFacts, Topic};
+use karpctl::finding::{Finding, Verdict};
+use karpctl::plan::{State, StepId};
+use karpctl::spec::{ClusterMode, NodeAccess, Spec};
+use karpctl::steps;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// A healthy cluster, with what the steps are judged by besides.
+async fn healthy() -> (Spec, Facts) {
+    let world = healthy_world().await;
+    let (spec, mut facts) = seen(&world).await;
+    facts.controller = world.facts(&[Topic::Controller]).await.controller;
+    (spec, facts)
+}
+
+fn strangers(object: &mut Probed<Value>) {
+    known(object)["metadata"]["managedFields"] = json!([{"manager": "kubectl-client-side-apply"}]);
+}
+
+/// Karpenter's Deployment, as the step of the chart sees it and as the doctor does.
+fn deployment(facts: &mut Facts, namespace: &str, helm_owner: Option<&str>) {
+    let owner = helm_owner.map(str::to_owned);
+    let controller = known(&mut facts.controller);
+    (controller.namespace, controller.helm_owner) = (namespace.to_owned(), owner.clone());
+    let workloads = known(&mut facts.neighbours).workloads.iter_mut();
+    let karpenter = workloads.into_iter().find(|w| w.what == NeighbourKind::Karpenter).unwrap();
+    (karpenter.namespace, karpenter.helm_owner) = (namespace.to_owned(), owner);
+    facts.chart_release = Probed::Absent;
+}
+
+/// A way to break a healthy cluster, and what is wanted of it.
+type Breakage = fn(&mut Spec, &mut Facts);
+
+const REFUSED: [(StepId, &str, Breakage); 20] = [
+    (StepId::Stack, "stack-state", |_, f| known(&mut f.stack).tags.clear()),
+    (StepId::Stack, "stack-state", |_, f| known(&mut f.stack).status = "UPDATE_ROLLBACK_FAILED".into()),
+    (StepId::Cluster, "auto-mode", |_, f| known(&mut f.cluster).auto_mode = true),
+    (StepId::Cluster, "cluster-state", |_, f| f.cluster = Probed::Absent),
+    (StepId::Cluster, "cluster-state", |_, f| known(&mut f.cluster).status = "FAILED".into()),
+    (StepId::Cluster, "cluster-state", |s, f| {
+        s.cluster = ClusterMode::Managed;
+        f.eksctl_stack = Probed::Absent;
+        known(&mut f.cluster).tags.clear();
+    }),
+    (StepId::Cluster, "stack-state", |s, f| {
+        s.cluster = ClusterMode::Managed;
+        let id = "arn:aws:cloudformation:us-west-2:111122223333:stack/eksctl-demo-cluster/1";
+        f.eksctl_stack = Probed::Known(StackFacts { id: id.into(), status: "CREATE_FAILED".into(), ..known(&mut f.stack).clone() });
+    }),
+    (StepId::DiscoveryTags, "node-network", |_, f| {
+        let subnets = known(&mut f.network).subnets.iter_mut().chain(&mut known(&mut f.selection).subnets);
+        subnets.for_each(|s| drop(s.tags.insert("karpenter.sh/discovery".into(), "other".into())));
+    }),
+    (StepId::OidcProvider, "oidc-issuer", |s, f| {
+        s.identity = karpctl::spec::Identity::Irsa;
+        let arn = "arn:aws:iam::111122223333:oidc-provider/oidc.example/id".parse().unwrap();
+        f.oidc_provider = Probed::Known(karpctl::facts::OidcFacts { arn, audiences: vec!["other".into()], tags: BTreeMap::new() });
+    }),
+    (StepId::NodeMapping, "foreign-objects", |s, f| {
+        s.node_access = Some(NodeAccess::AccessEntry);
+        known(&mut f.cluster).authentication_mode = "CONFIG_MAP".into();
+    }),
+    (StepId::NodeMapping, "foreign-objects", |s, f| {
+        s.node_access = Some(NodeAccess::Both);
+        known(&mut f.cluster).authentication_mode = "API".into();
+    }),
+    (StepId::NodeMapping, "node-access", |_, f| {
+        known(&mut f.cluster).authentication_mode = "CONFIG_MAP".into();
+        known(&mut f.aws_auth).map_roles = Some("- rolearn: [".into());
+    }),
+    (StepId::ControllerRole, "foreign-objects", |_, f| known(&mut f.controller_role).tags.clear()),
+    (StepId::PodIdentityAssociation, "controller-association", |_, f| {
+        let association = known(&mut f.association);
+        association.role_arn = "arn:aws:iam::111122223333:role/other".into();
+        association.tags.clear();
+    }),
+    (StepId::Crds, "crd-owner", |_, f| known(&mut f.crds).values_mut().for_each(|crd| crd.helm_owner = None)),
+    (StepId::Chart, "upgrade-hops", |_, f| known(&mut f.chart_release).chart_version = "0.32.1".into()),
+    (StepId::Chart, "chart-names", |_, f| known(&mut f.chart_release).values["settings"]["clusterName"] = json!("other")),
+    (StepId::Chart, "other-karpenter", |_, f| deployment(f, "karpenter", Some("karpenter/karpenter"))),
+    (StepId::Chart, "other-karpenter", |_, f| deployment(f, "kube-system", None)),
+    (StepId::NodePool, "foreign-objects", |_, f| strangers(&mut f.node_pool)),
+];
+
+fn state(step: StepId, spec: &Spec, facts: &Facts) -> State {
+    steps::all().into_iter().find(|s| s.id() == step).unwrap().assess(spec, facts)
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_refusal_of_a_step_is_told_beforehand() {
+    let (spec, facts) = healthy().await;
+    for (number, (step, check, breakage)) in REFUSED.into_iter().enumerate() {
+        let (mut spec, mut facts) = (spec.clone(), facts.clone());
+        breakage(&mut spec, &mut facts);
+        let state = state(step, &spec, &facts);
+        assert!(matches!(state, State::Foreign { .. }), "{number}: {step:?} is not refused: {state:?}");
+        let found = bad(&spec, &facts, DAY);
+        assert!(found.iter().any(|f| f.id == check && !f.fixes.is_empty()), "{number}: {check} does not tell it: {found:#?}");
+    }
+    // A step of another kind than these refuses nothing by itself.
+    let refusing: Vec<StepId> = REFUSED.iter().map(|(step, ..)| *step).collect();
+    let others = steps::all().into_iter().map(|s| s.id()).filter(|id| !refusing.contains(id));
+    assert_eq!(others.collect::<Vec<_>>(), [StepId::SpotRole, StepId::PodIdentityAgent, StepId::Ready]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_somebody_elses_is_one_finding() {
+    let (spec, facts) = healthy().await;
+    let with = |spec: &Spec, change: &dyn Fn(&mut Facts)| -> Vec<Finding> {
+        let mut facts = facts.clone();
+        change(&mut facts);
+        bad(spec, &facts, DAY)
+    };
+    let one = |found: &[Finding], subject: &str, words: &str, fix: &str| {
+        assert_eq!(found[0].subject, subject);
+        assert!(found[0].message.contains(words), "{found:#?}");
+        let fixes: Vec<String> = found[0].fixes.iter().map(|f| format!("{} {}", f.title, f.command.join(" "))).collect();
+        assert!(fixes.iter().any(|f| f.contains(fix)), "`{fix}` is not in {fixes:#?}");
+    };
+    let adopt = "karpctl bootstrap --adopt --dry-run --cluster-name demo --region us-west-2 --existing-cluster";
+    let role = with(&spec, &|f| known(&mut f.controller_role).tags.clear());
+    exactly(&role, "foreign-objects", Verdict::Warn);
+    one(&role, "role demo-karpenter", "is there and is not karpctl's: `karpctl bootstrap` refuses", adopt);
+    for object in [|f: &mut Facts| strangers(&mut f.node_pool), |f: &mut Facts| strangers(&mut f.node_class)] {
+        let found = with(&spec, &object);
+        exactly(&found, "foreign-objects", Verdict::Warn);
+        one(&found, "NodePool and EC2NodeClass default", "karpctl did not apply it", adopt);
+    }
+    // Who leaves the pool alone may have one of their own.
+    let mut kept = spec.clone();
+    kept.node_pool.keep = true;
+    assert!(with(&kept, &|f| strangers(&mut f.node_pool)).is_empty());
+
+    let entries = Spec { node_access: Some(NodeAccess::AccessEntry), ..spec.clone() };
+    let found = with(&entries, &|f| known(&mut f.cluster).authentication_mode = "CONFIG_MAP".into());
+    exactly(&found, "foreign-objects", Verdict::Fail);
+    one(&found, "node access of role KarpenterNodeRole-demo", "takes no access entries", "`karpctl bootstrap --node-access aws-auth`");
+
+    let mut unread = facts.clone();
+    unread.controller_role = Probed::Unavailable("AccessDenied: iam:GetRole".into());
+    let said = super::judge(
+        &super::all(),
+        &super::Situation { spec: Some(&spec), meant: &karpctl::spec::Meant::default(), facts: &unread, today: DAY.parse().unwrap() },
+    );
+    let said: Vec<_> = said.iter().filter(|f| f.id == "foreign-objects").collect();
+    assert_eq!(said.len(), 1);
+    assert_eq!((said[0].result, said[0].subject.as_str()), (Verdict::Skip, "role demo-karpenter"));
+    assert!(said[0].message.contains("iam:GetRole"), "{said:#?}");
+}
+
+/// A cluster that a Terraform made, by a name that a new one was to have.
+#[tokio::test(start_paused = true)]
+async fn a_cluster_that_another_tool_made_is_told() {
+    let (spec, mut facts) = healthy().await;
+    let made = Spec { cluster: ClusterMode::Managed, ..spec.clone() };
+    known(&mut facts.cluster).tags.clear();
+    facts.eksctl_stack = Probed::Absent;
+    let found = bad(&made, &facts, DAY);
+    exactly(&found, "cluster-state", Verdict::Warn);
+    assert!(found[0].fixes[0].title.contains("--existing-cluster"), "{found:#?}");
+    assert!(bad(&spec, &facts, DAY).is_empty(), "it is said that it is there");
+    facts.eksctl_stack = Probed::Unavailable("AccessDenied".into());
+    assert!(bad(&made, &facts, DAY).is_empty(), "it may be eksctl's");
+}
