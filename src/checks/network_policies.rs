@@ -11,6 +11,8 @@ pub(super) struct NetworkPolicies;
 
 /// The name that every chart gives the port at which the API server has objects converted.
 const WEBHOOK: &str = "https-webhook";
+/// The name that every chart gives the port at which the kubelet asks whether the controller is healthy.
+const HEALTH: &str = "http";
 
 impl Check for NetworkPolicies {
     fn id(&self) -> &'static str {
@@ -27,17 +29,20 @@ impl Check for NetworkPolicies {
 
     fn explain(&self) -> &'static str {
         "Reads the NetworkPolicies of Karpenter's namespace that select the controller's pods, and which of its ports they open: https-webhook \
-         (8443) to the API server, where CRDs have their objects converted; http-metrics (8000 or 8080), webhook-metrics (8001) and http (8081, by \
-         which the kubelet sees whether it is healthy) to anybody. The API server comes from an address of the control plane: a rule for \
-         pods or namespaces alone does not let it in.\n\n\
+         (8443) to the API server, where CRDs have their objects converted; http-metrics (8000 or 8080) and webhook-metrics (8001) to anybody. The \
+         API server comes from an address of the control plane: a rule for pods or namespaces alone does not let it in. The health port \
+         (8081) is no matter: Kubernetes lets a node's own kubelet in.\n\n\
          What is seen of it: `conversion webhook for karpenter.sh/v1beta1, Kind=NodePool failed: Post \
          \"https://karpenter.kube-system.svc:8443/conversion/karpenter.sh?timeout=30s\": context deadline exceeded`, and metrics that nobody gets.\n\n\
-         Whether the addresses of a rule are those of the control plane, what the network add-on makes of policies, and policies of \
-         other kinds (Cilium's, Calico's) are not looked at. Where nobody shall have the metrics, accept the finding."
+         Policies are words where nothing enforces them, and the VPC CNI of EKS does not, unless its add-on has `enableNetworkPolicy`. So a shut webhook \
+         is a failure where a DaemonSet is seen that enforces them (the VPC CNI's with that setting, Calico's, Cilium's), and a warning \
+         elsewhere. A controller with `hostNetwork: true` is in its node's network, where most network add-ons enforce nothing.\n\n\
+         Whether the addresses of a rule are those of the control plane, and policies of other kinds (Cilium's, Calico's) are not \
+         looked at. Where nobody shall have the metrics, accept the finding."
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Policies, Topic::Crds, Topic::Conversion]
+        &[Topic::Policies, Topic::Crds, Topic::Conversion, Topic::Neighbours]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -49,9 +54,16 @@ impl Check for NetworkPolicies {
         if found.policies.is_empty() {
             return Ok(vec![Judgement::pass(subject, "no NetworkPolicy selects the controller")]);
         }
+        if found.host_network {
+            return Ok(vec![Judgement::pass(
+                subject,
+                "the controller is in its node's network (hostNetwork), which no NetworkPolicy shuts",
+            )]);
+        }
         let conversion = read(&subject, &facts.conversion)?.map(Vec::as_slice).unwrap_or_default();
         let converts = conversion.iter().any(|asked| asked.service.namespace == spec.namespace.as_str());
-        let shut: Vec<(&str, i64)> = found.ports.iter().map(|(name, port)| (name.as_str(), *port)).filter(|p| !opens(found, *p)).collect();
+        let ports = found.ports.iter().map(|(name, port)| (name.as_str(), *port)).filter(|(name, _)| *name != HEALTH);
+        let shut: Vec<(&str, i64)> = ports.filter(|p| !opens(found, *p)).collect();
         let (webhook, others): (Vec<_>, Vec<_>) = shut.into_iter().partition(|(name, _)| *name == WEBHOOK);
         let webhook: Vec<_> = webhook.into_iter().filter(|_| converts).collect();
         let names: Vec<&str> = found.policies.iter().map(|policy| policy.name.as_str()).collect();
@@ -60,7 +72,12 @@ impl Check for NetworkPolicies {
         if let Some((_, port)) = webhook.first() {
             let message =
                 format!("they do not let the API server get to port {port} ({WEBHOOK}), where the CRDs have their objects converted");
-            said.push(open(spec, Judgement::fail(&subject, message), "karpctl-karpenter-webhook", &webhook));
+            let judgement = if facts.neighbours.known().is_some_and(|n| n.policy_enforcer.is_some()) {
+                Judgement::fail(&subject, message)
+            } else {
+                Judgement::warn(&subject, format!("{message}, if anything enforces them: the VPC CNI does not, unless it is told to"))
+            };
+            said.push(open(spec, judgement, "karpctl-karpenter-webhook", &webhook));
         }
         if !others.is_empty() {
             let ports: Vec<String> = others.iter().map(|(name, port)| format!("{port} ({name})")).collect();

@@ -161,6 +161,9 @@ pub struct Neighbours {
     pub workloads: Vec<Workload>,
     /// Whether the cluster knows the node classes of EKS Auto Mode.
     pub auto_mode_api: bool,
+    /// The `DaemonSet` that enforces network policies, where it is one that is known to.
+    #[serde(default)]
+    pub policy_enforcer: Option<String>,
 }
 
 /// A configuration of admission webhooks by which a Karpenter looks at what is written.
@@ -215,6 +218,9 @@ pub struct ConversionFacts {
 pub struct PolicyFacts {
     /// The ports of its containers, by name.
     pub ports: BTreeMap<String, i64>,
+    /// Whether its pods are in the network of their nodes.
+    #[serde(default)]
+    pub host_network: bool,
     /// The policies.
     pub policies: Vec<IngressPolicy>,
 }

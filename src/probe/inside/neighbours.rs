@@ -20,7 +20,8 @@ pub(crate) async fn neighbours(kube: &dyn Kube) -> Probed<Neighbours> {
         (Ok(deployments), Ok(daemon_sets), Ok(auto_mode)) => {
             let mut workloads: Vec<Workload> = deployments.iter().filter_map(of_deployment).collect();
             workloads.extend(daemon_sets.iter().filter_map(of_daemon_set));
-            Probed::Known(Neighbours { workloads, auto_mode_api: auto_mode.is_some() })
+            let policy_enforcer = daemon_sets.iter().find(|d| enforces_policies(d)).and_then(|d| d["metadata"]["name"].as_str()).map(text);
+            Probed::Known(Neighbours { workloads, auto_mode_api: auto_mode.is_some(), policy_enforcer })
         }
         (Err(e), ..) | (_, Err(e), _) | (.., Err(e)) => failed(&e),
     }
@@ -60,12 +61,25 @@ pub(crate) fn is_autoscaler(deployment: &Value) -> bool {
     of_deployment(deployment).is_some_and(|workload| workload.what == NeighbourKind::ClusterAutoscaler)
 }
 
-/// What the last parts of an image's repository say, whatever registry it is mirrored to.
-fn of_image(image: &str) -> Option<NeighbourKind> {
+/// Whether a `DaemonSet` enforces network policies: Calico's and Cilium's do, that of the VPC CNI does where its agent is told to.
+fn enforces_policies(daemon_set: &Value) -> bool {
+    items(&daemon_set["spec"]["template"]["spec"]["containers"]).iter().any(|container| {
+        let told = items(&container["args"]).iter().any(|arg| arg == "--enable-network-policy=true");
+        told || matches!(container["image"].as_str().and_then(repository_ends), Some((Some("calico"), "node") | (_, "cilium")))
+    })
+}
+
+/// The last two parts of an image's repository, whatever registry it is mirrored to.
+fn repository_ends(image: &str) -> Option<(Option<&str>, &str)> {
     let repository = image.split('@').next().unwrap_or_default();
     let mut parts = repository.rsplit('/');
     let last = parts.next()?.split(':').next()?;
-    match (parts.next(), last) {
+    Some((parts.next(), last))
+}
+
+/// What the last parts of an image's repository say.
+fn of_image(image: &str) -> Option<NeighbourKind> {
+    match repository_ends(image)? {
         (Some("karpenter"), "controller") => Some(NeighbourKind::Karpenter),
         (_, "cluster-autoscaler") => Some(NeighbourKind::ClusterAutoscaler),
         (_, "aws-node-termination-handler") => Some(NeighbourKind::TerminationHandler),
@@ -88,6 +102,18 @@ fn of_labels(metadata: &Value, namespace: &str) -> Option<NeighbourKind> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn policies_are_enforced_by_those_who_are_told_to() {
+        let by = |image: &str, arg: &str| {
+            let containers = serde_json::json!([{"image": "amazon-k8s-cni:v1"}, {"image": image, "args": [arg]}]);
+            enforces_policies(&serde_json::json!({"spec": {"template": {"spec": {"containers": containers}}}}))
+        };
+        let agent = "602401143452.dkr.ecr.us-west-2.amazonaws.com/amazon/aws-network-policy-agent:v1.3.4";
+        assert!(by(agent, "--enable-network-policy=true") && !by(agent, "--enable-network-policy=false"));
+        assert!(by("quay.io/calico/node:v3.30.0", "") && by("mirror:5000/cilium/cilium:v1.18.0@sha256:00", ""));
+        assert!(!by("registry.example/web/node:1", ""));
+    }
 
     #[test]
     fn a_mirrored_image_is_known_by_the_end_of_its_name() {

@@ -25,6 +25,7 @@ async fn read(spec: &Spec, kube: &dyn Kube) -> Result<Option<PolicyFacts>> {
     let about = |policy: &&Value| selects(&policy["spec"]["podSelector"], &template["metadata"]["labels"]) && is_about_ingress(policy);
     Ok(Some(PolicyFacts {
         ports: ports.filter_map(|port| Some((text(port["name"].as_str()?), port["containerPort"].as_i64()?))).collect(),
+        host_network: template["spec"]["hostNetwork"] == true,
         policies: listed?.iter().filter(about).map(policy).collect(),
     }))
 }

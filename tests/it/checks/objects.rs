@@ -97,10 +97,17 @@ async fn policies_let_in_who_must_get_to_the_controller() {
             w.put(&place("networking.k8s.io/v1", "networkpolicies", Some("kube-system"), "strict"), json!({"spec": spec}));
         })
     };
-    let ports = || json!([{"name": "http-metrics", "containerPort": 8080}, {"name": "http", "containerPort": 8081}]);
+    // The node's own kubelet is always let in to the port of its health.
+    let ports = || {
+        json!([
+            {"name": "http-metrics", "containerPort": 8080},
+            {"name": "webhook-metrics", "containerPort": 8001},
+            {"name": "http", "containerPort": 8081},
+        ])
+    };
     let check = |found: &[Finding], words: &str| says(found, "network-policies", Verdict::Warn, words);
     let found = policy(ports(), Value::Null, json!({})).await;
-    check(&found, "they let nobody get to 8081 (http), 8080 (http-metrics)");
+    check(&found, "they let nobody get to 8080 (http-metrics), 8001 (webhook-metrics)");
     // A policy that selects every pod is left as it is.
     check(
         &found,
@@ -108,13 +115,13 @@ async fn policies_let_in_who_must_get_to_the_controller() {
     );
     assert!(!found[0].fixes.iter().any(|fix| fix.command.iter().any(|word| word.contains("strict"))), "{found:#?}");
     for (ingress, shut) in [
-        (json!([]), "8081 (http), 8080 (http-metrics)"),
-        (json!([{"ports": [{"port": "http"}]}]), "to 8080 (http-metrics)"),
-        (json!([{"ports": [{"port": 8080, "protocol": "UDP"}]}, {"ports": [{"port": 8081}]}]), "to 8080 (http-metrics)"),
+        (json!([]), "to 8080 (http-metrics), 8001 (webhook-metrics)"),
+        (json!([{"ports": [{"port": "webhook-metrics"}]}]), "to 8080 (http-metrics)"),
+        (json!([{"ports": [{"port": 8080, "protocol": "UDP"}]}, {"ports": [{"port": 8001}]}]), "to 8080 (http-metrics)"),
     ] {
         check(&policy(ports(), ingress, json!({})).await, shut);
     }
-    for ingress in [json!([{}]), json!([{"ports": [{"port": 8000, "endPort": 8100}], "from": [{"podSelector": {}}]}])] {
+    for ingress in [json!([{}]), json!([{"ports": [{"port": 8000, "endPort": 8080}], "from": [{"podSelector": {}}]}])] {
         assert_eq!(policy(ports(), ingress, json!({})).await, []);
     }
     let others = json!({"matchLabels": {"app": "other"}});
@@ -122,6 +129,15 @@ async fn policies_let_in_who_must_get_to_the_controller() {
     // No CRD has its objects converted: nobody asks there.
     let webhook = || json!([{"name": "https-webhook", "containerPort": 8443}]);
     assert_eq!(policy(webhook(), Value::Null, json!({})).await, []);
+    // What is in its node's network is not shut off by policies.
+    let on_host = |w: &FakeWorld| {
+        w.change(&place("apps/v1", "deployments", Some("kube-system"), "karpenter"), |deployment| {
+            let spec = &mut deployment["spec"]["template"]["spec"];
+            (spec["hostNetwork"], spec["containers"][0]["ports"]) = (json!(true), ports());
+        });
+        w.put(&place("networking.k8s.io/v1", "networkpolicies", Some("kube-system"), "strict"), json!({"spec": {"podSelector": {}}}));
+    };
+    assert_eq!(after(on_host).await, []);
 }
 
 #[tokio::test(start_paused = true)]
@@ -131,19 +147,28 @@ async fn the_api_server_is_no_pod() {
     let (spec, mut facts) = seen(&world).await;
     let service = ConversionService { namespace: "kube-system".into(), name: "karpenter".into(), port: 8443 };
     facts.conversion = Probed::Known(vec![ConversionFacts { service, crds: vec!["x".into()], state: ConversionState::Answers }]);
-    let with = |from: Admits, port: &str| {
+    known(&mut facts.neighbours).policy_enforcer = Some("aws-node".into());
+    let under = |facts: &Facts, from: Admits, port: &str| {
         let ports = vec![PolicyPort { port: port.into(), end: None }];
         let rules = Some(vec![IngressRule { ports, from }]);
         let policies = vec![IngressPolicy { name: "strict".into(), rules }];
         let ports = [("https-webhook".to_owned(), 8443)].into();
-        let facts = Facts { policies: Probed::Known(PolicyFacts { ports, policies }), ..facts.clone() };
-        bad(&spec, &facts, DAY)
+        Facts { policies: Probed::Known(PolicyFacts { ports, host_network: false, policies }), ..facts.clone() }
     };
+    let with = |from: Admits, port: &str| bad(&spec, &under(&facts, from, port), DAY);
     says(&with(Admits::Pods, "8443"), "network-policies", Verdict::Fail, "do not let the API server get to port 8443");
     says(&with(Admits::Anybody, "8000"), "network-policies", Verdict::Fail, r#""ingress":[{"ports":[{"protocol":"TCP","port":8443}]}]"#);
     for (from, port) in [(Admits::Anybody, "8443"), (Admits::Addresses, "https-webhook")] {
         assert_eq!(with(from, port), []);
     }
+    let pods_only = |change: &dyn Fn(&mut Facts)| {
+        let mut facts = under(&facts, Admits::Pods, "8443");
+        change(&mut facts);
+        bad(&spec, &facts, DAY)
+    };
+    let words = "if anything enforces them: the VPC CNI does not, unless it is told to";
+    says(&pods_only(&|f| known(&mut f.neighbours).policy_enforcer = None), "network-policies", Verdict::Warn, words);
+    assert_eq!(pods_only(&|f| known(&mut f.policies).host_network = true), []);
 }
 
 /// A private cluster as karpctl makes one, in a VPC without a way out and with every endpoint.

@@ -78,10 +78,20 @@ fn policies(ward: &Ward) {
         }));
     };
     policy(json!([{"from": [{"namespaceSelector": {}}]}]));
+    ward.finds(check, "warn", "(https-webhook), where the CRDs have their objects converted, if anything enforces them");
+    let agent =
+        json!({"name": "aws-eks-nodeagent", "image": "amazon/aws-network-policy-agent:v1", "args": ["--enable-network-policy=true"]});
+    let labels = json!({"k8s-app": "aws-node"});
+    ward.apply(&json!({
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"namespace": "kube-system", "name": "aws-node"},
+        "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": {"containers": [agent]}}},
+    }));
     let found = ward.finds(check, "fail", "they do not let the API server get to port 8443 (https-webhook)");
     ward.cured(&found, &[0]);
     policy(json!([{"ports": [{"port": 8443}]}]));
-    let found = ward.finds(check, "warn", "they let nobody get to 8081 (http), 8080 (http-metrics), 8001 (webhook-metrics)");
+    let found = ward.finds(check, "warn", "they let nobody get to 8080 (http-metrics), 8001 (webhook-metrics)");
     ward.cured(&found, &[0]);
     let ours = ["karpctl-karpenter-webhook", "karpctl-karpenter-metrics"];
     ward.run(&[&["kubectl", "--namespace", "kube-system", "delete", "networkpolicy", "karpenter"][..], &ours[..]].concat());
