@@ -3,9 +3,11 @@
 mod aws;
 mod clients;
 mod earlier;
+mod identity;
 mod keys;
 mod machine;
 mod objects;
+mod permissions;
 mod refusals;
 
 use crate::fake::FakeWorld;

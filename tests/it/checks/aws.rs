@@ -1,13 +1,13 @@
 //! What AWS says of account and cluster: one broken thing is one finding.
 
-use super::{DAY, bad, exactly, healthy, seen};
+use super::{DAY, bad, exactly, healthy};
 use crate::fake::FakeWorld;
-use crate::fixture::{existing, spec};
+use crate::fixture::existing;
 use karpctl::checks::{Situation, all, judge};
 use karpctl::doctor::topics;
-use karpctl::facts::{AgentPods, Facts, Probed};
+use karpctl::facts::{Facts, Probed};
 use karpctl::finding::{Finding, Verdict};
-use karpctl::spec::{Identity, Spec};
+use karpctl::spec::Spec;
 use serde_json::json;
 
 /// The value of a fact that the healthy world knows.
@@ -19,17 +19,10 @@ pub(super) fn known<T>(probed: &mut Probed<T>) -> &mut T {
     }
 }
 
-async fn broken(change: impl FnOnce(&mut Facts)) -> Vec<Finding> {
+pub(super) async fn broken(change: impl FnOnce(&mut Facts)) -> Vec<Finding> {
     let (spec, mut facts) = healthy().await;
     change(&mut facts);
     bad(&spec, &facts, DAY)
-}
-
-/// A cluster whose controller has its credentials by IRSA.
-async fn healthy_irsa() -> (Spec, Facts) {
-    let world = FakeWorld::bootstrapped(Spec { identity: Identity::Irsa, ..existing("1.14.1") }).await;
-    world.furnish();
-    seen(&world).await
 }
 
 #[track_caller]
@@ -90,111 +83,6 @@ async fn a_stack_is_at_rest_and_of_this_release() {
     let found = broken(|f| known(&mut f.stack).tags.clear()).await;
     exactly(&found, "stack-state", Verdict::Warn);
     said(&found, "without karpctl's tag");
-}
-
-#[tokio::test(start_paused = true)]
-async fn pod_identity_has_an_agent_an_association_and_a_trusting_role() {
-    let found = broken(|f| f.pod_identity_agent = Probed::Absent).await;
-    exactly(&found, "agent-health", Verdict::Fail);
-    assert!(!found[0].heals, "nobody makes it");
-    for (status, heals) in [("CREATING", true), ("DEGRADED", true), ("CREATE_FAILED", false)] {
-        let found = broken(|f| known(&mut f.pod_identity_agent).status = status.into()).await;
-        assert_eq!((found[0].id.as_str(), found[0].heals), ("agent-health", heals), "{status}");
-    }
-    let by_others = |ready: u64| {
-        broken(move |f| {
-            f.pod_identity_agent = Probed::Absent;
-            f.agent_pods = Probed::Known(AgentPods { desired: 2, ready });
-        })
-    };
-    assert_eq!(by_others(1).await, [], "an agent that is no add-on is as good");
-    let found = by_others(0).await;
-    exactly(&found, "agent-health", Verdict::Fail);
-    said(&found, "0 of 2 pods are ready");
-    // Who cannot look for one that is no add-on does not know that there is none.
-    let unread = |f: &mut Facts| (f.pod_identity_agent, f.agent_pods) = (Probed::Absent, Probed::Unavailable("forbidden".into()));
-    assert_eq!(broken(unread).await, []);
-    for (desired, words) in [(2, "is ACTIVE, and 0 of 2 pods are ready"), (0, "is ACTIVE, and 0 of 0 pods are ready")] {
-        let found = broken(|f| f.agent_pods = Probed::Known(AgentPods { desired, ready: 0 })).await;
-        exactly(&found, "agent-health", Verdict::Fail);
-        said(&found, words);
-        assert_eq!(found[0].fixes.iter().any(|fix| fix.title.contains("--identity irsa")), desired == 0, "{found:#?}");
-    }
-    exactly(&broken(|f| known(&mut f.pod_identity_agent).status = "DEGRADED".into()).await, "agent-health", Verdict::Warn);
-    exactly(&broken(|f| known(&mut f.pod_identity_agent).status = "CREATE_FAILED".into()).await, "agent-health", Verdict::Fail);
-
-    let found = broken(|f| f.association = Probed::Absent).await;
-    exactly(&found, "controller-association", Verdict::Fail);
-    // What karpctl began it goes on with: by hand the association would lack its mark.
-    assert!(found[0].fixes.iter().all(|fix| fix.command.is_empty() && fix.title.contains("`karpctl bootstrap` makes it")), "{found:#?}");
-    let found = broken(|f| {
-        f.association = Probed::Absent;
-        known(&mut f.stack).tags.clear();
-        known(&mut f.controller_role).tags.clear();
-    })
-    .await;
-    let found: Vec<Finding> = found.into_iter().filter(|f| f.id == "controller-association").collect();
-    assert!(found[0].fixes[0].command.contains(&"create-pod-identity-association".to_owned()), "{found:#?}");
-    let found = broken(|f| known(&mut f.association).role_arn = "arn:aws:iam::111122223333:role/another".into()).await;
-    exactly(&found, "controller-association", Verdict::Fail);
-    assert!(found[0].fixes[0].command.contains(&"--association-id".to_owned()), "{found:#?}");
-
-    let found = broken(|f| known(&mut f.controller_role).trust["Statement"][0]["Action"] = json!("sts:AssumeRole")).await;
-    exactly(&found, "controller-trust", Verdict::Fail);
-    said(&found, "does not let pods.eks.amazonaws.com do sts:TagSession");
-    exactly(&broken(|f| known(&mut f.controller_role).trust = json!({})).await, "controller-trust", Verdict::Fail);
-
-    let annotated = json!({"annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/old"}});
-    let found = broken(|f| known(&mut f.chart_release).values["serviceAccount"] = annotated).await;
-    exactly(&found, "one-identity", Verdict::Warn);
-    said(&found, "goes before the association");
-}
-
-#[tokio::test(start_paused = true)]
-async fn irsa_has_a_provider_and_a_role_that_trusts_this_service_account() {
-    let (spec, facts) = healthy_irsa().await;
-    assert!(bad(&spec, &facts, DAY).is_empty(), "{:#?}", bad(&spec, &facts, DAY));
-    let broken = |change: &dyn Fn(&mut Facts)| {
-        let mut facts = facts.clone();
-        change(&mut facts);
-        bad(&spec, &facts, DAY)
-    };
-    exactly(&broken(&|f| f.oidc_provider = Probed::Absent), "oidc-issuer", Verdict::Fail);
-    exactly(&broken(&|f| known(&mut f.oidc_provider).audiences = vec!["another".into()]), "oidc-issuer", Verdict::Fail);
-
-    let issuer = known(&mut facts.cluster.clone()).oidc_issuer.clone().unwrap().replace("https://", "");
-    let trust = |change: &dyn Fn(&mut serde_json::Value)| broken(&|f| change(&mut known(&mut f.controller_role).trust["Statement"][0]));
-    let moved = trust(&|s| s["Condition"]["StringEquals"][format!("{issuer}:sub")] = json!("system:serviceaccount:karpenter:karpenter"));
-    exactly(&moved, "controller-trust", Verdict::Fail);
-    said(&moved, "lets in system:serviceaccount:karpenter:karpenter, not system:serviceaccount:kube-system:karpenter");
-    let by_arn = trust(&|s| s["Condition"] = json!({"StringEquals": {"arn:aws:iam::111122223333:oidc-provider/x:sub": "y"}}));
-    exactly(&by_arn, "controller-trust", Verdict::Fail);
-    said(&by_arn, "which no token of this cluster has");
-    let other = trust(&|s| s["Principal"]["Federated"] = json!("arn:aws:iam::111122223333:oidc-provider/other"));
-    exactly(&other, "controller-trust", Verdict::Fail);
-    said(&other, "which is not the issuer of this cluster");
-    let audience = trust(&|s| s["Condition"]["StringEquals"][format!("{issuer}:aud")] = json!("another"));
-    exactly(&audience, "controller-trust", Verdict::Fail);
-    // As people write it by hand.
-    let pattern = trust(&|s| {
-        s["Condition"] = json!({"StringLike": {format!("{issuer}:sub"): "system:serviceaccount:kube-system:*"}});
-    });
-    assert!(pattern.is_empty(), "{pattern:#?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_was_never_made_is_not_broken() {
-    let world = FakeWorld::with_cluster(existing("1.14.1"));
-    let facts = world.facts(&topics(&all()).into_iter().filter(|t| !t.on_this_machine()).collect::<Vec<_>>()).await;
-    let said = judge(
-        &all(),
-        &Situation { spec: Some(&world.spec), meant: &karpctl::spec::Meant::default(), facts: &facts, today: DAY.parse().unwrap() },
-    );
-    for id in ["agent-health", "controller-association", "controller-trust"] {
-        let finding = said.iter().find(|f| f.id == id).unwrap();
-        assert_eq!(finding.result, Verdict::Skip, "{finding:#?}");
-        assert!(finding.message.contains("`karpctl bootstrap` makes it"), "{finding:#?}");
-    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -316,43 +204,6 @@ async fn what_the_account_and_the_nodes_stand_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_role_may_do_what_the_release_needs() {
-    use karpctl::facts::{Denial, DeniedBy};
-    let denial = |by, keys: &[&str]| Denial {
-        action: "ec2:DescribeInstanceStatus".into(),
-        resource: "*".into(),
-        by,
-        unknown_keys: keys.iter().map(ToString::to_string).collect(),
-    };
-    for (by, keys, verdict, words) in [
-        (DeniedBy::Nobody, &[][..], Verdict::Fail, "is not authorized to perform: ec2:DescribeInstanceStatus"),
-        (DeniedBy::Nobody, &["aws:RequestTag/team"][..], Verdict::Warn, "may be denied, by a condition on aws:RequestTag/team"),
-        (DeniedBy::Organization, &[][..], Verdict::Fail, "a service control policy"),
-        (DeniedBy::Boundary, &[][..], Verdict::Fail, "the permissions boundary"),
-        (DeniedBy::Policy, &["x"][..], Verdict::Fail, "a policy denies explicitly"),
-    ] {
-        let found = broken(|f| known(&mut f.controller_permissions).denied = vec![denial(by, keys)]).await;
-        exactly(&found, "controller-permissions", verdict);
-        said(&found, words);
-    }
-    // IAM names keys of other statements too: with a policy of the release not attached they excuse nothing.
-    let found = broken(|f| {
-        known(&mut f.controller_role).policies.retain(|arn| !arn.contains("ResourceDiscovery"));
-        known(&mut f.controller_permissions).denied = vec![denial(DeniedBy::Nobody, &["aws:RequestTag/team"])];
-    })
-    .await;
-    exactly(&found, "controller-permissions", Verdict::Fail);
-    assert_eq!(found[0].fixes[0].command[..3], ["aws", "iam", "attach-role-policy"]);
-    // Asked of the world: each statement of the release's policies, resolved.
-    let world = FakeWorld::bootstrapped(existing("1.14.1")).await;
-    world.inside().denied.push(denial(DeniedBy::Nobody, &[]));
-    let facts = world.facts(&[karpctl::facts::Topic::ControllerPermissions]).await;
-    let seen = facts.controller_permissions.known().unwrap();
-    assert_eq!(seen.denied, [denial(DeniedBy::Nobody, &[])]);
-    assert!(seen.asked > 60, "{}", seen.asked);
-}
-
-#[tokio::test(start_paused = true)]
 async fn no_read_is_made_twice() {
     for spec in [existing("1.14.1"), crate::fixture::spec("1.14.1"), existing("1.0.8")] {
         let world = FakeWorld::bootstrapped(spec).await;
@@ -392,46 +243,6 @@ async fn interruptions_get_to_the_queue() {
     // Rules of one's own may send more.
     let more = broken(|f| known(&mut f.queue_rules)[0].pattern["detail-type"] = json!(["AWS Health Event", "more"])).await;
     assert!(more.is_empty(), "{more:#?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_caller_may_do_what_a_bootstrap_calls_for() {
-    use karpctl::facts::{Denial, DeniedBy, PermissionFacts, Topic};
-    let denial = Denial { action: "iam:CreateRole".into(), resource: "x".into(), by: DeniedBy::Nobody, unknown_keys: Vec::new() };
-    let found = broken(|f| known(&mut f.caller_permissions).denied = vec![denial]).await;
-    exactly(&found, "caller-permissions", Verdict::Fail);
-    assert!(found[0].fixes[0].command.contains(&"operator-policy".to_owned()), "{found:#?}");
-    // That nobody may ask is a warning, with the policy that lets one ask.
-    let found = broken(|f| known(&mut f.caller_permissions).untold = Some("iam:SimulatePrincipalPolicy is denied".into())).await;
-    exactly(&found, "caller-permissions", Verdict::Warn);
-    assert!(found[0].fixes[0].command.ends_with(&["--for".to_owned(), "doctor".to_owned()]), "{found:#?}");
-    // A session is judged by its role; the root user by nobody.
-    let world = FakeWorld::bootstrapped(existing("1.14.1")).await;
-    let principal = async |arn: &str| {
-        let caller = Probed::Known(karpctl::facts::Caller { account: "111122223333".parse().unwrap(), arn: arn.parse().unwrap() });
-        let mut facts = Facts { caller, ..Facts::default() };
-        let ports = world.ports();
-        let context = karpctl::probe::ProbeContext { spec: &world.spec, ports: &ports, kubeconfig: None };
-        karpctl::probe::probe(&context, &std::collections::BTreeSet::from([Topic::CallerPermissions]), &mut facts).await;
-        facts.caller_permissions
-    };
-    let of = |probed: Probed<PermissionFacts>| probed.known().map(|p| (p.principal.clone(), p.asked > 20));
-    let session = principal("arn:aws:sts::111122223333:assumed-role/Dev/me").await;
-    assert_eq!(of(session), Some(("arn:aws:iam::111122223333:role/Dev".to_owned(), true)));
-    let root = principal("arn:aws:iam::111122223333:root").await;
-    assert_eq!(of(root), Some(("arn:aws:iam::111122223333:root".to_owned(), false)));
-    let federated = principal("arn:aws:sts::111122223333:federated-user/me").await;
-    assert!(matches!(&federated, Probed::Unavailable(why) if why.contains("federated user")), "{federated:?}");
-    // What eksctl needs is asked only where it is yet to make the cluster.
-    let asked = async |made: Spec, there: bool| {
-        let world = if there { FakeWorld::bootstrapped(made).await } else { FakeWorld::empty(made) };
-        let (mut facts, ports) = (world.facts(&[]).await, world.ports());
-        let context = karpctl::probe::ProbeContext { spec: &world.spec, ports: &ports, kubeconfig: None };
-        karpctl::probe::probe(&context, &std::collections::BTreeSet::from([Topic::CallerPermissions]), &mut facts).await;
-        facts.caller_permissions.known().map(|p| p.asked)
-    };
-    let (there, to_come) = (asked(spec("1.14.1"), true).await, asked(spec("1.14.1"), false).await);
-    assert!(there.is_some() && there.map(|n| n + 100) < to_come, "{there:?} {to_come:?}");
 }
 
 /// A spec that makes the cluster, and a world where it is not there yet.

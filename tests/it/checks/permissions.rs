@@ -1,0 +1,84 @@
+//! What a role and the caller may do, as IAM says.
+
+use super::aws::{broken, known, said};
+use super::exactly;
+use crate::fake::FakeWorld;
+use crate::fixture::{existing, spec};
+use karpctl::facts::{Denial, DeniedBy, Facts, PermissionFacts, Probed, Topic};
+use karpctl::finding::Verdict;
+use karpctl::spec::Spec;
+
+#[tokio::test(start_paused = true)]
+async fn a_role_may_do_what_the_release_needs() {
+    let denial = |by, keys: &[&str]| Denial {
+        action: "ec2:DescribeInstanceStatus".into(),
+        resource: "*".into(),
+        by,
+        unknown_keys: keys.iter().map(ToString::to_string).collect(),
+    };
+    for (by, keys, verdict, words) in [
+        (DeniedBy::Nobody, &[][..], Verdict::Fail, "is not authorized to perform: ec2:DescribeInstanceStatus"),
+        (DeniedBy::Nobody, &["aws:RequestTag/team"][..], Verdict::Warn, "may be denied, by a condition on aws:RequestTag/team"),
+        (DeniedBy::Organization, &[][..], Verdict::Fail, "a service control policy"),
+        (DeniedBy::Boundary, &[][..], Verdict::Fail, "the permissions boundary"),
+        (DeniedBy::Policy, &["x"][..], Verdict::Fail, "a policy denies explicitly"),
+    ] {
+        let found = broken(|f| known(&mut f.controller_permissions).denied = vec![denial(by, keys)]).await;
+        exactly(&found, "controller-permissions", verdict);
+        said(&found, words);
+    }
+    // IAM names keys of other statements too: with a policy of the release not attached they excuse nothing.
+    let found = broken(|f| {
+        known(&mut f.controller_role).policies.retain(|arn| !arn.contains("ResourceDiscovery"));
+        known(&mut f.controller_permissions).denied = vec![denial(DeniedBy::Nobody, &["aws:RequestTag/team"])];
+    })
+    .await;
+    exactly(&found, "controller-permissions", Verdict::Fail);
+    assert_eq!(found[0].fixes[0].command[..3], ["aws", "iam", "attach-role-policy"]);
+    // Asked of the world: each statement of the release's policies, resolved.
+    let world = FakeWorld::bootstrapped(existing("1.14.1")).await;
+    world.inside().denied.push(denial(DeniedBy::Nobody, &[]));
+    let facts = world.facts(&[Topic::ControllerPermissions]).await;
+    let seen = facts.controller_permissions.known().unwrap();
+    assert_eq!(seen.denied, [denial(DeniedBy::Nobody, &[])]);
+    assert!(seen.asked > 60, "{}", seen.asked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_caller_may_do_what_a_bootstrap_calls_for() {
+    let denial = Denial { action: "iam:CreateRole".into(), resource: "x".into(), by: DeniedBy::Nobody, unknown_keys: Vec::new() };
+    let found = broken(|f| known(&mut f.caller_permissions).denied = vec![denial]).await;
+    exactly(&found, "caller-permissions", Verdict::Fail);
+    assert!(found[0].fixes[0].command.contains(&"operator-policy".to_owned()), "{found:#?}");
+    // That nobody may ask is a warning, with the policy that lets one ask.
+    let found = broken(|f| known(&mut f.caller_permissions).untold = Some("iam:SimulatePrincipalPolicy is denied".into())).await;
+    exactly(&found, "caller-permissions", Verdict::Warn);
+    assert!(found[0].fixes[0].command.ends_with(&["--for".to_owned(), "doctor".to_owned()]), "{found:#?}");
+    // A session is judged by its role; the root user by nobody.
+    let world = FakeWorld::bootstrapped(existing("1.14.1")).await;
+    let principal = async |arn: &str| {
+        let caller = Probed::Known(karpctl::facts::Caller { account: "111122223333".parse().unwrap(), arn: arn.parse().unwrap() });
+        let mut facts = Facts { caller, ..Facts::default() };
+        let ports = world.ports();
+        let context = karpctl::probe::ProbeContext { spec: &world.spec, ports: &ports, kubeconfig: None };
+        karpctl::probe::probe(&context, &std::collections::BTreeSet::from([Topic::CallerPermissions]), &mut facts).await;
+        facts.caller_permissions
+    };
+    let of = |probed: Probed<PermissionFacts>| probed.known().map(|p| (p.principal.clone(), p.asked > 20));
+    let session = principal("arn:aws:sts::111122223333:assumed-role/Dev/me").await;
+    assert_eq!(of(session), Some(("arn:aws:iam::111122223333:role/Dev".to_owned(), true)));
+    let root = principal("arn:aws:iam::111122223333:root").await;
+    assert_eq!(of(root), Some(("arn:aws:iam::111122223333:root".to_owned(), false)));
+    let federated = principal("arn:aws:sts::111122223333:federated-user/me").await;
+    assert!(matches!(&federated, Probed::Unavailable(why) if why.contains("federated user")), "{federated:?}");
+    // What eksctl needs is asked only where it is yet to make the cluster.
+    let asked = async |made: Spec, there: bool| {
+        let world = if there { FakeWorld::bootstrapped(made).await } else { FakeWorld::empty(made) };
+        let (mut facts, ports) = (world.facts(&[]).await, world.ports());
+        let context = karpctl::probe::ProbeContext { spec: &world.spec, ports: &ports, kubeconfig: None };
+        karpctl::probe::probe(&context, &std::collections::BTreeSet::from([Topic::CallerPermissions]), &mut facts).await;
+        facts.caller_permissions.known().map(|p| p.asked)
+    };
+    let (there, to_come) = (asked(spec("1.14.1"), true).await, asked(spec("1.14.1"), false).await);
+    assert!(there.is_some() && there.map(|n| n + 100) < to_come, "{there:?} {to_come:?}");
+}
