@@ -170,8 +170,10 @@ pub struct Facts {
     pub volume_key: Probed<KeyUse>,
     /// The key of the cluster's secrets, where the spec names one.
     pub secrets_key: Probed<KeyUse>,
-    /// The image behind the node class's alias.
+    /// The x86-64 image behind the node class's alias.
     pub ami_image: Probed<AmiFacts>,
+    /// The image of 64-bit Arm behind it.
+    pub ami_image_arm: Probed<AmiFacts>,
     /// The interruption queue.
     pub queue: Probed<QueueFacts>,
     /// The rules that send to the interruption queue.
@@ -249,7 +251,10 @@ impl Facts {
                     self.volume_key.clone_from(&newer.volume_key);
                 }
                 Topic::SecretsKey => self.secrets_key.clone_from(&newer.secrets_key),
-                Topic::AmiImage => self.ami_image.clone_from(&newer.ami_image),
+                Topic::AmiImage => {
+                    self.ami_image.clone_from(&newer.ami_image);
+                    self.ami_image_arm.clone_from(&newer.ami_image_arm);
+                }
                 Topic::Origin => self.origin.clone_from(&newer.origin),
                 Topic::Queue => {
                     self.queue.clone_from(&newer.queue);
@@ -327,7 +332,10 @@ impl Facts {
                 say(&mut self.volume_key, reason);
             }
             Topic::SecretsKey => say(&mut self.secrets_key, reason),
-            Topic::AmiImage => say(&mut self.ami_image, reason),
+            Topic::AmiImage => {
+                say(&mut self.ami_image, reason);
+                say(&mut self.ami_image_arm, reason);
+            }
             Topic::Origin => say(&mut self.origin, reason),
             Topic::Queue => {
                 say(&mut self.queue, reason);

@@ -2,9 +2,11 @@
 
 use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation, aws};
-use crate::facts::{Probed, Topic};
+use crate::facts::{AmiFacts, ObjectFacts, Probed, Topic};
 use crate::finding::Area;
+use crate::knowledge::{KubernetesVersion, ami_family_ended};
 use crate::render;
+use crate::spec::{Architecture, Spec};
 
 pub(super) struct AmiAlias;
 
@@ -26,12 +28,15 @@ impl Check for AmiAlias {
          and whether the image behind it is there. What people see otherwise: `AMISelector did not match any AMIs`, `AMIsNotFound`, \
          `AL2 aliases are no longer supported on EKS 1.33+`, `failed to discover any AMIs for alias`. A pinned version \
          (`al2023@v20251103`) exists only for the Kubernetes versions of its day: look before the control plane is upgraded. EKS makes \
-         no AL2 images for 1.33 and newer, and none at all since 2025-11-26. Cure: an alias that is there: the finding prints the \
-         command that lists them. Looked for: the x86_64 image, and what the spec says, not a node class of your own."
+         no AL2 images for 1.33 and newer, and none at all since 2025-11-26: those that are there get no fix any more. Cure: an alias \
+         that is there: the finding prints the command that lists them.\n\n\
+         Looked for is the image of each architecture that the node pool takes, without those for GPUs. Where one of two is missing, \
+         Karpenter goes on with the other, and no node of the missing one starts. Of node classes of your own the family is judged, \
+         not whether their pinned image is there."
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::AmiImage, Topic::Cluster]
+        &[Topic::AmiImage, Topic::Cluster, Topic::Crds, Topic::Objects]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -40,30 +45,87 @@ impl Check for AmiAlias {
         let family = render::ami_family(spec);
         let kubernetes = situation.kubernetes(&format!("AMI alias {alias}"))?;
         let subject = format!("AMI alias {alias}, Kubernetes {kubernetes}");
-        if !kubernetes.has_ami_family(&family) {
-            return Ok(vec![
-                Judgement::fail(subject, format!("EKS makes no {family} images for it: {family} aliases are no longer supported"))
-                    .fix("take --ami-alias al2023@latest, or bottlerocket@latest"),
-            ]);
-        }
-        if matches!(situation.facts.ami_image, Probed::NotAsked) && render::ami_parameter(spec).is_none() {
-            return Err(Judgement::skip(subject, "names no public parameter that could be read"));
-        }
-        let Some(ami) = read(&subject, &situation.facts.ami_image)? else {
-            return Err(Judgement::skip(subject, "was not looked for"));
+        let mut said = if kubernetes.has_ami_family(&family) {
+            let images = images(situation, &subject);
+            let ended = ended(situation, &family).filter(|_| !images.iter().any(Judgement::is_failure));
+            ended.map_or(images, |words| vec![Judgement::warn(subject, words).fix(instead(spec))])
+        } else {
+            vec![Judgement::fail(subject, no_longer(&family)).fix(instead(spec))]
         };
-        if let Some(image) = &ami.image {
-            return Ok(vec![Judgement::pass(subject, format!("is {image}"))]);
-        }
-        let above = ami.parameter.split('/').take(PATH).collect::<Vec<_>>().join("/");
-        let list = aws(spec, "ssm", "get-parameters-by-path").into_iter().map(str::to_owned);
-        let rest = ["--path", &above, "--recursive", "--query", "Parameters[].Name", "--output", "text"].map(str::to_owned);
-        Ok(vec![
-            Judgement::fail(subject, format!("there is no image: {} names none", ami.parameter))
-                .run("see which there are", list.chain(rest))
-                .fix("take one of these, or @latest: --ami-alias"),
-        ])
+        said.extend(situation.facts.objects.known().into_iter().flatten().filter_map(|class| of_class(situation, kubernetes, class)));
+        Ok(said)
     }
+}
+
+fn instead(spec: &Spec) -> String {
+    let known = |family: &&str| spec.release.features().ami_families.iter().any(|f| f == family);
+    let others: Vec<_> = ["al2023", "bottlerocket"].iter().filter(|f| known(f)).map(|family| format!("{family}@latest")).collect();
+    format!("take --ami-alias {}", others.join(", or "))
+}
+
+fn no_longer(family: &str) -> String {
+    format!("EKS makes no {family} images for it: {family} aliases are no longer supported")
+}
+
+/// That no more images are made of a family.
+fn ended(situation: &Situation<'_>, family: &str) -> Option<String> {
+    let day = ami_family_ended(family).filter(|day| *day <= situation.today)?;
+    Some(format!("EKS makes no {family} images since {day}: those that are there get no fix any more"))
+}
+
+/// What is said of the images of the architectures that the pool takes.
+fn images(situation: &Situation<'_>, subject: &str) -> Vec<Judgement> {
+    let Ok(spec) = situation.spec() else { return Vec::new() };
+    let of = |architecture| match architecture {
+        Architecture::Amd64 => &situation.facts.ami_image,
+        Architecture::Arm64 => &situation.facts.ami_image_arm,
+    };
+    let pool = render::pool_architectures(spec);
+    let is_there = |probed: &Probed<AmiFacts>| probed.known().is_some_and(|ami| ami.image.is_some());
+    let another = pool.iter().any(|a| is_there(of(*a)));
+    let alone = pool.len() == 1;
+    let mut said = Vec::new();
+    for architecture in pool {
+        let subject = if alone { subject.to_owned() } else { format!("{subject}, {}", architecture.as_str()) };
+        said.push(match read(&subject, of(architecture)) {
+            Err(_) if *of(architecture) == Probed::NotAsked && render::ami_parameter(spec, architecture).is_none() => {
+                Judgement::skip(subject, "names no public parameter that could be read")
+            }
+            Err(skipped) => skipped,
+            Ok(None) => Judgement::skip(subject, "was not looked for"),
+            Ok(Some(AmiFacts { image: Some(image), .. })) => Judgement::pass(subject, format!("is {image}")),
+            Ok(Some(ami)) => missing(spec, subject, ami, another),
+        });
+    }
+    said
+}
+
+fn missing(spec: &Spec, subject: String, ami: &AmiFacts, another: bool) -> Judgement {
+    let message = format!("there is no image: {} names none", ami.parameter);
+    let judgement = if another {
+        Judgement::warn(subject, message + "; nodes of this architecture do not start")
+    } else {
+        Judgement::fail(subject, message)
+    };
+    let above = ami.parameter.split('/').take(PATH).collect::<Vec<_>>().join("/");
+    let list = aws(spec, "ssm", "get-parameters-by-path").into_iter().map(str::to_owned);
+    let rest = ["--path", &above, "--recursive", "--query", "Parameters[].Name", "--output", "text"].map(str::to_owned);
+    judgement.run("see which there are", list.chain(rest)).fix("take one of these, or @latest: --ami-alias")
+}
+
+/// What is said of the family of a node class that is there, other than the one that karpctl writes.
+fn of_class(situation: &Situation<'_>, kubernetes: KubernetesVersion, class: &ObjectFacts) -> Option<Judgement> {
+    let spec = situation.spec().ok()?;
+    let alias = class.ami_alias.as_deref().filter(|_| class.name != spec.node_pool.name.as_str())?;
+    let family = alias.split('@').next()?;
+    let subject = format!("{}/{}, AMI alias {alias}, Kubernetes {kubernetes}", class.resource, class.name);
+    let edit = ["kubectl", "edit", class.resource.as_str(), class.name.as_str()];
+    let judgement = if kubernetes.has_ami_family(family) {
+        Judgement::warn(subject, ended(situation, family)?)
+    } else {
+        Judgement::fail(subject, no_longer(family))
+    };
+    Some(judgement.run("give it another alias, al2023@latest or bottlerocket@latest: its nodes are replaced then", edit))
 }
 
 /// How many parts of a parameter's name say family and Kubernetes version: `/aws/service/eks/optimized-ami/1.34`.

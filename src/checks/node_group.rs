@@ -25,9 +25,13 @@ impl Check for NodeGroup {
         "Reads the managed node groups, what EKS complains of in them, and the hop limit that their launch templates set for answers of \
          the instance metadata (IMDS). A pod is one hop further than its node: with a limit of 1 it gets no answer. What people see: \
          `panic: operation error ec2imds: GetRegion, canceled, context deadline exceeded`. IRSA and Pod Identity tell the controller its \
-         region, so it breaks only without them, or where the agent is late; other pods that ask IMDS break as well. Cure: a launch \
-         template version with a hop limit of 2, which the node group is then updated to, or the variable AWS_REGION for the \
-         controller (`controller.env`). A degraded group (`AsgInstanceLaunchFailures`, `NodeCreationFailure`, \
+         region, so it breaks only without them, or where the agent is late; other pods that ask IMDS break as well.\n\n\
+         A group without a launch template of its own gets one from EKS: with a limit of 1 for AL2023 (EKS User Guide, upgrade from \
+         Amazon Linux 2; kubernetes-sigs/aws-load-balancer-controller#3695), of 2 for AL2 (hashicorp/terraform-provider-aws#38516); of \
+         Bottlerocket none of less than 2 is known. What a template leaves out is not judged. eksctl gives every group a template with 2.\n\n\
+         Cure: a launch template version with a hop limit of 2, which the node group is then updated to; for a group without a template \
+         a new one with it, since EKS gives none to a group that is there; or the variable AWS_REGION for the controller (the chart's \
+         `controller.env`). A degraded group (`AsgInstanceLaunchFailures`, `NodeCreationFailure`, \
          `InsufficientFreeAddresses`, `Ec2LaunchTemplateNotFound`) makes no room for the controller's second replica."
     }
 
@@ -66,14 +70,35 @@ fn judge(spec: &Spec, group: &NodeGroupFacts) -> Vec<Judgement> {
         }
         status => said.push(Judgement::warn(&subject, format!("is {status}{issues}")).heals().run("see what EKS says", describe())),
     }
-    if group.hop_limit == Some(1) {
-        said.push(
-            Judgement::warn(&subject, "its launch template lets answers of the instance metadata make one hop: pods get none")
-                .fix("give it a launch template version with HttpPutResponseHopLimit 2, and update the group to it"),
-        );
-    }
+    said.extend(one_hop(spec, group, &subject));
     if said.is_empty() {
         said.push(Judgement::pass(subject, format!("is {}", group.status)));
     }
     said
+}
+
+/// That pods get no answer of the instance metadata, which matters to a controller that is not told its region.
+fn one_hop(spec: &Spec, group: &NodeGroupFacts, subject: &str) -> Option<Judgement> {
+    let (message, cure) = if group.hop_limit == Some(1) {
+        (
+            "its launch template lets answers of the instance metadata make one hop: pods get none",
+            "give it a launch template version with HttpPutResponseHopLimit 2, and update the group to it",
+        )
+    } else if !group.own_template && group.ami_type.starts_with("AL2023") {
+        (
+            "is of AL2023 without a launch template: by EKS's default answers of the instance metadata make one hop, and pods get none",
+            "make a group with a launch template with HttpPutResponseHopLimit 2 in its place: EKS gives none to a group that is there",
+        )
+    } else {
+        return None;
+    };
+    let region = format!("or tell the controller its region: {REGION} {} in the chart's `controller.env` (`chart.values`)", spec.region);
+    (!told_its_region(spec)).then(|| Judgement::warn(subject, message).fix(cure).fix(region))
+}
+
+const REGION: &str = "AWS_REGION";
+
+fn told_its_region(spec: &Spec) -> bool {
+    let env = spec.chart.values.get("controller").and_then(|controller| controller["env"].as_array());
+    env.into_iter().flatten().any(|variable| variable["name"] == REGION)
 }

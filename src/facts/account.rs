@@ -135,6 +135,12 @@ pub struct NodeGroupFacts {
     pub issues: Vec<String>,
     /// How many hops an answer of the instance metadata may make, where its launch template says so.
     pub hop_limit: Option<i32>,
+    /// Whether it has a launch template of its own; EKS makes one for a group that has none.
+    #[serde(default)]
+    pub own_template: bool,
+    /// `AL2023_x86_64_STANDARD`, `BOTTLEROCKET_ARM_64`, `CUSTOM`, …; empty where facts of an older karpctl do not say.
+    #[serde(default)]
+    pub ami_type: String,
 }
 
 /// The interruption queue.

@@ -84,6 +84,9 @@ pub struct ObjectFacts {
     pub instance_profile: Option<String>,
     /// Whether a node class makes Windows nodes.
     pub windows: bool,
+    /// The alias by which a node class finds its images.
+    #[serde(default)]
+    pub ami_alias: Option<String>,
 }
 
 /// A node class as an object of v1 names it.

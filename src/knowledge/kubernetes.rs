@@ -121,6 +121,12 @@ impl KubernetesVersion {
     }
 }
 
+/// The day since which EKS makes no more images of this AMI family, for no Kubernetes.
+#[must_use]
+pub fn ami_family_ended(family: &str) -> Option<Date> {
+    KUBERNETES.ami.iter().find(|row| row.family == family).and_then(|row| row.ended)
+}
+
 impl FromStr for KubernetesVersion {
     type Err = InvalidKubernetesVersion;
 

@@ -29,7 +29,7 @@ pub use features::{Features, MetricsScrape, NodePoolApi, ValueLayout};
 pub use guide::{Difference, DifferenceKind};
 pub use instances::{ON_DEMAND_VCPUS, SPOT_VCPUS, is_standard_instance};
 pub use keys::{SECRETS_KEY_ACTIONS, VOLUME_KEY_ACTIONS};
-pub use kubernetes::{InvalidKubernetesVersion, KubernetesVersion, Support};
+pub use kubernetes::{InvalidKubernetesVersion, KubernetesVersion, Support, ami_family_ended};
 pub use node_tags::is_node_tag;
 pub use operator::{CalledBy, OperatorCase, OperatorGrant, Work, operator_grants};
 pub use own::newer_karpctl;

@@ -131,12 +131,13 @@ pub(super) struct EksRow {
     pub(super) source: String,
 }
 
-/// The first Kubernetes minor that an AMI family is no longer made for.
+/// The first Kubernetes minor that an AMI family is no longer made for, and the day since which none are made of it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AmiRow {
     pub(super) family: String,
     pub(super) before: KubernetesVersion,
+    pub(super) ended: Option<Date>,
     pub(super) source: String,
 }
 

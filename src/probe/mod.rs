@@ -152,7 +152,7 @@ async fn ask_aws(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &m
 /// What only a doctor asks of AWS.
 async fn ask_aws_for_doctor(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
     let asked = |topic| topics.contains(&topic);
-    let (caller, controller, node_role, summary, vcpus, selection, groups, ebs, secrets, ami, queue, clock) = tokio::join!(
+    let (caller, controller, node_role, summary, vcpus, selection, groups, ebs, secrets, amis, queue, clock) = tokio::join!(
         when(asked(Topic::CallerPermissions), permissions::of_caller(context, &facts.caller, &facts.cluster)),
         when(asked(Topic::ControllerPermissions), permissions::of_controller(context)),
         when(asked(Topic::NodeRole), identity::node_role(context)),
@@ -162,7 +162,7 @@ async fn ask_aws_for_doctor(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>
         when(asked(Topic::NodeGroups), surroundings::node_groups(context)),
         when(asked(Topic::Ebs), keys::volumes(context)),
         when(asked(Topic::SecretsKey), keys::secrets(context, &facts.cluster)),
-        when(asked(Topic::AmiImage), surroundings::ami(context)),
+        when(asked(Topic::AmiImage), surroundings::amis(context)),
         when(asked(Topic::Queue), surroundings::queue(context)),
         when(asked(Topic::Clock), account::clock(context.ports.aws.as_ref())),
     );
@@ -174,10 +174,12 @@ async fn ask_aws_for_doctor(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>
     put(&mut facts.selection, selection);
     put(&mut facts.node_groups, groups);
     put(&mut facts.secrets_key, secrets);
-    put(&mut facts.ami_image, ami);
     put(&mut facts.clock, clock);
     if let Some((ebs, key)) = ebs {
         (facts.ebs, facts.volume_key) = (ebs, key);
+    }
+    if let Some((amd, arm)) = amis {
+        (facts.ami_image, facts.ami_image_arm) = (amd, arm);
     }
     if let Some((queue, rules)) = queue {
         (facts.queue, facts.queue_rules) = (queue, rules);

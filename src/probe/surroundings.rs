@@ -4,7 +4,7 @@ use super::{NOT_YET, ProbeContext, failed, said};
 use crate::error::Result;
 use crate::facts::{AmiFacts, ClusterFacts, IamSummary, NodeGroupFacts, Probed, QueueFacts, ReachFacts, RuleFacts, SelectionFacts};
 use crate::render;
-use crate::spec::DISCOVERY_TAG;
+use crate::spec::{Architecture, DISCOVERY_TAG};
 
 pub(super) async fn iam_summary(context: &ProbeContext<'_>) -> Probed<IamSummary> {
     context.ports.aws.iam_summary().await.map_or_else(|e| failed(&e), Probed::Known)
@@ -23,9 +23,15 @@ pub(super) async fn node_groups(context: &ProbeContext<'_>) -> Probed<Vec<NodeGr
     context.ports.aws.node_groups(context.spec.cluster_name.as_str()).await.map_or_else(|e| failed(&e), Probed::Known)
 }
 
-/// The image behind the alias that the node class gets. Not asked where the release knows no aliases.
-pub(super) async fn ami(context: &ProbeContext<'_>) -> Probed<AmiFacts> {
-    let Some(parameter) = render::ami_parameter(context.spec) else { return Probed::NotAsked };
+/// The images behind the alias that the node class gets, of x86-64 and of Arm. Not asked where the release knows no aliases, and of an
+/// architecture that the node pool does not take.
+pub(super) async fn amis(context: &ProbeContext<'_>) -> (Probed<AmiFacts>, Probed<AmiFacts>) {
+    tokio::join!(ami(context, Architecture::Amd64), ami(context, Architecture::Arm64))
+}
+
+async fn ami(context: &ProbeContext<'_>, architecture: Architecture) -> Probed<AmiFacts> {
+    let taken = render::pool_architectures(context.spec).contains(&architecture);
+    let Some(parameter) = render::ami_parameter(context.spec, architecture).filter(|_| taken) else { return Probed::NotAsked };
     match said(context.ports.aws.ami_name(&parameter).await) {
         Probed::Known(image) => Probed::Known(AmiFacts { parameter, image: Some(image) }),
         Probed::Absent => Probed::Known(AmiFacts { parameter, image: None }),

@@ -19,29 +19,41 @@ pub fn ami_family(spec: &Spec) -> String {
     if spec.kubernetes.has_ami_family(guide) { guide } else { "al2023" }.to_owned()
 }
 
-/// The public SSM parameter by which Karpenter finds the x86-64 image of the alias (`pkg/providers/amifamily` at v1.14.1). `None`: the
-/// release knows no aliases, or the family's parameters name no version.
+/// The architectures whose nodes the node pool takes.
 #[must_use]
-pub fn ami_parameter(spec: &Spec) -> Option<String> {
+pub fn pool_architectures(spec: &Spec) -> Vec<Architecture> {
+    let (own, guide) = (&spec.node_pool.architectures, &spec.release.features().architectures);
+    let takes = |a: &Architecture| own.contains(a) || own.is_empty() && (guide.is_empty() || guide.iter().any(|name| name == a.as_str()));
+    [Architecture::Amd64, Architecture::Arm64].into_iter().filter(takes).collect()
+}
+
+/// The public SSM parameter by which Karpenter finds the alias's image of this architecture (`pkg/providers/amifamily` at v1.14.1).
+/// `None`: the release knows no aliases, or there is none of this family for this architecture.
+#[must_use]
+pub fn ami_parameter(spec: &Spec, architecture: Architecture) -> Option<String> {
     if spec.release.features().node_pool_api != NodePoolApi::V1 {
         return None;
     }
+    let arm = architecture == Architecture::Arm64;
+    let machine = if arm { "arm64" } else { "x86_64" };
     let family = ami_family(spec);
     let version = spec.node_pool.ami_alias.as_ref().map_or("latest", AmiAlias::version);
     let (kubernetes, latest) = (spec.kubernetes, version == "latest");
     let named = |image: String| if latest { "recommended".to_owned() } else { image };
     Some(match family.as_str() {
         "al2023" => {
-            let image = named(format!("amazon-eks-node-al2023-x86_64-standard-{kubernetes}-{version}"));
-            format!("/aws/service/eks/optimized-ami/{kubernetes}/amazon-linux-2023/x86_64/standard/{image}/image_id")
+            let image = named(format!("amazon-eks-node-al2023-{machine}-standard-{kubernetes}-{version}"));
+            format!("/aws/service/eks/optimized-ami/{kubernetes}/amazon-linux-2023/{machine}/standard/{image}/image_id")
         }
         "al2" => {
-            let image = named(format!("amazon-eks-node-{kubernetes}-{version}"));
-            format!("/aws/service/eks/optimized-ami/{kubernetes}/amazon-linux-2/{image}/image_id")
+            let (folder, node) = if arm { ("amazon-linux-2-arm64", "arm64-node") } else { ("amazon-linux-2", "node") };
+            let image = named(format!("amazon-eks-{node}-{kubernetes}-{version}"));
+            format!("/aws/service/eks/optimized-ami/{kubernetes}/{folder}/{image}/image_id")
         }
         "bottlerocket" => {
-            format!("/aws/service/bottlerocket/aws-k8s-{kubernetes}/x86_64/{}/image_id", version.trim_start_matches('v'))
+            format!("/aws/service/bottlerocket/aws-k8s-{kubernetes}/{machine}/{}/image_id", version.trim_start_matches('v'))
         }
+        _ if arm => return None,
         windows => {
             let year = windows.trim_start_matches("windows");
             format!("/aws/service/ami-windows-latest/Windows_Server-{year}-English-Core-EKS_Optimized-{kubernetes}/image_id")

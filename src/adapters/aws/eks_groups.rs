@@ -46,5 +46,7 @@ async fn node_group(aws: &AwsClient, cluster: &str, name: &str) -> Result<Option
         status: group.status().map(|s| s.as_str().to_owned()).unwrap_or_default(),
         issues: group.health().map(|h| h.issues().iter().map(issue).collect()).unwrap_or_default(),
         hop_limit,
+        own_template: template.is_some(),
+        ami_type: group.ami_type().map(|t| t.as_str().to_owned()).unwrap_or_default(),
     }))
 }

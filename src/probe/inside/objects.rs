@@ -70,6 +70,7 @@ fn of(kind: &ObjectKind, object: &Value) -> Option<ObjectFacts> {
         role: said(&spec["role"]),
         instance_profile: said(&spec["instanceProfile"]),
         windows: is_windows(spec),
+        ami_alias: items(&spec["amiSelectorTerms"]).iter().find_map(|term| said(&term["alias"])),
     })
 }
 

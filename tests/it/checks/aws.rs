@@ -5,9 +5,9 @@ use crate::fake::FakeWorld;
 use crate::fixture::existing;
 use karpctl::checks::{Situation, all, judge};
 use karpctl::doctor::topics;
-use karpctl::facts::{Facts, Probed};
+use karpctl::facts::{Facts, ObjectFacts, Probed};
 use karpctl::finding::{Finding, Verdict};
-use karpctl::spec::Spec;
+use karpctl::spec::{Architecture, Spec};
 use serde_json::json;
 
 /// The value of a fact that the healthy world knows.
@@ -187,6 +187,26 @@ async fn what_the_account_and_the_nodes_stand_on() {
     let found = broken(|f| known(&mut f.node_groups)[0].hop_limit = Some(1)).await;
     exactly(&found, "node-group", Verdict::Warn);
     said(&found, "make one hop");
+    let bare = |ami_type: &'static str| {
+        move |f: &mut Facts| {
+            let group = &mut known(&mut f.node_groups)[0];
+            (group.hop_limit, group.own_template, group.ami_type) = (None, false, ami_type.into());
+        }
+    };
+    let found = broken(bare("AL2023_ARM_64_STANDARD")).await;
+    exactly(&found, "node-group", Verdict::Warn);
+    said(&found, "of AL2023 without a launch template");
+    for other in ["AL2_x86_64", "BOTTLEROCKET_x86_64", ""] {
+        assert_eq!(broken(bare(other)).await, [], "{other}: EKS's default lets pods ask, or facts of before do not say");
+    }
+    assert_eq!(broken(|f| known(&mut f.node_groups)[0].hop_limit = None).await, [], "a template that says nothing of it");
+    let (mut told, mut facts) = healthy().await;
+    bare("AL2023_x86_64_STANDARD")(&mut facts);
+    told.chart.values.insert("controller".into(), json!({"env": [{"name": "AWS_REGION", "value": "us-west-2"}]}));
+    assert_eq!(bad(&told, &facts, DAY), [], "the controller does not ask");
+    let before = json!({"name": "ng", "status": "ACTIVE", "issues": [], "hop_limit": 2});
+    let read: karpctl::facts::NodeGroupFacts = serde_json::from_value(before).unwrap();
+    assert_eq!((read.own_template, read.ami_type.as_str()), (false, ""), "what a karpctl of before has saved");
     let found = broken(|f| {
         let group = &mut known(&mut f.node_groups)[0];
         (group.status, group.issues) = ("DEGRADED".into(), vec!["InsufficientFreeAddresses: none left".into()]);
@@ -194,13 +214,64 @@ async fn what_the_account_and_the_nodes_stand_on() {
     .await;
     exactly(&found, "node-group", Verdict::Warn);
     exactly(&broken(|f| known(&mut f.node_groups)[0].status = "CREATE_FAILED".into()).await, "node-group", Verdict::Fail);
+}
 
+#[tokio::test(start_paused = true)]
+async fn there_is_an_image_for_every_node_that_starts() {
     exactly(&broken(|f| known(&mut f.ami_image).image = None).await, "ami-alias", Verdict::Fail);
     let (spec, facts) = healthy().await;
+    let with = |of: &Spec, day: &str, change: &dyn Fn(&mut Facts)| {
+        let mut facts = facts.clone();
+        change(&mut facts);
+        bad(of, &facts, day).into_iter().filter(|f| f.id == "ami-alias").collect::<Vec<_>>()
+    };
+    let image = |name: Option<&str>| {
+        let parameter = "/aws/service/eks/optimized-ami/1.34/amazon-linux-2023/arm64/standard/recommended/image_id".into();
+        Probed::Known(karpctl::facts::AmiFacts { parameter, image: name.map(str::to_owned) })
+    };
+    let pool = |architectures: &[Architecture]| {
+        let mut spec = spec.clone();
+        spec.node_pool.architectures = architectures.to_vec();
+        spec
+    };
+    let both = pool(&[Architecture::Amd64, Architecture::Arm64]);
+    assert_eq!(with(&both, DAY, &|f| f.ami_image_arm = image(Some("amazon-eks-node-al2023-arm64"))), []);
+    // Karpenter goes on with what it finds.
+    let found = with(&both, DAY, &|f| f.ami_image_arm = image(None));
+    exactly(&found, "ami-alias", Verdict::Warn);
+    said(&found, "arm64/standard/recommended/image_id names none; nodes of this architecture do not start");
+    assert!(found[0].subject.ends_with(", arm64"), "{found:#?}");
+    let arm = pool(&[Architecture::Arm64]);
+    exactly(&with(&arm, DAY, &|f| (f.ami_image, f.ami_image_arm) = (Probed::NotAsked, image(None))), "ami-alias", Verdict::Fail);
+    // Asked of the world.
+    for (pool, asked) in [(&both, (true, true)), (&arm, (false, true)), (&spec, (true, false))] {
+        let facts = FakeWorld::with_cluster(pool.clone()).facts(&[karpctl::facts::Topic::AmiImage]).await;
+        let is = |ami: &Probed<karpctl::facts::AmiFacts>, word: &str| ami.known().is_some_and(|ami| ami.parameter.contains(word));
+        assert_eq!((is(&facts.ami_image, "/x86_64/"), is(&facts.ami_image_arm, "/arm64/")), asked);
+    }
+
     let mut old = spec.clone();
     old.node_pool.ami_alias = Some("al2@latest".parse().unwrap());
-    let found = bad(&old, &facts, DAY);
-    assert!(found.iter().any(|f| f.id == "ami-alias" && f.message.contains("al2 aliases are no longer supported")), "{found:#?}");
+    said(&with(&old, DAY, &|_| {}), "al2 aliases are no longer supported");
+    old.kubernetes = "1.32".parse().unwrap();
+    assert_eq!(with(&old, "2025-11-25", &|_| {}), [], "they are still made");
+    let found = with(&old, DAY, &|_| {});
+    exactly(&found, "ami-alias", Verdict::Warn);
+    said(&found, "EKS makes no al2 images since 2025-11-26");
+
+    // A class of somebody's own.
+    let class = |alias: &str| ObjectFacts {
+        resource: "ec2nodeclasses.karpenter.k8s.aws".into(),
+        name: "gpu".into(),
+        ami_alias: Some(alias.into()),
+        ..ObjectFacts::default()
+    };
+    assert_eq!(with(&spec, DAY, &|f| f.objects = Probed::Known(vec![class("al2023@v20251103")])), []);
+    let found = with(&spec, DAY, &|f| f.objects = Probed::Known(vec![class("al2@latest")]));
+    exactly(&found, "ami-alias", Verdict::Fail);
+    said(&found, "al2 aliases are no longer supported");
+    let before = Spec { kubernetes: "1.32".parse().unwrap(), ..spec.clone() };
+    exactly(&with(&before, DAY, &|f| f.objects = Probed::Known(vec![class("al2@latest")])), "ami-alias", Verdict::Warn);
 }
 
 #[tokio::test(start_paused = true)]

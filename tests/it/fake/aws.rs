@@ -450,7 +450,14 @@ impl Aws for FakeWorld {
 
     async fn node_groups(&self, cluster: &str) -> Result<Vec<NodeGroupFacts>> {
         self.begin("list", format!("node groups of {cluster}"))?;
-        Ok(vec![NodeGroupFacts { name: "demo-ng".into(), status: "ACTIVE".into(), issues: Vec::new(), hop_limit: Some(2) }])
+        Ok(vec![NodeGroupFacts {
+            name: "demo-ng".into(),
+            status: "ACTIVE".into(),
+            issues: Vec::new(),
+            hop_limit: Some(2),
+            own_template: true,
+            ami_type: "AL2023_x86_64_STANDARD".into(),
+        }])
     }
 
     async fn node_group_shapes(&self, cluster: &str) -> Result<Vec<NodeGroupShape>> {

@@ -10,7 +10,7 @@ const POLICY: &str =
 #[test]
 fn what_is_broken_in_aws_is_found_and_mended_as_printed() {
     let Some(stage) = stage("patient") else { return };
-    stage.existing("1.34", "API_AND_CONFIG_MAP");
+    stage.existing_by_template("1.34", "API_AND_CONFIG_MAP");
     let ward = Ward::new(stage, &["--existing-cluster", "--karpenter-version", "1.14.1"]);
     let aws = |words: &[&str]| ward.aws(words);
 

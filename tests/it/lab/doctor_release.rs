@@ -7,7 +7,7 @@ use serde_json::json;
 #[test]
 fn a_release_an_identity_and_an_image_are_mended_as_printed() {
     let Some(stage) = stage("release") else { return };
-    stage.existing("1.30", "API_AND_CONFIG_MAP");
+    stage.existing_by_template("1.30", "API_AND_CONFIG_MAP");
     let ward = Ward::new(stage, &["--existing-cluster"]);
     let aws = |words: &[&str]| ward.aws(words);
     ward.karpctl(&["bootstrap", "--existing-cluster", "--karpenter-version", "1.0.8", "--yes"]).exits(0);
@@ -19,6 +19,7 @@ fn a_release_an_identity_and_an_image_are_mended_as_printed() {
     of("1.14.1").passes("upgrade-hops");
     of("1.14.1").finds("upgrade-defaults", "warn", "since 1.6.0 open capacity reservations are no longer used");
     of("1.5.8").passes("upgrade-defaults");
+    images(&ward);
     objects(&ward, &of("1.14.1"));
     policies(&of("1.0.8"));
 
@@ -29,7 +30,6 @@ fn a_release_an_identity_and_an_image_are_mended_as_printed() {
     ward.cured(&found, &[0]);
 
     identity(&ward);
-    images(&ward);
     hops_of_metadata(&ward);
 }
 
@@ -130,6 +130,28 @@ fn images(ward: &Ward) {
         .find_map(|name| name.rsplit_once("-v")?.1.strip_suffix("/image_id"))
         .unwrap_or_else(|| panic!("{listed}"));
     of(there).passes("ami-alias");
+    // Of both architectures that the pool takes.
+    ward.spec_file(&json!({"nodePool": {"architectures": ["amd64", "arm64"]}}));
+    let said = of(there).ask("ami-alias");
+    assert!(said.len() == 2 && said[1]["message"].as_str().unwrap().contains("node-al2023-arm64-standard"), "{said:#?}");
+    std::fs::remove_file(ward.dir().join("karpctl.yaml")).unwrap();
+
+    // A family of which AWS makes no more, in the spec and in a class of somebody's.
+    ward.passes("ami-alias");
+    let old = ward.with(&["--karpenter-version", "1.14.1", "--ami-alias", "al2@latest"]);
+    let found = old.finds("ami-alias", "warn", "EKS makes no al2 images since 2025-11-26");
+    assert!(found["fixes"][0]["title"].as_str().unwrap().contains("take --ami-alias al2023@latest"), "{found:#}");
+    let class = ward.kubectl(&["get", "ec2nodeclasses.karpenter.k8s.aws", "default", "--output", "json"]);
+    let mut spec = class["spec"].clone();
+    spec["amiSelectorTerms"] = json!([{"alias": "al2@latest"}]);
+    ward.apply(&json!({"apiVersion": class["apiVersion"], "kind": "EC2NodeClass", "metadata": {"name": "old"}, "spec": spec}));
+    let found = of(there).finds("ami-alias", "warn", "EKS makes no al2 images since");
+    assert_eq!(found["fixes"][0]["command"][3], "old", "{found:#}");
+    // What the editor is for.
+    let newer = r#"{"spec": {"amiSelectorTerms": [{"alias": "al2023@latest"}]}}"#;
+    ward.run(&["kubectl", "patch", "ec2nodeclasses.karpenter.k8s.aws", "old", "--type", "merge", "--patch", newer]);
+    of(there).passes("ami-alias");
+    ward.run(&["kubectl", "delete", "ec2nodeclasses.karpenter.k8s.aws", "old"]);
 }
 
 /// A node group whose pods get no answer of the instance metadata.
@@ -151,5 +173,21 @@ fn hops_of_metadata(ward: &Ward) {
     let next = ["ec2", "create-launch-template-version", "--launch-template-id", &template, "--source-version", "1"];
     aws(&[&next[..], &["--launch-template-data", &json!({"MetadataOptions": {"HttpPutResponseHopLimit": 2}}).to_string()]].concat());
     aws(&[&["eks", "update-nodegroup-version"], &near[..], &["--launch-template", &of("2")]].concat());
+    ward.passes("node-group");
+
+    // Without a template it is EKS that says how far, and a group that has one takes its place.
+    let bare = ["--cluster-name", "release", "--nodegroup-name", "bare"];
+    let kind = ["--ami-type", "AL2023_x86_64_STANDARD"];
+    let create = |template: &[&str]| aws(&[&["eks", "create-nodegroup"], &bare[..], &rest[..6], &kind, template].concat());
+    create(&[]);
+    let found = ward.finds("node-group", "warn", "of AL2023 without a launch template");
+    assert!(found["fixes"][0]["title"].as_str().unwrap().contains("make a group with a launch template"), "{found:#}");
+    let region = json!([{"name": "AWS_REGION", "value": "us-west-2"}]);
+    ward.spec_file(&json!({"chart": {"values": {"controller": {"env": region}}}}));
+    ward.passes("node-group");
+    std::fs::remove_file(ward.dir().join("karpctl.yaml")).unwrap();
+    aws(&[&["eks", "delete-nodegroup"], &bare[..]].concat());
+    aws(&[&["eks", "wait", "nodegroup-deleted"], &bare[..]].concat());
+    create(&["--launch-template", &of("2")]);
     ward.passes("node-group");
 }

@@ -154,6 +154,12 @@ impl Stage {
         self.lab.make_cluster(&wanted).unwrap();
     }
 
+    /// The same, with a node group as eksctl makes it: with a launch template, by which pods get at the instance metadata.
+    pub(crate) fn existing_by_template(&self, version: &str, mode: &str) {
+        let wanted = serde_json::json!({"name": self.cluster, "version": version, "authenticationMode": mode, "launch_template": true});
+        self.lab.make_cluster(&wanted).unwrap();
+    }
+
     /// What exists, but for what belongs to the account as such.
     pub(crate) fn inventory(&self) -> Value {
         let mut all = self.lab.get("inventory").unwrap();
