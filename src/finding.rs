@@ -63,6 +63,15 @@ pub enum Edit {
         /// The version with its group.
         api_version: String,
     },
+    /// Another `interactiveMode` of a user's credential plugin, or one where there is none.
+    InteractiveMode {
+        /// The kubeconfig.
+        file: PathBuf,
+        /// The user's name in it.
+        user: String,
+        /// The mode.
+        mode: String,
+    },
     /// A file that nobody but its owner should read.
     Close {
         /// The file.

@@ -11,7 +11,7 @@ mod text;
 
 pub use address::{Leads, Target, Way, proxy_problem, server_problem};
 pub use document::Malformed;
-pub use edit::{Edited, NotAlone, set_exec_api_version};
+pub use edit::{Edited, NotAlone, set_exec_api_version, set_interactive_mode};
 pub use pair::pair_problem;
 pub use text::text;
 

@@ -76,6 +76,12 @@ pub(super) fn in_file(chosen: &ChosenFacts) -> Vec<String> {
     }
 }
 
+/// The command by which karpctl mends the entry of the context that was chosen, for what this check found.
+pub(super) fn mend(used: &Used<'_>, check: &str) -> Vec<String> {
+    let words = ["karpctl", "doctor", "--fix", "--yes", "--only", check].map(str::to_owned);
+    words.into_iter().chain(in_file(used.chosen)).chain(["--context".to_owned(), used.chosen.context.clone()]).collect()
+}
+
 /// The command by which aws writes the entry anew.
 pub(super) fn update_kubeconfig(used: &Used<'_>, exec: &ExecFacts) -> Option<Vec<String>> {
     let (cluster, region) = eks_cluster(exec)?;

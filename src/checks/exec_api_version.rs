@@ -1,6 +1,6 @@
 //! Whether each client takes the apiVersion of the credential plugin: the error that karpctl began with.
 
-use super::exec::{Used, each_plugin, in_file, update_kubeconfig, upgrade, writer, written_now};
+use super::exec::{Used, each_plugin, mend, update_kubeconfig, upgrade, writer, written_now};
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{ExecFacts, Topic};
 use crate::finding::{Area, Edit};
@@ -53,14 +53,12 @@ fn judge(used: &Used<'_>, exec: &ExecFacts) -> Judgement {
         ),
     )
     .at(file.clone(), Some(exec.line));
-    let fix = ["karpctl", "doctor", "--fix", "--yes", "--only", "exec-api-version"].map(str::to_owned);
-    let fix = fix.into_iter().chain(in_file(used.chosen)).chain(["--context".to_owned(), used.chosen.context.clone()]);
     let everywhere = format!("{EXEC_GROUP}/v1beta1");
     let title = format!("write {everywhere} there, which every client takes; a backup is kept");
     let edit =
         used.chosen.user_file.clone().map(|file| Edit::ExecApiVersion { file, user: used.chosen.user.clone(), api_version: everywhere });
     let judgement = match edit {
-        Some(edit) => judgement.edit(title, fix, edit),
+        Some(edit) => judgement.edit(title, mend(used, "exec-api-version"), edit),
         None => judgement,
     };
     // An older aws would write the same once more.

@@ -1,9 +1,9 @@
 //! Whether each client takes the interactiveMode of the credential plugin.
 
-use super::exec::{Used, each_plugin};
+use super::exec::{Used, each_plugin, mend};
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{ExecFacts, Topic};
-use crate::finding::Area;
+use crate::finding::{Area, Edit};
 use crate::knowledge::exec::ModeProblem;
 
 pub(super) struct ExecInteractiveMode;
@@ -45,10 +45,20 @@ fn judge(used: &Used<'_>, exec: &ExecFacts) -> Judgement {
         Some(ModeProblem::Missing) => "interactiveMode must be specified to use exec authentication plugin".to_owned(),
         Some(ModeProblem::Invalid) => format!("invalid interactiveMode: \"{}\"", exec.interactive_mode),
     };
-    Judgement::fail(used.subject.clone(), format!("{message}: users[name={}] in {file}", used.chosen.user))
-        .at(file.clone(), Some(exec.line))
-        .fix(format!("write `interactiveMode: IfAvailable` beside apiVersion in {file}, line {}", exec.line))
+    let judgement = Judgement::fail(used.subject.clone(), format!("{message}: users[name={}] in {file}", used.chosen.user))
+        .at(file.clone(), Some(exec.line));
+    let title = format!("write `interactiveMode: {EVERYWHERE}` beside apiVersion in {file}, line {}; a backup is kept", exec.line);
+    match &used.chosen.user_file {
+        Some(file) => {
+            let edit = Edit::InteractiveMode { file: file.clone(), user: used.chosen.user.clone(), mode: EVERYWHERE.to_owned() };
+            judgement.edit(title, mend(used, "exec-interactive-mode"), edit)
+        }
+        None => judgement,
+    }
 }
+
+/// The mode that asks a person where there is one, and works in a pipeline.
+const EVERYWHERE: &str = "IfAvailable";
 
 fn shown(mode: &str) -> &str {
     if mode.is_empty() { "(none)" } else { mode }

@@ -4,7 +4,7 @@ use crate::adapters::kubeconfig_file::{changed_at, close, read, replace, undo};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::finding::{DoctorReport, Edit, Verdict};
-use crate::kubeconfig::{Kubeconfig, Merging, NotAlone, Source, load, named, set_exec_api_version};
+use crate::kubeconfig::{Edited, Kubeconfig, Merging, NotAlone, Source, load, named, set_exec_api_version, set_interactive_mode};
 use crate::probe::client::places;
 use crate::secret::masked_lines;
 use crate::shell::command as command_line;
@@ -31,37 +31,44 @@ pub(super) struct Cures {
     not_alone: BTreeSet<String>,
 }
 
+/// Sets one value of a user's credential plugin in the text of a kubeconfig.
+type Set = fn(&str, &str, &str) -> std::result::Result<Option<Edited>, NotAlone>;
+
 /// The cures of what failed or warned.
 pub(super) fn cures(report: &DoctorReport) -> Result<Cures> {
     let mut mends: BTreeMap<PathBuf, Mend> = BTreeMap::new();
     let mut cures = Cures::default();
     let found = report.checks.iter().filter(|f| matches!(f.result, Verdict::Fail | Verdict::Warn));
     for edit in found.flat_map(|f| &f.fixes).filter_map(|fix| fix.edit.as_ref()) {
-        match edit {
-            Edit::ExecApiVersion { file, user, api_version } => {
-                if !mends.contains_key(file) {
-                    let text = read(file)?;
-                    mends.insert(file.clone(), Mend { file: file.clone(), before: text.clone(), after: text, users: BTreeSet::new() });
+        // How an entry is set, and to what.
+        let (set, file, user, value): (Set, _, _, _) = match edit {
+            Edit::ExecApiVersion { file, user, api_version } => (set_exec_api_version, file, user, api_version),
+            Edit::InteractiveMode { file, user, mode } => (set_interactive_mode, file, user, mode),
+            Edit::Close { file } => {
+                if !cures.open.contains(file) {
+                    cures.open.push(file.clone());
                 }
-                let Some(mend) = mends.get_mut(file) else { continue };
-                match set_exec_api_version(&mend.after, user, api_version) {
-                    Ok(Some(edited)) => {
-                        mend.after = edited.text;
-                        mend.users.insert(user.clone());
-                    }
-                    // Several clients say the same of one entry: the first change mends it for all.
-                    Ok(None) => {}
-                    Err(NotAlone) => {
-                        cures.not_alone.insert(format!(
-                            "users[name={user}] in {} cannot be changed without changing others: its text is shared (a YAML alias); write \
-                             {api_version} there by hand",
-                            file.display()
-                        ));
-                    }
-                }
+                continue;
             }
-            Edit::Close { file } if !cures.open.contains(file) => cures.open.push(file.clone()),
-            Edit::Close { .. } => {}
+        };
+        if !mends.contains_key(file) {
+            let text = read(file)?;
+            mends.insert(file.clone(), Mend { file: file.clone(), before: text.clone(), after: text, users: BTreeSet::new() });
+        }
+        let Some(mend) = mends.get_mut(file) else { continue };
+        match set(&mend.after, user, value) {
+            Ok(Some(edited)) => {
+                mend.after = edited.text;
+                mend.users.insert(user.clone());
+            }
+            // Several clients say the same of one entry: the first change mends it for all.
+            Ok(None) => {}
+            Err(NotAlone) => {
+                cures.not_alone.insert(format!(
+                    "users[name={user}] in {} cannot be changed without changing others: its text is shared (a YAML alias); write {value} there by hand",
+                    file.display()
+                ));
+            }
         }
     }
     cures.mends = mends.into_values().filter(|mend| mend.before != mend.after).collect();

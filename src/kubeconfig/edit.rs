@@ -1,7 +1,7 @@
 //! Changing one value of a kubeconfig in its text, and nothing else.
 
 use super::document::{Node, Value, read};
-use super::{Kubeconfig, Merging, Source, load};
+use super::{Exec, Kubeconfig, Merging, Source, load};
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -18,40 +18,112 @@ pub struct Edited {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotAlone;
 
+/// What is changed of a user's credential plugin.
+#[derive(Clone, Copy)]
+enum Setting {
+    ApiVersion,
+    InteractiveMode,
+}
+
+impl Setting {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::ApiVersion => "apiVersion",
+            Self::InteractiveMode => "interactiveMode",
+        }
+    }
+
+    fn of(self, exec: &mut Exec) -> &mut String {
+        match self {
+            Self::ApiVersion => &mut exec.api_version,
+            Self::InteractiveMode => &mut exec.interactive_mode,
+        }
+    }
+}
+
 /// The text with another `apiVersion` of the plugin of this user. `None`: it says so already.
 pub fn set_exec_api_version(text: &str, user: &str, api_version: &str) -> Result<Option<Edited>, NotAlone> {
-    let mut wanted = whole(text).ok_or(NotAlone)?;
-    let exec = wanted.users.iter_mut().find(|(name, _)| name == user).and_then(|(_, user)| user.exec.as_mut()).ok_or(NotAlone)?;
-    if exec.api_version == api_version {
+    set(text, user, Setting::ApiVersion, api_version)
+}
+
+/// The text with this `interactiveMode` of the plugin of this user, whether it has one yet or not. `None`: it says so already.
+pub fn set_interactive_mode(text: &str, user: &str, mode: &str) -> Result<Option<Edited>, NotAlone> {
+    set(text, user, Setting::InteractiveMode, mode)
+}
+
+fn set(text: &str, user: &str, setting: Setting, wanted: &str) -> Result<Option<Edited>, NotAlone> {
+    let mut whole_after = whole(text).ok_or(NotAlone)?;
+    let exec = whole_after.users.iter_mut().find(|(name, _)| name == user).and_then(|(_, user)| user.exec.as_mut()).ok_or(NotAlone)?;
+    let value = setting.of(exec);
+    if value == wanted {
         return Ok(None);
     }
-    api_version.clone_into(&mut exec.api_version);
-    let edited = replaced(text, user, api_version).ok_or(NotAlone)?;
+    wanted.clone_into(value);
     // Whoever reads it again must find what was wanted, and everything else as it was.
-    if whole(&edited.text) == Some(wanted) { Ok(Some(edited)) } else { Err(NotAlone) }
+    written(text, user, setting.name(), wanted)
+        .into_iter()
+        .find(|edited| whole(&edited.text).as_ref() == Some(&whole_after))
+        .map(Some)
+        .ok_or(NotAlone)
 }
 
+/// What a text means, on whichever lines it says so.
 fn whole(text: &str) -> Option<Kubeconfig> {
-    load(&[Source { file: PathBuf::new(), text: text.to_owned() }], Merging::FirstEntry, &[]).ok()
+    let mut whole = load(&[Source { file: PathBuf::new(), text: text.to_owned() }], Merging::FirstEntry, &[]).ok()?;
+    whole.users.iter_mut().filter_map(|(_, user)| user.exec.as_mut()).for_each(|exec| exec.line = 0);
+    Some(whole)
 }
 
-fn replaced(text: &str, user: &str, api_version: &str) -> Option<Edited> {
-    let root = read(text).ok()??;
-    let users = field(&root, "users")?;
-    let Value::List(users) = &users.value else { return None };
+/// The ways to write a field of the user's plugin into the text.
+fn written(text: &str, user: &str, name: &str, wanted: &str) -> Vec<Edited> {
+    let Ok(Some(root)) = read(text) else { return Vec::new() };
+    let Some(exec) = exec_of(&root, user) else { return Vec::new() };
+    match field(exec, name) {
+        Some(place) => replaced(text, place, wanted).into_iter().collect(),
+        None => field(exec, "apiVersion").map(|place| put_before(text, place, name, wanted)).unwrap_or_default(),
+    }
+}
+
+fn exec_of<'a>(root: &'a Node, user: &str) -> Option<&'a Node> {
+    let Value::List(users) = &field(root, "users")?.value else { return None };
     let named = users.iter().find(|entry| field(entry, "name").is_some_and(|n| n.value == Value::Text(user.to_owned())))?;
-    let place = field(field(field(named, "user")?, "exec")?, "apiVersion")?;
-    let Value::Text(now) = &place.value else { return None };
+    field(field(named, "user")?, "exec")
+}
+
+/// Where a value stands in the text.
+fn range(text: &str, place: &Node) -> Range<usize> {
     let offset = text.len() - text.strip_prefix('\u{feff}').unwrap_or(text).len();
-    let range: Range<usize> = place.range.start + offset..place.range.end + offset;
+    place.range.start + offset..place.range.end + offset
+}
+
+fn replaced(text: &str, place: &Node, wanted: &str) -> Option<Edited> {
+    let Value::Text(now) = &place.value else { return None };
+    let range = range(text, place);
     let written = text.get(range.clone())?;
     // Only what stands there as it reads is changed: no escapes, no folded lines.
     if written.trim_matches(['"', '\'']) != now {
         return None;
     }
     let mut after = text.to_owned();
-    after.replace_range(range, &written.replace(now.as_str(), api_version));
+    after.replace_range(range, &written.replace(now.as_str(), wanted));
     Some(Edited { text: after, line: place.line })
+}
+
+/// A new field before the key of this one, as block, flow or JSON has it: which of them it is shows when it is read again.
+fn put_before(text: &str, place: &Node, name: &str, wanted: &str) -> Vec<Edited> {
+    let Some(key) = text[..range(text, place).start].rfind("apiVersion") else { return Vec::new() };
+    let quote = if text[..key].ends_with('"') { "\"" } else { "" };
+    let key = key - quote.len();
+    let line = &text[text[..key].rfind('\n').map_or(0, |end| end + 1)..key];
+    let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let next_line = line.trim_start().is_empty().then(|| format!("{end}{line}"));
+    let fields = [
+        next_line.as_ref().map(|next| format!("{name}: {wanted}{next}")),
+        next_line.as_ref().map(|next| format!("{quote}{name}{quote}: {quote}{wanted}{quote},{next}")),
+        Some(format!("{quote}{name}{quote}: {quote}{wanted}{quote}, ")),
+    ];
+    let with = |field: String| Edited { text: format!("{}{field}{}", &text[..key], &text[key..]), line: place.line };
+    fields.into_iter().flatten().map(with).collect()
 }
 
 fn field<'a>(node: &'a Node, name: &str) -> Option<&'a Node> {
@@ -84,6 +156,36 @@ mod tests {
             assert_eq!(edited.line, 11);
             assert_eq!(set_exec_api_version(&edited.text, "u", NEW), Ok(None), "twice");
         }
+    }
+
+    #[test]
+    fn a_mode_is_written_beside_the_version_in_every_style() {
+        let set = |text: &str| set_interactive_mode(text, "u", "IfAvailable").map(|edited| edited.map(|e| e.text));
+        let version = "client.authentication.k8s.io/v1";
+        let block = format!("users:\n- name: u\n  user:\n    exec:\n      apiVersion: {version} # mine\n      command: aws\n");
+        let after = block.replace("      apiVersion", "      interactiveMode: IfAvailable\n      apiVersion");
+        assert_eq!(set(&block), Ok(Some(after.clone())));
+        assert_eq!(set(&after), Ok(None), "twice");
+        assert_eq!(set(&block.replace('\n', "\r\n")), Ok(Some(after.replace('\n', "\r\n"))));
+        let with_mode = |mode: &str| block.replace("command: aws", &format!("command: aws\n      interactiveMode: {mode}"));
+        assert_eq!(set(&with_mode("'Always'")), Ok(Some(with_mode("'IfAvailable'"))));
+        for (before, key) in [
+            (format!("users: [{{name: u, user: {{exec: {{apiVersion: {version}, command: aws}}}}}}]\n"), "apiVersion"),
+            (
+                format!(r#"{{"users": [{{"name": "u", "user": {{"exec": {{"apiVersion": "{version}", "command": "aws"}}}}}}]}}"#),
+                "\"apiVersion\"",
+            ),
+        ] {
+            let mode = key.replace("apiVersion", "interactiveMode") + ": " + &key.replace("apiVersion", "IfAvailable");
+            assert_eq!(set(&before), Ok(Some(before.replace(key, &format!("{mode}, {key}")))));
+        }
+        let json = format!(
+            "{{\"users\": [{{\"name\": \"u\", \"user\": {{\"exec\": {{\n  \"apiVersion\": \"{version}\",\n  \"command\": \"aws\"\n}}}}}}]}}"
+        );
+        let after = json.replace("\n  \"api", "\n  \"interactiveMode\": \"IfAvailable\",\n  \"api");
+        assert_eq!(set(&json), Ok(Some(after)));
+        let shared = format!("users:\n- name: u\n  user: &x {{exec: {{apiVersion: {version}, command: aws}}}}\n- name: b\n  user: *x\n");
+        assert_eq!(set(&shared), Err(NotAlone));
     }
 
     #[test]

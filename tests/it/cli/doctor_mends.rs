@@ -1,6 +1,6 @@
 //! What `doctor --fix` changes and what it leaves alone; what of a kubeconfig and its plugin is never shown.
 
-use super::doctor::{checks, kubeconfig, machine};
+use super::doctor::{PLUGIN, checks, kubeconfig, machine};
 use super::{Shell, usage_error};
 
 fn fix(shell: &Shell) -> super::Ended {
@@ -13,6 +13,25 @@ fn contexts_that_change_together_are_named() {
     let ended = fix(&machine(&[("a", "v1")]).file("config", &text));
     assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
     assert!(ended.stderr.contains("of-a is the user of 2 contexts, which change together: a, b"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_mode_that_v1_asks_for_is_written() {
+    let text = kubeconfig(&[("a", "v1")]).replace("      interactiveMode: Never\n", "");
+    let shell = machine(&[("a", "v1")]).file("config", &text).program("plugin", &PLUGIN.replace("v1beta1", "v1"));
+    let doctor = |more: &[&str]| {
+        let words = ["doctor", "--only", "exec-interactive-mode", "--helm", "./helm", "--kubeconfig", "config"];
+        shell.run(&[&words[..], more].concat())
+    };
+    let failed = checks(&doctor(&["-o", "json"]));
+    let cure: Vec<&str> = failed[0]["fixes"][0]["command"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
+    let ended = shell.run(&[&cure[1..], &["--helm", "./helm"]].concat());
+    assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
+    let mended = text.replace("      apiVersion", "      interactiveMode: IfAvailable\n      apiVersion");
+    assert_eq!(std::fs::read_to_string(shell.dir.path().join("config")).unwrap(), mended);
+    assert_eq!(doctor(&["--fix", "--yes"]).stderr, "There is nothing to mend.\n");
+    assert_eq!(shell.run(&["doctor", "--undo", "--kubeconfig", "config"]).code, 0);
+    assert_eq!(std::fs::read_to_string(shell.dir.path().join("config")).unwrap(), text);
 }
 
 #[test]
