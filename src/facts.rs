@@ -8,6 +8,7 @@ mod inside;
 mod keys;
 mod machine;
 mod origin;
+pub(crate) mod quantity;
 mod things;
 mod topic;
 

@@ -1,13 +1,16 @@
 //! Whether the controller can look names up before it has made any node.
 
-use super::helm::set_values;
-use super::judgement::{installed, read};
+use super::given_values::{GivenValues, IN_SPEC_FILE, KEEP};
+use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation, makes_cluster};
-use crate::facts::{HelmRelease, NeighbourKind, NodeFacts, NodeOrigin, Topic, Workload};
+use crate::facts::{NeighbourKind, NodeFacts, NodeOrigin, Topic, Workload};
 use crate::finding::Area;
 use crate::spec::Spec;
 
 pub(super) struct ClusterDns;
+
+/// The values that decide which DNS the controller asks.
+const DECIDE: [&str; 2] = ["dnsPolicy", "hostNetwork"];
 
 impl Check for ClusterDns {
     fn id(&self) -> &'static str {
@@ -27,7 +30,8 @@ impl Check for ClusterDns {
          Karpenter has not made the nodes.\n\n\
          What is seen where it does not: `dial tcp: lookup sts.us-west-2.amazonaws.com: i/o timeout`, `lookup sts.us-west-2.amazonaws.com on \
          10.100.0.10:53: read udp: i/o timeout`, and the controller ends and starts again.\n\n\
-         Give CoreDNS room on the node group (or a Fargate profile), or set `dnsPolicy: Default`. Pods with the label k8s-app=kube-dns in \
+         Give CoreDNS room on the node group (or a Fargate profile), or set `dnsPolicy: Default` under `chart.values` in karpctl.yaml: judged are \
+         the values that the next bootstrap gives the chart. Pods with the label k8s-app=kube-dns in \
          kube-system are taken for the DNS; a NodeLocal DNSCache is not looked at."
     }
 
@@ -41,10 +45,10 @@ impl Check for ClusterDns {
         if makes_cluster(spec, facts) {
             return Err(Judgement::skip(subject, "there is no cluster yet; it is made with CoreDNS"));
         }
-        let release = read(&subject, &facts.chart_release)?.filter(|r| installed(r));
-        let policy = release.and_then(|r| r.values["dnsPolicy"].as_str());
-        let cluster_first = policy.map_or(spec.release.features().cluster_dns, |policy| policy.starts_with("ClusterFirst"));
-        if !cluster_first {
+        let given = GivenValues::of(spec, facts, &subject)?;
+        let (policy, host_network) = (given.at("dnsPolicy").as_str(), *given.at("hostNetwork") == true);
+        // In its node's network a pod has the node's DNS, unless it is told ClusterFirstWithHostNet.
+        if matches!(policy, Some("Default" | "None")) || (host_network && policy != Some("ClusterFirstWithHostNet")) {
             return Ok(vec![Judgement::pass(subject, "the controller looks names up in the DNS of its node")]);
         }
         let (Some(nodes), Some(neighbours)) = (read(&subject, &facts.nodes)?, read(&subject, &facts.neighbours)?) else {
@@ -57,20 +61,18 @@ impl Check for ClusterDns {
         }
         let dns = neighbours.workloads.iter().find(|w| w.what == NeighbourKind::Dns);
         let judgement = if on_karpenters > 0 {
-            Judgement::warn(
-                subject,
-                "CoreDNS runs only on nodes that Karpenter made: when they go, the controller cannot look up AWS to make others",
-            )
+            let found = "CoreDNS runs only on nodes that Karpenter made: when they go, the controller cannot look up AWS to make others";
+            Judgement::warn(subject, given.because(found.into(), &DECIDE))
         } else {
-            Judgement::fail(
-                subject,
-                match dns {
-                    None => "there is no CoreDNS in kube-system, and the controller looks names up in the cluster's DNS".to_owned(),
-                    Some(w) => format!("CoreDNS is not ready ({} of {} pods), and the controller looks names up in it", w.ready, w.desired),
-                },
-            )
+            let found = match dns {
+                None => "there is no CoreDNS in kube-system, and the controller looks names up in the cluster's DNS".to_owned(),
+                Some(w) => format!("CoreDNS is not ready ({} of {} pods), and the controller looks names up in it", w.ready, w.desired),
+            };
+            Judgement::fail(subject, given.because(found, &DECIDE))
         };
-        Err(elsewhere(spec, release, of_dns(spec, judgement, dns)))
+        let judgement = of_dns(spec, judgement, dns)
+            .fix(format!("or let the controller use its node's DNS: the chart's value `dnsPolicy: Default` {IN_SPEC_FILE}"));
+        Err(if given.changes(&DECIDE) { judgement.fix(KEEP) } else { judgement })
     }
 }
 
@@ -89,14 +91,5 @@ fn of_dns(spec: &Spec, judgement: Judgement, dns: Option<&Workload>) -> Judgemen
             let command = ["kubectl", "--namespace", &dns.namespace, "describe", "pods", "--selector", "k8s-app=kube-dns"];
             judgement.heals().run("see what it waits for; it needs room on nodes that Karpenter did not make", command)
         }
-    }
-}
-
-fn elsewhere(spec: &Spec, release: Option<&HelmRelease>, judgement: Judgement) -> Judgement {
-    match release {
-        Some(release) => {
-            judgement.run("or let the controller use its node's DNS", set_values(spec, release, ["dnsPolicy=Default".to_owned()]))
-        }
-        None => judgement.fix("or let the controller use its node's DNS: the chart's value `dnsPolicy: Default`"),
     }
 }

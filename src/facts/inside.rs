@@ -20,6 +20,9 @@ pub enum NodeOrigin {
 pub struct Taint {
     /// Its key.
     pub key: String,
+    /// Its value; empty where it has none.
+    #[serde(default)]
+    pub value: String,
     /// `NoSchedule`, `PreferNoSchedule`, `NoExecute`.
     pub effect: String,
 }
@@ -35,6 +38,9 @@ pub struct NodeFacts {
     pub node_group: Option<String>,
     /// Its zone, where a label names it.
     pub zone: Option<String>,
+    /// Its labels. Every node has some: none are only in facts of a karpctl that kept none.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
     /// Whether it runs Linux.
     pub linux: bool,
     /// Whether its kubelet says that it is ready.

@@ -6,7 +6,6 @@ mod neighbours;
 mod nodes;
 mod objects;
 mod policies;
-mod quantity;
 mod schema;
 
 pub(super) use leftovers::{conversion, conversion_service, webhooks};

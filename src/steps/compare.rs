@@ -11,7 +11,7 @@ pub(super) fn differences(wanted: &Value, found: &Value) -> Vec<String> {
 }
 
 /// As [`differences`], and what is found and not wanted is one too.
-pub(super) fn differences_both_ways(wanted: &Value, found: &Value) -> Vec<String> {
+pub(crate) fn differences_both_ways(wanted: &Value, found: &Value) -> Vec<String> {
     let mut changes = differences(wanted, found);
     let mut extra = Vec::new();
     surplus("", wanted, found, &mut extra);

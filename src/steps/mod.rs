@@ -10,7 +10,7 @@ mod cluster;
 mod cluster_judge;
 mod cluster_rest;
 mod cluster_whole;
-mod compare;
+pub(crate) mod compare;
 mod context;
 mod controller_role;
 mod crds;

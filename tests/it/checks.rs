@@ -1,6 +1,7 @@
 //! A healthy world with one thing broken gives exactly that finding.
 
 mod aws;
+mod capacity;
 mod clients;
 mod earlier;
 mod identity;

@@ -32,7 +32,7 @@ pub(crate) fn says(found: &[Finding], id: &str, verdict: Verdict, words: &str) {
     assert!(all.contains(words), "`{words}` is not in: {all}");
 }
 
-fn the_node(name: &str) -> ObjectRef {
+pub(crate) fn the_node(name: &str) -> ObjectRef {
     place("v1", "nodes", None, name)
 }
 
@@ -94,97 +94,6 @@ async fn what_bootstrap_makes_is_no_finding_before_it() {
     let ids = ["node-access", "node-capacity", "cluster-dns"];
     let found: Vec<Finding> = bad(&spec, &facts, DAY).into_iter().filter(|f| ids.contains(&f.id.as_str())).collect();
     assert!(found.is_empty(), "{found:#?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_controllers_replicas_need_nodes() {
-    let check = |found: Vec<Finding>, words: &str| says(&found, "node-capacity", Verdict::Fail, words);
-    check(after(|w| w.change(&the_node("node-b"), |n| n["spec"]["unschedulable"] = json!(true))).await, "kubectl uncordon node-b");
-    let taint = json!([{"key": "dedicated", "value": "gpu", "effect": "NoSchedule"}]);
-    check(after(|w| w.change(&the_node("node-b"), |n| n["spec"]["taints"] = taint)).await, "node-b has the taint dedicated:NoSchedule");
-    let tolerated = json!([{"key": "CriticalAddonsOnly", "effect": "NoSchedule"}, {"key": "soft", "effect": "PreferNoSchedule"}]);
-    assert!(after(|w| w.change(&the_node("node-b"), |n| n["spec"]["taints"] = tolerated)).await.is_empty());
-    let hog = |w: &FakeWorld, name: &str, cpu: &str| {
-        let (object, body) = pod("default", &format!("hog-{name}"), name, cpu);
-        w.put(&object, body);
-    };
-    check(after(|w| hog(w, "node-b", "900m")).await, "node-b has 930m CPU left of 1000m");
-    check(after(|w| hog(w, "node-b", "900m")).await, "--set replicas=1");
-    assert!(after(|w| hog(w, "node-b", "800m")).await.is_empty());
-    let big = |n: &mut Value| n["status"]["allocatable"]["memory"] = json!("1000Mi");
-    check(after(|w| w.change(&the_node("node-b"), big)).await, "930 MiB of memory left of 1024");
-    check(after(|w| w.change(&the_node("node-b"), |n| n["status"]["conditions"] = json!([]))).await, "node-b is not ready");
-    let karpenters = |n: &mut Value| n["metadata"]["labels"]["karpenter.sh/nodepool"] = json!("default");
-    check(after(|w| w.change(&the_node("node-b"), karpenters)).await, "node-b is Karpenter's own");
-    // One node is enough room for two, but they must be apart.
-    let lone = |w: &FakeWorld| {
-        w.inside().objects.remove(&the_node("node-b"));
-        w.change(&the_node("node-a"), |n| n["status"]["allocatable"]["cpu"] = json!("8"));
-    };
-    check(after(lone).await, "no two of them run on one node");
-    // A third node helps nothing where the zones would be uneven; in one zone alone there is nothing to be even with.
-    let uneven = |w: &FakeWorld| {
-        let (object, body) = node("node-c", "us-west-2a");
-        w.put(&object, body);
-        hog(w, "node-b", "1500m");
-    };
-    check(after(uneven).await, "the zones must be even");
-    let one_zone = |n: &mut Value| n["metadata"]["labels"]["topology.kubernetes.io/zone"] = json!("us-west-2a");
-    assert!(after(|w| w.change(&the_node("node-b"), one_zone)).await.is_empty());
-    // Which pods a Fargate profile takes, nobody but EKS knows.
-    let fargate = |n: &mut Value| n["metadata"]["labels"]["eks.amazonaws.com/compute-type"] = json!("fargate");
-    let found = after(|w| w.change(&the_node("node-b"), fargate)).await;
-    says(&found, "node-capacity", Verdict::Warn, "unless a Fargate profile takes them");
-    // The controllers that run already make room for their own next ones.
-    let running = |w: &FakeWorld| {
-        for node in ["node-a", "node-b"] {
-            let (object, mut body) = pod("kube-system", &format!("karpenter-{node}"), node, "1");
-            body["metadata"]["labels"] = json!({"app.kubernetes.io/name": "karpenter"});
-            w.put(&object, body);
-        }
-    };
-    assert!(after(running).await.is_empty());
-    // An installed controller says itself what it asks for: less than the guide's, or more.
-    let requests = |w: &FakeWorld, cpu: &str| {
-        w.change(&place("apps/v1", "deployments", Some("kube-system"), "karpenter"), |d| {
-            d["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["cpu"] = json!(cpu);
-        });
-    };
-    let modest = |w: &FakeWorld| {
-        hog(w, "node-b", "1500m");
-        requests(w, "250m");
-    };
-    assert!(after(modest).await.is_empty());
-    check(after(|w| requests(w, "1900m")).await, "CPU left of 1900m");
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_clusters_dns_must_not_depend_on_karpenter() {
-    let coredns = place("apps/v1", "deployments", Some("kube-system"), "coredns");
-    let pods = ["node-a", "node-b"].map(|n| place("v1", "pods", Some("kube-system"), &format!("coredns-{n}")));
-    let unready = |w: &FakeWorld| pods.iter().for_each(|p| w.change(p, |p| p["status"]["conditions"][0]["status"] = json!("False")));
-    says(&after(unready).await, "cluster-dns", Verdict::Fail, "k8s-app=kube-dns");
-    let scaled = |w: &FakeWorld| {
-        for pod in &pods {
-            w.inside().objects.remove(pod);
-        }
-        w.change(&coredns, |d| d["spec"]["replicas"] = json!(0));
-    };
-    says(&after(scaled).await, "cluster-dns", Verdict::Fail, "kubectl --namespace kube-system scale deployment coredns --replicas 2");
-    let gone = |w: &FakeWorld| {
-        scaled(w);
-        w.inside().objects.remove(&coredns);
-    };
-    says(&after(gone).await, "cluster-dns", Verdict::Fail, "--addon-name coredns");
-    let on_karpenters = |w: &FakeWorld| {
-        let (object, mut body) = node("node-k", "us-west-2a");
-        body["metadata"]["labels"]["karpenter.sh/nodepool"] = json!("default");
-        w.put(&object, body);
-        for pod in &pods {
-            w.change(pod, |p| p["spec"]["nodeName"] = json!("node-k"));
-        }
-    };
-    says(&after(on_karpenters).await, "cluster-dns", Verdict::Warn, "only on nodes that Karpenter made");
 }
 
 #[tokio::test(start_paused = true)]

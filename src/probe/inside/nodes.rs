@@ -1,7 +1,7 @@
 //! Nodes and the room on them: what they have, less what their pods ask for.
 
-use super::quantity::{milli_cpu, units};
 use super::{deleting, items, text};
+use crate::facts::quantity::{milli_cpu, units};
 use crate::facts::{NodeFacts, NodeOrigin, PodRequests, Probed, Taint};
 use crate::ports::{Kube, ObjectKind};
 use crate::probe::controller::is_controller;
@@ -61,6 +61,7 @@ fn facts_of(node: &Value, taken: Option<&Amount>) -> NodeFacts {
         origin,
         node_group: label(&["eks.amazonaws.com/nodegroup"]),
         zone: label(&["topology.kubernetes.io/zone"]),
+        labels: labels.as_object().into_iter().flatten().filter_map(|(key, value)| Some((text(key), text(value.as_str()?)))).collect(),
         linux: labels["kubernetes.io/os"].as_str().is_none_or(|os| os == "linux"),
         ready: is_ready(node),
         cordoned: node["spec"]["unschedulable"] == true,
@@ -74,7 +75,8 @@ fn facts_of(node: &Value, taken: Option<&Amount>) -> NodeFacts {
 }
 
 fn taint(taint: &Value) -> Option<Taint> {
-    Some(Taint { key: text(taint["key"].as_str()?), effect: text(taint["effect"].as_str()?) })
+    let value = taint["value"].as_str().unwrap_or_default();
+    Some(Taint { key: text(taint["key"].as_str()?), value: text(value), effect: text(taint["effect"].as_str()?) })
 }
 
 /// The pods by which EKS and kubeadm run `CoreDNS`.

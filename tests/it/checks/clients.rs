@@ -182,6 +182,7 @@ fn every_check_has_a_thing_that_is_broken_alone() {
     let files = [
         "checks.rs",
         "checks/aws.rs",
+        "checks/capacity.rs",
         "checks/clients.rs",
         "checks/earlier.rs",
         "checks/identity.rs",

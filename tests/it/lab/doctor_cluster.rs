@@ -53,6 +53,7 @@ fn what_is_broken_is_found_and_mended_as_it_says() {
     Ended::from(ward.command(&["bootstrap", "--existing-cluster", "--karpenter-version", "1.14.1", "--yes"]).output().unwrap()).exits(0);
     let healthy = ward.ask(&ALL.join(","));
     assert!(healthy.iter().all(|f| f["result"] == "pass"), "a healthy cluster: {healthy:#?}");
+    replicas_that_run(&ward);
     nodes_and_neighbours(&ward);
     crds(&ward);
     values(&ward);
@@ -65,12 +66,36 @@ fn before_karpenter(ward: &Ward) {
     let name = nodes["items"][0]["metadata"]["name"].as_str().unwrap().to_owned();
     ward.run(&["kubectl", "cordon", &name]);
     let found = ward.finds("node-capacity", "fail", "1 of 2 replicas");
+    let told = |values: Value, check: &str| {
+        ward.spec_file(&json!({"chart": {"values": values}}));
+        ward.passes(check);
+        std::fs::remove_file(ward.dir().join("karpctl.yaml")).unwrap();
+    };
+    told(json!({"replicas": 1}), "node-capacity");
     ward.cured(&found, &[0]);
+
+    // Nodes that are kept for somebody: who may run there is said in the spec file.
+    ward.run(&["kubectl", "taint", "nodes", "--all", "dedicated=infra:NoSchedule"]);
+    ward.finds("node-capacity", "fail", "has the taint dedicated=infra:NoSchedule");
+    told(json!({"tolerations": [{"key": "dedicated", "value": "infra"}]}), "node-capacity");
+    ward.run(&["kubectl", "taint", "nodes", "--all", "dedicated-"]);
 
     ward.run(&["kubectl", "--namespace", "kube-system", "scale", "deployment", "coredns", "--replicas", "0"]);
     std::thread::sleep(Duration::from_secs(2));
     let found = ward.finds("cluster-dns", "fail", "CoreDNS is not ready");
+    told(json!({"dnsPolicy": "Default"}), "cluster-dns");
     ward.cured(&found, &[0]);
+}
+
+/// All replicas run where they were put, and bootstrap does not move them: what became of the nodes is nobody's trouble now.
+fn replicas_that_run(ward: &Ward) {
+    ward.run(&["kubectl", "taint", "nodes", "--all", "dedicated=infra:NoSchedule"]);
+    let said = ward.ask("node-capacity");
+    assert_eq!((&said[0]["result"], &said[0]["message"]), (&json!("pass"), &json!("2 of 2 replicas of the controller run")), "{said:#?}");
+    ward.spec_file(&json!({"chart": {"values": {"logLevel": "debug"}}}));
+    ward.finds("node-capacity", "fail", "has the taint dedicated=infra:NoSchedule");
+    std::fs::remove_file(ward.dir().join("karpctl.yaml")).unwrap();
+    ward.run(&["kubectl", "taint", "nodes", "--all", "dedicated-"]);
 }
 
 fn nodes_and_neighbours(ward: &Ward) {

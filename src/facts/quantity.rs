@@ -1,12 +1,12 @@
 //! Amounts as Kubernetes writes them: `1930m`, `7244Mi`, `1e3`, `2`.
 
 /// Thousandths of CPU; a text that is no amount counts as none.
-pub(super) fn milli_cpu(text: &str) -> i64 {
+pub(crate) fn milli_cpu(text: &str) -> i64 {
     whole(thousandths(text).unwrap_or(0.0))
 }
 
 /// Whole units (bytes, pods); a text that is no amount counts as none.
-pub(super) fn units(text: &str) -> i64 {
+pub(crate) fn units(text: &str) -> i64 {
     whole(thousandths(text).unwrap_or(0.0) / 1000.0)
 }
 

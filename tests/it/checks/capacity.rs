@@ -1,0 +1,230 @@
+//! Where the controller runs and whom it asks for names: by the values that the next bootstrap gives its chart.
+
+use super::aws::known;
+use super::{DAY, bad, healthy_world, seen};
+use crate::checks_inside::{after, says, the_node};
+use crate::fake::FakeWorld;
+use crate::fake::inside::{node, place, pod};
+use crate::fixture::existing;
+use karpctl::checks::{Situation, all, judge};
+use karpctl::facts::{Facts, Taint};
+use karpctl::finding::{Finding, Verdict};
+use karpctl::spec::{Meant, Spec};
+use serde_json::{Value, json};
+
+/// What is found in a healthy cluster after this, where a replica of the controller waits: what all run on is not asked again.
+async fn pending(breakage: impl FnOnce(&FakeWorld)) -> Vec<Finding> {
+    after(|w| {
+        w.change(&place("apps/v1", "deployments", Some("kube-system"), "karpenter"), |d| d["status"]["readyReplicas"] = json!(1));
+        breakage(w);
+    })
+    .await
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_controllers_replicas_need_nodes() {
+    let check = |found: Vec<Finding>, words: &str| says(&found, "node-capacity", Verdict::Fail, words);
+    check(pending(|w| w.change(&the_node("node-b"), |n| n["spec"]["unschedulable"] = json!(true))).await, "kubectl uncordon node-b");
+    let taint = json!([{"key": "dedicated", "value": "gpu", "effect": "NoSchedule"}]);
+    check(
+        pending(|w| w.change(&the_node("node-b"), |n| n["spec"]["taints"] = taint)).await,
+        "node-b has the taint dedicated=gpu:NoSchedule",
+    );
+    let tolerated = json!([{"key": "CriticalAddonsOnly", "effect": "NoSchedule"}, {"key": "soft", "effect": "PreferNoSchedule"}]);
+    assert!(pending(|w| w.change(&the_node("node-b"), |n| n["spec"]["taints"] = tolerated)).await.is_empty());
+    let hog = |w: &FakeWorld, name: &str, cpu: &str| {
+        let (object, body) = pod("default", &format!("hog-{name}"), name, cpu);
+        w.put(&object, body);
+    };
+    check(pending(|w| hog(w, "node-b", "900m")).await, "node-b has 930m CPU left of 1000m");
+    let one = pending(|w| hog(w, "node-b", "900m")).await;
+    assert!(one[0].fixes.iter().any(|fix| fix.title.ends_with("`replicas: 1` under `chart.values` in karpctl.yaml")), "{one:#?}");
+    assert!(pending(|w| hog(w, "node-b", "800m")).await.is_empty());
+    let big = |n: &mut Value| n["status"]["allocatable"]["memory"] = json!("1000Mi");
+    check(pending(|w| w.change(&the_node("node-b"), big)).await, "930 MiB of memory left of 1024");
+    check(pending(|w| w.change(&the_node("node-b"), |n| n["status"]["conditions"] = json!([]))).await, "node-b is not ready");
+    let karpenters = |n: &mut Value| n["metadata"]["labels"]["karpenter.sh/nodepool"] = json!("default");
+    check(pending(|w| w.change(&the_node("node-b"), karpenters)).await, "node-b is Karpenter's own");
+    // One node is enough room for two, but they must be apart.
+    let lone = |w: &FakeWorld| {
+        w.inside().objects.remove(&the_node("node-b"));
+        w.change(&the_node("node-a"), |n| n["status"]["allocatable"]["cpu"] = json!("8"));
+    };
+    check(pending(lone).await, "no two of them run on one node");
+    // A third node helps nothing where the zones would be uneven; in one zone alone there is nothing to be even with.
+    let uneven = |w: &FakeWorld| {
+        let (object, body) = node("node-c", "us-west-2a");
+        w.put(&object, body);
+        hog(w, "node-b", "1500m");
+    };
+    check(pending(uneven).await, "the zones must be even");
+    let one_zone = |n: &mut Value| n["metadata"]["labels"]["topology.kubernetes.io/zone"] = json!("us-west-2a");
+    assert!(pending(|w| w.change(&the_node("node-b"), one_zone)).await.is_empty());
+    // Which pods a Fargate profile takes, nobody but EKS knows.
+    let fargate = |n: &mut Value| n["metadata"]["labels"]["eks.amazonaws.com/compute-type"] = json!("fargate");
+    let found = pending(|w| w.change(&the_node("node-b"), fargate)).await;
+    says(&found, "node-capacity", Verdict::Warn, "unless a Fargate profile takes them");
+    // The controllers that run already make room for their own next ones.
+    let running = |w: &FakeWorld| {
+        for node in ["node-a", "node-b"] {
+            let (object, mut body) = pod("kube-system", &format!("karpenter-{node}"), node, "1");
+            body["metadata"]["labels"] = json!({"app.kubernetes.io/name": "karpenter"});
+            w.put(&object, body);
+        }
+    };
+    assert!(pending(running).await.is_empty());
+    // An installed controller says itself what it asks for: less than the guide's, or more.
+    let requests = |w: &FakeWorld, cpu: &str| {
+        w.change(&place("apps/v1", "deployments", Some("kube-system"), "karpenter"), |d| {
+            d["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["cpu"] = json!(cpu);
+        });
+    };
+    let modest = |w: &FakeWorld| {
+        hog(w, "node-b", "1500m");
+        requests(w, "250m");
+    };
+    assert!(pending(modest).await.is_empty());
+    check(pending(|w| requests(w, "1900m")).await, "CPU left of 1900m");
+}
+
+/// What the spec says of the chart's values is what counts, beside the release that is there.
+fn told(spec: &Spec, values: &Value) -> Spec {
+    let mut spec = spec.clone();
+    spec.chart.values = values.as_object().unwrap().clone().into_iter().collect();
+    spec
+}
+
+#[tokio::test(start_paused = true)]
+async fn values_to_come_decide_where_the_controller_may_run() {
+    // Before the installation: nodes whose taint nothing takes.
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    world.furnish();
+    let (spec, mut facts) = seen(&world).await;
+    let found = |values: Value, facts: &Facts| {
+        let found = bad(&told(&spec, &values), facts, DAY);
+        found.into_iter().filter(|f| ["node-capacity", "cluster-dns"].contains(&f.id.as_str())).collect::<Vec<_>>()
+    };
+    assert_eq!(found(json!({}), &facts), []);
+    let nodes = known(&mut facts.nodes);
+    for node in nodes.iter_mut() {
+        node.taints = vec![Taint { key: "dedicated".into(), value: "infra".into(), effect: "NoSchedule".into() }];
+    }
+    let shut = found(json!({}), &facts);
+    says(&shut, "node-capacity", Verdict::Fail, "node-a has the taint dedicated=infra:NoSchedule; node-b has");
+    assert!(!shut[0].fixes.iter().any(|fix| fix.command.iter().any(|word| word == "nodegroup")), "more of those are no help: {shut:#?}");
+    assert!(shut[0].fixes.iter().any(|fix| fix.title.contains("`tolerations`")), "{shut:#?}");
+    let takes = json!([{"key": "dedicated", "operator": "Exists"}]);
+    assert_eq!(found(json!({"tolerations": takes}), &facts), []);
+    assert_eq!(found(json!({"replicas": 0}), &facts), []);
+    // Labels, and the zones of the nodes that have them.
+    for node in known(&mut facts.nodes) {
+        node.taints.clear();
+    }
+    let infra = json!({"nodeSelector": {"role": "infra"}});
+    says(&found(infra.clone(), &facts), "node-capacity", Verdict::Fail, "node-a has no label role=infra");
+    for node in known(&mut facts.nodes) {
+        node.labels.insert("role".into(), "infra".into());
+    }
+    assert_eq!(found(infra.clone(), &facts), []);
+    // What an older karpctl saved has no labels: that is not judged, and is no failure.
+    for node in known(&mut facts.nodes) {
+        node.labels.clear();
+    }
+    let infra = told(&spec, &infra);
+    let said = judge(&all(), &Situation { spec: Some(&infra), meant: &Meant::default(), facts: &facts, today: DAY.parse().unwrap() });
+    let said = said.iter().find(|f| f.id == "node-capacity").unwrap();
+    assert_eq!(said.result, Verdict::Skip, "{said:#?}");
+    assert!(said.message.ends_with("(not judged: labels of nodes, which these facts do not have)"), "{said:#?}");
+    known(&mut facts.nodes)[1].free_cpu = 10;
+    says(&found(json!({}), &facts), "node-capacity", Verdict::Fail, "1 of 2 replicas");
+    let others = json!({"affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "zone"}]}}});
+    says(&found(others, &facts), "node-capacity", Verdict::Warn, "find a node (not judged: rules about other pods)");
+    assert_eq!(found(json!({"replicas": 1}), &facts), []);
+    assert_eq!(found(json!({"controller": {"resources": {"requests": {"cpu": "10m"}, "limits": null}}}), &facts), []);
+    // Where the zones need not be even, a full one is no matter.
+    let third = known(&mut facts.nodes)[0].clone();
+    known(&mut facts.nodes).push(karpctl::facts::NodeFacts { name: "node-c".into(), ..third });
+    says(&found(json!({}), &facts), "node-capacity", Verdict::Fail, "the zones must be even");
+    let anyway = json!([{"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "ScheduleAnyway"}]);
+    assert_eq!(found(json!({"topologySpreadConstraints": anyway}), &facts), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn replicas_that_run_are_not_doubted_unless_bootstrap_moves_them() {
+    let (spec, facts) = seen(&healthy_world().await).await;
+    let with = |spec: &Spec, live: Value, change: &dyn Fn(&mut Facts)| {
+        let mut facts = facts.clone();
+        let values = &mut known(&mut facts.chart_release).values;
+        live.as_object().unwrap().iter().for_each(|(key, value)| values[key] = value.clone());
+        change(&mut facts);
+        bad(spec, &facts, DAY)
+    };
+    let full = |f: &mut Facts| {
+        for node in known(&mut f.nodes) {
+            node.free_cpu = 10;
+        }
+    };
+    assert_eq!(with(&spec, json!({}), &full), []);
+    // A new release starts new pods, which must find a node.
+    let newer = Spec { release: "1.14.0".parse().unwrap(), ..spec.clone() };
+    let found: Vec<Finding> = with(&newer, json!({}), &full).into_iter().filter(|f| f.id == "node-capacity").collect();
+    says(&found, "node-capacity", Verdict::Fail, "0 of 2 replicas");
+    // What somebody gave the release by hand, bootstrap takes away again.
+    let anywhere = json!({"tolerations": [{"operator": "Exists"}]});
+    let tainted = |f: &mut Facts| {
+        let taint = Taint { key: "dedicated".into(), value: String::new(), effect: "NoSchedule".into() };
+        for node in known(&mut f.nodes) {
+            node.taints.push(taint.clone());
+        }
+    };
+    let found = with(&spec, anywhere.clone(), &tainted);
+    says(&found, "node-capacity", Verdict::Fail, "has the taint dedicated:NoSchedule; ");
+    assert!(found[0].message.contains("; `karpctl bootstrap` changes tolerations"), "{found:#?}");
+    assert!(found[0].fixes.iter().any(|fix| fix.title.starts_with("or keep what the release has")), "{found:#?}");
+    assert_eq!(with(&told(&spec, &anywhere), anywhere, &tainted), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_clusters_dns_must_not_depend_on_karpenter() {
+    let coredns = place("apps/v1", "deployments", Some("kube-system"), "coredns");
+    let pods = ["node-a", "node-b"].map(|n| place("v1", "pods", Some("kube-system"), &format!("coredns-{n}")));
+    let unready = |w: &FakeWorld| pods.iter().for_each(|p| w.change(p, |p| p["status"]["conditions"][0]["status"] = json!("False")));
+    says(&after(unready).await, "cluster-dns", Verdict::Fail, "k8s-app=kube-dns");
+    let scaled = |w: &FakeWorld| {
+        for pod in &pods {
+            w.inside().objects.remove(pod);
+        }
+        w.change(&coredns, |d| d["spec"]["replicas"] = json!(0));
+    };
+    says(&after(scaled).await, "cluster-dns", Verdict::Fail, "kubectl --namespace kube-system scale deployment coredns --replicas 2");
+    let gone = |w: &FakeWorld| {
+        scaled(w);
+        w.inside().objects.remove(&coredns);
+    };
+    says(&after(gone).await, "cluster-dns", Verdict::Fail, "--addon-name coredns");
+    let on_karpenters = |w: &FakeWorld| {
+        let (object, mut body) = node("node-k", "us-west-2a");
+        body["metadata"]["labels"]["karpenter.sh/nodepool"] = json!("default");
+        w.put(&object, body);
+        for pod in &pods {
+            w.change(pod, |p| p["spec"]["nodeName"] = json!("node-k"));
+        }
+    };
+    says(&after(on_karpenters).await, "cluster-dns", Verdict::Warn, "only on nodes that Karpenter made");
+    // What the next bootstrap tells the chart counts: its cure makes the check pass, a release that somebody changed by hand does not.
+    let world = healthy_world().await;
+    unready(&world);
+    let (spec, mut facts) = seen(&world).await;
+    let found = bad(&spec, &facts, DAY);
+    let cure = "the chart's value `dnsPolicy: Default` under `chart.values` in karpctl.yaml";
+    assert!(found[0].fixes.iter().any(|fix| fix.title.ends_with(cure)), "{found:#?}");
+    let default = json!({"dnsPolicy": "Default"});
+    assert_eq!(bad(&told(&spec, &default), &facts, DAY), []);
+    assert_eq!(bad(&told(&spec, &json!({"hostNetwork": true})), &facts, DAY), []);
+    let of_host = json!({"hostNetwork": true, "dnsPolicy": "ClusterFirstWithHostNet"});
+    says(&bad(&told(&spec, &of_host), &facts, DAY), "cluster-dns", Verdict::Fail, "CoreDNS is not ready");
+    known(&mut facts.chart_release).values["dnsPolicy"] = json!("Default");
+    let found = bad(&spec, &facts, DAY);
+    says(&found, "cluster-dns", Verdict::Fail, "; `karpctl bootstrap` changes dnsPolicy: Default -> ClusterFirst");
+    assert_eq!(bad(&told(&spec, &default), &facts, DAY), []);
+}
