@@ -50,7 +50,7 @@ fn what_is_broken_is_found_and_mended_as_it_says() {
     // The lab's clusters have no DNS of their own.
     ward.apply(&workload("Deployment", "kube-system", "coredns", &json!({"k8s-app": "kube-dns"}), "eks/coredns:v1"));
     before_karpenter(&ward);
-    Ended::from(ward.command(&["bootstrap", "--existing-cluster", "--karpenter-version", "1.14.1", "--yes"]).output().unwrap()).exits(0);
+    by_another_hand(&ward);
     let healthy = ward.ask(&ALL.join(","));
     assert!(healthy.iter().all(|f| f["result"] == "pass"), "a healthy cluster: {healthy:#?}");
     replicas_that_run(&ward);
@@ -96,6 +96,24 @@ fn replicas_that_run(ward: &Ward) {
     ward.finds("node-capacity", "fail", "has the taint dedicated=infra:NoSchedule");
     std::fs::remove_file(ward.dir().join("karpctl.yaml")).unwrap();
     ward.run(&["kubectl", "taint", "nodes", "--all", "dedicated-"]);
+}
+
+/// The real chart without helm, as a tool that renders and applies it does.
+fn by_another_hand(ward: &Ward) {
+    let bootstrap = ["bootstrap", "--existing-cluster", "--karpenter-version", "1.14.1", "--yes"];
+    let bootstrap = |more: &[&str]| Ended::from(ward.command(&[&bootstrap[..], more].concat()).output().unwrap());
+    let chart = ["template", "karpenter", "oci://public.ecr.aws/karpenter/karpenter", "--version", "1.14.1", "--namespace", "kube-system"];
+    let (named, folder) = (format!("settings.clusterName={}", ward.cluster()), ward.dir().join("rendered"));
+    let folder = folder.to_str().unwrap();
+    ward.run(&[&["helm"], &chart[..], &["--set", &named, "--output-dir", folder]].concat());
+    ward.run(&["kubectl", "apply", "--recursive", "--filename", folder]);
+    let found = ward.finds("other-karpenter", "fail", "was not installed by helm: the deployment kube-system/karpenter");
+    assert!(found["fixes"][0]["title"].as_str().unwrap().starts_with("`karpctl bootstrap --adopt`"), "{found:#}");
+    let hops = ward.ask("upgrade-hops");
+    assert_eq!((&hops[0]["result"], &hops[0]["message"]), (&json!("pass"), &json!("from 1.14.1 it is one hop")));
+    bootstrap(&[]).exits(4).says("and not by helm");
+    bootstrap(&["--adopt"]).exits(0);
+    ward.passes("other-karpenter");
 }
 
 fn nodes_and_neighbours(ward: &Ward) {
