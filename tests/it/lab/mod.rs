@@ -2,6 +2,7 @@
 
 mod adopt;
 mod bad_days;
+mod build_information;
 mod doctor_aws;
 mod doctor_cluster;
 mod doctor_crds;
