@@ -105,6 +105,8 @@ pub struct Facts {
     pub spot_role: Probed<RoleFacts>,
     /// The role of the nodes, whoever made it.
     pub node_role: Probed<RoleFacts>,
+    /// What holds the role of the nodes. Asked where it is there and the stack that makes it is not.
+    pub node_role_ties: Probed<RoleTies>,
     /// The controller's role.
     pub controller_role: Probed<RoleFacts>,
     /// The OIDC provider of the cluster's issuer.
@@ -212,7 +214,10 @@ impl Facts {
                 Topic::MetricsServer => self.metrics_server.clone_from(&newer.metrics_server),
                 Topic::ClusterVersions => self.cluster_versions.clone_from(&newer.cluster_versions),
                 Topic::SpotRole => self.spot_role.clone_from(&newer.spot_role),
-                Topic::NodeRole => self.node_role.clone_from(&newer.node_role),
+                Topic::NodeRole => {
+                    self.node_role.clone_from(&newer.node_role);
+                    self.node_role_ties.clone_from(&newer.node_role_ties);
+                }
                 Topic::ControllerRole => self.controller_role.clone_from(&newer.controller_role),
                 Topic::OidcProvider => self.oidc_provider.clone_from(&newer.oidc_provider),
                 Topic::PodIdentityAgent => self.pod_identity_agent.clone_from(&newer.pod_identity_agent),
@@ -293,7 +298,10 @@ impl Facts {
             Topic::MetricsServer => say(&mut self.metrics_server, reason),
             Topic::ClusterVersions => say(&mut self.cluster_versions, reason),
             Topic::SpotRole => say(&mut self.spot_role, reason),
-            Topic::NodeRole => say(&mut self.node_role, reason),
+            Topic::NodeRole => {
+                say(&mut self.node_role, reason);
+                say(&mut self.node_role_ties, reason);
+            }
             Topic::ControllerRole => say(&mut self.controller_role, reason),
             Topic::OidcProvider => say(&mut self.oidc_provider, reason),
             Topic::PodIdentityAgent => say(&mut self.pod_identity_agent, reason),

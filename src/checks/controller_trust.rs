@@ -1,7 +1,7 @@
 //! Whether the controller's role lets the controller in.
 
 use super::judgement::read;
-use super::policy::{allowing, fits, names_action, texts};
+use super::policy::{allowing, beside, fits, names_action, texts};
 use super::{Check, Judged, Judgement, Situation, missing};
 use crate::facts::{RoleFacts, Topic};
 use crate::finding::Area;
@@ -32,7 +32,7 @@ impl Check for ControllerTrust {
          sts:AssumeRoleWithWebIdentity`: after the move from the namespace karpenter to kube-system, with the provider's ARN as the \
          condition key, or with another cluster's issuer. With Pod Identity a statement must let the service pods.eks.amazonaws.com \
          do sts:AssumeRole and sts:TagSession; without the second the agent says `AccessDeniedException: Unauthorized Exception! EKS \
-         does not have permissions to assume the associated role`. Cure: set the policy, as the finding prints it. Conditions other \
+         does not have permissions to assume the associated role`. Cure: the statement, beside those that are there, as the finding prints it. Conditions other \
          than these two (such as aws:SourceArn) are not judged."
     }
 
@@ -58,9 +58,10 @@ impl Check for ControllerTrust {
         };
         let Some(problem) = problem else { return Ok(vec![Judgement::pass(subject, "lets the controller in")]) };
         let name = spec.controller_role_name();
-        let wanted = render::trust_policy(spec, issuer).map(|policy| policy.to_string()).unwrap_or_default();
-        let command = ["aws", "iam", "update-assume-role-policy", "--role-name", &name, "--policy-document", &wanted];
-        Ok(vec![Judgement::fail(subject, problem).run("set it", command)])
+        let wanted = render::trust_policy(spec, issuer).unwrap_or_default();
+        let whole = beside(&role.trust, allowing(&wanted).into_iter().cloned()).to_string();
+        let command = ["aws", "iam", "update-assume-role-policy", "--role-name", &name, "--policy-document", &whole];
+        Ok(vec![Judgement::fail(subject, problem).run("let it in, beside whom the policy lets in already", command)])
     }
 }
 

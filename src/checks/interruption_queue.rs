@@ -1,7 +1,7 @@
 //! Whether EC2's warnings get to the queue that the controller reads.
 
 use super::judgement::read;
-use super::policy::{allowing, names_action, texts};
+use super::policy::{allowing, beside, names_action, texts};
 use super::{Check, Judged, Judgement, Situation, aws, missing};
 use crate::facts::{Probed, QueueFacts, RuleFacts, Topic};
 use crate::finding::Area;
@@ -93,14 +93,7 @@ fn let_send(spec: &Spec, queue: &QueueFacts) -> Vec<String> {
         "Action": "sqs:SendMessage",
         "Resource": queue.arn,
     });
-    let mut statements = match &queue.policy["Statement"] {
-        Value::Array(many) => many.clone(),
-        Value::Null => Vec::new(),
-        one => vec![one.clone()],
-    };
-    statements.push(ours);
-    let policy = json!({"Version": "2012-10-17", "Statement": statements});
-    let attributes = json!({"Policy": policy.to_string()}).to_string();
+    let attributes = json!({"Policy": beside(&queue.policy, [ours]).to_string()}).to_string();
     let words = aws(spec, "sqs", "set-queue-attributes").into_iter().map(str::to_owned);
     words.chain(["--queue-url", &queue.url, "--attributes", &attributes].map(str::to_owned)).collect()
 }

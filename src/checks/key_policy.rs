@@ -1,7 +1,7 @@
 //! Whether a KMS key lets somebody use it, as KMS decides: by the key's policy, by a grant, or by IAM where the policy leaves it to IAM.
 
 use super::Judgement;
-use super::policy::{Effect, fits, names_action, statements, texts};
+use super::policy::{Effect, beside, fits, names_action, statements, texts};
 use crate::facts::{KeyFacts, KeyUse, Probed};
 use crate::spec::Spec;
 use serde_json::{Value, json};
@@ -194,7 +194,6 @@ pub(super) fn elsewhere(spec: &Spec, subject: &str, key: &crate::spec::Arn) -> R
 /// The command that lets these users use the key by a service, and leaves the rest of its policy as it is. The users need not be there
 /// yet: a policy that names as principal who is not there is refused.
 pub(super) fn letting(spec: &Spec, key: &KeyFacts, users: &[&str], via: &str, actions: &[&str]) -> Vec<String> {
-    let mut policy = key.policy.clone();
     let service = format!("{via}.{}.{}", spec.region, spec.partition.url_suffix());
     let statement = json!({
         "Sid": format!("Karpenter{}", via.to_uppercase()),
@@ -207,14 +206,7 @@ pub(super) fn letting(spec: &Spec, key: &KeyFacts, users: &[&str], via: &str, ac
             "ArnEquals": {"aws:PrincipalArn": users},
         },
     });
-    let mut all: Vec<Value> = match &policy["Statement"] {
-        Value::Array(many) => many.clone(),
-        Value::Null => Vec::new(),
-        one => vec![one.clone()],
-    };
-    all.push(statement);
-    policy["Statement"] = Value::Array(all);
-    let (arn, text) = (key.arn.as_str(), policy.to_string());
+    let (arn, text) = (key.arn.as_str(), beside(&key.policy, [statement]).to_string());
     let command =
         ["aws", "kms", "put-key-policy", "--region", spec.region.as_str(), "--key-id", arn, "--policy-name", "default", "--policy", &text];
     command.map(str::to_owned).into()

@@ -33,8 +33,10 @@ impl Check for NodeAccess {
          Windows nodes need an entry of type EC2_WINDOWS, or the group eks:kube-proxy-windows in the row; without it they join, and their pods \
          get no names resolved. Linux nodes are let in by it as well. Whether Windows nodes will come is told by the spec, and by the node \
          classes that are there where they can be read.\n\n\
-         An entry's type cannot be changed: delete it, then make it anew. A role that nothing lets in is a finding only once Karpenter is \
-         installed, since karpctl makes what is needed before. The role in aws-auth of other nodes is not looked at."
+         An entry's type cannot be changed: it is deleted, then made anew, and in between the nodes that run by it are refused \
+         (`Unauthorized`). With one command after the other they notice nothing; where the second is denied they are lost, so it is looked \
+         at first whether one may run it. A role that nothing lets in is a finding only once Karpenter is installed, since karpctl makes \
+         what is needed before. Not looked at are the roles of other nodes in aws-auth, and of node classes that name another role."
     }
 
     fn reads(&self) -> &'static [Topic] {
@@ -148,15 +150,31 @@ impl Row {
     }
 }
 
+const LINUX: &str = "EC2_LINUX";
+
 /// A type cannot be changed, so the entry is made anew.
 fn wrong_entry(spec: &Spec, subject: String, kind: &str) -> Judgement {
     let wanted = render::access_entry(spec);
-    let judgement = Judgement::fail(subject, format!("its access entry is of type {kind}; only one of type {wanted} lets nodes in"));
+    let (message, delete, create) = if kind == LINUX {
+        (
+            format!("its access entry is of type {kind}: Linux nodes are let in by it, Windows nodes whole only by one of type {wanted}"),
+            "make sure that you may make entries (`karpctl doctor --only caller-permissions`), then delete this one, whose type cannot be \
+             changed: nodes that run by it are refused until the next command",
+            "and at once make it anew: a node is NotReady after about 40 seconds without, and its pods go after 5 minutes more",
+        )
+    } else {
+        (
+            format!("its access entry is of type {kind}, by which no node is let in: it takes one of type {wanted}"),
+            "its type cannot be changed: delete the entry",
+            "and make it anew",
+        )
+    };
+    let judgement = Judgement::fail(subject, message);
     let (cluster, region, role) = (spec.cluster_name.as_str(), spec.region.as_str(), spec.node_role_arn());
     let entry = ["--region", region, "--cluster-name", cluster, "--principal-arn", role.as_str()];
     judgement
-        .run("its type cannot be changed: delete the entry", ["aws", "eks", "delete-access-entry"].into_iter().chain(entry))
-        .run("and make it anew", ["aws", "eks", "create-access-entry"].into_iter().chain(entry).chain(["--type", wanted]))
+        .run(delete, ["aws", "eks", "delete-access-entry"].into_iter().chain(entry))
+        .run(create, ["aws", "eks", "create-access-entry"].into_iter().chain(entry).chain(["--type", wanted]))
 }
 
 fn let_in(spec: &Spec, judgement: Judgement, way: Way) -> Judgement {

@@ -1,6 +1,6 @@
 //! Policy documents as IAM reads them, as far as checks need to.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use wildmatch::WildMatch;
 
 /// A field that holds one text or several.
@@ -33,6 +33,18 @@ pub(super) fn statements(policy: &Value, effect: Effect) -> Vec<&Value> {
 /// The statements that allow.
 pub(super) fn allowing(policy: &Value) -> Vec<&Value> {
     statements(policy, Effect::Allow)
+}
+
+/// The policy with these statements beside what it says already.
+pub(super) fn beside(policy: &Value, more: impl IntoIterator<Item = Value>) -> Value {
+    let there = match &policy["Statement"] {
+        Value::Array(many) => many.clone(),
+        Value::Null => Vec::new(),
+        one => vec![one.clone()],
+    };
+    let mut whole = if policy.is_object() { policy.clone() } else { json!({"Version": "2012-10-17"}) };
+    whole["Statement"] = there.into_iter().chain(more).collect();
+    whole
 }
 
 /// Whether a text fits a pattern of IAM's: `*` for any text, `?` for any character, and nothing else has a meaning.

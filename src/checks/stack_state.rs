@@ -2,7 +2,7 @@
 
 use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation, aws};
-use crate::facts::{Facts, Probed, RoleFacts, StackFacts, Topic};
+use crate::facts::{Facts, Probed, RoleFacts, RoleTies, StackFacts, Topic};
 use crate::finding::Area;
 use crate::render;
 use crate::spec::Spec;
@@ -27,7 +27,9 @@ impl Check for StackState {
          `Stack:arn:… is in ROLLBACK_COMPLETE state and can not be updated` (a creation that failed: delete the stack, it holds \
          nothing), `is in UPDATE_ROLLBACK_FAILED state` (`aws cloudformation continue-update-rollback` brings it back), `is in \
          DELETE_FAILED state` (something still uses a role or policy, `Cannot delete a policy attached to entities`: detach it, then delete again), `is in UPDATE_IN_PROGRESS state` \
-         (wait), and `AlreadyExistsException`; where the stack is not there and a role of the nodes' name is, `KarpenterNodeRole-… already exists`; the queue likewise. A template that is not that of this release warns: permissions that a newer Karpenter \
+         (wait), and `AlreadyExistsException`; where the stack is not there and a role of the nodes' name is, `KarpenterNodeRole-… already exists`; the queue likewise. \
+         Such a role may carry nodes, as on clusters that were made by Karpenter's page on the move from the Cluster Autoscaler: it is looked \
+         at which instances of the region have it, and the commands that delete it are printed only where there is none. A template that is not that of this release warns: permissions that a newer Karpenter \
          needs may be missing (`ec2:DescribeInstanceStatus`, `iam:ListInstanceProfiles`). A stack without karpctl's tag was made by \
          the guide's commands or by somebody else; karpctl leaves it alone until it is told --adopt."
     }
@@ -61,7 +63,7 @@ fn karpenter(spec: &Spec, facts: &Facts) -> Result<Judgement, Judgement> {
     let Some(stack) = read(&subject, &facts.stack)? else {
         return Ok(match read(&subject, &facts.node_role)? {
             None => Judgement::pass(subject, "is not there, and no role of its name is in its way"),
-            Some(role) => in_its_way(spec, subject, role),
+            Some(role) => in_its_way(spec, subject, role, &facts.node_role_ties),
         });
     };
     if let Some(stuck) = standing(spec, &name, stack) {
@@ -85,15 +87,43 @@ fn karpenter(spec: &Spec, facts: &Facts) -> Result<Judgement, Judgement> {
 }
 
 /// A role is there by the name that the stack gives its own: its creation is rolled back then.
-fn in_its_way(spec: &Spec, subject: String, role: &RoleFacts) -> Judgement {
+fn in_its_way(spec: &Spec, subject: String, role: &RoleFacts, ties: &Probed<RoleTies>) -> Judgement {
     let name = spec.node_role_name();
     let message = format!("is not there, and the role {name} is: a creation of the stack fails, {name} already exists");
     let of_role = |operation: &'static str| ["aws", "iam", operation, "--role-name", name.as_str()];
-    let judgement = role.policies.iter().fold(Judgement::fail(subject, message), |judgement, policy| {
-        judgement.run("take its policy away", of_role("detach-role-policy").into_iter().chain(["--policy-arn", policy]))
-    });
-    judgement.run("delete the role, if no node has it; an instance profile lets go of it first", of_role("delete-role"))
+    let adopt = ["karpctl", "adopt", "--cluster-name", spec.cluster_name.as_str(), "--region", spec.region.as_str()];
+    let unseen = RoleTies::default();
+    let (mut judgement, ties) = match ties {
+        Probed::Known(RoleTies { instances, .. }) if !instances.is_empty() => {
+            let first = instances.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+            let more = if instances.len() > NAMED { format!(" and {} more", instances.len() - NAMED) } else { String::new() };
+            return Judgement::fail(subject, format!("{message}. It is in use by {first}{more}"))
+                .run("take over the Karpenter that is there, with its role", adopt)
+                .fix("or take another cluster name: a node whose role loses its policies gets no addresses and no images any more");
+        }
+        Probed::Known(ties) => (Judgement::fail(subject, format!("{message}. No instance of {} has it", spec.region)), ties),
+        _ => {
+            let look = "see which instance profiles hold it: where nodes run by one of them, leave the role and use `karpctl adopt`";
+            (Judgement::fail(subject, message).run(look, of_role("list-instance-profiles-for-role")), &unseen)
+        }
+    };
+    for profile in &ties.instance_profiles {
+        let command = of_role("remove-role-from-instance-profile").into_iter().chain(["--instance-profile-name", profile]);
+        judgement = judgement.run("if no node uses it, in no other region either: take it out of the instance profile", command);
+    }
+    for policy in &role.policies {
+        let command = of_role("detach-role-policy").into_iter().chain(["--policy-arn", policy]);
+        judgement = judgement.run("if no node uses it: take its policy away", command);
+    }
+    for policy in &ties.inline_policies {
+        let command = of_role("delete-role-policy").into_iter().chain(["--policy-name", policy]);
+        judgement = judgement.run("delete the policy that is written into it, which nobody else has", command);
+    }
+    judgement.run("if no node uses it: delete the role, which must have no policies and be in no instance profile", of_role("delete-role"))
 }
+
+/// How many instances a finding names.
+const NAMED: usize = 3;
 
 /// As [`in_its_way`], of the queue.
 fn queue_in_its_way(spec: &Spec, facts: &Facts) -> Option<Judgement> {

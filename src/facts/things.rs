@@ -108,6 +108,17 @@ pub struct RoleFacts {
     pub tags: BTreeMap<String, String>,
 }
 
+/// What a role must be rid of before it can be deleted, and who works under it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RoleTies {
+    /// The names of the policies that are written into it.
+    pub inline_policies: Vec<String>,
+    /// The names of the instance profiles that hold it.
+    pub instance_profiles: Vec<String>,
+    /// The ids of the instances that have one of these profiles and are not terminated.
+    pub instances: Vec<String>,
+}
+
 /// An EKS Fargate profile.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FargateProfileFacts {

@@ -3,8 +3,8 @@
 use crate::error::Result;
 use crate::facts::{
     AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, FargateProfileFacts, IamSummary,
-    InstanceTypeFacts, KeyFacts, NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts, RouteTableFacts, RuleFacts, Scaling,
-    SecurityGroupFacts, StackFacts, SubnetFacts,
+    InstanceTypeFacts, KeyFacts, NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts, RoleTies, RouteTableFacts, RuleFacts,
+    Scaling, SecurityGroupFacts, StackFacts, SubnetFacts,
 };
 use crate::knowledge::{KubernetesVersion, OfferedVersion};
 use crate::spec::CapacityType;
@@ -158,6 +158,8 @@ pub trait Aws: Send + Sync {
 
     /// IAM `GetRole` and `ListAttachedRolePolicies`.
     async fn role(&self, name: &str) -> Result<Option<RoleFacts>>;
+    /// IAM `ListRolePolicies` and `ListInstanceProfilesForRole`, and EC2 `DescribeInstances` where a profile holds it.
+    async fn role_ties(&self, name: &str) -> Result<RoleTies>;
     /// IAM `CreateRole`.
     async fn create_role(&self, role: &CreateRole) -> Result<()>;
     /// IAM `UpdateAssumeRolePolicy`.

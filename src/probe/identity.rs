@@ -1,8 +1,10 @@
 //! Who may do what: the controller's role and how it gets it, the nodes' way into the cluster.
 
-use super::{NOT_YET, ProbeContext, said};
+use super::{NOT_YET, ProbeContext, failed, said};
 use crate::error::Result;
-use crate::facts::{AccessEntryFacts, AddonFacts, AgentPods, AssociationFacts, AwsAuthFacts, ClusterFacts, OidcFacts, Probed, RoleFacts};
+use crate::facts::{
+    AccessEntryFacts, AddonFacts, AgentPods, AssociationFacts, AwsAuthFacts, ClusterFacts, OidcFacts, Probed, RoleFacts, RoleTies,
+};
 use crate::ports::{Kube, ObjectKind, ObjectRef};
 use crate::spec::Spec;
 use serde_json::Value;
@@ -11,6 +13,10 @@ pub(crate) use crate::spec::{POD_IDENTITY_AGENT as AGENT, SERVICE_ACCOUNT};
 
 pub(super) async fn node_role(context: &ProbeContext<'_>) -> Probed<RoleFacts> {
     said(context.ports.aws.role(&context.spec.node_role_name()).await)
+}
+
+pub(super) async fn node_role_ties(context: &ProbeContext<'_>) -> Probed<RoleTies> {
+    context.ports.aws.role_ties(&context.spec.node_role_name()).await.map_or_else(|e| failed(&e), Probed::Known)
 }
 
 pub(super) async fn controller_role(context: &ProbeContext<'_>) -> Probed<RoleFacts> {

@@ -76,7 +76,12 @@ async fn node_access_is_judged_by_mode_entry_and_row() {
         w.put(&place("karpenter.k8s.aws/v1", "ec2nodeclasses", None, "win"), json!({"spec": spec}));
     };
     let words = "--principal-arn arn:aws:iam::111122223333:role/KarpenterNodeRole-demo --type EC2_WINDOWS";
-    check(after(windows).await, words);
+    let found = after(windows).await;
+    check(found.clone(), words);
+    check(found.clone(), "of type EC2_LINUX: Linux nodes are let in by it, Windows nodes whole only by one of type EC2_WINDOWS");
+    let titles: Vec<&str> = found[0].fixes.iter().map(|fix| fix.title.as_str()).collect();
+    assert!(titles[0].contains("nodes that run by it are refused until the next command"), "{titles:?}");
+    assert!(titles[0].contains("karpctl doctor --only caller-permissions") && titles[1].starts_with("and at once"), "{titles:?}");
     assert!(after(|w| (windows(w), w.inside().entries.values_mut().for_each(|e| e.kind = "EC2_WINDOWS".into())).1).await.is_empty());
     let by_windows_row = |from: &'static str, to: &'static str| after(move |w| (windows(w), mode(w, "CONFIG_MAP"), rows(w, from, to)).2);
     check(by_windows_row("x", "x").await, "lacks the group eks:kube-proxy-windows");

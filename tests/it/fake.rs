@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use karpctl::error::{Error, ErrorKind, Result};
 use karpctl::facts::{
     AccessEntryFacts, AddonFacts, AssociationFacts, ClusterFacts, Denial, Facts, FargateProfileFacts, KeyFacts, NodeGroupShape, OidcFacts,
-    RoleFacts, StackFacts, SubnetFacts, Topic,
+    RoleFacts, RoleTies, StackFacts, SubnetFacts, Topic,
 };
 use karpctl::plan::{Action, Progress, State, StepId};
 use karpctl::ports::{ClusterAccess, InstanceProfile, Kube, KubeConnector, NamedServer, ObjectKind, ObjectRef, Ports, StackEvent, Tags};
@@ -54,6 +54,7 @@ pub(crate) struct Inside {
     pub(crate) association: Option<AssociationFacts>,
     pub(crate) addons: BTreeMap<String, AddonFacts>,
     pub(crate) roles: BTreeMap<String, RoleFacts>,
+    pub(crate) role_ties: BTreeMap<String, RoleTies>,
     pub(crate) oidc: BTreeMap<String, OidcFacts>,
     pub(crate) profiles: Vec<InstanceProfile>,
     pub(crate) profile_tags: BTreeMap<String, Tags>,

@@ -110,6 +110,23 @@ pub(super) async fn delete_launch_template(aws: &AwsClient, name: &str) -> Resul
     gone(aws.ec2.delete_launch_template().launch_template_name(name).send().await.map_err(|e| aws.error(&call, &e)))
 }
 
+/// The ids of the instances with one of these instance profiles that are not terminated.
+pub(super) async fn instances_of_profiles(aws: &AwsClient, arns: &[String]) -> Result<Vec<String>> {
+    if arns.is_empty() {
+        return Ok(Vec::new());
+    }
+    let call = Call::new("ec2:DescribeInstances", "*", format!("cannot list the instances with the profile {}", arns[0]));
+    let filter = Filter::builder().name("iam-instance-profile.arn").set_values(Some(arns.to_vec())).build();
+    let pages = aws.ec2.describe_instances().filters(filter).into_paginator().items().send();
+    let reservations = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(|e| aws.error(&call, &e))?;
+    let works = |instance: &&aws_sdk_ec2::types::Instance| {
+        let has = instance.iam_instance_profile().and_then(|p| p.arn()).is_some_and(|arn| arns.iter().any(|a| a == arn));
+        has && instance.state().and_then(|s| s.name()).is_some_and(|state| *state != InstanceStateName::Terminated)
+    };
+    let all = reservations.iter().flat_map(aws_sdk_ec2::types::Reservation::instances).filter(works);
+    Ok(all.filter_map(|instance| instance.instance_id().map(str::to_owned)).collect())
+}
+
 pub(super) async fn instances(aws: &AwsClient, all_of: &[(String, String)]) -> Result<Vec<LaunchedInstance>> {
     if all_of.is_empty() {
         return Ok(Vec::new());

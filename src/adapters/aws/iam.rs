@@ -1,9 +1,9 @@
 //! IAM: roles, policies on them, OIDC providers, instance profiles.
 
 use super::errors::Call;
-use super::{AwsClient, gone, present};
+use super::{AwsClient, ec2, gone, present};
 use crate::error::{Error, ErrorKind, Result};
-use crate::facts::{OidcFacts, RoleFacts};
+use crate::facts::{OidcFacts, RoleFacts, RoleTies};
 use crate::ports::{CreateRole, InstanceProfile, Tags};
 use aws_sdk_iam::types::Tag;
 use serde_json::Value;
@@ -55,6 +55,21 @@ async fn attached_policies(aws: &AwsClient, role: &str, doing: &str) -> Result<O
         policies.sort();
         policies
     }))
+}
+
+pub(super) async fn role_ties(aws: &AwsClient, role: &str) -> Result<RoleTies> {
+    let doing = format!("cannot see what holds the role {role}");
+    let (inline, holding) = (Call::new("iam:ListRolePolicies", role, &doing), Call::new("iam:ListInstanceProfilesForRole", role, &doing));
+    let policies = aws.iam.list_role_policies().role_name(role).into_paginator().items().send();
+    let profiles = aws.iam.list_instance_profiles_for_role().role_name(role).into_paginator().items().send();
+    let (policies, profiles) =
+        tokio::join!(policies.collect::<std::result::Result<Vec<_>, _>>(), profiles.collect::<std::result::Result<Vec<_>, _>>(),);
+    // It may have been deleted in between.
+    let inline_policies = present(policies.map_err(|e| aws.error(&inline, &e)))?.unwrap_or_default();
+    let profiles = present(profiles.map_err(|e| aws.error(&holding, &e)))?.unwrap_or_default();
+    let arns: Vec<String> = profiles.iter().map(|p| p.arn.clone()).collect();
+    let instances = ec2::instances_of_profiles(aws, &arns).await?;
+    Ok(RoleTies { inline_policies, instance_profiles: profiles.into_iter().map(|p| p.instance_profile_name).collect(), instances })
 }
 
 /// IAM answers policy documents percent-encoded (RFC 3986). What is not an escape is left as it is.

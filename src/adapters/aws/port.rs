@@ -6,8 +6,8 @@ use super::{
 use crate::error::Result;
 use crate::facts::{
     AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, FargateProfileFacts, IamSummary,
-    InstanceTypeFacts, KeyFacts, NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts, RouteTableFacts, RuleFacts, Scaling,
-    SecurityGroupFacts, StackFacts, SubnetFacts,
+    InstanceTypeFacts, KeyFacts, NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts, RoleTies, RouteTableFacts, RuleFacts,
+    Scaling, SecurityGroupFacts, StackFacts, SubnetFacts,
 };
 use crate::knowledge::{KubernetesVersion, OfferedVersion};
 use crate::ports::{
@@ -121,6 +121,10 @@ impl Aws for AwsClient {
 
     async fn role(&self, name: &str) -> Result<Option<RoleFacts>> {
         iam::role(self, name).await
+    }
+
+    async fn role_ties(&self, name: &str) -> Result<RoleTies> {
+        iam::role_ties(self, name).await
     }
 
     async fn create_role(&self, role: &CreateRole) -> Result<()> {

@@ -2,8 +2,9 @@
 
 use super::{DAY, bad, exactly, seen};
 use crate::fake::FakeWorld;
+use crate::fixture::existing;
 use karpctl::checks::{Situation, all, judge};
-use karpctl::facts::{LeftProfile, LeftoverFacts, Probed, RoleFacts};
+use karpctl::facts::{LeftProfile, LeftoverFacts, Probed, RoleFacts, RoleTies};
 use karpctl::finding::{Finding, Verdict};
 use karpctl::plan::StepId;
 use karpctl::ports::{InstanceProfile, Tags};
@@ -143,16 +144,43 @@ async fn a_role_is_in_the_way_of_the_stack_that_makes_it() {
         permissions_boundary: None,
         tags: Tags::new(),
     };
-    let found = left(move |w| drop(w.inside().roles.insert("KarpenterNodeRole-demo".into(), role))).await;
-    exactly(&found, "stack-state", Verdict::Fail);
-    assert!(found[0].message.contains("KarpenterNodeRole-demo already exists"), "{found:#?}");
-    assert_eq!(
-        [command(&found, 0), command(&found, 1)],
-        [
-            "aws iam detach-role-policy --role-name KarpenterNodeRole-demo --policy-arn arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy",
-            "aws iam delete-role --role-name KarpenterNodeRole-demo",
-        ]
-    );
+    let name = || "KarpenterNodeRole-demo".to_owned();
+    let with = async |ties: RoleTies| {
+        let role = role.clone();
+        let found = left(move |w| {
+            w.inside().roles.insert(name(), role);
+            w.inside().role_ties.insert(name(), ties);
+        })
+        .await;
+        exactly(&found, "stack-state", Verdict::Fail);
+        assert!(found[0].message.contains("KarpenterNodeRole-demo already exists"), "{found:#?}");
+        found
+    };
+    let commands = |found: &[Finding]| found[0].fixes.iter().map(|fix| fix.command.join(" ")).collect::<Vec<_>>();
+    let detach =
+        "aws iam detach-role-policy --role-name KarpenterNodeRole-demo --policy-arn arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy";
+    let delete = "aws iam delete-role --role-name KarpenterNodeRole-demo";
+    let found = with(RoleTies::default()).await;
+    assert_eq!(commands(&found), [detach, delete]);
+    assert!(found[0].fixes.iter().all(|fix| fix.title.contains("if no node uses it")), "{found:#?}");
+
+    let held = RoleTies { inline_policies: vec!["own".into()], instance_profiles: vec!["nodes".into()], instances: Vec::new() };
+    let release = "aws iam remove-role-from-instance-profile --role-name KarpenterNodeRole-demo --instance-profile-name nodes";
+    let inline = "aws iam delete-role-policy --role-name KarpenterNodeRole-demo --policy-name own";
+    assert_eq!(commands(&with(held.clone()).await), [release, detach, inline, delete]);
+
+    // Nodes work under it: nothing is taken from them.
+    let found = with(RoleTies { instances: (1..5).map(|n| format!("i-{n}")).collect(), ..held }).await;
+    assert!(found[0].message.contains("It is in use by i-1, i-2, i-3 and 1 more"), "{found:#?}");
+    assert_eq!(commands(&found), ["karpctl adopt --cluster-name demo --region us-west-2", ""]);
+
+    // Who may not look is told to look.
+    let (spec, mut facts) = seen(&FakeWorld::empty(existing("1.14.1"))).await;
+    facts.node_role = Probed::Known(role.clone());
+    facts.node_role_ties = Probed::Unavailable("iam:ListInstanceProfilesForRole".into());
+    let found: Vec<Finding> = bad(&spec, &facts, DAY).into_iter().filter(|f| f.id == "stack-state").collect();
+    let look = "aws iam list-instance-profiles-for-role --role-name KarpenterNodeRole-demo";
+    assert_eq!(commands(&found), [look, detach, delete]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -69,6 +69,15 @@ async fn pod_identity_has_an_agent_an_association_and_a_trusting_role() {
     exactly(&found, "controller-trust", Verdict::Fail);
     said(&found, "does not let pods.eks.amazonaws.com do sts:TagSession");
     exactly(&broken(|f| known(&mut f.controller_role).trust = json!({})).await, "controller-trust", Verdict::Fail);
+    // Who is let in besides stays so, though the one statement is no list, and the policy is of an older language.
+    let build = json!({"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:role/build"}, "Action": "sts:AssumeRole"});
+    let found = broken(|f| known(&mut f.controller_role).trust = json!({"Version": "2008-10-17", "Statement": build.clone()})).await;
+    exactly(&found, "controller-trust", Verdict::Fail);
+    let set: serde_json::Value = serde_json::from_str(found[0].fixes[0].command.last().unwrap()).unwrap();
+    let ours =
+        json!({"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": ["sts:AssumeRole", "sts:TagSession"]});
+    assert_eq!(set, json!({"Version": "2008-10-17", "Statement": [build, ours]}));
+    assert_eq!(broken(|f| known(&mut f.controller_role).trust = set).await, [], "what is printed mends it");
 
     let annotated = json!({"annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/old"}});
     let found = broken(|f| known(&mut f.chart_release).values["serviceAccount"] = annotated).await;

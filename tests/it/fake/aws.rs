@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use karpctl::error::{Error, ErrorKind, Result};
 use karpctl::facts::{
     AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, FargateProfileFacts, IamSummary,
-    InstanceTypeFacts, KeyFacts, NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts, RouteTableFacts, RuleFacts, Scaling,
-    SecurityGroupFacts, StackFacts, SubnetFacts,
+    InstanceTypeFacts, KeyFacts, NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts, RoleTies, RouteTableFacts, RuleFacts,
+    Scaling, SecurityGroupFacts, StackFacts, SubnetFacts,
 };
 use karpctl::knowledge::{KubernetesVersion, OfferedVersion};
 use karpctl::ports::{
@@ -223,6 +223,11 @@ impl Aws for FakeWorld {
         self.begin("get", format!("role {name}"))?;
         self.end("get role")?;
         Ok(self.inside().roles.get(name).cloned())
+    }
+
+    async fn role_ties(&self, name: &str) -> Result<RoleTies> {
+        self.begin("get", format!("what holds the role {name}"))?;
+        Ok(self.inside().role_ties.get(name).cloned().unwrap_or_default())
     }
 
     async fn create_role(&self, role: &CreateRole) -> Result<()> {

@@ -29,8 +29,22 @@ fn what_is_broken_in_aws_is_found_and_mended_as_printed() {
     leave();
     let attached = "arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy";
     aws(&["iam", "attach-role-policy", "--role-name", "KarpenterNodeRole-patient", "--policy-arn", attached]);
-    let found = ward.finds("stack-state", "fail", "KarpenterNodeRole-patient already exists");
-    ward.cured(&found, &[0, 1]);
+    let of_role = |operation: &str, rest: &[&str]| aws(&[&["iam", operation, "--role-name", "KarpenterNodeRole-patient"], rest].concat());
+    let policy = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListAllMyBuckets","Resource":"*"}]}"#;
+    of_role("put-role-policy", &["--policy-name", "own", "--policy-document", policy]);
+    aws(&["iam", "create-instance-profile", "--instance-profile-name", "left"]);
+    of_role("add-role-to-instance-profile", &["--instance-profile-name", "left"]);
+    // A node works under it: no cure takes anything from it.
+    let image = aws(&["ec2", "describe-images", "--filters", "Name=name,Values=amazon-eks-node-al2023-x86_64-standard-1.34-*"]);
+    let image = image["Images"][0]["ImageId"].as_str().unwrap();
+    let run = ["ec2", "run-instances", "--image-id", image, "--instance-type", "m5.large", "--iam-instance-profile", "Name=left"];
+    let node = aws(&run)["Instances"][0]["InstanceId"].as_str().unwrap().to_owned();
+    let found = ward.finds("stack-state", "fail", &format!("It is in use by {node}"));
+    assert_eq!(found["fixes"][0]["command"][1], "adopt", "{found:#}");
+    aws(&["ec2", "terminate-instances", "--instance-ids", &node]);
+    let found = ward.finds("stack-state", "fail", "KarpenterNodeRole-patient already exists. No instance of us-west-2 has it");
+    ward.cured(&found, &[0, 1, 2, 3]);
+    aws(&["iam", "delete-instance-profile", "--instance-profile-name", "left"]);
 
     // A creation that was rolled back for that very reason.
     leave();
@@ -54,6 +68,8 @@ fn what_is_broken_in_aws_is_found_and_mended_as_printed() {
     aws(&["iam", "update-assume-role-policy", "--role-name", "patient-karpenter", "--policy-document", POLICY]);
     let found = ward.finds("controller-trust", "fail", "does not let in pods.eks.amazonaws.com");
     ward.cured(&found, &[0]);
+    let trust = aws(&["iam", "get-role", "--role-name", "patient-karpenter"])["Role"]["AssumeRolePolicyDocument"].clone();
+    assert_eq!(trust["Statement"][0]["Principal"]["Service"], "ec2.amazonaws.com", "whom somebody let in stays: {trust:#}");
 
     let listed = aws(&["eks", "list-pod-identity-associations", "--cluster-name", "patient"]);
     let id = listed["associations"][0]["associationId"].as_str().unwrap().to_owned();

@@ -164,7 +164,11 @@ fn windows(ward: &Ward, entry: &[&str]) {
         spec.remove("blockDeviceMappings");
     }
     ward.apply(&json!({"apiVersion": class["apiVersion"], "kind": "EC2NodeClass", "metadata": {"name": "win"}, "spec": spec}));
-    let found = ward.finds("node-access", "fail", "of type EC2_LINUX; only one of type EC2_WINDOWS lets nodes in");
+    let found = ward.finds(
+        "node-access",
+        "fail",
+        "of type EC2_LINUX: Linux nodes are let in by it, Windows nodes whole only by one of type EC2_WINDOWS",
+    );
     ward.cured(&found, &[0, 1]);
     ward.run(&["kubectl", "delete", "ec2nodeclasses.karpenter.k8s.aws", "win"]);
     ward.aws(&[&["eks", "delete-access-entry"], entry].concat());
