@@ -147,7 +147,7 @@ pub struct Facts {
     pub webhooks: Probed<Vec<WebhookFacts>>,
     /// What stands behind the conversion webhooks of the CRDs.
     pub conversion: Probed<Vec<ConversionFacts>>,
-    /// The network policies that select the controller. Absent: it is not installed.
+    /// The network policies that select the controller, or will.
     pub policies: Probed<PolicyFacts>,
     /// The pools, classes and claims of which there is something to say.
     pub objects: Probed<Vec<ObjectFacts>>,

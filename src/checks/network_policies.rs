@@ -1,11 +1,13 @@
-//! Whether network policies let in who must get to the controller.
+//! Whether network policies let in who must get to the controller, and let it get to whom it must.
 
+use super::given_values::GivenValues;
 use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation};
-use crate::facts::{Admits, IngressRule, PolicyFacts, Topic};
+use crate::facts::{Facts, Peers, PolicyFacts, PolicyPort, PolicyRule, PolicyRules, Topic};
 use crate::finding::Area;
-use crate::spec::Spec;
+use crate::spec::{Identity, Spec};
 use serde_json::json;
+use std::collections::BTreeSet;
 
 pub(super) struct NetworkPolicies;
 
@@ -24,97 +26,151 @@ impl Check for NetworkPolicies {
     }
 
     fn why(&self) -> &'static str {
-        "A NetworkPolicy that selects a pod shuts every port that none names. The API server is no pod: where it does not get to the conversion webhook, no NodePool can be read or written."
+        "A NetworkPolicy that selects a pod shuts every way that none names. Without a way out the controller reaches neither AWS nor the API server; the API server is no pod: where it does not get to the webhooks, no NodePool can be read or written."
     }
 
     fn explain(&self) -> &'static str {
-        "Reads the NetworkPolicies of Karpenter's namespace that select the controller's pods, and which of its ports they open: https-webhook \
-         (8443) to the API server, where CRDs have their objects converted; http-metrics (8000 or 8080) and webhook-metrics (8001) to anybody. The \
+        "Reads the NetworkPolicies of Karpenter's namespace that select the controller's pods, or will once it is installed. Out of the pods it must get to \
+         port 443 (AWS and the API server, which are no pods), with the cluster's DNS to port 53, and with Pod Identity to the agent of its node \
+         (169.254.170.23 or [fd00:ec2::23], port 80). Into them https-webhook (8443) must be open to the API server, where CRDs have their objects \
+         converted or an older release has them admitted; http-metrics (8000 or 8080) and webhook-metrics (8001) to anybody. The \
          API server comes from an address of the control plane: a rule for pods or namespaces alone does not let it in. The health port \
          (8081) is no matter: Kubernetes lets a node's own kubelet in.\n\n\
-         What is seen of it: `conversion webhook for karpenter.sh/v1beta1, Kind=NodePool failed: Post \
-         \"https://karpenter.kube-system.svc:8443/conversion/karpenter.sh?timeout=30s\": context deadline exceeded`, and metrics that nobody gets.\n\n\
-         Policies are words where nothing enforces them, and the VPC CNI of EKS does not, unless its add-on has `enableNetworkPolicy`. So a shut webhook \
-         is a failure where a DaemonSet is seen that enforces them (the VPC CNI's with that setting, Calico's, Cilium's), and a warning \
+         What is seen of it: `dial tcp: lookup sts.us-west-2.amazonaws.com: i/o timeout`, `Post \"https://sts.us-west-2.amazonaws.com/\": dial tcp \
+         52.94.0.1:443: i/o timeout`, `conversion webhook for karpenter.sh/v1beta1, Kind=NodePool failed: Post \
+         \"https://karpenter.kube-system.svc:8443/conversion/karpenter.sh?timeout=30s\": context deadline exceeded`, `failed calling webhook \
+         \"validation.webhook.karpenter.sh\"`, and metrics that nobody gets.\n\n\
+         Policies are words where nothing enforces them, and the VPC CNI of EKS does not, unless its add-on has `enableNetworkPolicy`. So a shut way out \
+         or webhook is a failure where a DaemonSet is seen that enforces them (the VPC CNI's with that setting, Calico's, Cilium's), and a warning \
          elsewhere. A controller with `hostNetwork: true` is in its node's network, where most network add-ons enforce nothing.\n\n\
-         Whether the addresses of a rule are those of the control plane, and policies of other kinds (Cilium's, Calico's) are not \
-         looked at. Where nobody shall have the metrics, accept the finding."
+         Whether the addresses of a rule are those that are meant, and policies of other kinds (Cilium's, Calico's, AWS's own) are not \
+         looked at; Cilium takes no address for that of a node's agent. Where nobody shall have the metrics, accept the finding."
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Policies, Topic::Crds, Topic::Conversion, Topic::Neighbours]
+        &[Topic::Policies, Topic::Crds, Topic::Conversion, Topic::Webhooks, Topic::Neighbours, Topic::Cluster, Topic::Chart]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let (spec, facts) = (situation.spec()?, situation.facts);
         let subject = format!("namespace {}", spec.namespace);
         let Some(found) = read(&subject, &facts.policies)? else {
-            return Ok(vec![Judgement::pass(subject, "Karpenter is not installed here")]);
+            return Ok(vec![Judgement::pass(subject, "there is no cluster yet")]);
         };
-        if found.policies.is_empty() {
+        if found.policies.is_empty() && found.egress.is_empty() {
             return Ok(vec![Judgement::pass(subject, "no NetworkPolicy selects the controller")]);
         }
-        if found.host_network {
+        let values = GivenValues::of(spec, facts, &subject)?;
+        if found.host_network || *values.at("hostNetwork") == true {
             return Ok(vec![Judgement::pass(
                 subject,
                 "the controller is in its node's network (hostNetwork), which no NetworkPolicy shuts",
             )]);
         }
-        let conversion = read(&subject, &facts.conversion)?.map(Vec::as_slice).unwrap_or_default();
-        let converts = conversion.iter().any(|asked| asked.service.namespace == spec.namespace.as_str());
-        let ports = found.ports.iter().map(|(name, port)| (name.as_str(), *port)).filter(|(name, _)| *name != HEALTH);
-        let shut: Vec<(&str, i64)> = ports.filter(|p| !opens(found, *p)).collect();
-        let (webhook, others): (Vec<_>, Vec<_>) = shut.into_iter().partition(|(name, _)| *name == WEBHOOK);
-        let webhook: Vec<_> = webhook.into_iter().filter(|_| converts).collect();
-        let names: Vec<&str> = found.policies.iter().map(|policy| policy.name.as_str()).collect();
-        let subject = format!("NetworkPolicies in {}: {}", spec.namespace, names.join(", "));
         let mut said = Vec::new();
-        if let Some((_, port)) = webhook.first() {
-            let message =
-                format!("they do not let the API server get to port {port} ({WEBHOOK}), where the CRDs have their objects converted");
-            let judgement = if facts.neighbours.known().is_some_and(|n| n.policy_enforcer.is_some()) {
-                Judgement::fail(&subject, message)
-            } else {
-                Judgement::warn(&subject, format!("{message}, if anything enforces them: the VPC CNI does not, unless it is told to"))
-            };
-            said.push(open(spec, judgement, "karpctl-karpenter-webhook", &webhook));
+        if !found.egress.is_empty() {
+            said.extend(ways_out(spec, facts, found, &values));
         }
-        if !others.is_empty() {
-            let ports: Vec<String> = others.iter().map(|(name, port)| format!("{port} ({name})")).collect();
-            let message = format!("they let nobody get to {}", ports.join(", "));
-            said.push(open(spec, Judgement::warn(&subject, message), "karpctl-karpenter-metrics", &others));
+        if !found.policies.is_empty() {
+            said.extend(ways_in(spec, facts, found, &subject)?);
         }
         if said.is_empty() {
-            said.push(Judgement::pass(subject, "they open the ports that are needed"));
+            let named = named(spec, found.policies.iter().chain(&found.egress));
+            said.push(Judgement::pass(named, "they open the ports that are needed"));
         }
         Ok(said)
     }
 }
 
+/// What policies are called, each once.
+fn named<'p>(spec: &Spec, policies: impl Iterator<Item = &'p PolicyRules>) -> String {
+    let names: BTreeSet<&str> = policies.map(|policy| policy.name.as_str()).collect();
+    format!("NetworkPolicies in {}: {}", spec.namespace, names.into_iter().collect::<Vec<_>>().join(", "))
+}
+
+/// What does not work for policies: where nobody is known to enforce them, it may work all the same.
+fn shut(facts: &Facts, subject: &str, message: String) -> Judgement {
+    if facts.neighbours.known().is_some_and(|n| n.policy_enforcer.is_some()) {
+        Judgement::fail(subject, message)
+    } else {
+        Judgement::warn(subject, format!("{message}, if anything enforces them: the VPC CNI does not, unless it is told to"))
+    }
+}
+
+/// Out of the controller's pods.
+fn ways_out(spec: &Spec, facts: &Facts, found: &PolicyFacts, values: &GivenValues) -> Option<Judgement> {
+    let asks_cluster_dns = values.at("dnsPolicy").as_str().is_some_and(|policy| policy.starts_with("ClusterFirst"));
+    let agent = spec.identity == Identity::PodIdentity;
+    let ways = [
+        (true, "TCP", 443, false, "443 (AWS and the API server)"),
+        (asks_cluster_dns, "UDP", 53, true, "53 (DNS)"),
+        (agent, "TCP", 80, false, "80 (the Pod Identity agent)"),
+    ];
+    let opened = |protocol: &str, port: i64, to_pods: bool| {
+        let lets_out = |rule: &PolicyRule| to_pods || rule.peers != Peers::Pods;
+        found.egress.iter().flat_map(|policy| policy.rules.iter().flatten()).any(|rule| names(rule, protocol, "", port) && lets_out(rule))
+    };
+    let missing: Vec<_> = ways.into_iter().filter(|(asked, protocol, port, pods, _)| *asked && !opened(protocol, *port, *pods)).collect();
+    if missing.is_empty() {
+        return None;
+    }
+    let words: Vec<&str> = missing.iter().map(|way| way.4).collect();
+    let message = format!("they do not let the controller get to port {}", words.join(", "));
+    let ports: Vec<(&str, i64)> = missing.iter().map(|way| (way.1, way.2)).collect();
+    let judgement = shut(facts, &named(spec, found.egress.iter()), message);
+    Some(open(spec, judgement, "karpctl-karpenter-out", "Egress", &ports))
+}
+
+/// Into the controller's pods, once there are any.
+fn ways_in(spec: &Spec, facts: &Facts, found: &PolicyFacts, subject: &str) -> Result<Vec<Judgement>, Judgement> {
+    let conversion = read(subject, &facts.conversion)?.map(Vec::as_slice).unwrap_or_default();
+    let converts = conversion.iter().any(|asked| asked.service.namespace == spec.namespace.as_str());
+    let admits = read(subject, &facts.webhooks)?.is_some_and(|webhooks| !webhooks.is_empty());
+    let ports = found.ports.iter().map(|(name, port)| (name.as_str(), *port)).filter(|(name, _)| *name != HEALTH);
+    let closed: Vec<(&str, i64)> = ports.filter(|p| !opens(found, *p)).collect();
+    let (webhook, others): (Vec<_>, Vec<_>) = closed.into_iter().partition(|(name, _)| *name == WEBHOOK);
+    let subject = named(spec, found.policies.iter());
+    let tcp = |ports: &[(&str, i64)]| ports.iter().map(|(_, port)| ("TCP", *port)).collect::<Vec<_>>();
+    let mut said = Vec::new();
+    if let Some((_, port)) = webhook.first().filter(|_| converts || admits) {
+        let what = if converts { "where the CRDs have their objects converted" } else { "where what is written is looked at" };
+        let message = format!("they do not let the API server get to port {port} ({WEBHOOK}), {what}");
+        said.push(open(spec, shut(facts, &subject, message), "karpctl-karpenter-webhook", "Ingress", &tcp(&webhook)));
+    }
+    if !others.is_empty() {
+        let ports: Vec<String> = others.iter().map(|(name, port)| format!("{port} ({name})")).collect();
+        let message = format!("they let nobody get to {}", ports.join(", "));
+        said.push(open(spec, Judgement::warn(&subject, message), "karpctl-karpenter-metrics", "Ingress", &tcp(&others)));
+    }
+    Ok(said)
+}
+
 /// Whether a rule of any policy opens a port: what one opens the others do not shut.
 fn opens(found: &PolicyFacts, (name, port): (&str, i64)) -> bool {
-    let names = |rule: &IngressRule| {
-        rule.ports.is_empty()
-            || rule.ports.iter().any(|of| match of.port.parse::<i64>() {
-                Ok(from) => (from..=of.end.unwrap_or(from)).contains(&port),
-                Err(_) => of.port.is_empty() || of.port == name,
-            })
+    let lets_in = |rule: &PolicyRule| name != WEBHOOK || rule.peers != Peers::Pods;
+    found.policies.iter().flat_map(|policy| policy.rules.iter().flatten()).any(|rule| names(rule, "TCP", name, port) && lets_in(rule))
+}
+
+/// Whether a rule is about this port.
+fn names(rule: &PolicyRule, protocol: &str, name: &str, port: i64) -> bool {
+    let is_it = |of: &PolicyPort| match of.port.parse::<i64>() {
+        Ok(from) => (from..=of.end.unwrap_or(from)).contains(&port),
+        Err(_) => of.port.is_empty() || of.port == name,
     };
-    let lets_in = |rule: &IngressRule| name != WEBHOOK || rule.from != Admits::Pods;
-    found.policies.iter().flat_map(|policy| policy.rules.iter().flatten()).any(|rule| names(rule) && lets_in(rule))
+    rule.ports.is_empty() || rule.ports.iter().any(|of| of.protocol == protocol && is_it(of))
 }
 
 /// Opened by a policy of its own: another one may select more pods than the controller's, and is somebody's.
-fn open(spec: &Spec, judgement: Judgement, name: &str, ports: &[(&str, i64)]) -> Judgement {
-    let ports: Vec<_> = ports.iter().map(|(_, port)| json!({"protocol": "TCP", "port": port})).collect();
+fn open(spec: &Spec, judgement: Judgement, name: &str, direction: &str, ports: &[(&str, i64)]) -> Judgement {
+    let ports: Vec<_> = ports.iter().map(|(protocol, port)| json!({"protocol": protocol, "port": port})).collect();
     let policy = json!({
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
         "metadata": {"name": name, "namespace": spec.namespace},
         "spec": {
             "podSelector": {"matchLabels": {"app.kubernetes.io/name": "karpenter"}},
-            "policyTypes": ["Ingress"],
-            "ingress": [{"ports": ports}],
+            "policyTypes": [direction],
+            (direction.to_lowercase()): [{"ports": ports}],
         },
     });
     judgement.run(

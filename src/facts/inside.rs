@@ -222,40 +222,44 @@ pub struct ConversionFacts {
     pub state: ConversionState,
 }
 
-/// The network policies of Karpenter's namespace that select the controller's pods and are about what comes in.
+/// The network policies of Karpenter's namespace that select the controller's pods: those that are there, else those that will be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyFacts {
-    /// The ports of its containers, by name.
+    /// The ports of its containers, by name. None where it is not installed.
     pub ports: BTreeMap<String, i64>,
     /// Whether its pods are in the network of their nodes.
     #[serde(default)]
     pub host_network: bool,
-    /// The policies.
-    pub policies: Vec<IngressPolicy>,
+    /// The policies about what comes in.
+    pub policies: Vec<PolicyRules>,
+    /// The policies about what goes out.
+    #[serde(default)]
+    pub egress: Vec<PolicyRules>,
 }
 
-/// What a network policy lets in.
+/// What a network policy lets through in one direction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IngressPolicy {
+pub struct PolicyRules {
     /// Its name.
     pub name: String,
-    /// Its rules. `None`: it has no such list, and lets nothing in.
-    pub rules: Option<Vec<IngressRule>>,
+    /// Its rules. `None`: it has no such list, and lets nothing through.
+    pub rules: Option<Vec<PolicyRule>>,
 }
 
 /// A rule of a network policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IngressRule {
-    /// The TCP ports that it opens. Empty: every one.
+pub struct PolicyRule {
+    /// The ports that it opens. Empty: every one.
     pub ports: Vec<PolicyPort>,
-    /// To whom.
-    pub from: Admits,
+    /// For whom.
+    #[serde(alias = "from")]
+    pub peers: Peers,
 }
 
-/// Whom a rule lets in.
+/// For whom a rule opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Admits {
+pub enum Peers {
     /// Everybody.
     Anybody,
     /// Addresses, and perhaps pods.
@@ -271,4 +275,11 @@ pub struct PolicyPort {
     pub port: String,
     /// The last of a range that begins with it.
     pub end: Option<i64>,
+    /// `TCP`, `UDP` or `SCTP`.
+    #[serde(default = "tcp")]
+    pub protocol: String,
+}
+
+fn tcp() -> String {
+    "TCP".to_owned()
 }

@@ -1,33 +1,54 @@
-//! The network policies that select the controller's pods.
+//! The network policies that select the controller's pods, or will.
 
 use super::{items, text};
 use crate::error::Result;
-use crate::facts::{Admits, IngressPolicy, IngressRule, PolicyFacts, PolicyPort, Probed};
+use crate::facts::{Peers, PolicyFacts, PolicyPort, PolicyRule, PolicyRules, Probed};
 use crate::ports::{Kube, ObjectKind, ObjectRef};
-use crate::probe::said;
+use crate::probe::failed;
 use crate::spec::Spec;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-/// What the policies of Karpenter's namespace let in. Absent: no Karpenter is there.
+/// What the policies of Karpenter's namespace let through. Where Karpenter is not there yet, those that will select its pods.
 pub(crate) async fn policies(spec: &Spec, kube: &dyn Kube) -> Probed<PolicyFacts> {
-    said(read(spec, kube).await)
+    read(spec, kube).await.map_or_else(|e| failed(&e), Probed::Known)
 }
 
-async fn read(spec: &Spec, kube: &dyn Kube) -> Result<Option<PolicyFacts>> {
+async fn read(spec: &Spec, kube: &dyn Kube) -> Result<PolicyFacts> {
     let namespace = spec.namespace.as_str();
     let deployment =
         ObjectRef { kind: ObjectKind::new("apps/v1", "deployments"), namespace: Some(namespace.to_owned()), name: "karpenter".into() };
     let kind = ObjectKind::new("networking.k8s.io/v1", "networkpolicies");
     let (deployment, listed) = tokio::join!(kube.get(&deployment), kube.list(&kind, Some(namespace), None));
-    let Some(deployment) = deployment? else { return Ok(None) };
-    let template = &deployment["spec"]["template"];
+    let template = deployment?.map_or_else(|| to_come(spec), |deployment| deployment["spec"]["template"].clone());
     let ports = items(&template["spec"]["containers"]).iter().flat_map(|container| items(&container["ports"]));
-    let about = |policy: &&Value| selects(&policy["spec"]["podSelector"], &template["metadata"]["labels"]) && is_about_ingress(policy);
-    Ok(Some(PolicyFacts {
+    let listed = listed?;
+    let about = |direction: Direction| {
+        let selecting = listed.iter().filter(|policy| selects(&policy["spec"]["podSelector"], &template["metadata"]["labels"]));
+        selecting.filter(|policy| is_about(policy, direction)).map(|policy| rules(policy, direction)).collect()
+    };
+    Ok(PolicyFacts {
         ports: ports.filter_map(|port| Some((text(port["name"].as_str()?), port["containerPort"].as_i64()?))).collect(),
         host_network: template["spec"]["hostNetwork"] == true,
-        policies: listed?.iter().filter(about).map(policy).collect(),
-    }))
+        policies: about(Direction::Ingress),
+        egress: about(Direction::Egress),
+    })
+}
+
+/// What policies go by of the pods that the chart will make.
+fn to_come(spec: &Spec) -> Value {
+    let values = &spec.chart.values;
+    let mut labels = json!({"app.kubernetes.io/name": "karpenter", "app.kubernetes.io/instance": "karpenter"});
+    for (key, value) in values.get("podLabels").and_then(Value::as_object).into_iter().flatten() {
+        labels[key.as_str()] = value.clone();
+    }
+    json!({"metadata": {"labels": labels}, "spec": {"hostNetwork": values.get("hostNetwork")}})
+}
+
+/// Which way a policy is about.
+#[derive(Clone, Copy)]
+enum Direction {
+    Ingress,
+    Egress,
 }
 
 /// Whether a label selector selects what has these labels. One that the API server would not take selects nothing.
@@ -46,34 +67,35 @@ fn selects(selector: &Value, labels: &Value) -> bool {
     })
 }
 
-/// A policy that says nothing of types is about what comes in.
-fn is_about_ingress(policy: &Value) -> bool {
+/// A policy that says nothing of types is about what comes in, and about what goes out where it has rules for that.
+fn is_about(policy: &Value, direction: Direction) -> bool {
     let types = items(&policy["spec"]["policyTypes"]);
-    types.is_empty() || types.iter().any(|kind| kind == "Ingress")
+    match direction {
+        Direction::Ingress => types.is_empty() || types.iter().any(|kind| kind == "Ingress"),
+        Direction::Egress if types.is_empty() => !items(&policy["spec"]["egress"]).is_empty(),
+        Direction::Egress => types.iter().any(|kind| kind == "Egress"),
+    }
 }
 
-fn policy(policy: &Value) -> IngressPolicy {
-    let rules = policy["spec"]["ingress"].as_array();
-    IngressPolicy {
+fn rules(policy: &Value, direction: Direction) -> PolicyRules {
+    let (list, peers) = match direction {
+        Direction::Ingress => ("ingress", "from"),
+        Direction::Egress => ("egress", "to"),
+    };
+    let rules = policy["spec"][list].as_array();
+    PolicyRules {
         name: text(policy["metadata"]["name"].as_str().unwrap_or_default()),
-        rules: rules.map(|rules| rules.iter().map(rule).collect()),
+        rules: rules.map(|rules| rules.iter().map(|r| rule(r, peers)).collect()),
     }
 }
 
-fn rule(rule: &Value) -> IngressRule {
-    let from = items(&rule["from"]);
-    let tcp = items(&rule["ports"]).iter().filter(|port| port["protocol"].is_null() || port["protocol"] == "TCP");
-    let mut ports: Vec<PolicyPort> = tcp.map(port).collect();
-    if ports.is_empty() && !items(&rule["ports"]).is_empty() {
-        // It is about other protocols only: no port of this range is one.
-        ports.push(PolicyPort { port: "0".into(), end: None });
-    }
-    IngressRule {
-        ports,
-        from: match from {
-            [] => Admits::Anybody,
-            peers if peers.iter().any(|peer| !peer["ipBlock"].is_null()) => Admits::Addresses,
-            _ => Admits::Pods,
+fn rule(rule: &Value, peers: &str) -> PolicyRule {
+    PolicyRule {
+        ports: items(&rule["ports"]).iter().map(port).collect(),
+        peers: match items(&rule[peers]) {
+            [] => Peers::Anybody,
+            peers if peers.iter().any(|peer| !peer["ipBlock"].is_null()) => Peers::Addresses,
+            _ => Peers::Pods,
         },
     }
 }
@@ -84,7 +106,7 @@ fn port(port: &Value) -> PolicyPort {
         Value::String(name) => text(name),
         _ => String::new(),
     };
-    PolicyPort { port: of, end: port["endPort"].as_i64() }
+    PolicyPort { port: of, end: port["endPort"].as_i64(), protocol: text(port["protocol"].as_str().unwrap_or("TCP")) }
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use crate::fake::FakeWorld;
 use crate::fake::inside::place;
 use crate::fixture::existing;
 use karpctl::facts::{
-    Admits, ConversionFacts, ConversionService, ConversionState, EndpointFacts, Facts, IngressPolicy, IngressRule, PolicyFacts, PolicyPort,
-    Probed,
+    ConversionFacts, ConversionService, ConversionState, EndpointFacts, Facts, Peers, PolicyFacts, PolicyPort, PolicyRule, PolicyRules,
+    Probed, WebhookFacts,
 };
 use karpctl::finding::{Finding, Verdict};
 use karpctl::ports::ObjectRef;
@@ -140,6 +140,55 @@ async fn policies_let_in_who_must_get_to_the_controller() {
     assert_eq!(after(on_host).await, []);
 }
 
+/// A namespace in which nothing is allowed unless it is said, before Karpenter is there and after.
+#[tokio::test(start_paused = true)]
+async fn the_controller_needs_ways_out() {
+    let found = |installed: bool, spec: Value, values: Value, enforced: bool| async move {
+        let mut wanted = existing("1.14.1");
+        wanted.chart.values = serde_json::from_value(values).unwrap();
+        let world = if installed { FakeWorld::bootstrapped(wanted).await } else { FakeWorld::with_cluster(wanted) };
+        world.furnish();
+        world.put(&place("networking.k8s.io/v1", "networkpolicies", Some("kube-system"), "strict"), json!({"spec": spec}));
+        let (spec, mut facts) = seen(&world).await;
+        if enforced {
+            known(&mut facts.neighbours).policy_enforcer = Some("aws-node".into());
+        }
+        let of_policies = |f: &Finding| installed || f.id == "network-policies";
+        bad(&spec, &facts, DAY).into_iter().filter(of_policies).collect::<Vec<_>>()
+    };
+    let none = || json!({"podSelector": {}, "policyTypes": ["Egress"]});
+    let words = "they do not let the controller get to port 443 (AWS and the API server), 53 (DNS), 80 (the Pod Identity agent)";
+    for installed in [false, true] {
+        says(&found(installed, none(), json!({}), true).await, "network-policies", Verdict::Fail, words);
+        says(&found(installed, none(), json!({}), false).await, "network-policies", Verdict::Warn, "if anything enforces them");
+        assert_eq!(found(installed, none(), json!({"hostNetwork": true}), true).await, []);
+    }
+    // Those of the pods that there will be, with the labels that they will have.
+    let of_team = || json!({"podSelector": {"matchLabels": {"team": "infra"}}, "policyTypes": ["Egress"]});
+    assert_eq!(found(false, of_team(), json!({}), true).await, []);
+    says(&found(false, of_team(), json!({"podLabels": {"team": "infra"}}), true).await, "network-policies", Verdict::Fail, words);
+    let with = |rules: Value| found(false, json!({"podSelector": {}, "policyTypes": ["Egress"], "egress": rules}), json!({}), true);
+    let dns = json!({"ports": [{"port": 53, "protocol": "UDP"}], "to": [{"namespaceSelector": {}}]});
+    let addresses = |port: i64| json!({"ports": [{"port": port}], "to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]});
+    for (rules, missing) in [
+        (json!([dns]), "443 (AWS and the API server), 80"),
+        (json!([dns, addresses(443)]), "port 80 (the Pod Identity agent)"),
+        (json!([dns, {"ports": [{"port": 443}], "to": [{"podSelector": {}}]}, addresses(80)]), "port 443 (AWS and the API server)"),
+        (json!([addresses(443), addresses(80), {"ports": [{"port": 53}]}]), "port 53 (DNS)"),
+    ] {
+        says(&with(rules).await, "network-policies", Verdict::Fail, missing);
+    }
+    let cure = &with(json!([dns, addresses(443)])).await[0].fixes[0].command.join(" ");
+    assert!(
+        cure.contains(r#""policyTypes":["Egress"]"#) && cure.contains(r#""egress":[{"ports":[{"protocol":"TCP","port":80}]}]"#),
+        "{cure}"
+    );
+    assert_eq!(with(json!([dns, addresses(443), addresses(80)])).await, []);
+    assert_eq!(with(json!([{}])).await, []);
+    // A policy that says nothing of types and has no rule for what goes out is not about it.
+    assert_eq!(found(false, json!({"podSelector": {}}), json!({}), true).await, []);
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_api_server_is_no_pod() {
     let world = FakeWorld::bootstrapped(existing("1.14.1")).await;
@@ -148,24 +197,33 @@ async fn the_api_server_is_no_pod() {
     let service = ConversionService { namespace: "kube-system".into(), name: "karpenter".into(), port: 8443 };
     facts.conversion = Probed::Known(vec![ConversionFacts { service, crds: vec!["x".into()], state: ConversionState::Answers }]);
     known(&mut facts.neighbours).policy_enforcer = Some("aws-node".into());
-    let under = |facts: &Facts, from: Admits, port: &str| {
-        let ports = vec![PolicyPort { port: port.into(), end: None }];
-        let rules = Some(vec![IngressRule { ports, from }]);
-        let policies = vec![IngressPolicy { name: "strict".into(), rules }];
+    let under = |facts: &Facts, peers: Peers, port: &str| {
+        let ports = vec![PolicyPort { port: port.into(), end: None, protocol: "TCP".into() }];
+        let rules = Some(vec![PolicyRule { ports, peers }]);
+        let policies = vec![PolicyRules { name: "strict".into(), rules }];
         let ports = [("https-webhook".to_owned(), 8443)].into();
-        Facts { policies: Probed::Known(PolicyFacts { ports, host_network: false, policies }), ..facts.clone() }
+        Facts { policies: Probed::Known(PolicyFacts { ports, host_network: false, policies, egress: Vec::new() }), ..facts.clone() }
     };
-    let with = |from: Admits, port: &str| bad(&spec, &under(&facts, from, port), DAY);
-    says(&with(Admits::Pods, "8443"), "network-policies", Verdict::Fail, "do not let the API server get to port 8443");
-    says(&with(Admits::Anybody, "8000"), "network-policies", Verdict::Fail, r#""ingress":[{"ports":[{"protocol":"TCP","port":8443}]}]"#);
-    for (from, port) in [(Admits::Anybody, "8443"), (Admits::Addresses, "https-webhook")] {
+    let with = |from: Peers, port: &str| bad(&spec, &under(&facts, from, port), DAY);
+    says(&with(Peers::Pods, "8443"), "network-policies", Verdict::Fail, "do not let the API server get to port 8443");
+    says(&with(Peers::Anybody, "8000"), "network-policies", Verdict::Fail, r#""ingress":[{"ports":[{"protocol":"TCP","port":8443}]}]"#);
+    for (from, port) in [(Peers::Anybody, "8443"), (Peers::Addresses, "https-webhook")] {
         assert_eq!(with(from, port), []);
     }
     let pods_only = |change: &dyn Fn(&mut Facts)| {
-        let mut facts = under(&facts, Admits::Pods, "8443");
+        let mut facts = under(&facts, Peers::Pods, "8443");
         change(&mut facts);
         bad(&spec, &facts, DAY)
     };
+    // An older release has what is written looked at there, and converts nothing.
+    let admission = |f: &mut Facts| {
+        f.conversion = Probed::Known(Vec::new());
+        let (resource, name) = ("validatingwebhookconfiguration".into(), "validation.webhook.karpenter.sh".into());
+        f.webhooks = Probed::Known(vec![WebhookFacts { resource, name, helm_owner: Some("kube-system/karpenter".into()) }]);
+    };
+    let found = pods_only(&admission);
+    let of_policies = found.iter().find(|f| f.id == "network-policies").unwrap();
+    assert!(of_policies.message.contains("(https-webhook), where what is written is looked at"), "{found:#?}");
     let words = "if anything enforces them: the VPC CNI does not, unless it is told to";
     says(&pods_only(&|f| known(&mut f.neighbours).policy_enforcer = None), "network-policies", Verdict::Warn, words);
     assert_eq!(pods_only(&|f| known(&mut f.policies).host_network = true), []);

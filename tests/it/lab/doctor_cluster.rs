@@ -62,6 +62,14 @@ fn what_is_broken_is_found_and_mended_as_it_says() {
 }
 
 fn before_karpenter(ward: &Ward) {
+    // A namespace that lets nothing out unless it is said.
+    let none = json!({"podSelector": {}, "policyTypes": ["Egress"]});
+    let meta = json!({"namespace": "kube-system", "name": "strict"});
+    ward.apply(&json!({"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": meta, "spec": none}));
+    let found = ward.finds("network-policies", "warn", "do not let the controller get to port 443 (AWS and the API server), 53 (DNS), 80");
+    ward.cured(&found, &[0]);
+    ward.run(&["kubectl", "--namespace", "kube-system", "delete", "networkpolicy", "strict", "karpctl-karpenter-out"]);
+
     let nodes = ward.kubectl(&["get", "nodes", "--output", "json"]);
     let name = nodes["items"][0]["metadata"]["name"].as_str().unwrap().to_owned();
     ward.run(&["kubectl", "cordon", &name]);
