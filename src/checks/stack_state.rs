@@ -102,9 +102,11 @@ fn in_its_way(spec: &Spec, subject: String, role: &RoleFacts, ties: &Probed<Role
                 .fix("or take another cluster name: a node whose role loses its policies gets no addresses and no images any more");
         }
         Probed::Known(ties) => (Judgement::fail(subject, format!("{message}. No instance of {} has it", spec.region)), ties),
-        _ => {
+        unread => {
+            let why =
+                if let Probed::Unavailable(reason) = unread { format!(". Who has it could not be read: {reason}") } else { String::new() };
             let look = "see which instance profiles hold it: where nodes run by one of them, leave the role and use `karpctl adopt`";
-            (Judgement::fail(subject, message).run(look, of_role("list-instance-profiles-for-role")), &unseen)
+            (Judgement::fail(subject, message + &why).run(look, of_role("list-instance-profiles-for-role")), &unseen)
         }
     };
     for profile in &ties.instance_profiles {

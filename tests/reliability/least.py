@@ -157,12 +157,16 @@ def leftovers(world):
 
 
 def profile_left(world):
-    """The Karpenter of a cluster of this name, which is gone, made an instance profile."""
+    """The Karpenter of a cluster of this name, which is gone, made an instance profile; and the nodes' role stayed."""
+    world.aws("iam", "create-role", "--role-name", "KarpenterNodeRole-demo", "--assume-role-policy-document", json.dumps(
+        {"Version": "2012-10-17",
+         "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}))
     world.aws("iam", "create-instance-profile", "--instance-profile-name", "demo_4711", "--tags", "Key=kubernetes.io/cluster/demo,Value=owned")
 
 
 def profile_gone(world):
     world.aws("iam", "delete-instance-profile", "--instance-profile-name", "demo_4711")
+    world.aws("iam", "delete-role", "--role-name", "KarpenterNodeRole-demo")
 
 
 def by_access_entry(world):
@@ -309,7 +313,7 @@ CALLED_FOR = {
     },
     "destroy": {**dict.fromkeys(("iam:GetOpenIDConnectProvider", "iam:DeleteOpenIDConnectProvider"), "removal by IRSA"),
                 "eks:DescribeAccessEntry": "removal of an access entry"},
-    "doctor": {},
+    "doctor": dict.fromkeys(("iam:ListInstanceProfilesForRole", "iam:ListRolePolicies"), "look beforehand"),
 }
 FIRST = {"bootstrap": "creation", "doctor": "look", "destroy": "removal"}
 

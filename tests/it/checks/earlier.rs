@@ -179,6 +179,7 @@ async fn a_role_is_in_the_way_of_the_stack_that_makes_it() {
     facts.node_role = Probed::Known(role.clone());
     facts.node_role_ties = Probed::Unavailable("iam:ListInstanceProfilesForRole".into());
     let found: Vec<Finding> = bad(&spec, &facts, DAY).into_iter().filter(|f| f.id == "stack-state").collect();
+    assert!(found[0].message.ends_with("Who has it could not be read: iam:ListInstanceProfilesForRole"), "{found:#?}");
     let look = "aws iam list-instance-profiles-for-role --role-name KarpenterNodeRole-demo";
     assert_eq!(commands(&found), [look, detach, delete]);
 }
