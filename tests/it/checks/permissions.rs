@@ -82,3 +82,19 @@ async fn the_caller_may_do_what_a_bootstrap_calls_for() {
     let (there, to_come) = (asked(spec("1.14.1"), true).await, asked(spec("1.14.1"), false).await);
     assert!(there.is_some() && there.map(|n| n + 100) < to_come, "{there:?} {to_come:?}");
 }
+
+/// The images of each family lie in another folder of AWS's public parameters.
+#[test]
+fn the_printed_policy_reads_the_image_of_every_family() {
+    for alias in ["al2023@latest", "al2@latest", "bottlerocket@latest", "windows2022@latest"] {
+        let mut spec = crate::fixture::spec("1.14.1");
+        spec.node_pool.ami_alias = Some(alias.parse().unwrap());
+        let parameter = karpctl::render::ami_parameter(&spec, karpctl::spec::Architecture::Amd64).unwrap();
+        let policy = karpctl::render::operator_policy(&spec, &[karpctl::knowledge::Work::Doctor], karpctl::render::Standing::There);
+        let statements = policy["Statement"].as_array().unwrap().iter();
+        let reading = statements.filter(|s| s["Action"].as_array().unwrap().contains(&serde_json::json!("ssm:GetParameter")));
+        let mut resources = reading.flat_map(|s| s["Resource"].as_array().unwrap());
+        let of = |resource: &serde_json::Value| resource.as_str()?.split_once(":parameter")?.1.strip_suffix('*').map(str::to_owned);
+        assert!(resources.any(|resource| of(resource).is_some_and(|folder| parameter.starts_with(&folder))), "{parameter}");
+    }
+}
