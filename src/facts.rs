@@ -107,6 +107,9 @@ pub struct Facts {
     pub node_role: Probed<RoleFacts>,
     /// What holds the role of the nodes. Asked where it is there and the stack that makes it is not.
     pub node_role_ties: Probed<RoleTies>,
+    /// The policies that are there by the ARNs of those that the stack makes, with how often each is attached. Asked where the stack is not
+    /// there.
+    pub stack_policies: Probed<BTreeMap<String, u32>>,
     /// The controller's role.
     pub controller_role: Probed<RoleFacts>,
     /// The OIDC provider of the cluster's issuer.
@@ -218,6 +221,7 @@ impl Facts {
                     self.node_role.clone_from(&newer.node_role);
                     self.node_role_ties.clone_from(&newer.node_role_ties);
                 }
+                Topic::StackPolicies => self.stack_policies.clone_from(&newer.stack_policies),
                 Topic::ControllerRole => self.controller_role.clone_from(&newer.controller_role),
                 Topic::OidcProvider => self.oidc_provider.clone_from(&newer.oidc_provider),
                 Topic::PodIdentityAgent => self.pod_identity_agent.clone_from(&newer.pod_identity_agent),
@@ -302,6 +306,7 @@ impl Facts {
                 say(&mut self.node_role, reason);
                 say(&mut self.node_role_ties, reason);
             }
+            Topic::StackPolicies => say(&mut self.stack_policies, reason),
             Topic::ControllerRole => say(&mut self.controller_role, reason),
             Topic::OidcProvider => say(&mut self.oidc_provider, reason),
             Topic::PodIdentityAgent => say(&mut self.pod_identity_agent, reason),

@@ -31,8 +31,8 @@ impl Check for AmiAlias {
          no AL2 images for 1.33 and newer, and none at all since 2025-11-26: those that are there get no fix any more. Cure: an alias \
          that is there: the finding prints the command that lists them.\n\n\
          Looked for is the image of each architecture that the node pool takes, without those for GPUs. Where one of two is missing, \
-         Karpenter goes on with the other, and no node of the missing one starts. Of node classes of your own the family is judged, \
-         not whether their pinned image is there."
+         Karpenter goes on with the other, and no node of the missing one starts. Of node classes of your own that name an alias the family is judged, \
+         not whether their pinned image is there; nor is that of a pin that karpctl made and keeps."
     }
 
     fn reads(&self) -> &'static [Topic] {
@@ -46,9 +46,12 @@ impl Check for AmiAlias {
         let kubernetes = situation.kubernetes(&format!("AMI alias {alias}"))?;
         let subject = format!("AMI alias {alias}, Kubernetes {kubernetes}");
         let mut said = if kubernetes.has_ami_family(&family) {
-            let images = images(situation, &subject);
-            let ended = ended(situation, &family).filter(|_| !images.iter().any(Judgement::is_failure));
-            ended.map_or(images, |words| vec![Judgement::warn(subject, words).fix(instead(spec))])
+            let mut images = images(situation, &subject);
+            if let Some(words) = ended(situation, &family) {
+                images.retain(|judgement| !judgement.is_pass());
+                images.push(Judgement::warn(subject, words).fix(instead(spec)));
+            }
+            images
         } else {
             vec![Judgement::fail(subject, no_longer(&family)).fix(instead(spec))]
         };
@@ -107,16 +110,24 @@ fn missing(spec: &Spec, subject: String, ami: &AmiFacts, another: bool) -> Judge
     } else {
         Judgement::fail(subject, message)
     };
+    let list = |path: &str, names: &str| {
+        let rest = ["--path", path, "--recursive", "--query", names, "--output", "text"].map(str::to_owned);
+        aws(spec, "ssm", "get-parameters-by-path").into_iter().map(str::to_owned).chain(rest).collect::<Vec<_>>()
+    };
+    // Those of Windows lie in one folder, and there is only the latest.
+    if ami.parameter.starts_with(WINDOWS) {
+        let names = format!("Parameters[?contains(Name, `EKS_Optimized-{}`)].Name", spec.kubernetes);
+        return judgement.run("see which there are", list(WINDOWS, &names)).fix("take the alias of another Windows: --ami-alias");
+    }
     let above = ami.parameter.split('/').take(PATH).collect::<Vec<_>>().join("/");
-    let list = aws(spec, "ssm", "get-parameters-by-path").into_iter().map(str::to_owned);
-    let rest = ["--path", &above, "--recursive", "--query", "Parameters[].Name", "--output", "text"].map(str::to_owned);
-    judgement.run("see which there are", list.chain(rest)).fix("take one of these, or @latest: --ami-alias")
+    judgement.run("see which there are", list(&above, "Parameters[].Name")).fix("take one of these, or @latest: --ami-alias")
 }
 
 /// What is said of the family of a node class that is there, other than the one that karpctl writes.
 fn of_class(situation: &Situation<'_>, kubernetes: KubernetesVersion, class: &ObjectFacts) -> Option<Judgement> {
     let spec = situation.spec().ok()?;
-    let alias = class.ami_alias.as_deref().filter(|_| class.name != spec.node_pool.name.as_str())?;
+    let karpctls = class.name == spec.node_pool.name.as_str() && !spec.node_pool.keep;
+    let alias = class.ami_alias.as_deref().filter(|_| !karpctls)?;
     let family = alias.split('@').next()?;
     let subject = format!("{}/{}, AMI alias {alias}, Kubernetes {kubernetes}", class.resource, class.name);
     let edit = ["kubectl", "edit", class.resource.as_str(), class.name.as_str()];
@@ -130,3 +141,5 @@ fn of_class(situation: &Situation<'_>, kubernetes: KubernetesVersion, class: &Ob
 
 /// How many parts of a parameter's name say family and Kubernetes version: `/aws/service/eks/optimized-ami/1.34`.
 const PATH: usize = 6;
+/// Where the images of Windows are.
+const WINDOWS: &str = "/aws/service/ami-windows-latest";

@@ -53,9 +53,13 @@ impl Check for ClusterState {
             aws(spec, "eks", "describe-cluster").into_iter().chain(["--name", spec.cluster_name.as_str(), "--query", "cluster.health"]);
         let status = cluster.status.as_str();
         Ok(vec![match status {
-            "ACTIVE" if spec.cluster == ClusterMode::Managed && is_strangers(spec, situation.facts, cluster) => {
+            // Of Auto Mode the check auto-mode tells: --existing-cluster is no way round it.
+            "ACTIVE" | "CREATING" | "UPDATING" | "PENDING"
+                if spec.cluster == ClusterMode::Managed && !cluster.auto_mode && is_strangers(spec, situation.facts, cluster) =>
+            {
                 read(&subject, &situation.facts.eksctl_stack)?;
-                Judgement::warn(subject, "is ACTIVE, and neither karpctl nor eksctl made it: `karpctl bootstrap` refuses it").fix(
+                let message = format!("is {status}, and neither karpctl nor eksctl made it: `karpctl bootstrap` refuses it");
+                Judgement::warn(subject, message).fix(
                     "with --existing-cluster (existingCluster in the spec file) it is worked with as it is, and never changed or deleted",
                 )
             }

@@ -61,7 +61,11 @@ impl Check for ControllerTrust {
         let wanted = render::trust_policy(spec, issuer).unwrap_or_default();
         let whole = beside(&role.trust, allowing(&wanted).into_iter().cloned()).to_string();
         let command = ["aws", "iam", "update-assume-role-policy", "--role-name", &name, "--policy-document", &whole];
-        Ok(vec![Judgement::fail(subject, problem).run("let it in, beside whom the policy lets in already", command)])
+        let title = match spec.made_elsewhere {
+            Some(_) => "let it in, beside whom the policy lets in already",
+            None => "let it in, beside whom the policy lets in already; `karpctl bootstrap` lets in the controller alone",
+        };
+        Ok(vec![Judgement::fail(subject, problem).run(title, command)])
     }
 }
 

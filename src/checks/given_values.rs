@@ -2,7 +2,8 @@
 
 use super::Judgement;
 use super::judgement::{installed, read};
-use crate::facts::{Facts, HelmRelease};
+use super::neighbours::is_without_helm;
+use crate::facts::{Facts, HelmRelease, Neighbours};
 use crate::knowledge::{Features, Release};
 use crate::render;
 use crate::spec::Spec;
@@ -27,6 +28,10 @@ pub(super) struct GivenValues {
 impl GivenValues {
     pub(super) fn of(spec: &Spec, facts: &Facts, subject: &str) -> Result<Self, Judgement> {
         let live = read(subject, &facts.chart_release)?.filter(|release| installed(release));
+        let by_another = |n: &Neighbours| n.workloads.iter().any(|w| w.desired > 0 && is_without_helm(spec, w));
+        if live.is_none() && facts.neighbours.known().is_some_and(by_another) {
+            return Err(Judgement::skip(subject, "Karpenter was installed there without helm: its values are not known"));
+        }
         let endpoint = facts.cluster.known().and_then(|cluster| cluster.endpoint.as_deref());
         let given = render::helm_values(spec, endpoint)
             .map_err(|e| Judgement::skip(subject, format!("what the chart will be given is not known: {e}")))?;

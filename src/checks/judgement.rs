@@ -47,6 +47,11 @@ impl Judgement {
         self.result == Verdict::Fail
     }
 
+    /// Whether it says that something is right.
+    pub(super) fn is_pass(&self) -> bool {
+        self.result == Verdict::Pass
+    }
+
     /// What mends it, in words.
     pub(super) fn fix(self, title: impl Into<String>) -> Self {
         self.remedy(title, Vec::<String>::new(), false)

@@ -1,7 +1,7 @@
 //! Whether network policies let in who must get to the controller, and let it get to whom it must.
 
 use super::given_values::GivenValues;
-use super::judgement::read;
+use super::judgement::{installed, read};
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{Facts, Peers, PolicyFacts, PolicyPort, PolicyRule, PolicyRules, Topic};
 use crate::finding::Area;
@@ -15,6 +15,9 @@ pub(super) struct NetworkPolicies;
 const WEBHOOK: &str = "https-webhook";
 /// The name that every chart gives the port at which the kubelet asks whether the controller is healthy.
 const HEALTH: &str = "http";
+/// Where the cluster's DNS is, and at which port any is.
+const DNS_NAMESPACE: &str = "kube-system";
+const DNS: i64 = 53;
 
 impl Check for NetworkPolicies {
     fn id(&self) -> &'static str {
@@ -31,7 +34,7 @@ impl Check for NetworkPolicies {
 
     fn explain(&self) -> &'static str {
         "Reads the NetworkPolicies of Karpenter's namespace that select the controller's pods, or will once it is installed. Out of the pods it must get to \
-         port 443 (AWS and the API server, which are no pods), with the cluster's DNS to port 53, and with Pod Identity to the agent of its node \
+         port 443 (AWS and the API server, which are no pods), to port 53 of its DNS, and with Pod Identity to the agent of its node \
          (169.254.170.23 or [fd00:ec2::23], port 80). Into them https-webhook (8443) must be open to the API server, where CRDs have their objects \
          converted or an older release has them admitted; http-metrics (8000 or 8080) and webhook-metrics (8001) to anybody. The \
          API server comes from an address of the control plane: a rule for pods or namespaces alone does not let it in. The health port \
@@ -43,7 +46,7 @@ impl Check for NetworkPolicies {
          Policies are words where nothing enforces them, and the VPC CNI of EKS does not, unless its add-on has `enableNetworkPolicy`. So a shut way out \
          or webhook is a failure where a DaemonSet is seen that enforces them (the VPC CNI's with that setting, Calico's, Cilium's), and a warning \
          elsewhere. A controller with `hostNetwork: true` is in its node's network, where most network add-ons enforce nothing.\n\n\
-         Whether the addresses of a rule are those that are meant, and policies of other kinds (Cilium's, Calico's, AWS's own) are not \
+         Whether the addresses and pods of a rule are those that are meant, and policies of other kinds (Cilium's, Calico's, AWS's own) are not \
          looked at; Cilium takes no address for that of a node's agent. Where nobody shall have the metrics, accept the finding."
     }
 
@@ -55,13 +58,16 @@ impl Check for NetworkPolicies {
         let (spec, facts) = (situation.spec()?, situation.facts);
         let subject = format!("namespace {}", spec.namespace);
         let Some(found) = read(&subject, &facts.policies)? else {
-            return Ok(vec![Judgement::pass(subject, "there is no cluster yet")]);
+            // So an earlier karpctl saved it.
+            return Err(Judgement::skip(subject, "Karpenter was not there, and its policies were not looked at"));
         };
         if found.policies.is_empty() && found.egress.is_empty() {
             return Ok(vec![Judgement::pass(subject, "no NetworkPolicy selects the controller")]);
         }
-        let values = GivenValues::of(spec, facts, &subject)?;
-        if found.host_network || *values.at("hostNetwork") == true {
+        // What helm did not install keeps what it has.
+        let stays = !found.ports.is_empty() && !facts.chart_release.known().is_some_and(installed);
+        let values = if stays { None } else { Some(GivenValues::of(spec, facts, &subject)?) };
+        if values.as_ref().map_or(found.host_network, |values| *values.at("hostNetwork") == true) {
             return Ok(vec![Judgement::pass(
                 subject,
                 "the controller is in its node's network (hostNetwork), which no NetworkPolicy shuts",
@@ -69,10 +75,10 @@ impl Check for NetworkPolicies {
         }
         let mut said = Vec::new();
         if !found.egress.is_empty() {
-            said.extend(ways_out(spec, facts, found, &values));
+            said.extend(ways_out(spec, facts, found, values.as_ref()));
         }
         if !found.policies.is_empty() {
-            said.extend(ways_in(spec, facts, found, &subject)?);
+            said.extend(ways_in(spec, facts, found));
         }
         if said.is_empty() {
             let named = named(spec, found.policies.iter().chain(&found.egress));
@@ -98,56 +104,75 @@ fn shut(facts: &Facts, subject: &str, message: String) -> Judgement {
 }
 
 /// Out of the controller's pods.
-fn ways_out(spec: &Spec, facts: &Facts, found: &PolicyFacts, values: &GivenValues) -> Option<Judgement> {
-    let asks_cluster_dns = values.at("dnsPolicy").as_str().is_some_and(|policy| policy.starts_with("ClusterFirst"));
-    let agent = spec.identity == Identity::PodIdentity;
-    let ways = [
-        (true, "TCP", 443, false, "443 (AWS and the API server)"),
-        (asks_cluster_dns, "UDP", 53, true, "53 (DNS)"),
-        (agent, "TCP", 80, false, "80 (the Pod Identity agent)"),
-    ];
-    let opened = |protocol: &str, port: i64, to_pods: bool| {
-        let lets_out = |rule: &PolicyRule| to_pods || rule.peers != Peers::Pods;
-        found.egress.iter().flat_map(|policy| policy.rules.iter().flatten()).any(|rule| names(rule, protocol, "", port) && lets_out(rule))
+fn ways_out(spec: &Spec, facts: &Facts, found: &PolicyFacts, values: Option<&GivenValues>) -> Option<Judgement> {
+    let asks_cluster_dns =
+        values.is_none_or(|values| values.at("dnsPolicy").as_str().is_some_and(|policy| policy.starts_with("ClusterFirst")));
+    let to_dns = |peers: Peers| match peers {
+        Peers::OwnPods => asks_cluster_dns && spec.namespace.as_str() == DNS_NAMESPACE,
+        Peers::Pods => asks_cluster_dns,
+        _ => true,
     };
-    let missing: Vec<_> = ways.into_iter().filter(|(asked, protocol, port, pods, _)| *asked && !opened(protocol, *port, *pods)).collect();
+    // The cluster's DNS calls its port so; rules name the ports of the pods that they lead to.
+    let opened = |protocol: &str, port: i64| {
+        let name = if port == DNS { "dns" } else { "" };
+        let lets_out = |rule: &PolicyRule| if port == DNS { to_dns(rule.peers) } else { rule.peers.has_addresses() };
+        found.egress.iter().flat_map(|policy| policy.rules.iter().flatten()).any(|rule| names(rule, protocol, name, port) && lets_out(rule))
+    };
+    let agent = (spec.identity == Identity::PodIdentity).then_some(("TCP", 80, "80 (the Pod Identity agent)"));
+    let ways = [("TCP", 443, "443 (AWS and the API server)"), ("UDP", DNS, "53 (DNS)")].into_iter().chain(agent);
+    let missing: Vec<&str> = ways.clone().filter(|(protocol, port, _)| !opened(protocol, *port)).map(|way| way.2).collect();
     if missing.is_empty() {
         return None;
     }
-    let words: Vec<&str> = missing.iter().map(|way| way.4).collect();
-    let message = format!("they do not let the controller get to port {}", words.join(", "));
-    let ports: Vec<(&str, i64)> = missing.iter().map(|way| (way.1, way.2)).collect();
+    let message = format!("they do not let the controller get to port {}", missing.join(", "));
+    // All of them, since a policy of this name may be there with some.
+    let ports: Vec<(&str, i64)> = ways.map(|way| (way.0, way.1)).collect();
     let judgement = shut(facts, &named(spec, found.egress.iter()), message);
     Some(open(spec, judgement, "karpctl-karpenter-out", "Egress", &ports))
 }
 
 /// Into the controller's pods, once there are any.
-fn ways_in(spec: &Spec, facts: &Facts, found: &PolicyFacts, subject: &str) -> Result<Vec<Judgement>, Judgement> {
-    let conversion = read(subject, &facts.conversion)?.map(Vec::as_slice).unwrap_or_default();
-    let converts = conversion.iter().any(|asked| asked.service.namespace == spec.namespace.as_str());
-    let admits = read(subject, &facts.webhooks)?.is_some_and(|webhooks| !webhooks.is_empty());
-    let ports = found.ports.iter().map(|(name, port)| (name.as_str(), *port)).filter(|(name, _)| *name != HEALTH);
-    let closed: Vec<(&str, i64)> = ports.filter(|p| !opens(found, *p)).collect();
-    let (webhook, others): (Vec<_>, Vec<_>) = closed.into_iter().partition(|(name, _)| *name == WEBHOOK);
+fn ways_in(spec: &Spec, facts: &Facts, found: &PolicyFacts) -> Vec<Judgement> {
     let subject = named(spec, found.policies.iter());
+    if found.ports.is_empty() {
+        return vec![Judgement::skip(subject, "what they let in is judged once Karpenter is installed")];
+    }
+    let ports: Vec<(&str, i64)> =
+        found.ports.iter().map(|(name, port)| (name.as_str(), *port)).filter(|(name, _)| *name != HEALTH).collect();
+    let (webhook, others): (Vec<_>, Vec<_>) = ports.into_iter().partition(|(name, _)| *name == WEBHOOK);
     let tcp = |ports: &[(&str, i64)]| ports.iter().map(|(_, port)| ("TCP", *port)).collect::<Vec<_>>();
     let mut said = Vec::new();
-    if let Some((_, port)) = webhook.first().filter(|_| converts || admits) {
-        let what = if converts { "where the CRDs have their objects converted" } else { "where what is written is looked at" };
-        let message = format!("they do not let the API server get to port {port} ({WEBHOOK}), {what}");
-        said.push(open(spec, shut(facts, &subject, message), "karpctl-karpenter-webhook", "Ingress", &tcp(&webhook)));
+    if let Some((_, port)) = webhook.iter().find(|way| !opens(found, **way)) {
+        match asked_for(spec, facts, &subject) {
+            Ok(Some(what)) => {
+                let message = format!("they do not let the API server get to port {port} ({WEBHOOK}), {what}");
+                said.push(open(spec, shut(facts, &subject, message), "karpctl-karpenter-webhook", "Ingress", &tcp(&webhook)));
+            }
+            Ok(None) => {}
+            Err(skipped) => said.push(skipped),
+        }
     }
-    if !others.is_empty() {
-        let ports: Vec<String> = others.iter().map(|(name, port)| format!("{port} ({name})")).collect();
-        let message = format!("they let nobody get to {}", ports.join(", "));
+    let closed: Vec<String> = others.iter().filter(|way| !opens(found, **way)).map(|(name, port)| format!("{port} ({name})")).collect();
+    if !closed.is_empty() {
+        let message = format!("they let nobody get to {}", closed.join(", "));
         said.push(open(spec, Judgement::warn(&subject, message), "karpctl-karpenter-metrics", "Ingress", &tcp(&others)));
     }
-    Ok(said)
+    said
+}
+
+/// For what the API server asks at the webhook; `None`: for nothing.
+fn asked_for(spec: &Spec, facts: &Facts, subject: &str) -> Result<Option<&'static str>, Judgement> {
+    let conversion = read(subject, &facts.conversion)?.map(Vec::as_slice).unwrap_or_default();
+    if conversion.iter().any(|asked| asked.service.namespace == spec.namespace.as_str()) {
+        return Ok(Some("where the CRDs have their objects converted"));
+    }
+    let admits = read(subject, &facts.webhooks)?.is_some_and(|webhooks| !webhooks.is_empty());
+    Ok(admits.then_some("where what is written is looked at"))
 }
 
 /// Whether a rule of any policy opens a port: what one opens the others do not shut.
 fn opens(found: &PolicyFacts, (name, port): (&str, i64)) -> bool {
-    let lets_in = |rule: &PolicyRule| name != WEBHOOK || rule.peers != Peers::Pods;
+    let lets_in = |rule: &PolicyRule| name != WEBHOOK || rule.peers.has_addresses();
     found.policies.iter().flat_map(|policy| policy.rules.iter().flatten()).any(|rule| names(rule, "TCP", name, port) && lets_in(rule))
 }
 

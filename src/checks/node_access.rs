@@ -34,8 +34,8 @@ impl Check for NodeAccess {
          get no names resolved. Linux nodes are let in by it as well. Whether Windows nodes will come is told by the spec, and by the node \
          classes that are there where they can be read.\n\n\
          An entry's type cannot be changed: it is deleted, then made anew, and in between the nodes that run by it are refused \
-         (`Unauthorized`). With one command after the other they notice nothing; where the second is denied they are lost, so it is looked \
-         at first whether one may run it. A role that nothing lets in is a finding only once Karpenter is installed, since karpctl makes \
+         (`Unauthorized`). With one command after the other they notice nothing; where the second is denied they are lost, so look first whether \
+         you may run it (`--only caller-permissions`). A role that nothing lets in is a finding only once Karpenter is installed, since karpctl makes \
          what is needed before. Not looked at are the roles of other nodes in aws-auth, and of node classes that name another role."
     }
 
@@ -155,12 +155,18 @@ const LINUX: &str = "EC2_LINUX";
 /// A type cannot be changed, so the entry is made anew.
 fn wrong_entry(spec: &Spec, subject: String, kind: &str) -> Judgement {
     let wanted = render::access_entry(spec);
+    if ![LINUX, "STANDARD"].contains(&kind) {
+        let message =
+            format!("its access entry is of type {kind}: it is for nodes of another kind, and Karpenter's need one of type {wanted}");
+        return Judgement::fail(subject, message)
+            .fix("leave the entry while such nodes run, and give Karpenter's nodes a role of their own (another cluster name)");
+    }
     let (message, delete, create) = if kind == LINUX {
         (
             format!("its access entry is of type {kind}: Linux nodes are let in by it, Windows nodes whole only by one of type {wanted}"),
             "make sure that you may make entries (`karpctl doctor --only caller-permissions`), then delete this one, whose type cannot be \
              changed: nodes that run by it are refused until the next command",
-            "and at once make it anew: a node is NotReady after about 40 seconds without, and its pods go after 5 minutes more",
+            "and at once make it anew: a node is NotReady within a minute without, and its pods go after 5 minutes more",
         )
     } else {
         (

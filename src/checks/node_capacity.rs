@@ -132,6 +132,9 @@ fn lacking(spec: &Spec, subject: String, nodes: &[NodeFacts], lack: &Lack) -> Ju
     if nodes.is_empty() {
         reasons.push("it has no nodes".into());
     }
+    if reasons.is_empty() {
+        reasons.push("the nodes have room for no more".into());
+    }
     let message = lack.given.because(format!("{}: {}", lack.found, reasons.join("; ")), &DECIDE);
     // Which pods a profile takes is not written in the cluster.
     let judgement = if nodes.iter().any(|n| n.origin == NodeOrigin::Fargate) {
@@ -152,7 +155,7 @@ fn cures(spec: &Spec, mut judgement: Judgement, nodes: &[NodeFacts], lack: &Lack
     // More nodes of a kind that the controller may not run on would be no help.
     if let Some(group) = nodes.iter().filter(takes).find_map(|n| n.node_group.as_deref()) {
         let now = nodes.iter().filter(|n| n.node_group.as_deref() == Some(group)).count() as u64;
-        let count = (now + lack.wanted - lack.placed).to_string();
+        let count = now.saturating_add(lack.wanted.saturating_sub(lack.placed)).to_string();
         let (cluster, region) = (spec.cluster_name.as_str(), spec.region.as_str());
         let command = ["eksctl", "scale", "nodegroup", "--region", region, "--cluster", cluster, "--name", group, "--nodes", &count];
         judgement = judgement.run("give the node group more nodes", command.into_iter().chain(["--nodes-max", &count]));

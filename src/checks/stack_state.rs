@@ -1,8 +1,8 @@
 //! How the stacks stand that the bootstrap makes or builds on.
 
-use super::judgement::read;
+use super::judgement::{installed, read};
 use super::{Check, Judged, Judgement, Situation, aws};
-use crate::facts::{Facts, Probed, RoleFacts, RoleTies, StackFacts, Topic};
+use crate::facts::{Facts, Probed, RoleFacts, StackFacts, Topic};
 use crate::finding::Area;
 use crate::render;
 use crate::spec::Spec;
@@ -27,15 +27,15 @@ impl Check for StackState {
          `Stack:arn:… is in ROLLBACK_COMPLETE state and can not be updated` (a creation that failed: delete the stack, it holds \
          nothing), `is in UPDATE_ROLLBACK_FAILED state` (`aws cloudformation continue-update-rollback` brings it back), `is in \
          DELETE_FAILED state` (something still uses a role or policy, `Cannot delete a policy attached to entities`: detach it, then delete again), `is in UPDATE_IN_PROGRESS state` \
-         (wait), and `AlreadyExistsException`; where the stack is not there and a role of the nodes' name is, `KarpenterNodeRole-… already exists`; the queue likewise. \
+         (wait), and `AlreadyExistsException`; where the stack is not there and a role of the nodes' name is, `KarpenterNodeRole-… already exists`; its queue and policies likewise. \
          Such a role may carry nodes, as on clusters that were made by Karpenter's page on the move from the Cluster Autoscaler: it is looked \
-         at which instances of the region have it, and the commands that delete it are printed only where there is none. A template that is not that of this release warns: permissions that a newer Karpenter \
+         at which instances of the region have it, and the commands that delete it are printed only where there is none; other regions are yours to look at. A template that is not that of this release warns: permissions that a newer Karpenter \
          needs may be missing (`ec2:DescribeInstanceStatus`, `iam:ListInstanceProfiles`). A stack without karpctl's tag was made by \
          the guide's commands or by somebody else; karpctl leaves it alone until it is told --adopt."
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Stack, Topic::ClusterStacks, Topic::NodeRole, Topic::Queue]
+        &[Topic::Stack, Topic::ClusterStacks, Topic::NodeRole, Topic::StackPolicies, Topic::Queue, Topic::Chart]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -43,6 +43,7 @@ impl Check for StackState {
         let facts = situation.facts;
         let mut said = vec![karpenter(spec, facts).unwrap_or_else(|skipped| skipped)];
         said.extend(queue_in_its_way(spec, facts));
+        said.extend(policies_in_its_way(spec, facts));
         for stack in [&facts.eksctl_stack, &facts.eksctl_node_group].into_iter().filter_map(Probed::known) {
             // An id is `arn:…:stack/NAME/…`.
             let name = stack.id.split('/').nth(1).unwrap_or(&stack.id);
@@ -63,7 +64,7 @@ fn karpenter(spec: &Spec, facts: &Facts) -> Result<Judgement, Judgement> {
     let Some(stack) = read(&subject, &facts.stack)? else {
         return Ok(match read(&subject, &facts.node_role)? {
             None => Judgement::pass(subject, "is not there, and no role of its name is in its way"),
-            Some(role) => in_its_way(spec, subject, role, &facts.node_role_ties),
+            Some(role) => in_its_way(spec, subject, role, facts),
         });
     };
     if let Some(stuck) = standing(spec, &name, stack) {
@@ -87,41 +88,61 @@ fn karpenter(spec: &Spec, facts: &Facts) -> Result<Judgement, Judgement> {
 }
 
 /// A role is there by the name that the stack gives its own: its creation is rolled back then.
-fn in_its_way(spec: &Spec, subject: String, role: &RoleFacts, ties: &Probed<RoleTies>) -> Judgement {
+fn in_its_way(spec: &Spec, subject: String, role: &RoleFacts, facts: &Facts) -> Judgement {
     let name = spec.node_role_name();
     let message = format!("is not there, and the role {name} is: a creation of the stack fails, {name} already exists");
     let of_role = |operation: &'static str| ["aws", "iam", operation, "--role-name", name.as_str()];
-    let adopt = ["karpctl", "adopt", "--cluster-name", spec.cluster_name.as_str(), "--region", spec.region.as_str()];
-    let unseen = RoleTies::default();
-    let (mut judgement, ties) = match ties {
-        Probed::Known(RoleTies { instances, .. }) if !instances.is_empty() => {
-            let first = instances.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-            let more = if instances.len() > NAMED { format!(" and {} more", instances.len() - NAMED) } else { String::new() };
-            return Judgement::fail(subject, format!("{message}. It is in use by {first}{more}"))
-                .run("take over the Karpenter that is there, with its role", adopt)
-                .fix("or take another cluster name: a node whose role loses its policies gets no addresses and no images any more");
-        }
-        Probed::Known(ties) => (Judgement::fail(subject, format!("{message}. No instance of {} has it", spec.region)), ties),
+    let ties = match &facts.node_role_ties {
+        Probed::Known(ties) => ties,
         unread => {
             let why =
                 if let Probed::Unavailable(reason) = unread { format!(". Who has it could not be read: {reason}") } else { String::new() };
-            let look = "see which instance profiles hold it: where nodes run by one of them, leave the role and use `karpctl adopt`";
-            (Judgement::fail(subject, message + &why).run(look, of_role("list-instance-profiles-for-role")), &unseen)
+            return Judgement::fail(subject, message + &why)
+                .run("see which instance profiles hold it", of_role("list-instance-profiles-for-role"))
+                .fix("`karpctl render operator-policy --for doctor` prints what lets the doctor see it");
         }
     };
+    // A managed node group with no node now has one later.
+    let of_groups = ties.instance_profiles.iter().filter(|profile| profile.starts_with("eks-")).map(|p| format!("the node group of {p}"));
+    let users: Vec<String> = ties.instances.iter().cloned().chain(of_groups).collect();
+    if !users.is_empty() {
+        let more = if users.len() > NAMED { format!(" and {} more", users.len() - NAMED) } else { String::new() };
+        let named = users.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+        return in_use(spec, facts, Judgement::fail(subject, format!("{message}. It is in use by {named}{more}")));
+    }
+    let mut judgement = Judgement::fail(subject, format!("{message}. No instance of {} has it", spec.region));
     for profile in &ties.instance_profiles {
         let command = of_role("remove-role-from-instance-profile").into_iter().chain(["--instance-profile-name", profile]);
-        judgement = judgement.run("if no node uses it, in no other region either: take it out of the instance profile", command);
+        judgement = judgement.run(format!("{UNUSED} take it out of the instance profile"), command);
+        if *profile == spec.instance_profile_name() {
+            let command = ["aws", "iam", "delete-instance-profile", "--instance-profile-name", profile];
+            judgement = judgement.run("delete the profile too: the stack makes its own by that name", command);
+        }
     }
     for policy in &role.policies {
         let command = of_role("detach-role-policy").into_iter().chain(["--policy-arn", policy]);
-        judgement = judgement.run("if no node uses it: take its policy away", command);
+        judgement = judgement.run(format!("{UNUSED} take its policy away"), command);
     }
     for policy in &ties.inline_policies {
         let command = of_role("delete-role-policy").into_iter().chain(["--policy-name", policy]);
-        judgement = judgement.run("delete the policy that is written into it, which nobody else has", command);
+        judgement = judgement.run(format!("{UNUSED} delete the policy that is written into it, which nobody else has"), command);
     }
-    judgement.run("if no node uses it: delete the role, which must have no policies and be in no instance profile", of_role("delete-role"))
+    judgement.run(format!("{UNUSED} delete the role, which must have no policies and be in no instance profile"), of_role("delete-role"))
+}
+
+/// The condition on which something may be taken from a role: IAM is the same in every region, and instances are not.
+const UNUSED: &str = "if no node uses it, in no other region either:";
+
+/// Nodes work under it: nothing is taken from them.
+fn in_use(spec: &Spec, facts: &Facts, judgement: Judgement) -> Judgement {
+    let installed = facts.chart_release.known().is_some_and(installed);
+    let judgement = if installed {
+        let adopt = ["karpctl", "adopt", "--cluster-name", spec.cluster_name.as_str(), "--region", spec.region.as_str()];
+        judgement.run("take over the Karpenter that is there, with its role", adopt)
+    } else {
+        judgement.fix("leave it, and say in karpctl.yaml whose the roles are (madeElsewhere): the stack is not made then")
+    };
+    judgement.fix("or take another cluster name: a node whose role loses its policies gets no addresses and no images any more")
 }
 
 /// How many instances a finding names.
@@ -134,6 +155,36 @@ fn queue_in_its_way(spec: &Spec, facts: &Facts) -> Option<Judgement> {
     let message = format!("is there, and the stack {} is not: a creation of the stack fails, {name} already exists", spec.stack_name());
     let delete = aws(spec, "sqs", "delete-queue").into_iter().chain(["--queue-url", &queue.url]);
     Some(Judgement::fail(format!("queue {name}"), message).run("delete it, if nobody reads it; its name is free a minute later", delete))
+}
+
+/// As [`in_its_way`], of the controller's policies.
+fn policies_in_its_way(spec: &Spec, facts: &Facts) -> Vec<Judgement> {
+    if spec.made_elsewhere.is_some() || facts.stack != Probed::Absent {
+        return Vec::new();
+    }
+    let policies = match read("policies of the stack", &facts.stack_policies) {
+        Ok(policies) => policies.into_iter().flatten(),
+        Err(skipped) => return vec![skipped],
+    };
+    let judgement = |(arn, attachments): (&String, &u32)| {
+        let (name, stack) = (arn.rsplit('/').next().unwrap_or(arn), spec.stack_name());
+        let message = format!("is there, and the stack {stack} is not: a creation of the stack fails, {name} already exists");
+        let of_policy = |operation| ["aws", "iam", operation, "--policy-arn", arn];
+        if *attachments > 0 {
+            return Judgement::fail(format!("policy {name}"), format!("{message}. It is attached {attachments} times"))
+                .run("see to whom: where a controller works with it, `karpctl adopt` takes it over", of_policy("list-entities-for-policy"))
+                .fix("else detach it (`aws iam detach-role-policy`), and look again");
+        }
+        // IAM deletes none that has versions beside the default one.
+        let versions = format!(
+            "for version in $(aws iam list-policy-versions --policy-arn {arn} --query 'Versions[?!IsDefaultVersion].VersionId' --output text); \
+             do aws iam delete-policy-version --policy-arn {arn} --version-id \"$version\"; done"
+        );
+        Judgement::fail(format!("policy {name}"), message)
+            .run("delete its older versions: nobody has it", ["sh", "-c", &versions])
+            .run("delete it", of_policy("delete-policy"))
+    };
+    policies.map(judgement).collect()
 }
 
 /// What is wrong with the state that a stack is in.

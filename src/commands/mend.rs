@@ -65,7 +65,8 @@ pub(super) fn cures(report: &DoctorReport) -> Result<Cures> {
             Ok(None) => {}
             Err(NotAlone) => {
                 cures.not_alone.insert(format!(
-                    "users[name={user}] in {} cannot be changed without changing others: its text is shared (a YAML alias); write {value} there by hand",
+                    "users[name={user}] in {} cannot be changed without changing others: its text is shared (a YAML alias), or written in a way that karpctl leaves alone; write {value} \
+                     there by hand",
                     file.display()
                 ));
             }

@@ -266,6 +266,16 @@ pub enum Peers {
     Addresses,
     /// Pods only.
     Pods,
+    /// Pods of the policy's own namespace only.
+    OwnPods,
+}
+
+impl Peers {
+    /// Whether there may be what is no pod among them.
+    #[must_use]
+    pub const fn has_addresses(self) -> bool {
+        matches!(self, Self::Anybody | Self::Addresses)
+    }
 }
 
 /// A port of a rule.

@@ -38,6 +38,8 @@ pub enum Topic {
     SpotRole,
     /// [`Facts::node_role`].
     NodeRole,
+    /// [`Facts::stack_policies`].
+    StackPolicies,
     /// [`Facts::controller_role`].
     ControllerRole,
     /// [`Facts::oidc_provider`].
@@ -127,6 +129,7 @@ impl Topic {
             Self::CallerPermissions
                 | Self::ControllerPermissions
                 | Self::NodeRole
+                | Self::StackPolicies
                 | Self::IamSummary
                 | Self::Vcpus
                 | Self::Selection

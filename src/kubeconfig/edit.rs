@@ -97,14 +97,22 @@ fn range(text: &str, place: &Node) -> Range<usize> {
 }
 
 fn replaced(text: &str, place: &Node, wanted: &str) -> Option<Edited> {
-    let Value::Text(now) = &place.value else { return None };
     let range = range(text, place);
     let written = text.get(range.clone())?;
+    let mut after = text.to_owned();
+    let now = match &place.value {
+        Value::Text(now) if !now.is_empty() => now,
+        // Said to be nothing: `null`, `~` or an empty text.
+        Value::Text(_) | Value::Null if !written.is_empty() => {
+            after.replace_range(range, wanted);
+            return Some(Edited { text: after, line: place.line });
+        }
+        _ => return None,
+    };
     // Only what stands there as it reads is changed: no escapes, no folded lines.
     if written.trim_matches(['"', '\'']) != now {
         return None;
     }
-    let mut after = text.to_owned();
     after.replace_range(range, &written.replace(now.as_str(), wanted));
     Some(Edited { text: after, line: place.line })
 }
@@ -167,6 +175,10 @@ mod tests {
         assert_eq!(set(&block), Ok(Some(after.clone())));
         assert_eq!(set(&after), Ok(None), "twice");
         assert_eq!(set(&block.replace('\n', "\r\n")), Ok(Some(after.replace('\n', "\r\n"))));
+        for nothing in ["null", "~", "''", "\"\""] {
+            let text = block.replace("command: aws", &format!("command: aws\n      interactiveMode: {nothing}"));
+            assert_eq!(set(&text), Ok(Some(text.replace(nothing, "IfAvailable"))), "{nothing}");
+        }
         let with_mode = |mode: &str| block.replace("command: aws", &format!("command: aws\n      interactiveMode: {mode}"));
         assert_eq!(set(&with_mode("'Always'")), Ok(Some(with_mode("'IfAvailable'"))));
         for (before, key) in [

@@ -160,6 +160,8 @@ pub trait Aws: Send + Sync {
     async fn role(&self, name: &str) -> Result<Option<RoleFacts>>;
     /// IAM `ListRolePolicies` and `ListInstanceProfilesForRole`, and EC2 `DescribeInstances` where a profile holds it.
     async fn role_ties(&self, name: &str) -> Result<RoleTies>;
+    /// IAM `GetPolicy`: to how many roles and users a managed policy is attached. `None`: there is none of this ARN.
+    async fn policy_attachments(&self, arn: &str) -> Result<Option<u32>>;
     /// IAM `CreateRole`.
     async fn create_role(&self, role: &CreateRole) -> Result<()>;
     /// IAM `UpdateAssumeRolePolicy`.

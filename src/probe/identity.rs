@@ -1,13 +1,16 @@
 //! Who may do what: the controller's role and how it gets it, the nodes' way into the cluster.
 
 use super::{NOT_YET, ProbeContext, failed, said};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::facts::{
     AccessEntryFacts, AddonFacts, AgentPods, AssociationFacts, AwsAuthFacts, ClusterFacts, OidcFacts, Probed, RoleFacts, RoleTies,
 };
 use crate::ports::{Kube, ObjectKind, ObjectRef};
+use crate::render;
 use crate::spec::Spec;
+use futures_util::future::try_join_all;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 pub(crate) use crate::spec::{POD_IDENTITY_AGENT as AGENT, SERVICE_ACCOUNT};
 
@@ -17,6 +20,14 @@ pub(super) async fn node_role(context: &ProbeContext<'_>) -> Probed<RoleFacts> {
 
 pub(super) async fn node_role_ties(context: &ProbeContext<'_>) -> Probed<RoleTies> {
     context.ports.aws.role_ties(&context.spec.node_role_name()).await.map_or_else(|e| failed(&e), Probed::Known)
+}
+
+pub(super) async fn stack_policies(context: &ProbeContext<'_>) -> Probed<BTreeMap<String, u32>> {
+    let asked = try_join_all(render::controller_policy_arns(context.spec).into_iter().map(|arn| async move {
+        let attachments = context.ports.aws.policy_attachments(arn.as_str()).await?;
+        Ok::<_, Error>(attachments.map(|attachments| (arn.to_string(), attachments)))
+    }));
+    asked.await.map_or_else(|e| failed(&e), |found| Probed::Known(found.into_iter().flatten().collect()))
 }
 
 pub(super) async fn controller_role(context: &ProbeContext<'_>) -> Probed<RoleFacts> {

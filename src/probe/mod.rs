@@ -71,9 +71,14 @@ async fn read_all(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &
     facts.take_topics(&elsewhere, &others);
     facts.take_topics(&by_doctor, &doctors);
     facts.take_topics(&there, &of_cluster);
-    if topics.contains(&Topic::NodeRole) {
-        let in_the_way = facts.stack == Probed::Absent && facts.node_role.known().is_some();
-        facts.node_role_ties = if in_the_way { identity::node_role_ties(context).await } else { Probed::NotAsked };
+    if topics.contains(&Topic::NodeRole) || topics.contains(&Topic::StackPolicies) {
+        // What a stack that is there made is its own.
+        let asked = |topic| topics.contains(&topic) && facts.stack == Probed::Absent;
+        let (ties, policies) = tokio::join!(
+            when(asked(Topic::NodeRole) && facts.node_role.known().is_some(), identity::node_role_ties(context)),
+            when(asked(Topic::StackPolicies), identity::stack_policies(context)),
+        );
+        (facts.node_role_ties, facts.stack_policies) = (ties.unwrap_or_default(), policies.unwrap_or_default());
     }
     if topics.contains(&Topic::Ami) && topics.contains(&Topic::NodePool) {
         // A node class that is there has its AMI: what AWS recommends now is then nobody's question.

@@ -53,6 +53,10 @@ async fn node_access_is_judged_by_mode_entry_and_row() {
     // The row is no help where an access entry is there: the entry wins.
     let standard = after(|w| w.inside().entries.values_mut().for_each(|e| e.kind = "STANDARD".into())).await;
     check(standard, "aws eks delete-access-entry --region us-west-2 --cluster-name demo");
+    // What other nodes may run by is left.
+    let others = after(|w| w.inside().entries.values_mut().for_each(|e| e.kind = "HYBRID_LINUX".into())).await;
+    exactly(&others, "node-access", Verdict::Fail);
+    assert!(others[0].fixes.iter().all(|fix| fix.command.is_empty()), "{others:#?}");
     let none = |w: &FakeWorld| {
         w.inside().entries.clear();
         w.inside().objects.remove(&aws_auth());

@@ -55,6 +55,8 @@ pub(crate) struct Inside {
     pub(crate) addons: BTreeMap<String, AddonFacts>,
     pub(crate) roles: BTreeMap<String, RoleFacts>,
     pub(crate) role_ties: BTreeMap<String, RoleTies>,
+    /// Managed policies by ARN, with how often each is attached.
+    pub(crate) managed_policies: BTreeMap<String, u32>,
     pub(crate) oidc: BTreeMap<String, OidcFacts>,
     pub(crate) profiles: Vec<InstanceProfile>,
     pub(crate) profile_tags: BTreeMap<String, Tags>,

@@ -335,7 +335,8 @@ def stamp(part):
     recipe = PARTS[part][0]
     rest = (KUBERNETES, ETCD, KWOK, EKSCTL, FAKECLOUD, MOTO, AWSCLI)
     pins = {clients: CLIENTS, newest: NEWEST, official: OFFICIAL, karpenter: KARPENTER, charts: KARPENTER, schemas: (), powershell: (), deny: CARGO_DENY}.get(recipe, rest)
-    digest = hashlib.sha256((inspect.getsource(recipe) + repr(pins)).encode()).hexdigest()[:12]
+    shared = inspect.getsource(of_kubernetes) if recipe in (kubernetes, newest) else ""
+    digest = hashlib.sha256((inspect.getsource(recipe) + shared + repr(pins)).encode()).hexdigest()[:12]
     return STAMPS / f"{part}.{digest}"
 
 

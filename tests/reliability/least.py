@@ -313,7 +313,7 @@ CALLED_FOR = {
     },
     "destroy": {**dict.fromkeys(("iam:GetOpenIDConnectProvider", "iam:DeleteOpenIDConnectProvider"), "removal by IRSA"),
                 "eks:DescribeAccessEntry": "removal of an access entry"},
-    "doctor": dict.fromkeys(("iam:ListInstanceProfilesForRole", "iam:ListRolePolicies"), "look beforehand"),
+    "doctor": dict.fromkeys(("iam:GetPolicy", "iam:ListInstanceProfilesForRole", "iam:ListRolePolicies"), "look beforehand"),
 }
 FIRST = {"bootstrap": "creation", "doctor": "look", "destroy": "removal"}
 

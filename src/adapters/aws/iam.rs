@@ -72,6 +72,13 @@ pub(super) async fn role_ties(aws: &AwsClient, role: &str) -> Result<RoleTies> {
     Ok(RoleTies { inline_policies, instance_profiles: profiles.into_iter().map(|p| p.instance_profile_name).collect(), instances })
 }
 
+pub(super) async fn policy_attachments(aws: &AwsClient, arn: &str) -> Result<Option<u32>> {
+    let call = Call::new("iam:GetPolicy", arn, format!("cannot read the policy {arn}"));
+    let sent = aws.iam.get_policy().policy_arn(arn).send().await.map_err(|e| aws.error(&call, &e));
+    let policy = present(sent)?.and_then(|answer| answer.policy);
+    Ok(policy.map(|policy| policy.attachment_count.and_then(|count| u32::try_from(count).ok()).unwrap_or_default()))
+}
+
 /// IAM answers policy documents percent-encoded (RFC 3986). What is not an escape is left as it is.
 fn percent_decoded(text: &str) -> String {
     let bytes = text.as_bytes();

@@ -127,6 +127,10 @@ impl Aws for AwsClient {
         iam::role_ties(self, name).await
     }
 
+    async fn policy_attachments(&self, arn: &str) -> Result<Option<u32>> {
+        iam::policy_attachments(self, arn).await
+    }
+
     async fn create_role(&self, role: &CreateRole) -> Result<()> {
         iam::create_role(self, role).await
     }

@@ -95,6 +95,7 @@ fn rule(rule: &Value, peers: &str) -> PolicyRule {
         peers: match items(&rule[peers]) {
             [] => Peers::Anybody,
             peers if peers.iter().any(|peer| !peer["ipBlock"].is_null()) => Peers::Addresses,
+            peers if peers.iter().all(|peer| peer["namespaceSelector"].is_null()) => Peers::OwnPods,
             _ => Peers::Pods,
         },
     }

@@ -169,9 +169,28 @@ async fn a_role_is_in_the_way_of_the_stack_that_makes_it() {
     let inline = "aws iam delete-role-policy --role-name KarpenterNodeRole-demo --policy-name own";
     assert_eq!(commands(&with(held.clone()).await), [release, detach, inline, delete]);
 
+    // The stack makes a profile of its own name too.
+    let own = RoleTies { instance_profiles: vec!["KarpenterNodeInstanceProfile-demo".into()], ..RoleTies::default() };
+    let profile = "aws iam delete-instance-profile --instance-profile-name KarpenterNodeInstanceProfile-demo";
+    assert_eq!(commands(&with(own).await)[1], profile);
+
     // Nodes work under it: nothing is taken from them.
     let found = with(RoleTies { instances: (1..5).map(|n| format!("i-{n}")).collect(), ..held }).await;
     assert!(found[0].message.contains("It is in use by i-1, i-2, i-3 and 1 more"), "{found:#?}");
+    assert_eq!(commands(&found), ["", ""]);
+    assert!(found[0].fixes[0].title.contains("madeElsewhere"), "there is no release that could be adopted: {found:#?}");
+    let group = RoleTies { instance_profiles: vec!["eks-4711".into()], ..RoleTies::default() };
+    let found = with(group).await;
+    assert!(found[0].message.contains("It is in use by the node group of eks-4711"), "{found:#?}");
+    assert_eq!(commands(&found), ["", ""]);
+
+    // Karpenter is there by helm, and can be adopted.
+    let (spec, there) = super::healthy().await;
+    let known_ties = Probed::Known(RoleTies { instances: vec!["i-1".into()], ..RoleTies::default() });
+    let facts =
+        karpctl::facts::Facts { stack: Probed::Absent, node_role: Probed::Known(role.clone()), node_role_ties: known_ties, ..there };
+    let found: Vec<Finding> =
+        bad(&spec, &facts, DAY).into_iter().filter(|f| f.id == "stack-state" && f.subject.starts_with("stack")).collect();
     assert_eq!(commands(&found), ["karpctl adopt --cluster-name demo --region us-west-2", ""]);
 
     // Who may not look is told to look.
@@ -181,7 +200,7 @@ async fn a_role_is_in_the_way_of_the_stack_that_makes_it() {
     let found: Vec<Finding> = bad(&spec, &facts, DAY).into_iter().filter(|f| f.id == "stack-state").collect();
     assert!(found[0].message.ends_with("Who has it could not be read: iam:ListInstanceProfilesForRole"), "{found:#?}");
     let look = "aws iam list-instance-profiles-for-role --role-name KarpenterNodeRole-demo";
-    assert_eq!(commands(&found), [look, detach, delete]);
+    assert_eq!(commands(&found), [look, ""]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -192,6 +211,35 @@ async fn a_cluster_that_is_there_has_what_is_its_own() {
     let (spec, facts) = seen(&world).await;
     assert_eq!(bad(&spec, &facts, DAY), []);
     assert!(!world.looks().iter().any(|look| look.contains("instance profiles")), "it is not even asked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn policies_are_in_the_way_of_the_stack_that_makes_them() {
+    let arn = "arn:aws:iam::111122223333:policy/KarpenterControllerNodeLifecyclePolicy-demo";
+    let with = async |attachments: u32| {
+        let found = left(|w| {
+            w.inside().managed_policies.insert(arn.into(), attachments);
+        })
+        .await;
+        exactly(&found, "stack-state", Verdict::Fail);
+        assert_eq!(found[0].subject, "policy KarpenterControllerNodeLifecyclePolicy-demo");
+        assert!(found[0].message.contains("KarpenterControllerNodeLifecyclePolicy-demo already exists"), "{found:#?}");
+        found[0].fixes.iter().map(|fix| fix.command.join(" ")).collect::<Vec<_>>()
+    };
+    let unused = with(0).await;
+    assert!(unused[0].contains("delete-policy-version"), "{unused:#?}");
+    assert_eq!(unused[1], format!("aws iam delete-policy --policy-arn {arn}"));
+    // Somebody works with it: nothing is taken away.
+    assert_eq!(with(2).await, [format!("aws iam list-entities-for-policy --policy-arn {arn}"), String::new()]);
+    let others = left(|w| {
+        w.inside().managed_policies.insert(arn.replace("demo", "other"), 0);
+    })
+    .await;
+    assert_eq!(others, []);
+    let world = super::healthy_world().await;
+    world.forget_calls();
+    seen(&world).await;
+    assert!(!world.looks().iter().any(|look| look.contains("policy arn:")), "what the stack made is not asked for");
 }
 
 #[tokio::test(start_paused = true)]

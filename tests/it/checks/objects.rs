@@ -129,15 +129,6 @@ async fn policies_let_in_who_must_get_to_the_controller() {
     // No CRD has its objects converted: nobody asks there.
     let webhook = || json!([{"name": "https-webhook", "containerPort": 8443}]);
     assert_eq!(policy(webhook(), Value::Null, json!({})).await, []);
-    // What is in its node's network is not shut off by policies.
-    let on_host = |w: &FakeWorld| {
-        w.change(&place("apps/v1", "deployments", Some("kube-system"), "karpenter"), |deployment| {
-            let spec = &mut deployment["spec"]["template"]["spec"];
-            (spec["hostNetwork"], spec["containers"][0]["ports"]) = (json!(true), ports());
-        });
-        w.put(&place("networking.k8s.io/v1", "networkpolicies", Some("kube-system"), "strict"), json!({"spec": {"podSelector": {}}}));
-    };
-    assert_eq!(after(on_host).await, []);
 }
 
 /// A namespace in which nothing is allowed unless it is said, before Karpenter is there and after.
@@ -178,11 +169,18 @@ async fn the_controller_needs_ways_out() {
     ] {
         says(&with(rules).await, "network-policies", Verdict::Fail, missing);
     }
+    // The whole of it, since a policy of that name may be there with a part.
     let cure = &with(json!([dns, addresses(443)])).await[0].fixes[0].command.join(" ");
-    assert!(
-        cure.contains(r#""policyTypes":["Egress"]"#) && cure.contains(r#""egress":[{"ports":[{"protocol":"TCP","port":80}]}]"#),
-        "{cure}"
-    );
+    let all = [("TCP", 443), ("UDP", 53), ("TCP", 80)].map(|(protocol, port)| format!(r#"{{"protocol":"{protocol}","port":{port}}}"#));
+    let egress = format!(r#""policyTypes":["Egress"],"egress":[{{"ports":[{}]}}]"#, all.join(","));
+    assert!(cure.contains(&egress), "{cure}");
+    // The port of CoreDNS by its name; its namespace is Karpenter's too here.
+    let by_name = json!({"ports": [{"port": "dns", "protocol": "UDP"}], "to": [{"podSelector": {"matchLabels": {"k8s-app": "kube-dns"}}}]});
+    assert_eq!(with(json!([by_name, addresses(443), addresses(80)])).await, []);
+    // The DNS of the node is no pod.
+    let by_node = json!({"podSelector": {}, "policyTypes": ["Egress"], "egress": [dns, addresses(443), addresses(80)]});
+    let found_by_node = found(false, by_node, json!({"dnsPolicy": "Default"}), true).await;
+    says(&found_by_node, "network-policies", Verdict::Fail, "port 53 (DNS)");
     assert_eq!(with(json!([dns, addresses(443), addresses(80)])).await, []);
     assert_eq!(with(json!([{}])).await, []);
     // A policy that says nothing of types and has no rule for what goes out is not about it.
@@ -226,7 +224,16 @@ async fn the_api_server_is_no_pod() {
     assert!(of_policies.message.contains("(https-webhook), where what is written is looked at"), "{found:#?}");
     let words = "if anything enforces them: the VPC CNI does not, unless it is told to";
     says(&pods_only(&|f| known(&mut f.neighbours).policy_enforcer = None), "network-policies", Verdict::Warn, words);
-    assert_eq!(pods_only(&|f| known(&mut f.policies).host_network = true), []);
+    // Whether it is in its node's network is for the values to say, where helm installed it.
+    says(&pods_only(&|f| known(&mut f.policies).host_network = true), "network-policies", Verdict::Fail, "port 8443");
+    // What could not be read takes nothing from what was found.
+    let found = pods_only(&|f| {
+        f.webhooks = Probed::Unavailable("not allowed".into());
+        f.conversion = Probed::Known(Vec::new());
+        let rules = Some(Vec::new());
+        known(&mut f.policies).egress = vec![PolicyRules { name: "strict".into(), rules }];
+    });
+    says(&found, "network-policies", Verdict::Fail, "do not let the controller get to port 443");
 }
 
 /// A private cluster as karpctl makes one, in a VPC without a way out and with every endpoint.

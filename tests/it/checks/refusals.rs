@@ -164,6 +164,32 @@ async fn a_cluster_that_another_tool_made_is_told() {
     exactly(&found, "cluster-state", Verdict::Warn);
     assert!(found[0].fixes[0].title.contains("--existing-cluster"), "{found:#?}");
     assert!(bad(&spec, &facts, DAY).is_empty(), "it is said that it is there");
+    let mut moving = facts.clone();
+    known(&mut moving.cluster).status = "UPDATING".into();
+    let found = bad(&made, &moving, DAY);
+    exactly(&found, "cluster-state", Verdict::Warn);
+    assert!(!found[0].heals, "it is nobody else's when that is over");
+    let mut auto = facts.clone();
+    known(&mut auto.cluster).auto_mode = true;
+    exactly(&bad(&made, &auto, DAY), "auto-mode", Verdict::Fail);
     facts.eksctl_stack = Probed::Unavailable("AccessDenied".into());
     assert!(bad(&made, &facts, DAY).is_empty(), "it may be eksctl's");
+}
+
+/// What a tool that renders and applies gave the chart is not known: nobody's defaults are judged in its place.
+#[tokio::test(start_paused = true)]
+async fn the_values_of_a_karpenter_without_helm_are_not_guessed() {
+    let (spec, mut facts) = healthy().await;
+    deployment(&mut facts, "kube-system", None);
+    let taint = karpctl::facts::Taint { key: "dedicated".into(), value: "infra".into(), effect: "NoSchedule".into() };
+    for node in known(&mut facts.nodes) {
+        node.taints.push(taint.clone());
+    }
+    let meant = karpctl::spec::Meant::default();
+    let said =
+        super::judge(&super::all(), &super::Situation { spec: Some(&spec), meant: &meant, facts: &facts, today: DAY.parse().unwrap() });
+    for check in ["node-capacity", "cluster-dns"] {
+        let of: Vec<_> = said.iter().filter(|f| f.id == check).map(|f| (f.result, f.message.contains("without helm"))).collect();
+        assert_eq!(of, [(Verdict::Skip, true)], "{check}");
+    }
 }

@@ -230,6 +230,11 @@ impl Aws for FakeWorld {
         Ok(self.inside().role_ties.get(name).cloned().unwrap_or_default())
     }
 
+    async fn policy_attachments(&self, arn: &str) -> Result<Option<u32>> {
+        self.begin("get", format!("policy {arn}"))?;
+        Ok(self.inside().managed_policies.get(arn).copied())
+    }
+
     async fn create_role(&self, role: &CreateRole) -> Result<()> {
         self.begin("create_role", &role.name)?;
         if self.inside().roles.contains_key(&role.name) {

@@ -32,19 +32,27 @@ fn what_is_broken_in_aws_is_found_and_mended_as_printed() {
     let of_role = |operation: &str, rest: &[&str]| aws(&[&["iam", operation, "--role-name", "KarpenterNodeRole-patient"], rest].concat());
     let policy = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListAllMyBuckets","Resource":"*"}]}"#;
     of_role("put-role-policy", &["--policy-name", "own", "--policy-document", policy]);
-    aws(&["iam", "create-instance-profile", "--instance-profile-name", "left"]);
-    of_role("add-role-to-instance-profile", &["--instance-profile-name", "left"]);
+    let profile = "KarpenterNodeInstanceProfile-patient";
+    aws(&["iam", "create-instance-profile", "--instance-profile-name", profile]);
+    of_role("add-role-to-instance-profile", &["--instance-profile-name", profile]);
     // A node works under it: no cure takes anything from it.
     let image = aws(&["ec2", "describe-images", "--filters", "Name=name,Values=amazon-eks-node-al2023-x86_64-standard-1.34-*"]);
     let image = image["Images"][0]["ImageId"].as_str().unwrap();
-    let run = ["ec2", "run-instances", "--image-id", image, "--instance-type", "m5.large", "--iam-instance-profile", "Name=left"];
+    let run =
+        ["ec2", "run-instances", "--image-id", image, "--instance-type", "m5.large", "--iam-instance-profile", &format!("Name={profile}")];
     let node = aws(&run)["Instances"][0]["InstanceId"].as_str().unwrap().to_owned();
     let found = ward.finds("stack-state", "fail", &format!("It is in use by {node}"));
-    assert_eq!(found["fixes"][0]["command"][1], "adopt", "{found:#}");
+    assert!(found["fixes"].as_array().unwrap().iter().all(|fix| fix["command"].is_null()), "{found:#}");
     aws(&["ec2", "terminate-instances", "--instance-ids", &node]);
     let found = ward.finds("stack-state", "fail", "KarpenterNodeRole-patient already exists. No instance of us-west-2 has it");
-    ward.cured(&found, &[0, 1, 2, 3]);
-    aws(&["iam", "delete-instance-profile", "--instance-profile-name", "left"]);
+    ward.cured(&found, &[0, 1, 2, 3, 4]);
+
+    // A policy likewise, which a stack that was deleted left with the versions of its updates.
+    let name = "KarpenterControllerNodeLifecyclePolicy-patient";
+    let arn = aws(&["iam", "create-policy", "--policy-name", name, "--policy-document", policy])["Policy"]["Arn"].clone();
+    aws(&["iam", "create-policy-version", "--policy-arn", arn.as_str().unwrap(), "--policy-document", policy, "--set-as-default"]);
+    let found = ward.finds("stack-state", "fail", &format!("{name} already exists"));
+    ward.cured(&found, &[0, 1]);
 
     // A creation that was rolled back for that very reason.
     leave();
