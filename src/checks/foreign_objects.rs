@@ -65,7 +65,9 @@ fn refusal(title: &str, state: State, spec: &Spec) -> Option<Judgement> {
             let look = ["karpctl", "bootstrap", "--adopt", "--dry-run", "--cluster-name", cluster, "--region", region];
             let judgement = Judgement::warn(title, format!("{why}: `karpctl bootstrap` refuses to change it"))
                 .run("see what would become of it", look.into_iter().chain(existing));
-            Some(judgement.fix("without --dry-run the same command takes it over; or give it another name, or remove it"))
+            Some(judgement.fix(
+                "without --dry-run, and with the settings that you give bootstrap, it takes it over; or give it another name, or remove it",
+            ))
         }
         State::Foreign { why, adopt: None, hints } => {
             Some(hints.iter().fold(Judgement::fail(title, why), |judgement, hint| judgement.fix(of_bootstrap(hint))))

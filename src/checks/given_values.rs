@@ -35,13 +35,13 @@ impl GivenValues {
         let endpoint = facts.cluster.known().and_then(|cluster| cluster.endpoint.as_deref());
         let given = render::helm_values(spec, endpoint)
             .map_err(|e| Judgement::skip(subject, format!("what the chart will be given is not known: {e}")))?;
-        Ok(Self {
-            stays: live.is_some_and(|live| {
-                bare(&live.chart_version) == bare(&spec.release.chart_version()) && differences_both_ways(&given, &live.values).is_empty()
-            }),
-            live: live.map(|live| over(chart_of(live, spec), &live.values)),
-            to_come: over(of_chart(spec.release.features()), &given),
-        })
+        let stays = live.is_some_and(|live| {
+            bare(&live.chart_version) == bare(&spec.release.chart_version()) && differences_both_ways(&given, &live.values).is_empty()
+        });
+        let live = live.map(|live| over(chart_of(live, spec), &live.values));
+        // An empty list that is said is no difference to a step, and takes away the chart's own.
+        let to_come = live.clone().filter(|_| stays).unwrap_or_else(|| over(of_chart(spec.release.features()), &given));
+        Ok(Self { to_come, live, stays })
     }
 
     /// All of them, as they will be.

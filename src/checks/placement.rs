@@ -238,12 +238,14 @@ impl Placement {
 
     /// Which label a node lacks.
     fn mismatch(&self, node: &NodeFacts) -> Option<String> {
-        if node.labels.is_empty() {
-            return None;
-        }
-        let lacks = |(key, value): &(&String, &String)| label(node, key) != Some(value.as_str());
+        // Of facts without labels only the labels that everybody asks for are known.
+        let known = |key: &str| !node.labels.is_empty() || [HOST, ZONE, OS].contains(&key);
+        let lacks = |(key, value): &(&String, &String)| known(key) && label(node, key) != Some(value.as_str());
         if let Some((key, value)) = self.selector.iter().find(lacks) {
             return Some(format!("has no label {key}={value}"));
+        }
+        if node.labels.is_empty() {
+            return None;
         }
         let holds = |term: &Term| !(term.match_expressions.is_empty() && term.match_fields.is_empty()) && term.holds(node);
         let refused = self.terms.as_ref().is_some_and(|terms| !terms.iter().any(holds));

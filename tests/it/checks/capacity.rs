@@ -228,3 +228,19 @@ async fn the_clusters_dns_must_not_depend_on_karpenter() {
     says(&found, "cluster-dns", Verdict::Fail, "; `karpctl bootstrap` changes dnsPolicy: Default -> ClusterFirst");
     assert_eq!(bad(&told(&spec, &default), &facts, DAY), []);
 }
+
+/// helm takes an empty list in the place of the chart's own, and a step sees no difference to nothing.
+#[tokio::test(start_paused = true)]
+async fn a_release_that_stays_is_judged_by_its_own_values() {
+    let (spec, mut facts) = seen(&healthy_world().await).await;
+    known(&mut facts.chart_release).values["topologySpreadConstraints"] = json!([]);
+    known(&mut facts.nodes)[1].free_cpu = 0;
+    let mut third = known(&mut facts.nodes)[0].clone();
+    third.name += "-too";
+    third.labels.insert("kubernetes.io/hostname".into(), third.name.clone());
+    known(&mut facts.nodes).push(third);
+    assert_eq!(bad(&spec, &facts, DAY), [], "the controller runs");
+    known(&mut facts.neighbours).workloads.iter_mut().for_each(|w| w.ready = w.ready.min(1));
+    let found: Vec<Finding> = bad(&spec, &facts, DAY).into_iter().filter(|f| f.id == "node-capacity").collect();
+    assert_eq!(found, [], "two nodes have room, and no zones must be even");
+}
