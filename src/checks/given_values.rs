@@ -1,9 +1,9 @@
 //! The values by which the controller will run: what the next bootstrap gives the chart, over the chart's own.
 
 use super::Judgement;
-use super::judgement::{installed, read};
-use super::neighbours::is_without_helm;
-use crate::facts::{Facts, HelmRelease, Neighbours};
+use super::judgement::{VALUES_UNKNOWN, installed, read};
+use super::neighbours::works_without_helm;
+use crate::facts::{Facts, HelmRelease};
 use crate::knowledge::{Features, Release};
 use crate::render;
 use crate::spec::Spec;
@@ -28,9 +28,8 @@ pub(super) struct GivenValues {
 impl GivenValues {
     pub(super) fn of(spec: &Spec, facts: &Facts, subject: &str) -> Result<Self, Judgement> {
         let live = read(subject, &facts.chart_release)?.filter(|release| installed(release));
-        let by_another = |n: &Neighbours| n.workloads.iter().any(|w| w.desired > 0 && is_without_helm(spec, w));
-        if live.is_none() && facts.neighbours.known().is_some_and(by_another) {
-            return Err(Judgement::skip(subject, "Karpenter was installed there without helm: its values are not known"));
+        if live.is_none() && facts.neighbours.known().is_some_and(|n| works_without_helm(spec, n).is_some()) {
+            return Err(Judgement::skip(subject, VALUES_UNKNOWN));
         }
         let endpoint = facts.cluster.known().and_then(|cluster| cluster.endpoint.as_deref());
         let given = render::helm_values(spec, endpoint)

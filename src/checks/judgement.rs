@@ -1,6 +1,6 @@
 //! What a check says of one thing, before it is a [`Finding`].
 
-use super::neighbours::is_without_helm;
+use super::neighbours::works_without_helm;
 use super::{Check, Situation};
 use crate::facts::{HelmRelease, Probed, Workload};
 use crate::finding::{Edit, Finding, Fix, Place, Verdict};
@@ -119,6 +119,9 @@ pub(super) fn read<'a, T>(subject: &str, probed: &'a Probed<T>) -> Result<Option
     }
 }
 
+/// Why nothing is said of values where helm has none.
+pub(super) const VALUES_UNKNOWN: &str = "Karpenter was installed there without helm: its values are not known";
+
 /// Karpenter's live helm release, with the subject of what is said of it.
 pub(super) fn live_release<'a>(situation: &Situation<'a>) -> Result<(String, &'a HelmRelease), Judgement> {
     let subject = format!("helm release {}/karpenter", situation.spec()?.namespace);
@@ -126,7 +129,7 @@ pub(super) fn live_release<'a>(situation: &Situation<'a>) -> Result<(String, &'a
         return Ok((subject, live));
     }
     Err(match without_helm(situation, &subject)? {
-        Some(_) => Judgement::skip(subject, "Karpenter was installed there without helm: its values are not known"),
+        Some(_) => Judgement::skip(subject, VALUES_UNKNOWN),
         None => Judgement::pass(subject, "it is not installed"),
     })
 }
@@ -140,7 +143,7 @@ pub(super) fn installed(release: &HelmRelease) -> bool {
 fn without_helm<'a>(situation: &Situation<'a>, subject: &str) -> Result<Option<&'a Workload>, Judgement> {
     let spec = situation.spec()?;
     let neighbours = read(subject, &situation.facts.neighbours)?;
-    Ok(neighbours.and_then(|n| n.workloads.iter().find(|w| w.desired > 0 && is_without_helm(spec, w))))
+    Ok(neighbours.and_then(|n| works_without_helm(spec, n)))
 }
 
 /// The Karpenter that is installed: helm says which, or else the tag of its image. `None`: none is.

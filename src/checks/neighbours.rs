@@ -2,7 +2,7 @@
 
 use super::judgement::read;
 use super::{Judged, Judgement, Situation};
-use crate::facts::{NeighbourKind, Workload};
+use crate::facts::{NeighbourKind, Neighbours, Workload};
 use crate::spec::Spec;
 
 /// A judgement for each workload of this kind that works in the cluster and is meant; where there is none, that `none` does.
@@ -20,6 +20,11 @@ pub(super) fn each(
     let found = neighbours.workloads.iter().filter(|w| w.what == kind && w.desired > 0 && is_meant(w));
     let said: Vec<Judgement> = found.map(|w| judge(&subject, w)).collect();
     Ok(if said.is_empty() { vec![Judgement::pass(subject, format!("no {none} works in it"))] } else { said })
+}
+
+/// The Karpenter that works in the wanted namespace, where helm did not put it there.
+pub(super) fn works_without_helm<'n>(spec: &Spec, neighbours: &'n Neighbours) -> Option<&'n Workload> {
+    neighbours.workloads.iter().find(|w| w.desired > 0 && is_without_helm(spec, w))
 }
 
 /// Whether it is a Karpenter that stands where this spec installs Karpenter, and helm did not put it there.
