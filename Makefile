@@ -57,6 +57,7 @@ test-all: test ## run every test, and every sweep in full
 	python3 tests/reliability/surroundings.py
 	python3 tests/reliability/destroying.py
 	python3 tests/sweep/sweep.py --all $(if $(CLONE),--repository $(CLONE))
+	$(MAKE) dist $$(test -d "$$(rustc --print target-libdir --target x86_64-unknown-linux-musl)" && echo STATIC=1)
 
 deny: ## licences, bans and sources of the dependencies
 	$(DENY) --locked check licenses bans sources
@@ -80,9 +81,10 @@ lint: ## formatting and lints
 	cargo clippy --locked --all-targets -- -D warnings
 
 # STATIC=1 takes the static build: needs the target x86_64-unknown-linux-musl and Debian's musl-tools.
-dist: lab deny ## the release's files in target/dist, tried: program, .deb, archive, SBOM, checksums; needs cargo-cyclonedx
+dist: lab deny ## the release's files in target/dist, tried: program, .deb, archive, SBOM, checksums
 	cargo build --locked --release $(if $(STATIC),--target x86_64-unknown-linux-musl)
-	packaging/dist.sh target/$(if $(STATIC),x86_64-unknown-linux-musl/)release/karpctl
+	$(INSTALL) --version 0.5.9 cargo-cyclonedx
+	PATH=$(CACHE)/cargo/bin:$$PATH packaging/dist.sh target/$(if $(STATIC),x86_64-unknown-linux-musl/)release/karpctl
 	python3 tests/packaging/test_dist.py
 
 image: ## the container image, of the static target/dist/karpctl and HELM=FILE EKSCTL=FILE; by buildah, podman or docker

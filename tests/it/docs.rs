@@ -172,7 +172,7 @@ fn hidden_commands(text: &str) -> Vec<String> {
 const NOT_TYPED: [(&str, &str); 16] = [
     ("aws ecr get-login-password", "the lab has no registry of ECR; `lab::doctor_desk` logs in at another, and out as the doctor says"),
     ("podman run", "`tests/packaging/test_dist.py` makes the image, and runs what is in it"),
-    ("cargo install", "a release build, of the same program as `make dist`, which uses what it made"),
+    ("cargo install", "`tests/packaging/test_dist.py` types it, with `--debug` and a folder to install to"),
     ("make rehearse", "the commands that it runs are those of README, which are typed in the lab"),
     ("make test", "runs this very test"),
     ("make test-all", "hours"),

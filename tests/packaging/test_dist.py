@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What `make dist` made, used as whoever gets it would: checksums, package, archive, bill of materials, image.
+"""What `make dist` made, used as whoever gets it would: checksums, package, archive, bill of materials, image; and `cargo install`.
 
 The package is installed, looked at and removed in a root of its own, with dpkg's records there; nothing of this machine changes. The image
 is built by buildah, and a bootstrap, a look and a destroy are run in it, in a lab. What cannot be tried for want of a program is said.
@@ -29,14 +29,18 @@ def run(*words, code=0, **more):
     return ended.stdout
 
 
-def skipped(program, what):
-    """A program that is not there: said loudly, and a failure in CI."""
-    if shutil.which(program):
-        return False
-    words = f"there is no {program}: {what}"
+def untested(words):
+    """What cannot be tried: said loudly, and a failure in CI."""
     assert "CI" not in os.environ, words
     print(f"\nSKIPPED, NOTHING TESTED: {words}\n", file=sys.stderr)
-    return True
+
+
+def skipped(program, what):
+    """Whether a program is not there."""
+    there = shutil.which(program)
+    if not there:
+        untested(f"there is no {program}: {what}")
+    return not there
 
 
 def is_static(program):
@@ -67,7 +71,8 @@ def program():
 def package(folder):
     """Installed, used and removed by dpkg, in a root of its own."""
     file = next(DIST.glob("*.deb"))
-    if not skipped("lintian", "apt-get install lintian"):
+    judged = not skipped("lintian", "apt-get install lintian")
+    if judged:
         run("lintian", "--fail-on", "error,warning,info", "--allow-root", file)
     root = folder / "root"
     for name in ("info", "updates", "triggers"):
@@ -92,7 +97,7 @@ def package(folder):
     run(*dpkg, "--purge", "karpctl")
     left = [f for f in root.rglob("*") if f.is_file() and root / "var/lib/dpkg" not in f.parents]
     assert not left, left
-    print(f"package: installed, {len(pages)} man pages, completions, removed; lintian has nothing to say")
+    print(f"package: installed, {len(pages)} man pages, completions, removed{'; lintian has nothing to say' if judged else ''}")
 
 
 def archive(folder):
@@ -100,6 +105,14 @@ def archive(folder):
     is_karpctl(folder / "karpctl", env={})
     assert {f.name for f in folder.iterdir()} == {"karpctl", "LICENSE", "README.md", "CHANGELOG.md"}
     print("archive: unpacked, and its karpctl runs")
+
+
+def installed(folder):
+    """By cargo, as README and docs/installing.md have it; not optimised, because the release's own build is tried above."""
+    run("cargo", "install", "--locked", "--path", ".", "--debug", "--no-track", "--root", folder, cwd=ROOT)
+    assert [file.relative_to(folder) for file in folder.rglob("*") if file.is_file()] == [pathlib.Path("bin/karpctl")]
+    is_karpctl(folder / "bin/karpctl", env={})
+    print("installed: by cargo, and it runs")
 
 
 def materials():
@@ -129,15 +142,13 @@ runroot = "{0}/run"
 def image(folder):
     """Built out of karpctl, helm and eksctl, and used in a lab: what it finds inside is all that it has."""
     if not is_static(DIST / "karpctl"):
-        print("image: not tried, because it is made of a static karpctl: make dist STATIC=1")
+        untested("the image is made of a static karpctl: make dist STATIC=1")
         return
     if skipped("buildah", "apt-get install buildah"):
         return
     eksctl = CACHE / "bin/eksctl"
     if not is_static(eksctl):
-        words = f"{eksctl} is of an older set-up, which linked it with the system's libraries: delete it, then `make lab`"
-        assert "CI" not in os.environ, words
-        print(f"\nSKIPPED, NO IMAGE TESTED: {words}\n", file=sys.stderr)
+        untested(f"{eksctl} is of an older set-up, which linked it with the system's libraries: delete it, then `make lab`")
         return
     (folder / "storage.conf").write_text(STORAGE.format(folder))
     env = {**os.environ, "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"), "BUILDAH_ISOLATION": "chroot", "ENGINE": "buildah"}
@@ -152,7 +163,7 @@ def image(folder):
 def main():
     for part in (sums, program, materials):
         part()
-    for part in (package, archive, image):
+    for part in (package, archive, installed, image):
         with tempfile.TemporaryDirectory() as folder:
             part(pathlib.Path(folder))
 
