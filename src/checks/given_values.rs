@@ -8,6 +8,7 @@ use crate::knowledge::{Features, Release};
 use crate::render;
 use crate::spec::Spec;
 use crate::steps::compare::differences_both_ways;
+use crate::steps::is_as_wanted;
 use serde_json::{Value, json};
 
 /// Where a value is said so that bootstrap gives it.
@@ -34,9 +35,7 @@ impl GivenValues {
         let endpoint = facts.cluster.known().and_then(|cluster| cluster.endpoint.as_deref());
         let given = render::helm_values(spec, endpoint)
             .map_err(|e| Judgement::skip(subject, format!("what the chart will be given is not known: {e}")))?;
-        let stays = live.is_some_and(|live| {
-            bare(&live.chart_version) == bare(&spec.release.chart_version()) && differences_both_ways(&given, &live.values).is_empty()
-        });
+        let stays = live.is_some_and(|live| is_as_wanted(live, &spec.release.chart_version(), &given));
         let live = live.map(|live| over(chart_of(live, spec), &live.values));
         // An empty list that is said is no difference to a step, and takes away the chart's own.
         let to_come = live.clone().filter(|_| stays).unwrap_or_else(|| over(of_chart(spec.release.features()), &given));
@@ -85,11 +84,6 @@ impl GivenValues {
         let changes = self.changed(names);
         if changes.is_empty() { found } else { format!("{found}; `karpctl bootstrap` changes {}", changes.join(", ")) }
     }
-}
-
-/// Old charts have a `v` before their version, which mirrors leave out.
-fn bare(version: &str) -> &str {
-    version.trim_start_matches('v')
 }
 
 /// A value by its dotted path.

@@ -24,19 +24,28 @@ pub(super) fn is_there(found: &HelmRelease) -> bool {
     found.status != "uninstalled"
 }
 
+/// Whether nothing is done to a release: it stands, of this chart and with these values.
+pub(crate) fn is_as_wanted(found: &HelmRelease, version: &str, values: &Value) -> bool {
+    differences(found, version, values).is_empty()
+}
+
 /// In what a release is not as it should be, a line each.
 pub(super) fn changes(found: &HelmRelease, wanted: &Wanted) -> Vec<String> {
+    differences(found, &wanted.version, &wanted.values)
+}
+
+fn differences(found: &HelmRelease, version: &str, values: &Value) -> Vec<String> {
     let mut changes = Vec::new();
     match found.status.as_str() {
         "deployed" => {}
         "failed" => changes.push(format!("its last change failed: {}", found.description)),
         status => changes.push(format!("it is {status}: a helm that was broken off left it so, and karpctl mends it")),
     }
-    if bare(&found.chart_version) != bare(&wanted.version) {
-        let back = if is_older(&wanted.version, &found.chart_version) { ", back to an older release" } else { "" };
-        changes.push(format!("chart: {} -> {}{back}", found.chart_version, wanted.version));
+    if bare(&found.chart_version) != bare(version) {
+        let back = if is_older(version, &found.chart_version) { ", back to an older release" } else { "" };
+        changes.push(format!("chart: {} -> {version}{back}", found.chart_version));
     }
-    changes.extend(differences_both_ways(&wanted.values, &found.values).into_iter().map(|line| format!("value {line}")));
+    changes.extend(differences_both_ways(values, &found.values).into_iter().map(|line| format!("value {line}")));
     changes
 }
 

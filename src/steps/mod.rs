@@ -40,6 +40,7 @@ mod stack_watch;
 pub(crate) use cluster_judge::is_strangers;
 pub(crate) use cluster_whole::cluster_config_of_bootstrap;
 pub use context::{OWNER_TAG, Ownership, Say, StepContext, owner_tags};
+pub(crate) use helm_release::is_as_wanted;
 pub use migration::migration;
 pub(crate) use node_groups::counted;
 pub(crate) use node_pool::changes as node_pool_changes;
