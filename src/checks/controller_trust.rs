@@ -1,7 +1,7 @@
 //! Whether the controller's role lets the controller in.
 
 use super::judgement::read;
-use super::policy::{allowing, beside, fits, names_action, texts};
+use super::policy::{Effect, allowing, beside, fits, names_action, statements, texts, without};
 use super::{Check, Judged, Judgement, Situation, missing};
 use crate::facts::{RoleFacts, Topic};
 use crate::finding::Area;
@@ -32,8 +32,9 @@ impl Check for ControllerTrust {
          sts:AssumeRoleWithWebIdentity`: after the move from the namespace karpenter to kube-system, with the provider's ARN as the \
          condition key, or with another cluster's issuer. With Pod Identity a statement must let the service pods.eks.amazonaws.com \
          do sts:AssumeRole and sts:TagSession; without the second the agent says `AccessDeniedException: Unauthorized Exception! EKS \
-         does not have permissions to assume the associated role`. Cure: the statement, beside those that are there, as the finding prints it. Conditions other \
-         than these two (such as aws:SourceArn) are not judged."
+         does not have permissions to assume the associated role`. A Deny without a condition goes before all of them. Cure: the statement, beside those \
+         that are there and without such a Deny, as the finding prints it. Conditions other than these two (such as aws:SourceArn), a Deny with \
+         a condition, NotPrincipal and NotAction are not judged."
     }
 
     fn reads(&self) -> &'static [Topic] {
@@ -51,37 +52,62 @@ impl Check for ControllerTrust {
             return Err(Judgement::skip(subject, "there is no cluster yet"));
         };
         let issuer = cluster.oidc_issuer.as_deref();
-        let problem = match (spec.identity, issuer) {
-            (Identity::PodIdentity, _) => pod_identity(role),
-            (Identity::Irsa, Some(url)) => irsa(spec, role, url.trim_start_matches("https://")),
+        let (lacks, shut_out) = match (spec.identity, issuer) {
+            (Identity::PodIdentity, _) => (pod_identity(role), denying(role, "Service", POD_IDENTITY, &POD_IDENTITY_ACTIONS)),
+            (Identity::Irsa, Some(url)) => {
+                let issuer = url.trim_start_matches("https://");
+                (irsa(spec, role, issuer), denying(role, "Federated", &provider(spec, issuer), &[WEB_IDENTITY]))
+            }
             (Identity::Irsa, None) => return Err(Judgement::skip(subject, "EKS names no OIDC issuer for the cluster")),
         };
-        let Some(problem) = problem else { return Ok(vec![Judgement::pass(subject, "lets the controller in")]) };
+        let denied = (!shut_out.is_empty()).then(|| "shuts it out by a Deny, which goes before all that lets it in".to_owned());
+        let problems: Vec<String> = denied.into_iter().chain(lacks.clone()).collect();
+        if problems.is_empty() {
+            return Ok(vec![Judgement::pass(subject, "lets the controller in")]);
+        }
         let name = spec.controller_role_name();
         let wanted = render::trust_policy(spec, issuer).unwrap_or_default();
-        let whole = beside(&role.trust, allowing(&wanted).into_iter().cloned()).to_string();
+        let added = if lacks.is_some() { allowing(&wanted) } else { Vec::new() };
+        let whole = beside(&without(&role.trust, &shut_out), added.into_iter().cloned()).to_string();
         let command = ["aws", "iam", "update-assume-role-policy", "--role-name", &name, "--policy-document", &whole];
         let title = match spec.made_elsewhere {
             Some(_) => "let it in, beside whom the policy lets in already",
             None => "let it in, beside whom the policy lets in already; `karpctl bootstrap` lets in the controller alone",
         };
-        Ok(vec![Judgement::fail(subject, problem).run(title, command)])
+        Ok(vec![Judgement::fail(subject, problems.join("; ")).run(title, command)])
     }
 }
 
+const POD_IDENTITY: &str = "pods.eks.amazonaws.com";
+const POD_IDENTITY_ACTIONS: [&str; 2] = ["sts:AssumeRole", "sts:TagSession"];
+const WEB_IDENTITY: &str = "sts:AssumeRoleWithWebIdentity";
+
+fn provider(spec: &Spec, issuer: &str) -> String {
+    format!("arn:{}:iam::{}:oidc-provider/{issuer}", spec.partition, spec.account_id)
+}
+
+/// The statements that deny this principal one of these, whatever else is so.
+fn denying<'r>(role: &'r RoleFacts, kind: &str, principal: &str, actions: &[&str]) -> Vec<&'r Value> {
+    // `"*"` and `{"AWS": "*"}` are the same to IAM.
+    let anybody = |p: &Value| *p == "*" || texts(&p["AWS"]).contains(&"*");
+    let meant = |s: &Value| anybody(&s["Principal"]) || texts(&s["Principal"][kind]).contains(&principal);
+    let of_it = |s: &Value| actions.iter().any(|action| texts(&s["Action"]).iter().any(|pattern| names_action(pattern, action)));
+    statements(&role.trust, Effect::Deny).into_iter().filter(|s| s["Condition"].is_null() && meant(s) && of_it(s)).collect()
+}
+
 fn pod_identity(role: &RoleFacts) -> Option<String> {
-    let service = "pods.eks.amazonaws.com";
+    let service = POD_IDENTITY;
     let ours: Vec<&Value> = allowing(&role.trust).into_iter().filter(|s| texts(&s["Principal"]["Service"]).contains(&service)).collect();
     if ours.is_empty() {
         return Some(format!("does not let in {service}"));
     }
     let allows = |action: &str| ours.iter().flat_map(|s| texts(&s["Action"])).any(|a| names_action(a, action));
-    let lacks: Vec<&str> = ["sts:AssumeRole", "sts:TagSession"].into_iter().filter(|action| !allows(action)).collect();
+    let lacks: Vec<&str> = POD_IDENTITY_ACTIONS.into_iter().filter(|action| !allows(action)).collect();
     (!lacks.is_empty()).then(|| format!("does not let {service} do {}", lacks.join(" and ")))
 }
 
 fn irsa(spec: &Spec, role: &RoleFacts, issuer: &str) -> Option<String> {
-    let provider = format!("arn:{}:iam::{}:oidc-provider/{issuer}", spec.partition, spec.account_id);
+    let provider = provider(spec, issuer);
     let statements = allowing(&role.trust);
     let (ours, others): (Vec<&Value>, Vec<&Value>) =
         statements.into_iter().partition(|s| texts(&s["Principal"]["Federated"]).contains(&provider.as_str()));
@@ -100,8 +126,8 @@ fn irsa(spec: &Spec, role: &RoleFacts, issuer: &str) -> Option<String> {
 
 /// Why the conditions of a statement do not hold for this service account.
 fn refused(statement: &Value, issuer: &str, account: &str) -> Option<String> {
-    if !texts(&statement["Action"]).iter().any(|a| names_action(a, "sts:AssumeRoleWithWebIdentity")) {
-        return Some("does not allow sts:AssumeRoleWithWebIdentity".into());
+    if !texts(&statement["Action"]).iter().any(|a| names_action(a, WEB_IDENTITY)) {
+        return Some(format!("does not allow {WEB_IDENTITY}"));
     }
     for operator in ["StringEquals", "StringLike"] {
         for (key, value) in statement["Condition"][operator].as_object().into_iter().flatten() {

@@ -25,9 +25,15 @@ pub(super) fn statements(policy: &Value, effect: Effect) -> Vec<&Value> {
         Effect::Allow => "Allow",
         Effect::Deny => "Deny",
     };
-    let statements = &policy["Statement"];
-    let all = statements.as_array().map_or_else(|| vec![statements], |many| many.iter().collect());
-    all.into_iter().filter(|s| s["Effect"] == written).collect()
+    written_in(policy).into_iter().filter(|s| s["Effect"] == written).collect()
+}
+
+fn written_in(policy: &Value) -> Vec<&Value> {
+    match &policy["Statement"] {
+        Value::Array(many) => many.iter().collect(),
+        Value::Null => Vec::new(),
+        one => vec![one],
+    }
 }
 
 /// The statements that allow.
@@ -37,13 +43,17 @@ pub(super) fn allowing(policy: &Value) -> Vec<&Value> {
 
 /// The policy with these statements beside what it says already.
 pub(super) fn beside(policy: &Value, more: impl IntoIterator<Item = Value>) -> Value {
-    let there = match &policy["Statement"] {
-        Value::Array(many) => many.clone(),
-        Value::Null => Vec::new(),
-        one => vec![one.clone()],
-    };
+    of_statements(policy, written_in(policy).into_iter().cloned().chain(more).collect())
+}
+
+/// The policy without these of its statements.
+pub(super) fn without(policy: &Value, less: &[&Value]) -> Value {
+    of_statements(policy, written_in(policy).into_iter().filter(|s| !less.contains(s)).cloned().collect())
+}
+
+fn of_statements(policy: &Value, statements: Value) -> Value {
     let mut whole = if policy.is_object() { policy.clone() } else { json!({"Version": "2012-10-17"}) };
-    whole["Statement"] = there.into_iter().chain(more).collect();
+    whole["Statement"] = statements;
     whole
 }
 

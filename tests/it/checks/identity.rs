@@ -79,6 +79,24 @@ async fn pod_identity_has_an_agent_an_association_and_a_trusting_role() {
     assert_eq!(set, json!({"Version": "2008-10-17", "Statement": [build, ours]}));
     assert_eq!(broken(|f| known(&mut f.controller_role).trust = set).await, [], "what is printed mends it");
 
+    // A Deny goes before what lets in, and is taken out alone; one with a condition may mean somebody else.
+    for principal in [json!("*"), json!({"AWS": "*"}), json!({"Service": ["ec2.amazonaws.com", "pods.eks.amazonaws.com"]})] {
+        let denial = json!({"Effect": "Deny", "Principal": principal, "Action": "sts:Tag*"});
+        let found = broken(|f| known(&mut f.controller_role).trust["Statement"].as_array_mut().unwrap().push(denial)).await;
+        exactly(&found, "controller-trust", Verdict::Fail);
+        said(&found, "shuts it out by a Deny");
+        let set: serde_json::Value = serde_json::from_str(found[0].fixes[0].command.last().unwrap()).unwrap();
+        assert_eq!(set["Statement"].as_array().map(Vec::len), Some(1), "{set}");
+        assert_eq!(broken(|f| known(&mut f.controller_role).trust = set).await, [], "what is printed mends it");
+    }
+    for other in [
+        json!({"Effect": "Deny", "Principal": "*", "Action": "sts:*", "Condition": {"Bool": {"aws:SecureTransport": "false"}}}),
+        json!({"Effect": "Deny", "Principal": {"AWS": "arn:aws:iam::111122223333:role/build"}, "Action": "sts:*"}),
+        json!({"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRoleWithSAML"}),
+    ] {
+        assert_eq!(broken(|f| known(&mut f.controller_role).trust["Statement"].as_array_mut().unwrap().push(other)).await, []);
+    }
+
     let annotated = json!({"annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/old"}});
     let found = broken(|f| known(&mut f.chart_release).values["serviceAccount"] = annotated).await;
     exactly(&found, "one-identity", Verdict::Warn);
@@ -110,6 +128,13 @@ async fn irsa_has_a_provider_and_a_role_that_trusts_this_service_account() {
     said(&other, "which is not the issuer of this cluster");
     let audience = trust(&|s| s["Condition"]["StringEquals"][format!("{issuer}:aud")] = json!("another"));
     exactly(&audience, "controller-trust", Verdict::Fail);
+    let denied = broken(&|f| {
+        let statements = known(&mut f.controller_role).trust["Statement"].as_array_mut().unwrap();
+        let principal = statements[0]["Principal"].clone();
+        statements.push(json!({"Effect": "Deny", "Principal": principal, "Action": "sts:AssumeRoleWithWebIdentity"}));
+    });
+    exactly(&denied, "controller-trust", Verdict::Fail);
+    said(&denied, "shuts it out by a Deny");
     // As people write it by hand.
     let pattern = trust(&|s| {
         s["Condition"] = json!({"StringLike": {format!("{issuer}:sub"): "system:serviceaccount:kube-system:*"}});
