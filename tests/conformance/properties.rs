@@ -2,7 +2,7 @@
 
 use super::{meaning, spec, yaml};
 use karpctl::characters::acts;
-use karpctl::knowledge::Release;
+use karpctl::knowledge::{NodePoolApi, Release};
 use karpctl::render::{self, Document, Inputs, POLICY_SIZE};
 use karpctl::spec::{Architecture, ControllerCapacity, Identity, NodeAccess, Partition, Region, Spec};
 use proptest::prelude::*;
@@ -38,9 +38,46 @@ prop_compose! {
     }
 }
 
+/// Words of Kubernetes' grammar for names that YAML takes for something else, and others.
+fn any_label() -> impl Strategy<Value = String> {
+    prop_oneof![
+        3 => "[a-z]([a-z0-9-]{0,40}[a-z0-9])?",
+        1 => "[0-9]{1,20}",
+        1 => "(on|off|null|yes|no|y|n|1e3|0x1f|0o17|0b1|true|false|2026-11-24|1e1000|0-0)",
+    ]
+}
+
+prop_compose! {
+    /// Names and ids beside the cluster's: a place, and what is named in it.
+    fn any_named_place()(
+        place in any_place(),
+        namespace in any_label(),
+        pool in any_label(),
+        subnets in proptest::collection::vec("subnet-([0-9a-f]{8}|[0-9a-f]{17})", 0..3),
+        keys in proptest::array::uniform2(proptest::option::of("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")),
+        version in proptest::option::of("v20[0-9]{6}"),
+        repository in proptest::option::of("oci://[a-z0-9][a-z0-9.-]{0,20}[a-z0-9](:[1-9][0-9]{1,3})?/[a-z0-9][a-z0-9/._-]{0,20}[a-z0-9]"),
+    ) -> Spec {
+        let [kms_key, volume_key] = keys.map(|id| {
+            Some(format!("arn:{}:kms:{}:{}:key/{}", place.partition, place.region, place.account_id, id?).parse().unwrap())
+        });
+        let mut out = Spec { namespace: namespace.parse().unwrap(), kms_key, ..place };
+        out.subnets = subnets.iter().map(|id| id.parse().unwrap()).collect();
+        out.node_pool.name = pool.parse().unwrap();
+        out.node_pool.volume_key = volume_key;
+        let alias = |version| format!("al2023@{version}").parse().unwrap();
+        // Before v1 a node class names a family, and pins no image.
+        out.node_pool.ami_alias = version.map(alias).filter(|_| out.release.features().node_pool_api == NodePoolApi::V1);
+        if let Some(repository) = repository {
+            out.chart.repository = repository;
+        }
+        out
+    }
+}
+
 prop_compose! {
     fn any_spec()(
-        place in any_place(),
+        place in any_named_place(),
         fargate in any::<bool>(),
         irsa in any::<bool>(),
         access in prop_oneof![Just(None), Just(Some(NodeAccess::AccessEntry)), Just(Some(NodeAccess::Both))],
