@@ -38,6 +38,7 @@ test: lab build ## run every test but those of dist
 	python3 tests/sweep/sweep.py
 	python3 tests/formats/test_formats.py
 	python3 tests/formats/test_editor.py
+	python3 tests/formats/test_terminal.py
 	python3 tests/formats/test_completions.py
 	python3 tests/formats/test_powershell.py
 	$(MAKE) site

@@ -404,8 +404,9 @@ def install_all(todo):
 
 
 # Programs that tests beside the lab use, by their Debian package: a browser for the report page and what reads it on paper, shells for
-# their completions.
-PROGRAMS = {"chromium": "chromium", "pdftotext": "poppler-utils", "zsh": "zsh", "fish": "fish", "elvish": "elvish", "man": "man-db"}
+# their completions, a terminal.
+PROGRAMS = {"chromium": "chromium", "pdftotext": "poppler-utils", "zsh": "zsh", "fish": "fish", "elvish": "elvish", "man": "man-db",
+            "tmux": "tmux"}
 
 
 def programs():
