@@ -39,6 +39,7 @@ test: lab build ## run every test but those of dist
 	python3 tests/formats/test_formats.py
 	python3 tests/formats/test_editor.py
 	python3 tests/formats/test_terminal.py
+	python3 tests/formats/test_report_page.py
 	python3 tests/formats/test_completions.py
 	python3 tests/formats/test_powershell.py
 	$(MAKE) site
