@@ -21,7 +21,8 @@ import inventory
 from call import as_json
 
 SETTINGS = {"strict": bool, "pace": int, "latency_ms": (int, float, dict), "join_seconds": (int, float),
-            "front": bool, "controller": str, "failing": str, "failed": str, "clock": int}
+            "front": bool, "controller": str, "failing": str, "failed": str, "clock": int,
+            "replay": bool}
 
 
 def kube_requests(gate, since):

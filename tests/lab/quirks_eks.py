@@ -1,7 +1,8 @@
 """EKS: what the emulator does otherwise than AWS.
 
 - Endpoint, certificate and issuer of a cluster are made up: they become the lab's apiserver and an issuer URL.
-- `clientRequestToken` is ignored: the first answer is kept and given again.
+- `clientRequestToken` is ignored: the first answer is kept and given again, unless the setting `replay` says that a second request is
+  refused like anybody's (409), as EKS does with some.
 - Things are ACTIVE at the next look, and gone at once: the lab's pace.
 - Clusters are seen from every region; what is in a cluster outlives it (lifecycle.purge_cluster).
 - DescribeClusterVersions and DescribeAddonVersions end at 1.34.
@@ -34,7 +35,7 @@ def before(lab, call):
     if call.service == "arc-zonal-shift":
         return zonal_shift(call)
     token = call.json.get("clientRequestToken")
-    if token and (replayed := REPLAY.get((id(lab), call.action, token))):
+    if token and lab.settings["replay"] and (replayed := REPLAY.get((id(lab), call.action, token))):
         call.notes["replay"] = True
         return replayed
     if call.action == "CreateCluster":

@@ -130,7 +130,7 @@ class WithLab(unittest.TestCase):
 
     def tearDown(self):
         self.lab.call("DELETE", "faults")
-        self.lab.call("POST", "settings", {"strict": False, "pace": 0, "latency_ms": 0, "clock": 0})
+        self.lab.call("POST", "settings", {"strict": False, "pace": 0, "latency_ms": 0, "clock": 0, "replay": True})
 
 
 class Basics(WithLab):
@@ -244,6 +244,11 @@ Resources:
       AssumeRolePolicyDocument:
         Version: "2012-10-17"
         Statement: [{Effect: Allow, Principal: {Service: ec2.amazonaws.com}, Action: "sts:AssumeRole"}]
+  Policy:
+    Type: AWS::IAM::ManagedPolicy
+    Properties:
+      ManagedPolicyName: !Sub "policy-${Name}"
+      PolicyDocument: {Version: "2012-10-17", Statement: [{Effect: Allow, Action: "sqs:*", Resource: "*"}]}
   Queue: {Type: AWS::SQS::Queue, Properties: {QueueName: !Ref Name}}
 """
 
@@ -300,6 +305,22 @@ Resources:
         self.lab.aws("iam", "add-role-to-instance-profile", "--instance-profile-name", "foreign", "--role-name", "role-used")
         self.cfn("delete-stack", "used")
         self.assertEqual(self.status("used"), "DELETE_FAILED")
+
+    def test_a_policy_that_is_attached_cannot_be_deleted(self):
+        """Why the guide's own order of cleaning up fails: the controller's role still has the stack's policies."""
+        self.cfn("create-stack", "attached")
+        self.lab.aws("iam", "create-role", "--role-name", "controller", "--assume-role-policy-document", json.dumps({
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": "sts:AssumeRole"}]}))
+        attachment = ("--role-name", "controller", "--policy-arn", "arn:aws:iam::123456789012:policy/policy-attached")
+        self.lab.aws("iam", "attach-role-policy", *attachment)
+        self.cfn("delete-stack", "attached")
+        self.assertEqual(self.status("attached"), "DELETE_FAILED")
+        self.assertIn("Cannot delete a policy attached to entities", self.cfn_query(
+            "describe-stack-events", "attached", "StackEvents[?ResourceStatus=='DELETE_FAILED'].ResourceStatusReason"))
+        self.lab.aws("iam", "detach-role-policy", *attachment)
+        self.cfn("delete-stack", "attached")
+        self.assertIn("does not exist", self.lab.aws("cloudformation", "describe-stacks", "--stack-name", "attached", ok=False)[1])
 
 
 class Cluster(WithLab):
@@ -362,6 +383,19 @@ class Away(unittest.TestCase):
             server.server_close()
 
 
+class Tokens(WithLab):
+    def test_what_is_sent_again_is_answered_again_or_refused(self):
+        self.lab.call("POST", "clusters", {"name": "asked", "nodes": 0, "authenticationMode": "API"})
+        entry = ("eks", "create-access-entry", "--cluster-name", "asked", "--client-request-token", "one", "--principal-arn",
+                 "arn:aws:iam::123456789012:role/entry")
+        first = self.lab.aws(*entry)
+        self.assertEqual(self.lab.aws(*entry), first)
+        self.lab.call("POST", "settings", {"replay": False})
+        code, said = self.lab.aws(*entry, ok=False)
+        self.assertNotEqual(code, 0)
+        self.assertIn("ResourceInUseException", said)
+
+
 class Breaking(WithLab):
     """What the crash and fault sweeps stand on."""
 
@@ -380,16 +414,24 @@ class Breaking(WithLab):
             self.assertNotEqual(code, 0, said)
             self.assertIn("lost", self.lab.run("kubectl", "get", "namespaces"), "the answer is lost, not the deed")
             self.assertIsNone(sleeper.poll(), "at 0 it only counts")
-            self.lab.call("POST", "tripwire", {"pid": sleeper.pid, "at": 2})
-            self.lab.aws("sqs", "list-queues")
-            self.assertIsNone(sleeper.poll())
-            self.lab.aws("sqs", "create-queue", "--queue-name", "last-deed")
-            self.assertEqual(sleeper.wait(5), -signal.SIGKILL)
-            self.assertEqual(self.lab.call("DELETE", "tripwire")[1]["fired"]["deed"], "aws sqs CreateQueue")
-            self.assertIn("last-deed", self.lab.aws("sqs", "list-queues"), "the deed was done")
         finally:
             sleeper.kill()
             sleeper.wait()
+
+    def test_the_kill_comes_at_the_deed_or_at_the_change(self):
+        for of, at in (("deeds", 2), ("changes", 1)):
+            sleeper = subprocess.Popen(["sleep", "600"])
+            try:
+                self.lab.call("POST", "tripwire", {"pid": sleeper.pid, "at": at, "of": of})
+                self.lab.aws("sqs", "list-queues")
+                self.assertIsNone(sleeper.poll(), of)
+                self.lab.aws("sqs", "create-queue", "--queue-name", f"last-of-{of}")
+                self.assertEqual(sleeper.wait(5), -signal.SIGKILL)
+                self.assertEqual(self.lab.call("DELETE", "tripwire")[1]["fired"]["deed"], "aws sqs CreateQueue")
+                self.assertIn(f"last-of-{of}", self.lab.aws("sqs", "list-queues"), "the deed was done")
+            finally:
+                sleeper.kill()
+                sleeper.wait()
             self.lab.call("POST", "settings", {"front": False})
 
     def test_a_refusing_gate_is_away_for_a_while(self):

@@ -6,6 +6,7 @@ so: to be killed before the N-th deed is the same as to be killed after the one 
 
     POST   tripwire {"pid": P, "at": N, "kill": "tree" | "alone"}    at 0: only counts
                                                                      signal INT, TERM, HUP: karpctl gets that instead
+                                                                     of "changes": counts only what may change the world
     POST   tripwire/started {"program": "helm"}                      a shim says that its program begins
     GET    tripwire                                                  {"deeds": ["aws eks DescribeCluster", …], "fired": …}
     DELETE tripwire                                                  disarms
@@ -15,10 +16,21 @@ helm or eksctl running, as the kernel's out-of-memory killer does.
 """
 
 import os
+import re
 import signal
 import threading
 import time
 from pathlib import Path
+
+
+# what leaves the world as it was, by its name
+LOOKS = re.compile(r"aws \S+ (Describe|List|Get|Head|BatchGet|Simulate|Assume)|kubernetes (GET|HEAD) "
+                   r"|kubernetes POST /apis/authorization\.k8s\.io/")
+
+
+def changes(deed):
+    """Whether a deed may have changed the world; a program's start counts."""
+    return not LOOKS.match(deed)
 
 
 def children(pid):
@@ -77,15 +89,17 @@ class Tripwire:
 
     def __init__(self):
         self._lock = threading.Lock()
-        self._wire, self._deeds, self._fired = None, [], None
+        self._wire, self._deeds, self._fired, self._counted = None, [], None, 0
 
     def arm(self, wanted):
         """Raises ValueError for a wish that is not understood."""
-        unknown = set(wanted) - {"pid", "at", "kill", "signal"}
-        if unknown or not isinstance(wanted.get("pid"), int) or wanted.get("kill", "tree") not in ("tree", "alone"):
-            raise ValueError("a tripwire is {pid, at, kill: tree | alone, signal}")
+        unknown = set(wanted) - {"pid", "at", "kill", "signal", "of"}
+        if unknown or not isinstance(wanted.get("pid"), int) or wanted.get("kill", "tree") not in ("tree", "alone") \
+                or wanted.get("of", "deeds") not in ("deeds", "changes"):
+            raise ValueError("a tripwire is {pid, at, kill: tree | alone, signal, of: deeds | changes}")
         with self._lock:
-            self._wire, self._deeds, self._fired = {"at": 0, "kill": "tree", **wanted}, [], None
+            self._wire, self._deeds, self._fired = {"at": 0, "kill": "tree", "of": "deeds", **wanted}, [], None
+            self._counted = 0
         return self.look()
 
     def disarm(self):
@@ -103,7 +117,8 @@ class Tripwire:
             if self._wire is None:
                 return
             self._deeds.append(deed)
-            if len(self._deeds) == self._wire["at"] and self._fired is None:
+            self._counted += self._wire["of"] == "deeds" or changes(deed)
+            if self._counted == self._wire["at"] and self._fired is None:
                 wire = self._wire
                 killed = interrupt(wire["pid"], wire["signal"]) if wire.get("signal") else kill(wire["pid"], wire["kill"])
                 self._fired = {"deed": deed, "killed": killed}

@@ -32,6 +32,7 @@ class Lab:
             "failing": "",
             "failed": "",
             "clock": 0,
+            "replay": True,
         }
         self.ports = {}
         self.lock = threading.RLock()
