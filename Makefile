@@ -35,6 +35,7 @@ test: lab build ## run every test but those of dist
 	python3 tests/reliability/least.py --work bootstrap --work destroy --whole --jobs 3
 	python3 tests/reliability/least.py --work bootstrap --action iam:CreateRole --action cloudformation:CreateStack
 	python3 tests/reliability/surroundings.py Outputs
+	python3 tests/reliability/report.py --check
 	python3 tests/sweep/sweep.py
 	python3 tests/formats/test_formats.py
 	python3 tests/formats/test_editor.py
@@ -44,22 +45,22 @@ test: lab build ## run every test but those of dist
 	python3 tests/formats/test_powershell.py
 	$(MAKE) site
 
-# Hours: every point and every fault, every release and partition. CLONE=path of a clone of the official repository: then every
-# release is judged by its own CRDs and chart.
+# Many hours, the longest last: every release and partition, every point after a change, every fault, and of an existing cluster every point.
+# CLONE=path of a clone of the official repository: then every release is judged by its own CRDs and chart.
 test-all: test ## run every test, and every sweep in full
 	PROPTEST_CASES=1000 cargo test --locked --test it -- properties
 	python3 tests/clients/test_clients.py --all
 	python3 tests/clients/test_logins.py --all
 	$(MAKE) fuzz
 	python3 tests/lab/test_rehearse.py
-	python3 tests/reliability/crash.py --jobs 3
-	python3 tests/reliability/crash.py --way new-cluster --way new-cluster-destroy --sample 8 --jobs 3
-	python3 tests/reliability/faults.py --jobs 3
-	python3 tests/reliability/least.py --jobs 2
 	python3 tests/reliability/surroundings.py
 	python3 tests/reliability/destroying.py
 	python3 tests/sweep/sweep.py --all $(if $(CLONE),--repository $(CLONE))
 	$(MAKE) dist $$(test -d "$$(rustc --print target-libdir --target x86_64-unknown-linux-musl)" && echo STATIC=1)
+	python3 tests/reliability/crash.py --changes --new --jobs 3
+	python3 tests/reliability/least.py --jobs 2
+	python3 tests/reliability/faults.py --jobs 3
+	python3 tests/reliability/crash.py --jobs 3
 
 deny: ## licences, bans and sources of the dependencies
 	$(DENY) --locked check licenses bans sources
@@ -72,7 +73,7 @@ advisories: ## what is known to be wrong with the dependencies; fetches RustSec'
 # A single answer of AWS reaches so much of the SDK that keeping book of it all would take most of the minute.
 MANY_EDGES := -entropic=0 -use_counters=0 -shrink=0 -reduce_inputs=0 -len_control=0
 fuzz: ## a minute at each door of foreign text: with edited inputs, and by what an input reaches
-	KARPCTL_FUZZ_SECONDS=60 cargo test --locked --test it -- --nocapture with_edits whatever_is_answered
+	KARPCTL_FUZZ_SECONDS=60 cargo test --locked --test it -- --nocapture with_edits whatever_is_answered whatever_a_tag_is
 	$(INSTALL) --version 0.13.2 cargo-fuzz
 	export RUSTC_BOOTSTRAP=1 AWS_CONFIG_FILE=$(CURDIR)/fuzz/target/aws; for door in $$(ls fuzz/fuzz_targets | sed 's/\.rs//'); do mkdir -p fuzz/target/found/$$door \
 	  && $(CACHE)/cargo/bin/cargo-fuzz run --dev --sanitizer none $$door fuzz/target/found/$$door fuzz/corpus/$$door \

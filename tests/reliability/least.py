@@ -13,6 +13,7 @@ the scene that calls for it: a creation from nothing, an upgrade, a spec that ch
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, field, replace
@@ -354,7 +355,7 @@ class Grant:
                 self.settle(world)
             return "suffices"
         self.settle(world)
-        if self.action not in said:
+        if not re.search(rf"\b{re.escape(self.action)}(?!\w)", said):
             raise Failed(f"it is not needed, or not named\n{ran.text()}")
         return "needed" if ran.code or self.scene.work == "doctor" else "said"
 

@@ -10,9 +10,11 @@ what there are no figures, the document keeps what it says.
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from stage import ROOT
+from trials import UNNAMED
 
 TARGET = ROOT / "docs" / "reliability.md"
 KEPT = Path(__file__).resolve().parent / "figures"
@@ -21,7 +23,8 @@ HEAD = """# Reliability
 Made by `python3 tests/reliability/report.py` from the figures of the harness; not edited by hand. Everything ran in the lab: real
 helm, kubectl, eksctl and API server, an emulator in AWS's place, and a stand-in for Karpenter's controller
 (`tests/lab/NOTES.md` says what each does otherwise than the real thing). The figures below say how many points were tried when it was last
-written; `make test` runs a small sample, `make test-all` every point and every fault, which takes hours.
+written; `make test` runs a small sample; `make test-all` runs every fault, every point after a change and, of an existing cluster, every point, which takes
+many hours. A program is the last commit that changed what it is built of; figures of several add up what each was tried with.
 """
 CRASH = """
 ## Killed at every point
@@ -32,8 +35,11 @@ the same command runs undisturbed. A point converges where that run ends well, a
 of AWS, Kubernetes and files is that of an undisturbed way, with no lock left. The points are tried in an order that lies evenly over
 the way, so that those of a sweep that was ended early do too.
 
-| way | kill | points | tried | converge |
-|---|---|---|---|---|
+A request that only reads leaves the world as it was, so that the points right after a change lead to every world that a kill can leave: they are counted
+by themselves (*changes*). The whole (*deeds*) adds the moments between, in which only time went by.
+
+| way | kill | points right after | there are | tried | converge | programs |
+|---|---|---|---|---|---|---|
 """
 FAULTS = """
 ## Faults at every distinct request
@@ -42,8 +48,8 @@ One fault on one request (or, in a sample, on all at once). *Got over*: the same
 names what could not be done and what helps (for AccessDenied the action, the resource and the statement that is missing). In both
 cases the next run ended well and the inventory was that of an undisturbed way. *Not met*: that run made no such request.
 
-| way | fault | distinct requests | tried | got over | told | not met | failed |
-|---|---|---|---|---|---|---|---|
+| way | fault | distinct requests | tried | got over | told | not met | failed | programs |
+|---|---|---|---|---|---|---|---|---|
 """
 LEAST = """
 ## The printed policy, and without each of its actions
@@ -57,8 +63,8 @@ without it, in the scene that calls for it, and names it (a doctor: says what it
 the work ends well and names it as what it could not look at. *Refused* counts runs without the tag or the boundary that is demanded: each was
 refused, with the flag that gives it.
 
-| work | actions | tried | needed | missed by a warning | failed | scenes that end well with the whole policy | refused |
-|---|---|---|---|---|---|---|---|
+| work | actions | tried | needed | missed by a warning | failed | scenes that end well with the whole policy | refused | programs |
+|---|---|---|---|---|---|---|---|---|
 """
 SAMPLES = """
 ```sh
@@ -73,7 +79,10 @@ def many(row, *ways_to_end):
 
 
 def table(rows, cells):
-    return "".join("| " + " | ".join(str(c) for c in [*r["row"], r["whole"], *cells(r)]) + " |\n" for r in rows)
+    def row(r):
+        programs = ", ".join(r.get("programs", [UNNAMED]))
+        return "| " + " | ".join(str(c) for c in [*r["row"], r["whole"], *cells(r), programs]) + " |\n"
+    return "".join(map(row, rows))
 
 
 def failures(rows):
@@ -84,9 +93,13 @@ def failures(rows):
 def crash(rows):
     def cells(r):
         return many(r, "converge", "failed"), many(r, "converge")
-    good, tried = (sum(cells(r)[k] for r in rows) for k in (1, 0))
-    sums = f"\n{good} of {tried} points converge; a whole sweep has {sum(r['whole'] for r in rows)}.\n"
-    return CRASH + table(rows, cells) + sums + failures(rows)
+
+    def sums(of):
+        some = [r for r in rows if r["row"][2] == of]
+        good, tried = (sum(cells(r)[k] for r in some) for k in (1, 0))
+        return f"- {of}: {good} of {tried} points converge; a whole sweep has {sum(r['whole'] for r in some)}.\n"
+    kinds = dict.fromkeys(r["row"][2] for r in rows)
+    return CRASH + table(rows, cells) + "\n" + "".join(map(sums, kinds)) + failures(rows)
 
 
 def faults(rows):
@@ -115,20 +128,25 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     for name in ("crash", "faults", "least"):
         parser.add_argument(f"--{name}", type=Path, action="append", default=[], help=f"figures of {name}.py")
+    parser.add_argument("--check", action="store_true", help="writes nothing; fails where the document does not say what the figures do")
     args = parser.parse_args()
     text = HEAD
-    for name, head, made, every, sample in (("crash", CRASH, crash, "--new --jobs 3", "--sample 8"),
-                                            ("faults", FAULTS, faults, "--jobs 3", "--sample 2"),
-                                            ("least", LEAST, least, "--jobs 3", "--sample 3")):
+    for name, head, made, every, some, which in (
+            ("crash", CRASH, crash, "--new --jobs 3", "--changes --new --jobs 3", "those right after a change"),
+            ("faults", FAULTS, faults, "--jobs 3", "--sample 2", "a sample"),
+            ("least", LEAST, least, "--jobs 3", "--sample 3", "a sample")):
         kept = KEPT / f"{name}.json"
         rows = [r for f in getattr(args, name) or ([kept] if kept.exists() else []) for r in json.loads(f.read_text())]
         if not rows:
             text += said_before(head)
         else:
-            width = max(len(every), len(sample)) + 4
+            width = max(len(every), len(some)) + 4
             text += made(rows) + SAMPLES.format(name=name, every=every.ljust(width) + "# every one, in three labs at once",
-                                                sample=sample.ljust(width) + "# a sample")
-    TARGET.write_text(text)
+                                                sample=some.ljust(width) + f"# {which}")
+    if not args.check:
+        TARGET.write_text(text)
+    elif TARGET.read_text() != text:
+        sys.exit(f"{TARGET.relative_to(ROOT)} does not say what the figures do: python3 tests/reliability/report.py")
 
 
 if __name__ == "__main__":

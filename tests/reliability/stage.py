@@ -95,8 +95,8 @@ class Stage:
                 raise RuntimeError("the nodes of the cluster do not join")
             time.sleep(0.3)
 
-    def run(self, words, at=0, kill="tree", env=None, signal=None):
-        """karpctl to its end, or to its kill (or that signal) at the deed `at`."""
+    def run(self, words, at=0, of="deeds", kill="tree", env=None, signal=None):
+        """karpctl to its end, or to its kill (or that signal) at the deed (or the change) `at`."""
         started = time.monotonic()
         out, err = (self.dir / "out").open("w+"), (self.dir / "err").open("w+")
         argv = [str(self.karpctl), *words, "--cluster-name", self.cluster]
@@ -104,8 +104,8 @@ class Stage:
         # files, not pipes: what is left running may hold a pipe open
         process = subprocess.Popen(["/bin/bash", "-c", hold, "hold", *argv], env={**self.env, **(env or {})}, cwd=self.work,
                                    stdin=subprocess.PIPE, stdout=out, stderr=err)
-        self.call("POST", "tripwire", {"pid": process.pid, "at": at, "kill": kill,
-                                         **({"signal": signal} if signal else {})})
+        self.call("POST", "tripwire", {"pid": process.pid, "at": at, "of": of, "kill": kill,
+                                       **({"signal": signal} if signal else {})})
         process.stdin.write(b"go\n")
         process.stdin.close()
         try:

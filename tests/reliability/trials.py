@@ -4,6 +4,7 @@ getting somewhere. The figures are written as they come, and a sweep that was en
 import itertools
 import json
 import signal
+import subprocess
 import threading
 import time
 import traceback
@@ -22,11 +23,20 @@ def arguments(parser):
     parser.add_argument("--minutes", type=float, default=0, help="begins no further trial after so many; 0: until all are done")
 
 
+UNNAMED = "earlier ones"  # figures from before the program was kept with them
+
+
+def program():
+    """The state of the program's sources, by which figures of different ones are told apart; a sweep is run in the checkout that its program is of."""
+    asked = subprocess.run(["git", "log", "-1", "--format=%h", "--", "src", "templates", "Cargo.lock"], cwd=ROOT, capture_output=True, text=True)
+    return asked.stdout.strip() or "unknown"
+
+
 class Figures:
-    """Rows of outcomes: what was tried, by how it ended."""
+    """Rows of outcomes: what was tried, by how it ended, and with which programs."""
 
     def __init__(self, args):
-        self.path, self.rows = args.figures, {}
+        self.path, self.rows, self.program = args.figures, {}, program()
         self._lock = threading.Lock()
         if args.go_on and self.path and self.path.exists():
             for row in json.loads(self.path.read_text()):
@@ -50,6 +60,9 @@ class Figures:
     def add(self, key, trial, how):
         with self._lock:
             ended = self.rows[key]["ended"]
+            programs = self.rows[key].setdefault("programs", [UNNAMED] if any(ended.values()) else [])
+            if self.program not in programs:
+                programs.append(self.program)
             for names in ended.values():
                 if trial in names:
                     names.remove(trial)

@@ -34,6 +34,7 @@ WAYS = {w.name: w for w in (
     Way("upgrade", BOOTSTRAP, "older", "newest", BOOTSTRAP),
     Way("bootstrap-then-destroy", BOOTSTRAP, "empty", "empty", DESTROY),
     Way("new-cluster", NEW, "empty", "newest", NEW, existing=False),
+    Way("new-cluster-then-destroy", NEW, "empty", "empty", NEW_DESTROY, existing=False),
     Way("new-cluster-destroy", NEW_DESTROY, "newest", "empty", NEW_DESTROY, existing=False),
 )}
 # how a world is brought from one state to another, undisturbed
@@ -103,13 +104,16 @@ class World:
         return deeds, normal(self.stage.inventory())
 
     def is_over(self, way, wanted):
-        """A further run finds nothing to do, and there is what an undisturbed way ends with."""
+        """There is what an undisturbed way ends with, and a further run finds nothing to do and changes nothing."""
         self.stage.quiet()
+        # Before the further run, which clears away what a dead one left.
+        if left := differences(wanted, normal(self.stage.inventory())):
+            raise Failed("the inventory differs:\n" + "\n".join(left))
         last = must(self.stage.run(way.then))
         if "Nothing to do" not in last.out + last.err:
             raise Failed(f"a further run finds something to do\n{last.text()}")
         if left := differences(wanted, normal(self.stage.inventory())):
-            raise Failed("the inventory differs:\n" + "\n".join(left))
+            raise Failed("the inventory differs after a further run:\n" + "\n".join(left))
         self.state = way.end
 
 
