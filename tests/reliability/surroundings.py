@@ -23,8 +23,9 @@ import time
 import unittest
 from pathlib import Path
 
+from faults import fault_of
 from stage import ROOT, Stage, differences
-from ways import BOOTSTRAP, DESTROY, NEWEST
+from ways import BOOTSTRAP, DESTROY, NEW, NEW_DESTROY, NEWEST, normal
 
 KARPCTL = Path(os.environ.get("KARPCTL") or ROOT / "target/debug/karpctl").resolve()
 QUICK = ["versions"]
@@ -110,28 +111,54 @@ class TwoAtOnce(WithStage):
             self.assertLess(time.monotonic(), end, "nobody takes hold")
             time.sleep(0.1)
 
-    def one_goes_on(self, ends):
+    HOLDS = r"`karpctl \w+` of \S+@\S+ \(process \d+\) is at work on cluster demo since \d{4}-\d\d-\d\dT"
+    # who waited until the other was done is told that its plan is of a world that is no more
+    CHANGED = "what there is to do has changed since the plan was made; this run has changed nothing"
+
+    def one_goes_on(self, ends, told=HOLDS):
         codes = sorted(code for code, _ in ends)
         self.assertEqual(codes, [0, 4], ends)
-        told = next(err for code, err in ends if code == 4)
-        # who waited until the other was done is told that its plan is of a world that is no more
-        self.assertRegex(told, r"`karpctl \w+` of \S+@\S+ \(process \d+\) is at work on cluster demo since \d{4}-\d\d-\d\dT"
-                               r"|what there is to do has changed since the plan was made; this run has changed nothing")
+        self.assertRegex(next(err for code, err in ends if code == 4), told)
 
-    def test_the_same_bootstrap_twice_at_the_same_moment(self):
+    def of_one_alone(self):
+        """What one bootstrap leaves."""
         self.clear()
-        self.one_goes_on(self.pair(self.start(BOOTSTRAP), self.start(BOOTSTRAP)))
-        self.assertIn("Nothing to do", self.ends(self.stage.run(BOOTSTRAP), 0).out)
-
-    def test_from_two_machines_and_bootstrap_against_destroy(self):
         self.ends(self.stage.run(BOOTSTRAP), 0)
+        alone = normal(self.stage.inventory())
+        self.clear()
+        return alone
+
+    def both(self, first, second):
+        """The second starts elsewhere while the first is at work, which takes its time."""
         self.stage.call("POST", "settings", {"pace": 25})
         try:
-            first = self.start(DESTROY)
+            process = self.start(first)
             self.held()
-            self.one_goes_on(self.pair(first, self.start([*BOOTSTRAP, "--tag", "a=b"], elsewhere=True)))
+            return self.pair(process, self.start(second, elsewhere=True))
         finally:
             self.stage.call("POST", "settings", {"pace": 0})
+
+    def test_the_same_bootstrap_twice_at_the_same_moment(self):
+        alone = self.of_one_alone()
+        for elsewhere in (False, True):
+            with self.subTest(elsewhere=elsewhere):
+                self.clear()
+                ends = self.pair(self.start(BOOTSTRAP), self.start(BOOTSTRAP, elsewhere))
+                self.one_goes_on(ends, f"{self.HOLDS}|{self.CHANGED}")
+                self.assertEqual(differences(alone, normal(self.stage.inventory())), [])
+                self.assertIn("Nothing to do", self.ends(self.stage.run(BOOTSTRAP), 0).out)
+
+    def test_from_two_machines(self):
+        alone = self.of_one_alone()
+        for second in (BOOTSTRAP, DESTROY):
+            with self.subTest(second=second):
+                self.clear()
+                self.one_goes_on(self.both(BOOTSTRAP, second))
+                self.assertEqual(differences(alone, normal(self.stage.inventory())), [])
+
+    def test_bootstrap_against_destroy(self):
+        self.ends(self.stage.run(BOOTSTRAP), 0)
+        self.one_goes_on(self.both(DESTROY, [*BOOTSTRAP, "--tag", "a=b"]))
         self.assertEqual(differences(self.empty, self.stage.inventory()), [])
 
     def test_a_holder_that_died_elsewhere_is_taken_over_from(self):
@@ -151,59 +178,89 @@ class TwoAtOnce(WithStage):
         self.assertIn("Nothing to do", self.ends(self.stage.run(BOOTSTRAP), 0).out)
 
 
+def leaks(stage, commands):
+    """Runs these with keys that nobody may see; how each ended, and what of the keys, or made of them, was seen anywhere."""
+    env = {**SECRETS, "XDG_STATE_HOME": str(stage.dir / "state")}
+    seen, looks, ended = [], [], threading.Event()
+
+    def watch():
+        """What others on the machine can see while it runs: process list, and files that are not for its owner alone."""
+        while not ended.wait(0.02):
+            looks.append(time.monotonic())
+            for p in Path("/proc").glob("[0-9]*/cmdline"):
+                try:
+                    found = marks_in(p.read_bytes().decode("utf8", "replace"))
+                except OSError:
+                    continue
+                seen.extend(f"process list: {m}" for m in found)
+            # os.walk goes on where a folder vanishes beneath it
+            for f in (Path(folder, name) for folder, folders, names in os.walk(stage.tmp) for name in (*folders, *names)):
+                try:
+                    if f.is_file() and (found := marks_in(f.read_text(errors="replace"))):
+                        seen.extend(f"{f.name}: {m}" for m in found)
+                    if f.name.startswith("karpctl-") and stat.S_IMODE(f.stat().st_mode) & 0o077:
+                        seen.append(f"{f} is not private")
+                except OSError:
+                    continue
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        runs = [stage.run(words, env=env) for words in commands]
+    finally:
+        ended.set()
+        watcher.join()
+    if time.monotonic() - looks[-1] > 5:
+        seen.append("it was not watched to the end")
+    for ran in runs:
+        seen.extend(f"{ran.words}: {m}" for m in marks_in(ran.out + ran.err))
+    files = [f for d in (stage.dir / "state", stage.work, stage.tmp, stage.dir / "run" / "home") for f in d.rglob("*") if f.is_file()]
+    for f in files:
+        seen.extend(f"{f}: {m}" for m in marks_in(f.read_text(errors="replace")))
+        if f.name.endswith((".ndjson", "facts.json")) and stat.S_IMODE(f.stat().st_mode) & 0o077:
+            seen.append(f"{f} is not private")
+    # what is looked at is there to be looked at
+    for ending, what in ((".ndjson", "journal"), (".html", "report")):
+        if not any(f.suffix == ending for f in files):
+            seen.append(f"no {what} is among the files")
+    return runs, sorted(set(seen))
+
+
 class Secrets(WithStage):
+    # the creator of the lab's cluster is root, whom the emulator takes any key for
     def test_a_whole_run_leaves_no_secret_anywhere(self):
-        env = {**SECRETS, "XDG_STATE_HOME": str(self.stage.dir / "state")}
-        seen, looks, ended = [], [], threading.Event()
-
-        def watch():
-            """What others on the machine can see while it runs: process list, and files that are not for its owner alone."""
-            while not ended.wait(0.02):
-                looks.append(time.monotonic())
-                for p in Path("/proc").glob("[0-9]*/cmdline"):
-                    try:
-                        found = marks_in(p.read_bytes().decode("utf8", "replace"))
-                    except OSError:
-                        continue
-                    seen.extend(f"process list: {m}" for m in found)
-                # os.walk goes on where a folder vanishes beneath it
-                for f in (Path(folder, name) for folder, folders, names in os.walk(self.stage.tmp) for name in (*folders, *names)):
-                    try:
-                        if f.is_file() and (found := marks_in(f.read_text(errors="replace"))):
-                            seen.extend(f"{f.name}: {m}" for m in found)
-                        if f.name.startswith("karpctl-") and stat.S_IMODE(f.stat().st_mode) & 0o077:
-                            seen.append(f"{f} is not private")
-                    except OSError:
-                        continue
-
-        watcher = threading.Thread(target=watch)
-        watcher.start()
-        try:
-            # the creator of the lab's cluster is root, whom the emulator takes any key for
-            runs = [self.stage.run(words, env=env) for words in (
-                [*BOOTSTRAP, "-vvv", "--report", str(self.stage.work / "report.html")],
-                # nobody launches a node here: what is looked at is what it says on its way to say so
-                ["verify", "--existing-cluster", "--timeout", "5s", "-vvv"], ["status", "--existing-cluster", "-vvv"],
-                ["doctor", "--existing-cluster", "-vvv", "-o", "json", "--save-facts", str(self.stage.work / "facts.json")],
-                [*BOOTSTRAP, "-vvv", "-o", "ndjson"], [*DESTROY, "-vvv", "-o", "json"])]
-        finally:
-            ended.set()
-            watcher.join()
-        self.assertLess(time.monotonic() - looks[-1], 5, "it was watched to the end")
+        runs, seen = leaks(self.stage, [
+            [*BOOTSTRAP, "-vvv", "--report", str(self.stage.work / "report.html")],
+            # nobody launches a node here: what is looked at is what it says on its way to say so
+            ["verify", "--existing-cluster", "--timeout", "5s", "-vvv"], ["status", "--existing-cluster", "-vvv"],
+            ["doctor", "--existing-cluster", "-vvv", "-o", "json", "--save-facts", str(self.stage.work / "facts.json")],
+            [*BOOTSTRAP, "-vvv", "-o", "ndjson"], [*DESTROY, "-vvv", "-o", "json"]])
+        self.assertEqual(seen, [])
         self.ends(runs[0], 0)
         self.ends(runs[-1], 0)
         self.assertNotIn(2, [ran.code for ran in runs], "each was understood")
+
+    def test_a_run_that_fails_leaves_none_either(self):
+        self.clear()
+        report = ["--report", str(self.stage.work / "report.html")]
+        for request, kind in ((("eks", "DescribeCluster"), "expired"), (("cloudformation", "CreateStack"), "denied"),
+                              (("kubernetes", "GET /api"), "expired")):
+            with self.subTest(request=request, kind=kind):
+                self.stage.call("POST", "faults", [fault_of(kind, request, 0)])
+                try:
+                    (ran,), seen = leaks(self.stage, [[*BOOTSTRAP, "-vvv", *report]])
+                finally:
+                    self.stage.call("DELETE", "faults")
+                self.assertEqual(seen, [])
+                self.assertNotEqual(ran.code, 0, ran.text())
+
+    def test_nor_does_one_that_makes_a_cluster(self):
+        stage = Stage(KARPCTL)
+        self.addCleanup(stage.stop)
+        runs, seen = leaks(stage, [[*NEW, "-vvv", "--report", str(stage.work / "report.html")], [*NEW_DESTROY, "-vvv"]])
+        self.assertEqual(seen, [])
         for ran in runs:
-            self.assertEqual(marks_in(ran.out + ran.err), [], ran.text())
-        files = [f for d in (self.stage.dir / "state", self.stage.work, self.stage.tmp, self.stage.dir / "run" / "home") for f in
-                 d.rglob("*") if f.is_file()]
-        for ending, what in ((".ndjson", "the journal"), (".html", "the report")):
-            self.assertTrue(any(f.suffix == ending for f in files), f"{what} is among them")
-        for f in files:
-            self.assertEqual(marks_in(f.read_text(errors="replace")), [], str(f))
-            if f.suffix == ".ndjson":
-                self.assertFalse(stat.S_IMODE(f.stat().st_mode) & 0o077, f"{f} is not private")
-        self.assertEqual(sorted(set(seen)), [])
+            self.ends(ran, 0)
 
 
 class Disks(WithStage):
@@ -246,6 +303,24 @@ class Disks(WithStage):
         self.assertIn("/proc/nowhere", ran.err)
         self.assertIn("hint:", ran.err)
         self.ends(self.stage.run(BOOTSTRAP), 0)
+
+
+class Readers(WithStage):
+    """Who reads what a run says goes away, or has no room for it: the work is done all the same."""
+
+    def test_work_goes_on_without_a_reader(self):
+        for redirected, code, said in (("2>&1 | head -n 1", 0, None), ("-o ndjson | head -n 1", 0, None), ("2> /dev/full", 0, None),
+                                       ("-o ndjson > /dev/full", 1, "to stdout")):
+            with self.subTest(redirected=redirected):
+                self.clear()
+                script = f'set -o pipefail; "$@" {redirected}'
+                ran = subprocess.run(["bash", "-c", script, "bash", str(KARPCTL), *BOOTSTRAP, "--cluster-name", self.stage.cluster],
+                                     env=self.stage.env, cwd=self.stage.work, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+                self.assertEqual(ran.returncode, code, ran)
+                self.assertNotIn("panicked", ran.stdout + ran.stderr)
+                if said:
+                    self.assertIn(said, ran.stderr)
+                self.assertIn("Nothing to do", self.ends(self.stage.run(BOOTSTRAP), 0).out)
 
 
 class Mirror(WithStage):
