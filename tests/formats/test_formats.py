@@ -2,7 +2,8 @@
 """The doctor's formats and the spec file against the schemas that their readers use, and the steps for pipelines as they are written.
 
 SARIF is validated against the schema of SARIF 2.1.0, JUnit against the XSD that pytest and Jenkins use, JSON and the file of accepted
-findings against karpctl's own published schemas. The steps in ci/ are parsed and their commands run by bash.
+findings against karpctl's own published schemas. The steps in ci/ are parsed and their commands run by bash, on this machine alone and
+with a cluster in the lab.
 """
 
 import json
@@ -22,6 +23,10 @@ sys.path.insert(0, str(SCHEMAS / "python"))
 import jsonschema  # noqa: E402
 import xmlschema  # noqa: E402
 import yaml  # noqa: E402
+
+sys.path.insert(0, str(ROOT / "tests/reliability"))
+from stage import Stage  # noqa: E402
+from ways import BOOTSTRAP, NEWEST, must  # noqa: E402
 
 PLUGIN = """#!/bin/sh
 echo 'a warning with <angle> & "quotes" ]]> \x1b[31m' >&2
@@ -101,47 +106,86 @@ def specs(folder, env):
 
 
 def steps(folder, env):
-    """Every step in ci/ is read as its service reads it, and its commands are run as they are written."""
-    bash = lambda script, more: subprocess.run(
-        ["bash", "-e", "-c", script], env={**env, **more}, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL
-    )
+    """Every step in ci/ on a machine alone, with a kubeconfig that breaks and with a good one."""
     for context, code in (("a|b <c> & ::error::", 1), ("good", 0)):
         text = KUBECONFIG.replace('current-context: "a|b <c> & ::error::"', f'current-context: "{context}"')
         (folder / "config").write_text(text)
         (folder / "config").chmod(0o600)
-        action = yaml.safe_load((ROOT / "ci/github/action.yml").read_text())
-        step = action["runs"]["steps"][0]
-        inputs = {name: spec["default"] for name, spec in action["inputs"].items()}
-        given = {k: re.sub(r"\$\{\{ inputs\.([a-z-]+) \}\}", lambda m: inputs[m[1]], v) for k, v in step["env"].items()}
-        for name in ("out", "summary"):
-            (folder / name).write_text("")
-        runner = {"GITHUB_OUTPUT": str(folder / "out"), "GITHUB_STEP_SUMMARY": str(folder / "summary"), "RUNNER_TEMP": str(folder)}
-        ended = bash(step["run"], {**given, **runner})
-        assert ended.returncode == code and ("::error" in ended.stdout) == (code == 1), ended
-        made = dict(line.split("=", 1) for line in (folder / "out").read_text().splitlines())
-        assert {f"steps.doctor.outputs.{name}" for name in made} == {
-            re.search(r"steps\.\S+", o["value"])[0] for o in action["outputs"].values()
-        }
-        assert all(pathlib.Path(file).stat().st_size for file in made.values())
-        assert "# karpctl doctor" in (folder / "summary").read_text()
-
-        job = yaml.safe_load((ROOT / "ci/gitlab/karpctl-doctor.yml").read_text())["karpctl-doctor"]
-        ended = bash("\n".join(job["script"]), job["variables"])
-        assert ended.returncode == code, ended
-        xmlschema.XMLSchema(str(SCHEMAS / "junit-10.xsd")).validate((folder / job["artifacts"]["reports"]["junit"]).read_text())
-        assert all((folder / file).exists() for file in job["artifacts"]["paths"])
-
-        spec = yaml.safe_load((ROOT / "ci/codebuild/buildspec.yml").read_text())
-        ended = bash("\n".join(spec["phases"]["build"]["commands"]), spec["env"]["variables"])
-        assert ended.returncode == code, ended
-        group = spec["reports"]["karpctl-doctor"]
-        assert (folder / group["base-directory"] / group["files"][0]).exists()
-
-        ended = subprocess.run([ROOT / "ci/shell/doctor.sh"], env=env, cwd=folder, capture_output=True, text=True)
-        assert ended.returncode == code, ended
-        for format in ("json", "junit", "sarif", "markdown"):
-            assert (folder / "doctor-reports" / f"doctor.{format}").stat().st_size, format
+        each_step(folder, env, {}, code)
     print("steps: the GitHub action, the GitLab template, the CodeBuild buildspec and the shell end as doctor ends")
+
+
+def steps_on_a_cluster():
+    """Every step in ci/ with a cluster in the lab: one that has all that it needs, and one whose controller is nobody any more."""
+    stage = Stage(KARPCTL)
+    try:
+        stage.make_cluster(launch_template=True)
+        # no DNS runs in the lab's clusters
+        (stage.work / "karpctl.yaml").write_text(
+            f"existingCluster: true\nkarpenterVersion: {NEWEST}\nchart: {{values: {{dnsPolicy: Default}}}}\n")
+        must(stage.run(BOOTSTRAP))
+        (stage.work / "bin").mkdir()
+        (stage.work / "bin/karpctl").symlink_to(KARPCTL)
+        path = f"{stage.work}/bin:{stage.env['PATH']}"
+        env = {**stage.env, "HOME": str(stage.work), "PATH": path, "KUBECONFIG": stage.ready["kubeconfig"]}
+        of_cluster = {"cluster-name": stage.cluster, "region": "us-west-2"}
+        aws = lambda *words: subprocess.run(["aws", *words, "--output", "json"], env=env, capture_output=True, text=True, check=True).stdout
+        named = ("--cluster-name", stage.cluster)
+        # a new account may run little
+        aws("service-quotas", "request-service-quota-increase", "--service-code", "ec2", "--quota-code", "L-1216C47A", "--desired-value", "64")
+        each_step(stage.work, env, of_cluster, 0)
+        for association in json.loads(aws("eks", "list-pod-identity-associations", *named))["associations"]:
+            aws("eks", "delete-pod-identity-association", *named, "--association-id", association["associationId"])
+        for said in each_step(stage.work, env, of_cluster, 1):
+            assert "controller-association" in said, said
+    finally:
+        stage.stop()
+    print("steps: with a cluster, too")
+
+
+def each_step(folder, env, inputs, code):
+    """Every step in ci/ is read as its service reads it, and its commands are run as they are written; what each says of what it found."""
+    bash = lambda script, more: subprocess.run(
+        ["bash", "-e", "-c", script], env={**env, **more}, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+    action = yaml.safe_load((ROOT / "ci/github/action.yml").read_text())
+    step = action["runs"]["steps"][0]
+    given = {**{name: spec["default"] for name, spec in action["inputs"].items()}, **inputs}
+    given = {k: re.sub(r"\$\{\{ inputs\.([a-z-]+) \}\}", lambda m: given[m[1]], v) for k, v in step["env"].items()}
+    for name in ("out", "summary"):
+        (folder / name).write_text("")
+    runner = {"GITHUB_OUTPUT": str(folder / "out"), "GITHUB_STEP_SUMMARY": str(folder / "summary"), "RUNNER_TEMP": str(folder)}
+    ended = bash(step["run"], {**given, **runner})
+    assert ended.returncode == code and ("::error" in ended.stdout) == (code == 1), ended
+    made = dict(line.split("=", 1) for line in (folder / "out").read_text().splitlines())
+    assert {f"steps.doctor.outputs.{name}" for name in made} == {
+        re.search(r"steps\.\S+", o["value"])[0] for o in action["outputs"].values()
+    }
+    assert all(pathlib.Path(file).stat().st_size for file in made.values())
+    assert "# karpctl doctor" in (folder / "summary").read_text()
+    found = [ended.stdout]
+
+    variables = {"CLUSTER_NAME": inputs["cluster-name"], "AWS_REGION": inputs["region"]} if inputs else {}
+    job = yaml.safe_load((ROOT / "ci/gitlab/karpctl-doctor.yml").read_text())["karpctl-doctor"]
+    ended = bash("\n".join(job["script"]), {**job["variables"], **variables})
+    assert ended.returncode == code, ended
+    junit = (folder / job["artifacts"]["reports"]["junit"]).read_text()
+    xmlschema.XMLSchema(str(SCHEMAS / "junit-10.xsd")).validate(junit)
+    assert all((folder / file).exists() for file in job["artifacts"]["paths"])
+    found.append(junit)
+
+    spec = yaml.safe_load((ROOT / "ci/codebuild/buildspec.yml").read_text())
+    ended = bash("\n".join(spec["phases"]["build"]["commands"]), {**spec["env"]["variables"], **variables})
+    assert ended.returncode == code, ended
+    group = spec["reports"]["karpctl-doctor"]
+    found.append((folder / group["base-directory"] / group["files"][0]).read_text())
+
+    ended = bash(f"'{ROOT}/ci/shell/doctor.sh'", variables)
+    assert ended.returncode == code, ended
+    for format in ("json", "junit", "sarif", "markdown"):
+        assert (folder / "doctor-reports" / f"doctor.{format}").stat().st_size, format
+    found.append(ended.stdout)
+    return found
 
 
 def main():
@@ -151,6 +195,7 @@ def main():
         formats(folder, env)
         specs(folder, env)
         steps(folder, env)
+    steps_on_a_cluster()
 
 
 if __name__ == "__main__":
