@@ -6,6 +6,7 @@ mod clients;
 mod earlier;
 mod identity;
 mod keys;
+mod looking;
 mod machine;
 mod objects;
 mod permissions;

@@ -88,6 +88,8 @@ pub(crate) struct Inside {
     pub(crate) stack_fails: Option<&'static str>,
     /// How far the next eksctl gets: it fails after `stack`, `cluster` or `node group`.
     pub(crate) eksctl_breaks: Option<&'static str>,
+    /// How long each call takes.
+    pub(crate) each_call: Duration,
     calls: Vec<String>,
     faults: BTreeMap<&'static str, VecDeque<Fault>>,
 }
@@ -158,7 +160,16 @@ impl FakeWorld {
         Ports { aws: self.clone(), kube: Arc::new(Connector(self.clone())), helm: self.clone(), eksctl: self.clone() }
     }
 
-    fn begin(&self, method: &'static str, what: impl AsRef<str>) -> Result<()> {
+    /// Every call takes as long as the world says.
+    async fn pause(&self) {
+        let each = self.inside().each_call;
+        if !each.is_zero() {
+            tokio::time::sleep(each).await;
+        }
+    }
+
+    async fn begin(&self, method: &'static str, what: impl AsRef<str>) -> Result<()> {
+        self.pause().await;
         let mut inside = self.inside();
         inside.calls.push(format!("{method} {}", what.as_ref()));
         match inside.faults.get_mut(method).and_then(|f| if matches!(f.front(), Some(Fault::Before(_))) { f.pop_front() } else { None }) {
@@ -304,7 +315,7 @@ struct Connector(Arc<FakeWorld>);
 #[async_trait]
 impl KubeConnector for Connector {
     async fn connect(&self, _: &ClusterAccess) -> Result<Arc<dyn Kube>> {
-        self.0.begin("connect", "")?;
+        self.0.begin("connect", "").await?;
         Ok(self.0.clone())
     }
 

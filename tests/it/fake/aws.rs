@@ -50,16 +50,17 @@ impl Aws for FakeWorld {
     }
 
     async fn caller(&self) -> Result<Caller> {
-        self.begin("get", "caller")?;
+        self.begin("get", "caller").await?;
         Ok(Caller { account: self.spec.account_id.clone(), arn: "arn:aws:iam::111122223333:user/test".parse().unwrap() })
     }
 
     async fn eks_token(&self, _: &str) -> Result<String> {
+        self.pause().await;
         Ok("k8s-aws-v1.test".into())
     }
 
     async fn stack(&self, name: &str, _: bool) -> Result<Option<StackFacts>> {
-        self.begin("describe", format!("stack {name}"))?;
+        self.begin("describe", format!("stack {name}")).await?;
         self.end("describe stack")?;
         let mut inside = self.inside();
         let Some(stack) = inside.stack_of(name) else { return Ok(None) };
@@ -74,7 +75,7 @@ impl Aws for FakeWorld {
     }
 
     async fn create_stack(&self, change: &ChangeStack) -> Result<String> {
-        self.begin("create_stack", &change.name)?;
+        self.begin("create_stack", &change.name).await?;
         if self.inside().stacks.contains_key(&change.name) {
             return Err(taken(&change.name));
         }
@@ -84,7 +85,7 @@ impl Aws for FakeWorld {
     }
 
     async fn update_stack(&self, change: &ChangeStack) -> Result<bool> {
-        self.begin("update_stack", &change.name)?;
+        self.begin("update_stack", &change.name).await?;
         if self.inside().stack_of(&change.name).is_none() {
             return Err(missing(&change.name));
         }
@@ -94,7 +95,7 @@ impl Aws for FakeWorld {
     }
 
     async fn delete_stack(&self, name: &str, _: &str) -> Result<()> {
-        self.begin("delete_stack", name)?;
+        self.begin("delete_stack", name).await?;
         if let Some(stack) = self.inside().stack_of(name) {
             let fails = stack.facts.tags.get("test.fails-to-delete").cloned();
             stack.facts.status = "DELETE_IN_PROGRESS".into();
@@ -105,16 +106,16 @@ impl Aws for FakeWorld {
     }
 
     async fn unprotect_stack(&self, name: &str) -> Result<()> {
-        self.begin("unprotect_stack", name)
+        self.begin("unprotect_stack", name).await
     }
 
     async fn stack_events(&self, name_or_id: &str) -> Result<Vec<StackEvent>> {
-        self.begin("describe", format!("events of {name_or_id}"))?;
+        self.begin("describe", format!("events of {name_or_id}")).await?;
         Ok(self.inside().stacks.get(by_name_or_id(name_or_id)).map(|s| s.events.clone()).unwrap_or_default())
     }
 
     async fn cluster_names(&self) -> Result<Vec<String>> {
-        self.begin("list", "clusters")?;
+        self.begin("list", "clusters").await?;
         Ok(self.inside().cluster.iter().map(|_| self.spec.cluster_name.to_string()).collect())
     }
 
@@ -127,23 +128,23 @@ impl Aws for FakeWorld {
     }
 
     async fn cluster(&self, name: &str) -> Result<Option<ClusterFacts>> {
-        self.begin("describe", format!("cluster {name}"))?;
+        self.begin("describe", format!("cluster {name}")).await?;
         self.end("describe cluster")?;
         Ok(self.inside().cluster.clone())
     }
 
     async fn fargate_profile(&self, _: &str, name: &str) -> Result<Option<FargateProfileFacts>> {
-        self.begin("describe", format!("Fargate profile {name}"))?;
+        self.begin("describe", format!("Fargate profile {name}")).await?;
         Ok(self.inside().fargate_profile.clone())
     }
 
     async fn access_entry(&self, _: &str, principal_arn: &str) -> Result<Option<AccessEntryFacts>> {
-        self.begin("describe", "access entry")?;
+        self.begin("describe", "access entry").await?;
         Ok(self.inside().entries.get(principal_arn).cloned())
     }
 
     async fn create_access_entry(&self, _: &str, principal_arn: &str, kind: &str, tags: &Tags) -> Result<()> {
-        self.begin("create_access_entry", format!("{kind} {principal_arn}"))?;
+        self.begin("create_access_entry", format!("{kind} {principal_arn}")).await?;
         if self.inside().entries.contains_key(principal_arn) {
             return Err(taken("the access entry"));
         }
@@ -152,18 +153,18 @@ impl Aws for FakeWorld {
     }
 
     async fn delete_access_entry(&self, _: &str, principal_arn: &str) -> Result<()> {
-        self.begin("delete_access_entry", principal_arn)?;
+        self.begin("delete_access_entry", principal_arn).await?;
         self.inside().entries.remove(principal_arn);
         Ok(())
     }
 
     async fn association(&self, _: &str, _: &str, _: &str) -> Result<Option<AssociationFacts>> {
-        self.begin("describe", "association")?;
+        self.begin("describe", "association").await?;
         Ok(self.inside().association.clone())
     }
 
     async fn create_association(&self, _: &str, namespace: &str, account: &str, role_arn: &str, tags: &Tags) -> Result<()> {
-        self.begin("create_association", format!("{namespace}/{account} {role_arn}"))?;
+        self.begin("create_association", format!("{namespace}/{account} {role_arn}")).await?;
         if self.inside().association.is_some() {
             return Err(taken("the association"));
         }
@@ -172,19 +173,19 @@ impl Aws for FakeWorld {
     }
 
     async fn update_association(&self, _: &str, id: &str, role_arn: &str) -> Result<()> {
-        self.begin("update_association", id)?;
+        self.begin("update_association", id).await?;
         self.inside().association.as_mut().unwrap().role_arn = role_arn.into();
         Ok(())
     }
 
     async fn delete_association(&self, _: &str, id: &str) -> Result<()> {
-        self.begin("delete_association", id)?;
+        self.begin("delete_association", id).await?;
         self.inside().association = None;
         Ok(())
     }
 
     async fn addon(&self, _: &str, name: &str) -> Result<Option<AddonFacts>> {
-        self.begin("describe", format!("addon {name}"))?;
+        self.begin("describe", format!("addon {name}")).await?;
         let mut inside = self.inside();
         let answer = inside.addons.get(name).cloned();
         // What is on its way arrives by the next look.
@@ -197,7 +198,7 @@ impl Aws for FakeWorld {
     }
 
     async fn create_addon(&self, _: &str, name: &str, tags: &Tags) -> Result<()> {
-        self.begin("create_addon", name)?;
+        self.begin("create_addon", name).await?;
         if self.inside().addons.contains_key(name) {
             return Err(taken(name));
         }
@@ -206,13 +207,13 @@ impl Aws for FakeWorld {
     }
 
     async fn close_public_endpoint(&self, cluster: &str) -> Result<()> {
-        self.begin("close_public_endpoint", cluster)?;
+        self.begin("close_public_endpoint", cluster).await?;
         self.inside().cluster.as_mut().unwrap().public_endpoint = false;
         Ok(())
     }
 
     async fn delete_addon(&self, _: &str, name: &str) -> Result<()> {
-        self.begin("delete_addon", name)?;
+        self.begin("delete_addon", name).await?;
         if let Some(addon) = self.inside().addons.get_mut(name) {
             addon.status = "DELETING".into();
         }
@@ -220,23 +221,23 @@ impl Aws for FakeWorld {
     }
 
     async fn role(&self, name: &str) -> Result<Option<RoleFacts>> {
-        self.begin("get", format!("role {name}"))?;
+        self.begin("get", format!("role {name}")).await?;
         self.end("get role")?;
         Ok(self.inside().roles.get(name).cloned())
     }
 
     async fn role_ties(&self, name: &str) -> Result<RoleTies> {
-        self.begin("get", format!("what holds the role {name}"))?;
+        self.begin("get", format!("what holds the role {name}")).await?;
         Ok(self.inside().role_ties.get(name).cloned().unwrap_or_default())
     }
 
     async fn policy_attachments(&self, arn: &str) -> Result<Option<u32>> {
-        self.begin("get", format!("policy {arn}"))?;
+        self.begin("get", format!("policy {arn}")).await?;
         Ok(self.inside().managed_policies.get(arn).copied())
     }
 
     async fn create_role(&self, role: &CreateRole) -> Result<()> {
-        self.begin("create_role", &role.name)?;
+        self.begin("create_role", &role.name).await?;
         if self.inside().roles.contains_key(&role.name) {
             return Err(taken(&role.name));
         }
@@ -253,25 +254,25 @@ impl Aws for FakeWorld {
     }
 
     async fn set_trust(&self, role: &str, trust: &Value) -> Result<()> {
-        self.begin("set_trust", role)?;
+        self.begin("set_trust", role).await?;
         self.inside().roles.get_mut(role).ok_or_else(|| missing(role))?.trust = trust.clone();
         Ok(())
     }
 
     async fn set_permissions_boundary(&self, role: &str, arn: &str) -> Result<()> {
-        self.begin("set_permissions_boundary", role)?;
+        self.begin("set_permissions_boundary", role).await?;
         self.inside().roles.get_mut(role).ok_or_else(|| missing(role))?.permissions_boundary = Some(arn.into());
         Ok(())
     }
 
     async fn tag_role(&self, role: &str, tags: &Tags) -> Result<()> {
-        self.begin("tag_role", role)?;
+        self.begin("tag_role", role).await?;
         self.inside().roles.get_mut(role).ok_or_else(|| missing(role))?.tags.extend(tags.clone());
         Ok(())
     }
 
     async fn attach_policy(&self, role: &str, policy_arn: &str) -> Result<()> {
-        self.begin("attach_policy", policy_arn)?;
+        self.begin("attach_policy", policy_arn).await?;
         let mut inside = self.inside();
         let facts = inside.roles.get_mut(role).ok_or_else(|| missing(role))?;
         facts.policies.push(policy_arn.into());
@@ -281,7 +282,7 @@ impl Aws for FakeWorld {
     }
 
     async fn detach_policy(&self, role: &str, policy_arn: &str) -> Result<()> {
-        self.begin("detach_policy", policy_arn)?;
+        self.begin("detach_policy", policy_arn).await?;
         if let Some(facts) = self.inside().roles.get_mut(role) {
             facts.policies.retain(|p| p != policy_arn);
         }
@@ -289,7 +290,7 @@ impl Aws for FakeWorld {
     }
 
     async fn delete_role(&self, name: &str) -> Result<()> {
-        self.begin("delete_role", name)?;
+        self.begin("delete_role", name).await?;
         if self.inside().roles.get(name).is_some_and(|r| !r.policies.is_empty()) {
             return Err(Error::new(ErrorKind::Conflict, "policies are attached"));
         }
@@ -298,7 +299,7 @@ impl Aws for FakeWorld {
     }
 
     async fn create_service_linked_role(&self, service: &str) -> Result<bool> {
-        self.begin("create_service_linked_role", service)?;
+        self.begin("create_service_linked_role", service).await?;
         let name = "AWSServiceRoleForEC2Spot";
         let arn = format!("arn:aws:iam::111122223333:role/aws-service-role/{service}/{name}").parse().unwrap();
         let facts = RoleFacts { arn, trust: Value::Null, policies: Vec::new(), permissions_boundary: None, tags: Tags::new() };
@@ -306,12 +307,12 @@ impl Aws for FakeWorld {
     }
 
     async fn oidc_provider(&self, arn: &str) -> Result<Option<OidcFacts>> {
-        self.begin("get", "oidc provider")?;
+        self.begin("get", "oidc provider").await?;
         Ok(self.inside().oidc.get(arn).cloned())
     }
 
     async fn create_oidc_provider(&self, issuer: &str, audience: &str, tags: &Tags) -> Result<()> {
-        self.begin("create_oidc_provider", issuer)?;
+        self.begin("create_oidc_provider", issuer).await?;
         let arn = format!("arn:aws:iam::111122223333:oidc-provider/{}", issuer.trim_start_matches("https://"));
         if self.inside().oidc.contains_key(&arn) {
             return Err(taken(&arn));
@@ -322,72 +323,72 @@ impl Aws for FakeWorld {
     }
 
     async fn delete_oidc_provider(&self, arn: &str) -> Result<()> {
-        self.begin("delete_oidc_provider", arn)?;
+        self.begin("delete_oidc_provider", arn).await?;
         self.inside().oidc.remove(arn);
         Ok(())
     }
 
     async fn instance_profiles(&self) -> Result<Vec<InstanceProfile>> {
-        self.begin("list", "instance profiles")?;
+        self.begin("list", "instance profiles").await?;
         Ok(self.inside().profiles.clone())
     }
 
     async fn instance_profile_tags(&self, name: &str) -> Result<Option<Tags>> {
-        self.begin("get", format!("tags of {name}"))?;
+        self.begin("get", format!("tags of {name}")).await?;
         Ok(self.inside().profile_tags.get(name).cloned())
     }
 
     async fn delete_instance_profile(&self, profile: &InstanceProfile) -> Result<()> {
-        self.begin("delete_instance_profile", &profile.name)?;
+        self.begin("delete_instance_profile", &profile.name).await?;
         self.inside().profiles.retain(|p| p.name != profile.name);
         Ok(())
     }
 
     async fn regions(&self) -> Result<Vec<String>> {
-        self.begin("list", "regions")?;
+        self.begin("list", "regions").await?;
         Ok(vec![self.spec.region.to_string()])
     }
 
     async fn subnets(&self, ids: &[String]) -> Result<Vec<SubnetFacts>> {
-        self.begin("describe", "subnets")?;
+        self.begin("describe", "subnets").await?;
         Ok(self.inside().subnets.iter().filter(|s| ids.contains(&s.id)).cloned().collect())
     }
 
     async fn security_groups(&self, ids: &[String]) -> Result<BTreeMap<String, Tags>> {
-        self.begin("describe", "security groups")?;
+        self.begin("describe", "security groups").await?;
         Ok(self.inside().security_groups.iter().filter(|(id, _)| ids.contains(id)).map(|(id, t)| (id.clone(), t.clone())).collect())
     }
 
     async fn tag_ec2(&self, ids: &[String], tags: &Tags) -> Result<()> {
-        self.begin("tag_ec2", ids.join(" "))?;
+        self.begin("tag_ec2", ids.join(" ")).await?;
         self.each_tagged(ids, |has| has.extend(tags.clone()));
         self.end("tag_ec2")
     }
 
     async fn untag_ec2(&self, ids: &[String], tags: &Tags) -> Result<()> {
-        self.begin("untag_ec2", ids.join(" "))?;
+        self.begin("untag_ec2", ids.join(" ")).await?;
         self.each_tagged(ids, |has| has.retain(|k, v| tags.get(k) != Some(v)));
         Ok(())
     }
 
     async fn launch_templates(&self, any_of: &[(String, String)]) -> Result<Vec<String>> {
-        self.begin("describe", "launch templates")?;
+        self.begin("describe", "launch templates").await?;
         Ok(tagged(&self.inside().launch_templates, any_of))
     }
 
     async fn unused_interfaces(&self, any_of: &[(String, String)]) -> Result<Vec<String>> {
-        self.begin("describe", "network interfaces")?;
+        self.begin("describe", "network interfaces").await?;
         Ok(tagged(&self.inside().interfaces, any_of))
     }
 
     async fn delete_launch_template(&self, name: &str) -> Result<()> {
-        self.begin("delete_launch_template", name)?;
+        self.begin("delete_launch_template", name).await?;
         self.inside().launch_templates.remove(name);
         Ok(())
     }
 
     async fn instances(&self, all_of: &[(String, String)]) -> Result<Vec<LaunchedInstance>> {
-        self.begin("describe", "instances")?;
+        self.begin("describe", "instances").await?;
         let fits = |tags: &Tags| all_of.iter().all(|(k, v)| tags.get(k).is_some_and(|has| v.is_empty() || has == v));
         let inside = self.inside();
         let found = inside.instances.iter().filter(|(_, tags)| fits(tags));
@@ -395,71 +396,71 @@ impl Aws for FakeWorld {
     }
 
     async fn terminate_instances(&self, ids: &[String]) -> Result<()> {
-        self.begin("terminate_instances", ids.join(" "))?;
+        self.begin("terminate_instances", ids.join(" ")).await?;
         self.inside().instances.retain(|id, _| !ids.contains(id));
         Ok(())
     }
 
     async fn denials(&self, principal: &str, question: &PermissionQuestion) -> Result<Vec<Denial>> {
-        self.begin("get", format!("what {principal} may do: {question:?}"))?;
+        self.begin("get", format!("what {principal} may do: {question:?}")).await?;
         let asked = |d: &&Denial| question.actions.contains(&d.action) && question.resources.contains(&d.resource);
         Ok(self.inside().denied.iter().filter(asked).cloned().collect())
     }
 
     async fn iam_summary(&self) -> Result<IamSummary> {
-        self.begin("get", "IAM summary")?;
+        self.begin("get", "IAM summary").await?;
         Ok(quotas::iam_summary())
     }
 
     async fn ec2_quota(&self, code: &str) -> Result<Option<u64>> {
-        self.begin("get", format!("quota {code}"))?;
+        self.begin("get", format!("quota {code}")).await?;
         Ok(Some(quotas::VCPUS))
     }
 
     async fn running_instances(&self) -> Result<Vec<RunningInstance>> {
-        self.begin("describe", "running instances")?;
+        self.begin("describe", "running instances").await?;
         Ok(quotas::running_instances())
     }
 
     async fn instance_types(&self, names: &[String]) -> Result<Vec<InstanceTypeFacts>> {
-        self.begin("describe", "instance types")?;
+        self.begin("describe", "instance types").await?;
         Ok(names.iter().map(|name| quotas::instance_type(name)).collect())
     }
 
     async fn tagged_subnets(&self, (key, value): (&str, &str)) -> Result<Vec<SubnetFacts>> {
-        self.begin("describe", "subnets by tag")?;
+        self.begin("describe", "subnets by tag").await?;
         Ok(self.inside().subnets.iter().filter(|s| s.tags.get(key).is_some_and(|v| v == value)).cloned().collect())
     }
 
     async fn tagged_security_groups(&self, (key, value): (&str, &str)) -> Result<Vec<SecurityGroupFacts>> {
-        self.begin("describe", "security groups by tag")?;
+        self.begin("describe", "security groups by tag").await?;
         let inside = self.inside();
         let tagged = inside.security_groups.iter().filter(|(_, tags)| tags.get(key).is_some_and(|v| v == value));
         Ok(tagged.map(|(id, tags)| SecurityGroupFacts { id: id.clone(), vpc_id: "vpc-1".into(), tags: tags.clone() }).collect())
     }
 
     async fn vpc_endpoints(&self, vpc: &str) -> Result<Vec<EndpointFacts>> {
-        self.begin("describe", format!("endpoints of {vpc}"))?;
+        self.begin("describe", format!("endpoints of {vpc}")).await?;
         Ok(Vec::new())
     }
 
     async fn route_tables(&self, vpc: &str) -> Result<Vec<RouteTableFacts>> {
-        self.begin("describe", format!("route tables of {vpc}"))?;
+        self.begin("describe", format!("route tables of {vpc}")).await?;
         Ok(vec![RouteTableFacts { id: "rtb-1".into(), main: true, subnets: Vec::new(), leads_out: true }])
     }
 
     async fn ebs_encryption(&self) -> Result<EbsFacts> {
-        self.begin("get", "EBS encryption")?;
+        self.begin("get", "EBS encryption").await?;
         Ok(EbsFacts { by_default: false, key: None })
     }
 
     async fn key(&self, id: &str) -> Result<Option<KeyFacts>> {
-        self.begin("get", format!("key {id}"))?;
+        self.begin("get", format!("key {id}")).await?;
         Ok(self.inside().keys.get(id).cloned())
     }
 
     async fn node_groups(&self, cluster: &str) -> Result<Vec<NodeGroupFacts>> {
-        self.begin("list", format!("node groups of {cluster}"))?;
+        self.begin("list", format!("node groups of {cluster}")).await?;
         Ok(vec![NodeGroupFacts {
             name: "demo-ng".into(),
             status: "ACTIVE".into(),
@@ -471,30 +472,30 @@ impl Aws for FakeWorld {
     }
 
     async fn node_group_shapes(&self, cluster: &str) -> Result<Vec<NodeGroupShape>> {
-        self.begin("list", format!("what node groups of {cluster} are made of"))?;
+        self.begin("list", format!("what node groups of {cluster} are made of")).await?;
         Ok(self.inside().node_groups.clone())
     }
 
     async fn scale_node_group(&self, _: &str, group: &str, scaling: Scaling) -> Result<()> {
-        self.begin("scale_node_group", format!("{group} {scaling}"))?;
+        self.begin("scale_node_group", format!("{group} {scaling}")).await?;
         self.scaled(group, scaling);
         self.end("scale_node_group")
     }
 
     async fn tag_eks(&self, arn: &str, tags: &Tags) -> Result<()> {
-        self.begin("tag_eks", arn)?;
+        self.begin("tag_eks", arn).await?;
         self.inside().node_groups.iter_mut().filter(|g| g.arn == arn).for_each(|g| g.tags.extend(tags.clone()));
         self.end("tag_eks")
     }
 
     async fn untag_eks(&self, arn: &str, keys: &[&str]) -> Result<()> {
-        self.begin("untag_eks", arn)?;
+        self.begin("untag_eks", arn).await?;
         self.inside().node_groups.iter_mut().filter(|g| g.arn == arn).for_each(|g| g.tags.retain(|key, _| !keys.contains(&key.as_str())));
         self.end("untag_eks")
     }
 
     async fn queue(&self, name: &str) -> Result<Option<QueueFacts>> {
-        self.begin("get", format!("queue {name}"))?;
+        self.begin("get", format!("queue {name}")).await?;
         let statement = json!({"Effect": "Allow", "Principal": {"Service": ["events.amazonaws.com", "sqs.amazonaws.com"]}, "Action": "sqs:SendMessage"});
         let facts = QueueFacts {
             url: format!("https://sqs.us-west-2.amazonaws.com/111122223333/{name}"),
@@ -505,7 +506,7 @@ impl Aws for FakeWorld {
     }
 
     async fn rules_to(&self, target: &str) -> Result<Vec<RuleFacts>> {
-        self.begin("list", format!("rules to {target}"))?;
+        self.begin("list", format!("rules to {target}")).await?;
         let rule = |rule: karpctl::knowledge::EventRule| RuleFacts {
             name: format!("Karpenter-demo-{}", rule.id),
             enabled: true,
@@ -516,7 +517,7 @@ impl Aws for FakeWorld {
     }
 
     async fn ami_name(&self, parameter: &str) -> Result<Option<String>> {
-        self.begin("get", parameter)?;
+        self.begin("get", parameter).await?;
         self.end("get ami_name")?;
         Ok(self.inside().ami_name.clone())
     }

@@ -60,14 +60,14 @@ impl FakeWorld {
 #[async_trait]
 impl Kube for FakeWorld {
     async fn get(&self, object: &ObjectRef) -> Result<Option<Value>> {
-        self.begin("get", name(object))?;
+        self.begin("get", name(object)).await?;
         self.reconcile();
         self.end("get")?;
         Ok(self.object(object))
     }
 
     async fn list(&self, kind: &ObjectKind, namespace: Option<&str>, label_selector: Option<&str>) -> Result<Vec<Value>> {
-        self.begin("list", &kind.plural)?;
+        self.begin("list", &kind.plural).await?;
         self.reconcile();
         self.end("list")?;
         let inside = self.inside();
@@ -76,7 +76,7 @@ impl Kube for FakeWorld {
     }
 
     async fn apply(&self, object: &ObjectRef, body: &Value, force: Force) -> Result<Value> {
-        self.begin("apply", name(object))?;
+        self.begin("apply", name(object)).await?;
         let mut now = self.object(object).unwrap_or_else(|| json!({}));
         let others = now["metadata"]["managedFields"].as_array().is_some_and(|m| m.iter().any(|m| m["manager"] != "karpctl"));
         if force == Force::No && others {
@@ -90,7 +90,7 @@ impl Kube for FakeWorld {
     }
 
     async fn create(&self, object: &ObjectRef, body: &Value) -> Result<Value> {
-        self.begin("create", name(object))?;
+        self.begin("create", name(object)).await?;
         if self.object(object).is_some() {
             return Err(conflict(object, "it is there already"));
         }
@@ -100,7 +100,7 @@ impl Kube for FakeWorld {
     }
 
     async fn replace(&self, object: &ObjectRef, body: &Value) -> Result<Value> {
-        self.begin("replace", name(object))?;
+        self.begin("replace", name(object)).await?;
         let now = self.object(object).ok_or_else(|| Error::new(ErrorKind::NotFound, "it is not there"))?;
         if now["metadata"]["resourceVersion"] != body["metadata"]["resourceVersion"] {
             return Err(conflict(object, "it was changed in between"));
@@ -111,7 +111,7 @@ impl Kube for FakeWorld {
     }
 
     async fn merge_patch(&self, object: &ObjectRef, patch: &Value) -> Result<Value> {
-        self.begin("merge_patch", name(object))?;
+        self.begin("merge_patch", name(object)).await?;
         let mut now = self.object(object).ok_or_else(|| Error::new(ErrorKind::NotFound, "it is not there"))?;
         merge(&mut now, patch);
         self.put(object, now.clone());
@@ -120,7 +120,7 @@ impl Kube for FakeWorld {
     }
 
     async fn delete(&self, object: &ObjectRef) -> Result<()> {
-        self.begin("delete", name(object))?;
+        self.begin("delete", name(object)).await?;
         if let Some(mut now) = self.object(object) {
             if now["metadata"]["finalizers"].as_array().is_some_and(|f| !f.is_empty()) {
                 now["metadata"]["deletionTimestamp"] = json!("2026-11-23T00:00:00Z");
@@ -133,7 +133,7 @@ impl Kube for FakeWorld {
     }
 
     async fn evict(&self, namespace: &str, name: &str, uid: &str) -> Result<Eviction> {
-        self.begin("evict", format!("{namespace}/{name}"))?;
+        self.begin("evict", format!("{namespace}/{name}")).await?;
         let answer = self.evicted(namespace, name, uid);
         self.end("evict")?;
         Ok(answer)

@@ -90,11 +90,12 @@ impl FakeWorld {
 #[async_trait]
 impl Helm for FakeWorld {
     async fn facts(&self) -> Result<Option<ToolFacts>> {
+        self.pause().await;
         Ok(Some(ToolFacts { path: "/usr/bin/helm".into(), version: "3.19.0".to_owned().try_into().unwrap() }))
     }
 
     async fn install(&self, _: &HelmAccess, install: &HelmInstall, lines: Lines<'_>, _: &CancellationToken) -> Result<()> {
-        self.begin("helm_install", format!("{} {}", install.release, install.version))?;
+        self.begin("helm_install", format!("{} {}", install.release, install.version)).await?;
         let revisions = self.revisions(&install.release);
         let newest = revisions.last().map(|(_, b)| b["metadata"]["labels"]["status"].as_str().unwrap().to_owned());
         if newest.is_some_and(|s| s.starts_with("pending-")) {
@@ -129,7 +130,7 @@ impl Helm for FakeWorld {
     }
 
     async fn uninstall(&self, _: &HelmAccess, release: &str, namespace: &str, _: Lines<'_>) -> Result<()> {
-        self.begin("helm_uninstall", release)?;
+        self.begin("helm_uninstall", release).await?;
         for (object, _) in self.revisions(release) {
             self.inside().objects.remove(&object);
         }
@@ -146,11 +147,12 @@ impl Helm for FakeWorld {
 #[async_trait]
 impl Eksctl for FakeWorld {
     async fn facts(&self) -> Result<Option<ToolFacts>> {
+        self.pause().await;
         Ok(Some(ToolFacts { path: "/usr/bin/eksctl".into(), version: "0.230.0".to_owned().try_into().unwrap() }))
     }
 
     async fn create_cluster(&self, config: &str, lines: Lines<'_>, _: &CancellationToken) -> Result<()> {
-        self.begin("create_cluster", "")?;
+        self.begin("create_cluster", "").await?;
         lines("building cluster stack \"eksctl-demo-cluster\"");
         let tags = Self::tags_in(config);
         let breaks = self.inside().eksctl_breaks.take();
@@ -186,36 +188,36 @@ impl Eksctl for FakeWorld {
     }
 
     async fn associate_oidc_provider(&self, _: &str, _: Lines<'_>, _: &CancellationToken) -> Result<()> {
-        self.begin("associate_oidc_provider", "")?;
+        self.begin("associate_oidc_provider", "").await?;
         self.make_oidc_provider();
         Ok(())
     }
 
     async fn create_addons(&self, config: &str, _: Lines<'_>, _: &CancellationToken) -> Result<()> {
         let addons = addons_in(config);
-        self.begin("create_addons", addons.join(","))?;
+        self.begin("create_addons", addons.join(",")).await?;
         self.make_addons(&addons.iter().map(String::as_str).collect::<Vec<_>>());
         Ok(())
     }
 
     async fn update_addons(&self, config: &str, _: Lines<'_>, _: &CancellationToken) -> Result<()> {
-        self.begin("update_addons", addons_in(config).join(","))
+        self.begin("update_addons", addons_in(config).join(",")).await
     }
 
     async fn create_node_group(&self, config: &str, _: Lines<'_>, _: &CancellationToken) -> Result<()> {
-        self.begin("create_node_group", "")?;
+        self.begin("create_node_group", "").await?;
         self.put_stack("eksctl-demo-nodegroup-demo-ng", "CREATE_COMPLETE", &Self::tags_in(config));
         Ok(())
     }
 
     async fn create_fargate_profile(&self, config: &str, _: Lines<'_>, _: &CancellationToken) -> Result<()> {
-        self.begin("create_fargate_profile", "")?;
+        self.begin("create_fargate_profile", "").await?;
         self.inside().fargate_profile = profile_in(config);
         Ok(())
     }
 
     async fn delete_cluster(&self, name: &str, _: &str, _: Lines<'_>, _: &CancellationToken) -> Result<()> {
-        self.begin("delete_cluster", name)?;
+        self.begin("delete_cluster", name).await?;
         let mut inside = self.inside();
         (inside.cluster, inside.fargate_profile) = (None, None);
         inside.stacks.retain(|name, _| !name.starts_with("eksctl-"));

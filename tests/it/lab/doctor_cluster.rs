@@ -54,11 +54,27 @@ fn what_is_broken_is_found_and_mended_as_it_says() {
     let healthy = ward.ask(&ALL.join(","));
     assert!(healthy.iter().all(|f| f["result"] == "pass"), "a healthy cluster: {healthy:#?}");
     replicas_that_run(&ward);
+    elsewhere(&ward);
     nodes_and_neighbours(&ward);
     crds(&ward);
     values(&ward);
     deletions(&ward);
     older_crds(&ward);
+}
+
+/// What a doctor saw of everything, judged where there is neither cluster nor AWS, is what it said there.
+fn elsewhere(ward: &Ward) {
+    let checks = |ended: Ended| {
+        assert!(ended.code <= 1, "{}\n{}", ended.stdout, ended.stderr);
+        ended.json()["checks"].as_array().unwrap().clone()
+    };
+    let words = ["doctor", "--existing-cluster", "--karpenter-version", "1.14.1", "-o", "json", "--cluster-name", ward.cluster()];
+    let there = checks(ward.types(&[&["karpctl"], &words[..], &["--save-facts", "facts.json"]].concat()));
+    let mut away = std::process::Command::new(ward.program("karpctl"));
+    away.env_clear().current_dir(ward.dir()).args(["doctor", "--facts", "facts.json", "-o", "json"]);
+    let here = checks(away.output().unwrap().into());
+    assert!(there.len() > 68, "every check says something: {there:#?}");
+    assert_eq!(here, there);
 }
 
 fn before_karpenter(ward: &Ward) {
