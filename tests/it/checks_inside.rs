@@ -221,9 +221,17 @@ async fn somebody_must_answer_for_conversion() {
 
 #[tokio::test(start_paused = true)]
 async fn what_older_karpenters_left_is_named() {
-    let hook = place("admissionregistration.k8s.io/v1", "validatingwebhookconfigurations", None, "validation.webhook.karpenter.sh");
-    let found = after(|w| w.put(&hook, json!({}))).await;
-    says(&found, "admission-webhooks", Verdict::Fail, "kubectl delete validatingwebhookconfiguration validation.webhook.karpenter.sh");
+    for (kind, name) in [
+        ("mutating", "defaulting.webhook.karpenter.k8s.aws"),
+        ("mutating", "defaulting.webhook.karpenter.sh"),
+        ("validating", "validation.webhook.config.karpenter.sh"),
+        ("validating", "validation.webhook.karpenter.k8s.aws"),
+        ("validating", "validation.webhook.karpenter.sh"),
+    ] {
+        let hook = place("admissionregistration.k8s.io/v1", &format!("{kind}webhookconfigurations"), None, name);
+        let found = after(|w| w.put(&hook, json!({}))).await;
+        says(&found, "admission-webhooks", Verdict::Fail, &format!("kubectl delete {kind}webhookconfiguration {name}"));
+    }
     let stranger = place("admissionregistration.k8s.io/v1", "validatingwebhookconfigurations", None, "gatekeeper");
     assert!(after(|w| w.put(&stranger, json!({}))).await.is_empty());
 
@@ -278,9 +286,13 @@ async fn the_live_release_is_judged_by_what_its_chart_reads() {
     let none = set("/settings/interruptionQueue", json!("")).await;
     says(&none, "chart-names", Verdict::Warn, "--set settings.interruptionQueue=demo");
 
-    let mut old = when(|f| live(f).chart_version = "1.5.0".into()).await;
-    // What the releases between change silently is another finding.
-    old.retain(|f| f.id != "upgrade-defaults");
+    // The last release before the one that takes the cluster's Kubernetes; between them nothing changes silently.
+    let old = when(|f| {
+        live(f).chart_version = "1.12.2".into();
+        let Probed::Known(cluster) = &mut f.cluster else { panic!() };
+        cluster.version = "1.36".parse().unwrap();
+    })
+    .await;
     says(&old, "installed-fit", Verdict::Fail, "karpctl install --cluster-name demo");
     let found = when(|f| live(f).chart_version = "0.37.8".into()).await;
     let hop = found.iter().find(|f| f.id == "upgrade-hops").unwrap_or_else(|| panic!("{found:#?}"));

@@ -8,7 +8,7 @@ use crate::fixture::{existing, spec};
 use karpctl::checks::{Situation, all, judge};
 use karpctl::facts::{Facts, KubeconfigFacts, NeighbourKind, Probed};
 use karpctl::finding::{Finding, Verdict};
-use karpctl::knowledge::ClientBuild;
+use karpctl::knowledge::{ClientBuild, FittingTools};
 use karpctl::plan::StepId;
 use karpctl::spec::{Meant, Spec};
 
@@ -99,11 +99,19 @@ async fn an_old_client_takes_an_old_entry() {
 
 /// A world of another release, with Kubernetes as it says; what is found.
 async fn of_release(karpenter: &str, kubernetes: &str) -> Vec<Finding> {
-    let world = FakeWorld::bootstrapped(existing(karpenter)).await;
+    of_releases(karpenter, karpenter, kubernetes, DAY).await
+}
+
+/// The same with another release installed than is wanted, and a helm that fits.
+async fn of_releases(wanted: &str, installed: &str, kubernetes: &str, day: &str) -> Vec<Finding> {
+    let world = FakeWorld::bootstrapped(existing(wanted)).await;
     world.furnish();
     let (spec, mut facts) = seen(&world).await;
     known(&mut facts.cluster).version = kubernetes.parse().unwrap();
-    bad(&Spec { kubernetes: kubernetes.parse().unwrap(), ..spec }, &facts, DAY)
+    known(&mut facts.chart_release).chart_version = installed.into();
+    let helm = FittingTools::of(kubernetes.parse().unwrap()).helm.remove(0);
+    known(&mut facts.helm).version = format!("{helm}.0").parse().unwrap();
+    bad(&Spec { kubernetes: kubernetes.parse().unwrap(), ..spec }, &facts, day)
 }
 
 #[tokio::test(start_paused = true)]
@@ -111,14 +119,13 @@ async fn a_release_is_sound_and_fits_its_kubernetes() {
     let found = of_release("1.8.4", "1.34").await;
     exactly(&found, "karpenter-release", Verdict::Fail);
     assert_eq!(of_release("1.8.6", "1.34").await, []);
-    let mut found = of_release("1.7.1", "1.34").await;
-    // The same of what is installed.
-    found.retain(|f| f.id != "installed-fit");
-    exactly(&found, "kubernetes-fit", Verdict::Fail);
+    exactly(&of_releases("1.7.1", "1.8.6", "1.34", DAY).await, "kubernetes-fit", Verdict::Fail);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_upgrade_is_one_hop() {
+    // The way back is none, and nothing else is wrong with it.
+    exactly(&of_releases("0.37.8", "1.0.14", "1.30", "2025-01-01").await, "upgrade-hops", Verdict::Fail);
     let (spec, mut facts) = super::healthy().await;
     known(&mut facts.chart_release).chart_version = "0.37.8".into();
     let found = bad(&spec, &facts, DAY);
@@ -145,10 +152,8 @@ async fn what_an_upgrade_changes_silently_is_said() {
     let from = |version: &'static str| async move {
         let (spec, mut facts) = super::healthy().await;
         known(&mut facts.chart_release).chart_version = version.into();
-        let mut found = bad(&spec, &facts, DAY);
-        // The cluster's Kubernetes is newer than these take.
-        found.retain(|f| f.id != "installed-fit");
-        found
+        known(&mut facts.cluster).version = spec.kubernetes;
+        bad(&spec, &facts, DAY)
     };
     let new = from("1.11.3").await;
     exactly(&new, "upgrade-defaults", Verdict::Warn);
