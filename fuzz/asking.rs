@@ -22,7 +22,7 @@ pub(crate) async fn ask_aws(aws: &AwsClient, turn: usize) {
         2 => shown(aws.stack_events("demo").await),
         3 => shown(aws.cluster("demo").await),
         4 => shown(aws.cluster_names().await),
-        5 => shown(aws.version_calendar().await),
+        5 => shown(aws.cluster_versions().await),
         6 => shown(aws.access_entry("demo", "arn:aws:iam::111122223333:role/x").await),
         7 => shown(aws.association("demo", "kube-system", "karpenter").await),
         8 => shown(aws.addon("demo", "eks-pod-identity-agent").await),

@@ -22,7 +22,7 @@ pub use origin::*;
 pub use things::*;
 pub use topic::Topic;
 
-use crate::knowledge::KubernetesVersion;
+use crate::knowledge::OfferedVersion;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -100,7 +100,7 @@ pub struct Facts {
     /// The add-on metrics-server: it is the last that eksctl makes.
     pub metrics_server: Probed<AddonFacts>,
     /// The Kubernetes versions of which EKS creates clusters.
-    pub cluster_versions: Probed<Vec<KubernetesVersion>>,
+    pub cluster_versions: Probed<Vec<OfferedVersion>>,
     /// The role `AWSServiceRoleForEC2Spot`.
     pub spot_role: Probed<RoleFacts>,
     /// The role of the nodes, whoever made it.

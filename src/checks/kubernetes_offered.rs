@@ -40,7 +40,7 @@ impl Check for KubernetesOffered {
         let subject = format!("Kubernetes {kubernetes}");
         // What EKS says decides; the table stands in where it cannot be asked.
         let offered = match situation.facts.cluster_versions.known() {
-            Some(versions) if !versions.is_empty() => versions.contains(&kubernetes),
+            Some(versions) if !versions.is_empty() => versions.iter().any(|offered| offered.version == kubernetes),
             _ => kubernetes.offered_by_eks(situation.today),
         };
         if offered {

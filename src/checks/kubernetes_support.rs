@@ -2,9 +2,9 @@
 
 use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation};
-use crate::facts::Topic;
+use crate::facts::{Probed, Topic};
 use crate::finding::Area;
-use crate::knowledge::Support;
+use crate::knowledge::{KubernetesVersion, Support};
 use jiff::ToSpan as _;
 
 pub(super) struct KubernetesSupport;
@@ -26,14 +26,15 @@ impl Check for KubernetesSupport {
     }
 
     fn explain(&self) -> &'static str {
-        "Compares the cluster's Kubernetes with EKS's calendar of support, as karpctl's table has it. Standard support is followed by extended \
+        "Compares the cluster's Kubernetes with the dates that EKS gives it (eks:DescribeClusterVersions); where EKS gives none or may not be \
+         asked, karpctl's own table stands in, and the finding says so. Standard support is followed by extended \
          support, in which the control plane costs several times as much, and at its end EKS upgrades the control plane by itself, whatever \
          Karpenter is in it. A warning from 60 days before the end of standard support on. Cure: upgrade one minor version at a time, with a \
-         Karpenter that fits both before and after (see kubernetes-fit). A version that the table has no dates for is skipped."
+         Karpenter that fits both before and after (see kubernetes-fit). A version that neither has dates for is skipped."
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster]
+        &[Topic::Cluster, Topic::ClusterVersions]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -45,21 +46,39 @@ impl Check for KubernetesSupport {
         let upgrade = ["aws", "eks", "update-cluster-version", "--region", spec.region.as_str(), "--name", spec.cluster_name.as_str()];
         let upgrade = upgrade.into_iter().chain(["--kubernetes-version", next.as_str()]);
         let title = format!("upgrade the cluster to {next}, with a Karpenter that fits both");
-        Ok(vec![match spec.kubernetes.support(situation.today) {
-            Support::Unknown => return Err(Judgement::skip(subject, "karpctl's table has no dates for it")),
+        let (support, source) = told(situation, spec.kubernetes);
+        Ok(vec![match support {
+            Support::Unknown => return Err(Judgement::skip(subject, format!("{source} has no dates for it"))),
             Support::Standard { until } if until > situation.today.saturating_add(SOON.days()) => {
-                Judgement::pass(subject, format!("in standard support until {until}"))
+                Judgement::pass(subject, format!("in standard support until {until}, by {source}"))
             }
             Support::Standard { until } => {
-                Judgement::warn(subject, format!("standard support ends on {until}; extended support is billed from then on"))
+                Judgement::warn(subject, format!("standard support ends on {until}, by {source}; extended support is billed from then on"))
                     .run(title, upgrade)
             }
             Support::Extended { until } => {
-                Judgement::warn(subject, format!("in extended support, which is billed, until {until}")).run(title, upgrade)
+                Judgement::warn(subject, format!("in extended support, which is billed, until {until}, by {source}")).run(title, upgrade)
             }
             Support::Ended { since } => {
-                Judgement::warn(subject, format!("support ended on {since}: EKS upgrades it by itself")).run(title, upgrade)
+                Judgement::warn(subject, format!("support ended on {since}, by {source}: EKS upgrades it by itself")).run(title, upgrade)
             }
         }])
+    }
+}
+
+/// What is known of a version, and who says it: EKS, or else the table.
+fn told(situation: &Situation<'_>, kubernetes: KubernetesVersion) -> (Support, String) {
+    let versions = &situation.facts.cluster_versions;
+    let offered = versions.known().and_then(|all| all.iter().find(|offered| offered.version == kubernetes));
+    match offered.map_or(Support::Unknown, |offered| offered.support(situation.today)) {
+        Support::Unknown => {
+            let why = match versions {
+                Probed::Known(_) => "EKS gives none".to_owned(),
+                Probed::Unavailable(reason) => format!("EKS could not be asked: {reason}"),
+                Probed::Absent | Probed::NotAsked => "EKS was not asked".to_owned(),
+            };
+            (kubernetes.support(situation.today), format!("karpctl's table ({why})"))
+        }
+        by_eks => (by_eks, "EKS's own dates".to_owned()),
     }
 }

@@ -90,7 +90,7 @@ impl<'a> Interview<'a> {
                 if caller.is_some() {
                     // What EKS offers decides before what the release runs on.
                     let offered = ports.aws.cluster_versions().await.unwrap_or_default();
-                    self.creatable = offered.into_iter().max();
+                    self.creatable = offered.into_iter().map(|offered| offered.version).max();
                 }
                 self.new_cluster().await?;
             }

@@ -118,7 +118,8 @@ impl Session {
                 Err(e) => Probed::Unavailable(e.to_string()),
             };
         }
-        discovered.newest_creatable = facts.cluster_versions.known().and_then(|versions| versions.iter().copied().max());
+        discovered.newest_creatable =
+            facts.cluster_versions.known().and_then(|versions| versions.iter().map(|offered| offered.version).max());
         let resolved = resolve(&layers, &discovered)?;
         for note in &resolved.notes {
             app.printer.status(&format!("note: {note}"));

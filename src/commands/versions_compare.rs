@@ -34,7 +34,7 @@ pub(super) async fn compare(app: &App, repository: Option<&str>) -> Result<Compa
 async fn kubernetes(app: &App) -> Result<KubernetesComparison> {
     let region = app.globals.region.as_deref().or(app.env.region.as_deref()).unwrap_or(ANY_REGION);
     let (ports, _) = app.connect(Some(region)).await?;
-    let offered = ports.aws.version_calendar().await?;
+    let offered = ports.aws.cluster_versions().await?;
     Ok(KubernetesComparison::of(&offered, jiff::Zoned::now().date()))
 }
 

@@ -1,20 +1,9 @@
 //! The tables against what is out there.
 
 use super::table::KUBERNETES;
-use super::{KubernetesVersion, Release};
+use super::{KubernetesVersion, OfferedVersion, Release};
 use jiff::civil::Date;
 use serde::Serialize;
-
-/// A Kubernetes minor as EKS describes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OfferedVersion {
-    /// The minor.
-    pub version: KubernetesVersion,
-    /// The last day of standard support, where EKS says it.
-    pub standard_until: Option<Date>,
-    /// The last day of extended support, where EKS says it.
-    pub extended_until: Option<Date>,
-}
 
 /// The table of releases against the tags of a chart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -112,12 +101,12 @@ mod tests {
             .eks
             .iter()
             .filter(|row| row.minor.offered_by_eks(today))
-            .map(|row| OfferedVersion { version: row.minor, standard_until: row.standard, extended_until: row.extended })
+            .map(|row| OfferedVersion { standard_until: row.standard, extended_until: row.extended, ..row.minor.into() })
             .collect();
         assert!(!KubernetesComparison::of(&offered, today).is_behind());
         offered.remove(0);
         offered[0].standard_until = Some("2030-01-01".parse().unwrap());
-        offered.push(OfferedVersion { version: KubernetesVersion::new(37), standard_until: None, extended_until: None });
+        offered.push(KubernetesVersion::new(37).into());
         let compared = KubernetesComparison::of(&offered, today);
         assert_eq!((&compared.unlisted, &compared.not_offered), (&vec![KubernetesVersion::new(37)], &vec![KubernetesVersion::new(31)]));
         assert_eq!(compared.other_dates, ["Kubernetes 1.32: EKS ends standard support on 2030-01-01, the table says 2026-03-23"]);

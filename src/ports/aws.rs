@@ -6,7 +6,7 @@ use crate::facts::{
     InstanceTypeFacts, KeyFacts, NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts, RoleTies, RouteTableFacts, RuleFacts,
     Scaling, SecurityGroupFacts, StackFacts, SubnetFacts,
 };
-use crate::knowledge::{KubernetesVersion, OfferedVersion};
+use crate::knowledge::OfferedVersion;
 use crate::spec::CapacityType;
 use async_trait::async_trait;
 use serde_json::Value;
@@ -126,9 +126,7 @@ pub trait Aws: Send + Sync {
     /// The names of the clusters of this account and region: EKS `ListClusters`.
     async fn cluster_names(&self) -> Result<Vec<String>>;
     /// The Kubernetes versions of which EKS creates clusters: EKS `DescribeClusterVersions`, without those marked unsupported.
-    async fn cluster_versions(&self) -> Result<Vec<KubernetesVersion>>;
-    /// EKS `DescribeClusterVersions`: the same with the ends of their support.
-    async fn version_calendar(&self) -> Result<Vec<OfferedVersion>>;
+    async fn cluster_versions(&self) -> Result<Vec<OfferedVersion>>;
     /// EKS `DescribeCluster`.
     async fn cluster(&self, name: &str) -> Result<Option<ClusterFacts>>;
     /// EKS `DescribeFargateProfile`.

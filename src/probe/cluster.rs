@@ -2,7 +2,7 @@
 
 use super::{ProbeContext, failed, said};
 use crate::facts::{AddonFacts, ClusterFacts, FargateProfileFacts, Probed, StackFacts};
-use crate::knowledge::KubernetesVersion;
+use crate::knowledge::OfferedVersion;
 use crate::spec::{ClusterMode, ControllerCapacity, FARGATE_PROFILE, Spec};
 
 pub(super) async fn cluster(context: &ProbeContext<'_>) -> Probed<ClusterFacts> {
@@ -66,6 +66,6 @@ pub(crate) fn node_group_stack_name(spec: &Spec) -> Option<String> {
     }
 }
 
-pub(super) async fn versions(context: &ProbeContext<'_>) -> Probed<Vec<KubernetesVersion>> {
+pub(super) async fn versions(context: &ProbeContext<'_>) -> Probed<Vec<OfferedVersion>> {
     context.ports.aws.cluster_versions().await.map_or_else(|e| failed(&e), Probed::Known)
 }

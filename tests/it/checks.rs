@@ -18,6 +18,7 @@ use karpctl::checks::{Situation, all, judge};
 use karpctl::doctor::topics;
 use karpctl::facts::{Facts, Probed, Topic};
 use karpctl::finding::{Finding, Verdict};
+use karpctl::knowledge::OfferedVersion;
 use karpctl::spec::{ClusterMode, Meant, Spec};
 use std::sync::Arc;
 
@@ -155,7 +156,38 @@ async fn support_ends_on_a_day() {
         let found = bad(&spec, &facts, day);
         exactly(&found, "kubernetes-support", Verdict::Warn);
         assert!(found[0].message.contains(words), "{day}: {}", found[0].message);
+        assert!(found[0].message.contains("by karpctl's table (EKS gives none)"), "{}", found[0].message);
     }
+}
+
+/// EKS has moved the end of support before, and tells those who ask it.
+#[tokio::test(start_paused = true)]
+async fn support_ends_on_the_day_that_eks_says() {
+    let (spec, mut facts) = healthy().await;
+    let day = |text: &str| Some(text.parse().unwrap());
+    let offered =
+        OfferedVersion { standard_until: day("2027-03-01"), extended_until: day("2028-03-01"), ..OfferedVersion::from(spec.kubernetes) };
+    let by_eks = |facts: &Facts, day: &str| {
+        let found = bad(&spec, facts, day);
+        exactly(&found, "kubernetes-support", Verdict::Warn);
+        found[0].message.clone()
+    };
+    facts.cluster_versions = Probed::Known(vec![offered.clone()]);
+    assert_eq!(bad(&spec, &facts, "2026-12-03"), [], "later than the table has it");
+    assert_eq!(
+        by_eks(&facts, "2027-02-01"),
+        "standard support ends on 2027-03-01, by EKS's own dates; extended support is billed from then on"
+    );
+    facts.cluster_versions = Probed::Known(vec![OfferedVersion { extended: true, ..offered }]);
+    assert_eq!(by_eks(&facts, DAY), "in extended support, which is billed, until 2028-03-01, by EKS's own dates");
+    facts.cluster_versions = Probed::Unavailable("AccessDenied: eks:DescribeClusterVersions".into());
+    let untold = by_eks(&facts, "2026-11-24");
+    assert!(untold.contains("2026-12-02, by karpctl's table (EKS could not be asked: AccessDenied"), "{untold}");
+
+    let newer = Spec { kubernetes: "1.99".parse().unwrap(), ..spec.clone() };
+    let situation = Situation { spec: Some(&newer), meant: &Meant::default(), facts: &facts, today: DAY.parse().unwrap() };
+    let said = judge(&all(), &situation).into_iter().find(|f| f.id == "kubernetes-support").unwrap();
+    assert_eq!(said.result, Verdict::Skip, "{said:#?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,7 +6,7 @@ use super::errors::Call;
 use super::{AwsClient, gone, present};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{AccessEntryFacts, AddonFacts, AssociationFacts, ClusterFacts, FargateProfileFacts};
-use crate::knowledge::{KubernetesVersion, OfferedVersion};
+use crate::knowledge::OfferedVersion;
 use crate::ports::Tags;
 use aws_sdk_eks::types::{VersionStatus, VpcConfigRequest};
 use aws_smithy_types::DateTime;
@@ -66,11 +66,7 @@ pub(super) async fn cluster_names(aws: &AwsClient) -> Result<Vec<String>> {
     Ok(names)
 }
 
-pub(super) async fn cluster_versions(aws: &AwsClient) -> Result<Vec<KubernetesVersion>> {
-    Ok(version_calendar(aws).await?.into_iter().map(|offered| offered.version).collect())
-}
-
-pub(super) async fn version_calendar(aws: &AwsClient) -> Result<Vec<OfferedVersion>> {
+pub(super) async fn cluster_versions(aws: &AwsClient) -> Result<Vec<OfferedVersion>> {
     let call = Call::new("eks:DescribeClusterVersions", "*", "cannot list the Kubernetes versions that EKS offers");
     let pages = aws.eks.describe_cluster_versions().into_paginator().items().send();
     let listed = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(|e| aws.error(&call, &e))?;
@@ -81,6 +77,7 @@ pub(super) async fn version_calendar(aws: &AwsClient) -> Result<Vec<OfferedVersi
         .filter_map(|v| {
             Some(OfferedVersion {
                 version: v.cluster_version()?.parse().ok()?,
+                extended: v.version_status() == Some(&VersionStatus::ExtendedSupport),
                 standard_until: day(v.end_of_standard_support_date()),
                 extended_until: day(v.end_of_extended_support_date()),
             })

@@ -9,7 +9,7 @@ use crate::facts::{
     InstanceTypeFacts, KeyFacts, NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts, RoleTies, RouteTableFacts, RuleFacts,
     Scaling, SecurityGroupFacts, StackFacts, SubnetFacts,
 };
-use crate::knowledge::{KubernetesVersion, OfferedVersion};
+use crate::knowledge::OfferedVersion;
 use crate::ports::{
     Aws, ChangeStack, CreateRole, InstanceProfile, LaunchedInstance, PermissionQuestion, RunningInstance, StackEvent, Tags,
 };
@@ -59,12 +59,8 @@ impl Aws for AwsClient {
         eks::cluster_names(self).await
     }
 
-    async fn cluster_versions(&self) -> Result<Vec<KubernetesVersion>> {
+    async fn cluster_versions(&self) -> Result<Vec<OfferedVersion>> {
         eks::cluster_versions(self).await
-    }
-
-    async fn version_calendar(&self) -> Result<Vec<OfferedVersion>> {
-        eks::version_calendar(self).await
     }
 
     async fn cluster(&self, name: &str) -> Result<Option<ClusterFacts>> {

@@ -16,7 +16,7 @@ async fn left(by: impl FnOnce(&FakeWorld)) -> Vec<Finding> {
     world.apply(StepId::SpotRole, Ownership::OursOnly).await.0.unwrap();
     by(&world);
     let (spec, mut facts) = seen(&world).await;
-    facts.cluster_versions = Probed::Known(vec![spec.kubernetes]);
+    facts.cluster_versions = Probed::Known(vec![spec.kubernetes.into()]);
     bad(&spec, &facts, DAY)
 }
 

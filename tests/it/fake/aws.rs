@@ -9,7 +9,7 @@ use karpctl::facts::{
     InstanceTypeFacts, KeyFacts, NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts, RoleTies, RouteTableFacts, RuleFacts,
     Scaling, SecurityGroupFacts, StackFacts, SubnetFacts,
 };
-use karpctl::knowledge::{KubernetesVersion, OfferedVersion};
+use karpctl::knowledge::OfferedVersion;
 use karpctl::ports::{
     Aws, ChangeStack, CreateRole, InstanceProfile, LaunchedInstance, PermissionQuestion, RunningInstance, StackEvent, Tags,
 };
@@ -119,12 +119,9 @@ impl Aws for FakeWorld {
         Ok(self.inside().cluster.iter().map(|_| self.spec.cluster_name.to_string()).collect())
     }
 
-    async fn cluster_versions(&self) -> Result<Vec<KubernetesVersion>> {
-        Ok(vec![self.spec.kubernetes])
-    }
-
-    async fn version_calendar(&self) -> Result<Vec<OfferedVersion>> {
-        Ok(vec![OfferedVersion { version: self.spec.kubernetes, standard_until: None, extended_until: None }])
+    async fn cluster_versions(&self) -> Result<Vec<OfferedVersion>> {
+        self.pause().await;
+        Ok(vec![self.spec.kubernetes.into()])
     }
 
     async fn cluster(&self, name: &str) -> Result<Option<ClusterFacts>> {

@@ -38,8 +38,18 @@ fn versions_that_do_not_fit_are_mended_as_printed() {
     by("helm-3.8.1").finds("helm-version", "warn", "1.33");
     by("helm-4.2.3").passes("helm-version");
 
-    // 1.33 is out of standard support since July 2026: upgraded as printed, one after the other, until one is not.
+    // EKS's dates go before the table's.
     let newest = of("1.14.1");
+    let moved = json!({ "clusterVersions": [
+        { "clusterVersion": "1.33", "versionStatus": "STANDARD_SUPPORT", "endOfStandardSupportDate": 4_102_444_800_i64,
+          "endOfExtendedSupportDate": 4_133_980_800_i64 },
+    ]});
+    let fault = json!({ "service": "eks", "action": "DescribeClusterVersions", "status": 200, "body": moved.to_string() });
+    ward.lab().post("faults", &fault).unwrap();
+    assert_eq!(newest.ask("kubernetes-support")[0]["message"], "in standard support until 2100-01-01, by EKS's own dates");
+    ward.lab().clear_faults().unwrap();
+
+    // 1.33 is out of standard support since July 2026: upgraded as printed, one after the other, until one is not.
     let mut upgrades = 0;
     while let [found] = &newest.bad("kubernetes-support")[..] {
         assert_eq!(found["result"], "warn", "{found:#}");
