@@ -54,7 +54,7 @@ pub(super) fn tool(spec: &Spec, tool: Tool, facts: &Probed<ToolFacts>) -> Judgem
             };
             match at_hand.version.fit(tool, &spec.release, spec.kubernetes) {
                 ToolFit::Fits => Judgement::pass(subject, "fits"),
-                ToolFit::OutOfRange(why) => Judgement::warn(subject, plain(why)),
+                ToolFit::OutOfRange { why, hint } => Judgement::warn(subject, plain(why)).fix(hint),
                 ToolFit::Unfit { why, hint } => Judgement::fail(subject, plain(why)).fix(hint),
             }
         }

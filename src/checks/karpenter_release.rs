@@ -3,7 +3,7 @@
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::Topic;
 use crate::finding::Area;
-use crate::knowledge::Standing;
+use crate::knowledge::{Release, Standing};
 
 pub(super) struct KarpenterRelease;
 
@@ -45,15 +45,16 @@ impl Check for KarpenterRelease {
                 told => told,
             },
         };
+        // Where nobody knows the Kubernetes, the newest is as good as any.
+        let known = situation.kubernetes(&subject).ok().and_then(Release::default_for).unwrap_or_else(Release::newest);
         Ok(vec![match standing {
             Standing::Known => Judgement::pass(subject, "known"),
             Standing::Newer => Judgement::warn(
                 subject,
-                format!(
-                    "newer than the newest release that this karpctl knows ({}); it is treated like that one",
-                    crate::knowledge::Release::newest()
-                ),
-            ),
+                format!("newer than the newest release that this karpctl knows ({}); it is treated like that one", Release::newest()),
+            )
+            .fix(format!("take one that it knows: --karpenter-version {known}"))
+            .fix("or a newer karpctl, which may know it: `karpctl versions --compare` shows how far this one is behind"),
             Standing::Caution { reason, instead } => {
                 Judgement::warn(subject, reason).fix(format!("take {instead} instead: --karpenter-version {instead}"))
             }

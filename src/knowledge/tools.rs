@@ -46,8 +46,13 @@ pub enum ExecApiVersion {
 pub enum ToolFit {
     /// It does.
     Fits,
-    /// It will probably work; the reason is a sentence.
-    OutOfRange(String),
+    /// It will probably work; the reason and what would be in range are sentences.
+    OutOfRange {
+        /// Why.
+        why: String,
+        /// What helps.
+        hint: String,
+    },
     /// It will not work; the reason and what to install are sentences.
     Unfit {
         /// Why.
@@ -229,8 +234,11 @@ impl ToolVersion {
         if (oldest..=newest).contains(&kubernetes.minor()) {
             return ToolFit::Fits;
         }
-        let advice = if kubernetes.minor() > newest { format!("; {}", hint()) } else { String::new() };
-        ToolFit::OutOfRange(format!("helm {self} supports Kubernetes 1.{oldest} to 1.{newest}, not {kubernetes}{advice}"))
+        let hint = match FittingTools::of(kubernetes).helm.last() {
+            Some(helm) if kubernetes.minor() < oldest => format!("install helm {helm}, or say where one is: --helm PATH"),
+            _ => hint(),
+        };
+        ToolFit::OutOfRange { why: format!("helm {self} supports Kubernetes 1.{oldest} to 1.{newest}, not {kubernetes}"), hint }
     }
 
     /// The oldest helm that supports this Kubernetes version and OCI registries.
@@ -256,9 +264,10 @@ impl ToolVersion {
         if away <= KUBECTL_SKEW {
             return ToolFit::Fits;
         }
-        ToolFit::OutOfRange(format!(
-            "kubectl {self} is {away} minor versions away from Kubernetes {kubernetes}; install kubectl {kubernetes}"
-        ))
+        ToolFit::OutOfRange {
+            why: format!("kubectl {self} is {away} minor versions away from Kubernetes {kubernetes}"),
+            hint: format!("install kubectl {kubernetes}"),
+        }
     }
 }
 
@@ -357,13 +366,17 @@ mod tests {
             kubernetes.parse().unwrap(),
         ) {
             ToolFit::Fits => "fits".to_owned(),
-            ToolFit::OutOfRange(why) => format!("out of range: {why}"),
+            ToolFit::OutOfRange { why, hint } => format!("out of range: {why}: {hint}"),
             ToolFit::Unfit { hint, .. } => format!("unfit: {hint}"),
         };
         assert_eq!(judge(Tool::Helm, "3.7.2", "1.14.1", "1.32"), "unfit: install helm 3.17 or newer");
         assert_eq!(judge(Tool::Helm, "3.18.0", "1.14.1", "1.33"), "fits");
-        assert!(judge(Tool::Helm, "3.18.0", "1.14.1", "1.34").starts_with("out of range: helm 3.18.0 supports Kubernetes 1.30 to 1.33"));
-        assert!(judge(Tool::Helm, "4.2.0", "1.14.1", "1.32").starts_with("out of range"));
+        let older = "out of range: helm 3.18.0 supports Kubernetes 1.30 to 1.33, not 1.34: install helm 3.19 or newer";
+        assert_eq!(judge(Tool::Helm, "3.18.0", "1.14.1", "1.34"), older);
+        let newer = "out of range: helm 4.2.0 supports Kubernetes 1.33 to 1.36, not 1.30: install helm ";
+        let judged = judge(Tool::Helm, "4.2.0", "1.14.1", "1.30");
+        let fitting = judged.strip_prefix(newer).and_then(|rest| rest.split_once(", or")).unwrap_or_else(|| panic!("{judged}")).0;
+        assert_eq!(judge(Tool::Helm, &format!("{fitting}.0"), "1.14.1", "1.30"), "fits");
         assert_eq!(judge(Tool::Eksctl, "0.201.0", "1.14.1", "1.36"), "unfit: install eksctl 0.202.0 or newer");
         assert_eq!(judge(Tool::Eksctl, "0.202.0", "1.14.1", "1.36"), "fits");
         assert_eq!(judge(Tool::Eksctl, "0.164.0", "0.34.0", "1.28"), "unfit: install eksctl 0.165.0 or newer");

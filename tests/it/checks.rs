@@ -62,7 +62,12 @@ pub(crate) async fn seen(world: &Arc<FakeWorld>) -> (Spec, Facts) {
 
 pub(crate) fn bad(spec: &Spec, facts: &Facts, day: &str) -> Vec<Finding> {
     let said = judge(&all(), &Situation { spec: Some(spec), meant: &karpctl::spec::Meant::default(), facts, today: day.parse().unwrap() });
-    said.into_iter().filter(|f| matches!(f.result, Verdict::Fail | Verdict::Warn)).collect()
+    let bad: Vec<Finding> = said.into_iter().filter(|f| matches!(f.result, Verdict::Fail | Verdict::Warn)).collect();
+    for finding in &bad {
+        assert!(!finding.fixes.is_empty(), "it says what helps: {finding:#?}");
+        assert!(finding.fixes.iter().all(|fix| fix.safe == fix.edit.is_some()), "what is safe is what --fix does: {finding:#?}");
+    }
+    bad
 }
 
 pub(crate) const DAY: &str = "2026-09-01";
@@ -71,7 +76,6 @@ pub(crate) const DAY: &str = "2026-09-01";
 pub(crate) fn exactly(found: &[Finding], id: &str, verdict: Verdict) {
     let seen: Vec<_> = found.iter().map(|f| (f.id.as_str(), f.result)).collect();
     assert_eq!(seen, [(id, verdict)], "{found:#?}");
-    assert!(!found[0].fixes.is_empty(), "it says what helps: {found:#?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -31,11 +31,13 @@ fn versions_that_do_not_fit_are_mended_as_printed() {
 
     let newer = of("1.99.0").finds("karpenter-release", "warn", "newer than the newest release that this karpctl knows");
     assert_eq!(newer["subject"], "Karpenter 1.99.0");
+    taking(&ward, &newer).passes("karpenter-release");
     let found = of("1.8.4").finds("karpenter-release", "fail", "may never schedule pods");
     taking(&ward, &found).passes("karpenter-release");
 
     let by = |helm: &str| ward.with(&["--helm", ward.kept(helm).to_str().unwrap()]);
-    by("helm-3.8.1").finds("helm-version", "warn", "1.33");
+    let found = by("helm-3.8.1").finds("helm-version", "warn", "supports Kubernetes 1.20 to 1.23, not 1.33");
+    assert_eq!(found["fixes"][0]["title"], "install helm 3.18 or newer");
     by("helm-4.2.3").passes("helm-version");
 
     // EKS's dates go before the table's.

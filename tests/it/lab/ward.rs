@@ -105,6 +105,7 @@ impl Ward {
         assert!(!found.is_empty(), "{check} finds nothing: {:#?}", self.ask(check));
         for finding in &found {
             assert_eq!(finding["result"], result, "{check}: {found:#?}");
+            assert!(result == "skip" || finding["fixes"][0]["title"].is_string(), "it says what helps: {finding:#}");
             assert!(finding["message"].as_str().unwrap().contains(words), "{check}: `{words}` is not in {finding:#}");
         }
         found
