@@ -2,8 +2,10 @@
 
 use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation};
-use crate::facts::Topic;
+use crate::facts::{CrdFacts, Topic};
 use crate::finding::Area;
+use crate::spec::Spec;
+use std::collections::BTreeMap;
 
 pub(super) struct CrdOwner;
 
@@ -30,7 +32,9 @@ impl Check for CrdOwner {
          be imported into the current release: invalid ownership metadata; label validation error: missing key \
          \"app.kubernetes.io/managed-by\": must be set to \"Helm\"`.\n\n\
          Label and annotate them (all of them: nodeoverlays since 1.7, capacitybuffers since 1.14), or `karpctl install --adopt`. The CRD \
-         capacitybuffers.autoscaling.x-k8s.io may be the Cluster Autoscaler's: then both work with one CRD, and one of them owns it."
+         capacitybuffers.autoscaling.x-k8s.io may be the Cluster Autoscaler's: then both work with one CRD, and one of them owns it. A CRD that \
+         another release has still is taken from it by nobody: its next upgrade would fail with these very words. That release gives it up \
+         first, with `helm.sh/resource-policy: keep` on the CRD, so that CRD and objects stay."
     }
 
     fn reads(&self) -> &'static [Topic] {
@@ -45,28 +49,51 @@ impl Check for CrdOwner {
         }
         let Some(crds) = read(&subject, &facts.crds)? else { return Ok(vec![Judgement::pass(subject, "none is there yet")]) };
         let owner = format!("{}/{CRD_RELEASE}", spec.namespace);
-        let others: Vec<(&str, Option<&String>)> = crds
-            .iter()
-            .filter(|(_, crd)| crd.helm_owner.as_ref() != Some(&owner))
-            .map(|(n, crd)| (n.as_str(), crd.helm_owner.as_ref()))
-            .collect();
+        let others: Vec<(&str, &CrdFacts)> =
+            crds.iter().filter(|(_, crd)| crd.helm_owner.as_ref() != Some(&owner)).map(|(name, crd)| (name.as_str(), crd)).collect();
         if others.is_empty() {
             return Ok(vec![Judgement::pass(subject, format!("all are of the helm release {owner}"))]);
         }
-        let shown: Vec<String> = others
-            .iter()
-            .map(|(name, of)| of.map_or_else(|| format!("{name} (of no helm release)"), |of| format!("{name} (of the helm release {of})")))
-            .collect();
-        let names = || others.iter().map(|(name, _)| *name);
-        let namespace = format!("meta.helm.sh/release-namespace={}", spec.namespace);
-        let release = format!("meta.helm.sh/release-name={CRD_RELEASE}");
-        let label = ["kubectl", "label", "customresourcedefinition"].into_iter().chain(names());
-        let annotate = ["kubectl", "annotate", "customresourcedefinition"].into_iter().chain(names());
-        Ok(vec![
-            Judgement::fail(subject, format!("not of the helm release {owner}: {}", shown.join(", ")))
-                .run("give them to it; no object of theirs is touched", label.chain(["app.kubernetes.io/managed-by=Helm", "--overwrite"]))
-                .run("and name the release", annotate.chain([release.as_str(), namespace.as_str(), "--overwrite"]))
-                .fix("or let karpctl take them over: `karpctl install --adopt`"),
-        ])
+        let of = |crd: &CrdFacts| match (&crd.helm_owner, crd.held) {
+            (None, _) => "of no helm release".to_owned(),
+            (Some(of), Some(false)) => format!("of the helm release {of}, which has it no more"),
+            (Some(of), _) => format!("of the helm release {of}"),
+        };
+        let shown: Vec<String> = others.iter().map(|(name, crd)| format!("{name} ({})", of(crd))).collect();
+        let judgement = Judgement::fail(subject, format!("not of the helm release {owner}: {}", shown.join(", ")));
+        let mut held: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (name, crd) in &others {
+            if let Some(of) = crd.helm_owner.as_deref().filter(|_| crd.held != Some(false)) {
+                held.entry(of).or_default().push(*name);
+            }
+        }
+        let free: Vec<&str> =
+            others.iter().map(|(name, _)| *name).filter(|name| !held.values().flatten().any(|held| held == name)).collect();
+        let judgement = if free.is_empty() { judgement } else { given(judgement, spec, &free) };
+        Ok(vec![held.into_iter().fold(judgement, |judgement, (of, names)| given_up(judgement, of, &names))])
     }
+}
+
+/// What nobody has is given helm's marks of the release.
+fn given(judgement: Judgement, spec: &Spec, names: &[&str]) -> Judgement {
+    let namespace = format!("meta.helm.sh/release-namespace={}", spec.namespace);
+    let release = format!("meta.helm.sh/release-name={CRD_RELEASE}");
+    let of = |verb| ["kubectl", verb, "customresourcedefinition"].into_iter().chain(names.iter().copied());
+    judgement
+        .run("give them to it; no object of theirs is touched", of("label").chain(["app.kubernetes.io/managed-by=Helm", "--overwrite"]))
+        .run("and name the release", of("annotate").chain([release.as_str(), namespace.as_str(), "--overwrite"]))
+        .fix("or let karpctl take them over: `karpctl install --adopt`")
+}
+
+/// Taken from a release that has it, a CRD would break that release's next upgrade.
+fn given_up(judgement: Judgement, of: &str, names: &[&str]) -> Judgement {
+    let keep = ["kubectl", "annotate", "customresourcedefinition"].into_iter().chain(names.iter().copied());
+    let listed = names.join(", ");
+    judgement
+        .run(
+            format!("have the helm release {of} leave {listed} where it is when it gives it up"),
+            keep.chain(["helm.sh/resource-policy=keep", "--overwrite"]),
+        )
+        .fix(format!("then upgrade {of} without its CRDs, by the value that its chart has for that, and ask again"))
+        .fix(format!("`karpctl install --adopt` takes {listed} all the same: the next upgrade of {of} then fails"))
 }

@@ -227,6 +227,9 @@ pub struct HelmRelease {
 pub struct CrdFacts {
     /// The helm release that owns it, `<namespace>/<name>`, where labels and annotations say so.
     pub helm_owner: Option<String>,
+    /// Whether that release, where it is another than ours, is there and has the CRD still. `None`: not looked at, or could not be read.
+    #[serde(default)]
+    pub held: Option<bool>,
     /// The versions it serves.
     pub served: Vec<String>,
     /// The versions in which objects are stored.

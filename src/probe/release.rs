@@ -27,6 +27,7 @@ struct Kept {
     info: Info,
     chart: Chart,
     config: Value,
+    manifest: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -84,8 +85,24 @@ fn newest(found: &[Value], release: &str) -> Probed<HelmRelease> {
     }
 }
 
-/// A release's Secret: JSON, gzipped (older helms: not), in base64, in the Secret's own base64.
+/// What a release's Secret says of it.
 pub fn helm_release(secret: &Value, revision: u32) -> Result<HelmRelease> {
+    let Kept { info, chart, config, .. } = opened(secret, revision)?;
+    Ok(HelmRelease {
+        status: info.status,
+        chart: chart.metadata.name,
+        chart_version: chart.metadata.version,
+        values: match config {
+            Value::Null => Value::Object(serde_json::Map::new()),
+            values => values,
+        },
+        revision,
+        description: info.description,
+    })
+}
+
+/// A release's Secret: JSON, gzipped (older helms: not), in base64, in the Secret's own base64.
+fn opened(secret: &Value, revision: u32) -> Result<Kept> {
     let broken = |what: &str| Error::failed(format!("revision {revision} {what}"));
     let outer = secret["data"]["release"].as_str().ok_or_else(|| broken("has no data"))?;
     let inner = STANDARD.decode(outer).map_err(|e| broken("is not base64").because(e.to_string()))?;
@@ -101,18 +118,7 @@ pub fn helm_release(secret: &Value, revision: u32) -> Result<HelmRelease> {
     if text.len() as u64 > LARGEST {
         return Err(broken("unpacks to more than any release of helm"));
     }
-    let Kept { info, chart, config } = serde_json::from_slice(&text).map_err(|e| broken("is no release of helm").because(e.to_string()))?;
-    Ok(HelmRelease {
-        status: info.status,
-        chart: chart.metadata.name,
-        chart_version: chart.metadata.version,
-        values: match config {
-            Value::Null => Value::Object(serde_json::Map::new()),
-            values => values,
-        },
-        revision,
-        description: info.description,
-    })
+    serde_json::from_slice(&text).map_err(|e| broken("is no release of helm").because(e.to_string()))
 }
 
 /// Where a CRD is.
@@ -128,7 +134,12 @@ pub(super) async fn crds(context: &ProbeContext<'_>, kube: &dyn Kube) -> Probed<
     for (name, answer) in names.iter().zip(answers) {
         match answer {
             Ok(Some(object)) => {
-                found.insert(name.clone(), crd_facts(&object));
+                let mut crd = crd_facts(&object);
+                let ours = format!("{}/{CRD_CHART}", context.spec.namespace);
+                if let Some(other) = crd.helm_owner.as_ref().filter(|owner| **owner != ours) {
+                    crd.held = has_still(kube, other, name).await;
+                }
+                found.insert(name.clone(), crd);
             }
             Ok(None) => {}
             Err(e) => return failed(&e),
@@ -137,11 +148,25 @@ pub(super) async fn crds(context: &ProbeContext<'_>, kube: &dyn Kube) -> Probed<
     said(Ok((!found.is_empty()).then_some(found)))
 }
 
+/// Whether a release, `<namespace>/<name>`, is there and has this CRD. `None`: it could not be read.
+async fn has_still(kube: &dyn Kube, owner: &str, crd: &str) -> Option<bool> {
+    // Anybody may write anything into an annotation.
+    let is_name = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.');
+    let (namespace, release) = owner.split_once('/').filter(|(namespace, release)| is_name(namespace) && is_name(release))?;
+    let selector = format!("owner=helm,name={release},status notin (superseded)");
+    let found = kube.list(&secrets(), Some(namespace), Some(&selector)).await.ok()?;
+    let newest = found.iter().filter_map(|secret| Some((revision_of(secret, release)?, secret))).max_by_key(|(revision, _)| *revision);
+    let Some((revision, secret)) = newest else { return Some(false) };
+    let release = opened(secret, revision).ok()?;
+    Some(release.info.status != "uninstalled" && release.manifest.contains(crd))
+}
+
 fn crd_facts(object: &Value) -> CrdFacts {
     let versions = object["spec"]["versions"].as_array().map(Vec::as_slice).unwrap_or_default();
     let names = |list: &[Value]| list.iter().filter_map(Value::as_str).map(str::to_owned).collect();
     CrdFacts {
         helm_owner: helm_owner(object),
+        held: None,
         served: versions.iter().filter(|v| v["served"] == true).filter_map(|v| v["name"].as_str()).map(str::to_owned).collect(),
         schema: fingerprint(object),
         conversion: conversion_service(object),

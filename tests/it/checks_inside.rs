@@ -4,6 +4,8 @@
 use crate::checks::{DAY, bad, exactly, healthy_world, seen};
 use crate::fake::FakeWorld;
 use crate::fake::inside::{deployment, node, place, pod};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use karpctl::checks::{Situation, all, judge};
 use karpctl::facts::{CrdFacts, Facts, HelmRelease, Probed};
 use karpctl::finding::{Finding, Verdict};
@@ -169,7 +171,9 @@ async fn crds_are_helms_and_of_the_release() {
     let other = |w: &FakeWorld| {
         w.change(&the_crd(CLAIMS), |crd| crd["metadata"]["annotations"]["meta.helm.sh/release-name"] = json!("cas"));
     };
-    says(&after(other).await, "crd-owner", Verdict::Fail, "of the helm release kube-system/cas");
+    let found = after(other).await;
+    says(&found, "crd-owner", Verdict::Fail, "of the helm release kube-system/cas, which has it no more");
+    assert!(found[0].fixes.iter().any(|fix| fix.command.iter().any(|word| word == "meta.helm.sh/release-name=karpenter-crd")));
 
     let old = fingerprint("1.9.0", "nodepools.karpenter.sh");
     assert_ne!(old, fingerprint("1.14.1", "nodepools.karpenter.sh"));
@@ -190,6 +194,42 @@ async fn crds_are_helms_and_of_the_release() {
         Verdict::Fail,
         "kubectl patch customresourcedefinition nodeclaims.karpenter.sh --subresource status",
     );
+}
+
+/// A CRD of the API that it shares with Karpenter, as the Cluster Autoscaler's chart brings it.
+#[tokio::test(start_paused = true)]
+async fn a_crd_that_another_release_has_is_not_taken_from_it() {
+    const BUFFERS: &str = "capacitybuffers.autoscaling.x-k8s.io";
+    let owned = |w: &FakeWorld| {
+        w.change(&the_crd(BUFFERS), |crd| crd["metadata"]["annotations"]["meta.helm.sh/release-name"] = json!("cas"));
+        w.change(&the_crd("nodeclaims.karpenter.sh"), |crd| crd["metadata"]["labels"] = json!({}));
+    };
+    let release = |status: &str, manifest: &str| {
+        let text = json!({"info": {"status": status}, "manifest": manifest}).to_string();
+        let labels = json!({"owner": "helm", "name": "cas", "version": "3", "status": status});
+        json!({"type": "helm.sh/release.v1", "metadata": {"labels": labels}, "data": {"release": STANDARD.encode(STANDARD.encode(text))}})
+    };
+    let secret = place("v1", "secrets", Some("kube-system"), "sh.helm.release.v1.cas.v3");
+    let with = async |body: Value| {
+        let found = after(|w| {
+            owned(w);
+            w.put(&secret, body);
+        })
+        .await;
+        exactly(&found, "crd-owner", Verdict::Fail);
+        let commands: Vec<String> = found[0].fixes.iter().map(|fix| fix.command.join(" ")).collect();
+        commands.into_iter().filter(|command| command.contains(BUFFERS)).collect::<Vec<_>>()
+    };
+    let brings = format!("kind: CustomResourceDefinition\nmetadata:\n  name: {BUFFERS}\n");
+    let keep = format!("kubectl annotate customresourcedefinition {BUFFERS} helm.sh/resource-policy=keep --overwrite");
+    assert_eq!(with(release("deployed", &brings)).await, std::slice::from_ref(&keep), "nothing gives it to another");
+    // Who may not read the release does not know.
+    assert_eq!(with(json!({"type": "helm.sh/release.v1", "metadata": release("deployed", "")["metadata"]})).await, [keep]);
+    for gone in [release("deployed", "kind: Deployment"), release("uninstalled", &brings)] {
+        let marks = with(gone).await;
+        assert_eq!(marks.len(), 2, "{marks:#?}");
+        assert!(marks.iter().all(|command| command.contains(&format!("{BUFFERS} nodeclaims.karpenter.sh"))), "{marks:#?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

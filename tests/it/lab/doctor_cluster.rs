@@ -57,6 +57,7 @@ fn what_is_broken_is_found_and_mended_as_it_says() {
     elsewhere(&ward);
     nodes_and_neighbours(&ward);
     crds(&ward);
+    shared_crd(&ward);
     values(&ward);
     deletions(&ward);
     older_crds(&ward);
@@ -219,6 +220,37 @@ fn crds(ward: &Ward) {
     }));
     let found = ward.finds("admission-webhooks", "fail", "validation.webhook.karpenter.sh");
     ward.cured(&found, &[0]);
+}
+
+/// A CRD that the chart of another autoscaler brings, as long as it is told to.
+fn shared_crd(ward: &Ward) {
+    const BUFFERS: &str = "capacitybuffers.autoscaling.x-k8s.io";
+    let mut crd = ward.kubectl(&["get", "customresourcedefinition", BUFFERS, "--output", "json"]);
+    crd["metadata"] = json!({"name": BUFFERS});
+    crd.as_object_mut().unwrap().remove("status");
+    let folder = ward.dir().join("cas");
+    std::fs::create_dir_all(folder.join("templates")).unwrap();
+    for (file, text) in [
+        ("Chart.yaml", "apiVersion: v2\nname: cas\nversion: 1.0.0\n".to_owned()),
+        ("values.yaml", "crds: true\n".to_owned()),
+        ("crd.json", crd.to_string()),
+        ("templates/crd.yaml", "{{ if .Values.crds }}{{ .Files.Get \"crd.json\" }}{{ end }}".to_owned()),
+    ] {
+        std::fs::write(folder.join(file), text).unwrap();
+    }
+    let chart = folder.to_str().unwrap();
+    let upgrade = || ward.run(&["helm", "upgrade", "cas", chart, "--namespace", "kube-system", "--set", "crds=false"]);
+    ward.run(&["kubectl", "delete", "customresourcedefinition", BUFFERS]);
+    ward.run(&["helm", "install", "cas", chart, "--namespace", "kube-system"]);
+    let found = ward.finds("crd-owner", "fail", "capacitybuffers.autoscaling.x-k8s.io (of the helm release kube-system/cas)");
+    assert!(!found["fixes"].to_string().contains("meta.helm.sh"), "nothing takes it from that release: {found:#}");
+    ward.cure(&found, 0);
+    upgrade();
+    let found = ward.finds("crd-owner", "fail", "(of the helm release kube-system/cas, which has it no more)");
+    ward.cured(&found, &[0, 1]);
+    upgrade();
+    ward.run(&["helm", "uninstall", "cas", "--namespace", "kube-system"]);
+    ward.passes("crd-owner");
 }
 
 fn values(ward: &Ward) {
