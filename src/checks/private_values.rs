@@ -1,10 +1,11 @@
-//! Whether the Karpenter that is installed knows that its VPC has no way out.
+//! Whether Karpenter knows that its VPC has no way out, and comes from a registry that is reached there.
 
+use super::given_values::{GivenValues, IN_SPEC_FILE};
 use super::helm::set_values;
 use super::judgement::{live_release, read};
 use super::private_endpoints::{leads_out, used_subnets};
-use super::{Check, Judged, Judgement, Situation};
-use crate::facts::{HelmRelease, ObjectFacts, ReachFacts, Topic};
+use super::{Check, Judged, Judgement, Situation, makes_cluster};
+use crate::facts::{Facts, HelmRelease, ObjectFacts, Probed, ReachFacts, Topic};
 use crate::finding::Area;
 use crate::knowledge::Release;
 use crate::spec::Spec;
@@ -14,6 +15,10 @@ pub(super) struct PrivateValues;
 
 /// How many node classes are named, and how many cures.
 const NAMED: usize = 8;
+/// The registry of Karpenter's image, to which no endpoint of a VPC leads.
+const ECR_PUBLIC: &str = "public.ecr.aws/";
+/// Where the chart has the image from, where nobody says otherwise.
+const CONTROLLER_IMAGE: &str = "public.ecr.aws/karpenter/controller";
 
 impl Check for PrivateValues {
     fn id(&self) -> &'static str {
@@ -36,7 +41,10 @@ impl Check for PrivateValues {
          pricing data … Post \"https://api.pricing.us-east-1.amazonaws.com/\"`, and since 1.7 `ListInstanceProfiles` in the log every few minutes.\n\n\
          The stack makes the profile where the spec is private: `karpctl iam --private`. It holds the nodes' role: a class of \
          another role takes a profile of that one. An endpoint com.amazonaws.iam in this VPC is a way to IAM; one in another VPC, or a \
-         proxy, is not seen here: accept the finding then."
+         proxy, is not seen here: accept the finding then.\n\n\
+         Before an install too it looks where the image of the controller comes from: ECR Public, public.ecr.aws, has no endpoint in any VPC. What \
+         people see: pods at ImagePullBackOff, `failed to do request: Head \"https://public.ecr.aws/v2/karpenter/controller/manifests/…\": dial \
+         tcp …: i/o timeout`. Cure: a mirror, in ECR or in a registry of the VPC, named in `chart.values`: see docs/private-cluster.md."
     }
 
     fn reads(&self) -> &'static [Topic] {
@@ -45,7 +53,16 @@ impl Check for PrivateValues {
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let (spec, facts) = (situation.spec()?, situation.facts);
-        let (subject, live) = live_release(situation)?;
+        let (subject, live) = match live_release(situation) {
+            Ok(live) => live,
+            // What is installed next must come in all the same.
+            Err(none) if none.is_pass() && is_closed(facts) => return Ok(vec![image(spec, facts).unwrap_or(none)]),
+            Err(none) if spec.private && makes_cluster(spec, facts) => {
+                let nothing_yet = Facts { chart_release: Probed::Absent, ..Facts::default() };
+                return Ok(vec![image(spec, &nothing_yet).unwrap_or(none)]);
+            }
+            Err(ended) => return Err(ended),
+        };
         let Some(reach) = read(&subject, &facts.reach)? else {
             return Err(Judgement::skip(subject, "the ways out of the VPC were not looked at"));
         };
@@ -56,7 +73,7 @@ impl Check for PrivateValues {
         if subnets.iter().any(|subnet| leads_out(reach, &subnet.id)) {
             return Ok(vec![Judgement::pass(subject, "there is a way to IAM and prices: a subnet of nodes has a route that leads out")]);
         }
-        let mut said = Vec::new();
+        let mut said: Vec<Judgement> = image(spec, facts).into_iter().collect();
         if !has(reach, "pricing.api") {
             said.extend(isolated(spec, &subject, live));
         }
@@ -72,6 +89,30 @@ impl Check for PrivateValues {
         }
         Ok(said)
     }
+}
+
+/// Whether nodes have no way out, as far as it is known.
+fn is_closed(facts: &Facts) -> bool {
+    let subnets = used_subnets(facts);
+    facts.reach.known().is_some_and(|reach| !subnets.is_empty() && !subnets.iter().any(|subnet| leads_out(reach, &subnet.id)))
+}
+
+/// An image that no node can pull.
+fn image(spec: &Spec, facts: &Facts) -> Option<Judgement> {
+    let subject = "image of the controller";
+    let values = match GivenValues::of(spec, facts, subject) {
+        Ok(values) => values,
+        Err(unknown) => return Some(unknown),
+    };
+    // Old charts have the whole image in one text.
+    let given = [values.at("controller.image.repository"), values.at("controller.image")].into_iter().find_map(|value| value.as_str());
+    let image = given.unwrap_or(CONTROLLER_IMAGE);
+    image.starts_with(ECR_PUBLIC).then(|| {
+        let named = if spec.release.features().image_repository { "controller.image.repository" } else { "controller.image" };
+        Judgement::warn(subject, format!("{image} is of ECR Public, to which no subnet of nodes has a way: its pods stay at ImagePullBackOff"))
+            .fix(format!("copy it to a registry that the VPC reaches, such as ECR of your own, and name it as `{named}` {IN_SPEC_FILE}"))
+            .fix("ECR copies it by itself with a pull-through cache rule for public.ecr.aws, whose first pull must come from where there is a way out")
+    })
 }
 
 /// Whether a service has an endpoint in the VPC.

@@ -81,6 +81,8 @@ pub struct Features {
     pub value_layout: ValueLayout,
     /// The chart has a value `isolatedVPC`.
     pub isolated_vpc_value: bool,
+    /// The chart has the controller's image in parts, `controller.image.repository` among them.
+    pub image_repository: bool,
     /// The chart is told the name of the queue.
     pub queue_value: bool,
     /// The queue is encrypted by SQS.

@@ -12,8 +12,9 @@ use karpctl::facts::{
 };
 use karpctl::finding::{Finding, Verdict};
 use karpctl::ports::ObjectRef;
-use karpctl::spec::Spec;
+use karpctl::spec::{ClusterMode, Spec};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 const KUBELET: &str = "compatibility.karpenter.sh/v1beta1-kubelet-conversion";
 
@@ -236,9 +237,17 @@ async fn the_api_server_is_no_pod() {
     says(&found, "network-policies", Verdict::Fail, "do not let the controller get to port 443");
 }
 
+/// The controller's image in a registry that the VPC reaches.
+fn mirrored() -> BTreeMap<String, Value> {
+    let image = json!({"image": {"repository": "111122223333.dkr.ecr.us-west-2.amazonaws.com/karpenter/controller"}});
+    BTreeMap::from([("controller".to_owned(), image)])
+}
+
 /// A private cluster as karpctl makes one, in a VPC without a way out and with every endpoint.
 async fn closed() -> (Spec, Facts) {
-    let world = FakeWorld::bootstrapped(Spec { private: true, ..existing("1.14.1") }).await;
+    let mut private = Spec { private: true, ..existing("1.14.1") };
+    private.chart.values = mirrored();
+    let world = FakeWorld::bootstrapped(private).await;
     world.furnish();
     let (spec, mut facts) = seen(&world).await;
     let reach = known(&mut facts.reach);
@@ -302,4 +311,53 @@ async fn a_karpenter_without_a_way_out_asks_neither_iam_nor_for_prices() {
     };
     says(&broken(&unread), "private-values", Verdict::Warn, "--set settings.isolatedVPC=true");
     assert!(broken(&|f| f.objects = Probed::Unavailable("no".into())).iter().all(|f| f.id != "private-values"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_endpoint_that_is_not_there_is_one_finding() {
+    let (spec, facts) = closed().await;
+    let mut missing = facts.clone();
+    known(&mut missing.reach).endpoints.retain(|endpoint| endpoint.service != "sqs");
+    let found = bad(&spec, &missing, DAY);
+    exactly(&found, "private-endpoints", Verdict::Fail);
+    assert_eq!(found[0].subject, "VPC endpoint sqs");
+    let mut by_address = facts.clone();
+    known(&mut by_address.reach).endpoints[0].private_dns = false;
+    exactly(&bad(&spec, &by_address, DAY), "private-endpoints", Verdict::Warn);
+}
+
+/// ECR Public has no endpoint in any VPC: the image must come from elsewhere, also where nothing is installed yet.
+#[tokio::test(start_paused = true)]
+async fn an_image_that_no_node_can_pull_is_told_before_the_install() {
+    let (spec, facts) = closed().await;
+    let mut given = spec.clone();
+    given.chart.values.clear();
+    let uninstalled = Facts { chart_release: Probed::Absent, ..facts.clone() };
+    let said = |spec: &Spec, facts: &Facts| {
+        let said = bad(spec, facts, DAY).into_iter().filter(|f| f.id == "private-values");
+        said.map(|f| (f.result, f.message, f.fixes[0].title.clone())).collect::<Vec<_>>()
+    };
+    for facts in [&facts, &uninstalled] {
+        assert_eq!(said(&spec, facts), []);
+        let found = said(&given, facts);
+        assert_eq!(found.len(), 1, "{found:#?}");
+        let (result, message, fix) = &found[0];
+        assert_eq!(*result, Verdict::Warn);
+        assert!(message.starts_with("public.ecr.aws/karpenter/controller is of ECR Public"), "{message}");
+        assert!(fix.contains("name it as `controller.image.repository` under `chart.values`"), "{fix}");
+    }
+    let mut open = facts.clone();
+    known(&mut open.reach).route_tables.iter_mut().for_each(|table| table.leads_out = true);
+    assert_eq!(said(&given, &open), []);
+
+    // A private cluster that is to be made.
+    let managed = Spec { cluster: ClusterMode::Managed, ..given };
+    let none = Facts { cluster: Probed::Absent, chart_release: Probed::Unavailable("the cluster is not there yet".into()), ..facts };
+    assert_eq!(said(&managed, &none).len(), 1);
+    let mut by_mirror = managed.clone();
+    by_mirror.chart.values = mirrored();
+    assert_eq!(said(&by_mirror, &none), []);
+    // Old charts have the image in one text.
+    let old = Spec { release: "0.25.0".parse().unwrap(), ..managed };
+    assert!(said(&old, &none)[0].2.contains("name it as `controller.image` under"), "{:#?}", said(&old, &none));
 }

@@ -102,6 +102,10 @@ fn auto_mode_and_a_network_without_a_way_out_are_mended_as_printed() {
 
     // A Karpenter that was installed as if there were a way.
     let check = "private-values";
+    let found = ward.finds(check, "warn", "public.ecr.aws/karpenter/controller is of ECR Public");
+    assert!(found["fixes"][0]["title"].as_str().unwrap().contains("`controller.image.repository` under `chart.values` in karpctl.yaml"));
+    let mirror = "111122223333.dkr.ecr.us-west-2.amazonaws.com/karpenter/controller";
+    ward.spec_file(&json!({"chart": {"values": {"controller": {"image": {"repository": mirror}}}}}));
     ward.passes(check);
     ward.karpctl(&["bootstrap", "--existing-cluster", "--karpenter-version", "1.14.1", "--yes"]).exits(0);
     let found = ward.bad(check);
