@@ -1,4 +1,4 @@
-//! helm's commands as they are printed.
+//! Commands that install a chart, as they are printed.
 
 use crate::facts::{HelmRelease, ToolFacts};
 use crate::knowledge::Release;
@@ -29,4 +29,12 @@ pub(super) fn install_crds(spec: &Spec, release: &Release, helm: Option<&ToolFac
         words.extend(["--server-side=true".to_owned(), "--force-conflicts".to_owned()]);
     }
     words
+}
+
+/// Installs this release of Karpenter where there is one.
+pub(super) fn install(spec: &Spec, release: &Release) -> Vec<String> {
+    let (name, region, version) = (spec.cluster_name.as_str(), spec.region.as_str(), release.to_string());
+    ["karpctl", "install", "--cluster-name", name, "--region", region, "--existing-cluster", "--karpenter-version", &version]
+        .map(str::to_owned)
+        .into()
 }

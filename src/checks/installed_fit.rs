@@ -1,5 +1,6 @@
 //! Whether the Karpenter that is installed supports the cluster's Kubernetes.
 
+use super::helm::install;
 use super::judgement::{installed_release, read};
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::Topic;
@@ -48,19 +49,7 @@ impl Check for InstalledFit {
         let judgement = Judgement::fail(subject, message);
         Ok(vec![match Release::default_for(cluster.version) {
             Some(fitting) => {
-                let (name, region, version) = (spec.cluster_name.as_str(), spec.region.as_str(), fitting.to_string());
-                let command = [
-                    "karpctl",
-                    "install",
-                    "--cluster-name",
-                    name,
-                    "--region",
-                    region,
-                    "--existing-cluster",
-                    "--karpenter-version",
-                    &version,
-                ];
-                judgement.run("install one that fits; the check upgrade-hops says whether there is one between", command)
+                judgement.run("install one that fits; the check upgrade-hops says whether there is one between", install(spec, &fitting))
             }
             None => judgement.fix("this karpctl knows no Karpenter for that Kubernetes; look for a newer karpctl"),
         }])

@@ -1,9 +1,12 @@
 //! What an upgrade changes where nobody says anything.
 
+use super::given_values::GivenValues;
 use super::judgement::installed_release;
 use super::{Check, Judged, Judgement, Situation};
-use crate::facts::Topic;
+use crate::facts::{ObjectFacts, Topic};
 use crate::finding::Area;
+use crate::knowledge::{NewDefault, Pin};
+use serde_json::Value;
 
 pub(super) struct UpgradeDefaults;
 
@@ -22,15 +25,15 @@ impl Check for UpgradeDefaults {
 
     fn explain(&self) -> &'static str {
         "Compares the release that is installed with the wanted one, and names what the releases between them do otherwise where neither \
-         the chart's values nor pools and node classes say anything, each with how it stays as it was. Whether your own values and objects say \
-         it already is not looked at.\n\n\
+         the chart's values nor pools and node classes say anything, each with how it stays as it was. What your \
+         own values, or all of your pools or classes, say as the finding asks for is not named.\n\n\
          What is seen by whoever did not know: nodes that are `Drifted` all at once, `operation error ec2imds: GetMetadata … context deadline \
          exceeded` in pods, `didn't match pod topology spread constraints` of a second replica.\n\n\
          Where a new default is what you want, accept the finding."
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Chart, Topic::Neighbours]
+        &[Topic::Cluster, Topic::Chart, Topic::Neighbours, Topic::Crds, Topic::Objects]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -39,9 +42,13 @@ impl Check for UpgradeDefaults {
         let Some(release) = installed_release(situation, &subject)? else {
             return Ok(vec![Judgement::pass(subject, "no Karpenter is installed that could be upgraded")]);
         };
-        let new = wanted.new_defaults_since(&release);
-        if new.is_empty() {
+        let all = wanted.new_defaults_since(&release);
+        if all.is_empty() {
             return Ok(vec![Judgement::pass(subject, format!("does nothing otherwise than {release} where nobody says anything"))]);
+        }
+        let new: Vec<NewDefault> = all.into_iter().filter(|default| !default.pin.is_some_and(|pin| is_said(situation, pin))).collect();
+        if new.is_empty() {
+            return Ok(vec![Judgement::pass(subject, format!("what it does otherwise than {release} is said in values and objects"))]);
         }
         let what: Vec<String> = new.iter().map(|default| format!("since {} {}", default.since, default.what)).collect();
         let judgement = Judgement::warn(subject, format!("Karpenter {release} is installed, and {}", what.join("; ")));
@@ -51,4 +58,16 @@ impl Check for UpgradeDefaults {
             }),
         ])
     }
+}
+
+/// Whether it is said that all stays as it was: in the values that the chart will be given, or in every object of a kind.
+fn is_said(situation: &Situation<'_>, pin: &Pin) -> bool {
+    let Some(plural) = pin.place.plural() else {
+        let values = situation.spec().and_then(|spec| GivenValues::of(spec, situation.facts, "values of the chart"));
+        return values.is_ok_and(|values| pin.is_said(|path| values.at(path)));
+    };
+    let objects = situation.facts.objects.known().into_iter().flatten();
+    let mut of_kind = objects.filter(|object| object.resource.split_once('.').is_some_and(|(kind, _)| kind == plural)).peekable();
+    let says = |object: &ObjectFacts| pin.is_said(|path| object.said.get(path).unwrap_or(&Value::Null));
+    of_kind.peek().is_some() && of_kind.all(says)
 }

@@ -1,10 +1,11 @@
 //! Whether the release that is installed can become the wanted one in one hop.
 
+use super::helm::install;
 use super::judgement::installed_release;
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::Topic;
 use crate::finding::Area;
-use crate::steps::hops::{HOPS, skipped_hop};
+use crate::steps::hops::{HOPS, first_hop, skipped_hop};
 
 pub(super) struct UpgradeHops;
 
@@ -38,9 +39,18 @@ impl Check for UpgradeHops {
         let Some(release) = installed_release(situation, &subject)? else {
             return Ok(vec![Judgement::pass(subject, "no Karpenter is installed that could be upgraded")]);
         };
-        Ok(vec![match skipped_hop(&release, &spec.release) {
-            None => Judgement::pass(subject, format!("from {release} it is one hop")),
-            Some(why) => Judgement::fail(subject, format!("Karpenter {release} is installed, and {why}")).fix(HOPS),
+        let Some(why) = skipped_hop(&release, &spec.release) else {
+            return Ok(vec![Judgement::pass(subject, format!("from {release} it is one hop"))]);
+        };
+        let judgement = Judgement::fail(subject, format!("Karpenter {release} is installed, and {why}"));
+        Ok(vec![match first_hop(&release, &spec.release) {
+            Some(hop) => {
+                let (oldest, newest) = hop.kubernetes_range();
+                let on =
+                    if hop.fits(spec.kubernetes) { String::new() } else { format!("; it runs on Kubernetes {oldest} to {newest} only") };
+                judgement.run(format!("the first hop is {hop}{on}"), install(spec, &hop)).fix(HOPS)
+            }
+            None => judgement.fix("stay with a release of the API that its objects have, or `karpctl destroy` it and make it anew"),
         }])
     }
 }

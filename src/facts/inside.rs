@@ -1,6 +1,7 @@
 //! What is known of the cluster from within: its nodes, what else works in it, and what is left of earlier Karpenters.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Who made a node.
@@ -70,8 +71,8 @@ pub struct Deleting {
     pub finalizers: Vec<String>,
 }
 
-/// An object of Karpenter's of which there is something to say: it is being deleted, it is a node class, its kind is one that the wanted
-/// release does not know, or it holds what only some releases read.
+/// An object of Karpenter's of which there is something to say: it is being deleted, it is a node pool or class, its kind is one that the
+/// wanted release does not know, or it holds what only some releases read.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ObjectFacts {
     /// What kubectl takes for its kind: `nodeclaims.karpenter.sh`.
@@ -93,6 +94,9 @@ pub struct ObjectFacts {
     /// The alias by which a node class finds its images.
     #[serde(default)]
     pub ami_alias: Option<String>,
+    /// What it says of what some release does otherwise where nothing is said, by the dotted path in its spec.
+    #[serde(default)]
+    pub said: BTreeMap<String, Value>,
 }
 
 /// A node class as an object of v1 names it.

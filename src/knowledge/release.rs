@@ -1,7 +1,7 @@
 //! A Karpenter release and its place in the table.
 
-use super::table::{KARPENTER, TrapRow};
-use super::{Features, KubernetesVersion};
+use super::table::{KARPENTER, NewDefaultRow, TrapRow};
+use super::{Features, KubernetesVersion, Pin};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -47,6 +47,8 @@ pub struct NewDefault {
     pub what: &'static str,
     /// How it stays as it was.
     pub keep: &'static str,
+    /// Where it is said that it does. `None`: this release does not read it any more.
+    pub pin: Option<&'static Pin>,
 }
 
 /// What the table says of a release as a target.
@@ -145,7 +147,8 @@ impl Release {
     #[must_use]
     pub fn new_defaults_since(&self, older: &Self) -> Vec<NewDefault> {
         let rows = KARPENTER.new_defaults.iter().filter(|row| older.0 < row.since && row.since <= self.0);
-        rows.map(|row| NewDefault { since: Self(row.since.clone()), what: &row.what, keep: &row.keep }).collect()
+        let pin = |row: &'static NewDefaultRow| Some(&row.pin).filter(|pin| pin.before.as_ref().is_none_or(|before| self.0 < *before));
+        rows.map(|row| NewDefault { since: Self(row.since.clone()), what: &row.what, keep: &row.keep, pin: pin(row) }).collect()
     }
 
     /// The version of its charts, as their tags are written.

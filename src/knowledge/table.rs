@@ -2,7 +2,7 @@
 
 #![cfg_attr(not(test), expect(dead_code, reason = "a source is for the reader of its row, and for the test that it is there"))]
 
-use super::{ExecApiVersion, KubernetesVersion, ToolVersion};
+use super::{ExecApiVersion, KubernetesVersion, Pin, ToolVersion};
 use jiff::civil::Date;
 use semver::Version;
 use serde::Deserialize;
@@ -62,6 +62,7 @@ pub(super) struct NewDefaultRow {
     pub(super) since: Version,
     pub(super) what: String,
     pub(super) keep: String,
+    pub(super) pin: Pin,
     pub(super) source: String,
 }
 

@@ -1,9 +1,11 @@
 //! Upgrades that cannot be made in one hop, by what the releases do and what the cluster stores: pure.
 
 use crate::facts::Facts;
-use crate::knowledge::{Features, NodePoolApi, Release};
+use crate::knowledge::{Features, NodePoolApi, Release, Standing};
 use crate::spec::Spec;
 
+/// The kind of node pool that only releases until 0.32 know.
+const PROVISIONERS: &str = "provisioners.karpenter.sh";
 /// What helps against a hop that is refused.
 pub(crate) const HOPS: &str = "each hop is `karpctl install` with `--karpenter-version`; `karpctl versions` lists the releases";
 
@@ -28,11 +30,28 @@ pub(crate) fn skipped_hop(from: &Release, to: &Release) -> Option<&'static str> 
     between(from.features(), to.features())
 }
 
+/// The release that comes first between these two, where there is a way. `None`: it is one hop, or there is none.
+pub(crate) fn first_hop(from: &Release, to: &Release) -> Option<Release> {
+    use NodePoolApi::{V1, V1Alpha5, V1Beta1};
+    skipped_hop(from, to)?;
+    let newest = |bridges: fn(&Features) -> bool| {
+        let may =
+            |release: &Release| release.standing() == Standing::Known && *release == release.latest_patch() && bridges(release.features());
+        Release::all().into_iter().rev().find(may)
+    };
+    match (from.features().node_pool_api, to.features().node_pool_api) {
+        (V1Alpha5, V1Beta1 | V1) => newest(|features| features.node_pool_api == V1Beta1 && knows(features, PROVISIONERS)),
+        (V1Beta1, V1) if *from != from.latest_patch() => Some(from.latest_patch()),
+        (V1Beta1, V1) => newest(|features| features.node_pool_api == V1 && features.conversion_webhook),
+        _ => None,
+    }
+}
+
 fn between(from: &Features, to: &Features) -> Option<&'static str> {
     use NodePoolApi::{V1, V1Alpha5, V1Beta1};
     let converts = to.conversion_webhook;
     match (from.node_pool_api, to.node_pool_api) {
-        (V1Alpha5, V1Beta1 | V1) if !knows(to, "provisioners.karpenter.sh") => Some(
+        (V1Alpha5, V1Beta1 | V1) if !knows(to, PROVISIONERS) => Some(
             "only 0.32 knows both its Provisioners and the NodePools of later releases: upgrade to the newest 0.32 first, move to NodePools, then go on",
         ),
         (V1Beta1, V1) if !converts => Some(

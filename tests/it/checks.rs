@@ -11,6 +11,7 @@ mod machine;
 mod objects;
 mod permissions;
 mod refusals;
+mod upgrades;
 
 use crate::fake::FakeWorld;
 use crate::fixture::{existing, spec};

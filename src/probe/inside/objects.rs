@@ -4,6 +4,7 @@ use super::leftovers::Crds;
 use super::{deleting, items, text};
 use crate::error::Result;
 use crate::facts::{ClassRef, ObjectFacts, Probed};
+use crate::knowledge::pinned_fields;
 use crate::ports::{Kube, ObjectKind};
 use crate::probe::failed;
 use crate::spec::Spec;
@@ -71,6 +72,11 @@ fn of(kind: &ObjectKind, object: &Value) -> Option<ObjectFacts> {
         instance_profile: said(&spec["instanceProfile"]),
         windows: is_windows(spec),
         ami_alias: items(&spec["amiSelectorTerms"]).iter().find_map(|term| said(&term["alias"])),
+        said: pinned_fields(&kind.plural)
+            .into_iter()
+            .map(|path| (path.to_owned(), path.split('.').fold(spec, |at, key| &at[key]).clone()))
+            .filter(|(_, value)| !value.is_null())
+            .collect(),
     })
 }
 
@@ -85,5 +91,5 @@ fn is_worth_telling(object: &ObjectFacts) -> bool {
     object.deleting.is_some()
         || object.kept_kubelet.is_some()
         || object.class_ref.as_ref().is_some_and(vague)
-        || object.resource.starts_with("ec2nodeclasses.")
+        || ["ec2nodeclasses.", "nodepools."].iter().any(|kind| object.resource.starts_with(kind))
 }

@@ -1,6 +1,7 @@
 //! What the doctor finds around a release and its identity, made for real on a cluster that goes from one release to the next.
 
 use super::stage;
+use super::versions::release_a_chart;
 use super::ward::Ward;
 use serde_json::json;
 
@@ -15,10 +16,11 @@ fn a_release_an_identity_and_an_image_are_mended_as_printed() {
     // The way back is none; the way on is.
     let of = |release: &str| ward.with(&["--karpenter-version", release]);
     let found = of("0.37.8").finds("upgrade-hops", "fail", "Karpenter 1.0.8 is installed, and");
-    assert!(!found["fixes"].as_array().unwrap().is_empty(), "{found:#}");
+    assert!(found["fixes"][0]["title"].as_str().unwrap().contains("stay with a release of the API"), "{found:#}");
     of("1.14.1").passes("upgrade-hops");
-    of("1.14.1").finds("upgrade-defaults", "warn", "since 1.6.0 open capacity reservations are no longer used");
+    hops(&ward, &of("1.14.1"));
     of("1.5.8").passes("upgrade-defaults");
+    defaults(&ward, &of("1.14.1"));
     images(&ward);
     objects(&ward, &of("1.14.1"));
     policies(&of("1.0.8"));
@@ -26,11 +28,48 @@ fn a_release_an_identity_and_an_image_are_mended_as_printed() {
     // The cluster was upgraded before Karpenter.
     ward.passes("installed-fit");
     aws(&["eks", "update-cluster-version", "--name", "release", "--kubernetes-version", "1.36"]);
-    let found = ward.finds("installed-fit", "fail", "Karpenter 1.0.8 is installed and supports Kubernetes 1.25 to 1.31, not 1.36");
+    let found = ward.finds("installed-fit", "fail", "Karpenter 1.0.14 is installed and supports Kubernetes 1.25 to 1.31, not 1.36");
     ward.cured(&found, &[0]);
 
     identity(&ward);
     hops_of_metadata(&ward);
+}
+
+/// From a release of v1beta1 to one that has v1 alone. The registry has no other chart of 1.0: its own goes by their versions.
+fn hops(ward: &Ward, newest: &Ward) {
+    for (chart, version) in [("karpenter", "0.37.8"), ("karpenter", "1.0.14"), ("karpenter-crd", "1.0.14")] {
+        release_a_chart(ward, chart, "1.0.8", version);
+    }
+    let chart = ["helm", "upgrade", "karpenter", "oci://public.ecr.aws/karpenter/karpenter", "--version", "0.37.8"];
+    ward.run(&[&chart[..], &["--namespace", "kube-system", "--reuse-values"]].concat());
+    let found = newest.finds("upgrade-hops", "fail", "Karpenter 0.37.8 is installed, and its objects are v1beta1, which only 1.0 converts");
+    newest.cured(&found, &[0]);
+}
+
+/// What an upgrade does otherwise, and how a person says that it should not.
+fn defaults(ward: &Ward, newest: &Ward) {
+    let check = "upgrade-defaults";
+    let reservations = "since 1.6.0 open capacity reservations are no longer used";
+    let found = newest.finds(check, "warn", reservations);
+    assert!(found["message"].as_str().unwrap().contains("since 1.12.0 every node is replaced once"), "{found:#}");
+    let patch = |resource: &str, spec: serde_json::Value| {
+        let patch = json!({"spec": spec}).to_string();
+        ward.run(&["kubectl", "patch", resource, "default", "--type", "merge", "--patch", &patch]);
+    };
+    patch("nodepools.karpenter.sh", json!({"disruption": {"budgets": [{"nodes": "1"}]}}));
+    let found = newest.finds(check, "warn", reservations);
+    assert!(!found["message"].as_str().unwrap().contains("1.12.0"), "{found:#}");
+    // The field comes with newer CRDs, as the finding says.
+    let crds = |version: &str, more: &[&str]| {
+        let chart = "oci://public.ecr.aws/karpenter/karpenter-crd";
+        let words = ["helm", "upgrade", "karpenter-crd", chart, "--version", version, "--namespace", "kube-system"];
+        ward.run(&[&words[..], more].concat());
+    };
+    crds("1.14.1", &[]);
+    patch("ec2nodeclasses.karpenter.k8s.aws", json!({"capacityReservationSelectorTerms": [{"tags": {"team": "a"}}]}));
+    newest.passes(check);
+    let webhook = "webhook.enabled=true,webhook.serviceName=karpenter,webhook.serviceNamespace=kube-system,webhook.port=8443";
+    crds("1.0.14", &["--set", webhook]);
 }
 
 /// What only 1.0 reads, on the way to 1.14.

@@ -23,7 +23,7 @@ fn the_table_is_compared_with_the_registry_and_with_eks() {
     let text = stage.karpctl(&COMPARE).exits(0).says("The table is up to date.").stdout;
     assert!(text.contains("table without a chart:  0.18.0 to 1.0.7, 1.0.9 to 1.14.0\n"), "{text}");
 
-    release_a_chart(&stage, "1.99.0");
+    release_a_chart(&stage, "karpenter", "1.14.1", "1.99.0");
     let behind = stage.karpctl(&words()).exits(3).json();
     assert_eq!((&behind["behind"], &behind["charts"]["found"]["unlisted"]), (&json!(true), &json!(["1.99.0"])));
     stage.karpctl(&COMPARE).exits(3).says("not in the table:       1.99.0").says("The table is behind.");
@@ -40,13 +40,14 @@ fn the_table_is_compared_with_the_registry_and_with_eks() {
     assert_eq!(other["otherDates"], json!(["Kubernetes 1.36: EKS ends standard support on 2027-08-07, the table says 2027-08-02"]));
 }
 
-/// Puts another version of a real chart into the registry, with the real helm.
-fn release_a_chart(stage: &Stage, version: &str) {
+/// Puts a real chart into the registry as another version, with the real helm.
+pub(super) fn release_a_chart(stage: &Stage, chart: &str, of: &str, version: &str) {
     let helm = |words: &[&str]| Ended::from(stage.tool("helm", words)).exits(0);
     let at = |name: &str| stage.dir().join(name).to_str().unwrap().to_owned();
-    helm(&["pull", "oci://public.ecr.aws/karpenter/karpenter", "--version", "1.14.1", "--untar", "--untardir", &at("charts")]);
-    helm(&["package", &at("charts/karpenter"), "--version", version, "--destination", &at("")]);
-    let packed = at(&format!("karpenter-{version}.tgz"));
+    let (from, charts) = (format!("oci://public.ecr.aws/karpenter/{chart}"), format!("charts-{chart}-{version}"));
+    helm(&["pull", &from, "--version", of, "--untar", "--untardir", &at(&charts)]);
+    helm(&["package", &at(&format!("{charts}/{chart}")), "--version", version, "--destination", &at("")]);
+    let packed = at(&format!("{chart}-{version}.tgz"));
     assert!(Path::new(&packed).exists());
     helm(&["push", &packed, "oci://public.ecr.aws/karpenter"]);
 }
