@@ -11,6 +11,7 @@ use karpctl::error::{Error, clean};
 use karpctl::knowledge::{ClientBuild, KubernetesVersion, Release, ToolVersion};
 use karpctl::kubeconfig::{Merging, Source, answer_tree, load, set_exec_api_version};
 use karpctl::ports::{HelmInstall, Origin};
+use karpctl::secret::masked_lines;
 use karpctl::spec::{
     AccountId, AmiAlias, Arn, ChartDigest, ClusterName, Namespace, ObjectName, Partition, Region, SecurityGroupId, SubnetId,
 };
@@ -40,9 +41,24 @@ pub(crate) fn spec(data: &[u8]) {
     }
 }
 
-/// A kubeconfig, alone and joined with itself, and the edit that mends one.
+/// What nobody may be shown, whatever stands around it.
+const CANARY: &str = "canary-7c1f";
+
+#[track_caller]
+fn is_not_told<T: Debug>(said: &T) {
+    let said = format!("{said:?}");
+    assert!(!said.contains(CANARY), "{said}");
+}
+
+/// A kubeconfig, alone and joined with itself, and the edit that mends one; with secrets before and behind what comes.
 pub(crate) fn kubeconfig(data: &[u8]) {
     let text = text(data);
+    let env = format!("[{{name: PIN, value: {CANARY}}}]");
+    let secrets = format!("users:\n- name: s\n  user:\n    token: {CANARY}\n    client-key-data: {CANARY}\n    exec:\n      env: {env}\n");
+    for text in [format!("{secrets}{text}"), format!("{text}\n{secrets}")] {
+        is_not_told(&load(&[Source { file: "/config".into(), text: text.clone() }], Merging::FirstEntry, &[]).err());
+        is_not_told(&masked_lines(&text));
+    }
     let source = Source { file: "/config".into(), text: text.clone() };
     for merging in [Merging::FirstEntry, Merging::LastField] {
         let _ = load(&[source.clone(), source.clone()], merging, &[]);
@@ -60,6 +76,10 @@ pub(crate) fn plugin_answer(data: &[u8]) {
             ["client.authentication.k8s.io/v1alpha1", "client.authentication.k8s.io/v1beta1", "client.authentication.k8s.io/v1"]
         {
             let _ = karpctl::credential::judge(data, configured, &client);
+            let head = format!(r#"{{"apiVersion":"{configured}","kind":"ExecCredential","status":{{"token":"{CANARY}""#);
+            for answer in [[head.as_bytes(), data].concat(), [head.as_bytes(), b"}}", data].concat()] {
+                is_not_told(&karpctl::credential::judge(&answer, configured, &client));
+            }
         }
     }
     let _ = answer_tree(&text(data));

@@ -24,7 +24,7 @@ async fn role_error(url: &str) -> Error {
     aws.role("demo").await.unwrap_err()
 }
 
-async fn client_at(url: &str) -> AwsClient {
+pub(super) async fn client_at(url: &str) -> AwsClient {
     let settings = PathBuf::from(std::env::var_os("HOME").unwrap()).join(".aws");
     std::fs::create_dir_all(&settings).unwrap();
     std::fs::write(

@@ -8,6 +8,7 @@ mod kube;
 mod process;
 mod registry;
 mod releases;
+mod silence;
 mod tools;
 mod words;
 

@@ -15,6 +15,62 @@ fn contexts_that_change_together_are_named() {
     assert!(ended.stderr.contains("of-a is the user of 2 contexts, which change together: a, b"), "{}", ended.stderr);
 }
 
+/// Of all that is found in a kubeconfig exactly what is safe is done; of the rest nothing.
+#[test]
+fn exactly_the_safe_cures_are_made() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let text = kubeconfig(&[("a", "v1alpha1"), ("b", "v1alpha1")]);
+    let trace = "#!/bin/sh\ncase \"$*\" in *version*) echo aws-cli/2.7.0 ;; *) echo \"$*\" >> ran ;; esac\n";
+    let shell = machine(&[("a", "v1")]).file("config", &text).program("aws", trace).program("chmod", trace);
+    let file = shell.dir.path().join("config");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let path = shell.dir.path().display().to_string();
+    let shell = shell.env("PATH", &path);
+    let doctor = |more: &[&str]| {
+        let words = ["doctor", "--offline", "--area", "client", "--helm", "./helm", "--kubeconfig", "config", "-o", "json"];
+        shell.run(&[&words[..], more].concat())
+    };
+    let safe = |said: &[serde_json::Value]| -> Vec<String> {
+        let safe = |found: &&serde_json::Value| found["fixes"].as_array().unwrap().iter().any(|fix| fix["safe"] == true);
+        said.iter().filter(safe).map(|found| found["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let before = checks(&doctor(&[]));
+    assert_eq!(safe(&before), ["exec-api-version", "kubeconfig-readable"], "{before:#?}");
+    let ended = doctor(&["--fix", "--yes"]);
+    assert!(ended.stderr.contains("chmod 600 ") && ended.stderr.contains("closed "), "{}", ended.stderr);
+    let after = checks(&ended);
+    assert_eq!(safe(&after), [""; 0], "{after:#?}");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), text.replacen("v1alpha1", "v1beta1", 1));
+    assert!(!shell.dir.path().join("ran").exists(), "a command was run");
+    // What else there was is left to the person, or came right by these.
+    let wrong = |said: &[serde_json::Value]| -> Vec<(String, String)> {
+        let wrong = said.iter().filter(|found| found["result"] == "fail" || found["result"] == "warn");
+        wrong.map(|found| (found["id"].to_string(), found["subject"].to_string())).collect()
+    };
+    let was = wrong(&before);
+    assert!(wrong(&after).iter().all(|left| was.contains(left)), "{after:#?}");
+}
+
+/// Where a helm does not say in its file which client it has.
+#[test]
+fn the_client_of_a_helm_that_is_no_go_program_is_known_by_its_version() {
+    for (says, client, source) in [
+        ("v3.8.2", Some(23), "the version that it says, 3.8.2"),
+        ("v3.17.3+g1", Some(32), "the version that it says, 3.17.3"),
+        ("a build of ours", None, "neither its build information nor its version say it"),
+    ] {
+        let shell = machine(&[("a", "v1beta1")]).program("helm", &format!("#!/bin/sh\necho '{says}'\n"));
+        let words = ["doctor", "--offline", "--only", "exec-api-version", "--helm", "./helm", "--kubeconfig", "config"];
+        shell.run(&[&words[..], &["--save-facts", "facts.json"]].concat());
+        let facts = std::fs::read_to_string(shell.dir.path().join("facts.json")).unwrap();
+        let facts: serde_json::Value = serde_json::from_str(&facts).unwrap();
+        let helm = facts["facts"]["clients"]["value"].as_array().unwrap()[0].clone();
+        assert!(helm["build_source"].as_str().unwrap().starts_with(source), "{says}: {helm:#}");
+        assert_eq!(helm["build"]["client_go"].as_u64(), client, "{says}: {helm:#}");
+    }
+}
+
 #[test]
 fn a_mode_that_v1_asks_for_is_written() {
     let text = kubeconfig(&[("a", "v1")]).replace("      interactiveMode: Never\n", "");
