@@ -25,6 +25,15 @@ pub(super) struct ReportPage<'a> {
     versions: Vec<(String, String)>,
 }
 
+/// What has come of the plan.
+#[derive(Clone, Copy)]
+enum Done<'a> {
+    /// Nothing yet, or for this reason nothing at all.
+    Nothing(Option<&'a Error>),
+    /// What this says.
+    Steps(&'a RunReport),
+}
+
 impl<'a> ReportPage<'a> {
     /// A page for this session.
     pub(super) fn new(app: &'a App, path: &'a Path, session: &Session, steps: &'a [Box<dyn Step>], findings: &'a [Finding]) -> Self {
@@ -43,32 +52,38 @@ impl<'a> ReportPage<'a> {
         Self { app, path, steps, command: shell::command(&command), findings, versions }
     }
 
-    /// Writes it before anything is changed. A place where it cannot be written is an error now, and not after the run.
-    pub(super) fn planned(&self, session: &Session, plan: &Plan) -> Result<()> {
-        self.write(&session.spec, &session.facts, plan, None, Stage::Planned)
+    /// Writes it before anything is changed, also where nothing will be. A place where it cannot be written is an error now, and not after
+    /// the run.
+    pub(super) fn planned(&self, session: &Session, plan: &Plan, refused: Option<&Error>) -> Result<()> {
+        self.write(&session.spec, &session.facts, plan, Done::Nothing(refused), Stage::Planned)
     }
 
     /// Writes it while steps are being carried out, with what was there before them.
     pub(super) fn running(&self, spec: &Spec, facts: &Facts, run: &RunReport) {
         // The end says so where it cannot be written.
-        let _ = self.write(spec, facts, &run.plan, Some(run), Stage::Running);
+        let _ = self.write(spec, facts, &run.plan, Done::Steps(run), Stage::Running);
     }
 
     /// Writes it for good. The run does not fail for it.
     pub(super) fn over(&self, spec: &Spec, facts: &Facts, run: &RunReport) {
-        match self.write(spec, facts, &run.plan, Some(run), Stage::Over) {
+        match self.write(spec, facts, &run.plan, Done::Steps(run), Stage::Over) {
             Ok(()) => self.app.printer.status(&format!("report: {}", self.path.display())),
             Err(e) => self.app.printer.warn(&e.to_string()),
         }
     }
 
-    fn write(&self, spec: &Spec, facts: &Facts, plan: &Plan, run: Option<&RunReport>, stage: Stage) -> Result<()> {
+    fn write(&self, spec: &Spec, facts: &Facts, plan: &Plan, done: Done<'_>, stage: Stage) -> Result<()> {
+        let (run, refused) = match done {
+            Done::Nothing(refused) => (None, refused),
+            Done::Steps(run) => (Some(run), None),
+        };
         let written = jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S %Z").to_string();
         let shown = Page {
             command: &self.command,
             written: &written,
             plan,
             run,
+            refused,
             stage,
             findings: self.findings,
             inventory: &inventory(spec, facts),

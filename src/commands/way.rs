@@ -78,12 +78,15 @@ pub(super) async fn go(app: &App, args: &WayArgs, session: &mut Session, steps: 
     let makes_cluster = selection.direction == Direction::Apply && selection.steps.contains(&StepId::Cluster);
     let unreached = || session.unread.clone().or_else(|| session.kubeconfig_of_another()).filter(|_| makes_cluster);
     let refused = unreached().or_else(|| refusal(&findings));
-    if let Some(error) = refused.clone().filter(|_| !args.dry_run && !args.print_commands) {
-        return Err(error);
+    let shows_only = args.dry_run || args.print_commands;
+    let refused_at_once = refused.clone().filter(|_| !shows_only);
+    // The page is made of a plan, and is written for a refusal too.
+    if let (Some(error), None) = (&refused_at_once, &args.report) {
+        return Err(error.clone());
     }
     let topics = topics(steps, session, selection);
     // What a dead karpctl's helm or eksctl still does belongs to what there is: a plan made meanwhile would not be true when it is agreed to.
-    if !args.dry_run && !args.print_commands && app.clear_left_over(args.timeout).await? == Waited::Yes {
+    if !shows_only && refused_at_once.is_none() && app.clear_left_over(args.timeout).await? == Waited::Yes {
         session.facts = session.look_again(topics).await;
     } else {
         session.read(topics).await;
@@ -97,11 +100,14 @@ pub(super) async fn go(app: &App, args: &WayArgs, session: &mut Session, steps: 
     if args.print_commands {
         return print_commands(app, args.output, session, &plan, refused);
     }
-    show(app, args, selection, &PlanReport { plan: &plan, checks: &findings, refused: refused.as_ref() })?;
     let page = args.report.as_deref().map(|path| ReportPage::new(app, path, session, steps, &findings));
     if let Some(page) = &page {
-        page.planned(session, &plan)?;
+        page.planned(session, &plan, refused.as_ref())?;
     }
+    if let Some(error) = refused_at_once {
+        return Err(error);
+    }
+    show(app, args, selection, &PlanReport { plan: &plan, checks: &findings, refused: refused.as_ref() })?;
     if args.dry_run {
         if let Some(error) = refused.as_ref().filter(|_| !args.output.is_machine()) {
             app.printer.warn(&format!("a run without --dry-run is refused: {error}"));

@@ -8,7 +8,7 @@ use crate::characters::written_out;
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::Finding;
 use crate::inventory::Thing;
-use crate::plan::{Action, Outcome, Plan, Planned, StepId};
+use crate::plan::{Action, Direction, Outcome, Plan, Planned, StepId};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, value::Serde};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +23,8 @@ pub struct Page<'a> {
     pub plan: &'a Plan,
     /// What was done so far. `None`: nothing was begun.
     pub run: Option<&'a RunReport>,
+    /// Why nothing is begun, where that is not for a step of the plan.
+    pub refused: Option<&'a Error>,
     /// Whether the run is over.
     pub stage: Stage,
     /// What the checks said.
@@ -74,6 +76,9 @@ struct Shown<'a> {
     class: &'static str,
     command: &'a str,
     written: &'a str,
+    refused: Option<&'a Error>,
+    direction: Direction,
+    lead: Option<&'static str>,
     stage: Stage,
     total: String,
     scale: [String; 5],
@@ -104,6 +109,9 @@ pub fn page(page: &Page<'_>, explain: impl Fn(StepId) -> &'static str) -> Result
         class: verdict_class(page),
         command: page.command,
         written: page.written,
+        refused: page.refused,
+        direction: page.plan.direction,
+        lead: super::plan::lead(page.plan.direction),
         stage: page.stage,
         total: seconds(end),
         scale: [0.0, 0.25, 0.5, 0.75, 1.0].map(|part| seconds(part * end)),
@@ -126,7 +134,7 @@ fn verdict(page: &Page<'_>) -> String {
     let count = |wanted: fn(&Outcome) -> bool| page.run.map_or(0, |run| run.steps.iter().filter(|s| wanted(&s.outcome)).count());
     let failed = count(|o| matches!(o, Outcome::Failed { error } if error.kind != ErrorKind::Interrupted));
     match (page.stage, failed) {
-        (Stage::Planned, _) if page.plan.refused().next().is_some() => "Refused; nothing was changed".into(),
+        (Stage::Planned, _) if is_refused(page) => "Refused; nothing was changed".into(),
         (Stage::Planned, _) if !page.plan.has_changes() => "Nothing to do".into(),
         (Stage::Planned, _) => "Planned; nothing was changed yet".into(),
         (Stage::Running, _) => "Not finished when this page was written".into(),
@@ -138,11 +146,15 @@ fn verdict(page: &Page<'_>) -> String {
     }
 }
 
+fn is_refused(page: &Page<'_>) -> bool {
+    page.refused.is_some() || page.plan.refused().next().is_some()
+}
+
 fn verdict_class(page: &Page<'_>) -> &'static str {
     match page.stage {
         Stage::Over if page.run.is_some_and(|run| run.ok) => "done",
         Stage::Over => "failed",
-        _ if page.plan.refused().next().is_some() => "failed",
+        _ if is_refused(page) => "failed",
         _ => "planned",
     }
 }

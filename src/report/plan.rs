@@ -99,10 +99,21 @@ pub fn summary(plan: &Plan) -> String {
     format!("{}; usually about {}.", parts.join(", "), duration(seconds))
 }
 
+/// What stands above what a step does, where the plan takes it back: its words are those of the way up.
+pub(super) const fn lead(direction: Direction) -> Option<&'static str> {
+    match direction {
+        Direction::Apply => None,
+        Direction::Remove => Some("What it does on the way up:"),
+    }
+}
+
 /// The longer form, for the answer `Explain`: what each step does and what it waits for.
 pub fn explain_plan(printer: &Printer, plan: &Plan, explain: impl Fn(crate::plan::StepId) -> &'static str) {
     for step in plan.steps.iter().filter(|s| s.action.is_change()) {
         printer.told(&format!("\n{} ({}, usually {})", styled(BOLD, &step.title), step.id, duration(step.usual_seconds.into())));
+        if let Some(lead) = lead(plan.direction) {
+            printer.told(&format!("{INDENT}{lead}"));
+        }
         let columns = Printer::columns().map_or(WIDTH, |columns| columns.min(WIDTH)).saturating_sub(INDENT.len());
         for line in wrapped(explain(step.id), columns).lines() {
             printer.answer(&format!("{INDENT}{line}"));

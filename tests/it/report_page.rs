@@ -17,8 +17,25 @@ use std::process::Command;
 const FOREIGN: &str = "<script>alert('x')</script> & \"quoted\"";
 
 fn planned(facts: &Facts) -> Plan {
-    let goal = Goal { select: StepId::ALL.into(), direction: Direction::Apply, ownership: Ownership::OursOnly };
+    planned_for(Direction::Apply, facts)
+}
+
+fn planned_for(direction: Direction, facts: &Facts) -> Plan {
+    let goal = Goal { select: StepId::ALL.into(), direction, ownership: Ownership::OursOnly };
     plan(&all(), &spec("1.14.1"), facts, &goal)
+}
+
+/// A page of a plan of which nothing was begun.
+fn unbegun(plan: &Plan) -> Page<'_> {
+    let stage = Stage::Planned;
+    Page { command: "", written: "", plan, run: None, refused: None, stage, findings: &[], inventory: &[], versions: &[] }
+}
+
+/// What stands below a heading.
+#[track_caller]
+fn section<'h>(html: &'h str, id: &str) -> &'h str {
+    let (_, rest) = html.split_once(&format!("<h2 id=\"{id}\">")).unwrap_or_else(|| panic!("no {id} in {html}"));
+    rest.split("<h2").next().unwrap()
 }
 
 fn run(plan: &Plan) -> RunReport {
@@ -62,6 +79,7 @@ async fn html(stage: Stage) -> (String, usize) {
         written: "2026-01-02 03:04:05 UTC",
         plan: &plan,
         run: (stage != Stage::Planned).then_some(&run),
+        refused: None,
         stage,
         findings: &[finding()],
         inventory: &inventory(&world.spec, &facts),
@@ -97,6 +115,69 @@ async fn it_tells_the_whole_run_and_escapes_what_others_wrote() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn findings_and_versions_have_a_row_each() {
+    let html = html(Stage::Over).await.0;
+    let findings = section(&html, "findings");
+    assert_eq!(findings.matches("<tr>").count(), 2, "a heading and a finding: {findings}");
+    for said in [
+        "<td class=\"is-warn\">warn</td><td><code>eksctl-version</code></td><td>eksctl: &lt;script&gt;",
+        "<br><span class=\"soft\">fix: install a newer one</span>",
+    ] {
+        assert!(findings.contains(said), "`{said}` is not in {findings}");
+    }
+    let versions = section(&html, "versions");
+    assert!(versions.contains("<tr><th scope=\"row\">Karpenter</th><td>1.14.1</td></tr>"), "{versions}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_graph_has_a_box_for_each_step_and_a_line_for_each_need() {
+    let html = html(Stage::Over).await.0;
+    let graph = section(&html, "graph");
+    let plan = planned(&Facts::default());
+    assert_eq!(graph.matches("<rect ").count(), plan.steps.len(), "{graph}");
+    let needs: usize = plan.steps.iter().map(|step| step.needs.len()).sum();
+    assert!(needs > plan.steps.len() && graph.matches("<path ").count() == needs, "{needs} needs: {graph}");
+    for step in &plan.steps {
+        assert!(graph.contains(&format!("<a href=\"#step-{}\" class=\"", step.id)), "no link to {}: {graph}", step.id);
+        assert!(graph.contains(&format!(">{}</text>", step.id)), "{} is not named: {graph}", step.id);
+    }
+    for (id, class) in [("stack", "done"), ("cluster", "done critical"), ("crds", "failed critical"), ("chart", "not-run")] {
+        assert!(graph.contains(&format!("<a href=\"#step-{id}\" class=\"{class}\"><rect ")), "{id} is not {class}: {graph}");
+    }
+    // From the cluster on, each step that decides leads to the next.
+    let deciding = graph.matches("<a ").count() - graph.split("<a ").skip(1).filter(|a| !a.contains(" critical\"")).count();
+    assert_eq!(graph.matches(" class=\"critical\"/>").count(), deciding - 1, "{graph}");
+}
+
+#[test]
+fn a_way_back_has_no_checks_and_takes_back_what_the_way_up_does() {
+    let said = |direction| {
+        let plan = planned_for(direction, &Facts::default());
+        let html = page(&unbegun(&plan), |_| "Makes it.").unwrap();
+        let leads = html.matches("<p class=\"soft\">What it does on the way up:</p>\n<p>Makes it.</p>").count();
+        (section(&html, "findings").trim().to_owned(), leads, plan.steps.len())
+    };
+    let back = said(Direction::Remove);
+    assert!(back.0.ends_with("<p>No check runs before the way back.</p>") && back.1 == back.2 && back.1 > 0, "{back:?}");
+    let up = said(Direction::Apply);
+    assert!(up.0.ends_with("<p>The checks before the plan found nothing to say.</p>") && up.1 == 0, "{up:?}");
+}
+
+#[test]
+fn what_is_refused_is_said_with_the_reason() {
+    let plan = planned(&Facts::default());
+    let error = Error::refused(FOREIGN).because("also: the clock").hint("`karpctl versions`");
+    let html = page(&Page { refused: Some(&error), ..unbegun(&plan) }, |_| "").unwrap();
+    let (head, _) = html.split_once("<main").unwrap();
+    let escaped = "<p class=\"is-failed\">&lt;script&gt;";
+    for said in
+        ["class=\"verdict failed\">Refused; nothing was changed<", escaped, "<li>also: the clock</li>", "<li>`karpctl versions`</li>"]
+    {
+        assert!(head.contains(said), "`{said}` is not in {head}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_page_says_how_far_things_are() {
     assert!(html(Stage::Planned).await.0.contains("Planned; nothing was changed yet"));
     assert!(html(Stage::Running).await.0.contains("Not finished when this page was written"));
@@ -108,8 +189,7 @@ fn an_interrupted_run_is_not_called_failed() {
     let error = Error::new(ErrorKind::Interrupted, "interrupted");
     let stopped = StepReport { step: StepId::Stack, outcome: Outcome::Failed { error }, began_ms: 0, elapsed_ms: 9 };
     let run = RunReport { steps: vec![stopped], ..run(&plan) };
-    let stage = Stage::Over;
-    let shown = Page { command: "", written: "", plan: &plan, run: Some(&run), stage, findings: &[], inventory: &[], versions: &[] };
+    let shown = Page { run: Some(&run), stage: Stage::Over, ..unbegun(&plan) };
     let html = page(&shown, |_| "").unwrap();
     assert!(html.contains(">Interrupted<") && html.contains("stopped: interrupted") && !html.contains("steps failed"), "{html}");
 }

@@ -9,13 +9,16 @@ const COMMANDS: [&[&str]; 3] = [&["adopt", "--yes"], &["verify"], &["migrate", "
 
 /// The command, where AWS knows the caller and says this of the cluster.
 fn run(words: &[&str], status: &'static str, body: &'static str) -> Ended {
+    shell(status, body).run(&[words, &OFFLINE].concat())
+}
+
+fn shell(status: &'static str, body: &'static str) -> Shell {
     let (url, _) = serve(move |asked| match asked.line() {
         line if line.starts_with("GET /clusters/demo ") => (status.to_owned(), body.to_owned()),
         line if line.starts_with("POST / ") => ("200 OK".to_owned(), WHO.to_owned()),
         _ => ("200 OK".to_owned(), r#"{"clusterVersions": []}"#.to_owned()),
     });
-    let shell = Shell::new().env("AWS_ENDPOINT_URL", &url).env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
-    shell.run(&[words, &OFFLINE].concat())
+    Shell::new().env("AWS_ENDPOINT_URL", &url).env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test")
 }
 
 fn errors(ended: &Ended) -> Vec<&str> {
@@ -60,6 +63,22 @@ fn a_bootstrap_is_refused_where_the_cluster_may_not_be_read() {
         assert_eq!(ended.code, 4, "{}", ended.stderr);
         assert!(ended.stderr.contains("a run without --dry-run is refused: cannot read the cluster demo"), "{}", ended.stderr);
         assert!(ended.stderr.contains("allow `eks:DescribeCluster` on"), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_page_is_kept_of_what_the_checks_refuse_too() {
+    let cluster = r#"{"cluster": {"name": "demo", "version": "1.34", "status": "ACTIVE"}}"#;
+    let shell = shell("200 OK", cluster);
+    let words = ["bootstrap", "--existing-cluster", "--yes", "--karpenter-version", "0.17.0"];
+    let without = shell.run(&[&words[..], &OFFLINE].concat());
+    let ended = shell.run(&[&words[..], &["--report", "report.html"], &OFFLINE].concat());
+    assert_eq!((ended.code, ended.stdout.as_str()), (4, ""), "{}", ended.stderr);
+    assert_eq!(errors(&ended), errors(&without), "it is refused in the same words");
+    let page = std::fs::read_to_string(shell.dir.path().join("report.html")).unwrap();
+    for said in ["Refused; nothing was changed", "<td class=\"is-fail\">fail</td><td><code>kubernetes-fit</code></td>", "id=\"step-stack\""]
+    {
+        assert!(page.contains(said), "`{said}` is not in {page}");
     }
 }
 

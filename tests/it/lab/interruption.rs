@@ -109,6 +109,7 @@ fn an_interruption_goes_on_where_it_stopped() {
     the_first_finishes_what_is_under_way(&stage);
     a_terminal_keeps_only_what_was_said(&stage);
     stage.karpctl(&bootstrap(&["--yes"])).exits(0).says("Nothing to do");
+    a_way_back_is_explained_as_one(&stage);
 }
 
 /// Both karpctls get it, the one that rehearses and the one that it runs: it is said once, and what that one says helps is not followed.
@@ -176,6 +177,16 @@ fn a_question_is_left_by_one(stage: &Stage) {
     assert_eq!(code, 130, "{text}");
     assert!(text.contains("error: interrupted; nothing was changed") && !text.contains("finishing"), "{text}");
     assert_eq!(stage.inventory(), before);
+}
+
+fn a_way_back_is_explained_as_one(stage: &Stage) {
+    let mut terminal = Terminal::run(&stage.command(&["destroy", "--existing-cluster"]));
+    terminal.wait_for("[e]xplain:");
+    terminal.types(b"explain\n");
+    terminal.wait_for("  What it does on the way up:\n  Makes the role");
+    terminal.types(b"\x03");
+    let (code, text) = terminal.ends_clean();
+    assert_eq!(code, 130, "{text}");
 }
 
 fn the_first_finishes_what_is_under_way(stage: &Stage) {
