@@ -64,13 +64,16 @@ const EXAMPLES_IAM: &str = "Examples:
   karpctl iam --cluster-name demo --region us-west-2 --yes";
 const EXAMPLES_IDENTITY: &str = "Examples:
   karpctl identity --cluster-name demo --region us-west-2 --dry-run
-  karpctl identity --cluster-name demo --region us-west-2 --identity irsa --yes";
+  karpctl identity --cluster-name demo --region us-west-2 \\
+      --identity irsa --yes";
 const EXAMPLES_INSTALL: &str = "Examples:
   karpctl install --cluster-name demo --region us-west-2 --dry-run
-  karpctl install --cluster-name demo --region us-west-2 --karpenter-version 1.14.1 --yes";
+  karpctl install --cluster-name demo --region us-west-2 \\
+      --karpenter-version 1.14.1 --yes";
 const EXAMPLES_NODE_POOL: &str = "Examples:
   karpctl node-pool --cluster-name demo --region us-west-2 --dry-run
-  karpctl node-pool --cluster-name demo --region us-west-2 --ami-alias al2023@latest --yes";
+  karpctl node-pool --cluster-name demo --region us-west-2 \\
+      --ami-alias al2023@latest --yes";
 
 impl Cli {
     /// Reads this process's command line. Help, and what is wrong with it, are said here; then it is the exit that is answered.

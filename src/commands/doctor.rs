@@ -30,7 +30,8 @@ use std::time::Duration;
   karpctl doctor --area client --offline
   karpctl doctor --fix --only exec-api-version
   karpctl doctor --cluster-name demo --region us-west-2 -o junit > doctor.xml
-  karpctl doctor --cluster-name demo --region us-west-2 --wait 10m --fail-on warning")]
+  karpctl doctor --cluster-name demo --region us-west-2 \\
+      --wait 10m --fail-on warning")]
 pub struct DoctorArgs {
     /// Only the checks of these areas: client, account, cluster, release
     #[arg(long, value_delimiter = ',', value_name = "AREA", value_parser = area_parser())]

@@ -42,12 +42,14 @@ enum What {
         shell: clap_complete::Shell,
     },
     /// The command reference in Markdown
-    #[command(after_help = "Example:
-  karpctl generate markdown > cli.md")]
+    #[command(after_help = "Examples:
+  karpctl generate markdown > cli.md
+  karpctl generate markdown | grep '^## '")]
     Markdown,
     /// The pages of all checks in Markdown
-    #[command(after_help = "Example:
-  karpctl generate checks > checks.md")]
+    #[command(after_help = "Examples:
+  karpctl generate checks > checks.md
+  karpctl generate checks | grep -c '^## '")]
     Checks,
     /// The JSON Schema of a document
     #[command(after_help = "Examples:

@@ -17,8 +17,10 @@ use std::collections::BTreeSet;
 /// Move a cluster from another autoscaler to Karpenter, or back
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
-  karpctl migrate cluster-autoscaler --cluster-name prod --region us-west-2 --dry-run
-  karpctl migrate cluster-autoscaler --cluster-name prod --region us-west-2 --back")]
+  karpctl migrate cluster-autoscaler --cluster-name prod --region us-west-2 \\
+      --dry-run
+  karpctl migrate cluster-autoscaler --cluster-name prod --region us-west-2 \\
+      --back")]
 pub struct MigrateArgs {
     #[command(subcommand)]
     from: From,
@@ -37,9 +39,12 @@ enum From {
 /// on from where things stand. With --back the groups and the autoscaler are set as they were.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
-  karpctl migrate cluster-autoscaler --cluster-name prod --region us-west-2 --dry-run
-  karpctl migrate cluster-autoscaler --cluster-name prod --region us-west-2 --keep-node-group prod-ng --yes
-  karpctl migrate cluster-autoscaler --cluster-name prod --region us-west-2 --back")]
+  karpctl migrate cluster-autoscaler --cluster-name prod --region us-west-2 \\
+      --dry-run
+  karpctl migrate cluster-autoscaler --cluster-name prod --region us-west-2 \\
+      --keep-node-group prod-ng --yes
+  karpctl migrate cluster-autoscaler --cluster-name prod --region us-west-2 \\
+      --back")]
 struct ClusterAutoscalerArgs {
     #[command(flatten)]
     way: WayArgs,

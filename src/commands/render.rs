@@ -24,8 +24,10 @@ use std::path::{Path, PathBuf};
 /// With --account-id and --region AWS is asked nothing. The same input gives the same bytes.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
-  karpctl render cloudformation --karpenter-version 1.14.1 --cluster-name demo --region us-west-2 --account-id 111122223333
-  karpctl render all --out rendered --cluster-name demo --region us-west-2 --account-id 111122223333")]
+  karpctl render cloudformation --karpenter-version 1.14.1 \\
+      --cluster-name demo --region us-west-2 --account-id 111122223333
+  karpctl render all --out rendered \\
+      --cluster-name demo --region us-west-2 --account-id 111122223333")]
 pub struct RenderArgs {
     /// Which document
     #[arg(value_enum)]

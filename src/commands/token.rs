@@ -14,7 +14,10 @@ use clap::Args;
 #[command(after_help = "Examples:
   karpctl token --cluster-name demo --region us-west-2
   karpctl token --cluster-name demo --region us-west-2 --profile work
-  kubectl config set-credentials demo --exec-api-version=client.authentication.k8s.io/v1beta1 --exec-command=karpctl --exec-arg=token --exec-arg=--cluster-name=demo")]
+  kubectl config set-credentials demo \\
+      --exec-api-version=client.authentication.k8s.io/v1beta1 \\
+      --exec-command=karpctl --exec-arg=token \\
+      --exec-arg=--cluster-name=demo --exec-arg=--region=us-west-2")]
 pub struct TokenArgs {}
 
 /// Runs the command.

@@ -16,7 +16,8 @@ use std::time::Duration;
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
   karpctl verify --cluster-name demo --region us-west-2
-  karpctl verify --cluster-name demo --region us-west-2 --replicas 10 --timeout 20m -o json")]
+  karpctl verify --cluster-name demo --region us-west-2 \\
+      --replicas 10 --timeout 20m -o json")]
 pub struct VerifyArgs {
     /// How many pods of one vCPU each
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]

@@ -3,7 +3,7 @@
 
 use super::{Ended, Stage, adopt, assert_empty, migration, stage};
 use crate::docs::{Block, blocks_of};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -23,7 +23,7 @@ pub(crate) const PAGES: [&str; 9] = [
 
 /// The examples of `--help` that no page has, in the order in which they are typed on a cluster that is there, and how each ends. The lab
 /// has no DNS of a cluster and no way out of a VPC, and the doctor says so.
-pub(crate) const EXAMPLES: [(&str, i32); 18] = [
+pub(crate) const EXAMPLES: [(&str, i32); 20] = [
     ("karpctl bootstrap --cluster-name demo --existing-cluster --yes -o ndjson", 0),
     ("karpctl status --cluster-name demo --region us-west-2 -o json --exit-code", 0),
     ("karpctl iam --cluster-name demo --region us-west-2 --dry-run", 0),
@@ -33,9 +33,11 @@ pub(crate) const EXAMPLES: [(&str, i32); 18] = [
     ("karpctl install --cluster-name demo --region us-west-2 --karpenter-version 1.14.1 --yes", 0),
     ("karpctl token --cluster-name demo --region us-west-2", 0),
     ("karpctl token --cluster-name demo --region us-west-2 --profile work", 0),
+    (SET_CREDENTIALS, 0),
     ("karpctl doctor --area client --offline", 1),
     ("karpctl doctor --fix --only exec-api-version", 0),
     ("karpctl doctor --cluster-name demo --region us-west-2 -o junit > doctor.xml", 1),
+    (WAIT, 1),
     ("karpctl node-pool --cluster-name demo --region us-west-2 --dry-run", 0),
     ("karpctl node-pool --cluster-name demo --region us-west-2 --ami-alias al2023@latest --yes", 0),
     ("karpctl verify --cluster-name demo --region us-west-2 --replicas 10 --timeout 20m -o json", 0),
@@ -47,6 +49,11 @@ pub(crate) const EXAMPLES: [(&str, i32); 18] = [
 /// The example that is typed before the page of the Cluster Autoscaler, whose own command then finds all done.
 pub(crate) const MIGRATION: &str =
     "karpctl migrate cluster-autoscaler --cluster-name prod --region us-west-2 --keep-node-group prod-ng --yes";
+
+const SET_CREDENTIALS: &str = "kubectl config set-credentials demo --exec-api-version=client.authentication.k8s.io/v1beta1 \
+                               --exec-command=karpctl --exec-arg=token --exec-arg=--cluster-name=demo --exec-arg=--region=us-west-2";
+
+const WAIT: &str = "karpctl doctor --cluster-name demo --region us-west-2 --wait 10m --fail-on warning";
 
 /// Somebody who reads a page from its top, in a folder of theirs.
 struct Reader<'s> {
@@ -269,6 +276,19 @@ fn the_page_of_the_cluster_autoscaler() {
     reader.ends();
 }
 
+/// The DNS that the lab's clusters lack: the doctor would wait for it until the time is over.
+fn make_dns(stage: &Stage) {
+    let labels = json!({"k8s-app": "kube-dns"});
+    let pod = json!({"metadata": {"labels": labels}, "spec": {"containers": [{"name": "coredns", "image": "eks/coredns:v1"}]}});
+    let dns = json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"namespace": "kube-system", "name": "coredns", "labels": labels},
+        "spec": {"replicas": 2, "selector": {"matchLabels": labels}, "template": pod},
+    });
+    let file = stage.dir().join("coredns.json");
+    std::fs::write(&file, dns.to_string()).unwrap();
+    stage.kubectl(&["apply", "-f", file.to_str().unwrap()]);
+}
+
 #[test]
 fn the_examples_of_every_help() {
     let Some(stage) = stage("demo") else { return };
@@ -289,8 +309,15 @@ fn the_examples_of_every_help() {
             std::thread::sleep(std::time::Duration::from_secs(2));
             stage.kubectl(&["wait", "nodepool", "default", "--for", "condition=Ready", "--timeout", "60s"]);
         }
+        if line == WAIT {
+            make_dns(&stage);
+        }
         let ended = reader.line(line);
         assert_eq!(ended.code, code, "`{line}`\n{}", ended.stdout);
+        if line == SET_CREDENTIALS {
+            let used = reader.line("kubectl --user demo get namespaces");
+            assert!(used.code == 0 && used.stdout.contains("kube-system"), "{}", used.stdout);
+        }
     }
     // The provider of IRSA too, though the spec that this removal goes by is one of Pod Identity.
     assert_eq!(stage.inventory()["aws"], before["aws"], "the account is not as it was");
