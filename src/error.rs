@@ -41,6 +41,7 @@ impl Exit {
 
 /// What kind of failure it is: the exit code follows from it, and pipelines can match on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ErrorKind {
     /// The command line, the environment or the spec file is invalid.
@@ -65,6 +66,23 @@ pub enum ErrorKind {
     Interrupted,
     /// Any other answer that a step cannot go on from.
     Failed,
+}
+
+impl ErrorKind {
+    /// Every kind.
+    pub const ALL: [Self; 11] = [
+        Self::Usage,
+        Self::Refused,
+        Self::Credentials,
+        Self::Denied,
+        Self::Unreachable,
+        Self::NotFound,
+        Self::Conflict,
+        Self::Tool,
+        Self::Timeout,
+        Self::Interrupted,
+        Self::Failed,
+    ];
 }
 
 /// One failure: what karpctl was doing, why it did not work, and what helps. Every hint is a sentence, most with a command.
@@ -200,7 +218,16 @@ pub fn clean(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::did_you_mean;
+    use super::{ErrorKind, did_you_mean};
+
+    /// The schema is made of the enum itself, and so has each variant.
+    #[test]
+    fn all_kinds_are_in_the_list_of_all() {
+        let schema = serde_json::to_value(schemars::schema_for!(ErrorKind)).unwrap();
+        let variants: Vec<_> = schema["oneOf"].as_array().unwrap().iter().map(|variant| variant["const"].clone()).collect();
+        let all: Vec<_> = ErrorKind::ALL.iter().map(|kind| serde_json::to_value(kind).unwrap()).collect();
+        assert_eq!(all, variants);
+    }
 
     #[test]
     fn only_what_is_near_is_taken_for_what_was_meant() {

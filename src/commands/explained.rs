@@ -6,71 +6,62 @@ use crate::knowledge::{ActionReason, Features, Release, Statement, action_reason
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-/// The kinds of errors, as they stand in `kind` of an error in JSON.
-const KINDS: [(ErrorKind, &str); 11] = [
-    (
-        ErrorKind::Usage,
-        "The command line, an environment variable or the spec file is not valid. Nothing was asked of AWS and nothing was changed. \
-         The message names the place; `karpctl COMMAND --help` and `karpctl generate schema` say what is taken. Exit code 2.",
-    ),
-    (
-        ErrorKind::Refused,
-        "Something is there that karpctl did not make, or versions do not fit together, or the credentials are of another account. \
-         Nothing was changed. The hints say how to take a thing over (`--adopt`), to work with a cluster as it is \
-         (`--existing-cluster`), or which version fits (`karpctl versions`). Exit code 4.",
-    ),
-    (
-        ErrorKind::Credentials,
-        "There are no AWS credentials, or they have expired, or AWS does not know them. `aws sts get-caller-identity` shows whose are in \
-         use, `aws sso login` renews those of IAM Identity Center, and `--profile` takes others. Exit code 1.",
-    ),
-    (
-        ErrorKind::Denied,
-        "AWS or Kubernetes knows the caller and does not let it do this. The message names the call, and with it the action that a policy \
-         must allow. What was done before is kept: with the permission the same command goes on. Exit code 1.",
-    ),
-    (
-        ErrorKind::Unreachable,
-        "AWS or the cluster could not be reached, or went on answering with throttling and server errors after several tries. Look at \
-         HTTPS_PROXY and NO_PROXY, at the region, and whether the cluster's endpoint is public. The same command goes on from there. Exit code 1.",
-    ),
-    (
-        ErrorKind::NotFound,
-        "What was asked for is not there: a cluster, a role, a profile. The name, the region and the account in the message say where it \
-         was looked for. Exit code 1.",
-    ),
-    (
-        ErrorKind::Conflict,
-        "It exists already, or somebody else changed it in between, or another operation on it is still running. Running the same command \
-         again looks anew and goes on. Exit code 1.",
-    ),
-    (
-        ErrorKind::Tool,
-        "helm or eksctl is missing, too old, or failed. The causes carry what the tool said; `karpctl versions` shows which fit, and \
-         `--helm` and `--eksctl` take others. Exit code 1.",
-    ),
-    (
-        ErrorKind::Timeout,
-        "Something did not happen in the time given by `--timeout`. Often it still does: the same command looks again and goes on waiting. \
-         The causes say what was seen last. Exit code 1.",
-    ),
-    (
-        ErrorKind::Interrupted,
-        "Ctrl-C, or the end of the terminal or the job. What was under way in AWS goes on by itself; the same command finds it and goes on. \
-         Exit code 130 for SIGINT, 143 for SIGTERM.",
-    ),
-    (
-        ErrorKind::Failed,
-        "AWS, Kubernetes or this machine answered something that a step cannot go on from. The causes carry the answer. What is done is kept, \
-         and the same command goes on from there. Exit code 1.",
-    ),
-];
+/// What a kind of error means.
+const fn meaning(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Usage => {
+            "The command line, an environment variable or the spec file is not valid. Nothing was asked of AWS and nothing was changed. \
+             The message names the place; `karpctl COMMAND --help` and `karpctl generate schema` say what is taken. Exit code 2."
+        }
+        ErrorKind::Refused => {
+            "Something is there that karpctl did not make, or versions do not fit together, or the credentials are of another account. \
+             Nothing was changed. The hints say how to take a thing over (`--adopt`), to work with a cluster as it is \
+             (`--existing-cluster`), or which version fits (`karpctl versions`). Exit code 4."
+        }
+        ErrorKind::Credentials => {
+            "There are no AWS credentials, or they have expired, or AWS does not know them. `aws sts get-caller-identity` shows whose are in \
+             use, `aws sso login` renews those of IAM Identity Center, and `--profile` takes others. Exit code 1."
+        }
+        ErrorKind::Denied => {
+            "AWS or Kubernetes knows the caller and does not let it do this. The message names the call, and with it the action that a policy \
+             must allow. What was done before is kept: with the permission the same command goes on. Exit code 1."
+        }
+        ErrorKind::Unreachable => {
+            "AWS or the cluster could not be reached, or went on answering with throttling and server errors after several tries. Look at \
+             HTTPS_PROXY and NO_PROXY, at the region, and whether the cluster's endpoint is public. The same command goes on from there. Exit code 1."
+        }
+        ErrorKind::NotFound => {
+            "What was asked for is not there: a cluster, a role, a profile. The name, the region and the account in the message say where it \
+             was looked for. Exit code 1."
+        }
+        ErrorKind::Conflict => {
+            "It exists already, or somebody else changed it in between, or another operation on it is still running. Running the same command \
+             again looks anew and goes on. Exit code 1."
+        }
+        ErrorKind::Tool => {
+            "helm or eksctl is missing, too old, or failed. The causes carry what the tool said; `karpctl versions` shows which fit, and \
+             `--helm` and `--eksctl` take others. Exit code 1."
+        }
+        ErrorKind::Timeout => {
+            "Something did not happen in the time given by `--timeout`. Often it still does: the same command looks again and goes on waiting. \
+             The causes say what was seen last. Exit code 1."
+        }
+        ErrorKind::Interrupted => {
+            "Ctrl-C, or the end of the terminal or the job. What was under way in AWS goes on by itself; the same command finds it and goes on. \
+             Exit code 130 for SIGINT, 143 for SIGTERM."
+        }
+        ErrorKind::Failed => {
+            "AWS, Kubernetes or this machine answered something that a step cannot go on from. The causes carry the answer. What is done is kept, \
+             and the same command goes on from there. Exit code 1."
+        }
+    }
+}
 
-/// The kinds of errors: their name and what they mean.
+/// The kinds of errors, as they stand in `kind` of an error in JSON, and what they mean.
 pub(super) fn errors() -> impl Iterator<Item = (String, String)> {
-    KINDS.iter().map(|(kind, text)| {
+    ErrorKind::ALL.into_iter().map(|kind| {
         let name = serde_json::to_value(kind).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
-        (name, (*text).to_owned())
+        (name, meaning(kind).to_owned())
     })
 }
 
@@ -91,6 +82,15 @@ pub(super) fn permissions() -> Vec<(String, String)> {
     for (release, statements) in &stacks {
         for granted in statements.iter().filter(|s| told.insert(s.sid.clone())) {
             texts.push((granted.sid.clone(), statement(&stacks, release, granted)));
+        }
+    }
+    // Whoever has the official template before them asks by its names. One of old releases is two statements here.
+    let mut told = BTreeSet::new();
+    for (release, statements) in &stacks {
+        for (granted, name) in statements.iter().flat_map(|s| s.official.iter().map(move |name| (s, name))) {
+            if told.insert((name, &granted.sid)) {
+                texts.push((name.clone(), statement(&stacks, release, granted)));
+            }
         }
     }
     texts.extend(others());
@@ -122,7 +122,11 @@ fn statement(stacks: &Stacks, release: &Release, statement: &Statement) -> Strin
     }
     let has = |statements: &[Statement]| statements.iter().any(|s| s.sid == statement.sid);
     let span = span(stacks.iter().map(|(release, statements)| (release, has(statements))));
-    let _ = write!(text, "\nIt is in the stacks of Karpenter {span}.\n\n{}", limits(statement));
+    let _ = write!(text, "\nIt is in the stacks of Karpenter {span}.");
+    for name in &statement.official {
+        let _ = write!(text, " The guide's template calls it {name}.");
+    }
+    let _ = write!(text, "\n\n{}", limits(statement));
     text
 }
 
@@ -141,7 +145,8 @@ fn others() -> Vec<(String, String)> {
         of(|features| features.interruption_queue)
     );
     let plain = format!(
-        "Why the stack refuses sqs:* on the queue without TLS (statement RefusePlainHttp of the queue's policy):\nIt allows nothing. It refuses \
+        "Why the stack refuses sqs:* on the queue without TLS (statement RefusePlainHttp of the queue's policy, which the guide's template calls \
+         DenyHTTP):\nIt allows nothing. It refuses \
          whoever calls the queue by plain HTTP (aws:SecureTransport is false), whatever other policies allow, so that what happens \
          to your nodes is never readable on the way.{}",
         of(|features| features.queue_tls_only)
@@ -150,7 +155,8 @@ fn others() -> Vec<(String, String)> {
                   the kubelet, the network add-on and SSM work by it. The controller's role is taken by EKS Pod Identity \
                   (pods.eks.amazonaws.com), which also needs sts:TagSession: it writes cluster, namespace and service account into the session. \
                   With IRSA the call is sts:AssumeRoleWithWebIdentity instead. `karpctl explain controller-trust` says what goes wrong there.";
-    let named = [("ReceiveEvents", &events), ("sqs:SendMessage", &events), ("RefusePlainHttp", &plain), ("sqs:*", &plain)];
+    let named =
+        [("ReceiveEvents", &events), ("sqs:SendMessage", &events), ("RefusePlainHttp", &plain), ("DenyHTTP", &plain), ("sqs:*", &plain)];
     let named = named.map(|(name, text)| (name.to_owned(), text.clone()));
     named.into_iter().chain(["sts:AssumeRole", "sts:TagSession"].map(|name| (name.to_owned(), assume.to_owned()))).collect()
 }
@@ -189,26 +195,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_of_error_is_explained() {
+    fn every_kind_of_error_is_explained_with_its_exit_code() {
         let names: BTreeSet<String> = errors().map(|(name, _)| name).collect();
-        assert_eq!(names.len(), KINDS.len(), "{names:?}");
-        // A kind that is added does not compile here until it is explained.
-        for (kind, text) in KINDS {
-            let exit = crate::error::Error::new(kind, "").exit().code();
+        assert!(names.len() == ErrorKind::ALL.len() && names.contains("not-found"), "{names:?}");
+        for kind in ErrorKind::ALL {
+            let (text, exit) = (meaning(kind), crate::error::Error::new(kind, "").exit().code());
             assert!(text.contains(&format!("xit code {exit}")), "{kind:?} ends with {exit}: {text}");
-            match kind {
-                ErrorKind::Usage
-                | ErrorKind::Refused
-                | ErrorKind::Credentials
-                | ErrorKind::Denied
-                | ErrorKind::Unreachable
-                | ErrorKind::NotFound
-                | ErrorKind::Conflict
-                | ErrorKind::Tool
-                | ErrorKind::Timeout
-                | ErrorKind::Interrupted
-                | ErrorKind::Failed => {}
-            }
         }
     }
 

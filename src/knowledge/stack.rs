@@ -42,6 +42,8 @@ pub struct PolicyPart {
 pub struct Statement {
     /// What it is for.
     pub sid: String,
+    /// What the official template of the release calls it. Empty: it has no name there.
+    pub official: Vec<String>,
     /// The actions.
     pub actions: Vec<String>,
     /// The resources.
@@ -92,6 +94,8 @@ struct RuleRow {
 #[derive(Debug, Deserialize)]
 struct StatementRow {
     sid: String,
+    #[serde(default)]
+    official: Vec<Entry>,
     part: String,
     #[serde(flatten)]
     span: Span,
@@ -179,6 +183,7 @@ impl StatementRow {
         let conditions = self.conditions.iter().filter(|row| row.span.holds(release));
         Statement {
             sid: self.sid.clone(),
+            official: held(&self.official, release),
             actions: held(&self.actions, release),
             resources: held(&self.resources, release),
             conditions: conditions
@@ -245,6 +250,8 @@ mod tests {
             for statement in statements {
                 assert!(!statement.actions.is_empty() && !statement.resources.is_empty(), "{release} {}", statement.sid);
                 assert!(statement.conditions.iter().all(|c| !c.values.is_empty()), "{release} {}", statement.sid);
+                let named = *release.version() >= Version::new(0, 29, 0);
+                assert_eq!(statement.official.len(), usize::from(named), "{release} {}: {:?}", statement.sid, statement.official);
             }
             assert_eq!(stack.node_policies.len(), 4, "{release}");
             assert_eq!(stack.rules.is_empty(), !release.features().interruption_queue, "{release}");

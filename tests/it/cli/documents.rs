@@ -204,6 +204,48 @@ fn explain_knows_every_statement_and_action_of_every_stack() {
     assert!(queue.contains("It is in the stacks of Karpenter 1.0.0 and newer.") && queue.contains("aws:SecureTransport"), "{queue}");
 }
 
+/// The names of all statements in `cloudformation.yaml` of the official guide, at every tag from v0.17.0 to v1.14.1.
+const OFFICIAL: [&str; 24] = [
+    "AllowAPIServerEndpointDiscovery",
+    "AllowGlobalReadActions",
+    "AllowInstanceProfileReadActions",
+    "AllowInterruptionQueueActions",
+    "AllowMachineMigrationTagging",
+    "AllowPassingInstanceRole",
+    "AllowPricingReadActions",
+    "AllowRegionalReadActions",
+    "AllowSSMReadActions",
+    "AllowScopedDeletion",
+    "AllowScopedEC2InstanceAccessActions",
+    "AllowScopedEC2InstanceActions",
+    "AllowScopedEC2InstanceActionsWithTags",
+    "AllowScopedEC2LaunchTemplateAccessActions",
+    "AllowScopedEC2LaunchTemplateActions",
+    "AllowScopedInstanceProfileActions",
+    "AllowScopedInstanceProfileCreationActions",
+    "AllowScopedInstanceProfileTagActions",
+    "AllowScopedResourceCreationTagging",
+    "AllowScopedResourceTagging",
+    "AllowUnscopedEC2DescribeInstanceStatus",
+    "AllowUnscopedInstanceProfileListAction",
+    "AllowZonalShiftStatusReadOnly",
+    "DenyHTTP",
+];
+
+#[test]
+fn explain_finds_a_statement_by_its_name_in_the_official_template() {
+    let shell = Shell::new();
+    let explain = |name: &str| shell.run(&["explain", name]);
+    for name in OFFICIAL {
+        let ended = explain(name);
+        assert!(ended.code == 0 && ended.stdout.contains(&format!("calls it {name}.")) || name == "DenyHTTP", "{name}: {}", ended.stderr);
+    }
+    assert_eq!(explain("AllowScopedDeletion").stdout, explain("DeleteOwn").stdout);
+    assert_eq!(explain("denyhttp").stdout, explain("RefusePlainHttp").stdout);
+    let two = explain("AllowGlobalReadActions").stdout;
+    assert!(two.contains("by the statement ReadAmiParameters") && two.contains("by the statement ReadPrices"), "{two}");
+}
+
 /// The ids and actions of all statements in a document; policies stand in it as texts, too.
 fn collect_names(value: &serde_json::Value, names: &mut std::collections::BTreeSet<String>) {
     match value {
