@@ -16,6 +16,12 @@ use crate::steps::OWNER_TAG;
 /// The name of a new cluster where nobody gives one.
 const CLUSTER: &str = "demo";
 
+/// The region that the guide has, where nobody names one.
+const REGION: &str = "us-west-2";
+
+/// Who is asked which regions there are, while none is known: no account of the partition `aws` is without it.
+const ANY_REGION: &str = "us-east-1";
+
 /// Whether a person is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Manner {
@@ -60,13 +66,17 @@ impl<'a> Interview<'a> {
             self.found.profile = self.profile().await?;
         }
         let profile = self.found.profile.clone();
-        let (ports, configured) = self.app.connect_as(self.found.layer.region.as_deref(), profile.as_deref()).await?;
-        let caller = match &configured {
-            Some(_) => Some(ports.aws.caller().await),
-            None => None,
+        let (mut ports, configured) = self.app.connect_as(self.found.layer.region.as_deref(), profile.as_deref()).await?;
+        if configured.is_none() {
+            (ports, _) = self.app.connect_as(Some(ANY_REGION), profile.as_deref()).await?;
+        }
+        let caller = match (&configured, self.manner) {
+            (None, Manner::Defaults) => None,
+            _ => Some(ports.aws.caller().await),
         };
         let signed_in = matches!(caller, Some(Ok(_)));
-        if let Some(Err(e)) = &caller {
+        // Of another partition's credentials that region knows nothing: it is said when the right one does not know them either.
+        if let (Some(Err(e)), Some(_)) = (&caller, &configured) {
             self.say_unasked(e);
         }
         self.found.reasons.insert("region", "The AWS region: the cluster and everything else is made there.".into());
@@ -123,8 +133,9 @@ impl<'a> Interview<'a> {
     }
 
     async fn region(&mut self, ports: &Ports, configured: Option<&Region>, signed_in: bool) -> Result<String> {
-        if let (Manner::Defaults, Some(region)) = (self.manner, configured) {
+        if let Some(region) = configured {
             self.found.reasons.insert("region", "The AWS region, from the AWS configuration.".into());
+            self.app.printer.status(&format!("AWS region {region}, from the AWS configuration; --region names another."));
             return Ok(region.to_string());
         }
         if self.manner == Manner::Defaults {
@@ -133,11 +144,10 @@ impl<'a> Interview<'a> {
         let why = "The cluster and everything else is made there.";
         let listed = if signed_in { ports.aws.regions().await.unwrap_or_default() } else { Vec::new() };
         if listed.is_empty() {
-            let usual = configured.map_or_else(|| "us-west-2".to_owned(), ToString::to_string);
             let read = |t: &str| t.parse::<Region>().map(|r| r.to_string()).map_err(|e| e.to_string());
-            return text(self.app, "Which AWS region?", why, &usual, read).await;
+            return text(self.app, "Which AWS region?", why, REGION, read).await;
         }
-        let usual = listed.iter().position(|r| configured.is_some_and(|c| c.as_str() == r)).unwrap_or(0);
+        let usual = listed.iter().position(|r| r == REGION).unwrap_or(0);
         let place = choose(self.app, "Which AWS region?", why, &listed, usual).await?;
         Ok(listed[place].clone())
     }
@@ -250,9 +260,11 @@ impl<'a> Interview<'a> {
 
     async fn new_cluster(&mut self) -> Result<()> {
         let layer = &mut self.found.layer;
-        if layer.fargate.is_none() && layer.node_group.is_none() && layer.identity.is_none() && self.manner == Manner::Ask {
+        let is_open = layer.fargate.is_none() && layer.node_group.is_none() && layer.identity.is_none() && layer.windows != Some(true);
+        if is_open && self.manner == Manner::Ask {
             let options = ["two small nodes of a managed node group".to_owned(), "Fargate".to_owned()];
-            let why = "It cannot run on the nodes that it makes itself.";
+            let why = "It cannot run on the nodes that it makes itself. On Fargate it gets its AWS credentials by IRSA, and the cluster \
+                       takes no Windows nodes.";
             if choose(self.app, "Where does the controller run?", why, &options, 0).await? == 1 {
                 layer.fargate = Some(true);
             }

@@ -153,6 +153,15 @@ impl Terminal {
     }
 }
 
+/// Each question says what follows from it, wherever the terminal ends its lines.
+#[track_caller]
+fn explains(said: &str, all: &[&str]) {
+    let words = console::strip_ansi_codes(said).split_whitespace().collect::<Vec<_>>().join(" ");
+    for why in all {
+        assert!(words.contains(why), "`{why}` is not said:\n{said}");
+    }
+}
+
 #[test]
 fn at_a_terminal_it_asks_what_it_cannot_find_out() {
     let dir = tempfile::tempdir().unwrap();
@@ -167,6 +176,17 @@ fn at_a_terminal_it_asks_what_it_cannot_find_out() {
     let (code, said) = terminal.end();
     assert_eq!(code, Some(0), "{said}");
     assert!(!said.contains("\r\n\r\n\r\n"), "one blank line between two questions:\n{said}");
+    explains(
+        &said,
+        &[
+            "Which AWS region? The cluster and everything else is made there.",
+            "Which AWS account? Twelve digits, or `none` to take the account of the credentials that a run has.",
+            "What is the new cluster called? Letters, digits, `-`; roles and the stack are named after it.",
+            "Where does the controller run? It cannot run on the nodes that it makes itself. On Fargate it gets its AWS credentials by IRSA, \
+             and the cluster takes no Windows nodes.",
+            "What capacity may Karpenter launch? Spot costs less, and EC2 takes it back with two minutes' notice.",
+        ],
+    );
     let layer = written(dir.path());
     assert_eq!((layer.region.as_deref(), layer.account_id.as_deref()), (Some("eu-west-1"), Some("111122223333")));
     assert_eq!((layer.cluster_name.as_deref(), layer.fargate), (Some("demo"), Some(true)));
@@ -205,8 +225,6 @@ fn account(asked: &Asked) -> (String, String) {
 #[test]
 fn what_the_account_has_is_listed_to_choose_from() {
     let dir = tempfile::tempdir().unwrap();
-    std::fs::create_dir(dir.path().join(".aws")).unwrap();
-    std::fs::write(dir.path().join(".aws/config"), "[default]\nregion = eu-west-1\n").unwrap();
     let (url, _) = serve(account);
     let env = [("AWS_ENDPOINT_URL", url.as_str()), ("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
     let mut terminal = Terminal::start_with(dir.path(), "init", &env);
@@ -226,6 +244,13 @@ fn what_the_account_has_is_listed_to_choose_from() {
     ] {
         assert!(said.contains(listed), "`{listed}` is not listed:\n{said}");
     }
+    explains(
+        &said,
+        &[
+            "Which cluster gets Karpenter? One that is there is never changed in size or deleted.",
+            "Which subnets are for nodes? Nodes in a private subnet have no address that the internet reaches.",
+        ],
+    );
     let layer = written(dir.path());
     assert_eq!((layer.region.as_deref(), layer.cluster_name.as_deref()), (Some("us-east-1"), Some("beta")));
     assert_eq!((layer.existing_cluster, layer.subnets), (Some(true), Some(vec!["subnet-0000000b".to_owned()])));
@@ -239,12 +264,14 @@ fn what_is_known_is_not_asked() {
     std::fs::write(dir.path().join(".aws/config"), "[profile work]\nregion = eu-north-1\n[profile home]\nregion = us-east-1\n").unwrap();
     let mut terminal = Terminal::start(dir.path(), "init --cluster-name shop --account-id 111122223333 --fargate");
     terminal.answer("Which AWS profile?", "work\n");
-    terminal.answer("Which AWS region?", "\n");
     terminal.answer("What capacity may Karpenter launch?", "\n");
     let (code, said) = terminal.end();
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("karpctl bootstrap --profile work"), "{said}");
-    assert_eq!(written(dir.path()).region.as_deref(), Some("eu-north-1"), "the profile's region is the usual answer");
+    explains(&said, &["Which AWS profile? Its account is the one that karpctl works in."]);
+    assert!(!said.contains("Which AWS region?") && !said.contains("Where does the controller run?"), "{said}");
+    assert!(said.contains("AWS region eu-north-1, from the AWS configuration; --region names another."), "{said}");
+    assert_eq!(written(dir.path()).region.as_deref(), Some("eu-north-1"), "the profile's region is taken");
 }
 
 #[test]
