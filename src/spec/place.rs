@@ -1,5 +1,6 @@
 //! Where in a spec file something stands, shown as compilers show it: file, line and column, the line, and a mark beneath.
 
+use serde_json::Value;
 use std::ops::Range;
 
 /// A spec file as it was written, kept with what was read from it: what turns out to be wrong later is shown where it stands.
@@ -21,10 +22,21 @@ impl Written {
         let quoted = sentence.split('`').nth(1).filter(|quoted| !quoted.is_empty());
         let at = match quoted {
             // Said of a value that is not here: it came from elsewhere.
-            Some(quoted) => found.clone().find_map(|line| Some((line, lines[line].rfind(quoted)?)))?,
-            None => (found.start, lines[found.start].find(|c: char| c != ' ')?),
+            Some(quoted) => found.value(&lines, quoted).or_else(|| self.gives(field, quoted).then_some(found.key))?,
+            None => found.key,
         };
         Some(format!("{}\n{}", place(&self.path, at.0 + 1, at.1 + 1), snippet(&lines, at.0 + 1, at.1 + 1)))
+    }
+
+    /// Whether the file gives the field this value, however it is written: with an escape, or over several lines.
+    fn gives(&self, field: &str, quoted: &str) -> bool {
+        let Ok(all) = serde_saphyr::from_str::<Value>(&self.text) else { return false };
+        match field.split('.').try_fold(&all, |value, key| value.get(key)) {
+            Some(Value::Array(list)) => list.iter().any(|item| item == quoted),
+            Some(Value::Object(fields)) => fields.contains_key(quoted),
+            Some(value) => value == quoted,
+            None => false,
+        }
     }
 }
 
@@ -43,33 +55,87 @@ pub(super) fn snippet(lines: &[&str], line: usize, column: usize) -> String {
     format!("{number} | {shown}\n{} | {}{}", " ".repeat(number.len()), " ".repeat(before), "^".repeat(marked))
 }
 
-/// The lines of a field, named with those that it is in: `nodePool.amiAlias`. One that is written in braces is on the line of the field
+/// Where a field stands.
+struct Found {
+    /// Its lines.
+    lines: Range<usize>,
+    /// Where it begins: line and column, from 0.
+    key: (usize, usize),
+    /// The column behind its name.
+    after: usize,
+}
+
+impl Found {
+    /// Where this stands in its value.
+    fn value(&self, lines: &[&str], quoted: &str) -> Option<(usize, usize)> {
+        self.lines.clone().find_map(|line| {
+            let from = if line == self.key.0 { self.after } else { 0 };
+            Some((line, from + lines[line].get(from..)?.find(quoted)?))
+        })
+    }
+}
+
+/// A field, named with those that it is in: `nodePool.amiAlias`. One that is written in braces is on the line of the field
 /// that it is in.
-fn block(lines: &[&str], field: &str) -> Option<Range<usize>> {
+fn block(lines: &[&str], field: &str) -> Option<Found> {
     let mut found: Option<Range<usize>> = None;
+    let at = |lines_of: Range<usize>, key: &str| {
+        let line = lines[lines_of.start];
+        let after = line.find(key)? + key.len();
+        Some(Found { key: (lines_of.start, line.find(|c: char| c != ' ')?), after, lines: lines_of })
+    };
+    let mut last = "";
     for key in field.split('.') {
         let within = found.as_ref().map_or(0..lines.len(), |outer| outer.start + 1..outer.end);
         match (lines_of(lines, within, key), &found) {
             (Some(inner), _) => found = Some(inner),
-            (None, Some(outer)) if lines[outer.start].contains(key) => return Some(outer.start..outer.start + 1),
-            (None, _) => return None,
+            (None, Some(outer)) if lines[outer.start].contains(key) => return at(outer.start..outer.start + 1, key),
+            (None, Some(_)) => return None,
+            (None, None) => return in_braces(lines, field),
         }
+        last = key;
     }
-    found
+    at(found?, last)
+}
+
+/// A field of a file that is one pair of braces.
+fn in_braces(lines: &[&str], field: &str) -> Option<Found> {
+    let first = lines.iter().position(|line| says(line))?;
+    if !lines[first].trim_start().starts_with('{') {
+        return None;
+    }
+    let mut key_at = (first, 0);
+    let mut after = 0;
+    for key in field.split('.') {
+        let named = |line: usize| {
+            let from = if line == key_at.0 { after } else { 0 };
+            let ends = |at: usize| lines[line][at + key.len()..].trim_start_matches(['"', '\'']).trim_start().starts_with(':');
+            let begins = |at: usize| !lines[line][..at].ends_with(|c: char| c.is_alphanumeric());
+            let found = lines[line].match_indices(key).map(|(at, _)| at).find(|at| *at >= from && begins(*at) && ends(*at));
+            found.map(|at| (line, at))
+        };
+        key_at = (key_at.0..lines.len()).filter(|line| says(lines[*line])).find_map(named)?;
+        after = key_at.1 + key.len();
+    }
+    Some(Found { lines: key_at.0..lines.len(), key: key_at, after })
+}
+
+/// Whether a line says something, and is no comment and not where a document begins.
+fn says(line: &str) -> bool {
+    !matches!(line.trim(), "" | "---") && !line.trim_start().starts_with('#')
 }
 
 /// The lines of a key that stands in these, as far in as the first of them.
 fn lines_of(lines: &[&str], within: Range<usize>, key: &str) -> Option<Range<usize>> {
     let indent = |at: usize| lines[at].len() - lines[at].trim_start_matches(' ').len();
-    let says = |at: &usize| !lines[*at].trim().is_empty() && !lines[*at].trim_start().starts_with('#');
-    let level = indent(within.clone().find(says)?);
+    let level = indent(within.clone().find(|at| says(lines[*at]))?);
     let is_key = |at: &usize| {
         let (name, _) = lines[*at].split_once(':').unwrap_or_default();
         indent(*at) == level && name.trim().trim_matches(['"', '\'']) == key
     };
     let start = within.clone().find(is_key)?;
     // A list may stand as far out as its key.
-    let ends = |at: &usize| says(at) && indent(*at) <= level && !(indent(*at) == level && lines[*at].trim_start().starts_with('-'));
+    let ends = |at: &usize| says(lines[*at]) && indent(*at) <= level && !(indent(*at) == level && lines[*at].trim_start().starts_with('-'));
     Some(start..(start + 1..within.end).find(ends).unwrap_or(within.end))
 }
 
@@ -95,6 +161,35 @@ mod tests {
         );
         is("clusterName: too long", "k.yaml:2:1\n2 | clusterName: demo\n  | ^^^^^^^^^^^");
         is("tags: bad", "k.yaml:11:1\n11 | \"tags\":\n   | ^^^^^^");
+    }
+
+    #[test]
+    fn a_file_in_braces_has_places_too() {
+        let of = |text: &str, sentence: &str| Written { path: "k.yaml".into(), text: text.into() }.of_sentence(sentence);
+        let is = |text: &str, sentence: &str, expected: &str| assert_eq!(of(text, sentence).as_deref(), Some(expected), "{sentence}");
+        let line = "{clusterName: us west, region: us west, nodePool: {amiAlias: al9}}\n";
+        is(line, "region: `us west` is not", &format!("k.yaml:1:32\n1 | {line}  |                                ^^"));
+        is(line, "clusterName: `us west` is not", &format!("k.yaml:1:15\n1 | {line}  |               ^^"));
+        is(
+            line,
+            "nodePool.amiAlias: `al9` is",
+            &format!("k.yaml:1:62\n1 | {line}  |                                                              ^^^"),
+        );
+        let lines = "---\n# {region: no}\n{\n  \"clusterName\": demo,\n  # region: no\n  region: us west,\n}\n";
+        is(lines, "region: `us west` is not", "k.yaml:6:11\n6 |   region: us west,\n  |           ^^");
+        is(lines, "clusterName: too long", "k.yaml:4:4\n4 |   \"clusterName\": demo,\n  |    ^^^^^^^^^^^^");
+        assert_eq!(of(lines, "kmsKey: bad"), None);
+        assert_eq!(of(lines, "Name: bad"), None);
+    }
+
+    #[test]
+    fn a_value_that_is_written_otherwise_is_shown_by_its_field() {
+        let of = |text: &str, sentence: &str| Written { path: "k.yaml".into(), text: text.into() }.of_sentence(sentence);
+        let is = |text: &str, sentence: &str, expected: &str| assert_eq!(of(text, sentence).as_deref(), Some(expected), "{text}");
+        is("region: \"us\\x20west\"\n", "region: `us west` is not", "k.yaml:1:1\n1 | region: \"us\\x20west\"\n  | ^^^^^^");
+        is("region: 'it''s'\n", "region: `it's` is not", "k.yaml:1:1\n1 | region: 'it''s'\n  | ^^^^^^");
+        is("a: 1\nsubnets: [\"s\\x31\"]\n", "subnets: `s1` is not", "k.yaml:2:1\n2 | subnets: [\"s\\x31\"]\n  | ^^^^^^^");
+        assert_eq!(of("region: \"us\\x20west\"\n", "region (from the flag): `eu west` is not"), None);
     }
 
     #[test]

@@ -209,14 +209,18 @@ fn release(layers: &Layers, discovered: &Discovered, p: &mut Problems) -> Option
     if given.is_some() || p.list.len() > before {
         return given;
     }
-    let kubernetes = discovered.kubernetes.or_else(|| first(layers, |l| l.kubernetes_version.as_deref().and_then(|v| v.parse().ok())));
+    let wanted = layers.iter().find_map(|(source, layer)| Some((source, layer.kubernetes_version.as_deref()?)));
+    let kubernetes = discovered.kubernetes.or_else(|| wanted.and_then(|(_, text)| text.parse().ok()));
     match kubernetes {
         None => Some(Release::newest()),
         Some(version) => Release::default_for(version).or_else(|| {
-            p.missing(
-                &format!("no Karpenter release that karpctl knows fits Kubernetes {version}"),
-                "`karpctl versions` shows which fit; --karpenter-version takes one all the same",
-            );
+            let what = match wanted.filter(|_| discovered.kubernetes.is_none()) {
+                Some((source, text)) => {
+                    format!("kubernetesVersion (from {source}): no Karpenter release that karpctl knows fits Kubernetes `{text}`")
+                }
+                None => format!("no Karpenter release that karpctl knows fits Kubernetes {version}"),
+            };
+            p.missing(&what, "`karpctl versions` shows which fit; --karpenter-version takes one all the same");
             None
         }),
     }

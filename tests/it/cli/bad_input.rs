@@ -95,7 +95,7 @@ fn a_flag_wins_over_the_environment_and_says_so() {
 #[test]
 fn an_unquoted_version_is_refused_with_the_reason() {
     let shell = Shell::new().file("karpctl.yaml", "clusterName: demo\nkubernetesVersion: 1.30\n");
-    usage_error(&shell.run(&["status"]), &["quoted", "karpctl.yaml"]);
+    usage_error(&shell.run(&["status"]), &["quoted", "karpctl.yaml:2:20: ", "2 | kubernetesVersion: 1.30\n"]);
 }
 
 #[test]
@@ -131,10 +131,10 @@ fn a_spec_file_that_cannot_be_read_says_what_and_where() {
     };
     usage_error(&of("clusterName: demo\nclusterName: two\n"), &["karpctl.yaml:2:", "`clusterName` stands there twice"]);
     usage_error(&of("clusterName: demo\n\tregion: us-west-2\n"), &["karpctl.yaml:2:", "tab"]);
-    usage_error(&of("clusterName: demo\n---\nclusterName: two\n"), &["one"]);
+    usage_error(&of("clusterName: demo\n---\nclusterName: two\n"), &["karpctl.yaml:3:1: there is more than one document"]);
     usage_error(&of("nodeGroup:\n  maxSize: lots\n"), &["karpctl.yaml:2:", "whole number", "maxSize: lots"]);
     usage_error(&of("fargate: perhaps\n"), &["karpctl.yaml:1:", "true or false"]);
-    usage_error(&of("- a\n"), &["expected fields"]);
+    usage_error(&of("- a\n"), &["karpctl.yaml:1:1: expected fields", "1 | - a\n"]);
     let short = of("a: 1\n");
     usage_error(&short, &["unknown field `a`"]);
     assert!(!short.stderr.contains("did you mean"), "{}", short.stderr);
@@ -149,6 +149,9 @@ fn a_value_that_is_not_valid_is_shown_where_it_stands() {
     usage_error(&both, &["2 settings", "karpctl.yaml:2:9\n", "2 | region: us west\n", "karpctl.yaml:5:5\n", "5 |   - spott\n"]);
     let one = shell().run(&["render", "node-pool", "--region", "us-west-2"]);
     usage_error(&one, &["`spott` is not one of spot, on-demand", "caused by: karpctl.yaml:5:5\n"]);
+    let old = Shell::new().file("karpctl.yaml", "{clusterName: demo, region: us-west-2, kubernetesVersion: \"1.15\"}\n");
+    let ended = old.env("AWS_ACCOUNT_ID", "111122223333").run(&["render", "node-pool"]);
+    usage_error(&ended, &["kubernetesVersion (from the file karpctl.yaml): no Karpenter release", "caused by: karpctl.yaml:1:60\n"]);
     let flag = shell().run(&["render", "node-pool", "--region", "eu west"]);
     assert!(!flag.stderr.contains("karpctl.yaml:2"), "the flag's value does not stand in the file: {}", flag.stderr);
 }
