@@ -1,4 +1,4 @@
-//! What is said when a bootstrap is done: what is there, where it is seen, what it costs, and what to type next.
+//! What is said when a bootstrap or an adoption is done: what is there, where it is seen, what it costs, and what to type next.
 
 use crate::app::App;
 use crate::facts::Facts;

@@ -106,7 +106,8 @@ pub(super) async fn carry_out(
         if args.output == Format::Human {
             let words = done(plan.direction, spec, selection);
             app.printer.told(&format!("{words} ({:.0} s)", std::time::Duration::from_millis(report.elapsed_ms).as_secs_f64()));
-            if selection.name == "bootstrap" {
+            // Of a part not all has been looked at, and so not all that is there could be said.
+            if StepId::ALL.iter().all(|step| selection.steps.contains(step)) {
                 afterwards(app, spec, &outcome.facts);
             }
         }

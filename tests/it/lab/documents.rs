@@ -258,6 +258,7 @@ fn the_page_of_existing_clusters() {
     reader.folder = stage.dir().join("theirs");
     std::fs::create_dir(&reader.folder).unwrap();
     let said = reader.block(&[]);
+    says(&said[1], &["Karpenter 1.14.1 is at work in legacy-apps.", "There: ", "In the console: ", "Next: karpctl verify "]);
     assert!(said[2].stdout.contains("Nothing to do"), "{}", said[2].stdout);
     reader.block(&[]);
     reader.ends();
