@@ -245,14 +245,15 @@ fn parse_timestamp(text: &str, client: &ClientBuild) -> Option<()> {
 
 /// The request that a client puts into `KUBERNETES_EXEC_INFO`. `cluster` is what a plugin is told of it, where it asks.
 #[must_use]
-pub fn request(api_version: &str, interactive: Option<bool>, cluster: Option<&Value>) -> String {
+pub fn request(api_version: &str, interactive: bool, client: &ClientBuild, cluster: Option<&Value>) -> String {
     let mut spec = Map::new();
-    // The first version has neither.
-    let stated = api_version != format!("{EXEC_GROUP}/v1alpha1");
-    if let Some(cluster) = cluster.filter(|_| stated) {
+    // The first version knows no cluster, and says that it is interactive with every client, but never that it is not.
+    let first = api_version == format!("{EXEC_GROUP}/v1alpha1");
+    if let Some(cluster) = cluster.filter(|_| !first) {
         spec.insert("cluster".into(), cluster.clone());
     }
-    if let Some(interactive) = interactive.filter(|_| stated) {
+    let stated = if first { interactive } else { client.knows_interactive_mode() };
+    if stated {
         spec.insert("interactive".into(), interactive.into());
     }
     // The clients' own writer ends it with a line end.
@@ -343,12 +344,15 @@ mod tests {
     #[test]
     fn the_request_is_what_the_version_knows() {
         assert_eq!(
-            request(BETA, Some(false), None),
+            request(BETA, false, &client(), None),
             format!("{{\"kind\":\"ExecCredential\",\"apiVersion\":\"{BETA}\",\"spec\":{{\"interactive\":false}}}}\n")
         );
         let cluster = serde_json::json!({"server": "x"});
-        assert!(request(BETA, None, Some(&cluster)).contains("cluster"));
-        let alpha = request("client.authentication.k8s.io/v1alpha1", Some(false), Some(&cluster));
-        assert!(!alpha.contains("interactive") && !alpha.contains("cluster"), "{alpha}");
+        let old = ClientBuild { client_go: 20, ..client() };
+        let beta = request(BETA, true, &old, Some(&cluster));
+        assert!(beta.contains("cluster") && !beta.contains("interactive"), "{beta}");
+        let alpha = |interactive| request("client.authentication.k8s.io/v1alpha1", interactive, &old, Some(&cluster));
+        assert!(!alpha(false).contains("interactive") && !alpha(true).contains("cluster"), "{}", alpha(true));
+        assert!(alpha(true).contains(r#""spec":{"interactive":true}"#), "{}", alpha(true));
     }
 }

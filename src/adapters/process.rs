@@ -35,7 +35,17 @@ pub struct Run {
     env: Vec<(OsString, Option<OsString>)>,
     grace: Duration,
     stdin: Input,
+    place: Place,
     capture: usize,
+}
+
+/// Where a child stands at a terminal: what reads from one without being in its foreground is stopped.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    /// In a process group of its own, all of which can be ended.
+    Apart,
+    /// In this process's group.
+    Foreground,
 }
 
 /// What a child reads.
@@ -43,7 +53,6 @@ pub struct Run {
 enum Input {
     Nothing,
     Text(String),
-    // It then stays in the terminal's foreground, or reading would stop it.
     OfThisProcess,
 }
 
@@ -88,6 +97,7 @@ impl Run {
             env: Vec::new(),
             grace: GRACE,
             stdin: Input::Nothing,
+            place: Place::Apart,
             capture: CAPTURE,
         }
     }
@@ -131,6 +141,13 @@ impl Run {
     #[must_use]
     pub fn with_stdin(mut self) -> Self {
         self.stdin = Input::OfThisProcess;
+        self.in_foreground()
+    }
+
+    /// Lets it ask the person at this process's terminal, by opening that itself. Ctrl-C there reaches it too.
+    #[must_use]
+    pub const fn in_foreground(mut self) -> Self {
+        self.place = Place::Foreground;
         self
     }
 
@@ -156,11 +173,14 @@ impl Run {
         let mut command = Command::new(&self.program);
         command.args(&self.args).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.kill_on_drop(true);
-        match self.stdin {
-            Input::Nothing => command.stdin(Stdio::null()).process_group(0),
-            Input::Text(_) => command.stdin(Stdio::piped()).process_group(0),
-            Input::OfThisProcess => command.stdin(Stdio::inherit()),
-        };
+        command.stdin(match self.stdin {
+            Input::Nothing => Stdio::null(),
+            Input::Text(_) => Stdio::piped(),
+            Input::OfThisProcess => Stdio::inherit(),
+        });
+        if matches!(self.place, Place::Apart) {
+            command.process_group(0);
+        }
         for (name, value) in &self.env {
             match value {
                 Some(value) => command.env(name, value),

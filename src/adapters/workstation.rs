@@ -6,6 +6,7 @@ use super::process::Run;
 use super::tool::Versions;
 use super::{program, text_file, tool};
 use crate::error::{Error, ErrorKind, Result};
+use crate::knowledge::exec::TerminalAt;
 use crate::knowledge::{ClientBuild, Tool, ToolVersion};
 use crate::ports::{ClientBinary, PluginCall, PluginEnd, Workstation};
 use async_trait::async_trait;
@@ -120,14 +121,22 @@ impl Workstation for ThisMachine {
         jiff::Timestamp::now()
     }
 
-    fn has_terminal(&self) -> bool {
-        std::io::stdin().is_terminal()
+    fn has_terminal(&self, at: TerminalAt) -> bool {
+        match at {
+            TerminalAt::Input => std::io::stdin().is_terminal(),
+            TerminalAt::Output => std::io::stdout().is_terminal(),
+        }
     }
 
     async fn run_plugin(&self, call: &PluginCall) -> PluginEnd {
         let run = Run::new(&call.file).args(&call.args).capturing(ANSWER);
         let run = call.env.iter().fold(run, |run, (name, value)| run.env(name, value));
-        let run = if call.interactive { run.with_stdin() } else { run };
+        // One that is not interactive asks for a code too, where it opens the terminal itself.
+        let run = match call.interactive {
+            true => run.with_stdin(),
+            false if std::fs::File::open("/dev/tty").is_ok() => run.in_foreground(),
+            false => run,
+        };
         end_of(&run, call.limit).await
     }
 

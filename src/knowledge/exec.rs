@@ -21,6 +21,8 @@ pub struct ClientBuild {
 
 /// The client-go that first knew `interactiveMode`.
 const INTERACTIVE_MODE: u16 = 22;
+/// The client-go that first looked for a terminal where it reads. Found by running kubectl 1.20 and 1.21.
+const TERMINAL_TO_READ: u16 = 21;
 /// The client-go from which on a client certificate goes before the plugin.
 const CERTIFICATE_FIRST: u16 = 24;
 /// The first with Go's own reader of JSON (sigs.k8s.io/json). Found by running kubectl 1.22 and helm 3.8.1.
@@ -84,6 +86,12 @@ impl ClientBuild {
         self.client_go >= INTERACTIVE_MODE
     }
 
+    /// Where it looks for the terminal that a plugin may be interactive on.
+    #[must_use]
+    pub const fn looks_for_terminal_at(&self) -> TerminalAt {
+        if self.client_go >= TERMINAL_TO_READ { TerminalAt::Input } else { TerminalAt::Output }
+    }
+
     /// Whether it leaves the plugin alone where the user has a client certificate.
     #[must_use]
     pub const fn certificate_goes_first(&self) -> bool {
@@ -126,6 +134,15 @@ impl ClientBuild {
     pub fn wants_a_day_of_offset(&self) -> bool {
         self.go.is_none_or(|go| go >= STRICT_OFFSET)
     }
+}
+
+/// Where a client looks for a terminal. Either way a plugin that may be interactive is given the client's standard input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TerminalAt {
+    /// Standard input.
+    Input,
+    /// Standard output.
+    Output,
 }
 
 /// Why a client refuses a plugin's interactive mode.

@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 
+use crate::knowledge::exec::TerminalAt;
 use crate::knowledge::{ClientBuild, Tool};
 use async_trait::async_trait;
 use std::path::{Path, PathBuf};
@@ -72,8 +73,8 @@ pub trait Workstation: Send + Sync {
     fn foreign(&self, file: &Path) -> Option<String>;
     /// The time.
     fn now(&self) -> jiff::Timestamp;
-    /// Whether this process has a terminal to read from.
-    fn has_terminal(&self) -> bool;
+    /// Whether this process has a terminal there.
+    fn has_terminal(&self, at: TerminalAt) -> bool;
     /// Runs a plugin.
     async fn run_plugin(&self, call: &PluginCall) -> PluginEnd;
     /// Asks a program a question on its standard input.

@@ -231,7 +231,7 @@ fn exec_facts(station: &dyn Workstation, exec: &Exec, build: &ClientBuild) -> Ex
         profile: pinned_profile(exec),
         env: exec.env.iter().map(|(name, _)| name.clone()).collect(),
         interactive_mode: exec.interactive_mode.clone(),
-        terminal: station.has_terminal(),
+        terminal: station.has_terminal(build.looks_for_terminal_at()),
         found: station.find(&exec.command, build.runs_from_relative_path()),
         forbidden: None,
         profile_in_use: None,
@@ -266,7 +266,7 @@ async fn run(
 ) -> PluginRun {
     let interactive = facts.terminal && facts.interactive_mode != "Never";
     let told = exec.provide_cluster_info.then(|| cluster_info(station, cluster));
-    let request = credential::request(&exec.api_version, build.knows_interactive_mode().then_some(interactive), told.as_ref());
+    let request = credential::request(&exec.api_version, interactive, build, told.as_ref());
     let mut env = exec.env.clone();
     env.push((crate::token::EXEC_INFO.to_owned(), request));
     let file = facts.found.clone().unwrap_or_default();

@@ -39,7 +39,8 @@ def ex(version="v1beta1", command="PLUGIN", more="interactiveMode: Never", api=N
 CASES = []
 
 
-def case(name, kubeconfig=None, plugin=None, env=None, files=None, args=None, kubeconfig_env=None, cwd=None, encoding="utf-8"):
+def case(name, kubeconfig=None, plugin=None, env=None, files=None, args=None, kubeconfig_env=None, cwd=None, encoding="utf-8", typed=None, screen=False):
+    """`typed`: at the terminal that the client reads from; `screen`: it writes to one. Else it has none."""
     CASES.append(
         dict(
             name=name,
@@ -51,6 +52,8 @@ def case(name, kubeconfig=None, plugin=None, env=None, files=None, args=None, ku
             kubeconfig_env=kubeconfig_env,
             cwd=cwd,
             encoding=encoding,
+            typed=typed,
+            screen=screen,
         )
     )
 

@@ -17,21 +17,25 @@ through: on a machine that does much else, a limit says nothing of the client.
 
 import base64
 import concurrent.futures
+import functools
 import hashlib
 import itertools
 import json
 import os
 import pathlib
+import pty
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 
 import api_server
 import cases
 import corners  # noqa: F401  (adds its cases)
+import terminals  # noqa: F401  (adds its cases)
 
 HERE = pathlib.Path(__file__).resolve().parent
 KARPCTL = pathlib.Path(os.environ.get("KARPCTL", HERE.parents[1] / "target/debug/karpctl"))
@@ -48,6 +52,8 @@ KUBECTLS = [
 CLIENTS = [name for pair in itertools.zip_longest(HELMS, KUBECTLS) for name in pair if name]
 # Seconds for one client or one doctor, and for one that is tried again alone.
 LIMIT, ALONE = 120, 900
+# It gives a program a terminal that is its own, as a person's shell does.
+SETSID = shutil.which("setsid")
 # A pair that took longer.
 LATE = object()
 ONLY_THE_SERVER = re.compile(
@@ -171,14 +177,38 @@ class World:
             script(path, text)
             path.chmod(0o644 if text == "#x" else 0o755)
 
+    def run(self, words, env, cwd, case):
+        """One program to its end, with a terminal for its standard input or output where the case says so."""
+        run = functools.partial(subprocess.run, env=env, cwd=cwd, stdin=subprocess.DEVNULL, timeout=self.limit)
+        if case["typed"] is None and not case["screen"]:
+            return run(words, capture_output=True)
+        person, terminal = pty.openpty()
+        # What is printed comes back as it is, and nothing of what was typed.
+        modes = termios.tcgetattr(terminal)
+        modes[1] &= ~termios.OPOST
+        modes[3] &= ~termios.ECHO
+        termios.tcsetattr(terminal, termios.TCSANOW, modes)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool, open(person, "rb+", buffering=0) as person:
+            screen = pool.submit(shown_on, person)
+            try:
+                out = terminal if case["screen"] else subprocess.PIPE
+                if case["typed"] is None:
+                    ended = run(words, stdout=out, stderr=subprocess.PIPE)
+                else:
+                    person.write(case["typed"].encode())
+                    ended = run([SETSID, "--ctty", "--wait", *words], stdin=terminal, stdout=out, stderr=subprocess.PIPE)
+            finally:
+                os.close(terminal)
+            if case["screen"]:
+                ended.stdout = screen.result()
+            return ended
+
     def real(self, number, case, client):
         """Whether the client gets in, and its last words."""
         folder, env, flags, cwd = self.prepare(f"{number}-{client}-real", case, client)
         words = ["list"] if client.startswith("helm") else ["get", "--raw", "/version"]
         words += [f"--{key}={value}" for key, value in flags.items()]
-        ended = subprocess.run(
-            [CACHE / client, *words], env=env, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, timeout=self.limit
-        )
+        ended = self.run([CACHE / client, *words], env, cwd, case)
         said = ended.stderr.decode(errors="replace").strip().replace(str(folder), "DIR")
         return ended.returncode == 0, said, seen(folder)
 
@@ -197,7 +227,7 @@ class World:
             CACHE / client,
         ]
         words += [f"--{key.replace('kube-context', 'context')}={value}" for key, value in flags.items()]
-        ended = subprocess.run(words, env=env, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, timeout=self.limit)
+        ended = self.run(words, env, cwd, case)
         if api_server.TOKEN.encode() in ended.stdout + ended.stderr and api_server.TOKEN not in json.dumps(case["env"]) + str(
             case["kubeconfig"]
         ):
@@ -242,12 +272,24 @@ fi
 OF_BASH = re.compile(r"^declare -x (SHLVL|PWD|OLDPWD|_|KUBERNETES_EXEC_INFO)\b")
 
 
+def shown_on(person):
+    """All that a terminal shows, until no program has it any more."""
+    shown = b""
+    try:
+        while read := person.read(65536):
+            shown += read
+    except OSError:
+        pass
+    return shown
+
+
 def seen(folder):
     """What the plugin saw, the folder's own name left out."""
     file = folder / "seen"
     if not file.exists():
         return None
     text = file.read_text(errors="replace").replace(str(folder), "DIR").replace(folder.name, "BASE")
+    text = re.sub(r"/dev/pts/\d+", "a terminal", text)
     return "\n  ".join(same_order(line) for line in text.splitlines() if not OF_BASH.match(line))
 
 
