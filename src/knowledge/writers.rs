@@ -8,7 +8,7 @@ fn row(program: &str, version: &ToolVersion) -> Option<&'static KubeconfigRow> {
 }
 
 /// The version of the plugin's interface that a program (`aws`, `eksctl`) of this version writes into a kubeconfig. `None`: it is not
-/// known, or it writes none.
+/// known, depends on what else is there, or it writes none.
 #[must_use]
 pub fn writes(program: &str, version: &ToolVersion) -> Option<ExecApiVersion> {
     row(program, version)?.writes
@@ -42,7 +42,8 @@ mod tests {
             ("aws", "2.31.0", Some(ExecApiVersion::V1Beta1), Some(true), None),
             ("aws-iam-authenticator", "0.5.5", None, Some(false), Some("0.5.6")),
             ("aws-iam-authenticator", "0.6.14", None, Some(true), None),
-            ("eksctl", "0.204.0", Some(ExecApiVersion::V1Alpha1), None, Some("0.205.0")),
+            ("eksctl", "0.85.0", Some(ExecApiVersion::V1Alpha1), None, Some("0.205.0")),
+            ("eksctl", "0.204.0", None, None, Some("0.205.0")),
             ("eksctl", "0.230.0", Some(ExecApiVersion::V1Beta1), None, None),
             ("gcloud", "1.0.0", None, None, None),
         ] {

@@ -1,4 +1,4 @@
-"""A loopback Kubernetes API server that lets in one token and one client certificate, and answers what helm and kubectl ask first."""
+"""A loopback Kubernetes API server that lets in one token, every token of EKS and one client certificate, and answers what helm and kubectl ask first."""
 
 import http.server, ssl, subprocess, threading, pathlib
 
@@ -53,7 +53,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
-        ok = self.headers.get("Authorization") == f"Bearer {TOKEN}" or bool(getattr(self.connection, "getpeercert", lambda: None)())
+        said = self.headers.get("Authorization", "")
+        ok = said == f"Bearer {TOKEN}" or said.startswith("Bearer k8s-aws-v1.") or bool(getattr(self.connection, "getpeercert", lambda: None)())
         path = self.path.split("?")[0]
         if not ok:
             self.answer(401, '{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Unauthorized","code":401}')

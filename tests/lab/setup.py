@@ -56,6 +56,13 @@ CLIENTS = {
 EDITOR = "1.25.0"
 # The newest, which no such package has yet.
 NEWEST = {"helm": "4.3.2", "kubectl": "1.37.2"}
+# What wrote kubeconfigs or answered as their plugin, on either side of a release that changed it, or as near to it as a registry has one
+# (tests/clients/test_writers.py). Of aws 1 the botocore that it asks for, of aws 2 the package that holds it.
+WRITERS = {
+    "aws 1": {"1.23.8": "1.25.8", "1.23.9": "1.25.9"},
+    "aws 2": {"2.7.35": "0.0.0", "2.38.5": "2.0.198"},
+    "aws-iam-authenticator": ("0.5.3", "0.5.5"),
+}
 
 
 class SetupError(Exception):
@@ -288,6 +295,36 @@ def clients(part):
         shutil.rmtree(tree)
 
 
+def writers(part):
+    pip = ("-m", "pip", "install", "--disable-pip-version-check", "-q")
+    for version, botocore in WRITERS["aws 1"].items():
+        home = CACHE / "writers" / f"aws-{version}"
+        run(part, sys.executable, "-m", "venv", "--clear", home)
+        # It asks for a PyYAML that cannot be built any more; a newer one does.
+        run(part, home / "bin" / "python", *pip, "--no-deps", f"awscli=={version}")
+        run(part, home / "bin" / "python", *pip, f"botocore=={botocore}", "docutils<0.16", "s3transfer<0.6", "colorama<0.4.5", "rsa<4.8", "pyyaml")
+        link(home / "bin" / "aws", f"aws-{version}")
+    for version, package in WRITERS["aws 2"].items():
+        home, tree = CACHE / "writers" / f"aws-{version}", go_tree(f"aws-{version}")
+        with zipfile.ZipFile(layer(part, f"aws-cdk-asset-awscli-v2=={package}", tree)) as z:
+            z.extractall(home)
+        shutil.rmtree(tree)
+        program = home / "awscli" / "v2" / version / "dist" / "aws"
+        program.chmod(0o755)
+        link(program, f"aws-{version}")
+    for version in WRITERS["aws-iam-authenticator"]:
+        tree = go_tree(f"authenticator-{version}")
+        module = "sigs.k8s.io/aws-iam-authenticator"
+        run(part, "go", "install", "-ldflags", f"-s -w -X {module}/pkg.Version=v{version}", f"{module}/cmd/aws-iam-authenticator@v{version}",
+            cwd=tree, env={**go_env(), "GOBIN": str(tree)})
+        (tree / "aws-iam-authenticator").replace(BIN / f"aws-iam-authenticator-{version}")
+
+
+def link(program, name):
+    (BIN / name).unlink(missing_ok=True)
+    (BIN / name).symlink_to(program)
+
+
 def registry(part):
     """Debian's docker-registry, unpacked beside the rest rather than installed, so no root is needed."""
     found = shutil.which("docker-registry")
@@ -337,6 +374,7 @@ PARTS = {
     "fakecloud": (fakecloud, [], ["bin/fakecloud"], 600),
     "clients": (clients, [], [f"bin/{n}" for pair in CLIENTS.values() for n in pair if n], 60),
     "newest": (newest, [], [f"bin/{name}-{version}" for name, version in NEWEST.items()], 200),
+    "writers": (writers, [], [f"bin/{name.split()[0]}-{v}" for name, versions in WRITERS.items() for v in versions], 90),
     "registry": (registry, [], ["bin/docker-registry"], 10),
     "schemas": (schemas, [], ["schemas/sarif-2.1.0.json", "schemas/junit-10.xsd", "schemas/python/xmlschema"], 20),
     "editor": (editor, [], ["editor/node_modules/yaml-language-server/bin/yaml-language-server"], 10),
@@ -359,8 +397,8 @@ def stamp(part):
     """A recipe that changed is a part to install anew."""
     recipe = PARTS[part][0]
     rest = (KUBERNETES, ETCD, KWOK, EKSCTL, FAKECLOUD, MOTO, AWSCLI)
-    pins = {clients: CLIENTS, newest: NEWEST, official: OFFICIAL, karpenter: KARPENTER, charts: KARPENTER, schemas: (), powershell: (), deny: CARGO_DENY, editor: EDITOR}.get(recipe, rest)
-    shared = {kubernetes: of_kubernetes, newest: of_kubernetes, clients: layer}.get(recipe)
+    pins = {clients: CLIENTS, writers: WRITERS, newest: NEWEST, official: OFFICIAL, karpenter: KARPENTER, charts: KARPENTER, schemas: (), powershell: (), deny: CARGO_DENY, editor: EDITOR}.get(recipe, rest)
+    shared = {kubernetes: of_kubernetes, newest: of_kubernetes, clients: layer, writers: layer}.get(recipe)
     shared = inspect.getsource(shared) if shared else ""
     digest = hashlib.sha256((inspect.getsource(recipe) + shared + repr(pins)).encode()).hexdigest()[:12]
     return STAMPS / f"{part}.{digest}"
