@@ -8,6 +8,7 @@ its version and recipe, so a broken-off run goes on where it stopped and a finis
     setup.py --check    say what is missing; exit 1 if anything is
 """
 
+import functools
 import hashlib
 import inspect
 import json
@@ -393,8 +394,9 @@ PARTS = {
 }
 
 
+@functools.cache
 def stamp(part):
-    """A recipe that changed is a part to install anew."""
+    """A recipe that changed is a part to install anew. Asked for once: this file may be another by the time that a part is done."""
     recipe = PARTS[part][0]
     rest = (KUBERNETES, ETCD, KWOK, EKSCTL, FAKECLOUD, MOTO, AWSCLI)
     pins = {clients: CLIENTS, writers: WRITERS, newest: NEWEST, official: OFFICIAL, karpenter: KARPENTER, charts: KARPENTER, schemas: (), powershell: (), deny: CARGO_DENY, editor: EDITOR}.get(recipe, rest)
