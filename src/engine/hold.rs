@@ -145,7 +145,7 @@ impl Hold<'_> {
                         self.pause().await?;
                         continue;
                     }
-                    (self.say)(&format!("{} has hold of the cluster; waiting for a sign of life", who(&found)));
+                    (self.say)(&format!("{}; waiting for a sign of life", at_work(&found, &self.spec.cluster_name)));
                     if let Some(watched) = watched.as_mut() {
                         watched.told = true;
                     }
@@ -193,9 +193,7 @@ impl Hold<'_> {
     }
 
     fn refusal(&self, found: &StackFacts) -> Error {
-        let tag = |key: &str| found.tags.get(key).cloned().unwrap_or_default();
-        let cluster = &self.spec.cluster_name;
-        Error::refused(format!("`karpctl {}` of {} is at work on cluster {cluster} since {}", tag(COMMAND), who(found), tag(SINCE)))
+        Error::refused(at_work(found, &self.spec.cluster_name))
             .because("two at once would undo each other's work; this one has changed nothing")
             .hint("wait until it is done, then run this again")
             .hint(format!(
@@ -283,6 +281,12 @@ enum Standing {
 
 fn silent(longest: Duration) -> String {
     format!("CloudFormation took no sign of life for {} s, and another karpctl may soon take this one for dead", longest.as_secs())
+}
+
+/// Who has hold of a cluster, with what, and since when.
+fn at_work(found: &StackFacts, cluster: &impl std::fmt::Display) -> String {
+    let tag = |key: &str| found.tags.get(key).map_or("", String::as_str);
+    format!("`karpctl {}` of {} is at work on cluster {cluster} since {}", tag(COMMAND), who(found), tag(SINCE))
 }
 
 fn who(found: &StackFacts) -> String {
