@@ -32,9 +32,11 @@ impl Check for CrdOwner {
          be imported into the current release: invalid ownership metadata; label validation error: missing key \
          \"app.kubernetes.io/managed-by\": must be set to \"Helm\"`.\n\n\
          Label and annotate them (all of them: nodeoverlays since 1.7, capacitybuffers since 1.14), or `karpctl install --adopt`. The CRD \
-         capacitybuffers.autoscaling.x-k8s.io may be the Cluster Autoscaler's: then both work with one CRD, and one of them owns it. A CRD that \
-         another release has still is taken from it by nobody: its next upgrade would fail with these very words. That release gives it up \
-         first, with `helm.sh/resource-policy: keep` on the CRD, so that CRD and objects stay."
+         capacitybuffers.autoscaling.x-k8s.io may be the Cluster Autoscaler's: then both work with one CRD, and one of them owns it. The marks of a CRD that \
+         another release has still are not to be changed: its next upgrade would fail with these very words. That release gives it up \
+         first, by an upgrade without it and with `helm.sh/resource-policy: keep` on the CRD, so that CRD and objects stay. Never by `helm uninstall`, \
+         which goes by its own record, and takes the CRDs away with all their objects. A release karpenter-crd of the namespace that Karpenter was in \
+         before has nothing but these CRDs: helm is had forget it."
     }
 
     fn reads(&self) -> &'static [Topic] {
@@ -70,8 +72,20 @@ impl Check for CrdOwner {
         let free: Vec<&str> =
             others.iter().map(|(name, _)| *name).filter(|name| !held.values().flatten().any(|held| held == name)).collect();
         let judgement = if free.is_empty() { judgement } else { given(judgement, spec, &free) };
-        Ok(vec![held.into_iter().fold(judgement, |judgement, (of, names)| given_up(judgement, of, &names))])
+        Ok(vec![held.into_iter().fold(judgement, |judgement, (of, names)| match of.split_once('/') {
+            Some((namespace, CRD_RELEASE)) => forgotten(judgement, spec, namespace, &names),
+            _ => given_up(judgement, of, &names),
+        })])
     }
+}
+
+/// A release of the same chart in another namespace has nothing else: its record goes, and what it made gets the marks of ours.
+fn forgotten(judgement: Judgement, spec: &Spec, namespace: &str, names: &[&str]) -> Judgement {
+    let selector = format!("owner=helm,name={CRD_RELEASE}");
+    given(judgement, spec, names).run(
+        format!("have helm forget {namespace}/{CRD_RELEASE}; never `helm uninstall` it: that takes the CRDs with all their objects"),
+        ["kubectl", "--namespace", namespace, "delete", "secret", "--selector", selector.as_str()],
+    )
 }
 
 /// What nobody has is given helm's marks of the release.
@@ -94,6 +108,8 @@ fn given_up(judgement: Judgement, of: &str, names: &[&str]) -> Judgement {
             format!("have the helm release {of} leave {listed} where it is when it gives it up"),
             keep.chain(["helm.sh/resource-policy=keep", "--overwrite"]),
         )
-        .fix(format!("then upgrade {of} without its CRDs, by the value that its chart has for that, and ask again"))
-        .fix(format!("`karpctl install --adopt` takes {listed} all the same: the next upgrade of {of} then fails"))
+        .fix(format!(
+            "then upgrade {of} without its CRDs, by the value that its chart has for that, and ask again; do not `helm uninstall` it, which takes the CRDs with all their objects"
+        ))
+        .fix(format!("`karpctl install --adopt` takes {listed} all the same: the next upgrade of {of} then fails, and its removal takes them away"))
 }

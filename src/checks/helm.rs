@@ -34,7 +34,21 @@ pub(super) fn install_crds(spec: &Spec, release: &Release, helm: Option<&ToolFac
 /// Installs this release of Karpenter where there is one.
 pub(super) fn install(spec: &Spec, release: &Release) -> Vec<String> {
     let (name, region, version) = (spec.cluster_name.as_str(), spec.region.as_str(), release.to_string());
-    ["karpctl", "install", "--cluster-name", name, "--region", region, "--existing-cluster", "--karpenter-version", &version]
-        .map(str::to_owned)
-        .into()
+    // The default namespace is another for old releases.
+    let namespace = spec.namespace.as_str();
+    [
+        "karpctl",
+        "install",
+        "--cluster-name",
+        name,
+        "--region",
+        region,
+        "--existing-cluster",
+        "--namespace",
+        namespace,
+        "--karpenter-version",
+        &version,
+    ]
+    .map(str::to_owned)
+    .into()
 }

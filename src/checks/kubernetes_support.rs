@@ -73,7 +73,7 @@ fn told(situation: &Situation<'_>, kubernetes: KubernetesVersion) -> (Support, S
     match offered.map_or(Support::Unknown, |offered| offered.support(situation.today)) {
         Support::Unknown => {
             let why = match versions {
-                Probed::Known(_) => "EKS gives none".to_owned(),
+                Probed::Known(_) => "no dates of EKS are known".to_owned(),
                 Probed::Unavailable(reason) => format!("EKS could not be asked: {reason}"),
                 Probed::Absent | Probed::NotAsked => "EKS was not asked".to_owned(),
             };

@@ -156,7 +156,11 @@ async fn has_still(kube: &dyn Kube, owner: &str, crd: &str) -> Option<bool> {
     let selector = format!("owner=helm,name={release},status notin (superseded)");
     let found = kube.list(&secrets(), Some(namespace), Some(&selector)).await.ok()?;
     let newest = found.iter().filter_map(|secret| Some((revision_of(secret, release)?, secret))).max_by_key(|(revision, _)| *revision);
-    let Some((revision, secret)) = newest else { return Some(false) };
+    let Some((revision, secret)) = newest else {
+        // GitOps may keep the record elsewhere than what it is of.
+        let elsewhere = kube.list(&secrets(), None, Some(&selector)).await.ok()?;
+        return elsewhere.is_empty().then_some(false);
+    };
     let release = opened(secret, revision).ok()?;
     Some(release.info.status != "uninstalled" && release.manifest.contains(crd))
 }

@@ -161,7 +161,7 @@ async fn support_ends_on_a_day() {
         let found = bad(&spec, &facts, day);
         exactly(&found, "kubernetes-support", Verdict::Warn);
         assert!(found[0].message.contains(words), "{day}: {}", found[0].message);
-        assert!(found[0].message.contains("by karpctl's table (EKS gives none)"), "{}", found[0].message);
+        assert!(found[0].message.contains("by karpctl's table (no dates of EKS are known)"), "{}", found[0].message);
     }
 }
 

@@ -224,12 +224,45 @@ async fn a_crd_that_another_release_has_is_not_taken_from_it() {
     let keep = format!("kubectl annotate customresourcedefinition {BUFFERS} helm.sh/resource-policy=keep --overwrite");
     assert_eq!(with(release("deployed", &brings)).await, std::slice::from_ref(&keep), "nothing gives it to another");
     // Who may not read the release does not know.
-    assert_eq!(with(json!({"type": "helm.sh/release.v1", "metadata": release("deployed", "")["metadata"]})).await, [keep]);
+    assert_eq!(
+        with(json!({"type": "helm.sh/release.v1", "metadata": release("deployed", "")["metadata"]})).await,
+        std::slice::from_ref(&keep)
+    );
+    // GitOps keeps a release's record where its own object is.
+    let found = after(|w| {
+        owned(w);
+        w.put(&place("v1", "secrets", Some("flux-system"), "sh.helm.release.v1.cas.v3"), release("deployed", &brings));
+    })
+    .await;
+    assert!(found[0].fixes.iter().any(|fix| fix.command.join(" ") == keep), "{found:#?}");
     for gone in [release("deployed", "kind: Deployment"), release("uninstalled", &brings)] {
         let marks = with(gone).await;
         assert_eq!(marks.len(), 2, "{marks:#?}");
         assert!(marks.iter().all(|command| command.contains(&format!("{BUFFERS} nodeclaims.karpenter.sh"))), "{marks:#?}");
     }
+}
+
+/// Karpenter was in another namespace before, and its CRDs are still of the release there.
+#[tokio::test(start_paused = true)]
+async fn helm_is_had_forget_a_release_of_nothing_but_these_crds() {
+    let name = "nodeclaims.karpenter.sh";
+    let text = json!({"info": {"status": "deployed"}, "manifest": format!("kind: CustomResourceDefinition\nmetadata:\n  name: {name}\n")})
+        .to_string();
+    let labels = json!({"owner": "helm", "name": "karpenter-crd", "version": "1", "status": "deployed"});
+    let found = after(|w| {
+        w.change(&the_crd(name), |crd| crd["metadata"]["annotations"]["meta.helm.sh/release-namespace"] = json!("karpenter"));
+        let body = json!({"type": "helm.sh/release.v1", "metadata": {"labels": labels}, "data": {"release": STANDARD.encode(STANDARD.encode(text))}});
+        w.put(&place("v1", "secrets", Some("karpenter"), "sh.helm.release.v1.karpenter-crd.v1"), body);
+    })
+    .await;
+    exactly(&found, "crd-owner", Verdict::Fail);
+    let commands: Vec<String> = found[0].fixes.iter().map(|fix| fix.command.join(" ")).collect();
+    assert!(commands[0].starts_with(&format!("kubectl label customresourcedefinition {name} ")), "{commands:#?}");
+    assert!(
+        commands.iter().any(|c| c == "kubectl --namespace karpenter delete secret --selector owner=helm,name=karpenter-crd"),
+        "{commands:#?}"
+    );
+    assert!(found[0].fixes.iter().any(|fix| fix.title.contains("never `helm uninstall` it")), "{found:#?}");
 }
 
 #[tokio::test(start_paused = true)]

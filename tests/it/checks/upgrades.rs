@@ -25,7 +25,7 @@ async fn the_first_hop_of_an_upgrade_is_a_command() {
         let spec = Spec { release: to.parse().unwrap(), ..spec };
         let found: Vec<Finding> = bad(&spec, &facts, DAY).into_iter().filter(|f| f.id == "upgrade-hops").collect();
         let command = found.first().map(|f| f.fixes[0].command.join(" ")).filter(|command| !command.is_empty());
-        let words = "karpctl install --cluster-name demo --region us-west-2 --existing-cluster --karpenter-version";
+        let words = "karpctl install --cluster-name demo --region us-west-2 --existing-cluster --namespace kube-system --karpenter-version";
         assert_eq!(command, hop.map(|hop| format!("{words} {hop}")), "{from} to {to}: {found:#?}");
         if let Some(hop) = hop {
             // The hop is one itself, or leads to the next one.
@@ -99,4 +99,7 @@ async fn what_is_pinned_as_the_finding_says_is_found_no_more() {
     for default in [expiry, budgets] {
         assert!(said_of(&default.since, Some(&by_default)).await.contains(default.what), "since {}", default.since);
     }
+    // The sooner nodes expire, the sooner budgets are missed.
+    let soon = Pinned::Pool(json!({"template": {"spec": {"expireAfter": "24h"}}}));
+    assert!(said_of(&expiry.since, Some(&soon)).await.contains(expiry.what));
 }
