@@ -134,7 +134,7 @@ impl Workstation for ThisMachine {
         // One that is not interactive asks for a code too, where it opens the terminal itself.
         let run = match call.interactive {
             true => run.with_stdin(),
-            false if std::fs::File::open("/dev/tty").is_ok() => run.in_foreground(),
+            false if is_in_foreground() => run.in_foreground(),
             false => run,
         };
         end_of(&run, call.limit).await
@@ -143,6 +143,20 @@ impl Workstation for ThisMachine {
     async fn ask(&self, file: &Path, args: &[&str], question: &str, limit: Duration) -> PluginEnd {
         end_of(&Run::new(file).args(args).with_input(question), limit).await
     }
+}
+
+/// Whether this process may read from a terminal without being stopped. In the background a child of its group would stop them both.
+fn is_in_foreground() -> bool {
+    match std::fs::read_to_string("/proc/self/stat") {
+        Ok(stat) => groups(&stat).is_some_and(|(own, terminals)| own == terminals),
+        Err(_) => std::fs::File::open("/dev/tty").is_ok(),
+    }
+}
+
+/// Of `proc_pid_stat(5)`, the process's group and the one in the foreground of its terminal, -1 where there is none.
+fn groups(stat: &str) -> Option<(&str, &str)> {
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(2);
+    Some((fields.next()?, fields.nth(2)?))
 }
 
 async fn end_of(run: &Run, limit: Duration) -> PluginEnd {
@@ -236,6 +250,14 @@ mod tests {
             modules: client_go.map(|v| ("k8s.io/client-go".to_owned(), v.to_owned())).into_iter().collect(),
             ..GoBuild::default()
         }
+    }
+
+    #[test]
+    fn the_foreground_is_read_off_the_process() {
+        assert_eq!(groups("7 (a) b) c) S 1 7 7 34816 7 4194560"), Some(("7", "7")), "in the foreground");
+        assert_eq!(groups("7 (x) S 1 7 5 34816 5 4194560"), Some(("7", "5")), "in the background");
+        assert_eq!(groups("7 (x) S 1 7 7 0 -1 4194560"), Some(("7", "-1")), "without a terminal");
+        assert_eq!(groups("7 (x) S 1"), None);
     }
 
     #[test]

@@ -134,8 +134,8 @@ impl<'a> Interview<'a> {
 
     async fn region(&mut self, ports: &Ports, configured: Option<&Region>, signed_in: bool) -> Result<String> {
         if let Some(region) = configured {
-            self.found.reasons.insert("region", "The AWS region, from the AWS configuration.".into());
-            self.app.printer.status(&format!("AWS region {region}, from the AWS configuration; --region names another."));
+            self.found.reasons.insert("region", "The AWS region, from the AWS configuration or this instance.".into());
+            self.app.printer.status(&format!("AWS region {region}, from the AWS configuration or this instance; --region names another."));
             return Ok(region.to_string());
         }
         if self.manner == Manner::Defaults {

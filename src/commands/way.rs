@@ -102,7 +102,11 @@ pub(super) async fn go(app: &App, args: &WayArgs, session: &mut Session, steps: 
     }
     let page = args.report.as_deref().map(|path| ReportPage::new(app, path, session, steps, &findings));
     if let Some(page) = &page {
-        page.planned(session, &plan, refused.as_ref())?;
+        match (page.planned(session, &plan, refused.as_ref()), &refused_at_once) {
+            // What is refused anyway is said, and the page that there is not beside it.
+            (Err(unwritten), Some(_)) => app.printer.warn(&unwritten.to_string()),
+            (written, _) => written?,
+        }
     }
     if let Some(error) = refused_at_once {
         return Err(error);

@@ -322,6 +322,7 @@ def pairs(words):
     names = [word for word in words if not word.startswith("--")]
     every = [word.removeprefix("--client=") for word in words if word.startswith("--client=")] or CLIENTS
     differ = json.loads(BOUNDARIES.read_text())
+    assert not (gone := differ.keys() - {case["name"] for case in cases.CASES}), f"{BOUNDARIES.name} names cases that are no more: {gone}"
     for number, case in enumerate(cases.CASES):
         if names and not any(name in case["name"] for name in names):
             continue

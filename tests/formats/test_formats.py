@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -148,6 +149,9 @@ def each_step(folder, env, inputs, code):
     bash = lambda script, more: subprocess.run(
         ["bash", "-e", "-c", script], env={**env, **more}, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL
     )
+    shutil.rmtree(folder / "doctor-reports", ignore_errors=True)
+    for left in ("doctor.xml", "doctor.md", "doctor-facts.json"):
+        (folder / left).unlink(missing_ok=True)
     action = yaml.safe_load((ROOT / "ci/github/action.yml").read_text())
     step = action["runs"]["steps"][0]
     given = {**{name: spec["default"] for name, spec in action["inputs"].items()}, **inputs}

@@ -7,13 +7,16 @@ Every link and every step is reached, in the order in which the page has them, a
 import json
 import os
 import pathlib
+import select
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 from empty_account import Account
 
+LONGEST = 60  # seconds for one answer
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 KARPCTL = pathlib.Path(os.environ.get("KARPCTL", ROOT / "target/debug/karpctl")).resolve()
 CHROMIUM = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
@@ -46,10 +49,10 @@ class Browser:
         for end in (reads, writes, *high):
             os.close(end)
         self.unread, self.asked, self.session = b"", 0, None
-        target = next(t for t in self.ask("Target.getTargets")["targetInfos"] if t["type"] == "page")
-        self.session = self.ask("Target.attachToTarget", targetId=target["targetId"], flatten=True)["sessionId"]
-        while self.js("location.protocol + document.readyState") != "file:complete":
-            pass
+        pages = lambda: [t for t in self.ask("Target.getTargets")["targetInfos"] if t["type"] == "page"]
+        self.until(pages, "a page")
+        self.session = self.ask("Target.attachToTarget", targetId=pages()[0]["targetId"], flatten=True)["sessionId"]
+        self.until(lambda: self.js("location.protocol + document.readyState") == "file:complete", "the page as a whole")
 
     def __enter__(self):
         return self
@@ -61,12 +64,19 @@ class Browser:
         os.close(self.commands)
         os.close(self.answers)
 
+    def until(self, there, what):
+        end = time.monotonic() + LONGEST
+        while not there():
+            assert time.monotonic() < end, f"chromium does not show {what}"
+            time.sleep(0.05)
+
     def ask(self, method, **params):
         self.asked += 1
         message = {"id": self.asked, "method": method, "params": params, **({"sessionId": self.session} if self.session else {})}
         os.write(self.commands, json.dumps(message).encode() + b"\0")
         while True:
             while b"\0" not in self.unread:
+                assert select.select([self.answers], [], [], LONGEST)[0], f"chromium does not answer {method}"
                 part = os.read(self.answers, 1 << 20)
                 assert part, "chromium ended"
                 self.unread += part

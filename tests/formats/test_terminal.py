@@ -38,7 +38,7 @@ class Terminal:
         folder.mkdir()
         self.columns, self.folder, self.frames, self.bars = columns, folder, 0, 0
         exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in env.items())
-        (folder / "bashrc").write_text(f"{exports}cd {folder}\nbind 'set enable-bracketed-paste off'\nPS1='[$?]> '\n")
+        (folder / "bashrc").write_text(f"unset HISTFILE\n{exports}cd {folder}\nbind 'set enable-bracketed-paste off'\nPS1='[$?]> '\n")
         (folder / "conf").write_text("set -g status off\nset -g history-limit 20000\n")
         # Nothing is written before it is listened to.
         os.mkfifo(folder / "begin")

@@ -270,7 +270,7 @@ fn what_is_known_is_not_asked() {
     assert!(said.contains("karpctl bootstrap --profile work"), "{said}");
     explains(&said, &["Which AWS profile? Its account is the one that karpctl works in."]);
     assert!(!said.contains("Which AWS region?") && !said.contains("Where does the controller run?"), "{said}");
-    assert!(said.contains("AWS region eu-north-1, from the AWS configuration; --region names another."), "{said}");
+    assert!(said.contains("AWS region eu-north-1, from the AWS configuration or this instance; --region names another."), "{said}");
     assert_eq!(written(dir.path()).region.as_deref(), Some("eu-north-1"), "the profile's region is taken");
 }
 

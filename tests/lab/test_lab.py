@@ -415,6 +415,8 @@ class Breaking(WithLab):
             self.assertIn("lost", self.lab.run("kubectl", "get", "namespaces"), "the answer is lost, not the deed")
             self.assertIsNone(sleeper.poll(), "at 0 it only counts")
         finally:
+            self.lab.call("DELETE", "tripwire")
+            self.lab.call("POST", "settings", {"front": False})
             sleeper.kill()
             sleeper.wait()
 
@@ -432,7 +434,6 @@ class Breaking(WithLab):
             finally:
                 sleeper.kill()
                 sleeper.wait()
-            self.lab.call("POST", "settings", {"front": False})
 
     def test_a_refusing_gate_is_away_for_a_while(self):
         self.lab.call("POST", "faults", {"service": "iam", "action": "ListRoles", "refuse": 6})

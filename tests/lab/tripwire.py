@@ -118,7 +118,7 @@ class Tripwire:
                 return
             self._deeds.append(deed)
             self._counted += self._wire["of"] == "deeds" or changes(deed)
-            if self._counted == self._wire["at"] and self._fired is None:
+            if self._wire["at"] and self._counted == self._wire["at"] and self._fired is None:
                 wire = self._wire
                 killed = interrupt(wire["pid"], wire["signal"]) if wire.get("signal") else kill(wire["pid"], wire["kill"])
                 self._fired = {"deed": deed, "killed": killed}

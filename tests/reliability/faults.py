@@ -76,7 +76,7 @@ PASSING = {
     "refused": lambda _: {"refuse": AWAY},
     "reset": lambda _: {"drop": True},
     "lost": lambda _: {"drop_after": True},
-    "lost-409": lambda _: {"drop_after": True},  # and the request that is sent again is refused, for what it makes is there
+    REFUSED_AGAIN: lambda _: {"drop_after": True},  # and the request that is sent again is refused, for what it makes is there
     "cut-off": lambda _: {"truncate": True},
     "wrong-type": lambda _: {"status": 200, "headers": {"content-type": "text/html"}, "body": "<html>Please log in</html>"},
     "slow": lambda service: {"delay": KUBE_SLOW if service == "kubernetes" else SLOW},

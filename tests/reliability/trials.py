@@ -28,7 +28,7 @@ UNNAMED = "earlier ones"  # figures from before the program was kept with them
 
 def program():
     """The state of the program's sources, by which figures of different ones are told apart; a sweep is run in the checkout that its program is of."""
-    asked = subprocess.run(["git", "log", "-1", "--format=%h", "--", "src", "templates", "Cargo.lock"], cwd=ROOT, capture_output=True, text=True)
+    asked = subprocess.run(["git", "log", "-1", "--format=%h", "--", "src", "templates", "build.rs", "Cargo.toml", "Cargo.lock"], cwd=ROOT, capture_output=True, text=True)
     return asked.stdout.strip() or "unknown"
 
 

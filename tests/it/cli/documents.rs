@@ -238,7 +238,8 @@ fn explain_finds_a_statement_by_its_name_in_the_official_template() {
     let explain = |name: &str| shell.run(&["explain", name]);
     for name in OFFICIAL {
         let ended = explain(name);
-        assert!(ended.code == 0 && ended.stdout.contains(&format!("calls it {name}.")) || name == "DenyHTTP", "{name}: {}", ended.stderr);
+        assert_eq!(ended.code, 0, "{name}: {}", ended.stderr);
+        assert!(ended.stdout.contains(&format!("calls it {name}.")) || name == "DenyHTTP", "{name}: {}", ended.stdout);
     }
     assert_eq!(explain("AllowScopedDeletion").stdout, explain("DeleteOwn").stdout);
     assert_eq!(explain("denyhttp").stdout, explain("RefusePlainHttp").stdout);

@@ -80,6 +80,11 @@ fn a_page_is_kept_of_what_the_checks_refuse_too() {
     {
         assert!(page.contains(said), "`{said}` is not in {page}");
     }
+    // Where the page cannot be written it is refused for the same reason.
+    let unwritten = shell.run(&[&words[..], &["--report", "nowhere/report.html"], &OFFLINE].concat());
+    let said = errors(&unwritten);
+    assert_eq!((unwritten.code, &said[1..]), (4, &errors(&without)[..]), "{}", unwritten.stderr);
+    assert!(said[0].starts_with("warning: cannot write the report nowhere/report.html"), "{said:?}");
 }
 
 #[test]
