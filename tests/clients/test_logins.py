@@ -96,8 +96,8 @@ def compare(case):
         folder = pathlib.Path(where)
         env = prepare(folder, helms, dockers)
         words = ["pull", f"oci://{host}/karpenter/karpenter", "--version", "1.14.1", "--destination", where]
-        # helm 3 speaks plain http to this machine by itself.
-        words += ["--plain-http"] if helm.startswith("helm-4") else []
+        # An older helm speaks plain http to this machine by itself.
+        words += ["--plain-http"] if tuple(map(int, helm.split("-")[1].split("."))) >= (3, 18) else []
         pull = subprocess.run([CACHE / helm, *words], env=env, capture_output=True, text=True, timeout=LIMIT)
         words = ["doctor", "--offline", "--only", "registry-login", "-o", "json", "--helm", CACHE / helm]
         words += ["--chart-repository", f"oci://{host}/karpenter"]
