@@ -47,6 +47,7 @@ NEW_DEMANDS = demanding("eks:CreateCluster", "eks:CreateNodegroup", "eks:CreateF
                         "ec2:CreateInternetGateway", "ec2:CreateRouteTable", "ec2:AllocateAddress", "ec2:CreateNatGateway",
                         "ec2:CreateSecurityGroup", "ec2:CreateLaunchTemplate")
 IRSA = [*BOOTSTRAP, "--identity", "irsa"]
+PRIVATE = [*BOOTSTRAP, "--private"]
 LEFT = "left"  # a cluster of karpctl's own, whole or half removed
 DOCTOR = ["doctor", "--existing-cluster", "--area", "account,cluster,release", "--karpenter-version", NEWEST]
 BEFOREHAND = [word for word in DOCTOR if word != "--existing-cluster"]
@@ -261,6 +262,7 @@ SCENES = {s.name: s for s in (
     Scene("upgrade", "bootstrap", Way("upgrade", BOOTSTRAP, "older", "newest", BOOTSTRAP), nothing),
     Scene("change", "bootstrap", Way("change", CHANGED, "newest", "newest", CHANGED), strayed),
     Scene("undone creation", "bootstrap", Way("undone", BOOTSTRAP, "empty", "empty", BOOTSTRAP), name_taken, 1, name_free),
+    Scene("undone creation, private", "bootstrap", Way("undone-private", PRIVATE, "empty", "empty", PRIVATE), name_taken, 1, name_free, ("--private",)),
     Scene("new cluster", "bootstrap", Way("new", NEW, "empty", "newest", NEW, existing=False), nothing),
     Scene("broken cluster", "bootstrap", Way("broken", NEW, "empty", "newest", NEW, existing=False), stack_broken),
     Scene("failed cluster", "bootstrap", Way("failed", NEW, "empty", "newest", NEW, existing=False), failed_cluster),
@@ -310,6 +312,7 @@ CALLED_FOR = {
         **dict.fromkeys(("eks:DeleteNodegroup", "ec2:DeleteLaunchTemplate"), "undone node group"),
         **dict.fromkeys(("ec2:DisassociateVpcCidrBlock", "ec2:DeleteEgressOnlyInternetGateway"), "undone cluster, IPv6"),
         "ec2:DeleteVpcEndpoints": "undone cluster, private",
+        **dict.fromkeys(("iam:DeleteInstanceProfile", "iam:RemoveRoleFromInstanceProfile"), "undone creation, private"),
         "cloudformation:UpdateTerminationProtection": "broken cluster",
     },
     "destroy": {**dict.fromkeys(("iam:GetOpenIDConnectProvider", "iam:DeleteOpenIDConnectProvider"), "removal by IRSA"),
@@ -373,7 +376,9 @@ class Grant:
     def settle(self, world):
         """Half done is not where the next can begin: it is cleared away, by the user where they made the cluster, else by root."""
         if self.scene.work != "doctor" and self.way.end != LEFT:
-            words = [*DESTROY, *self.scene.options] if self.way.existing else NEW_DESTROY
+            # a removal is not told what lies in a closed network
+            options = [option for option in self.scene.options if option != "--private"]
+            words = [*DESTROY, *options] if self.way.existing else NEW_DESTROY
             must(world.stage.run(words, env={} if self.way.existing else world.keys))
             world.state = "empty"
 
