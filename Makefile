@@ -32,7 +32,7 @@ test: lab build ## run every test but those of dist
 	python3 tests/clients/test_logins.py
 	python3 tests/clients/test_writers.py
 	python3 tests/reliability/crash.py --way bootstrap --way destroy --way bootstrap-then-destroy --sample 2 --jobs 3
-	python3 tests/reliability/faults.py --way bootstrap --fault lost --fault wrong-type --sample 1
+	python3 tests/reliability/faults.py --way bootstrap --fault lost --fault lost-409 --fault wrong-type --sample 1
 	python3 tests/reliability/least.py --work bootstrap --work destroy --whole --jobs 3
 	python3 tests/reliability/least.py --work bootstrap --action iam:CreateRole --action cloudformation:CreateStack
 	python3 tests/reliability/surroundings.py Outputs
