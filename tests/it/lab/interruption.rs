@@ -166,27 +166,27 @@ fn runs(pid: &str) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/status")).is_ok_and(|status| !status.contains("Z (zombie)"))
 }
 
-fn a_question_is_left_by_one(stage: &Stage) {
-    let before = stage.inventory();
-    let mut terminal = Terminal::run(&stage.command(&bootstrap(&[])));
+/// The question is answered with `explain`, which says this, and is then left; all that was said.
+fn explained_and_left(stage: &Stage, words: &[&str], says: &str) -> String {
+    let mut terminal = Terminal::run(&stage.command(words));
     terminal.wait_for("[e]xplain:");
     terminal.types(b"explain\n");
-    terminal.wait_for("Makes the role");
+    terminal.wait_for(says);
     terminal.types(b"\x03");
     let (code, text) = terminal.ends_clean();
     assert_eq!(code, 130, "{text}");
+    text
+}
+
+fn a_question_is_left_by_one(stage: &Stage) {
+    let before = stage.inventory();
+    let text = explained_and_left(stage, &bootstrap(&[]), "Makes the role");
     assert!(text.contains("error: interrupted; nothing was changed") && !text.contains("finishing"), "{text}");
     assert_eq!(stage.inventory(), before);
 }
 
 fn a_way_back_is_explained_as_one(stage: &Stage) {
-    let mut terminal = Terminal::run(&stage.command(&["destroy", "--existing-cluster"]));
-    terminal.wait_for("[e]xplain:");
-    terminal.types(b"explain\n");
-    terminal.wait_for("  What it does on the way up:\n  Makes the role");
-    terminal.types(b"\x03");
-    let (code, text) = terminal.ends_clean();
-    assert_eq!(code, 130, "{text}");
+    explained_and_left(stage, &["destroy", "--existing-cluster"], "  What it does on the way up:\n  Makes the role");
 }
 
 fn the_first_finishes_what_is_under_way(stage: &Stage) {
