@@ -63,14 +63,13 @@ impl Check for CrdOwner {
         };
         let shown: Vec<String> = others.iter().map(|(name, crd)| format!("{name} ({})", of(crd))).collect();
         let judgement = Judgement::fail(subject, format!("not of the helm release {owner}: {}", shown.join(", ")));
-        let mut held: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for (name, crd) in &others {
-            if let Some(of) = crd.helm_owner.as_deref().filter(|_| crd.held != Some(false)) {
-                held.entry(of).or_default().push(*name);
+        let (mut free, mut held) = (Vec::new(), BTreeMap::<&str, Vec<&str>>::new());
+        for (name, crd) in others {
+            match crd.helm_owner.as_deref().filter(|_| crd.held != Some(false)) {
+                Some(of) => held.entry(of).or_default().push(name),
+                None => free.push(name),
             }
         }
-        let free: Vec<&str> =
-            others.iter().map(|(name, _)| *name).filter(|name| !held.values().flatten().any(|held| held == name)).collect();
         let judgement = if free.is_empty() { judgement } else { given(judgement, spec, &free) };
         Ok(vec![held.into_iter().fold(judgement, |judgement, (of, names)| match of.split_once('/') {
             Some((namespace, CRD_RELEASE)) => forgotten(judgement, spec, namespace, &names),
