@@ -55,6 +55,8 @@ test-all: test ## run every test, and every sweep in full
 	$(MAKE) fuzz
 	python3 tests/lab/test_rehearse.py
 	python3 tests/reliability/surroundings.py
+	python3 tests/reliability/secrets_kept.py
+	python3 tests/reliability/origins.py
 	python3 tests/reliability/destroying.py
 	python3 tests/sweep/sweep.py --all $(if $(CLONE),--repository $(CLONE))
 	$(MAKE) dist $$(test -d "$$(rustc --print target-libdir --target x86_64-unknown-linux-musl)" && echo STATIC=1)

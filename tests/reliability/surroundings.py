@@ -1,74 +1,33 @@
 #!/usr/bin/env python3
-"""Signals, secrets, disks, homes and terminals: karpctl in surroundings that are not kind.
+"""Signals, disks, homes and terminals: karpctl in surroundings that are not kind.
 
     python3 tests/reliability/surroundings.py               about five minutes
     python3 tests/reliability/surroundings.py Signals
 """
 
-import base64
 import fcntl
-import http.client
-import json
 import os
 import pty
 import re
-import socket
 import stat
 import struct
 import subprocess
 import tempfile
 import termios
-import threading
 import time
 import unittest
-from pathlib import Path
 
-from faults import fault_of
-from stage import ROOT, Stage, differences
-from ways import BOOTSTRAP, DESTROY, NEW, NEW_DESTROY, NEWEST, normal
+from stage import differences
+from ways import BOOTSTRAP, DESTROY, normal
+from with_stage import KARPCTL, WithStage
 
-KARPCTL = Path(os.environ.get("KARPCTL") or ROOT / "target/debug/karpctl").resolve()
 QUICK = ["versions"]
-CACHE = Path(os.environ.get("KARPCTL_LAB_CACHE") or Path.home() / ".cache/karpctl-lab")
-# no AWS key has these, so whatever holds one of them holds a secret; the emulator takes any key for root
-SECRETS = {"AWS_ACCESS_KEY_ID": "AKIAQWERTZUIOPASDFGH", "AWS_SECRET_ACCESS_KEY": "s3cr3tKeyThatNobodyMaySee0123456789abcdef",
-           "AWS_SESSION_TOKEN": "FwoGZXIvYXdzTokenThatNobodyMaySee0123456789"}
-# also what is made of them: in base64, bearer tokens of EKS, signatures of presigned URLs
-MARKS = (*SECRETS.values(), *(base64.b64encode(secret.encode()).decode().rstrip("=")[:-1] for secret in SECRETS.values()),
-         "k8s-aws-v1.", "X-Amz-Signature=", "X-Amz-Security-Token=", "Authorization: Bearer")
-
-
-def marks_in(text):
-    return [m for m in MARKS if m in text]
 
 
 def plain(words, env=None, **more):
     """karpctl without a lab."""
     base = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "AWS_EC2_METADATA_DISABLED": "true"}
     return subprocess.run([str(KARPCTL), *words], env={**base, **(env or {})}, stdin=subprocess.DEVNULL, capture_output=True, **more)
-
-
-class WithStage(unittest.TestCase):
-    """One stage with an existing cluster."""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.stage = Stage(KARPCTL)
-        cls.stage.make_cluster()
-        cls.empty = cls.stage.inventory()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.stage.stop()
-
-    def clear(self):
-        if differences(self.empty, self.stage.inventory()):
-            self.ends(self.stage.run(DESTROY), 0)
-
-    def ends(self, ran, code):
-        self.assertEqual(ran.code, code, ran.text())
-        self.assertNotIn("panicked", ran.err)
-        return ran
 
 
 class Signals(WithStage):
@@ -193,94 +152,6 @@ class TwoAtOnce(WithStage):
         self.assertIn("Nothing to do", self.ends(self.stage.run(BOOTSTRAP), 0).out)
 
 
-WRITTEN = (".ndjson", ".html")  # the journal and the report
-
-
-def leaks(stage, commands, written=WRITTEN):
-    """Runs these with keys that nobody may see; how each ended, and what of the keys, or made of them, was seen anywhere. What is `written` is there
-    to be looked at."""
-    for left in [f for d in (stage.dir / "state", stage.work) for ending in WRITTEN for f in d.rglob(f"*{ending}")]:
-        left.unlink()
-    env = {**SECRETS, "XDG_STATE_HOME": str(stage.dir / "state")}
-    seen, looks, ended = [], [], threading.Event()
-
-    def watch():
-        """What others on the machine can see while it runs: process list, and files that are not for its owner alone."""
-        while not ended.wait(0.02):
-            looks.append(time.monotonic())
-            for p in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    found = marks_in(p.read_bytes().decode("utf8", "replace"))
-                except OSError:
-                    continue
-                seen.extend(f"process list: {m}" for m in found)
-            # os.walk goes on where a folder vanishes beneath it
-            for f in (Path(folder, name) for folder, folders, names in os.walk(stage.tmp) for name in (*folders, *names)):
-                try:
-                    if f.is_file() and (found := marks_in(f.read_text(errors="replace"))):
-                        seen.extend(f"{f.name}: {m}" for m in found)
-                    if f.name.startswith("karpctl-") and stat.S_IMODE(f.stat().st_mode) & 0o077:
-                        seen.append(f"{f} is not private")
-                except OSError:
-                    continue
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        runs = [stage.run(words, env=env) for words in commands]
-    finally:
-        ended.set()
-        watcher.join()
-    if time.monotonic() - looks[-1] > 5:
-        seen.append("it was not watched to the end")
-    for ran in runs:
-        seen.extend(f"{ran.words}: {m}" for m in marks_in(ran.out + ran.err))
-    files = [f for d in (stage.dir / "state", stage.work, stage.tmp, stage.dir / "run" / "home") for f in d.rglob("*") if f.is_file()]
-    for f in files:
-        seen.extend(f"{f}: {m}" for m in marks_in(f.read_text(errors="replace")))
-        if f.name.endswith((".ndjson", "facts.json")) and stat.S_IMODE(f.stat().st_mode) & 0o077:
-            seen.append(f"{f} is not private")
-    seen.extend(f"no *{ending} is among the files" for ending in written if not any(f.suffix == ending for f in files))
-    return runs, sorted(set(seen))
-
-
-class Secrets(WithStage):
-    # the creator of the lab's cluster is root, whom the emulator takes any key for
-    def test_a_whole_run_leaves_no_secret_anywhere(self):
-        runs, seen = leaks(self.stage, [
-            [*BOOTSTRAP, "-vvv", "--report", str(self.stage.work / "report.html")],
-            # nobody launches a node here: what is looked at is what it says on its way to say so
-            ["verify", "--existing-cluster", "--timeout", "5s", "-vvv"], ["status", "--existing-cluster", "-vvv"],
-            ["doctor", "--existing-cluster", "-vvv", "-o", "json", "--save-facts", str(self.stage.work / "facts.json")],
-            [*BOOTSTRAP, "-vvv", "-o", "ndjson"], [*DESTROY, "-vvv", "-o", "json"]])
-        self.assertEqual(seen, [])
-        self.ends(runs[0], 0)
-        self.ends(runs[-1], 0)
-        self.assertNotIn(2, [ran.code for ran in runs], "each was understood")
-
-    def test_a_run_that_fails_leaves_none_either(self):
-        self.clear()
-        report = ["--report", str(self.stage.work / "report.html")]
-        for request, kind, written in ((("eks", "DescribeCluster"), "expired", ()), (("cloudformation", "CreateStack"), "denied", WRITTEN),
-                                       (("kubernetes", "GET /api"), "expired", WRITTEN)):
-            with self.subTest(request=request, kind=kind):
-                self.stage.call("POST", "faults", [fault_of(kind, request, 0)])
-                try:
-                    (ran,), seen = leaks(self.stage, [[*BOOTSTRAP, "-vvv", *report]], written)
-                finally:
-                    self.stage.call("DELETE", "faults")
-                self.assertEqual(seen, [])
-                self.assertNotEqual(ran.code, 0, ran.text())
-
-    def test_nor_does_one_that_makes_a_cluster(self):
-        stage = Stage(KARPCTL)
-        self.addCleanup(stage.stop)
-        runs, seen = leaks(stage, [[*NEW, "-vvv", "--report", str(stage.work / "report.html")], [*NEW_DESTROY, "-vvv"]])
-        self.assertEqual(seen, [])
-        for ran in runs:
-            self.ends(ran, 0)
-
-
 class Disks(WithStage):
     def test_a_full_disk_under_the_journal_stops_nothing(self):
         state = self.stage.dir / "full"
@@ -339,63 +210,6 @@ class Readers(WithStage):
                 if said:
                     self.assertIn(said, ran.stderr)
                 self.assertIn("Nothing to do", self.ends(self.stage.run(BOOTSTRAP), 0).out)
-
-
-class Mirror(WithStage):
-    """Charts from a registry that lets in only who has its log-in: the lab's own charts, served once more."""
-
-    # bcrypt, the only kind that the registry takes
-    ACCOUNT = "me:$2b$05$gcxNyvla6uHN8dzYQ83jQe.HSOM91IEnt69R4e6QoIcsIvUQtJNyG\n"
-    PASSWORD = "let-me-in"
-
-    def setUp(self):
-        served = next((self.stage.dir / "run").rglob("registry.json"))
-        config, folder = json.loads(served.read_text()), self.stage.dir / "mirror"
-        folder.mkdir()
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.host = f"127.0.0.1:{free.getsockname()[1]}"
-        (folder / "accounts").write_text(self.ACCOUNT)
-        config["http"]["addr"] = self.host
-        config["auth"] = {"htpasswd": {"realm": "mirror", "path": str(folder / "accounts")}}
-        (folder / "config.json").write_text(json.dumps(config))
-        registry = next(d for d in map(Path, [*self.stage.env["PATH"].split(":"), CACHE / "bin"]) if (d / "docker-registry").exists())
-        log = (folder / "log").open("w")
-        self.addCleanup(log.close)
-        process = subprocess.Popen([registry / "docker-registry", "serve", folder / "config.json"], stdout=log, stderr=log)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-        self.login = folder / "login.json"
-        self.login.write_text(json.dumps({"auths": {self.host: {"auth": base64.b64encode(f"me:{self.PASSWORD}".encode()).decode()}}}))
-        end = time.monotonic() + 30
-        while not self.manifest():
-            self.assertLess(time.monotonic(), end, (folder / "log").read_text())
-            time.sleep(0.1)
-
-    def manifest(self):
-        """The digest of the chart in the mirror, once it answers."""
-        ask = http.client.HTTPConnection(self.host, timeout=5)
-        try:
-            ask.request("HEAD", f"/v2/karpenter/karpenter/manifests/{NEWEST}", headers={
-                "Authorization": "Basic " + base64.b64encode(f"me:{self.PASSWORD}".encode()).decode(),
-                "Accept": "application/vnd.oci.image.manifest.v1+json"})
-            return ask.getresponse().headers.get("Docker-Content-Digest")
-        except OSError:
-            return None
-        finally:
-            ask.close()
-
-    def test_a_mirror_is_pulled_from_with_its_own_login_and_held_to_a_digest(self):
-        self.clear()
-        mirror = [*BOOTSTRAP, "--chart-repository", f"oci://{self.host}/karpenter"]
-        refused = self.ends(self.stage.run(mirror), 1)
-        self.assertIn(f"`helm registry login {self.host} --registry-config registry.json`", refused.err)
-        with_login = [*mirror, "--registry-config", str(self.login)]
-        other = self.ends(self.stage.run([*with_login, "--chart-digest", "sha256:" + "0" * 64]), 4)
-        self.assertIn(f"its digest is {self.manifest()}, not sha256:0000", other.err)
-        self.ends(self.stage.run([*with_login, "--chart-digest", self.manifest()]), 0)
-        for ran in (refused, other):
-            self.assertNotIn(self.PASSWORD, ran.out + ran.err)
 
 
 class Outputs(unittest.TestCase):
