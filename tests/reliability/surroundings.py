@@ -9,6 +9,7 @@ import fcntl
 import os
 import pty
 import re
+import signal
 import stat
 import struct
 import subprocess
@@ -31,6 +32,13 @@ def plain(words, env=None, **more):
 
 
 class Signals(WithStage):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        for name in ("INT", "TERM", "HUP"):  # what nohup or a shell in the background has ignored is ignored by all that is started here
+            if signal.getsignal(number := getattr(signal, f"SIG{name}")) == signal.SIG_IGN:
+                signal.signal(number, signal.SIG_DFL)
+
     def test_each_signal_ends_it_in_order_and_running_again_goes_on(self):
         for name, code in (("INT", 130), ("TERM", 143), ("HUP", 143)):
             for at in (40, 75):
