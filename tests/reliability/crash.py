@@ -11,8 +11,8 @@ comes when it has had its effect and nobody knows yet. `tree` kills helm and eks
 A request that only reads leaves the world as it was: to be killed after it is to be killed after the change before it, some time later. So
 the changes alone (requests that are not called a look, and programs started) lead to every world that a kill can leave.
 Afterwards the same command runs undisturbed. It must end well, a further run must find nothing to do, and the inventory of
-AWS, Kubernetes and files must equal that of an undisturbed way. Points beyond the end of a run (no two make quite the same
-requests) are said, and not counted.
+AWS, Kubernetes and files must equal that of an undisturbed way; HOME may hold nothing more, and a journal in it must be whole. Points
+beyond the end of a run (no two make quite the same requests) are said, and not counted.
 """
 
 import argparse

@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 LAB = ROOT / "tests" / "lab" / "lab.py"
 PROGRAMS = ("helm", "eksctl")
+OF_CLIENTS = ".kube/cache"  # what helm, kubectl and eksctl keep of an API server's answers: theirs, and another with each of its ports
 LONGEST = 400  # seconds that one run may take before the harness calls it hung
 
 # bash, because it can speak TCP by itself: a start must cost little
@@ -98,25 +100,25 @@ class Stage:
     def run(self, words, at=0, of="deeds", kill="tree", env=None, signal=None):
         """karpctl to its end, or to its kill (or that signal) at the deed (or the change) `at`."""
         started = time.monotonic()
-        out, err = (self.dir / "out").open("w+"), (self.dir / "err").open("w+")
         argv = [str(self.karpctl), *words, "--cluster-name", self.cluster]
         hold = 'read -r _; exec "$@" </dev/null'
         # files, not pipes: what is left running may hold a pipe open
-        process = subprocess.Popen(["/bin/bash", "-c", hold, "hold", *argv], env={**self.env, **(env or {})}, cwd=self.work,
-                                   stdin=subprocess.PIPE, stdout=out, stderr=err)
-        self.call("POST", "tripwire", {"pid": process.pid, "at": at, "of": of, "kill": kill,
-                                       **({"signal": signal} if signal else {})})
-        process.stdin.write(b"go\n")
-        process.stdin.close()
-        try:
-            code = process.wait(LONGEST)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            code = process.wait()
-        seen = self.call("DELETE", "tripwire")
-        out.seek(0)
-        err.seek(0)
-        return Ran(list(words), code, out.read(), err.read(), seen["deeds"], seen["fired"], time.monotonic() - started)
+        with (self.dir / "out").open("w+") as out, (self.dir / "err").open("w+") as err:
+            process = subprocess.Popen(["/bin/bash", "-c", hold, "hold", *argv], env={**self.env, **(env or {})}, cwd=self.work,
+                                       stdin=subprocess.PIPE, stdout=out, stderr=err)
+            self.call("POST", "tripwire", {"pid": process.pid, "at": at, "of": of, "kill": kill,
+                                           **({"signal": signal} if signal else {})})
+            process.stdin.write(b"go\n")
+            process.stdin.close()
+            try:
+                code = process.wait(LONGEST)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                code = process.wait()
+            seen = self.call("DELETE", "tripwire")
+            out.seek(0)
+            err.seek(0)
+            return Ran(list(words), code, out.read(), err.read(), seen["deeds"], seen["fired"], time.monotonic() - started)
 
     def orphans(self):
         """helm and eksctl that still run in this stage: their environment names its folder."""
@@ -143,12 +145,32 @@ class Stage:
         files = sorted(str(p.relative_to(self.dir)) for d in (self.tmp, self.work) for p in d.rglob("*"))
         return {"aws": found["aws"], "kubernetes": found["kubernetes"], "files": files}
 
+    def home(self):
+        """What lies in HOME and helm's own folders: modes and names, and of a journal whether it is whole, line by line."""
+        run, found = self.dir / "run", []
+        for folder, folders, files in (at for top in ("home", "helm") for at in os.walk(run / top)):
+            if folder.endswith(OF_CLIENTS):
+                folders.clear()
+                continue
+            for path in (Path(folder, name) for name in (*folders, *files)):
+                broken = ", with a broken line" if path.suffix == ".ndjson" and not is_whole(path) else ""
+                found.append(f"{stat.filemode(path.lstat().st_mode)} {path.relative_to(run)}{broken}")
+        return sorted(found)
+
     def stop(self):
         self.process.stdin.close()
         self.process.stdout.close()
         self.process.wait(60)
         self.errors.close()
         self.holder.cleanup()
+
+
+def is_whole(journal):
+    """Whether each line of a journal is an event."""
+    try:
+        return all("event" in json.loads(line) for line in journal.read_text().splitlines())
+    except ValueError:
+        return False
 
 
 def differences(wanted, found, path=""):

@@ -95,24 +95,29 @@ class World:
         self.state = state
 
     def undisturbed(self, way):
-        """What a way does (its deeds), and the inventory that it ends with."""
+        """What a way does (its deeds), and the inventory that it ends with, and HOME."""
         self.bring(way.existing, way.start)
         deeds = must(self.stage.run(way.words)).deeds
         if way.then != way.words:
             must(self.stage.run(way.then))
         self.state = way.end
-        return deeds, normal(self.stage.inventory())
+        return deeds, {**normal(self.stage.inventory()), "home": self.stage.home()}
+
+    def differs(self, wanted):
+        """In what there is something else than an undisturbed way ends with. HOME may lack what a way that had less to do did not come to write."""
+        home = [f"home: {file} is too much" for file in self.stage.home() if file not in wanted["home"]]
+        return home + differences({k: v for k, v in wanted.items() if k != "home"}, normal(self.stage.inventory()))
 
     def is_over(self, way, wanted):
         """There is what an undisturbed way ends with, and a further run finds nothing to do and changes nothing."""
         self.stage.quiet()
         # Before the further run, which clears away what a dead one left.
-        if left := differences(wanted, normal(self.stage.inventory())):
+        if left := self.differs(wanted):
             raise Failed("the inventory differs:\n" + "\n".join(left))
         last = must(self.stage.run(way.then))
         if "Nothing to do" not in last.out + last.err:
             raise Failed(f"a further run finds something to do\n{last.text()}")
-        if left := differences(wanted, normal(self.stage.inventory())):
+        if left := self.differs(wanted):
             raise Failed("the inventory differs after a further run:\n" + "\n".join(left))
         self.state = way.end
 
