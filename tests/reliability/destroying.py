@@ -1,20 +1,19 @@
 #!/usr/bin/env python3
-"""Destroy, with the real controller: nodes that still run, a controller that is gone, and things of others beside ours.
+"""Destroy, with the real controller: nodes that still run or drain, a controller that is gone, and things of others beside ours.
 
-    python3 tests/reliability/destroying.py                 about four minutes
+    python3 tests/reliability/destroying.py                 about six minutes
 """
 
 import json
-import os
+import subprocess
+import threading
 import time
 import unittest
-from pathlib import Path
 
 from neighbours import OF_OTHERS, REGION, SECOND, SOME, Neighbours
-from stage import ROOT, Stage, differences
+from stage import Stage, differences
 from ways import BOOTSTRAP, DESTROY, normal
-
-KARPCTL = Path(os.environ.get("KARPCTL") or ROOT / "target/debug/karpctl").resolve()
+from with_stage import KARPCTL
 
 
 class Destroying(unittest.TestCase):
@@ -48,20 +47,70 @@ class Destroying(unittest.TestCase):
             self.assertLess(time.monotonic(), end, "no node joins")
             time.sleep(1)
 
+    def without_work(self):
+        self.others.kubectl("delete", "deployment,poddisruptionbudget", "inflate", "--ignore-not-found")
+
     def all_as_before(self):
-        self.others.kubectl("delete", "deployment", "inflate", "--ignore-not-found")
+        self.without_work()
         self.assertEqual(differences(normal(self.empty), normal(self.stage.inventory())), [])
         self.assertEqual(differences(self.marks, self.others.marks()), [])
 
     def setUp(self):
         """What a test before this one left, should it have failed on its way."""
-        self.others.kubectl("delete", "deployment", "inflate", "--ignore-not-found")
+        self.without_work()
         if differences(normal(self.empty), normal(self.stage.inventory())):
             self.ends(self.stage.run(["install", *BOOTSTRAP[1:]]), 0)
             self.ends(self.stage.run(DESTROY), 0)
 
     def test_nodes_that_still_run_go_first(self):
         self.with_nodes()
+        self.ends(self.stage.run(DESTROY), 0)
+        self.all_as_before()
+
+    def claims(self):
+        return json.loads(self.others.kubectl("get", "nodeclaims", "-o", "json"))["items"]
+
+    def killed_while_they_drain(self):
+        """A destroy that gets SIGKILL when its nodes are told to go, and cannot yet."""
+        argv = [str(KARPCTL), *DESTROY, "--cluster-name", self.stage.cluster]
+        with (self.stage.dir / "drained").open("w+") as said:
+            process = subprocess.Popen(argv, env=self.stage.env, cwd=self.stage.work, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+            end = time.monotonic() + 100
+            try:
+                while "waiting until they are gone: " not in (text := (self.stage.dir / "drained").read_text()):
+                    self.assertIsNone(process.poll(), text)
+                    self.assertLess(time.monotonic(), end, text)
+                    time.sleep(0.2)
+            finally:
+                process.kill()
+                process.wait()
+
+    def test_broken_off_while_nodes_drain_it_goes_on_where_it_was(self):
+        """A pod that may not be evicted holds the drain up. The first run that is killed has deleted the pool, the second comes when that is gone."""
+        self.with_nodes()
+        self.others.kubectl("create", "poddisruptionbudget", "inflate", "--selector", "app=inflate", "--max-unavailable", "0")
+        for _ in range(2):
+            self.killed_while_they_drain()
+            claims = self.claims()
+            self.assertTrue(claims and all(c["metadata"]["finalizers"] and c["metadata"]["deletionTimestamp"] for c in claims), "they drain")
+            pods = json.loads(self.others.kubectl("get", "pods", "--selector", "app=inflate", "-o", "json"))["items"]
+            self.assertEqual([p["metadata"].get("deletionTimestamp") for p in pods], [None, None], "nobody is evicted who may not be")
+        freed = threading.Timer(15, self.others.kubectl, ("delete", "poddisruptionbudget", "inflate"))
+        freed.start()
+        self.ends(self.stage.run(DESTROY), 0)
+        freed.join()
+        self.all_as_before()
+
+    def test_broken_off_while_nodes_drain_and_done_when_they_have_it_leaves_nothing(self):
+        """What the dead run began the controller ends: whoever comes after that finds neither pool nor node, but all the rest."""
+        self.with_nodes()
+        self.others.kubectl("create", "poddisruptionbudget", "inflate", "--selector", "app=inflate", "--max-unavailable", "0")
+        self.killed_while_they_drain()
+        self.others.kubectl("delete", "poddisruptionbudget", "inflate")
+        end = time.monotonic() + 120
+        while self.claims():
+            self.assertLess(time.monotonic(), end, "the controller does not end the nodes by itself")
+            time.sleep(1)
         self.ends(self.stage.run(DESTROY), 0)
         self.all_as_before()
 
@@ -76,7 +125,7 @@ class Destroying(unittest.TestCase):
         self.assertIn("the controller does not run", ran.err)
         self.assertIn("karpctl install", ran.err, "the way back is offered")
         self.assertIn("finalizers", ran.err, "and so is force, to the person")
-        claims = json.loads(self.others.kubectl("get", "nodeclaims", "-o", "json"))["items"]
+        claims = self.claims()
         self.assertTrue(claims and all(c["metadata"]["finalizers"] for c in claims), "nothing is forced")
         self.ends(self.stage.run(["install", *BOOTSTRAP[1:]]), 0)
         self.ends(self.stage.run(DESTROY), 0)
