@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Where charts come from: a registry that asks for a log-in, and digests.
+"""Where charts and the controller's image come from: a registry that asks for a log-in, digests.
 
-    python3 tests/reliability/origins.py                    about a minute
+    python3 tests/reliability/origins.py                    about two minutes
 """
 
 import base64
 import http.client
 import json
 import os
+import re
+import shutil
 import socket
 import subprocess
 import time
@@ -75,6 +77,59 @@ class Mirror(WithStage):
         self.ends(self.stage.run([*with_login, "--chart-digest", self.manifest()]), 0)
         for ran in (refused, other):
             self.assertNotIn(self.PASSWORD, ran.out + ran.err)
+
+
+class Images(WithStage):
+    """The official chart names the controller's image by digest; that of the Go module, which the lab serves, leaves the value empty. So a
+    registry beside it has the chart with one."""
+
+    REPOSITORY, OURS = "public.ecr.aws/karpenter/controller", "111122223333.dkr.ecr.us-west-2.amazonaws.com/karpenter/controller"
+    DIGEST = "sha256:" + "4b1d" * 16
+
+    def setUp(self):
+        folder = self.stage.dir / "official"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        self.charts = f"{self.stage.ready['registry']}/official"
+        for name in ("karpenter", "karpenter-crd"):
+            archive = CACHE / "charts" / f"{name}-{NEWEST}.tgz"
+            if name == "karpenter":
+                shutil.unpack_archive(archive, folder)
+                values = folder / name / "values.yaml"
+                text = values.read_text()
+                self.assertEqual(text.count('digest: ""'), 1)
+                values.write_text(text.replace('digest: ""', f"digest: {self.DIGEST}"))
+                self.helm("package", folder / name, "-d", folder)
+                archive = folder / archive.name
+            pushed = self.helm("push", archive, f"oci://{self.charts}")
+            if name == "karpenter":
+                self.digest = re.search(r"^Digest: (sha256:[0-9a-f]{64})$", pushed, re.M).group(1)
+
+    def helm(self, *words):
+        done = subprocess.run([CACHE / "bin/helm-3.17.3", *words], env=self.stage.env, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout + done.stderr
+
+    def image(self):
+        found = subprocess.run(["kubectl", "--kubeconfig", self.stage.ready["kubeconfig"], "-n", "kube-system", "get", "deployment", "karpenter", "-o",
+                                "jsonpath={.spec.template.spec.containers[0].image}"], env=self.stage.env, capture_output=True, text=True)
+        return found.stdout
+
+    def test_the_image_keeps_the_digest_of_its_chart_unless_the_spec_says_otherwise(self):
+        self.clear()
+        mirror = [*BOOTSTRAP, "--chart-repository", f"oci://{self.charts}", "--chart-digest", self.digest]
+        spec = self.stage.work / "karpctl.yaml"
+        self.addCleanup(spec.unlink)
+        # one that was copied whole has the digest that it had; one that was built or copied for one architecture has another
+        for image, wanted in (({}, f"{self.REPOSITORY}:{NEWEST}@{self.DIGEST}"),
+                              ({"repository": self.OURS}, f"{self.OURS}:{NEWEST}@{self.DIGEST}"),
+                              ({"repository": self.OURS, "digest": "sha256:" + "5" * 64}, f"{self.OURS}:{NEWEST}@sha256:{'5' * 64}"),
+                              ({"repository": self.OURS, "digest": ""}, f"{self.OURS}:{NEWEST}")):
+            with self.subTest(image=image):
+                spec.write_text(json.dumps({"chart": {"values": {"controller": {"image": image}}}}))
+                self.ends(self.stage.run(mirror), 0)
+                self.assertEqual(self.image(), wanted)
+                self.assertIn("Nothing to do", self.ends(self.stage.run(mirror), 0).out)
 
 
 if __name__ == "__main__":
