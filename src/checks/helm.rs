@@ -1,8 +1,12 @@
 //! Commands that install a chart, as they are printed.
 
-use crate::facts::{HelmRelease, ToolFacts};
+use super::judgement::installed;
+use crate::facts::{Facts, HelmRelease, ToolFacts};
 use crate::knowledge::Release;
-use crate::spec::Spec;
+use crate::spec::{Identity, Spec};
+
+/// The annotation by which IRSA gives a service account its role.
+pub(super) const ROLE_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
 
 /// Changes these values of Karpenter's live release and nothing else of it.
 pub(super) fn set_values(spec: &Spec, release: &HelmRelease, values: impl IntoIterator<Item = String>) -> Vec<String> {
@@ -31,12 +35,15 @@ pub(super) fn install_crds(spec: &Spec, release: &Release, helm: Option<&ToolFac
     words
 }
 
-/// Installs this release of Karpenter where there is one.
-pub(super) fn install(spec: &Spec, release: &Release) -> Vec<String> {
+/// Installs this release of Karpenter where there is one, with its controller's credentials by the way that is there.
+pub(super) fn install(spec: &Spec, facts: &Facts, release: &Release) -> Vec<String> {
     let (name, region, version) = (spec.cluster_name.as_str(), spec.region.as_str(), release.to_string());
     // The default namespace is another for old releases.
     let namespace = spec.namespace.as_str();
-    [
+    // So is the default identity, and a spec file may say another one.
+    let said = |identity: &Identity| [spec.identity, Identity::usual(release.features())].iter().any(|usual| usual != identity);
+    let identity = identity(facts).filter(said);
+    let words = [
         "karpctl",
         "install",
         "--cluster-name",
@@ -48,7 +55,15 @@ pub(super) fn install(spec: &Spec, release: &Release) -> Vec<String> {
         namespace,
         "--karpenter-version",
         &version,
-    ]
-    .map(str::to_owned)
-    .into()
+    ];
+    words.into_iter().chain(identity.into_iter().flat_map(|identity| ["--identity", identity.as_str()])).map(str::to_owned).collect()
+}
+
+/// How the controller that is there gets its credentials. `None`: nothing says so.
+fn identity(facts: &Facts) -> Option<Identity> {
+    let annotated = |release: &HelmRelease| release.values["serviceAccount"]["annotations"][ROLE_ANNOTATION].is_string();
+    if facts.chart_release.known().is_some_and(|release| installed(release) && annotated(release)) {
+        return Some(Identity::Irsa);
+    }
+    facts.association.known().map(|_| Identity::PodIdentity)
 }

@@ -30,7 +30,7 @@ impl Check for InstalledFit {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::Chart, Topic::Neighbours]
+        &[Topic::Cluster, Topic::Chart, Topic::Neighbours, Topic::Association]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -48,9 +48,8 @@ impl Check for InstalledFit {
         let message = format!("Karpenter {release} is installed and supports Kubernetes {oldest} to {newest}, not {}", cluster.version);
         let judgement = Judgement::fail(subject, message);
         Ok(vec![match Release::default_for(cluster.version) {
-            Some(fitting) => {
-                judgement.run("install one that fits; the check upgrade-hops says whether there is one between", install(spec, &fitting))
-            }
+            Some(fitting) => judgement
+                .run("install one that fits; the check upgrade-hops says whether there is one between", install(spec, facts, &fitting)),
             None => judgement.fix("this karpctl knows no Karpenter for that Kubernetes; look for a newer karpctl"),
         }])
     }

@@ -1,5 +1,6 @@
 //! Whether the controller's service account is given credentials in one way only.
 
+use super::helm::ROLE_ANNOTATION;
 use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation, aws};
 use crate::facts::Topic;
@@ -7,9 +8,6 @@ use crate::finding::Area;
 use crate::spec::{Identity, SERVICE_ACCOUNT};
 
 pub(super) struct OneIdentity;
-
-/// The annotation by which IRSA gives a service account its role.
-const ANNOTATION: &str = "eks.amazonaws.com/role-arn";
 
 impl Check for OneIdentity {
     fn id(&self) -> &'static str {
@@ -42,7 +40,7 @@ impl Check for OneIdentity {
         let Some(release) = read(&subject, &situation.facts.chart_release)? else {
             return Err(Judgement::skip(subject, "the chart is not installed yet"));
         };
-        let annotated = release.values["serviceAccount"]["annotations"][ANNOTATION].as_str();
+        let annotated = release.values["serviceAccount"]["annotations"][ROLE_ANNOTATION].as_str();
         let associated = read(&subject, &situation.facts.association)?;
         let (Some(role), Some(association)) = (annotated, associated) else {
             let how = match (annotated, associated) {

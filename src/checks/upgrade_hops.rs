@@ -2,9 +2,11 @@
 
 use super::helm::install;
 use super::judgement::installed_release;
-use super::{Check, Judged, Judgement, Situation};
+use super::{Check, Judged, Judgement, Situation, aws};
 use crate::facts::Topic;
 use crate::finding::Area;
+use crate::knowledge::Release;
+use crate::spec::Spec;
 use crate::steps::hops::{HOPS, first_hop, skipped_hop};
 
 pub(super) struct UpgradeHops;
@@ -24,13 +26,15 @@ impl Check for UpgradeHops {
 
     fn explain(&self) -> &'static str {
         "0.32 alone reads Provisioners and writes NodePools; 1.0 alone converts v1beta1 to v1. From before 0.32 the way is the newest 0.32, then \
-         NodePools, then on; from 0.33 to 0.37 it is the newest patch of that minor, the newest 1.0, then any. There is no way back to an older API.\n\n\
+         NodePools, then on; from 0.33 to 0.37 it is the newest patch of that minor, the newest 1.0, then any. There is no way back to an older API. A hop has its range of Kubernetes \
+         too (`karpctl versions`): an older cluster is upgraded first, a minor at a time; of a newer one, which EKS takes not back, there may be no \
+         way but to make Karpenter anew. The printed command keeps the way by which the controller has its credentials now.\n\n\
          What is seen by who skips one: `no matches for kind \"Provisioner\" in version \"karpenter.sh/v1alpha5\"`, node pools that no controller \
          sees, `must appear in spec.versions`."
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Chart, Topic::Neighbours]
+        &[Topic::Cluster, Topic::Chart, Topic::Neighbours, Topic::Association]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -44,13 +48,40 @@ impl Check for UpgradeHops {
         };
         let judgement = Judgement::fail(subject, format!("Karpenter {release} is installed, and {why}"));
         Ok(vec![match first_hop(&release, &spec.release) {
-            Some(hop) => {
-                let (oldest, newest) = hop.kubernetes_range();
-                let on =
-                    if hop.fits(spec.kubernetes) { String::new() } else { format!("; it runs on Kubernetes {oldest} to {newest} only") };
-                judgement.run(format!("the first hop is {hop}{on}"), install(spec, &hop)).fix(HOPS)
-            }
+            Some(hop) => in_order(situation, judgement, spec, &release, &hop),
             None => judgement.fix("stay with a release of the API that its objects have, or `karpctl destroy` it and make it anew"),
         }])
+    }
+}
+
+/// The hop that comes first, and what comes before it where the cluster's Kubernetes is none for it.
+fn in_order(situation: &Situation<'_>, judgement: Judgement, spec: &Spec, from: &Release, hop: &Release) -> Judgement {
+    let hops = |judgement: Judgement, title: String, hop: &Release| judgement.run(title, install(spec, situation.facts, hop)).fix(HOPS);
+    // Of a Kubernetes that nobody knows nothing is said.
+    let Some(kubernetes) = situation.kubernetes("").ok().filter(|kubernetes| !hop.fits(*kubernetes)) else {
+        return hops(judgement, format!("the first hop is {hop}"), hop);
+    };
+    let (oldest, newest) = hop.kubernetes_range();
+    if kubernetes < oldest {
+        let next = kubernetes.plus(1);
+        let on = if next < oldest { format!(", and so on to {oldest}") } else { String::new() };
+        let upgrade = aws(spec, "eks", "update-cluster-version").into_iter().map(str::to_owned);
+        let upgrade =
+            upgrade.chain(["--name".to_owned(), spec.cluster_name.to_string(), "--kubernetes-version".to_owned(), next.to_string()]);
+        let first = judgement
+            .run(format!("Kubernetes comes first, since the first hop, {hop}, needs {oldest}: upgrade the cluster to {next}{on}"), upgrade);
+        return hops(first, format!("then the first hop, {hop}"), hop);
+    }
+    // The newest patch of its own minor is on the way only for the way back.
+    let over =
+        first_hop(hop, &spec.release).filter(|over| from.features().node_pool_api == hop.features().node_pool_api && over.fits(kubernetes));
+    match over {
+        Some(over) => {
+            let title = format!("the first hop is {over}: {hop}, without which there is no way back from it, does not run on Kubernetes {kubernetes}");
+            hops(judgement, title, &over)
+        }
+        None => judgement.fix(format!(
+            "there is no way there: the first hop, {hop}, runs on Kubernetes {oldest} to {newest}, and EKS takes no cluster back from {kubernetes}; `karpctl destroy` Karpenter and make it anew"
+        )),
     }
 }

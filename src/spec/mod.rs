@@ -20,7 +20,7 @@ pub use names::{
     VpcId,
 };
 
-use crate::knowledge::{KubernetesVersion, Release};
+use crate::knowledge::{Features, KubernetesVersion, Release};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -87,6 +87,23 @@ pub enum Identity {
     PodIdentity,
     /// A role that trusts the cluster's OIDC issuer (IAM roles for service accounts).
     Irsa,
+}
+
+impl Identity {
+    /// The way of a release where nobody says one, but on Fargate.
+    #[must_use]
+    pub const fn usual(features: &Features) -> Self {
+        if features.pod_identity { Self::PodIdentity } else { Self::Irsa }
+    }
+
+    /// As `--identity` takes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PodIdentity => "pod-identity",
+            Self::Irsa => "irsa",
+        }
+    }
 }
 
 /// How nodes are let into the cluster.

@@ -100,10 +100,10 @@ fn settle(layers: &Layers, discovered: &Discovered, other: OtherPartition) -> Re
         .or_else(|| features.as_ref().and_then(|f| f.default_namespace.parse().ok()));
     let fargate = first(layers, |l| l.fargate).unwrap_or(false);
     let identity =
-        p.choice(layers, "identity", |l| l.identity.as_deref(), &[("pod-identity", Identity::PodIdentity), ("irsa", Identity::Irsa)]);
+        p.choice(layers, "identity", |l| l.identity.as_deref(), &[Identity::PodIdentity, Identity::Irsa].map(|i| (i.as_str(), i)));
     let identity = identity.or_else(|| {
         // The Pod Identity agent is a DaemonSet, and Fargate runs none.
-        features.as_ref().map(|f| if f.pod_identity && !fargate { Identity::PodIdentity } else { Identity::Irsa })
+        features.as_ref().map(|f| if fargate { Identity::Irsa } else { Identity::usual(f) })
     });
     if fargate && identity == Some(Identity::PodIdentity) {
         p.wrong("identity pod-identity does not work with fargate: the Pod Identity agent cannot run there; use irsa".into());

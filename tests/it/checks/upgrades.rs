@@ -5,16 +5,17 @@ use super::{DAY, bad, healthy, seen};
 use crate::fake::FakeWorld;
 use crate::fake::inside::place;
 use crate::fixture::existing;
+use karpctl::facts::{Facts, Probed};
 use karpctl::finding::Finding;
 use karpctl::knowledge::Release;
-use karpctl::spec::Spec;
+use karpctl::spec::{Identity, Spec};
 use serde_json::{Value, json};
 
 #[tokio::test(start_paused = true)]
 async fn the_first_hop_of_an_upgrade_is_a_command() {
     for (from, to, hop) in [
-        ("0.31.5", "1.14.1", Some("0.32.10")),
-        ("0.31.5", "0.37.8", Some("0.32.10")),
+        ("0.31.5", "1.14.1", Some("0.32.10 --identity pod-identity")),
+        ("0.31.5", "0.37.8", Some("0.32.10 --identity pod-identity")),
         ("0.36.2", "1.14.1", Some("0.36.9")),
         ("0.37.8", "1.14.1", Some("1.0.14")),
         ("1.0.14", "1.14.1", None),
@@ -22,17 +23,77 @@ async fn the_first_hop_of_an_upgrade_is_a_command() {
     ] {
         let (spec, mut facts) = healthy().await;
         known(&mut facts.chart_release).chart_version = from.into();
-        let spec = Spec { release: to.parse().unwrap(), ..spec };
-        let found: Vec<Finding> = bad(&spec, &facts, DAY).into_iter().filter(|f| f.id == "upgrade-hops").collect();
+        let spec = Spec { release: to.parse().unwrap(), kubernetes: "1.28".parse().unwrap(), ..spec };
+        let found = of_hops(&spec, &facts);
         let command = found.first().map(|f| f.fixes[0].command.join(" ")).filter(|command| !command.is_empty());
-        let words = "karpctl install --cluster-name demo --region us-west-2 --existing-cluster --namespace kube-system --karpenter-version";
-        assert_eq!(command, hop.map(|hop| format!("{words} {hop}")), "{from} to {to}: {found:#?}");
+        assert_eq!(command, hop.map(|hop| format!("{INSTALL} {hop}")), "{from} to {to}: {found:#?}");
         if let Some(hop) = hop {
             // The hop is one itself, or leads to the next one.
             known(&mut facts.chart_release).chart_version = from.into();
-            let next = bad(&Spec { release: hop.parse().unwrap(), ..spec }, &facts, DAY);
-            assert!(next.iter().all(|f| f.id != "upgrade-hops"), "{from} to {hop}: {next:#?}");
+            let release = hop.split_once(' ').map_or(hop, |(release, _)| release).parse().unwrap();
+            assert_eq!(of_hops(&Spec { release, ..spec }, &facts), [], "{from} to {hop}");
         }
+    }
+}
+
+const INSTALL: &str =
+    "karpctl install --cluster-name demo --region us-west-2 --existing-cluster --namespace kube-system --karpenter-version";
+
+fn of_hops(spec: &Spec, facts: &Facts) -> Vec<Finding> {
+    bad(spec, facts, DAY).into_iter().filter(|f| f.id == "upgrade-hops").collect()
+}
+
+/// No hop is printed that karpctl would refuse on the cluster's Kubernetes: what comes before it is.
+#[tokio::test(start_paused = true)]
+async fn a_hop_fits_the_clusters_kubernetes() {
+    let (spec, mut facts) = healthy().await;
+    let mut fixes = |from: &str, kubernetes: &str| {
+        known(&mut facts.chart_release).chart_version = from.into();
+        let found = of_hops(&Spec { kubernetes: kubernetes.parse().unwrap(), ..spec.clone() }, &facts);
+        found[0].fixes.iter().map(|fix| format!("{}: {}", fix.title, fix.command.join(" "))).collect::<Vec<_>>()
+    };
+    let upgrade = "aws eks update-cluster-version --region us-west-2 --name demo --kubernetes-version";
+    let first = fixes("0.37.8", "1.24");
+    assert_eq!(
+        first[..2],
+        [
+            format!("Kubernetes comes first, since the first hop, 1.0.14, needs 1.25: upgrade the cluster to 1.25: {upgrade} 1.25"),
+            format!("then the first hop, 1.0.14: {INSTALL} 1.0.14"),
+        ]
+    );
+    assert!(fixes("0.20.0", "1.21")[0].ends_with(&format!("upgrade the cluster to 1.22, and so on to 1.23: {upgrade} 1.22")));
+    // The newest of its own minor is for the way back alone.
+    let over = fixes("0.36.2", "1.31");
+    assert!(
+        over[0].starts_with("the first hop is 1.0.14: 0.36.9, without which") && over[0].ends_with("--karpenter-version 1.0.14"),
+        "{over:#?}"
+    );
+    for (from, kubernetes) in [("0.31.5", "1.34"), ("0.36.2", "1.34"), ("0.37.8", "1.32")] {
+        let none = fixes(from, kubernetes);
+        assert!(none.len() == 1 && none[0].contains("`karpctl destroy` Karpenter and make it anew: "), "{from}, {kubernetes}: {none:#?}");
+    }
+}
+
+/// A hop changes the release, and not by what the controller is who it is.
+#[tokio::test(start_paused = true)]
+async fn a_hop_keeps_the_way_of_the_credentials() {
+    let (spec, facts) = healthy().await;
+    let spec = Spec { kubernetes: "1.28".parse().unwrap(), ..spec };
+    let role = json!({"annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/old"}});
+    let command = |spec: &Spec, from: &str, change: &dyn Fn(&mut Facts)| {
+        let mut facts = facts.clone();
+        known(&mut facts.chart_release).chart_version = from.into();
+        change(&mut facts);
+        of_hops(spec, &facts)[0].fixes[0].command.join(" ")
+    };
+    let annotated = |f: &mut Facts| known(&mut f.chart_release).values["serviceAccount"] = role.clone();
+    assert!(command(&spec, "0.37.8", &annotated).ends_with("1.0.14 --identity irsa"));
+    assert!(command(&spec, "0.31.5", &annotated).ends_with("0.32.10 --identity irsa"), "the wanted one says another, and so may a file");
+    let irsa = Spec { identity: Identity::Irsa, ..spec.clone() };
+    assert!(command(&irsa, "0.31.5", &annotated).ends_with("0.32.10"), "it is what everybody says");
+    assert!(command(&spec, "0.37.8", &|_| {}).ends_with("1.0.14"));
+    for unknown in [Probed::Absent, Probed::Unavailable("denied".into())] {
+        assert!(command(&spec, "0.31.5", &|f| f.association = unknown.clone()).ends_with("0.32.10"));
     }
 }
 
