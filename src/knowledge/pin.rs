@@ -54,11 +54,21 @@ impl Pin {
     /// Whether it is said, where this is what stands at a path.
     pub fn is_said<'v>(&self, at: impl Fn(&str) -> &'v Value) -> bool {
         let says = |value: &Value| {
-            !value.is_null()
+            !self.is_nothing(value)
                 && self.is.as_ref().is_none_or(|is| value == is)
                 && self.unless.as_ref().is_none_or(|unless| value != unless && !holds(value, unless))
         };
         self.at.iter().any(|path| says(at(path)))
+    }
+
+    /// Whether it says nothing. An empty list is as good as none in a field of an object; in a value it takes the chart's own away.
+    fn is_nothing(&self, value: &Value) -> bool {
+        match value {
+            Value::Null => true,
+            Value::Array(items) => items.is_empty() && self.place != PinnedIn::Chart,
+            Value::Object(fields) => fields.is_empty() && self.place != PinnedIn::Chart,
+            _ => false,
+        }
     }
 }
 

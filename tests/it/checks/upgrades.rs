@@ -160,6 +160,15 @@ async fn what_is_pinned_as_the_finding_says_is_found_no_more() {
     for default in [expiry, budgets] {
         assert!(said_of(&default.since, Some(&by_default)).await.contains(default.what), "since {}", default.since);
     }
+    // An empty list in an object is no word either; among the values it takes the chart's own away.
+    let (zones, reservations) = (&all[5], &all[6]);
+    for (default, empty, says) in [
+        (reservations, Pinned::Class(json!({"capacityReservationSelectorTerms": []})), false),
+        (budgets, Pinned::Pool(json!({"disruption": {"budgets": []}})), false),
+        (zones, Pinned::Values(json!({"topologySpreadConstraints": []})), true),
+    ] {
+        assert_eq!(!said_of(&default.since, Some(&empty)).await.contains(default.what), says, "since {}", default.since);
+    }
     // The sooner nodes expire, the sooner budgets are missed.
     let soon = Pinned::Pool(json!({"template": {"spec": {"expireAfter": "24h"}}}));
     assert!(said_of(&expiry.since, Some(&soon)).await.contains(expiry.what));
