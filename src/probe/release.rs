@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 
 /// The helm release of the controller.
@@ -134,22 +134,26 @@ pub(super) async fn crds(context: &ProbeContext<'_>, kube: &dyn Kube) -> Probed<
     for (name, answer) in names.iter().zip(answers) {
         match answer {
             Ok(Some(object)) => {
-                let mut crd = crd_facts(&object);
-                let ours = format!("{}/{CRD_CHART}", context.spec.namespace);
-                if let Some(other) = crd.helm_owner.as_ref().filter(|owner| **owner != ours) {
-                    crd.held = has_still(kube, other, name).await;
-                }
-                found.insert(name.clone(), crd);
+                found.insert(name.clone(), crd_facts(&object));
             }
             Ok(None) => {}
             Err(e) => return failed(&e),
         }
     }
+    let ours = format!("{}/{CRD_CHART}", context.spec.namespace);
+    // One release has several of them, mostly.
+    let others: BTreeSet<String> = found.values().filter_map(|crd| crd.helm_owner.clone()).filter(|owner| *owner != ours).collect();
+    let manifests = futures_util::future::join_all(others.iter().map(|owner| manifest(kube, owner))).await;
+    let manifests: BTreeMap<&String, Option<String>> = others.iter().zip(manifests).collect();
+    for (name, crd) in &mut found {
+        let theirs = crd.helm_owner.as_ref().and_then(|owner| manifests.get(owner)?.as_ref());
+        crd.held = theirs.map(|manifest| manifest.contains(name.as_str()));
+    }
     said(Ok((!found.is_empty()).then_some(found)))
 }
 
-/// Whether a release, `<namespace>/<name>`, is there and has this CRD. `None`: it could not be read.
-async fn has_still(kube: &dyn Kube, owner: &str, crd: &str) -> Option<bool> {
+/// What a release, `<namespace>/<name>`, has; nothing where it is not there. `None`: it could not be read.
+async fn manifest(kube: &dyn Kube, owner: &str) -> Option<String> {
     // Anybody may write anything into an annotation.
     let is_name = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.');
     let (namespace, release) = owner.split_once('/').filter(|(namespace, release)| is_name(namespace) && is_name(release))?;
@@ -159,10 +163,10 @@ async fn has_still(kube: &dyn Kube, owner: &str, crd: &str) -> Option<bool> {
     let Some((revision, secret)) = newest else {
         // GitOps may keep the record elsewhere than what it is of.
         let elsewhere = kube.list(&secrets(), None, Some(&selector)).await.ok()?;
-        return elsewhere.is_empty().then_some(false);
+        return elsewhere.is_empty().then(String::new);
     };
     let release = opened(secret, revision).ok()?;
-    Some(release.info.status != "uninstalled" && release.manifest.contains(crd))
+    Some(if release.info.status == "uninstalled" { String::new() } else { release.manifest })
 }
 
 fn crd_facts(object: &Value) -> CrdFacts {

@@ -1,10 +1,12 @@
 //! How a doctor looks: all at the same time, and so that what it saw can be judged elsewhere.
 
 use super::{DAY, healthy, healthy_world, seen};
+use crate::fake::inside::place;
 use karpctl::checks::all;
 use karpctl::doctor::{FACTS_SCHEMA, SavedFacts, topics};
 use karpctl::facts::{Facts, Probed, Topic};
 use karpctl::spec::Meant;
+use serde_json::json;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -30,6 +32,26 @@ async fn the_whole_look_takes_as_long_as_its_longest_chain_of_calls() {
     }
     assert_eq!(whole.as_secs(), LONGEST_CHAIN, "{calls} calls");
     assert!(whole <= slowest + Duration::from_secs(1), "together {whole:?}, the slowest alone {slowest:?}");
+}
+
+/// One helm release has several CRDs, mostly.
+#[tokio::test(start_paused = true)]
+async fn a_release_that_has_crds_is_read_once() {
+    let mut reads = Vec::new();
+    for names in
+        [&["nodeclaims.karpenter.sh"][..], &["nodeclaims.karpenter.sh", "nodepools.karpenter.sh", "ec2nodeclasses.karpenter.k8s.aws"]]
+    {
+        let world = healthy_world().await;
+        for name in names {
+            let crd = place("apiextensions.k8s.io/v1", "customresourcedefinitions", None, name);
+            world.change(&crd, |crd| crd["metadata"]["annotations"]["meta.helm.sh/release-name"] = json!("cas"));
+        }
+        world.forget_calls();
+        let (_, facts) = seen(&world).await;
+        assert_eq!(facts.crds.known().unwrap().values().filter(|crd| crd.held == Some(false)).count(), names.len());
+        reads.push(world.calls().iter().filter(|call| *call == "list secrets").count());
+    }
+    assert_eq!(reads[0], reads[1]);
 }
 
 /// What was seen is judged elsewhere as it is here, whatever it is.
