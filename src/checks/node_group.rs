@@ -1,10 +1,12 @@
 //! Whether the managed node groups, on which the controller runs, are well and let it ask who it is.
 
-use super::judgement::read;
+use super::given_values::GivenValues;
+use super::helm::ROLE_ANNOTATION;
+use super::judgement::{installed, read};
 use super::{Check, Judged, Judgement, Situation, aws};
 use crate::facts::{NodeGroupFacts, Topic};
 use crate::finding::Area;
-use crate::spec::Spec;
+use crate::spec::{Identity, Spec};
 
 pub(super) struct NodeGroup;
 
@@ -18,25 +20,26 @@ impl Check for NodeGroup {
     }
 
     fn why(&self) -> &'static str {
-        "The controller needs nodes that Karpenter did not make, and where it is told no region, their instance metadata from inside a pod."
+        "The controller needs nodes that Karpenter did not make, and where it has no role of its own, their instance metadata from inside a pod."
     }
 
     fn explain(&self) -> &'static str {
         "Reads the managed node groups, what EKS complains of in them, and the hop limit that their launch templates set for answers of \
          the instance metadata (IMDS). A pod is one hop further than its node: with a limit of 1 it gets no answer. What people see: \
-         `panic: operation error ec2imds: GetRegion, canceled, context deadline exceeded`. IRSA and Pod Identity tell the controller its \
-         region, so it breaks only without them, or where the agent is late; other pods that ask IMDS break as well.\n\n\
+         `panic: operation error ec2imds: GetRegion, canceled, context deadline exceeded`. Karpenter asks there for \
+         its region where nothing tells it, and for its credentials where it has no role of its own. With IRSA and with Pod Identity EKS writes region and \
+         credentials into each of its containers (amazon-eks-pod-identity-webhook), so a limit of 1 is no finding then, nor before an install, nor with \
+         `hostNetwork`. A pod that started before its association has neither until it is restarted; other pods may ask IMDS, too.\n\n\
          A group without a launch template of its own gets one from EKS: with a limit of 1 for AL2023 (EKS User Guide, upgrade from \
          Amazon Linux 2; kubernetes-sigs/aws-load-balancer-controller#3695), of 2 for AL2 (hashicorp/terraform-provider-aws#38516); of \
          Bottlerocket none of less than 2 is known. What a template leaves out is not judged. eksctl gives every group a template with 2.\n\n\
-         Cure: a launch template version with a hop limit of 2, which the node group is then updated to; for a group without a template \
-         a new one with it, since EKS gives none to a group that is there; or the variable AWS_REGION for the controller (the chart's \
-         `controller.env`). A degraded group (`AsgInstanceLaunchFailures`, `NodeCreationFailure`, \
+         Cure: a role of its own for the controller; or a launch template version with a hop limit of 2, which the node group is then updated to; for a group without a template \
+         a new one with it, since EKS gives none to a group that is there. A degraded group (`AsgInstanceLaunchFailures`, `NodeCreationFailure`, \
          `InsufficientFreeAddresses`, `Ec2LaunchTemplateNotFound`) makes no room for the controller's second replica."
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::NodeGroups]
+        &[Topic::Cluster, Topic::NodeGroups, Topic::Association, Topic::Chart, Topic::Neighbours]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -48,11 +51,11 @@ impl Check for NodeGroup {
         if groups.is_empty() {
             return Err(Judgement::skip("node groups", "the cluster has no managed one"));
         }
-        Ok(groups.iter().flat_map(|group| judge(spec, group)).collect())
+        Ok(groups.iter().flat_map(|group| judge(situation, spec, group)).collect())
     }
 }
 
-fn judge(spec: &Spec, group: &NodeGroupFacts) -> Vec<Judgement> {
+fn judge(situation: &Situation<'_>, spec: &Spec, group: &NodeGroupFacts) -> Vec<Judgement> {
     let subject = format!("node group {}", group.name);
     let describe = || {
         aws(spec, "eks", "describe-nodegroup")
@@ -70,15 +73,15 @@ fn judge(spec: &Spec, group: &NodeGroupFacts) -> Vec<Judgement> {
         }
         status => said.push(Judgement::warn(&subject, format!("is {status}{issues}")).heals().run("see what EKS says", describe())),
     }
-    said.extend(one_hop(spec, group, &subject));
+    said.extend(one_hop(situation, group, &subject));
     if said.is_empty() {
         said.push(Judgement::pass(subject, format!("is {}", group.status)));
     }
     said
 }
 
-/// That pods get no answer of the instance metadata, which matters to a controller that is not told its region.
-fn one_hop(spec: &Spec, group: &NodeGroupFacts, subject: &str) -> Option<Judgement> {
+/// That pods get no answer of the instance metadata, which matters to a controller that asks.
+fn one_hop(situation: &Situation<'_>, group: &NodeGroupFacts, subject: &str) -> Option<Judgement> {
     let (message, cure) = if group.hop_limit == Some(1) {
         (
             "its launch template lets answers of the instance metadata make one hop: pods get none",
@@ -92,13 +95,30 @@ fn one_hop(spec: &Spec, group: &NodeGroupFacts, subject: &str) -> Option<Judgeme
     } else {
         return None;
     };
-    let region = format!("or tell the controller its region: {REGION} {} in the chart's `controller.env` (`chart.values`)", spec.region);
-    (!told_its_region(spec)).then(|| Judgement::warn(subject, message).fix(cure).fix(region))
+    match asks(situation, subject) {
+        Ok(None) => None,
+        Ok(Some(what)) => Some(
+            Judgement::warn(subject, format!("{message}, and the controller asks there for {what}"))
+                .fix("let the controller have a role by Pod Identity or IRSA, which tells it its region too: `karpctl bootstrap` does")
+                .fix(cure),
+        ),
+        Err(unknown) => Some(unknown),
+    }
 }
 
-const REGION: &str = "AWS_REGION";
-
-fn told_its_region(spec: &Spec) -> bool {
-    let env = spec.chart.values.get("controller").and_then(|controller| controller["env"].as_array());
-    env.into_iter().flatten().any(|variable| variable["name"] == REGION)
+/// What the controller asks the instance metadata for. `None`: nothing.
+fn asks(situation: &Situation<'_>, subject: &str) -> Result<Option<&'static str>, Judgement> {
+    let (spec, facts) = (situation.spec()?, situation.facts);
+    // With a role by either way EKS tells each container its region; IRSA's stands in the values that the chart is given.
+    if spec.identity == Identity::Irsa || read(subject, &facts.association)?.is_some() {
+        return Ok(None);
+    }
+    let values = GivenValues::of(spec, facts, subject)?;
+    // What is not installed yet is given an association before.
+    let Some(live) = facts.chart_release.known().filter(|release| installed(release)) else { return Ok(None) };
+    if live.values["serviceAccount"]["annotations"][ROLE_ANNOTATION].is_string() || *values.at("hostNetwork") == true {
+        return Ok(None);
+    }
+    let told = values.at("controller.env").as_array().into_iter().flatten().any(|variable| variable["name"] == "AWS_REGION");
+    Ok(Some(if told { "its credentials" } else { "its region and its credentials" }))
 }

@@ -7,7 +7,7 @@ use karpctl::checks::{Situation, all, judge};
 use karpctl::doctor::topics;
 use karpctl::facts::{Facts, ObjectFacts, Probed};
 use karpctl::finding::{Finding, Verdict};
-use karpctl::spec::{Architecture, Spec};
+use karpctl::spec::{Architecture, Identity, Spec};
 use serde_json::json;
 
 /// The value of a fact that the healthy world knows.
@@ -184,26 +184,52 @@ async fn what_the_account_and_the_nodes_stand_on() {
     .await;
     assert!(found.iter().any(|f| f.id == "iam-quotas" && f.message.contains("40 of 40 are used, and 1 more")), "{found:#?}");
 
-    let found = broken(|f| known(&mut f.node_groups)[0].hop_limit = Some(1)).await;
-    exactly(&found, "node-group", Verdict::Warn);
-    said(&found, "make one hop");
+    let near = |f: &mut Facts| known(&mut f.node_groups)[0].hop_limit = Some(1);
+    assert_eq!(broken(near).await, [], "Pod Identity tells the controller all that it would ask for");
+    // Whether a controller by its values, with an association or without, is said to ask there.
+    let (spec, facts) = healthy().await;
+    let asks = |spec: &Spec, change: &dyn Fn(&mut Facts)| {
+        let mut facts = facts.clone();
+        near(&mut facts);
+        (facts.association, facts.controller_role) = (Probed::Absent, Probed::Absent);
+        change(&mut facts);
+        let situation = Situation { spec: Some(spec), meant: &karpctl::spec::Meant::default(), facts: &facts, today: DAY.parse().unwrap() };
+        let said = judge(&all(), &situation).into_iter().find(|f| f.id == "node-group").unwrap();
+        (said.result, said.message)
+    };
+    let given = |values: serde_json::Value| {
+        let mut spec = spec.clone();
+        spec.chart.values.extend(values.as_object().unwrap().clone());
+        spec
+    };
+    let nothing = |_: &mut Facts| {};
+    let both = asks(&spec, &nothing);
+    assert!(both.0 == Verdict::Warn && both.1.ends_with("the controller asks there for its region and its credentials"), "{both:?}");
+    let region = given(json!({"controller": {"env": [{"name": "AWS_REGION", "value": "us-west-2"}]}}));
+    assert!(asks(&region, &nothing).1.ends_with("asks there for its credentials"));
+    let irsa = json!({"annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/own"}});
+    for (spec, change) in [
+        (&Spec { identity: Identity::Irsa, ..spec.clone() }, &nothing as &dyn Fn(&mut Facts)),
+        (&given(json!({"hostNetwork": true})), &nothing),
+        (&spec, &|f| known(&mut f.chart_release).values["serviceAccount"] = irsa.clone()),
+        (&spec, &|f| f.chart_release = Probed::Absent),
+    ] {
+        assert_eq!(asks(spec, change).0, Verdict::Pass);
+    }
+    assert_eq!(asks(&spec, &|f| f.association = Probed::Unavailable("denied".into())).0, Verdict::Skip);
     let bare = |ami_type: &'static str| {
         move |f: &mut Facts| {
             let group = &mut known(&mut f.node_groups)[0];
             (group.hop_limit, group.own_template, group.ami_type) = (None, false, ami_type.into());
         }
     };
-    let found = broken(bare("AL2023_ARM_64_STANDARD")).await;
-    exactly(&found, "node-group", Verdict::Warn);
-    said(&found, "of AL2023 without a launch template");
+    let found = asks(&spec, &bare("AL2023_ARM_64_STANDARD"));
+    assert!(found.0 == Verdict::Warn && found.1.starts_with("is of AL2023 without a launch template"), "{found:?}");
     for other in ["AL2_x86_64", "BOTTLEROCKET_x86_64", ""] {
-        assert_eq!(broken(bare(other)).await, [], "{other}: EKS's default lets pods ask, or facts of before do not say");
+        assert_eq!(asks(&spec, &bare(other)).0, Verdict::Pass, "{other}: EKS's default lets pods ask, or facts of before do not say");
     }
-    assert_eq!(broken(|f| known(&mut f.node_groups)[0].hop_limit = None).await, [], "a template that says nothing of it");
-    let (mut told, mut facts) = healthy().await;
-    bare("AL2023_x86_64_STANDARD")(&mut facts);
-    told.chart.values.insert("controller".into(), json!({"env": [{"name": "AWS_REGION", "value": "us-west-2"}]}));
-    assert_eq!(bad(&told, &facts, DAY), [], "the controller does not ask");
+    let unsaid = |f: &mut Facts| known(&mut f.node_groups)[0].hop_limit = None;
+    assert_eq!(asks(&spec, &unsaid).0, Verdict::Pass, "a template that says nothing of it");
     let before = json!({"name": "ng", "status": "ACTIVE", "issues": [], "hop_limit": 2});
     let read: karpctl::facts::NodeGroupFacts = serde_json::from_value(before).unwrap();
     assert_eq!((read.own_template, read.ami_type.as_str()), (false, ""), "what a karpctl of before has saved");
