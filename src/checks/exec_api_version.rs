@@ -5,6 +5,7 @@ use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{ExecFacts, Topic};
 use crate::finding::{Area, Edit};
 use crate::knowledge::exec::EXEC_GROUP;
+use crate::knowledge::writers;
 
 pub(super) struct ExecApiVersion;
 
@@ -53,8 +54,15 @@ fn judge(used: &Used<'_>, exec: &ExecFacts) -> Judgement {
         ),
     )
     .at(file.clone(), Some(exec.line));
+    // Who answers v1alpha1 whatever is asked would be refused for that next.
+    let program = exec.command.rsplit('/').next().unwrap_or_default();
+    let old = exec.at_hand.iter().any(|at| at.program == program && writers::answers_v1beta1(program, &at.version) == Some(false));
+    let judgement = match upgrade(exec, program).filter(|_| old) {
+        Some(upgrade) => judgement.fix(format!("{upgrade}, which this takes too: it answers v1alpha1 whatever it is asked")),
+        None => judgement,
+    };
     let everywhere = format!("{EXEC_GROUP}/v1beta1");
-    let title = format!("write {everywhere} there, which every client takes; a backup is kept");
+    let title = format!("{}write {everywhere} there, which every client takes; a backup is kept", if old { "and " } else { "" });
     let edit =
         used.chosen.user_file.clone().map(|file| Edit::ExecApiVersion { file, user: used.chosen.user.clone(), api_version: everywhere });
     let judgement = match edit {

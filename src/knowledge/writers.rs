@@ -20,6 +20,12 @@ pub fn answers_what_is_asked(program: &str, version: &ToolVersion) -> Option<boo
     row(program, version)?.answers.as_ref().map(|answers| answers == "asked")
 }
 
+/// Whether a program of this version, run as a plugin, answers that it is asked for v1beta1 with it. `None`: not known.
+#[must_use]
+pub fn answers_v1beta1(program: &str, version: &ToolVersion) -> Option<bool> {
+    row(program, version)?.answers.as_ref().map(|answers| answers == "asked" || answers == "v1beta1")
+}
+
 /// The first release of a program from which on it writes what every client takes, or answers what it is asked; of the same major
 /// release, where there is one.
 #[must_use]
@@ -35,23 +41,25 @@ mod tests {
     #[test]
     fn what_they_write_and_answer_follows_their_release() {
         let at = |text: &str| -> ToolVersion { text.parse().unwrap() };
-        for (program, version, written, asked, cured) in [
-            ("aws", "1.22.101", Some(ExecApiVersion::V1Alpha1), Some(false), Some("1.23.9")),
-            ("aws", "1.23.9", Some(ExecApiVersion::V1Beta1), Some(true), Some("2.6.3")),
-            ("aws", "2.6.2", Some(ExecApiVersion::V1Alpha1), Some(false), Some("2.6.3")),
-            ("aws", "2.31.0", Some(ExecApiVersion::V1Beta1), Some(true), None),
-            ("aws-iam-authenticator", "0.5.5", None, Some(false), Some("0.5.6")),
-            ("aws-iam-authenticator", "0.6.14", None, Some(true), None),
-            ("eksctl", "0.85.0", Some(ExecApiVersion::V1Alpha1), None, Some("0.205.0")),
-            ("eksctl", "0.204.0", None, None, Some("0.205.0")),
-            ("eksctl", "0.230.0", Some(ExecApiVersion::V1Beta1), None, None),
-            ("gcloud", "1.0.0", None, None, None),
+        for (program, version, written, asked, beta, cured) in [
+            ("aws", "1.22.101", Some(ExecApiVersion::V1Alpha1), Some(false), Some(false), Some("1.23.9")),
+            ("aws", "1.23.9", Some(ExecApiVersion::V1Beta1), Some(true), Some(true), Some("2.6.3")),
+            ("aws", "2.6.2", Some(ExecApiVersion::V1Alpha1), Some(false), Some(false), Some("2.6.3")),
+            ("aws", "2.31.0", Some(ExecApiVersion::V1Beta1), Some(true), Some(true), None),
+            ("aws-iam-authenticator", "0.5.5", None, Some(false), Some(true), Some("0.5.6")),
+            ("aws-iam-authenticator", "0.5.3", None, Some(false), Some(false), Some("0.5.6")),
+            ("aws-iam-authenticator", "0.6.14", None, Some(true), Some(true), None),
+            ("eksctl", "0.85.0", Some(ExecApiVersion::V1Alpha1), None, None, Some("0.205.0")),
+            ("eksctl", "0.204.0", None, None, None, Some("0.205.0")),
+            ("eksctl", "0.230.0", Some(ExecApiVersion::V1Beta1), None, None, None),
+            ("gcloud", "1.0.0", None, None, None, None),
         ] {
             assert_eq!(
                 (writes(program, &at(version)), answers_what_is_asked(program, &at(version))),
                 (written, asked),
                 "{program} {version}"
             );
+            assert_eq!(answers_v1beta1(program, &at(version)), beta, "{program} {version}");
             assert_eq!(cured_since(program, &at(version)).map(ToString::to_string).as_deref(), cured, "{program} {version}");
         }
     }

@@ -123,6 +123,17 @@ async fn a_stale_entry_names_its_writer_and_what_would_be_written_now() {
     said(&found, &["an aws older than 1.23.9", "the aws at hand (2.31.0, /usr/bin/aws) writes v1beta1", "update-kubeconfig"]);
     let found = broken_exec(stale("2.4.1")).await;
     said(&found, &["writes v1alpha1", "upgrade aws 2.4.1 (/usr/bin/aws) to 2.6.3 or newer"]);
+    // The line alone does not mend it: this aws answers v1alpha1 to whom asks for v1beta1.
+    assert!(found[0].fixes[0].title.ends_with("which this takes too: it answers v1alpha1 whatever it is asked"), "{found:#?}");
+    assert!(found[0].fixes[1].title.starts_with("and write client.authentication.k8s.io/v1beta1"), "{found:#?}");
+    for (version, alone) in [("0.5.3", false), ("0.5.4", true), ("0.6.14", true)] {
+        let found = broken_exec(|exec| {
+            by_authenticator(exec);
+            stale("2.4.1")(exec);
+            exec.at_hand.push(at_hand("aws-iam-authenticator", version));
+        });
+        assert_eq!(found.await[0].fixes[0].edit.is_some(), alone, "aws-iam-authenticator {version}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
