@@ -17,6 +17,7 @@ mod cluster_autoscaler;
 mod cluster_dns;
 mod cluster_state;
 mod controller_association;
+mod controller_image;
 mod controller_permissions;
 mod controller_trust;
 mod conversion_webhook;
@@ -231,6 +232,7 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(auto_mode::AutoMode),
         Box::new(auto_mode_api::AutoModeApi),
         Box::new(installed_fit::InstalledFit),
+        Box::new(controller_image::ControllerImage),
         Box::new(upgrade_hops::UpgradeHops),
         Box::new(upgrade_defaults::UpgradeDefaults),
         Box::new(upgrade_objects::UpgradeObjects),

@@ -40,7 +40,7 @@ pub use pin::{Pin, PinnedIn, pinned_fields};
 pub use prices::RunningCost;
 pub use refusal::IamRefusal;
 pub use regions::unknown_region;
-pub use release::{InvalidRelease, NewDefault, Release, Standing, image_tag};
+pub use release::{ImageBase, InvalidRelease, NewDefault, Release, Standing, image_tag};
 pub use stack::{ActionReason, Condition, EventRule, PolicyPart, StackContent, Statement, action_reasons};
 pub use tools::{ExecApiVersion, FittingTools, InvalidToolVersion, Tool, ToolFit, ToolVersion};
 pub use volumes::{NodeVolume, node_volumes};

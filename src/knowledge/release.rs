@@ -2,6 +2,7 @@
 
 use super::table::{KARPENTER, NewDefaultRow, TrapRow};
 use super::{Features, KubernetesVersion, Pin};
+use jiff::civil::Date;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -49,6 +50,17 @@ pub struct NewDefault {
     pub keep: &'static str,
     /// Where it is said that it does. `None`: this release does not read it any more.
     pub pin: Option<&'static Pin>,
+}
+
+/// The system that a release's official image of the controller is made on, whose support ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageBase {
+    /// Its name.
+    pub system: &'static str,
+    /// The last day of its support.
+    pub ended: Date,
+    /// The newest patch of the release's minor, where it is made on another system.
+    pub mended: Option<Release>,
 }
 
 /// What the table says of a release as a target.
@@ -141,6 +153,17 @@ impl Release {
     pub fn standing_on(&self, kubernetes: KubernetesVersion) -> Standing {
         let here = |row: &&TrapRow| row.kubernetes_since.is_none_or(|since| kubernetes >= since) && self.trapped(row);
         self.judge(KARPENTER.traps.iter().find(here))
+    }
+
+    /// What its image is made on, where the support of that ends.
+    #[must_use]
+    pub fn image_base(&self) -> Option<ImageBase> {
+        let row = &KARPENTER.image_base;
+        let of_minor = row.mended.iter().find(|first| self.same_minor(&Self((*first).clone())));
+        // A minor that is not named is older than those that are, or newer than the last of them.
+        let until = of_minor.or(row.mended.first())?;
+        let mended = of_minor.map(|_| self.latest_patch());
+        (row.since <= self.0 && self.0 < *until).then(|| ImageBase { system: &row.system, ended: row.ended, mended })
     }
 
     /// What it does otherwise than an older one where nobody says anything, in the order of the releases.
@@ -376,6 +399,25 @@ mod tests {
                 );
             }
             assert!(!next.is_known() || default.fits(next), "{kubernetes}: {default} does not run on {next}");
+        }
+    }
+
+    #[test]
+    fn what_an_image_is_made_on_follows_the_patch() {
+        for (text, mended) in [
+            ("0.32.10", None),
+            ("0.33.0", Some(None)),
+            ("0.37.8", Some(None)),
+            ("1.0.12", Some(Some("1.0.14"))),
+            ("1.0.13", None),
+            ("1.8.6", Some(Some("1.8.8"))),
+            ("1.8.7", None),
+            ("1.13.0", Some(Some("1.13.1"))),
+            ("1.14.0", None),
+            ("1.99.0", None),
+        ] {
+            let base = release(text).image_base().map(|base| base.mended.map(|mended| mended.to_string()));
+            assert_eq!(base, mended.map(|mended: Option<&str>| mended.map(str::to_owned)), "{text}");
         }
     }
 

@@ -18,6 +18,7 @@ pub(super) struct Karpenter {
     pub(super) kubernetes: Vec<KubernetesRow>,
     pub(super) traps: Vec<TrapRow>,
     pub(super) cautions: Vec<TrapRow>,
+    pub(super) image_base: ImageBaseRow,
     pub(super) new_defaults: Vec<NewDefaultRow>,
     pub(super) features: Vec<FeatureRow>,
     pub(super) renamed_values: Vec<RenamedRow>,
@@ -52,6 +53,17 @@ pub(super) struct TrapRow {
     pub(super) kubernetes_since: Option<KubernetesVersion>,
     pub(super) reason: String,
     pub(super) instead: Version,
+    pub(super) source: String,
+}
+
+/// The system that the controller's official image was made on, and the first patch of each minor that is made on another one.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ImageBaseRow {
+    pub(super) since: Version,
+    pub(super) system: String,
+    pub(super) ended: Date,
+    pub(super) mended: Vec<Version>,
     pub(super) source: String,
 }
 
@@ -257,6 +269,7 @@ mod tests {
         let sources = std::iter::once(&k.releases.source)
             .chain(k.kubernetes.iter().map(|r| &r.source))
             .chain(k.traps.iter().chain(&k.cautions).map(|r| &r.source))
+            .chain(std::iter::once(&k.image_base.source))
             .chain(k.new_defaults.iter().map(|r| &r.source))
             .chain(k.features.iter().map(|r| &r.source))
             .chain(k.renamed_values.iter().map(|r| &r.source))
@@ -289,6 +302,7 @@ mod tests {
         assert!(KARPENTER.features.iter().all(|r| r.before.as_ref().is_none_or(|b| *b > r.since)));
         assert!(KARPENTER.traps.is_sorted_by(|a, b| a.before <= b.since));
         assert!(KARPENTER.traps.iter().chain(&KARPENTER.cautions).all(|r| r.since < r.before && r.instead >= r.before));
+        assert!(KARPENTER.image_base.mended.is_sorted_by(|a, b| a < b));
         assert!(KARPENTER.new_defaults.is_sorted_by(|a, b| a.since <= b.since));
         assert!(KUBERNETES.eks.is_sorted_by(|a, b| a.minor.plus(1) == b.minor));
         assert!(KUBERNETES.flow_control.is_sorted_by(|a, b| a.since < b.since));

@@ -174,7 +174,6 @@ async fn crds_are_helms_and_of_the_release() {
     let found = after(other).await;
     says(&found, "crd-owner", Verdict::Fail, "of the helm release kube-system/cas, which has it no more");
     assert!(found[0].fixes.iter().any(|fix| fix.command.iter().any(|word| word == "meta.helm.sh/release-name=karpenter-crd")));
-
     let old = fingerprint("1.9.0", "nodepools.karpenter.sh");
     assert_ne!(old, fingerprint("1.14.1", "nodepools.karpenter.sh"));
     let found = when(|f| crd(f, "nodepools.karpenter.sh").schema = old).await;

@@ -97,12 +97,7 @@ async fn an_old_client_takes_an_old_entry() {
     assert_eq!(broken_client(old).await, []);
 }
 
-/// A world of another release, with Kubernetes as it says; what is found.
-async fn of_release(karpenter: &str, kubernetes: &str) -> Vec<Finding> {
-    of_releases(karpenter, karpenter, kubernetes, DAY).await
-}
-
-/// The same with another release installed than is wanted, and a helm that fits.
+/// What is found in a world of one release where another one may be wanted, on this Kubernetes, with a helm that fits.
 async fn of_releases(wanted: &str, installed: &str, kubernetes: &str, day: &str) -> Vec<Finding> {
     let world = FakeWorld::bootstrapped(existing(wanted)).await;
     world.furnish();
@@ -116,10 +111,11 @@ async fn of_releases(wanted: &str, installed: &str, kubernetes: &str, day: &str)
 
 #[tokio::test(start_paused = true)]
 async fn a_release_is_sound_and_fits_its_kubernetes() {
-    let found = of_release("1.8.4", "1.34").await;
+    let found = of_releases("1.8.4", "1.8.4", "1.34", "2026-06-01").await;
     exactly(&found, "karpenter-release", Verdict::Fail);
-    assert_eq!(of_release("1.8.6", "1.34").await, []);
-    exactly(&of_releases("1.7.1", "1.8.6", "1.34", DAY).await, "kubernetes-fit", Verdict::Fail);
+    assert_eq!(of_releases("1.8.8", "1.8.8", "1.34", DAY).await, []);
+    exactly(&of_releases("1.8.6", "1.8.6", "1.34", DAY).await, "controller-image", Verdict::Warn);
+    exactly(&of_releases("1.7.1", "1.8.8", "1.34", "2026-06-01").await, "kubernetes-fit", Verdict::Fail);
 }
 
 #[tokio::test(start_paused = true)]
@@ -133,7 +129,7 @@ async fn an_upgrade_is_one_hop() {
     exactly(&hops, "upgrade-hops", Verdict::Fail);
     // What an older release lacks beside: it is not the one of the spec, and read other values.
     let others: Vec<&str> = found.iter().map(|f| f.id.as_str()).filter(|id| *id != "upgrade-hops").collect();
-    assert!(others.iter().all(|id| ["installed-fit", "upgrade-defaults", "chart-values"].contains(id)), "{others:?}");
+    assert!(others.iter().all(|id| ["installed-fit", "controller-image", "upgrade-defaults", "chart-values"].contains(id)), "{others:?}");
     // What somebody applied without helm says by its image which release it is, and nothing of its values.
     facts.chart_release = Probed::Absent;
     for workload in known(&mut facts.neighbours).workloads.iter_mut().filter(|w| w.what == NeighbourKind::Karpenter) {

@@ -173,3 +173,29 @@ async fn what_is_pinned_as_the_finding_says_is_found_no_more() {
     let soon = Pinned::Pool(json!({"template": {"spec": {"expireAfter": "24h"}}}));
     assert!(said_of(&expiry.since, Some(&soon)).await.contains(expiry.what));
 }
+
+/// The image of a release that is installed, and of the wanted one, on the day after the last of what it is made on.
+#[tokio::test(start_paused = true)]
+async fn an_image_on_a_system_without_support_is_told_with_the_patch_that_mends_it() {
+    let (spec, facts) = healthy().await;
+    let of = |installed: &str, wanted: &str, day: &str| {
+        let mut facts = facts.clone();
+        known(&mut facts.chart_release).chart_version = installed.into();
+        let found = bad(&Spec { release: wanted.parse().unwrap(), ..spec.clone() }, &facts, day).into_iter();
+        let fixes = found.filter(|f| f.id == "controller-image").map(|f| {
+            assert!(f.message.contains("Amazon Linux 2, whose support ended on 2026-06-30"), "{f:#?}");
+            format!("{}: {}", f.fixes[0].title, f.fixes[0].command.join(" "))
+        });
+        fixes.collect::<Vec<_>>()
+    };
+    let installed = format!("install 1.8.8, a patch of the same minor: {INSTALL} 1.8.8");
+    for (wanted, day) in [("1.14.1", "2026-07-01"), ("1.8.6", DAY)] {
+        assert_eq!(of("1.8.6", wanted, day).join("; "), installed, "{wanted}");
+    }
+    assert_eq!(of("1.8.6", "1.14.1", "2026-06-30"), [""; 0], "its last day");
+    assert_eq!(of("1.14.1", "1.8.6", DAY), ["take 1.8.8, a patch of the same minor: --karpenter-version 1.8.8: "]);
+    assert!(of("0.37.8", "1.14.1", DAY)[0].starts_with("no patch of its minor mends it: upgrade to 1.0.14 or newer"));
+    for other in ["1.8.7", "0.32.10"] {
+        assert_eq!(of(other, "1.14.1", DAY), [""; 0], "{other}");
+    }
+}

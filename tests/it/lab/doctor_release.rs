@@ -13,6 +13,14 @@ fn a_release_an_identity_and_an_image_are_mended_as_printed() {
     let aws = |words: &[&str]| ward.aws(words);
     ward.karpctl(&["bootstrap", "--existing-cluster", "--karpenter-version", "1.0.8", "--yes"]).exits(0);
 
+    // The registry has no other chart of 1.0: its own goes by their versions.
+    for (chart, version) in [("karpenter", "0.37.8"), ("karpenter", "1.0.14"), ("karpenter-crd", "1.0.14")] {
+        release_a_chart(&ward, chart, "1.0.8", version);
+    }
+    let found = ward.finds("controller-image", "warn", "Karpenter 1.0.8 is installed, and its image is made on Amazon Linux 2");
+    ward.cured(&found, &[0]);
+    of_patch(&ward, "1.0.8");
+
     // The way back is none; the way on is.
     let of = |release: &str| ward.with(&["--karpenter-version", release]);
     let found = of("0.37.8").finds("upgrade-hops", "fail", "Karpenter 1.0.8 is installed, and");
@@ -35,13 +43,15 @@ fn a_release_an_identity_and_an_image_are_mended_as_printed() {
     hops_of_metadata(&ward);
 }
 
-/// From a release of v1beta1 to one that has v1 alone. The registry has no other chart of 1.0: its own goes by their versions.
-fn hops(ward: &Ward, newest: &Ward) {
-    for (chart, version) in [("karpenter", "0.37.8"), ("karpenter", "1.0.14"), ("karpenter-crd", "1.0.14")] {
-        release_a_chart(ward, chart, "1.0.8", version);
-    }
-    let chart = ["helm", "upgrade", "karpenter", "oci://public.ecr.aws/karpenter/karpenter", "--version", "0.37.8"];
+/// The same chart by another version.
+fn of_patch(ward: &Ward, version: &str) {
+    let chart = ["helm", "upgrade", "karpenter", "oci://public.ecr.aws/karpenter/karpenter", "--version", version];
     ward.run(&[&chart[..], &["--namespace", "kube-system", "--reuse-values"]].concat());
+}
+
+/// From a release of v1beta1 to one that has v1 alone.
+fn hops(ward: &Ward, newest: &Ward) {
+    of_patch(ward, "0.37.8");
     let found = newest.finds("upgrade-hops", "fail", "Karpenter 0.37.8 is installed, and its objects are v1beta1, which only 1.0 converts");
     newest.cured(&found, &[0]);
 }
@@ -206,6 +216,11 @@ fn hops_of_metadata(ward: &Ward) {
     let rest =
         ["--node-role", role, "--subnets", subnet, "--scaling-config", "minSize=1,maxSize=2,desiredSize=1", "--launch-template", &of("1")];
     aws(&[&["eks", "create-nodegroup"], &near[..], &rest].concat());
+    ward.passes("node-group");
+    // Without a role of its own the controller asks there.
+    let chart = "oci://public.ecr.aws/karpenter/karpenter";
+    let upgrade = ["helm", "upgrade", "karpenter", chart, "--version", "1.14.1", "--namespace", "kube-system", "--reuse-values", "--set"];
+    ward.run(&[&upgrade[..], &["serviceAccount.annotations=null"]].concat());
     let found = ward.finds("node-group", "warn", "make one hop: pods get none");
     assert!(found["fixes"][1]["title"].as_str().unwrap().contains("HttpPutResponseHopLimit 2"), "{found:#}");
     // As the finding says it in words: another version of the template, and the group on it.
@@ -216,11 +231,6 @@ fn hops_of_metadata(ward: &Ward) {
 
     // Without a template it is EKS that says how far, and a group that has one takes its place.
     let bare = ["--cluster-name", "release", "--nodegroup-name", "bare"];
-    ward.passes("node-group");
-    // Without a role of its own the controller asks there.
-    let chart = "oci://public.ecr.aws/karpenter/karpenter";
-    let upgrade = ["helm", "upgrade", "karpenter", chart, "--version", "1.14.1", "--namespace", "kube-system", "--reuse-values", "--set"];
-    ward.run(&[&upgrade[..], &["serviceAccount.annotations=null"]].concat());
     let kind = ["--ami-type", "AL2023_x86_64_STANDARD"];
     let create = |template: &[&str]| aws(&[&["eks", "create-nodegroup"], &bare[..], &rest[..6], &kind, template].concat());
     create(&[]);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Each check with the test in which its thing is broken for real, found, mended by what is printed, and found no more.
-const SCENES: [(&str, &str); 68] = [
+const SCENES: [(&str, &str); 69] = [
     ("exec-kubeconfig", "doctor_desk::a_kubeconfig_and_the_programs_beside_it_are_mended_as_printed"),
     ("exec-credentials", "doctor_fit::credentials_beside_the_plugin_and_a_kubectl_that_may_not_run_it"),
     ("exec-api-version", "stale_kubeconfig::helm_never_depends_on_the_persons_kubeconfig"),
@@ -57,6 +57,7 @@ const SCENES: [(&str, &str); 68] = [
     ("auto-mode", "doctor_fit::auto_mode_and_a_network_without_a_way_out_are_mended_as_printed"),
     ("auto-mode-api", "doctor_cluster::what_is_broken_is_found_and_mended_as_it_says"),
     ("installed-fit", "doctor_release::a_release_an_identity_and_an_image_are_mended_as_printed"),
+    ("controller-image", "doctor_release::a_release_an_identity_and_an_image_are_mended_as_printed"),
     ("upgrade-hops", "doctor_release::a_release_an_identity_and_an_image_are_mended_as_printed"),
     ("upgrade-defaults", "doctor_release::a_release_an_identity_and_an_image_are_mended_as_printed"),
     ("upgrade-objects", "doctor_release::a_release_an_identity_and_an_image_are_mended_as_printed"),
