@@ -109,7 +109,7 @@ pub struct VerifiedNode {
 /// Whether Karpenter made a node for the proof.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct NodeProof {
-    /// Whether at least one was launched, ran pods and was taken away.
+    /// Whether at least one was launched, ran pods of the proof and was taken away.
     pub proved: bool,
     /// Why none was, where that is so.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -157,6 +157,20 @@ impl fmt::Display for VerifyReport {
     }
 }
 
+impl VerifyReport {
+    /// The failure that no node was proved, where that is so: what was to be shown has not been.
+    #[must_use]
+    pub fn unproved(&self) -> Option<Error> {
+        let reason = self.node.reason.as_ref()?;
+        let replicas = steps::counted(self.replicas as usize, "pod");
+        Some(
+            Error::failed(format!("Karpenter on cluster {} has not been seen to launch a node", self.cluster))
+                .because(reason)
+                .hint(format!("ask for more pods than have room on the nodes that are there: {replicas} did, `--replicas` says how many")),
+        )
+    }
+}
+
 /// What the nodes are launched for.
 #[derive(Debug, Clone, Copy)]
 pub struct Workload<'a> {
@@ -178,8 +192,16 @@ pub async fn verify(context: &StepContext<'_>, workload: Workload<'_>) -> Result
             .hint(format!("if nothing needs it: `kubectl --namespace {NAMESPACE} delete deployment {WORKLOAD}`")));
     }
     let kinds = Kinds::of(context.spec);
-    let mut proof =
-        Proof { context, kube: kube.as_ref(), kinds, place, image: workload.image, before: Seen::default(), caused: BTreeMap::new() };
+    let mut proof = Proof {
+        context,
+        kube: kube.as_ref(),
+        kinds,
+        place,
+        image: workload.image,
+        before: Seen::default(),
+        caused: BTreeMap::new(),
+        used: BTreeSet::new(),
+    };
     proof.before = proof.see().await?;
     let result = proof.run(workload.replicas).await;
     context.doing(format!("removing the Deployment {NAMESPACE}/{WORKLOAD}"));
@@ -228,6 +250,8 @@ struct Proof<'a> {
     before: Seen,
     /// The nodes that came with the workload.
     caused: BTreeMap<String, VerifiedNode>,
+    /// The nodes on which pods of it ran.
+    used: BTreeSet<String>,
 }
 
 impl Proof<'_> {
@@ -238,10 +262,7 @@ impl Proof<'_> {
         for phase in Phase::UP {
             phases.push(self.wait(phase, replicas, &mut claims).await?);
         }
-        let node = self.node_proof();
-        if let Some(reason) = &node.reason {
-            self.context.warn(format!("{reason}: no new node was proved; --replicas asks for more"));
-        }
+        let node = node_proof(self.caused.keys(), &self.used);
         self.scale(0).await?;
         phases.push(self.wait(Phase::Removed, 0, &mut claims).await?);
         let spec = self.context.spec;
@@ -254,12 +275,6 @@ impl Proof<'_> {
             phases,
             nodes: self.caused.values().cloned().collect(),
         })
-    }
-
-    fn node_proof(&self) -> NodeProof {
-        let proved = !self.caused.is_empty();
-        let reason = "the pods found room on nodes that Karpenter had launched before";
-        NodeProof { proved, reason: (!proved).then(|| reason.to_owned()) }
     }
 
     /// The guide's workload. Only nodes of our pool may take it, or free room elsewhere would prove nothing.
@@ -311,6 +326,8 @@ impl Proof<'_> {
     }
 
     fn remember(&mut self, seen: &Seen) {
+        let running = seen.pods.iter().filter(|pod| has(pod, "Ready"));
+        self.used.extend(running.filter_map(|pod| pod["spec"]["nodeName"].as_str().map(str::to_owned)));
         for (name, node) in seen.nodes.iter().filter(|(name, _)| !self.before.nodes.contains_key(*name)) {
             let label = |keys: [&str; 2]| {
                 let labels = &node["metadata"]["labels"];
@@ -363,6 +380,18 @@ impl Proof<'_> {
     }
 }
 
+/// Whether a node was proved, by those that came with the workload and those that ran its pods.
+fn node_proof<'a>(mut caused: impl ExactSizeIterator<Item = &'a String>, used: &BTreeSet<String>) -> NodeProof {
+    let none_came = caused.len() == 0;
+    let proved = caused.any(|name| used.contains(name));
+    let reason = if none_came {
+        "the pods found room on nodes that Karpenter had launched before"
+    } else {
+        "nodes came, and the pods found room on others that Karpenter had launched before"
+    };
+    NodeProof { proved, reason: (!proved).then(|| reason.to_owned()) }
+}
+
 /// Whether an object has this condition.
 fn has(object: &Value, condition: &str) -> bool {
     let conditions = object["status"]["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -371,4 +400,24 @@ fn has(object: &Value, condition: &str) -> bool {
 
 fn all_placed(pods: &[Value]) -> bool {
     !pods.is_empty() && pods.iter().all(|p| p["spec"]["nodeName"].as_str().is_some_and(|n| !n.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BTreeSet, node_proof};
+
+    #[test]
+    fn a_node_is_proved_by_a_pod_of_the_proof() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        for (caused, used, reason) in [
+            (&["a", "b"][..], &["b", "old"][..], None),
+            (&[], &["old"], Some("the pods found room")),
+            // Somebody else's pods made Karpenter launch it.
+            (&["a"], &["old"], Some("nodes came, and the pods found room on others")),
+        ] {
+            let proof = node_proof(names(caused).iter(), &names(used).into_iter().collect::<BTreeSet<_>>());
+            assert_eq!(proof.proved, reason.is_none());
+            assert_eq!(proof.reason.as_deref().map(|said| said.starts_with(reason.unwrap())), reason.map(|_| true), "{proof:?}");
+        }
+    }
 }

@@ -1,10 +1,15 @@
 //! Karpenter on a cluster that somebody else made: what is theirs stays as it was.
 
 use super::{Stage, stage};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn there_and_back(stage: &Stage, release: &str, variant: &[&str]) {
     let before = stage.inventory();
+    there(stage, release, variant);
+    back(stage, release, variant, &before);
+}
+
+fn there(stage: &Stage, release: &str, variant: &[&str]) {
     let words = ["--existing-cluster", "--karpenter-version", release];
     let with = |command: &[&str]| stage.karpctl(&[command, &words, variant].concat());
     with(&["bootstrap", "--yes"]).exits(0);
@@ -12,8 +17,31 @@ fn there_and_back(stage: &Stage, release: &str, variant: &[&str]) {
     with(&["status", "--exit-code"]).exits(0).says("Everything is as the spec says");
     let report = stage.karpctl(&[&["verify", "--replicas", "2", "-o", "json"], &words[..]].concat()).exits(0).json();
     assert_eq!((&report["schema"], &report["node"]["proved"]), (&"karpctl/verify/v1".into(), &true.into()));
-    with(&["destroy", "--yes", "--delete-crds"]).exits(0);
-    assert_eq!(as_text(&stage.inventory()), as_text(&before), "the cluster is not as it was");
+}
+
+fn back(stage: &Stage, release: &str, variant: &[&str], before: &Value) {
+    let words = [&["destroy", "--yes", "--delete-crds", "--existing-cluster", "--karpenter-version", release], variant].concat();
+    stage.karpctl(&words).exits(0);
+    assert_eq!(as_text(&stage.inventory()), as_text(before), "the cluster is not as it was");
+}
+
+/// A pod that is there keeps a node with room for one more.
+fn room_on_a_node_proves_none(stage: &Stage) {
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "small", "annotations": {"karpenter.sh/do-not-disrupt": "true"}},
+        "spec": {
+            "nodeSelector": {"karpenter.sh/nodepool": "default", "karpenter.k8s.aws/instance-cpu": "8"},
+            "containers": [{"name": "pause", "image": "public.ecr.aws/eks-distro/kubernetes/pause:3.7", "resources": {"requests": {"cpu": "100m"}}}],
+        },
+    });
+    let file = stage.dir().join("pod.json");
+    std::fs::write(&file, pod.to_string()).unwrap();
+    stage.kubectl(&["apply", "-f", file.to_str().unwrap()]);
+    stage.kubectl(&["wait", "--for", "condition=Ready", "pod/small", "--timeout", "180s"]);
+    let ended = stage.karpctl(&["verify", "--existing-cluster", "--replicas", "1", "-o", "json"]).exits(1);
+    assert_eq!(ended.json()["node"]["proved"], false, "{}", ended.stdout);
+    ended.says("the pods found room on nodes that Karpenter had launched before");
+    stage.kubectl(&["delete", "pod", "small", "--wait"]);
 }
 
 fn as_text(inventory: &Value) -> String {
@@ -24,7 +52,10 @@ fn as_text(inventory: &Value) -> String {
 fn newest_release_with_access_entries_only() {
     let Some(stage) = stage("entries") else { return };
     stage.existing("1.34", "API");
-    there_and_back(&stage, "1.14.1", &[]);
+    let before = stage.inventory();
+    there(&stage, "1.14.1", &[]);
+    room_on_a_node_proves_none(&stage);
+    back(&stage, "1.14.1", &[], &before);
 }
 
 #[test]

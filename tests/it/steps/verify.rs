@@ -1,6 +1,6 @@
 use crate::fake::{FakeWorld, Fault, error};
 use crate::fixture::spec;
-use karpctl::error::{ErrorKind, Result};
+use karpctl::error::{ErrorKind, Exit, Result};
 use karpctl::facts::Topic;
 use karpctl::ports::{ObjectKind, ObjectRef};
 use karpctl::steps::Ownership;
@@ -41,12 +41,16 @@ async fn goes_up_and_down_and_leaves_nothing() {
 async fn pods_that_find_room_prove_no_node() {
     let world = FakeWorld::bootstrapped(spec("1.14.1")).await;
     let node = |report: Result<VerifyReport>| serde_json::to_value(report.unwrap()).unwrap()["node"].clone();
-    assert_eq!(node(run(&world, 2).await.0), json!({"proved": true}));
+    let (report, _) = run(&world, 2).await;
+    assert_eq!(report.as_ref().unwrap().unproved(), None);
+    assert_eq!(node(report), json!({"proved": true}));
     world.inside().room = true;
-    let (report, said) = run(&world, 2).await;
+    let (report, _) = run(&world, 2).await;
     let reason = "the pods found room on nodes that Karpenter had launched before";
+    let error = report.as_ref().unwrap().unproved().unwrap();
+    assert_eq!((error.exit(), error.causes.as_slice()), (Exit::Failed, &[reason.to_owned()][..]));
+    assert!(error.hints[0].contains("2 pods did, `--replicas`"), "{error:?}");
     assert_eq!(node(report), json!({"proved": false, "reason": reason}));
-    assert!(said.contains(&format!("warning: {reason}: no new node was proved; --replicas asks for more")), "{said:#?}");
     assert!(world.object(&inflate()).is_none());
 }
 
