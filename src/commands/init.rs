@@ -4,7 +4,7 @@ use super::args::VariantArgs;
 use super::interview::{Interview, Manner};
 use super::new_file::{NewFile, differs, unwritable};
 use crate::app::App;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, ErrorKind, Exit, Result};
 use crate::shell::quoted;
 use crate::spec::file::DEFAULT_FILE;
 use crate::spec::resolve::{Discovered, resolve};
@@ -53,7 +53,7 @@ pub async fn run(app: &App, args: InitArgs) -> Result<Exit> {
         }
     }
     let given = [(Source::Flag, app.globals.layer(&args.variant)?), (Source::Environment, app.env.layer()?)];
-    let found = Interview::new(app, manner, &given).hold().await?;
+    let found = app.read(Box::pin(Interview::new(app, manner, &given).hold())).await.map_err(nothing_written)?;
     // What was answered must be a spec; an account that nobody knows yet is no reason to refuse it.
     let settled = [(Source::File(path.display().to_string()), found.layer.clone())];
     let nobody = "000000000000".parse().ok();
@@ -77,6 +77,11 @@ pub async fn run(app: &App, args: InitArgs) -> Result<Exit> {
         "\nNext:\n  karpctl doctor --area client,account{more}\n  karpctl bootstrap --dry-run{more}\n  karpctl bootstrap{more}"
     ));
     Ok(Exit::Done)
+}
+
+/// An interruption is told in the same words wherever it comes.
+fn nothing_written(e: Error) -> Error {
+    if e.kind == ErrorKind::Interrupted { Error::new(e.kind, "interrupted; nothing was written") } else { e }
 }
 
 /// Refuses to overwrite a file that says something else.

@@ -1,9 +1,10 @@
 //! What `karpctl init` finds out, and what it asks.
 
+use super::brief_question::briefly;
 use super::question::{choose, text};
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::facts::{ClusterFacts, SubnetFacts};
+use crate::facts::{Caller, ClusterFacts, SubnetFacts};
 use crate::knowledge::{KubernetesVersion, Release};
 use crate::ports::{Ports, Workstation as _};
 use crate::shell::quoted;
@@ -72,7 +73,7 @@ impl<'a> Interview<'a> {
         }
         let caller = match (&configured, self.manner) {
             (None, Manner::Defaults) => None,
-            _ => Some(ports.aws.caller().await),
+            _ => Some(self.caller(&ports).await),
         };
         let signed_in = matches!(caller, Some(Ok(_)));
         // Of another partition's credentials that region knows nothing: it is said when the right one does not know them either.
@@ -86,7 +87,7 @@ impl<'a> Interview<'a> {
         }
         // The region may be another one now, or the first that is known.
         let (ports, _) = self.app.connect_as(self.found.layer.region.as_deref(), profile.as_deref()).await?;
-        let caller = if signed_in || configured.is_none() { Some(ports.aws.caller().await) } else { None };
+        let caller = if signed_in || configured.is_none() { Some(self.caller(&ports).await) } else { None };
         if let Some(Err(e)) = &caller {
             self.say_unasked(e);
         }
@@ -99,7 +100,7 @@ impl<'a> Interview<'a> {
             None => {
                 if caller.is_some() {
                     // What EKS offers decides before what the release runs on.
-                    let offered = ports.aws.cluster_versions().await.unwrap_or_default();
+                    let offered = self.asked("eks:DescribeClusterVersions", ports.aws.cluster_versions()).await.unwrap_or_default();
                     self.creatable = offered.into_iter().map(|offered| offered.version).max();
                 }
                 self.new_cluster().await?;
@@ -108,6 +109,15 @@ impl<'a> Interview<'a> {
         self.release();
         self.capacity().await?;
         Ok(self.found)
+    }
+
+    /// What AWS says. One can do without it, so nobody waits long.
+    async fn asked<T>(&self, what: &str, answer: impl Future<Output = Result<T>>) -> Result<T> {
+        briefly(|line| self.app.printer.status(line), what, answer).await
+    }
+
+    async fn caller(&self, ports: &Ports) -> Result<Caller> {
+        self.asked("sts:GetCallerIdentity", ports.aws.caller()).await
     }
 
     /// The whole reason is long, and no more than a hint here.
@@ -142,7 +152,7 @@ impl<'a> Interview<'a> {
             return Err(Error::usage("the AWS region is not known").hint("give --region REGION, AWS_REGION, or a profile that names one"));
         }
         let why = "The cluster and everything else is made there.";
-        let listed = if signed_in { ports.aws.regions().await.unwrap_or_default() } else { Vec::new() };
+        let listed = if signed_in { self.asked("ec2:DescribeRegions", ports.aws.regions()).await.unwrap_or_default() } else { Vec::new() };
         if listed.is_empty() {
             let read = |t: &str| t.parse::<Region>().map(|r| r.to_string()).map_err(|e| e.to_string());
             return text(self.app, "Which AWS region?", why, REGION, read).await;
@@ -176,7 +186,7 @@ impl<'a> Interview<'a> {
     /// The cluster's name, and the cluster where it is there.
     async fn cluster(&mut self, ports: &Ports, signed_in: bool) -> Result<Option<ClusterFacts>> {
         let listed = if signed_in {
-            ports.aws.cluster_names().await.unwrap_or_else(|e| {
+            self.asked("eks:ListClusters", ports.aws.cluster_names()).await.unwrap_or_else(|e| {
                 self.app.printer.warn(&format!("the clusters there are not known: {}", e.message));
                 Vec::new()
             })
@@ -209,7 +219,7 @@ impl<'a> Interview<'a> {
         }
         self.found.reasons.insert("clusterName", "The EKS cluster; roles, queue and stack are named after it.".into());
         let name = self.found.layer.cluster_name.clone().unwrap_or_default();
-        Ok(if listed.contains(&name) { ports.aws.cluster(&name).await.ok().flatten() } else { None })
+        Ok(if listed.contains(&name) { self.asked("eks:DescribeCluster", ports.aws.cluster(&name)).await.ok().flatten() } else { None })
     }
 
     async fn existing(&mut self, ports: &Ports, cluster: &ClusterFacts) -> Result<()> {
@@ -227,7 +237,7 @@ impl<'a> Interview<'a> {
         let reason = format!("{name} was there before karpctl (Kubernetes {}): it is never created, resized or deleted.", cluster.version);
         self.found.reasons.insert("existingCluster", reason);
         if self.found.layer.subnets.is_none() {
-            let subnets = ports.aws.subnets(&cluster.subnet_ids).await.unwrap_or_default();
+            let subnets = self.asked("ec2:DescribeSubnets", ports.aws.subnets(&cluster.subnet_ids)).await.unwrap_or_default();
             self.found.layer.subnets = self.subnets(&subnets).await?;
         }
         Ok(())

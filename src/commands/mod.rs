@@ -6,6 +6,7 @@ mod afterwards;
 mod answer;
 pub mod args;
 pub mod bootstrap;
+mod brief_question;
 mod carry_out;
 mod completions;
 pub mod destroy;

@@ -63,6 +63,26 @@ fn defaults_without_credentials_are_a_spec_that_other_commands_take() {
 }
 
 #[test]
+fn an_aws_that_never_answers_is_not_waited_for() {
+    // It takes connections and nothing more, as behind a firewall.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = karpctl(dir.path());
+    command
+        .env("AWS_ENDPOINT_URL", url)
+        .env("AWS_MAX_ATTEMPTS", "9")
+        .envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")]);
+    let ended = command.args(DEFAULTS).stdin(Stdio::null()).output().unwrap();
+    let said = stderr(&ended);
+    assert_eq!(ended.status.code(), Some(0), "{said}");
+    let waits = said.find("waiting for the answer of AWS to sts:GetCallerIdentity, 15 s at most").expect(&said);
+    let gives_up = said.find("warning: AWS is not asked: no answer to sts:GetCallerIdentity within 15 s; `karpctl doctor").expect(&said);
+    assert!(waits < gives_up, "{said}");
+    assert_eq!(written(dir.path()).account_id, None);
+}
+
+#[test]
 fn flags_and_environment_are_written_down() {
     let dir = tempfile::tempdir().unwrap();
     let ended = karpctl(dir.path())
