@@ -103,7 +103,7 @@ impl App {
         ended
     }
 
-    /// The first SIGINT, SIGTERM or SIGHUP lets what runs finish; the second leaves at once.
+    /// The first SIGINT, SIGTERM or SIGHUP cuts off what only reads, and lets what changes something finish; the second leaves at once.
     fn watch_signals(&self) -> Result<()> {
         let watch = |kind: SignalKind, exit: Exit| -> Result<()> {
             let mut stream = signal(kind).map_err(|e| Error::failed("cannot watch for signals").because(e.to_string()))?;

@@ -51,7 +51,7 @@ pub async fn run(app: &App, args: AdoptArgs) -> Result<Exit> {
     let path = app.globals.file.clone().unwrap_or_else(|| DEFAULT_FILE.into());
     let mut session = open(app, &args.variant).await?;
     let given = layers(app, &args.variant)?;
-    let adoption = look(&mut session, &given).await?;
+    let adoption = app.read(Box::pin(look(&mut session, &given))).await?;
     for line in said(&adoption, &session.spec) {
         app.printer.status(&line);
     }

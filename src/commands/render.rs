@@ -178,7 +178,7 @@ async fn spec(app: &App, args: &RenderArgs) -> Result<(Spec, Option<String>)> {
         resolved.notes.iter().for_each(|n| app.printer.status(&format!("note: {n}")));
         return Ok((resolved.spec, None));
     }
-    let session = Session::open_by(app, &args.variant, resolve).await?;
+    let session = app.read(Box::pin(Session::open_by(app, &args.variant, resolve))).await?;
     let endpoint = session.facts.cluster.known().and_then(|c| c.endpoint.clone());
     Ok((session.spec, endpoint))
 }

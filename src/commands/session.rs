@@ -85,9 +85,9 @@ pub(super) fn kubeconfig_is_there(app: &App) -> Result<()> {
 const WITHOUT_KUBECONFIG: &str = "leave --kubeconfig and --context out: the way into a cluster is then what EKS says of it";
 
 impl Session {
-    /// Resolves the spec with the help of AWS. Reads the caller, the cluster and the tools.
+    /// Resolves the spec with the help of AWS. Reads the caller, the cluster and the tools. An interruption cuts it off.
     pub(super) async fn open(app: &App, variant: &VariantArgs) -> Result<Self> {
-        let session = Self::open_by(app, variant, resolve).await?;
+        let session = app.read(Box::pin(Self::open_by(app, variant, resolve))).await?;
         session.kubeconfig_leads_there()?;
         Ok(session)
     }
@@ -182,6 +182,15 @@ impl Session {
         topics.remove(&Topic::Cluster);
         let context = ProbeContext { spec: &self.spec, ports: &self.ports, kubeconfig: self.kubeconfig.as_ref() };
         probe(&context, &topics, &mut self.facts).await;
+    }
+
+    /// The same, where an interruption cuts it off.
+    pub(super) async fn read_by(&mut self, app: &App, topics: BTreeSet<Topic>) -> Result<()> {
+        app.read(async {
+            self.read(topics).await;
+            Ok(())
+        })
+        .await
     }
 
     /// How things stand now: these topics, and whether the cluster is there, are read once more.

@@ -37,7 +37,7 @@ impl StatusArgs {
 pub async fn run(app: &App, args: StatusArgs) -> Result<Exit> {
     let mut session = Session::open(app, &args.variant).await?;
     let steps = steps::all();
-    session.read(steps.iter().flat_map(|s| s.reads().iter().copied()).collect()).await;
+    session.read_by(app, steps.iter().flat_map(|s| s.reads().iter().copied()).collect()).await?;
     let (spec, facts) = (&session.spec, &session.facts);
     let rows = steps.iter().map(|s| StepStatus { step: s.id(), title: s.title(spec), state: s.assess(spec, facts) }).collect();
     let report = StatusReport::new(spec, rows);

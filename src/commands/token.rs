@@ -31,8 +31,8 @@ pub async fn run(app: &App, _args: TokenArgs) -> Result<Exit> {
     let cluster: crate::spec::ClusterName = cluster.parse().map_err(|e: crate::spec::InvalidName| Error::usage(e.to_string()))?;
     // What is asked for is looked at before credentials are: a wrong question costs no request.
     let region = app.globals.region.clone().or_else(|| app.env.region.clone());
-    let (ports, _) = app.connect(region.as_deref()).await?;
-    let token = ports.aws.eks_token(cluster.as_str()).await?;
+    let token = Box::pin(async { app.connect(region.as_deref()).await?.0.aws.eks_token(cluster.as_str()).await });
+    let token = app.read(token).await?;
     let answer = crate::token::answer(app.env.exec_info.as_deref(), &token, crate::token::expiry(jiff::Timestamp::now()))?;
     app.printer.document(&answer);
     Ok(Exit::Done)

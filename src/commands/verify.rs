@@ -68,7 +68,7 @@ pub async fn run(app: &App, args: VerifyArgs) -> Result<Exit> {
     session.cluster_is_there()?;
     let steps = steps::all();
     let ready = steps.iter().filter(|s| s.id() == StepId::Ready);
-    session.read(ready.flat_map(|s| s.reads().iter().copied()).collect()).await;
+    session.read_by(app, ready.flat_map(|s| s.reads().iter().copied()).collect()).await?;
     let title = format!("Karpenter on {}: a proof with {}", session.spec.cluster_name, steps::counted(args.replicas as usize, "pod"));
     let reporter = ProofReporter::new(&app.printer, args.output, &title, crate::verify::USUAL_SECONDS);
     let say = |progress: Progress| reporter.show(progress);

@@ -40,7 +40,7 @@ impl VersionsArgs {
 /// Runs the command.
 pub async fn run(app: &App, args: VersionsArgs) -> Result<Exit> {
     if args.compare {
-        let compared = compare(app, args.chart_repository.as_deref()).await?;
+        let compared = app.read(Box::pin(compare(app, args.chart_repository.as_deref()))).await?;
         if args.output.is_machine() {
             app.printer.document(&machine(args.output, &compared.to_json())?);
         } else {

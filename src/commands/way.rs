@@ -87,12 +87,9 @@ pub(super) async fn go(app: &App, args: &WayArgs, session: &mut Session, steps: 
     let topics = topics(steps, session, selection);
     // What a dead karpctl's helm or eksctl still does belongs to what there is: a plan made meanwhile would not be true when it is agreed to.
     if !shows_only && refused_at_once.is_none() && app.clear_left_over(args.timeout).await? == Waited::Yes {
-        session.facts = session.look_again(topics).await;
+        session.facts = app.read(async { Ok(session.look_again(topics).await) }).await?;
     } else {
-        session.read(topics).await;
-    }
-    if app.cancel.is_cancelled() {
-        return Err(interrupted());
+        session.read_by(app, topics).await?;
     }
     let mut plan = plan(steps, &session.spec, &session.facts, &selection.goal());
     name_what_is_missing(app, selection, &mut plan);
