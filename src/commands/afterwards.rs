@@ -1,18 +1,39 @@
-//! What is said when a bootstrap or an adoption is done: what is there, where it is seen, what it costs, and what to type next.
+//! What is said when a bootstrap, a part of one or an adoption is done: what is there, where it is seen, what it costs, and what to type next.
 
+use super::next::command_line;
+use super::parts::Part;
 use crate::app::App;
 use crate::facts::Facts;
-use crate::inventory::inventory;
+use crate::inventory::{Thing, inventory};
 use crate::knowledge::RunningCost;
 use crate::shell;
 use crate::spec::{ClusterMode, ControllerCapacity, Partition, Spec};
 
 /// Says it to stdout, after the sentence that says that all went well.
 pub(super) fn afterwards(app: &App, spec: &Spec, facts: &Facts) {
+    show_things(app, "There:", &inventory(spec, facts));
+    app.printer.told(&format!("\n{}", cost(spec, jiff::Zoned::now().date())));
+    show_next(app, &[VERIFY, STATUS, DESTROY].map(|(name, what)| (command(app, spec, name), what)));
+}
+
+/// The same after a part of the way. Of that not all has been looked at, and so not all that is there can be said.
+pub(super) fn after_part(app: &App, spec: &Spec, facts: &Facts, part: Part) {
+    show_things(app, &format!("There, of what `karpctl {}` looks at:", part.name()), &inventory(spec, facts));
+    let next = part.next().map(|next| (command_line(app, part.name(), next.name()), next.does()));
+    let verify = (command(app, spec, VERIFY.0), VERIFY.1);
+    show_next(app, &[next.unwrap_or(verify), (command(app, spec, STATUS.0), STATUS.1)]);
+}
+
+/// A command, and what it does.
+type Next = (&'static str, &'static str);
+const VERIFY: Next = ("verify", "proves it: a workload that makes Karpenter launch nodes");
+const STATUS: Next = ("status", "shows what is there and what differs from the spec");
+const DESTROY: Next = ("destroy", "takes away what karpctl made");
+
+fn show_things(app: &App, head: &str, things: &[Thing]) {
     let printer = &app.printer;
-    let things = inventory(spec, facts);
-    printer.answer("\nThere:");
-    for thing in &things {
+    printer.answer(&format!("\n{head}"));
+    for thing in things {
         printer.row(thing.what, &thing.name);
     }
     let seen: Vec<_> = things.iter().filter_map(|t| Some((t.what, t.console.as_ref()?))).collect();
@@ -22,15 +43,13 @@ pub(super) fn afterwards(app: &App, spec: &Spec, facts: &Facts) {
     for (what, link) in seen {
         printer.row(what, link);
     }
-    printer.told(&format!("\n{}", cost(spec, jiff::Zoned::now().date())));
-    printer.answer("\nNext:");
-    for (instead, what) in [
-        ("verify", "proves it: a workload that makes Karpenter launch nodes"),
-        ("status", "shows what is there and what differs from the spec"),
-        ("destroy", "takes away what karpctl made"),
-    ] {
-        printer.answer(&format!("  {}", command(app, spec, instead)));
-        printer.told(&format!("      {what}"));
+}
+
+fn show_next(app: &App, commands: &[(String, &str)]) {
+    app.printer.answer("\nNext:");
+    for (command, what) in commands {
+        app.printer.answer(&format!("  {command}"));
+        app.printer.told(&format!("      {what}"));
     }
 }
 

@@ -1,8 +1,9 @@
 //! What follows when a plan was agreed to: it is carried out, and how that ended is said.
 
-use super::afterwards::afterwards;
+use super::afterwards::{after_part, afterwards};
 use super::answer::{Pretty, json};
 use super::next;
+use super::parts::Part;
 use super::report_page::ReportPage;
 use super::session::Session;
 use super::way::{Selection, WayArgs, topics};
@@ -106,8 +107,9 @@ pub(super) async fn carry_out(
         if args.output == Format::Human {
             let words = done(plan.direction, spec, selection);
             app.printer.told(&format!("{words} ({:.0} s)", std::time::Duration::from_millis(report.elapsed_ms).as_secs_f64()));
-            // Of a part not all has been looked at, and so not all that is there could be said.
-            if StepId::ALL.iter().all(|step| selection.steps.contains(step)) {
+            if let Some(part) = Part::ALL.into_iter().find(|part| part.name() == selection.name) {
+                after_part(app, spec, &outcome.facts, part);
+            } else if StepId::ALL.iter().all(|step| selection.steps.contains(step)) {
                 afterwards(app, spec, &outcome.facts);
             }
         }

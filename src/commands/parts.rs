@@ -36,6 +36,23 @@ impl Part {
         }
     }
 
+    /// The part that follows.
+    #[must_use]
+    pub fn next(self) -> Option<Self> {
+        Self::ALL.into_iter().skip_while(|part| *part != self).nth(1)
+    }
+
+    /// What it does, in words.
+    #[must_use]
+    pub const fn does(self) -> &'static str {
+        match self {
+            Self::Iam => "makes what the account needs: the stack with roles, policies and queue, and the spot role",
+            Self::Identity => "lets nodes and controller in",
+            Self::Install => "installs the charts",
+            Self::NodePool => "makes the node pool and its node class",
+        }
+    }
+
     /// The steps of this part.
     #[must_use]
     pub fn steps(self) -> &'static [StepId] {
@@ -61,4 +78,19 @@ pub async fn run(app: &App, part: Part, args: BootstrapArgs) -> Result<Exit> {
     let steps = part.steps().iter().copied().collect();
     let selection = Selection { name: part.name(), steps, direction: Direction::Apply, ownership: args.ownership() };
     go(app, &args.way, &mut session, &steps::all(), &selection).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Part;
+
+    #[test]
+    fn each_part_is_followed_by_the_one_whose_steps_come_next() {
+        let followed = Part::ALL.map(|part| part.next().map(Part::name));
+        assert_eq!(followed, [Some("identity"), Some("install"), Some("node-pool"), None]);
+        for part in Part::ALL {
+            let last = part.steps().iter().max();
+            assert!(part.next().is_none_or(|next| next.steps().iter().min() > last), "{part:?}");
+        }
+    }
 }

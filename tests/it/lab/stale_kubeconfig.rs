@@ -62,7 +62,9 @@ fn helm_never_depends_on_the_persons_kubeconfig() {
             // The oldest helm takes what the others refuse.
             let uninstall = ["uninstall", "karpenter", "--namespace", "kube-system", "--kubeconfig", file];
             Ended::from(stage.lab().command(&helm("3.8.1")).args(uninstall).output().unwrap()).exits(0);
-            by_karpctl("install").says("chart karpenter 1.14.1");
+            let next = format!("  karpctl node-pool --existing-cluster --yes --helm {} --cluster-name", helm(version).display());
+            let ended = by_karpctl("install").says("chart karpenter 1.14.1").says("There, of what `karpctl install` looks at:");
+            ended.says(" karpenter 1.14.1 in kube-system").says(&next).says("      makes the node pool and its node class");
         }
         stage.karpctl(&["destroy", "--existing-cluster", "--delete-crds", "--yes"]).exits(0);
     }
