@@ -70,10 +70,7 @@ impl Check for ControllerTrust {
         let added = if lacks.is_some() { allowing(&wanted) } else { Vec::new() };
         let whole = beside(&without(&role.trust, &shut_out), added.into_iter().cloned()).to_string();
         let command = ["aws", "iam", "update-assume-role-policy", "--role-name", &name, "--policy-document", &whole];
-        let title = match spec.made_elsewhere {
-            Some(_) => "let it in, beside whom the policy lets in already",
-            None => "let it in, beside whom the policy lets in already; `karpctl bootstrap` lets in the controller alone",
-        };
+        let title = "let it in, beside whom the policy lets in already";
         Ok(vec![Judgement::fail(subject, problems.join("; ")).run(title, command)])
     }
 }

@@ -4,7 +4,7 @@ use super::compare::same_policy;
 use super::context::owner_tags;
 use super::looked::{drifted_or_present, foreign, looked, missing_tags};
 use super::shell::{keys_and_values, look_up};
-use super::{Step, StepContext};
+use super::{Step, StepContext, trust};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, RoleFacts, Topic};
 use crate::plan::{Action, Direction, State, StepId};
@@ -56,9 +56,9 @@ impl Step for ControllerRole {
             Err(state) => return state,
         };
         if let Some(why) = not_ours(spec, role) {
-            return foreign(why, "its trust policy is set, the controller's policies are attached, and it is tagged");
+            return foreign(why, "its trust policy lets the controller in, the controller's policies are attached, and it is tagged");
         }
-        match trust(spec, facts) {
+        match trust::wanted(spec, issuer_of(facts), Some(&role.trust)) {
             Ok(trust) => drifted_or_present(differences(spec, role, &trust)),
             Err(e) => State::Unknown(e.to_string()),
         }
@@ -70,12 +70,13 @@ impl Step for ControllerRole {
         match direction {
             Direction::Apply => {
                 // The trust policy of IRSA names the issuer, which a cluster that is not there yet has not got.
-                let known = facts.cluster.known().and_then(|c| c.oidc_issuer.as_deref());
+                let known = issuer_of(facts);
+                let there = facts.controller_role.known().map(|role| &role.trust);
                 let mut commands = Vec::new();
                 if spec.identity == Identity::Irsa && known.is_none() {
                     commands.push(look_up(spec, "ISSUER", "identity.oidc.issuer"));
                 }
-                let trust = render::trust_policy(spec, Some(known.unwrap_or(ISSUER))).map(|p| p.to_string()).unwrap_or_default();
+                let trust = trust::wanted(spec, Some(known.unwrap_or(ISSUER)), there).map(|p| p.to_string()).unwrap_or_default();
                 let trust = quoted(&trust).replace(ISSUER.trim_start_matches("https://"), r#"'"${ISSUER#https://}"'"#);
                 let boundary = spec.permissions_boundary.as_ref();
                 let tags = keys_and_values(&owner_tags(spec));
@@ -115,14 +116,14 @@ impl Step for ControllerRole {
             Identity::Irsa => context.cluster().await?.oidc_issuer,
             Identity::PodIdentity => None,
         };
-        let trust = render::trust_policy(spec, issuer.as_deref())?;
+        let issuer = issuer.or_else(|| issuer_of(context.facts).map(str::to_owned));
         let mut found = aws.role(&name).await?;
         if found.is_none() {
             context.doing(format!("creating the role {name}"));
             let role = CreateRole {
                 name: name.clone(),
                 description: format!("Karpenter controller of the EKS cluster {}", spec.cluster_name),
-                trust: trust.clone(),
+                trust: trust::wanted(spec, issuer.as_deref(), None)?,
                 tags: context.tags(),
                 permissions_boundary: spec.permissions_boundary.as_ref().map(ToString::to_string),
             };
@@ -139,6 +140,7 @@ impl Step for ControllerRole {
             {
                 return Err(Error::refused(why));
             }
+            let trust = trust::wanted(spec, issuer.as_deref(), Some(&role.trust))?;
             if !same_policy(&role.trust, &trust) {
                 aws.set_trust(&name, &trust).await?;
             }
@@ -181,7 +183,8 @@ impl Step for ControllerRole {
 
     fn explain(&self) -> &'static str {
         "Makes the role <cluster>-karpenter that the controller works under. Its trust policy lets in the EKS Pod Identity agent, or \
-         exactly the controller's service account by the cluster's OIDC issuer (IRSA). The stack's policies are attached, and those \
+         exactly the controller's service account by the cluster's OIDC issuer (IRSA); statements that others put beside that one stay. \
+         The stack's policies are attached, and those \
          of an earlier release that are no longer wanted are detached; policies that a person attached stay, and so does a \
          permissions boundary that the spec does not name. A role of that name \
          without karpctl's tag is refused until --adopt takes it over."
@@ -202,14 +205,14 @@ fn not_ours(spec: &Spec, role: &RoleFacts) -> Option<String> {
     })
 }
 
-fn trust(spec: &Spec, facts: &Facts) -> Result<Value> {
-    render::trust_policy(spec, facts.cluster.known().and_then(|c| c.oidc_issuer.as_deref()))
+fn issuer_of(facts: &Facts) -> Option<&str> {
+    facts.cluster.known()?.oidc_issuer.as_deref()
 }
 
 fn differences(spec: &Spec, role: &RoleFacts, trust: &Value) -> Vec<String> {
     let mut changes = Vec::new();
     if !same_policy(&role.trust, trust) {
-        changes.push("its trust policy is another".to_owned());
+        changes.push("its trust policy does not let the controller in as it should".to_owned());
     }
     // One that the spec does not ask for is a person's, or their organization's: it is left.
     if let Some(boundary) = &spec.permissions_boundary

@@ -36,6 +36,7 @@ mod spot_role;
 mod stack;
 mod stack_leftovers;
 mod stack_watch;
+mod trust;
 
 pub(crate) use cluster_judge::is_strangers;
 pub(crate) use cluster_whole::cluster_config_of_bootstrap;

@@ -1,7 +1,8 @@
-use crate::fake::{FakeWorld, Fault, error, words};
+use crate::fake::{FakeWorld, Fault, error, step, words};
 use crate::fixture::spec;
 use karpctl::error::ErrorKind;
-use karpctl::plan::{State, StepId};
+use karpctl::facts::Topic;
+use karpctl::plan::{Direction, State, StepId};
 use karpctl::ports::Tags;
 use karpctl::spec::{Identity, Spec};
 use karpctl::steps::{OWNER_TAG, Ownership};
@@ -66,7 +67,7 @@ async fn drift_is_mended_and_what_a_person_attached_stays() {
         role.policies.push("arn:aws:iam::111122223333:policy/mine".into());
     }
     let state = words(&world.assess(ID).await);
-    for part in ["its trust policy is another", "not attached", "KarpenterControllerPolicy-demo: no longer wanted"] {
+    for part in ["its trust policy does not let the controller in", "not attached", "KarpenterControllerPolicy-demo: no longer wanted"] {
         assert!(state.contains(part), "{state}");
     }
     assert!(!state.contains("mine"), "{state}");
@@ -74,6 +75,26 @@ async fn drift_is_mended_and_what_a_person_attached_stays() {
     let policies = world.inside().roles[ROLE].policies.clone();
     assert_eq!(policies.len(), 7);
     assert!(policies.contains(&"arn:aws:iam::111122223333:policy/mine".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whom_others_let_in_stays_let_in() {
+    let world = FakeWorld::empty(spec("1.14.1"));
+    world.apply_ok(ID).await;
+    let ours = world.inside().roles[ROLE].trust["Statement"][0].clone();
+    let debug = json!({"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:role/debug"}, "Action": "sts:AssumeRole"});
+    let set = |statements: serde_json::Value| {
+        world.inside().roles.get_mut(ROLE).unwrap().trust = json!({"Version": "2012-10-17", "Statement": statements});
+    };
+    set(json!([debug, ours]));
+    assert_eq!(world.assess(ID).await, State::Present);
+    set(json!([debug]));
+    assert!(words(&world.assess(ID).await).contains("does not let the controller in"));
+    let before = world.facts(&[Topic::Cluster, Topic::ControllerRole]).await;
+    let printed = step(ID).commands(&world.spec, &before, Direction::Apply).join("\n");
+    assert!(printed.contains("update-assume-role-policy") && printed.contains("role/debug"), "{printed}");
+    world.apply_ok(ID).await;
+    assert_eq!(world.inside().roles[ROLE].trust["Statement"], json!([debug, ours]));
 }
 
 #[tokio::test(start_paused = true)]
