@@ -2,11 +2,11 @@
 
 use super::aws_auth::{self, Edit};
 use super::context::owner_tags;
-use super::looked::{Refusal, looked, looked_for_removal};
+use super::looked::{Refusal, foreign, looked, looked_for_removal};
 use super::shell::map;
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
-use crate::facts::{ClusterFacts, Facts, Topic};
+use crate::facts::{AccessEntryFacts, ClusterFacts, Facts, Topic};
 use crate::plan::{Action, Direction, State, StepId};
 use crate::ports::Kube;
 use crate::probe::identity::{aws_auth_ref, read_aws_auth};
@@ -72,6 +72,10 @@ impl Step for NodeMapping {
         let (entry, row) = asked_for(spec, modes);
         let mut commands = Vec::new();
         if entry {
+            let wrong = facts.access_entry.known().is_some_and(|found| !lets_in(spec, &found.kind));
+            if direction == Direction::Apply && wrong {
+                commands.push(format!("aws eks delete-access-entry --region {region} --cluster-name {cluster} --principal-arn {role}"));
+            }
             commands.push(match direction {
                 Direction::Apply => format!(
                     "aws eks create-access-entry --region {region} --cluster-name {cluster} --principal-arn {role} --type {} --tags {}",
@@ -133,7 +137,8 @@ impl Step for NodeMapping {
         "Lets the nodes that Karpenter launches into the cluster. Where the cluster's authentication mode has API, by an access entry \
          of type EC2_LINUX; where it has CONFIG_MAP, by a row of the ConfigMap aws-auth; where both, by both. The ConfigMap is edited \
          as text with its resourceVersion: other people's rows stay byte for byte, also those that are malformed, which it tells. An \
-         entry of the wrong type (STANDARD) is made anew: its type cannot be changed, and nodes cannot join by it."
+         entry of type STANDARD is made anew: its type cannot be changed, and nodes cannot join by it. So is karpctl's own of EC2_LINUX once \
+         Windows nodes are wanted; one of another type, or of somebody else, is left alone and said."
     }
 }
 
@@ -183,6 +188,7 @@ fn judge(spec: &Spec, facts: &Facts) -> Result<State, State> {
             Some(entry) => {
                 any = true;
                 if !lets_in(spec, &entry.kind) {
+                    may_go(spec, entry)?;
                     changes.push(format!("access entry: {} -> {}", entry.kind, render::access_entry(spec)));
                 }
             }
@@ -213,6 +219,34 @@ fn lets_in(spec: &Spec, kind: &str) -> bool {
     kind == render::access_entry(spec) || kind == "EC2_WINDOWS"
 }
 
+/// An entry's type cannot be changed. One by which no node is let in is made anew, and so is ours; any other lets in nodes of somebody
+/// else's, or for somebody else.
+fn may_go(spec: &Spec, entry: &AccessEntryFacts) -> Result<(), State> {
+    let (cluster, region, role, kind) = (&spec.cluster_name, &spec.region, spec.node_role_arn(), &entry.kind);
+    let wanted = render::access_entry(spec);
+    let what = format!("the access entry of {role} is of type {kind}, and not of type {wanted}");
+    let entry_is = format!("--region {region} --cluster-name {cluster} --principal-arn {role}");
+    let by_hand = format!(
+        "if nobody needs it: `aws eks delete-access-entry {entry_is}`, and at once `aws eks create-access-entry {entry_is} --type {wanted}`"
+    );
+    match kind.as_str() {
+        STANDARD if spec.made_elsewhere.is_none() => Ok(()),
+        STANDARD => Err(Refusal::new(format!("{what}; its role is another tool's")).hint(by_hand).into()),
+        LINUX if spec.owns(&entry.tags) => Ok(()),
+        LINUX => Err(foreign(
+            format!("{what}; somebody else made it, and Linux nodes are let in by it"),
+            "it is made anew, and until that is done no node is let in by it",
+        )),
+        _ => Err(Refusal::new(format!("{what}: it is for nodes of another kind"))
+            .hint("leave the entry while such nodes run, and give Karpenter's nodes a role of their own (another cluster name)")
+            .hint(by_hand)
+            .into()),
+    }
+}
+
+const STANDARD: &str = "STANDARD";
+const LINUX: &str = "EC2_LINUX";
+
 fn covers(row: &RoleMapping, wanted: &RoleMapping) -> bool {
     row.username == wanted.username && wanted.groups.iter().all(|g| row.groups.contains(g))
 }
@@ -220,17 +254,25 @@ fn covers(row: &RoleMapping, wanted: &RoleMapping) -> bool {
 async fn apply_entry(context: &StepContext<'_>) -> Result<()> {
     let (aws, spec) = (&context.ports.aws, context.spec);
     let (cluster, role) = (spec.cluster_name.as_str(), spec.node_role_arn());
+    let mut tags = context.tags();
     if let Some(entry) = aws.access_entry(cluster, role.as_str()).await? {
         if lets_in(spec, &entry.kind) {
             return Ok(());
         }
+        match may_go(spec, &entry) {
+            Err(State::Foreign { adopt: Some(_), .. }) if context.adopts() => {}
+            Err(State::Foreign { why, hints, .. }) => return Err(Refusal { why, hints }.into()),
+            _ => {}
+        }
+        // What others wrote on it is written on the new one; AWS's own tags nobody may write.
+        tags.extend(entry.tags.into_iter().filter(|(key, _)| !key.starts_with("aws:") && !context.tags().contains_key(key)));
         context.doing(format!("making the access entry of {role} anew: its type is {}", entry.kind));
         aws.delete_access_entry(cluster, role.as_str()).await?;
     }
     let mut tries = 0;
     loop {
         tries += 1;
-        match aws.create_access_entry(cluster, role.as_str(), render::access_entry(spec), &context.tags()).await {
+        match aws.create_access_entry(cluster, role.as_str(), render::access_entry(spec), &tags).await {
             Ok(()) => return Ok(()),
             // Our own request, whose answer was lost: the fresh look after the step says whether it is right.
             Err(e) if e.kind == ErrorKind::Conflict => return Ok(()),

@@ -44,6 +44,39 @@ fn room_on_a_node_proves_none(stage: &Stage) {
     stage.kubectl(&["delete", "pod", "small", "--wait"]);
 }
 
+/// Whom others let in stays let in, and what they wrote on an access entry stays written.
+fn what_others_put_beside_ours_stays(stage: &Stage) {
+    let bootstrap = || stage.karpctl(&["bootstrap", "--existing-cluster", "--yes"]);
+    let role = format!("{}-karpenter", stage.cluster());
+    let trust = || stage.aws(&["iam", "get-role", "--role-name", &role])["Role"]["AssumeRolePolicyDocument"]["Statement"].clone();
+    let set_trust = |statements: &Value| {
+        let document = json!({"Version": "2012-10-17", "Statement": statements}).to_string();
+        stage.aws(&["iam", "update-assume-role-policy", "--role-name", &role, "--policy-document", &document]);
+    };
+    let node_role = format!("arn:aws:iam::123456789012:role/KarpenterNodeRole-{}", stage.cluster());
+    let entry = |command: &str, more: &[&str]| {
+        stage.aws(&[&["eks", command, "--cluster-name", stage.cluster(), "--principal-arn", &node_role], more].concat())
+    };
+    let ours = trust()[0].clone();
+    let debug = json!({"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"}, "Action": "sts:AssumeRole"});
+    set_trust(&json!([debug, ours]));
+    bootstrap().exits(0).says("Nothing to do");
+    set_trust(&json!([debug]));
+    entry("delete-access-entry", &[]);
+    entry("create-access-entry", &["--type", "STANDARD", "--tags", "team=a"]);
+    bootstrap().exits(0);
+    assert_eq!(trust(), json!([debug, ours]));
+    let found = entry("describe-access-entry", &[])["accessEntry"].clone();
+    assert_eq!((&found["type"], &found["tags"]["team"]), (&json!("EC2_LINUX"), &json!("a")), "{found}");
+    bootstrap().exits(0).says("Nothing to do");
+
+    entry("delete-access-entry", &[]);
+    entry("create-access-entry", &["--type", "HYBRID_LINUX"]);
+    bootstrap().exits(4).says("it is for nodes of another kind").says("`aws eks delete-access-entry");
+    entry("delete-access-entry", &[]);
+    bootstrap().exits(0);
+}
+
 fn as_text(inventory: &Value) -> String {
     serde_json::to_string_pretty(inventory).unwrap()
 }
@@ -55,6 +88,7 @@ fn newest_release_with_access_entries_only() {
     let before = stage.inventory();
     there(&stage, "1.14.1", &[]);
     room_on_a_node_proves_none(&stage);
+    what_others_put_beside_ours_stays(&stage);
     back(&stage, "1.14.1", &[], &before);
 }
 

@@ -1,11 +1,11 @@
-use crate::fake::{FakeWorld, Fault, error, words};
+use crate::fake::{FakeWorld, Fault, error, step, words};
 use crate::fixture::existing;
 use karpctl::error::ErrorKind;
-use karpctl::facts::AccessEntryFacts;
-use karpctl::plan::{State, StepId};
+use karpctl::facts::{AccessEntryFacts, Topic};
+use karpctl::plan::{Direction, State, StepId};
 use karpctl::ports::{ObjectKind, ObjectRef, Tags};
-use karpctl::spec::{NodeAccess, Spec};
-use karpctl::steps::Ownership;
+use karpctl::spec::{Elsewhere, NodeAccess, Spec};
+use karpctl::steps::{OWNER_TAG, Ownership};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -56,13 +56,69 @@ async fn what_the_mode_does_not_allow_is_refused() {
     }
 }
 
+fn entry(kind: &str, tags: &[(&str, &str)]) -> AccessEntryFacts {
+    AccessEntryFacts { kind: kind.into(), tags: tags.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect() }
+}
+
 #[tokio::test(start_paused = true)]
-async fn an_entry_of_the_wrong_type_is_made_anew() {
+async fn an_entry_by_which_no_node_is_let_in_is_made_anew() {
     let world = world("API", None);
-    world.inside().entries.insert(ROLE.into(), AccessEntryFacts { kind: "STANDARD".into(), tags: Tags::new() });
+    world.inside().entries.insert(ROLE.into(), entry("STANDARD", &[("team", "a"), ("aws:cloudformation:stack-name", "x")]));
     assert_eq!(words(&world.assess(ID).await), "access entry: STANDARD -> EC2_LINUX");
+    let facts = world.facts(&[Topic::Cluster, Topic::AccessEntry]).await;
+    let printed = step(ID).commands(&world.spec, &facts, Direction::Apply);
+    assert!(printed[0].contains("delete-access-entry") && printed[1].contains("create-access-entry"), "{printed:?}");
     world.apply_ok(ID).await;
     assert_eq!(world.changes(), [format!("delete_access_entry {ROLE}"), format!("create_access_entry EC2_LINUX {ROLE}")]);
+    let tags = world.inside().entries[ROLE].tags.clone();
+    assert_eq!(tags.keys().map(String::as_str).filter(|key| !key.starts_with("karp")).collect::<Vec<_>>(), ["team"], "{tags:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_for_nodes_of_another_kind_stays() {
+    for kind in ["HYBRID_LINUX", "FARGATE_LINUX", "EC2"] {
+        let world = world("API", None);
+        world.inside().entries.insert(ROLE.into(), entry(kind, &[(OWNER_TAG, "demo")]));
+        let state = world.assess(ID).await;
+        assert!(matches!(&state, State::Foreign { adopt: None, hints, .. } if hints.len() == 2), "{state:?}");
+        assert!(words(&state).contains("delete-access-entry") && words(&state).contains("a role of their own"), "{state:?}");
+        for ownership in [Ownership::OursOnly, Ownership::Adopt] {
+            assert_eq!(world.apply(ID, ownership).await.0.unwrap_err().kind, ErrorKind::Refused);
+        }
+        assert!(world.changes().is_empty(), "{:?}", world.changes());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_of_a_role_that_another_tool_made_stays() {
+    let elsewhere = Elsewhere {
+        by: "Terraform".into(),
+        node_role: "arn:aws:iam::111122223333:role/theirs".parse().unwrap(),
+        controller_role: "arn:aws:iam::111122223333:role/c".parse().unwrap(),
+        instance_profile: None,
+        queue: None,
+    };
+    let world = FakeWorld::with_cluster(Spec { made_elsewhere: Some(Box::new(elsewhere)), ..existing("1.14.1") });
+    let role = world.spec.node_role_arn().to_string();
+    world.inside().entries.insert(role, entry("STANDARD", &[]));
+    let state = world.assess(ID).await;
+    assert!(matches!(&state, State::Foreign { adopt: None, .. }) && words(&state).contains("another tool"), "{state:?}");
+    assert_eq!(world.apply(ID, Ownership::Adopt).await.0.unwrap_err().kind, ErrorKind::Refused);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_for_linux_is_made_one_for_windows_where_it_is_ours_or_adopted() {
+    for (tags, ownership, made_anew) in
+        [(&[(OWNER_TAG, "demo")][..], Ownership::OursOnly, true), (&[], Ownership::OursOnly, false), (&[], Ownership::Adopt, true)]
+    {
+        let world = FakeWorld::with_cluster(Spec { windows: true, ..existing("1.14.1") });
+        world.inside().cluster.as_mut().unwrap().authentication_mode = "API".into();
+        world.inside().entries.insert(ROLE.into(), entry("EC2_LINUX", tags));
+        let state = world.assess(ID).await;
+        assert_eq!(matches!(&state, State::Foreign { adopt: Some(_), .. }), tags.is_empty(), "{state:?}");
+        assert_eq!(world.apply(ID, ownership).await.0.is_ok(), made_anew);
+        assert_eq!(world.inside().entries[ROLE].kind, if made_anew { "EC2_WINDOWS" } else { "EC2_LINUX" });
+    }
 }
 
 #[tokio::test(start_paused = true)]
