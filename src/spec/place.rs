@@ -1,5 +1,7 @@
 //! Where in a spec file something stands, shown as compilers show it: file, line and column, the line, and a mark beneath.
 
+mod braces;
+
 use serde_json::Value;
 use std::ops::Range;
 
@@ -18,14 +20,16 @@ impl Written {
     pub(super) fn of_sentence(&self, sentence: &str) -> Option<String> {
         let lines: Vec<&str> = self.text.lines().collect();
         let field = sentence.split(|c: char| !c.is_ascii_alphanumeric() && c != '.').next()?;
-        let found = block(&lines, field)?;
+        let found = find(&lines, field)?;
         let quoted = sentence.split('`').nth(1).filter(|quoted| !quoted.is_empty());
         let at = match quoted {
             // Said of a value that is not here: it came from elsewhere.
             Some(quoted) => found.value(&lines, quoted).or_else(|| self.gives(field, quoted).then_some(found.key))?,
             None => found.key,
         };
-        Some(format!("{}\n{}", place(&self.path, at.0 + 1, at.1 + 1), snippet(&lines, at.0 + 1, at.1 + 1)))
+        // People and editors count characters.
+        let (line, column) = (at.0 + 1, lines[at.0].get(..at.1)?.chars().count() + 1);
+        Some(format!("{}\n{}", place(&self.path, line, column), snippet(&lines, line, column)))
     }
 
     /// Whether the file gives the field this value, however it is written: with an escape, or over several lines.
@@ -55,69 +59,44 @@ pub(super) fn snippet(lines: &[&str], line: usize, column: usize) -> String {
     format!("{number} | {shown}\n{} | {}{}", " ".repeat(number.len()), " ".repeat(before), "^".repeat(marked))
 }
 
-/// Where a field stands.
+/// Where a field stands. Columns are bytes here.
 struct Found {
-    /// Its lines.
-    lines: Range<usize>,
     /// Where it begins: line and column, from 0.
     key: (usize, usize),
     /// The column behind its name.
     after: usize,
+    /// Where its value is over.
+    until: (usize, usize),
 }
 
 impl Found {
     /// Where this stands in its value.
     fn value(&self, lines: &[&str], quoted: &str) -> Option<(usize, usize)> {
-        self.lines.clone().find_map(|line| {
+        (self.key.0..lines.len().min(self.until.0 + 1)).find_map(|line| {
             let from = if line == self.key.0 { self.after } else { 0 };
-            Some((line, from + lines[line].get(from..)?.find(quoted)?))
+            let to = if line == self.until.0 { self.until.1 } else { lines[line].len() };
+            Some((line, from + lines[line].get(from..to)?.find(quoted)?))
         })
     }
 }
 
-/// A field, named with those that it is in: `nodePool.amiAlias`. One that is written in braces is on the line of the field
-/// that it is in.
-fn block(lines: &[&str], field: &str) -> Option<Found> {
-    let mut found: Option<Range<usize>> = None;
-    let at = |lines_of: Range<usize>, key: &str| {
-        let line = lines[lines_of.start];
-        let after = line.find(key)? + key.len();
-        Some(Found { key: (lines_of.start, line.find(|c: char| c != ' ')?), after, lines: lines_of })
-    };
-    let mut last = "";
+/// A field, named with those that it is in: `nodePool.amiAlias`. Each may be written in lines of its own or in braces.
+fn find(lines: &[&str], field: &str) -> Option<Found> {
+    let mut found: Option<Found> = None;
     for key in field.split('.') {
-        let within = found.as_ref().map_or(0..lines.len(), |outer| outer.start + 1..outer.end);
-        match (lines_of(lines, within, key), &found) {
-            (Some(inner), _) => found = Some(inner),
-            (None, Some(outer)) if lines[outer.start].contains(key) => return at(outer.start..outer.start + 1, key),
-            (None, Some(_)) => return None,
-            (None, None) => return in_braces(lines, field),
-        }
-        last = key;
+        let (in_braces, within) = match &found {
+            Some(outer) => (braces::find(lines, (outer.key.0, outer.after), key), outer.key.0 + 1..outer.until.0),
+            None => (braces::find(lines, (lines.iter().position(|line| says(line))?, 0), key), 0..lines.len()),
+        };
+        found = Some(in_braces.or_else(|| in_lines(lines, within, key))?);
     }
-    at(found?, last)
+    found
 }
 
-/// A field of a file that is one pair of braces.
-fn in_braces(lines: &[&str], field: &str) -> Option<Found> {
-    let first = lines.iter().position(|line| says(line))?;
-    if !lines[first].trim_start().starts_with('{') {
-        return None;
-    }
-    let mut key_at = (first, 0);
-    let mut after = 0;
-    for key in field.split('.') {
-        let named = |line: usize| {
-            let from = if line == key_at.0 { after } else { 0 };
-            let ends = |at: usize| lines[line][at + key.len()..].trim_start_matches(['"', '\'']).trim_start().starts_with(':');
-            let begins = |at: usize| !lines[line][..at].ends_with(|c: char| c.is_alphanumeric());
-            let found = lines[line].match_indices(key).map(|(at, _)| at).find(|at| *at >= from && begins(*at) && ends(*at));
-            found.map(|at| (line, at))
-        };
-        key_at = (key_at.0..lines.len()).filter(|line| says(lines[*line])).find_map(named)?;
-        after = key_at.1 + key.len();
-    }
-    Some(Found { lines: key_at.0..lines.len(), key: key_at, after })
+fn in_lines(lines: &[&str], within: Range<usize>, key: &str) -> Option<Found> {
+    let range = lines_of(lines, within, key)?;
+    let line = lines[range.start];
+    Some(Found { key: (range.start, line.find(|c: char| c != ' ')?), after: line.find(key)? + key.len(), until: (range.end, 0) })
 }
 
 /// Whether a line says something, and is no comment and not where a document begins.
@@ -180,6 +159,32 @@ mod tests {
         is(lines, "clusterName: too long", "k.yaml:4:4\n4 |   \"clusterName\": demo,\n  |    ^^^^^^^^^^^^");
         assert_eq!(of(lines, "kmsKey: bad"), None);
         assert_eq!(of(lines, "Name: bad"), None);
+    }
+
+    #[test]
+    fn a_name_in_braces_is_that_of_its_depth() {
+        let of = |text: &str, sentence: &str| Written { path: "k.yaml".into(), text: text.into() }.of_sentence(sentence);
+        let at = |text: &str, sentence: &str, place: &str, marked: &str| {
+            let said = of(text, sentence).unwrap_or_else(|| panic!("{sentence}: {text}"));
+            let lines: Vec<&str> = said.lines().collect();
+            assert_eq!(lines[0], format!("k.yaml:{place}"), "{said}");
+            let from = lines[2].chars().take_while(|c| *c != '^').count();
+            assert_eq!(lines[1].chars().skip(from).take(lines[2].matches('^').count()).collect::<String>(), marked, "{said}");
+        };
+        // What comes before it counts by its characters.
+        at("{clusterName: \"größe\", region: us west}", "region: `us west` is not", "1:32", "us");
+        at("nodePool: {name: größe, amiAlias: al9}", "nodePool.amiAlias: `al9` is", "1:35", "al9");
+        // A field of that name stands deeper, earlier.
+        let deeper = "{tags: {region: 'a, region: no'}, x: [{region: no}], region: us west}";
+        at(deeper, "region: `us west` is not", "1:62", "us");
+        at(deeper, "region: too long", "1:54", "region");
+        assert_eq!(of("{tags: {region: us west}}", "region: `us west` is not"), None);
+        at("nodePool: {a: {amiAlias: al9}, amiAlias: al8}", "nodePool.amiAlias: `al8` is", "1:42", "al8");
+        assert_eq!(of("nodePool: {a: {amiAlias: al9}}", "nodePool.amiAlias: `al9` is"), None);
+        // The value is not looked for behind its end.
+        assert_eq!(of("{region: eu, clusterName: us}", "region: `us` is not"), None);
+        at("nodePool: { # {amiAlias: no}\n  name: it's, amiAlias:\n  al9 }", "nodePool.amiAlias: `al9` is", "3:3", "al9");
+        assert_eq!(of("{region: 'never ends", "kmsKey: bad"), None);
     }
 
     #[test]
