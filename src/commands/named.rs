@@ -1,6 +1,6 @@
 //! What the person named and is not there, or cannot be read: an error, before anything is judged by its absence.
 
-use super::session::kubeconfig_is_there;
+use super::session::{kubeconfig_is_no_pipe, kubeconfig_is_there};
 use crate::app::App;
 use crate::checks::Check;
 use crate::error::{Error, Result};
@@ -21,7 +21,7 @@ pub(super) fn files_are_there(app: &App, checks: &[Box<dyn Check>]) -> Result<()
     for (tool, file) in [(Tool::Helm, &globals.helm), (Tool::Kubectl, &globals.kubectl), (Tool::Eksctl, &globals.eksctl)] {
         file.as_ref().map_or(Ok(()), |file| station.named(tool, file).map(drop))?;
     }
-    if is_said(checks) { Ok(()) } else { kubeconfig_is_there(app) }
+    if is_said(checks) { kubeconfig_is_no_pipe(app) } else { kubeconfig_is_there(app) }
 }
 
 /// What a kubeconfig holds is known only once it has been read: whether a client can load it, and whether there is such a context.

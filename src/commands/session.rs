@@ -17,6 +17,8 @@ use crate::spec::layer::{Layer, Source};
 use crate::spec::resolve::{Discovered, Resolving, locate, resolve};
 use crate::spec::{ClusterMode, Meant, Region, Spec};
 use std::collections::BTreeSet;
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::PathBuf;
 
 /// Settings, facts and ports, ready for a plan.
 pub(super) struct Session {
@@ -73,12 +75,23 @@ pub(super) fn of_that_account(layers: &[(Source, Layer)], caller: &Caller) -> Re
 
 /// A kubeconfig that is named must be there: else every look into the cluster would fail one by one.
 pub(super) fn kubeconfig_is_there(app: &App) -> Result<()> {
+    kubeconfig_is_no_pipe(app)?;
     match &app.globals.kubeconfig {
         Some(path) if !path.exists() || path.is_dir() => Err(Error::usage(format!("there is no kubeconfig {}", path.display())).hint(
             "leave --kubeconfig out to use karpctl's own access, or make one: `aws eks update-kubeconfig --name CLUSTER --kubeconfig PATH`",
         )),
         _ => Ok(()),
     }
+}
+
+/// karpctl, and each helm that it runs, read a kubeconfig again and again; a pipe gives its text once, and keeps whoever asks again.
+pub(super) fn kubeconfig_is_no_pipe(app: &App) -> Result<()> {
+    let is_pipe = |path: &&PathBuf| std::fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo());
+    app.globals.kubeconfig.as_ref().filter(is_pipe).map_or(Ok(()), |path| {
+        Err(Error::usage(format!("cannot use the kubeconfig {}: it is a pipe", path.display()))
+            .because("karpctl, and the helm that it runs, read it more than once")
+            .hint("write its text to a file, and name that: --kubeconfig FILE"))
+    })
 }
 
 /// What helps where a kubeconfig leads to another cluster.

@@ -1,7 +1,7 @@
 //! What is wrong, missing or contradictory on the command line, in the environment or in the spec file: a clear error, with the place
 //! and what helps.
 
-use super::{Ended, KARPCTL, Shell, ended, render, usage_error};
+use super::{Ended, KARPCTL, OFFLINE, Shell, ended, render, usage_error};
 use std::path::Path;
 
 #[test]
@@ -263,5 +263,23 @@ fn what_never_ends_is_not_read_to_its_end() {
         &["doctor", "--offline", "--accepted", "/dev/zero"],
     ] {
         usage_error(&endless(words), &["/dev/zero", "it is larger than 64 MiB"]);
+    }
+}
+
+#[test]
+fn a_kubeconfig_that_can_be_read_once_is_refused() {
+    for words in [&["status"][..], &["doctor", "--offline"], &["doctor", "--offline", "--only", "clock-skew"], &["bootstrap", "--yes"]] {
+        let shell = Shell::new();
+        // As `--kubeconfig <(…)` gives it; nobody writes to it, and nobody waits.
+        let mut command = shell.command(KARPCTL);
+        command.args(words).args(OFFLINE).args(["--kubeconfig", "/dev/stdin"]).stdin(std::process::Stdio::piped());
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let held = child.stdin.take();
+        let output = child.wait_with_output().unwrap();
+        drop(held);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {said}");
+        assert!(said.contains("cannot use the kubeconfig /dev/stdin: it is a pipe") && said.contains("--kubeconfig FILE"), "{said}");
     }
 }
