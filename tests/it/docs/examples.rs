@@ -36,12 +36,16 @@ fn every_example_of_every_help_is_typed() {
     let mut unused: Vec<&str> = EXAMPLES.iter().map(|(line, _)| *line).chain([MIGRATION]).chain(NOT_TYPED.map(|(line, _)| line)).collect();
     let cli = Cli::command();
     let commands: Vec<&clap::Command> = cli.get_subcommands().collect();
-    let below = commands.iter().flat_map(|command| command.get_subcommands());
-    for command in std::iter::once(&cli).chain(commands.iter().copied()).chain(below) {
+    let below = commands.iter().flat_map(|command| command.get_subcommands().map(|sub| (vec![command.get_name(), sub.get_name()], sub)));
+    let commands = commands.iter().map(|command| (vec![command.get_name()], *command));
+    for (path, command) in std::iter::once((Vec::new(), &cli)).chain(commands).chain(below) {
         let name = command.get_name();
         let examples = examples(command);
-        assert!(examples.len() >= 2, "{name} has the examples {examples:?}");
-        assert!(examples.iter().any(|line| line.split(' ').any(|word| word == name)), "{examples:?} are no examples of {name}");
+        let is_of_it = |line: &&String| line.split(' ').take(1 + path.len()).eq(std::iter::once("karpctl").chain(path.iter().copied()));
+        let of_it = examples.iter().filter(is_of_it).count();
+        assert!(of_it >= 2, "{of_it} of {examples:?} are examples of {path:?}");
+        let of_others = examples.iter().filter(|line| line.starts_with("karpctl ") && !is_of_it(line)).collect::<Vec<_>>();
+        assert!(of_others.is_empty(), "{of_others:?} are no examples of {path:?}");
         for example in &examples {
             // What is not karpctl's own is typed in the lab.
             let offline = example.starts_with("karpctl ") && try_line(example, name);
