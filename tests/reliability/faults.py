@@ -7,8 +7,9 @@
 
 A passing fault meets a request once: the same run must get over it, or end with an error that says what could not be done and
 what helps. One that lasts (AccessDenied, ExpiredToken) must end the run with the action, the resource and, for AccessDenied, the
-statement that is missing, unless the way goes on without that request. Then the fault is over: the same command must end well,
-a further one find nothing to do, and the inventory be that of an undisturbed way.
+statement that is missing, unless the way goes on without that request: then it must warn of what AWS refused, or what that was for is known
+to be nothing to anybody. Then the fault is over: the same command must end well, a further one find nothing to do, and the inventory be that
+of an undisturbed way.
 """
 
 import argparse
@@ -91,6 +92,14 @@ LASTING = {
 }
 
 
+# What a way goes on without and says nothing of, and why nobody need know; what is left is judged all the same.
+DONE_WITHOUT = {
+    ("bootstrap", "iam GetOpenIDConnectProvider"): "only IRSA asks for one, and the way is by Pod Identity",
+    ("destroy", "iam GetOpenIDConnectProvider"): "only IRSA made one, and who may not look at it is not held up",
+    ("destroy", "eks DescribeAccessEntry"): "it is deleted by its name, be it there or not",
+}
+
+
 def split(deed):
     """service and action of a deed: `aws eks DescribeCluster`, `kubernetes GET /api/v1/…`."""
     kind, rest = deed.split(" ", 1)
@@ -162,6 +171,8 @@ class Case:
             if met.code:
                 self.told(met)
                 must(stage.run(self.way.words))
+            elif self.kind == "denied":
+                self.warned(met)
             world.is_over(self.way, self.wanted)
         except Failed as e:
             raise Failed(f"{met.text()}\n--- {e}") from None
@@ -180,6 +191,14 @@ class Case:
             raise Failed(f"the error does not name the statement that is missing for {', '.join(names)}")
         if self.kind == "expired" and names and "expired" not in said.lower():
             raise Failed("the error does not say that the credentials have expired")
+
+    def warned(self, met):
+        """Whether a run that got over a refusal of AWS says what it could not look at, where that is not known to be nothing to anybody."""
+        said = "\n".join(re.findall(r"^warning: .*(?:\n  .*)*", met.err, re.M))
+        for service, action in self.requests:
+            known = service == "kubernetes" or (self.way.name, f"{service} {action}") in DONE_WITHOUT
+            if not known and not re.search(rf"\b{service}:{action}\b", said):
+                raise Failed(f"it got over the refusal, and does not warn of {service}:{action}")
 
 
 def cases(args, figures):
