@@ -137,7 +137,7 @@ impl Hold<'_> {
                 Standing::Going => self.pause().await?,
                 Standing::Dead(why) => {
                     (self.say)(&format!("taking over from {}: {why}", who(&found)));
-                    aws.delete_stack(&found.id, &format!("{}-over", self.claim.run)).await?;
+                    self.delete(&found.id, "over").await?;
                     watched = None;
                 }
                 Standing::Unsure => {
@@ -245,17 +245,27 @@ impl Hold<'_> {
 
     /// Removes the hold of a run of this machine that has died.
     pub async fn clear_dead(&self) -> Result<()> {
-        let aws = &self.ports.aws;
-        let Some(found) = aws.stack(&self.name(), false).await? else { return Ok(()) };
+        let Some(found) = self.ports.aws.stack(&self.name(), false).await? else { return Ok(()) };
         match found.tags.get(PROCESS).map(|process| (self.lives)(process)) {
-            Some(Some(false)) => aws.delete_stack(&found.id, &format!("{}-over", self.claim.run)).await,
+            Some(Some(false)) => self.delete(&found.id, "over").await,
             _ => Ok(()),
         }
     }
 
     /// Lets go. That it is gone already is as good.
     pub async fn release(&self, id: &str) -> Result<()> {
-        self.ports.aws.delete_stack(id, &format!("{}-done", self.claim.run)).await
+        self.delete(id, "done").await
+    }
+
+    /// CloudFormation deletes no stack while it is still at an update, as which it takes a beat: for some seconds.
+    async fn delete(&self, id: &str, why: &str) -> Result<()> {
+        let until = Instant::now() + self.timing.lease;
+        loop {
+            match self.ports.aws.delete_stack(id, &format!("{}-{why}", self.claim.run)).await {
+                Err(e) if e.kind == ErrorKind::Conflict && Instant::now() < until => tokio::time::sleep(self.timing.look).await,
+                ended => return ended,
+            }
+        }
     }
 }
 

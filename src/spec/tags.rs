@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-/// IAM user guide, "Tags for IAM resources": the narrowest of the services that get them.
+/// IAM user guide, "Tags for IAM resources": the narrowest of the services that get them, but for an empty value, which
+/// CloudFormation does not take (API reference, Tag).
 const KEY: usize = 128;
 const VALUE: usize = 256;
 /// A resource has 50 tags at most. A node group has the most of others: six of eksctl's, and four of karpctl's when it is migrated; the
@@ -16,8 +17,8 @@ pub(super) fn problems(tags: &BTreeMap<String, String>) -> Vec<String> {
         if !(1..=KEY).contains(&key.chars().count()) || !key.chars().all(is_taken) || key.to_lowercase().starts_with("aws:") {
             problems.push(format!("tags: `{key}` is not a key that AWS takes: 1 to {KEY} of {TAKEN}, not beginning with aws:"));
         }
-        if value.chars().count() > VALUE || !value.chars().all(is_taken) {
-            problems.push(format!("tags: the value of `{key}` is not one that AWS takes: up to {VALUE} of {TAKEN}"));
+        if !(1..=VALUE).contains(&value.chars().count()) || !value.chars().all(is_taken) {
+            problems.push(format!("tags: the value of `{key}` is not one that AWS takes: 1 to {VALUE} of {TAKEN}"));
         }
     }
     let mut seen = BTreeMap::new();

@@ -3,6 +3,7 @@
 use super::compare::same_policy;
 use super::context::owner_tags;
 use super::looked::{drifted_or_present, foreign, looked, missing_tags};
+use super::propagation::Patience;
 use super::shell::{keys_and_values, look_up};
 use super::{Step, StepContext, trust};
 use crate::error::{Error, ErrorKind, Result};
@@ -178,7 +179,19 @@ impl Step for ControllerRole {
             "`aws iam list-role-policies --role-name {name}` and `aws iam list-instance-profiles-for-role --role-name {name}` show what \
              somebody else put into it, which is theirs to take out; then run it again"
         );
-        aws.delete_role(&name).await.map_err(|e| if e.kind == ErrorKind::Conflict { e.hint(others) } else { e })
+        let patience = Patience::new();
+        loop {
+            match aws.delete_role(&name).await {
+                Err(e) if e.kind == ErrorKind::Conflict => {
+                    // A policy that was just taken off still counts for some seconds; what somebody else put into it stays.
+                    if aws.role_ties(&name).await.is_ok_and(|t| !(t.inline_policies.is_empty() && t.instance_profiles.is_empty())) {
+                        return Err(e.hint(others));
+                    }
+                    patience.bear(context, e.hint(&others)).await?;
+                }
+                ended => return ended,
+            }
+        }
     }
 
     fn explain(&self) -> &'static str {
@@ -241,17 +254,13 @@ fn unwanted(spec: &Spec, attached: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// How often a policy is attached anew: IAM knows a new role everywhere only after a few seconds.
-const TRIES: u32 = 6;
-
 async fn attach(context: &StepContext<'_>, role: &str, arn: &str) -> Result<()> {
-    let mut tries = 0;
+    let patience = Patience::new();
     loop {
-        tries += 1;
-        match context.ports.aws.attach_policy(role, arn).await {
-            Err(e) if e.kind == ErrorKind::NotFound && tries < TRIES => context.pause(super::BRIEF).await?,
-            Err(e) => return Err(e.within(format!("cannot attach {arn} to the role {role}"))),
-            Ok(()) => return Ok(()),
+        let attached = context.ports.aws.attach_policy(role, arn).await;
+        match attached.map_err(|e| e.within(format!("cannot attach {arn} to the role {role}"))) {
+            Err(e) if e.kind == ErrorKind::NotFound => patience.bear(context, e).await?,
+            ended => return ended,
         }
     }
 }

@@ -30,6 +30,7 @@ mod node_pool_removal;
 mod oidc_provider;
 mod pod_identity_agent;
 mod pod_identity_association;
+mod propagation;
 mod ready;
 mod shell;
 mod spot_role;

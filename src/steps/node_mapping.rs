@@ -3,6 +3,7 @@
 use super::aws_auth::{self, Edit};
 use super::context::owner_tags;
 use super::looked::{Refusal, foreign, looked, looked_for_removal};
+use super::propagation::Patience;
 use super::shell::map;
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
@@ -269,16 +270,14 @@ async fn apply_entry(context: &StepContext<'_>) -> Result<()> {
         context.doing(format!("making the access entry of {role} anew: its type is {}", entry.kind));
         aws.delete_access_entry(cluster, role.as_str()).await?;
     }
-    let mut tries = 0;
+    let patience = Patience::new();
     loop {
-        tries += 1;
         match aws.create_access_entry(cluster, role.as_str(), render::access_entry(spec), &tags).await {
-            Ok(()) => return Ok(()),
             // Our own request, whose answer was lost: the fresh look after the step says whether it is right.
             Err(e) if e.kind == ErrorKind::Conflict => return Ok(()),
-            // EKS asks IAM for the role, which knows a new one everywhere only after a few seconds.
-            Err(e) if tries < TRIES && e.to_string().contains("principal") => context.pause(super::BRIEF).await?,
-            Err(e) => return Err(e),
+            // EKS asks IAM for the role.
+            Err(e) if e.to_string().contains("principal") => patience.bear(context, e).await?,
+            ended => return ended,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::context::owner_tags;
 use super::looked::{foreign, looked, made_by};
+use super::propagation::Patience;
 use super::shell::map;
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
@@ -80,10 +81,15 @@ impl Step for PodIdentityAssociation {
         let (aws, spec) = (&context.ports.aws, context.spec);
         let (cluster, role) = (spec.cluster_name.as_str(), spec.controller_role_arn());
         let mut found = look(context).await?;
-        if found.is_none() {
+        let patience = Patience::new();
+        while found.is_none() {
             match aws.create_association(cluster, spec.namespace.as_str(), SERVICE_ACCOUNT, role.as_str(), &context.tags()).await {
                 Ok(()) => return Ok(()),
-                Err(e) if e.kind == ErrorKind::Conflict => found = look(context).await?,
+                Err(e) if e.kind == ErrorKind::Conflict => {
+                    found = look(context).await?;
+                    break;
+                }
+                Err(e) if is_of_young_role(&e) => patience.bear(context, e).await?,
                 Err(e) => return Err(e),
             }
         }
@@ -99,7 +105,12 @@ impl Step for PodIdentityAssociation {
                 spec.namespace, found.role_arn
             )));
         }
-        aws.update_association(cluster, &found.id, role.as_str()).await
+        loop {
+            match aws.update_association(cluster, &found.id, role.as_str()).await {
+                Err(e) if is_of_young_role(&e) => patience.bear(context, e).await?,
+                ended => return ended,
+            }
+        }
     }
 
     async fn remove(&self, context: &StepContext<'_>) -> Result<()> {
@@ -124,6 +135,12 @@ impl Step for PodIdentityAssociation {
         "Associates the controller's service account with the role <cluster>-karpenter, so that the Pod Identity agent hands it \
          that role's credentials (Pod Identity only). An association with another role is refused until --adopt changes it."
     }
+}
+
+/// What EKS says of a role that IAM has made, but does not show it everywhere yet.
+fn is_of_young_role(error: &Error) -> bool {
+    let said = error.to_string();
+    said.contains("Role provided in the request does not exist") || said.contains("Trust policy of the role provided is invalid")
 }
 
 /// An association with our role is of no use to anybody once the role is gone.

@@ -15,6 +15,7 @@ use crate::render;
 use crate::spec::Spec;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// See the module.
 pub(super) struct Stack;
@@ -103,14 +104,14 @@ impl Step for Stack {
     async fn apply(&self, context: &StepContext<'_>, action: Action) -> Result<()> {
         let spec = context.spec;
         let adopt = action == Action::Adopt || context.adopts();
-        let change = ChangeStack {
+        let mut change = ChangeStack {
             name: spec.stack_name(),
             template: render::cloudformation(spec)?,
             parameters: parameters(spec),
             tags: context.tags(),
             token: token(),
         };
-        let mut updated = false;
+        let (mut updated, mut waited) = (false, false);
         for _ in 0..ROUNDS {
             let found = context.ports.aws.stack(&change.name, true).await?;
             if let Some(stack) = &found
@@ -123,7 +124,16 @@ impl Step for Stack {
                 (Standing::Gone, _) => match context.ports.aws.create_stack(&change).await {
                     Ok(id) => {
                         context.doing(format!("creating the stack {}", change.name));
-                        return created(context, &change.name, &id).await;
+                        match created(context, &change.name, &id).await {
+                            Err(e) if !waited && is_closed_name(&e) => {
+                                context
+                                    .doing(format!("waiting {} s: SQS gives the name of a deleted queue away no sooner", CLOSED.as_secs()));
+                                context.pause(CLOSED).await?;
+                                waited = true;
+                                change.token = token();
+                            }
+                            ended => return ended,
+                        }
                     }
                     // Our own request, whose answer was lost, or somebody else's: the next look says which.
                     Err(e) if e.kind == ErrorKind::Conflict => context.pause(super::BRIEF).await?,
@@ -213,6 +223,14 @@ fn standing(spec: &Spec, stack: Option<&StackFacts>) -> Standing {
     }
 }
 
+/// For how long SQS takes no new queue of the name of one that was deleted (its API reference, error `QueueDeletedRecently`).
+const CLOSED: Duration = Duration::from_mins(1);
+
+fn is_closed_name(error: &Error) -> bool {
+    let said = error.to_string();
+    said.contains("QueueDeletedRecently") || said.contains("60 seconds after deleting a queue")
+}
+
 fn is_foreign(spec: &Spec, stack: &StackFacts) -> bool {
     !spec.owns(&stack.tags) && stack.status != "DELETE_COMPLETE"
 }
@@ -253,9 +271,6 @@ const SHOWN: usize = 6;
 /// In what a stack is not as the spec says, a line each.
 fn differences(spec: &Spec, stack: &StackFacts) -> Result<Vec<String>> {
     let mut changes = Vec::new();
-    if matches!(stack.status.as_str(), "UPDATE_ROLLBACK_COMPLETE" | "UPDATE_FAILED" | "IMPORT_ROLLBACK_COMPLETE") {
-        changes.push(format!("its last update failed ({})", stack.status));
-    }
     let wanted = render::cloudformation(spec)?;
     match stack.template.as_deref() {
         Some(template) if template.trim_end() == wanted.trim_end() => {}
@@ -268,6 +283,12 @@ fn differences(spec: &Spec, stack: &StackFacts) -> Result<Vec<String>> {
         }
     }
     changes.extend(missing_tags(&owner_tags(spec), &stack.tags));
+    let status = stack.status.as_str();
+    // One that has gone back to what is wanted now needs no update, and CloudFormation makes none: its status stays.
+    let went_back = matches!(status, "UPDATE_ROLLBACK_COMPLETE" | "IMPORT_ROLLBACK_COMPLETE") && !changes.is_empty();
+    if went_back || status == "UPDATE_FAILED" {
+        changes.insert(0, format!("its last update failed ({status})"));
+    }
     Ok(changes)
 }
 

@@ -82,6 +82,23 @@ async fn a_holder_that_died_is_taken_over_from() {
     assert!(begun.elapsed() >= TIMING.lease, "{:?}", begun.elapsed());
 }
 
+/// CloudFormation deletes no stack that is still at its last update.
+#[tokio::test(start_paused = true)]
+async fn a_lock_that_is_at_its_last_beat_is_let_go_of_and_taken_over_when_that_is_done() {
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    let busy = || {
+        for _ in 0..3 {
+            world.fail("delete_stack", Fault::Before(error(ErrorKind::Conflict)));
+        }
+    };
+    let first = take(&world, "alice", &elsewhere).await.unwrap();
+    busy();
+    with(&world, "alice", &elsewhere, async |alice| alice.release(&first).await).await.unwrap();
+    take(&world, "alice", &elsewhere).await.unwrap();
+    busy();
+    take(&world, "bob", &|_| Some(false)).await.unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stack_that_is_still_being_made_is_no_sign_of_death() {
     let world = FakeWorld::with_cluster(existing("1.14.1"));

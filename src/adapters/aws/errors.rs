@@ -260,7 +260,8 @@ fn kind(code: &str, message: &str, status: u16) -> ErrorKind {
         _ if code.ends_with(".Duplicate") || code.ends_with("AlreadyExists") => ErrorKind::Conflict,
         // CloudFormation has one code for everything.
         "ValidationError" if message.contains("does not exist") => ErrorKind::NotFound,
-        "ValidationError" if message.contains("_IN_PROGRESS state") => ErrorKind::Conflict,
+        "ValidationError" if message.contains("_IN_PROGRESS state") || is_busy(message) => ErrorKind::Conflict,
+        "ValidationError" if message.contains("DELETE_COMPLETE state") => ErrorKind::NotFound,
         _ => match status {
             404 => ErrorKind::NotFound,
             403 => ErrorKind::Denied,
@@ -270,6 +271,11 @@ fn kind(code: &str, message: &str, status: u16) -> ErrorKind {
             _ => ErrorKind::Failed,
         },
     }
+}
+
+/// CloudFormation deletes no stack that it is at, its tidying up after an update included.
+fn is_busy(message: &str) -> bool {
+    message.contains("cannot be deleted while in status") && message.contains("_IN_PROGRESS")
 }
 
 fn is_quota(code: &str) -> bool {
@@ -352,6 +358,15 @@ fn with_log_in(error: Error, why: &str, settings: &AwsSettings) -> Error {
         error.hint("the secret key does not belong to the access key, or this machine's clock is wrong")
     } else {
         error.hint("give credentials: --profile, AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+    };
+    // A region that is not enabled does not know the keys of its account.
+    let unknown = ["InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure"].iter().any(|code| why.contains(code));
+    let error = if unknown {
+        error.hint(format!(
+            "or the account has not enabled this region; these it has: `aws account list-regions{profile} --region-opt-status-contains ENABLED ENABLED_BY_DEFAULT`"
+        ))
+    } else {
+        error
     };
     error.hint(format!("see who AWS takes you for: `aws sts get-caller-identity{profile}`"))
 }

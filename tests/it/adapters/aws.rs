@@ -47,6 +47,7 @@ fn aws_answers_become_kinds() {
         for (status, code, message, kind, hint) in [
             ("403 Forbidden", "ExpiredToken", "expired", ErrorKind::Credentials, "aws sso login --profile there"),
             ("403 Forbidden", "InvalidClientTokenId", "invalid", ErrorKind::Credentials, "aws sts get-caller-identity --profile there"),
+            ("403 Forbidden", "UnrecognizedClientException", "invalid", ErrorKind::Credentials, "aws account list-regions"),
             ("403 Forbidden", "SignatureDoesNotMatch", "Signature not right", ErrorKind::Credentials, "clock"),
             ("403 Forbidden", "AccessDenied", denied, ErrorKind::Denied, "allow `iam:GetRole` on `role demo`"),
             ("403 Forbidden", "AccessDenied", scp, ErrorKind::Denied, "`arn:aws:iam::111122223333:role/demo` explicitly"),
@@ -55,6 +56,8 @@ fn aws_answers_become_kinds() {
             ("409 Conflict", "EntityAlreadyExists", "there", ErrorKind::Conflict, ""),
             ("409 Conflict", "LimitExceeded", "too many", ErrorKind::Failed, "quota"),
             ("400 Bad Request", "ValidationError", "odd", ErrorKind::Failed, ""),
+            ("400 Bad Request", "ValidationError", "Stack:arn:s is in UPDATE_IN_PROGRESS state and can not be updated.", ErrorKind::Conflict, ""),
+            ("400 Bad Request", "ValidationError", "Stack [s] cannot be deleted while in status UPDATE_IN_PROGRESS", ErrorKind::Conflict, ""),
         ] {
             let url = service(status, xml(code, message));
             let error = role_error(&url).await;
@@ -77,6 +80,8 @@ fn aws_answers_become_kinds() {
             token: "t".into(),
         };
         assert_eq!(client_at(&url).await.update_stack(&change).await, Ok(false));
+        let url = service("400 Bad Request", xml("ValidationError", "Stack:arn:s is in DELETE_COMPLETE state and can not be updated."));
+        assert_eq!(client_at(&url).await.update_stack(&change).await.unwrap_err().kind, ErrorKind::NotFound);
         let url = service("400 Bad Request", xml("ValidationError", "Stack with id s does not exist"));
         assert_eq!(client_at(&url).await.stack("s", true).await, Ok(None));
         assert_eq!(client_at(&url).await.delete_stack("s", "t").await, Ok(()));

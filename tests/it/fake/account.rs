@@ -76,7 +76,7 @@ impl FakeWorld {
         let id = inside.stack_id(&change.name);
         let old = inside.stacks.get(by_name_or_id(&change.name)).cloned();
         let mut next: VecDeque<String> = VecDeque::new();
-        let mut events = old.map(|o| o.events).unwrap_or_default();
+        let mut events = old.as_ref().map(|o| o.events.clone()).unwrap_or_default();
         let event = |number: usize, status: &str, reason: Option<&str>| StackEvent {
             id: format!("event-{number}"),
             logical_id: "KarpenterNodeRole".into(),
@@ -96,15 +96,18 @@ impl FakeWorld {
                 next.extend([format!("{rollback}_IN_PROGRESS"), format!("{rollback}_COMPLETE")]);
             }
         }
-        let facts = StackFacts {
+        let wanted = StackFacts {
             id,
-            status: format!("{verb}_IN_PROGRESS"),
+            status: String::new(),
             status_reason: None,
             template: Some(change.template.clone()),
             parameters: change.parameters.clone(),
             tags: change.tags.clone(),
             resources: BTreeMap::new(),
         };
+        // An update that fails leaves what was there.
+        let kept = old.map(|o| o.facts).filter(|_| verb == "UPDATE" && fails.is_some());
+        let facts = StackFacts { status: format!("{verb}_IN_PROGRESS"), status_reason: None, ..kept.unwrap_or(wanted) };
         inside.stacks.insert(by_name_or_id(&change.name).to_owned(), FakeStack { facts, events, next });
     }
 

@@ -86,8 +86,10 @@ impl Aws for FakeWorld {
 
     async fn update_stack(&self, change: &ChangeStack) -> Result<bool> {
         self.begin("update_stack", &change.name).await?;
-        if self.inside().stack_of(&change.name).is_none() {
-            return Err(missing(&change.name));
+        let found = self.inside().stack_of(&change.name).map(|stack| stack.facts.clone());
+        let found = found.ok_or_else(|| missing(&change.name))?;
+        if (found.template.as_ref(), &found.parameters, &found.tags) == (Some(&change.template), &change.parameters, &change.tags) {
+            return Ok(false);
         }
         self.change_stack(change, "UPDATE");
         self.end("update_stack")?;

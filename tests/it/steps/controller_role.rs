@@ -1,7 +1,7 @@
 use crate::fake::{FakeWorld, Fault, error, step, words};
 use crate::fixture::spec;
 use karpctl::error::ErrorKind;
-use karpctl::facts::Topic;
+use karpctl::facts::{RoleTies, Topic};
 use karpctl::plan::{Direction, State, StepId};
 use karpctl::ports::Tags;
 use karpctl::spec::{Identity, Spec};
@@ -52,6 +52,22 @@ async fn a_new_role_that_iam_does_not_know_yet_is_waited_for() {
     let world = FakeWorld::empty(spec("1.14.1"));
     world.fail("attach_policy", Fault::Before(error(ErrorKind::NotFound)));
     world.apply_ok(ID).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_that_was_just_taken_off_holds_the_role_for_a_while_and_another_for_good() {
+    let world = FakeWorld::empty(spec("1.14.1"));
+    world.apply_ok(ID).await;
+    for _ in 0..20 {
+        world.fail("delete_role", Fault::Before(error(ErrorKind::Conflict)));
+    }
+    assert_eq!(world.remove(ID).await.0, Ok(()));
+    world.apply_ok(ID).await;
+    let ties = RoleTies { inline_policies: vec!["theirs".into()], ..RoleTies::default() };
+    world.inside().role_ties.insert(ROLE.into(), ties);
+    world.fail("delete_role", Fault::Before(error(ErrorKind::Conflict)));
+    let error = world.remove(ID).await.0.unwrap_err();
+    assert!(error.hints.iter().any(|hint| hint.contains("aws iam list-role-policies --role-name demo-karpenter")), "{error:?}");
 }
 
 #[tokio::test(start_paused = true)]

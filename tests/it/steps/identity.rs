@@ -3,7 +3,7 @@
 use crate::fake::inside::daemon_set;
 use crate::fake::{FakeWorld, Fault, error, step, words};
 use crate::fixture::{existing, spec};
-use karpctl::error::ErrorKind;
+use karpctl::error::{Error, ErrorKind};
 use karpctl::facts::{AddonFacts, Facts};
 use karpctl::plan::{State, StepId};
 use karpctl::ports::Tags;
@@ -99,6 +99,11 @@ async fn the_association_is_made_changed_and_removed() {
     assert_eq!(world.assess(id).await, State::Absent);
     // eksctl's own double request looks like this: the first made it, the second says that it is there.
     world.fail("create_association", Fault::After(error(ErrorKind::Conflict)));
+    // EKS does not see a role that is a few seconds old.
+    let unseen = || Error::failed("cannot create it").because("InvalidParameterException: Role provided in the request does not exist.");
+    for _ in 0..15 {
+        world.fail("create_association", Fault::Before(unseen()));
+    }
     world.apply_ok(id).await;
     assert_eq!(world.changes(), ["create_association kube-system/karpenter arn:aws:iam::111122223333:role/demo-karpenter"]);
     world.inside().association.as_mut().unwrap().role_arn = "arn:aws:iam::111122223333:role/old".into();

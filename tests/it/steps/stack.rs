@@ -135,6 +135,30 @@ async fn a_failed_update_is_told_and_tried_again() {
     world.apply_ok(ID).await;
 }
 
+/// CloudFormation makes no update where nothing differs, so that the status of one that went back to what is wanted now stays.
+#[tokio::test(start_paused = true)]
+async fn one_that_went_back_to_what_is_wanted_now_is_as_it_should_be() {
+    let world = world();
+    world.apply_ok(ID).await;
+    world.inside().stacks.get_mut("Karpenter-demo").unwrap().facts.status = "UPDATE_ROLLBACK_COMPLETE".into();
+    assert_eq!(world.assess(ID).await, State::Present);
+    world.apply_ok(ID).await;
+    world.inside().stacks.get_mut("Karpenter-demo").unwrap().facts.status = "UPDATE_FAILED".into();
+    assert_eq!(words(&world.assess(ID).await), "its last update failed (UPDATE_FAILED)");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_name_of_a_queue_that_was_just_deleted_is_waited_for() {
+    let world = world();
+    world.inside().stack_fails = Some("You must wait 60 seconds after deleting a queue before you can create another with the same name.");
+    let begun = tokio::time::Instant::now();
+    let (result, said) = world.apply(ID, Ownership::OursOnly).await;
+    assert_eq!(result, Ok(()));
+    assert!(begun.elapsed().as_secs() >= 60, "{:?}", begun.elapsed());
+    assert!(said.iter().any(|line| line.starts_with("waiting 60 s: SQS")), "{said:?}");
+    assert_eq!(world.changes().iter().filter(|c| c.starts_with("create_stack")).count(), 2);
+}
+
 #[tokio::test(start_paused = true)]
 async fn one_that_is_not_ours_is_refused_until_adopted() {
     for status in ["CREATE_COMPLETE", "ROLLBACK_COMPLETE", "CREATE_IN_PROGRESS"] {
