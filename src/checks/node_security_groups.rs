@@ -26,7 +26,8 @@ impl Check for NodeSecurityGroups {
          name. What people see otherwise: `SecurityGroupsNotFound`, `no security groups exist given constraints`, \
          `SecurityGroupSelector did not match any SecurityGroups`; `InvalidGroup.NotFound … do not belong to the same network` for a \
          group of another VPC; `expected exactly one securityGroup tagged with kubernetes.io/cluster/<cluster> for eni eni-…, got: \
-         [sg-… sg-…]` from the load balancer controller, where two of them carry that tag. EKS does not pass a cluster's tags on to \
+         [sg-… sg-…]` from the load balancer controller, where two of them carry that tag. The group that terraform-aws-eks makes for nodes has it \
+         too: they need the cluster's own no more. EKS does not pass a cluster's tags on to \
          the security group that it makes: `aws ec2 create-tags` does, as `karpctl bootstrap --existing-cluster` does it."
     }
 
@@ -64,7 +65,10 @@ impl Check for NodeSecurityGroups {
                     .run("take the tag away", tag("delete-tags", &group.id, &discovery)),
             );
         }
-        if said.is_empty() && !own.is_empty() && !groups.iter().any(|g| g.id == own) {
+        let mark = format!("kubernetes.io/cluster/{}", spec.cluster_name);
+        let marked: Vec<&str> = groups.iter().filter(|g| g.tags.contains_key(&mark)).map(|g| g.id.as_str()).collect();
+        // A group with that mark was made for this cluster's nodes: terraform-aws-eks makes such a one, and a second beside it is too many.
+        if said.is_empty() && marked.is_empty() && !own.is_empty() && !groups.iter().any(|g| g.id == own) {
             said.push(
                 Judgement::warn(
                     &subject,
@@ -73,13 +77,22 @@ impl Check for NodeSecurityGroups {
                 .run("tag it too", tag("create-tags", own, &discovery)),
             );
         }
-        let mark = format!("kubernetes.io/cluster/{}", spec.cluster_name);
-        let marked: Vec<&str> = groups.iter().filter(|g| g.tags.contains_key(&mark)).map(|g| g.id.as_str()).collect();
         if let [_, _, ..] = marked[..] {
-            let surplus = marked.iter().find(|id| **id != own).copied().unwrap_or_default();
+            let of_nodes = [
+                "--filters",
+                &format!("Name=tag:{mark},Values=owned"),
+                "--query",
+                "Reservations[].Instances[].[InstanceId,SecurityGroups[].GroupId]",
+            ]
+            .map(str::to_owned);
+            let look = aws(spec, "ec2", "describe-instances").into_iter().map(str::to_owned).chain(of_nodes);
             said.push(
                 Judgement::warn(&subject, format!("{} carry the tag {mark}: load balancers expect exactly one", marked.join(" and ")))
-                    .run("take the tag from all but one", tag("delete-tags", surplus, &format!("Key={mark}"))),
+                    .run("see which of them the nodes have that Karpenter did not make", look)
+                    .fix(format!(
+                        "keep that one; take the tag {DISCOVERY_TAG}, and never {mark}, from the other where it is made: Karpenter then \
+                         replaces its nodes one by one"
+                    )),
             );
         }
         if said.is_empty() {
