@@ -20,12 +20,12 @@ impl Check for EbsKey {
     }
 
     fn why(&self) -> &'static str {
-        "Where every volume is encrypted with a key of your own, an instance whose launcher may not use the key ends seconds after its start."
+        "Karpenter has its nodes' volumes encrypted. With a key of your own, the account's default too, an instance whose launcher may not use the key ends seconds after its start."
     }
 
     fn explain(&self) -> &'static str {
-        "Looks at the key that nodePool.volumeKey names; where there is none, asks EC2 whether EBS volumes of this region are encrypted \
-         by default, and with which key. With AWS's own key (alias/aws/ebs) nothing is to be done. A key of your own must be enabled, symmetric and of \
+        "Looks at the key that nodePool.volumeKey names; where there is none, at the account's default key for EBS in this region, whether \
+         encryption by default is on or off: where a node class names no blockDeviceMappings, Karpenter has the volumes encrypted and names no key. With AWS's own key (alias/aws/ebs) nothing is to be done. A key of your own must be enabled, symmetric and of \
          this region, and let the controller's role use it: by its key policy, by a grant, or by IAM where the key policy leaves it to the \
          account (`\"Principal\": {\"AWS\": \"arn:aws:iam::111122223333:root\"}`); Karpenter's own policies say nothing of keys. For spot \
          the role AWSServiceRoleForEC2Spot must be let too. What people see otherwise: nodes are launched and gone at once, with \
@@ -66,9 +66,9 @@ impl Check for EbsKey {
 /// Why no key of one's own is in the way; `None` where one is.
 fn of_aws(ebs: &EbsFacts) -> Option<&'static str> {
     match ebs.key.as_deref() {
-        _ if !ebs.by_default => Some("is asked for volume by volume"),
-        None => Some("is on, with AWS's own key"),
-        Some(key) => key.contains("alias/aws/ebs").then_some("is on, with AWS's own key"),
+        Some(key) if !key.contains("alias/aws/ebs") => None,
+        _ if ebs.by_default => Some("is on, with AWS's own key"),
+        _ => Some("is asked for volume by volume, with AWS's own key"),
     }
 }
 

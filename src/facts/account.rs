@@ -170,7 +170,7 @@ pub struct RuleFacts {
 pub struct EbsFacts {
     /// Whether every volume is encrypted, asked for or not.
     pub by_default: bool,
-    /// The key: `alias/aws/ebs`, or the ARN of a key of the account's own.
+    /// The key of volumes that are encrypted and name none: `alias/aws/ebs`, or the ARN of a key of the account's own.
     pub key: Option<String>,
 }
 

@@ -8,12 +8,12 @@ use crate::ports::PermissionQuestion;
 use crate::spec::{Arn, Spec};
 use std::collections::BTreeMap;
 
-/// How EBS volumes are encrypted by default, and the key of the nodes' volumes: the spec's, else that default. Not asked where it is AWS's
-/// own, or of another region.
+/// How EBS volumes are encrypted by default, and the key of the nodes' volumes: the spec's, else the account's default, since Karpenter asks
+/// for encryption and names no key. Not asked where it is AWS's own, or of another region.
 pub(super) async fn volumes(context: &ProbeContext<'_>) -> (Probed<EbsFacts>, Probed<KeyUse>) {
     let ebs = context.ports.aws.ebs_encryption().await.map_or_else(|e| failed(&e), Probed::Known);
     let own = context.spec.node_pool.volume_key.as_ref().map(Arn::as_str);
-    let default = ebs.known().filter(|ebs| ebs.by_default).and_then(|ebs| ebs.key.as_deref());
+    let default = ebs.known().and_then(|ebs| ebs.key.as_deref());
     let Some(id) = own.or(default).filter(|id| !id.contains("alias/aws/")) else { return (ebs, Probed::NotAsked) };
     let user = context.spec.controller_role_arn();
     let key = used(context, id, user.as_str(), &VOLUME_KEY_ACTIONS, "ec2").await;

@@ -69,6 +69,8 @@ pub(crate) struct Inside {
     pub(crate) ami_name: Option<String>,
     /// KMS keys, by what they are asked for with.
     pub(crate) keys: BTreeMap<String, KeyFacts>,
+    /// The account's default key of EBS volumes.
+    pub(crate) default_volume_key: Option<String>,
     /// What no policy allows.
     pub(crate) denied: Vec<Denial>,
     pub(crate) objects: BTreeMap<ObjectRef, Value>,

@@ -87,12 +87,11 @@ pub(super) async fn ebs_encryption(aws: &AwsClient) -> Result<EbsFacts> {
     let doing = "cannot read how EBS volumes are encrypted";
     let call = Call::new("ec2:GetEbsEncryptionByDefault", "*", doing);
     let answer = aws.ec2.get_ebs_encryption_by_default().send().await.map_err(|e| aws.error(&call, &e))?;
-    if answer.ebs_encryption_by_default() != Some(true) {
-        return Ok(EbsFacts { by_default: false, key: None });
-    }
+    let by_default = answer.ebs_encryption_by_default() == Some(true);
+    // It is also that of each volume for which encryption is asked and no key is named.
     let call = Call::new("ec2:GetEbsDefaultKmsKeyId", "*", doing);
     let answer = aws.ec2.get_ebs_default_kms_key_id().send().await.map_err(|e| aws.error(&call, &e))?;
-    Ok(EbsFacts { by_default: true, key: answer.kms_key_id })
+    Ok(EbsFacts { by_default, key: answer.kms_key_id })
 }
 
 /// What a version of a launch template sets.

@@ -177,13 +177,24 @@ async fn a_key_is_there_and_enabled_and_of_this_region() {
 async fn the_account_s_default_key_is_looked_at_where_the_spec_names_none() {
     let world = healthy_world().await;
     let (spec, mut facts) = seen(&world).await;
-    facts.ebs = Probed::Known(EbsFacts { by_default: true, key: Some("alias/aws/ebs".into()) });
-    assert!(bad(&spec, &facts, DAY).is_empty());
-    facts.ebs = Probed::Known(EbsFacts { by_default: true, key: Some(KEY.into()) });
-    facts.volume_key = Probed::Known(KeyUse { key: key(&[account_statement()]), user: ROLE.into(), denied: denied(&VOLUME_KEY_ACTIONS) });
-    let found = bad(&spec, &facts, DAY);
-    exactly(&found, "ebs-key", Verdict::Fail);
-    assert_eq!(found[0].subject, "EBS encryption in us-west-2");
+    // Karpenter asks for encryption, and names no key, whatever the account has every volume do.
+    for by_default in [true, false] {
+        for of_aws in [Some("alias/aws/ebs".into()), None] {
+            facts.ebs = Probed::Known(EbsFacts { by_default, key: of_aws });
+            assert!(bad(&spec, &facts, DAY).is_empty());
+        }
+        let (mut facts, denied) = (facts.clone(), denied(&VOLUME_KEY_ACTIONS));
+        facts.ebs = Probed::Known(EbsFacts { by_default, key: Some(KEY.into()) });
+        facts.volume_key = Probed::Known(KeyUse { key: key(&[account_statement()]), user: ROLE.into(), denied });
+        let found = bad(&spec, &facts, DAY);
+        exactly(&found, "ebs-key", Verdict::Fail);
+        assert_eq!(found[0].subject, "EBS encryption in us-west-2");
+    }
+    let world = FakeWorld::with_cluster(spec.clone());
+    world.inside().default_volume_key = Some(KEY.into());
+    world.inside().keys.insert(KEY.into(), key(&[]));
+    let read = world.facts(&[karpctl::facts::Topic::Ebs]).await;
+    assert_eq!(read.volume_key.known().map(|used| used.key.arn.as_str()), Some(KEY), "encryption by default is off: {:?}", read.ebs);
 
     // What is read, and as whom it is judged.
     let mut named = spec.clone();

@@ -450,7 +450,7 @@ impl Aws for FakeWorld {
 
     async fn ebs_encryption(&self) -> Result<EbsFacts> {
         self.begin("get", "EBS encryption").await?;
-        Ok(EbsFacts { by_default: false, key: None })
+        Ok(EbsFacts { by_default: false, key: self.inside().default_volume_key.clone() })
     }
 
     async fn key(&self, id: &str) -> Result<Option<KeyFacts>> {
