@@ -1,10 +1,10 @@
 //! Whether admission webhooks of an older Karpenter are left.
 
-use super::judgement::{installed, read};
+use super::judgement::{installed, installed_release, read};
+use super::neighbours::release_of;
 use super::{Check, Judged, Judgement, Situation};
-use crate::facts::{Topic, WebhookFacts};
+use crate::facts::{NeighbourKind, Topic, WebhookFacts, Workload};
 use crate::finding::Area;
-use crate::knowledge::Release;
 
 pub(super) struct AdmissionWebhooks;
 
@@ -30,7 +30,7 @@ impl Check for AdmissionWebhooks {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Webhooks, Topic::Chart]
+        &[Topic::Webhooks, Topic::Chart, Topic::Neighbours]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -41,10 +41,13 @@ impl Check for AdmissionWebhooks {
             return Ok(vec![Judgement::pass(subject, "none is left of an older release")]);
         }
         let live = read(&subject, &facts.chart_release)?.filter(|r| installed(r));
-        let release = live.and_then(|l| l.chart_version.parse::<Release>().ok()).unwrap_or_else(|| spec.release.clone());
+        let release = installed_release(situation, &subject)?.unwrap_or_else(|| spec.release.clone());
         // helm takes those of its own release away when it upgrades.
         let own = format!("{}/karpenter", spec.namespace);
         let is_own = |webhook: &WebhookFacts| live.is_some() && webhook.helm_owner.as_ref() == Some(&own);
+        if let Some(other) = facts.neighbours.known().and_then(|n| n.workloads.iter().find(|w| may_ask(w, &own))) {
+            return Ok(vec![Judgement::pass(subject, format!("they may be those of the Karpenter {}/{}", other.namespace, other.name))]);
+        }
         let left: Vec<&WebhookFacts> = found.iter().filter(|w| !release.features().admission_webhooks && !is_own(w)).collect();
         if left.is_empty() {
             return Ok(vec![Judgement::pass(subject, "they are those of the release that is installed")]);
@@ -57,4 +60,10 @@ impl Check for AdmissionWebhooks {
             }),
         ])
     }
+}
+
+/// Whether a Karpenter that is not of our helm release works with admission webhooks, or may: its image does not say of which release it is.
+fn may_ask(workload: &Workload, own: &str) -> bool {
+    let is_other = workload.what == NeighbourKind::Karpenter && workload.desired > 0 && workload.helm_owner.as_deref() != Some(own);
+    is_other && release_of(workload).is_none_or(|release| release.features().admission_webhooks)
 }

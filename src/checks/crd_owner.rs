@@ -1,5 +1,6 @@
 //! Whether helm may touch the CRDs.
 
+use super::crd_schema::fits;
 use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{CrdFacts, Topic};
@@ -31,6 +32,8 @@ impl Check for CrdOwner {
          What helm says: `Unable to continue with install: CustomResourceDefinition \"nodepools.karpenter.sh\" in namespace \"\" exists and cannot \
          be imported into the current release: invalid ownership metadata; label validation error: missing key \
          \"app.kubernetes.io/managed-by\": must be set to \"Helm\"`.\n\n\
+         A warning where the Karpenter that is installed has its own CRDs, as after the guide, which installs the chart karpenter alone: it works, and \
+         helm refuses only the chart karpenter-crd.\n\n\
          Label and annotate them (all of them: nodeoverlays since 1.7, capacitybuffers since 1.14), or `karpctl install --adopt`. The CRD \
          capacitybuffers.autoscaling.x-k8s.io may be the Cluster Autoscaler's: then both work with one CRD, and one of them owns it. The marks of a CRD that \
          another release has still are not to be changed: its next upgrade would fail with these very words. That release gives it up \
@@ -40,7 +43,7 @@ impl Check for CrdOwner {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Crds]
+        &[Topic::Crds, Topic::Chart, Topic::Neighbours]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -62,7 +65,9 @@ impl Check for CrdOwner {
             (Some(of), _) => format!("of the helm release {of}"),
         };
         let shown: Vec<String> = others.iter().map(|(name, crd)| format!("{name} ({})", of(crd))).collect();
-        let judgement = Judgement::fail(subject, format!("not of the helm release {owner}: {}", shown.join(", ")));
+        let message = format!("not of the helm release {owner}: {}", shown.join(", "));
+        // The Karpenter that is there works with its own CRDs, whoever owns them: only the next install of the chart karpenter-crd is refused.
+        let judgement = if fits(situation, spec, crds) { Judgement::warn(subject, message) } else { Judgement::fail(subject, message) };
         let (mut free, mut held) = (Vec::new(), BTreeMap::<&str, Vec<&str>>::new());
         for (name, crd) in others {
             match crd.helm_owner.as_deref().filter(|_| crd.held != Some(false)) {

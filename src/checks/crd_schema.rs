@@ -1,11 +1,13 @@
 //! Whether the CRDs are those of the controller that works with them.
 
 use super::helm::install_crds;
-use super::judgement::{installed, read};
+use super::judgement::{installed_release, read};
+use super::neighbours::{release_of, works_elsewhere};
 use super::{Check, Judged, Judgement, Situation};
-use crate::facts::{CrdFacts, Topic};
+use crate::facts::{CrdFacts, Topic, Workload};
 use crate::finding::Area;
 use crate::knowledge::{Release, Standing};
+use crate::spec::Spec;
 use std::collections::BTreeMap;
 
 pub(super) struct CrdSchema;
@@ -25,7 +27,7 @@ impl Check for CrdSchema {
 
     fn explain(&self) -> &'static str {
         "The versions and schemas of each CRD are compared, without descriptions, by a fingerprint with those of every official release: with the \
-         release that is installed, else the wanted one. What the API server answers for the files of all releases was compared once on \
+         release that is installed (by its helm release, else by the tag of its image), else the wanted one. What the API server answers for the files of all releases was compared once on \
          a real one and is the same.\n\n\
          What is seen where they are of another release: `strict decoding error: unknown field \"spec.template.spec.expireAfter\"`, \
          `Unsupported value: \"Gte\"`; the controller is Ready and launches nothing.\n\n\
@@ -34,25 +36,29 @@ impl Check for CrdSchema {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Crds, Topic::Chart, Topic::Tools]
+        &[Topic::Crds, Topic::Chart, Topic::Neighbours, Topic::Tools]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let (spec, facts) = (situation.spec()?, situation.facts);
         let subject = "CRDs of Karpenter".to_owned();
         let Some(crds) = read(&subject, &facts.crds)? else { return Ok(vec![Judgement::pass(subject, "none is there yet")]) };
-        let chart = read(&subject, &facts.chart_release)?.filter(|r| installed(r));
+        let elsewhere = facts.neighbours.known().and_then(|neighbours| works_elsewhere(spec, neighbours));
+        let live = installed_release(situation, &subject)?.or_else(|| elsewhere.and_then(release_of));
         // What is not installed yet will be of the release that is wanted.
-        let release = chart.and_then(|c| c.chart_version.parse::<Release>().ok()).unwrap_or_else(|| spec.release.clone());
+        let release = live.clone().unwrap_or_else(|| spec.release.clone());
         let subject = format!("CRDs for Karpenter {release}");
         if release.standing() == Standing::Newer {
             return Err(Judgement::skip(subject, "it is newer than the newest release whose CRDs this karpctl knows"));
         }
-        let wrong = wrong(crds, &release, &spec.release, chart.is_some());
+        let wrong = wrong(crds, &release, &spec.release, live.is_some());
         if wrong.is_empty() {
             return Ok(vec![Judgement::pass(subject, "their schemas are its own")]);
         }
         let judgement = Judgement::fail(subject, wrong.join("; "));
+        if let Some(Workload { namespace, .. }) = elsewhere {
+            return Err(judgement.fix(format!("Karpenter works in the namespace {namespace}: ask again with --namespace {namespace}")));
+        }
         Err(if release.features().crd_chart {
             let judgement =
                 judgement.run("install its CRDs, before any change of the controller", install_crds(spec, &release, facts.helm.known()));
@@ -65,6 +71,12 @@ impl Check for CrdSchema {
             ))
         })
     }
+}
+
+/// Whether a Karpenter is installed whose own CRDs these are: it works, whoever owns them.
+pub(super) fn fits(situation: &Situation<'_>, spec: &Spec, crds: &BTreeMap<String, CrdFacts>) -> bool {
+    let live = installed_release(situation, "").ok().flatten();
+    live.is_some_and(|release| release.standing() != Standing::Newer && wrong(crds, &release, &spec.release, true).is_empty())
 }
 
 /// In what the CRDs are not those of a release. Those of the release that is wanted may be there before its controller is.

@@ -3,6 +3,7 @@
 use super::judgement::read;
 use super::{Judged, Judgement, Situation};
 use crate::facts::{NeighbourKind, Neighbours, Workload};
+use crate::knowledge::{Release, image_tag};
 use crate::spec::Spec;
 
 /// A judgement for each workload of this kind that works in the cluster and is meant; where there is none, that `none` does.
@@ -20,6 +21,19 @@ pub(super) fn each(
     let found = neighbours.workloads.iter().filter(|w| w.what == kind && w.desired > 0 && is_meant(w));
     let said: Vec<Judgement> = found.map(|w| judge(&subject, w)).collect();
     Ok(if said.is_empty() { vec![Judgement::pass(subject, format!("no {none} works in it"))] } else { said })
+}
+
+/// The Karpenter that works in another namespace than the wanted one, where none works in that.
+pub(super) fn works_elsewhere<'n>(spec: &Spec, neighbours: &'n Neighbours) -> Option<&'n Workload> {
+    let mut works = neighbours.workloads.iter().filter(|w| w.what == NeighbourKind::Karpenter && w.desired > 0);
+    let first = works.next()?;
+    let is_here = |workload: &Workload| workload.namespace == spec.namespace.as_str();
+    (!is_here(first) && !works.any(is_here)).then_some(first)
+}
+
+/// The release of a Karpenter, as the tag of its image says it.
+pub(super) fn release_of(workload: &Workload) -> Option<Release> {
+    image_tag(workload.image.as_deref()?)?.parse().ok()
 }
 
 /// The Karpenter that works in the wanted namespace, where helm did not put it there.

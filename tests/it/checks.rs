@@ -4,6 +4,7 @@ mod aws;
 mod capacity;
 mod clients;
 mod earlier;
+mod elsewhere;
 mod identity;
 mod keys;
 mod looking;

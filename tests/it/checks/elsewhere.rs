@@ -1,0 +1,58 @@
+//! A Karpenter that karpctl did not make, and that works: what is right with it is no finding, and no command that is printed harms it.
+
+use super::{DAY, bad, exactly, healthy_world, seen};
+use crate::checks_inside::after;
+use crate::fake::inside::{deployment, place};
+use karpctl::facts::Probed;
+use karpctl::finding::Verdict;
+use karpctl::knowledge::Release;
+use serde_json::json;
+
+/// A controller of 1.6 with its own CRDs, which no helm put there: another release's would be put under its controller.
+#[tokio::test(start_paused = true)]
+async fn crds_are_judged_by_the_controller_that_is_there() {
+    let with = async |namespace: &str, of: &str| {
+        let image = "public.ecr.aws/karpenter/controller:1.6.3@sha256:00";
+        let world = healthy_world().await;
+        let (object, body) = deployment(namespace, "karpenter", image);
+        world.inside().objects.remove(&place("apps/v1", "deployments", Some("kube-system"), "karpenter"));
+        world.put(&object, body);
+        let (spec, mut facts) = seen(&world).await;
+        facts.chart_release = Probed::Absent;
+        let Probed::Known(crds) = &mut facts.crds else { panic!() };
+        let of: Release = of.parse().unwrap();
+        crds.retain(|name, crd| {
+            crd.schema = of.crd_fingerprint(name).map(str::to_owned);
+            crd.schema.is_some()
+        });
+        bad(&spec, &facts, DAY).into_iter().filter(|f| f.id == "crd-schema").collect::<Vec<_>>()
+    };
+    assert_eq!(with("kube-system", "1.6.3").await, []);
+    assert_eq!(with("karpenter", "1.6.3").await, []);
+    let found = with("kube-system", "1.4.0").await;
+    exactly(&found, "crd-schema", Verdict::Fail);
+    assert!(found[0].fixes[0].command.contains(&"1.6.3".to_owned()), "{found:#?}");
+    let found = with("karpenter", "1.4.0").await;
+    exactly(&found, "crd-schema", Verdict::Fail);
+    assert!(found[0].fixes.iter().all(|fix| fix.command.is_empty()), "it belongs to another namespace: {found:#?}");
+}
+
+/// A Karpenter that helm did not install, or of another namespace, is of the release that its image says.
+#[tokio::test(start_paused = true)]
+async fn admission_webhooks_may_be_those_of_the_controller_that_is_there() {
+    let hook = place("admissionregistration.k8s.io/v1", "validatingwebhookconfigurations", None, "validation.webhook.karpenter.sh");
+    for (namespace, image, left) in [
+        ("kube-system", "mirror:5000/karpenter/controller:v0.32.10@sha256:00", false),
+        ("karpenter", "mirror:5000/karpenter/controller:v0.32.10", false),
+        ("karpenter", "mirror:5000/karpenter/controller", false),
+        ("karpenter", "mirror:5000/karpenter/controller:1.6.3", true),
+    ] {
+        let found = after(|w| {
+            let (object, body) = deployment(namespace, "karpenter", image);
+            w.put(&object, body);
+            w.put(&hook, json!({}));
+        })
+        .await;
+        assert_eq!(found.iter().any(|f| f.id == "admission-webhooks"), left, "{image}: {found:#?}");
+    }
+}
