@@ -1,6 +1,6 @@
 //! Whether helm may touch the CRDs.
 
-use super::crd_schema::fits;
+use super::crd_schema::{fits, of_auto_mode};
 use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{CrdFacts, Topic};
@@ -43,7 +43,7 @@ impl Check for CrdOwner {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Crds, Topic::Chart, Topic::Neighbours]
+        &[Topic::Cluster, Topic::Crds, Topic::Chart, Topic::Neighbours]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -53,6 +53,7 @@ impl Check for CrdOwner {
             return Ok(vec![Judgement::pass(subject, "the chart karpenter brings them; there is no chart of their own")]);
         }
         let Some(crds) = read(&subject, &facts.crds)? else { return Ok(vec![Judgement::pass(subject, "none is there yet")]) };
+        of_auto_mode(facts, &subject)?;
         let owner = format!("{}/{CRD_RELEASE}", spec.namespace);
         let others: Vec<(&str, &CrdFacts)> =
             crds.iter().filter(|(_, crd)| crd.helm_owner.as_ref() != Some(&owner)).map(|(name, crd)| (name.as_str(), crd)).collect();

@@ -4,7 +4,7 @@ use super::helm::install_crds;
 use super::judgement::{installed_release, read};
 use super::neighbours::{release_of, works_elsewhere};
 use super::{Check, Judged, Judgement, Situation};
-use crate::facts::{CrdFacts, Topic, Workload};
+use crate::facts::{CrdFacts, Facts, Topic, Workload};
 use crate::finding::Area;
 use crate::knowledge::{Release, Standing};
 use crate::spec::Spec;
@@ -36,13 +36,14 @@ impl Check for CrdSchema {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Crds, Topic::Chart, Topic::Neighbours, Topic::Tools]
+        &[Topic::Cluster, Topic::Crds, Topic::Chart, Topic::Neighbours, Topic::Tools]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let (spec, facts) = (situation.spec()?, situation.facts);
         let subject = "CRDs of Karpenter".to_owned();
         let Some(crds) = read(&subject, &facts.crds)? else { return Ok(vec![Judgement::pass(subject, "none is there yet")]) };
+        of_auto_mode(facts, &subject)?;
         let elsewhere = facts.neighbours.known().and_then(|neighbours| works_elsewhere(spec, neighbours));
         let live = installed_release(situation, &subject)?.or_else(|| elsewhere.and_then(release_of));
         // What is not installed yet will be of the release that is wanted.
@@ -71,6 +72,14 @@ impl Check for CrdSchema {
             ))
         })
     }
+}
+
+/// With Auto Mode on the CRDs are AWS's too, whose page of the migration says to leave them as they are.
+pub(super) fn of_auto_mode(facts: &Facts, subject: &str) -> Result<(), Judgement> {
+    if facts.cluster.known().is_some_and(|cluster| cluster.auto_mode) {
+        return Err(Judgement::skip(subject, "EKS Auto Mode works with them too, so that they stay as they are: see the check auto-mode"));
+    }
+    Ok(())
 }
 
 /// Whether a Karpenter is installed whose own CRDs these are: it works, whoever owns them.

@@ -101,6 +101,8 @@ pub struct Features {
     pub cluster_dns: bool,
     /// Its chart installs admission webhooks.
     pub admission_webhooks: bool,
+    /// It may work beside EKS Auto Mode, for a migration to that.
+    pub beside_auto_mode: bool,
     /// Its guide sets the controller's resource requests and limits.
     pub controller_resources: bool,
     /// Its guide's Provisioner consolidates (else it removes empty nodes after a while).

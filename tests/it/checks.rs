@@ -96,6 +96,19 @@ async fn one_broken_thing_is_one_finding() {
     let mut broken = facts.clone();
     let Probed::Known(cluster) = &mut broken.cluster else { panic!() };
     cluster.auto_mode = true;
+    let found = bad(&spec, &broken, DAY);
+    exactly(&found, "auto-mode", Verdict::Warn);
+    let cures: Vec<bool> = found[0].fixes.iter().map(|fix| fix.command.is_empty()).collect();
+    assert_eq!(cures, [true, false], "what turns it off comes last: {found:#?}");
+    // None of one's own is to be put beside it.
+    let Probed::Known(neighbours) = &mut broken.neighbours else { panic!() };
+    neighbours.workloads.retain(|w| w.what != karpctl::facts::NeighbourKind::Karpenter);
+    exactly(&bad(&spec, &broken, DAY), "auto-mode", Verdict::Fail);
+    // Its CRDs are not to be changed, whoever owns them.
+    let Probed::Known(crds) = &mut broken.crds else { panic!() };
+    for crd in crds.values_mut() {
+        (crd.helm_owner, crd.schema) = (None, Some("000000000000".into()));
+    }
     exactly(&bad(&spec, &broken, DAY), "auto-mode", Verdict::Fail);
 }
 

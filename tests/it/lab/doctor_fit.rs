@@ -77,7 +77,7 @@ fn auto_mode_and_a_network_without_a_way_out_are_mended_as_printed() {
     let flags = ["--compute-config", on[0], "--kubernetes-network-config", on[1], "--storage-config", on[2]];
     aws(&[&["eks", "update-cluster-config", "--name", "closed"], &flags[..]].concat());
     let found = ward.finds("auto-mode", "fail", "EKS Auto Mode manages this cluster's compute");
-    ward.cured(&found, &[0]);
+    ward.cured(&found, &[1]);
 
     // The way to the internet is taken away.
     ward.passes("private-endpoints");
