@@ -11,6 +11,10 @@ use serde_json::{Value, json};
 
 pub(super) struct InterruptionQueue;
 
+/// What of a node class selects capacity reservations.
+const RESERVATIONS: &str = "capacityReservationSelectorTerms";
+/// The longest name of a rule (`EventBridge` API reference, `PutRule`).
+const RULE_NAME: usize = 64;
 /// Who sends to the queue.
 const SENDER: &str = "events.amazonaws.com";
 
@@ -30,14 +34,15 @@ impl Check for InterruptionQueue {
     fn explain(&self) -> &'static str {
         "Reads the SQS queue, its policy, and the EventBridge rules that send to it, and compares them with what the release reads: AWS \
          Health events, spot interruption warnings, rebalance recommendations, state changes, and capacity reservation interruptions \
-         since 1.10. What people see otherwise: `AWS.SimpleQueueService.NonExistentQueue: The specified queue does not exist` (up to \
+         since 1.10; where no node class selects capacity reservations, these are only a warning. What people see otherwise: `AWS.SimpleQueueService.NonExistentQueue: The specified queue does not exist` (up to \
          1.3 the controller ends with it; 1.4 and newer only log `failed to create valid sqs provider` once and go on without), or \
          nothing at all: spot nodes that vanish with their pods. Cure: the stack of this release makes queue, policy and rules \
-         (`karpctl iam`); a rule that was switched off is switched on. The value of the chart is the queue's name, not its ARN."
+         (`karpctl iam`); a rule that was switched off is switched on. Of a queue that is made elsewhere its tool makes the rules too, in a newer version of it, or \
+         the commands do that are printed. The value of the chart is the queue's name, not its ARN."
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Queue, Topic::Stack, Topic::ControllerRole]
+        &[Topic::Queue, Topic::Stack, Topic::ControllerRole, Topic::Crds, Topic::Objects]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -77,7 +82,14 @@ impl Check for InterruptionQueue {
                 return Ok(said);
             }
         };
-        said.extend(spec.release.stack().rules.iter().filter_map(|wanted| unsent(spec, wanted, rules, in_the_way)));
+        let objects = situation.facts.objects.known().map(Vec::as_slice).unwrap_or_default();
+        let reserves = objects.iter().any(|o| o.said.get(RESERVATIONS).and_then(Value::as_array).is_some_and(|terms| !terms.is_empty()));
+        said.extend(spec.release.stack().rules.iter().filter_map(|wanted| {
+            let unsent = unsent(spec, wanted, rules, in_the_way)?;
+            // Nodes in reservations are launched only where a class selects some.
+            let matters = reserves || !wanted.detail_type.contains("Capacity Reservation");
+            Some(if matters { unsent } else { unsent.milder() })
+        }));
         if said.is_empty() {
             said.push(Judgement::pass(subject, format!("gets what {} rules send", rules.len())));
         }
@@ -109,13 +121,32 @@ fn unsent(spec: &Spec, wanted: &EventRule, rules: &[RuleFacts], in_the_way: bool
         return None;
     }
     let subject = format!("event \"{}\"", wanted.detail_type);
-    Some(match of_event.first() {
-        Some(off) => Judgement::fail(subject, format!("does not get to the queue {}: the rule {} is off", spec.queue_name(), off.name))
-            .run("switch it on", aws(spec, "events", "enable-rule").into_iter().chain(["--name", off.name.as_str()])),
-        None => Judgement::fail(subject, format!("does not get to the queue {}: no rule sends it", spec.queue_name())).fix(if in_the_way {
-            "the queue first goes out of the stack's way (see the check stack-state); `karpctl iam` then makes both"
-        } else {
-            "`karpctl iam` brings the stack to this release, which makes the rule"
-        }),
+    let judgement = |why: String| Judgement::fail(subject, format!("does not get to the queue {}: {why}", spec.queue_name()));
+    if let Some(off) = of_event.first() {
+        let on = aws(spec, "events", "enable-rule").into_iter().chain(["--name", off.name.as_str()]);
+        return Some(judgement(format!("the rule {} is off", off.name)).run("switch it on", on));
+    }
+    let judgement = judgement("no rule sends it".to_owned());
+    Some(if spec.made_elsewhere.is_some() {
+        made_by_hand(judgement, spec, wanted)
+    } else if in_the_way {
+        judgement.fix("the queue first goes out of the stack's way (see the check stack-state); `karpctl iam` then makes both")
+    } else {
+        judgement.fix("`karpctl iam` brings the stack to this release, which makes the rule")
     })
+}
+
+/// No stack of karpctl's makes the rules of a queue that is made elsewhere.
+fn made_by_hand(judgement: Judgement, spec: &Spec, wanted: &EventRule) -> Judgement {
+    let pattern = json!({"source": [wanted.event_source], "detail-type": [wanted.detail_type]}).to_string();
+    let mut name = format!("karpctl-{}-{}", wanted.id, spec.cluster_name);
+    name.truncate(RULE_NAME);
+    let target = format!("Id=KarpenterInterruptionQueueTarget,Arn={}", spec.queue_arn());
+    let of_rule = |operation, more: [&str; 4]| {
+        aws(spec, "events", operation).into_iter().map(str::to_owned).chain(more.map(str::to_owned)).collect::<Vec<_>>()
+    };
+    judgement
+        .fix("have the tool that made the queue make the rule, in a version that knows this release")
+        .run("or make it by hand", of_rule("put-rule", ["--name", &name, "--event-pattern", &pattern]))
+        .run("and have it send to the queue", of_rule("put-targets", ["--rule", &name, "--targets", &target]))
 }

@@ -52,6 +52,11 @@ impl Judgement {
         self.result == Verdict::Pass
     }
 
+    /// The same as a warning: it goes wrong only where something else comes to it.
+    pub(super) fn milder(self) -> Self {
+        Self { result: Verdict::Warn, ..self }
+    }
+
     /// What mends it, in words.
     pub(super) fn fix(self, title: impl Into<String>) -> Self {
         self.remedy(title, Vec::<String>::new(), false)

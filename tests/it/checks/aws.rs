@@ -337,6 +337,17 @@ async fn interruptions_get_to_the_queue() {
     let found = broken(|f| known(&mut f.queue_rules).retain(|r| !r.name.contains("Spot"))).await;
     exactly(&found, "interruption-queue", Verdict::Fail);
     assert_eq!(found[0].subject, "event \"EC2 Spot Instance Interruption Warning\"");
+    // What only nodes in capacity reservations get is missed only by them.
+    let without = |f: &mut Facts| known(&mut f.queue_rules).retain(|r| !r.pattern.to_string().contains("Capacity Reservation"));
+    exactly(&broken(without).await, "interruption-queue", Verdict::Warn);
+    let found = broken(|f| {
+        without(f);
+        let class = known(&mut f.objects).iter_mut().find(|o| o.resource.starts_with("ec2nodeclasses")).unwrap();
+        class.said.insert("capacityReservationSelectorTerms".into(), json!([{"tags": {"team": "ml"}}]));
+    })
+    .await;
+    exactly(&found, "interruption-queue", Verdict::Fail);
+    assert!(found[0].fixes[0].title.contains("`karpctl iam`"), "{found:#?}");
     let found = broken(|f| known(&mut f.queue_rules)[0].enabled = false).await;
     exactly(&found, "interruption-queue", Verdict::Fail);
     assert_eq!(found[0].fixes[0].command[..3], ["aws", "events", "enable-rule"]);

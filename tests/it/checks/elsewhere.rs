@@ -3,9 +3,10 @@
 use super::{DAY, bad, exactly, healthy_world, seen};
 use crate::checks_inside::after;
 use crate::fake::inside::{deployment, place};
-use karpctl::facts::Probed;
+use karpctl::facts::{Facts, Probed};
 use karpctl::finding::Verdict;
 use karpctl::knowledge::Release;
+use karpctl::spec::{Elsewhere, Spec};
 use serde_json::json;
 
 /// A controller of 1.6 with its own CRDs, which no helm put there: another release's would be put under its controller.
@@ -55,4 +56,35 @@ async fn admission_webhooks_may_be_those_of_the_controller_that_is_there() {
         .await;
         assert_eq!(found.iter().any(|f| f.id == "admission-webhooks"), left, "{image}: {found:#?}");
     }
+}
+
+/// The Terraform module has four rules, and karpctl's stack is not made beside it.
+#[tokio::test(start_paused = true)]
+async fn a_rule_that_another_tool_left_out_is_made_by_hand() {
+    let (spec, mut facts) = adopted(Some("Karpenter-demo")).await;
+    let Probed::Known(rules) = &mut facts.queue_rules else { panic!() };
+    let all = rules.clone();
+    rules.retain(|rule| !rule.pattern.to_string().contains("Capacity Reservation"));
+    let of_queue = |facts: &Facts| bad(&spec, facts, DAY).into_iter().filter(|f| f.id == "interruption-queue").collect::<Vec<_>>();
+    let found = of_queue(&facts);
+    exactly(&found, "interruption-queue", Verdict::Warn);
+    let commands: Vec<String> = found[0].fixes.iter().map(|fix| fix.command.join(" ")).collect();
+    assert!(commands[1].contains("put-rule --region us-west-2 --name karpctl-CapacityReservationInterruptionRule-demo"), "{commands:#?}");
+    assert!(commands[2].contains("Arn=arn:aws:sqs:us-west-2:111122223333:Karpenter-demo"), "{commands:#?}");
+    assert!(found[0].fixes.iter().all(|fix| !fix.title.contains("karpctl iam")), "{found:#?}");
+    facts.queue_rules = Probed::Known(all);
+    assert_eq!(of_queue(&facts), []);
+}
+
+/// What is seen of a healthy cluster whose roles and queue another tool made.
+async fn adopted(queue: Option<&str>) -> (Spec, Facts) {
+    let (mut spec, facts) = seen(&healthy_world().await).await;
+    spec.made_elsewhere = Some(Box::new(Elsewhere {
+        by: "Terraform".into(),
+        node_role: spec.node_role_arn(),
+        controller_role: spec.controller_role_arn(),
+        instance_profile: None,
+        queue: queue.map(str::to_owned),
+    }));
+    (spec, facts)
 }
