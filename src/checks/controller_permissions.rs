@@ -6,6 +6,7 @@ use super::{Check, Judged, Judgement, Situation, missing};
 use crate::facts::Topic;
 use crate::finding::Area;
 use crate::render;
+use std::collections::BTreeSet;
 
 pub(super) struct ControllerPermissions;
 
@@ -29,7 +30,7 @@ impl Check for ControllerPermissions {
          are not authorized to perform this operation`, `Controller isn't authorized to call ec2:CreateFleet` \
          (`CreateFleetAuthCheckFailed`, `RunInstancesAuthCheckFailed`), `AccessDenied: … iam:ListInstanceProfiles` after 1.7, \
          `ec2:DescribeInstanceStatus` after 1.12, `iam:PassRole` in China. Cure: the stack of this release, with all of its policies \
-         attached to the role; `karpctl iam` does both. Touch the node class afterwards: Karpenter keeps what it found out about \
+         attached to the role; `karpctl iam` does both, and of a role that is made elsewhere its own tool adds the actions that are named. Touch the node class afterwards: Karpenter keeps what it found out about \
          permissions for ten minutes. Who may not call iam:SimulatePrincipalPolicy gets a warning. Not seen: policies on resources (a \
          queue, a key), session policies, conditions on the network."
     }
@@ -49,7 +50,9 @@ impl Check for ControllerPermissions {
             return Err(missing(situation, subject, "is not there").fix("`karpctl iam` makes it"));
         };
         let name = spec.controller_role_name();
-        let wanted = render::controller_policy_arns(spec);
+        // The policies of the stack are those that its role gets; a role of another's making has its own.
+        let has_stack = spec.made_elsewhere.is_none() && facts.stack.known().is_some();
+        let wanted = if has_stack { render::controller_policy_arns(spec) } else { Vec::new() };
         let detached: Vec<&str> =
             wanted.iter().map(crate::spec::Arn::as_str).filter(|arn| !role.policies.iter().any(|p| p == arn)).collect();
         // The questions carry every key of the release's own policies; those of a person's may ask for more.
@@ -59,6 +62,12 @@ impl Check for ControllerPermissions {
                 let command = ["aws", "iam", "attach-role-policy", "--role-name", &name, "--policy-arn", arn];
                 judgement.run("attach the policy of the stack that is not attached", command)
             });
+            if spec.made_elsewhere.is_some() {
+                let actions: BTreeSet<&str> = permissions.denied.iter().map(|denied| denied.action.as_str()).collect();
+                let actions = Vec::from_iter(actions).join(", ");
+                return judgement
+                    .fix(format!("have the tool that made the role allow it {actions}: karpctl changes no role that is madeElsewhere"));
+            }
             judgement.fix("`karpctl iam` brings the stack to this release and attaches its policies")
         }))
     }

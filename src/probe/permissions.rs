@@ -62,7 +62,9 @@ pub(super) async fn principal(aws: &dyn Aws, arn: &str) -> Result<String, String
 pub(super) async fn of_controller(context: &ProbeContext<'_>) -> Probed<PermissionFacts> {
     let spec = context.spec;
     let policies = render::controller_policies(spec);
-    let questions = policies.iter().flat_map(|policy| questions(&policy.document, spec)).collect();
+    let questions = policies.iter().flat_map(|policy| questions(&policy.document, spec));
+    // A queue that there is none of is asked nothing.
+    let questions = questions.filter(|q| spec.has_queue() || !q.actions.iter().all(|a| a.starts_with("sqs:"))).collect();
     let role = spec.controller_role_arn();
     answered(role.as_str(), ask(context.ports.aws.as_ref(), role.as_str(), questions).await)
 }

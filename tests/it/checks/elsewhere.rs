@@ -2,8 +2,9 @@
 
 use super::{DAY, bad, exactly, healthy_world, seen};
 use crate::checks_inside::after;
+use crate::fake::FakeWorld;
 use crate::fake::inside::{deployment, place};
-use karpctl::facts::{Facts, Probed};
+use karpctl::facts::{Denial, DeniedBy, Facts, Probed, Topic};
 use karpctl::finding::Verdict;
 use karpctl::knowledge::Release;
 use karpctl::spec::{Elsewhere, Spec};
@@ -56,6 +57,34 @@ async fn admission_webhooks_may_be_those_of_the_controller_that_is_there() {
         .await;
         assert_eq!(found.iter().any(|f| f.id == "admission-webhooks"), left, "{image}: {found:#?}");
     }
+}
+
+/// Adopted from the Terraform module without spot termination: no queue, and roles with policies of the module's own.
+#[tokio::test(start_paused = true)]
+async fn a_role_of_another_tool_keeps_its_own_policies() {
+    let (spec, mut facts) = adopted(None).await;
+    let Probed::Known(role) = &mut facts.controller_role else { panic!() };
+    role.policies = vec!["arn:aws:iam::111122223333:policy/KarpenterController-20260101".into()];
+    let of_role = |facts: &Facts| bad(&spec, facts, DAY).into_iter().filter(|f| f.id == "controller-permissions").collect::<Vec<_>>();
+    assert_eq!(of_role(&facts), []);
+    let Probed::Known(permissions) = &mut facts.controller_permissions else { panic!() };
+    permissions.denied = ["ec2:DescribeInstanceStatus", "iam:ListInstanceProfiles"]
+        .map(|action| Denial { action: action.into(), resource: "*".into(), by: DeniedBy::Nobody, unknown_keys: Vec::new() })
+        .into();
+    let found = of_role(&facts);
+    exactly(&found, "controller-permissions", Verdict::Fail);
+    let cures: Vec<(&str, bool)> = found[0].fixes.iter().map(|fix| (fix.title.as_str(), fix.command.is_empty())).collect();
+    let words = "have the tool that made the role allow it ec2:DescribeInstanceStatus, iam:ListInstanceProfiles: karpctl changes no role that is madeElsewhere";
+    assert_eq!(cures, [(words, true)], "it has no stack, and no policy of one");
+
+    // A queue that there is none of is asked nothing.
+    let asked = async |spec: &Spec| {
+        let world = FakeWorld::bootstrapped(spec.clone()).await;
+        world.forget_calls();
+        world.facts(&[Topic::ControllerPermissions]).await.controller_permissions.known().map(|p| p.asked)
+    };
+    let (with, without) = (asked(&adopted(Some("Karpenter-demo")).await.0).await, asked(&spec).await);
+    assert!(without > Some(60) && without < with, "{without:?} {with:?}");
 }
 
 /// The Terraform module has four rules, and karpctl's stack is not made beside it.
