@@ -47,6 +47,11 @@ impl Judgement {
         self.result == Verdict::Fail
     }
 
+    /// Whether it says that something could not be looked at.
+    pub(super) fn is_skip(&self) -> bool {
+        self.result == Verdict::Skip
+    }
+
     /// Whether it says that something is right.
     pub(super) fn is_pass(&self) -> bool {
         self.result == Verdict::Pass

@@ -1,8 +1,8 @@
 //! Whether nodes and controller reach AWS where there is no way to the internet.
 
-use super::judgement::read;
+use super::judgement::{installed, read};
 use super::{Check, Judged, Judgement, Situation, aws};
-use crate::facts::{Facts, ReachFacts, SubnetFacts, Topic};
+use crate::facts::{Facts, NeighbourKind, ReachFacts, RouteTableFacts, SubnetFacts, Topic};
 use crate::finding::Area;
 use crate::spec::Spec;
 use std::collections::BTreeMap;
@@ -28,12 +28,13 @@ impl Check for PrivateEndpoints {
          What people see otherwise: `Post \"https://sts.us-west-2.amazonaws.com/\": dial tcp …: i/o timeout`, `Post \
          \"https://iam.amazonaws.com/\": i/o timeout` (IAM's endpoint, com.amazonaws.iam, is made in one region alone: a private cluster mostly needs an instance profile instead of a \
          role), `failed to resolve cluster endpoint`, `api error RequestError: send request failed … api.pricing` (noise: prices have no \
-         endpoint; `settings.isolatedVPC=true` stops it). --private renders the chart and the node class for such a VPC. A way out by a \
-         proxy or a transit gateway counts where a route leads to it; whether something answers there is not tried."
+         endpoint; `settings.isolatedVPC=true` stops it). --private renders the chart and the node class for such a VPC. A way out \
+         counts where a route of 0.0.0.0/0 leads to it; whether something answers there is not tried. Endpoints of another VPC behind a transit gateway or \
+         a peering, a proxy of the controller, a controller that is ready without an endpoint of ec2: these are a warning, and no endpoint is proposed."
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::Selection, Topic::Network, Topic::Reach]
+        &[Topic::Cluster, Topic::Selection, Topic::Network, Topic::Reach, Topic::Chart, Topic::Neighbours]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -53,21 +54,35 @@ impl Check for PrivateEndpoints {
         }
         let vpc = cluster.vpc_id.as_deref().unwrap_or_default();
         let group = cluster.cluster_security_group_id.as_deref().unwrap_or_default();
-        let mut said: Vec<Judgement> = spec
-            .vpc_endpoints()
-            .into_iter()
-            .filter(|service| !reach.endpoints.iter().any(|e| e.service == *service && e.state == "available"))
-            .map(|service| {
-                let subject = format!("VPC endpoint {service}");
+        let missing: Vec<&str> = spec.vpc_endpoints().into_iter().filter(|service| !has(reach, service)).collect();
+        let other_way = other_way(situation, reach, &subnets);
+        let mut said = Vec::new();
+        match other_way {
+            Some(way) if !missing.is_empty() => said.push(
+                Judgement::warn(
+                    subject,
+                    format!(
+                        "the VPC has no endpoint of {}, and {way}: whether they are reached so is not seen from here",
+                        missing.join(", ")
+                    ),
+                )
+                .fix(format!(
+                    "ask from a node: `curl --max-time 5 https://sts.{}.{}` gets some answer where there is a way",
+                    spec.region,
+                    spec.partition.url_suffix()
+                ))
+                .fix("where nodes join and pods get their images, accept the finding"),
+            ),
+            _ => said.extend(missing.into_iter().map(|service| {
                 let why = if closed.is_empty() {
                     "the spec is private".to_owned()
                 } else {
                     format!("{} of {} subnets have no way out", closed.len(), subnets.len())
                 };
-                Judgement::fail(subject, format!("is not there, and {why}"))
+                Judgement::fail(format!("VPC endpoint {service}"), format!("is not there, and {why}"))
                     .run("make it", create(spec, reach, vpc, group, service, &subnets))
-            })
-            .collect();
+            })),
+        }
         for endpoint in
             reach.endpoints.iter().filter(|e| e.kind == "Interface" && !e.private_dns && spec.vpc_endpoints().contains(&e.service.as_str()))
         {
@@ -79,7 +94,7 @@ impl Check for PrivateEndpoints {
                 .fix("turn private DNS on, or give the name a private zone of your own"),
             );
         }
-        if !closed.is_empty() && !spec.private {
+        if !closed.is_empty() && !spec.private && other_way.is_none() {
             said.push(
                 Judgement::warn(subject, format!("{closed_ones} have no route that leads out, and the spec is not private"))
                     .fix("say --private: the chart and the node class are then those of a VPC without a way to the internet"),
@@ -101,8 +116,34 @@ pub(super) fn used_subnets(facts: &Facts) -> Vec<&SubnetFacts> {
 
 /// Whether a route of this subnet leads out of the VPC.
 pub(super) fn leads_out(reach: &ReachFacts, subnet: &str) -> bool {
+    table_of(reach, subnet).is_some_and(|table| table.leads_out)
+}
+
+fn table_of<'r>(reach: &'r ReachFacts, subnet: &str) -> Option<&'r RouteTableFacts> {
     let own = reach.route_tables.iter().find(|t| t.subnets.iter().any(|s| s == subnet));
-    own.or_else(|| reach.route_tables.iter().find(|t| t.main)).is_some_and(|t| t.leads_out)
+    own.or_else(|| reach.route_tables.iter().find(|t| t.main))
+}
+
+/// Whether a service has an endpoint in the VPC.
+pub(super) fn has(reach: &ReachFacts, service: &str) -> bool {
+    reach.endpoints.iter().any(|endpoint| endpoint.service == service && endpoint.state == "available")
+}
+
+/// What speaks for a way to AWS's services that routes and endpoints of this VPC do not show.
+pub(super) fn other_way(situation: &Situation<'_>, reach: &ReachFacts, subnets: &[&SubnetFacts]) -> Option<&'static str> {
+    let facts = situation.facts;
+    if subnets.iter().any(|s| table_of(reach, &s.id).is_some_and(|table| table.leads_elsewhere)) {
+        return Some("a route leads to another network, which may have them");
+    }
+    let live = facts.chart_release.known().filter(|release| installed(release));
+    let given = [live.map(|release| &release.values["controller"]), situation.spec.and_then(|spec| spec.chart.values.get("controller"))];
+    let env = given.into_iter().flatten().filter_map(|controller| controller["env"].as_array()).flatten();
+    if env.filter_map(|variable| variable["name"].as_str()).any(|name| name.eq_ignore_ascii_case("HTTPS_PROXY")) {
+        return Some("the controller is told a proxy");
+    }
+    // It ends with its first call of EC2 where there is no way.
+    let works = facts.neighbours.known().is_some_and(|n| n.workloads.iter().any(|w| w.what == NeighbourKind::Karpenter && w.ready > 0));
+    (works && !has(reach, "ec2")).then_some("a Karpenter is ready, which it is by a way to EC2 only")
 }
 
 fn create(spec: &Spec, reach: &ReachFacts, vpc: &str, group: &str, service: &str, subnets: &[&SubnetFacts]) -> Vec<String> {

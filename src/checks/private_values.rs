@@ -3,9 +3,9 @@
 use super::given_values::{GivenValues, IN_SPEC_FILE};
 use super::helm::set_values;
 use super::judgement::{live_release, read};
-use super::private_endpoints::{leads_out, used_subnets};
+use super::private_endpoints::{has, leads_out, other_way, used_subnets};
 use super::{Check, Judged, Judgement, Situation, makes_cluster};
-use crate::facts::{Facts, HelmRelease, ObjectFacts, Probed, ReachFacts, Topic};
+use crate::facts::{Facts, HelmRelease, NeighbourKind, ObjectFacts, Probed, Topic, Workload};
 use crate::finding::Area;
 use crate::knowledge::Release;
 use crate::spec::Spec;
@@ -41,7 +41,7 @@ impl Check for PrivateValues {
          pricing data … Post \"https://api.pricing.us-east-1.amazonaws.com/\"`, and since 1.7 `ListInstanceProfiles` in the log every few minutes.\n\n\
          The stack makes the profile where the spec is private: `karpctl iam --private`. It holds the nodes' role: a class of \
          another role takes a profile of that one. An endpoint com.amazonaws.iam in this VPC is a way to IAM; one in another VPC, or a \
-         proxy, is not seen here: accept the finding then.\n\n\
+         proxy, is not seen here: where a route leads to other networks, or the controller is told a proxy, there is one warning without a command.\n\n\
          Before an install too it looks where the image of the controller comes from: ECR Public, public.ecr.aws, has no endpoint in any VPC. What \
          people see: pods at ImagePullBackOff, `failed to do request: Head \"https://public.ecr.aws/v2/karpenter/controller/manifests/…\": dial \
          tcp …: i/o timeout`. Cure: a mirror, in ECR or in a registry of the VPC, named in `chart.values`: see docs/private-cluster.md."
@@ -73,16 +73,28 @@ impl Check for PrivateValues {
         if subnets.iter().any(|subnet| leads_out(reach, &subnet.id)) {
             return Ok(vec![Judgement::pass(subject, "there is a way to IAM and prices: a subnet of nodes has a route that leads out")]);
         }
-        let mut said: Vec<Judgement> = image(spec, facts).into_iter().collect();
+        let mut values: Vec<Judgement> = Vec::new();
         if !has(reach, "pricing.api") {
-            said.extend(isolated(spec, &subject, live));
+            values.extend(isolated(spec, &subject, live));
         }
         if !has(reach, "iam") {
             match read("node classes", &facts.objects) {
-                Ok(Some(objects)) => said.extend(profiles(spec, objects)),
-                Ok(None) => said.push(Judgement::skip("node classes", "were not looked at")),
-                Err(unread) => said.push(unread),
+                Ok(Some(objects)) => values.extend(profiles(spec, objects)),
+                Ok(None) => values.push(Judgement::skip("node classes", "were not looked at")),
+                Err(unread) => values.push(unread),
             }
+        }
+        let mut said: Vec<Judgement> = image(spec, facts).into_iter().collect();
+        match other_way(situation, reach, &subnets) {
+            Some(way) if values.iter().any(|j| !j.is_skip()) => said.push(
+                Judgement::warn(
+                    &subject,
+                    format!("the VPC has no endpoint of IAM and of prices, and {way}: whether they are reached so is not seen from here"),
+                )
+                .fix("where node classes are Ready, accept the finding")
+                .fix("else name an `instanceProfile` in each class in place of the `role`, and set `settings.isolatedVPC`"),
+            ),
+            _ => said.extend(values),
         }
         if said.is_empty() {
             said.push(Judgement::pass(subject, "it asks neither IAM nor for prices, to which there is no way"));
@@ -107,17 +119,16 @@ fn image(spec: &Spec, facts: &Facts) -> Option<Judgement> {
     // Old charts have the whole image in one text.
     let given = [values.at("controller.image.repository"), values.at("controller.image")].into_iter().find_map(|value| value.as_str());
     let image = given.unwrap_or(CONTROLLER_IMAGE);
-    image.starts_with(ECR_PUBLIC).then(|| {
+    // One that works was pulled, by a way that is not seen here.
+    let works =
+        |w: &Workload| w.what == NeighbourKind::Karpenter && w.ready > 0 && w.image.as_ref().is_some_and(|own| own.starts_with(image));
+    let is_pulled = facts.neighbours.known().is_some_and(|n| n.workloads.iter().any(works));
+    (image.starts_with(ECR_PUBLIC) && !is_pulled).then(|| {
         let named = if spec.release.features().image_repository { "controller.image.repository" } else { "controller.image" };
         Judgement::warn(subject, format!("{image} is of ECR Public, to which no subnet of nodes has a way: its pods stay at ImagePullBackOff"))
             .fix(format!("copy it to a registry that the VPC reaches, such as ECR of your own, and name it as `{named}` {IN_SPEC_FILE}"))
             .fix("ECR copies it by itself with a pull-through cache rule for public.ecr.aws, whose first pull must come from where there is a way out")
     })
-}
-
-/// Whether a service has an endpoint in the VPC.
-fn has(reach: &ReachFacts, service: &str) -> bool {
-    reach.endpoints.iter().any(|endpoint| endpoint.service == service && endpoint.state == "available")
 }
 
 /// Whether the release says that the VPC is isolated.

@@ -120,8 +120,11 @@ pub struct RouteTableFacts {
     pub main: bool,
     /// The subnets that it is given to.
     pub subnets: Vec<String>,
-    /// Whether a route leads everywhere (`0.0.0.0/0` or `::/0`) and to something that is there.
+    /// Whether a route leads everywhere (`0.0.0.0/0`: the names of AWS's services are of IPv4) and to something that is there.
     pub leads_out: bool,
+    /// Whether a route leads to other networks: by a transit gateway, a peering, a VPN or AWS's own core network.
+    #[serde(default)]
+    pub leads_elsewhere: bool,
 }
 
 /// A managed node group.

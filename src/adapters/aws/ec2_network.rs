@@ -5,7 +5,7 @@ use super::ec2::{carries, filter, owned, subnet_facts};
 use super::errors::Call;
 use crate::error::Result;
 use crate::facts::{EbsFacts, EndpointFacts, InstanceTypeFacts, RouteTableFacts, SecurityGroupFacts, SubnetFacts};
-use aws_sdk_ec2::types::{Filter, InstanceTypeInfo, NetworkInterfaceStatus, ResponseLaunchTemplateData, Route, RouteState};
+use aws_sdk_ec2::types::{Filter, InstanceTypeInfo, NetworkInterfaceStatus, ResponseLaunchTemplateData, Route, RouteState, RouteTable};
 use std::collections::BTreeSet;
 
 /// The most values of a filter (EC2 API reference, "Filtering").
@@ -59,15 +59,23 @@ pub(super) async fn route_tables(aws: &AwsClient, vpc: &str) -> Result<Vec<Route
     let call = Call::new("ec2:DescribeRouteTables", "*", format!("cannot list the route tables of {vpc}"));
     let pages = aws.ec2.describe_route_tables().filters(only("vpc-id", vpc)).into_paginator().items().send();
     let listed = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(|e| aws.error(&call, &e))?;
-    let everywhere =
-        |route: &Route| route.destination_cidr_block() == Some("0.0.0.0/0") || route.destination_ipv6_cidr_block() == Some("::/0");
-    let table = |t: &aws_sdk_ec2::types::RouteTable| RouteTableFacts {
-        id: t.route_table_id().unwrap_or_default().to_owned(),
-        main: t.associations().iter().any(|a| a.main() == Some(true)),
-        subnets: t.associations().iter().filter_map(|a| a.subnet_id().map(str::to_owned)).collect(),
-        leads_out: t.routes().iter().any(|r| everywhere(r) && r.state() != Some(&RouteState::Blackhole)),
+    Ok(listed.iter().map(route_table).collect())
+}
+
+fn route_table(table: &RouteTable) -> RouteTableFacts {
+    let routes = || table.routes().iter().filter(|r| r.state() != Some(&RouteState::Blackhole));
+    let elsewhere = |r: &Route| {
+        let by_gateway = r.gateway_id().is_some_and(|id| id.starts_with("vgw-"));
+        by_gateway || [r.transit_gateway_id(), r.vpc_peering_connection_id(), r.core_network_arn()].iter().any(Option::is_some)
     };
-    Ok(listed.iter().map(table).collect())
+    RouteTableFacts {
+        id: table.route_table_id().unwrap_or_default().to_owned(),
+        main: table.associations().iter().any(|a| a.main() == Some(true)),
+        subnets: table.associations().iter().filter_map(|a| a.subnet_id().map(str::to_owned)).collect(),
+        // One of `::/0` alone is no way to a service whose name is of IPv4, as it is by default.
+        leads_out: routes().any(|r| r.destination_cidr_block() == Some("0.0.0.0/0")),
+        leads_elsewhere: routes().any(elsewhere),
+    }
 }
 
 pub(super) async fn unused_interfaces(aws: &AwsClient, any_of: &[(String, String)]) -> Result<Vec<String>> {
@@ -131,6 +139,24 @@ fn filter_any(name: &str, values: &[String]) -> Filter {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_ec2::types::{Route, RouteState, RouteTable};
+
+    #[test]
+    fn a_way_out_is_of_ipv4_and_one_elsewhere_is_told_apart() {
+        let leads = |route: Route| {
+            let facts = super::route_table(&RouteTable::builder().routes(route).build());
+            (facts.leads_out, facts.leads_elsewhere)
+        };
+        let to = |destination: &str| Route::builder().destination_cidr_block(destination);
+        assert_eq!(leads(to("0.0.0.0/0").nat_gateway_id("nat-1").build()), (true, false));
+        assert_eq!(leads(to("0.0.0.0/0").nat_gateway_id("nat-1").state(RouteState::Blackhole).build()), (false, false));
+        let by_ipv6 = Route::builder().destination_ipv6_cidr_block("::/0").egress_only_internet_gateway_id("eigw-1");
+        assert_eq!(leads(by_ipv6.build()), (false, false));
+        assert_eq!(leads(to("10.0.0.0/8").transit_gateway_id("tgw-1").build()), (false, true));
+        assert_eq!(leads(to("10.0.0.0/8").gateway_id("vgw-1").build()), (false, true));
+        assert_eq!(leads(to("10.1.0.0/16").gateway_id("local").build()), (false, false));
+    }
+
     #[test]
     fn a_service_of_all_regions_has_no_region_in_its_name() {
         let of = |name| super::service_of(name, "us-west-2");

@@ -5,7 +5,7 @@ use crate::checks_inside::after;
 use crate::fake::FakeWorld;
 use crate::fake::inside::{deployment, place};
 use karpctl::facts::{Denial, DeniedBy, Facts, Probed, Topic};
-use karpctl::finding::Verdict;
+use karpctl::finding::{Finding, Verdict};
 use karpctl::knowledge::Release;
 use karpctl::spec::{Elsewhere, Spec};
 use serde_json::json;
@@ -103,6 +103,42 @@ async fn a_rule_that_another_tool_left_out_is_made_by_hand() {
     assert!(found[0].fixes.iter().all(|fix| !fix.title.contains("karpctl iam")), "{found:#?}");
     facts.queue_rules = Probed::Known(all);
     assert_eq!(of_queue(&facts), []);
+}
+
+/// A spoke: endpoints in the VPC of a hub behind a transit gateway, or a proxy.
+#[tokio::test(start_paused = true)]
+async fn a_way_that_is_not_seen_is_no_reason_to_make_endpoints() {
+    let (spec, mut facts) = seen(&healthy_world().await).await;
+    let closed = |facts: &Facts| {
+        let is_of_ways = |f: &Finding| ["private-endpoints", "private-values"].contains(&f.id.as_str());
+        bad(&spec, facts, DAY).into_iter().filter(is_of_ways).collect::<Vec<_>>()
+    };
+    let Probed::Known(reach) = &mut facts.reach else { panic!() };
+    reach.route_tables.iter_mut().for_each(|table| table.leads_out = false);
+    let ready = facts.clone();
+    let Probed::Known(neighbours) = &mut facts.neighbours else { panic!() };
+    neighbours.workloads.iter_mut().for_each(|w| w.ready = 0);
+    let stopped = facts.clone();
+    assert!(closed(&stopped).iter().any(|f| f.subject == "VPC endpoint sts" && f.result == Verdict::Fail), "nothing speaks for a way");
+
+    let mut hub = stopped.clone();
+    let Probed::Known(reach) = &mut hub.reach else { panic!() };
+    reach.route_tables[0].leads_elsewhere = true;
+    let mut proxy = stopped;
+    let Probed::Known(live) = &mut proxy.chart_release else { panic!() };
+    live.values["controller"]["env"] = json!([{"name": "HTTPS_PROXY", "value": "http://proxy.example:3128"}]);
+    for (facts, way) in
+        [(ready, "a Karpenter is ready"), (hub, "a route leads to another network"), (proxy, "the controller is told a proxy")]
+    {
+        let found = closed(&facts);
+        let of_ways: Vec<&Finding> = found.iter().filter(|f| f.id == "private-endpoints").collect();
+        assert_eq!(of_ways.len(), 1, "{found:#?}");
+        assert!(of_ways[0].message.contains(way), "{found:#?}");
+        for finding in &found {
+            assert_eq!(finding.result, Verdict::Warn, "{finding:#?}");
+            assert!(finding.fixes.iter().all(|fix| fix.command.is_empty()), "{finding:#?}");
+        }
+    }
 }
 
 /// What is seen of a healthy cluster whose roles and queue another tool made.

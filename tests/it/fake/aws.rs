@@ -445,7 +445,7 @@ impl Aws for FakeWorld {
 
     async fn route_tables(&self, vpc: &str) -> Result<Vec<RouteTableFacts>> {
         self.begin("describe", format!("route tables of {vpc}")).await?;
-        Ok(vec![RouteTableFacts { id: "rtb-1".into(), main: true, subnets: Vec::new(), leads_out: true }])
+        Ok(vec![RouteTableFacts { id: "rtb-1".into(), main: true, subnets: Vec::new(), leads_out: true, leads_elsewhere: false }])
     }
 
     async fn ebs_encryption(&self) -> Result<EbsFacts> {
