@@ -2,8 +2,9 @@
 
 use super::neighbours::each;
 use super::{Check, Judged, Judgement, Situation};
-use crate::facts::{NeighbourKind, Topic};
+use crate::facts::{NeighbourKind, Topic, Workload};
 use crate::finding::Area;
+use serde_json::Value;
 
 pub(super) struct TerminationHandler;
 
@@ -24,7 +25,8 @@ impl Check for TerminationHandler {
         "The AWS node termination handler is known by its image or its label app.kubernetes.io/name. Karpenter handles spot interruption, \
          rebalance, maintenance and capacity reservation events by its queue since 0.19; both draining one node evict pods before there is a \
          node for them.\n\n\
-         Remove it, or keep it off Karpenter's nodes by its node selector where node groups still need it."
+         Keep it off Karpenter's nodes where node groups still need it, by its node selector or affinity, else remove it. One that wants a label of \
+         your own counts as kept off: that a node pool gives its nodes the same label is not seen."
     }
 
     fn reads(&self) -> &'static [Topic] {
@@ -40,17 +42,46 @@ impl Check for TerminationHandler {
         each(
             situation,
             NeighbourKind::TerminationHandler,
-            "node termination handler",
-            |_| true,
+            "node termination handler of Karpenter's nodes",
+            |w| !stays_off(w),
             |subject, w| {
                 let message = format!("the node termination handler works in it: the {} {}/{}", w.resource, w.namespace, w.name);
-                let judgement = Judgement::warn(subject, message);
+                let judgement = Judgement::warn(subject, message).fix(
+                    "keep it off Karpenter's nodes where node groups need it: by an affinity for nodes on which karpenter.sh/nodepool does not exist",
+                );
                 match w.helm_owner.as_deref().and_then(|owner| owner.split_once('/')) {
-                    Some((namespace, release)) => judgement.run("remove it", ["helm", "uninstall", release, "--namespace", namespace]),
-                    None => judgement.run("remove it", ["kubectl", "--namespace", &w.namespace, "delete", &w.resource, &w.name]),
+                    Some((namespace, release)) => judgement.run(
+                        format!("or remove it, if the helm release {release} has nothing else"),
+                        ["helm", "uninstall", release, "--namespace", namespace],
+                    ),
+                    None => judgement.run("or remove it", ["kubectl", "--namespace", &w.namespace, "delete", &w.resource, &w.name]),
                 }
-                .fix("or keep it off Karpenter's nodes by its node selector")
             },
         )
     }
+}
+
+/// The labels that only Karpenter's nodes have.
+const OF_KARPENTER: [&str; 3] = ["karpenter.sh/nodepool", "karpenter.sh/provisioner-name", "karpenter.sh/registered"];
+
+/// Whether its pods run on no node of Karpenter's: they want a label that Karpenter gives no node by itself, or none of Karpenter's own.
+fn stays_off(workload: &Workload) -> bool {
+    let refuses = |requirement: &Value| {
+        let key = requirement["key"].as_str().unwrap_or_default();
+        match requirement["operator"].as_str() {
+            Some("DoesNotExist") => OF_KARPENTER.contains(&key),
+            Some("In" | "Exists") => is_of_others(key),
+            _ => false,
+        }
+    };
+    let holds_off = |term: &Value| term["matchExpressions"].as_array().is_some_and(|all| all.iter().any(refuses));
+    workload.node_selector.keys().any(|key| is_of_others(key))
+        || !workload.node_terms.is_empty() && workload.node_terms.iter().all(holds_off)
+}
+
+/// Whether a label is none of those that Karpenter or a kubelet give every node of theirs.
+fn is_of_others(key: &str) -> bool {
+    let domain = key.split_once('/').map_or("", |(domain, _)| domain);
+    let within = |of: &str| domain == of || domain.strip_suffix(of).is_some_and(|rest| rest.ends_with('.'));
+    !["kubernetes.io", "k8s.io", "karpenter.sh", "karpenter.k8s.aws", "k8s.aws"].into_iter().any(within)
 }

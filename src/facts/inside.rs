@@ -156,6 +156,12 @@ pub struct Workload {
     /// What each pod asks for.
     #[serde(default)]
     pub asks: Option<PodRequests>,
+    /// The labels that its pods want of a node.
+    #[serde(default)]
+    pub node_selector: BTreeMap<String, String>,
+    /// The terms of what else they want of a node, of which one must hold; as they are written.
+    #[serde(default)]
+    pub node_terms: Vec<Value>,
 }
 
 /// What a pod asks of its node.

@@ -40,7 +40,8 @@ fn of_daemon_set(daemon_set: &Value) -> Option<Workload> {
 fn workload(object: &Value, resource: &str, desired: u64, ready: Option<u64>) -> Option<Workload> {
     let metadata = &object["metadata"];
     let (namespace, name) = (metadata["namespace"].as_str()?, metadata["name"].as_str()?);
-    let images: Vec<&str> = items(&object["spec"]["template"]["spec"]["containers"]).iter().filter_map(|c| c["image"].as_str()).collect();
+    let pod = &object["spec"]["template"]["spec"];
+    let images: Vec<&str> = items(&pod["containers"]).iter().filter_map(|c| c["image"].as_str()).collect();
     let known = images.iter().find_map(|image| Some((of_image(image)?, Some(*image))));
     let (what, image) = known.or_else(|| Some((of_labels(metadata, namespace)?, images.first().copied())))?;
     Some(Workload {
@@ -53,6 +54,13 @@ fn workload(object: &Value, resource: &str, desired: u64, ready: Option<u64>) ->
         ready: ready.unwrap_or(0),
         image: image.map(text),
         asks: Some(requests(&object["spec"]["template"])),
+        node_selector: pod["nodeSelector"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter_map(|(k, v)| Some((text(k), text(v.as_str()?))))
+            .collect(),
+        node_terms: items(&pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]).to_vec(),
     })
 }
 

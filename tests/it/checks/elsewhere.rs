@@ -8,7 +8,7 @@ use karpctl::facts::{Denial, DeniedBy, Facts, Probed, Topic};
 use karpctl::finding::{Finding, Verdict};
 use karpctl::knowledge::Release;
 use karpctl::spec::{Elsewhere, Spec};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A controller of 1.6 with its own CRDs, which no helm put there: another release's would be put under its controller.
 #[tokio::test(start_paused = true)]
@@ -138,6 +138,37 @@ async fn a_way_that_is_not_seen_is_no_reason_to_make_endpoints() {
             assert_eq!(finding.result, Verdict::Warn, "{finding:#?}");
             assert!(finding.fixes.iter().all(|fix| fix.command.is_empty()), "{finding:#?}");
         }
+    }
+}
+
+/// Kept for self-managed node groups, as the check itself says it.
+#[tokio::test(start_paused = true)]
+async fn a_termination_handler_that_stays_off_karpenters_nodes_is_no_finding() {
+    let with = async |pod: Value| {
+        let object = place("apps/v1", "daemonsets", Some("kube-system"), "nth");
+        let labels = json!({"app.kubernetes.io/name": "aws-node-termination-handler"});
+        let body = json!({"metadata": {"labels": labels}, "spec": {"template": {"spec": pod}}, "status": {"desiredNumberScheduled": 2}});
+        after(|w| w.put(&object, body)).await
+    };
+    let affinity = |terms: Value| json!({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}});
+    let without = json!({"matchExpressions": [{"key": "karpenter.sh/nodepool", "operator": "DoesNotExist"}]});
+    for pod in [
+        json!({"nodeSelector": {"kubernetes.io/os": "linux", "eks.amazonaws.com/nodegroup": "self"}}),
+        json!({"nodeSelector": {"lifecycle": "self-managed"}}),
+        affinity(json!([without])),
+    ] {
+        assert_eq!(with(pod).await, []);
+    }
+    let linux = json!({"matchExpressions": [{"key": "kubernetes.io/os", "operator": "In", "values": ["linux"]}]});
+    for pod in [
+        json!({}),
+        json!({"nodeSelector": {"kubernetes.io/os": "linux", "karpenter.sh/capacity-type": "spot"}}),
+        affinity(json!([without, linux])),
+    ] {
+        let found = with(pod).await;
+        exactly(&found, "termination-handler", Verdict::Warn);
+        let cures: Vec<bool> = found[0].fixes.iter().map(|fix| fix.command.is_empty()).collect();
+        assert_eq!(cures, [true, false], "what removes it comes last: {found:#?}");
     }
 }
 

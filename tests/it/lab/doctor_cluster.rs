@@ -163,7 +163,8 @@ fn nodes_and_neighbours(ward: &Ward) {
     std::thread::sleep(Duration::from_secs(2));
     for (check, result, ..) in neighbours {
         let found = ward.finds(check, result, check);
-        ward.cured(&found, &[0]);
+        let last = found["fixes"].as_array().unwrap().len() - 1;
+        ward.cured(&found, &[if check == "termination-handler" { last } else { 0 }]);
     }
 
     let names = json!({"plural": "nodeclasses", "singular": "nodeclass", "kind": "NodeClass", "listKind": "NodeClassList"});
