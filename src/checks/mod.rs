@@ -11,6 +11,7 @@ mod caller_permissions;
 mod chart_names;
 mod chart_tag;
 mod chart_values;
+mod class_selection;
 mod client_shadowed;
 mod clock_skew;
 mod cluster_autoscaler;

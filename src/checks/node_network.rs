@@ -1,8 +1,9 @@
 //! Whether there is room for nodes where Karpenter will look for it.
 
+use super::class_selection::{Selected, by_class, own_selections};
 use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation, aws, missing};
-use crate::facts::{SubnetFacts, Topic};
+use crate::facts::{ClassSelection, SubnetFacts, Topic};
 use crate::finding::Area;
 use crate::spec::{ClusterMode, DISCOVERY_TAG};
 use std::collections::BTreeSet;
@@ -26,11 +27,11 @@ impl Check for NodeNetwork {
     }
 
     fn explain(&self) -> &'static str {
-        "Asks EC2 for subnets by the very selector that the node class has (the tag karpenter.sh/discovery with the cluster's name), and          looks at those of the cluster where nothing is tagged yet. What people see otherwise: `SubnetSelector did not match any          Subnets`, `SubnetsNotFound`, `no subnets exist given constraints`, with old releases `no subnets matched selector map[…]`: the          tag is missing, or its value is another cluster's name; `InsufficientFreeAddressesInSubnet`; a controller whose second replica          stays Pending because its zone spread finds one zone. Cure: tag the private subnets that nodes may use (`aws ec2 create-tags`,          or `karpctl bootstrap --existing-cluster`), or name others with --subnet."
+        "Asks EC2 for subnets by the very selector that the node class has (the tag karpenter.sh/discovery with the cluster's name), and          looks at those of the cluster where nothing is tagged yet. Where every node class that is there has another selector, what Karpenter found by it counts (the status of the class). What people see otherwise: `SubnetSelector did not match any          Subnets`, `SubnetsNotFound`, `no subnets exist given constraints`, with old releases `no subnets matched selector map[…]`: the          tag is missing, or its value is another cluster's name; `InsufficientFreeAddressesInSubnet`; a controller whose second replica          stays Pending because its zone spread finds one zone. Cure: tag the private subnets that nodes may use (`aws ec2 create-tags`,          or `karpctl bootstrap --existing-cluster`), or name others with --subnet."
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::Network, Topic::Selection, Topic::Stack, Topic::ControllerRole]
+        &[Topic::Cluster, Topic::Network, Topic::Selection, Topic::Stack, Topic::ControllerRole, Topic::Crds, Topic::Objects]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -38,6 +39,13 @@ impl Check for NodeNetwork {
         let Some(cluster) = read("subnets", &situation.facts.cluster)? else {
             return Err(Judgement::skip("subnets", "there is no cluster yet"));
         };
+        if let Some(classes) = own_selections(spec, situation.facts, Selected::Subnets) {
+            let ids = |selection: &ClassSelection| Some(selection.subnets.as_ref()?.iter().map(|s| s.id.clone()).collect());
+            let found = |(class, selection): (&_, &ClassSelection)| {
+                by_class(class, ids(selection), "subnets", "SubnetSelector did not match any Subnets")
+            };
+            return Ok(classes.into_iter().map(found).collect());
+        }
         let Some(network) = read("subnets", &situation.facts.network)? else {
             return Err(Judgement::skip("subnets", "the cluster names none"));
         };

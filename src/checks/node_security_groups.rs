@@ -1,8 +1,9 @@
 //! Whether nodes get security groups with which they reach the cluster.
 
+use super::class_selection::{Selected, by_class, own_selections};
 use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation, aws, missing};
-use crate::facts::Topic;
+use crate::facts::{ClassSelection, Topic};
 use crate::finding::Area;
 use crate::spec::DISCOVERY_TAG;
 
@@ -23,7 +24,7 @@ impl Check for NodeSecurityGroups {
 
     fn explain(&self) -> &'static str {
         "Asks EC2 for security groups by the very selector that the node class has: the tag karpenter.sh/discovery with the cluster's \
-         name. What people see otherwise: `SecurityGroupsNotFound`, `no security groups exist given constraints`, \
+         name. Where every node class that is there has another selector, what Karpenter found by it counts (the status of the class). What people see otherwise: `SecurityGroupsNotFound`, `no security groups exist given constraints`, \
          `SecurityGroupSelector did not match any SecurityGroups`; `InvalidGroup.NotFound … do not belong to the same network` for a \
          group of another VPC; `expected exactly one securityGroup tagged with kubernetes.io/cluster/<cluster> for eni eni-…, got: \
          [sg-… sg-…]` from the load balancer controller, where two of them carry that tag. The group that terraform-aws-eks makes for nodes has it \
@@ -32,7 +33,7 @@ impl Check for NodeSecurityGroups {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::Selection, Topic::Stack, Topic::ControllerRole]
+        &[Topic::Cluster, Topic::Selection, Topic::Stack, Topic::ControllerRole, Topic::Crds, Topic::Objects]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -41,6 +42,12 @@ impl Check for NodeSecurityGroups {
         let Some(cluster) = read(&subject, &situation.facts.cluster)? else {
             return Err(Judgement::skip(subject, "there is no cluster yet"));
         };
+        if let Some(classes) = own_selections(spec, situation.facts, Selected::SecurityGroups) {
+            let found = |(class, selection): (&_, &ClassSelection)| {
+                by_class(class, selection.groups.clone(), "security groups", "SecurityGroupSelector did not match any SecurityGroups")
+            };
+            return Ok(classes.into_iter().map(found).collect());
+        }
         let Some(selection) = read(&subject, &situation.facts.selection)? else {
             return Err(Judgement::skip(subject, "were not looked for"));
         };

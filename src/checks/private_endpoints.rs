@@ -1,11 +1,12 @@
 //! Whether nodes and controller reach AWS where there is no way to the internet.
 
+use super::class_selection::{Selected, own_selections};
 use super::judgement::{installed, read};
 use super::{Check, Judged, Judgement, Situation, aws};
-use crate::facts::{Facts, NeighbourKind, ReachFacts, RouteTableFacts, SubnetFacts, Topic};
+use crate::facts::{Facts, NeighbourKind, ReachFacts, RouteTableFacts, Topic};
 use crate::finding::Area;
 use crate::spec::Spec;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) struct PrivateEndpoints;
 
@@ -34,7 +35,7 @@ impl Check for PrivateEndpoints {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::Selection, Topic::Network, Topic::Reach, Topic::Chart, Topic::Neighbours]
+        &[Topic::Cluster, Topic::Selection, Topic::Network, Topic::Reach, Topic::Chart, Topic::Neighbours, Topic::Crds, Topic::Objects]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -46,8 +47,11 @@ impl Check for PrivateEndpoints {
         let Some(reach) = read(subject, &situation.facts.reach)? else {
             return Err(Judgement::skip(subject, "were not looked at"));
         };
-        let subnets = used_subnets(situation.facts);
-        let closed: Vec<&str> = subnets.iter().map(|s| s.id.as_str()).filter(|id| !leads_out(reach, id)).collect();
+        let subnets = used_subnets(spec, situation.facts);
+        if subnets.is_empty() {
+            return Err(Judgement::skip(subject, "no subnet of nodes is known"));
+        }
+        let closed: Vec<&str> = subnets.iter().map(|s| s.id).filter(|id| !leads_out(reach, id)).collect();
         let closed_ones = format!("{} of {} subnets ({})", closed.len(), subnets.len(), closed.join(", "));
         if closed.is_empty() && !spec.private {
             return Ok(vec![Judgement::pass(subject, "every subnet of nodes has a route that leads out")]);
@@ -107,11 +111,24 @@ impl Check for PrivateEndpoints {
     }
 }
 
-/// The subnets that nodes will be launched into: those that the selector finds, else those that will be tagged.
-pub(super) fn used_subnets(facts: &Facts) -> Vec<&SubnetFacts> {
+/// A subnet that nodes will be launched into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct UsedSubnet<'f> {
+    pub(super) id: &'f str,
+    zone: &'f str,
+}
+
+/// The subnets that nodes will be launched into: those that node classes found by selectors of their own, else those of the discovery tag,
+/// else those that will be tagged.
+pub(super) fn used_subnets<'f>(spec: &Spec, facts: &'f Facts) -> Vec<UsedSubnet<'f>> {
+    if let Some(classes) = own_selections(spec, facts, Selected::Subnets) {
+        let found = classes.iter().filter_map(|(_, selection)| selection.subnets.as_ref()).flatten();
+        let found: BTreeSet<UsedSubnet<'_>> = found.map(|subnet| UsedSubnet { id: &subnet.id, zone: &subnet.zone }).collect();
+        return found.into_iter().collect();
+    }
     let selected = facts.selection.known().map(|s| &s.subnets).filter(|s| !s.is_empty());
     let candidates = facts.network.known().map(|n| &n.subnets);
-    selected.or(candidates).into_iter().flatten().collect()
+    selected.or(candidates).into_iter().flatten().map(|subnet| UsedSubnet { id: &subnet.id, zone: &subnet.zone }).collect()
 }
 
 /// Whether a route of this subnet leads out of the VPC.
@@ -130,9 +147,9 @@ pub(super) fn has(reach: &ReachFacts, service: &str) -> bool {
 }
 
 /// What speaks for a way to AWS's services that routes and endpoints of this VPC do not show.
-pub(super) fn other_way(situation: &Situation<'_>, reach: &ReachFacts, subnets: &[&SubnetFacts]) -> Option<&'static str> {
+pub(super) fn other_way(situation: &Situation<'_>, reach: &ReachFacts, subnets: &[UsedSubnet<'_>]) -> Option<&'static str> {
     let facts = situation.facts;
-    if subnets.iter().any(|s| table_of(reach, &s.id).is_some_and(|table| table.leads_elsewhere)) {
+    if subnets.iter().any(|s| table_of(reach, s.id).is_some_and(|table| table.leads_elsewhere)) {
         return Some("a route leads to another network, which may have them");
     }
     let live = facts.chart_release.known().filter(|release| installed(release));
@@ -146,19 +163,19 @@ pub(super) fn other_way(situation: &Situation<'_>, reach: &ReachFacts, subnets: 
     (works && !has(reach, "ec2")).then_some("a Karpenter is ready, which it is by a way to EC2 only")
 }
 
-fn create(spec: &Spec, reach: &ReachFacts, vpc: &str, group: &str, service: &str, subnets: &[&SubnetFacts]) -> Vec<String> {
+fn create(spec: &Spec, reach: &ReachFacts, vpc: &str, group: &str, service: &str, subnets: &[UsedSubnet<'_>]) -> Vec<String> {
     let name = spec.partition.endpoint_name(&spec.region, service);
     let mut words: Vec<String> = aws(spec, "ec2", "create-vpc-endpoint").into_iter().map(str::to_owned).collect();
     words.extend(["--vpc-id", vpc, "--service-name", &name].map(str::to_owned));
     if service == "s3" {
-        let tables = reach.route_tables.iter().map(|t| t.id.clone());
+        let tables: BTreeSet<String> = subnets.iter().filter_map(|s| Some(table_of(reach, s.id)?.id.clone())).collect();
         words.extend(["--vpc-endpoint-type", "Gateway", "--route-table-ids"].map(str::to_owned).into_iter().chain(tables));
     } else {
         words.extend(
             ["--vpc-endpoint-type", "Interface", "--private-dns-enabled", "--security-group-ids", group, "--subnet-ids"].map(str::to_owned),
         );
         // An endpoint takes one subnet of a zone.
-        let zones: BTreeMap<&str, &str> = subnets.iter().rev().map(|s| (s.zone.as_str(), s.id.as_str())).collect();
+        let zones: BTreeMap<&str, &str> = subnets.iter().rev().map(|s| (s.zone, s.id)).collect();
         words.extend(zones.into_values().map(str::to_owned));
     }
     words

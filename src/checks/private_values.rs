@@ -56,7 +56,7 @@ impl Check for PrivateValues {
         let (subject, live) = match live_release(situation) {
             Ok(live) => live,
             // What is installed next must come in all the same.
-            Err(none) if none.is_pass() && is_closed(facts) => return Ok(vec![image(spec, facts).unwrap_or(none)]),
+            Err(none) if none.is_pass() && is_closed(spec, facts) => return Ok(vec![image(spec, facts).unwrap_or(none)]),
             Err(none) if spec.private && makes_cluster(spec, facts) => {
                 let nothing_yet = Facts { chart_release: Probed::Absent, ..Facts::default() };
                 return Ok(vec![image(spec, &nothing_yet).unwrap_or(none)]);
@@ -66,11 +66,11 @@ impl Check for PrivateValues {
         let Some(reach) = read(&subject, &facts.reach)? else {
             return Err(Judgement::skip(subject, "the ways out of the VPC were not looked at"));
         };
-        let subnets = used_subnets(facts);
+        let subnets = used_subnets(spec, facts);
         if subnets.is_empty() {
             return Err(Judgement::skip(subject, "no subnet of nodes is known"));
         }
-        if subnets.iter().any(|subnet| leads_out(reach, &subnet.id)) {
+        if subnets.iter().any(|subnet| leads_out(reach, subnet.id)) {
             return Ok(vec![Judgement::pass(subject, "there is a way to IAM and prices: a subnet of nodes has a route that leads out")]);
         }
         let mut values: Vec<Judgement> = Vec::new();
@@ -104,9 +104,9 @@ impl Check for PrivateValues {
 }
 
 /// Whether nodes have no way out, as far as it is known.
-fn is_closed(facts: &Facts) -> bool {
-    let subnets = used_subnets(facts);
-    facts.reach.known().is_some_and(|reach| !subnets.is_empty() && !subnets.iter().any(|subnet| leads_out(reach, &subnet.id)))
+fn is_closed(spec: &Spec, facts: &Facts) -> bool {
+    let subnets = used_subnets(spec, facts);
+    facts.reach.known().is_some_and(|reach| !subnets.is_empty() && !subnets.iter().any(|subnet| leads_out(reach, subnet.id)))
 }
 
 /// An image that no node can pull.

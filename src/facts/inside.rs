@@ -94,9 +94,34 @@ pub struct ObjectFacts {
     /// The alias by which a node class finds its images.
     #[serde(default)]
     pub ami_alias: Option<String>,
+    /// What a node class selects.
+    #[serde(default)]
+    pub selection: Option<ClassSelection>,
     /// What it says of what some release does otherwise where nothing is said, by the dotted path in its spec.
     #[serde(default)]
     pub said: BTreeMap<String, Value>,
+}
+
+/// What a node class selects, and what it found.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ClassSelection {
+    /// The terms of its selector of subnets, as they are written.
+    pub subnet_terms: Vec<Value>,
+    /// The terms of its selector of security groups.
+    pub group_terms: Vec<Value>,
+    /// The subnets that Karpenter found by them. `None`: its status does not say yet.
+    pub subnets: Option<Vec<ClassSubnet>>,
+    /// The ids of the security groups.
+    pub groups: Option<Vec<String>>,
+}
+
+/// A subnet as the status of a node class names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClassSubnet {
+    /// Its id.
+    pub id: String,
+    /// Its availability zone.
+    pub zone: String,
 }
 
 /// A node class as an object of v1 names it.

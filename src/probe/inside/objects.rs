@@ -3,7 +3,7 @@
 use super::leftovers::Crds;
 use super::{deleting, items, text};
 use crate::error::Result;
-use crate::facts::{ClassRef, ObjectFacts, Probed};
+use crate::facts::{ClassRef, ClassSelection, ClassSubnet, ObjectFacts, Probed};
 use crate::knowledge::pinned_fields;
 use crate::ports::{Kube, ObjectKind};
 use crate::probe::failed;
@@ -71,6 +71,7 @@ fn of(kind: &ObjectKind, object: &Value) -> Option<ObjectFacts> {
         role: said(&spec["role"]),
         instance_profile: said(&spec["instanceProfile"]),
         windows: is_windows(spec),
+        selection: (kind.plural == "ec2nodeclasses").then(|| selection(object)),
         ami_alias: items(&spec["amiSelectorTerms"]).iter().find_map(|term| said(&term["alias"])),
         said: pinned_fields(&kind.plural)
             .into_iter()
@@ -78,6 +79,19 @@ fn of(kind: &ObjectKind, object: &Value) -> Option<ObjectFacts> {
             .filter(|(_, value)| !value.is_null())
             .collect(),
     })
+}
+
+/// What a node class selects, with what its status says that it found.
+fn selection(class: &Value) -> ClassSelection {
+    let (spec, status) = (&class["spec"], &class["status"]);
+    let id = |found: &Value| found["id"].as_str().map(text);
+    let subnet = |found: &Value| Some(ClassSubnet { id: id(found)?, zone: found["zone"].as_str().map(text).unwrap_or_default() });
+    ClassSelection {
+        subnet_terms: items(&spec["subnetSelectorTerms"]).to_vec(),
+        group_terms: items(&spec["securityGroupSelectorTerms"]).to_vec(),
+        subnets: status["subnets"].as_array().map(|found| found.iter().filter_map(subnet).collect()),
+        groups: status["securityGroups"].as_array().map(|found| found.iter().filter_map(id).collect()),
+    }
 }
 
 /// Whether a node class's images are of Windows, by its family (`Windows2022`) or an alias (`windows2022@latest`).

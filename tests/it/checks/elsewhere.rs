@@ -4,7 +4,7 @@ use super::{DAY, bad, exactly, healthy_world, seen};
 use crate::checks_inside::after;
 use crate::fake::FakeWorld;
 use crate::fake::inside::{deployment, place};
-use karpctl::facts::{Denial, DeniedBy, Facts, Probed, Topic};
+use karpctl::facts::{ClassSelection, ClassSubnet, Denial, DeniedBy, Facts, Probed, RouteTableFacts, Topic};
 use karpctl::finding::{Finding, Verdict};
 use karpctl::knowledge::Release;
 use karpctl::spec::{Elsewhere, Spec};
@@ -170,6 +170,74 @@ async fn a_termination_handler_that_stays_off_karpenters_nodes_is_no_finding() {
         let cures: Vec<bool> = found[0].fixes.iter().map(|fix| fix.command.is_empty()).collect();
         assert_eq!(cures, [true, false], "what removes it comes last: {found:#?}");
     }
+}
+
+/// A node class that selects by ids, or by a tag of a VPC that clusters share.
+#[tokio::test(start_paused = true)]
+async fn node_classes_with_selectors_of_their_own_are_judged_by_what_they_find() {
+    fn selection(facts: &mut Facts) -> &mut ClassSelection {
+        let Probed::Known(objects) = &mut facts.objects else { panic!() };
+        objects.iter_mut().find_map(|o| o.selection.as_mut()).unwrap()
+    }
+    let with = async |change: &dyn Fn(&mut Facts)| {
+        let (mut spec, mut facts) = seen(&healthy_world().await).await;
+        spec.node_pool.keep = true;
+        let Probed::Known(selection) = &mut facts.selection else { panic!() };
+        (selection.subnets, selection.security_groups) = (Vec::new(), Vec::new());
+        let Probed::Known(network) = &mut facts.network else { panic!() };
+        network.subnets.iter_mut().for_each(|s| drop(s.tags.insert("karpenter.sh/discovery".into(), "shared-vpc".into())));
+        // The subnets of the control plane, which no node is launched into.
+        let Probed::Known(reach) = &mut facts.reach else { panic!() };
+        let intra = RouteTableFacts {
+            id: "rtb-intra".into(),
+            main: false,
+            subnets: network.subnets.iter().map(|s| s.id.clone()).collect(),
+            leads_out: false,
+            leads_elsewhere: false,
+        };
+        reach.route_tables.push(intra);
+        let Probed::Known(objects) = &mut facts.objects else { panic!() };
+        let class = objects.iter_mut().find(|o| o.resource.starts_with("ec2nodeclasses")).unwrap();
+        let subnet = |id: &str, zone: &str| ClassSubnet { id: id.into(), zone: zone.into() };
+        class.selection = Some(ClassSelection {
+            subnet_terms: vec![json!({"tags": {"karpenter.sh/discovery": "shared-vpc"}})],
+            group_terms: vec![json!({"id": "sg-nodes"})],
+            subnets: Some(vec![subnet("subnet-private-a", "us-west-2a"), subnet("subnet-private-b", "us-west-2b")]),
+            groups: Some(vec!["sg-nodes".into()]),
+        });
+        change(&mut facts);
+        let ids = ["node-network", "node-security-groups", "private-endpoints", "private-values"];
+        bad(&spec, &facts, DAY).into_iter().filter(|f| ids.contains(&f.id.as_str())).collect::<Vec<_>>()
+    };
+    assert_eq!(with(&|_| {}).await, []);
+    let none = [
+        ("node-network", with(&|f| selection(f).subnets = Some(Vec::new())).await),
+        ("node-security-groups", with(&|f| selection(f).groups = Some(Vec::new())).await),
+    ];
+    for (id, found) in none {
+        exactly(&found, id, Verdict::Fail);
+        assert!(found[0].message.contains("its selector finds none"), "{found:#?}");
+        assert_eq!(found[0].fixes[0].command[..2], ["kubectl", "get"], "what it is to find is not known: {found:#?}");
+    }
+    // What Karpenter has not said yet is no failure, and no reason to make anything.
+    let unsaid = with(&|f| (selection(f).subnets, selection(f).groups) = (None, None)).await;
+    assert_eq!(unsaid, []);
+    // A class that goes by the cluster's tag is judged by what carries it.
+    let by_tag = with(&|f| selection(f).group_terms = vec![json!({"tags": {"karpenter.sh/discovery": "demo"}})]).await;
+    exactly(&by_tag, "node-security-groups", Verdict::Fail);
+
+    // As it is read.
+    let world = healthy_world().await;
+    let class = place("karpenter.k8s.aws/v1", "ec2nodeclasses", None, "default");
+    world.change(&class, |class| {
+        class["status"]["subnets"] = json!([{"id": "subnet-1", "zone": "us-west-2a"}]);
+        class["status"]["securityGroups"] = json!([{"id": "sg-1", "name": "nodes"}]);
+    });
+    let (_, mut facts) = seen(&world).await;
+    let read = selection(&mut facts);
+    assert_eq!(read.subnets, Some(vec![ClassSubnet { id: "subnet-1".into(), zone: "us-west-2a".into() }]));
+    assert_eq!(read.groups, Some(vec!["sg-1".into()]));
+    assert_eq!(read.subnet_terms[0]["tags"]["karpenter.sh/discovery"], "demo");
 }
 
 /// What is seen of a healthy cluster whose roles and queue another tool made.
