@@ -79,6 +79,7 @@ mod upgrade_defaults;
 mod upgrade_hops;
 mod upgrade_objects;
 mod vcpu_quotas;
+mod whose;
 
 pub use judgement::Judgement;
 

@@ -1,9 +1,11 @@
 //! Whether another Karpenter works in the cluster.
 
-use super::neighbours::{each, is_without_helm};
-use super::{Check, Judged, Judgement, Situation};
-use crate::facts::{NeighbourKind, Topic, Workload};
+use super::judgement::read;
+use super::neighbours::is_without_helm;
+use super::{Check, Judged, Judgement, Situation, whose};
+use crate::facts::{Topic, Workload};
 use crate::finding::Area;
+use crate::spec::Spec;
 
 pub(super) struct OtherKarpenter;
 
@@ -21,12 +23,14 @@ impl Check for OtherKarpenter {
     }
 
     fn explain(&self) -> &'static str {
-        "A Deployment with the label app.kubernetes.io/name=karpenter, or whose image ends in karpenter/controller, that is not of the helm release \
-         karpenter in the wanted namespace, is another Karpenter. Guides before 0.33 install into the namespace karpenter, later ones into \
-         kube-system: who follows the later one on an older cluster has two, which share leader election only within a namespace. One that stands in the wanted namespace without helm (by a GitOps tool, `helm template` or \
-         kubectl) is refused by `karpctl bootstrap` unless `--adopt` is given.\n\n\
-         What is seen: nodes come in twos and go again, NodeClaims of unknown names, `invalid ownership metadata` for cluster roles.\n\n\
-         Remove one: `helm uninstall` takes no node and no node pool along. One with no replicas does nothing and is no finding."
+        "Looks at every Deployment that has the label app.kubernetes.io/name=karpenter, or whose image ends in karpenter/controller, and has replicas. \
+         Two of them are one too many. Guides before 0.33 install into the namespace karpenter, later ones into \
+         kube-system: who follows the later one on an older cluster has two, which share leader election only within a namespace. \
+         What is seen: nodes come in twos and go again, NodeClaims of unknown names, `invalid ownership metadata` for cluster roles. \
+         Remove one: `helm uninstall` takes no node and no node pool along. One with no replicas does nothing and is no finding.\n\n\
+         A single one is left where it is. Where it stands in another namespace than that which is looked at, say so: `--namespace`. Where another tool than \
+         helm (GitOps, `helm template`, kubectl) or another release than karpenter (a chart of charts) put it there, it is \
+         that one's, and `karpctl bootstrap` refuses to install a second; one in the wanted namespace without helm it takes over with `--adopt`."
     }
 
     fn reads(&self) -> &'static [Topic] {
@@ -35,29 +39,80 @@ impl Check for OtherKarpenter {
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let spec = situation.spec()?;
-        let own = format!("{}/karpenter", spec.namespace);
-        let is_other = |w: &Workload| w.helm_owner.as_ref() != Some(&own);
-        let judge = |subject: &str, w: &Workload| if is_without_helm(spec, w) { adopt(subject, w) } else { remove(subject, w) };
-        each(situation, NeighbourKind::Karpenter, "other Karpenter", is_other, judge)
+        let subject = format!("cluster {}", spec.cluster_name);
+        let Some(neighbours) = read(&subject, &situation.facts.neighbours)? else {
+            return Err(Judgement::skip(subject, "there is no cluster yet"));
+        };
+        let working: Vec<&Workload> = whose::karpenters(neighbours).filter(|w| w.desired > 0).collect();
+        if let [only] = working[..] {
+            return Ok(vec![alone(spec, &subject, only)]);
+        }
+        let wanted = |w: &Workload| is_own(spec, w) || is_without_helm(spec, w);
+        if working.iter().any(|w| wanted(w)) {
+            let others = working.iter().filter(|w| !is_own(spec, w));
+            return Ok(others.map(|w| if is_without_helm(spec, w) { unlike_helm(&subject, w) } else { remove(&subject, w) }).collect());
+        }
+        if working.is_empty() {
+            return Ok(vec![Judgement::pass(subject, "no Karpenter works in it")]);
+        }
+        // Which of them is the one to keep is not known.
+        let named = working.iter().map(|w| named(w)).collect::<Vec<_>>().join(" and ");
+        Ok(vec![
+            Judgement::fail(subject, format!("{} Karpenters work in it: {named}", working.len()))
+                .fix("say which one is to stay, and the doctor says how the other goes: `--namespace NAMESPACE`"),
+        ])
     }
 }
 
-fn adopt(subject: &str, it: &Workload) -> Judgement {
-    let (namespace, name) = (it.namespace.as_str(), it.name.as_str());
-    Judgement::fail(subject, format!("Karpenter works in it already, and was not installed by helm: the {} {namespace}/{name}", it.resource))
-        .fix("`karpctl bootstrap --adopt` has helm take its objects over, from helm 3.17 on; whatever applies them now (GitOps, kubectl) must stop")
-        .fix("or leave Karpenter to what applies it now, and have karpctl make the rest: `karpctl iam`")
+fn is_own(spec: &Spec, workload: &Workload) -> bool {
+    workload.helm_owner.as_deref() == Some(&format!("{}/karpenter", spec.namespace))
 }
 
+/// What a person finds it by.
+fn named(workload: &Workload) -> String {
+    let by = workload.helm_owner.as_ref().map(|owner| format!(", of the helm release {owner}")).unwrap_or_default();
+    format!("the {} {}/{}{by}", workload.resource, workload.namespace, workload.name)
+}
+
+/// The cluster's only Karpenter: nothing that stops it is printed.
+fn alone(spec: &Spec, subject: &str, it: &Workload) -> Judgement {
+    if is_own(spec, it) {
+        return Judgement::pass(subject, "no other Karpenter works in it");
+    }
+    if is_without_helm(spec, it) {
+        return unlike_helm(subject, it);
+    }
+    let named = named(it);
+    let leave = "leave it to who installed it: karpctl changes a Karpenter of the helm release karpenter alone, and installs no second one";
+    if it.namespace == spec.namespace.as_str() {
+        return Judgement::warn(subject, format!("its Karpenter is not of the helm release {}/karpenter: {named}", spec.namespace))
+            .fix(leave);
+    }
+    let message =
+        format!("its Karpenter works in the namespace {}, and not in {}, which is looked at: {named}", it.namespace, spec.namespace);
+    let judgement =
+        Judgement::warn(subject, message).fix(format!("look there, with all that karpctl does: `--namespace {}`", it.namespace));
+    let of_karpenter = it.helm_owner.as_deref().is_some_and(|owner| owner.ends_with("/karpenter"));
+    if of_karpenter { judgement } else { judgement.fix(leave) }
+}
+
+fn unlike_helm(subject: &str, it: &Workload) -> Judgement {
+    let (namespace, name) = (it.namespace.as_str(), it.name.as_str());
+    Judgement::warn(subject, format!("its Karpenter was not installed by helm: the {} {namespace}/{name}", it.resource))
+        .fix("leave it to what applies it (GitOps, kubectl), and upgrade it there; `karpctl bootstrap` refuses to install one beside it")
+        .fix("or `karpctl bootstrap --adopt` has helm take its objects over, from helm 3.17 on; whatever applies them now must stop before")
+}
+
+/// One beside the Karpenter that is meant.
 fn remove(subject: &str, other: &Workload) -> Judgement {
     let (namespace, name) = (other.namespace.as_str(), other.name.as_str());
-    let by = other.helm_owner.as_ref().map(|owner| format!(", of the helm release {owner}")).unwrap_or_default();
-    let judgement = Judgement::fail(subject, format!("another Karpenter works in it: the {} {namespace}/{name}{by}", other.resource));
+    let judgement = Judgement::fail(subject, format!("another Karpenter works in it: {}", named(other)));
     let judgement = match other.helm_owner.as_deref().and_then(|owner| owner.split_once('/')) {
-        Some((namespace, release)) => {
-            judgement.run("remove that one; its nodes stay", ["helm", "uninstall", release, "--namespace", namespace])
+        Some((namespace, "karpenter")) => {
+            judgement.run("remove that one; its nodes stay", ["helm", "uninstall", "karpenter", "--namespace", namespace])
         }
-        None => judgement
+        // A release of another name may have more in it than Karpenter.
+        _ => judgement
             .run("stop that one; its nodes stay", ["kubectl", "--namespace", namespace, "scale", &other.resource, name, "--replicas", "0"]),
     };
     judgement.fix(format!("or work with that one: `--namespace {namespace}`"))

@@ -10,6 +10,7 @@ mod keys;
 mod looking;
 mod machine;
 mod objects;
+mod others;
 mod permissions;
 mod refusals;
 mod upgrades;
