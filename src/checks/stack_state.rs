@@ -1,6 +1,7 @@
 //! How the stacks stand that the bootstrap makes or builds on.
 
 use super::judgement::{installed, read};
+use super::whose::{self, Presence};
 use super::{Check, Judged, Judgement, Situation, aws};
 use crate::facts::{Facts, Probed, RoleFacts, StackFacts, Topic};
 use crate::finding::Area;
@@ -29,13 +30,24 @@ impl Check for StackState {
          DELETE_FAILED state` (something still uses a role or policy, `Cannot delete a policy attached to entities`: detach it, then delete again), `is in UPDATE_IN_PROGRESS state` \
          (wait), and `AlreadyExistsException`; where the stack is not there and a role of the nodes' name is, `KarpenterNodeRole-… already exists`; its queue and policies likewise. \
          Such a role may carry nodes, as on clusters that were made by Karpenter's page on the move from the Cluster Autoscaler: it is looked \
-         at which instances of the region have it, and the commands that delete it are printed only where there is none; other regions are yours to look at. A template that is not that of this release warns: permissions that a newer Karpenter \
+         at which instances of the region have it, and the commands that delete it are printed only where there is none; other regions are yours to look at. \
+         Where a Karpenter is installed that has no such stack, another tool made what it works with: a role or a queue by these names is left, and \
+         `karpctl adopt` takes that Karpenter over. A template that is not that of this release warns: permissions that a newer Karpenter \
          needs may be missing (`ec2:DescribeInstanceStatus`, `iam:ListInstanceProfiles`). A stack without karpctl's tag was made by \
          the guide's commands or by somebody else; karpctl leaves it alone until it is told --adopt."
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Stack, Topic::ClusterStacks, Topic::NodeRole, Topic::StackPolicies, Topic::Queue, Topic::Chart]
+        &[
+            Topic::Stack,
+            Topic::ClusterStacks,
+            Topic::NodeRole,
+            Topic::StackPolicies,
+            Topic::Queue,
+            Topic::Cluster,
+            Topic::Chart,
+            Topic::Neighbours,
+        ]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -102,13 +114,36 @@ fn in_its_way(spec: &Spec, subject: String, role: &RoleFacts, facts: &Facts) -> 
                 .fix("`karpctl render operator-policy --for doctor` prints what lets the doctor see it");
         }
     };
-    // A managed node group with no node now has one later.
-    let of_groups = ties.instance_profiles.iter().filter(|profile| profile.starts_with("eks-")).map(|p| format!("the node group of {p}"));
-    let users: Vec<String> = ties.instances.iter().cloned().chain(of_groups).collect();
-    if !users.is_empty() {
-        let more = if users.len() > NAMED { format!(" and {} more", users.len() - NAMED) } else { String::new() };
-        let named = users.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-        return in_use(spec, facts, Judgement::fail(subject, format!("{message}. It is in use by {named}{more}")));
+    // A managed node group with no node now has one later, and a Karpenter too.
+    let user = |profile: &String| {
+        let of_group = profile.starts_with("eks-").then(|| format!("the node group of {profile}"));
+        let of_karpenter = || format!("the instance profile {profile}, which a Karpenter made");
+        of_group.or_else(|| spec.is_profile_of_karpenter(profile).then(of_karpenter))
+    };
+    let users: Vec<String> = ties.instances.iter().cloned().chain(ties.instance_profiles.iter().filter_map(user)).collect();
+    let more = if users.len() > NAMED { format!(" and {} more", users.len() - NAMED) } else { String::new() };
+    let named = users.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let in_use_by = if users.is_empty() { String::new() } else { format!(". It is in use by {named}{more}") };
+    match whose::presence(facts) {
+        Presence::Karpenter => {
+            let message =
+                format!("is not there, and the role {name} is: a Karpenter is installed, and its nodes come and go under it{in_use_by}");
+            return in_use(spec, facts, Judgement::warn(subject, message)).fix(KEEP_ROLE);
+        }
+        _ if !users.is_empty() => {
+            let judgement = in_use(spec, facts, Judgement::fail(subject, message + &in_use_by));
+            let made = ties.instance_profiles.iter().any(|profile| spec.is_profile_of_karpenter(profile));
+            let judgement = if made && facts.cluster == Probed::Absent { judgement.fix(OF_AN_EARLIER) } else { judgement };
+            return judgement.fix(KEEP_ROLE);
+        }
+        Presence::Unseen(reason) => {
+            let message = format!("{message}. Whether a Karpenter works with it could not be seen: {reason}");
+            return Judgement::fail(subject, message)
+                .run("see which instance profiles hold it", of_role("list-instance-profiles-for-role"))
+                .fix(LEAVE)
+                .fix(KEEP_ROLE);
+        }
+        Presence::None => {}
     }
     let mut judgement = Judgement::fail(subject, format!("{message}. No instance of {} has it", spec.region));
     for profile in &ties.instance_profiles {
@@ -133,17 +168,19 @@ fn in_its_way(spec: &Spec, subject: String, role: &RoleFacts, facts: &Facts) -> 
 /// The condition on which something may be taken from a role: IAM is the same in every region, and instances are not.
 const UNUSED: &str = "if no node uses it, in no other region either:";
 
-/// Nodes work under it: nothing is taken from them.
+/// What a Karpenter of somebody else's works with: nothing is taken from it.
 fn in_use(spec: &Spec, facts: &Facts, judgement: Judgement) -> Judgement {
-    let installed = facts.chart_release.known().is_some_and(installed);
-    let judgement = if installed {
-        let adopt = ["karpctl", "adopt", "--cluster-name", spec.cluster_name.as_str(), "--region", spec.region.as_str()];
-        judgement.run("take over the Karpenter that is there, with its role", adopt)
+    if facts.chart_release.known().is_some_and(installed) {
+        judgement.run("take over the Karpenter that is there, with its roles and its queue", whose::adopt(spec))
     } else {
-        judgement.fix("leave it, and say in karpctl.yaml whose the roles are (madeElsewhere): the stack is not made then")
-    };
-    judgement.fix("or take another cluster name: a node whose role loses its policies gets no addresses and no images any more")
+        judgement.fix(LEAVE)
+    }
 }
+
+const LEAVE: &str = "leave it, and say in karpctl.yaml whose the roles are (madeElsewhere): the stack is not made then";
+const KEEP_ROLE: &str = "or take another cluster name: a node whose role loses its policies gets no addresses and no images any more";
+const OF_AN_EARLIER: &str =
+    "or, where no region has that cluster any more: first remove what it left, which the check earlier-cluster names";
 
 /// How many instances a finding names.
 const NAMED: usize = 3;
@@ -153,8 +190,25 @@ fn queue_in_its_way(spec: &Spec, facts: &Facts) -> Option<Judgement> {
     let queue = facts.queue.known().filter(|_| spec.made_elsewhere.is_none() && facts.stack == Probed::Absent && spec.has_queue())?;
     let name = spec.queue_name();
     let message = format!("is there, and the stack {} is not: a creation of the stack fails, {name} already exists", spec.stack_name());
-    let delete = aws(spec, "sqs", "delete-queue").into_iter().chain(["--queue-url", &queue.url]);
-    Some(Judgement::fail(format!("queue {name}"), message).run("delete it, if nobody reads it; its name is free a minute later", delete))
+    let (subject, rules) = (format!("queue {name}"), facts.queue_rules.known().map_or(0, Vec::len));
+    Some(match whose::presence(facts) {
+        Presence::Karpenter => {
+            let message = format!("is there, and the stack {} is not: the Karpenter that is installed may read it", spec.stack_name());
+            in_use(spec, facts, Judgement::warn(subject, message))
+        }
+        Presence::Unseen(reason) => {
+            Judgement::fail(subject, format!("{message}. Whether a Karpenter reads it could not be seen: {reason}"))
+                .fix(LEAVE)
+                .fix("or, where nothing reads it, delete it with the rules that send to it")
+        }
+        // The node termination handler reads such a queue, too.
+        Presence::None if rules > 0 => Judgement::fail(subject, format!("{message}. Rules of EventBridge send to it: {rules}"))
+            .fix("find out who reads it; where nobody does, delete it with these rules"),
+        Presence::None => {
+            let delete = aws(spec, "sqs", "delete-queue").into_iter().chain(["--queue-url", &queue.url]);
+            Judgement::fail(subject, message).run("delete it, if nobody reads it; its name is free a minute later", delete)
+        }
+    })
 }
 
 /// As [`in_its_way`], of the controller's policies.

@@ -88,7 +88,6 @@ async fn profiles(spec: &Spec, aws: &dyn Aws) -> Result<Vec<LeftProfile>> {
 /// Whether a profile has a name as Karpenter gives it for this cluster: `<cluster>_<hash>`, since 1.7 under the path
 /// `/karpenter/<region>/<cluster>/`.
 pub(crate) fn named_for(spec: &Spec, profile: &InstanceProfile) -> bool {
-    let hash = profile.name.strip_prefix(spec.cluster_name.as_str()).and_then(|rest| rest.strip_prefix('_'));
     profile.path.starts_with(&format!("/karpenter/{}/{}/", spec.region, spec.cluster_name))
-        || profile.path == "/" && hash.is_some_and(|hash| !hash.is_empty() && hash.bytes().all(|b| b.is_ascii_digit()))
+        || profile.path == "/" && spec.is_profile_of_karpenter(&profile.name)
 }

@@ -197,6 +197,13 @@ impl Spec {
         names
     }
 
+    /// Whether an instance profile has a name as Karpenter gives it for this cluster: `<cluster>_<hash>`.
+    #[must_use]
+    pub fn is_profile_of_karpenter(&self, name: &str) -> bool {
+        let hash = name.strip_prefix(self.cluster_name.as_str()).and_then(|rest| rest.strip_prefix('_'));
+        hash.is_some_and(|hash| !hash.is_empty() && hash.bytes().all(|b| b.is_ascii_digit()))
+    }
+
     /// Whether tags carry karpctl's mark for this cluster.
     #[must_use]
     pub fn owns(&self, tags: &BTreeMap<String, String>) -> bool {

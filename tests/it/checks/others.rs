@@ -2,9 +2,10 @@
 
 use super::aws::known;
 use super::{DAY, bad, exactly, healthy};
-use karpctl::facts::{Facts, NeighbourKind, Probed, Workload};
+use karpctl::facts::{Facts, NeighbourKind, Probed, RoleFacts, RoleTies, Workload};
 use karpctl::finding::{Finding, Verdict};
 use karpctl::spec::Spec;
+use std::collections::BTreeMap;
 
 /// What this check says.
 fn of(id: &str, spec: &Spec, facts: &Facts) -> Vec<Finding> {
@@ -69,4 +70,67 @@ async fn of_two_karpenters_the_one_that_is_not_meant_goes() {
     exactly(&found, "other-karpenter", Verdict::Fail);
     assert!(found[0].message.starts_with("2 Karpenters work in it: "), "{found:#?}");
     assert_eq!(commands(&found), Vec::<String>::new());
+}
+
+/// As eksctl and the page on the move from the Cluster Autoscaler leave it: Karpenter works without the guide's stack.
+async fn without_stack() -> (Spec, Facts) {
+    let (spec, mut facts) = healthy().await;
+    facts.stack = Probed::Absent;
+    facts.node_role = Probed::Absent;
+    facts.stack_policies = Probed::Known(BTreeMap::new());
+    (spec, facts)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_karpenter_s_queue_and_role_are_not_deleted() {
+    let (spec, facts) = without_stack().await;
+    let adopt = ["karpctl adopt --cluster-name demo --region us-west-2"];
+    let found = of("stack-state", &spec, &facts);
+    exactly(&found, "stack-state", Verdict::Warn);
+    assert_eq!((found[0].subject.as_str(), commands(&found)), ("queue demo", adopt.map(str::to_owned).to_vec()));
+
+    let mut facts = Facts { queue: Probed::Absent, ..facts };
+    facts.node_role = Probed::Known(RoleFacts {
+        arn: "arn:aws:iam::111122223333:role/KarpenterNodeRole-demo".parse().unwrap(),
+        trust: serde_json::Value::Null,
+        policies: vec!["arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy".into()],
+        permissions_boundary: None,
+        tags: BTreeMap::new(),
+    });
+    // At this moment it has no node.
+    facts.node_role_ties = Probed::Known(RoleTies { instance_profiles: vec!["nodes".into()], ..RoleTies::default() });
+    let found = of("stack-state", &spec, &facts);
+    exactly(&found, "stack-state", Verdict::Warn);
+    assert_eq!(commands(&found), adopt);
+    // Without helm there is nothing to adopt.
+    facts.chart_release = Probed::Absent;
+    karpenter(&mut facts).helm_owner = None;
+    let found = of("stack-state", &spec, &facts);
+    exactly(&found, "stack-state", Verdict::Warn);
+    assert_eq!(commands(&found), Vec::<String>::new());
+    // A cluster that does not answer may have one, and one that is not there has none.
+    facts.neighbours = Probed::Unavailable("the cluster does not answer".into());
+    let found = of("stack-state", &spec, &facts);
+    exactly(&found, "stack-state", Verdict::Fail);
+    assert_eq!(commands(&found), ["aws iam list-instance-profiles-for-role --role-name KarpenterNodeRole-demo"]);
+    facts.cluster = Probed::Absent;
+    assert!(commands(&of("stack-state", &spec, &facts)).iter().any(|command| command.contains("delete-role")));
+    // What a Karpenter made says that one works under it, somewhere.
+    facts.node_role_ties = Probed::Known(RoleTies { instance_profiles: vec!["demo_4711".into()], ..RoleTies::default() });
+    let found = of("stack-state", &spec, &facts);
+    exactly(&found, "stack-state", Verdict::Fail);
+    assert!(found[0].message.ends_with("It is in use by the instance profile demo_4711, which a Karpenter made"), "{found:#?}");
+    assert_eq!(commands(&found), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_rules_send_to_is_not_deleted() {
+    let (spec, mut facts) = without_stack().await;
+    facts.chart_release = Probed::Absent;
+    known(&mut facts.neighbours).workloads.retain(|w| w.what != NeighbourKind::Karpenter);
+    let found = of("stack-state", &spec, &facts);
+    exactly(&found, "stack-state", Verdict::Fail);
+    assert_eq!(commands(&found), Vec::<String>::new());
+    facts.queue_rules = Probed::Known(Vec::new());
+    assert!(commands(&of("stack-state", &spec, &facts))[0].starts_with("aws sqs delete-queue "));
 }
