@@ -1,7 +1,7 @@
 //! Whether EKS gives the controller's service account its role.
 
 use super::judgement::read;
-use super::{Check, Judged, Judgement, Situation, aws, missing};
+use super::{Check, Judged, Judgement, Situation, aws, missing, whose};
 use crate::facts::{Facts, Topic};
 use crate::finding::Area;
 use crate::spec::{Identity, SERVICE_ACCOUNT, Spec};
@@ -26,11 +26,13 @@ impl Check for ControllerAssociation {
          `no EC2 IMDS role found, operation error ec2imds: GetMetadata`, `UnauthorizedOperation: … assumed-role/<node role>/i-…` (the \
          node's role is used instead), after a move from the namespace karpenter to kube-system above all. Cure: `aws eks \
          create-pod-identity-association`, or `karpctl identity`. A pod gets its credentials when it starts: restart the controller \
-         afterwards (`kubectl rollout restart deployment karpenter --namespace <namespace>`)."
+         afterwards (`kubectl rollout restart deployment karpenter --namespace <namespace>`).\n\n\
+         An association that gives another role is changed only where the guide's stack and controller role are there: of a Karpenter that another tool \
+         made, the role is that tool's, and `karpctl adopt` finds it."
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::Association, Topic::Stack, Topic::ControllerRole]
+        &[Topic::Cluster, Topic::Association, Topic::Stack, Topic::ControllerRole, Topic::Chart, Topic::Neighbours]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -49,11 +51,23 @@ impl Check for ControllerAssociation {
         };
         Ok(vec![match read(&subject, &situation.facts.association)? {
             Some(association) if association.role_arn == role.as_str() => Judgement::pass(subject, format!("gives {role}")),
+            Some(association) if !whose::has_guides_roles(spec, situation.facts) => {
+                let message = format!("gives {}, not {role}: another tool made what Karpenter works with", association.role_arn);
+                Judgement::warn(subject, message).run("have karpctl work with that role, as it is", whose::adopt(spec))
+            }
             Some(association) => Judgement::fail(subject, format!("gives {}, not {role}", association.role_arn)).run(
                 "let it give the controller's role",
                 of_cluster("update-pod-identity-association").into_iter().chain(["--association-id", association.id.as_str()]),
             ),
             None => {
+                if let Some(namespace) = whose::elsewhere(spec, situation.facts) {
+                    let message = format!("Karpenter works in the namespace {namespace}: look there, with --namespace {namespace}");
+                    return Err(Judgement::skip(subject, message));
+                }
+                if let Some(role) = whose::annotated_role(situation.facts) {
+                    let message = format!("the service account has the role {role} by IRSA: look with --identity irsa");
+                    return Err(Judgement::skip(subject, message));
+                }
                 let judgement = missing(situation, subject, "is not there: the controller gets no credentials");
                 if made_by_karpctl(spec, situation.facts) {
                     // By hand it would lack karpctl's tag, and be somebody else's from then on.

@@ -2,8 +2,8 @@
 
 use super::judgement::read;
 use super::key_policy::{Access, Asker, access, elsewhere, letting, usable};
-use super::{Check, Judged, Judgement, Situation, aws};
-use crate::facts::{EbsFacts, KeyUse, Topic};
+use super::{Check, Judged, Judgement, Situation, aws, whose};
+use crate::facts::{EbsFacts, Facts, KeyUse, Topic};
 use crate::finding::Area;
 use crate::knowledge::VOLUME_KEY_ACTIONS;
 use crate::spec::{CapacityType, Spec};
@@ -32,12 +32,13 @@ impl Check for EbsKey {
          `Client.InternalError: Client error on launch` as the instance's state reason, and node claims that say nothing more. Cure: a \
          statement in the key policy that allows kms:CreateGrant, kms:Decrypt, kms:GenerateDataKeyWithoutPlaintext and \
          kms:DescribeKey where kms:ViaService is ec2.<region>.amazonaws.com; the finding prints it with the rest of the policy. Conditions on \
-         what is not known here (an organization, an encryption context) are a warning. The policy of another account's key cannot be \
+         what is not known here (an organization, an encryption context) are a warning. Where another tool made Karpenter's role, \
+         it is asked for that one once `karpctl adopt` has found it. The policy of another account's key cannot be \
          read from this one."
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Ebs]
+        &[Topic::Ebs, Topic::Cluster, Topic::ControllerRole, Topic::Chart, Topic::Neighbours]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -57,7 +58,7 @@ impl Check for EbsKey {
             }
         }
         match read(&subject, &situation.facts.volume_key)? {
-            Some(key) => judge(spec, subject, key).map(|j| vec![j]),
+            Some(key) => judge(spec, situation.facts, subject, key).map(|j| vec![j]),
             None => Err(Judgement::fail(subject, "there is no such key: NotFoundException").fix("name a key that is there")),
         }
     }
@@ -72,14 +73,18 @@ fn of_aws(ebs: &EbsFacts) -> Option<&'static str> {
     }
 }
 
-fn judge(spec: &Spec, subject: String, facts: &KeyUse) -> Result<Judgement, Judgement> {
-    let key = &facts.key;
+fn judge(spec: &Spec, facts: &Facts, subject: String, used: &KeyUse) -> Result<Judgement, Judgement> {
+    let key = &used.key;
     usable(spec, &subject, key)?;
     if key.by_aws {
         return Ok(Judgement::pass(subject, "is AWS's own key"));
     }
+    if whose::has_another_role(facts) {
+        let message = format!("Karpenter works under another role than {}: `karpctl adopt` finds it", spec.controller_role_name());
+        return Err(Judgement::skip(subject, message));
+    }
     let spot = format!("arn:{}:iam::{}:role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot", spec.partition, spec.account_id);
-    let mut users = vec![Asker::of(facts, "ec2")];
+    let mut users = vec![Asker::of(used, "ec2")];
     if buys_spot(spec) {
         // What a service-linked role may do by IAM is AWS's, and holds nothing of keys.
         users.push(Asker { arn: &spot, via: "ec2", denied: Some(VOLUME_KEY_ACTIONS.to_vec()) });

@@ -1,5 +1,6 @@
 //! Whose Karpenter is installed. A command that makes a working one into what karpctl would have made is never printed.
 
+use super::helm::ROLE_ANNOTATION;
 use super::judgement::installed;
 use crate::facts::{Facts, NeighbourKind, Neighbours, Probed, Workload};
 use crate::spec::Spec;
@@ -38,4 +39,28 @@ pub(super) fn presence(facts: &Facts) -> Presence {
 /// What makes karpctl work with the Karpenter that is there, as it is.
 pub(super) fn adopt(spec: &Spec) -> [&str; 6] {
     ["karpctl", "adopt", "--cluster-name", spec.cluster_name.as_str(), "--region", spec.region.as_str()]
+}
+
+/// Whether the controller works under the role that the guide makes beside its stack.
+pub(super) fn has_guides_roles(spec: &Spec, facts: &Facts) -> bool {
+    spec.made_elsewhere.is_none() && facts.stack.known().is_some() && facts.controller_role.known().is_some()
+}
+
+/// Whether a Karpenter is installed whose role is none that the spec names.
+pub(super) fn has_another_role(facts: &Facts) -> bool {
+    facts.controller_role == Probed::Absent && matches!(presence(facts), Presence::Karpenter)
+}
+
+/// The namespace in which the cluster's Karpenter is, where that is not the wanted one.
+pub(super) fn elsewhere<'f>(spec: &Spec, facts: &'f Facts) -> Option<&'f str> {
+    let mut found = karpenters(facts.neighbours.known()?).map(|w| w.namespace.as_str());
+    let first = found.next()?;
+    let wanted = spec.namespace.as_str();
+    (first != wanted && found.all(|namespace| namespace != wanted)).then_some(first)
+}
+
+/// The role that the live release gives the controller's service account by an annotation (IRSA).
+pub(super) fn annotated_role(facts: &Facts) -> Option<&str> {
+    let release = facts.chart_release.known().filter(|release| installed(release))?;
+    release.values["serviceAccount"]["annotations"][ROLE_ANNOTATION].as_str()
 }

@@ -2,9 +2,10 @@
 
 use super::aws::known;
 use super::{DAY, bad, exactly, healthy};
-use karpctl::facts::{Facts, NeighbourKind, Probed, RoleFacts, RoleTies, Workload};
+use karpctl::facts::{Denial, DeniedBy, EbsFacts, Facts, KeyFacts, KeyUse, NeighbourKind, Probed, RoleFacts, RoleTies, Workload};
 use karpctl::finding::{Finding, Verdict};
 use karpctl::spec::Spec;
+use serde_json::json;
 use std::collections::BTreeMap;
 
 /// What this check says.
@@ -133,4 +134,45 @@ async fn a_queue_that_rules_send_to_is_not_deleted() {
     assert_eq!(commands(&found), Vec::<String>::new());
     facts.queue_rules = Probed::Known(Vec::new());
     assert!(commands(&of("stack-state", &spec, &facts))[0].starts_with("aws sqs delete-queue "));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_association_with_another_tool_s_role_is_left() {
+    let (spec, mut facts) = without_stack().await;
+    let other = "arn:aws:iam::111122223333:role/KarpenterController-20250101".to_owned();
+    known(&mut facts.association).role_arn = other;
+    facts.controller_role = Probed::Absent;
+    let found = of("controller-association", &spec, &facts);
+    exactly(&found, "controller-association", Verdict::Warn);
+    assert_eq!(commands(&found), ["karpctl adopt --cluster-name demo --region us-west-2"]);
+    // Nor is it made where Karpenter gets its role in another way, or is in another namespace.
+    facts = healthy().await.1;
+    facts.association = Probed::Absent;
+    exactly(&of("controller-association", &spec, &facts), "controller-association", Verdict::Fail);
+    let annotated = json!({"annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/irsa"}});
+    known(&mut facts.chart_release).values["serviceAccount"] = annotated;
+    assert_eq!(of("controller-association", &spec, &facts), []);
+    facts.chart_release = Probed::Absent;
+    karpenter(&mut facts).namespace = "karpenter".into();
+    assert_eq!(of("controller-association", &spec, &facts), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_is_not_judged_by_a_role_that_karpenter_has_not() {
+    let (spec, mut facts) = without_stack().await;
+    let arn = "arn:aws:kms:us-west-2:111122223333:key/1".to_owned();
+    let actions = karpctl::knowledge::VOLUME_KEY_ACTIONS;
+    let denied =
+        actions.map(|action| Denial { action: action.into(), resource: arn.clone(), by: DeniedBy::Nobody, unknown_keys: Vec::new() });
+    let policy = json!({"Statement": [{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:role/KarpenterController-2025"}, "Action": "kms:*"}]});
+    let key = KeyFacts { arn: arn.clone(), state: "Enabled".into(), symmetric: true, by_aws: false, policy, grants: Vec::new() };
+    let user = spec.controller_role_arn().to_string();
+    facts.ebs = Probed::Known(EbsFacts { by_default: true, key: Some(arn) });
+    facts.volume_key = Probed::Known(KeyUse { key, user, denied: Probed::Known(denied.to_vec()) });
+    exactly(&of("ebs-key", &spec, &facts), "ebs-key", Verdict::Fail);
+    facts.controller_role = Probed::Absent;
+    assert_eq!(of("ebs-key", &spec, &facts), []);
+    // What no role can use is said of any.
+    known(&mut facts.volume_key).key.state = "Disabled".into();
+    exactly(&of("ebs-key", &spec, &facts), "ebs-key", Verdict::Fail);
 }
