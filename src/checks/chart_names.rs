@@ -3,7 +3,7 @@
 use super::helm::set_values;
 use super::judgement::live_release;
 use super::{Check, Judged, Judgement, Situation};
-use crate::facts::{HelmRelease, Topic};
+use crate::facts::{Facts, HelmRelease, Topic};
 use crate::finding::Area;
 use crate::knowledge::{Features, Release, ValueLayout};
 use crate::spec::Spec;
@@ -26,7 +26,7 @@ impl Check for ChartNames {
 
     fn explain(&self) -> &'static str {
         "The values of the live release name the cluster and the queue. The queue's value is its name, not its ARN and not its URL; the stack of \
-         the guide makes one called like the cluster.\n\n\
+         the guide makes one called like the cluster. Where that stack is not there, another tool's queue is taken as it is named: whether it is there is not looked at.\n\n\
          What is seen where it is wrong: `AWS.SimpleQueueService.NonExistentQueue: The specified queue does not exist`, `failed to create valid \
          sqs provider`; up to 1.3 the controller ends, later it goes on without handling interruptions. Without any credentials of its own the \
          controller asks the instance for its region: `panic: operation error ec2imds: GetRegion`; with Pod Identity or IRSA the \
@@ -34,15 +34,17 @@ impl Check for ChartNames {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Chart, Topic::Neighbours]
+        &[Topic::Chart, Topic::Neighbours, Topic::Stack]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let spec = situation.spec()?;
         let (subject, live) = live_release(situation)?;
         let features = live.chart_version.parse::<Release>().map_or_else(|_| spec.release.features(), |release| release.features());
-        let mut said: Vec<Judgement> =
-            [cluster(spec, &subject, live, features), queue(spec, &subject, live, features)].into_iter().flatten().collect();
+        let mut said: Vec<Judgement> = [cluster(spec, &subject, live, features), queue(spec, situation.facts, &subject, live, features)]
+            .into_iter()
+            .flatten()
+            .collect();
         if said.is_empty() {
             said.push(Judgement::pass(subject, "it names this cluster and its queue"));
         }
@@ -67,21 +69,29 @@ fn cluster(spec: &Spec, subject: &str, live: &HelmRelease, features: &Features) 
     Some(Judgement::fail(subject, format!("{path} is {}, not {name}", shown(found))).run("name this cluster", set))
 }
 
-fn queue(spec: &Spec, subject: &str, live: &HelmRelease, features: &Features) -> Option<Judgement> {
+fn queue(spec: &Spec, facts: &Facts, subject: &str, live: &HelmRelease, features: &Features) -> Option<Judgement> {
     let path = features.interruption_queue_path()?;
     if !spec.has_queue() {
         return None;
     }
-    let name = spec.queue_name();
-    let judgement = match given(live, path) {
-        Some(found) if *found == name.as_str() => return None,
-        Some(found) if found.as_str().is_some_and(|text| text.starts_with("arn:") || text.contains("://")) => {
-            Judgement::fail(subject, format!("{path} is {}: it must be the queue's name, {name}", shown(found)))
+    // Which queue another tool made is known only once that Karpenter is adopted.
+    let wanted = (spec.made_elsewhere.is_some() || facts.stack.known().is_some()).then(|| spec.queue_name());
+    let (judgement, name) = match (given(live, path), wanted) {
+        (Some(found), Some(name)) if *found == name.as_str() => return None,
+        (Some(found), wanted) if found.as_str().is_some_and(|text| text.starts_with("arn:") || text.contains("://")) => {
+            let own = found.as_str().and_then(|text| text.rsplit([':', '/']).next()).unwrap_or_default().to_owned();
+            let name = wanted.unwrap_or(own);
+            (Judgement::fail(subject, format!("{path} is {}: it must be the queue's name, {name}", shown(found))), name)
         }
-        Some(found) => Judgement::fail(subject, format!("{path} is {}; the stack makes the queue {name}", shown(found))),
-        None => {
-            Judgement::warn(subject, format!("{path} is not set: interruptions are not handled, though the stack makes the queue {name}"))
+        (Some(found), Some(name)) => {
+            let whose = spec.made_elsewhere.as_ref().map_or("the stack makes", |_| "madeElsewhere names");
+            (Judgement::fail(subject, format!("{path} is {}; {whose} the queue {name}", shown(found))), name)
         }
+        (None, Some(name)) => {
+            let message = format!("{path} is not set: interruptions are not handled, though the stack makes the queue {name}");
+            (Judgement::warn(subject, message), name)
+        }
+        (_, None) => return None,
     };
     Some(judgement.run("name the queue", set_values(spec, live, [format!("{path}={name}")])))
 }

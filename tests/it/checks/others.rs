@@ -176,3 +176,24 @@ async fn a_key_is_not_judged_by_a_role_that_karpenter_has_not() {
     known(&mut facts.volume_key).key.state = "Disabled".into();
     exactly(&of("ebs-key", &spec, &facts), "ebs-key", Verdict::Fail);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_queue_of_another_tool_keeps_its_name() {
+    let (spec, facts) = healthy().await;
+    let with = |queue: &str, stack: bool| {
+        let mut facts = facts.clone();
+        known(&mut facts.chart_release).values["settings"]["interruptionQueue"] = json!(queue);
+        if !stack {
+            facts.stack = Probed::Absent;
+        }
+        of("chart-names", &spec, &facts)
+    };
+    exactly(&with("Karpenter-demo", true), "chart-names", Verdict::Fail);
+    for name in ["Karpenter-demo", "demo", ""] {
+        assert_eq!(with(name, false), [], "{name}");
+    }
+    // An ARN is no name, whoever made the queue.
+    let found = with("arn:aws:sqs:us-west-2:111122223333:Karpenter-demo", false);
+    exactly(&found, "chart-names", Verdict::Fail);
+    assert!(commands(&found)[0].ends_with("--set settings.interruptionQueue=Karpenter-demo"), "{found:#?}");
+}
