@@ -1,7 +1,7 @@
 //! The values by which the controller will run: what the next bootstrap gives the chart, over the chart's own.
 
 use super::Judgement;
-use super::judgement::{VALUES_UNKNOWN, installed, read};
+use super::judgement::{VALUES_UNKNOWN, VALUES_WITHIN, installed, of_own_chart, read};
 use super::neighbours::works_without_helm;
 use crate::facts::{Facts, HelmRelease};
 use crate::knowledge::{Features, Release};
@@ -29,6 +29,9 @@ pub(super) struct GivenValues {
 impl GivenValues {
     pub(super) fn of(spec: &Spec, facts: &Facts, subject: &str) -> Result<Self, Judgement> {
         let live = read(subject, &facts.chart_release)?.filter(|release| installed(release));
+        if live.is_some_and(|live| !of_own_chart(live)) {
+            return Err(Judgement::skip(subject, VALUES_WITHIN));
+        }
         if live.is_none() && facts.neighbours.known().is_some_and(|n| works_without_helm(spec, n).is_some()) {
             return Err(Judgement::skip(subject, VALUES_UNKNOWN));
         }

@@ -2,7 +2,7 @@
 
 use super::helm::install;
 use super::judgement::{installed_release, read};
-use super::{Check, Judged, Judgement, Situation};
+use super::{Check, Judged, Judgement, Situation, whose};
 use crate::facts::Topic;
 use crate::finding::Area;
 use crate::knowledge::Release;
@@ -48,6 +48,7 @@ impl Check for InstalledFit {
         let message = format!("Karpenter {release} is installed and supports Kubernetes {oldest} to {newest}, not {}", cluster.version);
         let judgement = Judgement::fail(subject, message);
         Ok(vec![match Release::default_for(cluster.version) {
+            Some(_) if whose::is_within_another_chart(facts) => judgement.fix(whose::UPGRADE_WITHIN),
             Some(fitting) => judgement
                 .run("install one that fits; the check upgrade-hops says whether there is one between", install(spec, facts, &fitting)),
             None => judgement.fix("this karpctl knows no Karpenter for that Kubernetes; look for a newer karpctl"),

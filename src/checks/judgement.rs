@@ -1,7 +1,7 @@
 //! What a check says of one thing, before it is a [`Finding`].
 
 use super::neighbours::works_without_helm;
-use super::{Check, Situation};
+use super::{Check, Situation, whose};
 use crate::facts::{HelmRelease, Probed, Workload};
 use crate::finding::{Edit, Finding, Fix, Place, Verdict};
 use crate::knowledge::{Release, image_tag};
@@ -132,11 +132,14 @@ pub(super) fn read<'a, T>(subject: &str, probed: &'a Probed<T>) -> Result<Option
 /// Why nothing is said of values where helm has none.
 pub(super) const VALUES_UNKNOWN: &str = "Karpenter was installed there without helm: its values are not known";
 
+/// Why nothing is said of values where a chart of somebody's own brings Karpenter's.
+pub(super) const VALUES_WITHIN: &str = "another chart brings Karpenter there: its values are not known";
+
 /// Karpenter's live helm release, with the subject of what is said of it.
 pub(super) fn live_release<'a>(situation: &Situation<'a>) -> Result<(String, &'a HelmRelease), Judgement> {
     let subject = format!("helm release {}/karpenter", situation.spec()?.namespace);
     if let Some(live) = read(&subject, &situation.facts.chart_release)?.filter(|r| installed(r)) {
-        return Ok((subject, live));
+        return if of_own_chart(live) { Ok((subject, live)) } else { Err(Judgement::skip(subject, VALUES_WITHIN)) };
     }
     Err(match without_helm(situation, &subject)? {
         Some(_) => Judgement::skip(subject, VALUES_UNKNOWN),
@@ -149,6 +152,11 @@ pub(super) fn installed(release: &HelmRelease) -> bool {
     release.status != "uninstalled"
 }
 
+/// Whether a release is of Karpenter's own chart: one that is called so may be of another, of which Karpenter is a part.
+pub(super) fn of_own_chart(release: &HelmRelease) -> bool {
+    release.chart == "karpenter"
+}
+
 /// The Karpenter that works in the wanted namespace, where helm did not put it there.
 fn without_helm<'a>(situation: &Situation<'a>, subject: &str) -> Result<Option<&'a Workload>, Judgement> {
     let spec = situation.spec()?;
@@ -156,17 +164,26 @@ fn without_helm<'a>(situation: &Situation<'a>, subject: &str) -> Result<Option<&
     Ok(neighbours.and_then(|n| works_without_helm(spec, n)))
 }
 
-/// The Karpenter that is installed: helm says which, or else the tag of its image. `None`: none is.
+/// The Karpenter that is installed: the release of its chart says which, or else the tag of its image. `None`: none is.
 pub(super) fn installed_release(situation: &Situation<'_>, subject: &str) -> Result<Option<Release>, Judgement> {
-    let version = match read(subject, &situation.facts.chart_release)?.filter(|r| installed(r)) {
-        Some(live) => live.chart_version.as_str(),
-        None => match without_helm(situation, subject)? {
-            Some(workload) => {
-                let image = workload.image.as_deref().unwrap_or_default();
-                image_tag(image).unwrap_or(image)
+    let spec = situation.spec()?;
+    let live = read(subject, &situation.facts.chart_release)?.filter(|r| installed(r));
+    let version = match live {
+        Some(live) if of_own_chart(live) => live.chart_version.as_str(),
+        _ => {
+            let workload = match live {
+                Some(_) => read(subject, &situation.facts.neighbours)?.and_then(|n| whose::in_wanted_namespace(spec, n)),
+                None => without_helm(situation, subject)?,
+            };
+            match workload {
+                Some(workload) => {
+                    let image = workload.image.as_deref().unwrap_or_default();
+                    image_tag(image).unwrap_or(image)
+                }
+                None if live.is_some() => return Err(Judgement::skip(subject, VALUES_WITHIN)),
+                None => return Ok(None),
             }
-            None => return Ok(None),
-        },
+        }
     };
     let unknown = format!("karpctl does not know the release {version:?} that is installed");
     version.parse().map(Some).map_err(|_| Judgement::skip(subject, unknown))

@@ -2,7 +2,7 @@
 
 use super::helm::install;
 use super::judgement::installed_release;
-use super::{Check, Judged, Judgement, Situation, aws};
+use super::{Check, Judged, Judgement, Situation, aws, whose};
 use crate::facts::Topic;
 use crate::finding::Area;
 use crate::knowledge::Release;
@@ -48,6 +48,9 @@ impl Check for UpgradeHops {
         };
         let judgement = Judgement::fail(subject, format!("Karpenter {release} is installed, and {why}"));
         Ok(vec![match first_hop(&release, &spec.release) {
+            Some(hop) if whose::is_within_another_chart(situation.facts) => {
+                judgement.fix(format!("the first hop is {hop}: {}", whose::UPGRADE_WITHIN))
+            }
             Some(hop) => in_order(situation, judgement, spec, &release, &hop),
             None => judgement.fix("stay with a release of the API that its objects have, or `karpctl destroy` it and make it anew"),
         }])

@@ -1,13 +1,18 @@
 //! Whose Karpenter is installed. A command that makes a working one into what karpctl would have made is never printed.
 
 use super::helm::ROLE_ANNOTATION;
-use super::judgement::installed;
+use super::judgement::{installed, of_own_chart};
 use crate::facts::{Facts, NeighbourKind, Neighbours, Probed, Workload};
 use crate::spec::Spec;
 
 /// Every Karpenter of the cluster, whoever installed it, also one without replicas.
 pub(super) fn karpenters(neighbours: &Neighbours) -> impl Iterator<Item = &Workload> {
     neighbours.workloads.iter().filter(|w| w.what == NeighbourKind::Karpenter)
+}
+
+/// The Karpenter of the wanted namespace, whoever installed it.
+pub(super) fn in_wanted_namespace<'n>(spec: &Spec, neighbours: &'n Neighbours) -> Option<&'n Workload> {
+    karpenters(neighbours).find(|w| w.namespace == spec.namespace.as_str())
 }
 
 /// Whether a Karpenter is installed in the cluster, whoever installed it.
@@ -61,6 +66,14 @@ pub(super) fn elsewhere<'f>(spec: &Spec, facts: &'f Facts) -> Option<&'f str> {
 
 /// The role that the live release gives the controller's service account by an annotation (IRSA).
 pub(super) fn annotated_role(facts: &Facts) -> Option<&str> {
-    let release = facts.chart_release.known().filter(|release| installed(release))?;
+    let release = facts.chart_release.known().filter(|release| installed(release) && of_own_chart(release))?;
     release.values["serviceAccount"]["annotations"][ROLE_ANNOTATION].as_str()
 }
+
+/// Whether a chart of somebody's own brings Karpenter: its release is upgraded there, and never by the chart `karpenter`.
+pub(super) fn is_within_another_chart(facts: &Facts) -> bool {
+    facts.chart_release.known().is_some_and(|release| installed(release) && !of_own_chart(release))
+}
+
+/// What helps instead of installing a release of Karpenter.
+pub(super) const UPGRADE_WITHIN: &str = "upgrade it in the chart that brings Karpenter: it names Karpenter's chart among its dependencies";

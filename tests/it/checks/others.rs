@@ -197,3 +197,21 @@ async fn the_queue_of_another_tool_keeps_its_name() {
     exactly(&found, "chart-names", Verdict::Fail);
     assert!(commands(&found)[0].ends_with("--set settings.interruptionQueue=Karpenter-demo"), "{found:#?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_chart_that_brings_karpenter_is_not_replaced() {
+    let (spec, mut facts) = healthy().await;
+    let release = known(&mut facts.chart_release);
+    (release.chart, release.chart_version) = ("platform-karpenter".into(), "1.0.0".into());
+    release.values = json!({"karpenter": {"settings": {"clusterName": "other"}}});
+    for id in ["installed-fit", "chart-names", "chart-values", "upgrade-hops", "upgrade-defaults"] {
+        assert_eq!(of(id, &spec, &facts), [], "{id}: the image says which Karpenter it is, and its values are not known");
+    }
+    // One that is too old is told, and left to that chart.
+    karpenter(&mut facts).image = Some("public.ecr.aws/karpenter/controller:0.32.1@sha256:00".into());
+    for id in ["installed-fit", "upgrade-hops"] {
+        let found = of(id, &spec, &facts);
+        exactly(&found, id, Verdict::Fail);
+        assert_eq!(commands(&found), Vec::<String>::new());
+    }
+}
