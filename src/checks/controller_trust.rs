@@ -1,7 +1,7 @@
 //! Whether the controller's role lets the controller in.
 
 use super::judgement::read;
-use super::policy::{Effect, allowing, beside, fits, names_action, statements, texts, without};
+use super::policy::{Effect, allowing, beside, fits, holds, names_action, statements, texts, without};
 use super::{Check, Judged, Judgement, Situation, missing};
 use crate::facts::{RoleFacts, Topic};
 use crate::finding::Area;
@@ -32,9 +32,10 @@ impl Check for ControllerTrust {
          sts:AssumeRoleWithWebIdentity`: after the move from the namespace karpenter to kube-system, with the provider's ARN as the \
          condition key, or with another cluster's issuer. With Pod Identity a statement must let the service pods.eks.amazonaws.com \
          do sts:AssumeRole and sts:TagSession; without the second the agent says `AccessDeniedException: Unauthorized Exception! EKS \
-         does not have permissions to assume the associated role`. A Deny without a condition goes before all of them. Cure: the statement, beside those \
-         that are there and without such a Deny, as the finding prints it. Conditions other than these two (such as aws:SourceArn), a Deny with \
-         a condition, NotPrincipal and NotAction are not judged."
+         does not have permissions to assume the associated role`. A Deny that holds goes before all of them. Cure: the statement, beside those \
+         that are there and without such a Deny, as the finding prints it. Conditions are judged by what the request says of cluster, namespace and service \
+         account; of a Deny with another one it is said that it is not known. NotPrincipal, NotAction, and with IRSA other conditions of an Allow \
+         are not judged."
     }
 
     fn reads(&self) -> &'static [Topic] {
@@ -52,16 +53,22 @@ impl Check for ControllerTrust {
             return Err(Judgement::skip(subject, "there is no cluster yet"));
         };
         let issuer = cluster.oidc_issuer.as_deref();
-        let (lacks, shut_out) = match (spec.identity, issuer) {
-            (Identity::PodIdentity, _) => (pod_identity(role), denying(role, "Service", POD_IDENTITY, &POD_IDENTITY_ACTIONS)),
+        let known = |key: &str| of_request(spec, issuer, key);
+        let (lacks, denying) = match (spec.identity, issuer) {
+            (Identity::PodIdentity, _) => (pod_identity(role, &known), denying(role, "Service", POD_IDENTITY, &POD_IDENTITY_ACTIONS)),
             (Identity::Irsa, Some(url)) => {
                 let issuer = url.trim_start_matches("https://");
                 (irsa(spec, role, issuer), denying(role, "Federated", &provider(spec, issuer), &[WEB_IDENTITY]))
             }
             (Identity::Irsa, None) => return Err(Judgement::skip(subject, "EKS names no OIDC issuer for the cluster")),
         };
+        let of = |is: Option<bool>| denying.iter().copied().filter(|s| holds(s, &known) == is).collect::<Vec<_>>();
+        let (shut_out, unknown) = (of(Some(true)), of(None));
         let denied = (!shut_out.is_empty()).then(|| "shuts it out by a Deny, which goes before all that lets it in".to_owned());
         let problems: Vec<String> = denied.into_iter().chain(lacks.clone()).collect();
+        if problems.is_empty() && !unknown.is_empty() {
+            return Err(Judgement::skip(subject, "lets the controller in, unless a Deny holds whose condition is not judged"));
+        }
         if problems.is_empty() {
             return Ok(vec![Judgement::pass(subject, "lets the controller in")]);
         }
@@ -83,20 +90,49 @@ fn provider(spec: &Spec, issuer: &str) -> String {
     format!("arn:{}:iam::{}:oidc-provider/{issuer}", spec.partition, spec.account_id)
 }
 
-/// The statements that deny this principal one of these, whatever else is so.
+/// What the request by which the controller gets its credentials says by a condition's key, in lower case. `None`: it is not known.
+fn of_request(spec: &Spec, issuer: Option<&str>, key: &str) -> Option<String> {
+    let cluster = spec.cluster_name.to_string();
+    let arn = format!("arn:{}:eks:{}:{}:cluster/{cluster}", spec.partition, spec.region, spec.account_id);
+    if key == "aws:securetransport" {
+        return Some("true".into());
+    }
+    if spec.identity == Identity::Irsa {
+        let of_token = key.strip_prefix(issuer?.trim_start_matches("https://").to_lowercase().as_str())?;
+        return match of_token {
+            ":sub" => Some(format!("system:serviceaccount:{}:{SERVICE_ACCOUNT}", spec.namespace)),
+            ":aud" => Some("sts.amazonaws.com".into()),
+            _ => None,
+        };
+    }
+    // EKS User Guide, pod-id-role and pod-id-abac: the tags that Pod Identity gives a session.
+    match key {
+        "aws:requesttag/eks-cluster-arn" => Some(arn),
+        "aws:requesttag/eks-cluster-name" => Some(cluster),
+        "aws:requesttag/kubernetes-namespace" => Some(spec.namespace.to_string()),
+        "aws:requesttag/kubernetes-service-account" => Some(SERVICE_ACCOUNT.to_owned()),
+        _ => None,
+    }
+}
+
+/// The statements that deny this principal one of these, where their condition holds.
 fn denying<'r>(role: &'r RoleFacts, kind: &str, principal: &str, actions: &[&str]) -> Vec<&'r Value> {
     // `"*"` and `{"AWS": "*"}` are the same to IAM.
     let anybody = |p: &Value| *p == "*" || texts(&p["AWS"]).contains(&"*");
     let meant = |s: &Value| anybody(&s["Principal"]) || texts(&s["Principal"][kind]).contains(&principal);
     let of_it = |s: &Value| actions.iter().any(|action| texts(&s["Action"]).iter().any(|pattern| names_action(pattern, action)));
-    statements(&role.trust, Effect::Deny).into_iter().filter(|s| s["Condition"].is_null() && meant(s) && of_it(s)).collect()
+    statements(&role.trust, Effect::Deny).into_iter().filter(|s| meant(s) && of_it(s)).collect()
 }
 
-fn pod_identity(role: &RoleFacts) -> Option<String> {
+fn pod_identity(role: &RoleFacts, known: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     let service = POD_IDENTITY;
     let ours: Vec<&Value> = allowing(&role.trust).into_iter().filter(|s| texts(&s["Principal"]["Service"]).contains(&service)).collect();
     if ours.is_empty() {
         return Some(format!("does not let in {service}"));
+    }
+    let ours: Vec<&Value> = ours.into_iter().filter(|s| holds(s, known) != Some(false)).collect();
+    if ours.is_empty() {
+        return Some(format!("lets in {service} on a condition that does not hold for this cluster, namespace and service account"));
     }
     let allows = |action: &str| ours.iter().flat_map(|s| texts(&s["Action"])).any(|a| names_action(a, action));
     let lacks: Vec<&str> = POD_IDENTITY_ACTIONS.into_iter().filter(|action| !allows(action)).collect();

@@ -67,9 +67,55 @@ pub(super) fn names_action(pattern: &str, action: &str) -> bool {
     WildMatch::new_case_insensitive(pattern).matches(action)
 }
 
+/// Whether a statement's condition holds for a request of which the values of these keys are known. `None`: it depends on what is not.
+pub(super) fn holds(statement: &Value, known: &dyn Fn(&str) -> Option<String>) -> Option<bool> {
+    let operators = statement["Condition"].as_object().into_iter().flatten();
+    let of_keys = |(operator, keys): (&String, &Value)| {
+        let one = |(key, values): (&String, &Value)| {
+            // Keys are the same in upper and lower case.
+            let is = known(&key.to_lowercase())?;
+            let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let values: Vec<String> = values.as_array().map_or_else(|| vec![plain(values)], |many| many.iter().map(plain).collect());
+            let any = |fit: fn(&str, &str) -> bool| values.iter().any(|value| fit(value, &is));
+            match operator.as_str() {
+                "StringEquals" => Some(any(|value, is| value == is)),
+                "StringNotEquals" => Some(!any(|value, is| value == is)),
+                "StringLike" | "ArnLike" | "ArnEquals" => Some(any(fits)),
+                "StringNotLike" | "ArnNotLike" | "ArnNotEquals" => Some(!any(fits)),
+                "Bool" => Some(any(str::eq_ignore_ascii_case)),
+                _ => None,
+            }
+        };
+        keys.as_object().into_iter().flatten().map(one).collect::<Vec<_>>()
+    };
+    let all: Vec<Option<bool>> = operators.flat_map(of_keys).collect();
+    if all.contains(&Some(false)) { Some(false) } else { all.into_iter().collect::<Option<Vec<_>>>().map(|_| true) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_condition_holds_when_each_of_its_keys_does() {
+        let known = |key: &str| match key {
+            "aws:sourceaccount" => Some("111122223333".to_owned()),
+            "aws:securetransport" => Some("true".to_owned()),
+            _ => None,
+        };
+        for (condition, is) in [
+            (json!(null), Some(true)),
+            (json!({"StringEquals": {"aws:SourceAccount": "111122223333"}}), Some(true)),
+            (json!({"StringEquals": {"aws:SourceAccount": ["1", "111122223333"]}}), Some(true)),
+            (json!({"StringNotEquals": {"AWS:sourceAccount": "111122223333"}}), Some(false)),
+            (json!({"StringLike": {"aws:SourceAccount": "1111*"}, "Bool": {"aws:SecureTransport": "false"}}), Some(false)),
+            (json!({"Bool": {"aws:SecureTransport": false}}), Some(false)),
+            (json!({"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}), None),
+            (json!({"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}, "StringEquals": {"aws:SourceAccount": "1"}}), Some(false)),
+        ] {
+            assert_eq!(holds(&json!({"Condition": condition}), &known), is, "{condition}");
+        }
+    }
 
     #[test]
     fn patterns_are_those_of_iam() {

@@ -96,6 +96,34 @@ async fn pod_identity_has_an_agent_an_association_and_a_trusting_role() {
     ] {
         assert_eq!(broken(|f| known(&mut f.controller_role).trust["Statement"].as_array_mut().unwrap().push(other)).await, []);
     }
+    // A condition is judged by what the request says, as far as that is known.
+    let deny = |condition: serde_json::Value| json!({"Effect": "Deny", "Principal": "*", "Action": "sts:*", "Condition": condition});
+    let arn = "arn:aws:eks:us-west-2:111122223333:cluster/demo";
+    for (condition, verdict) in [
+        (json!({"StringEquals": {"aws:RequestTag/eks-cluster-name": "demo"}}), Verdict::Fail),
+        (json!({"ArnNotLike": {"aws:RequestTag/eks-cluster-arn": arn}}), Verdict::Pass),
+        (json!({"StringNotEquals": {"aws:RequestTag/kubernetes-namespace": "kube-system"}}), Verdict::Pass),
+        (json!({"StringNotEquals": {"aws:PrincipalOrgID": "o-1"}}), Verdict::Skip),
+    ] {
+        let (spec, mut facts) = super::healthy().await;
+        known(&mut facts.controller_role).trust["Statement"].as_array_mut().unwrap().push(deny(condition.clone()));
+        let situation =
+            Situation { spec: Some(&spec), meant: &karpctl::spec::Meant::default(), facts: &facts, today: DAY.parse().unwrap() };
+        let said = judge(&all(), &situation).into_iter().find(|f| f.id == "controller-trust").unwrap();
+        assert_eq!(said.result, verdict, "{condition}: {}", said.message);
+    }
+    let on = |condition: serde_json::Value| {
+        broken(move |f| {
+            let statements = known(&mut f.controller_role).trust["Statement"].as_array_mut().unwrap();
+            for statement in statements {
+                statement["Condition"] = condition.clone();
+            }
+        })
+    };
+    assert_eq!(on(json!({"StringEquals": {"aws:RequestTag/kubernetes-service-account": "karpenter"}, "ArnEquals": {"aws:RequestTag/eks-cluster-arn": arn}})).await, []);
+    let found = on(json!({"StringEquals": {"aws:RequestTag/kubernetes-namespace": "karpenter"}})).await;
+    exactly(&found, "controller-trust", Verdict::Fail);
+    said(&found, "on a condition that does not hold for this cluster, namespace and service account");
 
     let annotated = json!({"annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/old"}});
     let found = broken(|f| known(&mut f.chart_release).values["serviceAccount"] = annotated).await;
