@@ -146,12 +146,12 @@ impl Cli {
     pub async fn run(self, app: &App) -> Result<Exit> {
         match self.command {
             Command::Init(args) => Box::pin(init::run(app, args)).await,
-            Command::Bootstrap(args) => bootstrap::run(app, args).await,
+            Command::Bootstrap(args) => Box::pin(bootstrap::run(app, args)).await,
             Command::Adopt(args) => Box::pin(adopt::run(app, args)).await,
-            Command::Iam(args) => parts::run(app, parts::Part::Iam, args).await,
-            Command::Identity(args) => parts::run(app, parts::Part::Identity, args).await,
-            Command::Install(args) => parts::run(app, parts::Part::Install, args).await,
-            Command::NodePool(args) => parts::run(app, parts::Part::NodePool, args).await,
+            Command::Iam(args) => Box::pin(parts::run(app, parts::Part::Iam, args)).await,
+            Command::Identity(args) => Box::pin(parts::run(app, parts::Part::Identity, args)).await,
+            Command::Install(args) => Box::pin(parts::run(app, parts::Part::Install, args)).await,
+            Command::NodePool(args) => Box::pin(parts::run(app, parts::Part::NodePool, args)).await,
             Command::Doctor(args) => Box::pin(doctor::run(app, args)).await,
             Command::Render(args) => render::run(app, args).await,
             Command::Status(args) => status::run(app, args).await,

@@ -26,7 +26,7 @@ impl Check for ControllerAssociation {
          `no EC2 IMDS role found, operation error ec2imds: GetMetadata`, `UnauthorizedOperation: … assumed-role/<node role>/i-…` (the \
          node's role is used instead), after a move from the namespace karpenter to kube-system above all. Cure: `aws eks \
          create-pod-identity-association`, or `karpctl identity`. A pod gets its credentials when it starts: restart the controller \
-         afterwards (`kubectl rollout restart deployment karpenter --namespace <namespace>`).\n\n\
+         afterwards (`kubectl rollout restart deployment karpenter --namespace <namespace>`). `karpctl bootstrap` does both.\n\n\
          An association that gives another role is changed only where the guide's stack and controller role are there: of a Karpenter that another tool \
          made, the role is that tool's, and `karpctl adopt` finds it."
     }

@@ -136,7 +136,7 @@ async fn look_beyond(app: &App, args: &DoctorArgs, checks: &[Box<dyn Check>]) ->
     }
     let concerned = checks.iter().any(|check| check.of_cluster()) || topics.contains(&Topic::Cluster) && names_cluster(app, args)?;
     if !concerned {
-        return Ok((None, look_at_account(app, args, &beyond).await?));
+        return Ok((None, Box::pin(look_at_account(app, args, &beyond)).await?));
     }
     match Session::open_by(app, &args.variant, resolve_to_judge).await {
         Ok(mut session) => {

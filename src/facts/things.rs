@@ -159,6 +159,9 @@ pub struct AssociationFacts {
     pub role_arn: String,
     /// Tags.
     pub tags: BTreeMap<String, String>,
+    /// When it was made or last changed, in seconds since 1970, by the clock of EKS.
+    #[serde(default)]
+    pub changed_at: Option<i64>,
 }
 
 /// An EKS access entry.
@@ -259,6 +262,18 @@ pub struct ControllerFacts {
     pub image: String,
     /// What its pods and events say, newest last, while it is not ready.
     pub complaints: Vec<String>,
+    /// Its pods that are not led to the Pod Identity agent. Looked for with Pod Identity only.
+    #[serde(default)]
+    pub without_credentials: Vec<PodFacts>,
+}
+
+/// A pod.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PodFacts {
+    /// Its name.
+    pub name: String,
+    /// When it was made, in seconds since 1970, by the API server's clock.
+    pub created_at: i64,
 }
 
 /// What Karpenter has launched.

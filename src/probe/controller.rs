@@ -3,9 +3,9 @@
 use super::release::helm_owner;
 use super::{ProbeContext, failed, said};
 use crate::error::{Result, clean};
-use crate::facts::{ControllerFacts, Probed};
+use crate::facts::{ControllerFacts, PodFacts, Probed};
 use crate::ports::{Kube, ObjectKind, ObjectRef};
-use crate::spec::Spec;
+use crate::spec::{Identity, SERVICE_ACCOUNT, Spec};
 use serde_json::Value;
 
 /// The label that every release's chart gives its Deployment and pods.
@@ -28,6 +28,9 @@ pub(super) async fn controller(context: &ProbeContext<'_>, kube: &dyn Kube) -> P
     let mut facts = facts_of(&deployment);
     if facts.ready < facts.desired || facts.desired == 0 {
         facts.complaints = complaints(kube, &facts.namespace).await.unwrap_or_default();
+    }
+    if context.spec.identity == Identity::PodIdentity {
+        facts.without_credentials = without_credentials(kube, &facts.namespace).await.unwrap_or_default();
     }
     said(Ok(Some(facts)))
 }
@@ -58,7 +61,38 @@ fn facts_of(deployment: &Value) -> ControllerFacts {
         ready: if current { updated.map_or(ready, |n| n.min(ready)) } else { 0 },
         image: image_of(deployment),
         complaints: Vec::new(),
+        without_credentials: Vec::new(),
     }
+}
+
+/// The variable by which EKS leads a container to the Pod Identity agent. A pod gets it when it is made, or never
+/// (EKS User Guide, "Understand how EKS Pod Identity works").
+const AGENT_VARIABLE: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
+
+/// The Deployments of the controller in a namespace.
+pub(crate) async fn deployments(kube: &dyn Kube, namespace: &str) -> Result<Vec<Value>> {
+    kube.list(&ObjectKind::new("apps/v1", "deployments"), Some(namespace), Some(SELECTOR)).await
+}
+
+/// The controller's pods that are not led to the Pod Identity agent, without those that go or have ended.
+pub(crate) async fn without_credentials(kube: &dyn Kube, namespace: &str) -> Result<Vec<PodFacts>> {
+    let pods = kube.list(&ObjectKind::new("v1", "pods"), Some(namespace), Some(SELECTOR)).await?;
+    Ok(pods.iter().filter(|pod| is_without_credentials(pod)).filter_map(pod_facts).collect())
+}
+
+fn is_without_credentials(pod: &Value) -> bool {
+    let containers = pod["spec"]["containers"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let named = |container: &Value| container["env"].as_array().is_some_and(|env| env.iter().any(|e| e["name"] == AGENT_VARIABLE));
+    pod["spec"]["serviceAccountName"] == SERVICE_ACCOUNT
+        && pod["metadata"]["deletionTimestamp"].is_null()
+        && !matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"))
+        && !containers.iter().any(named)
+}
+
+fn pod_facts(pod: &Value) -> Option<PodFacts> {
+    let metadata = &pod["metadata"];
+    let created: jiff::Timestamp = metadata["creationTimestamp"].as_str()?.parse().ok()?;
+    Some(PodFacts { name: metadata["name"].as_str()?.to_owned(), created_at: created.as_second() })
 }
 
 fn image_of(deployment: &Value) -> String {

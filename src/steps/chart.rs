@@ -1,5 +1,6 @@
 //! The Karpenter chart.
 
+use super::early_pods::{self, EarlyPods};
 use super::helm_release::{HalfInstalled, How, Wanted, changes, install, install_commands, is_there, mend, uninstall, uninstall_commands};
 use super::hops::{HOPS, refused_hop};
 use super::looked::{Refusal, drifted_or_present, foreign, looked, looked_for_removal};
@@ -37,7 +38,7 @@ impl Step for Chart {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Chart, Topic::Crds, Topic::Controller]
+        &[Topic::Chart, Topic::Crds, Topic::Controller, Topic::Association]
     }
 
     fn usual_seconds(&self, _: &Spec) -> u32 {
@@ -45,7 +46,14 @@ impl Step for Chart {
     }
 
     fn assess(&self, spec: &Spec, facts: &Facts) -> State {
-        judge(spec, facts).unwrap_or_else(|state| state)
+        match judge(spec, facts).unwrap_or_else(|state| state) {
+            State::Present => drifted_or_present(early_pods::changes(spec, facts)),
+            State::Drifted(mut changes) => {
+                changes.extend(early_pods::changes(spec, facts));
+                State::Drifted(changes)
+            }
+            state => state,
+        }
     }
 
     fn assess_removal(&self, spec: &Spec, facts: &Facts) -> State {
@@ -58,6 +66,9 @@ impl Step for Chart {
 
     fn commands(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
         match direction {
+            Direction::Apply if judge(spec, facts) == Ok(State::Present) && !early_pods::changes(spec, facts).is_empty() => {
+                early_pods::commands(spec)
+            }
             Direction::Apply => {
                 let features = spec.release.features();
                 let skip = if features.crd_chart { " --skip-crds" } else { "" };
@@ -80,8 +91,12 @@ impl Step for Chart {
 
     async fn apply(&self, context: &StepContext<'_>, action: Action) -> Result<()> {
         let spec = context.spec;
-        let wanted = wanted(spec, context.facts)?;
         let kube = context.kube().await?;
+        let mut early = EarlyPods::new(context, kube.as_ref());
+        if judge(spec, context.facts) == Ok(State::Present) {
+            return early.clear().await;
+        }
+        let wanted = wanted(spec, context.facts)?;
         mend(context, kube.as_ref(), CHART, HalfInstalled::Uninstall).await?;
         let how = How {
             chart: spec.chart_reference(),
@@ -90,7 +105,12 @@ impl Step for Chart {
             take_ownership: action == Action::Adopt,
             wait: Some(context.timeout),
         };
-        install(context, kube.as_ref(), &wanted, how).await
+        // helm waits for pods that may have started too early, and would wait in vain.
+        tokio::select! {
+            installed = install(context, kube.as_ref(), &wanted, how) => installed?,
+            never = early.keep_clearing() => match never {},
+        }
+        early.clear().await
     }
 
     async fn remove(&self, context: &StepContext<'_>) -> Result<()> {
@@ -101,7 +121,9 @@ impl Step for Chart {
         "Runs `helm upgrade --install` of the chart karpenter with the values of the release's guide, and waits until the controller \
          is ready; if it does not become so, the error says what its pods and their events say. helm gets a kubeconfig and registry \
          configuration of its own. A release that a broken-off helm left pending is mended: its unfinished first installation is \
-         uninstalled, or the record of its unfinished upgrade removed. A Karpenter under another release name or namespace is \
+         uninstalled, or the record of its unfinished upgrade removed. With Pod Identity a pod gets its credentials when it is made, or \
+         never: pods of the controller that were made before their association worked are restarted, as `kubectl rollout restart` \
+         does. A Karpenter under another release name or namespace is \
          refused, and so is an upgrade that needs a hop in between."
     }
 }

@@ -15,6 +15,7 @@ mod context;
 mod controller_role;
 mod crds;
 mod discovery_tags;
+mod early_pods;
 mod eksctl_stage;
 mod helm_release;
 pub(crate) mod hops;

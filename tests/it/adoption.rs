@@ -24,6 +24,7 @@ fn by_hand() -> Facts {
             ready: 2,
             image: "public.ecr.aws/karpenter/controller:1.9.2@sha256:00".into(),
             complaints: Vec::new(),
+            without_credentials: Vec::new(),
         }),
         chart_release: Probed::Known(HelmRelease {
             status: "deployed".into(),
@@ -33,7 +34,12 @@ fn by_hand() -> Facts {
             revision: 1,
             description: String::new(),
         }),
-        association: Probed::Known(AssociationFacts { id: "a-1".into(), role_arn: role("platform/kc"), tags: BTreeMap::new() }),
+        association: Probed::Known(AssociationFacts {
+            id: "a-1".into(),
+            role_arn: role("platform/kc"),
+            tags: BTreeMap::new(),
+            changed_at: None,
+        }),
         stack: Probed::Absent,
         origin: Probed::Known(Box::new(OriginFacts { node_roles: vec![role("kn").parse().unwrap()], ..OriginFacts::default() })),
         access_entry: Probed::Absent,

@@ -2,7 +2,7 @@
 //! account that has a network and nothing else; a test changes one thing, and may make a call fail or lose its answer.
 
 mod account;
-mod aws;
+pub(crate) mod aws;
 pub(crate) mod fleet;
 pub(crate) mod inside;
 mod karpenter;
@@ -82,6 +82,8 @@ pub(crate) struct Inside {
     pub(crate) stacks_made: u32,
     /// Whether a Karpenter controller does its work in the cluster.
     pub(crate) karpenter: bool,
+    /// How many restarts of the controller come before its association works.
+    pub(crate) too_early: u32,
     /// Whether the pods find room on nodes that are there.
     pub(crate) room: bool,
     /// The claim condition that Karpenter does not get to, and what it says.

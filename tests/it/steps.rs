@@ -5,6 +5,7 @@ mod cluster;
 mod controller_role;
 mod crds;
 mod discovery_tags;
+mod early_pods;
 mod identity;
 mod node_mapping;
 mod node_pool;

@@ -6,7 +6,8 @@
     GET    settings, faults, controllers
     POST   settings {…}              strict, pace, latency_ms, join_seconds, front (front.py), controller (real | stand-in),
                                      failing (a resource type whose creation by CloudFormation fails when it is there already),
-                                     failed (a cluster that EKS calls FAILED, until it is deleted), clock (clock.py)
+                                     failed (a cluster that EKS calls FAILED, until it is deleted), clock (clock.py),
+                                     association_seconds (pod_webhook.py)
     POST   faults [{…}]              see faults.py;  DELETE faults (who was away for one is back at once)
     POST   clusters {…}              an existing cluster, see clusters.py
     POST   tripwire {…}              kills karpctl at its N-th deed, see tripwire.py;  GET, DELETE tripwire
@@ -22,6 +23,7 @@ from call import as_json
 
 SETTINGS = {"strict": bool, "pace": int, "latency_ms": (int, float, dict), "join_seconds": (int, float),
             "front": bool, "controller": str, "failing": str, "failed": str, "clock": int,
+            "association_seconds": (int, float),
             "replay": bool}
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import aws
 import controlplane
 import pod_identity
+import pod_webhook
 import standin
 import standin_v017
 import standin_v1
@@ -156,8 +157,9 @@ class Controllers:
     def launch(self, found, deployment, account):
         """Starts the binary of the release, or the stand-in."""
         namespace, name = found.namespace, account["metadata"]["name"]
-        credentials = pod_identity.of_service_account(self.lab, namespace, name,
-                                                      account["metadata"].get("annotations") or {})
+        pods = self.lab.kube.items(f"/api/v1/namespaces/{namespace}/pods?labelSelector={SELECTOR}")
+        credentials = pod_identity.of_service_account(self.lab, namespace, name, account["metadata"].get("annotations") or {},
+                                                      any(map(pod_webhook.is_led, pods)))
         found.credentials, found.started = credentials.why, time.monotonic()
         version = found.version.removeprefix("v")
         binary = self.lab.bin / f"karpenter-{version}"

@@ -6,6 +6,7 @@ import ssl
 import http.client
 
 import kube
+import pod_webhook
 from supervisor import free_port
 
 # user -> token; each program has a name of its own so that the audit log can leave the lab's own traffic out
@@ -117,7 +118,9 @@ def choose_ports(lab):
 def start(lab, name):
     """Starts one program and waits until it is well. The apiserver looks in ~/.kube for nothing, so HOME stays out."""
     lab.supervisor.start(name, command(lab, name), env={"PATH": "/usr/bin:/bin", "HOME": str(lab.kube_dir)})
-    return lab.supervisor.wait_for(name, lambda: healthy(lab, name), seconds=120)
+    lab.supervisor.wait_for(name, lambda: healthy(lab, name), seconds=120)
+    if name == "apiserver":
+        pod_webhook.register(lab)
 
 
 def stop(lab):

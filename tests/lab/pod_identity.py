@@ -90,22 +90,25 @@ def assume_with_token(lab, role_arn, issuer, namespace, account):
 
 
 def association(lab, cluster, namespace, account):
-    """The role of the Pod Identity association for a ServiceAccount, or None."""
+    """The Pod Identity association for a ServiceAccount, or None."""
     base = f"/clusters/{cluster}/pod-identity-associations"
     for a in lab.aws.rest("eks", "GET", base).get("associations", []):
         if (a["namespace"], a["serviceAccount"]) == (namespace, account):
-            return lab.aws.rest("eks", "GET", f"{base}/{a['associationId']}")["association"]["roleArn"]
+            return lab.aws.rest("eks", "GET", f"{base}/{a['associationId']}")["association"]
     return None
 
 
-def of_service_account(lab, namespace, account, annotations):
-    """What a pod of that ServiceAccount would have on EKS."""
+def of_service_account(lab, namespace, account, annotations, led):
+    """What pods of that ServiceAccount have on EKS. `led`: whether they were given the way to the agent, see pod_webhook.py."""
     reasons = []
     for cluster in lab.aws.clusters():
         name = cluster["name"]
-        role = association(lab, name, namespace, account)
-        if role:
-            if AGENT not in lab.aws.rest("eks", "GET", f"/clusters/{name}/addons").get("addons", []):
+        found = association(lab, name, namespace, account)
+        if found:
+            role = found["roleArn"]
+            if not led:
+                reasons.append(f"the pods were made before the Pod Identity association of {name} worked")
+            elif AGENT not in lab.aws.rest("eks", "GET", f"/clusters/{name}/addons").get("addons", []):
                 reasons.append(f"{name} has a Pod Identity association but no add-on {AGENT}")
             elif not trusts_pods(lab, role):
                 reasons.append(f"{role} does not trust {PRINCIPAL} with sts:AssumeRole and sts:TagSession")

@@ -14,6 +14,7 @@ import controllers
 import controlplane
 import front
 import gate
+import pod_webhook
 import proxy
 import registry
 import webhook
@@ -121,10 +122,11 @@ class Bringup:
         lab.supervisor.start("moto", [lab.cache / "venv/bin/moto_server", "-H", "127.0.0.1", "-p", lab.ports["moto"]])
 
     def in_process(self):
-        """Gate, token webhook, TLS proxy and front are threads of this process."""
+        """Gate, webhooks, TLS proxy and front are threads of this process."""
         lab = self.lab
         lab.gate = gate.start(lab)
         webhook.start(lab)
+        pod_webhook.start(lab)
         proxy.Proxy(lab)
         front.start(lab)
 

@@ -474,6 +474,8 @@ class Karpenter(WithLab):
         self.lab.aws("iam", "create-role", "--role-name", "k", "--assume-role-policy-document", TRUST_PODS)
         self.lab.aws("eks", "create-pod-identity-association", "--cluster-name", "demo", "--namespace", "kube-system",
                      "--service-account", "karpenter", "--role-arn", "arn:aws:iam::123456789012:role/k")
+        wait(lambda: "made before the Pod Identity association" in self.controller()["credentials"])
+        self.lab.run("kubectl", "rollout", "restart", "deployment/karpenter", "-n", "kube-system")
         wait(lambda: "Pod Identity of demo" in self.controller()["credentials"] and self.controller()["running"])
         wait(lambda: any(r["service"] == "ec2" and r["status"] == 200 and "karpenter" in r["agent"]
                          for r in self.lab.call("GET", "requests")[1]))

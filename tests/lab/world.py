@@ -32,6 +32,7 @@ class Lab:
             "failing": "",
             "failed": "",
             "clock": 0,
+            "association_seconds": 0,
             "replay": True,
         }
         self.ports = {}

@@ -149,6 +149,7 @@ pub(super) async fn association(
     Ok(answer.and_then(|a| a.association).map(|association| AssociationFacts {
         role_arn: association.role_arn().unwrap_or_default().to_owned(),
         tags: owned(association.tags()),
+        changed_at: association.modified_at().or(association.created_at()).map(aws_sdk_eks::primitives::DateTime::secs),
         id: id.clone(),
     }))
 }

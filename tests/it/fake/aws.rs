@@ -16,6 +16,9 @@ use karpctl::ports::{
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 
+/// When an association is made, in seconds since 1970.
+pub(crate) const MADE_AT: i64 = 1_764_000_000;
+
 fn taken(what: &str) -> Error {
     Error::new(ErrorKind::Conflict, format!("{what} is there already"))
 }
@@ -167,7 +170,8 @@ impl Aws for FakeWorld {
         if self.inside().association.is_some() {
             return Err(taken("the association"));
         }
-        self.inside().association = Some(AssociationFacts { id: "a-1".into(), role_arn: role_arn.into(), tags: tags.clone() });
+        self.inside().association =
+            Some(AssociationFacts { id: "a-1".into(), role_arn: role_arn.into(), tags: tags.clone(), changed_at: Some(MADE_AT) });
         self.end("create_association")
     }
 

@@ -21,6 +21,30 @@ fn ready(inside: &Inside) -> bool {
 }
 
 impl FakeWorld {
+    /// The pods of a restarted controller are made anew: with the way to their credentials, unless it is still too early.
+    pub(super) fn restart(&self, deployment: &ObjectRef) {
+        let mut inside = self.inside();
+        let inside = &mut *inside;
+        let env = if inside.too_early == 0 { json!([{"name": "AWS_CONTAINER_CREDENTIALS_FULL_URI"}]) } else { json!([]) };
+        inside.too_early = inside.too_early.saturating_sub(1);
+        let prefix = format!("{}-", deployment.name);
+        for mut pod in of_kind(inside, "pods").into_iter().filter(|p| p.namespace == deployment.namespace && p.name.starts_with(&prefix)) {
+            let mut body = inside.objects.remove(&pod).unwrap();
+            pod.name.push_str("-anew");
+            body["metadata"]["name"] = json!(pod.name);
+            body["spec"]["containers"] = json!([{"name": "controller", "env": env}]);
+            inside.objects.insert(pod, body);
+        }
+    }
+
+    /// Whether pods of the controller end again and again, since nothing leads them to credentials.
+    pub(super) fn pods_lack_credentials(&self) -> bool {
+        let inside = self.inside();
+        let pods = inside.objects.iter().filter(|(o, body)| o.kind.plural == "pods" && body["spec"]["serviceAccountName"] == "karpenter");
+        let mut envs = pods.map(|(_, body)| &body["spec"]["containers"][0]["env"]);
+        envs.any(|env| env.as_array().is_none_or(Vec::is_empty))
+    }
+
     /// One step of everything that works in the cluster by itself.
     pub(super) fn reconcile(&self) {
         let mut inside = self.inside();

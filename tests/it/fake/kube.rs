@@ -115,6 +115,9 @@ impl Kube for FakeWorld {
         let mut now = self.object(object).ok_or_else(|| Error::new(ErrorKind::NotFound, "it is not there"))?;
         merge(&mut now, patch);
         self.put(object, now.clone());
+        if !patch["spec"]["template"]["metadata"]["annotations"]["kubectl.kubernetes.io/restartedAt"].is_null() {
+            self.restart(object);
+        }
         self.end("merge_patch")?;
         Ok(now)
     }

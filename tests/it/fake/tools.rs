@@ -120,6 +120,14 @@ impl Helm for FakeWorld {
             let (object, body) = controller(&install.namespace, "karpenter");
             self.put(&object, body);
         }
+        // helm waits until the pods are ready.
+        let patience = tokio::time::Instant::now() + install.wait.unwrap_or_default();
+        while install.wait.is_some() && self.pods_lack_credentials() {
+            if tokio::time::Instant::now() >= patience {
+                return Err(Error::new(ErrorKind::Timeout, "context deadline exceeded"));
+            }
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        }
         let revision = u32::try_from(revisions.len()).unwrap() + 1;
         for (object, mut body) in revisions {
             body["metadata"]["labels"]["status"] = json!("superseded");

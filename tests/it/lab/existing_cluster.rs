@@ -129,3 +129,25 @@ fn release_0_17_0_is_refused_on_a_new_cluster() {
     stage.karpctl(&["bootstrap", "--karpenter-version", "v0.17.0", "--yes"]).exits(4).says("kubernetes-offered").says("--existing-cluster");
     super::assert_empty(&stage.inventory());
 }
+
+#[test]
+fn a_controller_that_started_before_its_association_worked_is_restarted() {
+    let Some(stage) = stage("early") else { return };
+    stage.existing("1.34", "API");
+    stage.lab().post("settings", &json!({"association_seconds": 20})).unwrap();
+    let with = |command: &[&str]| stage.karpctl(&[command, &["--existing-cluster"]].concat());
+    let credentials = || stage.lab().get("controllers").unwrap()[0]["credentials"].as_str().unwrap_or_default().to_owned();
+    with(&["bootstrap", "--yes"]).exits(0).says("restarting the controller");
+    assert!(credentials().starts_with("Pod Identity of early"), "{}", credentials());
+    with(&["status", "--exit-code"]).exits(0);
+
+    stage.lab().post("settings", &json!({"association_seconds": 0})).unwrap();
+    let listed = stage.aws(&["eks", "list-pod-identity-associations", "--cluster-name", stage.cluster()]);
+    let id = listed["associations"][0]["associationId"].as_str().unwrap().to_owned();
+    stage.aws(&["eks", "delete-pod-identity-association", "--cluster-name", stage.cluster(), "--association-id", &id]);
+    let namespace = ["--namespace", "kube-system"];
+    stage.kubectl(&[&["rollout", "restart", "deployment/karpenter"], &namespace[..]].concat());
+    stage.kubectl(&[&["rollout", "status", "deployment/karpenter", "--timeout", "2m"], &namespace[..]].concat());
+    with(&["bootstrap", "--yes"]).exits(0).says("made before its Pod Identity association worked");
+    with(&["bootstrap", "--yes"]).exits(0).says("Nothing to do");
+}
