@@ -4,13 +4,19 @@ use super::StepContext;
 use super::cluster::delete_stack_command;
 use super::cluster_judge::{capacity, is_failed, is_open, lacks_metrics_server};
 use super::cluster_whole::{abilities, delete_stack, eksctl_config, node_group_stack, or_why, wait_for_api};
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, StackFacts};
 use crate::plan::State;
 use crate::ports::{Kube, ObjectKind, ObjectRef};
 use crate::probe::cluster::METRICS_SERVER;
+use crate::probe::identity::AGENT;
 use crate::render::{ConfigScope, NETWORK_ADDON, network_addon_policy};
 use crate::spec::{ControllerCapacity, FARGATE_PROFILE, IpFamily, Spec};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Between looks at what EKS is still about.
+const SETTLING: Duration = Duration::from_secs(5);
 
 /// The add-ons without which no node becomes ready, by the objects that show that they are there in some way.
 const BASE_ADDONS: [(&str, &str, &str); 3] =
@@ -23,8 +29,7 @@ fn failed_node_group<'a>(spec: &Spec, facts: &'a Facts) -> Option<(String, &'a S
 
 /// Goes on where an eksctl broke off, in the order in which it works.
 pub(super) async fn mend(context: &StepContext<'_>, facts: &Facts) -> Result<()> {
-    let (spec, aws) = (context.spec, &context.ports.aws);
-    let cluster = spec.cluster_name.as_str();
+    let spec = context.spec;
     if matches!(capacity(spec, facts), State::Drifted(_)) {
         mend_capacity(context, facts).await?;
     }
@@ -33,9 +38,26 @@ pub(super) async fn mend(context: &StepContext<'_>, facts: &Facts) -> Result<()>
     }
     if facts.cluster.known().is_some_and(|cluster| is_open(spec, cluster)) {
         context.doing("closing the public endpoint of the API server");
-        aws.close_public_endpoint(cluster).await?;
+        close_public_endpoint(context).await?;
     }
     Ok(())
+}
+
+/// EKS refuses a change of a cluster while another is under way, which the cluster's status does not always show. The other may be the
+/// same, whose answer was lost.
+async fn close_public_endpoint(context: &StepContext<'_>) -> Result<()> {
+    let (aws, cluster) = (&context.ports.aws, context.spec.cluster_name.as_str());
+    let deadline = Instant::now() + context.timeout;
+    loop {
+        match aws.close_public_endpoint(cluster).await {
+            Err(e) if e.kind == ErrorKind::Conflict && Instant::now() < deadline => {}
+            answer => return answer,
+        }
+        context.pause(SETTLING).await?;
+        if aws.cluster(cluster).await?.is_some_and(|c| !c.public_endpoint) {
+            return Ok(());
+        }
+    }
 }
 
 /// The shell that the same stands for. `config` writes eksctl's file.
@@ -110,9 +132,26 @@ async fn create_network_addon(context: &StepContext<'_>, config: &str) -> Result
     context.doing(format!("eksctl creates the add-on {NETWORK_ADDON} with its role"));
     eksctl.create_addons(config, &said, context.cancel).await?;
     if was_there && context.spec.ip_family == IpFamily::Ipv4 {
+        // The file has the agent, too, where the identity asks for it.
+        for addon in [NETWORK_ADDON, AGENT] {
+            settled(context, addon).await?;
+        }
         eksctl.update_addons(config, &said, context.cancel).await?;
     }
     Ok(())
+}
+
+/// Waits until EKS takes changes of an add-on: "Addon vpc-cni cannot be updated as it is currently in CREATING state".
+async fn settled(context: &StepContext<'_>, addon: &str) -> Result<()> {
+    let timed_out =
+        || Error::new(ErrorKind::Timeout, format!("the add-on {addon} is still being made")).hint("run karpctl again, which waits for it");
+    let (aws, cluster) = (&context.ports.aws, context.spec.cluster_name.as_str());
+    context
+        .wait_for(SETTLING, timed_out, || async move {
+            let status = aws.addon(cluster, addon).await?.map(|found| found.status);
+            Ok((!matches!(status.as_deref(), Some("CREATING" | "UPDATING"))).then_some(()))
+        })
+        .await
 }
 
 async fn ensure_addon(context: &StepContext<'_>, kube: &dyn Kube, addon: &str, plural: &str, object: &str) -> Result<()> {

@@ -193,7 +193,7 @@ impl Aws for FakeWorld {
         let answer = inside.addons.get(name).cloned();
         // What is on its way arrives by the next look.
         match answer.as_ref().map(|a| a.status.as_str()) {
-            Some("CREATING") => inside.addons.get_mut(name).unwrap().status = "ACTIVE".into(),
+            Some("CREATING" | "UPDATING") => inside.addons.get_mut(name).unwrap().status = "ACTIVE".into(),
             Some("DELETING") => drop(inside.addons.remove(name)),
             _ => {}
         }
@@ -212,7 +212,7 @@ impl Aws for FakeWorld {
     async fn close_public_endpoint(&self, cluster: &str) -> Result<()> {
         self.begin("close_public_endpoint", cluster).await?;
         self.inside().cluster.as_mut().unwrap().public_endpoint = false;
-        Ok(())
+        self.end("close_public_endpoint")
     }
 
     async fn delete_addon(&self, _: &str, name: &str) -> Result<()> {

@@ -209,7 +209,15 @@ impl Eksctl for FakeWorld {
     }
 
     async fn update_addons(&self, config: &str, _: Lines<'_>, _: &CancellationToken) -> Result<()> {
-        self.begin("update_addons", addons_in(config).join(",")).await
+        self.begin("update_addons", addons_in(config).join(",")).await?;
+        for name in addons_in(config) {
+            let status = self.inside().addons.get(&name).map(|addon| addon.status.clone()).unwrap_or_default();
+            if matches!(status.as_str(), "CREATING" | "UPDATING") {
+                let why = format!("Addon {name} cannot be updated as it is currently in {status} state");
+                return Err(Error::new(ErrorKind::Tool, why));
+            }
+        }
+        Ok(())
     }
 
     async fn create_node_group(&self, config: &str, _: Lines<'_>, _: &CancellationToken) -> Result<()> {

@@ -91,10 +91,30 @@ async fn a_network_addon_without_its_role_is_given_it() {
     let world = FakeWorld::empty(spec("1.14.1"));
     world.inside().eksctl_breaks = Some("cluster");
     assert!(world.apply(ID, Ownership::OursOnly).await.0.is_err());
-    let addon = AddonFacts { status: "ACTIVE".into(), version: None, tags: Tags::new() };
-    world.inside().addons.insert("vpc-cni".into(), addon);
+    // Both are still on their way: EKS takes no change of them until then.
+    for name in ["vpc-cni", "eks-pod-identity-agent"] {
+        let addon = AddonFacts { status: "CREATING".into(), version: None, tags: Tags::new() };
+        world.inside().addons.insert(name.into(), addon);
+    }
     world.apply_ok(ID).await;
     assert!(world.changes().contains(&"update_addons vpc-cni,eks-pod-identity-agent".to_owned()), "{:?}", world.changes());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_public_endpoint_is_closed_once_eks_takes_changes_again() {
+    for (kind, fault) in [
+        ("another change is under way", Fault::Before(error(ErrorKind::Conflict))),
+        ("our own is, whose answer was lost", Fault::After(error(ErrorKind::Conflict))),
+    ] {
+        let world = FakeWorld::empty(Spec { private: true, ..spec("1.14.1") });
+        world.inside().eksctl_breaks = Some("node group");
+        assert!(world.apply(ID, Ownership::OursOnly).await.0.is_err());
+        let is_before = matches!(fault, Fault::Before(_));
+        world.fail("close_public_endpoint", fault);
+        world.apply_ok(ID).await;
+        let asked = world.changes().iter().filter(|c| c.starts_with("close_public_endpoint")).count();
+        assert_eq!(asked, if is_before { 2 } else { 1 }, "{kind}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
