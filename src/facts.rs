@@ -122,6 +122,8 @@ pub struct Facts {
     pub association: Probed<AssociationFacts>,
     /// The access entry of the node role.
     pub access_entry: Probed<AccessEntryFacts>,
+    /// Those of the roles that node classes name in place of it, by the role's name. Asked where the cluster knows access entries.
+    pub class_entries: BTreeMap<String, Probed<AccessEntryFacts>>,
     /// The `aws-auth` `ConfigMap`.
     pub aws_auth: Probed<AwsAuthFacts>,
     /// The cluster's subnets and its security group.

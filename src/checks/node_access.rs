@@ -2,11 +2,12 @@
 
 use super::judgement::{installed, read};
 use super::{Check, Judged, Judgement, Situation};
-use crate::facts::{AwsAuthFacts, Facts, ObjectFacts, Topic};
+use crate::facts::{AccessEntryFacts, AwsAuthFacts, Facts, ObjectFacts, Probed, Topic};
 use crate::finding::Area;
 use crate::render;
 use crate::spec::Spec;
 use crate::steps::aws_auth::see;
+use std::collections::BTreeMap;
 
 pub(super) struct NodeAccess;
 
@@ -36,7 +37,10 @@ impl Check for NodeAccess {
          An entry's type cannot be changed: it is deleted, then made anew, and in between the nodes that run by it are refused \
          (`Unauthorized`). With one command after the other they notice nothing; where the second is denied they are lost, so look first whether \
          you may run it (`--only caller-permissions`). A role that nothing lets in is a finding only once Karpenter is installed, since karpctl makes \
-         what is needed before. Not looked at are the roles of other nodes in aws-auth, and of node classes that name another role."
+         what is needed before.\n\n\
+         A role that an EC2NodeClass names in place of karpctl's is judged in the same way. It is asked for without a path: where EKS has no entry \
+         for it and aws-auth no row, that is a warning only, for it may have a path. Not looked at are roles of instance profiles \
+         that classes name, and those of other nodes in aws-auth."
     }
 
     fn reads(&self) -> &'static [Topic] {
@@ -45,53 +49,116 @@ impl Check for NodeAccess {
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let (spec, facts) = (situation.spec()?, situation.facts);
-        let subject = format!("cluster {}, role {}", spec.cluster_name, spec.node_role_name());
-        let Some(cluster) = read(&subject, &facts.cluster)? else {
-            return Err(Judgement::skip(subject, "there is no cluster yet"));
-        };
-        let windows = windows_class(spec, facts);
-        // Whether or not the spec says so: nodes of Windows will ask to be let in.
-        let spec = &Spec { windows: spec.windows || windows.is_some(), ..spec.clone() };
-        let subject = windows.map_or_else(|| subject.clone(), |class| format!("{subject}, Windows nodes of {class}"));
-        let mode = &cluster.authentication_mode;
-        let mut said = Vec::new();
-        if cluster.has_access_entries()
-            && let Some(entry) = read(&subject, &facts.access_entry)?
-        {
-            if entry.kind != render::access_entry(spec) && entry.kind != "EC2_WINDOWS" {
-                return Err(wrong_entry(spec, subject, &entry.kind));
-            }
-            said.push(Judgement::pass(&subject, format!("an access entry of type {} lets it in", entry.kind)));
+        let mut said = of_role(spec, facts, &facts.access_entry, &Whose::Ours).unwrap_or_else(|ended| vec![ended]);
+        if facts.cluster.known().is_some() {
+            said.extend(of_classes(spec, facts));
         }
-        if cluster.has_config_map() {
-            let row = Row::of(spec, read(&subject, &facts.aws_auth)?);
-            match (row, said.is_empty()) {
-                (Row::Right { malformed }, _) if malformed.is_empty() => {
-                    said.push(Judgement::pass(&subject, "its row in aws-auth lets it in"));
-                }
-                (Row::Right { malformed }, _) => {
-                    let message = format!("its row lets it in; others let nobody in: {}", malformed.join("; "));
-                    said.push(Judgement::warn(&subject, message).run("mend those rows", EDIT));
-                }
-                (Row::Unreadable(why), true) => return Err(Judgement::fail(subject, why).run("mend it", EDIT)),
-                (Row::Unreadable(why), false) => said.push(Judgement::warn(&subject, why).run("mend it", EDIT)),
-                (Row::Wrong(why), true) => return Err(let_in(spec, Judgement::fail(subject, why), Way::Row)),
-                (Row::Wrong(_) | Row::Missing, _) => {}
-            }
-        }
-        if !said.is_empty() {
-            return Ok(said);
-        }
-        if read(&subject, &facts.chart_release)?.is_none_or(|release| !installed(release)) {
-            return Ok(vec![Judgement::pass(subject, "is not let in yet; karpctl makes what it needs")]);
-        }
-        let (what, way) = match (cluster.has_access_entries(), cluster.has_config_map()) {
-            (true, false) => ("there is no access entry for it, and aws-auth is not looked at", Way::Entry),
-            (true, true) => ("there is neither an access entry nor a row in aws-auth for it", Way::Entry),
-            _ => ("there is no row for it in aws-auth", Way::Row),
-        };
-        Err(let_in(spec, Judgement::fail(subject, format!("Karpenter is installed, the authentication mode is {mode}, and {what}")), way))
+        Ok(said)
     }
+}
+
+/// How many node classes are named, and how many roles of theirs are judged.
+const NAMED: usize = 8;
+
+/// Whose nodes have a role.
+enum Whose {
+    /// Those of the spec.
+    Ours,
+    /// Those of node classes that name it.
+    Classes(String),
+}
+
+/// The roles that node classes name in place of the spec's.
+fn of_classes(spec: &Spec, facts: &Facts) -> Vec<Judgement> {
+    let (mut by_role, mut by_profile) = (BTreeMap::<&str, Vec<&str>>::new(), Vec::new());
+    for class in facts.objects.known().into_iter().flatten() {
+        match (class.other_role(spec), class.other_profile(spec)) {
+            (Some(role), _) => by_role.entry(role).or_default().push(&class.name),
+            (None, Some(_)) => by_profile.push(class.name.as_str()),
+            (None, None) => {}
+        }
+    }
+    let mut said = Vec::new();
+    for (role, classes) in by_role.into_iter().take(NAMED) {
+        let Some(of_theirs) = spec.of_node_role(role) else { continue };
+        let entry = facts.class_entries.get(role).unwrap_or(&Probed::NotAsked);
+        let whose = Whose::Classes(named(&classes));
+        said.extend(of_role(&of_theirs, facts, entry, &whose).unwrap_or_else(|ended| vec![ended]));
+    }
+    if !by_profile.is_empty() {
+        let subject = format!("cluster {}, node class {}", spec.cluster_name, named(&by_profile));
+        said.push(Judgement::skip(subject, "names an instance profile of its own, whose role is not looked at"));
+    }
+    said
+}
+
+fn named(classes: &[&str]) -> String {
+    let more = if classes.len() > NAMED { ", …" } else { "" };
+    format!("{}{more}", classes.iter().take(NAMED).copied().collect::<Vec<_>>().join(", "))
+}
+
+/// Whether the cluster lets in the nodes of the spec's role.
+fn of_role(spec: &Spec, facts: &Facts, entry: &Probed<AccessEntryFacts>, whose: &Whose) -> Judged {
+    let subject = match whose {
+        Whose::Ours => format!("cluster {}, role {}", spec.cluster_name, spec.node_role_name()),
+        Whose::Classes(names) => format!("cluster {}, role {} of node class {names}", spec.cluster_name, spec.node_role_name()),
+    };
+    let Some(cluster) = read(&subject, &facts.cluster)? else {
+        return Err(Judgement::skip(subject, "there is no cluster yet"));
+    };
+    let windows = windows_class(spec, facts);
+    // Whether or not the spec says so: nodes of Windows will ask to be let in.
+    let spec = &Spec { windows: spec.windows || windows.is_some(), ..spec.clone() };
+    let subject = windows.map_or_else(|| subject.clone(), |class| format!("{subject}, Windows nodes of {class}"));
+    let mode = &cluster.authentication_mode;
+    let mut said = Vec::new();
+    if cluster.has_access_entries()
+        && let Some(entry) = read(&subject, entry)?
+    {
+        if entry.kind != render::access_entry(spec) && entry.kind != "EC2_WINDOWS" {
+            return Err(wrong_entry(spec, subject, &entry.kind));
+        }
+        said.push(Judgement::pass(&subject, format!("an access entry of type {} lets it in", entry.kind)));
+    }
+    if cluster.has_config_map() {
+        let row = Row::of(spec, read(&subject, &facts.aws_auth)?);
+        let ours = matches!(whose, Whose::Ours);
+        match (row, said.is_empty()) {
+            // What else is wrong with the text is said once.
+            (Row::Unreadable(_), _) if !ours => return Err(Judgement::skip(subject, "aws-auth is not readable")),
+            (Row::Right { malformed }, _) if malformed.is_empty() || !ours => {
+                said.push(Judgement::pass(&subject, "its row in aws-auth lets it in"));
+            }
+            (Row::Right { malformed }, _) => {
+                let message = format!("its row lets it in; others let nobody in: {}", malformed.join("; "));
+                said.push(Judgement::warn(&subject, message).run("mend those rows", EDIT));
+            }
+            (Row::Unreadable(why), true) => return Err(Judgement::fail(subject, why).run("mend it", EDIT)),
+            (Row::Unreadable(why), false) => said.push(Judgement::warn(&subject, why).run("mend it", EDIT)),
+            (Row::Wrong(why), true) => return Err(let_in(spec, Judgement::fail(subject, why), Way::Row, whose)),
+            (Row::Wrong(_) | Row::Missing, _) => {}
+        }
+    }
+    if !said.is_empty() {
+        return Ok(said);
+    }
+    if matches!(whose, Whose::Ours) && read(&subject, &facts.chart_release)?.is_none_or(|release| !installed(release)) {
+        return Ok(vec![Judgement::pass(subject, "is not let in yet; karpctl makes what it needs")]);
+    }
+    let (what, way) = match (cluster.has_access_entries(), cluster.has_config_map()) {
+        (true, false) => ("there is no access entry for it, and aws-auth is not looked at", Way::Entry),
+        (true, true) => ("there is neither an access entry nor a row in aws-auth for it", Way::Entry),
+        _ => ("there is no row for it in aws-auth", Way::Row),
+    };
+    let judgement = match whose {
+        Whose::Ours => Judgement::fail(subject, format!("Karpenter is installed, the authentication mode is {mode}, and {what}")),
+        // Only a row has the role's ARN without the path that it may have.
+        Whose::Classes(_) if cluster.has_access_entries() => {
+            Judgement::warn(subject, format!("the authentication mode is {mode}, and {what}, unless the role has a path"))
+        }
+        Whose::Classes(_) => Judgement::fail(subject, format!("the authentication mode is {mode}, and {what}")),
+    };
+    Err(let_in(spec, judgement, way, whose))
 }
 
 /// A node class that makes Windows nodes of the spec's role, or with the profile that holds it.
@@ -183,13 +250,18 @@ fn wrong_entry(spec: &Spec, subject: String, kind: &str) -> Judgement {
         .run(create, ["aws", "eks", "create-access-entry"].into_iter().chain(entry).chain(["--type", wanted]))
 }
 
-fn let_in(spec: &Spec, judgement: Judgement, way: Way) -> Judgement {
+fn let_in(spec: &Spec, judgement: Judgement, way: Way, whose: &Whose) -> Judgement {
     let (cluster, region, role) = (spec.cluster_name.as_str(), spec.region.as_str(), spec.node_role_arn());
     match way {
         Way::Entry => {
             let command =
                 ["aws", "eks", "create-access-entry", "--region", region, "--cluster-name", cluster, "--principal-arn", role.as_str()];
             judgement.run("let the role in by an access entry", command.into_iter().chain(["--type", render::access_entry(spec)]))
+        }
+        Way::Row if matches!(whose, Whose::Classes(_)) => {
+            let row = render::role_mappings(spec).into_iter().next();
+            let row = row.map(|row| format!("rolearn {}, username {}, groups {}", row.rolearn, row.username, row.groups.join(" and ")));
+            judgement.run(format!("give the role a row, or mend the one that it has: {}", row.unwrap_or_default()), EDIT)
         }
         Way::Row => {
             let command = ["karpctl", "identity", "--cluster-name", cluster, "--region", region, "--existing-cluster", "--yes"];

@@ -1,5 +1,6 @@
 //! What is known of the cluster from within: its nodes, what else works in it, and what is left of earlier Karpenters.
 
+use crate::spec::Spec;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -100,6 +101,24 @@ pub struct ObjectFacts {
     /// What it says of what some release does otherwise where nothing is said, by the dotted path in its spec.
     #[serde(default)]
     pub said: BTreeMap<String, Value>,
+}
+
+impl ObjectFacts {
+    /// The role that a node class names, where it is another than the spec's.
+    #[must_use]
+    pub fn other_role(&self, spec: &Spec) -> Option<&str> {
+        self.role.as_deref().filter(|role| self.is_class() && *role != spec.node_role_name())
+    }
+
+    /// The instance profile that a node class names, where it is another than the spec's.
+    #[must_use]
+    pub fn other_profile(&self, spec: &Spec) -> Option<&str> {
+        self.instance_profile.as_deref().filter(|profile| self.is_class() && *profile != spec.instance_profile_name())
+    }
+
+    fn is_class(&self) -> bool {
+        self.resource.starts_with("ec2nodeclasses.")
+    }
 }
 
 /// What a node class selects, and what it found.

@@ -3,14 +3,14 @@
 use super::{NOT_YET, ProbeContext, failed, said};
 use crate::error::{Error, Result};
 use crate::facts::{
-    AccessEntryFacts, AddonFacts, AgentPods, AssociationFacts, AwsAuthFacts, ClusterFacts, OidcFacts, Probed, RoleFacts, RoleTies,
+    AccessEntryFacts, AddonFacts, AgentPods, AssociationFacts, AwsAuthFacts, ClusterFacts, Facts, OidcFacts, Probed, RoleFacts, RoleTies,
 };
 use crate::ports::{Kube, ObjectKind, ObjectRef};
 use crate::render;
 use crate::spec::Spec;
 use futures_util::future::try_join_all;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use crate::spec::{POD_IDENTITY_AGENT as AGENT, SERVICE_ACCOUNT};
 
@@ -58,6 +58,24 @@ pub(super) async fn association(context: &ProbeContext<'_>) -> Probed<Associatio
 pub(super) async fn access_entry(context: &ProbeContext<'_>) -> Probed<AccessEntryFacts> {
     let spec = context.spec;
     said(context.ports.aws.access_entry(spec.cluster_name.as_str(), spec.node_role_arn().as_str()).await)
+}
+
+/// How many roles of node classes are asked for.
+const MOST_ROLES: usize = 16;
+
+/// The access entries of the roles that node classes name in place of the spec's.
+pub(super) async fn class_entries(context: &ProbeContext<'_>, facts: &Facts) -> BTreeMap<String, Probed<AccessEntryFacts>> {
+    if !facts.cluster.known().is_some_and(ClusterFacts::has_access_entries) {
+        return BTreeMap::new();
+    }
+    let objects = facts.objects.known().into_iter().flatten();
+    let roles: BTreeSet<&str> = objects.filter_map(|object| object.other_role(context.spec)).collect();
+    let specs = roles.into_iter().filter_map(|role| Some((role, context.spec.of_node_role(role)?))).take(MOST_ROLES);
+    let asked = specs.map(|(role, spec)| async move {
+        let entry = context.ports.aws.access_entry(spec.cluster_name.as_str(), spec.node_role_arn().as_str()).await;
+        (role.to_owned(), said(entry))
+    });
+    futures_util::future::join_all(asked).await.into_iter().collect()
 }
 
 pub(super) async fn oidc_provider(context: &ProbeContext<'_>, cluster: &Probed<ClusterFacts>) -> Probed<OidcFacts> {

@@ -80,6 +80,9 @@ async fn read_all(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &
         );
         (facts.node_role_ties, facts.stack_policies) = (ties.unwrap_or_default(), policies.unwrap_or_default());
     }
+    if topics.contains(&Topic::AccessEntry) && topics.contains(&Topic::Objects) {
+        facts.class_entries = identity::class_entries(context, facts).await;
+    }
     if topics.contains(&Topic::Ami) && topics.contains(&Topic::NodePool) {
         // A node class that is there has its AMI: what AWS recommends now is then nobody's question.
         let family = render::ami_family(context.spec);

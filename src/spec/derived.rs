@@ -1,6 +1,6 @@
 //! Names and ARNs that follow from a spec. Every document and every step takes them from here, so that they agree.
 
-use super::elsewhere::role_name;
+use super::elsewhere::{Elsewhere, role_name};
 use super::{Arn, Identity, Spec, SubnetId};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -77,6 +77,21 @@ impl Spec {
             Some(elsewhere) => elsewhere.node_role.clone(),
             None => self.iam_arn("role", &self.node_role_name()),
         }
+    }
+
+    /// The same, of nodes of another role that somebody else made, by its name. `None`: it is no role's name.
+    #[must_use]
+    pub fn of_node_role(&self, name: &str) -> Option<Self> {
+        let is_name = name.len() <= ROLE_NAME && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b));
+        let elsewhere = Elsewhere {
+            by: String::new(),
+            node_role: self.iam_arn("role", Some(name).filter(|name| is_name && !name.is_empty())?),
+            controller_role: self.controller_role_arn(),
+            // Which it has nobody says; this is none's.
+            instance_profile: Some(String::new()),
+            queue: None,
+        };
+        Some(Self { made_elsewhere: Some(Box::new(elsewhere)), windows: false, ..self.clone() })
     }
 
     /// The instance profile of releases before v0.32, and of private clusters.

@@ -1,0 +1,62 @@
+//! The roles that node classes name in place of karpctl's own.
+
+use super::{DAY, healthy_world, seen};
+use crate::checks_inside::{after, says};
+use crate::fake::FakeWorld;
+use crate::fake::inside::place;
+use karpctl::checks::{Situation, all, judge};
+use karpctl::facts::AccessEntryFacts;
+use karpctl::finding::Verdict;
+use karpctl::spec::Meant;
+use serde_json::{Value, json};
+
+/// A node class of another role starts nodes of that one.
+#[tokio::test(start_paused = true)]
+async fn node_access_is_judged_of_the_role_that_a_class_names() {
+    let class = |w: &FakeWorld, spec: Value| w.put(&place("karpenter.k8s.aws/v1", "ec2nodeclasses", None, "own"), json!({"spec": spec}));
+    let role = "arn:aws:iam::111122223333:role/own-nodes";
+    let entry = |w: &FakeWorld, kind: &str| {
+        let ours = w.inside().entries.values().next().unwrap().clone();
+        w.inside().entries.insert(role.into(), AccessEntryFacts { kind: kind.into(), ..ours });
+    };
+    let own = json!({"role": "own-nodes", "amiSelectorTerms": [{"alias": "al2023@latest"}]});
+    let found = after(|w| class(w, own.clone())).await;
+    says(&found, "node-access", Verdict::Warn, "neither an access entry nor a row in aws-auth for it, unless the role has a path");
+    says(&found, "node-access", Verdict::Warn, &format!("--principal-arn {role} --type EC2_LINUX"));
+    assert_eq!(found[0].subject, "cluster demo, role own-nodes of node class own");
+    assert_eq!(after(|w| (class(w, own.clone()), entry(w, "EC2_LINUX")).1).await, []);
+    let standard = after(|w| (class(w, own.clone()), entry(w, "STANDARD")).1).await;
+    says(
+        &standard,
+        "node-access",
+        Verdict::Fail,
+        &format!("aws eks delete-access-entry --region us-west-2 --cluster-name demo --principal-arn {role}"),
+    );
+    let windows = json!({"role": "own-nodes", "amiSelectorTerms": [{"alias": "windows2022@latest"}]});
+    let found = after(|w| (class(w, windows), entry(w, "EC2_LINUX")).1).await;
+    says(&found, "node-access", Verdict::Fail, &format!("--principal-arn {role} --type EC2_WINDOWS"));
+    // By rows alone the role is known exactly.
+    let by_rows = |rows: &'static str| {
+        let own = own.clone();
+        after(move |w| {
+            class(w, own);
+            w.inside().cluster.as_mut().unwrap().authentication_mode = "CONFIG_MAP".into();
+            w.change(&place("v1", "configmaps", Some("kube-system"), "aws-auth"), |map| {
+                map["data"]["mapRoles"] = json!(format!("{}{rows}", map["data"]["mapRoles"].as_str().unwrap()));
+            });
+        })
+    };
+    let found = by_rows("").await;
+    says(&found, "node-access", Verdict::Fail, "there is no row for it in aws-auth");
+    let title = "rolearn arn:aws:iam::111122223333:role/own-nodes, username system:node:{{EC2PrivateDNSName}}, groups system:bootstrappers and system:nodes";
+    assert!(found[0].fixes[0].title.ends_with(title), "{found:#?}");
+    let row = "- rolearn: arn:aws:iam::111122223333:role/own-nodes\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]\n";
+    assert_eq!(by_rows(row).await, []);
+    // Behind a profile there is a role that nobody looked for.
+    let world = healthy_world().await;
+    class(&world, json!({"instanceProfile": "own-profile", "amiSelectorTerms": [{"alias": "al2023@latest"}]}));
+    let (spec, facts) = seen(&world).await;
+    let said = judge(&all(), &Situation { spec: Some(&spec), meant: &Meant::default(), facts: &facts, today: DAY.parse().unwrap() });
+    let skipped = said.into_iter().filter(|f| f.id == "node-access" && f.result == Verdict::Skip).count();
+    assert_eq!(skipped, 1);
+}
