@@ -6,8 +6,8 @@ mod values;
 use crate::error::{Error, Result};
 use crate::facts::{Facts, OriginFacts, Probed, StackFacts};
 use crate::knowledge::{Release, image_tag};
-use crate::spec::layer::{ElsewhereLayer, Layer};
-use crate::spec::{Arn, NodeAccess, Spec};
+use crate::spec::layer::{ChartLayer, ElsewhereLayer, Layer};
+use crate::spec::{Arn, NodeAccess, SERVICE_ACCOUNT, Spec};
 use crate::steps::aws_auth;
 
 /// Who made it, by what it shows.
@@ -64,6 +64,14 @@ pub fn installed(facts: &Facts) -> Result<(Release, String)> {
             .hint("name it: --karpenter-version VERSION with `karpctl bootstrap --existing-cluster --adopt`")
     })?;
     Ok((release, namespace))
+}
+
+/// The service account that the release that is there was told, where it is not the chart's own.
+#[must_use]
+pub fn told_account(facts: &Facts) -> Option<ChartLayer> {
+    let name = values::text(&facts.chart_release.known()?.values, "serviceAccount.name").filter(|name| name != SERVICE_ACCOUNT)?;
+    let values = [("serviceAccount".to_owned(), serde_json::json!({ "name": name }))].into();
+    Some(ChartLayer { values: Some(values), ..ChartLayer::default() })
 }
 
 /// Who made the Karpenter of a spec whose release and namespace are those of the one that is there, and its roles, queue and pools.

@@ -4,7 +4,7 @@ use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation, aws, missing, whose};
 use crate::facts::{Facts, Topic};
 use crate::finding::Area;
-use crate::spec::{Identity, SERVICE_ACCOUNT, Spec};
+use crate::spec::{Identity, Spec};
 
 pub(super) struct ControllerAssociation;
 
@@ -22,7 +22,7 @@ impl Check for ControllerAssociation {
     }
 
     fn explain(&self) -> &'static str {
-        "With Pod Identity, looks for the association of <namespace>/karpenter and the role that it gives. What people see without it: \
+        "With Pod Identity, looks for the association of <namespace>/karpenter (or the serviceAccount.name of `chart.values`) and the role that it gives. What people see without it: \
          `no EC2 IMDS role found, operation error ec2imds: GetMetadata`, `UnauthorizedOperation: … assumed-role/<node role>/i-…` (the \
          node's role is used instead), after a move from the namespace karpenter to kube-system above all. Cure: `aws eks \
          create-pod-identity-association`, or `karpctl identity`. A pod gets its credentials when it starts: restart the controller \
@@ -37,12 +37,20 @@ impl Check for ControllerAssociation {
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let spec = situation.spec()?;
-        let subject = format!("association of {}/{SERVICE_ACCOUNT}", spec.namespace);
+        let subject = format!("association of {}/{}", spec.namespace, spec.service_account());
         if spec.identity != Identity::PodIdentity {
             return Err(Judgement::skip(subject, "the controller gets its credentials by IRSA"));
         }
         if read(&subject, &situation.facts.cluster)?.is_none() {
             return Err(Judgement::skip(subject, "there is no cluster yet"));
+        }
+        let account = whose::service_account(spec, situation.facts);
+        if account != spec.service_account() {
+            let name = spec.service_account();
+            let message = format!(
+                "the controller's service account is {account}, not {name}: say so (chart.values: serviceAccount.name), or `karpctl adopt`"
+            );
+            return Err(Judgement::skip(subject, message));
         }
         let role = spec.controller_role_arn();
         let of_cluster = |operation| {
@@ -73,7 +81,7 @@ impl Check for ControllerAssociation {
                     // By hand it would lack karpctl's tag, and be somebody else's from then on.
                     return Err(judgement.fix("`karpctl bootstrap` makes it, and goes on from there"));
                 }
-                let account = ["--namespace", spec.namespace.as_str(), "--service-account", SERVICE_ACCOUNT];
+                let account = ["--namespace", spec.namespace.as_str(), "--service-account", account];
                 judgement.run("make it", of_cluster("create-pod-identity-association").into_iter().chain(account))
             }
         }])

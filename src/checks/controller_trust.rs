@@ -2,11 +2,11 @@
 
 use super::judgement::read;
 use super::policy::{Effect, allowing, beside, fits, holds, names_action, statements, texts, without};
-use super::{Check, Judged, Judgement, Situation, missing};
+use super::{Check, Judged, Judgement, Situation, missing, whose};
 use crate::facts::{RoleFacts, Topic};
 use crate::finding::Area;
 use crate::render;
-use crate::spec::{Identity, SERVICE_ACCOUNT, Spec};
+use crate::spec::{Identity, Spec};
 use serde_json::Value;
 
 pub(super) struct ControllerTrust;
@@ -27,7 +27,7 @@ impl Check for ControllerTrust {
 
     fn explain(&self) -> &'static str {
         "Reads the trust policy of the controller's role and judges it as IAM does. With IRSA a statement must trust the OIDC provider \
-         of this cluster's issuer, and its conditions must hold for `<issuer>:sub` = `system:serviceaccount:<namespace>:karpenter` and \
+         of this cluster's issuer, and its conditions must hold for `<issuer>:sub` = `system:serviceaccount:<namespace>:karpenter` (or the service account that the chart is told) and \
          `<issuer>:aud` = `sts.amazonaws.com`. What people see otherwise: `WebIdentityErr … AccessDenied: Not authorized to perform \
          sts:AssumeRoleWithWebIdentity`: after the move from the namespace karpenter to kube-system, with the provider's ARN as the \
          condition key, or with another cluster's issuer. With Pod Identity a statement must let the service pods.eks.amazonaws.com \
@@ -39,7 +39,7 @@ impl Check for ControllerTrust {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::ControllerRole, Topic::Stack]
+        &[Topic::Cluster, Topic::ControllerRole, Topic::Stack, Topic::Chart, Topic::Neighbours]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -53,12 +53,13 @@ impl Check for ControllerTrust {
             return Err(Judgement::skip(subject, "there is no cluster yet"));
         };
         let issuer = cluster.oidc_issuer.as_deref();
-        let known = |key: &str| of_request(spec, issuer, key);
+        let account = whose::service_account(spec, situation.facts);
+        let known = |key: &str| of_request(spec, account, issuer, key);
         let (lacks, denying) = match (spec.identity, issuer) {
             (Identity::PodIdentity, _) => (pod_identity(role, &known), denying(role, "Service", POD_IDENTITY, &POD_IDENTITY_ACTIONS)),
             (Identity::Irsa, Some(url)) => {
                 let issuer = url.trim_start_matches("https://");
-                (irsa(spec, role, issuer), denying(role, "Federated", &provider(spec, issuer), &[WEB_IDENTITY]))
+                (irsa(spec, account, role, issuer), denying(role, "Federated", &provider(spec, issuer), &[WEB_IDENTITY]))
             }
             (Identity::Irsa, None) => return Err(Judgement::skip(subject, "EKS names no OIDC issuer for the cluster")),
         };
@@ -73,7 +74,11 @@ impl Check for ControllerTrust {
             return Ok(vec![Judgement::pass(subject, "lets the controller in")]);
         }
         let name = spec.controller_role_name();
-        let wanted = render::trust_policy(spec, issuer).unwrap_or_default();
+        let mut wanted = render::trust_policy(spec, issuer).unwrap_or_default();
+        if let (Identity::Irsa, Some(issuer)) = (spec.identity, issuer) {
+            let key = format!("{}:sub", issuer.trim_start_matches("https://"));
+            wanted["Statement"][0]["Condition"]["StringEquals"][key] = format!("system:serviceaccount:{}:{account}", spec.namespace).into();
+        }
         let added = if lacks.is_some() { allowing(&wanted) } else { Vec::new() };
         let whole = beside(&without(&role.trust, &shut_out), added.into_iter().cloned()).to_string();
         let command = ["aws", "iam", "update-assume-role-policy", "--role-name", &name, "--policy-document", &whole];
@@ -91,7 +96,7 @@ fn provider(spec: &Spec, issuer: &str) -> String {
 }
 
 /// What the request by which the controller gets its credentials says by a condition's key, in lower case. `None`: it is not known.
-fn of_request(spec: &Spec, issuer: Option<&str>, key: &str) -> Option<String> {
+fn of_request(spec: &Spec, account: &str, issuer: Option<&str>, key: &str) -> Option<String> {
     let cluster = spec.cluster_name.to_string();
     let arn = format!("arn:{}:eks:{}:{}:cluster/{cluster}", spec.partition, spec.region, spec.account_id);
     if key == "aws:securetransport" {
@@ -100,7 +105,7 @@ fn of_request(spec: &Spec, issuer: Option<&str>, key: &str) -> Option<String> {
     if spec.identity == Identity::Irsa {
         let of_token = key.strip_prefix(issuer?.trim_start_matches("https://").to_lowercase().as_str())?;
         return match of_token {
-            ":sub" => Some(format!("system:serviceaccount:{}:{SERVICE_ACCOUNT}", spec.namespace)),
+            ":sub" => Some(format!("system:serviceaccount:{}:{account}", spec.namespace)),
             ":aud" => Some("sts.amazonaws.com".into()),
             _ => None,
         };
@@ -110,7 +115,7 @@ fn of_request(spec: &Spec, issuer: Option<&str>, key: &str) -> Option<String> {
         "aws:requesttag/eks-cluster-arn" => Some(arn),
         "aws:requesttag/eks-cluster-name" => Some(cluster),
         "aws:requesttag/kubernetes-namespace" => Some(spec.namespace.to_string()),
-        "aws:requesttag/kubernetes-service-account" => Some(SERVICE_ACCOUNT.to_owned()),
+        "aws:requesttag/kubernetes-service-account" => Some(account.to_owned()),
         _ => None,
     }
 }
@@ -139,7 +144,7 @@ fn pod_identity(role: &RoleFacts, known: &dyn Fn(&str) -> Option<String>) -> Opt
     (!lacks.is_empty()).then(|| format!("does not let {service} do {}", lacks.join(" and ")))
 }
 
-fn irsa(spec: &Spec, role: &RoleFacts, issuer: &str) -> Option<String> {
+fn irsa(spec: &Spec, account: &str, role: &RoleFacts, issuer: &str) -> Option<String> {
     let provider = provider(spec, issuer);
     let statements = allowing(&role.trust);
     let (ours, others): (Vec<&Value>, Vec<&Value>) =
@@ -151,7 +156,7 @@ fn irsa(spec: &Spec, role: &RoleFacts, issuer: &str) -> Option<String> {
             None => format!("does not trust the cluster's issuer {issuer}"),
         });
     }
-    let account = format!("system:serviceaccount:{}:{SERVICE_ACCOUNT}", spec.namespace);
+    let account = format!("system:serviceaccount:{}:{account}", spec.namespace);
     let problems: Vec<String> = ours.iter().filter_map(|s| refused(s, issuer, &account)).collect();
     // One statement that lets it in is enough.
     if problems.len() < ours.len() { None } else { problems.into_iter().next() }

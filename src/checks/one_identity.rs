@@ -5,7 +5,7 @@ use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation, aws};
 use crate::facts::Topic;
 use crate::finding::Area;
-use crate::spec::{Identity, SERVICE_ACCOUNT};
+use crate::spec::Identity;
 
 pub(super) struct OneIdentity;
 
@@ -36,7 +36,7 @@ impl Check for OneIdentity {
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let spec = situation.spec()?;
-        let subject = format!("service account {}/{SERVICE_ACCOUNT}", spec.namespace);
+        let subject = format!("service account {}/{}", spec.namespace, spec.service_account());
         let Some(release) = read(&subject, &situation.facts.chart_release)? else {
             return Err(Judgement::skip(subject, "the chart is not installed yet"));
         };

@@ -70,6 +70,16 @@ pub(super) fn annotated_role(facts: &Facts) -> Option<&str> {
     release.values["serviceAccount"]["annotations"][ROLE_ANNOTATION].as_str()
 }
 
+/// The service account under which the controller works: that of its pods, else that which the live release was told, else the spec's.
+pub(super) fn service_account<'f>(spec: &'f Spec, facts: &'f Facts) -> &'f str {
+    let of_pods = facts.neighbours.known().and_then(|n| in_wanted_namespace(spec, n)?.service_account.as_deref());
+    let told = || {
+        let release = facts.chart_release.known().filter(|release| installed(release) && of_own_chart(release))?;
+        release.values["serviceAccount"]["name"].as_str().filter(|name| !name.is_empty())
+    };
+    of_pods.or_else(told).unwrap_or_else(|| spec.service_account())
+}
+
 /// Whether a chart of somebody's own brings Karpenter: its release is upgraded there, and never by the chart `karpenter`.
 pub(super) fn is_within_another_chart(facts: &Facts) -> bool {
     facts.chart_release.known().is_some_and(|release| installed(release) && !of_own_chart(release))

@@ -4,7 +4,7 @@ use super::args::VariantArgs;
 use super::init;
 use super::session::{Session, layers};
 use super::way::{Selection, WayArgs, go, topics};
-use crate::adoption::{Adoption, installed, recognise, settle};
+use crate::adoption::{Adoption, installed, recognise, settle, told_account};
 use crate::app::App;
 use crate::engine::plan;
 use crate::error::{Error, Exit, Result};
@@ -105,6 +105,11 @@ async fn look(session: &mut Session, given: &[(Source, Layer)]) -> Result<Adopti
     session.spec = resolved(session, &found, given)?;
     let topics = [Topic::Controller, Topic::Chart, Topic::Association, Topic::Stack, Topic::Origin];
     session.read(topics.into()).await;
+    if let Some(chart) = told_account(&session.facts) {
+        // The controller's role is that of the service account which it has.
+        session.spec = resolved(session, &Layer { chart: Some(chart), ..found }, given)?;
+        session.read([Topic::Association, Topic::Origin].into()).await;
+    }
     let mut adoption = recognise(&session.spec, &session.facts)?;
     session.spec = resolved(session, &adoption.layer, given)?;
     session.read([Topic::AccessEntry, Topic::AwsAuth, Topic::NodePool, Topic::Ami].into()).await;

@@ -190,6 +190,9 @@ pub struct Workload {
     pub name: String,
     /// The helm release that owns it, `<namespace>/<name>`, where labels and annotations say so.
     pub helm_owner: Option<String>,
+    /// The service account of its pods, where it is said.
+    #[serde(default)]
+    pub service_account: Option<String>,
     /// Pods asked for.
     pub desired: u64,
     /// Pods ready.

@@ -5,7 +5,7 @@ use super::{ProbeContext, failed, said};
 use crate::error::{Result, clean};
 use crate::facts::{ControllerFacts, PodFacts, Probed};
 use crate::ports::{Kube, ObjectKind, ObjectRef};
-use crate::spec::{Identity, SERVICE_ACCOUNT, Spec};
+use crate::spec::{Identity, Spec};
 use serde_json::Value;
 
 /// The label that every release's chart gives its Deployment and pods.
@@ -30,7 +30,7 @@ pub(super) async fn controller(context: &ProbeContext<'_>, kube: &dyn Kube) -> P
         facts.complaints = complaints(kube, &facts.namespace).await.unwrap_or_default();
     }
     if context.spec.identity == Identity::PodIdentity {
-        facts.without_credentials = without_credentials(kube, &facts.namespace).await.unwrap_or_default();
+        facts.without_credentials = without_credentials(kube, &facts.namespace, context.spec.service_account()).await.unwrap_or_default();
     }
     said(Ok(Some(facts)))
 }
@@ -75,15 +75,15 @@ pub(crate) async fn deployments(kube: &dyn Kube, namespace: &str) -> Result<Vec<
 }
 
 /// The controller's pods that are not led to the Pod Identity agent, without those that go or have ended.
-pub(crate) async fn without_credentials(kube: &dyn Kube, namespace: &str) -> Result<Vec<PodFacts>> {
+pub(crate) async fn without_credentials(kube: &dyn Kube, namespace: &str, account: &str) -> Result<Vec<PodFacts>> {
     let pods = kube.list(&ObjectKind::new("v1", "pods"), Some(namespace), Some(SELECTOR)).await?;
-    Ok(pods.iter().filter(|pod| is_without_credentials(pod)).filter_map(pod_facts).collect())
+    Ok(pods.iter().filter(|pod| is_without_credentials(pod, account)).filter_map(pod_facts).collect())
 }
 
-fn is_without_credentials(pod: &Value) -> bool {
+fn is_without_credentials(pod: &Value, account: &str) -> bool {
     let containers = pod["spec"]["containers"].as_array().map(Vec::as_slice).unwrap_or_default();
     let named = |container: &Value| container["env"].as_array().is_some_and(|env| env.iter().any(|e| e["name"] == AGENT_VARIABLE));
-    pod["spec"]["serviceAccountName"] == SERVICE_ACCOUNT
+    pod["spec"]["serviceAccountName"] == account
         && pod["metadata"]["deletionTimestamp"].is_null()
         && !matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"))
         && !containers.iter().any(named)

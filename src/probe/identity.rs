@@ -12,7 +12,7 @@ use futures_util::future::try_join_all;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(crate) use crate::spec::{POD_IDENTITY_AGENT as AGENT, SERVICE_ACCOUNT};
+pub(crate) use crate::spec::POD_IDENTITY_AGENT as AGENT;
 
 pub(super) async fn node_role(context: &ProbeContext<'_>) -> Probed<RoleFacts> {
     said(context.ports.aws.role(&context.spec.node_role_name()).await)
@@ -52,7 +52,7 @@ pub(super) async fn agent_pods(kube: &dyn Kube) -> Probed<AgentPods> {
 
 pub(super) async fn association(context: &ProbeContext<'_>) -> Probed<AssociationFacts> {
     let spec = context.spec;
-    said(context.ports.aws.association(spec.cluster_name.as_str(), spec.namespace.as_str(), SERVICE_ACCOUNT).await)
+    said(context.ports.aws.association(spec.cluster_name.as_str(), spec.namespace.as_str(), spec.service_account()).await)
 }
 
 pub(super) async fn access_entry(context: &ProbeContext<'_>) -> Probed<AccessEntryFacts> {

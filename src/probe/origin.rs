@@ -6,7 +6,7 @@ use super::kinds::Kinds;
 use crate::error::Result;
 use crate::facts::{OriginFacts, Probed};
 use crate::ports::{Kube, ObjectKind, ObjectRef};
-use crate::spec::{SERVICE_ACCOUNT, Spec};
+use crate::spec::Spec;
 use serde_json::Value;
 
 /// The annotation by which a service account gets a role (IRSA).
@@ -22,7 +22,7 @@ async fn read(context: &ProbeContext<'_>, kube: &dyn Kube) -> Result<OriginFacts
     let account = ObjectRef {
         kind: ObjectKind::new("v1", "serviceaccounts"),
         namespace: Some(spec.namespace.to_string()),
-        name: SERVICE_ACCOUNT.into(),
+        name: spec.service_account().into(),
     };
     let stack = eksctl_stack_name(spec);
     let (pools, classes, account, stack) =

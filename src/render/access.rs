@@ -65,7 +65,7 @@ pub fn trust_policy(spec: &Spec, oidc_issuer: Option<&str>) -> Result<Value> {
                 "Condition": {
                     "StringEquals": {
                         format!("{issuer}:aud"): "sts.amazonaws.com",
-                        format!("{issuer}:sub"): format!("system:serviceaccount:{}:karpenter", spec.namespace),
+                        format!("{issuer}:sub"): format!("system:serviceaccount:{}:{}", spec.namespace, spec.service_account()),
                     },
                 },
             })

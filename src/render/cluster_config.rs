@@ -70,6 +70,7 @@ pub fn cluster_config(spec: &Spec, scope: ConfigScope, eksctl: &EksctlAbilities)
         "region": spec.region,
         "kubernetes": spec.kubernetes,
         "namespace": spec.namespace,
+        "service_account": spec.service_account(),
         "discovery_tag": DISCOVERY_TAG,
         "tags": spec.tags.iter().filter(|(key, _)| *key != DISCOVERY_TAG).collect::<Vec<_>>(),
         "tags_of_parts": tags_of_parts(spec),

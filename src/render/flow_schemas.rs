@@ -21,5 +21,7 @@ pub fn flow_schemas_yaml(spec: &Spec) -> Result<String> {
             None => error,
         });
     }
-    fill(TEMPLATE, Functions::Short, &json!({ "api": spec.kubernetes.flow_control_api(), "namespace": spec.namespace }))
+    let values =
+        json!({ "api": spec.kubernetes.flow_control_api(), "namespace": spec.namespace, "service_account": spec.service_account() });
+    fill(TEMPLATE, Functions::Short, &values)
 }

@@ -212,6 +212,13 @@ impl Spec {
         names
     }
 
+    /// The controller's service account: that which the chart is told, else the chart's own.
+    #[must_use]
+    pub fn service_account(&self) -> &str {
+        let told = self.chart.values.get("serviceAccount").and_then(|account| account["name"].as_str());
+        told.filter(|name| is_name_of_object(name)).unwrap_or(SERVICE_ACCOUNT)
+    }
+
     /// Whether an instance profile has a name as Karpenter gives it for this cluster: `<cluster>_<hash>`.
     #[must_use]
     pub fn is_profile_of_karpenter(&self, name: &str) -> bool {
@@ -236,11 +243,17 @@ pub const OWNER_TAG: &str = "karpctl.dev/cluster";
 /// The add-on that hands out Pod Identity credentials.
 pub const POD_IDENTITY_AGENT: &str = "eks-pod-identity-agent";
 
-/// The controller's service account, in every release's chart.
+/// The controller's service account, where every release's chart is told no other.
 pub const SERVICE_ACCOUNT: &str = "karpenter";
 
 /// The `karpenter.sh/discovery` tag, whose value is the cluster's name: subnets and security groups are found by it.
 pub const DISCOVERY_TAG: &str = "karpenter.sh/discovery";
+
+/// Whether Kubernetes takes it for the name of an object (RFC 1123).
+fn is_name_of_object(name: &str) -> bool {
+    let is_fit = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
+    !name.is_empty() && name.len() <= 253 && name.bytes().all(is_fit)
+}
 
 fn arn(text: &str) -> Arn {
     // Made of parts that are valid by type, so this is not a failure that can happen to a person.

@@ -102,7 +102,7 @@ impl<'a> EarlyPods<'a> {
     async fn look(&mut self) -> Result<Vec<PodFacts>> {
         let Some(until) = self.until else { return Ok(Vec::new()) };
         let namespace = self.context.spec.namespace.as_str();
-        let mut early = without_credentials(self.kube, namespace).await?;
+        let mut early = without_credentials(self.kube, namespace, self.context.spec.service_account()).await?;
         early.retain(|pod| pod.created_at < until);
         let is_new = early.iter().any(|pod| !self.leaving.contains(&pod.name));
         if is_new && self.restarted.is_none_or(|at| at.elapsed() >= AGAIN) {

@@ -8,7 +8,6 @@ use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{AssociationFacts, Facts, Topic};
 use crate::plan::{Action, Direction, State, StepId};
-use crate::probe::identity::SERVICE_ACCOUNT;
 use crate::spec::{Identity, Spec};
 use async_trait::async_trait;
 
@@ -22,7 +21,7 @@ impl Step for PodIdentityAssociation {
     }
 
     fn title(&self, spec: &Spec) -> String {
-        format!("Pod Identity association of {}/{SERVICE_ACCOUNT}", spec.namespace)
+        format!("Pod Identity association of {}/{}", spec.namespace, spec.service_account())
     }
 
     fn needs(&self, _: &Spec) -> Vec<StepId> {
@@ -49,8 +48,10 @@ impl Step for PodIdentityAssociation {
             Ok(Some(found)) if spec.owns(&found.tags) => State::Drifted(vec![format!("role: {} -> {wanted}", found.role_arn)]),
             Ok(Some(found)) => foreign(
                 format!(
-                    "the service account {}/{SERVICE_ACCOUNT} has the role {} by an association that is not karpctl's",
-                    spec.namespace, found.role_arn
+                    "the service account {}/{} has the role {} by an association that is not karpctl's",
+                    spec.namespace,
+                    spec.service_account(),
+                    found.role_arn
                 ),
                 &format!("the association then gives {wanted}"),
             ),
@@ -58,7 +59,7 @@ impl Step for PodIdentityAssociation {
     }
 
     fn commands(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
-        let (cluster, region, namespace) = (&spec.cluster_name, &spec.region, &spec.namespace);
+        let (cluster, region, namespace, account) = (&spec.cluster_name, &spec.region, &spec.namespace, spec.service_account());
         match (direction, facts.association.known()) {
             (Direction::Apply, Some(found)) => vec![format!(
                 "aws eks update-pod-identity-association --region {region} --cluster-name {cluster} --association-id {} --role-arn {}",
@@ -66,13 +67,13 @@ impl Step for PodIdentityAssociation {
                 spec.controller_role_arn()
             )],
             (Direction::Apply, None) => vec![format!(
-                "aws eks create-pod-identity-association --region {region} --cluster-name {cluster} --namespace {namespace} --service-account {SERVICE_ACCOUNT} --role-arn {} --tags {}",
+                "aws eks create-pod-identity-association --region {region} --cluster-name {cluster} --namespace {namespace} --service-account {account} --role-arn {} --tags {}",
                 spec.controller_role_arn(),
                 map(&owner_tags(spec))
             )],
             (Direction::Remove, _) => vec![format!(
                 "aws eks delete-pod-identity-association --region {region} --cluster-name {cluster} --association-id \"$(aws eks list-pod-identity-associations --region {region} \
-                 --cluster-name {cluster} --namespace {namespace} --service-account {SERVICE_ACCOUNT} --query 'associations[0].associationId' --output text)\""
+                 --cluster-name {cluster} --namespace {namespace} --service-account {account} --query 'associations[0].associationId' --output text)\""
             )],
         }
     }
@@ -83,7 +84,7 @@ impl Step for PodIdentityAssociation {
         let mut found = look(context).await?;
         let patience = Patience::new();
         while found.is_none() {
-            match aws.create_association(cluster, spec.namespace.as_str(), SERVICE_ACCOUNT, role.as_str(), &context.tags()).await {
+            match aws.create_association(cluster, spec.namespace.as_str(), spec.service_account(), role.as_str(), &context.tags()).await {
                 Ok(()) => return Ok(()),
                 Err(e) if e.kind == ErrorKind::Conflict => {
                     found = look(context).await?;
@@ -94,15 +95,17 @@ impl Step for PodIdentityAssociation {
             }
         }
         let Some(found) = found else {
-            return Err(Error::failed(format!("the association of {}/{SERVICE_ACCOUNT} comes and goes", spec.namespace)));
+            return Err(Error::failed(format!("the association of {}/{} comes and goes", spec.namespace, spec.service_account())));
         };
         if found.role_arn == role.as_str() {
             return Ok(());
         }
         if !spec.owns(&found.tags) && action != Action::Adopt && !context.adopts() {
             return Err(Error::refused(format!(
-                "the association of {}/{SERVICE_ACCOUNT} gives {} and is not karpctl's",
-                spec.namespace, found.role_arn
+                "the association of {}/{} gives {} and is not karpctl's",
+                spec.namespace,
+                spec.service_account(),
+                found.role_arn
             )));
         }
         loop {
@@ -151,5 +154,5 @@ fn removable(spec: &Spec, found: &AssociationFacts) -> bool {
 
 async fn look(context: &StepContext<'_>) -> Result<Option<AssociationFacts>> {
     let spec = context.spec;
-    context.ports.aws.association(spec.cluster_name.as_str(), spec.namespace.as_str(), SERVICE_ACCOUNT).await
+    context.ports.aws.association(spec.cluster_name.as_str(), spec.namespace.as_str(), spec.service_account()).await
 }

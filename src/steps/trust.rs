@@ -3,7 +3,7 @@
 use super::compare::same_policy;
 use crate::error::Result;
 use crate::render;
-use crate::spec::{Identity, SERVICE_ACCOUNT, Spec};
+use crate::spec::{Identity, Spec};
 use serde_json::{Value, json};
 
 /// The trust policy that the role is to have: what is found, with the controller's statement in it. Of karpctl's own statements only those
@@ -65,12 +65,12 @@ fn unnamed(statement: &Value) -> Value {
 fn in_namespace(spec: &Spec, mut statement: Value) -> Value {
     let of_controller = |account: &str| {
         let rest = account.strip_prefix("system:serviceaccount:").and_then(|rest| rest.split_once(':'));
-        rest.is_some_and(|(_, name)| name == SERVICE_ACCOUNT)
+        rest.is_some_and(|(_, name)| name == spec.service_account())
     };
     if let Some(conditions) = statement.pointer_mut("/Condition/StringEquals").and_then(Value::as_object_mut) {
         for (key, value) in conditions.iter_mut() {
             if key.ends_with(":sub") && value.as_str().is_some_and(of_controller) {
-                *value = json!(format!("system:serviceaccount:{}:{SERVICE_ACCOUNT}", spec.namespace));
+                *value = json!(format!("system:serviceaccount:{}:{}", spec.namespace, spec.service_account()));
             }
         }
     }

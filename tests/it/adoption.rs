@@ -1,7 +1,7 @@
 //! Who made a Karpenter that is there, judged from facts alone. The lab has the real ones: `lab/adopt.rs`.
 
 use crate::fixture::existing;
-use karpctl::adoption::{Maker, installed, recognise, settle};
+use karpctl::adoption::{Maker, installed, recognise, settle, told_account};
 use karpctl::error::ErrorKind;
 use karpctl::facts::{AssociationFacts, ControllerFacts, Facts, HelmRelease, OriginFacts, Probed};
 use karpctl::spec::layer::Source;
@@ -52,6 +52,18 @@ fn by_hand() -> Facts {
 fn release_and_namespace_are_those_of_the_controller() {
     let (release, namespace) = installed(&by_hand()).unwrap();
     assert_eq!((release.to_string().as_str(), namespace.as_str()), ("1.9.2", "karpenter"));
+}
+
+#[test]
+fn its_role_is_that_of_the_service_account_which_the_chart_is_told() {
+    let told = |name: &str| {
+        let mut facts = by_hand();
+        let Probed::Known(release) = &mut facts.chart_release else { panic!() };
+        release.values["serviceAccount"] = json!({"create": false, "name": name});
+        told_account(&facts).and_then(|chart| chart.values)
+    };
+    assert_eq!(told("demo-sa").unwrap()["serviceAccount"], json!({"name": "demo-sa"}));
+    assert_eq!((told("karpenter"), told("")), (None, None));
 }
 
 #[test]

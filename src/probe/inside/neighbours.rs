@@ -50,6 +50,7 @@ fn workload(object: &Value, resource: &str, desired: u64, ready: Option<u64>) ->
         namespace: text(namespace),
         name: text(name),
         helm_owner: helm_owner(object).map(|owner| text(&owner)),
+        service_account: object["spec"]["template"]["spec"]["serviceAccountName"].as_str().map(text),
         desired,
         ready: ready.unwrap_or(0),
         image: image.map(text),

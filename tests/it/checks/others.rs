@@ -1,10 +1,14 @@
 //! A Karpenter that somebody else installed works: no finding tells to take it away or to make it into karpctl's.
 
 use super::aws::known;
-use super::{DAY, bad, exactly, healthy};
+use super::{DAY, bad, exactly, healthy, seen};
+use crate::fake::FakeWorld;
+use crate::fixture::existing;
 use karpctl::facts::{Denial, DeniedBy, EbsFacts, Facts, KeyFacts, KeyUse, NeighbourKind, Probed, RoleFacts, RoleTies, Workload};
 use karpctl::finding::{Finding, Verdict};
-use karpctl::spec::Spec;
+use karpctl::plan::StepId;
+use karpctl::spec::{Identity, Spec};
+use karpctl::steps::Ownership;
 use serde_json::json;
 use std::collections::BTreeMap;
 
@@ -214,4 +218,42 @@ async fn a_chart_that_brings_karpenter_is_not_replaced() {
         exactly(&found, id, Verdict::Fail);
         assert_eq!(commands(&found), Vec::<String>::new());
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_account_of_another_name_is_the_controller_s() {
+    let mut told = existing("1.14.1");
+    told.chart.values.insert("serviceAccount".into(), json!({"name": "demo-sa"}));
+    for identity in [Identity::PodIdentity, Identity::Irsa] {
+        let world = FakeWorld::bootstrapped(Spec { identity, ..told.clone() }).await;
+        world.furnish();
+        let (spec, facts) = seen(&world).await;
+        assert_eq!(bad(&spec, &facts, DAY), []);
+        // Who does not say so is told nothing false: the release says it, or the pods.
+        let mut unsaid = spec.clone();
+        unsaid.chart.values.clear();
+        let mut facts = Facts { association: Probed::Absent, ..facts };
+        for id in ["controller-association", "controller-trust"] {
+            assert_eq!(of(id, &unsaid, &facts), [], "{id}");
+        }
+        facts.chart_release = Probed::Absent;
+        (karpenter(&mut facts).helm_owner, karpenter(&mut facts).service_account) = (None, Some("demo-sa".into()));
+        for id in ["controller-association", "controller-trust"] {
+            assert_eq!(of(id, &unsaid, &facts), [], "{id}");
+        }
+        // A policy that lets in the chart's own account alone is mended for the one that there is.
+        if identity == Identity::Irsa {
+            let policy = known(&mut facts.controller_role).trust.to_string().replace(":demo-sa", ":karpenter");
+            known(&mut facts.controller_role).trust = serde_json::from_str(&policy).unwrap();
+            let found = of("controller-trust", &unsaid, &facts);
+            exactly(&found, "controller-trust", Verdict::Fail);
+            assert!(commands(&found)[0].contains("system:serviceaccount:kube-system:demo-sa"), "{found:#?}");
+        }
+    }
+    let world = FakeWorld::with_cluster(told.clone());
+    world.apply(StepId::PodIdentityAssociation, Ownership::OursOnly).await.0.unwrap();
+    assert!(world.calls().iter().any(|call| call.contains("kube-system/demo-sa")), "{:#?}", world.calls());
+    // What is no name is given to no command.
+    told.chart.values.insert("serviceAccount".into(), json!({"name": "a; b"}));
+    assert_eq!(told.service_account(), "karpenter");
 }

@@ -153,10 +153,18 @@ fn what_the_terraform_module_made() {
     let pool = |stage: &Stage| stage.kubectl(&["get", "nodepool,ec2nodeclass", "-o", "json"])["items"].clone();
     let specs = |items: Value| items.as_array().unwrap().iter().map(|i| i["spec"].clone()).collect::<Vec<_>>();
     let before = specs(pool(&stage));
+    // It works, and the doctor finds nothing broken, though little of it has the guide's names.
+    let checks = "other-karpenter,stack-state,chart-names,controller-association,controller-trust,one-identity";
+    stage.karpctl(&["doctor", "--only", checks]).exits(0);
     let written = adopted(&stage, "was made by Terraform", &["are Terraform's, and stay so"], &["AWSServiceRoleForEC2Spot"]);
-    for words in
-        ["by: Terraform", "role/KarpenterController-", "interruptionQueue: Karpenter-byterraform", "keep: true", "nodeAccess: access-entry"]
-    {
+    for words in [
+        "by: Terraform",
+        "role/KarpenterController-",
+        "interruptionQueue: Karpenter-byterraform",
+        "keep: true",
+        "nodeAccess: access-entry",
+        "name: byterraform-karpenter",
+    ] {
         assert!(written.contains(words), "{words}\n{written}");
     }
     assert_eq!(specs(pool(&stage)), before, "node pools that are not the guide's are left alone");

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What the karpenter module of terraform-aws-modules/eks makes (modules/karpenter/main.tf of v21), and what its example
-# (examples/karpenter) installs with it, on a cluster that is there.
+# (examples/karpenter) installs with it, on a cluster that is there. The service account has a name of its own (service_account).
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 suffix=20260427162218000100000001
@@ -27,7 +27,7 @@ rule SpotInterrupt aws.ec2 "EC2 Spot Instance Interruption Warning"
 aws eks create-access-entry --cluster-name "$CLUSTER_NAME" --principal-arn "arn:aws:iam::$account:role/$node" --type EC2_LINUX
 aws eks create-addon --cluster-name "$CLUSTER_NAME" --addon-name eks-pod-identity-agent
 aws eks wait addon-active --cluster-name "$CLUSTER_NAME" --addon-name eks-pod-identity-agent
-aws eks create-pod-identity-association --cluster-name "$CLUSTER_NAME" --namespace kube-system --service-account karpenter \
+aws eks create-pod-identity-association --cluster-name "$CLUSTER_NAME" --namespace kube-system --service-account "$CLUSTER_NAME-karpenter" \
   --role-arn "arn:aws:iam::$account:role/$controller"
 # The module's example tags the private subnets and the security group of the nodes, not the cluster's.
 subnets=$(value "['resourcesVpcConfig']['subnetIds']" | tr -d "[],'")
@@ -38,6 +38,8 @@ cat > values.yaml <<YAML
 nodeSelector:
   karpenter.sh/controller: 'true'
 dnsPolicy: Default
+serviceAccount:
+  name: $CLUSTER_NAME-karpenter
 settings:
   clusterName: $CLUSTER_NAME
   clusterEndpoint: $(value "['endpoint']")
