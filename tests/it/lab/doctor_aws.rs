@@ -112,9 +112,16 @@ fn what_is_broken_in_aws_is_found_and_mended_as_printed() {
 
     let target = format!("arn:aws:sqs:us-west-2:{account}:patient");
     let rules = aws(&["events", "list-rule-names-by-target", "--target-arn", &target]);
-    aws(&["events", "disable-rule", "--name", rules["RuleNames"][0].as_str().unwrap()]);
-    let found = ward.finds("interruption-queue", "fail", "is off");
-    ward.cured(&found, &[0]);
+    let rule = |event: &str| {
+        let mut names = rules["RuleNames"].as_array().unwrap().iter().map(|name| name.as_str().unwrap());
+        names.find(|name| name.contains(event)).unwrap_or_else(|| panic!("no rule of {event}: {rules}"))
+    };
+    // What only nodes in capacity reservations get is a warning.
+    for (event, verdict) in [("SpotInterruption", "fail"), ("CapacityReservation", "warn")] {
+        aws(&["events", "disable-rule", "--name", rule(event)]);
+        let found = ward.finds("interruption-queue", verdict, "is off");
+        ward.cured(&found, &[0]);
+    }
     let url = aws(&["sqs", "get-queue-url", "--queue-name", "patient"])["QueueUrl"].as_str().unwrap().to_owned();
     aws(&["sqs", "set-queue-attributes", "--queue-url", &url, "--attributes", r#"{"Policy":""}"#]);
     let found = ward.finds("interruption-queue", "fail", "does not let events.amazonaws.com send");
