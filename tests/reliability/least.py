@@ -120,7 +120,14 @@ def without_spot_role(world):
 
 
 def strayed(world):
-    """Somebody changed by hand what karpctl made."""
+    """Somebody changed by hand what karpctl made, a policy of its stack too."""
+    stack = ("--stack-name", "Karpenter-demo")
+    template = world.aws("cloudformation", "get-template", *stack)["TemplateBody"]
+    other = template.replace('"sqs:GetQueueUrl"', '"sqs:ListQueueTags"')
+    if other == template:
+        raise RuntimeError("no policy of the stack is another now")
+    world.aws("cloudformation", "update-stack", *stack, "--template-body", other, "--capabilities", "CAPABILITY_NAMED_IAM",
+              "--parameters", "ParameterKey=ClusterName,UsePreviousValue=true")
     trust = {"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
     world.aws("iam", "update-assume-role-policy", "--role-name", "demo-karpenter", "--policy-document", json.dumps(trust))
@@ -295,9 +302,9 @@ DEMANDED.append((DEMANDED_SCENES["demanded by IRSA"], None))
 # actions that another scene than the work's first calls for
 CALLED_FOR = {
     "bootstrap": {
-        **dict.fromkeys(("iam:CreatePolicyVersion", "iam:DetachRolePolicy", "cloudformation:GetTemplate", "cloudformation:ListStackResources",
+        **dict.fromkeys(("iam:DetachRolePolicy", "cloudformation:GetTemplate", "cloudformation:ListStackResources",
                          "iam:ListAttachedRolePolicies"), "upgrade"),
-        **dict.fromkeys(("iam:UpdateRole", "iam:UpdateRoleDescription", "iam:UpdateAssumeRolePolicy", "iam:UntagRole",
+        **dict.fromkeys(("iam:CreatePolicyVersion", "iam:UpdateRole", "iam:UpdateRoleDescription", "iam:UpdateAssumeRolePolicy", "iam:UntagRole",
                          "iam:PutRolePermissionsBoundary", "iam:DeleteRolePermissionsBoundary", "eks:UpdatePodIdentityAssociation",
                          "eks:DeleteAccessEntry"), "change"),
         **dict.fromkeys(("iam:DeleteRole", "iam:DeleteRolePolicy", "iam:ListRolePolicies", "iam:DeletePolicy", "iam:GetPolicy",
