@@ -26,21 +26,30 @@ pub(super) async fn remove_pools(context: &StepContext<'_>) -> Result<()> {
     let kube = context.kube().await?;
     let kube = kube.as_ref();
     let (pools, classes) = tokio::join!(kube.list(&kinds.pool, None, None), kube.list(&kinds.class, None, None));
-    let pools = chosen(context, &kinds, pools?, kinds.pool_word)?;
+    let pools = pools?;
+    // A run that was broken off may have deleted it already, and its nodes go still.
+    let own = context.spec.node_pool.name.to_string();
+    let gone = (!pools.iter().any(|pool| name_of(pool) == own)).then_some(own);
+    let pools = chosen(context, &kinds, pools, kinds.pool_word)?;
     let classes = chosen(context, &kinds, classes?, kinds.class_word)?;
-    remove_these(context, &pools, &classes).await
+    remove(context, &pools, &classes, gone).await
 }
 
 /// Deletes these pools, waits until their nodes and instances are gone, then deletes these classes.
 pub(super) async fn remove_these(context: &StepContext<'_>, pools: &[Value], classes: &[Value]) -> Result<()> {
+    remove(context, pools, classes, None).await
+}
+
+/// `gone`: a pool that is not there any more, whose nodes and instances are waited for all the same.
+async fn remove(context: &StepContext<'_>, pools: &[Value], classes: &[Value], gone: Option<String>) -> Result<()> {
     let kinds = Kinds::of(context.spec);
     let kube = context.kube().await?;
     let kube = kube.as_ref();
-    let removal = Removal { context, kinds: &kinds, kube, pools: pools.iter().map(name_of).collect() };
+    let removal = Removal { context, kinds: &kinds, kube, pools: pools.iter().map(name_of).chain(gone).collect() };
     removal.refuse_without_controller(pools, classes).await?;
-    for name in &removal.pools {
+    for name in pools.iter().map(name_of) {
         context.doing(format!("deleting {} {name}", kinds.pool_word));
-        kube.delete(&cluster_wide(&kinds.pool, name)).await?;
+        kube.delete(&cluster_wide(&kinds.pool, &name)).await?;
     }
     removal.wait_for_nodes().await?;
     for class in classes {

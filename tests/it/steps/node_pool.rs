@@ -164,6 +164,26 @@ async fn removal_that_hangs_says_what_is_left() {
     assert!(world.inside().instances.contains_key("i-orphan"), "never by force");
 }
 
+/// The run that deleted the pool was broken off while its nodes went.
+#[tokio::test(start_paused = true)]
+async fn nodes_of_a_pool_that_is_gone_already_are_waited_for() {
+    for old in ["1.14.1", "0.17.0"] {
+        let world = FakeWorld::bootstrapped(existing(old)).await;
+        let (pool, label) = match old {
+            "0.17.0" => (place("karpenter.sh/v1alpha5", "provisioners", None, "default"), "karpenter.sh/provisioner-name"),
+            _ => (pool("default"), "karpenter.sh/nodepool"),
+        };
+        assert!(world.inside().objects.remove(&pool).is_some());
+        let tags = [("kubernetes.io/cluster/demo", "owned"), (label, "default")];
+        world.inside().instances.insert("i-1".into(), tags.map(|(k, v)| (k.into(), v.into())).into());
+        assert_eq!(world.assess_removal(ID).await, State::Present, "{old}");
+        let error = world.remove(ID).await.0.unwrap_err();
+        assert!(error.kind == ErrorKind::Timeout && error.to_string().contains("i-1"), "{old}: {error}");
+        world.inside().instances.clear();
+        assert_eq!(world.remove(ID).await.0, Ok(()), "{old}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn pools_of_others_block_in_an_existing_cluster_and_go_with_a_new_one() {
     for (spec, goes) in [(existing("1.14.1"), false), (spec("1.14.1"), true)] {
