@@ -156,7 +156,7 @@ impl Cli {
             Command::Render(args) => render::run(app, args).await,
             Command::Status(args) => status::run(app, args).await,
             Command::Verify(args) => Box::pin(verify::run(app, args)).await,
-            Command::Destroy(args) => destroy::run(app, args).await,
+            Command::Destroy(args) => Box::pin(destroy::run(app, args)).await,
             Command::Migrate(args) => Box::pin(migrate::run(app, args)).await,
             Command::Rehearse(args) => rehearse::run(app, &args),
             Command::Token(args) => token::run(app, args).await,

@@ -1,6 +1,7 @@
 //! Whether EC2's warnings get to the queue that the controller reads.
 
 use super::judgement::read;
+use super::key_policy::usable;
 use super::policy::{allowing, beside, names_action, texts};
 use super::{Check, Judged, Judgement, Situation, aws, missing};
 use crate::facts::{Probed, QueueFacts, RuleFacts, Topic};
@@ -32,7 +33,7 @@ impl Check for InterruptionQueue {
     }
 
     fn explain(&self) -> &'static str {
-        "Reads the SQS queue, its policy, and the EventBridge rules that send to it, and compares them with what the release reads: AWS \
+        "Reads the SQS queue, its policy, the policy of the key that it is encrypted with (AWS's own of SQS, alias/aws/sqs, keeps EventBridge out), and the EventBridge rules that send to it, and compares them with what the release reads: AWS \
          Health events, spot interruption warnings, rebalance recommendations, state changes, and capacity reservation interruptions \
          since 1.10; where no node class selects capacity reservations, these are only a warning. What people see otherwise: `AWS.SimpleQueueService.NonExistentQueue: The specified queue does not exist` (up to \
          1.3 the controller ends with it; 1.4 and newer only log `failed to create valid sqs provider` once and go on without), or \
@@ -74,6 +75,7 @@ impl Check for InterruptionQueue {
                     .run("let it, beside what the policy says already", let_send(spec, queue)),
             );
         }
+        said.extend(locked(spec, &subject, queue));
         let rules = match read(&subject, &situation.facts.queue_rules) {
             Ok(rules) => rules.map(Vec::as_slice).unwrap_or_default(),
             // What was found stays said.
@@ -95,6 +97,42 @@ impl Check for InterruptionQueue {
         }
         Ok(said)
     }
+}
+
+/// A key of the queue with which `EventBridge` cannot write.
+fn locked(spec: &Spec, subject: &str, queue: &QueueFacts) -> Option<Judgement> {
+    let by_aws = || {
+        Judgement::warn(subject, format!("is encrypted with AWS's own key of SQS, which {SENDER} may not use: no warning arrives"))
+            .fix("have SQS encrypt it by itself (SSE-SQS), as the stack does, or with a key of your own, in the tool that made it")
+    };
+    queue.key.as_ref()?;
+    let key = match queue.key_facts.as_ref() {
+        Probed::Known(key) => key,
+        Probed::NotAsked => return Some(by_aws()),
+        Probed::Absent => return Some(Judgement::skip(subject, "the key that it is encrypted with is not there: NotFoundException")),
+        Probed::Unavailable(reason) => return Some(Judgement::skip(subject, format!("its key could not be read: {reason}"))),
+    };
+    if key.by_aws {
+        return Some(by_aws());
+    }
+    if let Err(unusable) = usable(spec, subject, key) {
+        return Some(unusable);
+    }
+    let lets = |action: &str| {
+        allowing(&key.policy).iter().any(|s| {
+            let named = texts(&s["Principal"]["Service"]).contains(&SENDER) || s["Principal"] == "*" || s["Principal"]["AWS"] == "*";
+            named && texts(&s["Action"]).iter().any(|a| names_action(a, action))
+        })
+    };
+    let actions = ["kms:Decrypt", "kms:GenerateDataKey"];
+    if actions.iter().all(|action| lets(action)) {
+        return None;
+    }
+    let statement = json!({"Effect": "Allow", "Principal": {"Service": SENDER}, "Action": actions, "Resource": "*"});
+    let policy = beside(&key.policy, [statement]).to_string();
+    let put = aws(spec, "kms", "put-key-policy").into_iter().chain(["--key-id", &key.arn, "--policy-name", "default", "--policy", &policy]);
+    let message = format!("is encrypted with {}, whose policy does not let {SENDER} use it: no warning arrives", key.arn);
+    Some(Judgement::fail(subject, message).run("let it, beside what the policy says already", put))
 }
 
 /// The command that adds the statement of the guide's stack to the policy that is there.

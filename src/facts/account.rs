@@ -147,7 +147,7 @@ pub struct NodeGroupFacts {
 }
 
 /// The interruption queue.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct QueueFacts {
     /// Its URL, by which SQS is asked.
     pub url: String,
@@ -155,6 +155,12 @@ pub struct QueueFacts {
     pub arn: String,
     /// Its policy; null: it has none.
     pub policy: Value,
+    /// The KMS key that its messages are encrypted with, as SQS names it. `None`: it is encrypted by SQS itself, or not at all.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// That key, where it is not AWS's own.
+    #[serde(default)]
+    pub key_facts: Box<Probed<super::KeyFacts>>,
 }
 
 /// An `EventBridge` rule.

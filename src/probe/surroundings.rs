@@ -40,6 +40,16 @@ async fn ami(context: &ProbeContext<'_>, architecture: Architecture) -> Probed<A
     }
 }
 
+/// The queue of this name, with its key where that is not AWS's own.
+async fn queue_with_key(context: &ProbeContext<'_>, name: &str) -> Result<Option<QueueFacts>> {
+    let aws = &context.ports.aws;
+    let Some(mut queue) = aws.queue(name).await? else { return Ok(None) };
+    if let Some(key) = queue.key.as_deref().filter(|key| !key.contains("alias/aws/")) {
+        queue.key_facts = Box::new(said(aws.key(key).await));
+    }
+    Ok(Some(queue))
+}
+
 /// The interruption queue, and the rules that send to it. Not asked where the release has none.
 pub(super) async fn queue(context: &ProbeContext<'_>) -> (Probed<QueueFacts>, Probed<Vec<RuleFacts>>) {
     let (aws, spec) = (&context.ports.aws, context.spec);
@@ -47,7 +57,7 @@ pub(super) async fn queue(context: &ProbeContext<'_>) -> (Probed<QueueFacts>, Pr
         return (Probed::NotAsked, Probed::NotAsked);
     }
     let (name, arn) = (spec.queue_name(), spec.queue_arn());
-    let (queue, rules) = tokio::join!(aws.queue(&name), aws.rules_to(arn.as_str()));
+    let (queue, rules) = tokio::join!(queue_with_key(context, &name), aws.rules_to(arn.as_str()));
     (said(queue), rules.map_or_else(|e| failed(&e), Probed::Known))
 }
 

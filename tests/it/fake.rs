@@ -71,6 +71,8 @@ pub(crate) struct Inside {
     pub(crate) keys: BTreeMap<String, KeyFacts>,
     /// The account's default key of EBS volumes.
     pub(crate) default_volume_key: Option<String>,
+    /// The key that the interruption queue is encrypted with.
+    pub(crate) queue_key: Option<String>,
     /// What no policy allows.
     pub(crate) denied: Vec<Denial>,
     pub(crate) objects: BTreeMap<ObjectRef, Value>,

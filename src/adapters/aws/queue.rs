@@ -14,7 +14,7 @@ pub(super) async fn queue(aws: &AwsClient, name: &str) -> Result<Option<QueueFac
     let answer = present(aws.sqs.get_queue_url().queue_name(name).send().await.map_err(|e| aws.error(&call, &e)))?;
     let Some(url) = answer.and_then(|a| a.queue_url) else { return Ok(None) };
     let call = Call::new("sqs:GetQueueAttributes", name, &doing);
-    let wanted = [QueueAttributeName::QueueArn, QueueAttributeName::Policy];
+    let wanted = [QueueAttributeName::QueueArn, QueueAttributeName::Policy, QueueAttributeName::KmsMasterKeyId];
     let sent = aws.sqs.get_queue_attributes().queue_url(&url).set_attribute_names(Some(wanted.to_vec())).send().await;
     let Some(answer) = present(sent.map_err(|e| aws.error(&call, &e)))? else { return Ok(None) };
     let mut attributes = answer.attributes.unwrap_or_default();
@@ -22,6 +22,8 @@ pub(super) async fn queue(aws: &AwsClient, name: &str) -> Result<Option<QueueFac
         url,
         arn: attributes.remove(&QueueAttributeName::QueueArn).unwrap_or_default(),
         policy: attributes.remove(&QueueAttributeName::Policy).and_then(|text| serde_json::from_str(&text).ok()).unwrap_or(Value::Null),
+        key: attributes.remove(&QueueAttributeName::KmsMasterKeyId).filter(|key| !key.is_empty()),
+        key_facts: Box::default(),
     }))
 }
 

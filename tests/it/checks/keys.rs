@@ -260,3 +260,27 @@ async fn a_cluster_that_is_there_says_its_key_itself() {
     karpctl::probe::probe(&context, &std::collections::BTreeSet::from([karpctl::facts::Topic::SecretsKey]), &mut read).await;
     assert_eq!(read.secrets_key.known().map(|used| used.key.arn.as_str()), Some(KEY), "{:?}", read.secrets_key);
 }
+
+/// `EventBridge` writes with the key of the queue, too.
+#[tokio::test(start_paused = true)]
+async fn a_queue_is_encrypted_with_a_key_that_its_sender_may_use() {
+    let with = async |name: &str, policy: Option<KeyFacts>| {
+        let world = healthy_world().await;
+        world.inside().queue_key = Some(name.into());
+        if let Some(key) = policy {
+            world.inside().keys.insert(name.into(), key);
+        }
+        let (spec, facts) = seen(&world).await;
+        bad(&spec, &facts, DAY)
+    };
+    let found = with("alias/aws/sqs", None).await;
+    exactly(&found, "interruption-queue", Verdict::Warn);
+    assert!(found[0].fixes.iter().all(|fix| fix.command.is_empty()), "{found:#?}");
+    let found = with(KEY, Some(key(&[account_statement()]))).await;
+    exactly(&found, "interruption-queue", Verdict::Fail);
+    said(&found, "whose policy does not let events.amazonaws.com use it");
+    let cure: Value = serde_json::from_str(found[0].fixes[0].command.last().unwrap()).unwrap();
+    assert_eq!(cure["Statement"][0], account_statement(), "what is there stays");
+    assert_eq!(with(KEY, Some(KeyFacts { policy: cure, ..key(&[]) })).await, [], "the cure is one");
+    exactly(&with(KEY, Some(KeyFacts { state: "Disabled".into(), ..key(&[]) })).await, "interruption-queue", Verdict::Fail);
+}

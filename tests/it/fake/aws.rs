@@ -504,6 +504,8 @@ impl Aws for FakeWorld {
             url: format!("https://sqs.us-west-2.amazonaws.com/111122223333/{name}"),
             arn: self.spec.queue_arn().to_string(),
             policy: json!({"Statement": [statement]}),
+            key: self.inside().queue_key.clone(),
+            key_facts: Box::default(),
         };
         Ok(self.inside().stacks.contains_key(&self.spec.stack_name()).then_some(facts))
     }

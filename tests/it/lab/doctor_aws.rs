@@ -127,6 +127,12 @@ fn what_is_broken_in_aws_is_found_and_mended_as_printed() {
     let found = ward.finds("interruption-queue", "fail", "does not let events.amazonaws.com send");
     ward.cured(&found, &[0]);
 
+    let key = aws(&["kms", "create-key"])["KeyMetadata"]["Arn"].as_str().unwrap().to_owned();
+    let encrypt = |key: &str| aws(&["sqs", "set-queue-attributes", "--queue-url", &url, "--attributes", &format!("KmsMasterKeyId={key}")]);
+    encrypt(&key);
+    let found = ward.finds("interruption-queue", "fail", "does not let events.amazonaws.com use it");
+    ward.cured(&found, &[0]);
+
     keys(&ward);
     for check in ["ebs-key", "ami-alias", "private-endpoints", "node-group"] {
         let said = ward.ask(check);
