@@ -18,6 +18,7 @@ use crate::ports::{ClusterAccess, Helm, HelmAccess, HelmInstall, Lines};
 use async_trait::async_trait;
 use serde_json::json;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -223,11 +224,26 @@ impl Helm for HelmCli {
         let alone = Self::alone(&doing, &helm, &dir, access)?;
         let run = self.connected(&doing, alone, &helm, &dir, access).await?;
         let run = run.args(["uninstall", release, "--namespace", namespace, "--wait", "--timeout", UNINSTALL_TIME]);
-        let ended = run.lines(lines, &CancellationToken::new()).await?;
+        let mut ended = run.clone().lines(lines, &CancellationToken::new()).await?;
+        let why = Mutex::new(None);
+        if ended.tail.iter().any(|line| line.contains("failed to delete release")) {
+            // Why, helm keeps for --debug. What a moment's fault kept goes by now.
+            let keep = |line: &str| {
+                if let Some((_, reason)) = line.split_once("Failed to delete release") {
+                    let reason = reason.trim_start_matches(['"', ':', ' ']).trim_start_matches("error=");
+                    *why.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+                }
+            };
+            ended = run.arg("--debug").lines(&keep, &CancellationToken::new()).await?;
+        }
         // Newer helms have a flag for it; this is what every helm says.
         if ended.tail.iter().any(|line| line.contains("release: not found")) {
             return Ok(());
         }
-        outcome(&ended, &doing, |tail| explain_uninstall(&doing, release, namespace, tail))
+        let why = why.into_inner().unwrap_or_else(PoisonError::into_inner);
+        outcome(&ended, &doing, |tail| match why {
+            Some(why) => explain_uninstall(&doing, release, namespace, &[format!("Error: helm could not delete all of it: {why}")]),
+            None => explain_uninstall(&doing, release, namespace, tail),
+        })
     }
 }

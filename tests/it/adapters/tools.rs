@@ -257,6 +257,29 @@ fn a_release_that_is_gone_is_uninstalled() {
     }
 }
 
+/// helm says what it could not delete only where it is asked to, and what a moment's fault kept is gone by then.
+#[test]
+fn what_helm_could_not_delete_is_tried_once_more_and_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let failing = "echo 'Error: failed to delete release: karpenter-crd' >&2";
+    let said = r#"level=DEBUG msg="uninstall: Failed to delete release" error="[nodeclaims.karpenter.sh is forbidden]""#;
+    for (again, ok) in [("exit 0".to_owned(), true), (format!("echo '{said}' >&2; {failing}; echo 'a trace' >&2; exit 1"), false)] {
+        let ending = format!("case \"$*\" in *--debug*) {again};; esac; {failing}; exit 1");
+        let helm = fake_helm(dir.path(), "v4.2.3", "", &ending);
+        let lines = std::sync::Mutex::new(Vec::new());
+        let take = |line: &str| lines.lock().unwrap().push(line.to_owned());
+        let result = runtime().block_on(helm.uninstall(&eks(), "karpenter-crd", "kube-system", &take));
+        assert_eq!(result.is_ok(), ok, "{result:?}");
+        if let Err(error) = result {
+            assert!(
+                error.to_string().contains("nodeclaims.karpenter.sh is forbidden") && !error.to_string().contains("a trace"),
+                "{error}"
+            );
+        }
+        assert!(!lines.into_inner().unwrap().iter().any(|line| line.contains("DEBUG")), "what helm says to itself is nobody's");
+    }
+}
+
 #[test]
 fn tools_that_are_missing_or_something_else_say_so() {
     let dir = tempfile::tempdir().unwrap();
