@@ -26,6 +26,8 @@ use tokio_util::sync::CancellationToken;
 const HELP_TIME: Duration = Duration::from_secs(30);
 /// How long an uninstall waits for what it deletes.
 const UNINSTALL_TIME: &str = "300s";
+/// The pause before it is tried once more.
+const AGAIN: Duration = Duration::from_secs(2);
 /// How many revisions helm keeps.
 const HISTORY: &str = "10";
 /// The folder of docker's log-ins, which holds none.
@@ -227,7 +229,8 @@ impl Helm for HelmCli {
         let mut ended = run.clone().lines(lines, &CancellationToken::new()).await?;
         let why = Mutex::new(None);
         if ended.tail.iter().any(|line| line.contains("failed to delete release")) {
-            // Why, helm keeps for --debug. What a moment's fault kept goes by now.
+            // Why, helm keeps for --debug. What a moment's fault kept goes by then.
+            tokio::time::sleep(AGAIN).await;
             let keep = |line: &str| {
                 if let Some((_, reason)) = line.split_once("Failed to delete release") {
                     let reason = reason.trim_start_matches(['"', ':', ' ']).trim_start_matches("error=");
