@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from stage import LAB
 from trials import Figures, Trials, arguments, say
-from ways import WAYS, Failed, World, chosen, must
+from ways import WAYS, Failed, World, chosen, must, spread
 
 sys.path.insert(0, str(LAB.parent))
 from tripwire import changes  # noqa: E402
@@ -64,11 +64,6 @@ class Point:
             between = f"--- then\n{again.text()}\n" if again else ""
             raise Failed(f"killed ({self.kill}) after {broken.fired['deed']}\n{broken.text()}\n{between}--- then\n{e}") from None
         return "converge"
-
-
-def spread(at):
-    """Puts numbers in an order in which those tried so far always lie evenly over the way (a bit-reversed count)."""
-    return int(f"{at:012b}"[::-1], 2)
 
 
 def points(args, figures):

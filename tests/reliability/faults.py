@@ -19,7 +19,7 @@ import sys
 from dataclasses import dataclass
 
 from trials import Figures, Trials, arguments, say
-from ways import WAYS, Failed, World, chosen, must
+from ways import WAYS, Failed, World, chosen, must, spread
 
 SLOW = 36  # seconds: more than one attempt waits for an AWS answer
 KUBE_SLOW = 66
@@ -219,9 +219,10 @@ def cases(args, figures):
             for some in met:
                 case = Case(way, kind, some, wanted)
                 if not (args.go_on and figures.has(case.key, case.name)):
-                    found.append(case)
+                    found.append((meant.index(some[0]), case))
     world.close()
-    return found
+    # Those tried so far lie evenly over the requests, each with every fault.
+    return [case for _, case in sorted(found, key=lambda numbered: spread(numbered[0]))]
 
 
 def main():

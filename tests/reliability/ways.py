@@ -140,3 +140,8 @@ def chosen(count, sample):
     if not sample or sample >= count:
         return list(range(1, count + 1))
     return sorted({1 + int((k + 0.5) * count / sample) for k in range(sample)})
+
+
+def spread(at):
+    """Puts numbers in an order in which those tried so far always lie evenly over the way (a bit-reversed count)."""
+    return int(f"{at:012b}"[::-1], 2)
