@@ -209,12 +209,13 @@ def cases(args, figures):
     for name in args.way or ("bootstrap", "destroy"):
         way = WAYS[name]
         deeds, wanted = world.undisturbed(way)
-        requests = [r for r in distinct(deeds) if not args.request or args.request in " ".join(r)]
+        requests = distinct(deeds)
         for kind in args.fault or [*PASSING, *LASTING]:
-            meant = [r for r in requests if kind != REFUSED_AGAIN or r[0] == "eks" and r[1].startswith("Create")]
+            whole = [r for r in requests if kind != REFUSED_AGAIN or r[0] == "eks" and r[1].startswith("Create")]
+            meant = [r for r in whole if not args.request or args.request in " ".join(r)]
             if not meant:
                 continue
-            figures.row((name, kind), len(meant))
+            figures.row((name, kind), len(whole))
             met = [[meant[at - 1]] for at in chosen(len(meant), args.sample)]
             if args.sample and kind in PASSING and kind != "slow":
                 met.insert(0, meant)
