@@ -1,9 +1,9 @@
 //! Whether admission webhooks of an older Karpenter are left.
 
 use super::judgement::{installed, installed_release, read};
-use super::neighbours::release_of;
+use super::neighbours::{release_of, working_karpenters};
 use super::{Check, Judged, Judgement, Situation};
-use crate::facts::{NeighbourKind, Topic, WebhookFacts, Workload};
+use crate::facts::{Topic, WebhookFacts, Workload};
 use crate::finding::Area;
 
 pub(super) struct AdmissionWebhooks;
@@ -45,7 +45,7 @@ impl Check for AdmissionWebhooks {
         // helm takes those of its own release away when it upgrades.
         let own = format!("{}/karpenter", spec.namespace);
         let is_own = |webhook: &WebhookFacts| live.is_some() && webhook.helm_owner.as_ref() == Some(&own);
-        if let Some(other) = facts.neighbours.known().and_then(|n| n.workloads.iter().find(|w| may_ask(w, &own))) {
+        if let Some(other) = facts.neighbours.known().and_then(|n| working_karpenters(n).find(|w| may_ask(w, &own))) {
             return Ok(vec![Judgement::pass(subject, format!("they may be those of the Karpenter {}/{}", other.namespace, other.name))]);
         }
         let left: Vec<&WebhookFacts> = found.iter().filter(|w| !release.features().admission_webhooks && !is_own(w)).collect();
@@ -62,8 +62,7 @@ impl Check for AdmissionWebhooks {
     }
 }
 
-/// Whether a Karpenter that is not of our helm release works with admission webhooks, or may: its image does not say of which release it is.
+/// Whether a Karpenter is not of our helm release, and works with admission webhooks, or may: its image does not say of which release it is.
 fn may_ask(workload: &Workload, own: &str) -> bool {
-    let is_other = workload.what == NeighbourKind::Karpenter && workload.desired > 0 && workload.helm_owner.as_deref() != Some(own);
-    is_other && release_of(workload).is_none_or(|release| release.features().admission_webhooks)
+    workload.helm_owner.as_deref() != Some(own) && release_of(workload).is_none_or(|release| release.features().admission_webhooks)
 }

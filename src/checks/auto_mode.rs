@@ -1,9 +1,9 @@
 //! Whether EKS Auto Mode already runs a Karpenter in this cluster.
 
 use super::judgement::{installed_release, read};
-use super::neighbours::release_of;
+use super::neighbours::{release_of, working_karpenters};
 use super::{Check, Judged, Judgement, Situation};
-use crate::facts::{NeighbourKind, Topic, Workload};
+use crate::facts::Topic;
 use crate::finding::Area;
 
 pub(super) struct AutoMode;
@@ -44,8 +44,7 @@ impl Check for AutoMode {
             return Ok(vec![Judgement::pass(subject, "Auto Mode is off")]);
         }
         // Without a cluster that answers nothing is known of it, and what would be installed is refused.
-        let works = |w: &&Workload| w.what == NeighbourKind::Karpenter && w.desired > 0;
-        let working = situation.facts.neighbours.known().and_then(|n| n.workloads.iter().find(works));
+        let working = situation.facts.neighbours.known().and_then(|n| working_karpenters(n).next());
         let release = working.and_then(|w| installed_release(situation, &subject).ok().flatten().or_else(|| release_of(w)));
         let judgement = match release.filter(|release| release.features().beside_auto_mode) {
             Some(release) => {

@@ -23,9 +23,19 @@ pub(super) fn each(
     Ok(if said.is_empty() { vec![Judgement::pass(subject, format!("no {none} works in it"))] } else { said })
 }
 
+/// Every Karpenter of the cluster, whoever installed it, also one without replicas.
+pub(super) fn karpenters(neighbours: &Neighbours) -> impl Iterator<Item = &Workload> {
+    neighbours.workloads.iter().filter(|w| w.what == NeighbourKind::Karpenter)
+}
+
+/// Those that have replicas.
+pub(super) fn working_karpenters(neighbours: &Neighbours) -> impl Iterator<Item = &Workload> {
+    karpenters(neighbours).filter(|w| w.desired > 0)
+}
+
 /// The Karpenter that works in another namespace than the wanted one, where none works in that.
 pub(super) fn works_elsewhere<'n>(spec: &Spec, neighbours: &'n Neighbours) -> Option<&'n Workload> {
-    let mut works = neighbours.workloads.iter().filter(|w| w.what == NeighbourKind::Karpenter && w.desired > 0);
+    let mut works = working_karpenters(neighbours);
     let first = works.next()?;
     let is_here = |workload: &Workload| workload.namespace == spec.namespace.as_str();
     (!is_here(first) && !works.any(is_here)).then_some(first)

@@ -3,9 +3,10 @@
 use super::given_values::{GivenValues, IN_SPEC_FILE, KEEP};
 use super::judgement::read;
 use super::placement::Placement;
+use super::whose::in_wanted_namespace;
 use super::{Check, Judged, Judgement, Situation, makes_cluster};
 use crate::facts::quantity::{milli_cpu, units};
-use crate::facts::{Facts, NeighbourKind, NodeFacts, NodeOrigin, PodRequests, Topic, Workload};
+use crate::facts::{Facts, NodeFacts, NodeOrigin, PodRequests, Topic, Workload};
 use crate::finding::Area;
 use crate::spec::{ControllerCapacity, Spec};
 use serde_json::Value;
@@ -89,8 +90,7 @@ fn replicas(value: &Value) -> u64 {
 
 /// The Deployment of the controller, where one is there.
 fn controller<'f>(spec: &Spec, facts: &'f Facts) -> Option<&'f Workload> {
-    let workloads = facts.neighbours.known().map(|n| n.workloads.as_slice()).unwrap_or_default();
-    workloads.iter().find(|w| w.what == NeighbourKind::Karpenter && w.namespace == spec.namespace.as_str())
+    in_wanted_namespace(spec, facts.neighbours.known()?)
 }
 
 /// What each replica asks for: what the installed ones do where that stays, else what the values say.

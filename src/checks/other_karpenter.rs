@@ -1,8 +1,8 @@
 //! Whether another Karpenter works in the cluster.
 
 use super::judgement::read;
-use super::neighbours::is_without_helm;
-use super::{Check, Judged, Judgement, Situation, whose};
+use super::neighbours::{is_without_helm, working_karpenters};
+use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{Topic, Workload};
 use crate::finding::Area;
 use crate::spec::Spec;
@@ -43,7 +43,7 @@ impl Check for OtherKarpenter {
         let Some(neighbours) = read(&subject, &situation.facts.neighbours)? else {
             return Err(Judgement::skip(subject, "there is no cluster yet"));
         };
-        let working: Vec<&Workload> = whose::karpenters(neighbours).filter(|w| w.desired > 0).collect();
+        let working: Vec<&Workload> = working_karpenters(neighbours).collect();
         if let [only] = working[..] {
             return Ok(vec![alone(spec, &subject, only)]);
         }

@@ -2,8 +2,9 @@
 
 use super::class_selection::{Selected, own_selections};
 use super::judgement::{installed, read};
+use super::neighbours::karpenters;
 use super::{Check, Judged, Judgement, Situation, aws};
-use crate::facts::{Facts, NeighbourKind, ReachFacts, RouteTableFacts, Topic};
+use crate::facts::{Facts, ReachFacts, RouteTableFacts, Topic};
 use crate::finding::Area;
 use crate::spec::Spec;
 use std::collections::{BTreeMap, BTreeSet};
@@ -159,7 +160,7 @@ pub(super) fn other_way(situation: &Situation<'_>, reach: &ReachFacts, subnets: 
         return Some("the controller is told a proxy");
     }
     // It ends with its first call of EC2 where there is no way.
-    let works = facts.neighbours.known().is_some_and(|n| n.workloads.iter().any(|w| w.what == NeighbourKind::Karpenter && w.ready > 0));
+    let works = facts.neighbours.known().is_some_and(|n| karpenters(n).any(|w| w.ready > 0));
     (works && !has(reach, "ec2")).then_some("a Karpenter is ready, which it is by a way to EC2 only")
 }
 

@@ -3,9 +3,10 @@
 use super::given_values::{GivenValues, IN_SPEC_FILE};
 use super::helm::set_values;
 use super::judgement::{live_release, read};
+use super::neighbours::karpenters;
 use super::private_endpoints::{has, leads_out, other_way, used_subnets};
 use super::{Check, Judged, Judgement, Situation, makes_cluster};
-use crate::facts::{Facts, HelmRelease, NeighbourKind, ObjectFacts, Probed, Topic, Workload};
+use crate::facts::{Facts, HelmRelease, ObjectFacts, Probed, Topic, Workload};
 use crate::finding::Area;
 use crate::knowledge::Release;
 use crate::spec::Spec;
@@ -120,9 +121,8 @@ fn image(spec: &Spec, facts: &Facts) -> Option<Judgement> {
     let given = [values.at("controller.image.repository"), values.at("controller.image")].into_iter().find_map(|value| value.as_str());
     let image = given.unwrap_or(CONTROLLER_IMAGE);
     // One that works was pulled, by a way that is not seen here.
-    let works =
-        |w: &Workload| w.what == NeighbourKind::Karpenter && w.ready > 0 && w.image.as_ref().is_some_and(|own| own.starts_with(image));
-    let is_pulled = facts.neighbours.known().is_some_and(|n| n.workloads.iter().any(works));
+    let works = |w: &Workload| w.ready > 0 && w.image.as_ref().is_some_and(|own| own.starts_with(image));
+    let is_pulled = facts.neighbours.known().is_some_and(|n| karpenters(n).any(works));
     (image.starts_with(ECR_PUBLIC) && !is_pulled).then(|| {
         let named = if spec.release.features().image_repository { "controller.image.repository" } else { "controller.image" };
         Judgement::warn(subject, format!("{image} is of ECR Public, to which no subnet of nodes has a way: its pods stay at ImagePullBackOff"))

@@ -1,8 +1,9 @@
 //! Whether something of Karpenter's is being deleted that nobody will end.
 
 use super::judgement::read;
+use super::neighbours::karpenters;
 use super::{Check, Judged, Judgement, Situation};
-use crate::facts::{Deleting, NeighbourKind, Topic, Workload};
+use crate::facts::{Deleting, Topic, Workload};
 use crate::finding::Area;
 use crate::spec::Spec;
 use jiff::civil::Date;
@@ -50,8 +51,7 @@ impl Check for StuckDeletions {
         if held.is_empty() {
             return Ok(vec![Judgement::pass(subject, "nothing waits for a Karpenter to end its deletion")]);
         }
-        let workloads = read(&subject, &facts.neighbours)?.map(|n| n.workloads.as_slice()).unwrap_or_default();
-        let controllers: Vec<&Workload> = workloads.iter().filter(|w| w.what == NeighbourKind::Karpenter).collect();
+        let controllers: Vec<&Workload> = read(&subject, &facts.neighbours)?.into_iter().flat_map(karpenters).collect();
         let mut names: Vec<String> = held.iter().take(NAMED).map(|(kind, name, _)| format!("{kind}/{name}")).collect();
         if held.len() > NAMED {
             names.push(format!("and {} more", held.len() - NAMED));

@@ -2,13 +2,9 @@
 
 use super::helm::ROLE_ANNOTATION;
 use super::judgement::{installed, of_own_chart};
-use crate::facts::{Facts, NeighbourKind, Neighbours, Probed, Workload};
+use super::neighbours::karpenters;
+use crate::facts::{Facts, Neighbours, Probed, Workload};
 use crate::spec::Spec;
-
-/// Every Karpenter of the cluster, whoever installed it, also one without replicas.
-pub(super) fn karpenters(neighbours: &Neighbours) -> impl Iterator<Item = &Workload> {
-    neighbours.workloads.iter().filter(|w| w.what == NeighbourKind::Karpenter)
-}
 
 /// The Karpenter of the wanted namespace, whoever installed it.
 pub(super) fn in_wanted_namespace<'n>(spec: &Spec, neighbours: &'n Neighbours) -> Option<&'n Workload> {
