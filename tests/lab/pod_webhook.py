@@ -5,14 +5,13 @@ not work yet; a pod that is made before goes without for good.
 """
 
 import base64
-import http.server
 import json
 import ssl
-import threading
 import time
 
 import aws
 import pod_identity
+import reviews
 
 CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 NAME = "pod-identity-webhook"
@@ -50,28 +49,15 @@ def patch(lab, request):
 
 def start(lab):
     """Serves on a port of its own, with the API server's certificate."""
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
+    def answer(review):
+        response = {"uid": review["request"]["uid"], "allowed": True}
+        if changes := patch(lab, review["request"]):
+            response |= {"patchType": "JSONPatch", "patch": base64.b64encode(json.dumps(changes).encode()).decode()}
+        return {"apiVersion": review["apiVersion"], "kind": "AdmissionReview", "response": response}
 
-        def do_POST(self):
-            review = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            response = {"uid": review["request"]["uid"], "allowed": True}
-            if changes := patch(lab, review["request"]):
-                response |= {"patchType": "JSONPatch", "patch": base64.b64encode(json.dumps(changes).encode()).decode()}
-            body = json.dumps({"apiVersion": review["apiVersion"], "kind": "AdmissionReview", "response": response}).encode()
-            self.send_response(200)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(lab.cert_dir / "apiserver.crt", lab.cert_dir / "apiserver.key")
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    lab.ports["pod-webhook"] = server.server_address[1]
-    threading.Thread(target=server.serve_forever, name="pod-webhook", daemon=True).start()
+    reviews.serve(lab, "pod-webhook", answer, context)
 
 
 def register(lab):

@@ -6,14 +6,13 @@ in the token: a token made for another cluster of the same lab passes.
 
 import base64
 import datetime
-import http.server
 import json
-import threading
 import urllib.parse
 
 import yaml
 
 import aws
+import reviews
 
 PREFIX = "k8s-aws-v1."
 MAX_AGE = 900
@@ -135,21 +134,4 @@ def start(lab):
     """Serves on a port of its own."""
     authenticator = Authenticator(lab)
     log = (lab.log_dir / "webhook.log").open("a", buffering=1)
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-        def do_POST(self):
-            request = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            body = json.dumps(review(authenticator, request, log)).encode()
-            self.send_response(200)
-            self.send_header("content-type", "application/json")
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    lab.ports["webhook"] = server.server_address[1]
-    threading.Thread(target=server.serve_forever, name="webhook", daemon=True).start()
+    reviews.serve(lab, "webhook", lambda request: review(authenticator, request, log))
