@@ -1,10 +1,11 @@
 //! Whether the caller may do what a bootstrap calls for.
 
 use super::judgement::read;
-use super::permissions::{UnknownKeys, lacking, operator_policy};
+use super::permissions::{UnknownKeys, lacking, print_policy};
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::Topic;
 use crate::finding::Area;
+use crate::knowledge::Work;
 
 pub(super) struct CallerPermissions;
 
@@ -36,12 +37,12 @@ impl Check for CallerPermissions {
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
-        let spec = situation.spec()?;
+        situation.spec()?;
         let Some(permissions) = read("the caller", &situation.facts.caller_permissions)? else {
             return Err(Judgement::skip("the caller", "IAM knows no such principal"));
         };
-        Ok(lacking(spec, &permissions.principal, permissions, UnknownKeys::MayAllow, |judgement| {
-            judgement.run("print a policy with all that is needed, for whoever may attach it", operator_policy(spec, &[]))
+        Ok(lacking(situation, &permissions.principal, permissions, UnknownKeys::MayAllow, |judgement| {
+            print_policy(judgement, situation, "print a policy with all that is needed, for whoever may attach it", Work::Bootstrap)
         }))
     }
 }

@@ -57,7 +57,7 @@ impl Check for ControllerPermissions {
             wanted.iter().map(crate::spec::Arn::as_str).filter(|arn| !role.policies.iter().any(|p| p == arn)).collect();
         // The questions carry every key of the release's own policies; those of a person's may ask for more.
         let keys = if detached.is_empty() { UnknownKeys::MayAllow } else { UnknownKeys::DoNotMatter };
-        Ok(lacking(spec, &subject, permissions, keys, |judgement| {
+        Ok(lacking(situation, &subject, permissions, keys, |judgement| {
             let judgement = detached.iter().fold(judgement, |judgement, arn| {
                 let command = ["aws", "iam", "attach-role-policy", "--role-name", &name, "--policy-arn", arn];
                 judgement.run("attach the policy of the stack that is not attached", command)

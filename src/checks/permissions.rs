@@ -1,8 +1,9 @@
 //! What the checks of permissions have in common: denials as a sentence.
 
-use super::Judgement;
+use super::{Judgement, Situation};
 use crate::facts::{Denial, DeniedBy, PermissionFacts};
-use crate::spec::Spec;
+use crate::knowledge::Work;
+use crate::spec::{ClusterMode, ControllerCapacity, IpFamily, Spec};
 
 /// The most denied actions that are named.
 const SHOWN: usize = 8;
@@ -18,19 +19,20 @@ pub(super) enum UnknownKeys {
 
 /// What a principal lacks, worst first: what will be denied, and what may be.
 pub(super) fn lacking(
-    spec: &Spec,
+    situation: &Situation<'_>,
     subject: &str,
     facts: &PermissionFacts,
     keys: UnknownKeys,
     cure: impl Fn(Judgement) -> Judgement,
 ) -> Vec<Judgement> {
     if let Some(reason) = &facts.untold {
-        return vec![
-            Judgement::warn(subject, format!("what it may do is not known, because IAM may not be asked: {reason}")).run(
-                "print a policy with all that the doctor asks, for whoever may attach it",
-                operator_policy(spec, &["--for", "doctor"]),
-            ),
-        ];
+        let judgement = Judgement::warn(subject, format!("what it may do is not known, because IAM may not be asked: {reason}"));
+        return vec![print_policy(
+            judgement,
+            situation,
+            "print a policy with all that the doctor asks, for whoever may attach it",
+            Work::Doctor,
+        )];
     }
     if facts.principal.ends_with(":root") {
         return vec![Judgement::pass(subject, "is the account's root user, who may do everything")];
@@ -63,11 +65,37 @@ pub(super) fn lacking(
     said
 }
 
-/// The command that prints an operator's policy.
-pub(super) fn operator_policy<'a>(spec: &'a Spec, more: &[&'a str]) -> Vec<&'a str> {
-    let (cluster, region, account) = (spec.cluster_name.as_str(), spec.region.as_str(), spec.account_id.as_str());
-    let render = ["karpctl", "render", "operator-policy", "--cluster-name", cluster, "--region", region, "--account-id", account];
-    [&render, more].concat()
+/// A judgement that is cured by a policy for this work, with the command that prints it.
+pub(super) fn print_policy(judgement: Judgement, situation: &Situation<'_>, title: &str, work: Work) -> Judgement {
+    match situation.spec {
+        Some(spec) => judgement.run(title, operator_policy(spec, situation.meant.file.as_deref(), work)),
+        None => judgement,
+    }
+}
+
+/// The command that prints an operator's policy for this spec: it names all that the policy depends on, wherever it was said, and the
+/// spec file, since a VPC of one's own and what another tool made are named nowhere else.
+fn operator_policy(spec: &Spec, file: Option<&str>, work: Work) -> Vec<String> {
+    let texts = [
+        ("--for", Some(work.as_str().to_owned())),
+        ("--file", file.map(str::to_owned)),
+        ("--cluster-name", Some(spec.cluster_name.to_string())),
+        ("--region", Some(spec.region.to_string())),
+        ("--account-id", Some(spec.account_id.to_string())),
+        ("--karpenter-version", Some(spec.release.to_string())),
+        ("--identity", Some(spec.identity.as_str().to_owned())),
+        ("--ip-family", (spec.ip_family == IpFamily::Ipv6).then(|| "ipv6".to_owned())),
+        ("--kms-key", spec.kms_key.as_ref().map(ToString::to_string)),
+        ("--permissions-boundary", spec.permissions_boundary.as_ref().map(ToString::to_string)),
+    ];
+    let given = [
+        ("--existing-cluster", spec.cluster == ClusterMode::Existing),
+        ("--fargate", spec.capacity == ControllerCapacity::Fargate),
+        ("--private", spec.private),
+    ];
+    let texts = texts.into_iter().filter_map(|(flag, text)| Some([flag.to_owned(), text?])).flatten();
+    let given = given.into_iter().filter(|(_, yes)| *yes).map(|(flag, _)| flag.to_owned());
+    ["karpctl", "render", "operator-policy"].map(str::to_owned).into_iter().chain(texts).chain(given).collect()
 }
 
 /// Who denies, in words, and what helps where it is not what the principal's own policies say.

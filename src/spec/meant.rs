@@ -1,5 +1,6 @@
 //! Which cluster is meant, as far as it is said: less than a [`super::Spec`] takes, and enough for a command that is printed.
 
+use super::layer::Source;
 use super::resolve::Layers;
 use super::{ClusterName, KubernetesVersion, Region};
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,9 @@ pub struct Meant {
     /// Its Kubernetes version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kubernetes: Option<KubernetesVersion>,
+    /// The spec file that was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
 }
 
 impl Meant {
@@ -24,6 +28,7 @@ impl Meant {
             cluster_name: layers.iter().find_map(|(_, layer)| layer.cluster_name.as_deref()).and_then(|name| name.parse().ok()),
             region: layers.iter().find_map(|(_, layer)| layer.region.as_deref()).and_then(|region| region.parse().ok()),
             kubernetes: layers.iter().find_map(|(_, layer)| layer.kubernetes_version.as_deref()).and_then(|said| said.parse().ok()),
+            file: layers.iter().find_map(|(source, _)| if let Source::File(path) = source { Some(path.clone()) } else { None }),
         }
     }
 }

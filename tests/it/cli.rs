@@ -5,6 +5,7 @@ mod doctor;
 mod doctor_mends;
 mod documents;
 mod no_cluster;
+mod operator_policy;
 mod release_notice;
 
 use rustix::process::{Pid, Signal, kill_process};

@@ -335,52 +335,6 @@ fn help_is_a_command_too() {
     assert!(ended.stdout.contains("karpctl bootstrap --cluster-name demo"), "{}", ended.stdout);
 }
 
-/// The actions of a policy document.
-fn allowed(text: &str) -> std::collections::BTreeSet<String> {
-    let policy: serde_json::Value = serde_json::from_str(text).unwrap();
-    let statements = policy["Statement"].as_array().unwrap().iter();
-    statements.flat_map(|s| s["Action"].as_array().unwrap()).map(|a| a.as_str().unwrap().to_owned()).collect()
-}
-
-#[test]
-fn the_operators_policy_has_what_eksctl_needs_only_where_it_makes_the_cluster() {
-    let policy = |more: &[&str]| render(&Shell::new(), "operator-policy", more);
-    let existing = policy(&["--existing-cluster"]);
-    assert!(existing.stderr.is_empty(), "{}", existing.stderr);
-    let (made, existing) = (allowed(&policy(&[]).stdout), allowed(&existing.stdout));
-    for action in ["ec2:CreateVpc", "ec2:DeleteVpc", "eks:CreateNodegroup", "iam:CreateOpenIDConnectProvider", "ec2:CreateLaunchTemplate"] {
-        assert!(made.contains(action) && !existing.contains(action), "{action}");
-    }
-    for (more, action) in
-        [(&["--private"][..], "ec2:CreateVpcEndpoint"), (&["--fargate", "--identity", "irsa"], "eks:CreateFargateProfile")]
-    {
-        assert!(allowed(&policy(more).stdout).contains(action) && !made.contains(action), "{action}");
-    }
-    let spec = |text: &str| allowed(&render(&Shell::new().file("karpctl.yaml", text), "operator-policy", &[]).stdout);
-    assert!(spec("ipFamily: ipv6\n").contains("ec2:CreateEgressOnlyInternetGateway"));
-    assert!(spec("kmsKey: arn:aws:kms:us-west-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab\n").contains("kms:CreateGrant"));
-    let own = spec("vpc:\n  privateSubnets: [subnet-0123456789abcdef0, subnet-0123456789abcdef1]\n");
-    assert!(!own.contains("ec2:CreateVpc") && own.contains("ec2:CreateSecurityGroup"), "{own:?}");
-}
-
-#[test]
-fn an_operators_policy_that_is_too_long_for_iam_is_written_as_several() {
-    let shell = Shell::new();
-    let whole = render(&shell, "operator-policy", &[]);
-    assert!(whole.stderr.contains("`--out DIR` writes it as 2 policies"), "{}", whole.stderr);
-    assert_eq!(render(&shell, "operator-policy", &["--out", "policies"]).code, 0);
-    let mut all = std::collections::BTreeSet::new();
-    for name in ["operator-policy-1.json", "operator-policy-2.json"] {
-        let text = std::fs::read_to_string(shell.dir.path().join("policies").join(name)).unwrap();
-        assert!(text.chars().filter(|c| !c.is_whitespace()).count() <= 6144, "{name}");
-        all.extend(allowed(&text));
-    }
-    assert_eq!(all, allowed(&whole.stdout));
-    assert_eq!(std::fs::read_dir(shell.dir.path().join("policies")).unwrap().count(), 2);
-    assert_eq!(render(&shell, "operator-policy", &["--for", "doctor", "--out", "one"]).code, 0);
-    assert!(shell.dir.path().join("one/operator-policy.json").exists());
-}
-
 /// What people see, as it is written down by those who asked about it.
 #[test]
 fn an_error_is_found_by_its_words() {
