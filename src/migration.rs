@@ -6,7 +6,7 @@ mod fate;
 mod pool;
 mod scaled;
 
-pub use drainage::{Obstacle, is_settled, leaving, movable, obstacles, staying_behind, unplaced};
+pub use drainage::{Obstacle, is_settled, leaving, movable, obstacles, staying_behind, unplaced, unplaced_before};
 pub use fate::{Fate, GroupPlan, marks, plan, self_managed};
 
 use crate::facts::{NodeGroupShape, Scaling};

@@ -135,8 +135,17 @@ pub struct FleetNode {
     pub ready: bool,
     /// Whether it is cordoned.
     pub cordoned: bool,
-    /// Whether a migration cordoned it.
-    pub leaving: bool,
+    /// That a migration empties it.
+    pub leaving: Option<Leaving>,
+}
+
+/// That a migration empties a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leaving {
+    /// Since when, as the API server writes times. Empty: the mark does not say.
+    pub since: String,
+    /// Whether it was cordoned before the migration came.
+    pub cordoned_before: bool,
 }
 
 /// Whose a node is.
@@ -172,6 +181,8 @@ pub struct FleetPod {
     pub name: String,
     /// Its uid: a pod that comes after it may have the same name.
     pub uid: String,
+    /// When it was made, as the API server says it: the later, the greater.
+    pub created: String,
     /// Its node; `None`: it has none yet.
     pub node: Option<String>,
     /// Who makes it anew.

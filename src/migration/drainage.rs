@@ -17,12 +17,12 @@ pub fn leaving<'f>(plan: &GroupPlan<'_>, fleet: &'f Fleet) -> Vec<&'f FleetNode>
         return Vec::new();
     }
     let mut left = nodes_of(plan, fleet);
-    left.sort_by_key(|n| (!n.leaving, n.created.clone(), n.name.clone()));
+    left.sort_by_key(|n| (n.leaving.is_none(), n.created.clone(), n.name.clone()));
     let mut stay: BTreeMap<Option<&String>, u32> = BTreeMap::new();
     for _ in 0..plan.target.desired {
         let rank = |node: &FleetNode| {
             let in_zone = stay.get(&node.zone.as_ref()).copied().unwrap_or(0);
-            (!node.leaving, node.ready, std::cmp::Reverse(in_zone), node.created.clone(), node.name.clone())
+            (node.leaving.is_none(), node.ready, std::cmp::Reverse(in_zone), node.created.clone(), node.name.clone())
         };
         let Some(best) = (0..left.len()).max_by_key(|i| rank(left[*i])) else { break };
         let node = left.remove(best);
@@ -88,7 +88,7 @@ fn obstacle(pod: &FleetPod, kept: &[&str]) -> Option<Obstacle> {
 #[must_use]
 pub fn staying_behind<'f>(plan: &GroupPlan<'_>, fleet: &'f Fleet) -> Vec<&'f FleetNode> {
     let leave: Vec<&str> = leaving(plan, fleet).into_iter().map(|n| n.name.as_str()).collect();
-    nodes_of(plan, fleet).into_iter().filter(|n| n.leaving && !leave.contains(&n.name.as_str())).collect()
+    nodes_of(plan, fleet).into_iter().filter(|n| n.leaving.is_some() && !leave.contains(&n.name.as_str())).collect()
 }
 
 /// Whether a group is as it shall be.
@@ -106,4 +106,11 @@ pub fn is_settled(plan: &GroupPlan<'_>, fleet: &Fleet) -> bool {
 #[must_use]
 pub fn unplaced(fleet: &Fleet) -> Vec<&FleetPod> {
     fleet.pods.iter().filter(|p| p.node.is_none() && !p.leaving && p.owner != PodOwner::EveryNode).collect()
+}
+
+/// Those of them that are no doing of the migration: they were there before it began to empty a node. While no node is being emptied, all.
+#[must_use]
+pub fn unplaced_before(fleet: &Fleet) -> Vec<&FleetPod> {
+    let begun = fleet.nodes.iter().filter_map(|n| n.leaving.as_ref()).map(|leaving| leaving.since.as_str()).min();
+    unplaced(fleet).into_iter().filter(|pod| begun.is_none_or(|begun| pod.created.as_str() < begun)).collect()
 }

@@ -5,14 +5,16 @@ use super::inside::{items, text};
 use super::kinds::{Kinds, nodes as node_kind};
 use super::{ProbeContext, failed};
 use crate::error::Result;
-use crate::facts::{Fleet, FleetNode, FleetPod, NodeGroupShape, NodeOwner, PodOwner, Probed};
+use crate::facts::{Fleet, FleetNode, FleetPod, Leaving, NodeGroupShape, NodeOwner, PodOwner, Probed};
 use crate::ports::{Kube, ObjectKind};
 use serde_json::Value;
 
 /// On the Deployment of a Cluster Autoscaler: its replicas before a migration stopped it.
 pub(crate) const REPLICAS_BEFORE: &str = "karpctl.dev/replicas-before";
-/// On a node: a migration cordoned it.
+/// On a node: since when a migration empties it.
 pub(crate) const LEAVING: &str = "karpctl.dev/leaving";
+/// On a node that a migration empties: somebody else had cordoned it before.
+pub(crate) const CORDONED_BEFORE: &str = "karpctl.dev/cordoned-before";
 
 /// The label by which EKS names the managed node group of a node.
 pub(crate) const GROUP_LABEL: &str = "eks.amazonaws.com/nodegroup";
@@ -55,7 +57,7 @@ fn named(object: &Value, field: &str) -> String {
 }
 
 fn node_of(node: &Value) -> FleetNode {
-    let labels = &node["metadata"]["labels"];
+    let (labels, annotations) = (&node["metadata"]["labels"], &node["metadata"]["annotations"]);
     let label = |key: &str| labels[key].as_str().map(text);
     let owner = match label(GROUP_LABEL) {
         Some(group) => NodeOwner::Group(group),
@@ -69,7 +71,10 @@ fn node_of(node: &Value) -> FleetNode {
         created: named(node, "creationTimestamp"),
         ready: items(&node["status"]["conditions"]).iter().any(|c| c["type"] == "Ready" && c["status"] == "True"),
         cordoned: node["spec"]["unschedulable"] == true,
-        leaving: !node["metadata"]["annotations"][LEAVING].is_null(),
+        leaving: (!annotations[LEAVING].is_null()).then(|| Leaving {
+            since: annotations[LEAVING].as_str().filter(|at| at.starts_with(|c: char| c.is_ascii_digit())).map(text).unwrap_or_default(),
+            cordoned_before: !annotations[CORDONED_BEFORE].is_null(),
+        }),
     }
 }
 
@@ -92,6 +97,7 @@ fn pod_of(pod: &Value) -> Option<FleetPod> {
         namespace: named(pod, "namespace"),
         name: named(pod, "name"),
         uid: named(pod, "uid"),
+        created: named(pod, "creationTimestamp"),
         node: spec["nodeName"].as_str().filter(|n| !n.is_empty()).map(text),
         owner,
         leaving: !metadata["deletionTimestamp"].is_null(),

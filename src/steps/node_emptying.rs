@@ -4,10 +4,10 @@ use super::StepContext;
 use super::migration::{look, world};
 use super::migration_pools::refused;
 use crate::error::{Error, ErrorKind, Result};
-use crate::facts::{Fleet, FleetNode, Topic};
-use crate::migration::{movable, unplaced};
+use crate::facts::{Fleet, FleetNode, FleetPod, Topic};
+use crate::migration::{movable, unplaced, unplaced_before};
 use crate::ports::{Eviction, Kube};
-use crate::probe::fleet::LEAVING;
+use crate::probe::fleet::{CORDONED_BEFORE, LEAVING};
 use crate::probe::kinds::{cluster_wide, nodes};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,29 +18,57 @@ use tokio::time::Instant;
 pub(super) struct Emptying<'a> {
     context: &'a StepContext<'a>,
     kube: Arc<dyn Kube>,
-    /// The pods that had no node before: nobody waits for them.
+    /// The pods that had no node before the first run: nobody waits for them.
     before: BTreeSet<String>,
 }
 
+/// How much earlier than now a node is said to leave: AWS tells the time to the second, and a pod that the run displaces must not seem older.
+const EARLIER: i64 = 5;
+
 impl<'a> Emptying<'a> {
     pub(super) fn new(context: &'a StepContext<'a>, kube: Arc<dyn Kube>, fleet: &Fleet) -> Self {
-        Self { context, kube, before: unplaced(fleet).into_iter().map(|p| p.uid.clone()).collect() }
+        Self { context, kube, before: unplaced_before(fleet).into_iter().map(|p| p.uid.clone()).collect() }
     }
 
-    /// Lets no new pod onto these nodes: a pod that leaves one of them would only be moved again from the next.
+    /// Lets no new pod onto these nodes: a pod that leaves one of them would only be moved again from the next. Since when they leave stands
+    /// on them: a later run knows by it which pods a run displaced.
     pub(super) async fn cordon(&self, leaving: &[&FleetNode]) -> Result<()> {
-        for node in leaving.iter().filter(|node| !node.cordoned) {
+        for node in leaving.iter().filter(|node| !node.cordoned || node.leaving.is_none()) {
             self.context.doing(format!("cordoning node {}", node.name));
-            let patch = json!({"metadata": {"annotations": {LEAVING: "true"}}, "spec": {"unschedulable": true}});
+            let mut marks = json!({});
+            if node.leaving.is_none() {
+                marks[LEAVING] = json!(self.now());
+            }
+            if node.leaving.is_none() && node.cordoned {
+                marks[CORDONED_BEFORE] = json!("true");
+            }
+            let patch = json!({"metadata": {"annotations": marks}, "spec": {"unschedulable": true}});
             self.kube.merge_patch(&cluster_wide(&nodes(), &node.name), &patch).await?;
         }
         Ok(())
     }
 
+    /// The time by AWS's clock, as the API server writes it, a little too early.
+    fn now(&self) -> String {
+        let ahead = self.context.ports.aws.clock_ahead().unwrap_or_default();
+        let now = jiff::Timestamp::now().as_second().saturating_sub(ahead).saturating_sub(EARLIER);
+        jiff::Timestamp::from_second(now).unwrap_or_default().to_string()
+    }
+
+    /// Waits for what an earlier run, or this one, has displaced so far.
+    pub(super) async fn settle(&self, fleet: &Fleet) -> Result<()> {
+        if self.displaced(fleet).is_empty() { Ok(()) } else { self.wait_until_placed().await }
+    }
+
+    /// The pods that lost their node to the migration and have none yet.
+    fn displaced<'f>(&self, fleet: &'f Fleet) -> Vec<&'f FleetPod> {
+        unplaced(fleet).into_iter().filter(|p| !self.before.contains(&p.uid)).collect()
+    }
+
     /// Empties a node. `which`: the words that say which of how many it is.
     pub(super) async fn empty(&self, node: &FleetNode, which: &str) -> Result<()> {
         self.send_away(&node.name, which).await?;
-        self.wait_until_placed(&node.name).await
+        self.wait_until_placed().await
     }
 
     /// Asks the node's pods to go until none is left. Time runs from the last that went.
@@ -79,35 +107,35 @@ impl<'a> Emptying<'a> {
                 let leave: Vec<String> = pods.iter().filter(|p| p.leaving).map(|p| p.shown()).collect();
                 return Err(self.hangs(node, &stay, &leave));
             }
-            self.context.pause(super::BRIEF).await.map_err(|e| self.on_the_way(e, node))?;
+            self.context.pause(super::BRIEF).await.map_err(|e| self.on_the_way(e))?;
         }
     }
 
     /// Waits until every pod that lost its node has another: who goes on without would take down what nobody brings up again.
-    async fn wait_until_placed(&self, node: &str) -> Result<()> {
+    async fn wait_until_placed(&self) -> Result<()> {
         let mut told = String::new();
         let begun = Instant::now();
         loop {
             let facts = look(self.context, &[Topic::Fleet]).await?;
             let (_, fleet) = world(&facts).map_err(refused)?;
-            let waiting: Vec<_> = unplaced(fleet).into_iter().filter(|p| !self.before.contains(&p.uid)).collect();
+            let waiting = self.displaced(fleet);
             let Some(first) = waiting.first() else { return Ok(()) };
             if begun.elapsed() >= self.context.timeout {
-                let error = Error::new(ErrorKind::Timeout, format!("{} pods have no node after node {node} was emptied", waiting.len()));
+                let error = Error::new(ErrorKind::Timeout, format!("pods that lost their node have no other: {}", waiting.len()));
                 let error = waiting.iter().take(NAMED).fold(error, |error, pod| {
                     error.because(format!("{}: {}", pod.shown(), pod.waits_for.as_deref().unwrap_or("the scheduler has not said why")))
                 });
                 return Err(error.hint(
                     "Karpenter says why it makes no node: `kubectl get events --all-namespaces --field-selector reason=FailedScheduling`",
                 ))
-                .map_err(|e| self.on_the_way(e, node));
+                .map_err(|e| self.on_the_way(e));
             }
             let words = format!("waiting for {} pods to get a node, {} among them", waiting.len(), first.shown());
             if words != told {
                 self.context.doing(words.clone());
                 told = words;
             }
-            self.context.pause(super::BRIEF).await.map_err(|e| self.on_the_way(e, node))?;
+            self.context.pause(super::BRIEF).await.map_err(|e| self.on_the_way(e))?;
         }
     }
 
@@ -124,14 +152,14 @@ impl<'a> Emptying<'a> {
                 "see what the budget waits for: `kubectl --namespace {namespace} get poddisruptionbudgets,pods`; one that never allows a disruption needs another replica, or another number"
             ))
         });
-        self.on_the_way(error, node)
+        self.on_the_way(error)
     }
 
     /// What helps whoever stops halfway.
-    fn on_the_way(&self, error: Error, node: &str) -> Error {
+    fn on_the_way(&self, error: Error) -> Error {
         let (cluster, region) = (&self.context.spec.cluster_name, &self.context.spec.region);
         error
-            .hint(format!("node {node} and those that leave after it take no new pods; a later run goes on with them"))
+            .hint("the nodes that leave take no new pods; a later run goes on with them")
             .hint(format!("or go back: `karpctl migrate cluster-autoscaler --back --cluster-name {cluster} --region {region}`"))
     }
 }
@@ -139,8 +167,11 @@ impl<'a> Emptying<'a> {
 /// The most pods that an error names.
 const NAMED: usize = 5;
 
-/// Lets pods onto a node again that a migration cordoned.
-pub(super) async fn release(kube: &dyn Kube, node: &str) -> Result<()> {
-    let patch = json!({"metadata": {"annotations": {LEAVING: null}}, "spec": {"unschedulable": null}});
-    kube.merge_patch(&cluster_wide(&nodes(), node), &patch).await.map(drop)
+/// Lets pods onto a node again that a migration cordoned. One that somebody else had cordoned before stays so.
+pub(super) async fn release(kube: &dyn Kube, node: &FleetNode) -> Result<()> {
+    let mut patch = json!({"metadata": {"annotations": {LEAVING: null, CORDONED_BEFORE: null}}});
+    if node.leaving.as_ref().is_none_or(|leaving| !leaving.cordoned_before) {
+        patch["spec"] = json!({"unschedulable": null});
+    }
+    kube.merge_patch(&cluster_wide(&nodes(), &node.name), &patch).await.map(drop)
 }

@@ -77,7 +77,6 @@ impl Step for NodeGroups {
 
     async fn apply(&self, context: &StepContext<'_>, _: Action) -> Result<()> {
         self.remember(context).await?;
-        // Pods that have no node now are not this step's doing.
         let (_, fleet) = world(context.facts).map_err(refused)?;
         let emptying = Emptying::new(context, context.kube().await?, fleet);
         loop {
@@ -86,10 +85,17 @@ impl Step for NodeGroups {
             if let Some(error) = in_the_way(&plans, fleet) {
                 return Err(refused(error));
             }
-            // The group that stays comes last: what leaves the others may be pods of the controller, which only it can take.
+            // What leaves a group may be pods of the controller, which only the group that stays can take: it grows first, where it is to grow,
+            // and is emptied last.
             let mut open: Vec<&GroupPlan<'_>> = plans.iter().filter(|p| !is_settled(p, fleet)).collect();
-            open.sort_by_key(|p| p.fate == Fate::Keeps);
+            open.sort_by_key(|p| (!grows(p), p.fate == Fate::Keeps));
             let Some(plan) = open.first() else { return Ok(()) };
+            if grows(plan) {
+                resize(context, plan.group, plan.target).await?;
+                wait_for_nodes(context, &plan.group.name, plan.target.desired).await?;
+                continue;
+            }
+            emptying.settle(fleet).await?;
             let nodes = leaving(plan, fleet);
             emptying.cordon(&nodes).await?;
             match nodes.iter().position(|node| !movable(fleet, &node.name).is_empty()) {
@@ -106,9 +112,9 @@ impl Step for NodeGroups {
         let (groups, fleet) = world(context.facts).map_err(refused)?;
         let kube = context.kube().await?;
         for group in groups.iter().filter(|g| is_begun(g, fleet)) {
-            for node in fleet.nodes.iter().filter(|n| n.leaving && belongs(&n.owner, &group.name)) {
+            for node in fleet.nodes.iter().filter(|n| n.leaving.is_some() && belongs(&n.owner, &group.name)) {
                 context.doing(format!("letting pods onto node {} again", node.name));
-                release(kube.as_ref(), &node.name).await?;
+                release(kube.as_ref(), node).await?;
             }
             if let Some(before) = remembered(group) {
                 resize(context, group, before).await?;
@@ -122,9 +128,11 @@ impl Step for NodeGroups {
     fn explain(&self) -> &'static str {
         "Remembers the size of each node group in its tag karpctl.dev/scaling-before, then cordons the nodes of a group that leave and \
          empties them one after another: their pods are asked to go by the Eviction API, which keeps to pod disruption budgets, and the \
-         next node waits until every pod that lost its node has another. Nothing is deleted by force: an eviction that stays refused for the \
+         next node waits until every pod that lost its node has another, those that an earlier run displaced among them: since when a node \
+         leaves stands in its annotation karpctl.dev/leaving. Nothing is deleted by force: an eviction that stays refused for the \
          time of --timeout ends the run and names the pod and its budget. A group is made small only when the nodes that leave are \
-         empty. One group stays, with two nodes, for Karpenter's controller (--keep-node-group names it; several stay with a node each). Pods \
+         empty. One group stays, with two nodes, for Karpenter's controller (--keep-node-group names it; several stay with a node each); one that has \
+         fewer gets them first. Pods \
          that nobody would make anew, that ask to stay or that ask for a node of a group by its label are named before anything begins. \
          Which instances a group ends, EC2 Auto Scaling decides: for the group that stays karpctl empties those that it usually ends, the \
          oldest, zone by zone. The way back sets the sizes of before, waits for the nodes, and leaves the pods where they are."
@@ -171,7 +179,7 @@ impl NodeGroups {
                 // One that was emptied and is not ended: EC2 Auto Scaling chose another.
                 for node in staying_behind(plan, fleet) {
                     context.doing(format!("node {} stays: letting pods onto it again", node.name));
-                    release(kube.as_ref(), &node.name).await?;
+                    release(kube.as_ref(), node).await?;
                 }
                 Ok(is_settled(plan, fleet).then_some(()))
             })
@@ -183,7 +191,12 @@ impl NodeGroups {
 fn is_begun(group: &NodeGroupShape, fleet: &Fleet) -> bool {
     group.tags.contains_key(SCALING_BEFORE)
         || group.tags.contains_key(KEPT)
-        || fleet.nodes.iter().any(|n| n.leaving && belongs(&n.owner, &group.name))
+        || fleet.nodes.iter().any(|n| n.leaving.is_some() && belongs(&n.owner, &group.name))
+}
+
+/// Whether a group gets more nodes than it has.
+fn grows(plan: &GroupPlan<'_>) -> bool {
+    plan.is_touched() && plan.target.desired > plan.group.scaling.desired
 }
 
 fn belongs(owner: &NodeOwner, group: &str) -> bool {
@@ -254,7 +267,7 @@ async fn resize(context: &StepContext<'_>, group: &NodeGroupShape, to: Scaling) 
         .await
 }
 
-/// Waits until as many nodes of a group take pods.
+/// Waits until as many nodes of a group are ready that no migration empties. What somebody else cordoned is somebody else's to let in.
 async fn wait_for_nodes(context: &StepContext<'_>, group: &str, wanted: u32) -> Result<()> {
     let timed_out = || Error::new(ErrorKind::Timeout, format!("the node group {group} does not get its {wanted} nodes"));
     context.doing(format!("waiting until node group {group} has {wanted} nodes that are ready"));
@@ -262,7 +275,7 @@ async fn wait_for_nodes(context: &StepContext<'_>, group: &str, wanted: u32) -> 
         .wait_for(super::BRIEF, timed_out, || async {
             let facts = look(context, READS_ON_REMOVAL).await?;
             let (_, fleet) = world(&facts).map_err(refused)?;
-            let ready = fleet.nodes.iter().filter(|n| n.ready && !n.cordoned && belongs(&n.owner, group)).count();
+            let ready = fleet.nodes.iter().filter(|n| n.ready && n.leaving.is_none() && belongs(&n.owner, group)).count();
             Ok((ready >= usize::try_from(wanted).unwrap_or(usize::MAX)).then_some(()))
         })
         .await

@@ -1,6 +1,7 @@
 //! From the Cluster Autoscaler to Karpenter: the node pool that fits a node group field by field, what becomes of each group, and the
 //! way there and back in a world in memory.
 
+mod again;
 mod scaled;
 
 use crate::fake::FakeWorld;

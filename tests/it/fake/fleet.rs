@@ -104,6 +104,7 @@ impl FakeWorld {
         drop(inside);
         let anew = format!("{name}-anew");
         body["metadata"]["uid"] = json!(format!("uid-{anew}"));
+        body["metadata"]["creationTimestamp"] = json!(jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
         body["spec"] = if works { json!({"nodeName": "karpenters-own"}) } else { json!({}) };
         if !works {
             body["status"] = json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "message": "0/3 nodes are available"}]});
