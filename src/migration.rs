@@ -5,6 +5,7 @@ mod drainage;
 mod fate;
 mod pool;
 mod scaled;
+mod taints;
 
 pub use drainage::{Obstacle, is_settled, leaving, movable, obstacles, staying_behind, unplaced, unplaced_before};
 pub use fate::{Fate, GroupPlan, marks, plan, self_managed};

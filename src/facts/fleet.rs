@@ -131,6 +131,8 @@ pub struct FleetNode {
     pub zone: Option<String>,
     /// When it joined, as the API server says it: the later, the greater.
     pub created: String,
+    /// The keys of its taints.
+    pub taints: Vec<String>,
     /// Whether its kubelet says that it is ready.
     pub ready: bool,
     /// Whether it is cordoned.

@@ -2,6 +2,7 @@
 
 use super::pool::pool_of;
 use super::scaled::apart;
+use super::taints::is_passing;
 use super::{KEPT, SCALING_BEFORE, Wish, scaling_before};
 use crate::error::{Error, Result};
 use crate::facts::{Fleet, NodeGroupShape, NodeOwner, Scaling};
@@ -65,10 +66,10 @@ pub fn plan<'a>(
     let fated = |group: &'a NodeGroupShape| match apart(spec, group, groups, fleet) {
         Some(why) => stays(group, Fate::Apart(why)),
         None if wish.leave.contains(&group.name) => stays(group, Fate::Untouched("--leave-node-group names it".to_owned())),
-        None => shaped(spec, group, recommended),
+        None => shaped(spec, group, fleet, recommended),
     };
     let mut plans: Vec<GroupPlan<'a>> = groups.iter().map(fated).collect();
-    let kept = kept(&plans, wish)?;
+    let kept = kept(&plans, fleet, wish)?;
     let each = if kept.len() == 1 { KEPT_NODES } else { 1 };
     for plan in plans.iter_mut().filter(|p| p.is_touched()) {
         let max = scaling_before(plan.group).max;
@@ -87,12 +88,12 @@ fn stays(group: &NodeGroupShape, fate: Fate) -> GroupPlan<'_> {
     GroupPlan { group, fate, pool: None, target: group.scaling, notes: Vec::new() }
 }
 
-fn shaped<'a>(spec: &Spec, group: &'a NodeGroupShape, recommended: Option<&AmiAlias>) -> GroupPlan<'a> {
+fn shaped<'a>(spec: &Spec, group: &'a NodeGroupShape, fleet: &Fleet, recommended: Option<&AmiAlias>) -> GroupPlan<'a> {
     let untouched = |why: String| stays(group, Fate::Untouched(why));
     if !matches!(group.status.as_str(), "ACTIVE" | "UPDATING" | "DEGRADED") {
         return untouched(format!("it is {}", group.status));
     }
-    match pool_of(spec, group, recommended) {
+    match pool_of(spec, group, fleet, recommended) {
         Ok((pool, notes)) => GroupPlan { group, fate: Fate::Leaves, pool: Some(pool), target: group.scaling, notes },
         Err(why) => untouched(why),
     }
@@ -100,7 +101,7 @@ fn shaped<'a>(spec: &Spec, group: &'a NodeGroupShape, recommended: Option<&AmiAl
 
 /// The groups that stay for the controller: those that the person names, else those that an earlier run chose, else the one that fits
 /// best by what a migration does not change.
-fn kept(plans: &[GroupPlan<'_>], wish: &Wish) -> Result<BTreeSet<String>> {
+fn kept(plans: &[GroupPlan<'_>], fleet: &Fleet, wish: &Wish) -> Result<BTreeSet<String>> {
     let names = || plans.iter().map(|p| p.group.name.as_str()).collect::<Vec<_>>().join(", ");
     let named = |flag: &str, name: &str| {
         let unknown = || Error::usage(format!("{flag}: there is no managed node group {name}")).hint(format!("there are: {}", names()));
@@ -114,7 +115,7 @@ fn kept(plans: &[GroupPlan<'_>], wish: &Wish) -> Result<BTreeSet<String>> {
     }
     for name in &wish.keep {
         let plan = named("--keep-node-group", name)?;
-        if let Some(why) = unfit(plan.group) {
+        if let Some(why) = unfit(plan.group, fleet) {
             return Err(Error::refused(format!("the node group {name} cannot keep Karpenter's controller: {why}"))
                 .hint(format!("name another by --keep-node-group: {}", names())));
         }
@@ -128,10 +129,10 @@ fn kept(plans: &[GroupPlan<'_>], wish: &Wish) -> Result<BTreeSet<String>> {
     }
     let best = plans
         .iter()
-        .filter(|p| p.is_touched() && unfit(p.group).is_none())
+        .filter(|p| p.is_touched() && unfit(p.group, fleet).is_none())
         .max_by_key(|p| (p.group.capacity_type == "ON_DEMAND", scaling_before(p.group).max, std::cmp::Reverse(&p.group.name)));
     best.map(|p| BTreeSet::from([p.group.name.clone()])).ok_or_else(|| {
-        let why = plans.iter().map(|p| match (&p.fate, unfit(p.group)) {
+        let why = plans.iter().map(|p| match (&p.fate, unfit(p.group, fleet)) {
             (Fate::Untouched(why) | Fate::Apart(why), _) => format!("{}: {why}", p.group.name),
             (_, why) => format!("{}: {}", p.group.name, why.unwrap_or_default()),
         });
@@ -156,11 +157,12 @@ fn nothing_scaled(plans: &[GroupPlan<'_>]) -> Option<Error> {
 }
 
 /// Why the controller's pods cannot run on a group's nodes. Its chart tolerates one taint.
-fn unfit(group: &NodeGroupShape) -> Option<String> {
+fn unfit(group: &NodeGroupShape, fleet: &Fleet) -> Option<String> {
     if group.ami_type.starts_with("WINDOWS_") {
         return Some("its nodes run Windows".to_owned());
     }
-    let repels = |t: &&crate::facts::GroupTaint| t.effect != "PREFER_NO_SCHEDULE" && t.key != "CriticalAddonsOnly";
+    let repels =
+        |t: &&crate::facts::GroupTaint| t.effect != "PREFER_NO_SCHEDULE" && t.key != "CriticalAddonsOnly" && !is_passing(t, group, fleet);
     group.taints.iter().find(repels).map(|t| format!("its taint {} lets no pod of Karpenter's in", t.key))
 }
 

@@ -1,7 +1,8 @@
 //! The node pool that makes the nodes of a node group.
 
-use crate::facts::{GroupTaint, NodeGroupShape};
-use crate::render::{PoolShape, PoolTaint};
+use super::taints::taints;
+use crate::facts::{Fleet, NodeGroupShape};
+use crate::render::PoolShape;
 use crate::spec::{AmiAlias, Architecture, CapacityType, ObjectName, Spec};
 use std::collections::BTreeMap;
 
@@ -14,7 +15,12 @@ const OF_GROUPS: [&str; 3] = ["eks.amazonaws.com", "alpha.eksctl.io", "eksctl.io
 
 /// The pool of a group, with what it does not carry over, a sentence each; or why there can be none. `recommended` is the version that
 /// AWS recommends of the release's own AMI family.
-pub(super) fn pool_of(spec: &Spec, group: &NodeGroupShape, recommended: Option<&AmiAlias>) -> Result<(PoolShape, Vec<String>), String> {
+pub(super) fn pool_of(
+    spec: &Spec,
+    group: &NodeGroupShape,
+    fleet: &Fleet,
+    recommended: Option<&AmiAlias>,
+) -> Result<(PoolShape, Vec<String>), String> {
     let mut notes = Vec::new();
     let capacity_type = match group.capacity_type.as_str() {
         "ON_DEMAND" => CapacityType::OnDemand,
@@ -32,6 +38,7 @@ pub(super) fn pool_of(spec: &Spec, group: &NodeGroupShape, recommended: Option<&
     if let Some(template) = &group.launch_template {
         notes.push(format!("of its launch template {template} only instance type and disk are taken over: user data, security groups, metadata options and tags are not"));
     }
+    let taints = taints(group, fleet)?;
     let most = |of: fn(&crate::facts::InstanceTypeFacts) -> u64| group.instance_types.iter().map(of).max().unwrap_or_default();
     let nodes = u64::from(super::scaling_before(group).max);
     let shape = PoolShape {
@@ -44,7 +51,8 @@ pub(super) fn pool_of(spec: &Spec, group: &NodeGroupShape, recommended: Option<&
         zones: group.zones.clone(),
         subnets,
         labels: labels(group, &mut notes),
-        taints: taints(group)?,
+        taints: taints.standing,
+        startup_taints: taints.startup,
         cpu_limit: nodes * most(|t| u64::from(t.vcpus)),
         memory_limit_mib: nodes * most(|t| t.memory_mib),
         disk_gib: group.disk_gib,
@@ -132,18 +140,4 @@ fn labels(group: &NodeGroupShape, notes: &mut Vec<String>) -> BTreeMap<String, S
         }
     }
     kept
-}
-
-fn taints(group: &NodeGroupShape) -> Result<Vec<PoolTaint>, String> {
-    group.taints.iter().map(taint).collect()
-}
-
-fn taint(taint: &GroupTaint) -> Result<PoolTaint, String> {
-    let effect = match taint.effect.as_str() {
-        "NO_SCHEDULE" => "NoSchedule",
-        "NO_EXECUTE" => "NoExecute",
-        "PREFER_NO_SCHEDULE" => "PreferNoSchedule",
-        other => return Err(format!("its taint {} has an effect {other} that is not known", taint.key)),
-    };
-    Ok(PoolTaint { key: taint.key.clone(), value: taint.value.clone(), effect })
 }

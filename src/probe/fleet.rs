@@ -69,6 +69,7 @@ fn node_of(node: &Value) -> FleetNode {
         owner,
         zone: label("topology.kubernetes.io/zone"),
         created: named(node, "creationTimestamp"),
+        taints: items(&node["spec"]["taints"]).iter().filter_map(|taint| taint["key"].as_str().map(text)).collect(),
         ready: items(&node["status"]["conditions"]).iter().any(|c| c["type"] == "Ready" && c["status"] == "True"),
         cordoned: node["spec"]["unschedulable"] == true,
         leaving: (!annotations[LEAVING].is_null()).then(|| Leaving {

@@ -128,6 +128,8 @@ pub struct PoolShape {
     pub labels: BTreeMap<String, String>,
     /// The taints of the nodes.
     pub taints: Vec<PoolTaint>,
+    /// The taints of nodes that start, which something else takes off.
+    pub startup_taints: Vec<PoolTaint>,
     /// The most vCPUs of all its nodes.
     pub cpu_limit: u64,
     /// The most memory of all its nodes, in MiB.
@@ -192,6 +194,7 @@ pub fn shaped_pool_yaml(spec: &Spec, shape: &PoolShape) -> Result<String> {
             "zones": shape.zones,
             "labels": shape.labels,
             "taints": shape.taints,
+            "startup_taints": shape.startup_taints,
             "memory_limit": format!("{}Mi", shape.memory_limit_mib),
         },
     });

@@ -125,7 +125,7 @@ impl Step for MigrationPools {
 
     fn explain(&self) -> &'static str {
         "Proposes a node pool and a node class for each managed node group that the autoscaler scales: its instance types, the zones of its subnets, its subnets, \
-         capacity type, labels and taints, the AMI that it runs where an alias can name it, the size of its disks, and as limits what \
+         capacity type, labels and taints (one that its ready nodes do not carry becomes a startup taint), the AMI that it runs where an alias can name it, the size of its disks, and as limits what \
          its most nodes of the largest type have. What is not taken over is said in the plan. Both carry the label \
          karpctl.dev/node-group. Once they are there they are yours: a later run does not change them back. Node groups with an AMI of their own, \
          of capacity blocks or of types that are not named stay as they are, and so do those that --leave-node-group names and those that EKS \
@@ -212,9 +212,13 @@ fn described(plan: &GroupPlan<'_>) -> Vec<String> {
     if !pool.labels.is_empty() {
         parts.push(format!("labels {}", joined(&pool.labels)));
     }
-    if !pool.taints.is_empty() {
-        let taints: Vec<String> = pool.taints.iter().map(|t| format!("{}={}:{}", t.key, t.value, t.effect)).collect();
-        parts.push(format!("taints {}", taints.join(", ")));
+    for (what, taints) in
+        [("taints", &pool.taints), ("startup taints, which something takes off nodes that have started", &pool.startup_taints)]
+    {
+        let taints: Vec<String> = taints.iter().map(|t| format!("{}={}:{}", t.key, t.value, t.effect)).collect();
+        if !taints.is_empty() {
+            parts.push(format!("{what} {}", taints.join(", ")));
+        }
     }
     parts.extend(pool.disk_gib.map(|gib| format!("disks of {gib} GiB")));
     parts.push(format!("at most {} vCPUs and {} GiB", pool.cpu_limit, pool.memory_limit_mib / 1024));

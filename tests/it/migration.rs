@@ -3,6 +3,7 @@
 
 mod again;
 mod scaled;
+mod taints;
 
 use crate::fake::FakeWorld;
 use crate::fake::fleet::{at, group};

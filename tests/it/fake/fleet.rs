@@ -3,7 +3,7 @@
 use super::FakeWorld;
 use karpctl::facts::{GroupTaint, InstanceTypeFacts, NodeGroupShape, Scaling};
 use karpctl::ports::{Eviction, ObjectKind, ObjectRef};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A place of a node, a pod or a Deployment.
 pub(crate) fn at(api_version: &str, plural: &str, namespace: Option<&str>, name: &str) -> ObjectRef {
@@ -73,7 +73,9 @@ impl FakeWorld {
             let labels = json!({"eks.amazonaws.com/nodegroup": group, "topology.kubernetes.io/zone": "us-west-2a"});
             let metadata = json!({"labels": labels, "creationTimestamp": format!("2026-01-01T00:00:00.{number:06}Z")});
             let ready = json!({"conditions": [{"type": "Ready", "status": "True"}]});
-            self.put(&at("v1", "nodes", None, &name), json!({"metadata": metadata, "spec": {}, "status": ready}));
+            let taints = self.inside().node_groups.iter().find(|g| g.name == group).map(|g| g.taints.clone()).unwrap_or_default();
+            let taints: Vec<Value> = taints.iter().map(|t| json!({"key": t.key, "value": t.value, "effect": "NoSchedule"})).collect();
+            self.put(&at("v1", "nodes", None, &name), json!({"metadata": metadata, "spec": {"taints": taints}, "status": ready}));
         }
     }
 
