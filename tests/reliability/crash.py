@@ -23,7 +23,7 @@ from stage import LAB
 from trials import Figures, Trials, arguments, say
 from ways import WAYS, Failed, World, chosen, must, spread
 
-sys.path.insert(0, str(LAB.parent))
+sys.path.append(str(LAB.parent))
 from tripwire import changes  # noqa: E402
 
 KILLS = ("tree", "alone")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Lets every distinct request of a way go wrong in every way, and looks whether karpctl gets over it.
 
-    python3 tests/reliability/faults.py                          every request with every fault
+    python3 tests/reliability/faults.py                          every request with every fault, of a bootstrap, a destroy and an upgrade
     python3 tests/reliability/faults.py --sample 2               each fault on all requests at once, and on two alone
     python3 tests/reliability/faults.py --way destroy --fault lost --request 'eks DeleteAddon'
 
@@ -90,6 +90,10 @@ LASTING = {
         service, "ExpiredTokenException" if service in ("eks", "ssm") else "ExpiredToken",
         "The security token included in the request is expired", 403)),
 }
+
+
+# The ways of a whole sweep.
+SWEPT = ("bootstrap", "destroy", "upgrade")
 
 
 # What a way goes on without and says nothing of, and why nobody need know; what is left is judged all the same.
@@ -206,7 +210,7 @@ class Case:
 def cases(args, figures):
     """All that are to be tried; each way is gone once undisturbed for its requests and what it ends with."""
     world, found = World(args.karpctl), []
-    for name in args.way or ("bootstrap", "destroy"):
+    for name in args.way or SWEPT:
         way = WAYS[name]
         deeds, wanted = world.undisturbed(way)
         requests = distinct(deeds)

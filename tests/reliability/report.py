@@ -4,7 +4,7 @@
     python3 tests/reliability/report.py                        from the figures that are kept, in tests/reliability/figures
     python3 tests/reliability/report.py --crash crash.json     from these, and for what is not given from those that are kept
 
-A sweep goes on from the figures that are kept with `crash.py --go-on --figures tests/reliability/figures/crash.json`, and leaves them there. Of
+A row of a whole sweep of which there are no figures stands there with 0 tried. A sweep goes on from the figures that are kept with `crash.py --go-on --figures tests/reliability/figures/crash.json`, and leaves them there. Of
 what there are no figures, the document keeps what it says.
 """
 
@@ -13,8 +13,12 @@ import json
 import sys
 from pathlib import Path
 
+from crash import CHANGES, DEEDS, KILLS
+from faults import LASTING, PASSING, REFUSED_AGAIN, SWEPT
+from least import FIRST
 from stage import ROOT
 from trials import UNNAMED
+from ways import WAYS
 
 TARGET = ROOT / "docs" / "reliability.md"
 KEPT = Path(__file__).resolve().parent / "figures"
@@ -74,6 +78,30 @@ python3 tests/reliability/{name}.py {sample}
 """
 
 
+# What a whole sweep has a row for. Only where something is made of EKS can the answer of that be lost.
+ROWS = {
+    "crash": [(way, kill, of) for of in (DEEDS, CHANGES) for way in WAYS for kill in KILLS],
+    "faults": [(way, kind) for way in SWEPT for kind in (*PASSING, *LASTING) if kind != REFUSED_AGAIN or way == "bootstrap"],
+    "least": [(work,) for work in FIRST],
+}
+UNCOUNTED = "not counted"
+
+
+def whole(name, rows):
+    """The rows of a whole sweep, in its order, with 0 tried where there are no figures; any others at the end."""
+    found = {tuple(r["row"]): r for r in rows}
+    assert len(found) == len(rows), f"{name}: a row has figures twice"
+    missing = {"whole": UNCOUNTED, "ended": {}, "programs": ["none"]}
+    return [found.pop(key, {"row": list(key), **missing}) for key in ROWS[name]] + list(found.values())
+
+
+def count(rows):
+    """How much a whole sweep of these has, as far as that is known."""
+    known = [r["whole"] for r in rows if r["whole"] != UNCOUNTED]
+    left = len(rows) - len(known)
+    return f"{sum(known)}" + (f", and those of {left} rows that were never counted" if left else "")
+
+
 def many(row, *ways_to_end):
     return sum(len(row["ended"].get(how, [])) for how in ways_to_end)
 
@@ -97,7 +125,7 @@ def crash(rows):
     def sums(of):
         some = [r for r in rows if r["row"][2] == of]
         good, tried = (sum(cells(r)[k] for r in some) for k in (1, 0))
-        return f"- {of}: {good} of {tried} points converge; a whole sweep has {sum(r['whole'] for r in some)}.\n"
+        return f"- {of}: {good} of {tried} points converge; a whole sweep has {count(some)}.\n"
     kinds = dict.fromkeys(r["row"][2] for r in rows)
     return CRASH + table(rows, cells) + "\n" + "".join(map(sums, kinds)) + failures(rows)
 
@@ -107,7 +135,7 @@ def faults(rows):
         return many(r, "over", "told", "failed"), many(r, "over"), many(r, "told"), many(r, "unmet"), many(r, "failed")
     good = sum(many(r, "over", "told") for r in rows)
     tried = sum(many(r, "over", "told", "failed") for r in rows)
-    sums = f"\n{good} of {tried} faults come right; a whole sweep has {sum(r['whole'] for r in rows)}.\n"
+    sums = f"\n{good} of {tried} faults come right; a whole sweep has {count(rows)}.\n"
     return FAULTS + table(rows, cells) + sums + failures(rows)
 
 
@@ -141,7 +169,7 @@ def main():
             text += said_before(head)
         else:
             width = max(len(every), len(some)) + 4
-            text += made(rows) + SAMPLES.format(name=name, every=every.ljust(width) + "# every one, in three labs at once",
+            text += made(whole(name, rows)) + SAMPLES.format(name=name, every=every.ljust(width) + "# every one, in three labs at once",
                                                 sample=some.ljust(width) + f"# {which}")
     if not args.check:
         TARGET.write_text(text)
