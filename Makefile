@@ -40,6 +40,7 @@ test: lab build ## run every test but those of dist
 	python3 tests/reliability/least.py --work bootstrap --action iam:CreateRole --action cloudformation:CreateStack
 	python3 tests/reliability/surroundings.py Outputs
 	python3 tests/reliability/report.py --check
+	python3 tests/packaging/test_left_out.py
 	python3 tests/sweep/sweep.py
 	python3 tests/formats/test_formats.py
 	python3 tests/formats/test_editor.py
@@ -49,9 +50,13 @@ test: lab build ## run every test but those of dist
 	python3 tests/formats/test_powershell.py
 	$(MAKE) site
 
+# What cannot be tested on this machine does not keep the rest from being tested; it is said at once, and the end is an error then.
+test-all: export KARPCTL_LEFT_OUT = $(CURDIR)/target/left-out
 # Many hours, the longest last: every release and partition, every point after a change, every fault, and of an existing cluster every point.
 # CLONE=path of a clone of the official repository: then every release is judged by its own CRDs and chart.
-test-all: test ## run every test, and every sweep in full
+test-all: test ## run every test, and every sweep in full; an error where something could not be tested
+	rm -f $(KARPCTL_LEFT_OUT)
+	python3 tests/packaging/advisories.py $(DENY) --go-on
 	PROPTEST_CASES=1000 cargo test --locked --test it -- properties
 	python3 tests/clients/test_clients.py --all
 	python3 tests/clients/test_logins.py --all
@@ -69,12 +74,13 @@ test-all: test ## run every test, and every sweep in full
 	python3 tests/reliability/least.py --jobs 2
 	python3 tests/reliability/faults.py --jobs 3
 	python3 tests/reliability/crash.py --jobs 3
+	python3 tests/packaging/left_out.py $(KARPCTL_LEFT_OUT)
 
 deny: ## licences, bans and sources of the dependencies
 	$(DENY) --locked check licenses bans sources
 
-advisories: ## what is known to be wrong with the dependencies; fetches RustSec's database, so no other target waits for it
-	$(DENY) --locked check advisories
+advisories: ## what is known to be wrong with the dependencies; fetches RustSec's database, and is an error where that cannot be had
+	python3 tests/packaging/advisories.py $(DENY)
 
 # cargo-fuzz asks for what only a nightly compiler gives without being told: RUSTC_BOOTSTRAP has this one give it, so that what is
 # fuzzed is what is released. No sanitizer: there is no unsafe code to watch. What is found new is kept beside the corpus, not in it.
