@@ -34,11 +34,12 @@ test: lab build ## run every test but those of dist
 	python3 tests/clients/test_clients.py
 	python3 tests/clients/test_logins.py
 	python3 tests/clients/test_writers.py
-	python3 tests/reliability/crash.py --way bootstrap --way destroy --way bootstrap-then-destroy --sample 2 --jobs 3
-	python3 tests/reliability/faults.py --way bootstrap --fault lost --fault lost-409 --fault wrong-type --sample 1
-	python3 tests/reliability/least.py --work bootstrap --work destroy --whole --jobs 3
+	python3 tests/reliability/crash.py --way bootstrap --way destroy --way bootstrap-then-destroy --way upgrade --sample 2 --jobs 3
+	python3 tests/reliability/faults.py --way bootstrap --fault throttled --fault lost --fault lost-409 --fault wrong-type --fault denied --sample 1
+	python3 tests/reliability/least.py --work bootstrap --work destroy --work doctor --whole --jobs 3
 	python3 tests/reliability/least.py --work bootstrap --action iam:CreateRole --action cloudformation:CreateStack
 	python3 tests/reliability/surroundings.py Outputs
+	python3 tests/reliability/secrets_kept.py Secrets.test_a_whole_run_leaves_no_secret_anywhere
 	python3 tests/reliability/report.py --check
 	python3 tests/packaging/test_left_out.py
 	python3 tests/sweep/sweep.py
