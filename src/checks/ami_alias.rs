@@ -1,5 +1,6 @@
 //! Whether there is an image behind the node class's alias, for the cluster's Kubernetes.
 
+use super::class_selection::unread_classes;
 use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation, aws};
 use crate::facts::{AmiFacts, ObjectFacts, Probed, Topic};
@@ -56,6 +57,7 @@ impl Check for AmiAlias {
             vec![Judgement::fail(subject, no_longer(&family)).fix(instead(spec))]
         };
         said.extend(situation.facts.objects.known().into_iter().flatten().filter_map(|class| of_class(situation, kubernetes, class)));
+        said.extend(unread_classes(spec, situation.facts));
         Ok(said)
     }
 }

@@ -1,7 +1,7 @@
 //! Whether the live release was told the names of what is there: cluster and queue.
 
 use super::helm::set_values;
-use super::judgement::live_release;
+use super::judgement::{live_release, read};
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{Facts, HelmRelease, Topic};
 use crate::finding::Area;
@@ -91,7 +91,7 @@ fn queue(spec: &Spec, facts: &Facts, subject: &str, live: &HelmRelease, features
             let message = format!("{path} is not set: interruptions are not handled, though the stack makes the queue {name}");
             (Judgement::warn(subject, message), name)
         }
-        (_, None) => return None,
+        (_, None) => return read(subject, &facts.stack).err(),
     };
     Some(judgement.run("name the queue", set_values(spec, live, [format!("{path}={name}")])))
 }

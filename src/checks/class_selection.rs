@@ -1,8 +1,17 @@
 //! What node classes select by selectors of their own, where none goes by the discovery tag.
 
 use super::Judgement;
-use crate::facts::{ClassSelection, Facts, ObjectFacts};
+use super::judgement::read;
+use crate::facts::{ClassSelection, Facts, ObjectFacts, Probed};
 use crate::spec::{DISCOVERY_TAG, Spec};
+
+/// What is said where the node classes that may be there could not be read.
+pub(super) fn unread_classes(spec: &Spec, facts: &Facts) -> Option<Judgement> {
+    if facts.cluster == Probed::Absent {
+        return None;
+    }
+    read(&format!("node classes of cluster {}", spec.cluster_name), &facts.objects).err()
+}
 
 /// What a class selects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

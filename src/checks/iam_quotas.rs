@@ -40,6 +40,9 @@ impl Check for IamQuotas {
         let Some(summary) = read("IAM quotas", &situation.facts.iam_summary)? else {
             return Err(Judgement::skip("IAM quotas", "IAM names none"));
         };
+        // What is not there yet takes room; whether it is must be known.
+        read("IAM quotas", &situation.facts.stack)?;
+        read("IAM quotas", &situation.facts.controller_role)?;
         let get = |key: &str| summary.get(key).copied();
         let mut said = Vec::new();
         for Need { what, used, code, needed } in needs(spec, situation.facts) {

@@ -1,5 +1,6 @@
 //! Whether the cluster lets in the nodes that Karpenter launches: authentication mode, access entry, aws-auth row.
 
+use super::class_selection::unread_classes;
 use super::judgement::{installed, read};
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{AccessEntryFacts, AwsAuthFacts, Facts, ObjectFacts, Probed, Topic};
@@ -52,6 +53,7 @@ impl Check for NodeAccess {
         let mut said = of_role(spec, facts, &facts.access_entry, &Whose::Ours).unwrap_or_else(|ended| vec![ended]);
         if facts.cluster.known().is_some() {
             said.extend(of_classes(spec, facts));
+            said.extend(unread_classes(spec, facts));
         }
         Ok(said)
     }

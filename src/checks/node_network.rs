@@ -1,6 +1,6 @@
 //! Whether there is room for nodes where Karpenter will look for it.
 
-use super::class_selection::{Selected, by_class, own_selections};
+use super::class_selection::{Selected, by_class, own_selections, unread_classes};
 use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation, aws, missing};
 use crate::facts::{ClassSelection, SubnetFacts, Topic};
@@ -88,6 +88,7 @@ impl Check for NodeNetwork {
             let found = if spec.cluster == ClusterMode::Existing && selected.is_empty() { "; `karpctl bootstrap` tags them" } else { "" };
             said.push(Judgement::pass("subnets", format!("{} in {} zones, with room{found}", used.len(), zones.len())));
         }
+        said.extend(unread_classes(spec, situation.facts));
         Ok(said)
     }
 }

@@ -1,6 +1,6 @@
 //! Whether nodes get security groups with which they reach the cluster.
 
-use super::class_selection::{Selected, by_class, own_selections};
+use super::class_selection::{Selected, by_class, own_selections, unread_classes};
 use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation, aws, missing};
 use crate::facts::{ClassSelection, Topic};
@@ -105,6 +105,7 @@ impl Check for NodeSecurityGroups {
         if said.is_empty() {
             said.push(Judgement::pass(subject, groups.iter().map(|g| g.id.as_str()).collect::<Vec<_>>().join(", ")));
         }
+        said.extend(unread_classes(spec, situation.facts));
         Ok(said)
     }
 }

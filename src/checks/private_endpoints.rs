@@ -1,6 +1,6 @@
 //! Whether nodes and controller reach AWS where there is no way to the internet.
 
-use super::class_selection::{Selected, own_selections};
+use super::class_selection::{Selected, own_selections, unread_classes};
 use super::judgement::{installed, read};
 use super::neighbours::karpenters;
 use super::{Check, Judged, Judgement, Situation, aws};
@@ -48,14 +48,15 @@ impl Check for PrivateEndpoints {
         let Some(reach) = read(subject, &situation.facts.reach)? else {
             return Err(Judgement::skip(subject, "were not looked at"));
         };
-        let subnets = used_subnets(spec, situation.facts);
+        let subnets = used_subnets(spec, situation.facts, subject)?;
         if subnets.is_empty() {
             return Err(Judgement::skip(subject, "no subnet of nodes is known"));
         }
         let closed: Vec<&str> = subnets.iter().map(|s| s.id).filter(|id| !leads_out(reach, id)).collect();
         let closed_ones = format!("{} of {} subnets ({})", closed.len(), subnets.len(), closed.join(", "));
         if closed.is_empty() && !spec.private {
-            return Ok(vec![Judgement::pass(subject, "every subnet of nodes has a route that leads out")]);
+            let out = Judgement::pass(subject, "every subnet of nodes has a route that leads out");
+            return Ok([out].into_iter().chain(unread_classes(spec, situation.facts)).collect());
         }
         let vpc = cluster.vpc_id.as_deref().unwrap_or_default();
         let group = cluster.cluster_security_group_id.as_deref().unwrap_or_default();
@@ -108,6 +109,7 @@ impl Check for PrivateEndpoints {
         if said.is_empty() {
             said.push(Judgement::pass(subject, "there is none, and every endpoint that is needed is there"));
         }
+        said.extend(unread_classes(spec, situation.facts));
         Ok(said)
     }
 }
@@ -121,15 +123,17 @@ pub(super) struct UsedSubnet<'f> {
 
 /// The subnets that nodes will be launched into: those that node classes found by selectors of their own, else those of the discovery tag,
 /// else those that will be tagged.
-pub(super) fn used_subnets<'f>(spec: &Spec, facts: &'f Facts) -> Vec<UsedSubnet<'f>> {
+pub(super) fn used_subnets<'f>(spec: &Spec, facts: &'f Facts, subject: &str) -> Result<Vec<UsedSubnet<'f>>, Judgement> {
     if let Some(classes) = own_selections(spec, facts, Selected::Subnets) {
         let found = classes.iter().filter_map(|(_, selection)| selection.subnets.as_ref()).flatten();
         let found: BTreeSet<UsedSubnet<'_>> = found.map(|subnet| UsedSubnet { id: &subnet.id, zone: &subnet.zone }).collect();
-        return found.into_iter().collect();
+        return Ok(found.into_iter().collect());
     }
-    let selected = facts.selection.known().map(|s| &s.subnets).filter(|s| !s.is_empty());
-    let candidates = facts.network.known().map(|n| &n.subnets);
-    selected.or(candidates).into_iter().flatten().map(|subnet| UsedSubnet { id: &subnet.id, zone: &subnet.zone }).collect()
+    let used = match read(subject, &facts.selection)?.map(|selection| &selection.subnets).filter(|subnets| !subnets.is_empty()) {
+        Some(selected) => Some(selected),
+        None => read(subject, &facts.network)?.map(|network| &network.subnets),
+    };
+    Ok(used.into_iter().flatten().map(|subnet| UsedSubnet { id: &subnet.id, zone: &subnet.zone }).collect())
 }
 
 /// Whether a route of this subnet leads out of the VPC.

@@ -1,5 +1,6 @@
 //! Whether Karpenter knows that its VPC has no way out, and comes from a registry that is reached there.
 
+use super::class_selection::unread_classes;
 use super::given_values::{GivenValues, IN_SPEC_FILE};
 use super::helm::set_values;
 use super::judgement::{live_release, read};
@@ -67,12 +68,13 @@ impl Check for PrivateValues {
         let Some(reach) = read(&subject, &facts.reach)? else {
             return Err(Judgement::skip(subject, "the ways out of the VPC were not looked at"));
         };
-        let subnets = used_subnets(spec, facts);
+        let subnets = used_subnets(spec, facts, &subject)?;
         if subnets.is_empty() {
             return Err(Judgement::skip(subject, "no subnet of nodes is known"));
         }
         if subnets.iter().any(|subnet| leads_out(reach, subnet.id)) {
-            return Ok(vec![Judgement::pass(subject, "there is a way to IAM and prices: a subnet of nodes has a route that leads out")]);
+            let way = Judgement::pass(subject, "there is a way to IAM and prices: a subnet of nodes has a route that leads out");
+            return Ok([way].into_iter().chain(unread_classes(spec, facts)).collect());
         }
         let mut values: Vec<Judgement> = Vec::new();
         if !has(reach, "pricing.api") {
@@ -99,6 +101,7 @@ impl Check for PrivateValues {
         }
         if said.is_empty() {
             said.push(Judgement::pass(subject, "it asks neither IAM nor for prices, to which there is no way"));
+            said.extend(unread_classes(spec, facts));
         }
         Ok(said)
     }
@@ -106,7 +109,7 @@ impl Check for PrivateValues {
 
 /// Whether nodes have no way out, as far as it is known.
 fn is_closed(spec: &Spec, facts: &Facts) -> bool {
-    let subnets = used_subnets(spec, facts);
+    let subnets = used_subnets(spec, facts, "subnets").unwrap_or_default();
     facts.reach.known().is_some_and(|reach| !subnets.is_empty() && !subnets.iter().any(|subnet| leads_out(reach, subnet.id)))
 }
 

@@ -56,7 +56,15 @@ impl Check for StackState {
         let mut said = vec![karpenter(spec, facts).unwrap_or_else(|skipped| skipped)];
         said.extend(queue_in_its_way(spec, facts));
         said.extend(policies_in_its_way(spec, facts));
-        for stack in [&facts.eksctl_stack, &facts.eksctl_node_group].into_iter().filter_map(Probed::known) {
+        for stack in [&facts.eksctl_stack, &facts.eksctl_node_group] {
+            let stack = match read("stacks of eksctl", stack) {
+                Ok(Some(stack)) => stack,
+                Ok(None) => continue,
+                Err(unread) => {
+                    said.push(unread);
+                    break;
+                }
+            };
             // An id is `arn:…:stack/NAME/…`.
             let name = stack.id.split('/').nth(1).unwrap_or(&stack.id);
             said.push(
@@ -187,8 +195,14 @@ const NAMED: usize = 3;
 
 /// As [`in_its_way`], of the queue.
 fn queue_in_its_way(spec: &Spec, facts: &Facts) -> Option<Judgement> {
-    let queue = facts.queue.known().filter(|_| spec.made_elsewhere.is_none() && facts.stack == Probed::Absent && spec.has_queue())?;
+    if spec.made_elsewhere.is_some() || facts.stack != Probed::Absent || !spec.has_queue() {
+        return None;
+    }
     let name = spec.queue_name();
+    let queue = match read(&format!("queue {name}"), &facts.queue) {
+        Ok(queue) => queue?,
+        Err(unread) => return Some(unread),
+    };
     let message = format!("is there, and the stack {} is not: a creation of the stack fails, {name} already exists", spec.stack_name());
     let (subject, rules) = (format!("queue {name}"), facts.queue_rules.known().map_or(0, Vec::len));
     Some(match whose::presence(facts) {

@@ -14,10 +14,11 @@ mod objects;
 mod others;
 mod permissions;
 mod refusals;
+mod unread;
 mod upgrades;
 
 use crate::fake::FakeWorld;
-use crate::fixture::{existing, spec};
+use crate::fixture::existing;
 use karpctl::checks::{Situation, all, judge};
 use karpctl::doctor::topics;
 use karpctl::facts::{Facts, Probed, Topic};
@@ -209,28 +210,6 @@ async fn support_ends_on_the_day_that_eks_says() {
     let situation = Situation { spec: Some(&newer), meant: &Meant::default(), facts: &facts, today: DAY.parse().unwrap() };
     let said = judge(&all(), &situation).into_iter().find(|f| f.id == "kubernetes-support").unwrap();
     assert_eq!(said.result, Verdict::Skip, "{said:#?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_could_not_be_read_is_no_pass() {
-    let wanted = spec("1.14.1");
-    let mut facts = Facts::default();
-    for topic in topics(&all()) {
-        facts.say_unavailable(topic, "not allowed");
-    }
-    let said = judge(
-        &all(),
-        &Situation { spec: Some(&wanted), meant: &karpctl::spec::Meant::default(), facts: &facts, today: DAY.parse().unwrap() },
-    );
-    // Names are worked out from the spec alone.
-    for finding in said.iter().filter(|f| f.id != "names-and-sizes") {
-        assert_ne!(finding.result, Verdict::Pass, "{finding:#?}");
-    }
-    let said = judge(
-        &all(),
-        &Situation { spec: None, meant: &karpctl::spec::Meant::default(), facts: &Facts::default(), today: DAY.parse().unwrap() },
-    );
-    assert!(said.iter().all(|f| f.result == Verdict::Skip), "{said:#?}");
 }
 
 /// The guide's Kubernetes is no cluster's: only what is said or read is judged by.
