@@ -1,6 +1,7 @@
 //! The command line as a stranger meets it: bad input, help, documents. No AWS: credentials and endpoints lead nowhere.
 
 mod bad_input;
+mod destroy;
 mod doctor;
 mod doctor_mends;
 mod documents;

@@ -69,6 +69,13 @@ fn whole_way(stage: &Stage, release: &str, policies: usize) {
     let numbers: Vec<u64> = lines.iter().filter_map(|line| line["number"].as_u64()).collect();
     assert_eq!(numbers, [1, 2, 3, 4, 5, 6], "{lines:#?}");
 
+    let steps = |words: &[&str]| {
+        let plan = with(&[&["destroy", "--dry-run", "-o", "json"], words].concat()).exits(0).json();
+        plan["steps"].as_array().unwrap().iter().map(|s| s["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let (whole, kept) = (steps(&[]), steps(&["--keep-cluster"]));
+    assert!(whole.iter().any(|id| id == "cluster") && whole.iter().any(|id| id == "stack"), "{whole:?}");
+    assert!(kept.iter().all(|id| id != "cluster") && kept.iter().any(|id| id == "stack"), "{kept:?}");
     with(&["destroy", "--dry-run"]).exits(0).says("remove");
     with(&["destroy", "--yes"]).exits(0);
     assert_empty(&stage.inventory());
