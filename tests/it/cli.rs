@@ -1,5 +1,6 @@
 //! The command line as a stranger meets it: bad input, help, documents. No AWS: credentials and endpoints lead nowhere.
 
+mod asked;
 mod bad_input;
 mod destroy;
 mod doctor;
@@ -17,6 +18,9 @@ struct Ended {
     stdout: String,
     stderr: String,
 }
+
+/// What is set beside the environment of a [`Shell`].
+type Variables = &'static [(&'static str, &'static str)];
 
 /// karpctl in an empty folder, with an environment of its own.
 struct Shell {

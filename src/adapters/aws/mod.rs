@@ -32,6 +32,7 @@ use aws_config::{AppName, BehaviorVersion};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::service_config::ServiceConfigKey;
 use std::time::Duration;
 
 /// How often a call is tried before it is given up: throttling of a busy account takes longer than the SDK's three attempts.
@@ -42,8 +43,6 @@ const CONNECT_TIME: Duration = Duration::from_secs(5);
 const ANSWER_TIME: Duration = Duration::from_secs(30);
 /// How long one attempt may take until its answer is there whole.
 const WHOLE_TIME: Duration = Duration::from_mins(1);
-/// The SDK's own default, which says that nobody set one.
-const SDK_ATTEMPTS: u32 = 3;
 
 /// What of the AWS settings was said on the command line or in the spec. Everything else is the SDK's: environment, profiles,
 /// SSO, endpoints, retries, proxies.
@@ -89,7 +88,7 @@ impl AwsClient {
             loader = loader.profile_name(profile);
         }
         let mut config = loader.load().await;
-        if let Some(retry) = config.retry_config().filter(|r| r.max_attempts() == SDK_ATTEMPTS) {
+        if let Some(retry) = config.retry_config().filter(|_| !names_attempts(&config)) {
             let retry = retry.clone().with_max_attempts(ATTEMPTS);
             config = config.into_builder().retry_config(retry).build();
         }
@@ -161,6 +160,13 @@ impl std::fmt::Debug for AwsClient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("AwsClient").field("settings", &self.settings).finish_non_exhaustive()
     }
+}
+
+/// Whether the environment or the profile says how often a call is tried: the number alone does not tell it from the SDK's default.
+fn names_attempts(config: &aws_config::SdkConfig) -> bool {
+    // The SDK finds it there for all services alike; the name of none of them is asked for.
+    let key = ServiceConfigKey::builder().env("AWS_MAX_ATTEMPTS").profile("max_attempts").service_id("").build();
+    config.service_config().zip(key.ok()).is_some_and(|(settings, key)| settings.load_config(key).is_some())
 }
 
 /// The answer, or `None` where the service says that there is no such thing.

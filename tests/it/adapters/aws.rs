@@ -131,6 +131,22 @@ fn a_clock_that_is_off_is_known_from_any_answer() {
     });
 }
 
+/// The standard mode asks again within a second, the adaptive one after its quota has come back: many times as long.
+#[test]
+fn the_adaptive_mode_is_the_sdks() {
+    let env = [&KEYS[..], &[("AWS_RETRY_MODE", "adaptive"), ("AWS_MAX_ATTEMPTS", "2")]].concat();
+    if !in_child(module_path!(), "the_adaptive_mode_is_the_sdks", &env) {
+        return;
+    }
+    runtime().block_on(async {
+        let (url, asked) = serve(|_| ("400 Bad Request".to_owned(), xml("Throttling", "Rate exceeded").to_owned()));
+        let aws = client_at(&url).await;
+        let in_time = tokio::time::timeout(std::time::Duration::from_secs(4), aws.role("demo")).await;
+        assert!(in_time.is_err(), "{in_time:?}");
+        assert_eq!(asked.lock().unwrap().len(), 1);
+    });
+}
+
 #[test]
 fn an_empty_question_is_not_a_question_for_everything() {
     if !in_child(module_path!(), "an_empty_question_is_not_a_question_for_everything", &KEYS) {

@@ -81,6 +81,10 @@ impl Asked {
     pub(crate) fn line(&self) -> &str {
         &self.line
     }
+
+    pub(crate) fn headers(&self) -> &str {
+        &self.headers
+    }
 }
 
 /// A server on loopback, until the process ends. Returns its URL and what it is asked.
