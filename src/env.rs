@@ -1,5 +1,6 @@
 //! Every environment variable that karpctl reads, in one place, once. The AWS settings themselves are the SDK's own
-//! (`AWS_PROFILE`, `AWS_ENDPOINT_URL`, `HTTPS_PROXY`, …) and are not listed here.
+//! (`AWS_PROFILE`, `AWS_ENDPOINT_URL`, `HTTPS_PROXY`, …) and are not listed here; nor are `NO_COLOR` and `CLICOLOR_FORCE`, which the
+//! streams read for themselves, and clap for its help.
 
 use crate::characters::Letters;
 use crate::spec::layer::{Layer, NodePoolLayer};
@@ -19,7 +20,6 @@ pub const SETTINGS: [&str; 8] = [
 
 /// The environment, as far as karpctl reads it. Empty variables count as unset.
 #[derive(Debug, Clone, Default, PartialEq)]
-#[expect(clippy::struct_excessive_bools, reason = "a variable of which only counts whether it is set is a bool by nature")]
 pub struct Env {
     /// `CLUSTER_NAME`.
     pub cluster_name: Option<String>,
@@ -41,10 +41,6 @@ pub struct Env {
     pub zonal_shift: Option<String>,
     /// `KUBERNETES_EXEC_INFO`, which a Kubernetes client sets for its credential plugin.
     pub exec_info: Option<String>,
-    /// `NO_COLOR`: any value turns colour off.
-    pub no_color: bool,
-    /// `CLICOLOR_FORCE`: any value but 0 turns colour on.
-    pub clicolor_force: bool,
     /// `CI`: any value; no bars are drawn.
     pub ci: bool,
     /// The letters of the locale that `LC_ALL`, else `LC_CTYPE`, else `LANG` names.
@@ -90,8 +86,6 @@ impl Env {
             alias_version: get("ALIAS_VERSION"),
             zonal_shift: get("ENABLE_ZONAL_SHIFT"),
             exec_info: get("KUBERNETES_EXEC_INFO"),
-            no_color: get("NO_COLOR").is_some(),
-            clicolor_force: get("CLICOLOR_FORCE").is_some_and(|v| v != "0"),
             ci: get("CI").is_some(),
             state_home: under_home("XDG_STATE_HOME", ".local/state"),
             cache_home: under_home("XDG_CACHE_HOME", ".cache"),

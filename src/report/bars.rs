@@ -285,6 +285,14 @@ mod tests {
         assert!(lines[1].ends_with(" stack Karpenter-demo [0 s of about 75 s]"), "{lines:#?}");
         assert_eq!(lines[2], "  > cloudformation: CREATE_IN_PROGRESS KarpenterNodeRole");
         assert!(lines[3].ends_with(" cluster demo [0 s of about 15 min] 2 of 4: add-ons"), "{lines:#?}");
+        // As if both had begun so long ago.
+        for (bar, ago) in bars.lock().values().zip([240, 42]) {
+            bar.drawn.clone().with_elapsed(Duration::from_secs(ago)).tick();
+        }
+        bars.above(|| ());
+        let lines = shown(&written, 24, 80);
+        assert!(lines[1].ends_with(" stack Karpenter-demo [42 s of about 75 s]"), "{lines:#?}");
+        assert!(lines[3].ends_with(" cluster demo [4 min of about 15 min] 2 of 4: add-ons"), "{lines:#?}");
         bars.clear();
         assert_eq!(shown(&written, 24, 80), ["said above"]);
     }

@@ -9,6 +9,7 @@ mod documents;
 mod no_cluster;
 mod operator_policy;
 mod release_notice;
+mod settings;
 
 use rustix::process::{Pid, Signal, kill_process};
 use std::process::{Child, Command, Stdio};
@@ -133,6 +134,23 @@ fn versions_shows_the_table_and_compares_what_can_be_reached() {
     let json: serde_json::Value = serde_json::from_str(&shell.run(&[&alone[..], &["-o", "json"]].concat()).stdout).unwrap();
     assert_eq!((&json["charts"]["compared"], &json["behind"]), (&false.into(), &false.into()));
     usage_error(&shell.run(&["versions", "--compare", "--chart-repository", "charts.karpenter.sh"]), &["oci://"]);
+}
+
+#[test]
+fn version_says_which_karpctl_it_is() {
+    let shell = Shell::new();
+    let newest = karpctl::knowledge::Release::newest().to_string();
+    let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
+    let own = env!("CARGO_PKG_VERSION");
+    assert_eq!(shell.run(&["version"]).stdout, format!("karpctl {own} ({os} {arch}), knows Karpenter up to {newest}\n"));
+    let whole = serde_json::json!({
+        "schema": "karpctl/version/v1", "version": own, "os": os, "arch": arch, "karpenter": {"newest": newest},
+    });
+    for format in ["json", "ndjson"] {
+        let answer = shell.run(&["version", "-o", format]).stdout;
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&answer).unwrap(), whole, "{answer}");
+        assert!(format == "json" || answer.lines().count() == 1, "{answer}");
+    }
 }
 
 #[test]

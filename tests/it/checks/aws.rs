@@ -390,6 +390,14 @@ async fn vcpus_are_counted_by_capacity_type_without_other_families() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_quota_without_room_for_the_pool_is_one_finding() {
+    let (spec, mut facts) = healthy().await;
+    assert_eq!(bad(&spec, &facts, DAY), []);
+    known(&mut facts.vcpus).on_demand.quota = Some(0);
+    exactly(&bad(&spec, &facts, DAY), "vcpu-quotas", Verdict::Fail);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_account_may_run_what_is_asked_for() {
     let of_quotas = |spec: &Spec, facts: &Facts| bad(spec, facts, DAY).into_iter().filter(|f| f.id == "vcpu-quotas").collect::<Vec<_>>();
     let (spec, facts) = to_be_made().await;

@@ -222,6 +222,25 @@ fn quietly_only_what_failed_is_said() {
 }
 
 #[test]
+fn a_report_is_ok_where_nothing_failed_but_what_is_accepted() {
+    const ACCEPTED: &str = "schema: karpctl/accepted/v1\naccepted:\n- {check: exec-api-version, reason: old, until: 2999-12-31}\n";
+    let doctor = |version: &str, shell: fn(Shell) -> Shell| {
+        let words =
+            ["doctor", "--only", "exec-api-version,kubeconfig-readable", "--helm", "./helm", "--kubeconfig", "config", "-o", "json"];
+        let ended = shell(machine(&[("here", version)])).run(&words);
+        let report: Value = serde_json::from_str(&ended.stdout).unwrap();
+        let of = |id: &str| report["checks"].as_array().unwrap().iter().find(|c| c["id"] == id).unwrap()["result"].clone();
+        // What only warns is no failure.
+        assert_eq!(of("kubeconfig-readable"), "warn", "{report:#}");
+        (of("exec-api-version").as_str().unwrap().to_owned(), report["ok"].as_bool(), ended.code)
+    };
+    assert_eq!(doctor("v1alpha1", |shell| shell), ("fail".to_owned(), Some(false), 1));
+    assert_eq!(doctor("v1beta1", |shell| shell), ("pass".to_owned(), Some(true), 0));
+    let with_accepted = |shell: Shell| shell.file("karpctl-accepted.yaml", ACCEPTED);
+    assert_eq!(doctor("v1alpha1", with_accepted), ("fail".to_owned(), Some(true), 0));
+}
+
+#[test]
 fn a_quiet_status_is_what_is_not_as_it_should_be() {
     let gone = r#"{"__type": "ResourceNotFoundException", "message": "No cluster found for name: demo."}"#;
     let (url, _) = serve(move |asked| match asked.line() {
