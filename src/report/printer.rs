@@ -5,7 +5,7 @@ use super::lines::{folded, wrapped};
 use crate::characters::Letters;
 use crate::error::Error;
 use anstream::AutoStream;
-use anstyle::{AnsiColor, Style};
+use anstyle::{Ansi256Color, AnsiColor, Style};
 use std::borrow::Cow;
 use std::io::Write;
 use std::sync::Mutex;
@@ -51,17 +51,17 @@ pub struct Printer {
 
 /// Bold.
 pub(super) const BOLD: Style = Style::new().bold();
-/// For what went well.
-pub(super) const GOOD: Style = AnsiColor::Green.on_default();
-/// For what needs attention.
-pub(super) const CARE: Style = AnsiColor::Yellow.on_default();
+/// For what went well: a green that reads on black and on white, which a terminal's own green does not.
+pub(super) const GOOD: Style = Ansi256Color(28).on_default();
+/// For what needs attention: a dark orange, for the same reason.
+pub(super) const CARE: Style = Ansi256Color(130).on_default();
 /// For what failed.
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
 /// For what matters less.
 pub(super) const FAINT: Style = Style::new().dimmed();
 
 /// What the styles are to a terminal.
-const COLOURS: [&str; 6] = ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[2m", "\u{1b}[31m", "\u{1b}[32m", "\u{1b}[33m"];
+const COLOURS: [&str; 6] = ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[2m", "\u{1b}[31m", "\u{1b}[38;5;28m", "\u{1b}[38;5;130m"];
 
 /// Text in a style; the stream takes the style out again where it shows no colour.
 pub(super) fn styled(style: Style, text: impl std::fmt::Display) -> String {

@@ -2,7 +2,7 @@
 """karpctl in a terminal that people use: tmux, of 80 and of 120 columns, with and without colours.
 
 The questions of `init`, a plan, the bars of a run, a Ctrl-C and what is left of each are read off tmux's screen. No line is broken by the
-terminal, nothing that moved is left, the shell goes on at the first column, and the colours are those that read on dark and on light. The
+terminal, nothing that moved is left, the shell goes on at the first column, and the colours read on black and on white. The
 account is one where steps are done, fail, and never run (empty_account.py).
 """
 
@@ -27,8 +27,45 @@ QUESTION = re.compile(r"(Which\? )?\[[^\]]*\]:|Go on\? ")
 BAR = re.compile(r"[|/\\-] .+ \[.+\]|  > ")
 # What a person copies stays whole, wherever the terminal ends its line.
 COPIED = ("https://", "/", "`", "karpctl ", "aws ", "helm ", "kubectl ")
-# Bold, faint, red, green, yellow, and back to none: on the terminal's own background each reads on dark and on light.
-COLOURS = {"0", "1", "2", "31", "32", "33"}
+# Bold, and back to none.
+PLAIN = {"0", "1"}
+FAINT = "2"
+# What is red, green and orange to a terminal, in the numbers by which it is told.
+COLOURS = {"31", "38;5;28", "38;5;130"}
+# xterm's own red. The colours above the first sixteen are the same in every terminal.
+XTERM = {"31": (205, 0, 0)}
+# What is written on black and on white where no colour is told.
+GROUNDS = {(0, 0, 0): (229, 229, 229), (255, 255, 255): (0, 0, 0)}
+# The least contrast: what WCAG 2.1 asks of large words and of signs (1.4.3, 1.4.11).
+CONTRAST = 3
+
+
+def shown(colour, ground):
+    """Red, green and blue of what is told so, on a ground."""
+    if colour == FAINT:  # halfway to the ground, as most terminals draw it
+        return tuple((mine + its) // 2 for mine, its in zip(GROUNDS[ground], ground, strict=True))
+    if colour in XTERM:
+        return XTERM[colour]
+    number = int(colour.removeprefix("38;5;")) - 16
+    assert 0 <= number < 216, f"{colour} differs from terminal to terminal"
+    return tuple(55 + 40 * part if part else 0 for part in (number // 36, number // 6 % 6, number % 6))
+
+
+def luminance(colour):
+    parts = [part / 255 for part in colour]
+    red, green, blue = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(colour):
+    """The least contrast of a colour, of what is written on black and on white."""
+    pairs = [sorted((luminance(shown(colour, ground)), luminance(ground))) for ground in GROUNDS]
+    return min((lighter + 0.05) / (darker + 0.05) for darker, lighter in pairs)
+
+
+def told_in(codes):
+    """What stands in codes of colour, `1;38;5;28`."""
+    return {colour for code in codes for colour in re.findall(r"[34]8;5;\d+|\d+", code)}
 
 
 class Terminal:
@@ -103,13 +140,11 @@ class Terminal:
         """What the terminal was told beside text: the colours, and the letters of all else."""
         written = (self.folder / "written").read_text()
         codes = re.findall(r"\x1b(\[[\x20-\x3f]*[\x40-\x7e]|.)", written)
-        colours = {colour for code in codes if code.endswith("m") for colour in code[1:-1].split(";")}
-        return colours, {code for code in codes if not code.endswith("m")}
+        return told_in(code[1:-1] for code in codes if code.endswith("m")), {code for code in codes if not code.endswith("m")}
 
     def coloured(self):
         """The colours on the screen and above it, as tmux draws them."""
-        drawn = re.findall(r"\x1b\[([0-9;:]*)m", self.tmux("capture-pane", "-p", "-e", "-S", "-"))
-        return {colour for code in drawn for colour in code.split(";")}
+        return told_in(re.findall(r"\x1b\[([0-9;:]*)m", self.tmux("capture-pane", "-p", "-e", "-S", "-")))
 
 
 def questions_and_plan(terminal):
@@ -139,16 +174,23 @@ def wrong(terminal):
     assert "hint: did you mean `identity`?" in terminal.types("karpctl bootstrap --dry-run", code=2)
 
 
+def looked(terminal):
+    """What the doctor finds, each with its id."""
+    said = terminal.types("karpctl doctor --offline --area client; true")
+    assert any("[helm-version]" in line for line in said), said
+
+
 # Columns, what is in the environment besides, and what is done there, one after the other.
 SCENES = (
-    (80, {}, (questions_and_plan, run, wrong)),
+    (80, {}, (questions_and_plan, run, looked, wrong)),
     (120, {}, (questions_and_plan, interrupted)),
     (80, {"NO_COLOR": "1"}, (run, wrong)),
+    (120, {"NO_COLOR": "1"}, (questions_and_plan, looked)),
 )
 
 
 def scene(folder, columns, more, acts):
-    """Plays one; how often the screen was looked at."""
+    """Plays one; how often the screen was looked at, and the colours."""
     account = Account(folder)
     # It is found by its name.
     (folder / "bin/karpctl").symlink_to(KARPCTL)
@@ -164,8 +206,9 @@ def scene(folder, columns, more, acts):
                 assert not told, f"told to colour nothing, it sends {told}"
             else:
                 drawn = terminal.coloured()
-                assert {"1", "32"} <= told <= COLOURS and {"1", "32"} <= drawn <= COLOURS | {"39", "49"}, (told, drawn)
-            return terminal.frames
+                known, least = COLOURS | PLAIN | {FAINT}, {"1", "38;5;28"}
+                assert least <= told <= known and least <= drawn <= known | {"39", "49"}, (told, drawn)
+            return terminal.frames, told - PLAIN
     finally:
         account.close()
 
@@ -175,11 +218,17 @@ def main():
         assert "CI" not in os.environ, "there is no tmux"
         print("\nSKIPPED, NOTHING TESTED: there is no tmux: `make lab` installs it\n", file=sys.stderr)
         return
-    looks = 0
+    looks, colours = 0, set()
     for columns, more, acts in SCENES:
         with tempfile.TemporaryDirectory() as folder:
-            looks += scene(pathlib.Path(folder), columns, more, acts)
-    print(f"terminal: {looks} looks at 80 and 120 columns of tmux: no line is broken, nothing is left, and the colours are of any background")
+            frames, told = scene(pathlib.Path(folder), columns, more, acts)
+        looks, colours = looks + frames, colours | told
+    assert colours == COLOURS | {FAINT}, f"not each was seen: {colours}"
+    contrasts = {colour: contrast(colour) for colour in colours}
+    unread = [f"{colour} ({found:.1f}:1)" for colour, found in contrasts.items() if found < CONTRAST]
+    assert not unread, f"not read on black or on white: {', '.join(unread)}"
+    print(f"terminal: {looks} looks at 80 and 120 columns of tmux: no line is broken, nothing is left, and the {len(colours)} colours have "
+          f"a contrast of {min(contrasts.values()):.1f}:1 or more on black and on white")
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ fn karpctl(folder: &Path, aws: &str, words: &[&str]) -> Ended {
 /// Nothing in it acts but our colours, and the text was not merely left out.
 #[track_caller]
 fn is_text(what: &str, text: &str) {
-    let colours = ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[2m", "\u{1b}[31m", "\u{1b}[32m", "\u{1b}[33m"];
+    let colours = ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[2m", "\u{1b}[31m", "\u{1b}[38;5;28m", "\u{1b}[38;5;130m"];
     let plain = colours.iter().fold(text.to_owned(), |text, colour| text.replace(colour, ""));
     assert!(!plain.contains(acts), "{what}:\n{plain:?}");
 }
