@@ -1,5 +1,5 @@
-//! `karpctl generate completions`: what clap writes, and the words that a command takes by their place, which it leaves out for fish,
-//! elvish and PowerShell.
+//! `karpctl generate completions`: what clap writes, and what it leaves out: for fish, elvish and PowerShell the words that a command takes
+//! by their place, for elvish those that a flag takes.
 
 use clap::builder::PossibleValue;
 use clap::{Arg, Command};
@@ -14,7 +14,10 @@ pub(super) fn script(shell: Shell, mut cli: Command) -> String {
     let mut script = String::from_utf8_lossy(&made).into_owned();
     match shell {
         Shell::Fish => for_fish(&cli, &mut script),
-        Shell::Elvish => script = below_their_commands(&cli, &script, "&'", "'= {", |word, help| format!("cand {word} '{help}'")),
+        Shell::Elvish => {
+            script = below_their_commands(&cli, &script, "&'", "'= {", candidate);
+            script = behind_their_flags(&cli, &script);
+        }
         Shell::PowerShell => {
             let offer = |word: &str, help: &str| {
                 format!("[CompletionResult]::new('{word}', '{word}', [CompletionResultType]::ParameterValue, '{help}')")
@@ -63,6 +66,33 @@ fn below_their_commands(cli: &Command, script: &str, before: &str, after: &str, 
         offers.insert(format!("{before}karpctl;{}{after}", path.join(";")), offered);
     }
     script.lines().map(|line| format!("{line}\n{}", offers.get(line.trim()).map_or("", String::as_str))).collect()
+}
+
+/// A word as elvish is offered it.
+fn candidate(word: &str, help: &str) -> String {
+    format!("cand {word} '{help}'")
+}
+
+/// elvish's script with the words of a flag offered where the flag is the word before.
+fn behind_their_flags(cli: &Command, script: &str) -> String {
+    let mut values = String::new();
+    for (path, command) in std::iter::once((Vec::new(), cli)).chain(commands(cli)) {
+        let path: String = std::iter::once("karpctl").chain(path).map(|word| format!("{word};")).collect();
+        for flag in command.get_arguments().filter(|a| !a.is_positional()) {
+            let offers: String =
+                words(flag).iter().map(|(word, help)| format!("            {}\n", candidate(word, &help.replace('\'', "''")))).collect();
+            let names = [flag.get_long().map(|long| format!("--{long}")), flag.get_short().map(|short| format!("-{short}"))];
+            for name in names.into_iter().flatten().filter(|_| !offers.is_empty()) {
+                let _ = write!(values, "        &'{path}{name}'= {{\n{offers}        }}\n");
+            }
+        }
+    }
+    let answer = "    $completions[$command]\n";
+    let asked = format!(
+        "    var values = [\n{values}    ]\n    var flag = $command';'$words[-2]\n    if (has-key $values $flag) {{\n        $values[$flag]\n    }} else {{\n    \
+         {answer}    }}\n"
+    );
+    script.replace(answer, &asked)
 }
 
 /// Every command with the words that lead to it.

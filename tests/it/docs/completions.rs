@@ -47,9 +47,11 @@ fn shells_complete_commands_and_flags() {
     }
     if has("elvish") {
         let file = completions(dir.path(), "elvish");
-        let said = elvish(dir.path(), &file, &["karpctl boot", "karpctl init --def"]);
-        assert_eq!(said.iter().map(|words| words.contains(&"bootstrap".to_owned())).collect::<Vec<_>>(), [true, false]);
-        assert_eq!(said.iter().map(|words| words.contains(&"--defaults".to_owned())).collect::<Vec<_>>(), [false, true]);
+        let said = elvish(dir.path(), &file, &["karpctl boot", "karpctl init --def", "karpctl doctor -o ''"]);
+        let offered = |word: &str| said.iter().map(|words| words.contains(&word.to_owned())).collect::<Vec<_>>();
+        assert_eq!(offered("bootstrap"), [true, false, false]);
+        assert_eq!(offered("--defaults"), [false, true, false]);
+        assert_eq!(offered("sarif"), [false, false, true]);
     }
 }
 
