@@ -18,6 +18,9 @@ pub const SETTINGS: [&str; 8] = [
     "ENABLE_ZONAL_SHIFT",
 ];
 
+/// `KARPCTL_BUILD_RELEASES_URL`, when karpctl is built: where a distribution's karpctl asks for newer releases.
+const BUILT_IN_RELEASES_URL: Option<&str> = option_env!("KARPCTL_BUILD_RELEASES_URL");
+
 /// The environment, as far as karpctl reads it. Empty variables count as unset.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Env {
@@ -53,8 +56,8 @@ pub struct Env {
     pub cache_home: Option<PathBuf>,
     /// `KARPCTL_LAB_CACHE`: where the lab is installed, if not in the cache home.
     pub lab_cache: Option<PathBuf>,
-    /// `KARPCTL_RELEASES_URL`: the address that is asked for karpctl's newest release, as GitHub's releases API answers. Unset: nobody is
-    /// asked.
+    /// `KARPCTL_RELEASES_URL`: the address that is asked for karpctl's newest release, as GitHub's releases API answers. Unset: the one that
+    /// whoever built it built in, else nobody is asked.
     pub releases_url: Option<String>,
     /// `KARPCTL_NO_RELEASE_NOTICE`: any value; nobody is asked for newer releases of karpctl.
     pub no_release_notice: bool,
@@ -92,7 +95,7 @@ impl Env {
             letters: ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(get).map_or_else(Letters::default, |l| Letters::of_locale(&l)),
             home: home.clone(),
             lab_cache: get("KARPCTL_LAB_CACHE").map(PathBuf::from),
-            releases_url: get("KARPCTL_RELEASES_URL"),
+            releases_url: get("KARPCTL_RELEASES_URL").or_else(|| BUILT_IN_RELEASES_URL.filter(|url| !url.is_empty()).map(str::to_owned)),
             no_release_notice: get("KARPCTL_NO_RELEASE_NOTICE").is_some(),
             command_line: Vec::new(),
         }

@@ -8,6 +8,9 @@ use crate::report::Format;
 use clap::Args;
 
 /// Show which karpctl this is, and the newest Karpenter that it knows
+///
+/// It asks nobody. Other commands ask once a day, at a terminal, whether there is a newer karpctl, but only where `KARPCTL_RELEASES_URL` names an address
+/// (one may be built in by whoever packed it; none is otherwise). `KARPCTL_NO_RELEASE_NOTICE=1` turns that off.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
   karpctl version

@@ -21,6 +21,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 DIST = ROOT / "target/dist"
 CACHE = pathlib.Path(os.environ.get("KARPCTL_LAB_CACHE") or pathlib.Path.home() / ".cache/karpctl-lab")
 VERSION = tomllib.loads((ROOT / "Cargo.toml").read_text())["package"]["version"]
+# Where nobody answers.
+NOBODY = "http://127.0.0.1:9"
 # A static karpctl must not be larger than that.
 LARGEST = 20 * 1024 * 1024
 
@@ -105,10 +107,26 @@ def archive(folder):
 
 def installed(folder):
     """By cargo, as README and docs/installing.md have it; not optimised, because the release's own build is tried above."""
-    run("cargo", "install", "--locked", "--path", ".", "--debug", "--no-track", "--root", folder, cwd=ROOT)
+    env = {**os.environ, "KARPCTL_BUILD_RELEASES_URL": NOBODY}
+    run("cargo", "install", "--locked", "--path", ".", "--debug", "--no-track", "--root", folder, cwd=ROOT, env=env)
     assert [file.relative_to(folder) for file in folder.rglob("*") if file.is_file()] == [pathlib.Path("bin/karpctl")]
     is_karpctl(folder / "bin/karpctl", env={})
-    print("installed: by cargo, and it runs")
+    asks_for_releases(DIST / "karpctl", folder / "home", {}, False)
+    asks_for_releases(DIST / "karpctl", folder / "home", {"KARPCTL_RELEASES_URL": NOBODY}, True)
+    asks_for_releases(folder / "bin/karpctl", folder / "home", {}, True)
+    asks_for_releases(folder / "bin/karpctl", folder / "home", {"KARPCTL_NO_RELEASE_NOTICE": "1"}, False)
+    print("installed: by cargo, and it runs; it asks for newer releases where an address was built in, else nobody")
+
+
+def asks_for_releases(program, home, env, expected):
+    """Whether it asks, at a terminal. When it does, it remembers that before it asks."""
+    (home / "empty").mkdir(parents=True)
+    env = {"PATH": os.environ["PATH"], "HOME": str(home), "TERM": "xterm", "KUBECONFIG": str(home / "none"), **env}
+    line = f"{program} doctor --offline --area client --only helm-version"
+    subprocess.run(["script", "-qec", line, "/dev/null"], env=env, cwd=home / "empty", stdin=subprocess.DEVNULL, capture_output=True)
+    asked = (home / ".local/state/karpctl/asked-for-release").exists()
+    assert asked == expected, f"{program} with {env} {'asks' if asked else 'does not ask'}"
+    shutil.rmtree(home)
 
 
 def materials():
