@@ -66,7 +66,7 @@ fn judge(used: &Used<'_>, exec: &ExecFacts) -> Judgement {
     let edit =
         used.chosen.user_file.clone().map(|file| Edit::ExecApiVersion { file, user: used.chosen.user.clone(), api_version: everywhere });
     let judgement = match edit {
-        Some(edit) => judgement.edit(title, mend(used, "exec-api-version"), edit),
+        Some(edit) => judgement.edit(title, mend(used, "exec-api-version"), edit, &used.chosen.shared_with),
         None => judgement,
     };
     // An older aws would write the same once more.

@@ -51,7 +51,7 @@ fn judge(used: &Used<'_>, exec: &ExecFacts) -> Judgement {
     match &used.chosen.user_file {
         Some(file) => {
             let edit = Edit::InteractiveMode { file: file.clone(), user: used.chosen.user.clone(), mode: EVERYWHERE.to_owned() };
-            judgement.edit(title, mend(used, "exec-interactive-mode"), edit)
+            judgement.edit(title, mend(used, "exec-interactive-mode"), edit, &used.chosen.shared_with)
         }
         None => judgement,
     }

@@ -72,9 +72,20 @@ impl Judgement {
         self.remedy(title, command, false)
     }
 
-    /// What karpctl can mend by itself, and the command by which it does: only what the finding names, and it can be undone.
-    pub(super) fn edit<W: Into<String>>(self, title: impl Into<String>, command: impl IntoIterator<Item = W>, edit: Edit) -> Self {
-        let mut judgement = self.remedy(title, command, true);
+    /// What karpctl can mend by itself, and the command by which it does; it can be undone. It is safe where only what the finding names changes,
+    /// and no other context with it.
+    pub(super) fn edit<W: Into<String>>(
+        self,
+        title: impl Into<String>,
+        command: impl IntoIterator<Item = W>,
+        edit: Edit,
+        other_contexts: &[String],
+    ) -> Self {
+        let title = match other_contexts {
+            [] => title.into(),
+            others => format!("{}; it is the user of {} too, which change with it", title.into(), others.join(", ")),
+        };
+        let mut judgement = self.remedy(title, command, other_contexts.is_empty());
         if let Some(fix) = judgement.fixes.last_mut() {
             fix.edit = Some(edit);
         }

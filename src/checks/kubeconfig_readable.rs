@@ -43,6 +43,7 @@ impl Check for KubeconfigReadable {
                     "close it",
                     ["chmod", "600", &shown],
                     Edit::Close { file: file.clone() },
+                    &[],
                 ));
             }
         }

@@ -24,6 +24,9 @@ use std::time::Duration;
 /// Find what will break the bootstrap, before anything is installed
 ///
 /// Every check says pass, warn, fail or skip; one that could not run is never a pass. Nothing is changed without --fix.
+///
+/// --fix changes only the kubeconfig: the entry of a user that a finding names, or who may read the file. It runs no command, and changes nothing
+/// in AWS or in the cluster. Where other contexts have the same user, the entry is changed only if --only names the check.
 #[derive(Debug, Clone, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "flags are bools by nature")]
 #[command(after_help = "Examples:
@@ -216,8 +219,11 @@ const ANSWER: &str = "exec-answer";
 
 /// Makes the safe cures and looks again; `None`: nothing was changed. A cure after which the plugin's answer is refused is no cure, and is taken back.
 async fn fix(app: &App, args: &DoctorArgs, checks: &[Box<dyn Check>], report: &DoctorReport) -> Result<Option<SavedFacts>> {
-    let cures = cures(report)?;
-    cures.show_not_alone(app);
+    let cures = cures(report, &args.only)?;
+    cures.show_left(app);
+    if cures.is_empty() && cures.waits_for_its_name() {
+        return Ok(None);
+    }
     if cures.is_empty() {
         let any = |verdicts: [Verdict; 2]| report.checks.iter().any(|f| verdicts.contains(&f.result));
         app.printer.status(if any([Verdict::Fail, Verdict::Warn]) {

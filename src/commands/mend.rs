@@ -29,17 +29,23 @@ pub(super) struct Cures {
     open: Vec<PathBuf>,
     // Entries that cannot be changed alone, and what is left to a person then.
     not_alone: BTreeSet<String>,
+    // What would change other contexts too and was not named: whose entry it is, and the command that names it.
+    unnamed: BTreeMap<String, Vec<String>>,
 }
 
 /// Sets one value of a user's credential plugin in the text of a kubeconfig.
 type Set = fn(&str, &str, &str) -> std::result::Result<Option<Edited>, NotAlone>;
 
-/// The cures of what failed or warned.
-pub(super) fn cures(report: &DoctorReport) -> Result<Cures> {
+/// The cures of what failed or warned: the safe ones, and of the checks that are named all.
+pub(super) fn cures(report: &DoctorReport, named: &[String]) -> Result<Cures> {
     let mut mends: BTreeMap<PathBuf, Mend> = BTreeMap::new();
     let mut cures = Cures::default();
     let found = report.checks.iter().filter(|f| matches!(f.result, Verdict::Fail | Verdict::Warn));
-    for edit in found.flat_map(|f| &f.fixes).filter_map(|fix| fix.edit.as_ref()) {
+    for (finding, fix, edit) in found.flat_map(|f| f.fixes.iter().filter_map(move |fix| Some((f, fix, fix.edit.as_ref()?)))) {
+        if !fix.safe && !named.contains(&finding.id) {
+            cures.unnamed.insert(finding.subject.clone(), fix.command.clone());
+            continue;
+        }
         // How an entry is set, and to what.
         let (set, file, user, value): (Set, _, _, _) = match edit {
             Edit::ExecApiVersion { file, user, api_version } => (set_exec_api_version, file, user, api_version),
@@ -119,9 +125,18 @@ impl Cures {
         self.mends.is_empty() && self.open.is_empty()
     }
 
-    /// Says what cannot be done.
-    pub(super) fn show_not_alone(&self, app: &App) {
+    /// Whether there is something that is done only where it is named.
+    pub(super) fn waits_for_its_name(&self) -> bool {
+        !self.unnamed.is_empty()
+    }
+
+    /// Says what cannot be done, and what is not done unless it is named.
+    pub(super) fn show_left(&self, app: &App) {
         self.not_alone.iter().for_each(|line| app.printer.status(line));
+        for (subject, command) in &self.unnamed {
+            app.printer.status(&format!("{subject} is left as it is, because other contexts have the same user; to change all of them:"));
+            app.printer.copied(&format!("  {}", command_line(command)));
+        }
     }
 
     /// Shows what would be done.

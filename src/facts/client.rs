@@ -75,6 +75,9 @@ pub struct ChosenFacts {
     pub cluster_problem: Option<String>,
     /// The user's name.
     pub user: String,
+    /// The other contexts that have this user.
+    #[serde(default)]
+    pub shared_with: Vec<String>,
     /// The file that the user stands in.
     pub user_file: Option<PathBuf>,
     /// What is wrong with credentials other than the plugin's.

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::facts::{ChosenFacts, ClientFacts, ExecFacts, KubeconfigFacts, PluginRun, Probed};
 use crate::knowledge::exec::{assumed, is_asked};
 use crate::knowledge::{ClientBuild, Tool};
-use crate::kubeconfig::{Cluster, Exec, Kubeconfig, Merging, Source, load, named, text};
+use crate::kubeconfig::{Cluster, Context, Exec, Kubeconfig, Merging, Source, load, named, text};
 use crate::ports::{ClientBinary, PluginCall, Workstation};
 use crate::secret::{masked, masked_args};
 use base64::Engine as _;
@@ -193,6 +193,7 @@ fn choose(
         tls_server_name: Some(cluster.tls_server_name.clone()).filter(|name| !name.is_empty()),
         proxy: Some(masked(&cluster.proxy_url)).filter(|proxy| !proxy.is_empty()),
         user: found.map(|c| c.user.clone()).unwrap_or_default(),
+        shared_with: found.map(|c| others(&whole.contexts, context, &c.user)).unwrap_or_default(),
         user_file: user.exec.is_some().then(|| user.file.clone()),
         user_problem: user_problem(station, &user).map(|why| masked(&why)),
         token,
@@ -200,6 +201,11 @@ fn choose(
         exec: user.exec.as_ref().map(|exec| exec_facts(station, exec, build)),
     };
     (chosen, cluster)
+}
+
+/// The other contexts of a user.
+fn others(contexts: &[(String, Context)], context: &str, user: &str) -> Vec<String> {
+    contexts.iter().filter(|(name, of)| name != context && of.user == user).map(|(name, _)| name.clone()).collect()
 }
 
 /// The variable by which helm is told its API server.

@@ -42,6 +42,7 @@ fn client() -> ClientFacts {
         proxy: None,
         cluster_problem: None,
         user: arn.into(),
+        shared_with: Vec::new(),
         user_file: Some("/home/me/.kube/config".into()),
         user_problem: None,
         token: false,

@@ -15,6 +15,36 @@ fn contexts_that_change_together_are_named() {
     assert!(ended.stderr.contains("of-a is the user of 2 contexts, which change together: a, b"), "{}", ended.stderr);
 }
 
+/// What would change another context too is made only where it is named: of two contexts of one user, none changes by the way.
+#[test]
+fn what_reaches_another_context_is_mended_only_where_it_is_named() {
+    let text = kubeconfig(&[("a", "v1alpha1")]).replace("users:\n", "- name: b\n  context: {cluster: k, user: of-a}\nusers:\n");
+    let shell = machine(&[("a", "v1")]).file("config", &text);
+    let doctor = |more: &[&str]| {
+        let words =
+            ["doctor", "--offline", "--area", "client", "--skip", "kubeconfig-readable", "--helm", "./helm", "--kubeconfig", "config"];
+        shell.run(&[&words[..], more].concat())
+    };
+    let said = checks(&doctor(&["-o", "json"]));
+    let found = said.iter().find(|found| found["id"] == "exec-api-version" && found["result"] == "fail").unwrap();
+    assert_eq!(found["fixes"][0]["safe"], false, "{found:#}");
+    assert!(found["fixes"][0]["title"].as_str().unwrap().contains("it is the user of b too"), "{found:#}");
+    let ended = doctor(&["--fix", "--yes"]);
+    assert!(
+        ended.stderr.contains("is left as it is, because other contexts have the same user; to change all of them:"),
+        "{}",
+        ended.stderr
+    );
+    assert!(!ended.stderr.contains("nothing that karpctl could mend"), "{}", ended.stderr);
+    let file = shell.dir.path().join("config");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+    let cure: Vec<&str> = found["fixes"][0]["command"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
+    assert!(ended.stderr.contains(&format!("\n  {}", cure[..6].join(" "))), "{}", ended.stderr);
+    let ended = shell.run(&[&cure[1..], &["--helm", "./helm"]].concat());
+    assert_eq!(ended.code, 0, "{}{}", ended.stdout, ended.stderr);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), text.replace("v1alpha1", "v1beta1"));
+}
+
 /// Of all that is found in a kubeconfig exactly what is safe is done; of the rest nothing.
 #[test]
 fn exactly_the_safe_cures_are_made() {
