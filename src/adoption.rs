@@ -6,6 +6,7 @@ mod values;
 use crate::error::{Error, Result};
 use crate::facts::{Facts, OriginFacts, Probed, StackFacts};
 use crate::knowledge::{Release, image_tag};
+use crate::render;
 use crate::spec::layer::{ChartLayer, ElsewhereLayer, Layer};
 use crate::spec::{Arn, NodeAccess, SERVICE_ACCOUNT, Spec};
 use crate::steps::aws_auth;
@@ -130,7 +131,7 @@ pub fn recognise(spec: &Spec, facts: &Facts) -> Result<Adoption> {
 pub fn settle(adoption: &mut Adoption, spec: &Spec, facts: &Facts) -> Result<()> {
     let entry = facts.access_entry.known().is_some();
     let rows = facts.aws_auth.known().and_then(|found| found.map_roles.as_deref());
-    let row = !aws_auth::see(rows, spec.node_role_arn().as_str())?.ours.is_empty();
+    let row = !aws_auth::see(rows, &render::mapped_role(spec))?.ours.is_empty();
     let (access, words) = match (entry, row) {
         (true, true) => (Some(NodeAccess::Both), None),
         (true, false) => (Some(NodeAccess::AccessEntry), None),

@@ -17,13 +17,22 @@ pub struct RoleMapping {
     pub groups: Vec<String>,
 }
 
+/// The role of the nodes as a row of `mapRoles` names it: without its path, which the session that is to match it does not have (EKS user
+/// guide, troubleshooting). An access entry has the whole ARN.
+#[must_use]
+pub fn mapped_role(spec: &Spec) -> String {
+    let whole = spec.node_role_arn().to_string();
+    let short = whole.split_once(":role/").map(|(head, _)| format!("{head}:role/{}", spec.node_role_name()));
+    short.unwrap_or(whole)
+}
+
 /// The rows of `mapRoles` that let nodes in.
 #[must_use]
 pub fn role_mappings(spec: &Spec) -> Vec<RoleMapping> {
     let windows = spec.windows.then_some("eks:kube-proxy-windows");
     let groups = ["system:bootstrappers", "system:nodes"].into_iter().chain(windows);
     vec![RoleMapping {
-        rolearn: spec.node_role_arn().to_string(),
+        rolearn: mapped_role(spec),
         username: "system:node:{{EC2PrivateDNSName}}".into(),
         groups: groups.map(str::to_owned).collect(),
     }]

@@ -13,7 +13,7 @@ mod operator_policy;
 mod policies;
 mod template;
 
-pub use access::{RoleMapping, access_entry, identity_mapping, identity_mapping_yaml, role_mappings, trust_policy};
+pub use access::{RoleMapping, access_entry, identity_mapping, identity_mapping_yaml, mapped_role, role_mappings, trust_policy};
 pub use cloudformation::{cloudformation, cloudformation_json};
 pub use cluster_config::{ConfigScope, EksctlAbilities, cluster_config};
 pub(crate) use cluster_config::{NETWORK_ADDON, network_addon_policy};

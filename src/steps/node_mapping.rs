@@ -53,7 +53,7 @@ impl Step for NodeMapping {
             return State::NotWanted;
         }
         let (entry, text) = (looked_for_removal(&facts.access_entry, facts), looked_for_removal(&facts.aws_auth, facts));
-        let has_row = |text: Option<&str>| aws_auth::see(text, spec.node_role_arn().as_str()).is_ok_and(|seen| !seen.ours.is_empty());
+        let has_row = |text: Option<&str>| aws_auth::see(text, &render::mapped_role(spec)).is_ok_and(|seen| !seen.ours.is_empty());
         if matches!(&entry, Ok(Some(_))) || matches!(&text, Ok(Some(found)) if has_row(found.map_roles.as_deref())) {
             return State::Present;
         }
@@ -92,10 +92,13 @@ impl Step for NodeMapping {
             let groups = mapping.groups.iter().fold(String::new(), |all, group| all + " --group " + &quoted(group));
             commands.push(match direction {
                 Direction::Apply => format!(
-                    "eksctl create iamidentitymapping --region {region} --cluster {cluster} --arn {role} --username {}{groups}",
+                    "eksctl create iamidentitymapping --region {region} --cluster {cluster} --arn {} --username {}{groups}",
+                    mapping.rolearn,
                     quoted(&mapping.username)
                 ),
-                Direction::Remove => format!("eksctl delete iamidentitymapping --region {region} --cluster {cluster} --arn {role}"),
+                Direction::Remove => {
+                    format!("eksctl delete iamidentitymapping --region {region} --cluster {cluster} --arn {}", mapping.rolearn)
+                }
             });
         }
         commands
@@ -122,9 +125,10 @@ impl Step for NodeMapping {
             aws.delete_access_entry(cluster, role.as_str()).await?;
         }
         let kube = context.kube().await?;
-        edit_row(context, kube.as_ref(), |text| match aws_auth::see(text, role.as_str()) {
+        let mapped = render::mapped_role(spec);
+        edit_row(context, kube.as_ref(), |text| match aws_auth::see(text, &mapped) {
             Ok(seen) if seen.ours.is_empty() => Ok(None),
-            Ok(_) => aws_auth::remove_row(text.unwrap_or_default(), role.as_str()).map(Some),
+            Ok(_) => aws_auth::remove_row(text.unwrap_or_default(), &mapped).map(Some),
             // Nobody is let in by a text that is not YAML, so nothing of ours is in force.
             Err(e) => {
                 context.warn(e.to_string());

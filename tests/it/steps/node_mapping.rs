@@ -89,16 +89,39 @@ async fn an_entry_for_nodes_of_another_kind_stays() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_entry_of_a_role_that_another_tool_made_stays() {
+/// The spec of a cluster whose nodes have this role, which another tool made.
+fn of_another_tool(node_role: &str) -> Spec {
     let elsewhere = Elsewhere {
         by: "Terraform".into(),
-        node_role: "arn:aws:iam::111122223333:role/theirs".parse().unwrap(),
+        node_role: node_role.parse().unwrap(),
         controller_role: "arn:aws:iam::111122223333:role/c".parse().unwrap(),
         instance_profile: None,
         queue: None,
     };
-    let world = FakeWorld::with_cluster(Spec { made_elsewhere: Some(Box::new(elsewhere)), ..existing("1.14.1") });
+    Spec { made_elsewhere: Some(Box::new(elsewhere)), ..existing("1.14.1") }
+}
+
+/// The authenticator looks for the role of the session, whose ARN has no path; an access entry is of the role itself.
+#[tokio::test(start_paused = true)]
+async fn a_row_of_aws_auth_names_a_role_without_its_path() {
+    let (whole, short) = ("arn:aws:iam::111122223333:role/team/nodes", "arn:aws:iam::111122223333:role/nodes");
+    let world = FakeWorld::with_cluster(of_another_tool(whole));
+    world.inside().cluster.as_mut().unwrap().authentication_mode = "API_AND_CONFIG_MAP".into();
+    let facts = world.facts(&[Topic::AccessEntry, Topic::AwsAuth]).await;
+    let commands = step(ID).commands(&world.spec, &facts, Direction::Apply).join("\n");
+    assert!(commands.contains(&format!("--arn {short} ")) && commands.contains(&format!("--principal-arn {whole} ")), "{commands}");
+    world.apply_ok(ID).await;
+    let rows = map_roles(&world).unwrap();
+    assert!(rows.contains(&format!("rolearn: {short}\n")) && world.inside().entries.contains_key(whole), "{rows}");
+    // The same row of somebody else's is recognised, and is the one that goes.
+    assert_eq!(world.assess(ID).await, State::Present);
+    assert_eq!(world.remove(ID).await.0, Ok(()));
+    assert!(!map_roles(&world).unwrap_or_default().contains("nodes"), "{:?}", map_roles(&world));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_of_a_role_that_another_tool_made_stays() {
+    let world = FakeWorld::with_cluster(of_another_tool("arn:aws:iam::111122223333:role/theirs"));
     let role = world.spec.node_role_arn().to_string();
     world.inside().entries.insert(role, entry("STANDARD", &[]));
     let state = world.assess(ID).await;
