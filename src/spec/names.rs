@@ -222,6 +222,12 @@ impl Arn {
         self.0.split(':').nth(2).unwrap_or_default()
     }
 
+    /// Whether it names a KMS key itself, and not an alias of one.
+    #[must_use]
+    pub fn is_key(&self) -> bool {
+        self.0.splitn(6, ':').nth(5).is_some_and(|resource| resource.starts_with("key/"))
+    }
+
     /// The region, empty where the ARN has none.
     #[must_use]
     pub fn region(&self) -> &str {

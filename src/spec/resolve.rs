@@ -176,6 +176,11 @@ fn settle(layers: &Layers, discovered: &Discovered, other: OtherPartition) -> Re
         made_elsewhere,
     };
     spec.contradictions().into_iter().for_each(|what| p.wrong(what));
+    if let Some(alias) = spec.kms_key.as_ref().filter(|key| key.service() == "kms" && !key.is_key()) {
+        p.wrong(format!("kmsKey: {alias} is not a key's own ARN (…:key/…), by which IAM judges who may use it"));
+        let query = "--query KeyMetadata.Arn --output text";
+        p.hints.push(format!("`aws kms describe-key --region {} --key-id {alias} {query}` prints that of an alias", spec.region));
+    }
     if p.list.is_empty() { Ok(Resolved { spec, notes }) } else { Err(p.into_error(layers)) }
 }
 

@@ -1,6 +1,6 @@
 //! The policy of whoever runs karpctl, as it is printed.
 
-use super::{OFFLINE, Shell, render};
+use super::{OFFLINE, Shell, render, usage_error};
 use karpctl::checks::all;
 use karpctl::doctor::{SavedFacts, Wanted, select};
 use karpctl::facts::{Denial, DeniedBy, Facts, PermissionFacts, Probed};
@@ -90,4 +90,17 @@ fn an_operators_policy_that_is_too_long_for_iam_is_written_as_several() {
     assert_eq!(std::fs::read_dir(shell.dir.path().join("policies")).unwrap().count(), 2);
     assert_eq!(render(&shell, "operator-policy", &["--for", "doctor", "--out", "one"]).code, 0);
     assert!(shell.dir.path().join("one/operator-policy.json").exists());
+}
+
+#[test]
+fn an_alias_of_a_key_is_refused_with_what_finds_the_key() {
+    let key = |resource: &str| format!("arn:aws:kms:us-west-2:111122223333:{resource}");
+    let refused = render(&Shell::new(), "operator-policy", &["--kms-key", &key("alias/secrets")]);
+    usage_error(
+        &refused,
+        &["not a key's own ARN", "aws kms describe-key --region us-west-2 --key-id arn:aws:kms:us-west-2:111122223333:alias/secrets"],
+    );
+    for id in ["key/1234abcd-12ab-34cd-56ef-1234567890ab", "key/mrk-1234abcd12ab34cd56ef1234567890ab"] {
+        assert_eq!(render(&Shell::new(), "operator-policy", &["--kms-key", &key(id)]).code, 0, "{id}");
+    }
 }
