@@ -26,8 +26,8 @@ pub(super) async fn of_caller(
         Probed::Known(caller) => Ok(caller.clone()),
         _ => aws.caller().await,
     };
-    let principal = match caller {
-        Ok(caller) => principal(aws, caller.arn.as_str()).await,
+    let (principal, unread) = match caller {
+        Ok(caller) => principal_and_unread(aws, caller.arn.as_str()).await,
         Err(error) => return failed(&error),
     };
     match principal {
@@ -37,7 +37,13 @@ pub(super) async fn of_caller(
         Ok(principal) => {
             let standing = if cluster.known().is_some() { Standing::There } else { Standing::ToCome };
             let policy = render::operator_policy(context.spec, &[Work::Bootstrap], standing);
-            answered(&principal, ask(aws, &principal, questions(&policy, context.spec)).await)
+            match (answered(&principal, ask(aws, &principal, questions(&policy, context.spec)).await), unread) {
+                (Probed::Absent, Some(why)) => Probed::Unavailable(format!(
+                    "{why}; by it IAM would be asked about the role with its path, and it knows none of that name without one. \
+                     `karpctl render operator-policy --for doctor` prints what lets the doctor read it"
+                )),
+                (answer, _) => answer,
+            }
         }
         Err(reason) => Probed::Unavailable(reason),
     }
@@ -45,16 +51,24 @@ pub(super) async fn of_caller(
 
 /// Whose policies IAM is asked about: those of the role, for a session of it.
 pub(super) async fn principal(aws: &dyn Aws, arn: &str) -> Result<String, String> {
+    principal_and_unread(aws, arn).await.0
+}
+
+/// The same, and why the path of the role is not known, where it could not be read.
+async fn principal_and_unread(aws: &dyn Aws, arn: &str) -> (Result<String, String>, Option<Error>) {
     let (head, resource) = arn.rsplit_once(':').unwrap_or_default();
     let mut parts = resource.split('/');
     match (parts.next(), parts.next()) {
         (Some("assumed-role"), Some(role)) => {
             // The session's ARN leaves the role's path out (`/aws-reserved/sso.amazonaws.com/…`).
-            let known = aws.role(role).await.ok().flatten().map(|facts| facts.arn.to_string());
-            Ok(known.unwrap_or_else(|| format!("{}:role/{role}", head.replace(":sts:", ":iam:"))))
+            let without_path = || format!("{}:role/{role}", head.replace(":sts:", ":iam:"));
+            match aws.role(role).await {
+                Ok(known) => (Ok(known.map_or_else(without_path, |facts| facts.arn.to_string())), None),
+                Err(unread) => (Ok(without_path()), Some(unread)),
+            }
         }
-        (Some("federated-user"), _) => Err(format!("IAM tells nothing of a federated user: {arn}")),
-        _ => Ok(arn.to_owned()),
+        (Some("federated-user"), _) => (Err(format!("IAM tells nothing of a federated user: {arn}")), None),
+        _ => (Ok(arn.to_owned()), None),
     }
 }
 
@@ -105,7 +119,8 @@ fn questions(document: &Value, spec: &Spec) -> Vec<PermissionQuestion> {
 
 /// Values for which the conditions of a statement hold.
 fn context(conditions: &Value, resolved: &dyn Fn(&Value) -> Vec<String>) -> BTreeMap<String, Vec<String>> {
-    let operators = conditions.as_object().into_iter().flatten();
+    // That a key is there is so by its value.
+    let operators = conditions.as_object().into_iter().flatten().filter(|(operator, _)| *operator != "Null");
     let keys =
         operators.flat_map(|(operator, keys)| keys.as_object().into_iter().flatten().map(move |(key, value)| (operator, key, value)));
     keys.map(|(operator, key, value)| {
@@ -168,6 +183,7 @@ mod tests {
                 "StringEquals": {"aws:RequestTag/kubernetes.io/cluster/${ClusterName}": "owned", "iam:PassedToService": ["a", "b"]},
                 "StringLike": {"aws:RequestTag/karpenter.sh/nodepool": "*"},
                 "ForAllValues:StringEquals": {"aws:TagKeys": ["x", "y"]},
+                "Null": {"aws:TagKeys": "false"},
             },
         }]});
         let asked = questions(&document, &spec).pop().unwrap();

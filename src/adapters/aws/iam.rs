@@ -26,8 +26,8 @@ pub(super) async fn role(aws: &AwsClient, name: &str) -> Result<Option<RoleFacts
     let answer = present(aws.iam.get_role().role_name(name).send().await.map_err(|e| aws.error(&call, &e)))?;
     let Some(role) = answer.and_then(|a| a.role) else { return Ok(None) };
 
-    // The policies of a service-linked role are AWS's alone: nothing follows from them.
-    let policies = if role.path().starts_with("/aws-service-role/") {
+    // The policies of a service-linked role are AWS's alone, and those of IAM Identity Center's its own: nothing follows from them.
+    let policies = if ["/aws-service-role/", "/aws-reserved/"].iter().any(|path| role.path().starts_with(path)) {
         Vec::new()
     } else {
         // It may have been deleted in between.

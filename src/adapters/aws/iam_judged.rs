@@ -18,7 +18,8 @@ pub(super) async fn denials(aws: &AwsClient, principal: &str, question: &Permiss
     let doing = format!("cannot ask what {principal} may do");
     let call = Call::new("iam:SimulatePrincipalPolicy", principal, &doing);
     let entry = |(key, values): (&String, &Vec<String>)| {
-        let kind = if values.len() > 1 { ContextKeyTypeEnum::StringList } else { ContextKeyTypeEnum::String };
+        let several = values.len() > 1 || ["aws:CalledVia", "aws:TagKeys"].contains(&key.as_str());
+        let kind = if several { ContextKeyTypeEnum::StringList } else { ContextKeyTypeEnum::String };
         ContextEntry::builder().context_key_name(key).set_context_key_values(Some(values.clone())).context_key_type(kind).build()
     };
     let request = aws

@@ -2,8 +2,9 @@
 
 use super::aws::{broken, known, said};
 use super::exactly;
-use crate::fake::FakeWorld;
+use crate::fake::{FakeWorld, Fault, error};
 use crate::fixture::{existing, spec};
+use karpctl::error::ErrorKind;
 use karpctl::facts::{Denial, DeniedBy, Facts, PermissionFacts, Probed, Topic};
 use karpctl::finding::Verdict;
 use karpctl::spec::Spec;
@@ -67,6 +68,11 @@ async fn the_caller_may_do_what_a_bootstrap_calls_for() {
     let of = |probed: Probed<PermissionFacts>| probed.known().map(|p| (p.principal.clone(), p.asked > 20));
     let session = principal("arn:aws:sts::111122223333:assumed-role/Dev/me").await;
     assert_eq!(of(session), Some(("arn:aws:iam::111122223333:role/Dev".to_owned(), true)));
+    // Where the role's path cannot be read, and IAM knows no role without one, just that is said.
+    world.fail("get role", Fault::After(error(ErrorKind::Denied)));
+    world.fail("get denials", Fault::After(error(ErrorKind::NotFound)));
+    let sso = principal("arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_Dev_0123456789abcdef/me").await;
+    assert!(matches!(&sso, Probed::Unavailable(why) if why.contains("with its path") && why.contains("--for doctor")), "{sso:?}");
     let root = principal("arn:aws:iam::111122223333:root").await;
     assert_eq!(of(root), Some(("arn:aws:iam::111122223333:root".to_owned(), false)));
     let federated = principal("arn:aws:sts::111122223333:federated-user/me").await;

@@ -406,6 +406,7 @@ impl Aws for FakeWorld {
 
     async fn denials(&self, principal: &str, question: &PermissionQuestion) -> Result<Vec<Denial>> {
         self.begin("get", format!("what {principal} may do: {question:?}")).await?;
+        self.end("get denials")?;
         let asked = |d: &&Denial| question.actions.contains(&d.action) && question.resources.contains(&d.resource);
         Ok(self.inside().denied.iter().filter(asked).cloned().collect())
     }
