@@ -31,6 +31,7 @@ test: lab build ## run every test but those of dist
 	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} cargo test --locked
 	$(MAKE) deny
 	python3 tests/lab/test_lab.py
+	python3 tests/lab/test_strict.py
 	python3 tests/clients/test_clients.py
 	python3 tests/clients/test_logins.py
 	python3 tests/clients/test_writers.py

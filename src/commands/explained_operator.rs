@@ -24,6 +24,16 @@ pub(super) fn permissions() -> Vec<(String, String)> {
     actions.chain(statements).collect()
 }
 
+/// What makes roles, and what they may do, the holder's own to say.
+const ESCALATES: [&str; 6] = [
+    "iam:CreateRole",
+    "iam:AttachRolePolicy",
+    "iam:PutRolePolicy",
+    "iam:UpdateAssumeRolePolicy",
+    "iam:CreatePolicy",
+    "iam:CreatePolicyVersion",
+];
+
 const PRINTED: &str =
     "\n`karpctl render operator-policy` prints the whole policy for a spec, `karpctl doctor --only caller-permissions` has IAM judge it.";
 
@@ -43,6 +53,15 @@ fn row(grant: &OperatorGrant) -> String {
     }
     for resource in &grant.resources {
         let _ = writeln!(text, "  on {resource}");
+    }
+    for condition in &grant.conditions {
+        let _ = writeln!(text, "  if {} {}: {}", condition.operator, condition.key, condition.values.join(", "));
+    }
+    if grant.actions.iter().any(|action| ESCALATES.contains(&action.as_str())) {
+        text.push_str(
+            "  With it one can become administrator, as one writes what a role may do or who may assume it: only a permissions boundary \
+             (--permissions-boundary) bounds that.\n",
+        );
     }
     if grant.informs {
         text.push_str("  It only informs: without it the work ends well, and says what it could not look at.\n");
@@ -72,6 +91,9 @@ const fn case(case: OperatorCase) -> &'static str {
         OperatorCase::Irsa => "the controller has its credentials by IRSA (--identity irsa)",
         OperatorCase::InterruptionQueue => "the release has an interruption queue",
         OperatorCase::InstanceProfile => "the stack has an instance profile",
+        OperatorCase::OwnStack => "no other tool made the roles and the queue (madeElsewhere)",
+        OperatorCase::Boundary => "roles get a permissions boundary (--permissions-boundary)",
+        OperatorCase::NoBoundary => "roles get no permissions boundary",
     }
 }
 
@@ -90,6 +112,8 @@ mod tests {
         let closing = text("eks:UpdateClusterConfig");
         assert!(closing.contains("Close public endpoint (ClosePublicEndpoint): eksctl calls it, for `karpctl bootstrap`."), "{closing}");
         assert!(closing.contains("where eksctl makes or removes the cluster, and it has no way to the internet (--private)"), "{closing}");
+        assert!(text("iam:UpdateAssumeRolePolicy").contains("become administrator") && !closing.contains("administrator"));
+        assert!(text("iam:PassRole").contains("if StringEquals iam:PassedToService: pods.eks.amazonaws.com"), "{}", text("iam:PassRole"));
         assert!(text("cloudformation:DescribeStackEvents").contains("It only informs"), "{}", text("cloudformation:DescribeStackEvents"));
     }
 }

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::error::{Error, Exit, Result};
 use crate::knowledge::Work;
 use crate::render::{
-    Document, EksctlAbilities, Inputs, POLICY_SIZE, Standing, document, document_json, operator_policies, operator_policy,
+    Document, EksctlAbilities, Inputs, POLICY_SIZE, Standing, document, document_json, operator_needs, operator_policies, operator_policy,
 };
 use crate::report::Format;
 use crate::spec::Spec;
@@ -153,6 +153,13 @@ pub async fn run(app: &App, args: RenderArgs) -> Result<Exit> {
 
 /// One document on stdout; files that IAM takes each.
 fn print_operator_policy(app: &App, args: &RenderArgs, spec: &Spec, works: &[Work]) -> Result<()> {
+    let makes_roles = operator_needs(spec, works, Standing::ToCome).iter().any(|grant| grant.actions.iter().any(|a| a == "iam:CreateRole"));
+    if makes_roles && spec.permissions_boundary.is_none() {
+        app.printer.status(
+            "note: whoever has this policy can make themselves administrator of the account: they write the controller's policies, and say \
+             who may assume its role. Only a permissions boundary bounds that: `--permissions-boundary ARN` asks for one in the policy, too",
+        );
+    }
     let policies = operator_policies(spec, works);
     if let Some(folder) = &args.out {
         let name = |number: usize| if policies.len() == 1 { String::new() } else { format!("-{number}") };

@@ -1,5 +1,6 @@
 //! What whoever runs karpctl must be allowed to do in AWS, as rows with a source.
 
+use super::stack::Condition;
 use super::table::{embedded, table};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -85,6 +86,12 @@ pub enum OperatorCase {
     InterruptionQueue,
     /// The stack has an instance profile.
     InstanceProfile,
+    /// Roles, policies and queue are karpctl's own to make.
+    OwnStack,
+    /// The roles that are created have a permissions boundary.
+    Boundary,
+    /// They have none.
+    NoBoundary,
 }
 
 /// Something that the operator must be allowed to do.
@@ -104,15 +111,17 @@ pub struct OperatorGrant {
     pub informs: bool,
     /// The actions, such as `eks:DescribeCluster`.
     pub actions: &'static [String],
-    /// The resources, with the variables of `Fn::Sub` and `${StackName}`, `${LockStackName}`, `${NodeRoleName}`, `${ControllerRoleName}`,
-    /// `${InstanceProfileName}`, `${QueueName}`, `${EksctlName}`, `${SecretsKey}`.
+    /// The resources, with the variables of `Fn::Sub` and of `render::operator_names`.
     pub resources: Vec<&'static str>,
+    /// All of these must hold, but for one whose values come to nothing. Values have the same variables.
+    pub conditions: Vec<&'static Condition>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
     resources: BTreeMap<String, Vec<String>>,
+    conditions: BTreeMap<String, Vec<Condition>>,
     statements: Vec<Row>,
 }
 
@@ -131,6 +140,8 @@ struct Row {
     informs: bool,
     actions: Vec<String>,
     on: Vec<String>,
+    #[serde(default, rename = "if")]
+    conditions: Vec<String>,
     #[cfg_attr(not(test), expect(dead_code, reason = "for the reader of the table"))]
     source: String,
 }
@@ -149,6 +160,7 @@ pub fn operator_grants() -> Vec<OperatorGrant> {
         informs: row.informs,
         actions: &row.actions,
         resources: row.on.iter().flat_map(|name| TABLE.resources[name].iter().map(String::as_str)).collect(),
+        conditions: row.conditions.iter().flat_map(|name| &TABLE.conditions[name]).collect(),
     };
     TABLE.statements.iter().map(grant).collect()
 }
@@ -167,9 +179,12 @@ mod tests {
             assert!(!row.actions.is_empty() && !row.on.is_empty() && !row.works.is_empty(), "{}", row.sid);
             assert!(row.actions.iter().all(|a| a.contains(':') && !a.contains('*')), "{}: an action is named in full", row.sid);
             assert!(row.on.iter().all(|name| TABLE.resources.contains_key(name)), "{}: {:?}", row.sid, row.on);
+            assert!(row.conditions.iter().all(|name| TABLE.conditions.contains_key(name)), "{}: {:?}", row.sid, row.conditions);
         }
         let used: BTreeSet<&String> = TABLE.statements.iter().flat_map(|r| &r.on).collect();
         assert!(TABLE.resources.keys().all(|name| used.contains(name)), "a resource that no row is about");
+        let used: BTreeSet<&String> = TABLE.statements.iter().flat_map(|r| &r.conditions).collect();
+        assert!(TABLE.conditions.keys().all(|name| used.contains(name)), "a condition that no row has");
     }
 
     #[test]

@@ -53,7 +53,8 @@ pub struct Statement {
 }
 
 /// A condition of a statement.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Condition {
     /// The operator, such as `StringEquals`.
     pub operator: String,

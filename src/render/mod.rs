@@ -9,6 +9,7 @@ mod helm_values;
 mod inflate;
 mod monitoring;
 mod node_pool;
+mod operator_names;
 mod operator_policy;
 mod policies;
 mod template;

@@ -1,10 +1,11 @@
 //! The IAM policy of whoever runs karpctl: exactly what this spec calls for.
 
-use super::policies::{cut, substituted};
-use crate::knowledge::{OperatorCase, OperatorGrant, Work, operator_grants};
+use super::operator_names::Names;
+use super::policies::{add_conditions, cut};
+use crate::knowledge::{Condition, OperatorCase, OperatorGrant, Work, operator_grants};
 use crate::spec::{ClusterMode, ControllerCapacity, Identity, IpFamily, Spec};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// How a cluster of karpctl's own stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,26 +28,88 @@ pub fn operator_policies(spec: &Spec, works: &[Work]) -> Vec<Value> {
     cut(&statements(spec, works, Standing::ToCome), spec)
 }
 
+/// Grants on the same resources, under the same conditions: IAM counts characters.
+#[derive(Clone)]
+struct Merged {
+    resources: Vec<String>,
+    conditions: Vec<Condition>,
+    sids: Vec<&'static str>,
+    actions: BTreeSet<&'static str>,
+}
+
 fn statements(spec: &Spec, works: &[Work], cluster: Standing) -> Vec<Value> {
-    // Actions on the same resources stand in one statement: IAM counts characters.
-    let mut by_resources: BTreeMap<Vec<String>, (String, BTreeSet<&str>)> = BTreeMap::new();
-    let mut order: Vec<Vec<String>> = Vec::new();
-    for grant in needed(spec, works, cluster) {
-        let mut resources: Vec<String> = grant.resources.iter().map(|r| resource(r, spec)).collect();
-        resources.dedup();
-        if !by_resources.contains_key(&resources) {
-            order.push(resources.clone());
+    let names = Names::of(spec);
+    let mut all: Vec<Merged> = Vec::new();
+    let (conditioned, free): (Vec<Merged>, Vec<Merged>) =
+        needed(spec, works, cluster).iter().map(|grant| merged(grant, &names)).partition(|m| !m.conditions.is_empty());
+    // What is allowed without a condition need not be allowed with one.
+    let is_free = |resources: &[String], action: &str| free.iter().any(|m| m.resources == resources && m.actions.contains(action));
+    let conditioned = conditioned.into_iter().map(|mut m| {
+        m.actions.retain(|action| !is_free(&m.resources, action));
+        m
+    });
+    for grant in free.iter().cloned().chain(conditioned).filter(|m| !m.actions.is_empty()) {
+        match all.iter_mut().find(|m| m.resources == grant.resources && m.conditions == grant.conditions) {
+            Some(same) => {
+                same.sids.extend(grant.sids);
+                same.actions.extend(grant.actions);
+            }
+            None => all.push(grant),
         }
-        let statement = by_resources.entry(resources).or_insert_with(|| (grant.sid.to_owned(), BTreeSet::new()));
-        statement.1.extend(grant.actions.iter().map(String::as_str));
     }
-    order
-        .into_iter()
-        .map(|resources| {
-            let (sid, actions) = &by_resources[&resources];
-            json!({"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resources})
-        })
-        .collect()
+    all.iter().map(statement).collect()
+}
+
+fn merged(grant: &OperatorGrant, names: &Names<'_>) -> Merged {
+    let mut resources: Vec<String> = grant.resources.iter().flat_map(|r| names.expanded(r)).collect();
+    resources.dedup();
+    Merged {
+        resources,
+        conditions: conditions(grant, names),
+        sids: vec![grant.sid],
+        actions: grant.actions.iter().map(String::as_str).collect(),
+    }
+}
+
+fn statement(merged: &Merged) -> Value {
+    let mut out = json!({"Sid": sid(&merged.sids), "Effect": "Allow", "Action": merged.actions, "Resource": merged.resources});
+    add_conditions(&mut out, &merged.conditions);
+    out
+}
+
+/// The conditions of a grant for this spec: one of which no value is left is none.
+fn conditions(grant: &OperatorGrant, names: &Names<'_>) -> Vec<Condition> {
+    let of_spec = |condition: &&Condition| {
+        let mut values: Vec<String> = condition.values.iter().flat_map(|v| names.expanded(v)).collect();
+        values.dedup();
+        let key = names.expanded(&condition.key).pop()?;
+        (!values.is_empty()).then(|| Condition { operator: condition.operator.clone(), key, values })
+    };
+    grant.conditions.iter().filter_map(of_spec).collect()
+}
+
+/// The name of a statement: of several grants it says all that they do, since a reader goes by it. That they look, too, goes without saying.
+fn sid<'a>(sids: &[&'a str]) -> String {
+    if let [one] = sids {
+        return (*one).to_owned();
+    }
+    let parted =
+        |sid: &&'a str| sid.split_at(sid.char_indices().skip(1).find(|(_, c)| c.is_ascii_uppercase()).map_or(sid.len(), |(at, _)| at));
+    let all: Vec<(&'a str, &'a str)> = sids.iter().map(parted).collect();
+    let mut named: Vec<(&'a str, &'a str)> = all.iter().copied().filter(|(verb, _)| !matches!(*verb, "See" | "List")).collect();
+    if named.is_empty() {
+        named.clone_from(&all);
+    }
+    let mut verbs: Vec<&str> = Vec::new();
+    for (verb, _) in &named {
+        if !verbs.contains(verb) {
+            verbs.push(verb);
+        }
+    }
+    verbs.sort_by_key(|verb| *verb == "Remove");
+    let first = named.first().map_or("", |(_, object)| object);
+    let more = if named.iter().any(|(_, object)| *object != first) { "AndMore" } else { "" };
+    format!("{}{first}{more}", verbs.concat())
 }
 
 /// What these works need for this spec.
@@ -66,32 +129,28 @@ pub fn needed(spec: &Spec, works: &[Work], cluster: Standing) -> Vec<OperatorGra
         OperatorCase::Irsa => spec.identity == Identity::Irsa,
         OperatorCase::InterruptionQueue => spec.release.features().interruption_queue,
         OperatorCase::InstanceProfile => super::cloudformation::has_instance_profile(spec),
+        OperatorCase::OwnStack => spec.made_elsewhere.is_none(),
+        OperatorCase::Boundary => spec.permissions_boundary.is_some(),
+        OperatorCase::NoBoundary => spec.permissions_boundary.is_none(),
     };
     let wanted = |grant: &OperatorGrant| works.iter().any(|w| w.needs(grant.works)) && grant.cases.iter().all(holds);
     operator_grants().into_iter().filter(wanted).collect()
 }
 
-/// A resource of the table as an ARN of this spec.
-fn resource(text: &str, spec: &Spec) -> String {
-    let names = [
-        ("${StackName}", spec.stack_name()),
-        ("${LockStackName}", spec.lock_stack_name()),
-        ("${NodeRoleName}", spec.node_role_name()),
-        ("${ControllerRoleName}", spec.controller_role_name()),
-        ("${InstanceProfileName}", spec.instance_profile_name()),
-        ("${QueueName}", spec.queue_name()),
-        ("${EksctlName}", eksctl_name(spec)),
-        ("${SecretsKey}", spec.kms_key.as_ref().map(ToString::to_string).unwrap_or_default()),
-    ];
-    substituted(&names.iter().fold(text.to_owned(), |text, (variable, value)| text.replace(variable, value)), spec)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// What the roles of eksctl's stacks are called. CloudFormation makes their names of the stack's, the logical id and twelve letters, and
-/// cuts the stack's short so that all have 64: 16 letters of a cluster's name are always there.
-fn eksctl_name(spec: &Spec) -> String {
-    let cluster = spec.cluster_name.as_str();
-    match cluster.char_indices().nth(16) {
-        Some((end, _)) => format!("eksctl-{}*", &cluster[..end]),
-        None => format!("eksctl-{cluster}-*"),
+    #[test]
+    fn a_name_says_all_that_a_statement_lets_one_do() {
+        for (sids, name) in [
+            (&["SeeCluster"][..], "SeeCluster"),
+            (&["SeePoliciesInTheWay", "MakePolicies", "ChangePolicies", "RemovePolicies"], "MakeChangeRemovePolicies"),
+            (&["SeeCluster", "MakeCluster", "ClosePublicEndpoint"], "MakeCloseClusterAndMore"),
+            (&["RemoveNetworkAddon", "MakeAddons"], "MakeRemoveNetworkAddonAndMore"),
+            (&["SeeZones", "ListStacks"], "SeeListZonesAndMore"),
+        ] {
+            assert_eq!(sid(sids), name);
+        }
     }
 }

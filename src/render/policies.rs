@@ -1,6 +1,6 @@
 //! The managed policies of the controller: what the release needs, cut so that IAM takes them.
 
-use crate::knowledge::Statement;
+use crate::knowledge::{Condition, Statement};
 use crate::spec::{Arn, Spec};
 use serde_json::{Map, Value, json};
 
@@ -126,15 +126,20 @@ fn statement(row: &Statement) -> Value {
         "Action": one_or_many(&row.actions),
         "Resource": one_or_many(&row.resources),
     });
-    let mut conditions = Map::new();
-    for condition in &row.conditions {
-        let operator = conditions.entry(condition.operator.clone()).or_insert_with(|| json!({}));
+    add_conditions(&mut out, &row.conditions);
+    out
+}
+
+/// A statement with conditions, all of which must hold.
+pub(super) fn add_conditions(statement: &mut Value, conditions: &[Condition]) {
+    let mut all = Map::new();
+    for condition in conditions {
+        let operator = all.entry(condition.operator.clone()).or_insert_with(|| json!({}));
         operator[&condition.key] = one_or_many(&condition.values);
     }
-    if !conditions.is_empty() {
-        out["Condition"] = Value::Object(conditions);
+    if !all.is_empty() {
+        statement["Condition"] = Value::Object(all);
     }
-    out
 }
 
 /// A single value without its list, as people write policies.

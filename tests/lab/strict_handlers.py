@@ -16,8 +16,10 @@ HANDLERS = {
         ("iam:CreatePolicy",),
         ("iam:GetPolicy", "iam:ListPolicyVersions", "iam:ListEntitiesForPolicy", "iam:DeletePolicyVersion", "iam:DeletePolicy"),
         "ManagedPolicyName", "policy/{}"),
+    "AWS::IAM::Policy": (  # into a role
+        ("iam:PutRolePolicy", "iam:GetRolePolicy"), ("iam:GetRolePolicy", "iam:DeleteRolePolicy"), None, "role/{}"),
     "AWS::IAM::InstanceProfile": (
-        ("iam:CreateInstanceProfile", "iam:AddRoleToInstanceProfile", "iam:GetInstanceProfile"),
+        ("iam:CreateInstanceProfile", "iam:PassRole", "iam:AddRoleToInstanceProfile", "iam:GetInstanceProfile"),
         ("iam:GetInstanceProfile", "iam:RemoveRoleFromInstanceProfile", "iam:DeleteInstanceProfile"),
         "InstanceProfileName", "instance-profile/{}"),
     "AWS::SQS::Queue": (
@@ -109,12 +111,18 @@ PASSED = {"AWS::EKS::Cluster": "ServiceRole", "AWS::EKS::Nodegroup": "NodeInstan
 ABOUT = {"ec2:RunInstances": "instance/i-lab", "ec2:CreateTags": "instance/i-lab", "ec2:DeleteTags": "instance/i-lab"}
 
 
+def made_name(stack, logical):
+    """How CloudFormation calls what has no name in a template: a role's or a rule's name has 64 letters at most."""
+    kept = logical[:24]
+    return f"{stack[:64 - 14 - len(kept)]}-{kept}-LABLABLABLAB"
+
+
 def target(lab, region, stack, kind, action, own):
     """The ARN that a handler's action is about: mostly the resource's own."""
     if action == "iam:CreateServiceLinkedRole" and kind in LINKED:
         return lab.arn("iam", f"role/aws-service-role/{LINKED[kind]}")
     if action.startswith("iam:") and kind in PASSED:
-        return lab.arn("iam", f"role/{stack}-{PASSED[kind]}-LAB")
+        return lab.arn("iam", f"role/{made_name(stack, PASSED[kind])}")
     if action.startswith("ec2:Describe"):
         return "*"
     if action in ABOUT and not kind.startswith("AWS::EC2::"):

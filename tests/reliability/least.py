@@ -234,6 +234,7 @@ class Scene:
     code: int = 0
     tidy: object = nothing
     options: tuple = ()
+    given: tuple = ()  # what the policy is for and a removal is not told
     demands: list = field(default_factory=list)
 
 
@@ -267,7 +268,7 @@ SCENES = {s.name: s for s in (
     Scene("creation", "bootstrap", Way("creation", BOOTSTRAP, "empty", "newest", BOOTSTRAP), without_spot_role),
     Scene("creation by IRSA", "bootstrap", Way("irsa", IRSA, "empty", "newest", IRSA), nothing, options=("--identity", "irsa")),
     Scene("upgrade", "bootstrap", Way("upgrade", BOOTSTRAP, "older", "newest", BOOTSTRAP), nothing),
-    Scene("change", "bootstrap", Way("change", CHANGED, "newest", "newest", CHANGED), strayed),
+    Scene("change", "bootstrap", Way("change", CHANGED, "newest", "newest", CHANGED), strayed, given=GIVEN),
     Scene("undone creation", "bootstrap", Way("undone", BOOTSTRAP, "empty", "empty", BOOTSTRAP), name_taken, 1, name_free),
     Scene("undone creation, private", "bootstrap", Way("undone-private", PRIVATE, "empty", "empty", PRIVATE), name_taken, 1, name_free, ("--private",)),
     Scene("new cluster", "bootstrap", Way("new", NEW, "empty", "newest", NEW, existing=False), nothing),
@@ -292,9 +293,9 @@ SCENES = {s.name: s for s in (
 )}
 DEMANDED_BY_IRSA = [*IRSA, *GIVEN]
 DEMANDED_SCENES = {s.name: s for s in (
-    Scene("demanded", "bootstrap", Way("demanded", CHANGED, "empty", "newest", CHANGED), nothing, demands=DEMANDS),
+    Scene("demanded", "bootstrap", Way("demanded", CHANGED, "empty", "newest", CHANGED), nothing, given=GIVEN, demands=DEMANDS),
     Scene("demanded by IRSA", "bootstrap", Way("demanded by IRSA", DEMANDED_BY_IRSA, "empty", "newest", DEMANDED_BY_IRSA), nothing,
-          options=("--identity", "irsa"), demands=DEMANDS),
+          options=("--identity", "irsa"), given=GIVEN, demands=DEMANDS),
 )}
 # what is given, and what is left out of it
 DEMANDED = [(DEMANDED_SCENES["demanded"], lacks) for lacks in (None, "--tag", "--permissions-boundary")]
@@ -302,10 +303,10 @@ DEMANDED.append((DEMANDED_SCENES["demanded by IRSA"], None))
 # actions that another scene than the work's first calls for
 CALLED_FOR = {
     "bootstrap": {
-        **dict.fromkeys(("iam:DetachRolePolicy", "cloudformation:GetTemplate", "cloudformation:ListStackResources",
+        **dict.fromkeys(("iam:DetachRolePolicy", "iam:DeleteRolePermissionsBoundary", "cloudformation:GetTemplate", "cloudformation:ListStackResources",
                          "iam:ListAttachedRolePolicies"), "upgrade"),
         **dict.fromkeys(("iam:CreatePolicyVersion", "iam:UpdateRole", "iam:UpdateRoleDescription", "iam:UpdateAssumeRolePolicy", "iam:UntagRole",
-                         "iam:PutRolePermissionsBoundary", "iam:DeleteRolePermissionsBoundary", "eks:UpdatePodIdentityAssociation",
+                         "iam:PutRolePermissionsBoundary", "eks:UpdatePodIdentityAssociation",
                          "eks:DeleteAccessEntry"), "change"),
         **dict.fromkeys(("iam:DeleteRole", "iam:DeleteRolePolicy", "iam:ListRolePolicies", "iam:DeletePolicy", "iam:GetPolicy",
                          "iam:ListPolicyVersions", "iam:DeletePolicyVersion", "iam:ListEntitiesForPolicy", "sqs:DeleteQueue",
@@ -319,6 +320,7 @@ CALLED_FOR = {
         **dict.fromkeys(("eks:DeleteNodegroup", "ec2:DeleteLaunchTemplate"), "undone node group"),
         **dict.fromkeys(("ec2:DisassociateVpcCidrBlock", "ec2:DeleteEgressOnlyInternetGateway"), "undone cluster, IPv6"),
         "ec2:DeleteVpcEndpoints": "undone cluster, private",
+        **dict.fromkeys(("iam:PutRolePolicy", "iam:GetRolePolicy"), "new cluster, IPv6"),
         **dict.fromkeys(("iam:DeleteInstanceProfile", "iam:RemoveRoleFromInstanceProfile"), "undone creation, private"),
         "cloudformation:UpdateTerminationProtection": "broken cluster",
     },
@@ -425,7 +427,7 @@ def without(policy, action):
 
 def printed(karpctl, scene):
     words = [str(karpctl), "render", "operator-policy", "--for", scene.work, "--karpenter-version", NEWEST, "--account-id", ACCOUNT,
-             "--region", "us-west-2", "--cluster-name", "demo", "-o", "json", *scene.options]
+             "--region", "us-west-2", "--cluster-name", "demo", "-o", "json", *scene.options, *scene.given]
     words += ["--existing-cluster"] if scene.way.existing else []
     return json.loads(subprocess.run(words, check=True, capture_output=True, text=True, cwd="/").stdout)
 

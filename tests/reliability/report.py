@@ -59,7 +59,8 @@ LEAST = """
 ## The printed policy, and without each of its actions
 
 `karpctl render operator-policy --for WORK` as the only policy of an IAM user; the gate asks IAM about every call, about what the call needs
-besides (tags, roles that are passed), and about all that CloudFormation's handlers may call with its caller's permissions. The
+besides (tags, roles that are passed), and about all that CloudFormation's handlers may call with its caller's permissions, with the condition keys
+that AWS would have: whose call it is, the tags, the policy that is attached, the boundary, the service that a role is passed to. The
 scenes are a creation on an existing cluster, a new cluster by eksctl, also with IPv6, private, on Fargate and with a key for its secrets, one whose stack could not be made whole, one that EKS could not make,
 one that is undone, a node group that is undone, an upgrade, a changed spec, a creation that is undone, a look before there is a cluster and at one, a removal by Pod Identity and by IRSA, and an organisation that demands a tag on all that is created and a
 boundary of every role (by both identities, and of a new cluster with a node group and on Fargate); the last column but one counts those that ended with all of it as they do for root. An action is needed where the work fails
