@@ -3,7 +3,7 @@
 use super::class_selection::{Selected, by_class, own_selections, unread_classes};
 use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation, aws, missing};
-use crate::facts::{ClassSelection, Topic};
+use crate::facts::{ClassSelection, NodeGroupFacts, SecurityGroupFacts, Topic};
 use crate::finding::Area;
 use crate::spec::DISCOVERY_TAG;
 
@@ -28,12 +28,14 @@ impl Check for NodeSecurityGroups {
          `SecurityGroupSelector did not match any SecurityGroups`; `InvalidGroup.NotFound … do not belong to the same network` for a \
          group of another VPC; `expected exactly one securityGroup tagged with kubernetes.io/cluster/<cluster> for eni eni-…, got: \
          [sg-… sg-…]` from the load balancer controller, where two of them carry that tag. The group that terraform-aws-eks makes for nodes has it \
-         too: they need the cluster's own no more. EKS does not pass a cluster's tags on to \
+         too: they need the cluster's own no more. Where the launch template of a managed node group names groups and Karpenter's nodes get none \
+         of them, that is a warning: terraform-aws-eks gives its node groups only its own group, which lets in the API server and itself, so nodes with the \
+         cluster's group are Ready and reach no CoreDNS there. EKS does not pass a cluster's tags on to \
          the security group that it makes: `aws ec2 create-tags` does, as `karpctl bootstrap --existing-cluster` does it."
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::Selection, Topic::Stack, Topic::ControllerRole, Topic::Crds, Topic::Objects]
+        &[Topic::Cluster, Topic::Selection, Topic::Stack, Topic::ControllerRole, Topic::Crds, Topic::Objects, Topic::NodeGroups]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -102,10 +104,29 @@ impl Check for NodeSecurityGroups {
                     )),
             );
         }
+        said.extend(situation.facts.node_groups.known().into_iter().flatten().filter(|g| misses(groups, g)).map(|group| {
+            let (name, carried) = (&group.name, &group.security_groups);
+            let words = carried.iter().cloned().chain(["--tags".to_owned(), discovery.clone()]);
+            let tag = aws(spec, "ec2", "create-tags").into_iter().chain(["--resources"]).map(str::to_owned).chain(words);
+            Judgement::warn(
+                &subject,
+                format!(
+                    "the nodes of node group {name} have {}, and Karpenter's get none of that: what only these let in, pods and the cluster's \
+                     DNS among it, they do not reach",
+                    carried.join(" and ")
+                ),
+            )
+            .run("tag those too, as Karpenter's guide for leaving the Cluster Autoscaler does", tag.collect::<Vec<_>>())
+        }));
         if said.is_empty() {
             said.push(Judgement::pass(subject, groups.iter().map(|g| g.id.as_str()).collect::<Vec<_>>().join(", ")));
         }
         said.extend(unread_classes(spec, situation.facts));
         Ok(said)
     }
+}
+
+/// Whether Karpenter's nodes get none of the groups that the nodes of a node group have.
+fn misses(selected: &[SecurityGroupFacts], group: &NodeGroupFacts) -> bool {
+    !group.security_groups.is_empty() && !selected.iter().any(|s| group.security_groups.contains(&s.id))
 }

@@ -141,6 +141,9 @@ pub struct NodeGroupFacts {
     /// Whether it has a launch template of its own; EKS makes one for a group that has none.
     #[serde(default)]
     pub own_template: bool,
+    /// The security groups that its launch template names. None: its nodes have the cluster's.
+    #[serde(default)]
+    pub security_groups: Vec<String>,
     /// `AL2023_x86_64_STANDARD`, `BOTTLEROCKET_ARM_64`, `CUSTOM`, …; empty where facts of an older karpctl do not say.
     #[serde(default)]
     pub ami_type: String,

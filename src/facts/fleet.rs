@@ -88,6 +88,9 @@ pub struct NodeGroupShape {
     pub zones: Vec<String>,
     /// The size of its nodes' disks in GiB, where it or its launch template says so.
     pub disk_gib: Option<u32>,
+    /// The security groups that its launch template names. None: its nodes have the cluster's.
+    #[serde(default)]
+    pub security_groups: Vec<String>,
     /// The id of its launch template, where somebody gave it one.
     pub launch_template: Option<String>,
     /// The names of its Auto Scaling groups.

@@ -189,6 +189,9 @@ pub struct NetworkFacts {
     pub subnets: Vec<SubnetFacts>,
     /// The cluster's security group and its tags.
     pub security_groups: BTreeMap<String, BTreeMap<String, String>>,
+    /// The security groups of its VPC that carry the discovery tag with its name, where somebody else made the cluster.
+    #[serde(default)]
+    pub discovered: Vec<super::SecurityGroupFacts>,
 }
 
 /// A subnet.

@@ -36,7 +36,7 @@ pub(super) fn pool_of(
     let ami = ami(spec, group, recommended, &mut notes)?;
     let subnets = group.subnets.iter().map(|id| id.parse().map_err(|e| format!("its subnet: {e}"))).collect::<Result<_, String>>()?;
     if let Some(template) = &group.launch_template {
-        notes.push(format!("of its launch template {template} only instance type and disk are taken over: user data, security groups, metadata options and tags are not"));
+        notes.push(format!("of its launch template {template} only instance type, security groups and disk are taken over: user data, metadata options and tags are not"));
     }
     let taints = taints(group, fleet)?;
     let most = |of: fn(&crate::facts::InstanceTypeFacts) -> u64| group.instance_types.iter().map(of).max().unwrap_or_default();
@@ -50,6 +50,7 @@ pub(super) fn pool_of(
         instance_types: group.instance_types.iter().map(|t| t.name.clone()).collect(),
         zones: group.zones.clone(),
         subnets,
+        security_groups: group.security_groups.clone(),
         labels: labels(group, &mut notes),
         taints: taints.standing,
         startup_taints: taints.startup,

@@ -30,7 +30,7 @@ mod surroundings;
 mod tools;
 mod writers;
 
-pub(crate) use network::network_of;
+pub(crate) use network::{discovered, network_of};
 pub use release::helm_release;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -79,6 +79,9 @@ async fn read_all(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &
             when(asked(Topic::StackPolicies), identity::stack_policies(context)),
         );
         (facts.node_role_ties, facts.stack_policies) = (ties.unwrap_or_default(), policies.unwrap_or_default());
+    }
+    if topics.contains(&Topic::Network) {
+        network::discover(context, topics, facts).await;
     }
     if topics.contains(&Topic::AccessEntry) && topics.contains(&Topic::Objects) {
         facts.class_entries = identity::class_entries(context, facts).await;

@@ -1,12 +1,13 @@
 //! The network that nodes are launched into, and the image that they start from.
 
-use super::{NOT_YET, ProbeContext, said};
+use super::{NOT_YET, ProbeContext, failed, said};
 use crate::error::Result;
-use crate::facts::{ClusterFacts, NetworkFacts, Probed};
+use crate::facts::{ClusterFacts, Facts, NetworkFacts, Probed, SecurityGroupFacts, Topic};
 use crate::knowledge::NodePoolApi;
 use crate::ports::Aws;
 use crate::render::ami_family;
-use crate::spec::Spec;
+use crate::spec::{ClusterMode, DISCOVERY_TAG, Spec};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub(super) async fn network(context: &ProbeContext<'_>, cluster: &Probed<ClusterFacts>) -> Probed<NetworkFacts> {
@@ -23,7 +24,33 @@ pub(crate) async fn network_of(aws: &Arc<dyn Aws>, spec: &Spec, cluster: &Cluste
     let subnets = if named.is_empty() { cluster.subnet_ids.clone() } else { named };
     let groups: Vec<String> = cluster.cluster_security_group_id.iter().cloned().collect();
     let (subnets, security_groups) = tokio::join!(aws.subnets(&subnets), aws.security_groups(&groups));
-    Ok(NetworkFacts { subnets: subnets?, security_groups: security_groups? })
+    Ok(NetworkFacts { subnets: subnets?, security_groups: security_groups?, discovered: Vec::new() })
+}
+
+/// The security groups of the cluster's VPC with the discovery tag. None of a cluster that karpctl makes: eksctl tags there.
+pub(crate) async fn discovered(aws: &Arc<dyn Aws>, spec: &Spec, cluster: &ClusterFacts) -> Result<Vec<SecurityGroupFacts>> {
+    match spec.cluster {
+        ClusterMode::Existing => Ok(of_vpc(aws.tagged_security_groups((DISCOVERY_TAG, spec.cluster_name.as_str())).await?, cluster)),
+        ClusterMode::Managed => Ok(Vec::new()),
+    }
+}
+
+fn of_vpc(groups: Vec<SecurityGroupFacts>, cluster: &ClusterFacts) -> Vec<SecurityGroupFacts> {
+    groups.into_iter().filter(|group| Some(&group.vpc_id) == cluster.vpc_id.as_ref()).collect()
+}
+
+/// Puts them into the network that is known. What a doctor has asked for is not asked twice.
+pub(super) async fn discover(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
+    let (Probed::Known(network), Some(cluster)) = (&mut facts.network, facts.cluster.known()) else { return };
+    let found = if topics.contains(&Topic::Selection) {
+        Ok(facts.selection.known().map(|selection| of_vpc(selection.security_groups.clone(), cluster)).unwrap_or_default())
+    } else {
+        discovered(&context.ports.aws, context.spec, cluster).await
+    };
+    match found {
+        Ok(groups) => network.discovered = groups,
+        Err(error) => facts.network = failed(&error),
+    }
 }
 
 /// The version that AWS recommends of the release's AMI family. Not asked where the spec names one, or the release knows no aliases.

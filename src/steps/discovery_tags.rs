@@ -4,10 +4,10 @@ use super::looked::{drifted_or_present, foreign, looked, looked_for_removal};
 use super::shell::{keys_and_values, look_up};
 use super::{Step, StepContext};
 use crate::error::{Error, Result};
-use crate::facts::{Facts, NetworkFacts, SubnetFacts, Topic};
+use crate::facts::{Facts, NetworkFacts, SecurityGroupFacts, SubnetFacts, Topic};
 use crate::plan::{Action, Direction, State, StepId};
 use crate::ports::Tags;
-use crate::probe::network_of;
+use crate::probe::{discovered, network_of};
 use crate::spec::{ClusterMode, DISCOVERY_TAG, Spec};
 use async_trait::async_trait;
 
@@ -136,16 +136,18 @@ impl Step for DiscoveryTags {
     fn explain(&self) -> &'static str {
         "Tags the subnets that nodes may run in and the cluster's security group with karpenter.sh/discovery=<cluster>: the node \
          class finds them by it. Only for --existing-cluster; eksctl tags what it makes. Without --subnet, the cluster's private \
-         subnets are taken where it has any. A tag that names another cluster is refused."
+         subnets are taken where it has any. Where another security group of the VPC has this tag and kubernetes.io/cluster/<cluster>, as \
+         the one that terraform-aws-eks makes for nodes, the cluster's own is left out. A tag that names another cluster is refused."
     }
 }
 
 /// The network. What could not be read when the step began is asked for once more, as with [`StepContext::cluster`].
 async fn network(context: &StepContext<'_>) -> Result<NetworkFacts> {
-    match context.facts.network.known() {
-        Some(network) => Ok(network.clone()),
-        None => network_of(&context.ports.aws, context.spec, &context.cluster().await?).await,
+    if let Some(network) = context.facts.network.known() {
+        return Ok(network.clone());
     }
+    let (aws, spec, cluster) = (&context.ports.aws, context.spec, context.cluster().await?);
+    Ok(NetworkFacts { discovered: discovered(aws, spec, &cluster).await?, ..network_of(aws, spec, &cluster).await? })
 }
 
 fn marks(spec: &Spec) -> Tags {
@@ -165,11 +167,15 @@ fn all(network: &NetworkFacts) -> impl Iterator<Item = (&str, &Tags)> {
     subnets.chain(network.security_groups.iter().map(|(id, tags)| (id.as_str(), tags)))
 }
 
-/// What must carry the tag: the subnets that the spec names, else the private ones, else all; and the security group.
+/// What must carry the tag: the subnets that the spec names, else the private ones, else all; and the security group, where no other that was
+/// made for this cluster's nodes has the tag: load balancers refuse nodes with two groups that carry the cluster's mark.
 fn wanted<'a>(spec: &Spec, network: &'a NetworkFacts) -> Vec<(&'a str, &'a Tags)> {
     let private: Vec<&SubnetFacts> = network.subnets.iter().filter(|s| !s.public).collect();
     let subnets: Vec<&SubnetFacts> =
         if spec.subnets.is_empty() && !private.is_empty() { private } else { network.subnets.iter().collect() };
-    let groups = network.security_groups.iter().map(|(id, tags)| (id.as_str(), tags));
+    let mark = format!("kubernetes.io/cluster/{}", spec.cluster_name);
+    let for_nodes = |g: &SecurityGroupFacts| g.tags.contains_key(&mark) && !network.security_groups.contains_key(&g.id);
+    let own = !network.discovered.iter().any(for_nodes);
+    let groups = network.security_groups.iter().filter(|_| own).map(|(id, tags)| (id.as_str(), tags));
     subnets.into_iter().map(|s| (s.id.as_str(), &s.tags)).chain(groups).collect()
 }

@@ -124,7 +124,7 @@ impl Step for MigrationPools {
     }
 
     fn explain(&self) -> &'static str {
-        "Proposes a node pool and a node class for each managed node group that the autoscaler scales: its instance types, the zones of its subnets, its subnets, \
+        "Proposes a node pool and a node class for each managed node group that the autoscaler scales: its instance types, the zones of its subnets, its subnets, the security groups that its launch template names, \
          capacity type, labels and taints (one that its ready nodes do not carry becomes a startup taint), the AMI that it runs where an alias can name it, the size of its disks, and as limits what \
          its most nodes of the largest type have. What is not taken over is said in the plan. Both carry the label \
          karpctl.dev/node-group. Once they are there they are yours: a later run does not change them back. Node groups with an AMI of their own, \
@@ -209,6 +209,9 @@ fn described(plan: &GroupPlan<'_>) -> Vec<String> {
         pool.architectures.iter().map(|a| a.as_str()).collect::<Vec<_>>().join(", "),
         pool.ami.to_string(),
     ];
+    if !pool.security_groups.is_empty() {
+        parts.push(format!("security groups {}", pool.security_groups.join(", ")));
+    }
     if !pool.labels.is_empty() {
         parts.push(format!("labels {}", joined(&pool.labels)));
     }

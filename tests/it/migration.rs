@@ -63,6 +63,17 @@ fn types_zones_and_subnets_are_those_of_the_group() {
 }
 
 #[test]
+fn nodes_get_the_security_groups_that_the_launch_template_names() {
+    for release in ["1.14.1", "0.37.8"] {
+        let groups = vec!["sg-nodes".to_owned(), "sg-db".to_owned()];
+        let [class, _] = rendered(release, NodeGroupShape { security_groups: groups, ..group("web", "1/2/3") });
+        assert_eq!(class["spec"]["securityGroupSelectorTerms"], json!([{"id": "sg-nodes"}, {"id": "sg-db"}]));
+        let [class, _] = rendered(release, group("web", "1/2/3"));
+        assert_eq!(class["spec"]["securityGroupSelectorTerms"], json!([{"tags": {"karpenter.sh/discovery": "demo"}}]));
+    }
+}
+
+#[test]
 fn limits_are_those_of_before_when_the_group_has_been_made_small() {
     let mut small = group("web", "0/0/6");
     small.tags.insert("karpctl.dev/scaling-before".into(), "1/3/10".into());

@@ -5,7 +5,10 @@ use super::ec2::{carries, filter, owned, subnet_facts};
 use super::errors::Call;
 use crate::error::Result;
 use crate::facts::{EbsFacts, EndpointFacts, InstanceTypeFacts, RouteTableFacts, SecurityGroupFacts, SubnetFacts};
-use aws_sdk_ec2::types::{Filter, InstanceTypeInfo, NetworkInterfaceStatus, ResponseLaunchTemplateData, Route, RouteState, RouteTable};
+use aws_sdk_ec2::types::{
+    Filter, InstanceTypeInfo, LaunchTemplateInstanceNetworkInterfaceSpecification, NetworkInterfaceStatus, ResponseLaunchTemplateData,
+    Route, RouteState, RouteTable,
+};
 use std::collections::BTreeSet;
 
 /// The most values of a filter (EC2 API reference, "Filtering").
@@ -110,6 +113,13 @@ pub(super) async fn launch_template(aws: &AwsClient, template: &str, version: &s
     Ok(answer.launch_template_versions.unwrap_or_default().into_iter().next().and_then(|v| v.launch_template_data))
 }
 
+/// The security groups that a launch template names, as the guide for leaving the Cluster Autoscaler reads them: those of its first network
+/// interface, else its own.
+pub(super) fn groups_of(template: &ResponseLaunchTemplateData) -> Vec<String> {
+    let of_interface = template.network_interfaces().first().map(LaunchTemplateInstanceNetworkInterfaceSpecification::groups);
+    of_interface.filter(|groups| !groups.is_empty()).unwrap_or_else(|| template.security_group_ids()).to_vec()
+}
+
 /// These instance types.
 pub(super) async fn instance_types(aws: &AwsClient, names: &[String]) -> Result<Vec<InstanceTypeFacts>> {
     let mut listed = Vec::new();
@@ -139,7 +149,19 @@ fn filter_any(name: &str, values: &[String]) -> Filter {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_ec2::types::{Route, RouteState, RouteTable};
+    use aws_sdk_ec2::types::{
+        LaunchTemplateInstanceNetworkInterfaceSpecification, ResponseLaunchTemplateData, Route, RouteState, RouteTable,
+    };
+
+    #[test]
+    fn a_launch_template_names_groups_for_its_interface_or_for_itself() {
+        let template = || ResponseLaunchTemplateData::builder().security_group_ids("sg-own");
+        let interface = LaunchTemplateInstanceNetworkInterfaceSpecification::builder();
+        assert_eq!(super::groups_of(&template().build()), ["sg-own"]);
+        assert_eq!(super::groups_of(&template().network_interfaces(interface.clone().build()).build()), ["sg-own"]);
+        assert_eq!(super::groups_of(&template().network_interfaces(interface.groups("sg-first").build()).build()), ["sg-first"]);
+        assert!(super::groups_of(&ResponseLaunchTemplateData::builder().build()).is_empty());
+    }
 
     #[test]
     fn a_way_out_is_of_ipv4_and_one_elsewhere_is_told_apart() {

@@ -31,10 +31,8 @@ pub(super) async fn described(aws: &AwsClient, cluster: &str, name: &str) -> Res
 async fn node_group(aws: &AwsClient, cluster: &str, name: &str) -> Result<Option<NodeGroupFacts>> {
     let Some(group) = described(aws, cluster, name).await? else { return Ok(None) };
     let template = group.launch_template().and_then(|t| Some((t.id()?, t.version()?)));
-    let hop_limit = match template {
-        Some((id, version)) => ec2_network::launch_template(aws, id, version)
-            .await?
-            .and_then(|t| t.metadata_options.and_then(|m| m.http_put_response_hop_limit)),
+    let set = match template {
+        Some((id, version)) => ec2_network::launch_template(aws, id, version).await?,
         None => None,
     };
     let issue = |i: &aws_sdk_eks::types::Issue| {
@@ -45,7 +43,8 @@ async fn node_group(aws: &AwsClient, cluster: &str, name: &str) -> Result<Option
         name: name.to_owned(),
         status: group.status().map(|s| s.as_str().to_owned()).unwrap_or_default(),
         issues: group.health().map(|h| h.issues().iter().map(issue).collect()).unwrap_or_default(),
-        hop_limit,
+        security_groups: set.as_ref().map(ec2_network::groups_of).unwrap_or_default(),
+        hop_limit: set.and_then(|t| t.metadata_options.and_then(|m| m.http_put_response_hop_limit)),
         own_template: template.is_some(),
         ami_type: group.ami_type().map(|t| t.as_str().to_owned()).unwrap_or_default(),
     }))

@@ -1,7 +1,7 @@
 //! EKS: what managed node groups are made of, and their size.
 
 use super::ec2::subnets;
-use super::ec2_network::{instance_types, launch_template};
+use super::ec2_network::{groups_of, instance_types, launch_template};
 use super::eks_groups::{described, names};
 use super::errors::Call;
 use super::{AwsClient, present};
@@ -85,6 +85,7 @@ fn shape(
         subnets: group.subnets().to_vec(),
         zones: zones.into_iter().cloned().collect(),
         disk_gib: number(group.disk_size().or_else(|| template.and_then(disk_of))),
+        security_groups: template.map(groups_of).unwrap_or_default(),
         launch_template: group.launch_template().and_then(|t| t.id()).map(str::to_owned),
         scaling_groups: scaling_groups.iter().filter_map(|g| g.name().map(str::to_owned)).collect(),
         tags: group.tags().into_iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect(),

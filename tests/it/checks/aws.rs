@@ -138,6 +138,23 @@ async fn security_groups_are_those_that_the_selector_finds() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn groups_that_only_the_nodes_of_node_groups_have_are_told() {
+    let having = async |ids: &[&str]| {
+        let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
+        broken(|f| known(&mut f.node_groups)[0].security_groups = ids).await
+    };
+    let found = having(&["sg-nodes", "sg-db"]).await;
+    exactly(&found, "node-security-groups", Verdict::Warn);
+    said(&found, "the nodes of node group demo-ng have sg-nodes and sg-db, and Karpenter's get none of that");
+    let cure = found[0].fixes[0].command.join(" ");
+    assert!(
+        cure.ends_with("create-tags --region us-west-2 --resources sg-nodes sg-db --tags Key=karpenter.sh/discovery,Value=demo"),
+        "{cure}"
+    );
+    assert_eq!(having(&["sg-0123456789abcdef0", "sg-db"]).await, [], "one in common is enough: it lets itself in");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_closed_vpc_has_the_endpoints_that_are_needed() {
     let (spec, mut facts) = healthy().await;
     let private = Spec { private: true, ..spec.clone() };

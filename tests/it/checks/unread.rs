@@ -45,7 +45,11 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
     ("cluster-state", &[Topic::ClusterStacks], "whether eksctl made a cluster that karpctl is to make"),
     ("kubernetes-support", &[Topic::ClusterVersions], "karpctl's own table has the dates, and the message says whose they are"),
     ("node-network", &[Topic::Stack, Topic::ControllerRole], "how bad it is that something is missing"),
-    ("node-security-groups", &[Topic::Stack, Topic::ControllerRole], "how bad it is that something is missing"),
+    (
+        "node-security-groups",
+        &[Topic::Stack, Topic::ControllerRole, Topic::NodeGroups],
+        "how bad it is that something is missing; node-group tells that its own are not read",
+    ),
     ("private-endpoints", &[Topic::Network, Topic::Chart, Topic::Neighbours], "where no subnet is tagged; another way out"),
     ("node-group", &[Topic::Association, Topic::Chart, Topic::Neighbours], "whether a hop limit of 1 is in the controller's way"),
     ("agent-health", &[Topic::Stack, Topic::ControllerRole], "how bad it is that something is missing"),

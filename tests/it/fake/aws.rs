@@ -470,6 +470,7 @@ impl Aws for FakeWorld {
             status: "ACTIVE".into(),
             issues: Vec::new(),
             hop_limit: Some(2),
+            security_groups: Vec::new(),
             own_template: true,
             ami_type: "AL2023_x86_64_STANDARD".into(),
         }])

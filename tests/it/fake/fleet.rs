@@ -27,6 +27,7 @@ pub(crate) fn group(name: &str, scaling: &str) -> NodeGroupShape {
         subnets: vec!["subnet-0a1b2c3d".into()],
         zones: vec!["us-west-2a".into()],
         disk_gib: None,
+        security_groups: Vec::new(),
         launch_template: None,
         scaling_groups: vec![format!("eks-{name}")],
         tags: std::collections::BTreeMap::new(),

@@ -26,6 +26,23 @@ async fn private_subnets_and_the_cluster_security_group_are_tagged() {
     assert!(world.inside().subnets.iter().all(|s| s.tags.is_empty()));
 }
 
+/// terraform-aws-eks makes a group for nodes, with the mark of the cluster, and its example for Karpenter gives it the tag.
+#[tokio::test(start_paused = true)]
+async fn the_cluster_security_group_is_left_out_where_one_for_nodes_has_the_tag() {
+    for (tags, tagged) in [
+        (vec![DISCOVERY_TAG, "kubernetes.io/cluster/demo"], "tag_ec2 subnet-0000000a"),
+        // These do not say that nodes need no other.
+        (vec![DISCOVERY_TAG], "tag_ec2 subnet-0000000a sg-0123456789abcdef0"),
+        (vec!["kubernetes.io/cluster/demo"], "tag_ec2 subnet-0000000a sg-0123456789abcdef0"),
+    ] {
+        let world = FakeWorld::with_cluster(existing("1.14.1"));
+        let tags = tags.into_iter().map(|key| (key.to_owned(), "demo".to_owned())).collect();
+        world.inside().security_groups.insert("sg-nodes".into(), tags);
+        world.apply_ok(ID).await;
+        assert_eq!(world.changes(), [tagged]);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_subnets_of_the_spec_are_taken_as_they_are() {
     let world = FakeWorld::with_cluster(Spec { subnets: vec!["subnet-0000000b".parse().unwrap()], ..existing("1.14.1") });
