@@ -190,6 +190,8 @@ pub struct Facts {
     pub origin: Probed<Box<OriginFacts>>,
     /// What the managed node groups are made of.
     pub node_group_shapes: Probed<Vec<NodeGroupShape>>,
+    /// The policies of their nodes' roles and of Karpenter's, by the names of the roles that are there.
+    pub node_group_roles: Probed<BTreeMap<String, RolePolicies>>,
     /// What runs where in the cluster.
     pub fleet: Probed<Box<Fleet>>,
 }
@@ -273,6 +275,7 @@ impl Facts {
                     self.queue_rules.clone_from(&newer.queue_rules);
                 }
                 Topic::NodeGroupShapes => self.node_group_shapes.clone_from(&newer.node_group_shapes),
+                Topic::NodeGroupRoles => self.node_group_roles.clone_from(&newer.node_group_roles),
                 Topic::Fleet => self.fleet.clone_from(&newer.fleet),
             }
         }
@@ -358,6 +361,7 @@ impl Facts {
                 say(&mut self.queue_rules, reason);
             }
             Topic::NodeGroupShapes => say(&mut self.node_group_shapes, reason),
+            Topic::NodeGroupRoles => say(&mut self.node_group_roles, reason),
             Topic::Fleet => say(&mut self.fleet, reason),
         }
     }

@@ -4,11 +4,13 @@
 mod drainage;
 mod fate;
 mod pool;
+mod roles;
 mod scaled;
 mod taints;
 
 pub use drainage::{Obstacle, is_settled, leaving, movable, obstacles, staying_behind, unplaced, unplaced_before};
 pub use fate::{Fate, GroupPlan, marks, plan, self_managed};
+pub use roles::lost_policies;
 
 use crate::facts::{NodeGroupShape, Scaling};
 

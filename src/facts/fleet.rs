@@ -91,12 +91,27 @@ pub struct NodeGroupShape {
     /// The security groups that its launch template names. None: its nodes have the cluster's.
     #[serde(default)]
     pub security_groups: Vec<String>,
+    /// The name of its nodes' role; empty where EKS names none.
+    #[serde(default)]
+    pub node_role: String,
+    /// How many hops answers of the instance metadata may make, where its launch template says so.
+    #[serde(default)]
+    pub hop_limit: Option<u32>,
     /// The id of its launch template, where somebody gave it one.
     pub launch_template: Option<String>,
     /// The names of its Auto Scaling groups.
     pub scaling_groups: Vec<String>,
     /// Tags.
     pub tags: BTreeMap<String, String>,
+}
+
+/// The policies of a role.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RolePolicies {
+    /// The ARNs of those that are attached to it, sorted.
+    pub attached: Vec<String>,
+    /// The names of those that are written into it.
+    pub inline: Vec<String>,
 }
 
 /// The Deployment of a Cluster Autoscaler.

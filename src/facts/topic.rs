@@ -108,6 +108,8 @@ pub enum Topic {
     Origin,
     /// [`Facts::node_group_shapes`].
     NodeGroupShapes,
+    /// [`Facts::node_group_roles`]. It needs [`Topic::NodeGroupShapes`].
+    NodeGroupRoles,
     /// [`Facts::fleet`].
     Fleet,
 }

@@ -36,7 +36,7 @@ pub(super) fn pool_of(
     let ami = ami(spec, group, recommended, &mut notes)?;
     let subnets = group.subnets.iter().map(|id| id.parse().map_err(|e| format!("its subnet: {e}"))).collect::<Result<_, String>>()?;
     if let Some(template) = &group.launch_template {
-        notes.push(format!("of its launch template {template} only instance type, security groups and disk are taken over: user data, metadata options and tags are not"));
+        notes.push(format!("of its launch template {template} only instance type, security groups, hop limit and disk are taken over: user data, other metadata options and tags are not"));
     }
     let taints = taints(group, fleet)?;
     let most = |of: fn(&crate::facts::InstanceTypeFacts) -> u64| group.instance_types.iter().map(of).max().unwrap_or_default();
@@ -51,6 +51,7 @@ pub(super) fn pool_of(
         zones: group.zones.clone(),
         subnets,
         security_groups: group.security_groups.clone(),
+        hop_limit: hop_limit(group),
         labels: labels(group, &mut notes),
         taints: taints.standing,
         startup_taints: taints.startup,
@@ -114,6 +115,13 @@ fn pinned(spec: &Spec, family: &str, version: &str) -> Option<String> {
         "bottlerocket" => Some(format!("v{first}")),
         _ => None,
     }
+}
+
+/// How many hops answers of the instance metadata make: a pod is one further than its node. EKS's own launch templates let them make two, but
+/// for AL2023, where Karpenter's class says one as well (the check node-group has the sources).
+fn hop_limit(group: &NodeGroupShape) -> Option<u32> {
+    let of_eks = group.launch_template.is_none() && ["AL2_", "BOTTLEROCKET_"].iter().any(|kind| group.ami_type.starts_with(kind));
+    group.hop_limit.or(of_eks.then_some(2))
 }
 
 fn architectures(group: &NodeGroupShape) -> Vec<Architecture> {

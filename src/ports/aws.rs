@@ -3,8 +3,8 @@
 use crate::error::Result;
 use crate::facts::{
     AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, FargateProfileFacts, IamSummary,
-    InstanceTypeFacts, KeyFacts, NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts, RoleTies, RouteTableFacts, RuleFacts,
-    Scaling, SecurityGroupFacts, StackFacts, SubnetFacts,
+    InstanceTypeFacts, KeyFacts, NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts, RolePolicies, RoleTies, RouteTableFacts,
+    RuleFacts, Scaling, SecurityGroupFacts, StackFacts, SubnetFacts,
 };
 use crate::knowledge::OfferedVersion;
 use crate::spec::CapacityType;
@@ -158,6 +158,8 @@ pub trait Aws: Send + Sync {
     async fn role(&self, name: &str) -> Result<Option<RoleFacts>>;
     /// IAM `ListRolePolicies` and `ListInstanceProfilesForRole`, and EC2 `DescribeInstances` where a profile holds it.
     async fn role_ties(&self, name: &str) -> Result<RoleTies>;
+    /// IAM `ListAttachedRolePolicies` and `ListRolePolicies`.
+    async fn role_policies(&self, name: &str) -> Result<Option<RolePolicies>>;
     /// IAM `GetPolicy`: to how many roles and users a managed policy is attached. `None`: there is none of this ARN.
     async fn policy_attachments(&self, arn: &str) -> Result<Option<u32>>;
     /// IAM `CreateRole`.

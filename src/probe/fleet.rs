@@ -5,9 +5,11 @@ use super::inside::{items, text};
 use super::kinds::{Kinds, nodes as node_kind};
 use super::{ProbeContext, failed};
 use crate::error::Result;
-use crate::facts::{Fleet, FleetNode, FleetPod, Leaving, NodeGroupShape, NodeOwner, PodOwner, Probed};
+use crate::facts::{Fleet, FleetNode, FleetPod, Leaving, NodeGroupShape, NodeOwner, PodOwner, Probed, RolePolicies};
 use crate::ports::{Kube, ObjectKind};
+use futures_util::future::try_join_all;
 use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// On the Deployment of a Cluster Autoscaler: its replicas before a migration stopped it.
 pub(crate) const REPLICAS_BEFORE: &str = "karpctl.dev/replicas-before";
@@ -28,6 +30,19 @@ const OTHERS: [&str; 3] = ["karpenter.sh/nodepool", "karpenter.sh/provisioner-na
 
 pub(super) async fn node_group_shapes(context: &ProbeContext<'_>) -> Probed<Vec<NodeGroupShape>> {
     context.ports.aws.node_group_shapes(context.spec.cluster_name.as_str()).await.map_or_else(|e| failed(&e), Probed::Known)
+}
+
+/// The policies of the roles of these groups' nodes, and of the role that Karpenter's get, where it is there.
+pub(super) async fn node_group_roles(
+    context: &ProbeContext<'_>,
+    groups: &Probed<Vec<NodeGroupShape>>,
+) -> Probed<BTreeMap<String, RolePolicies>> {
+    let own = context.spec.node_role_name();
+    let roles = groups.known().into_iter().flatten().map(|g| g.node_role.as_str()).filter(|name| !name.is_empty());
+    let names: BTreeSet<&str> = roles.chain([own.as_str()]).collect();
+    let read = try_join_all(names.into_iter().map(async |name| Ok((name, context.ports.aws.role_policies(name).await?)))).await;
+    let found = |read: Vec<(&str, Option<RolePolicies>)>| read.into_iter().filter_map(|(name, of)| Some((name.to_owned(), of?))).collect();
+    read.map_or_else(|e| failed(&e), |read| Probed::Known(found(read)))
 }
 
 pub(super) async fn fleet(context: &ProbeContext<'_>, kube: &dyn Kube) -> Probed<Box<Fleet>> {

@@ -83,6 +83,9 @@ async fn read_all(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &
     if topics.contains(&Topic::Network) {
         network::discover(context, topics, facts).await;
     }
+    if topics.contains(&Topic::NodeGroupRoles) {
+        facts.node_group_roles = fleet::node_group_roles(context, &facts.node_group_shapes).await;
+    }
     if topics.contains(&Topic::AccessEntry) && topics.contains(&Topic::Objects) {
         facts.class_entries = identity::class_entries(context, facts).await;
     }

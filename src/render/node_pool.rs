@@ -90,6 +90,7 @@ pub fn node_pool_yaml(spec: &Spec, ami_version: Option<&str>) -> Result<String> 
         "instance_profile": spec.private.then(|| spec.instance_profile_name()),
         "subnets": spec.node_subnets(),
         "security_groups": [],
+        "hop_limit": null,
         "ami_family": family_name(api, alias, &family),
         "ami_alias": alias.map_or_else(|| format!("{family}@{}", ami_version.unwrap_or("latest")), ToString::to_string),
         "os": if family.starts_with("windows") { "windows" } else { "linux" },
@@ -127,6 +128,8 @@ pub struct PoolShape {
     pub subnets: Vec<SubnetId>,
     /// The security groups. None: those with the discovery tag.
     pub security_groups: Vec<String>,
+    /// How many hops answers of the instance metadata may make. `None`: what Karpenter takes.
+    pub hop_limit: Option<u32>,
     /// The labels of the nodes.
     pub labels: BTreeMap<String, String>,
     /// The taints of the nodes.
@@ -182,6 +185,7 @@ pub fn shaped_pool_yaml(spec: &Spec, shape: &PoolShape) -> Result<String> {
         "instance_profile": spec.private.then(|| spec.instance_profile_name()),
         "subnets": shape.subnets,
         "security_groups": shape.security_groups,
+        "hop_limit": shape.hop_limit,
         "ami_family": family_name(api, Some(&shape.ami), family),
         "ami_alias": shape.ami,
         "os": if shape.ami.is_windows() { "windows" } else { "linux" },

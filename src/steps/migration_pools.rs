@@ -8,7 +8,7 @@ use super::ready::not_ready_yet;
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, Fleet, Topic};
-use crate::migration::{Fate, GroupPlan, PoolsOnReturn, Wish, self_managed};
+use crate::migration::{Fate, GroupPlan, PoolsOnReturn, Wish, lost_policies, self_managed};
 use crate::plan::{Action, Direction, State, StepId};
 use crate::probe::kinds::{Kinds, cluster_wide, name_of};
 use crate::render::{self, NODE_GROUP_LABEL, PoolShape};
@@ -34,7 +34,7 @@ impl Step for MigrationPools {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        READS
+        &[Topic::NodeGroupShapes, Topic::NodeGroupRoles, Topic::Fleet, Topic::Ami]
     }
 
     fn reads_on_removal(&self) -> &'static [Topic] {
@@ -61,7 +61,12 @@ impl Step for MigrationPools {
     fn details(&self, spec: &Spec, facts: &Facts) -> Vec<String> {
         let Ok((plans, fleet)) = planned(spec, facts, &self.0) else { return Vec::new() };
         let (groups, _) = world(facts).unwrap_or((&[], fleet));
-        plans.iter().flat_map(described).chain(self_managed(groups, fleet)).collect()
+        let lost = |plan: &GroupPlan<'_>| match plan.pool {
+            Some(_) => lost_policies(spec, plan.group, &facts.node_group_roles),
+            None => Vec::new(),
+        };
+        let told = |plan| described(plan).into_iter().chain(lost(plan).into_iter().map(|note| format!("  {note}")));
+        plans.iter().flat_map(told).chain(self_managed(groups, fleet)).collect()
     }
 
     fn commands(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
@@ -124,9 +129,10 @@ impl Step for MigrationPools {
     }
 
     fn explain(&self) -> &'static str {
-        "Proposes a node pool and a node class for each managed node group that the autoscaler scales: its instance types, the zones of its subnets, its subnets, the security groups that its launch template names, \
+        "Proposes a node pool and a node class for each managed node group that the autoscaler scales: its instance types, the zones of its subnets, its subnets, the security groups and the hop limit that its launch template names, \
          capacity type, labels and taints (one that its ready nodes do not carry becomes a startup taint), the AMI that it runs where an alias can name it, the size of its disks, and as limits what \
-         its most nodes of the largest type have. What is not taken over is said in the plan. Both carry the label \
+         its most nodes of the largest type have. What is not taken over is said in the plan, and so are policies that the role of the group's nodes has and Karpenter's has not: pods \
+         may go by them. Both carry the label \
          karpctl.dev/node-group. Once they are there they are yours: a later run does not change them back. Node groups with an AMI of their own, \
          of capacity blocks or of types that are not named stay as they are, and so do those that --leave-node-group names and those that EKS \
          does not manage. What the autoscaler scales is read from its status in the ConfigMap cluster-autoscaler-status, else from its flags. On the way \
@@ -212,6 +218,7 @@ fn described(plan: &GroupPlan<'_>) -> Vec<String> {
     if !pool.security_groups.is_empty() {
         parts.push(format!("security groups {}", pool.security_groups.join(", ")));
     }
+    parts.extend(pool.hop_limit.map(|hops| format!("hop limit {hops} of the instance metadata")));
     if !pool.labels.is_empty() {
         parts.push(format!("labels {}", joined(&pool.labels)));
     }

@@ -54,6 +54,7 @@ pub(crate) struct Inside {
     pub(crate) association: Option<AssociationFacts>,
     pub(crate) addons: BTreeMap<String, AddonFacts>,
     pub(crate) roles: BTreeMap<String, RoleFacts>,
+    pub(crate) role_policies: BTreeMap<String, karpctl::facts::RolePolicies>,
     pub(crate) role_ties: BTreeMap<String, RoleTies>,
     /// Managed policies by ARN, with how often each is attached.
     pub(crate) managed_policies: BTreeMap<String, u32>,

@@ -2,6 +2,7 @@
 //! way there and back in a world in memory.
 
 mod again;
+mod roles;
 mod scaled;
 mod taints;
 

@@ -8,7 +8,7 @@ use super::{AwsClient, present};
 use crate::error::Result;
 use crate::facts::{GroupTaint, InstanceTypeFacts, NodeGroupShape, Scaling, SubnetFacts};
 use crate::ports::Tags;
-use aws_sdk_ec2::types::{LaunchTemplateEbsBlockDevice, ResponseLaunchTemplateData};
+use aws_sdk_ec2::types::{LaunchTemplateEbsBlockDevice, LaunchTemplateInstanceMetadataOptions, ResponseLaunchTemplateData};
 use aws_sdk_eks::types::{Nodegroup, NodegroupResources, NodegroupScalingConfig};
 use futures_util::future::try_join_all;
 use std::collections::BTreeSet;
@@ -86,6 +86,10 @@ fn shape(
         zones: zones.into_iter().cloned().collect(),
         disk_gib: number(group.disk_size().or_else(|| template.and_then(disk_of))),
         security_groups: template.map(groups_of).unwrap_or_default(),
+        node_role: group.node_role().and_then(|arn| arn.rsplit('/').next()).unwrap_or_default().to_owned(),
+        hop_limit: number(
+            template.and_then(|t| t.metadata_options()).and_then(LaunchTemplateInstanceMetadataOptions::http_put_response_hop_limit),
+        ),
         launch_template: group.launch_template().and_then(|t| t.id()).map(str::to_owned),
         scaling_groups: scaling_groups.iter().filter_map(|g| g.name().map(str::to_owned)).collect(),
         tags: group.tags().into_iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect(),

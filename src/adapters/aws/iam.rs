@@ -3,7 +3,7 @@
 use super::errors::Call;
 use super::{AwsClient, ec2, gone, present};
 use crate::error::{Error, ErrorKind, Result};
-use crate::facts::{OidcFacts, RoleFacts, RoleTies};
+use crate::facts::{OidcFacts, RoleFacts, RolePolicies, RoleTies};
 use crate::ports::{CreateRole, InstanceProfile, Tags};
 use aws_sdk_iam::types::Tag;
 use serde_json::Value;
@@ -70,6 +70,16 @@ pub(super) async fn role_ties(aws: &AwsClient, role: &str) -> Result<RoleTies> {
     let arns: Vec<String> = profiles.iter().map(|p| p.arn.clone()).collect();
     let instances = ec2::instances_of_profiles(aws, &arns).await?;
     Ok(RoleTies { inline_policies, instance_profiles: profiles.into_iter().map(|p| p.instance_profile_name).collect(), instances })
+}
+
+/// Only its policies: its trust is nobody's question where they are shown.
+pub(super) async fn role_policies(aws: &AwsClient, role: &str) -> Result<Option<RolePolicies>> {
+    let doing = format!("cannot see the policies of the role {role}");
+    let Some(attached) = attached_policies(aws, role, &doing).await? else { return Ok(None) };
+    let call = Call::new("iam:ListRolePolicies", role, &doing);
+    let pages = aws.iam.list_role_policies().role_name(role).into_paginator().items().send();
+    let listed = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(|e| aws.error(&call, &e));
+    Ok(present(listed)?.map(|inline| RolePolicies { attached, inline }))
 }
 
 pub(super) async fn policy_attachments(aws: &AwsClient, arn: &str) -> Result<Option<u32>> {

@@ -6,8 +6,8 @@ use super::{
 use crate::error::Result;
 use crate::facts::{
     AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, FargateProfileFacts, IamSummary,
-    InstanceTypeFacts, KeyFacts, NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts, RoleTies, RouteTableFacts, RuleFacts,
-    Scaling, SecurityGroupFacts, StackFacts, SubnetFacts,
+    InstanceTypeFacts, KeyFacts, NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts, RolePolicies, RoleTies, RouteTableFacts,
+    RuleFacts, Scaling, SecurityGroupFacts, StackFacts, SubnetFacts,
 };
 use crate::knowledge::OfferedVersion;
 use crate::ports::{
@@ -121,6 +121,10 @@ impl Aws for AwsClient {
 
     async fn role_ties(&self, name: &str) -> Result<RoleTies> {
         iam::role_ties(self, name).await
+    }
+
+    async fn role_policies(&self, name: &str) -> Result<Option<RolePolicies>> {
+        iam::role_policies(self, name).await
     }
 
     async fn policy_attachments(&self, arn: &str) -> Result<Option<u32>> {

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use karpctl::error::{Error, ErrorKind, Result};
 use karpctl::facts::{
     AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, FargateProfileFacts, IamSummary,
-    InstanceTypeFacts, KeyFacts, NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts, RoleTies, RouteTableFacts, RuleFacts,
-    Scaling, SecurityGroupFacts, StackFacts, SubnetFacts,
+    InstanceTypeFacts, KeyFacts, NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts, RolePolicies, RoleTies, RouteTableFacts,
+    RuleFacts, Scaling, SecurityGroupFacts, StackFacts, SubnetFacts,
 };
 use karpctl::knowledge::OfferedVersion;
 use karpctl::ports::{
@@ -232,6 +232,11 @@ impl Aws for FakeWorld {
     async fn role_ties(&self, name: &str) -> Result<RoleTies> {
         self.begin("get", format!("what holds the role {name}")).await?;
         Ok(self.inside().role_ties.get(name).cloned().unwrap_or_default())
+    }
+
+    async fn role_policies(&self, name: &str) -> Result<Option<RolePolicies>> {
+        self.begin("get", format!("policies of the role {name}")).await?;
+        Ok(self.inside().role_policies.get(name).cloned())
     }
 
     async fn policy_attachments(&self, arn: &str) -> Result<Option<u32>> {

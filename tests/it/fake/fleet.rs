@@ -28,6 +28,8 @@ pub(crate) fn group(name: &str, scaling: &str) -> NodeGroupShape {
         zones: vec!["us-west-2a".into()],
         disk_gib: None,
         security_groups: Vec::new(),
+        node_role: "group-role".into(),
+        hop_limit: None,
         launch_template: None,
         scaling_groups: vec![format!("eks-{name}")],
         tags: std::collections::BTreeMap::new(),
