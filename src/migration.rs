@@ -7,10 +7,12 @@ mod pool;
 mod roles;
 mod scaled;
 mod taints;
+mod ties;
 
 pub use drainage::{Obstacle, is_settled, leaving, movable, obstacles, staying_behind, unplaced, unplaced_before};
 pub use fate::{Fate, GroupPlan, marks, plan, self_managed};
 pub use roles::lost_policies;
+pub use ties::tied_workloads;
 
 use crate::facts::{NodeGroupShape, Scaling};
 

@@ -192,6 +192,37 @@ pub enum PodOwner {
     Nobody,
 }
 
+/// A label that a pod asks its node for, with one of these values; none: with any.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LabelWish {
+    /// Its key.
+    pub key: String,
+    /// The values that will do.
+    pub values: Vec<String>,
+}
+
+/// The labels that a pod asks its node for, by `In` and `Exists`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct NodeLabels {
+    /// Those of its node selector: all of them.
+    pub selector: Vec<LabelWish>,
+    /// Those of each term of its required node affinity: all of one term.
+    pub terms: Vec<Vec<LabelWish>>,
+}
+
+/// What makes pods, but has none now that a migration could look at, or has its own on each node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PodMaker {
+    /// `DaemonSet`, `CronJob`, `Deployment`, `StatefulSet`.
+    pub kind: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// The labels that its pods ask their nodes for.
+    pub asks: NodeLabels,
+}
+
 /// A pod, as far as a migration has to do with it. One that has ended, or is the kubelet's own, is none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FleetPod {
@@ -211,8 +242,8 @@ pub struct FleetPod {
     pub leaving: bool,
     /// The annotation by which it asks not to be moved.
     pub keeps_place: Option<String>,
-    /// The label of a node group that it asks its node for: no node of Karpenter's has it.
-    pub tied_to: Option<String>,
+    /// The labels that it asks its node for.
+    pub asks: NodeLabels,
     /// Whether what it keeps on its node is lost when it moves.
     pub local_data: bool,
     /// Why it has no node yet, as the scheduler says it.
@@ -236,6 +267,9 @@ pub struct Fleet {
     pub nodes: Vec<FleetNode>,
     /// The pods that run or are to run.
     pub pods: Vec<FleetPod>,
+    /// Every `DaemonSet` and `CronJob`, and the Deployments and `StatefulSet`s of no pods, that ask for labels of nodes.
+    #[serde(default)]
+    pub workloads: Vec<PodMaker>,
     /// The node pools, as the API server answers them.
     pub pools: Vec<Value>,
     /// The node classes, as the API server answers them.

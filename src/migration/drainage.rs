@@ -1,6 +1,7 @@
 //! Which nodes leave, in which order, and what stands in the way.
 
-use super::{Fate, GroupPlan};
+use super::GroupPlan;
+use super::ties::tied;
 use crate::facts::{Fleet, FleetNode, FleetPod, NodeOwner, PodOwner};
 use std::collections::BTreeMap;
 
@@ -51,13 +52,12 @@ pub struct Obstacle {
 /// The pods on nodes that leave which nobody would bring back, which ask to stay, or which no node of Karpenter's could take.
 #[must_use]
 pub fn obstacles(plans: &[GroupPlan<'_>], fleet: &Fleet) -> Vec<Obstacle> {
-    let kept: Vec<&str> = plans.iter().filter(|p| p.fate != Fate::Leaves).map(|p| p.group.name.as_str()).collect();
-    let nodes = plans.iter().flat_map(|plan| leaving(plan, fleet));
-    let pods = nodes.flat_map(|node| movable(fleet, &node.name)).filter(|pod| !pod.leaving);
-    pods.filter_map(|pod| obstacle(pod, &kept)).collect()
+    let nodes = plans.iter().flat_map(|plan| leaving(plan, fleet).into_iter().map(move |node| (plan, node)));
+    let pods = nodes.flat_map(|(plan, node)| movable(fleet, &node.name).into_iter().map(move |pod| (plan, pod)));
+    pods.filter(|(_, pod)| !pod.leaving).filter_map(|(plan, pod)| obstacle(pod, plan, plans)).collect()
 }
 
-fn obstacle(pod: &FleetPod, kept: &[&str]) -> Option<Obstacle> {
+fn obstacle(pod: &FleetPod, plan: &GroupPlan<'_>, plans: &[GroupPlan<'_>]) -> Option<Obstacle> {
     let (namespace, name) = (&pod.namespace, &pod.name);
     let said = |why: String, hint: String| Some(Obstacle { pod: pod.shown(), why, hint });
     if pod.owner == PodOwner::Nobody {
@@ -73,11 +73,7 @@ fn obstacle(pod: &FleetPod, kept: &[&str]) -> Option<Obstacle> {
             format!("let it go once it may: `kubectl --namespace {namespace} annotate pod {name} {key}-`"),
         );
     }
-    let tie = pod.tied_to.as_ref()?;
-    // A group that stays has nodes of its own for what asks for them, as the guide has it for critical workloads.
-    if tie.split_once('=').is_some_and(|(_, values)| values.split(',').any(|value| kept.contains(&value))) {
-        return None;
-    }
+    let tie = tied(&pod.asks, &[plan], plans)?;
     said(
         format!("it asks for a node with {tie}, which no node of Karpenter's has"),
         "take that out of its node selector or affinity: ask for a label of the node group's own, which its node pool gives too".to_owned(),

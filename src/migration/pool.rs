@@ -11,7 +11,7 @@ const RESTRICTED: [&str; 4] = ["kubernetes.io", "k8s.io", "karpenter.sh", "karpe
 /// Those of them that anybody may give (`LabelDomainExceptions`, the same place).
 const FREE: [&str; 3] = ["kops.k8s.io", "node.kubernetes.io", "node-restriction.kubernetes.io"];
 /// The domains of labels that say of which node group a node is.
-const OF_GROUPS: [&str; 3] = ["eks.amazonaws.com", "alpha.eksctl.io", "eksctl.io"];
+pub(super) const OF_GROUPS: [&str; 3] = ["eks.amazonaws.com", "alpha.eksctl.io", "eksctl.io"];
 
 /// The pool of a group, with what it does not carry over, a sentence each; or why there can be none. `recommended` is the version that
 /// AWS recommends of the release's own AMI family.
@@ -133,11 +133,13 @@ fn architectures(group: &NodeGroupShape) -> Vec<Architecture> {
     }
 }
 
+/// Whether a label's key is of one of these domains.
+pub(super) fn within(key: &str, domains: &[&str]) -> bool {
+    let Some((domain, _)) = key.split_once('/') else { return false };
+    domains.iter().any(|d| domain == *d || domain.ends_with(&format!(".{d}")))
+}
+
 fn labels(group: &NodeGroupShape, notes: &mut Vec<String>) -> BTreeMap<String, String> {
-    let within = |key: &str, domains: &[&str]| {
-        let Some((domain, _)) = key.split_once('/') else { return false };
-        domains.iter().any(|d| domain == *d || domain.ends_with(&format!(".{d}")))
-    };
     let mut kept = BTreeMap::new();
     for (key, value) in &group.labels {
         if within(key, &OF_GROUPS) {

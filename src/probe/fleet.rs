@@ -5,7 +5,9 @@ use super::inside::{items, text};
 use super::kinds::{Kinds, nodes as node_kind};
 use super::{ProbeContext, failed};
 use crate::error::Result;
-use crate::facts::{Fleet, FleetNode, FleetPod, Leaving, NodeGroupShape, NodeOwner, PodOwner, Probed, RolePolicies};
+use crate::facts::{
+    Fleet, FleetNode, FleetPod, LabelWish, Leaving, NodeGroupShape, NodeLabels, NodeOwner, PodMaker, PodOwner, Probed, RolePolicies,
+};
 use crate::ports::{Kube, ObjectKind};
 use futures_util::future::try_join_all;
 use serde_json::Value;
@@ -22,9 +24,6 @@ pub(crate) const CORDONED_BEFORE: &str = "karpctl.dev/cordoned-before";
 pub(crate) const GROUP_LABEL: &str = "eks.amazonaws.com/nodegroup";
 /// The label by which eksctl names the node group of a node.
 const EKSCTL_GROUP_LABEL: &str = "alpha.eksctl.io/nodegroup-name";
-/// Labels that only nodes of node groups have.
-const GROUP_LABELS: [&str; 4] =
-    [GROUP_LABEL, EKSCTL_GROUP_LABEL, "eks.amazonaws.com/capacityType", "eks.amazonaws.com/sourceLaunchTemplateId"];
 /// Labels of nodes that somebody else makes one by one: Karpenter of any API, Fargate, EKS Auto Mode.
 const OTHERS: [&str; 3] = ["karpenter.sh/nodepool", "karpenter.sh/provisioner-name", "eks.amazonaws.com/compute-type"];
 
@@ -51,15 +50,24 @@ pub(super) async fn fleet(context: &ProbeContext<'_>, kube: &dyn Kube) -> Probed
 
 async fn read(kinds: &Kinds, kube: &dyn Kube) -> Result<Fleet> {
     let (deployment, node, pod) = (ObjectKind::new("apps/v1", "deployments"), node_kind(), ObjectKind::new("v1", "pods"));
-    let (deployments, nodes, pods, pools, classes) = tokio::join!(
+    let (daemons, crons) = (ObjectKind::new("apps/v1", "daemonsets"), ObjectKind::new("batch/v1", "cronjobs"));
+    let sets = ObjectKind::new("apps/v1", "statefulsets");
+    let (deployments, nodes, pods, pools, classes, daemons, crons, sets) = tokio::join!(
         kube.list(&deployment, None, None),
         kube.list(&node, None, None),
         kube.list(&pod, None, None),
         kube.list(&kinds.pool, None, None),
         kube.list(&kinds.class, None, None),
+        kube.list(&daemons, None, None),
+        kube.list(&crons, None, None),
+        kube.list(&sets, None, None),
     );
+    let deployments = deployments?;
+    let makers = [("DaemonSet", daemons?), ("CronJob", crons?), ("StatefulSet", sets?)];
+    let made = makers.iter().flat_map(|(kind, objects)| workloads(kind, objects)).chain(workloads("Deployment", &deployments));
     Ok(Fleet {
-        autoscalers: autoscalers(&deployments?, kube).await?,
+        autoscalers: autoscalers(&deployments, kube).await?,
+        workloads: made.collect(),
         nodes: nodes?.iter().map(node_of).collect(),
         pods: pods?.iter().filter_map(pod_of).collect(),
         pools: pools?,
@@ -118,7 +126,7 @@ fn pod_of(pod: &Value) -> Option<FleetPod> {
         owner,
         leaving: !metadata["deletionTimestamp"].is_null(),
         keeps_place: keeps_place(&metadata["annotations"]),
-        tied_to: tied_to(spec),
+        asks: asks(spec),
         local_data: items(&spec["volumes"]).iter().any(|v| !v["emptyDir"].is_null()),
         waits_for: waits.map(|c| text(c["message"].as_str().or(c["reason"].as_str()).unwrap_or("it has no node"))),
     })
@@ -136,23 +144,37 @@ fn keeps_place(annotations: &Value) -> Option<String> {
     .map(|(key, value)| format!("{key}: \"{value}\""))
 }
 
-/// The label of node groups that the pod asks its node to have, by a node selector or in every term of a required affinity.
-fn tied_to(spec: &Value) -> Option<String> {
-    let of = |key: &str, value: &str| format!("{key}={value}");
-    if let Some((key, value)) = GROUP_LABELS.iter().find_map(|key| Some((key, spec["nodeSelector"][*key].as_str()?))) {
-        return Some(of(key, value));
-    }
-    let terms = items(&spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]);
-    let tie = |term: &Value| {
-        let wanted = items(&term["matchExpressions"]).iter().find(|e| {
-            matches!(e["operator"].as_str(), Some("In" | "Exists")) && e["key"].as_str().is_some_and(|key| GROUP_LABELS.contains(&key))
-        })?;
-        let values: Vec<&str> = items(&wanted["values"]).iter().filter_map(Value::as_str).collect();
-        Some(of(wanted["key"].as_str()?, &values.join(",")))
+/// The labels that a pod asks its node for.
+fn asks(spec: &Value) -> NodeLabels {
+    let selector = spec["nodeSelector"].as_object().into_iter().flatten();
+    let selector = selector.map(|(key, value)| LabelWish { key: text(key), values: value.as_str().map(text).into_iter().collect() });
+    let wish = |e: &Value| LabelWish {
+        key: text(e["key"].as_str().unwrap_or_default()),
+        values: items(&e["values"]).iter().filter_map(|value| value.as_str().map(text)).collect(),
     };
-    let ties: Vec<Option<String>> = terms.iter().map(tie).collect();
-    // Any one term is enough for the scheduler: a term without such a label sets the pod free.
-    if ties.iter().all(Option::is_some) { ties.into_iter().next().flatten() } else { None }
+    let terms = items(&spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]);
+    let term = |term: &Value| {
+        items(&term["matchExpressions"]).iter().filter(|e| matches!(e["operator"].as_str(), Some("In" | "Exists"))).map(wish).collect()
+    };
+    NodeLabels { selector: selector.collect(), terms: terms.iter().map(term).collect() }
+}
+
+/// What makes pods of such a kind, where these ask for labels of nodes.
+fn workloads(kind: &str, objects: &[Value]) -> Vec<PodMaker> {
+    let of = |object: &Value| {
+        let spec = &object["spec"];
+        let template = if kind == "CronJob" { &spec["jobTemplate"]["spec"]["template"] } else { &spec["template"] };
+        let scaled = matches!(kind, "Deployment" | "StatefulSet");
+        let asks = asks(&template["spec"]);
+        let idle = !scaled || spec["replicas"] == 0;
+        (idle && asks != NodeLabels::default()).then(|| PodMaker {
+            kind: kind.to_owned(),
+            namespace: named(object, "namespace"),
+            name: named(object, "name"),
+            asks,
+        })
+    };
+    objects.iter().filter_map(of).collect()
 }
 
 #[cfg(test)]
@@ -178,15 +200,28 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_is_tied_to_a_node_group_by_selector_or_by_every_term() {
-        let term = |key: &str| json!({"matchExpressions": [{"key": key, "operator": "In", "values": ["workers"]}]});
-        let affinity = |terms: Value| json!({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}});
-        assert_eq!(tied_to(&json!({"nodeSelector": {"eks.amazonaws.com/nodegroup": "a"}})).unwrap(), "eks.amazonaws.com/nodegroup=a");
-        assert_eq!(tied_to(&json!({"nodeSelector": {"team": "a"}})), None);
-        assert_eq!(tied_to(&affinity(json!([term(GROUP_LABEL)]))).unwrap(), "eks.amazonaws.com/nodegroup=workers");
-        assert_eq!(tied_to(&affinity(json!([term(GROUP_LABEL), term("team")]))), None);
-        let unlike = json!([{"matchExpressions": [{"key": GROUP_LABEL, "operator": "NotIn", "values": ["a"]}]}]);
-        assert_eq!(tied_to(&affinity(unlike)), None);
-        assert_eq!(tied_to(&json!({})), None);
+    fn what_a_pod_asks_its_node_for_is_in_its_selector_and_its_required_affinity() {
+        let wish = |key: &str, values: &[&str]| LabelWish { key: key.into(), values: values.iter().map(|v| (*v).into()).collect() };
+        let term = |operator: &str| json!({"matchExpressions": [{"key": "team", "operator": operator, "values": ["a", "b"]}]});
+        let terms = json!([term("In"), term("NotIn")]);
+        let affinity = json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}});
+        let found = asks(&json!({"nodeSelector": {"disk": "ssd"}, "affinity": affinity}));
+        assert_eq!(found, NodeLabels { selector: vec![wish("disk", &["ssd"])], terms: vec![vec![wish("team", &["a", "b"])], vec![]] });
+        assert_eq!(asks(&json!({})), NodeLabels::default());
+    }
+
+    #[test]
+    fn what_makes_pods_later_is_looked_at_by_its_template() {
+        let template = json!({"spec": {"nodeSelector": {"disk": "ssd"}}});
+        let object = |spec: Value| vec![json!({"metadata": {"name": "a", "namespace": "b"}, "spec": spec})];
+        for (kind, spec) in [
+            ("DaemonSet", json!({"template": template})),
+            ("CronJob", json!({"jobTemplate": {"spec": {"template": template}}})),
+            ("Deployment", json!({"replicas": 0, "template": template})),
+        ] {
+            assert_eq!(workloads(kind, &object(spec))[0].asks.selector[0].key, "disk", "{kind}");
+        }
+        assert_eq!(workloads("Deployment", &object(json!({"replicas": 1, "template": template}))), [], "its pods are looked at");
+        assert_eq!(workloads("DaemonSet", &object(json!({"template": {"spec": {}}}))), []);
     }
 }

@@ -28,7 +28,14 @@ pub fn migration(wish: &Wish) -> Vec<Box<dyn super::Step>> {
 
 /// The node groups and the fleet, or the state that says why they are not known.
 pub(super) fn world(facts: &Facts) -> Result<(&[NodeGroupShape], &Fleet), State> {
-    static NOBODY: Fleet = Fleet { autoscalers: Vec::new(), nodes: Vec::new(), pods: Vec::new(), pools: Vec::new(), classes: Vec::new() };
+    static NOBODY: Fleet = Fleet {
+        autoscalers: Vec::new(),
+        nodes: Vec::new(),
+        pods: Vec::new(),
+        workloads: Vec::new(),
+        pools: Vec::new(),
+        classes: Vec::new(),
+    };
     let groups = looked(&facts.node_group_shapes)?.map_or(&[][..], Vec::as_slice);
     Ok((groups, looked(&facts.fleet)?.map_or(&NOBODY, Box::as_ref)))
 }

@@ -8,7 +8,7 @@ use super::ready::not_ready_yet;
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, Fleet, Topic};
-use crate::migration::{Fate, GroupPlan, PoolsOnReturn, Wish, lost_policies, self_managed};
+use crate::migration::{Fate, GroupPlan, PoolsOnReturn, Wish, lost_policies, self_managed, tied_workloads};
 use crate::plan::{Action, Direction, State, StepId};
 use crate::probe::kinds::{Kinds, cluster_wide, name_of};
 use crate::render::{self, NODE_GROUP_LABEL, PoolShape};
@@ -66,7 +66,7 @@ impl Step for MigrationPools {
             None => Vec::new(),
         };
         let told = |plan| described(plan).into_iter().chain(lost(plan).into_iter().map(|note| format!("  {note}")));
-        plans.iter().flat_map(told).chain(self_managed(groups, fleet)).collect()
+        plans.iter().flat_map(told).chain(self_managed(groups, fleet)).chain(tied_workloads(&plans, fleet)).collect()
     }
 
     fn commands(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {

@@ -5,6 +5,7 @@ mod again;
 mod roles;
 mod scaled;
 mod taints;
+mod ties;
 
 use crate::fake::FakeWorld;
 use crate::fake::fleet::{at, group};
