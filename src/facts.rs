@@ -166,8 +166,10 @@ pub struct Facts {
     pub vcpus: Probed<VcpuFacts>,
     /// What the node class's selectors find.
     pub selection: Probed<SelectionFacts>,
-    /// What can be reached from the cluster's VPC.
-    pub reach: Probed<ReachFacts>,
+    /// The route tables of the cluster's VPC.
+    pub routes: Probed<Vec<RouteTableFacts>>,
+    /// The endpoints of the cluster's VPC.
+    pub endpoints: Probed<Vec<EndpointFacts>>,
     /// What an earlier cluster of this name left. Absent: the cluster is there, and what carries its name is its own.
     pub leftovers: Probed<LeftoverFacts>,
     /// The managed node groups.
@@ -257,7 +259,8 @@ impl Facts {
                 Topic::IamSummary => self.iam_summary.clone_from(&newer.iam_summary),
                 Topic::Vcpus => self.vcpus.clone_from(&newer.vcpus),
                 Topic::Selection => self.selection.clone_from(&newer.selection),
-                Topic::Reach => self.reach.clone_from(&newer.reach),
+                Topic::Routes => self.routes.clone_from(&newer.routes),
+                Topic::Endpoints => self.endpoints.clone_from(&newer.endpoints),
                 Topic::Leftovers => self.leftovers.clone_from(&newer.leftovers),
                 Topic::NodeGroups => self.node_groups.clone_from(&newer.node_groups),
                 Topic::Ebs => {
@@ -343,7 +346,8 @@ impl Facts {
             Topic::IamSummary => say(&mut self.iam_summary, reason),
             Topic::Vcpus => say(&mut self.vcpus, reason),
             Topic::Selection => say(&mut self.selection, reason),
-            Topic::Reach => say(&mut self.reach, reason),
+            Topic::Routes => say(&mut self.routes, reason),
+            Topic::Endpoints => say(&mut self.endpoints, reason),
             Topic::Leftovers => say(&mut self.leftovers, reason),
             Topic::NodeGroups => say(&mut self.node_groups, reason),
             Topic::Ebs => {

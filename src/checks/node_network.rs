@@ -3,7 +3,7 @@
 use super::class_selection::{Selected, by_class, own_selections, unread_classes};
 use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation, aws, missing};
-use crate::facts::{ClassSelection, SubnetFacts, Topic};
+use crate::facts::{ClassSelection, Facts, SubnetFacts, Topic};
 use crate::finding::Area;
 use crate::spec::{ClusterMode, DISCOVERY_TAG};
 use std::collections::BTreeSet;
@@ -27,11 +27,22 @@ impl Check for NodeNetwork {
     }
 
     fn explain(&self) -> &'static str {
-        "Asks EC2 for subnets by the very selector that the node class has (the tag karpenter.sh/discovery with the cluster's name), and          looks at those of the cluster where nothing is tagged yet. Where every node class that is there has another selector, what Karpenter found by it counts (the status of the class). What people see otherwise: `SubnetSelector did not match any          Subnets`, `SubnetsNotFound`, `no subnets exist given constraints`, with old releases `no subnets matched selector map[…]`: the          tag is missing, or its value is another cluster's name; `InsufficientFreeAddressesInSubnet`; a controller whose second replica          stays Pending because its zone spread finds one zone. Cure: tag the private subnets that nodes may use (`aws ec2 create-tags`,          or `karpctl bootstrap --existing-cluster`), or name others with --subnet."
+        "Asks EC2 for subnets by the very selector that the node class has (the tag karpenter.sh/discovery with the cluster's name), and          looks at those of the cluster where nothing is tagged yet. Where every node class that is there has another selector, what Karpenter found by it counts (the status of the class). What people see otherwise: `SubnetSelector did not match any          Subnets`, `SubnetsNotFound`, `no subnets exist given constraints`, with old releases `no subnets matched selector map[…]`: the          tag is missing, or its value is another cluster's name; `InsufficientFreeAddressesInSubnet`; nodes that never join, because the way out of a public subnet is for instances with a public address only; a controller whose second replica          stays Pending because its zone spread finds one zone. Cure: tag the private subnets that nodes may use (`aws ec2 create-tags`,          or `karpctl bootstrap --existing-cluster`), or name others with --subnet."
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::Network, Topic::Selection, Topic::Stack, Topic::ControllerRole, Topic::Crds, Topic::Objects]
+        &[
+            Topic::Cluster,
+            Topic::Network,
+            Topic::Routes,
+            Topic::Endpoints,
+            Topic::Selection,
+            Topic::Stack,
+            Topic::ControllerRole,
+            Topic::NodePool,
+            Topic::Crds,
+            Topic::Objects,
+        ]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -73,6 +84,7 @@ impl Check for NodeNetwork {
         let used = if selected.is_empty() { network.subnets.as_slice() } else { selected };
         for subnet in used {
             said.extend(judge(subnet, cluster.vpc_id.as_deref()));
+            said.extend(without_address(subnet, situation.facts));
         }
         let zones: BTreeSet<&str> = used.iter().map(|s| s.zone.as_str()).collect();
         if zones.len() < 2 {
@@ -89,6 +101,7 @@ impl Check for NodeNetwork {
             said.push(Judgement::pass("subnets", format!("{} in {} zones, with room{found}", used.len(), zones.len())));
         }
         said.extend(unread_classes(spec, situation.facts));
+        said.extend(read("ways out of the subnets", &situation.facts.routes).err());
         Ok(said)
     }
 }
@@ -103,6 +116,22 @@ fn taken(subnet: &SubnetFacts, cluster: &str) -> Option<Judgement> {
         )
         .fix("name other subnets: --subnet ID, or take it over: `karpctl bootstrap --existing-cluster --adopt`"),
     )
+}
+
+/// A public subnet whose instances get no public address, where nothing else is known to lead out of it.
+fn without_address(subnet: &SubnetFacts, facts: &Facts) -> Option<Judgement> {
+    let routes = facts.routes.known()?;
+    let by_class = facts.node_class.known().is_some_and(|class| class["spec"]["associatePublicIPAddress"] == true);
+    let by_endpoint = facts.endpoints.known().is_some_and(|all| all.iter().any(|e| e.service == "ecr.api"));
+    let closed = subnet.is_public(Some(routes)) && !subnet.gives_address && !by_class && !by_endpoint;
+    closed.then(|| {
+        Judgement::warn(
+            format!("subnet {} ({})", subnet.id, subnet.zone),
+            "its way out is an internet gateway, and instances get no public address there: nodes reach neither EKS nor a registry, and never join",
+        )
+        .fix("name private subnets, whose way out is a NAT gateway: --subnet ID")
+        .fix("or let the node class give them an address: `associatePublicIPAddress: true`")
+    })
 }
 
 fn judge(subnet: &SubnetFacts, vpc: Option<&str>) -> Vec<Judgement> {

@@ -4,12 +4,25 @@ use super::class_selection::{Selected, own_selections, unread_classes};
 use super::judgement::{installed, read};
 use super::neighbours::karpenters;
 use super::{Check, Judged, Judgement, Situation, aws};
-use crate::facts::{Facts, ReachFacts, RouteTableFacts, Topic};
+use crate::facts::{EndpointFacts, Facts, RouteTableFacts, Topic};
 use crate::finding::Area;
 use crate::spec::Spec;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) struct PrivateEndpoints;
+
+/// What the ways out of the VPC are judged by.
+pub(super) const READS: &[Topic] = &[
+    Topic::Cluster,
+    Topic::Selection,
+    Topic::Network,
+    Topic::Routes,
+    Topic::Endpoints,
+    Topic::Chart,
+    Topic::Neighbours,
+    Topic::Crds,
+    Topic::Objects,
+];
 
 impl Check for PrivateEndpoints {
     fn id(&self) -> &'static str {
@@ -36,7 +49,7 @@ impl Check for PrivateEndpoints {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::Selection, Topic::Network, Topic::Reach, Topic::Chart, Topic::Neighbours, Topic::Crds, Topic::Objects]
+        READS
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -45,14 +58,12 @@ impl Check for PrivateEndpoints {
         let Some(cluster) = read(subject, &situation.facts.cluster)? else {
             return Err(Judgement::skip(subject, "there is no cluster yet"));
         };
-        let Some(reach) = read(subject, &situation.facts.reach)? else {
-            return Err(Judgement::skip(subject, "were not looked at"));
-        };
+        let ways = ways(subject, situation.facts)?;
         let subnets = used_subnets(spec, situation.facts, subject)?;
         if subnets.is_empty() {
             return Err(Judgement::skip(subject, "no subnet of nodes is known"));
         }
-        let closed: Vec<&str> = subnets.iter().map(|s| s.id).filter(|id| !leads_out(reach, id)).collect();
+        let closed: Vec<&str> = subnets.iter().map(|s| s.id).filter(|id| !ways.lead_out(id)).collect();
         let closed_ones = format!("{} of {} subnets ({})", closed.len(), subnets.len(), closed.join(", "));
         if closed.is_empty() && !spec.private {
             let out = Judgement::pass(subject, "every subnet of nodes has a route that leads out");
@@ -60,8 +71,8 @@ impl Check for PrivateEndpoints {
         }
         let vpc = cluster.vpc_id.as_deref().unwrap_or_default();
         let group = cluster.cluster_security_group_id.as_deref().unwrap_or_default();
-        let missing: Vec<&str> = spec.vpc_endpoints().into_iter().filter(|service| !has(reach, service)).collect();
-        let other_way = other_way(situation, reach, &subnets);
+        let missing: Vec<&str> = spec.vpc_endpoints().into_iter().filter(|service| !ways.has(service)).collect();
+        let other_way = other_way(situation, ways, &subnets);
         let mut said = Vec::new();
         match other_way {
             Some(way) if !missing.is_empty() => said.push(
@@ -86,11 +97,11 @@ impl Check for PrivateEndpoints {
                     format!("{} of {} subnets have no way out", closed.len(), subnets.len())
                 };
                 Judgement::fail(format!("VPC endpoint {service}"), format!("is not there, and {why}"))
-                    .run("make it", create(spec, reach, vpc, group, service, &subnets))
+                    .run("make it", create(spec, ways, vpc, group, service, &subnets))
             })),
         }
         for endpoint in
-            reach.endpoints.iter().filter(|e| e.kind == "Interface" && !e.private_dns && spec.vpc_endpoints().contains(&e.service.as_str()))
+            ways.endpoints.iter().filter(|e| e.kind == "Interface" && !e.private_dns && spec.vpc_endpoints().contains(&e.service.as_str()))
         {
             said.push(
                 Judgement::warn(
@@ -136,25 +147,41 @@ pub(super) fn used_subnets<'f>(spec: &Spec, facts: &'f Facts, subject: &str) -> 
     Ok(used.into_iter().flatten().map(|subnet| UsedSubnet { id: &subnet.id, zone: &subnet.zone }).collect())
 }
 
-/// Whether a route of this subnet leads out of the VPC.
-pub(super) fn leads_out(reach: &ReachFacts, subnet: &str) -> bool {
-    table_of(reach, subnet).is_some_and(|table| table.leads_out)
+/// The ways out of the cluster's VPC.
+#[derive(Clone, Copy)]
+pub(super) struct Ways<'f> {
+    routes: &'f [RouteTableFacts],
+    endpoints: &'f [EndpointFacts],
 }
 
-fn table_of<'r>(reach: &'r ReachFacts, subnet: &str) -> Option<&'r RouteTableFacts> {
-    let own = reach.route_tables.iter().find(|t| t.subnets.iter().any(|s| s == subnet));
-    own.or_else(|| reach.route_tables.iter().find(|t| t.main))
+/// The ways out, where both routes and endpoints could be read.
+pub(super) fn ways<'f>(subject: &str, facts: &'f Facts) -> Result<Ways<'f>, Judgement> {
+    match (read(subject, &facts.routes)?, read(subject, &facts.endpoints)?) {
+        (Some(routes), Some(endpoints)) => Ok(Ways { routes, endpoints }),
+        _ => Err(Judgement::skip(subject, "the ways out of the VPC were not looked at")),
+    }
 }
 
-/// Whether a service has an endpoint in the VPC.
-pub(super) fn has(reach: &ReachFacts, service: &str) -> bool {
-    reach.endpoints.iter().any(|endpoint| endpoint.service == service && endpoint.state == "available")
+impl<'f> Ways<'f> {
+    /// Whether a route of this subnet leads out of the VPC.
+    pub(super) fn lead_out(self, subnet: &str) -> bool {
+        self.table_of(subnet).is_some_and(|table| table.leads_out)
+    }
+
+    fn table_of(self, subnet: &str) -> Option<&'f RouteTableFacts> {
+        RouteTableFacts::of_subnet(self.routes, subnet)
+    }
+
+    /// Whether a service has an endpoint in the VPC.
+    pub(super) fn has(self, service: &str) -> bool {
+        self.endpoints.iter().any(|endpoint| endpoint.service == service && endpoint.state == "available")
+    }
 }
 
 /// What speaks for a way to AWS's services that routes and endpoints of this VPC do not show.
-pub(super) fn other_way(situation: &Situation<'_>, reach: &ReachFacts, subnets: &[UsedSubnet<'_>]) -> Option<&'static str> {
+pub(super) fn other_way(situation: &Situation<'_>, ways: Ways<'_>, subnets: &[UsedSubnet<'_>]) -> Option<&'static str> {
     let facts = situation.facts;
-    if subnets.iter().any(|s| table_of(reach, s.id).is_some_and(|table| table.leads_elsewhere)) {
+    if subnets.iter().any(|s| ways.table_of(s.id).is_some_and(|table| table.leads_elsewhere)) {
         return Some("a route leads to another network, which may have them");
     }
     let live = facts.chart_release.known().filter(|release| installed(release));
@@ -165,15 +192,15 @@ pub(super) fn other_way(situation: &Situation<'_>, reach: &ReachFacts, subnets: 
     }
     // It ends with its first call of EC2 where there is no way.
     let works = facts.neighbours.known().is_some_and(|n| karpenters(n).any(|w| w.ready > 0));
-    (works && !has(reach, "ec2")).then_some("a Karpenter is ready, which it is by a way to EC2 only")
+    (works && !ways.has("ec2")).then_some("a Karpenter is ready, which it is by a way to EC2 only")
 }
 
-fn create(spec: &Spec, reach: &ReachFacts, vpc: &str, group: &str, service: &str, subnets: &[UsedSubnet<'_>]) -> Vec<String> {
+fn create(spec: &Spec, ways: Ways<'_>, vpc: &str, group: &str, service: &str, subnets: &[UsedSubnet<'_>]) -> Vec<String> {
     let name = spec.partition.endpoint_name(&spec.region, service);
     let mut words: Vec<String> = aws(spec, "ec2", "create-vpc-endpoint").into_iter().map(str::to_owned).collect();
     words.extend(["--vpc-id", vpc, "--service-name", &name].map(str::to_owned));
     if service == "s3" {
-        let tables: BTreeSet<String> = subnets.iter().filter_map(|s| Some(table_of(reach, s.id)?.id.clone())).collect();
+        let tables: BTreeSet<String> = subnets.iter().filter_map(|s| Some(ways.table_of(s.id)?.id.clone())).collect();
         words.extend(["--vpc-endpoint-type", "Gateway", "--route-table-ids"].map(str::to_owned).into_iter().chain(tables));
     } else {
         words.extend(

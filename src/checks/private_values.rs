@@ -5,7 +5,7 @@ use super::given_values::{GivenValues, IN_SPEC_FILE};
 use super::helm::set_values;
 use super::judgement::{live_release, read};
 use super::neighbours::karpenters;
-use super::private_endpoints::{has, leads_out, other_way, used_subnets};
+use super::private_endpoints::{READS, other_way, used_subnets, ways};
 use super::{Check, Judged, Judgement, Situation, makes_cluster};
 use crate::facts::{Facts, HelmRelease, ObjectFacts, Probed, Topic, Workload};
 use crate::finding::Area;
@@ -50,7 +50,7 @@ impl Check for PrivateValues {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::Selection, Topic::Network, Topic::Reach, Topic::Chart, Topic::Neighbours, Topic::Crds, Topic::Objects]
+        READS
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -65,22 +65,20 @@ impl Check for PrivateValues {
             }
             Err(ended) => return Err(ended),
         };
-        let Some(reach) = read(&subject, &facts.reach)? else {
-            return Err(Judgement::skip(subject, "the ways out of the VPC were not looked at"));
-        };
+        let ways = ways(&subject, facts)?;
         let subnets = used_subnets(spec, facts, &subject)?;
         if subnets.is_empty() {
             return Err(Judgement::skip(subject, "no subnet of nodes is known"));
         }
-        if subnets.iter().any(|subnet| leads_out(reach, subnet.id)) {
+        if subnets.iter().any(|subnet| ways.lead_out(subnet.id)) {
             let way = Judgement::pass(subject, "there is a way to IAM and prices: a subnet of nodes has a route that leads out");
             return Ok([way].into_iter().chain(unread_classes(spec, facts)).collect());
         }
         let mut values: Vec<Judgement> = Vec::new();
-        if !has(reach, "pricing.api") {
+        if !ways.has("pricing.api") {
             values.extend(isolated(spec, &subject, live));
         }
-        if !has(reach, "iam") {
+        if !ways.has("iam") {
             match read("node classes", &facts.objects) {
                 Ok(Some(objects)) => values.extend(profiles(spec, objects)),
                 Ok(None) => values.push(Judgement::skip("node classes", "were not looked at")),
@@ -88,7 +86,7 @@ impl Check for PrivateValues {
             }
         }
         let mut said: Vec<Judgement> = image(spec, facts).into_iter().collect();
-        match other_way(situation, reach, &subnets) {
+        match other_way(situation, ways, &subnets) {
             Some(way) if values.iter().any(|j| !j.is_skip()) => said.push(
                 Judgement::warn(
                     &subject,
@@ -110,7 +108,7 @@ impl Check for PrivateValues {
 /// Whether nodes have no way out, as far as it is known.
 fn is_closed(spec: &Spec, facts: &Facts) -> bool {
     let subnets = used_subnets(spec, facts, "subnets").unwrap_or_default();
-    facts.reach.known().is_some_and(|reach| !subnets.is_empty() && !subnets.iter().any(|subnet| leads_out(reach, subnet.id)))
+    ways("", facts).is_ok_and(|ways| !subnets.is_empty() && !subnets.iter().any(|subnet| ways.lead_out(subnet.id)))
 }
 
 /// An image that no node can pull.

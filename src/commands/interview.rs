@@ -4,7 +4,7 @@ use super::brief_question::briefly;
 use super::question::{choose, text};
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::facts::{Caller, ClusterFacts, SubnetFacts};
+use crate::facts::{Caller, ClusterFacts, RouteTableFacts, SubnetFacts};
 use crate::knowledge::{KubernetesVersion, Release};
 use crate::ports::{Ports, Workstation as _};
 use crate::shell::quoted;
@@ -237,15 +237,17 @@ impl<'a> Interview<'a> {
         let reason = format!("{name} was there before karpctl (Kubernetes {}): it is never created, resized or deleted.", cluster.version);
         self.found.reasons.insert("existingCluster", reason);
         if self.found.layer.subnets.is_none() {
+            let vpc = cluster.vpc_id.as_deref().unwrap_or_default();
             let subnets = self.asked("ec2:DescribeSubnets", ports.aws.subnets(&cluster.subnet_ids)).await.unwrap_or_default();
-            self.found.layer.subnets = self.subnets(&subnets).await?;
+            let routes = self.asked("ec2:DescribeRouteTables", ports.aws.route_tables(vpc)).await.ok();
+            self.found.layer.subnets = self.subnets(&subnets, routes.as_deref()).await?;
         }
         Ok(())
     }
 
     /// The subnets for nodes: a question only where some are public and some are not.
-    async fn subnets(&mut self, subnets: &[SubnetFacts]) -> Result<Option<Vec<String>>> {
-        let of = |public: bool| subnets.iter().filter(|s| s.public == public).map(|s| s.id.clone()).collect::<Vec<_>>();
+    async fn subnets(&mut self, subnets: &[SubnetFacts], routes: Option<&[RouteTableFacts]>) -> Result<Option<Vec<String>>> {
+        let of = |public: bool| subnets.iter().filter(|s| s.is_public(routes) == public).map(|s| s.id.clone()).collect::<Vec<_>>();
         let (private, public) = (of(false), of(true));
         if private.is_empty() || public.is_empty() {
             return Ok(None);
@@ -259,7 +261,7 @@ impl<'a> Interview<'a> {
         let place = match self.manner {
             Manner::Defaults => 0,
             Manner::Ask => {
-                let why = "Nodes in a private subnet have no address that the internet reaches.";
+                let why = "A private subnet has no route to an internet gateway: nodes there are not reached from outside.";
                 choose(self.app, "Which subnets are for nodes?", why, &options, 0).await?
             }
         };

@@ -89,15 +89,6 @@ pub struct SecurityGroupFacts {
     pub tags: BTreeMap<String, String>,
 }
 
-/// What can be reached from the cluster's VPC.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReachFacts {
-    /// The VPC's endpoints.
-    pub endpoints: Vec<EndpointFacts>,
-    /// The VPC's route tables.
-    pub route_tables: Vec<RouteTableFacts>,
-}
-
 /// A VPC endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndpointFacts {
@@ -125,6 +116,18 @@ pub struct RouteTableFacts {
     /// Whether a route leads to other networks: by a transit gateway, a peering, a VPN or AWS's own core network.
     #[serde(default)]
     pub leads_elsewhere: bool,
+    /// Whether the route that leads everywhere is an internet gateway's: who has no public address has no way out by it.
+    #[serde(default)]
+    pub to_internet_gateway: bool,
+}
+
+impl RouteTableFacts {
+    /// The table that a subnet goes by: its own, else its VPC's main one.
+    #[must_use]
+    pub fn of_subnet<'t>(tables: &'t [Self], subnet: &str) -> Option<&'t Self> {
+        let own = tables.iter().find(|table| table.subnets.iter().any(|s| s == subnet));
+        own.or_else(|| tables.iter().find(|table| table.main))
+    }
 }
 
 /// A managed node group.

@@ -1,5 +1,6 @@
 //! What is known of each thing that was read.
 
+use super::account::RouteTableFacts;
 use crate::knowledge::{KubernetesVersion, ToolVersion};
 use crate::spec::{AccountId, Arn};
 use serde::{Deserialize, Serialize};
@@ -205,10 +206,21 @@ pub struct SubnetFacts {
     pub vpc_id: String,
     /// Addresses left.
     pub free_addresses: i32,
-    /// Whether instances get a public address.
-    pub public: bool,
+    /// Whether instances get a public address of themselves.
+    #[serde(alias = "public")]
+    pub gives_address: bool,
     /// Tags.
     pub tags: BTreeMap<String, String>,
+}
+
+impl SubnetFacts {
+    /// Whether it is a public one: its routes lead to an internet gateway. Many a VPC, of Terraform's module too, gives no address in its
+    /// public subnets, so that the address tells only where no routes are known.
+    #[must_use]
+    pub fn is_public(&self, routes: Option<&[RouteTableFacts]>) -> bool {
+        let table = routes.and_then(|tables| RouteTableFacts::of_subnet(tables, &self.id));
+        table.map_or(self.gives_address, |table| table.to_internet_gateway)
+    }
 }
 
 /// A helm release, read from where helm keeps it.

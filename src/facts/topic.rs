@@ -90,8 +90,10 @@ pub enum Topic {
     Vcpus,
     /// [`Facts::selection`].
     Selection,
-    /// [`Facts::reach`].
-    Reach,
+    /// [`Facts::routes`].
+    Routes,
+    /// [`Facts::endpoints`].
+    Endpoints,
     /// [`Facts::leftovers`].
     Leftovers,
     /// [`Facts::node_groups`].
@@ -135,7 +137,7 @@ impl Topic {
                 | Self::IamSummary
                 | Self::Vcpus
                 | Self::Selection
-                | Self::Reach
+                | Self::Endpoints
                 | Self::Leftovers
                 | Self::NodeGroups
                 | Self::Ebs
@@ -168,6 +170,6 @@ impl Topic {
     /// Whether reading it needs to know the cluster first (its VPC, its issuer, its endpoint).
     #[must_use]
     pub const fn needs_cluster(self) -> bool {
-        self.in_cluster() || matches!(self, Self::OidcProvider | Self::Network | Self::Reach | Self::Leftovers)
+        self.in_cluster() || matches!(self, Self::OidcProvider | Self::Network | Self::Routes | Self::Endpoints | Self::Leftovers)
     }
 }

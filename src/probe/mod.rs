@@ -207,15 +207,17 @@ async fn ask_aws_for_doctor(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>
 /// What AWS can say only once the cluster is known.
 async fn ask_aws_of_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
     let asked = |topic| topics.contains(&topic);
-    let (oidc, network, reach, leftovers) = tokio::join!(
+    let (oidc, network, routes, endpoints, leftovers) = tokio::join!(
         when(asked(Topic::OidcProvider), identity::oidc_provider(context, &facts.cluster)),
         when(asked(Topic::Network), network::network(context, &facts.cluster)),
-        when(asked(Topic::Reach), surroundings::reach(context, &facts.cluster)),
+        when(asked(Topic::Routes), network::routes(context, &facts.cluster)),
+        when(asked(Topic::Endpoints), network::endpoints(context, &facts.cluster)),
         when(asked(Topic::Leftovers), earlier::leftovers(context, &facts.cluster)),
     );
     put(&mut facts.oidc_provider, oidc);
     put(&mut facts.network, network);
-    put(&mut facts.reach, reach);
+    put(&mut facts.routes, routes);
+    put(&mut facts.endpoints, endpoints);
     put(&mut facts.leftovers, leftovers);
 }
 

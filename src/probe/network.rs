@@ -2,7 +2,7 @@
 
 use super::{NOT_YET, ProbeContext, failed, said};
 use crate::error::Result;
-use crate::facts::{ClusterFacts, Facts, NetworkFacts, Probed, SecurityGroupFacts, Topic};
+use crate::facts::{ClusterFacts, EndpointFacts, Facts, NetworkFacts, Probed, RouteTableFacts, SecurityGroupFacts, Topic};
 use crate::knowledge::NodePoolApi;
 use crate::ports::Aws;
 use crate::render::ami_family;
@@ -50,6 +50,32 @@ pub(super) async fn discover(context: &ProbeContext<'_>, topics: &BTreeSet<Topic
     match found {
         Ok(groups) => network.discovered = groups,
         Err(error) => facts.network = failed(&error),
+    }
+}
+
+/// The route tables of the cluster's VPC.
+pub(super) async fn routes(context: &ProbeContext<'_>, cluster: &Probed<ClusterFacts>) -> Probed<Vec<RouteTableFacts>> {
+    match vpc_of(cluster) {
+        Ok(vpc) => said(context.ports.aws.route_tables(vpc).await.map(Some)),
+        Err(reason) => Probed::Unavailable(reason),
+    }
+}
+
+/// The endpoints of the cluster's VPC.
+pub(super) async fn endpoints(context: &ProbeContext<'_>, cluster: &Probed<ClusterFacts>) -> Probed<Vec<EndpointFacts>> {
+    match vpc_of(cluster) {
+        Ok(vpc) => said(context.ports.aws.vpc_endpoints(vpc).await.map(Some)),
+        Err(reason) => Probed::Unavailable(reason),
+    }
+}
+
+/// The cluster's VPC, or why none is known.
+fn vpc_of(cluster: &Probed<ClusterFacts>) -> Result<&str, String> {
+    match cluster {
+        Probed::Known(ClusterFacts { vpc_id: Some(vpc), .. }) => Ok(vpc),
+        Probed::Known(_) => Err("EKS names no VPC for the cluster".into()),
+        Probed::Unavailable(reason) => Err(reason.clone()),
+        Probed::Absent | Probed::NotAsked => Err(NOT_YET.into()),
     }
 }
 

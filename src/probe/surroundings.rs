@@ -1,8 +1,8 @@
 //! What stands around the cluster and is looked at by a doctor only.
 
-use super::{NOT_YET, ProbeContext, failed, said};
+use super::{ProbeContext, failed, said};
 use crate::error::Result;
-use crate::facts::{AmiFacts, ClusterFacts, IamSummary, NodeGroupFacts, Probed, QueueFacts, ReachFacts, RuleFacts, SelectionFacts};
+use crate::facts::{AmiFacts, IamSummary, NodeGroupFacts, Probed, QueueFacts, RuleFacts, SelectionFacts};
 use crate::render;
 use crate::spec::{Architecture, DISCOVERY_TAG};
 
@@ -59,18 +59,4 @@ pub(super) async fn queue(context: &ProbeContext<'_>) -> (Probed<QueueFacts>, Pr
     let (name, arn) = (spec.queue_name(), spec.queue_arn());
     let (queue, rules) = tokio::join!(queue_with_key(context, &name), aws.rules_to(arn.as_str()));
     (said(queue), rules.map_or_else(|e| failed(&e), Probed::Known))
-}
-
-/// What can be reached from the cluster's VPC.
-pub(super) async fn reach(context: &ProbeContext<'_>, cluster: &Probed<ClusterFacts>) -> Probed<ReachFacts> {
-    let vpc = match cluster {
-        Probed::Known(ClusterFacts { vpc_id: Some(vpc), .. }) => vpc,
-        Probed::Known(_) => return Probed::Unavailable("EKS names no VPC for the cluster".into()),
-        Probed::Unavailable(reason) => return Probed::Unavailable(reason.clone()),
-        Probed::Absent | Probed::NotAsked => return Probed::Unavailable(NOT_YET.into()),
-    };
-    let aws = &context.ports.aws;
-    let (endpoints, route_tables) = tokio::join!(aws.vpc_endpoints(vpc), aws.route_tables(vpc));
-    let both = || -> Result<ReachFacts> { Ok(ReachFacts { endpoints: endpoints?, route_tables: route_tables? }) };
-    both().map_or_else(|e| failed(&e), Probed::Known)
 }

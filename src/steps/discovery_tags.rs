@@ -4,7 +4,7 @@ use super::looked::{drifted_or_present, foreign, looked, looked_for_removal};
 use super::shell::{keys_and_values, look_up};
 use super::{Step, StepContext};
 use crate::error::{Error, Result};
-use crate::facts::{Facts, NetworkFacts, SecurityGroupFacts, SubnetFacts, Topic};
+use crate::facts::{Facts, NetworkFacts, RouteTableFacts, SecurityGroupFacts, SubnetFacts, Topic};
 use crate::plan::{Action, Direction, State, StepId};
 use crate::ports::Tags;
 use crate::probe::{discovered, network_of};
@@ -33,6 +33,10 @@ impl Step for DiscoveryTags {
     }
 
     fn reads(&self) -> &'static [Topic] {
+        &[Topic::Network, Topic::Routes]
+    }
+
+    fn reads_on_removal(&self) -> &'static [Topic] {
         &[Topic::Network]
     }
 
@@ -49,7 +53,7 @@ impl Step for DiscoveryTags {
             Ok(None) => return State::Unknown("the cluster names no subnets".into()),
             Err(state) => return state,
         };
-        let wanted = wanted(spec, network);
+        let wanted = wanted(spec, network, facts.routes.known().map(Vec::as_slice));
         let taken: Vec<String> = wanted
             .iter()
             .filter_map(|(id, tags)| tags.get(DISCOVERY_TAG).filter(|v| *v != spec.cluster_name.as_str()).map(|v| format!("{id} ({v})")))
@@ -73,7 +77,9 @@ impl Step for DiscoveryTags {
             |verb: &str, ids: &str| format!("aws ec2 {verb} --region {region} --resources {ids} --tags {}", keys_and_values(&marks(spec)));
         let ids = |of: Vec<(&str, &Tags)>| of.into_iter().map(|(id, _)| id).collect::<Vec<_>>().join(" ");
         match (facts.network.known(), direction) {
-            (Some(network), Direction::Apply) => vec![tag("create-tags", &ids(wanted(spec, network)))],
+            (Some(network), Direction::Apply) => {
+                vec![tag("create-tags", &ids(wanted(spec, network, facts.routes.known().map(Vec::as_slice))))]
+            },
             (Some(network), Direction::Remove) => {
                 let ours = ids(all(network).filter(|(_, tags)| is_marked(spec, tags)).collect());
                 if ours.is_empty() { Vec::new() } else { vec![tag("delete-tags", &ours)] }
@@ -94,7 +100,8 @@ impl Step for DiscoveryTags {
     async fn apply(&self, context: &StepContext<'_>, action: Action) -> Result<()> {
         let spec = context.spec;
         let network = network(context).await?;
-        let wanted = wanted(spec, &network);
+        let routes = routes(context).await;
+        let wanted = wanted(spec, &network, routes.as_deref());
         if wanted.is_empty() {
             return Err(Error::failed(format!("cluster {} names no subnets and no security group to tag", spec.cluster_name)));
         }
@@ -136,7 +143,8 @@ impl Step for DiscoveryTags {
     fn explain(&self) -> &'static str {
         "Tags the subnets that nodes may run in and the cluster's security group with karpenter.sh/discovery=<cluster>: the node \
          class finds them by it. Only for --existing-cluster; eksctl tags what it makes. Without --subnet, the cluster's private \
-         subnets are taken where it has any. Where another security group of the VPC has this tag and kubernetes.io/cluster/<cluster>, as \
+         subnets are taken where it has any: those without a route to an internet gateway, by which a node without a public address \
+         gets nowhere. Where another security group of the VPC has this tag and kubernetes.io/cluster/<cluster>, as \
          the one that terraform-aws-eks makes for nodes, the cluster's own is left out. A tag that names another cluster is refused."
     }
 }
@@ -148,6 +156,29 @@ async fn network(context: &StepContext<'_>) -> Result<NetworkFacts> {
     }
     let (aws, spec, cluster) = (&context.ports.aws, context.spec, context.cluster().await?);
     Ok(NetworkFacts { discovered: discovered(aws, spec, &cluster).await?, ..network_of(aws, spec, &cluster).await? })
+}
+
+/// The route tables, which say which subnets are private. Only where karpctl has to choose; without them it goes by the addresses.
+async fn routes(context: &StepContext<'_>) -> Option<Vec<RouteTableFacts>> {
+    if !context.spec.subnets.is_empty() {
+        return None;
+    }
+    if let Some(known) = context.facts.routes.known() {
+        return Some(known.clone());
+    }
+    let read = async {
+        let cluster = context.cluster().await?;
+        context.ports.aws.route_tables(cluster.vpc_id.as_deref().unwrap_or_default()).await
+    };
+    match read.await {
+        Ok(tables) => Some(tables),
+        Err(e) => {
+            context.warn(format!(
+                "which subnets are private is not known ({e}): those where instances get no public address are taken; --subnet names others"
+            ));
+            None
+        }
+    }
 }
 
 fn marks(spec: &Spec) -> Tags {
@@ -169,8 +200,8 @@ fn all(network: &NetworkFacts) -> impl Iterator<Item = (&str, &Tags)> {
 
 /// What must carry the tag: the subnets that the spec names, else the private ones, else all; and the security group, where no other that was
 /// made for this cluster's nodes has the tag: load balancers refuse nodes with two groups that carry the cluster's mark.
-fn wanted<'a>(spec: &Spec, network: &'a NetworkFacts) -> Vec<(&'a str, &'a Tags)> {
-    let private: Vec<&SubnetFacts> = network.subnets.iter().filter(|s| !s.public).collect();
+fn wanted<'a>(spec: &Spec, network: &'a NetworkFacts, routes: Option<&[RouteTableFacts]>) -> Vec<(&'a str, &'a Tags)> {
+    let private: Vec<&SubnetFacts> = network.subnets.iter().filter(|s| !s.is_public(routes)).collect();
     let subnets: Vec<&SubnetFacts> =
         if spec.subnets.is_empty() && !private.is_empty() { private } else { network.subnets.iter().collect() };
     let mark = format!("kubernetes.io/cluster/{}", spec.cluster_name);

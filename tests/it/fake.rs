@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use karpctl::error::{Error, ErrorKind, Result};
 use karpctl::facts::{
     AccessEntryFacts, AddonFacts, AssociationFacts, ClusterFacts, Denial, Facts, FargateProfileFacts, KeyFacts, NodeGroupShape, OidcFacts,
-    RoleFacts, RoleTies, StackFacts, SubnetFacts, Topic,
+    RoleFacts, RoleTies, RouteTableFacts, StackFacts, SubnetFacts, Topic,
 };
 use karpctl::plan::{Action, Progress, State, StepId};
 use karpctl::ports::{ClusterAccess, InstanceProfile, Kube, KubeConnector, NamedServer, ObjectKind, ObjectRef, Ports, StackEvent, Tags};
@@ -64,6 +64,7 @@ pub(crate) struct Inside {
     /// Network interfaces that nothing uses.
     pub(crate) interfaces: BTreeMap<String, Tags>,
     pub(crate) subnets: Vec<SubnetFacts>,
+    pub(crate) route_tables: Vec<RouteTableFacts>,
     pub(crate) security_groups: BTreeMap<String, Tags>,
     pub(crate) launch_templates: BTreeMap<String, Tags>,
     pub(crate) instances: BTreeMap<String, Tags>,

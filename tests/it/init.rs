@@ -228,14 +228,20 @@ fn account(asked: &Asked) -> (String, String) {
         let regions = ["us-east-1", "eu-west-1"].map(|name| format!("<regionName>{name}</regionName>"));
         format!("<DescribeRegionsResponse><regionInfo>{}</regionInfo></DescribeRegionsResponse>", list(&[&regions[0], &regions[1]]))
     } else if asked.body.contains("Action=DescribeSubnets") {
-        let subnet = |id: &str, public: bool| {
-            let public = format!("<mapPublicIpOnLaunch>{public}</mapPublicIpOnLaunch>");
-            format!(
-                "<subnetId>{id}</subnetId><availabilityZone>us-east-1a</availabilityZone><availableIpAddressCount>99</availableIpAddressCount>{public}"
-            )
+        // As Terraform's module makes them: none gives a public address.
+        let subnet = |id: &str| {
+            format!("<subnetId>{id}</subnetId><availabilityZone>us-east-1a</availabilityZone><availableIpAddressCount>99</availableIpAddressCount>")
         };
-        let subnets = list(&[&subnet("subnet-0000000a", true), &subnet("subnet-0000000b", false)]);
+        let subnets = list(&[&subnet("subnet-0000000a"), &subnet("subnet-0000000b")]);
         format!("<DescribeSubnetsResponse><subnetSet>{subnets}</subnetSet></DescribeSubnetsResponse>")
+    } else if asked.body.contains("Action=DescribeRouteTables") {
+        let table = |way: &str, of: &str| {
+            let route = list(&[&format!("<destinationCidrBlock>0.0.0.0/0</destinationCidrBlock>{way}<state>active</state>")]);
+            format!("<routeSet>{route}</routeSet><associationSet>{}</associationSet>", list(&[of]))
+        };
+        let public = table("<gatewayId>igw-1</gatewayId>", "<subnetId>subnet-0000000a</subnetId>");
+        let tables = list(&[&table("<natGatewayId>nat-1</natGatewayId>", "<main>true</main>"), &public]);
+        format!("<DescribeRouteTablesResponse><routeTableSet>{tables}</routeTableSet></DescribeRouteTablesResponse>")
     } else {
         return ("400 Bad Request".into(), String::new());
     };
@@ -268,7 +274,7 @@ fn what_the_account_has_is_listed_to_choose_from() {
         &said,
         &[
             "Which cluster gets Karpenter? One that is there is never changed in size or deleted.",
-            "Which subnets are for nodes? Nodes in a private subnet have no address that the internet reaches.",
+            "Which subnets are for nodes? A private subnet has no route to an internet gateway: nodes there are not reached from outside.",
         ],
     );
     let layer = written(dir.path());

@@ -50,8 +50,8 @@ class Builder:
         gateway = self.ec2("CreateInternetGateway").findtext(".//internetGatewayId")
         self.ec2("AttachInternetGateway", InternetGatewayId=gateway, VpcId=vpc)
         table = self.ec2("DescribeRouteTables", **{"Filter.1.Name": "vpc-id", "Filter.1.Value.1": vpc}).findtext(".//routeTableId")
-        # a way out for every subnet; AWS would have a NAT gateway for the private ones
-        self.ec2("CreateRoute", RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+        public = self.ec2("CreateRouteTable", VpcId=vpc).findtext(".//routeTableId")
+        self.ec2("CreateRoute", RouteTableId=public, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
         subnets = {}
         for k, (kind, role) in enumerate((("Public", "elb"), ("Private", "internal-elb"))):
             for z, zone in enumerate((f"{self.region}a", f"{self.region}b")):
@@ -60,6 +60,11 @@ class Builder:
                 self.tag(subnet, **{"Name": f"{self.name}/Subnet{kind}{zone}", f"kubernetes.io/role/{role}": "1",
                                     f"kubernetes.io/cluster/{self.name}": "shared"})
                 subnets.setdefault(kind, []).append(subnet)
+        for subnet in subnets["Public"]:
+            self.ec2("AssociateRouteTable", RouteTableId=public, SubnetId=subnet)
+        address = self.ec2("AllocateAddress", Domain="vpc").findtext("allocationId")
+        nat = self.ec2("CreateNatGateway", SubnetId=subnets["Public"][0], AllocationId=address).findtext(".//natGatewayId")
+        self.ec2("CreateRoute", RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", NatGatewayId=nat)
         return vpc, subnets["Private"], subnets["Public"]
 
     def role(self, name, service, policies):

@@ -71,13 +71,15 @@ fn route_table(table: &RouteTable) -> RouteTableFacts {
         let by_gateway = r.gateway_id().is_some_and(|id| id.starts_with("vgw-"));
         by_gateway || [r.transit_gateway_id(), r.vpc_peering_connection_id(), r.core_network_arn()].iter().any(Option::is_some)
     };
+    // One of `::/0` alone is no way to a service whose name is of IPv4, as it is by default.
+    let everywhere = |r: &Route| r.destination_cidr_block() == Some("0.0.0.0/0");
     RouteTableFacts {
         id: table.route_table_id().unwrap_or_default().to_owned(),
         main: table.associations().iter().any(|a| a.main() == Some(true)),
         subnets: table.associations().iter().filter_map(|a| a.subnet_id().map(str::to_owned)).collect(),
-        // One of `::/0` alone is no way to a service whose name is of IPv4, as it is by default.
-        leads_out: routes().any(|r| r.destination_cidr_block() == Some("0.0.0.0/0")),
+        leads_out: routes().any(everywhere),
         leads_elsewhere: routes().any(elsewhere),
+        to_internet_gateway: routes().any(|r| everywhere(r) && r.gateway_id().is_some_and(|id| id.starts_with("igw-"))),
     }
 }
 

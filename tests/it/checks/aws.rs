@@ -96,6 +96,28 @@ async fn subnets_are_those_that_the_selector_finds() {
     let found = change(&|s| s.subnets.clear()).await;
     exactly(&found, "node-network", Verdict::Fail);
     said(&found, "SubnetSelector did not match any Subnets");
+    // A way out for instances with a public address only.
+    let by_gateway = |f: &mut Facts| {
+        known(&mut f.routes).iter_mut().for_each(|table| table.to_internet_gateway = true);
+        known(&mut f.selection).subnets[0].gives_address = false;
+        known(&mut f.selection).subnets[1].gives_address = true;
+    };
+    let found = broken(by_gateway).await;
+    exactly(&found, "node-network", Verdict::Warn);
+    said(&found, "its way out is an internet gateway, and instances get no public address there");
+    for leads_out in [
+        &(|f: &mut Facts| known(&mut f.node_class)["spec"]["associatePublicIPAddress"] = json!(true)) as &dyn Fn(&mut Facts),
+        &|f| {
+            let (service, kind) = ("ecr.api".to_owned(), "Interface".to_owned());
+            known(&mut f.endpoints).push(karpctl::facts::EndpointFacts { service, kind, state: "available".into(), private_dns: true });
+        },
+    ] {
+        let found = broken(|f| {
+            by_gateway(f);
+            leads_out(f);
+        });
+        assert_eq!(found.await, []);
+    }
     let tag = |f: &mut Facts| drop(known(&mut f.network).subnets[0].tags.insert("karpenter.sh/discovery".into(), "other".into()));
     exactly(&broken(tag).await, "node-network", Verdict::Fail);
     let found = broken(|f| {
@@ -188,15 +210,15 @@ async fn a_closed_vpc_has_the_endpoints_that_are_needed() {
         kind: "Interface".into(),
         private_dns: true,
     };
-    known(&mut facts.reach).endpoints = services.iter().map(endpoint).collect();
+    *known(&mut facts.endpoints) = services.iter().map(endpoint).collect();
     let of_endpoints =
         |spec: &Spec, facts: &Facts| bad(spec, facts, DAY).into_iter().filter(|f| f.id == "private-endpoints").collect::<Vec<_>>();
     assert!(of_endpoints(&private, &facts).is_empty(), "{:#?}", of_endpoints(&private, &facts));
-    known(&mut facts.reach).endpoints[4].private_dns = false;
+    known(&mut facts.endpoints)[4].private_dns = false;
     exactly(&of_endpoints(&private, &facts), "private-endpoints", Verdict::Warn);
-    known(&mut facts.reach).endpoints[4].private_dns = true;
+    known(&mut facts.endpoints)[4].private_dns = true;
     // The spec does not say so, and the routes do.
-    known(&mut facts.reach).route_tables[0].leads_out = false;
+    known(&mut facts.routes)[0].leads_out = false;
     let found = of_endpoints(&spec, &facts);
     exactly(&found, "private-endpoints", Verdict::Warn);
     said(&found, "2 of 2 subnets (subnet-0000000a, subnet-0000000c) have no route that leads out");

@@ -113,8 +113,8 @@ async fn a_way_that_is_not_seen_is_no_reason_to_make_endpoints() {
         let is_of_ways = |f: &Finding| ["private-endpoints", "private-values"].contains(&f.id.as_str());
         bad(&spec, facts, DAY).into_iter().filter(is_of_ways).collect::<Vec<_>>()
     };
-    let Probed::Known(reach) = &mut facts.reach else { panic!() };
-    reach.route_tables.iter_mut().for_each(|table| table.leads_out = false);
+    let Probed::Known(routes) = &mut facts.routes else { panic!() };
+    routes.iter_mut().for_each(|table| table.leads_out = false);
     let ready = facts.clone();
     let Probed::Known(neighbours) = &mut facts.neighbours else { panic!() };
     neighbours.workloads.iter_mut().for_each(|w| w.ready = 0);
@@ -122,8 +122,8 @@ async fn a_way_that_is_not_seen_is_no_reason_to_make_endpoints() {
     assert!(closed(&stopped).iter().any(|f| f.subject == "VPC endpoint sts" && f.result == Verdict::Fail), "nothing speaks for a way");
 
     let mut hub = stopped.clone();
-    let Probed::Known(reach) = &mut hub.reach else { panic!() };
-    reach.route_tables[0].leads_elsewhere = true;
+    let Probed::Known(routes) = &mut hub.routes else { panic!() };
+    routes[0].leads_elsewhere = true;
     let mut proxy = stopped;
     let Probed::Known(live) = &mut proxy.chart_release else { panic!() };
     live.values["controller"]["env"] = json!([{"name": "HTTPS_PROXY", "value": "http://proxy.example:3128"}]);
@@ -187,15 +187,16 @@ async fn node_classes_with_selectors_of_their_own_are_judged_by_what_they_find()
         let Probed::Known(network) = &mut facts.network else { panic!() };
         network.subnets.iter_mut().for_each(|s| drop(s.tags.insert("karpenter.sh/discovery".into(), "shared-vpc".into())));
         // The subnets of the control plane, which no node is launched into.
-        let Probed::Known(reach) = &mut facts.reach else { panic!() };
+        let Probed::Known(routes) = &mut facts.routes else { panic!() };
         let intra = RouteTableFacts {
             id: "rtb-intra".into(),
             main: false,
             subnets: network.subnets.iter().map(|s| s.id.clone()).collect(),
             leads_out: false,
             leads_elsewhere: false,
+            to_internet_gateway: false,
         };
-        reach.route_tables.push(intra);
+        routes.push(intra);
         let Probed::Known(objects) = &mut facts.objects else { panic!() };
         let class = objects.iter_mut().find(|o| o.resource.starts_with("ec2nodeclasses")).unwrap();
         let subnet = |id: &str, zone: &str| ClassSubnet { id: id.into(), zone: zone.into() };

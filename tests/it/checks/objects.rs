@@ -250,15 +250,14 @@ async fn closed() -> (Spec, Facts) {
     let world = FakeWorld::bootstrapped(private).await;
     world.furnish();
     let (spec, mut facts) = seen(&world).await;
-    let reach = known(&mut facts.reach);
-    reach.route_tables.iter_mut().for_each(|table| table.leads_out = false);
+    known(&mut facts.routes).iter_mut().for_each(|table| table.leads_out = false);
     let endpoint = |service: &str| EndpointFacts {
         service: service.to_owned(),
         state: "available".into(),
         kind: "Interface".into(),
         private_dns: true,
     };
-    reach.endpoints = spec.vpc_endpoints().into_iter().map(endpoint).collect();
+    *known(&mut facts.endpoints) = spec.vpc_endpoints().into_iter().map(endpoint).collect();
     (spec, facts)
 }
 
@@ -275,9 +274,9 @@ async fn a_karpenter_without_a_way_out_asks_neither_iam_nor_for_prices() {
     says(&broken(&prices), "private-values", Verdict::Warn, "--reuse-values --set settings.isolatedVPC=true");
     let by_endpoint = |f: &mut Facts| {
         prices(f);
-        let reach = known(&mut f.reach);
-        let pricing = EndpointFacts { service: "pricing.api".into(), ..reach.endpoints[0].clone() };
-        reach.endpoints.push(pricing);
+        let endpoints = known(&mut f.endpoints);
+        let pricing = EndpointFacts { service: "pricing.api".into(), ..endpoints[0].clone() };
+        endpoints.push(pricing);
     };
     assert_eq!(broken(&by_endpoint), []);
     let by_role = |f: &mut Facts| known(&mut f.objects)[0].role = Some("KarpenterNodeRole-demo".into());
@@ -290,7 +289,7 @@ async fn a_karpenter_without_a_way_out_asks_neither_iam_nor_for_prices() {
     );
     let one_way = |f: &mut Facts| {
         by_role(f);
-        known(&mut f.reach).route_tables.iter_mut().for_each(|table| table.leads_out = true);
+        known(&mut f.routes).iter_mut().for_each(|table| table.leads_out = true);
     };
     assert_eq!(broken(&one_way), []);
     // The stack's profile holds the nodes' role: another role's class does not get it.
@@ -300,9 +299,9 @@ async fn a_karpenter_without_a_way_out_asks_neither_iam_nor_for_prices() {
     assert!(found[0].message.contains("(MyGpuRole)") && found[0].fixes.iter().all(|fix| fix.command.is_empty()), "{found:#?}");
     let by_iam = |f: &mut Facts| {
         by_role(f);
-        let reach = known(&mut f.reach);
-        let iam = EndpointFacts { service: "iam".into(), ..reach.endpoints[0].clone() };
-        reach.endpoints.push(iam);
+        let endpoints = known(&mut f.endpoints);
+        let iam = EndpointFacts { service: "iam".into(), ..endpoints[0].clone() };
+        endpoints.push(iam);
     };
     assert_eq!(broken(&by_iam), []);
     let unread = |f: &mut Facts| {
@@ -317,12 +316,12 @@ async fn a_karpenter_without_a_way_out_asks_neither_iam_nor_for_prices() {
 async fn one_endpoint_that_is_not_there_is_one_finding() {
     let (spec, facts) = closed().await;
     let mut missing = facts.clone();
-    known(&mut missing.reach).endpoints.retain(|endpoint| endpoint.service != "sqs");
+    known(&mut missing.endpoints).retain(|endpoint| endpoint.service != "sqs");
     let found = bad(&spec, &missing, DAY);
     exactly(&found, "private-endpoints", Verdict::Fail);
     assert_eq!(found[0].subject, "VPC endpoint sqs");
     let mut by_address = facts.clone();
-    known(&mut by_address.reach).endpoints[0].private_dns = false;
+    known(&mut by_address.endpoints)[0].private_dns = false;
     exactly(&bad(&spec, &by_address, DAY), "private-endpoints", Verdict::Warn);
 }
 
@@ -347,7 +346,7 @@ async fn an_image_that_no_node_can_pull_is_told_before_the_install() {
         assert!(fix.contains("name it as `controller.image.repository` under `chart.values`"), "{fix}");
     }
     let mut open = facts.clone();
-    known(&mut open.reach).route_tables.iter_mut().for_each(|table| table.leads_out = true);
+    known(&mut open.routes).iter_mut().for_each(|table| table.leads_out = true);
     assert_eq!(said(&given, &open), []);
 
     // A private cluster that is to be made.

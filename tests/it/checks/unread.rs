@@ -44,7 +44,11 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
     ("ebs-key", &[Topic::Cluster, Topic::ControllerRole, Topic::Chart, Topic::Neighbours], "whose role uses a key of one's own"),
     ("cluster-state", &[Topic::ClusterStacks], "whether eksctl made a cluster that karpctl is to make"),
     ("kubernetes-support", &[Topic::ClusterVersions], "karpctl's own table has the dates, and the message says whose they are"),
-    ("node-network", &[Topic::Stack, Topic::ControllerRole], "how bad it is that something is missing"),
+    (
+        "node-network",
+        &[Topic::Endpoints, Topic::Stack, Topic::ControllerRole, Topic::NodePool],
+        "another way out; how bad it is that something is missing",
+    ),
     (
         "node-security-groups",
         &[Topic::Stack, Topic::ControllerRole, Topic::NodeGroups],

@@ -2,7 +2,7 @@
 
 use super::aws::by_name_or_id;
 use super::{FakeStack, FakeWorld, Inside};
-use karpctl::facts::{ClusterFacts, StackFacts, SubnetFacts};
+use karpctl::facts::{ClusterFacts, RouteTableFacts, StackFacts, SubnetFacts};
 use karpctl::ports::{ChangeStack, StackEvent, Tags};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -18,11 +18,20 @@ pub(super) fn account() -> Inside {
         zone: zone.into(),
         vpc_id: "vpc-1".into(),
         free_addresses: 100,
-        public,
+        gives_address: public,
         tags: Tags::new(),
+    };
+    let table = |id: &str, main, subnets: &[&str], to_internet_gateway| RouteTableFacts {
+        id: id.to_owned(),
+        main,
+        subnets: subnets.iter().map(ToString::to_string).collect(),
+        leads_out: true,
+        leads_elsewhere: false,
+        to_internet_gateway,
     };
     Inside {
         subnets: vec![subnet("subnet-0000000a", "us-west-2a", false), subnet("subnet-0000000b", "us-west-2b", true)],
+        route_tables: vec![table("rtb-1", true, &[], false), table("rtb-2", false, &["subnet-0000000b"], true)],
         security_groups: BTreeMap::from([(GROUP.to_owned(), Tags::new())]),
         ami_name: Some("amazon-eks-node-al2023-x86_64-standard-1.34-v20260101".into()),
         ..Inside::default()

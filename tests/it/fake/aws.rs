@@ -455,7 +455,8 @@ impl Aws for FakeWorld {
 
     async fn route_tables(&self, vpc: &str) -> Result<Vec<RouteTableFacts>> {
         self.begin("describe", format!("route tables of {vpc}")).await?;
-        Ok(vec![RouteTableFacts { id: "rtb-1".into(), main: true, subnets: Vec::new(), leads_out: true, leads_elsewhere: false }])
+        self.end("describe route tables")?;
+        Ok(self.inside().route_tables.clone())
     }
 
     async fn ebs_encryption(&self) -> Result<EbsFacts> {

@@ -1,4 +1,4 @@
-use crate::fake::{FakeWorld, words};
+use crate::fake::{FakeWorld, Fault, error, words};
 use crate::fixture::{existing, spec};
 use karpctl::error::ErrorKind;
 use karpctl::plan::{State, StepId};
@@ -41,6 +41,38 @@ async fn the_cluster_security_group_is_left_out_where_one_for_nodes_has_the_tag(
         world.apply_ok(ID).await;
         assert_eq!(world.changes(), [tagged]);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subnet_is_private_by_its_routes_whether_or_not_instances_get_an_address_there() {
+    // By its own table, else by the main one.
+    for own in [true, false] {
+        let world = FakeWorld::with_cluster(existing("1.14.1"));
+        {
+            let mut inside = world.inside();
+            inside.subnets.iter_mut().for_each(|subnet| subnet.gives_address = false);
+            if !own {
+                inside.route_tables.iter_mut().for_each(|table| table.to_internet_gateway = !table.to_internet_gateway);
+            }
+        }
+        let private = if own { "subnet-0000000a" } else { "subnet-0000000b" };
+        world.apply_ok(ID).await;
+        assert_eq!(world.changes(), [format!("tag_ec2 {private} sg-0123456789abcdef0")]);
+        assert_eq!(world.assess(ID).await, State::Present);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_routes_it_goes_by_the_addresses_and_says_so() {
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    // It is asked once more.
+    for _ in 0..2 {
+        world.fail("describe route tables", Fault::Before(error(ErrorKind::Denied)));
+    }
+    let (result, said) = world.apply(ID, Ownership::OursOnly).await;
+    assert_eq!(result, Ok(()));
+    assert!(said.iter().any(|s| s.starts_with("warning: which subnets are private is not known (the test says so)")), "{said:?}");
+    assert_eq!(world.changes(), ["tag_ec2 subnet-0000000a sg-0123456789abcdef0"]);
 }
 
 #[tokio::test(start_paused = true)]
