@@ -136,6 +136,7 @@ fn cluster() -> ClusterFacts {
         cluster_security_group_id: None,
         tags: [("karpctl.dev/cluster".to_owned(), "demo".to_owned())].into(),
         auto_mode: false,
+        zonal_shift: false,
         public_endpoint: true,
         secrets_key: None,
     }

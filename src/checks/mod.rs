@@ -80,6 +80,7 @@ mod upgrade_hops;
 mod upgrade_objects;
 mod vcpu_quotas;
 mod whose;
+mod zonal_shift;
 
 pub use judgement::Judgement;
 
@@ -233,6 +234,7 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(ami_alias::AmiAlias),
         Box::new(auto_mode::AutoMode),
         Box::new(auto_mode_api::AutoModeApi),
+        Box::new(zonal_shift::ZonalShift),
         Box::new(installed_fit::InstalledFit),
         Box::new(controller_image::ControllerImage),
         Box::new(upgrade_hops::UpgradeHops),
@@ -259,6 +261,7 @@ pub fn preflight(steps: &BTreeSet<StepId>) -> Vec<Box<dyn Check>> {
     let concerns = |id: &str| match id {
         "karpenter-release" | "kubernetes-fit" | "auto-mode" => true,
         "kubernetes-offered" | "eksctl-version" => steps.contains(&StepId::Cluster),
+        "zonal-shift" => steps.contains(&StepId::Chart),
         "helm-version" => steps.contains(&StepId::Chart) || steps.contains(&StepId::Crds),
         _ => false,
     };

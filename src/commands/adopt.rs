@@ -127,6 +127,7 @@ fn resolved(session: &Session, found: &Layer, given: &[(Source, Layer)]) -> Resu
         account_id: Some(spec.account_id.clone()),
         partition: Some(spec.partition),
         kubernetes: Some(spec.kubernetes),
+        zonal_shift: session.facts.cluster.known().map(|cluster| cluster.zonal_shift),
         newest_creatable: None,
     };
     Ok(resolve(&layers, &discovered)?.spec)

@@ -15,7 +15,7 @@ use crate::probe::{ProbeContext, probe};
 use crate::shell::quoted;
 use crate::spec::layer::{Layer, Source};
 use crate::spec::resolve::{Discovered, Resolving, locate, resolve};
-use crate::spec::{ClusterMode, Meant, Region, Spec};
+use crate::spec::{ClusterMode, InvalidName, Meant, Partition, Region, Spec};
 use std::collections::BTreeSet;
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::PathBuf;
@@ -115,7 +115,7 @@ impl Session {
         let (cluster_name, region) = locate(&layers, &discovered)?;
         let caller = ports.aws.caller().await.map_err(|e| wrong_without_aws(&layers, &region, resolve).unwrap_or(e))?;
         of_that_account(&layers, &caller)?;
-        discovered.partition = caller.arn.partition().parse().ok();
+        discovered.partition = Some(of_known_partition(&caller)?);
         discovered.account_id = Some(caller.account.clone());
         let (cluster, eksctl, helm) = tokio::join!(ports.aws.cluster(cluster_name.as_str()), ports.eksctl.facts(), ports.helm.facts());
         let mut facts = Facts { caller: Probed::Known(caller), helm: Probed::of(helm), eksctl: Probed::of(eksctl), ..Facts::default() };
@@ -125,6 +125,7 @@ impl Session {
         }
         facts.cluster = Probed::of(cluster);
         discovered.kubernetes = facts.cluster.known().map(|c| c.version);
+        discovered.zonal_shift = facts.cluster.known().map(|c| c.zonal_shift);
         if matches!(facts.cluster, Probed::Absent) {
             facts.cluster_versions = match ports.aws.cluster_versions().await {
                 Ok(versions) => Probed::Known(versions),
@@ -231,6 +232,11 @@ pub(super) fn refusal(findings: &[Finding]) -> Option<Error> {
         error = error.because(format!("also: {}: {} [{}]", finding.subject, finding.message, finding.id));
     }
     Some(failed.iter().flat_map(|f| &f.fixes).fold(error, |e, fix| e.hint(fix.title.clone())))
+}
+
+/// The caller's partition, where karpctl renders for it.
+fn of_known_partition(caller: &Caller) -> Result<Partition> {
+    caller.arn.partition().parse().map_err(|e: InvalidName| Error::usage(format!("the credentials are of {}: {e}", caller.arn)))
 }
 
 /// The error that the cluster is not there.

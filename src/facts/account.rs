@@ -103,6 +103,7 @@ pub struct EndpointFacts {
 }
 
 /// A route table.
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing of its own, as EC2 says it")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RouteTableFacts {
     /// Its id.

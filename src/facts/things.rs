@@ -77,6 +77,9 @@ pub struct ClusterFacts {
     /// The KMS key that its secrets are encrypted with, where it is one of the account's own.
     #[serde(default)]
     pub secrets_key: Option<Arn>,
+    /// Whether ARC may shift its traffic away from a zone.
+    #[serde(default)]
+    pub zonal_shift: bool,
 }
 
 impl ClusterFacts {

@@ -53,6 +53,8 @@ pub struct Features {
     /// The parts of the controller's managed policies, as they stand in `KarpenterController<part>Policy-<cluster>`; one empty
     /// part for the releases with one policy.
     pub controller_policies: Vec<String>,
+    /// The AWS SDK that it is built with knows Pod Identity.
+    pub pod_identity_sdk: bool,
     /// It has an interruption queue and its event rules.
     pub interruption_queue: bool,
     /// The stack has an instance profile for the nodes, and the chart is told its name.
@@ -61,6 +63,8 @@ pub struct Features {
     pub cluster_endpoint_value: bool,
     /// Cluster and chart know zonal shift.
     pub zonal_shift: bool,
+    /// The controller's policies let it read zonal shifts. Those of 1.12 grant it on the cluster's ARN, which the action does not know.
+    pub zonal_shift_granted: bool,
     /// There is a chart `karpenter-crd`.
     pub crd_chart: bool,
     /// The chart `karpenter-crd` is told where the conversion webhook is.

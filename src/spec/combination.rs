@@ -1,13 +1,14 @@
 //! Settings that are right one by one and do not go together.
 
-use super::{Architecture, ClusterMode, ControllerCapacity, IpFamily, Spec};
-use crate::knowledge::Release;
+use super::{Architecture, ClusterMode, ControllerCapacity, Identity, IpFamily, Spec};
+use crate::knowledge::{Features, Release};
 
 impl Spec {
     /// What does not go together, as sentences.
     pub(super) fn contradictions(&self) -> Vec<String> {
         let mut all = Vec::new();
         self.of_the_cluster(&mut all);
+        self.of_the_identity(&mut all);
         self.of_the_network(&mut all);
         self.of_the_image(&mut all);
         self.of_arns(&mut all);
@@ -35,6 +36,12 @@ impl Spec {
                     .into(),
             );
         }
+        if self.cluster == ClusterMode::Managed && self.cluster_name.as_str().contains('_') {
+            all.push(format!(
+                "clusterName {}: eksctl makes no cluster with `_` in its name; take `-`, or set existingCluster for one that is there",
+                self.cluster_name
+            ));
+        }
         if self.windows && self.ip_family == IpFamily::Ipv6 {
             all.push("windows does not go with ipFamily ipv6: EKS has no IPv6 for Windows".into());
         }
@@ -45,6 +52,17 @@ impl Spec {
         }
         if self.windows && self.capacity == ControllerCapacity::Fargate {
             all.push("windows does not go with fargate: EKS wants a Linux node for the services of Windows nodes".into());
+        }
+    }
+
+    fn of_the_identity(&self, all: &mut Vec<String>) {
+        let knows = |features: &Features| features.pod_identity_sdk;
+        if self.identity == Identity::PodIdentity && !knows(self.release.features()) {
+            let first = Release::first_with(knows).unwrap_or_else(Release::newest);
+            all.push(format!(
+                "identity pod-identity: Karpenter {} cannot get credentials so, that came with {first}; use irsa",
+                self.release
+            ));
         }
     }
 

@@ -56,7 +56,9 @@ impl Spec {
         let services = self.release.features().vpc_endpoints.iter().map(String::as_str);
         // The agent of EKS Pod Identity asks there for credentials.
         let agent = (self.identity == Identity::PodIdentity).then_some("eks-auth");
-        let mut services: Vec<_> = services.chain(agent).collect();
+        // Where zonal shift is on, the controller asks for it at its start, and ends without an answer.
+        let zonal_shift = (self.zonal_shift == Some(true)).then_some("arc-zonal-shift");
+        let mut services: Vec<_> = services.chain(agent).chain(zonal_shift).collect();
         services.sort_unstable();
         services
     }
@@ -153,7 +155,9 @@ impl Spec {
     /// The managed node group that runs the controller.
     #[must_use]
     pub fn node_group_name(&self) -> String {
-        fit(&format!("{}-ng", self.cluster_name), NODE_GROUP_NAME)
+        // eksctl names the group's stack after both, and cuts nothing.
+        let of_stack = STACK_NAME - "eksctl--nodegroup-".len() - self.cluster_name.as_str().len();
+        fit(&format!("{}-ng", self.cluster_name), NODE_GROUP_NAME.min(of_stack))
     }
 
     /// The subnets that nodes may run in, where they are named: those of the spec, else the private ones of the VPC of one's own,

@@ -49,7 +49,8 @@ pub struct Spec {
     pub cluster: ClusterMode,
     /// What runs the controller in a new cluster.
     pub capacity: ControllerCapacity,
-    /// EKS zonal shift for the cluster and the controller. Only with releases that know it.
+    /// EKS zonal shift for the cluster and the controller. Only with releases that know it. Where nobody says: as the guide has it for a
+    /// cluster that is made, and as an existing one has it; a controller that is to heed it and cannot read it ends at its start.
     pub zonal_shift: Option<bool>,
     /// No way to the internet: isolated VPC values and an instance profile instead of a role.
     pub private: bool,

@@ -281,6 +281,12 @@ impl Partition {
         }
     }
 
+    /// Whether a region is of none of these: of the isolated partitions, or of the European Sovereign Cloud (botocore, `partitions.json`).
+    #[must_use]
+    pub fn has_not(region: &Region) -> bool {
+        ["us-iso", "eu-iso", "eusc-"].iter().any(|beginning| region.as_str().starts_with(beginning))
+    }
+
     /// The region in which what IAM has for all regions is kept (botocore, `endpoints.json`: the credential scope of IAM).
     #[must_use]
     pub const fn region_of_iam(self) -> &'static str {

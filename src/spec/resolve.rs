@@ -24,6 +24,8 @@ pub struct Discovered {
     pub partition: Option<Partition>,
     /// The version of the cluster, where it exists.
     pub kubernetes: Option<KubernetesVersion>,
+    /// Whether zonal shift is on for the cluster, where it exists.
+    pub zonal_shift: Option<bool>,
     /// The newest Kubernetes of which EKS creates clusters.
     pub newest_creatable: Option<KubernetesVersion>,
 }
@@ -72,6 +74,10 @@ fn settle(layers: &Layers, discovered: &Discovered, other: OtherPartition) -> Re
     let mut p = Problems::default();
     let cluster_name = cluster_name(layers, &mut p);
     let region = region(layers, discovered, &mut p);
+    if let Some(region) = region.as_ref().filter(|region| Partition::has_not(region)) {
+        let known = Partition::ALL.map(Partition::as_str).join(", ");
+        p.wrong(format!("region {region} is of a partition that karpctl does not render for: it knows {known}"));
+    }
     let account_id = p.parsed(layers, "accountId", |l| l.account_id.as_deref()).or_else(|| discovered.account_id.clone());
     if account_id.is_none() && p.list.is_empty() {
         p.missing("the AWS account is not known", "give --account-id, or credentials that `aws sts get-caller-identity` accepts");
@@ -149,7 +155,9 @@ fn settle(layers: &Layers, discovered: &Discovered, other: OtherPartition) -> Re
     if !p.list.is_empty() {
         return Err(p.into_error(layers));
     }
-    let zonal_shift = if release.features().zonal_shift { Some(zonal_shift.unwrap_or(true)) } else { None };
+    let private = first(layers, |l| l.private).unwrap_or(false);
+    let usual = || release.features().zonal_shift_granted && !private && discovered.zonal_shift.unwrap_or(!existing);
+    let zonal_shift = release.features().zonal_shift.then(|| zonal_shift.unwrap_or_else(usual));
     let spec = Spec {
         cluster_name,
         region,
@@ -163,7 +171,7 @@ fn settle(layers: &Layers, discovered: &Discovered, other: OtherPartition) -> Re
         cluster: if existing { ClusterMode::Existing } else { ClusterMode::Managed },
         capacity,
         zonal_shift,
-        private: first(layers, |l| l.private).unwrap_or(false),
+        private,
         windows: first(layers, |l| l.windows).unwrap_or(false),
         node_pool,
         subnets,

@@ -9,7 +9,7 @@ use super::{Step, StepContext, trust};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, RoleFacts, Topic};
 use crate::plan::{Action, Direction, State, StepId};
-use crate::ports::CreateRole;
+use crate::ports::{CreateRole, Tags};
 use crate::render;
 use crate::shell::quoted;
 use crate::spec::{Identity, Spec};
@@ -80,7 +80,7 @@ impl Step for ControllerRole {
                 let trust = trust::wanted(spec, Some(known.unwrap_or(ISSUER)), there).map(|p| p.to_string()).unwrap_or_default();
                 let trust = quoted(&trust).replace(ISSUER.trim_start_matches("https://"), r#"'"${ISSUER#https://}"'"#);
                 let boundary = spec.permissions_boundary.as_ref();
-                let tags = keys_and_values(&owner_tags(spec));
+                let tags = keys_and_values(&role_tags(spec));
                 let attached = facts.controller_role.known().map(|found| found.policies.clone()).unwrap_or_default();
                 if facts.controller_role.known().is_some() {
                     commands.push(format!("aws iam update-assume-role-policy --role-name {role} --policy-document {trust}"));
@@ -125,7 +125,7 @@ impl Step for ControllerRole {
                 name: name.clone(),
                 description: format!("Karpenter controller of the EKS cluster {}", spec.cluster_name),
                 trust: trust::wanted(spec, issuer.as_deref(), None)?,
-                tags: context.tags(),
+                tags: role_tags(spec),
                 permissions_boundary: spec.permissions_boundary.as_ref().map(ToString::to_string),
             };
             match aws.create_role(&role).await {
@@ -149,8 +149,8 @@ impl Step for ControllerRole {
             {
                 aws.set_permissions_boundary(&name, boundary.as_str()).await?;
             }
-            if !missing_tags(&owner_tags(spec), &role.tags).is_empty() {
-                aws.tag_role(&name, &context.tags()).await?;
+            if !missing_tags(&role_tags(spec), &role.tags).is_empty() {
+                aws.tag_role(&name, &role_tags(spec)).await?;
             }
         }
         let attached = found.map(|r| r.policies).unwrap_or_default();
@@ -200,16 +200,26 @@ impl Step for ControllerRole {
          The stack's policies are attached, and those \
          of an earlier release that are no longer wanted are detached; policies that a person attached stay, and so does a \
          permissions boundary that the spec does not name. A role of that name \
-         without karpctl's tag is refused until --adopt takes it over."
+         without karpctl's tag, or with the tag of another region, is refused until --adopt takes it over."
     }
+}
+
+/// The region of the cluster. IAM has its roles for all regions, where a cluster of the same name may be another one.
+const REGION_TAG: &str = "karpctl.dev/region";
+
+fn role_tags(spec: &Spec) -> Tags {
+    let mut tags = owner_tags(spec);
+    tags.insert(REGION_TAG.into(), spec.region.to_string());
+    tags
 }
 
 /// Why a role is not ours, where it is not.
 fn not_ours(spec: &Spec, role: &RoleFacts) -> Option<String> {
-    if spec.owns(&role.tags) {
-        return None;
-    }
     let name = spec.controller_role_name();
+    if spec.owns(&role.tags) {
+        let other = role.tags.get(REGION_TAG).filter(|region| *region != spec.region.as_str());
+        return other.map(|region| format!("the role {name} is that of the cluster {} in {region}", spec.cluster_name));
+    }
     let by_eksctl = role.tags.get("alpha.eksctl.io/cluster-name").is_some_and(|c| c == spec.cluster_name.as_str());
     Some(if by_eksctl {
         format!("the role {name} was made by eksctl for this cluster, as the guide does it, and is not karpctl's")
@@ -238,7 +248,7 @@ fn differences(spec: &Spec, role: &RoleFacts, trust: &Value) -> Vec<String> {
         wanted.iter().filter(|arn| !role.policies.iter().any(|p| p == arn.as_str())).map(|arn| format!("policy {arn}: not attached")),
     );
     changes.extend(unwanted(spec, &role.policies).into_iter().map(|arn| format!("policy {arn}: no longer wanted")));
-    changes.extend(missing_tags(&owner_tags(spec), &role.tags));
+    changes.extend(missing_tags(&role_tags(spec), &role.tags));
     changes
 }
 

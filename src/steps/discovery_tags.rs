@@ -79,7 +79,7 @@ impl Step for DiscoveryTags {
         match (facts.network.known(), direction) {
             (Some(network), Direction::Apply) => {
                 vec![tag("create-tags", &ids(wanted(spec, network, facts.routes.known().map(Vec::as_slice))))]
-            },
+            }
             (Some(network), Direction::Remove) => {
                 let ours = ids(all(network).filter(|(_, tags)| is_marked(spec, tags)).collect());
                 if ours.is_empty() { Vec::new() } else { vec![tag("delete-tags", &ours)] }

@@ -18,7 +18,7 @@ pub(crate) fn spec(karpenter: &str) -> Spec {
         node_access: None,
         cluster: ClusterMode::Managed,
         capacity: ControllerCapacity::NodeGroup(NodeGroup::default()),
-        zonal_shift: features.zonal_shift.then_some(true),
+        zonal_shift: features.zonal_shift.then_some(features.zonal_shift_granted),
         private: false,
         windows: false,
         node_pool: NodePool {

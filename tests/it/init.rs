@@ -230,7 +230,9 @@ fn account(asked: &Asked) -> (String, String) {
     } else if asked.body.contains("Action=DescribeSubnets") {
         // As Terraform's module makes them: none gives a public address.
         let subnet = |id: &str| {
-            format!("<subnetId>{id}</subnetId><availabilityZone>us-east-1a</availabilityZone><availableIpAddressCount>99</availableIpAddressCount>")
+            format!(
+                "<subnetId>{id}</subnetId><availabilityZone>us-east-1a</availabilityZone><availableIpAddressCount>99</availableIpAddressCount>"
+            )
         };
         let subnets = list(&[&subnet("subnet-0000000a"), &subnet("subnet-0000000b")]);
         format!("<DescribeSubnetsResponse><subnetSet>{subnets}</subnetSet></DescribeSubnetsResponse>")

@@ -53,17 +53,55 @@ proptest! {
     fn names_that_yaml_would_misread_come_back(name in "(on|no|null|1e3|0x1F|123|~?[a-zA-Z0-9][a-zA-Z0-9_-]{0,30})".prop_filter("a name", |n| n.parse::<karpctl::spec::ClusterName>().is_ok())) {
         let mut named = spec("1.14.1");
         named.cluster_name = name.parse().unwrap();
+        if name.contains('_') {
+            named.cluster = ClusterMode::Existing;
+        }
         prop_assert_eq!(read_again(&named), named);
     }
 }
 
 /// What is wrong with a spec file, as far as the sentences go.
 fn wrong(more: &str) -> String {
-    let file = format!("clusterName: demo\nregion: us-west-2\naccountId: \"111122223333\"\n{more}");
+    wrong_of("us-west-2", "demo", more)
+}
+
+fn wrong_of(region: &str, cluster: &str, more: &str) -> String {
+    let file = format!("clusterName: {cluster}\nregion: {region}\naccountId: \"111122223333\"\n{more}");
     let layer = parse("karpctl.yaml", &file).unwrap_or_else(|e| panic!("{e}\n{file}"));
     match resolve(&[(Source::File("karpctl.yaml".into()), layer)], &Discovered::default()) {
         Ok(_) => "nothing".into(),
         Err(e) => e.to_string(),
+    }
+}
+
+#[test]
+fn zonal_shift_is_heeded_where_it_can_be_read() {
+    let of = |more: &str, cluster: Option<bool>| {
+        let file = format!("clusterName: demo\nregion: us-west-2\naccountId: \"111122223333\"\n{more}");
+        let layer = parse("karpctl.yaml", &file).unwrap();
+        let discovered = Discovered { zonal_shift: cluster, ..Discovered::default() };
+        resolve(&[(Source::File("karpctl.yaml".into()), layer)], &discovered).unwrap().spec.zonal_shift
+    };
+    // Of a cluster that is made, as the guide has it.
+    assert_eq!(of("", None), Some(true));
+    assert_eq!(of("private: true", None), Some(false), "its endpoint is not among those that eksctl makes");
+    assert_eq!(of("karpenterVersion: 1.12.2", None), Some(false), "the policies of 1.12 do not let it be read");
+    assert_eq!(of("karpenterVersion: 1.11.3", Some(true)), None);
+    // Of one that is there, as it has it; karpctl's own may be from before.
+    for more in ["existingCluster: true", ""] {
+        assert_eq!((of(more, Some(false)), of(more, Some(true))), (Some(false), Some(true)), "{more}");
+    }
+    assert_eq!(of("existingCluster: true", None), Some(false), "nobody looked");
+    assert_eq!(of("existingCluster: true\nzonalShift: true", Some(false)), Some(true), "a check says what is wrong with it");
+}
+
+#[test]
+fn the_node_groups_stack_of_a_long_name_fits_cloudformation() {
+    for length in [1, 53, 54, 60, 63, 100] {
+        let spec = Spec { cluster_name: "c".repeat(length).parse().unwrap(), ..spec("1.14.1") };
+        let (cluster, group) = (&spec.cluster_name, spec.node_group_name());
+        assert!(format!("eksctl-{cluster}-nodegroup-{group}").len() <= 128, "{length}: {group}");
+        assert_eq!(group == format!("{cluster}-ng"), length <= 53, "{length}: {group}");
     }
 }
 
@@ -76,6 +114,8 @@ fn what_does_not_go_together_is_said() {
         (vpc(" }\nexistingCluster: true"), "vpc is decided when a cluster is made"),
         (wrong("existingCluster: true\nfargate: true\nidentity: irsa"), "eksctl create fargateprofile"),
         (wrong("fargate: true"), "nothing"),
+        (wrong("identity: pod-identity\nkarpenterVersion: 0.32.1"), "cannot get credentials so, that came with 0.32.2; use irsa"),
+        (wrong("identity: pod-identity\nkarpenterVersion: 0.32.2"), "nothing"),
         (vpc(", publicSubnets: [subnet-0a1b2c3d4e5f60719] }\nprivate: true"), "vpc.publicSubnets"),
         (wrong("vpc: { privateSubnets: [subnet-0a1b2c3d4e5f60718] }"), "two subnets or more"),
         (wrong("subnets: [subnet-0a1b2c3d4e5f60718]"), "vpc.privateSubnets"),
@@ -89,6 +129,13 @@ fn what_does_not_go_together_is_said() {
         (wrong("kmsKey: arn:aws:iam::111122223333:role/x"), "not of kms"),
         (wrong("permissionsBoundary: arn:aws-cn:iam::111122223333:policy/x"), "aws-cn"),
         (wrong("zonalShift: true\nkarpenterVersion: 1.11.3"), "it came with 1.12.0"),
+        (
+            wrong_of("us-iso-east-1", "demo", ""),
+            "region us-iso-east-1 is of a partition that karpctl does not render for: it knows aws, aws-cn, aws-us-gov",
+        ),
+        (wrong_of("eusc-de-east-1", "demo", ""), "is of a partition that karpctl does not render for"),
+        (wrong_of("us-west-2", "my_cluster", ""), "clusterName my_cluster: eksctl makes no cluster with `_` in its name"),
+        (wrong_of("us-west-2", "my_cluster", "existingCluster: true"), "nothing"),
         (alias("al2@latest", "kubernetesVersion: \"1.33\""), "no images of al2 for Kubernetes 1.33"),
         (alias("al2@latest", "kubernetesVersion: \"1.32\""), "nothing"),
         (alias("ubuntu@latest", ""), "knows al2, al2023, bottlerocket, windows2019, windows2022, windows2025"),

@@ -62,6 +62,7 @@ class Builder:
                 subnets.setdefault(kind, []).append(subnet)
         for subnet in subnets["Public"]:
             self.ec2("AssociateRouteTable", RouteTableId=public, SubnetId=subnet)
+            self.ec2("ModifySubnetAttribute", SubnetId=subnet, **{"MapPublicIpOnLaunch.Value": "true"})
         address = self.ec2("AllocateAddress", Domain="vpc").findtext("allocationId")
         nat = self.ec2("CreateNatGateway", SubnetId=subnets["Public"][0], AllocationId=address).findtext(".//natGatewayId")
         self.ec2("CreateRoute", RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", NatGatewayId=nat)

@@ -27,19 +27,20 @@ from call import Answer, Call, as_json
 from faults import Faults, cut
 from refusal import Refusing
 from supervisor import free_port
+import zonal_shift
 from tripwire import Tripwire
 
 # tried in this order; the first answer wins
 QUIRKS = {
-    "cloudformation": [quirks_versions, quirks_cfn],
-    "eks": [quirks_versions, quirks_eks],
+    "cloudformation": [quirks_versions, zonal_shift, quirks_cfn],
+    "eks": [quirks_versions, zonal_shift, quirks_eks],
     "iam": [quirks_iam],
     "ec2": [quirks_ec2, quirks_catalogue],
     "ssm": [quirks_ssm],
     "sts": [quirks_sts],
     "pricing": [quirks_catalogue],
     "api.pricing": [quirks_catalogue],
-    "arc-zonal-shift": [quirks_eks],
+    "arc-zonal-shift": [zonal_shift],
 }
 HOP_BY_HOP = ("content-length", "connection", "transfer-encoding")
 

@@ -6,14 +6,12 @@
 - Things are ACTIVE at the next look, and gone at once: the lab's pace.
 - Clusters are seen from every region; what is in a cluster outlives it (lifecycle.purge_cluster).
 - DescribeClusterVersions and DescribeAddonVersions end at 1.34.
-- arc-zonal-shift, which Karpenter may ask about a cluster, does not exist.
 """
 
 import base64
 import datetime
 import hashlib
 import threading
-import urllib.parse
 
 import aws
 import fargate
@@ -32,8 +30,6 @@ NEW_VERSIONS = {"1.36": ("2027-08-02", "2028-08-02"), "1.35": ("2027-03-27", "20
 
 
 def before(lab, call):
-    if call.service == "arc-zonal-shift":
-        return zonal_shift(call)
     token = call.json.get("clientRequestToken")
     if token and lab.settings["replay"] and (replayed := REPLAY.get((id(lab), call.action, token))):
         call.notes["replay"] = True
@@ -234,9 +230,3 @@ def happened(lab, call):
             fargate.profile_created(lab, cluster, name)
         case "DeleteFargateProfile":
             fargate.profile_deleted(lab, cluster, name)
-
-
-def zonal_shift(call):
-    """GetManagedResource: no shift is on."""
-    name = urllib.parse.unquote(call.path.split("?")[0].rsplit("/", 1)[-1])
-    return as_json({"arn": name, "name": name, "appliedWeights": {}, "zonalShifts": [], "autoshifts": []})

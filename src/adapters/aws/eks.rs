@@ -53,6 +53,7 @@ pub(super) async fn cluster(aws: &AwsClient, name: &str) -> Result<Option<Cluste
         cluster_security_group_id: text(vpc.and_then(|v| v.cluster_security_group_id())),
         tags: owned(cluster.tags()),
         secrets_key: cluster.encryption_config().iter().find_map(|c| c.provider()?.key_arn()?.parse().ok()),
+        zonal_shift: cluster.zonal_shift_config().and_then(aws_sdk_eks::types::ZonalShiftConfigResponse::enabled).unwrap_or_default(),
         public_endpoint: vpc.is_some_and(aws_sdk_eks::types::VpcConfigResponse::endpoint_public_access),
         auto_mode: cluster.compute_config().and_then(aws_sdk_eks::types::ComputeConfigResponse::enabled).unwrap_or_default(),
     }))

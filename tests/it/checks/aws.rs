@@ -52,7 +52,11 @@ async fn names_end_somewhere() {
         said.into_iter().filter(|f| f.id == "names-and-sizes").collect::<Vec<_>>()
     };
     let warned = |letters| judge_of(letters).iter().filter(|f| f.result == Verdict::Warn).count();
-    assert_eq!((warned(46), warned(47), warned(54), warned(55)), (0, 1, 1, 2), "the node role ends at 46, the controller's at 54");
+    assert_eq!(
+        (warned(46), warned(47), warned(54), warned(55)),
+        (0, 1, 2, 3),
+        "the node role ends at 46, the node group at 53, the controller's role at 54"
+    );
     assert!(judge_of(100).iter().all(|f| f.result != Verdict::Fail), "{:#?}", judge_of(100));
     let spec = Spec { cluster_name: "c".repeat(55).parse().unwrap(), ..spec.clone() };
     assert!(!bad(&spec, &there, DAY).iter().any(|f| f.id == "names-and-sizes"), "what is made is made");
@@ -98,20 +102,21 @@ async fn subnets_are_those_that_the_selector_finds() {
     said(&found, "SubnetSelector did not match any Subnets");
     // A way out for instances with a public address only.
     let by_gateway = |f: &mut Facts| {
-        known(&mut f.routes).iter_mut().for_each(|table| table.to_internet_gateway = true);
+        for table in known(&mut f.routes).iter_mut() {
+            table.to_internet_gateway = true;
+        }
         known(&mut f.selection).subnets[0].gives_address = false;
         known(&mut f.selection).subnets[1].gives_address = true;
     };
     let found = broken(by_gateway).await;
     exactly(&found, "node-network", Verdict::Warn);
     said(&found, "its way out is an internet gateway, and instances get no public address there");
-    for leads_out in [
-        &(|f: &mut Facts| known(&mut f.node_class)["spec"]["associatePublicIPAddress"] = json!(true)) as &dyn Fn(&mut Facts),
-        &|f| {
+    for leads_out in
+        [&(|f: &mut Facts| known(&mut f.node_class)["spec"]["associatePublicIPAddress"] = json!(true)) as &dyn Fn(&mut Facts), &|f| {
             let (service, kind) = ("ecr.api".to_owned(), "Interface".to_owned());
             known(&mut f.endpoints).push(karpctl::facts::EndpointFacts { service, kind, state: "available".into(), private_dns: true });
-        },
-    ] {
+        }]
+    {
         let found = broken(|f| {
             by_gateway(f);
             leads_out(f);
@@ -126,6 +131,34 @@ async fn subnets_are_those_that_the_selector_finds() {
     })
     .await;
     assert!(found.iter().any(|f| f.id == "node-network" && f.result == Verdict::Fail), "what was found stays said: {found:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn zonal_shift_is_heeded_where_the_controller_can_read_it() {
+    let (spec, facts) = healthy().await;
+    let of = |spec: &Spec, facts: &Facts| bad(spec, facts, DAY).into_iter().filter(|f| f.id == "zonal-shift").collect::<Vec<_>>();
+    let off = Spec { zonal_shift: Some(false), ..spec.clone() };
+    let mut shifted = facts.clone();
+    known(&mut shifted.cluster).zonal_shift = true;
+    let mut by_values = off.clone();
+    by_values.chart.values.insert("settings".into(), json!({"enableZonalShift": true}));
+    for heeds in [&spec, &by_values] {
+        let found = of(
+            heeds,
+            &Facts {
+                cluster: Probed::Known(karpctl::facts::ClusterFacts { zonal_shift: false, ..known(&mut shifted.clone().cluster).clone() }),
+                ..facts.clone()
+            },
+        );
+        exactly(&found, "zonal-shift", Verdict::Fail);
+        said(&found, "is off for the cluster");
+        assert_eq!(of(heeds, &shifted), []);
+    }
+    assert_eq!(of(&off, &facts), []);
+    let old = Spec { release: "1.12.2".parse().unwrap(), ..spec };
+    let found = of(&old, &shifted);
+    exactly(&found, "zonal-shift", Verdict::Fail);
+    said(&found, "the policies of Karpenter 1.12.2 do not let the controller read it");
 }
 
 #[tokio::test(start_paused = true)]
@@ -179,7 +212,7 @@ async fn groups_that_only_the_nodes_of_node_groups_have_are_told() {
 #[tokio::test(start_paused = true)]
 async fn a_closed_vpc_has_the_endpoints_that_are_needed() {
     let (spec, mut facts) = healthy().await;
-    let private = Spec { private: true, ..spec.clone() };
+    let private = Spec { private: true, zonal_shift: Some(false), ..spec.clone() };
     // A Karpenter that is ready has a way to EC2.
     let of_ways = |facts: &Facts| bad(&private, facts, DAY).into_iter().filter(|f| f.id == "private-endpoints").collect::<Vec<_>>();
     exactly(&of_ways(&facts), "private-endpoints", Verdict::Warn);
@@ -188,6 +221,8 @@ async fn a_closed_vpc_has_the_endpoints_that_are_needed() {
     let services: Vec<&str> =
         missing.iter().filter(|f| f.id == "private-endpoints").filter_map(|f| f.subject.strip_prefix("VPC endpoint ")).collect();
     assert_eq!(services, ["ec2", "ecr.api", "ecr.dkr", "eks", "eks-auth", "s3", "sqs", "ssm", "sts"]);
+    let heeding = Spec { zonal_shift: Some(true), ..private.clone() };
+    assert!(bad(&heeding, &facts, DAY).iter().any(|f| f.subject == "VPC endpoint arc-zonal-shift"));
     let beijing: karpctl::spec::Region = "cn-north-1".parse().unwrap();
     let chinese = Spec { partition: karpctl::spec::Partition::AwsCn, region: beijing, ..private.clone() };
     let made: Vec<String> = bad(&chinese, &facts, DAY)

@@ -114,7 +114,9 @@ async fn a_way_that_is_not_seen_is_no_reason_to_make_endpoints() {
         bad(&spec, facts, DAY).into_iter().filter(is_of_ways).collect::<Vec<_>>()
     };
     let Probed::Known(routes) = &mut facts.routes else { panic!() };
-    routes.iter_mut().for_each(|table| table.leads_out = false);
+    for table in routes.iter_mut() {
+        table.leads_out = false;
+    }
     let ready = facts.clone();
     let Probed::Known(neighbours) = &mut facts.neighbours else { panic!() };
     neighbours.workloads.iter_mut().for_each(|w| w.ready = 0);

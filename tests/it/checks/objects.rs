@@ -250,7 +250,9 @@ async fn closed() -> (Spec, Facts) {
     let world = FakeWorld::bootstrapped(private).await;
     world.furnish();
     let (spec, mut facts) = seen(&world).await;
-    known(&mut facts.routes).iter_mut().for_each(|table| table.leads_out = false);
+    for table in known(&mut facts.routes).iter_mut() {
+        table.leads_out = false;
+    }
     let endpoint = |service: &str| EndpointFacts {
         service: service.to_owned(),
         state: "available".into(),
@@ -289,7 +291,9 @@ async fn a_karpenter_without_a_way_out_asks_neither_iam_nor_for_prices() {
     );
     let one_way = |f: &mut Facts| {
         by_role(f);
-        known(&mut f.routes).iter_mut().for_each(|table| table.leads_out = true);
+        for table in known(&mut f.routes).iter_mut() {
+            table.leads_out = true;
+        }
     };
     assert_eq!(broken(&one_way), []);
     // The stack's profile holds the nodes' role: another role's class does not get it.
@@ -346,7 +350,9 @@ async fn an_image_that_no_node_can_pull_is_told_before_the_install() {
         assert!(fix.contains("name it as `controller.image.repository` under `chart.values`"), "{fix}");
     }
     let mut open = facts.clone();
-    known(&mut open.routes).iter_mut().for_each(|table| table.leads_out = true);
+    for table in known(&mut open.routes).iter_mut() {
+        table.leads_out = true;
+    }
     assert_eq!(said(&given, &open), []);
 
     // A private cluster that is to be made.

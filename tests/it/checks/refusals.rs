@@ -36,7 +36,7 @@ fn deployment(facts: &mut Facts, namespace: &str, helm_owner: Option<&str>) {
 /// A way to break a healthy cluster, and what is wanted of it.
 type Breakage = fn(&mut Spec, &mut Facts);
 
-const REFUSED: [(StepId, &str, Breakage); 20] = [
+const REFUSED: [(StepId, &str, Breakage); 21] = [
     (StepId::Stack, "stack-state", |_, f| known(&mut f.stack).tags.clear()),
     (StepId::Stack, "stack-state", |_, f| known(&mut f.stack).status = "UPDATE_ROLLBACK_FAILED".into()),
     (StepId::Cluster, "auto-mode", |_, f| known(&mut f.cluster).auto_mode = true),
@@ -74,6 +74,9 @@ const REFUSED: [(StepId, &str, Breakage); 20] = [
         known(&mut f.aws_auth).map_roles = Some("- rolearn: [".into());
     }),
     (StepId::ControllerRole, "foreign-objects", |_, f| known(&mut f.controller_role).tags.clear()),
+    (StepId::ControllerRole, "foreign-objects", |_, f| {
+        known(&mut f.controller_role).tags.insert("karpctl.dev/region".into(), "eu-west-1".into());
+    }),
     (StepId::PodIdentityAssociation, "controller-association", |_, f| {
         let association = known(&mut f.association);
         association.role_arn = "arn:aws:iam::111122223333:role/other".into();

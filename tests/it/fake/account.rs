@@ -73,6 +73,7 @@ impl FakeWorld {
             cluster_security_group_id: Some(GROUP.into()),
             tags,
             auto_mode: false,
+            zonal_shift: self.spec.zonal_shift == Some(true),
             public_endpoint: true,
             secrets_key: None,
         }

@@ -20,6 +20,13 @@ fn what_is_broken_in_aws_is_found_and_mended_as_printed() {
     assert!(!elsewhere.cure(&found, 0).contains("patient"), "{found:#}");
     ward.passes("cluster-state");
 
+    // Zonal shift, which a controller that is to heed it must be able to read.
+    let heeding = ward.with(&["--zonal-shift", "true"]);
+    let found = heeding.finds("zonal-shift", "fail", "is off for the cluster");
+    let refused = heeding.karpctl(&["bootstrap", "--yes", "--existing-cluster", "--karpenter-version", "1.14.1", "--zonal-shift", "true"]);
+    refused.exits(4).says("zonal shift: is off for the cluster");
+    heeding.cured(&found, &[0]);
+
     // A new account's quota of five vCPUs, and two nodes of two.
     let found = ward.finds("vcpu-quotas", "fail", "4 of 5 are in use: the node pool can launch nothing: VcpuLimitExceeded");
     ward.cured(&found, &[0]);

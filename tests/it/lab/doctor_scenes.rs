@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Each check with the test in which its thing is broken for real, found, mended by what is printed, and found no more.
-const SCENES: [(&str, &str); 69] = [
+const SCENES: [(&str, &str); 70] = [
     ("exec-kubeconfig", "doctor_desk::a_kubeconfig_and_the_programs_beside_it_are_mended_as_printed"),
     ("exec-credentials", "doctor_fit::credentials_beside_the_plugin_and_a_kubectl_that_may_not_run_it"),
     ("exec-api-version", "stale_kubeconfig::helm_never_depends_on_the_persons_kubeconfig"),
@@ -56,6 +56,7 @@ const SCENES: [(&str, &str); 69] = [
     ("ami-alias", "doctor_release::a_release_an_identity_and_an_image_are_mended_as_printed"),
     ("auto-mode", "doctor_fit::auto_mode_and_a_network_without_a_way_out_are_mended_as_printed"),
     ("auto-mode-api", "doctor_cluster::what_is_broken_is_found_and_mended_as_it_says"),
+    ("zonal-shift", "doctor_aws::what_is_broken_in_aws_is_found_and_mended_as_printed"),
     ("installed-fit", "doctor_release::a_release_an_identity_and_an_image_are_mended_as_printed"),
     ("controller-image", "doctor_release::a_release_an_identity_and_an_image_are_mended_as_printed"),
     ("upgrade-hops", "doctor_release::a_release_an_identity_and_an_image_are_mended_as_printed"),

@@ -115,7 +115,10 @@ async fn whom_others_let_in_stays_let_in() {
 
 #[tokio::test(start_paused = true)]
 async fn one_that_is_not_ours_is_refused_until_adopted() {
+    let of_another_region =
+        Tags::from([(OWNER_TAG, "demo"), ("karpctl.dev/region", "eu-west-1")].map(|(k, v)| (k.to_owned(), v.to_owned())));
     for (tags, word) in [
+        (of_another_region, "the role demo-karpenter is that of the cluster demo in eu-west-1"),
         (Tags::new(), "is not karpctl's"),
         (Tags::from([("alpha.eksctl.io/cluster-name".into(), "demo".into())]), "made by eksctl for this cluster"),
     ] {
