@@ -42,7 +42,18 @@ impl Check for AwsCredentials {
             Probed::Unavailable(reason) if reason.contains("sts:GetCallerIdentity at ") => Judgement::fail("AWS credentials", reason)
                 .fix("check the network, the region, HTTPS_PROXY and NO_PROXY, and AWS_ENDPOINT_URL if it is set"),
             Probed::Unavailable(reason) => {
-                Judgement::fail("AWS credentials", reason).run("see what aws finds", who).fix("name a profile: --profile, or AWS_PROFILE")
+                let judgement = Judgement::fail("AWS credentials", reason);
+                let said = reason.to_lowercase();
+                let judgement = if said.contains("sso") || said.contains("expired") {
+                    judgement.run("log in again, or get others as you got these", ["aws", "sso", "login"])
+                } else {
+                    judgement
+                };
+                let judgement = judgement.run("see what aws finds", who);
+                match &situation.meant.profile {
+                    Some(_) => judgement.fix("name another profile: --profile, or AWS_PROFILE"),
+                    None => judgement.fix("name a profile: --profile, or AWS_PROFILE"),
+                }
             }
             Probed::NotAsked => return Err(Judgement::skip("AWS credentials", "were not looked at")),
         }])

@@ -272,5 +272,18 @@ pub fn preflight(steps: &BTreeSet<StepId>) -> Vec<Box<dyn Check>> {
 #[must_use]
 pub fn judge(checks: &[Box<dyn Check>], situation: &Situation<'_>) -> Vec<Finding> {
     let said = |check: &dyn Check| check.judge(situation).unwrap_or_else(|ended| vec![ended]);
-    checks.iter().flat_map(|c| said(c.as_ref()).into_iter().map(|j| j.of(c.as_ref()))).collect()
+    let mut findings: Vec<Finding> = checks.iter().flat_map(|c| said(c.as_ref()).into_iter().map(|j| j.of(c.as_ref()))).collect();
+    for fix in findings.iter_mut().flat_map(|finding| &mut finding.fixes) {
+        with_profile(&mut fix.command, situation.meant.profile.as_deref());
+    }
+    findings
+}
+
+/// A command as it is typed by whom this profile was given: without it, it would be another account's.
+fn with_profile(command: &mut Vec<String>, profile: Option<&str>) {
+    let Some(profile) = profile else { return };
+    let asks_aws = command.first().is_some_and(|program| program == "aws" || program == "karpctl");
+    if asks_aws && !command.iter().any(|word| word == "--profile") {
+        command.extend(["--profile", profile].map(str::to_owned));
+    }
 }

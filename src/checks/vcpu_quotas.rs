@@ -50,6 +50,19 @@ impl Check for VcpuQuotas {
         let Some(facts) = read(&subject, &situation.facts.vcpus)? else {
             return Err(Judgement::skip(subject, "EC2 names no quota"));
         };
+        if let Some(unknown) = facts.unknown_type.as_ref().filter(|_| makes_cluster(spec, situation.facts)) {
+            let offered = aws(spec, "ec2", "describe-instance-type-offerings").into_iter().chain([
+                "--query",
+                "InstanceTypeOfferings[].InstanceType",
+                "--output",
+                "text",
+            ]);
+            let subject = format!("nodeGroup.instanceType {unknown}");
+            return Ok(vec![
+                Judgement::fail(subject, format!("EC2 has no instances of this type in {}: the node group cannot be made", spec.region))
+                    .run("see which it has", offered),
+            ]);
+        }
         let first = first_nodes(spec, situation.facts, facts);
         let mut kinds: Vec<Kind<'_>> = [(CapacityType::OnDemand, &facts.on_demand, first), (CapacityType::Spot, &facts.spot, 0)]
             .into_iter()

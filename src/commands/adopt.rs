@@ -86,8 +86,7 @@ async fn open(app: &App, variant: &VariantArgs) -> Result<Session> {
     let spec = &session.spec;
     if session.facts.cluster.known().is_some_and(|cluster| spec.owns(&cluster.tags)) {
         return Err(Error::refused(format!("karpctl made cluster {} and its Karpenter: there is nothing to adopt", spec.cluster_name))
-            .hint("see how it stands: `karpctl status`")
-            .hint("its settings as a file: `karpctl init`"));
+            .hint("see how it stands: `karpctl status`"));
     }
     Ok(session)
 }

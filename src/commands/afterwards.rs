@@ -13,7 +13,9 @@ use crate::spec::{ClusterMode, ControllerCapacity, Partition, Spec};
 pub(super) fn afterwards(app: &App, spec: &Spec, facts: &Facts) {
     show_things(app, "There:", &inventory(spec, facts));
     app.printer.told(&format!("\n{}", cost(spec, jiff::Zoned::now().date())));
-    show_next(app, &[VERIFY, STATUS, DESTROY].map(|(name, what)| (command(app, spec, name), what)));
+    let access = (kubeconfig_command(app, spec), "lets kubectl and helm in: karpctl itself writes no kubeconfig");
+    let commands = [VERIFY, STATUS, DESTROY].map(|(name, what)| (command(app, spec, name), what));
+    show_next(app, &commands.into_iter().chain([access]).collect::<Vec<_>>());
 }
 
 /// The same after a part of the way. Of that not all has been looked at, and so not all that is there can be said.
@@ -62,6 +64,13 @@ fn command(app: &App, spec: &Spec, name: &str) -> String {
     let given = [("--profile", &globals.profile), ("--context", &globals.context), ("-f", &file), ("--kubeconfig", &kubeconfig)];
     words.extend(given.iter().filter_map(|(flag, value)| Some([*flag, value.as_deref()?])).flatten());
     words.extend((spec.cluster == ClusterMode::Existing).then_some("--existing-cluster"));
+    shell::command(&words.into_iter().map(str::to_owned).collect::<Vec<_>>())
+}
+
+/// How a person gets in by other programs.
+fn kubeconfig_command(app: &App, spec: &Spec) -> String {
+    let mut words = vec!["aws", "eks", "update-kubeconfig", "--name", spec.cluster_name.as_str(), "--region", spec.region.as_str()];
+    words.extend(app.globals.profile.iter().flat_map(|profile| ["--profile", profile.as_str()]));
     shell::command(&words.into_iter().map(str::to_owned).collect::<Vec<_>>())
 }
 

@@ -130,8 +130,11 @@ pub(super) async fn carry_out(
         if number == last {
             error = error.hint(format!("{run} it again: `{again}`; what is done is kept, and it goes on from here"));
             if exit == app.interrupted() {
-                error =
-                    error.hint("what AWS has begun goes on by itself: stacks, clusters and node groups that were being made are finished");
+                let goes_on = match plan.direction {
+                    Direction::Apply => "stacks, clusters and node groups that were being made are finished",
+                    Direction::Remove => "what was being deleted goes on being deleted",
+                };
+                error = error.hint(format!("what AWS has begun goes on by itself: {goes_on}"));
             }
             if let Some(path) = &journal_path {
                 error = error.hint(format!("what happened is in {path}"));
@@ -156,7 +159,9 @@ fn done(direction: Direction, spec: &Spec, selection: &Selection) -> String {
             format!("The node groups of {} are as they were before.", spec.cluster_name)
         }
         Direction::Apply => format!("`karpctl {}` is done for {}.", selection.name, spec.cluster_name),
-        Direction::Remove => format!("What karpctl made for {} is gone.", spec.cluster_name),
+        Direction::Remove => {
+            format!("What karpctl made for {} in {} of account {} is gone.", spec.cluster_name, spec.region, spec.account_id)
+        }
     }
 }
 
@@ -242,7 +247,7 @@ mod tests {
         };
         let steps = [step("stack", Action::Keep), step("chart", chart)];
         serde_json::from_value(serde_json::json!({
-            "schema": "karpctl/plan/v1", "direction": Direction::Apply, "cluster": "demo", "karpenter": "1.14.1", "steps": steps,
+            "schema": "karpctl/plan/v1", "direction": Direction::Apply, "cluster": "demo", "region": "us-west-2", "account": "111122223333", "karpenter": "1.14.1", "steps": steps,
         }))
         .unwrap()
     }

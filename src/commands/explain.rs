@@ -66,7 +66,7 @@ pub fn run(app: &App, args: &ExplainArgs) -> Result<Exit> {
         // A step and a check may be called the same, as they are about the same.
         let text = texts.iter().filter(|(known, _)| known == id).map(|(_, text)| text.as_str()).collect::<Vec<_>>().join("\n\n");
         match args.lang {
-            Language::En => app.printer.told(&text),
+            Language::En => app.printer.page(&text),
             // Whoever asks for it can read it, whatever the locale is called.
             Language::Ko => app.printer.document(&text),
         }

@@ -28,7 +28,7 @@ pub struct InitArgs {
     /// Ask nothing: take what is known, and the usual answer to every question
     #[arg(long)]
     defaults: bool,
-    /// Also write karpctl.schema.json beside the file, so that an editor completes and checks the fields
+    /// Also write karpctl.schema.json beside the file, so that an editor completes and checks the fields; where the file is there already, the schema alone
     #[arg(long)]
     schema: bool,
     /// Overwrite a file that says something else
@@ -41,6 +41,13 @@ pub struct InitArgs {
 /// Runs the command.
 pub async fn run(app: &App, args: InitArgs) -> Result<Exit> {
     let path = app.globals.file.clone().unwrap_or_else(|| DEFAULT_FILE.into());
+    // A file that was written before keeps what was made of it.
+    if args.schema && !args.force && path.exists() {
+        write(app, &[schema_beside(&path)?], false)?;
+        let line = draft::names_schema(SCHEMA_FILE);
+        app.printer.paragraph(&format!("Editors find it by this line in {}, as its first: `{line}`.", path.display()));
+        return Ok(Exit::Done);
+    }
     let manner = if args.defaults { Manner::Defaults } else { Manner::Ask };
     if manner == Manner::Ask {
         if !std::io::stdin().is_terminal() {
@@ -63,20 +70,25 @@ pub async fn run(app: &App, args: InitArgs) -> Result<Exit> {
     let text = draft::text(&found.layer, &found.reasons, schema)?;
     let mut files = vec![(path.clone(), text)];
     if args.schema {
-        files.push((path.with_file_name(SCHEMA_FILE), super::generate::spec_schema()? + "\n"));
+        files.push(schema_beside(&path)?);
     }
     write(app, &files, args.force)?;
     if !args.schema {
         app.printer
             .paragraph(&format!("`karpctl init --schema` also writes {SCHEMA_FILE}, by which an editor completes and checks the fields."));
     }
-    let profile = found.profile.filter(|_| app.globals.profile.is_none()).map(|p| format!(" --profile {}", quoted(&p)));
+    let profile = found.profile.map(|p| format!(" --profile {}", quoted(&p)));
     let file = app.globals.file.as_ref().map(|f| format!(" -f {}", quoted(&f.display().to_string())));
     let more = profile.into_iter().chain(file).collect::<String>();
     app.printer.copied(&format!(
         "\nNext:\n  karpctl doctor --area client,account{more}\n  karpctl bootstrap --dry-run{more}\n  karpctl bootstrap{more}"
     ));
     Ok(Exit::Done)
+}
+
+/// The schema, and where it goes.
+fn schema_beside(path: &Path) -> Result<(PathBuf, String)> {
+    Ok((path.with_file_name(SCHEMA_FILE), super::generate::spec_schema()? + "\n"))
 }
 
 /// An interruption is told in the same words wherever it comes.

@@ -194,11 +194,12 @@ impl<'a> Interview<'a> {
             Vec::new()
         };
         if self.found.layer.cluster_name.is_none() && self.manner == Manner::Ask && !listed.is_empty() {
-            let mut options = vec!["a new cluster".to_owned()];
-            options.extend(listed.iter().cloned());
+            let new = (self.found.layer.existing_cluster != Some(true)).then(|| "a new cluster".to_owned());
+            let before = usize::from(new.is_some());
+            let options: Vec<String> = new.into_iter().chain(listed.iter().cloned()).collect();
             let why = "One that is there is never changed in size or deleted.";
             let place = choose(self.app, "Which cluster gets Karpenter?", why, &options, 0).await?;
-            self.found.layer.cluster_name = place.checked_sub(1).map(|p| listed[p].clone());
+            self.found.layer.cluster_name = place.checked_sub(before).map(|p| listed[p].clone());
         }
         if self.found.layer.cluster_name.is_none() {
             let name = match self.manner {
@@ -219,6 +220,9 @@ impl<'a> Interview<'a> {
         }
         self.found.reasons.insert("clusterName", "The EKS cluster; roles, queue and stack are named after it.".into());
         let name = self.found.layer.cluster_name.clone().unwrap_or_default();
+        if self.found.layer.existing_cluster == Some(true) && !listed.is_empty() && !listed.contains(&name) {
+            self.app.printer.warn(&format!("there is no cluster {name} among those of this account and region: {}", listed.join(", ")));
+        }
         Ok(if listed.contains(&name) { self.asked("eks:DescribeCluster", ports.aws.cluster(&name)).await.ok().flatten() } else { None })
     }
 

@@ -32,7 +32,7 @@ pub(super) async fn look(app: &App, args: &DoctorArgs, checks: &[Box<dyn Check>]
     if let Some(login) = login? {
         facts.registry_login = login;
     }
-    let meant = Meant::by(&layers(app, &args.variant)?);
+    let meant = Meant { profile: app.globals.profile.clone(), ..Meant::by(&layers(app, &args.variant)?) };
     Ok(SavedFacts { schema: FACTS_SCHEMA.into(), day: jiff::Zoned::now().date(), spec, meant, facts })
 }
 

@@ -26,10 +26,11 @@ pub(super) fn files_are_there(app: &App, checks: &[Box<dyn Check>]) -> Result<()
 
 /// What a kubeconfig holds is known only once it has been read: whether a client can load it, and whether there is such a context.
 pub(super) fn kubeconfig_is_sound(app: &App, checks: &[Box<dyn Check>], facts: &Facts) -> Result<()> {
-    if is_said(checks) {
-        return Ok(());
-    }
     let clients = facts.clients.known().map(Vec::as_slice).unwrap_or_default();
+    if is_said(checks) {
+        // Without a client there is nobody to say it.
+        return if clients.is_empty() { kubeconfig_is_there(app) } else { Ok(()) };
+    }
     if app.globals.kubeconfig.is_some() || app.workstation().variable("KUBECONFIG").is_some() {
         clients.iter().try_for_each(is_loaded)?;
     }

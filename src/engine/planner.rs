@@ -64,6 +64,8 @@ pub fn plan(steps: &[Box<dyn Step>], spec: &Spec, facts: &Facts, goal: &Goal) ->
     Plan {
         schema: SCHEMA.into(),
         cluster: spec.cluster_name.to_string(),
+        region: spec.region.to_string(),
+        account: spec.account_id.to_string(),
         karpenter: spec.release.to_string(),
         direction: goal.direction,
         steps: planned,

@@ -58,6 +58,9 @@ pub struct VcpuFacts {
     pub spot: VcpuQuota,
     /// Those of an instance of the spec's node group. `None`: it has none, or one of another family.
     pub node_group_instance: Option<u64>,
+    /// The type of the node group's instances, where EC2 has none of that name in the region.
+    #[serde(default)]
+    pub unknown_type: Option<String>,
 }
 
 /// A quota of vCPUs.

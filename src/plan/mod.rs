@@ -114,6 +114,10 @@ pub struct Plan {
     pub schema: String,
     /// The cluster.
     pub cluster: String,
+    /// Its region.
+    pub region: String,
+    /// Its account.
+    pub account: String,
     /// The Karpenter release.
     pub karpenter: String,
     /// The way.
@@ -123,6 +127,12 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The cluster and where it is: the same name may be another cluster elsewhere.
+    #[must_use]
+    pub fn place(&self) -> String {
+        format!("{} in {} of account {}", self.cluster, self.region, self.account)
+    }
+
     /// Whether carrying it out changes anything.
     #[must_use]
     pub fn has_changes(&self) -> bool {
@@ -222,7 +232,15 @@ mod tests {
             planned(StepId::NodeMapping, &[StepId::Stack, StepId::Cluster], 3),
             planned(StepId::Chart, &[StepId::ControllerRole, StepId::NodeMapping], 45),
         ];
-        let plan = Plan { schema: SCHEMA.into(), cluster: "demo".into(), karpenter: "1.14.1".into(), direction: Direction::Apply, steps };
+        let plan = Plan {
+            schema: SCHEMA.into(),
+            cluster: "demo".into(),
+            region: "us-west-2".into(),
+            account: "111122223333".into(),
+            karpenter: "1.14.1".into(),
+            direction: Direction::Apply,
+            steps,
+        };
         let tree: Vec<(usize, StepId)> = plan.tree().into_iter().map(|(depth, step)| (depth, step.id)).collect();
         assert_eq!(
             tree,

@@ -17,6 +17,7 @@ async fn read(context: &ProbeContext<'_>) -> Result<VcpuFacts> {
     let (on_demand, spot, mut running) = (on_demand?, spot?, running?);
     running.retain(|instance| is_standard_instance(&instance.instance_type));
     let own = node_group_type(context.spec);
+    let counted = own.filter(|name| is_standard_instance(name));
     let types: BTreeSet<String> = running.iter().map(|i| i.instance_type.as_str()).chain(own).map(str::to_owned).collect();
     let sizes = aws.instance_types(&types.into_iter().collect::<Vec<_>>()).await?;
     let sizes: BTreeMap<&str, u64> = sizes.iter().map(|t| (t.name.as_str(), u64::from(t.vcpus))).collect();
@@ -24,15 +25,15 @@ async fn read(context: &ProbeContext<'_>) -> Result<VcpuFacts> {
     Ok(VcpuFacts {
         on_demand: VcpuQuota { quota: on_demand, used: used(CapacityType::OnDemand) },
         spot: VcpuQuota { quota: spot, used: used(CapacityType::Spot) },
-        node_group_instance: own.and_then(|own| sizes.get(own).copied()),
+        node_group_instance: counted.and_then(|own| sizes.get(own).copied()),
+        unknown_type: own.filter(|own| !sizes.contains_key(own)).map(str::to_owned),
     })
 }
 
-/// The instance type of the node group that the spec makes, where it counts to these quotas.
+/// The instance type of the node group that the spec makes.
 fn node_group_type(spec: &Spec) -> Option<&str> {
     match (&spec.capacity, spec.cluster) {
         (ControllerCapacity::NodeGroup(group), ClusterMode::Managed) => Some(group.instance_type.as_str()),
         _ => None,
     }
-    .filter(|name| is_standard_instance(name))
 }

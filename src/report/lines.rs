@@ -17,6 +17,41 @@ pub(super) fn wrapped(text: &str, columns: usize) -> String {
     lines.join("\n")
 }
 
+/// The text with each paragraph and each item of a list in one line, however its source was broken: for [`folded`] to break anew.
+pub(super) fn unbroken(text: &str) -> String {
+    let mut copied = false;
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.split('\n') {
+        let is_fence = line.trim_start().starts_with("```");
+        copied ^= is_fence;
+        let goes_on = !copied && !is_fence && lines.last().is_some_and(|before| continues(before, line));
+        match lines.last_mut() {
+            Some(before) if goes_on => {
+                before.push(' ');
+                before.push_str(line.trim());
+            }
+            _ => lines.push(line.to_owned()),
+        }
+    }
+    lines.join("\n")
+}
+
+/// Whether a line goes on with what stands before it: with a paragraph, or, further in, with an item of a list.
+fn continues(before: &str, line: &str) -> bool {
+    let stands_alone = |line: &str| line.trim().is_empty() || line.starts_with(['#', '|']) || line.trim_start().starts_with("```");
+    let is_further = line.starts_with(' ');
+    !stands_alone(before) && !stands_alone(line) && !begins_item(line) && is_further == begins_item(before)
+}
+
+fn begins_item(line: &str) -> bool {
+    line.trim_start().split_once(' ').is_some_and(|(mark, _)| is_mark(mark))
+}
+
+/// What stands before an item of a list.
+fn is_mark(word: &str) -> bool {
+    word == "-" || word.strip_suffix('.').is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+}
+
 /// The lines of a text, those that are too long in several: what goes on stands a little further in than what it goes on from. What is
 /// there to be copied, or is a table, stays: a line of a block of code, and one that begins with `|`.
 pub(super) fn folded(text: &str, columns: usize) -> String {
@@ -41,7 +76,7 @@ fn fold(line: &str, columns: usize, lines: &mut Vec<String>) {
     let mut current = String::new();
     let mut begun = false;
     for (gap, word) in words(line) {
-        if begun && measure_text_width(&current) + gap.len() + measure_text_width(word) > columns {
+        if begun && !is_mark(current.trim()) && measure_text_width(&current) + gap.len() + measure_text_width(word) > columns {
             lines.push(std::mem::replace(&mut current, margin.clone()));
         } else {
             current.push_str(gap);
@@ -109,6 +144,15 @@ mod tests {
     fn a_style_takes_no_room() {
         let styled = super::super::printer::styled(super::super::printer::BAD, "error");
         assert_eq!(folded(&format!("{styled}: 12345"), 12), format!("{styled}: 12345"));
+    }
+
+    #[test]
+    fn a_page_is_broken_where_the_terminal_ends_and_not_where_its_source_does() {
+        let page = "# Head\n\nA paragraph of\ntwo lines.\n\n- `an item that is long`\n- one that\n  goes on\n1. first\n   of all\n\n| a | b |\n|---|---|\n```\nas it\nis\n```";
+        let whole = "# Head\n\nA paragraph of two lines.\n\n- `an item that is long`\n- one that goes on\n1. first of all\n\n| a | b |\n|---|---|\n```\nas it\nis\n```";
+        assert_eq!(unbroken(page), whole);
+        assert_eq!(unbroken(whole), whole);
+        assert_eq!(folded("- `an item that is long`", 12), "- `an item that is long`", "a mark does not stand alone");
     }
 
     proptest! {

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 /// Prints the plan of this command to stdout: a line a step, below the step that it waits for longest, with how long it usually takes
 /// and the reason.
 pub fn show_plan(printer: &Printer, name: &str, plan: &Plan) {
-    printer.answer(&styled(BOLD, format!("Plan: {name} {} (Karpenter {})", plan.cluster, plan.karpenter)));
+    printer.answer(&styled(BOLD, format!("Plan: {name} {} (Karpenter {})", plan.place(), plan.karpenter)));
     let mut hinted = Vec::new();
     for (depth, step) in plan.tree() {
         show_step(printer, depth, step, &mut hinted);
@@ -78,7 +78,7 @@ pub fn summary(plan: &Plan) -> String {
     if !plan.has_changes() {
         return match plan.direction {
             Direction::Apply => "Nothing to do: everything is as the spec says.".into(),
-            Direction::Remove => "Nothing to do: nothing is there that could be removed.".into(),
+            Direction::Remove => format!("Nothing to do: nothing is there that could be removed of {}.", plan.place()),
         };
     }
     let parts: Vec<String> = [

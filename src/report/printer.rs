@@ -1,7 +1,7 @@
 //! The only way to print.
 
 use super::bars::Bars;
-use super::lines::{folded, wrapped};
+use super::lines::{folded, unbroken, wrapped};
 use crate::characters::Letters;
 use crate::error::Error;
 use anstream::AutoStream;
@@ -120,6 +120,14 @@ impl Printer {
     pub fn told(&self, text: &str) {
         match Self::columns() {
             Some(columns) => self.answer(&folded(text, columns)),
+            None => self.answer(text),
+        }
+    }
+
+    /// Prints a page: at a terminal its paragraphs are broken where that ends, wherever their source is.
+    pub fn page(&self, text: &str) {
+        match Self::columns() {
+            Some(columns) => self.answer(&folded(&unbroken(text), columns)),
             None => self.answer(text),
         }
     }

@@ -18,7 +18,7 @@ pub fn text(layer: &Layer, reasons: &Reasons, schema: Option<&str>) -> Result<St
     let descriptions = schemars::schema_for!(Layer);
     let mut out = String::new();
     if let Some(schema) = schema {
-        let _ = writeln!(out, "# yaml-language-server: $schema={schema}");
+        let _ = writeln!(out, "{}", names_schema(schema));
     }
     out.push_str("# What `karpctl bootstrap` makes. A flag or a variable of the environment wins over what stands here.\n");
     for (field, value) in settings {
@@ -33,6 +33,12 @@ pub fn text(layer: &Layer, reasons: &Reasons, schema: Option<&str>) -> Result<St
     }
     out.push_str("\n# Every other field: `karpctl generate schema`.\n");
     Ok(out)
+}
+
+/// The comment by which editors find the schema of a file.
+#[must_use]
+pub fn names_schema(schema: &str) -> String {
+    format!("# yaml-language-server: $schema={schema}")
 }
 
 #[cfg(test)]

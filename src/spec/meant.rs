@@ -18,6 +18,9 @@ pub struct Meant {
     /// The spec file that was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// The AWS profile. Only of this run: elsewhere it may be nobody's, or another account's.
+    #[serde(skip)]
+    pub profile: Option<String>,
 }
 
 impl Meant {
@@ -29,6 +32,7 @@ impl Meant {
             region: layers.iter().find_map(|(_, layer)| layer.region.as_deref()).and_then(|region| region.parse().ok()),
             kubernetes: layers.iter().find_map(|(_, layer)| layer.kubernetes_version.as_deref()).and_then(|said| said.parse().ok()),
             file: layers.iter().find_map(|(source, _)| if let Source::File(path) = source { Some(path.clone()) } else { None }),
+            profile: None,
         }
     }
 }

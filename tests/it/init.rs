@@ -116,6 +116,12 @@ fn another_text_is_never_overwritten_unasked() {
     assert_eq!(refused.status.code(), Some(4), "{}", stderr(&refused));
     assert!(stderr(&refused).contains("--force"), "{}", stderr(&refused));
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
+    // Its own hint, typed afterwards: the schema alone.
+    let schema = run(dir.path(), &["init", "--schema"]);
+    assert_eq!(schema.status.code(), Some(0), "{}", stderr(&schema));
+    assert!(stderr(&schema).contains("# yaml-language-server: $schema=karpctl.schema.json"), "{}", stderr(&schema));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
+    std::fs::remove_file(dir.path().join("karpctl.schema.json")).unwrap();
     assert_eq!(run(dir.path(), &[&DEFAULTS[..], &["--force"]].concat()).status.code(), Some(0));
     assert_eq!(written(dir.path()).cluster_name.as_deref(), Some("shop"));
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
@@ -313,4 +319,28 @@ fn an_interruption_writes_nothing() {
         assert!(said.contains("nothing was written") && !said.contains("finishing"), "nothing is under way: {said}");
         assert!(!dir.path().join("karpctl.yaml").exists());
     }
+}
+
+#[test]
+fn of_clusters_that_are_there_only_such_are_offered() {
+    let dir = tempfile::tempdir().unwrap();
+    let (url, _) = serve(account);
+    let env = [("AWS_ENDPOINT_URL", url.as_str()), ("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
+    let mut terminal = Terminal::start_with(dir.path(), "init --existing-cluster --region us-east-1", &env);
+    terminal.answer("Which cluster gets Karpenter?", "2\n");
+    terminal.answer("Which subnets are for nodes?", "1\n");
+    terminal.answer("What capacity may Karpenter launch?", "\n");
+    let (code, said) = terminal.end();
+    assert_eq!(code, Some(0), "{said}");
+    assert!(!said.contains("a new cluster") && said.contains("1) alpha"), "{said}");
+    assert_eq!(written(dir.path()).cluster_name.as_deref(), Some("beta"));
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut command = karpctl(elsewhere.path());
+    let words = ["init", "--defaults", "--existing-cluster", "--cluster-name", "lagacy", "--region", "us-east-1"];
+    let ended = command.args(words).envs(env).stdin(Stdio::null()).output().unwrap();
+    assert!(
+        stderr(&ended).contains("there is no cluster lagacy among those of this account and region: alpha, beta"),
+        "{}",
+        stderr(&ended)
+    );
 }

@@ -211,8 +211,9 @@ async fn groups_that_only_the_nodes_of_node_groups_have_are_told() {
 
 #[tokio::test(start_paused = true)]
 async fn a_closed_vpc_has_the_endpoints_that_are_needed() {
-    let (spec, mut facts) = healthy().await;
-    let private = Spec { private: true, zonal_shift: Some(false), ..spec.clone() };
+    let (mut spec, mut facts) = healthy().await;
+    spec.zonal_shift = Some(false);
+    let private = Spec { private: true, ..spec.clone() };
     // A Karpenter that is ready has a way to EC2.
     let of_ways = |facts: &Facts| bad(&private, facts, DAY).into_iter().filter(|f| f.id == "private-endpoints").collect::<Vec<_>>();
     exactly(&of_ways(&facts), "private-endpoints", Verdict::Warn);
@@ -456,11 +457,19 @@ async fn vcpus_are_counted_by_capacity_type_without_other_families() {
         on_demand: VcpuQuota { quota: Some(64), used: 6 },
         spot: VcpuQuota { quota: Some(64), used: 4 },
         node_group_instance: None,
+        unknown_type: None,
     };
     assert_eq!(facts.vcpus, Probed::Known(expected));
     let world = FakeWorld::empty(crate::fixture::spec("1.14.1"));
     let seen = world.facts(&[karpctl::facts::Topic::Vcpus]).await;
     assert_eq!(seen.vcpus.known().unwrap().node_group_instance, Some(2), "the m5.large of the node group that is made");
+    let mut misspelt = crate::fixture::spec("1.14.1");
+    misspelt.capacity = karpctl::spec::ControllerCapacity::NodeGroup(karpctl::spec::NodeGroup {
+        instance_type: "m7i.lrge".into(),
+        ..karpctl::spec::NodeGroup::default()
+    });
+    let seen = FakeWorld::empty(misspelt).facts(&[karpctl::facts::Topic::Vcpus]).await;
+    assert_eq!(seen.vcpus.known().unwrap().unknown_type.as_deref(), Some("m7i.lrge"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -481,6 +490,9 @@ async fn the_account_may_run_what_is_asked_for() {
         change(known(&mut facts.vcpus));
         of_quotas(&spec, &facts)
     };
+    let found = with(&|v| v.unknown_type = Some("m7i.lrge".into()));
+    exactly(&found, "vcpu-quotas", Verdict::Fail);
+    said(&found, "EC2 has no instances of this type in us-west-2");
     // Two m5.large beside the six vCPUs that run, and no vCPU more.
     let found = with(&|v| (v.on_demand.quota, v.on_demand.used) = (Some(9), 6));
     exactly(&found, "vcpu-quotas", Verdict::Fail);
@@ -521,4 +533,26 @@ async fn the_account_may_run_what_is_asked_for() {
         &Situation { spec: Some(&kept), meant: &karpctl::spec::Meant::default(), facts: &there, today: DAY.parse().unwrap() },
     );
     assert_eq!(said.iter().find(|f| f.id == "vcpu-quotas").unwrap().result, Verdict::Skip);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_typed_as_printed_goes_to_the_account_of_the_profile() {
+    let (spec, mut facts) = healthy().await;
+    facts.caller = Probed::Unavailable("the SSO session associated with this profile has expired".into());
+    facts.queue = Probed::Absent;
+    known(&mut facts.controller_role).trust = json!({"Version": "2012-10-17", "Statement": []});
+    let said = |profile: Option<&str>| {
+        let meant = karpctl::spec::Meant { profile: profile.map(str::to_owned), ..karpctl::spec::Meant::default() };
+        let situation = Situation { spec: Some(&spec), meant: &meant, facts: &facts, today: DAY.parse().unwrap() };
+        judge(&all(), &situation)
+    };
+    let commands =
+        |profile| said(profile).into_iter().flat_map(|f| f.fixes).map(|fix| fix.command).filter(|c| !c.is_empty()).collect::<Vec<_>>();
+    let ours = |command: &Vec<String>| command[0] == "aws" || command[0] == "karpctl";
+    let of_profile = |command: &Vec<String>| command.windows(2).filter(|words| *words == ["--profile", "dev"]).count();
+    let asked: Vec<_> = commands(Some("dev")).into_iter().filter(ours).collect();
+    assert!(asked.len() > 2 && asked.iter().all(|command| of_profile(command) == 1), "{asked:#?}");
+    assert!(commands(None).iter().all(|command| !command.contains(&"--profile".to_owned())));
+    let log_in = said(Some("dev")).into_iter().find(|f| f.id == "aws-credentials").unwrap();
+    assert_eq!(log_in.fixes[0].command, ["aws", "sso", "login", "--profile", "dev"]);
 }

@@ -159,6 +159,9 @@ fn a_named_thing_that_is_missing_is_an_error() {
         usage_error(&of(&[&words[..], fix].concat()), &["there is no context `nope` in ", "/config", "get-contexts"]);
         usage_error(&of(&[&["--helm", "/nope/helm", "--kubeconfig", "config"], fix].concat()), &["/nope/helm", "hint:"]);
     }
+    // So it is where there is no client that would say it.
+    let alone = Shell::new().env("PATH", "/nope").run(&["doctor", "--offline", "--only", "exec-kubeconfig", "--kubeconfig", "/nope/x"]);
+    usage_error(&alone, &["there is no kubeconfig /nope/x", "hint:"]);
     // The check that is about just that says it as the client does.
     let words = ["doctor", "--offline", "--only", "exec-kubeconfig", "--helm", "./helm", "-o", "json", "--kubeconfig"];
     for more in [&["/nope/x"][..], &["config", "--context", "nope"]] {

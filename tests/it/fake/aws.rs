@@ -433,7 +433,7 @@ impl Aws for FakeWorld {
 
     async fn instance_types(&self, names: &[String]) -> Result<Vec<InstanceTypeFacts>> {
         self.begin("describe", "instance types").await?;
-        Ok(names.iter().map(|name| quotas::instance_type(name)).collect())
+        Ok(names.iter().filter_map(|name| quotas::instance_type(name)).collect())
     }
 
     async fn tagged_subnets(&self, (key, value): (&str, &str)) -> Result<Vec<SubnetFacts>> {

@@ -23,11 +23,13 @@ pub(super) fn running_instances() -> Vec<RunningInstance> {
     ]
 }
 
-pub(super) fn instance_type(name: &str) -> InstanceTypeFacts {
-    InstanceTypeFacts {
-        name: name.to_owned(),
-        vcpus: if name.split_once('.').is_some_and(|(_, size)| size == "large") { 2 } else { 4 },
-        memory_mib: 8192,
-        architectures: vec!["x86_64".into()],
-    }
+/// A type of a size that there is.
+pub(super) fn instance_type(name: &str) -> Option<InstanceTypeFacts> {
+    let (_, size) = name.split_once('.')?;
+    let vcpus = match size {
+        "large" => 2,
+        size if size.ends_with("xlarge") => 4,
+        _ => return None,
+    };
+    Some(InstanceTypeFacts { name: name.to_owned(), vcpus, memory_mib: 8192, architectures: vec!["x86_64".into()] })
 }

@@ -1,7 +1,7 @@
 //! From nothing to a working Karpenter and back, on a cluster that the real eksctl makes.
 
 use super::{Stage, assert_empty, stage};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 #[test]
 fn newest_release_from_nothing_and_back() {
@@ -43,6 +43,10 @@ fn whole_way(stage: &Stage, release: &str, policies: usize) {
     let plan = with(&["bootstrap", "--dry-run", "-o", "json", "--exit-code"]).exits(3).json();
     let planned: Vec<&str> = plan["steps"].as_array().unwrap().iter().map(|s| s["id"].as_str().unwrap()).collect();
     assert_eq!(plan["schema"], "karpctl/plan/v1");
+    assert_eq!(
+        (&plan["cluster"], &plan["region"], &plan["account"]),
+        (&json!(stage.cluster()), &json!("us-west-2"), &json!("123456789012"))
+    );
     assert!(
         planned.contains(&"stack") && planned.contains(&"pod-identity-association") && !planned.contains(&"oidc-provider"),
         "{planned:?}"

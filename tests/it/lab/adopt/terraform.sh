@@ -34,6 +34,7 @@ subnets=$(value "['resourcesVpcConfig']['subnetIds']" | tr -d "[],'")
 # shellcheck disable=SC2086
 aws ec2 create-tags --resources ${subnets%% *} --tags "Key=karpenter.sh/discovery,Value=$CLUSTER_NAME"
 kubectl label nodes --all karpenter.sh/controller=true
+aws eks update-cluster-config --name "$CLUSTER_NAME" --zonal-shift-config enabled=true
 cat > values.yaml <<YAML
 nodeSelector:
   karpenter.sh/controller: 'true'
