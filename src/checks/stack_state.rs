@@ -94,7 +94,7 @@ fn karpenter(spec: &Spec, facts: &Facts) -> Result<Judgement, Judgement> {
         return Ok(Judgement::warn(subject, "is there without karpctl's tag: the guide's own commands, or somebody else, made it")
             .fix("`karpctl bootstrap --adopt` takes it over: it is updated to the release's template, and tagged"));
     }
-    let wanted = render::cloudformation(spec).unwrap_or_default();
+    let wanted = render::cloudformation_over(spec, stack.template.as_deref().unwrap_or_default()).unwrap_or_default();
     Ok(if stack.template.as_deref().is_some_and(|template| template.trim_end() == wanted.trim_end()) {
         Judgement::pass(subject, format!("is {}, with the template of Karpenter {}", stack.status, spec.release))
     } else {

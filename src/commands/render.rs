@@ -9,7 +9,8 @@ use crate::app::App;
 use crate::error::{Error, Exit, Result};
 use crate::knowledge::Work;
 use crate::render::{
-    Document, EksctlAbilities, Inputs, POLICY_SIZE, Standing, document, document_json, operator_needs, operator_policies, operator_policy,
+    Document, EksctlAbilities, Inputs, POLICY_SIZE, Standing, cloudformation_over, document, document_json, operator_needs,
+    operator_policies, operator_policy,
 };
 use crate::report::Format;
 use crate::spec::Spec;
@@ -47,6 +48,10 @@ pub struct RenderArgs {
     /// cluster-config as `karpctl bootstrap` gives it to eksctl: with karpctl's tag, without what karpctl makes itself
     #[arg(long)]
     for_bootstrap: bool,
+    /// What is there already, of which is kept what a change would replace: a stack's template, or `kubectl get --output json` of a
+    /// node pool and its class
+    #[arg(long, value_name = "FILE")]
+    deployed: Option<PathBuf>,
     /// What operator-policy allows [default: all of them]
     #[arg(long = "for", value_name = "WORK", value_delimiter = ',', value_parser = work_parser())]
     works: Vec<Work>,
@@ -108,6 +113,10 @@ pub async fn run(app: &App, args: RenderArgs) -> Result<Exit> {
         app.printer.document(&cluster_config_of_bootstrap(&spec, EksctlAbilities::default())?);
         return Ok(Exit::Done);
     }
+    if let Some(file) = &args.deployed {
+        app.printer.document(&over(&args, &spec, file)?);
+        return Ok(Exit::Done);
+    }
     if args.what != What::OperatorPolicy && !args.works.is_empty() {
         return Err(Error::usage("--for is for `render operator-policy`"));
     }
@@ -149,6 +158,16 @@ pub async fn run(app: &App, args: RenderArgs) -> Result<Exit> {
     }
     standing::note_differences(app, &spec, [one]);
     Ok(Exit::Done)
+}
+
+/// A document for what is there already.
+fn over(args: &RenderArgs, spec: &Spec, file: &Path) -> Result<String> {
+    let unreadable = |why: String| Error::usage(format!("cannot read what is deployed in {}", file.display())).because(why);
+    let deployed = std::fs::read_to_string(file).map_err(|e| unreadable(e.to_string()))?;
+    match (args.what, args.output) {
+        (What::Cloudformation, DocumentFormat::Yaml) => cloudformation_over(spec, &deployed),
+        _ => Err(Error::usage("--deployed is for `render cloudformation`, as YAML")),
+    }
 }
 
 /// One document on stdout; files that IAM takes each.

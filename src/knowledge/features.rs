@@ -57,6 +57,8 @@ pub struct Features {
     pub pod_identity_sdk: bool,
     /// It has an interruption queue and its event rules.
     pub interruption_queue: bool,
+    /// Its template gives the controller's managed policies a path.
+    pub policy_path: bool,
     /// The stack has an instance profile for the nodes, and the chart is told its name.
     pub stack_instance_profile: bool,
     /// The chart must be told the cluster's endpoint.

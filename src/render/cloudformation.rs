@@ -1,5 +1,6 @@
 //! The stack `Karpenter-<cluster>`.
 
+use super::deployed::{Deployed, Fixed};
 use super::policies::{ControllerPolicy, controller_policies};
 use super::template::{Functions, fill, read_one};
 use crate::error::{Error, Result};
@@ -11,16 +12,23 @@ const TEMPLATE: &str = "cloudformation.yaml.j2";
 /// The columns that a policy document is indented by.
 const DOCUMENT_INDENT: usize = 8;
 
-/// The template of the stack, deployable as it is.
+/// The template of the stack, deployable as it is where there is no such stack yet.
 pub fn cloudformation(spec: &Spec) -> Result<String> {
     is_made_here(spec)?;
-    fill(TEMPLATE, Functions::Short, &values(spec, Functions::Short))
+    fill(TEMPLATE, Functions::Short, &values(spec, Functions::Short, &Deployed::default()))
+}
+
+/// The template for a stack that is there with the template `deployed`: of its resources is kept what `CloudFormation` changes only by
+/// making them anew, which it refuses for those that bear a name.
+pub fn cloudformation_over(spec: &Spec, deployed: &str) -> Result<String> {
+    is_made_here(spec)?;
+    fill(TEMPLATE, Functions::Short, &values(spec, Functions::Short, &Deployed::read(deployed)))
 }
 
 /// The same template as JSON, with CloudFormation's functions in their long form.
 pub fn cloudformation_json(spec: &Spec) -> Result<Value> {
     is_made_here(spec)?;
-    let yaml = fill(TEMPLATE, Functions::Long, &values(spec, Functions::Long))?;
+    let yaml = fill(TEMPLATE, Functions::Long, &values(spec, Functions::Long, &Deployed::default()))?;
     read_one(TEMPLATE, &yaml)
 }
 
@@ -38,21 +46,30 @@ pub(super) fn has_instance_profile(spec: &Spec) -> bool {
     spec.release.features().stack_instance_profile || spec.private
 }
 
-fn values(spec: &Spec, functions: Functions) -> Value {
+fn values(spec: &Spec, functions: Functions, deployed: &Deployed) -> Value {
     let features = spec.release.features();
     let stack = spec.release.stack();
-    let policies: Vec<Value> = controller_policies(spec).iter().map(|policy| policy_values(policy, spec, functions)).collect();
+    let policies: Vec<Value> = controller_policies(spec).iter().map(|policy| policy_values(policy, spec, functions, deployed)).collect();
     let rules: Vec<Value> = stack
         .rules
         .iter()
-        .map(|rule| json!({ "id": rule.id, "event_source": rule.event_source, "detail_type": rule.detail_type }))
+        .map(|rule| {
+            let fixed = deployed.fixed(&rule.id, "AWS::Events::Rule", &[], spec, functions);
+            json!({ "id": rule.id, "event_source": rule.event_source, "detail_type": rule.detail_type, "fixed": fixed })
+        })
         .collect();
+    let name = |property, prefix, name: String| Fixed { property, text: named(prefix, &name, spec, functions), value: name };
+    let profile = [name("InstanceProfileName", "KarpenterNodeInstanceProfile-", spec.instance_profile_name()), in_root()];
+    let role = [name("RoleName", "KarpenterNodeRole-", spec.node_role_name()), in_root()];
+    let queue = [name("QueueName", "", spec.queue_name())];
     json!({
         "cluster_name": spec.cluster_name,
-        "node_role_name": named("KarpenterNodeRole-", &spec.node_role_name(), spec, functions),
         "instance_profile": has_instance_profile(spec),
-        "instance_profile_name": named("KarpenterNodeInstanceProfile-", &spec.instance_profile_name(), spec, functions),
-        "queue_name": named("", &spec.queue_name(), spec, functions),
+        "fixed": {
+            "instance_profile": deployed.fixed("KarpenterNodeInstanceProfile", "AWS::IAM::InstanceProfile", &profile, spec, functions),
+            "node_role": deployed.fixed("KarpenterNodeRole", "AWS::IAM::Role", &role, spec, functions),
+            "queue": deployed.fixed("KarpenterInterruptionQueue", "AWS::SQS::Queue", &queue, spec, functions),
+        },
         "queue_encrypted": features.queue_encrypted,
         "queue_tls_only": features.queue_tls_only,
         "permissions_boundary": spec.permissions_boundary,
@@ -63,13 +80,20 @@ fn values(spec: &Spec, functions: Functions) -> Value {
     })
 }
 
-fn policy_values(policy: &ControllerPolicy, spec: &Spec, functions: Functions) -> Value {
+fn policy_values(policy: &ControllerPolicy, spec: &Spec, functions: Functions, deployed: &Deployed) -> Value {
     let name = spec.controller_policy_name(&policy.part);
+    let text = named(&format!("KarpenterController{}Policy-", policy.part), &name, spec, functions);
+    let mut fixed = vec![Fixed { property: "ManagedPolicyName", text, value: name }];
+    fixed.extend(spec.release.features().policy_path.then(in_root));
     json!({
         "logical_id": policy.logical_id,
-        "name": named(&format!("KarpenterController{}Policy-", policy.part), &name, spec, functions),
+        "fixed": deployed.fixed(&policy.logical_id, "AWS::IAM::ManagedPolicy", &fixed, spec, functions),
         "document": functions.sub_document(&policy.document, DOCUMENT_INDENT),
     })
+}
+
+fn in_root() -> Fixed {
+    Fixed { property: "Path", text: "/".to_owned(), value: "/".to_owned() }
 }
 
 /// A name by the template's parameter where it is the official one, and as it is where it had to be shortened.

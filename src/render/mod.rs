@@ -4,6 +4,7 @@
 mod access;
 mod cloudformation;
 mod cluster_config;
+mod deployed;
 mod flow_schemas;
 mod helm_values;
 mod inflate;
@@ -15,7 +16,7 @@ mod policies;
 mod template;
 
 pub use access::{RoleMapping, access_entry, identity_mapping, identity_mapping_yaml, mapped_role, role_mappings, trust_policy};
-pub use cloudformation::{cloudformation, cloudformation_json};
+pub use cloudformation::{cloudformation, cloudformation_json, cloudformation_over};
 pub use cluster_config::{ConfigScope, EksctlAbilities, cluster_config};
 pub(crate) use cluster_config::{NETWORK_ADDON, network_addon_policy};
 pub use flow_schemas::flow_schemas_yaml;

@@ -72,7 +72,17 @@ impl Step for Stack {
         ];
         match direction {
             Direction::Apply => {
-                let mut commands = vec![render_command(spec, "cloudformation", "cloudformation.yaml")];
+                let mut commands = Vec::new();
+                let over = facts.stack.known().filter(|found| wanted(spec, found).ok() != render::cloudformation(spec).ok());
+                let what = if over.is_some() {
+                    commands.push(format!(
+                        "aws cloudformation get-template --region {region} --stack-name {name} --query TemplateBody --output json > deployed.json"
+                    ));
+                    "cloudformation --deployed deployed.json"
+                } else {
+                    "cloudformation"
+                };
+                commands.push(render_command(spec, what, "cloudformation.yaml"));
                 if matches!(judge(spec, &facts.stack), State::Broken(_)) {
                     commands.extend(delete);
                 }
@@ -151,7 +161,7 @@ impl Step for Stack {
                         return Ok(());
                     }
                     updated = true;
-                    update(context, &change, &stack).await?;
+                    update(context, &ChangeStack { template: wanted(spec, &stack)?, ..change.clone() }, &stack).await?;
                 }
                 (_, None) => {}
             }
@@ -184,7 +194,8 @@ impl Step for Stack {
         "Creates the CloudFormation stack `Karpenter-<cluster>` of the getting-started guide: the role of the nodes, the \
          controller's managed policies, and the interruption queue with its event rules. karpctl makes it through the API and \
          shows the stack's events. A stack of that name without karpctl's tag (the guide's own `aws cloudformation deploy` makes \
-         one) is refused until --adopt takes it over. A creation that was rolled back holds nothing and is deleted and made anew. \
+         one) is refused until --adopt takes it over. What CloudFormation cannot change of a resource that bears a name, its path, stays as \
+         the stack has it. A creation that was rolled back holds nothing and is deleted and made anew. \
          On the way back, instance profiles and launch templates that Karpenter made are removed first: they hold the node role."
     }
 }
@@ -265,13 +276,18 @@ fn parameters(spec: &Spec) -> BTreeMap<String, String> {
     BTreeMap::from([("ClusterName".to_owned(), spec.cluster_name.to_string())])
 }
 
+/// The template of a stack that is there.
+fn wanted(spec: &Spec, stack: &StackFacts) -> Result<String> {
+    render::cloudformation_over(spec, stack.template.as_deref().unwrap_or_default())
+}
+
 /// The most changed lines of a template that are shown.
 const SHOWN: usize = 6;
 
 /// In what a stack is not as the spec says, a line each.
 fn differences(spec: &Spec, stack: &StackFacts) -> Result<Vec<String>> {
     let mut changes = Vec::new();
-    let wanted = render::cloudformation(spec)?;
+    let wanted = wanted(spec, stack)?;
     match stack.template.as_deref() {
         Some(template) if template.trim_end() == wanted.trim_end() => {}
         Some(template) => changes.extend(template_changes(template, &wanted)),

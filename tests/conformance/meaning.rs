@@ -42,7 +42,9 @@ pub(crate) fn of_template(template: &Value, spec: &Spec) -> Meaning {
                     Value::String(text) => serde_json::from_str(text).unwrap(),
                     document => document.clone(),
                 };
-                if p["Path"] != "/" {
+                // To write the default out is a replacement to CloudFormation.
+                let path = if spec.release.features().policy_path { json!("/") } else { Value::Null };
+                if p["Path"] != path {
                     add(&mut meaning, "other", [format!("{} in {}", text(&p["ManagedPolicyName"]), p["Path"])].into());
                 }
                 add(&mut meaning, "grants", grants(&document, Principals::None));

@@ -4,6 +4,7 @@
 - A failed create stays CREATE_FAILED; AWS rolls back.
 - A role or instance profile that exists is taken over silently (and deleted by a rollback); AWS fails the create.
 - A change set or an update without a change is accepted.
+- A resource with a name of its own is made anew under that name; AWS rolls the update back (cfn_replace.py).
 - Stack tags do not reach the resources.
 - DescribeStacks leaves the capabilities out; eksctl updates a stack with those that it finds.
 - ListStacks ignores its filter.
@@ -21,6 +22,7 @@ from xml.sax.saxutils import escape
 
 import aws
 import cfn_checks
+import cfn_replace
 import cfn_template
 import lifecycle
 import stacks
@@ -30,6 +32,7 @@ from call import ns, xml
 NAMESPACE = "http://cloudformation.amazonaws.com/doc/2010-05-15/"
 VIEWS = {}  # id of the lab -> its Views: quirk modules hold no lab of their own
 UNCHANGED = set()  # names of change sets without a change
+REPLACING = {}  # name of a change set -> why CloudFormation rolls it back
 
 
 def views(lab):
@@ -52,6 +55,8 @@ def before(lab, call):
         case "ExecuteChangeSet":
             member = cfn_checks.describe(lab, call)
             call.creates = member is not None and member.findtext("StackStatus") == "REVIEW_IN_PROGRESS"
+            replacing = REPLACING.get(change_set(call))
+            return roll_back(lab, call, member, replacing) if replacing else None
         case "DeleteStack":
             return before_delete(lab, call)
         case "DescribeStacks":
@@ -158,20 +163,24 @@ def asked(lab, call):
 
 
 def before_update(lab, call):
-    """Rolls back an update that the caller may not make; the emulator is not told of it."""
-    if not strict_cfn.stack_caller(lab, call):
-        return None
+    """Rolls back an update that CloudFormation or its caller may not make; the emulator is not told of it."""
     member, old, retagged = strict_cfn.before(lab, call)
     template, known = asked(lab, call)
-    denied = strict_cfn.change_denial(lab, call, old, template, known, retagged)
-    if not denied:
-        return None
+    denied = cfn_replace.refused(old, template, known)
+    if not denied and strict_cfn.stack_caller(lab, call):
+        denied = strict_cfn.change_denial(lab, call, old, template, known, retagged)
+    return roll_back(lab, call, member, denied) if denied else None
+
+
+def roll_back(lab, call, member, denied):
+    """The answer to an update that is rolled back for a (logical id, type, reason)."""
     name, ident = member.findtext("StackName"), member.findtext("StackId")
     view = views(lab).get(call.region, name) or stacks.View(name, ident)
     view.begin(stacks.failed_update(view, *denied, int(lab.settings["pace"])), keep_status=True)
     views(lab).put(call.region, view)
-    return xml(f'<UpdateStackResponse xmlns="{NAMESPACE}"><UpdateStackResult><StackId>{ident}</StackId></UpdateStackResult>'
-               "<ResponseMetadata><RequestId>lab</RequestId></ResponseMetadata></UpdateStackResponse>")
+    result = f"<StackId>{ident}</StackId>" if call.action == "UpdateStack" else ""
+    return xml(f'<{call.action}Response xmlns="{NAMESPACE}"><{call.action}Result>{result}</{call.action}Result>'
+               f"<ResponseMetadata><RequestId>lab</RequestId></ResponseMetadata></{call.action}Response>")
 
 
 def existing_resource(lab, template, known):
@@ -364,12 +373,18 @@ def note_unchanged(lab, call):
         member = cfn_checks.describe(lab, call)
         if member is not None and cfn_checks.same(lab, call, member):
             UNCHANGED.add(call.params["ChangeSetName"])
+        elif member is not None and (denied := cfn_replace.refused(strict_cfn.before(lab, call)[1], *asked(lab, call))):
+            REPLACING[call.params["ChangeSetName"]] = denied
+
+
+def change_set(call):
+    """The name of the change set that a call is about."""
+    return call.params.get("ChangeSetName", "").split("changeSet/")[-1].split("/")[0]
 
 
 def describe_change_set(call, answer):
     """A change set without a change is FAILED on AWS; `aws cloudformation deploy` goes by that."""
-    name = call.params.get("ChangeSetName", "").split("changeSet/")[-1].split("/")[0]
-    if name not in UNCHANGED:
+    if change_set(call) not in UNCHANGED:
         return answer
     text = answer.body.decode()
     text = re.sub(r"<Status>.*?</Status>", "<Status>FAILED</Status><StatusReason>The submitted information didn't contain "

@@ -252,10 +252,10 @@ Resources:
   Queue: {Type: AWS::SQS::Queue, Properties: {QueueName: !Ref Name}}
 """
 
-    def cfn(self, action, name, **kw):
+    def cfn(self, action, name, template=TEMPLATE, **kw):
         more = []
         if action in ("create-stack", "update-stack"):
-            more = ["--template-body", self.TEMPLATE, "--parameters", f"ParameterKey=Name,ParameterValue={kw.pop('value', name)}"]
+            more = ["--template-body", template, "--parameters", f"ParameterKey=Name,ParameterValue={kw.pop('value', name)}"]
             more += kw.pop("capabilities", ["--capabilities", "CAPABILITY_NAMED_IAM"])
         return self.lab.aws("cloudformation", action, "--stack-name", name, *more, **kw)
 
@@ -287,6 +287,27 @@ Resources:
         self.cfn("create-stack", "same")
         self.assertIn("No updates are to be performed.", self.cfn("update-stack", "same", ok=False)[1])
         self.assertIn("does not exist", self.cfn("update-stack", "none", ok=False)[1])
+
+    def test_a_named_resource_is_not_made_anew(self):
+        """A default that is only written out is a replacement; so is its removal. What can be changed is."""
+        named = 'ManagedPolicyName: !Sub "policy-${Name}"\n'
+        spelled = self.TEMPLATE.replace(named, named + "      Path: /\n")
+        self.assertNotEqual(spelled, self.TEMPLATE)
+        refusal = "CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename policy-{} and"
+        for name, before, after in (("plain", self.TEMPLATE, spelled), ("spelled", spelled, self.TEMPLATE)):
+            self.cfn("create-stack", name, template=before)
+            self.cfn("update-stack", name, template=after)
+            self.assertEqual(self.status(name), "UPDATE_ROLLBACK_COMPLETE")
+            failed = "StackEvents[?ResourceStatus=='UPDATE_FAILED'].[LogicalResourceId,ResourceStatusReason]"
+            self.assertIn(f"Policy\t{refusal.format(name)}", self.cfn_query("describe-stack-events", name, failed))
+            self.cfn("update-stack", name, template=before.replace("sqs:*", "sqs:SendMessage"))
+            self.assertEqual(self.status(name), "UPDATE_COMPLETE")
+        file = self.lab.dir / "spelled.yaml"
+        file.write_text(spelled)
+        code, out = self.lab.aws("cloudformation", "deploy", "--stack-name", "plain", "--template-file", str(file), "--capabilities",
+                                 "CAPABILITY_NAMED_IAM", "--parameter-overrides", "Name=plain", ok=False)
+        self.assertNotEqual(code, 0, out)
+        self.assertEqual(self.status("plain"), "UPDATE_ROLLBACK_COMPLETE")
 
     def test_a_role_that_exists_rolls_back(self):
         self.cfn("create-stack", "first", value="taken")

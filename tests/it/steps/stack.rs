@@ -1,8 +1,10 @@
-use crate::fake::{FakeWorld, Fault, error, words};
+use crate::fake::{FakeWorld, Fault, error, step, words};
 use crate::fixture::spec;
 use karpctl::error::ErrorKind;
-use karpctl::plan::{State, StepId};
+use karpctl::facts::Topic;
+use karpctl::plan::{Direction, State, StepId};
 use karpctl::ports::{InstanceProfile, Tags};
+use karpctl::render;
 use karpctl::steps::{OWNER_TAG, Ownership};
 use std::sync::Arc;
 
@@ -117,6 +119,60 @@ async fn drift_is_told_and_updated() {
     world.apply_ok(ID).await;
     world.inside().stacks.get_mut("Karpenter-demo").unwrap().facts.parameters.insert("ClusterName".into(), "other".into());
     assert_eq!(words(&world.assess(ID).await), "parameter ClusterName: other -> demo");
+}
+
+/// The template by which the guide of a release before 1.9 makes the stack: without a path of the policy, which is there by default,
+/// and with one, as karpctl once wrote it. Either is a replacement to the other.
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_changed_of_a_resource_stays_as_it_is_deployed() {
+    let plain = "      ManagedPolicyName: !Sub \"KarpenterControllerPolicy-${ClusterName}\"\n";
+    let spelled = format!("{plain}      Path: /\n");
+    for deployed in [plain, &spelled] {
+        let spec = spec("1.8.8");
+        let world = FakeWorld::empty(spec.clone());
+        world.apply_ok(ID).await;
+        let template = render::cloudformation(&spec).unwrap();
+        assert!(template.contains(plain) && !template.contains(&spelled), "the release's own: {template}");
+        let before = template.replace(plain, deployed).replace("MessageRetentionPeriod: 300", "MessageRetentionPeriod: 60");
+        world.inside().stacks.get_mut("Karpenter-demo").unwrap().facts.template = Some(before);
+        let told = "template: - MessageRetentionPeriod: 60\ntemplate: + MessageRetentionPeriod: 300";
+        assert_eq!(words(&world.assess(ID).await), told);
+        let shell = step(ID).commands(&spec, &world.facts(&[Topic::Stack]).await, Direction::Apply).join("\n");
+        assert_eq!(shell.contains("render cloudformation --deployed deployed.json"), deployed == spelled, "{shell}");
+        world.apply_ok(ID).await;
+        assert_eq!(world.inside().stacks["Karpenter-demo"].facts.template, Some(template.replace(plain, deployed)));
+    }
+}
+
+#[test]
+fn names_and_paths_of_a_deployed_template_stay_in_every_way_to_write_them() {
+    let spec = spec("1.14.1");
+    let official = render::cloudformation(&spec).unwrap();
+    let json = render::cloudformation_json(&spec).unwrap();
+    // What comes to the same stands there as karpctl writes it.
+    let answered = serde_json::Value::from(official.clone()).to_string();
+    let refs = official.replace("!Sub \"${ClusterName}\"", "!Ref ClusterName");
+    assert_ne!(refs, official);
+    for same in [&official, &answered, &json.to_string(), &refs, "", "{", "Resources: [", "- !Sub"] {
+        assert_eq!(render::cloudformation_over(&spec, same).unwrap(), official, "{same}");
+    }
+    let over = |changed: &str| render::cloudformation_over(&spec, changed).unwrap();
+    for (from, to) in [
+        ("RoleName: !Sub \"KarpenterNodeRole-${ClusterName}\"\n", "RoleName: !Sub \"Nodes-${AWS::Region}\"\n"),
+        ("      RoleName: !Sub \"KarpenterNodeRole-${ClusterName}\"\n      Path: /\n", ""),
+        ("      QueueName: !Sub \"${ClusterName}\"\n", "      QueueName: \"queue.fifo\"\n      FifoQueue: true\n"),
+        ("      EventPattern:\n", "      Name: \"mine\"\n      EventPattern:\n"),
+        ("Policy-${ClusterName}\"\n      Path: /\n", "Policy-${ClusterName}\"\n      Path: \"/teams/\"\n      Description: \"ours\"\n"),
+    ] {
+        let deployed = official.replacen(from, to, 1);
+        assert_ne!(deployed, official, "{from}");
+        assert_eq!(over(&deployed), deployed);
+    }
+    // A resource that is not there, and one of another type, has the properties of the release.
+    assert_eq!(over(&official.replace("  KarpenterInterruptionQueue:", "  Another:")), official);
+    assert_eq!(over(&official.replace("AWS::SQS::Queue\n", "AWS::SNS::Topic\n")), official);
+    let deep = format!("Resources: {}", "[".repeat(100_000));
+    assert_eq!(over(&deep), official);
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,7 +6,8 @@ set -euo pipefail
 release=0.17.0
 . "$(dirname "$0")/common.sh"
 render() { "$1" render "$2" --cluster-name "$CLUSTER_NAME" --karpenter-version "$release" --identity irsa; }
-render "$1" cloudformation > cloudformation.yaml
+# As the guide's template, it has no default for the parameter and no path of the policy, and no remarks.
+render "$1" cloudformation | sed -e '/^ *#/d' -e '/^    Default:/d' -e '/ManagedPolicyName:/{n;/Path:/d}' > cloudformation.yaml
 render "$1" helm-values > values.yaml
 render "$1" node-pool > node-pool.yaml
 aws cloudformation deploy --stack-name "Karpenter-$CLUSTER_NAME" --template-file cloudformation.yaml --capabilities CAPABILITY_NAMED_IAM \
