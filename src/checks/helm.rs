@@ -35,8 +35,17 @@ pub(super) fn install_crds(spec: &Spec, release: &Release, helm: Option<&ToolFac
     words
 }
 
-/// Installs this release of Karpenter where there is one, with its controller's credentials by the way that is there.
+/// Installs this release of Karpenter where there is one of the same minor, with its controller's credentials by the way that is there.
 pub(super) fn install(spec: &Spec, facts: &Facts, release: &Release) -> Vec<String> {
+    with_release("install", spec, facts, release)
+}
+
+/// The same where there is one of another minor: with the permissions that this one needs.
+pub(super) fn bootstrap(spec: &Spec, facts: &Facts, release: &Release) -> Vec<String> {
+    with_release("bootstrap", spec, facts, release)
+}
+
+fn with_release(by: &str, spec: &Spec, facts: &Facts, release: &Release) -> Vec<String> {
     let (name, region, version) = (spec.cluster_name.as_str(), spec.region.as_str(), release.to_string());
     // The default namespace is another for old releases.
     let namespace = spec.namespace.as_str();
@@ -45,7 +54,7 @@ pub(super) fn install(spec: &Spec, facts: &Facts, release: &Release) -> Vec<Stri
     let identity = identity(facts).filter(said);
     let words = [
         "karpctl",
-        "install",
+        by,
         "--cluster-name",
         name,
         "--region",

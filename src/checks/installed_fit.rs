@@ -1,6 +1,6 @@
 //! Whether the Karpenter that is installed supports the cluster's Kubernetes.
 
-use super::helm::install;
+use super::helm::bootstrap;
 use super::judgement::{installed_release, read};
 use super::{Check, Judged, Judgement, Situation, whose};
 use crate::facts::Topic;
@@ -50,7 +50,7 @@ impl Check for InstalledFit {
         Ok(vec![match Release::default_for(cluster.version) {
             Some(_) if whose::is_within_another_chart(facts) => judgement.fix(whose::UPGRADE_WITHIN),
             Some(fitting) => judgement
-                .run("install one that fits; the check upgrade-hops says whether there is one between", install(spec, facts, &fitting)),
+                .run("install one that fits; the check upgrade-hops says whether there is one between", bootstrap(spec, facts, &fitting)),
             None => judgement.fix("this karpctl knows no Karpenter for that Kubernetes; look for a newer karpctl"),
         }])
     }

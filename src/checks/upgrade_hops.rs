@@ -1,6 +1,6 @@
 //! Whether the release that is installed can become the wanted one in one hop.
 
-use super::helm::install;
+use super::helm::bootstrap;
 use super::judgement::installed_release;
 use super::{Check, Judged, Judgement, Situation, aws, whose};
 use crate::facts::Topic;
@@ -59,7 +59,7 @@ impl Check for UpgradeHops {
 
 /// The hop that comes first, and what comes before it where the cluster's Kubernetes is none for it.
 fn in_order(situation: &Situation<'_>, judgement: Judgement, spec: &Spec, from: &Release, hop: &Release) -> Judgement {
-    let hops = |judgement: Judgement, title: String, hop: &Release| judgement.run(title, install(spec, situation.facts, hop)).fix(HOPS);
+    let hops = |judgement: Judgement, title: String, hop: &Release| judgement.run(title, bootstrap(spec, situation.facts, hop)).fix(HOPS);
     // Of a Kubernetes that nobody knows nothing is said.
     let Some(kubernetes) = situation.kubernetes("").ok().filter(|kubernetes| !hop.fits(*kubernetes)) else {
         return hops(judgement, format!("the first hop is {hop}"), hop);
@@ -76,8 +76,7 @@ fn in_order(situation: &Situation<'_>, judgement: Judgement, spec: &Spec, from: 
         return hops(first, format!("then the first hop, {hop}"), hop);
     }
     // The newest patch of its own minor is on the way only for the way back.
-    let over =
-        first_hop(hop, &spec.release).filter(|over| from.features().node_pool_api == hop.features().node_pool_api && over.fits(kubernetes));
+    let over = first_hop(hop, &spec.release).filter(|over| skipped_hop(from, over).is_none() && over.fits(kubernetes));
     match over {
         Some(over) => {
             let title = format!("the first hop is {over}: {hop}, without which there is no way back from it, does not run on Kubernetes {kubernetes}");

@@ -80,6 +80,8 @@ pub enum Topic {
     Policies,
     /// [`Facts::objects`].
     Objects,
+    /// The same, only where the wanted release may lose some of what the installed one works with.
+    ObjectsAtStake,
     /// [`Facts::caller_permissions`].
     CallerPermissions,
     /// [`Facts::controller_permissions`].
@@ -121,7 +123,7 @@ impl Topic {
     #[must_use]
     pub const fn in_cluster(self) -> bool {
         matches!(self, Self::AgentPods | Self::AwsAuth | Self::Crds | Self::Chart | Self::NodePool | Self::Controller | Self::Nodes)
-            || matches!(self, Self::Origin | Self::Fleet)
+            || matches!(self, Self::Origin | Self::Fleet | Self::ObjectsAtStake)
             || matches!(self, Self::Capacity | Self::Neighbours | Self::Webhooks | Self::Conversion | Self::Policies | Self::Objects)
     }
 

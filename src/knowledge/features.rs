@@ -136,6 +136,18 @@ pub struct Features {
 }
 
 impl Features {
+    /// Whether it reads what only serves to move objects from v1beta1 to v1.
+    #[must_use]
+    pub fn reads_leftovers(&self) -> bool {
+        self.node_pool_api != NodePoolApi::V1 || self.conversion_webhook
+    }
+
+    /// Whether it loses objects that a release before it works with, wherever there are some.
+    #[must_use]
+    pub fn may_lose(&self, before: &Self) -> bool {
+        before.crds.iter().any(|kind| !self.crds.contains(kind)) || before.reads_leftovers() && !self.reads_leftovers()
+    }
+
     /// The value by which the chart is told the name of the queue, as a path. `None`: it is told none.
     #[must_use]
     pub const fn interruption_queue_path(&self) -> Option<&'static str> {

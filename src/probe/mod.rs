@@ -35,6 +35,7 @@ pub use release::helm_release;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{ClusterFacts, Facts, Probed, Topic};
+use crate::knowledge::Release;
 use crate::ports::{ClusterAccess, Kube, Ports};
 use crate::render;
 use crate::spec::Spec;
@@ -268,7 +269,10 @@ async fn ask_of_crds(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts
     let asked = |topic| topics.contains(&topic);
     let (conversion, objects) = tokio::join!(
         when(asked(Topic::Conversion), inside::conversion(kube, &facts.crds)),
-        when(asked(Topic::Objects), inside::objects(context.spec, kube, &facts.crds)),
+        when(
+            asked(Topic::Objects) || asked(Topic::ObjectsAtStake) && are_at_stake(context.spec, facts),
+            inside::objects(context.spec, kube, &facts.crds)
+        ),
     );
     put(&mut facts.conversion, conversion);
     put(&mut facts.objects, objects);
@@ -284,6 +288,12 @@ async fn connect(context: &ProbeContext<'_>, cluster: &Probed<ClusterFacts>) -> 
         (Probed::NotAsked, None) => return Err("the cluster was not looked at".into()),
     };
     context.ports.kube.connect(&access).await.map_err(|e| e.to_string())
+}
+
+/// Whether the wanted release may lose objects that the installed one works with.
+fn are_at_stake(spec: &Spec, facts: &Facts) -> bool {
+    let installed = facts.chart_release.known().and_then(|found| found.chart_version.parse::<Release>().ok());
+    installed.is_some_and(|installed| spec.release.features().may_lose(installed.features()))
 }
 
 /// Why nothing can be known of what is inside a cluster that does not exist.

@@ -2,7 +2,7 @@
 
 use super::early_pods::{self, EarlyPods};
 use super::helm_release::{HalfInstalled, How, Wanted, changes, install, install_commands, is_there, mend, uninstall, uninstall_commands};
-use super::hops::{HOPS, refused_hop};
+use super::hops::may_hop;
 use super::looked::{Refusal, drifted_or_present, foreign, looked, looked_for_removal};
 use super::shell::{look_up, render_command};
 use super::{Step, StepContext};
@@ -38,7 +38,7 @@ impl Step for Chart {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Chart, Topic::Crds, Topic::Controller, Topic::Association]
+        &[Topic::Chart, Topic::Crds, Topic::ObjectsAtStake, Topic::Controller, Topic::Association]
     }
 
     fn usual_seconds(&self, _: &Spec) -> u32 {
@@ -124,7 +124,7 @@ impl Step for Chart {
          uninstalled, or the record of its unfinished upgrade removed. With Pod Identity a pod gets its credentials when it is made, or \
          never: pods of the controller that were made before their association worked are restarted, as `kubectl rollout restart` \
          does. A Karpenter under another release name or namespace is \
-         refused, and so is an upgrade that needs a hop in between."
+         refused, and so is an upgrade that needs a hop in between, or that loses objects that are there."
     }
 }
 
@@ -138,9 +138,7 @@ fn judge(spec: &Spec, facts: &Facts) -> Result<State, State> {
         return Err(state);
     }
     let release = looked(&facts.chart_release)?.filter(|r| is_there(r));
-    if let Some(why) = refused_hop(spec, facts) {
-        return Err(Refusal::new(why).hint(HOPS).into());
-    }
+    may_hop(spec, facts)?;
     let Some(release) = release else { return Ok(State::Absent) };
     if let Some(refusal) = of_another_cluster(spec, release) {
         return Err(refusal.into());

@@ -1,8 +1,8 @@
 //! Karpenter's custom resource definitions, by the chart karpenter-crd.
 
 use super::helm_release::{HalfInstalled, How, Wanted, changes, install, install_commands, is_there, mend, uninstall, uninstall_commands};
-use super::hops::{HOPS, refused_hop};
-use super::looked::{Refusal, drifted_or_present, foreign, looked, looked_for_removal};
+use super::hops::may_hop;
+use super::looked::{drifted_or_present, foreign, looked, looked_for_removal};
 use super::{Step, StepContext};
 use crate::error::{Error, Result};
 use crate::facts::{Facts, Topic};
@@ -35,7 +35,7 @@ impl Step for Crds {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Crds, Topic::Chart]
+        &[Topic::Crds, Topic::Chart, Topic::ObjectsAtStake]
     }
 
     fn usual_seconds(&self, _: &Spec) -> u32 {
@@ -120,9 +120,7 @@ fn owner(spec: &Spec) -> String {
 fn judge(spec: &Spec, facts: &Facts) -> Result<State, State> {
     let release = looked(&facts.crd_release)?.filter(|r| is_there(r));
     let crds = looked(&facts.crds)?;
-    if let Some(why) = refused_hop(spec, facts) {
-        return Err(Refusal::new(why).hint(HOPS).into());
-    }
+    may_hop(spec, facts)?;
     let owner = owner(spec);
     let others: Vec<String> = crds
         .into_iter()

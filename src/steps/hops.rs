@@ -1,28 +1,49 @@
 //! Upgrades that cannot be made in one hop, by what the releases do and what the cluster stores: pure.
 
+use super::hop_objects::{Comes, Cure, Loss, losses};
+use super::looked::{Refusal, looked};
 use crate::facts::Facts;
 use crate::knowledge::{Features, NodePoolApi, Release, Standing};
+use crate::plan::State;
+use crate::shell::command;
 use crate::spec::Spec;
 
 /// The kind of node pool that only releases until 0.32 know.
 const PROVISIONERS: &str = "provisioners.karpenter.sh";
+/// The kind by which releases from 0.28 to 0.32 know their nodes.
+const MACHINES: &str = "machines.karpenter.sh";
 /// What helps against a hop that is refused.
-pub(crate) const HOPS: &str = "each hop is `karpctl install` with `--karpenter-version`; `karpctl versions` lists the releases";
+pub(crate) const HOPS: &str = "each hop is `karpctl bootstrap` with `--karpenter-version`; `karpctl versions` lists the releases";
 
-/// Why the release that is installed cannot be changed to the spec's in one hop, and which hop comes first.
-pub(super) fn refused_hop(spec: &Spec, facts: &Facts) -> Option<String> {
+/// Whether the release that is installed can become the spec's in one hop, and nothing of what is there is lost by it.
+pub(super) fn may_hop(spec: &Spec, facts: &Facts) -> Result<(), State> {
+    let refused = |why: String| Err(Refusal::new(why).hint(HOPS).into());
     let installed = facts.chart_release.known().and_then(|found| found.chart_version.parse::<Release>().ok());
-    if let Some(installed) = installed
-        && let Some(why) = skipped_hop(&installed, &spec.release)
+    if let Some(installed) = &installed
+        && let Some(why) = skipped_hop(installed, &spec.release)
     {
-        return Some(format!("Karpenter {installed} is installed, and {why}"));
+        return refused(format!("Karpenter {installed} is installed, and {why}"));
     }
-    let held = still_stored(facts, spec.release.features());
-    held.first().map(|name| {
-        format!(
+    if let Some(name) = still_stored(facts, spec.release.features()).first() {
+        return refused(format!(
             "objects of {name} are still stored as v1beta1: run the newest 1.0 with its CRDs until `kubectl get crd {name} --output jsonpath={{.status.storedVersions}}` says [\"v1\"]"
-        )
-    })
+        ));
+    }
+    let Some(from) = installed.as_ref().map(Release::features).filter(|from| spec.release.features().may_lose(from)) else {
+        return Ok(());
+    };
+    let objects = looked(&facts.objects)?.map_or(&[][..], Vec::as_slice);
+    let lost = losses(Some(from), spec.release.features(), objects).into_iter().find(|loss| loss.comes == Comes::ByUpgrade);
+    lost.map_or(Ok(()), |loss| Err(refusal(spec, &loss).into()))
+}
+
+/// The refusal of an upgrade that loses something, with the cures of the check upgrade-objects.
+fn refusal(spec: &Spec, loss: &Loss) -> Refusal {
+    let refusal = Refusal::new(format!("Karpenter {} does not read all that is there, {}: {}", spec.release, loss.subject, loss.message));
+    let hint = |cure: &Cure| {
+        if cure.command.is_empty() { cure.title.clone() } else { format!("{}: `{}`", cure.title, command(&cure.command)) }
+    };
+    loss.cures.iter().map(hint).fold(refusal, Refusal::hint)
 }
 
 /// Why there must be another release between these two.
@@ -40,7 +61,11 @@ pub(crate) fn first_hop(from: &Release, to: &Release) -> Option<Release> {
         Release::all().into_iter().rev().find(may)
     };
     match (from.features().node_pool_api, to.features().node_pool_api) {
+        (V1Alpha5, V1Beta1 | V1) if !knows(from.features(), MACHINES) => newest(|features| features.node_pool_api == V1Alpha5),
         (V1Alpha5, V1Beta1 | V1) => newest(|features| features.node_pool_api == V1Beta1 && knows(features, PROVISIONERS)),
+        (V1Beta1, V1) if knows(from.features(), PROVISIONERS) => {
+            newest(|features| features.node_pool_api == V1Beta1 && !knows(features, PROVISIONERS))
+        }
         (V1Beta1, V1) if *from != from.latest_patch() => Some(from.latest_patch()),
         (V1Beta1, V1) => newest(|features| features.node_pool_api == V1 && features.conversion_webhook),
         _ => None,
@@ -51,9 +76,15 @@ fn between(from: &Features, to: &Features) -> Option<&'static str> {
     use NodePoolApi::{V1, V1Alpha5, V1Beta1};
     let converts = to.conversion_webhook;
     match (from.node_pool_api, to.node_pool_api) {
+        (V1Alpha5, V1Beta1 | V1) if !knows(from, MACHINES) => Some(
+            "0.32 takes over the nodes of 0.31, which gives each a Machine: upgrade to the newest 0.31 first, then to the newest 0.32, then go on",
+        ),
         (V1Alpha5, V1Beta1 | V1) if !knows(to, PROVISIONERS) => Some(
             "only 0.32 knows both its Provisioners and the NodePools of later releases: upgrade to the newest 0.32 first, move to NodePools, then go on",
         ),
+        (V1Beta1, V1) if knows(from, PROVISIONERS) => {
+            Some("1.0 takes over from 0.33 to 0.37 alone: move to NodePools, upgrade to the newest 0.37, then go on")
+        }
         (V1Beta1, V1) if !converts => Some(
             "its objects are v1beta1, which only 1.0 converts: upgrade to the newest patch of its minor, then to the newest 1.0, then go on",
         ),

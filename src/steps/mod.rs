@@ -18,6 +18,7 @@ mod discovery_tags;
 mod early_pods;
 mod eksctl_stage;
 mod helm_release;
+pub(crate) mod hop_objects;
 pub(crate) mod hops;
 mod looked;
 mod migration;

@@ -375,7 +375,7 @@ async fn the_live_release_is_judged_by_what_its_chart_reads() {
         cluster.version = "1.36".parse().unwrap();
     })
     .await;
-    says(&old, "installed-fit", Verdict::Fail, "karpctl install --cluster-name demo");
+    says(&old, "installed-fit", Verdict::Fail, "karpctl bootstrap --cluster-name demo");
     let found = when(|f| live(f).chart_version = "0.37.8".into()).await;
     let hop = found.iter().find(|f| f.id == "upgrade-hops").unwrap_or_else(|| panic!("{found:#?}"));
     assert!(hop.message.contains("to the newest 1.0"), "{hop:#?}");

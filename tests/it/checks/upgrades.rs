@@ -18,6 +18,8 @@ async fn the_first_hop_of_an_upgrade_is_a_command() {
         ("0.31.5", "0.37.8", Some("0.32.10 --identity pod-identity")),
         ("0.36.2", "1.14.1", Some("0.36.9")),
         ("0.37.8", "1.14.1", Some("1.0.14")),
+        ("0.32.10", "1.14.1", Some("0.37.8")),
+        ("0.32.5", "1.0.14", Some("0.37.8")),
         ("1.0.14", "1.14.1", None),
         ("1.14.1", "0.37.8", None),
     ] {
@@ -26,7 +28,7 @@ async fn the_first_hop_of_an_upgrade_is_a_command() {
         let spec = Spec { release: to.parse().unwrap(), kubernetes: "1.28".parse().unwrap(), ..spec };
         let found = of_hops(&spec, &facts);
         let command = found.first().map(|f| f.fixes[0].command.join(" ")).filter(|command| !command.is_empty());
-        assert_eq!(command, hop.map(|hop| format!("{INSTALL} {hop}")), "{from} to {to}: {found:#?}");
+        assert_eq!(command, hop.map(|hop| format!("karpctl bootstrap {WITH_RELEASE} {hop}")), "{from} to {to}: {found:#?}");
         if let Some(hop) = hop {
             // The hop is one itself, or leads to the next one.
             known(&mut facts.chart_release).chart_version = from.into();
@@ -36,8 +38,7 @@ async fn the_first_hop_of_an_upgrade_is_a_command() {
     }
 }
 
-const INSTALL: &str =
-    "karpctl install --cluster-name demo --region us-west-2 --existing-cluster --namespace kube-system --karpenter-version";
+const WITH_RELEASE: &str = "--cluster-name demo --region us-west-2 --existing-cluster --namespace kube-system --karpenter-version";
 
 fn of_hops(spec: &Spec, facts: &Facts) -> Vec<Finding> {
     bad(spec, facts, DAY).into_iter().filter(|f| f.id == "upgrade-hops").collect()
@@ -58,7 +59,7 @@ async fn a_hop_fits_the_clusters_kubernetes() {
         first[..2],
         [
             format!("Kubernetes comes first, since the first hop, 1.0.14, needs 1.25: upgrade the cluster to 1.25: {upgrade} 1.25"),
-            format!("then the first hop, 1.0.14: {INSTALL} 1.0.14"),
+            format!("then the first hop, 1.0.14: karpctl bootstrap {WITH_RELEASE} 1.0.14"),
         ]
     );
     assert!(fixes("0.20.0", "1.21")[0].ends_with(&format!("upgrade the cluster to 1.22, and so on to 1.23: {upgrade} 1.22")));
@@ -188,7 +189,7 @@ async fn an_image_on_a_system_without_support_is_told_with_the_patch_that_mends_
         });
         fixes.collect::<Vec<_>>()
     };
-    let installed = format!("install 1.8.8, a patch of the same minor: {INSTALL} 1.8.8");
+    let installed = format!("install 1.8.8, a patch of the same minor: karpctl install {WITH_RELEASE} 1.8.8");
     for (wanted, day) in [("1.14.1", "2026-07-01"), ("1.8.6", DAY)] {
         assert_eq!(of("1.8.6", wanted, day).join("; "), installed, "{wanted}");
     }

@@ -89,6 +89,8 @@ fn objects(ward: &Ward, newest: &Ward) {
     let kept = r#"compatibility.karpenter.sh/v1beta1-kubelet-conversion={"maxPods":42}"#;
     ward.run(&["kubectl", "annotate", "nodepools.karpenter.sh", "default", kept]);
     let found = newest.finds(check, "fail", "which it does not read: nodepools.karpenter.sh/default");
+    let upgraded = ward.karpctl(&["install", "--existing-cluster", "--karpenter-version", "1.14.1", "--yes"]).exits(4);
+    upgraded.says("which it does not read: nodepools.karpenter.sh/default").says("`kubectl annotate nodepools.karpenter.sh default");
     newest.cured(&found, &[0, 1]);
     let class = ward.kubectl(&["get", "ec2nodeclasses.karpenter.k8s.aws", "default", "--output", "json"]);
     assert_eq!(class["spec"]["kubelet"], json!({"maxPods": 42}));

@@ -174,6 +174,8 @@ async fn upgrades_that_need_a_hop_are_refused() {
         ("0.37.8", "1.14.1", "which only 1.0 converts"),
         ("1.14.1", "0.37.8", "no way back"),
         ("v0.31.5", "0.37.8", "upgrade to the newest 0.32 first"),
+        ("v0.27.5", "0.32.10", "upgrade to the newest 0.31 first"),
+        ("v0.32.10", "1.0.14", "1.0 takes over from 0.33 to 0.37 alone"),
     ] {
         let world = FakeWorld::with_cluster(existing(to));
         world.put_release("karpenter", 1, "deployed", from, &json!({}));
@@ -189,4 +191,53 @@ async fn upgrades_that_need_a_hop_are_refused() {
         let state = world.assess(ID).await;
         assert!(matches!(state, State::Drifted(_)), "{from} {to}: {state:?}");
     }
+}
+
+/// What the check upgrade-objects fails on is refused before anything is begun, with its words and cures: the chart of CRDs is changed
+/// while the old controller still runs, and it deletes the kinds that it does not have with all their objects.
+#[tokio::test(start_paused = true)]
+async fn an_upgrade_that_loses_objects_is_refused() {
+    let reference = json!({"spec": {"template": {"spec": {"nodeClassRef": {"name": "default"}}}}});
+    let kept = json!({
+        "metadata": {"annotations": {"compatibility.karpenter.sh/v1beta1-kubelet-conversion": "{\"maxPods\": 20}"}},
+        "spec": {"template": {"spec": {"nodeClassRef": {"group": "karpenter.k8s.aws", "kind": "EC2NodeClass", "name": "default"}}}},
+    });
+    for (from, to, kind, object, word, cure) in [
+        (
+            "v0.32.10",
+            "0.33.12",
+            ("karpenter.sh/v1alpha5", "provisioners"),
+            json!({}),
+            "its chart karpenter-crd deletes their kinds, with all that is of them: provisioners.karpenter.sh/old",
+            "`kubectl delete provisioners.karpenter.sh old`",
+        ),
+        (
+            "1.0.14",
+            "1.1.0",
+            ("karpenter.sh/v1", "nodepools"),
+            kept,
+            "nodepools.karpenter.sh/old",
+            "{\"spec\":{\"kubelet\":{\"maxPods\":20}}}'`",
+        ),
+        ("1.0.14", "1.1.0", ("karpenter.sh/v1", "nodepools"), reference, "says no group or kind", "say them: `kubectl patch nodepools"),
+    ] {
+        for (installed, refused) in [(from, true), (to, false)] {
+            let world = FakeWorld::with_cluster(existing(to));
+            let crds: &[&str] = if kind.1 == "nodepools" { &["nodepools.karpenter.sh"] } else { &[] };
+            for name in crds {
+                world.put(&crate::fake::inside::place("apiextensions.k8s.io/v1", "customresourcedefinitions", None, name), served(name));
+            }
+            world.put_release("karpenter", 1, "deployed", installed, &json!({}));
+            world.put(&crate::fake::inside::place(kind.0, kind.1, None, "old"), object.clone());
+            for step in [ID, StepId::Crds] {
+                let state = world.assess(step).await;
+                assert_eq!(words(&state).contains(word) && words(&state).contains(cure), refused, "{installed} {to}: {state:#?}");
+                assert!(!refused || matches!(state, State::Foreign { adopt: None, .. }), "{state:?}");
+            }
+        }
+    }
+}
+
+fn served(name: &str) -> serde_json::Value {
+    json!({"metadata": {"name": name}, "spec": {"versions": [{"name": "v1", "served": true}]}, "status": {"storedVersions": ["v1"]}})
 }
