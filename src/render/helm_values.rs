@@ -28,7 +28,7 @@ pub fn helm_values_yaml(spec: &Spec, cluster_endpoint: Option<&str>) -> Result<S
         "layout": features.value_layout,
         "cluster_name": spec.cluster_name,
         "cluster_endpoint": cluster_endpoint.filter(|_| tell_endpoint),
-        "instance_profile_name": spec.instance_profile_name(),
+        "instance_profile_name": features.stack_instance_profile.then(|| spec.instance_profile_name()),
         "queue_value": features.queue_value,
         "queue_name": spec.has_queue().then(|| spec.queue_name()),
         "zonal_shift": features.zonal_shift.then(|| zonal_shift(spec)),

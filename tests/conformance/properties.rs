@@ -92,7 +92,7 @@ prop_compose! {
         let mut out = Spec {
             node_access: access,
             windows,
-            private: private && (features.stack_instance_profile || features.node_class_instance_profile),
+            private: private && (features.node_pool_api == NodePoolApi::V1Alpha5 || features.node_class_instance_profile),
             zonal_shift,
             tags,
             permissions_boundary: boundary.map(|name| format!("arn:{}:iam::{}:policy/{name}", place.partition, place.account_id).parse().unwrap()),

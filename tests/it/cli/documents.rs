@@ -241,7 +241,7 @@ fn explain_finds_a_statement_by_its_name_in_the_official_template() {
         assert_eq!(ended.code, 0, "{name}: {}", ended.stderr);
         assert!(ended.stdout.contains(&format!("calls it {name}.")) || name == "DenyHTTP", "{name}: {}", ended.stdout);
     }
-    assert_eq!(explain("AllowScopedDeletion").stdout, explain("DeleteOwn").stdout);
+    assert_eq!(explain("AllowScopedInstanceProfileActions").stdout, explain("UseOwnInstanceProfiles").stdout);
     assert_eq!(explain("denyhttp").stdout, explain("RefusePlainHttp").stdout);
     let two = explain("AllowGlobalReadActions").stdout;
     assert!(two.contains("by the statement ReadAmiParameters") && two.contains("by the statement ReadPrices"), "{two}");

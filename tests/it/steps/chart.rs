@@ -241,3 +241,26 @@ async fn an_upgrade_that_loses_objects_is_refused() {
 fn served(name: &str) -> serde_json::Value {
     json!({"metadata": {"name": name}, "spec": {"versions": [{"name": "v1", "served": true}]}, "status": {"storedVersions": ["v1"]}})
 }
+
+/// What nodes of Provisioners run by stays while 0.32 does, which works with them.
+#[test]
+fn the_instance_profile_goes_with_0_33() {
+    for (release, there) in [("0.31.5", true), ("0.32.10", true), ("0.33.12", false)] {
+        let spec = existing(release);
+        let values = karpctl::render::helm_values(&spec, None).unwrap();
+        let told = values["settings"]["aws"]["defaultInstanceProfile"].as_str();
+        assert_eq!(told, there.then_some("KarpenterNodeInstanceProfile-demo"), "{release}");
+        let template = karpctl::render::cloudformation(&spec).unwrap();
+        assert_eq!(template.contains("KarpenterNodeInstanceProfile:"), there, "{release}");
+        let policies = template.matches("AWS::IAM::ManagedPolicy").count();
+        assert_eq!(policies, 1, "{release}: both sets of permissions are one policy");
+        for tag in ["aws:RequestTag/karpenter.sh/provisioner-name", "aws:ResourceTag/karpenter.sh/provisioner-name"] {
+            assert_eq!(template.contains(tag), there, "{release}");
+        }
+    }
+    // 0.37 sets no such tag, and works on while the stack is that of 1.0 already. Where it is set, it must be the cluster's.
+    for (release, asks) in [("0.37.8", 0), ("1.0.14", 1), ("1.1.0", 5)] {
+        let template = karpctl::render::cloudformation(&existing(release)).unwrap();
+        assert_eq!(template.matches("aws:RequestTag/eks:eks-cluster-name").count(), asks, "{release}");
+    }
+}
