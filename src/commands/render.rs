@@ -15,7 +15,7 @@ use crate::render::{
 use crate::report::Format;
 use crate::spec::Spec;
 use crate::spec::resolve::{Discovered, resolve};
-use crate::steps::cluster_config_of_bootstrap;
+use crate::steps::{cluster_config_of_bootstrap, node_pool_over};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
@@ -166,7 +166,11 @@ fn over(args: &RenderArgs, spec: &Spec, file: &Path) -> Result<String> {
     let deployed = std::fs::read_to_string(file).map_err(|e| unreadable(e.to_string()))?;
     match (args.what, args.output) {
         (What::Cloudformation, DocumentFormat::Yaml) => cloudformation_over(spec, &deployed),
-        _ => Err(Error::usage("--deployed is for `render cloudformation`, as YAML")),
+        (What::NodePool, _) => {
+            let list = serde_json::from_str(&deployed).map_err(|e| unreadable(e.to_string()))?;
+            Ok(json(&node_pool_over(spec, &list)?, Pretty::Yes)? + "\n")
+        }
+        _ => Err(Error::usage("--deployed is for `render cloudformation`, as YAML, and `render node-pool`")),
     }
 }
 

@@ -28,6 +28,7 @@ mod node_emptying;
 mod node_groups;
 mod node_mapping;
 mod node_pool;
+mod node_pool_kept;
 mod node_pool_removal;
 mod oidc_provider;
 mod pod_identity_agent;
@@ -47,7 +48,7 @@ pub use context::{OWNER_TAG, Ownership, Say, StepContext, owner_tags};
 pub(crate) use helm_release::is_as_wanted;
 pub use migration::migration;
 pub(crate) use node_groups::counted;
-pub(crate) use node_pool::changes as node_pool_changes;
+pub(crate) use node_pool::{changes as node_pool_changes, over as node_pool_over};
 pub(crate) use node_pool_removal::is_ours as applied_by_karpctl;
 
 use crate::error::Result;

@@ -3,6 +3,7 @@
 use super::compare::differences;
 use super::context::Rests;
 use super::looked::{drifted_or_present, foreign, looked, looked_for_removal};
+use super::node_pool_kept::keep;
 use super::node_pool_removal::{MANAGER, is_ours, remove_pools};
 use super::shell::render_command;
 use super::{Step, StepContext};
@@ -15,7 +16,7 @@ use crate::probe::node_pool::ami_alias;
 use crate::render;
 use crate::spec::{ClusterMode, Spec};
 use async_trait::async_trait;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// See the module.
@@ -77,15 +78,22 @@ impl Step for NodePool {
         let name = &spec.node_pool.name;
         match direction {
             Direction::Apply => {
-                let pinned = ami_version(spec, facts).filter(|_| spec.node_pool.ami_alias.is_none());
-                let alias = pinned.map_or(String::new(), |version| format!(" --ami-alias {}@{version}", render::ami_family(spec)));
-                vec![
-                    render_command(spec, &format!("node-pool{alias}"), "node-pool.yaml"),
-                    format!("kubectl apply --server-side --field-manager {MANAGER} --filename node-pool.yaml"),
-                ]
+                let wanted = wanted(spec, facts).ok();
+                let class = wanted.as_ref().map(|[class, _]| class).filter(|_| spec.node_pool.ami_alias.is_none());
+                let alias = class.and_then(ami_alias).filter(|alias| *alias != format!("{}@latest", render::ami_family(spec)));
+                let mut what = alias.map_or_else(|| "node-pool".to_owned(), |alias| format!("node-pool --ami-alias {alias}"));
+                let mut commands = Vec::new();
+                let of_release = of_release(spec, facts).ok();
+                if wanted.as_ref().zip(of_release.as_ref()).is_some_and(|([_, pool], [_, guides])| pool != guides) {
+                    let (pool, class) = (full(&kinds.pool), full(&kinds.class));
+                    commands.push(format!("kubectl get {pool}/{name} {class}/{name} --output json > deployed.json"));
+                    what += " --deployed deployed.json";
+                }
+                commands.push(render_command(spec, &what, "node-pool.yaml"));
+                commands.push(format!("kubectl apply --server-side --field-manager {MANAGER} --filename node-pool.yaml"));
+                commands
             }
             Direction::Remove => {
-                let full = |kind: &ObjectKind| format!("{}.{}", kind.plural, kind.api_version.split('/').next().unwrap_or_default());
                 // Somebody else's pools stay, and with them the controller: only where the cluster goes, all go.
                 let (pools, nodes) = match spec.cluster {
                     ClusterMode::Managed => ("--all".to_owned(), kinds.pool_label.to_owned()),
@@ -126,14 +134,36 @@ impl Step for NodePool {
     fn explain(&self) -> &'static str {
         "Applies the node class and the node pool of the release's guide by server-side apply as the field manager karpctl: fields that \
          other managers set stay theirs. The AMI alias is pinned to the version that AWS recommends on the day it is first applied, \
-         and kept afterwards unless the spec names another. Objects of that name that karpctl did not apply are refused until \
+         and kept afterwards unless the spec names another; so are capacity types and architectures, where a newer release's guide has \
+         others. Objects of that name that karpctl did not apply are refused until \
          --adopt. On the way back the pools go first, while the controller runs: it drains and ends their nodes, which is waited \
          for. Finalizers are never removed by force."
     }
 }
 
+/// What kubectl takes for a kind.
+fn full(kind: &ObjectKind) -> String {
+    format!("{}.{}", kind.plural, kind.api_version.split('/').next().unwrap_or_default())
+}
+
 /// The node class and the node pool as they should be.
 fn wanted(spec: &Spec, facts: &Facts) -> Result<[Value; 2]> {
+    let mut objects = of_release(spec, facts)?;
+    keep(spec, &mut objects, facts.node_class.known(), facts.node_pool.known());
+    Ok(objects)
+}
+
+/// The same where a node class and a node pool are there, as a list of kubectl's has them.
+pub(crate) fn over(spec: &Spec, list: &Value) -> Result<Value> {
+    let kinds = Kinds::of(spec);
+    let of = |word: &str| list["items"].as_array().into_iter().flatten().find(|object| object["kind"] == word);
+    let mut objects = of_release(spec, &Facts::default())?;
+    keep(spec, &mut objects, of(kinds.class_word), of(kinds.pool_word));
+    Ok(json!({ "apiVersion": "v1", "kind": "List", "items": objects }))
+}
+
+/// The node class and the node pool of the release.
+fn of_release(spec: &Spec, facts: &Facts) -> Result<[Value; 2]> {
     let objects = render::node_pool(spec, ami_version(spec, facts).as_deref())?;
     <[Value; 2]>::try_from(objects).map_err(|_| Error::failed("cannot render the node pool: it is not one node class and one node pool"))
 }

@@ -97,6 +97,29 @@ fn where_the_guide_is_wrong_is_explained_for_a_release() {
     assert_eq!(said("1.12.1", "helm-values"), "");
 }
 
+/// What `--print-commands` prints where there is something already.
+#[test]
+fn what_is_deployed_is_kept() {
+    let deployed = render(&Shell::new(), "cloudformation", &[]).stdout.replace("      Path: /\n", "");
+    let pool = serde_json::json!({"items": [
+        {"kind": "NodePool", "spec": {"template": {"spec": {"requirements": [{"key": "karpenter.sh/capacity-type", "operator": "In", "values": ["spot"]}]}}}},
+        {"kind": "EC2NodeClass", "spec": {"amiSelectorTerms": [{"alias": "bottlerocket@v1.50.0"}]}},
+    ]});
+    let shell = Shell::new().file("stack.yaml", &deployed).file("pool.json", &pool.to_string()).file("none", "{");
+    assert_eq!(render(&shell, "cloudformation", &["--deployed", "stack.yaml"]).stdout, deployed);
+    let list: serde_json::Value = serde_json::from_str(&render(&shell, "node-pool", &["--deployed", "pool.json"]).stdout).unwrap();
+    assert_eq!(list["items"][0]["spec"]["amiSelectorTerms"][0]["alias"], "bottlerocket@v1.50.0");
+    assert_eq!(list["items"][1]["spec"]["template"]["spec"]["requirements"][2]["values"], serde_json::json!(["spot"]));
+    for (what, file, word) in [
+        ("node-pool", "none", "cannot read what is deployed in none"),
+        ("cloudformation", "nowhere", "cannot read what is deployed in nowhere"),
+        ("inflate", "pool.json", "--deployed is for"),
+    ] {
+        let ended = render(&shell, what, &["--deployed", file]);
+        assert!(ended.code == 2 && ended.stderr.contains(word), "{what}: {}", ended.stderr);
+    }
+}
+
 #[test]
 fn every_example_renders() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");

@@ -1,10 +1,10 @@
 use crate::fake::inside::place;
-use crate::fake::{FakeWorld, Fault, error, words};
+use crate::fake::{FakeWorld, Fault, error, step, words};
 use crate::fixture::{existing, spec};
 use karpctl::error::ErrorKind;
-use karpctl::plan::{State, StepId};
+use karpctl::plan::{Direction, State, StepId};
 use karpctl::ports::{ObjectKind, ObjectRef};
-use karpctl::spec::Spec;
+use karpctl::spec::{Architecture, CapacityType, Spec};
 use karpctl::steps::Ownership;
 use karpctl::verify::Workload;
 use serde_json::json;
@@ -89,6 +89,60 @@ async fn drift_is_told_and_what_others_added_is_left() {
     assert_eq!(world.object(&pool("default")).unwrap()["spec"]["weight"], 10);
     world.inside().objects.remove(&class("default"));
     assert_eq!(words(&world.assess(ID).await), "EC2NodeClass default: not there");
+}
+
+/// A newer release's guide has other capacity types, architectures and images, and would have every node replaced.
+#[tokio::test(start_paused = true)]
+async fn what_the_pool_says_stays_where_the_spec_is_silent() {
+    let silent = Spec { kubernetes: "1.32".parse().unwrap(), ..existing("1.14.1") };
+    let world = installed(silent.clone()).await;
+    world.apply_ok(ID).await;
+    world.change(&pool("default"), |pool| {
+        let requirements = &mut pool["spec"]["template"]["spec"]["requirements"];
+        requirements[0]["values"] = json!(["amd64", "arm64"]);
+        requirements[2]["values"] = json!(["spot"]);
+    });
+    world.change(&class("default"), |class| class["spec"]["amiSelectorTerms"] = json!([{"alias": "al2@v20250101"}]));
+    assert_eq!(world.assess(ID).await, State::Present);
+    let facts = world.facts(step(ID).reads()).await;
+    let shell = step(ID).commands(&silent, &facts, Direction::Apply).join("\n");
+    for words in [
+        "kubectl get nodepools.karpenter.sh/default ec2nodeclasses.karpenter.k8s.aws/default --output json > deployed.json",
+        "render node-pool --ami-alias al2@v20250101 --deployed deployed.json",
+    ] {
+        assert!(shell.contains(words), "{shell}");
+    }
+    // What is changed besides leaves them.
+    world.change(&pool("default"), |pool| pool["spec"]["limits"]["cpu"] = json!("10"));
+    assert_eq!(words(&world.assess(ID).await), "NodePool limits.cpu: 10 -> 1000");
+    world.apply_ok(ID).await;
+    assert_eq!(world.object(&class("default")).unwrap()["spec"]["amiSelectorTerms"], json!([{"alias": "al2@v20250101"}]));
+    assert_eq!(world.object(&pool("default")).unwrap()["spec"]["template"]["spec"]["requirements"][2]["values"], json!(["spot"]));
+    // Whoever says it is obeyed, and images that are made no more for the cluster's Kubernetes are no choice.
+    let said = |spec: Spec| words(&step(ID).assess(&spec, &facts));
+    let named = |change: &dyn Fn(&mut karpctl::spec::NodePool)| {
+        let mut spec = silent.clone();
+        change(&mut spec.node_pool);
+        said(spec)
+    };
+    let (types, images) =
+        ("template.spec.requirements[2].values[0]: spot -> on-demand", "amiSelectorTerms[0].alias: al2@v20250101 -> al2023@");
+    assert_eq!(named(&|pool| pool.capacity_types = vec![CapacityType::OnDemand]), format!("NodePool {types}"));
+    assert!(named(&|pool| pool.architectures = vec![Architecture::Amd64]).contains("[\"amd64\",\"arm64\"] -> [\"amd64\"]"));
+    assert!(named(&|pool| pool.ami_alias = Some("al2023@v20260101".parse().unwrap())).contains(images));
+    assert!(said(existing("1.14.1")).contains(images));
+}
+
+/// The family of a class before aliases.
+#[tokio::test(start_paused = true)]
+async fn the_family_of_a_class_stays() {
+    let world = installed(existing("0.37.8")).await;
+    world.apply_ok(ID).await;
+    let class = ObjectRef { kind: ObjectKind::new("karpenter.k8s.aws/v1beta1", "ec2nodeclasses"), namespace: None, name: "default".into() };
+    for (family, stays) in [("AL2023", true), ("Bottlerocket", true), ("Custom", false)] {
+        world.change(&class, |class| class["spec"]["amiFamily"] = json!(family));
+        assert_eq!(world.assess(ID).await == State::Present, stays, "{family}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
