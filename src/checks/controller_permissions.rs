@@ -30,7 +30,7 @@ impl Check for ControllerPermissions {
          are not authorized to perform this operation`, `Controller isn't authorized to call ec2:CreateFleet` \
          (`CreateFleetAuthCheckFailed`, `RunInstancesAuthCheckFailed`), `AccessDenied: … iam:ListInstanceProfiles` after 1.7, \
          `ec2:DescribeInstanceStatus` after 1.12, `iam:PassRole` in China. Cure: the stack of this release, with all of its policies \
-         attached to the role; `karpctl iam` does both, and of a role that is made elsewhere its own tool adds the actions that are named. Touch the node class afterwards: Karpenter keeps what it found out about \
+         attached to the role: `karpctl iam`, then `karpctl identity`. Of a role that is made elsewhere its own tool adds the actions that are named. Touch the node class afterwards: Karpenter keeps what it found out about \
          permissions for ten minutes. Who may not call iam:SimulatePrincipalPolicy gets a warning. Not seen: policies on resources (a \
          queue, a key), session policies, conditions on the network."
     }
@@ -47,7 +47,7 @@ impl Check for ControllerPermissions {
             return Err(Judgement::skip(subject, "is not made yet: `karpctl bootstrap` makes it"));
         };
         let Some(permissions) = read(&subject, &facts.controller_permissions)? else {
-            return Err(missing(situation, subject, "is not there").fix("`karpctl iam` makes it"));
+            return Err(missing(situation, subject, "is not there").fix("`karpctl identity` makes it, after `karpctl iam`"));
         };
         let name = spec.controller_role_name();
         // The policies of the stack are those that its role gets; a role of another's making has its own.
@@ -68,7 +68,7 @@ impl Check for ControllerPermissions {
                 return judgement
                     .fix(format!("have the tool that made the role allow it {actions}: karpctl changes no role that is madeElsewhere"));
             }
-            judgement.fix("`karpctl iam` brings the stack to this release and attaches its policies")
+            judgement.fix("`karpctl iam` brings the stack to this release, and `karpctl identity` attaches its policies")
         }))
     }
 }

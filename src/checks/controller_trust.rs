@@ -47,7 +47,7 @@ impl Check for ControllerTrust {
         let subject = format!("trust policy of {}", spec.controller_role_name());
         let Some(role) = read(&subject, &situation.facts.controller_role)? else {
             return Err(missing(situation, subject, "there is no such role: the controller has nothing to work under")
-                .fix("`karpctl iam` makes it"));
+                .fix("`karpctl identity` makes it, after `karpctl iam`"));
         };
         let Some(cluster) = read(&subject, &situation.facts.cluster)? else {
             return Err(Judgement::skip(subject, "there is no cluster yet"));

@@ -58,7 +58,7 @@ impl Proof<'_> {
         }
         if text.contains("UnauthorizedOperation") || text.contains("not authorized") || text.contains("AccessDenied") {
             hints.push(format!(
-                "the role {} may not do this: `karpctl iam --cluster-name {cluster} --region {region}` gives it the release's policies",
+                "the role {} may not do this: `karpctl iam --cluster-name {cluster} --region {region}` makes the release's policies, and `karpctl identity` with the same words attaches them",
                 spec.controller_role_name()
             ));
         }

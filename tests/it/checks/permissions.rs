@@ -36,6 +36,12 @@ async fn a_role_may_do_what_the_release_needs() {
     .await;
     exactly(&found, "controller-permissions", Verdict::Fail);
     assert_eq!(found[0].fixes[0].command[..3], ["aws", "iam", "attach-role-policy"]);
+    assert!(found[0].fixes[1].title.contains("`karpctl identity` attaches its policies"), "{found:#?}");
+    // The role is no part of `iam`, which makes the stack.
+    let found = broken(|f| (f.controller_role, f.controller_permissions) = (Probed::Absent, Probed::Absent)).await;
+    let of_role =
+        |id: &str| found.iter().find(|f| f.id == id).unwrap().fixes.iter().any(|fix| fix.title.starts_with("`karpctl identity` makes it"));
+    assert!(of_role("controller-trust"), "{found:#?}");
     // Asked of the world: each statement of the release's policies, resolved.
     let world = FakeWorld::bootstrapped(existing("1.14.1")).await;
     world.inside().denied.push(denial(DeniedBy::Nobody, &[]));

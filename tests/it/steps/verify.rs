@@ -58,7 +58,7 @@ async fn pods_that_find_room_prove_no_node() {
 async fn says_which_phase_hangs_and_why() {
     for (stage, message, phase, hint) in [
         ("Launched", "AuthFailure.ServiceLinkedRoleCreationNotPermitted", "EC2 does not launch", "create-service-linked-role"),
-        ("Launched", "UnauthorizedOperation: not authorized to perform ec2:CreateFleet", "EC2 does not launch", "karpctl iam"),
+        ("Launched", "UnauthorizedOperation: not authorized to perform ec2:CreateFleet", "EC2 does not launch", "`karpctl identity`"),
         ("Registered", "Node not registered with cluster", "do not join the cluster", "karpctl identity"),
         ("Initialized", "Node not ready", "do not become ready", "vpc-cni"),
         ("Running", "", "the pods do not run", "describe pods"),
