@@ -42,6 +42,8 @@ test: lab build ## run every test but those of dist
 	python3 tests/reliability/surroundings.py Outputs
 	python3 tests/reliability/secrets_kept.py Secrets.test_a_whole_run_leaves_no_secret_anywhere
 	python3 tests/reliability/report.py --check
+	python3 tests/bench/report.py --check
+	python3 tests/bench/test_bench.py
 	python3 tests/packaging/test_left_out.py
 	python3 tests/sweep/sweep.py
 	python3 tests/formats/test_formats.py
@@ -72,6 +74,7 @@ test-all: test ## run every test, and every sweep in full; an error where someth
 	python3 tests/reliability/destroying.py
 	python3 tests/sweep/sweep.py --all $(if $(CLONE),--repository $(CLONE))
 	$(MAKE) dist $$(test -d "$$(rustc --print target-libdir --target x86_64-unknown-linux-musl)" && echo STATIC=1)
+	KARPCTL=$(CURDIR)/target/dist/karpctl python3 tests/bench/bench.py --quick
 	python3 tests/reliability/crash.py --changes --new --jobs 3
 	python3 tests/reliability/least.py --jobs 2
 	python3 tests/reliability/faults.py --jobs 3
@@ -114,7 +117,7 @@ site: ## the documents as a site in target/book, tried
 	$(CACHE)/cargo/bin/mdbook build docs
 	python3 tests/packaging/test_site.py
 
-bench: lab ## measure; prints ratios
+bench: lab ## measure; prints ratios. ARGS='--figures tests/bench/figures.json' keeps them, for tests/bench/report.py
 	cargo build --locked --release
 	cargo bench --locked --bench render
-	python3 tests/bench/bench.py
+	python3 tests/bench/bench.py $(ARGS)
