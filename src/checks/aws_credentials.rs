@@ -44,12 +44,14 @@ impl Check for AwsCredentials {
             Probed::Unavailable(reason) => {
                 let judgement = Judgement::fail("AWS credentials", reason);
                 let said = reason.to_lowercase();
-                let judgement = if said.contains("sso") || said.contains("expired") {
-                    judgement.run("log in again, or get others as you got these", ["aws", "sso", "login"])
+                let by_sso = said.contains("sso");
+                let judgement = if by_sso { judgement.run("log in again", ["aws", "sso", "login"]) } else { judgement };
+                let judgement = judgement.run("see what aws finds", who);
+                let judgement = if said.contains("expired") && !by_sso {
+                    judgement.fix("log in again: `aws sso login`, or whatever gave you the credentials that have ended")
                 } else {
                     judgement
                 };
-                let judgement = judgement.run("see what aws finds", who);
                 match &situation.meant.profile {
                     Some(_) => judgement.fix("name another profile: --profile, or AWS_PROFILE"),
                     None => judgement.fix("name a profile: --profile, or AWS_PROFILE"),

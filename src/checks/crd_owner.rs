@@ -5,7 +5,7 @@ use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{CrdFacts, Topic};
 use crate::finding::Area;
-use crate::spec::Spec;
+use crate::spec::{Namespace, Spec};
 use std::collections::BTreeMap;
 
 pub(super) struct CrdOwner;
@@ -78,7 +78,7 @@ impl Check for CrdOwner {
         }
         let judgement = if free.is_empty() { judgement } else { given(judgement, spec, &free) };
         Ok(vec![held.into_iter().fold(judgement, |judgement, (of, names)| match of.split_once('/') {
-            Some((namespace, CRD_RELEASE)) => forgotten(judgement, spec, namespace, &names),
+            Some((namespace, CRD_RELEASE)) if namespace.parse::<Namespace>().is_ok() => forgotten(judgement, spec, namespace, &names),
             _ => given_up(judgement, of, &names),
         })])
     }

@@ -57,13 +57,14 @@ impl Check for StackState {
         said.extend(queue_in_its_way(spec, facts));
         said.extend(policies_in_its_way(spec, facts));
         for stack in [&facts.eksctl_stack, &facts.eksctl_node_group] {
-            let stack = match read("stacks of eksctl", stack) {
-                Ok(Some(stack)) => stack,
-                Ok(None) => continue,
-                Err(unread) => {
-                    said.push(unread);
+            let stack = match stack {
+                Probed::Known(stack) => stack,
+                Probed::Unavailable(reason) => {
+                    said.push(Judgement::skip("stacks of eksctl", reason));
                     break;
                 }
+                // Of a cluster that is not eksctl's to make nobody asks.
+                Probed::Absent | Probed::NotAsked => continue,
             };
             // An id is `arn:…:stack/NAME/…`.
             let name = stack.id.split('/').nth(1).unwrap_or(&stack.id);
@@ -199,9 +200,10 @@ fn queue_in_its_way(spec: &Spec, facts: &Facts) -> Option<Judgement> {
         return None;
     }
     let name = spec.queue_name();
-    let queue = match read(&format!("queue {name}"), &facts.queue) {
-        Ok(queue) => queue?,
-        Err(unread) => return Some(unread),
+    let queue = match &facts.queue {
+        Probed::Known(queue) => queue,
+        Probed::Unavailable(reason) => return Some(Judgement::skip(format!("queue {name}"), reason)),
+        Probed::Absent | Probed::NotAsked => return None,
     };
     let message = format!("is there, and the stack {} is not: a creation of the stack fails, {name} already exists", spec.stack_name());
     let (subject, rules) = (format!("queue {name}"), facts.queue_rules.known().map_or(0, Vec::len));

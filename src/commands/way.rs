@@ -258,6 +258,9 @@ fn interrupted() -> Error {
     Error::new(ErrorKind::Interrupted, "interrupted; nothing was changed")
 }
 
+/// How long a signal may be on its way.
+const SIGNAL_COMES: std::time::Duration = std::time::Duration::from_millis(200);
+
 async fn confirmed(app: &App, args: &WayArgs, plan: &Plan, steps: &[Box<dyn Step>]) -> Result<bool> {
     if args.yes {
         return Ok(true);
@@ -280,7 +283,11 @@ async fn confirmed(app: &App, args: &WayArgs, plan: &Plan, steps: &[Box<dyn Step
         match line.trim().to_lowercase().as_str() {
             "y" | "yes" => return Ok(true),
             "e" | "explain" => explain_plan(&app.printer, plan, |id| steps.iter().find(|s| s.id() == id).map_or("", |s| s.explain())),
-            _ if read == 0 => return Ok(false),
+            // An interruption may end the input before its signal has come.
+            _ if read == 0 => {
+                let signal = tokio::time::timeout(SIGNAL_COMES, app.cancel.cancelled()).await;
+                return if signal.is_ok() { Err(interrupted()) } else { Ok(false) };
+            }
             "" | "n" | "no" => return Ok(false),
             other => app.printer.status(&format!("`{other}` is none of yes, no, explain")),
         }

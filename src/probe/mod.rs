@@ -38,7 +38,7 @@ use crate::facts::{ClusterFacts, Facts, Probed, Topic};
 use crate::knowledge::Release;
 use crate::ports::{ClusterAccess, Kube, Ports};
 use crate::render;
-use crate::spec::Spec;
+use crate::spec::{ClusterMode, Spec};
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
@@ -208,10 +208,12 @@ async fn ask_aws_for_doctor(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>
 /// What AWS can say only once the cluster is known.
 async fn ask_aws_of_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
     let asked = |topic| topics.contains(&topic);
+    // A step is judged by routes only where karpctl chooses among subnets; a doctor asks for the endpoints, too.
+    let chooses = context.spec.cluster == ClusterMode::Existing && context.spec.subnets.is_empty();
     let (oidc, network, routes, endpoints, leftovers) = tokio::join!(
         when(asked(Topic::OidcProvider), identity::oidc_provider(context, &facts.cluster)),
         when(asked(Topic::Network), network::network(context, &facts.cluster)),
-        when(asked(Topic::Routes), network::routes(context, &facts.cluster)),
+        when(asked(Topic::Routes) && (chooses || asked(Topic::Endpoints)), network::routes(context, &facts.cluster)),
         when(asked(Topic::Endpoints), network::endpoints(context, &facts.cluster)),
         when(asked(Topic::Leftovers), earlier::leftovers(context, &facts.cluster)),
     );

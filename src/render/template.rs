@@ -70,8 +70,13 @@ impl Functions {
 
     /// `Fn::Sub` of a JSON document: a block that can be read where YAML is written, else a string.
     pub(super) fn sub_document(self, document: &Json, indent: usize) -> String {
+        let text = document.to_string();
+        // A document without variables is one as it stands: CloudFormation's linters warn of a function that does nothing.
+        if !text.contains("${") {
+            return text;
+        }
         if self == Self::Long {
-            return self.sub(&document.to_string());
+            return self.sub(&text);
         }
         let margin = " ".repeat(indent);
         // `{:#}` of a JSON value is its indented form.

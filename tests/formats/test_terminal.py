@@ -152,7 +152,7 @@ def questions_and_plan(terminal):
     said = terminal.types("karpctl init", answers=[""] * 20)
     assert len([line for line in said if QUESTION.match(line)]) >= 3 and "wrote karpctl.yaml" in said, said
     said = terminal.types("karpctl bootstrap --dry-run")
-    assert "Plan: bootstrap demo in us-west-2 of account 123456789012 (Karpenter 1.14.1)" in " ".join(said) and any("\\_ " in line for line in said), said
+    assert "Plan: bootstrap demo in us-west-2 of account 111122223333 (Karpenter 1.14.1)" in " ".join(said) and any("\\_ " in line for line in said), said
 
 
 def run(terminal):

@@ -275,6 +275,20 @@ async fn helm_is_had_forget_a_release_of_nothing_but_these_crds() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_command_names_a_namespace_that_there_cannot_be() {
+    let found = after(|w| {
+        w.change(&the_crd("nodeclaims.karpenter.sh"), |crd| {
+            crd["metadata"]["annotations"]["meta.helm.sh/release-namespace"] = json!("k\u{1b}[2J");
+            crd["metadata"]["managedFields"] = json!([{"manager": "helm"}]);
+        });
+    })
+    .await;
+    let commands = found.iter().filter(|f| f.id == "crd-owner").flat_map(|f| &f.fixes).map(|fix| fix.command.concat());
+    assert!(commands.clone().count() > 0, "{found:#?}");
+    assert!(commands.clone().all(|command| !command.chars().any(char::is_control)), "{:?}", commands.collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
 async fn somebody_must_answer_for_conversion() {
     let ask = |w: &FakeWorld| {
         w.change(&the_crd("nodeclaims.karpenter.sh"), |crd| {

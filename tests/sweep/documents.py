@@ -34,8 +34,10 @@ class Karpctl:
     def documents(self, form, release, name):
         """Every document of a release for a cluster of another name, in a format."""
         out = self.work / f"{form}-{release}-{name}"
+        # eksctl makes no cluster with an underscore in its name.
+        there = ["--existing-cluster"] if "_" in name else []
         self.run("render", "all", "--out", str(out), "--output", form, "--karpenter-version", release, "--cluster-endpoint", ENDPOINT,
-                 "--cluster-name", name, *self.place[2:])
+                 "--cluster-name", name, *self.place[2:], *there)
         return {f.name: f.read_text() for f in sorted(out.iterdir())}
 
     def render_all(self, releases, *words):

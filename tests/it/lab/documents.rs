@@ -229,6 +229,7 @@ fn the_readme_from_its_top_and_what_follows_it() {
     let mut reader = Reader::of("docs/pipelines.md", &stage, "work");
     reader.block(&[]);
     reader.block(&[]);
+    says(&reader.block(&[])[0], &["note: "]);
     reader.block(&sick);
     for file in ["plan.json", "doctor.sarif"] {
         serde_json::from_str::<Value>(&reader.file(file)).unwrap_or_else(|e| panic!("{file}: {e}"));
@@ -252,7 +253,9 @@ fn the_page_of_existing_clusters() {
     stage.existing("1.34", "API_AND_CONFIG_MAP");
     let mut reader = Reader::of("docs/existing-cluster.md", &stage, "mine");
     reader.block(&[]);
-    stage.karpctl(&["status", "--existing-cluster", "--exit-code"]).exits(0);
+    // The subnets that init chose are in its file.
+    let file = reader.folder.join("karpctl.yaml");
+    stage.karpctl(&["status", "--existing-cluster", "--exit-code", "-f", file.to_str().unwrap()]).exits(0);
     stage.karpctl(&["destroy", "--existing-cluster", "--yes", "--delete-crds"]).exits(0);
     adopt::shell(&stage, &adopt::script("eksctl.sh")).exits(0);
     reader.folder = stage.dir().join("theirs");
