@@ -76,9 +76,7 @@ impl Check for NodeNetwork {
             let nothing = missing(situation, "subnets", "the selector finds none: SubnetSelector did not match any Subnets");
             said.extend((nothing.is_failure()).then(|| {
                 let routes = situation.facts.routes.known().map(Vec::as_slice);
-                let private: Vec<&SubnetFacts> = network.subnets.iter().filter(|s| !s.is_public(routes)).collect();
-                let usable = if private.is_empty() { network.subnets.iter().collect() } else { private };
-                let ids = usable.into_iter().map(|s| s.id.clone());
+                let ids = network.for_nodes(!spec.subnets.is_empty(), routes).into_iter().map(|s| s.id.clone());
                 let tag = format!("Key={DISCOVERY_TAG},Value={}", spec.cluster_name);
                 let words = aws(spec, "ec2", "create-tags").into_iter().chain(["--resources"]).map(str::to_owned).chain(ids);
                 nothing.run("tag those that nodes may use", words.chain(["--tags".to_owned(), tag]))

@@ -1,6 +1,6 @@
 //! What is known of each thing that was read.
 
-use super::account::RouteTableFacts;
+use super::account::{RouteTableFacts, SecurityGroupFacts};
 use crate::knowledge::{KubernetesVersion, ToolVersion};
 use crate::spec::{AccountId, Arn};
 use serde::{Deserialize, Serialize};
@@ -195,7 +195,16 @@ pub struct NetworkFacts {
     pub security_groups: BTreeMap<String, BTreeMap<String, String>>,
     /// The security groups of its VPC that carry the discovery tag with its name, where somebody else made the cluster.
     #[serde(default)]
-    pub discovered: Vec<super::SecurityGroupFacts>,
+    pub discovered: Vec<SecurityGroupFacts>,
+}
+
+impl NetworkFacts {
+    /// The subnets that nodes are for: those that somebody named, as they are; else the private ones, and all where there are none.
+    #[must_use]
+    pub fn for_nodes(&self, are_named: bool, routes: Option<&[RouteTableFacts]>) -> Vec<&SubnetFacts> {
+        let private: Vec<&SubnetFacts> = self.subnets.iter().filter(|s| !s.is_public(routes)).collect();
+        if are_named || private.is_empty() { self.subnets.iter().collect() } else { private }
+    }
 }
 
 /// A subnet.

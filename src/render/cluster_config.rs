@@ -147,7 +147,7 @@ fn network_policy(spec: &Spec) -> Value {
     ]})
 }
 
-/// Whether zonal shift is on: it is, unless somebody says otherwise.
+/// Whether zonal shift is on: what a spec came to when it was resolved; of one that was not, as the guide has it.
 pub(super) fn zonal_shift(spec: &Spec) -> bool {
     spec.zonal_shift.unwrap_or(true)
 }

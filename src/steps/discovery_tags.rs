@@ -4,7 +4,7 @@ use super::looked::{drifted_or_present, foreign, looked, looked_for_removal};
 use super::shell::{keys_and_values, look_up};
 use super::{Step, StepContext};
 use crate::error::{Error, Result};
-use crate::facts::{Facts, NetworkFacts, RouteTableFacts, SecurityGroupFacts, SubnetFacts, Topic};
+use crate::facts::{Facts, NetworkFacts, RouteTableFacts, SecurityGroupFacts, Topic};
 use crate::plan::{Action, Direction, State, StepId};
 use crate::ports::Tags;
 use crate::probe::{discovered, network_of};
@@ -201,9 +201,7 @@ fn all(network: &NetworkFacts) -> impl Iterator<Item = (&str, &Tags)> {
 /// What must carry the tag: the subnets that the spec names, else the private ones, else all; and the security group, where no other that was
 /// made for this cluster's nodes has the tag: load balancers refuse nodes with two groups that carry the cluster's mark.
 fn wanted<'a>(spec: &Spec, network: &'a NetworkFacts, routes: Option<&[RouteTableFacts]>) -> Vec<(&'a str, &'a Tags)> {
-    let private: Vec<&SubnetFacts> = network.subnets.iter().filter(|s| !s.is_public(routes)).collect();
-    let subnets: Vec<&SubnetFacts> =
-        if spec.subnets.is_empty() && !private.is_empty() { private } else { network.subnets.iter().collect() };
+    let subnets = network.for_nodes(!spec.subnets.is_empty(), routes);
     let mark = format!("kubernetes.io/cluster/{}", spec.cluster_name);
     let for_nodes = |g: &SecurityGroupFacts| g.tags.contains_key(&mark) && !network.security_groups.contains_key(&g.id);
     let own = !network.discovered.iter().any(for_nodes);

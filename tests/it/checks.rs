@@ -9,6 +9,7 @@ mod identity;
 mod keys;
 mod looking;
 mod machine;
+mod network;
 mod node_roles;
 mod objects;
 mod others;

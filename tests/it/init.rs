@@ -256,11 +256,16 @@ fn account(asked: &Asked) -> (String, String) {
     ("200 OK".into(), answer)
 }
 
+/// The environment of whoever has that account, at this address.
+fn signed_in(url: &str) -> [(&str, &str); 3] {
+    [("AWS_ENDPOINT_URL", url), ("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")]
+}
+
 #[test]
 fn what_the_account_has_is_listed_to_choose_from() {
     let dir = tempfile::tempdir().unwrap();
     let (url, _) = serve(account);
-    let env = [("AWS_ENDPOINT_URL", url.as_str()), ("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
+    let env = signed_in(&url);
     let mut terminal = Terminal::start_with(dir.path(), "init", &env);
     terminal.answer("Which AWS region?", "2\n");
     terminal.answer("Which cluster gets Karpenter?", "3\n");
@@ -325,7 +330,7 @@ fn an_interruption_writes_nothing() {
 fn of_clusters_that_are_there_only_such_are_offered() {
     let dir = tempfile::tempdir().unwrap();
     let (url, _) = serve(account);
-    let env = [("AWS_ENDPOINT_URL", url.as_str()), ("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")];
+    let env = signed_in(&url);
     let mut terminal = Terminal::start_with(dir.path(), "init --existing-cluster --region us-east-1", &env);
     terminal.answer("Which cluster gets Karpenter?", "2\n");
     terminal.answer("Which subnets are for nodes?", "1\n");

@@ -57,15 +57,21 @@ async fn attached_policies(aws: &AwsClient, role: &str, doing: &str) -> Result<O
     }))
 }
 
+/// The names of the policies that are written into a role.
+async fn inline_policies(aws: &AwsClient, role: &str, doing: &str) -> Result<Option<Vec<String>>> {
+    let call = Call::new("iam:ListRolePolicies", role, doing);
+    let pages = aws.iam.list_role_policies().role_name(role).into_paginator().items().send();
+    let listed = pages.collect::<std::result::Result<Vec<_>, _>>().await;
+    present(listed.map_err(|e| aws.error(&call, &e)))
+}
+
 pub(super) async fn role_ties(aws: &AwsClient, role: &str) -> Result<RoleTies> {
     let doing = format!("cannot see what holds the role {role}");
-    let (inline, holding) = (Call::new("iam:ListRolePolicies", role, &doing), Call::new("iam:ListInstanceProfilesForRole", role, &doing));
-    let policies = aws.iam.list_role_policies().role_name(role).into_paginator().items().send();
+    let holding = Call::new("iam:ListInstanceProfilesForRole", role, &doing);
     let profiles = aws.iam.list_instance_profiles_for_role().role_name(role).into_paginator().items().send();
-    let (policies, profiles) =
-        tokio::join!(policies.collect::<std::result::Result<Vec<_>, _>>(), profiles.collect::<std::result::Result<Vec<_>, _>>(),);
+    let (policies, profiles) = tokio::join!(inline_policies(aws, role, &doing), profiles.collect::<std::result::Result<Vec<_>, _>>());
     // It may have been deleted in between.
-    let inline_policies = present(policies.map_err(|e| aws.error(&inline, &e)))?.unwrap_or_default();
+    let inline_policies = policies?.unwrap_or_default();
     let profiles = present(profiles.map_err(|e| aws.error(&holding, &e)))?.unwrap_or_default();
     let arns: Vec<String> = profiles.iter().map(|p| p.arn.clone()).collect();
     let instances = ec2::instances_of_profiles(aws, &arns).await?;
@@ -76,10 +82,7 @@ pub(super) async fn role_ties(aws: &AwsClient, role: &str) -> Result<RoleTies> {
 pub(super) async fn role_policies(aws: &AwsClient, role: &str) -> Result<Option<RolePolicies>> {
     let doing = format!("cannot see the policies of the role {role}");
     let Some(attached) = attached_policies(aws, role, &doing).await? else { return Ok(None) };
-    let call = Call::new("iam:ListRolePolicies", role, &doing);
-    let pages = aws.iam.list_role_policies().role_name(role).into_paginator().items().send();
-    let listed = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(|e| aws.error(&call, &e));
-    Ok(present(listed)?.map(|inline| RolePolicies { attached, inline }))
+    Ok(inline_policies(aws, role, &doing).await?.map(|inline| RolePolicies { attached, inline }))
 }
 
 pub(super) async fn policy_attachments(aws: &AwsClient, arn: &str) -> Result<Option<u32>> {

@@ -189,6 +189,7 @@ fn every_check_has_a_thing_that_is_broken_alone() {
         "checks/identity.rs",
         "checks/keys.rs",
         "checks/machine.rs",
+        "checks/network.rs",
         "checks/objects.rs",
         "checks/permissions.rs",
         "checks/refusals.rs",

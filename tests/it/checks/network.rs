@@ -1,0 +1,169 @@
+//! The subnets and security groups of nodes, and the ways out of their VPC.
+
+use super::aws::{broken, known, said};
+use super::{DAY, bad, exactly, healthy};
+use karpctl::facts::{Facts, Probed};
+use karpctl::finding::Verdict;
+use karpctl::spec::Spec;
+use serde_json::json;
+
+#[tokio::test(start_paused = true)]
+async fn subnets_are_those_that_the_selector_finds() {
+    let change = async |of: &dyn Fn(&mut karpctl::facts::SelectionFacts)| broken(|f| of(known(&mut f.selection))).await;
+    exactly(&change(&|s| s.subnets[0].free_addresses = 3).await, "node-network", Verdict::Warn);
+    exactly(&change(&|s| s.subnets.iter_mut().for_each(|s| s.zone = "us-west-2a".into())).await, "node-network", Verdict::Warn);
+    let found = change(&|s| s.subnets[0].vpc_id = "vpc-2".into()).await;
+    exactly(&found, "node-network", Verdict::Fail);
+    said(&found, "is of vpc-2, not of the cluster's VPC");
+    let found = change(&|s| s.subnets.clear()).await;
+    exactly(&found, "node-network", Verdict::Fail);
+    said(&found, "SubnetSelector did not match any Subnets");
+    // A way out for instances with a public address only.
+    let by_gateway = |f: &mut Facts| {
+        for table in known(&mut f.routes).iter_mut() {
+            table.to_internet_gateway = true;
+        }
+        known(&mut f.selection).subnets[0].gives_address = false;
+        known(&mut f.selection).subnets[1].gives_address = true;
+    };
+    let found = broken(by_gateway).await;
+    exactly(&found, "node-network", Verdict::Warn);
+    said(&found, "its way out is an internet gateway, and instances get no public address there");
+    for leads_out in
+        [&(|f: &mut Facts| known(&mut f.node_class)["spec"]["associatePublicIPAddress"] = json!(true)) as &dyn Fn(&mut Facts), &|f| {
+            let (service, kind) = ("ecr.api".to_owned(), "Interface".to_owned());
+            known(&mut f.endpoints).push(karpctl::facts::EndpointFacts { service, kind, state: "available".into(), private_dns: true });
+        }]
+    {
+        let found = broken(|f| {
+            by_gateway(f);
+            leads_out(f);
+        });
+        assert_eq!(found.await, []);
+    }
+    let tag = |f: &mut Facts| drop(known(&mut f.network).subnets[0].tags.insert("karpenter.sh/discovery".into(), "other".into()));
+    exactly(&broken(tag).await, "node-network", Verdict::Fail);
+    let found = broken(|f| {
+        tag(f);
+        f.selection = Probed::Unavailable("ec2:DescribeSubnets".into());
+    })
+    .await;
+    assert!(found.iter().any(|f| f.id == "node-network" && f.result == Verdict::Fail), "what was found stays said: {found:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn security_groups_are_those_that_the_selector_finds() {
+    let change = async |of: &dyn Fn(&mut Vec<karpctl::facts::SecurityGroupFacts>)| {
+        broken(|f| of(&mut known(&mut f.selection).security_groups)).await
+    };
+    let found = change(&|g| g.clear()).await;
+    exactly(&found, "node-security-groups", Verdict::Fail);
+    assert!(found[0].fixes[0].command.join(" ").contains("create-tags --region us-west-2 --resources sg-0123456789abcdef0"), "{found:#?}");
+    exactly(&change(&|g| g[0].vpc_id = "vpc-2".into()).await, "node-security-groups", Verdict::Fail);
+    let found = change(&|g| g[0].id = "sg-another".into()).await;
+    exactly(&found, "node-security-groups", Verdict::Warn);
+    said(&found, "sg-0123456789abcdef0 is not among them");
+    // The group that terraform-aws-eks makes for nodes.
+    let of_nodes = |g: &mut karpctl::facts::SecurityGroupFacts| {
+        g.id = "sg-nodes".into();
+        g.tags.insert("kubernetes.io/cluster/demo".into(), "owned".into());
+    };
+    assert_eq!(change(&|g| of_nodes(&mut g[0])).await, [], "made for nodes, it is enough");
+    let found = change(&|g| {
+        let own = karpctl::facts::SecurityGroupFacts { id: g[0].id.clone(), ..g[0].clone() };
+        of_nodes(&mut g[0]);
+        g.push(karpctl::facts::SecurityGroupFacts { id: own.id, ..g[0].clone() });
+    })
+    .await;
+    exactly(&found, "node-security-groups", Verdict::Warn);
+    said(&found, "sg-nodes and sg-0123456789abcdef0 carry the tag kubernetes.io/cluster/demo");
+    for fix in &found[0].fixes {
+        assert!(fix.command.is_empty() || fix.command[2] == "describe-instances", "which one nodes need is not known: {fix:#?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn groups_that_only_the_nodes_of_node_groups_have_are_told() {
+    let having = async |ids: &[&str]| {
+        let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
+        broken(|f| known(&mut f.node_groups)[0].security_groups = ids).await
+    };
+    let found = having(&["sg-nodes", "sg-db"]).await;
+    exactly(&found, "node-security-groups", Verdict::Warn);
+    said(&found, "the nodes of node group demo-ng have sg-nodes and sg-db, and Karpenter's get none of that");
+    let cure = found[0].fixes[0].command.join(" ");
+    assert!(
+        cure.ends_with("create-tags --region us-west-2 --resources sg-nodes sg-db --tags Key=karpenter.sh/discovery,Value=demo"),
+        "{cure}"
+    );
+    assert_eq!(having(&["sg-0123456789abcdef0", "sg-db"]).await, [], "one in common is enough: it lets itself in");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_vpc_has_the_endpoints_that_are_needed() {
+    let (mut spec, mut facts) = healthy().await;
+    spec.zonal_shift = Some(false);
+    let private = Spec { private: true, ..spec.clone() };
+    // A Karpenter that is ready has a way to EC2.
+    let of_ways = |facts: &Facts| bad(&private, facts, DAY).into_iter().filter(|f| f.id == "private-endpoints").collect::<Vec<_>>();
+    exactly(&of_ways(&facts), "private-endpoints", Verdict::Warn);
+    known(&mut facts.neighbours).workloads.iter_mut().for_each(|w| w.ready = 0);
+    let missing = bad(&private, &facts, DAY);
+    let services: Vec<&str> =
+        missing.iter().filter(|f| f.id == "private-endpoints").filter_map(|f| f.subject.strip_prefix("VPC endpoint ")).collect();
+    assert_eq!(services, ["ec2", "ecr.api", "ecr.dkr", "eks", "eks-auth", "s3", "sqs", "ssm", "sts"]);
+    let heeding = Spec { zonal_shift: Some(true), ..private.clone() };
+    assert!(bad(&heeding, &facts, DAY).iter().any(|f| f.subject == "VPC endpoint arc-zonal-shift"));
+    let beijing: karpctl::spec::Region = "cn-north-1".parse().unwrap();
+    let chinese = Spec { partition: karpctl::spec::Partition::AwsCn, region: beijing, ..private.clone() };
+    let made: Vec<String> = bad(&chinese, &facts, DAY)
+        .into_iter()
+        .filter(|f| f.id == "private-endpoints")
+        .filter_map(|f| f.fixes[0].command.iter().skip_while(|w| *w != "--service-name").nth(1).cloned())
+        .collect();
+    assert_eq!(made.len(), services.len());
+    for name in [
+        "cn.com.amazonaws.cn-north-1.ec2",
+        "cn.com.amazonaws.cn-north-1.sqs",
+        "com.amazonaws.cn-north-1.s3",
+        "com.amazonaws.cn-north-1.ssm",
+    ] {
+        assert!(made.iter().any(|m| m == name), "{name} is not among {made:?}");
+    }
+    let endpoint = |service: &&str| karpctl::facts::EndpointFacts {
+        service: (*service).to_owned(),
+        state: "available".into(),
+        kind: "Interface".into(),
+        private_dns: true,
+    };
+    *known(&mut facts.endpoints) = services.iter().map(endpoint).collect();
+    let of_endpoints =
+        |spec: &Spec, facts: &Facts| bad(spec, facts, DAY).into_iter().filter(|f| f.id == "private-endpoints").collect::<Vec<_>>();
+    assert!(of_endpoints(&private, &facts).is_empty(), "{:#?}", of_endpoints(&private, &facts));
+    known(&mut facts.endpoints)[4].private_dns = false;
+    exactly(&of_endpoints(&private, &facts), "private-endpoints", Verdict::Warn);
+    known(&mut facts.endpoints)[4].private_dns = true;
+    // The spec does not say so, and the routes do.
+    known(&mut facts.routes)[0].leads_out = false;
+    let found = of_endpoints(&spec, &facts);
+    exactly(&found, "private-endpoints", Verdict::Warn);
+    said(&found, "2 of 2 subnets (subnet-0000000a, subnet-0000000c) have no route that leads out");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_cure_tags_the_subnets_that_bootstrap_would() {
+    let (spec, mut facts) = healthy().await;
+    known(&mut facts.selection).subnets.clear();
+    known(&mut facts.network).subnets[1].gives_address = true;
+    for (number, table) in known(&mut facts.routes).iter_mut().enumerate() {
+        table.subnets = known(&mut facts.network).subnets.get(number).map(|s| s.id.clone()).into_iter().collect();
+        table.to_internet_gateway = number == 1;
+    }
+    let ids: Vec<String> = known(&mut facts.network).subnets.iter().map(|s| s.id.clone()).collect();
+    let tagged = |spec: &Spec| {
+        let found = bad(spec, &facts, DAY).into_iter().find(|f| f.id == "node-network" && !f.fixes.is_empty()).unwrap();
+        found.fixes[0].command.iter().filter(|word| ids.contains(word)).cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(tagged(&spec), ids[..1]);
+    assert_eq!(tagged(&Spec { subnets: ids.iter().map(|id| id.parse().unwrap()).collect(), ..spec.clone() }), ids);
+}
