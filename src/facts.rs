@@ -152,6 +152,8 @@ pub struct Facts {
     pub webhooks: Probed<Vec<WebhookFacts>>,
     /// What stands behind the conversion webhooks of the CRDs.
     pub conversion: Probed<Vec<ConversionFacts>>,
+    /// Whether the `ConfigMap` of the VPC CNI has EKS give the pods of Windows nodes their addresses. Absent: there is no such `ConfigMap`.
+    pub windows_ipam: Probed<bool>,
     /// The network policies that select the controller, or will.
     pub policies: Probed<PolicyFacts>,
     /// The pools, classes and claims of which there is something to say.
@@ -166,6 +168,8 @@ pub struct Facts {
     pub vcpus: Probed<VcpuFacts>,
     /// What the node class's selectors find.
     pub selection: Probed<SelectionFacts>,
+    /// The subnets that node classes found, whatever their selectors go by.
+    pub class_subnets: Probed<Vec<SubnetFacts>>,
     /// The route tables of the cluster's VPC.
     pub routes: Probed<Vec<RouteTableFacts>>,
     /// The endpoints of the cluster's VPC.
@@ -252,6 +256,7 @@ impl Facts {
                 Topic::Neighbours => self.neighbours.clone_from(&newer.neighbours),
                 Topic::Webhooks => self.webhooks.clone_from(&newer.webhooks),
                 Topic::Conversion => self.conversion.clone_from(&newer.conversion),
+                Topic::WindowsIpam => self.windows_ipam.clone_from(&newer.windows_ipam),
                 Topic::Policies => self.policies.clone_from(&newer.policies),
                 Topic::Objects | Topic::ObjectsAtStake => self.objects.clone_from(&newer.objects),
                 Topic::CallerPermissions => self.caller_permissions.clone_from(&newer.caller_permissions),
@@ -339,6 +344,7 @@ impl Facts {
             Topic::Neighbours => say(&mut self.neighbours, reason),
             Topic::Webhooks => say(&mut self.webhooks, reason),
             Topic::Conversion => say(&mut self.conversion, reason),
+            Topic::WindowsIpam => say(&mut self.windows_ipam, reason),
             Topic::Policies => say(&mut self.policies, reason),
             Topic::Objects | Topic::ObjectsAtStake => say(&mut self.objects, reason),
             Topic::CallerPermissions => say(&mut self.caller_permissions, reason),

@@ -80,6 +80,7 @@ mod upgrade_hops;
 mod upgrade_objects;
 mod vcpu_quotas;
 mod whose;
+mod windows_ipam;
 mod zonal_shift;
 
 pub use judgement::Judgement;
@@ -221,6 +222,7 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(controller_trust::ControllerTrust),
         Box::new(one_identity::OneIdentity),
         Box::new(node_access::NodeAccess),
+        Box::new(windows_ipam::WindowsIpam),
         Box::new(foreign_objects::ForeignObjects),
         Box::new(node_capacity::NodeCapacity),
         Box::new(cluster_dns::ClusterDns),

@@ -3,7 +3,7 @@
 use super::class_selection::{Selected, by_class, own_selections, unread_classes};
 use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation, aws, missing};
-use crate::facts::{ClassSelection, Facts, SubnetFacts, Topic};
+use crate::facts::{ClassSelection, Facts, ObjectFacts, SubnetFacts, Topic};
 use crate::finding::Area;
 use crate::spec::{ClusterMode, DISCOVERY_TAG};
 use std::collections::BTreeSet;
@@ -27,7 +27,14 @@ impl Check for NodeNetwork {
     }
 
     fn explain(&self) -> &'static str {
-        "Asks EC2 for subnets by the very selector that the node class has (the tag karpenter.sh/discovery with the cluster's name), and          looks at those of the cluster where nothing is tagged yet. Where every node class that is there has another selector, what Karpenter found by it counts (the status of the class). What people see otherwise: `SubnetSelector did not match any          Subnets`, `SubnetsNotFound`, `no subnets exist given constraints`, with old releases `no subnets matched selector map[…]`: the          tag is missing, or its value is another cluster's name; `InsufficientFreeAddressesInSubnet`; nodes that never join, because the way out of a public subnet is for instances with a public address only; a controller whose second replica          stays Pending because its zone spread finds one zone. Cure: tag the private subnets that nodes may use (`aws ec2 create-tags`,          or `karpctl bootstrap --existing-cluster`), or name others with --subnet."
+        "Asks EC2 for subnets by the very selector that the node class has (the tag karpenter.sh/discovery with the cluster's name), and \
+         looks at those of the cluster where nothing is tagged yet. Where every node class that is there has another selector, those count that \
+         Karpenter found by it (the status of the class). What people see otherwise: `SubnetSelector did not match any \
+         Subnets`, `SubnetsNotFound`, `no subnets exist given constraints`, with old releases `no subnets matched selector map[…]`: the \
+         tag is missing, or its value is another cluster's name; `InsufficientFreeAddressesInSubnet`; nodes that never join, because the way \
+         out of a public subnet is for instances with a public address only; a controller whose second replica stays Pending because its \
+         zone spread finds one zone. Cure: tag the private subnets that nodes may use (`aws ec2 create-tags`, \
+         or `karpctl bootstrap --existing-cluster`), or name others with --subnet."
     }
 
     fn reads(&self) -> &'static [Topic] {
@@ -51,11 +58,8 @@ impl Check for NodeNetwork {
             return Err(Judgement::skip("subnets", "there is no cluster yet"));
         };
         if let Some(classes) = own_selections(spec, situation.facts, Selected::Subnets) {
-            let ids = |selection: &ClassSelection| Some(selection.subnets.as_ref()?.iter().map(|s| s.id.clone()).collect());
-            let found = |(class, selection): (&_, &ClassSelection)| {
-                by_class(class, ids(selection), "subnets", "SubnetSelector did not match any Subnets")
-            };
-            return Ok(classes.into_iter().map(found).collect());
+            let vpc = cluster.vpc_id.as_deref();
+            return Ok(classes.into_iter().flat_map(|(class, selection)| of_class(situation.facts, class, selection, vpc)).collect());
         }
         let Some(network) = read("subnets", &situation.facts.network)? else {
             return Err(Judgement::skip("subnets", "the cluster names none"));
@@ -105,6 +109,34 @@ impl Check for NodeNetwork {
         said.extend(read("ways out of the subnets", &situation.facts.routes).err());
         Ok(said)
     }
+}
+
+/// The subnets that a class's own selector finds.
+fn of_class(facts: &Facts, class: &ObjectFacts, selection: &ClassSelection, vpc: Option<&str>) -> Vec<Judgement> {
+    let ids: Option<Vec<String>> = selection.subnets.as_ref().map(|found| found.iter().map(|subnet| subnet.id.clone()).collect());
+    let subject = format!("subnets of the node class {}", class.name);
+    let looked = match read(&subject, &facts.class_subnets) {
+        Ok(looked) => looked.map(Vec::as_slice).unwrap_or_default(),
+        Err(unread) if ids.as_ref().is_some_and(|ids| !ids.is_empty()) => return vec![unread],
+        Err(_) => &[],
+    };
+    let of_class = looked.iter().filter(|subnet| ids.as_ref().is_some_and(|ids| ids.contains(&subnet.id)));
+    let edit = ["kubectl", "edit", class.resource.as_str(), class.name.as_str()];
+    let bad: Vec<Judgement> = of_class
+        .flat_map(|subnet| {
+            let of = format!("subnet {} ({}) of the node class {}", subnet.id, subnet.zone, class.name);
+            let elsewhere = vpc.is_some_and(|vpc| vpc != subnet.vpc_id).then(|| {
+                let message = format!("is of {}, not of the cluster's VPC: its nodes do not reach the cluster", subnet.vpc_id);
+                Judgement::fail(&of, message).run("let its selector find others", edit)
+            });
+            let full = (subnet.free_addresses < FEW).then(|| {
+                let message = format!("has {} free addresses", subnet.free_addresses);
+                Judgement::warn(&of, message).run("let its selector find larger ones too, or give the VPC another range", edit)
+            });
+            [elsewhere, full].into_iter().flatten()
+        })
+        .collect();
+    if bad.is_empty() { vec![by_class(class, ids, "subnets", "SubnetSelector did not match any Subnets")] } else { bad }
 }
 
 /// A subnet that carries the discovery tag of another cluster.

@@ -25,8 +25,8 @@ impl Check for UpgradeHops {
     }
 
     fn explain(&self) -> &'static str {
-        "0.32 alone reads Provisioners and writes NodePools; 1.0 alone converts v1beta1 to v1. From before 0.32 the way is the newest 0.32, then \
-         NodePools, then on; from 0.33 to 0.37 it is the newest patch of that minor, the newest 1.0, then any. There is no way back to an older API. A hop has its range of Kubernetes \
+        "0.32 alone reads Provisioners and writes NodePools; 1.0 alone converts v1beta1 to v1. The way is the newest 0.31, the newest 0.32, where \
+         Provisioners are moved to NodePools, the newest 0.37, the newest 1.0, then any; who is further on begins there, and 0.33 to 0.37 with the newest patch of their minor. There is no way back to an older API. A hop has its range of Kubernetes \
          too (`karpctl versions`): an older cluster is upgraded first, a minor at a time; of a newer one, which EKS takes not back, there may be no \
          way but to make Karpenter anew. The printed command keeps the way by which the controller has its credentials now.\n\n\
          What is seen by who skips one: `no matches for kind \"Provisioner\" in version \"karpenter.sh/v1alpha5\"`, node pools that no controller \

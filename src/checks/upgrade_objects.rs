@@ -26,9 +26,11 @@ impl Check for UpgradeObjects {
         "Looks at the objects that are there, in every version that the API server serves them in. 0.33 and later pass over Provisioners, \
          AWSNodeTemplates and Machines. 1.1 and later no longer read the annotation compatibility.karpenter.sh/v1beta1-kubelet-conversion, in \
          which 1.0 keeps a node pool's `kubelet` that has its place in the EC2NodeClass since v1, and cannot work on NodePools and NodeClaims \
-         whose nodeClassRef says no group and kind.\n\n\
+         whose nodeClassRef says no group and kind. 1.0 and later look up no images for `amiFamily: Ubuntu`, and want nodes of `amiFamily: Custom` to \
+         register with the taint karpenter.sh/unregistered.\n\n\
          What is seen of it: no new node for pending pods though a Provisioner is there, nodes that are `Drifted` and come back with other \
-         `maxPods`, `spec.template.spec.nodeClassRef.group: Invalid value: \"\"`.\n\n\
+         `maxPods`, `spec.template.spec.nodeClassRef.group: Invalid value: \"\"`, \
+         `Ubuntu AMI discovery is not supported at v1`, `missing required startup taint, karpenter.sh/unregistered`.\n\n\
          Move things while the release that reads them runs: its controller then still drains nodes, and does so where settings change. \
          The kubelet's settings come first, the annotation goes last. An upgrade that would lose them is refused with what helps. In what a git repository or a chart writes they must be moved too."
     }
@@ -54,7 +56,7 @@ impl Check for UpgradeObjects {
 fn judgement(loss: Loss) -> Judgement {
     let judgement = match loss.comes {
         Comes::ByUpgrade | Comes::Always => Judgement::fail(loss.subject, loss.message),
-        Comes::Before => Judgement::warn(loss.subject, loss.message),
+        Comes::Before | Comes::Perhaps => Judgement::warn(loss.subject, loss.message),
     };
     loss.cures.into_iter().fold(judgement, |judgement, cure| {
         if cure.command.is_empty() { judgement.fix(cure.title) } else { judgement.run(cure.title, cure.command) }

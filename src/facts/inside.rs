@@ -95,6 +95,9 @@ pub struct ObjectFacts {
     /// The alias by which a node class finds its images.
     #[serde(default)]
     pub ami_alias: Option<String>,
+    /// Of which images a node class makes nodes, and how these come in.
+    #[serde(default)]
+    pub images: Option<ClassImages>,
     /// What a node class selects.
     #[serde(default)]
     pub selection: Option<ClassSelection>,
@@ -119,6 +122,17 @@ impl ObjectFacts {
     fn is_class(&self) -> bool {
         self.resource.starts_with("ec2nodeclasses.")
     }
+}
+
+/// Of which images a node class makes nodes, and how these come in.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ClassImages {
+    /// Its `amiFamily`; of one that 1.0 converted from Ubuntu and finds no image for, still `Ubuntu`.
+    pub family: Option<String>,
+    /// Whether it says by what the images are found.
+    pub selected: bool,
+    /// Whether its `userData` names the taint `karpenter.sh/unregistered`, with which nodes come in since v1.
+    pub marks_unregistered: bool,
 }
 
 /// What a node class selects, and what it found.

@@ -76,6 +76,8 @@ pub enum Topic {
     Webhooks,
     /// [`Facts::conversion`].
     Conversion,
+    /// [`Facts::windows_ipam`].
+    WindowsIpam,
     /// [`Facts::policies`].
     Policies,
     /// [`Facts::objects`].
@@ -123,7 +125,7 @@ impl Topic {
     #[must_use]
     pub const fn in_cluster(self) -> bool {
         matches!(self, Self::AgentPods | Self::AwsAuth | Self::Crds | Self::Chart | Self::NodePool | Self::Controller | Self::Nodes)
-            || matches!(self, Self::Origin | Self::Fleet | Self::ObjectsAtStake)
+            || matches!(self, Self::Origin | Self::Fleet | Self::ObjectsAtStake | Self::WindowsIpam)
             || matches!(self, Self::Capacity | Self::Neighbours | Self::Webhooks | Self::Conversion | Self::Policies | Self::Objects)
     }
 
@@ -152,6 +154,7 @@ impl Topic {
                 | Self::Neighbours
                 | Self::Webhooks
                 | Self::Conversion
+                | Self::WindowsIpam
                 | Self::Policies
                 | Self::Objects
         )

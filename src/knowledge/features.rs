@@ -145,7 +145,8 @@ impl Features {
     /// Whether it loses objects that a release before it works with, wherever there are some.
     #[must_use]
     pub fn may_lose(&self, before: &Self) -> bool {
-        before.crds.iter().any(|kind| !self.crds.contains(kind)) || before.reads_leftovers() && !self.reads_leftovers()
+        let becomes_v1 = before.node_pool_api != NodePoolApi::V1 && self.node_pool_api == NodePoolApi::V1;
+        before.crds.iter().any(|kind| !self.crds.contains(kind)) || before.reads_leftovers() && !self.reads_leftovers() || becomes_v1
     }
 
     /// The value by which the chart is told the name of the queue, as a path. `None`: it is told none.

@@ -7,6 +7,7 @@ mod nodes;
 mod objects;
 mod policies;
 mod schema;
+mod windows;
 
 pub(super) use leftovers::{conversion, conversion_service, webhooks};
 pub(super) use neighbours::{is_autoscaler, neighbours};
@@ -14,6 +15,7 @@ pub(super) use nodes::nodes;
 pub(super) use objects::objects;
 pub(super) use policies::policies;
 pub(super) use schema::fingerprint;
+pub(super) use windows::windows_ipam;
 
 use crate::error::clean;
 use crate::facts::Deleting;

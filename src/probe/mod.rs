@@ -84,6 +84,9 @@ async fn read_all(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &
     if topics.contains(&Topic::Network) {
         network::discover(context, topics, facts).await;
     }
+    if topics.contains(&Topic::Selection) && topics.contains(&Topic::Objects) {
+        facts.class_subnets = network::class_subnets(context, facts).await;
+    }
     if topics.contains(&Topic::NodeGroupRoles) {
         facts.node_group_roles = fleet::node_group_roles(context, &facts.node_group_shapes).await;
     }
@@ -118,7 +121,8 @@ async fn ask_kubernetes(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, fa
     }
     match connect(context, &facts.cluster).await {
         Ok(kube) => {
-            ask_cluster(context, topics, facts, kube.as_ref()).await;
+            // Boxed, because it asks so many questions at once.
+            Box::pin(ask_cluster(context, topics, facts, kube.as_ref())).await;
             ask_of_crds(context, topics, facts, kube.as_ref()).await;
         }
         Err(reason) => topics.iter().for_each(|t| facts.say_unavailable(*t, &reason)),
@@ -227,7 +231,7 @@ async fn ask_aws_of_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>
 /// What only the Kubernetes API can say.
 async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts, kube: &dyn Kube) {
     let asked = |topic| topics.contains(&topic);
-    let (agent, releases, crds, aws_auth, pool, controller, nodes, room, neighbours, webhooks, policies, origin, fleet) = tokio::join!(
+    let (agent, releases, crds, aws_auth, pool, controller, nodes, room, neighbours, webhooks, windows, policies, origin, fleet) = tokio::join!(
         when(asked(Topic::AgentPods), identity::agent_pods(kube)),
         when(asked(Topic::Crds) || asked(Topic::Chart), release::releases(context, kube)),
         when(asked(Topic::Crds), release::crds(context, kube)),
@@ -238,6 +242,7 @@ async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts
         when(asked(Topic::Capacity), inside::nodes(context, kube)),
         when(asked(Topic::Neighbours), inside::neighbours(kube)),
         when(asked(Topic::Webhooks), inside::webhooks(kube)),
+        when(asked(Topic::WindowsIpam), inside::windows_ipam(kube)),
         when(asked(Topic::Policies), inside::policies(context.spec, kube)),
         when(asked(Topic::Origin), origin::origin(context, kube)),
         when(asked(Topic::Fleet), fleet::fleet(context, kube)),
@@ -261,6 +266,7 @@ async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts
     put(&mut facts.nodes, room);
     put(&mut facts.neighbours, neighbours);
     put(&mut facts.webhooks, webhooks);
+    put(&mut facts.windows_ipam, windows);
     put(&mut facts.policies, policies);
     put(&mut facts.origin, origin);
     put(&mut facts.fleet, fleet);

@@ -2,7 +2,7 @@
 
 use super::{NOT_YET, ProbeContext, failed, said};
 use crate::error::Result;
-use crate::facts::{ClusterFacts, EndpointFacts, Facts, NetworkFacts, Probed, RouteTableFacts, SecurityGroupFacts, Topic};
+use crate::facts::{ClusterFacts, EndpointFacts, Facts, NetworkFacts, Probed, RouteTableFacts, SecurityGroupFacts, SubnetFacts, Topic};
 use crate::knowledge::NodePoolApi;
 use crate::ports::Aws;
 use crate::render::ami_family;
@@ -52,6 +52,26 @@ pub(super) async fn discover(context: &ProbeContext<'_>, topics: &BTreeSet<Topic
         Err(error) => facts.network = failed(&error),
     }
 }
+
+/// The subnets that node classes found, beside those that are known by the cluster's tag.
+pub(super) async fn class_subnets(context: &ProbeContext<'_>, facts: &Facts) -> Probed<Vec<SubnetFacts>> {
+    let known = facts.selection.known().map(|selection| selection.subnets.as_slice()).unwrap_or_default();
+    let selections = facts.objects.known().into_iter().flatten().filter_map(|object| object.selection.as_ref());
+    let found = selections.flat_map(|selection| selection.subnets.iter().flatten()).map(|subnet| subnet.id.as_str());
+    let others: BTreeSet<&str> = found.filter(|id| !known.iter().any(|subnet| subnet.id == *id)).collect();
+    let mut subnets = known.to_vec();
+    if !others.is_empty() {
+        let ids: Vec<String> = others.into_iter().take(MOST_SUBNETS).map(str::to_owned).collect();
+        match context.ports.aws.subnets(&ids).await {
+            Ok(asked) => subnets.extend(asked),
+            Err(error) => return failed(&error),
+        }
+    }
+    Probed::Known(subnets)
+}
+
+/// How many subnets of node classes are asked for.
+const MOST_SUBNETS: usize = 200;
 
 /// The route tables of the cluster's VPC.
 pub(super) async fn routes(context: &ProbeContext<'_>, cluster: &Probed<ClusterFacts>) -> Probed<Vec<RouteTableFacts>> {

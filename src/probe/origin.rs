@@ -3,9 +3,10 @@
 use super::ProbeContext;
 use super::failed;
 use super::kinds::Kinds;
+use super::release::releases;
 use crate::error::Result;
 use crate::facts::{OriginFacts, Probed};
-use crate::ports::{Kube, ObjectKind, ObjectRef};
+use crate::ports::{Aws, Kube, ObjectKind, ObjectRef};
 use crate::spec::Spec;
 use serde_json::Value;
 
@@ -25,13 +26,25 @@ async fn read(context: &ProbeContext<'_>, kube: &dyn Kube) -> Result<OriginFacts
         name: spec.service_account().into(),
     };
     let stack = eksctl_stack_name(spec);
-    let (pools, classes, account, stack) =
-        tokio::join!(kube.list(&kinds.pool, None, None), kube.list(&kinds.class, None, None), kube.get(&account), aws.stack(&stack, false));
+    let (pools, classes, account, stack, (chart, _)) = tokio::join!(
+        kube.list(&kinds.pool, None, None),
+        kube.list(&kinds.class, None, None),
+        kube.get(&account),
+        aws.stack(&stack, false),
+        releases(context, kube)
+    );
     let classes = classes?;
     let mut node_roles = Vec::new();
     let eksctl_stack = stack?.is_some_and(|stack| stack.status != "DELETE_COMPLETE");
-    for name in role_names(spec, &classes, eksctl_stack.then(|| eksctl_role(spec))) {
+    let path = spec.release.features().instance_profile_path();
+    let told = chart.known().and_then(|chart| path.split('.').fold(&chart.values, |at, key| &at[key]).as_str());
+    let in_profile = roles_of_profile(aws.as_ref(), &classes, told).await;
+    let exact = in_profile.clone().unwrap_or_default();
+    for name in role_names(spec, &classes, exact, eksctl_stack.then(|| eksctl_role(spec))) {
         node_roles.extend(aws.role(&name).await?.map(|role| role.arn));
+    }
+    if node_roles.is_empty() {
+        in_profile?;
     }
     Ok(OriginFacts {
         pools: pools?,
@@ -52,14 +65,24 @@ fn eksctl_role(spec: &Spec) -> String {
     format!("eksctl-KarpenterNodeRole-{}", spec.cluster_name)
 }
 
-/// What node classes name; then what the guide, eksctl (`pkg/cfn/builder/karpenter.go`) and the Terraform module
+/// The roles that nodes have by an instance profile: that of a node class which names no role, else that of the chart's value.
+async fn roles_of_profile(aws: &dyn Aws, classes: &[Value], told: Option<&str>) -> Result<Vec<String>> {
+    if classes.iter().any(|class| class["spec"]["role"].is_string()) {
+        return Ok(Vec::new());
+    }
+    let Some(profile) = classes.iter().find_map(|class| class["spec"]["instanceProfile"].as_str()).or(told) else { return Ok(Vec::new()) };
+    let profiles = aws.instance_profiles().await?;
+    Ok(profiles.into_iter().filter(|known| known.name == profile).flat_map(|known| known.roles).collect())
+}
+
+/// What node classes name; then what is `exact` by other means; then what the guide, eksctl (`pkg/cfn/builder/karpenter.go`) and the Terraform module
 /// (`modules/karpenter/main.tf`) call a node role, where no node class says it: those of before v0.32 never do. One that
 /// is `likely` goes before those.
-fn role_names(spec: &Spec, classes: &[Value], likely: Option<String>) -> Vec<String> {
+fn role_names(spec: &Spec, classes: &[Value], exact: Vec<String>, likely: Option<String>) -> Vec<String> {
     let named = classes.iter().filter_map(|class| class["spec"]["role"].as_str().map(str::to_owned));
     let usual = [spec.node_role_name(), eksctl_role(spec), format!("Karpenter-{}", spec.cluster_name)];
     let mut names: Vec<String> = Vec::new();
-    for name in named.chain(likely).chain(usual) {
+    for name in named.chain(exact).chain(likely).chain(usual) {
         if !names.contains(&name) {
             names.push(name);
         }

@@ -91,6 +91,7 @@ pub fn cluster_config(spec: &Spec, scope: ConfigScope, eksctl: &EksctlAbilities)
         "vpc_endpoints": vpc_endpoints(spec),
         "vpc": spec.vpc,
         "ipv6": spec.ip_family == IpFamily::Ipv6,
+        "windows": spec.windows,
         "kms_key": spec.kms_key,
         "addons": addons(spec, scope, *eksctl),
         "network_addon_policy": (scope == ConfigScope::NetworkAddon && spec.ip_family == IpFamily::Ipv4).then(|| network_addon_policy(spec)),
@@ -113,10 +114,11 @@ fn tags_of_parts(spec: &Spec) -> Vec<(&String, &String)> {
 
 /// The add-ons that eksctl must be told. Those that it installs by itself are among them where there is more to say: it asks for the first
 /// three where pods have IPv6, and where the Pod Identity agent is among them, for a word on whose permissions the first has (eksctl
-/// 0.207.0 and newer; 0.181.0 is the first that knows the field); tags and the boundary of the first one's role have no other place.
+/// 0.207.0 and newer; 0.181.0 is the first that knows the field); tags, the boundary of the first one's role and addresses for Windows pods have
+/// no other place.
 fn addons(spec: &Spec, scope: ConfigScope, eksctl: EksctlAbilities) -> Vec<&'static str> {
     let tagged = !tags_of_parts(spec).is_empty();
-    let core = tagged || spec.permissions_boundary.is_some() || spec.ip_family == IpFamily::Ipv6;
+    let core = tagged || spec.permissions_boundary.is_some() || spec.ip_family == IpFamily::Ipv6 || spec.windows;
     let alone = scope == ConfigScope::NetworkAddon;
     let mut found = match (alone, core) {
         (true, _) => vec![NETWORK_ADDON],

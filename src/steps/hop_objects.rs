@@ -1,7 +1,7 @@
 //! What an upgrade would lose of the objects that are there: what the wanted release passes over, and what takes it away: pure.
 
 use crate::facts::ObjectFacts;
-use crate::knowledge::Features;
+use crate::knowledge::{Features, NodePoolApi};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -35,6 +35,8 @@ pub(crate) enum Comes {
     Before,
     /// The release does not work with it, whatever was installed before.
     Always,
+    /// It may be right, by what cannot be seen.
+    Perhaps,
 }
 
 /// Something to do: a sentence, with its command where there is one.
@@ -63,7 +65,10 @@ impl Loss {
 /// What the release `to` loses, where `from` is installed.
 pub(crate) fn losses(from: Option<&Features>, to: &Features, objects: &[ObjectFacts]) -> Vec<Loss> {
     let hop = Hop { from, to };
-    [unread(&hop, objects), kubelets(&hop, objects), references(&hop, objects)].into_iter().flatten().collect()
+    [unread(&hop, objects), kubelets(&hop, objects), references(&hop, objects), ubuntu(&hop, objects), custom(&hop, objects)]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// An upgrade, or what there is of one.
@@ -152,4 +157,42 @@ fn references(hop: &Hop<'_>, objects: &[ObjectFacts]) -> Option<Loss> {
             loss.run("its spec cannot be changed: replace its node", ["kubectl", "delete", resource, name])
         }
     }))
+}
+
+/// Node classes of Ubuntu without a selector: v1 has no images for that family.
+fn ubuntu(hop: &Hop<'_>, objects: &[ObjectFacts]) -> Option<Loss> {
+    let lacks = |object: &&ObjectFacts| object.images.as_ref().is_some_and(|of| of.family.as_deref() == Some("Ubuntu") && !of.selected);
+    let found: Vec<&ObjectFacts> = objects.iter().filter(lacks).collect();
+    (hop.to.node_pool_api == NodePoolApi::V1 && !found.is_empty()).then(|| {
+        let message = format!(
+            "their amiFamily is Ubuntu and no amiSelectorTerms name the images, which it does not look up: the class is not ready, and its pools make no node: {}",
+            named(&found)
+        );
+        let loss = Loss::new(hop, has_family, "images of node classes", message);
+        edited(loss, &found, "name the images by amiSelectorTerms")
+    })
+}
+
+/// Node classes that start nodes by their own `userData` alone, which does not name the taint that v1 waits for.
+fn custom(hop: &Hop<'_>, objects: &[ObjectFacts]) -> Option<Loss> {
+    let lacks =
+        |object: &&ObjectFacts| object.images.as_ref().is_some_and(|of| of.family.as_deref() == Some("Custom") && !of.marks_unregistered);
+    let found: Vec<&ObjectFacts> = objects.iter().filter(lacks).collect();
+    (hop.to.node_pool_api == NodePoolApi::V1 && hop.from.is_some_and(has_family) && !found.is_empty()).then(|| {
+        let message = format!(
+            "their amiFamily is Custom, and their userData does not name the taint karpenter.sh/unregistered:NoExecute, with which it wants nodes to register: {}",
+            named(&found)
+        );
+        let loss = Loss { subject: "userData of node classes", message, comes: Comes::Perhaps, cures: Vec::new() };
+        edited(loss, &found, "let the kubelet register with it (registerWithTaints), unless the image does already")
+    })
+}
+
+/// Whether it makes nodes of Ubuntu by the family's name, and asks for no taint: all before v1.
+fn has_family(features: &Features) -> bool {
+    features.node_pool_api != NodePoolApi::V1
+}
+
+fn edited(loss: Loss, found: &[&ObjectFacts], title: &str) -> Loss {
+    found.iter().take(NAMED).fold(loss, |loss, class| loss.run(title, ["kubectl", "edit", class.resource.as_str(), class.name.as_str()]))
 }

@@ -111,6 +111,11 @@ fn variants_of_the_cluster_config() {
     let groups = config(&windows, ConfigScope::Complete)["iamIdentityMappings"][0]["groups"].clone();
     assert_eq!(groups, json!(["system:bootstrappers", "system:nodes", "eks:kube-proxy-windows"]));
     assert_eq!(render::identity_mapping(&windows)[0]["groups"], groups);
+    for scope in [ConfigScope::ClusterOnly, ConfigScope::NetworkAddon] {
+        let network = config(&windows, scope)["addons"][0].clone();
+        assert_eq!((&network["name"], &network["configurationValues"]), (&json!("vpc-cni"), &json!(r#"{"enableWindowsIpam": "true"}"#)));
+    }
+    assert!(!config(&spec("1.14.1"), ConfigScope::ClusterOnly).to_string().contains("enableWindowsIpam"));
 
     let late = Spec { kubernetes: "1.33".parse().unwrap(), ..spec("1.0.8") };
     assert_eq!(config(&late, ConfigScope::Complete)["managedNodeGroups"][0]["amiFamily"], "AmazonLinux2023");

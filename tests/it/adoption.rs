@@ -1,9 +1,12 @@
 //! Who made a Karpenter that is there, judged from facts alone. The lab has the real ones: `lab/adopt.rs`.
 
+use crate::fake::FakeWorld;
+use crate::fake::inside::place;
 use crate::fixture::existing;
 use karpctl::adoption::{Maker, installed, recognise, settle, told_account};
-use karpctl::error::ErrorKind;
-use karpctl::facts::{AssociationFacts, ControllerFacts, Facts, HelmRelease, OriginFacts, Probed};
+use karpctl::error::{Error, ErrorKind};
+use karpctl::facts::{AssociationFacts, ControllerFacts, Facts, HelmRelease, OriginFacts, Probed, Topic};
+use karpctl::ports::InstanceProfile;
 use karpctl::spec::layer::Source;
 use karpctl::spec::resolve::{Discovered, resolve};
 use serde_json::{Value, json};
@@ -191,4 +194,41 @@ fn what_eksctl_made_of_a_newer_release_is_told_no_queue_whatever_it_was_told() {
     // The chart reads `interruptionQueue`, and eksctl says `interruptionQueueName`.
     assert_eq!(elsewhere.interruption_queue, None);
     assert!(adoption.differs.iter().any(|line| line.contains("interruptions are not handled")), "{:?}", adoption.differs);
+}
+
+/// Terraform's module gives a role's name a suffix, and its profile is what node classes, or the chart's values, name.
+#[tokio::test(start_paused = true)]
+async fn the_role_of_the_nodes_is_found_behind_their_instance_profile() {
+    let found = async |class: Option<Value>, told: Option<&str>, denied: bool| {
+        let world = FakeWorld::bootstrapped(existing("1.14.1")).await;
+        let mut roles = world.inside().roles.clone();
+        let role = roles.values().next().unwrap().clone();
+        roles.clear();
+        roles.insert("nodes-2024".into(), karpctl::facts::RoleFacts { arn: self::role("nodes-2024").parse().unwrap(), ..role });
+        world.inside().roles = roles;
+        let profile = InstanceProfile { name: "nodes".into(), path: "/".into(), roles: vec!["nodes-2024".into()] };
+        world.inside().profiles.push(profile);
+        let default = place("karpenter.k8s.aws/v1", "ec2nodeclasses", None, "default");
+        world.inside().objects.remove(&default);
+        if let Some(spec) = class {
+            world.put(&default, json!({"metadata": {"name": "default"}, "spec": spec}));
+        }
+        if let Some(told) = told {
+            world.put_release("karpenter", 2, "deployed", "1.14.1", &json!({"settings": {"defaultInstanceProfile": told}}));
+        }
+        if denied {
+            world.fail("instance_profiles", crate::fake::Fault::Before(Error::failed("no permission to list")));
+        }
+        world.facts(&[Topic::Cluster, Topic::Origin]).await.origin
+    };
+    let roles =
+        |origin: &Probed<Box<OriginFacts>>| origin.known().map(|o| o.node_roles.iter().map(ToString::to_string).collect::<Vec<_>>());
+    let by_profile = json!({"instanceProfile": "nodes"});
+    let exact = Some(vec![role("nodes-2024")]);
+    assert_eq!(roles(&found(Some(by_profile.clone()), None, false).await), exact);
+    assert_eq!(roles(&found(None, Some("nodes"), false).await), exact, "releases before 0.32 name it in the chart's values alone");
+    assert_eq!(roles(&found(Some(json!({"instanceProfile": "gone"})), None, false).await), Some(Vec::new()));
+    assert_eq!(roles(&found(Some(json!({"role": "nodes-2024"})), None, true).await), exact, "a role that is named is not looked for");
+    let unread = found(Some(by_profile), None, true).await;
+    assert!(matches!(&unread, Probed::Unavailable(why) if why.contains("no permission to list")), "{unread:?}");
 }

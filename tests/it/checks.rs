@@ -17,6 +17,7 @@ mod permissions;
 mod refusals;
 mod unread;
 mod upgrades;
+mod windows;
 
 use crate::fake::FakeWorld;
 use crate::fixture::existing;

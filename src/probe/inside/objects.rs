@@ -3,16 +3,20 @@
 use super::leftovers::Crds;
 use super::{deleting, items, text};
 use crate::error::Result;
-use crate::facts::{ClassRef, ClassSelection, ClassSubnet, ObjectFacts, Probed};
+use crate::facts::{ClassImages, ClassRef, ClassSelection, ClassSubnet, ObjectFacts, Probed};
 use crate::knowledge::pinned_fields;
 use crate::ports::{Kube, ObjectKind};
 use crate::probe::failed;
 use crate::spec::Spec;
 use futures_util::future::join_all;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The annotation by which 1.0 keeps the kubelet's settings of a node pool (v1-migration.md, "Kubelet Configuration Migration").
 const KUBELET: &str = "compatibility.karpenter.sh/v1beta1-kubelet-conversion";
+/// The annotation that 1.0 gives a node class of Ubuntu, and its word where nothing selects the images (`pkg/apis/v1/labels.go` there).
+const UBUNTU: (&str, &str) = ("compatibility.karpenter.k8s.aws/v1beta1-ubuntu", "incompatible");
+/// The taint with which nodes register since v1.
+const UNREGISTERED: &str = "karpenter.sh/unregistered";
 /// The kinds of the API before v1beta1, which no release since 0.33 knows.
 const ALPHA: [(&str, &str); 3] =
     [("karpenter.sh/v1alpha5", "provisioners"), ("karpenter.sh/v1alpha5", "machines"), ("karpenter.k8s.aws/v1alpha1", "awsnodetemplates")];
@@ -71,7 +75,12 @@ fn of(kind: &ObjectKind, object: &Value) -> Option<ObjectFacts> {
         role: said(&spec["role"]),
         instance_profile: said(&spec["instanceProfile"]),
         windows: is_windows(spec),
-        selection: (kind.plural == "ec2nodeclasses").then(|| selection(object)),
+        images: (kind.plural == "ec2nodeclasses").then(|| images(object)),
+        selection: match kind.plural.as_str() {
+            "ec2nodeclasses" => Some(selection(object, "subnetSelectorTerms", "securityGroupSelectorTerms")),
+            "awsnodetemplates" => Some(selection(object, "subnetSelector", "securityGroupSelector")),
+            _ => None,
+        },
         ami_alias: items(&spec["amiSelectorTerms"]).iter().find_map(|term| said(&term["alias"])),
         said: pinned_fields(&kind.plural)
             .into_iter()
@@ -81,17 +90,32 @@ fn of(kind: &ObjectKind, object: &Value) -> Option<ObjectFacts> {
     })
 }
 
+fn images(class: &Value) -> ClassImages {
+    let (annotations, spec) = (&class["metadata"]["annotations"], &class["spec"]);
+    let of_ubuntu = annotations[UBUNTU.0].as_str().is_some_and(|words| words.split(',').any(|word| word == UBUNTU.1));
+    ClassImages {
+        family: if of_ubuntu { Some("Ubuntu".to_owned()) } else { spec["amiFamily"].as_str().map(text) },
+        selected: !of_ubuntu && !items(&spec["amiSelectorTerms"]).is_empty(),
+        marks_unregistered: spec["userData"].as_str().is_some_and(|data| data.contains(UNREGISTERED)),
+    }
+}
+
 /// What a node class selects, with what its status says that it found.
-fn selection(class: &Value) -> ClassSelection {
+fn selection(class: &Value, subnets: &str, groups: &str) -> ClassSelection {
     let (spec, status) = (&class["spec"], &class["status"]);
     let id = |found: &Value| found["id"].as_str().map(text);
     let subnet = |found: &Value| Some(ClassSubnet { id: id(found)?, zone: found["zone"].as_str().map(text).unwrap_or_default() });
     ClassSelection {
-        subnet_terms: items(&spec["subnetSelectorTerms"]).to_vec(),
-        group_terms: items(&spec["securityGroupSelectorTerms"]).to_vec(),
+        subnet_terms: terms(&spec[subnets]),
+        group_terms: terms(&spec[groups]),
         subnets: status["subnets"].as_array().map(|found| found.iter().filter_map(subnet).collect()),
         groups: status["securityGroups"].as_array().map(|found| found.iter().filter_map(id).collect()),
     }
+}
+
+/// A selector's terms. That of an `AWSNodeTemplate` is one map of tags, and may have ids under a key of its own.
+fn terms(selector: &Value) -> Vec<Value> {
+    if selector.is_object() { vec![json!({"tags": selector})] } else { items(selector).to_vec() }
 }
 
 /// Whether a node class's images are of Windows, by its family (`Windows2022`) or an alias (`windows2022@latest`).
@@ -105,5 +129,5 @@ fn is_worth_telling(object: &ObjectFacts) -> bool {
     object.deleting.is_some()
         || object.kept_kubelet.is_some()
         || object.class_ref.as_ref().is_some_and(vague)
-        || ["ec2nodeclasses.", "nodepools."].iter().any(|kind| object.resource.starts_with(kind))
+        || ["ec2nodeclasses.", "awsnodetemplates.", "nodepools."].iter().any(|kind| object.resource.starts_with(kind))
 }

@@ -1,10 +1,11 @@
 //! A Karpenter that karpctl did not make, and that works: what is right with it is no finding, and no command that is printed harms it.
 
+use super::aws::known;
 use super::{DAY, bad, exactly, healthy_world, seen};
 use crate::checks_inside::after;
 use crate::fake::FakeWorld;
 use crate::fake::inside::{deployment, place};
-use karpctl::facts::{ClassSelection, ClassSubnet, Denial, DeniedBy, Facts, Probed, RouteTableFacts, Topic};
+use karpctl::facts::{ClassSelection, ClassSubnet, Denial, DeniedBy, Facts, Probed, RouteTableFacts, SubnetFacts, Topic};
 use karpctl::finding::{Finding, Verdict};
 use karpctl::knowledge::Release;
 use karpctl::spec::{Elsewhere, Spec};
@@ -222,6 +223,24 @@ async fn node_classes_with_selectors_of_their_own_are_judged_by_what_they_find()
         assert!(found[0].message.contains("its selector finds none"), "{found:#?}");
         assert_eq!(found[0].fixes[0].command[..2], ["kubectl", "get"], "what it is to find is not known: {found:#?}");
     }
+    // They are looked at like those that the tag finds.
+    let subnet = |f: &mut Facts, change: &dyn Fn(&mut SubnetFacts)| {
+        let mut of_class = known(&mut f.network).subnets[0].clone();
+        (of_class.id, of_class.free_addresses) = ("subnet-private-a".into(), 4000);
+        change(&mut of_class);
+        f.class_subnets = Probed::Known(vec![of_class]);
+    };
+    assert_eq!(with(&|f| subnet(f, &|_| {})).await, []);
+    let full = with(&|f| subnet(f, &|s| s.free_addresses = 3)).await;
+    exactly(&full, "node-network", Verdict::Warn);
+    assert_eq!(
+        (full[0].subject.as_str(), full[0].message.as_str()),
+        ("subnet subnet-private-a (us-west-2a) of the node class default", "has 3 free addresses")
+    );
+    let apart = with(&|f| subnet(f, &|s| s.vpc_id = "vpc-other".into())).await;
+    exactly(&apart, "node-network", Verdict::Fail);
+    assert!(apart[0].message.contains("is of vpc-other"), "{apart:#?}");
+    assert_eq!(apart[0].fixes[0].command, ["kubectl", "edit", "ec2nodeclasses.karpenter.k8s.aws", "default"]);
     // What Karpenter has not said yet is no failure, and no reason to make anything.
     let unsaid = with(&|f| (selection(f).subnets, selection(f).groups) = (None, None)).await;
     assert_eq!(unsaid, []);
@@ -233,12 +252,14 @@ async fn node_classes_with_selectors_of_their_own_are_judged_by_what_they_find()
     let world = healthy_world().await;
     let class = place("karpenter.k8s.aws/v1", "ec2nodeclasses", None, "default");
     world.change(&class, |class| {
-        class["status"]["subnets"] = json!([{"id": "subnet-1", "zone": "us-west-2a"}]);
+        class["status"]["subnets"] = json!([{"id": "subnet-0000000b", "zone": "us-west-2b"}]);
         class["status"]["securityGroups"] = json!([{"id": "sg-1", "name": "nodes"}]);
     });
     let (_, mut facts) = seen(&world).await;
+    let ids = |f: &mut Facts| known(&mut f.class_subnets).iter().map(|s| s.id.clone()).collect::<Vec<_>>();
+    assert!(ids(&mut facts).contains(&"subnet-0000000b".to_owned()), "its subnets are asked for by their ids: {:?}", facts.class_subnets);
     let read = selection(&mut facts);
-    assert_eq!(read.subnets, Some(vec![ClassSubnet { id: "subnet-1".into(), zone: "us-west-2a".into() }]));
+    assert_eq!(read.subnets, Some(vec![ClassSubnet { id: "subnet-0000000b".into(), zone: "us-west-2b".into() }]));
     assert_eq!(read.groups, Some(vec!["sg-1".into()]));
     assert_eq!(read.subnet_terms[0]["tags"]["karpenter.sh/discovery"], "demo");
 }

@@ -82,6 +82,38 @@ async fn what_an_upgrade_loses_is_a_failure() {
     assert!(!bad(&spec, &facts, DAY).iter().any(|f| f.id == "upgrade-objects"));
 }
 
+/// v1 looks up no images of Ubuntu, and wants nodes to come in with its taint.
+#[tokio::test(start_paused = true)]
+async fn node_classes_say_what_v1_has_no_default_for() {
+    let said = async |from: &str, class: Value| {
+        let world = super::healthy_world().await;
+        world.put(&place("karpenter.k8s.aws/v1", "ec2nodeclasses", None, "own"), class);
+        let (spec, mut facts) = seen(&world).await;
+        known(&mut facts.chart_release).chart_version = from.into();
+        let found = bad(&spec, &facts, DAY).into_iter().filter(|f| f.id == "upgrade-objects");
+        found.map(|f| (f.result, f.subject)).collect::<Vec<_>>()
+    };
+    let images = |verdict| vec![(verdict, "images of node classes".to_owned())];
+    let spec = |family: &str, rest: Value| {
+        let mut spec = json!({"amiFamily": family, "role": "KarpenterNodeRole-demo"});
+        spec.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        json!({"spec": spec})
+    };
+    assert_eq!(said("0.37.8", spec("Ubuntu", json!({}))).await, images(Verdict::Fail));
+    assert_eq!(said("0.37.8", spec("Ubuntu", json!({"amiSelectorTerms": [{"id": "ami-1"}]}))).await, []);
+    // As 1.0 serves what it has converted.
+    let mut converted = spec("AL2", json!({"amiSelectorTerms": [{"id": "ami-placeholder"}]}));
+    converted["metadata"]["annotations"] = json!({"compatibility.karpenter.k8s.aws/v1beta1-ubuntu": "amiFamily,incompatible"});
+    assert_eq!(said("1.0.8", converted.clone()).await, images(Verdict::Warn));
+    converted["metadata"]["annotations"] = json!({"compatibility.karpenter.k8s.aws/v1beta1-ubuntu": "amiFamily"});
+    assert_eq!(said("1.0.8", converted).await, []);
+
+    let data = |text: &str| spec("Custom", json!({"amiSelectorTerms": [{"id": "ami-1"}], "userData": text}));
+    assert_eq!(said("0.37.8", data("#!/bin/bash")).await, [(Verdict::Warn, "userData of node classes".to_owned())]);
+    assert_eq!(said("0.37.8", data("registerWithTaints: [{key: karpenter.sh/unregistered}]")).await, []);
+    assert_eq!(said("1.0.8", data("#!/bin/bash")).await, [], "its nodes are there");
+}
+
 #[tokio::test(start_paused = true)]
 async fn policies_let_in_who_must_get_to_the_controller() {
     let policy = |ports: Value, ingress: Value, selector: Value| {

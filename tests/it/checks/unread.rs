@@ -68,6 +68,7 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
         "how bad it is; the service account is that of the pods, else that of the release",
     ),
     ("node-access", &[Topic::Chart], "how bad it is that a role is not let in"),
+    ("windows-ipam", &[Topic::WindowsIpam, Topic::Cluster], "only where Windows nodes will come; whether a cluster is made"),
     ("foreign-objects", &[Topic::AccessEntry, Topic::AwsAuth], "only where the spec asks for a way in; node-access judges them"),
     (
         "node-capacity",

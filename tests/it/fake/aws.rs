@@ -337,7 +337,7 @@ impl Aws for FakeWorld {
     }
 
     async fn instance_profiles(&self) -> Result<Vec<InstanceProfile>> {
-        self.begin("list", "instance profiles").await?;
+        self.begin("instance_profiles", "all").await?;
         Ok(self.inside().profiles.clone())
     }
 

@@ -46,8 +46,10 @@ pub(crate) fn daemon_set(namespace: &str, name: &str, image: &str) -> (ObjectRef
 }
 
 impl FakeWorld {
-    /// Two nodes in two zones, and `CoreDNS` on both.
+    /// Two nodes in two zones, and `CoreDNS` on both; pods of Windows would get addresses.
     pub(crate) fn furnish(&self) {
+        let config_map = place("v1", "configmaps", Some("kube-system"), "amazon-vpc-cni");
+        self.put(&config_map, json!({"data": {"enable-windows-ipam": "true"}}));
         let (object, mut dns) = deployment("kube-system", "coredns", "eks/coredns:v1");
         dns["metadata"]["labels"] = json!({"k8s-app": "kube-dns"});
         self.put(&object, dns);

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// What reads the Kubernetes API.
-const ALL: [&str; 17] = [
+const ALL: [&str; 18] = [
     "node-access",
+    "windows-ipam",
     "node-capacity",
     "cluster-dns",
     "other-karpenter",
@@ -49,6 +50,7 @@ fn what_is_broken_is_found_and_mended_as_it_says() {
     let ward = Ward::new(stage, &["--existing-cluster", "--karpenter-version", "1.14.1"]);
     // The lab's clusters have no DNS of their own.
     ward.apply(&workload("Deployment", "kube-system", "coredns", &json!({"k8s-app": "kube-dns"}), "eks/coredns:v1"));
+    windows_pods(&ward);
     before_karpenter(&ward);
     by_another_hand(&ward);
     let healthy = ward.ask(&ALL.join(","));
@@ -74,8 +76,29 @@ fn elsewhere(ward: &Ward) {
     let mut away = std::process::Command::new(ward.program("karpctl"));
     away.env_clear().current_dir(ward.dir()).args(["doctor", "--facts", "facts.json", "-o", "json"]);
     let here = checks(away.output().unwrap().into());
-    assert!(there.len() > 68, "every check says something: {there:#?}");
+    assert!(there.len() > 69, "every check says something: {there:#?}");
     assert_eq!(here, there);
+}
+
+fn windows_pods(ward: &Ward) {
+    let windows = ward.with(&["--windows"]);
+    let found = windows.finds("windows-ipam", "fail", "the cluster gives none");
+    windows.cured(&found, &[0]);
+    ward.run(&[
+        "kubectl",
+        "--namespace",
+        "kube-system",
+        "patch",
+        "configmap",
+        "amazon-vpc-cni",
+        "--type",
+        "merge",
+        "--patch",
+        r#"{"data":{"enable-windows-ipam":"false"}}"#,
+    ]);
+    let found = windows.finds("windows-ipam", "fail", "the cluster gives none");
+    windows.cured(&found, &[0]);
+    ward.run(&["kubectl", "--namespace", "kube-system", "delete", "configmap", "amazon-vpc-cni"]);
 }
 
 fn before_karpenter(ward: &Ward) {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Each check with the test in which its thing is broken for real, found, mended by what is printed, and found no more.
-const SCENES: [(&str, &str); 70] = [
+const SCENES: [(&str, &str); 71] = [
     ("exec-kubeconfig", "doctor_desk::a_kubeconfig_and_the_programs_beside_it_are_mended_as_printed"),
     ("exec-credentials", "doctor_fit::credentials_beside_the_plugin_and_a_kubectl_that_may_not_run_it"),
     ("exec-api-version", "stale_kubeconfig::helm_never_depends_on_the_persons_kubeconfig"),
@@ -43,6 +43,7 @@ const SCENES: [(&str, &str); 70] = [
     ("controller-trust", "doctor_aws::what_is_broken_in_aws_is_found_and_mended_as_printed"),
     ("one-identity", "doctor_release::a_release_an_identity_and_an_image_are_mended_as_printed"),
     ("node-access", "doctor_cluster::what_is_broken_is_found_and_mended_as_it_says"),
+    ("windows-ipam", "doctor_cluster::what_is_broken_is_found_and_mended_as_it_says"),
     ("foreign-objects", "doctor_aws::what_is_broken_in_aws_is_found_and_mended_as_printed"),
     ("node-capacity", "doctor_cluster::what_is_broken_is_found_and_mended_as_it_says"),
     ("cluster-dns", "doctor_cluster::what_is_broken_is_found_and_mended_as_it_says"),

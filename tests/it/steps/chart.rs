@@ -220,12 +220,22 @@ async fn an_upgrade_that_loses_objects_is_refused() {
             "{\"spec\":{\"kubelet\":{\"maxPods\":20}}}'`",
         ),
         ("1.0.14", "1.1.0", ("karpenter.sh/v1", "nodepools"), reference, "says no group or kind", "say them: `kubectl patch nodepools"),
+        (
+            "0.37.8",
+            "1.0.14",
+            ("karpenter.k8s.aws/v1beta1", "ec2nodeclasses"),
+            json!({"spec": {"amiFamily": "Ubuntu"}}),
+            "its pools make no node: ec2nodeclasses.karpenter.k8s.aws/old",
+            "name the images by amiSelectorTerms: `kubectl edit ec2nodeclasses.karpenter.k8s.aws old`",
+        ),
     ] {
         for (installed, refused) in [(from, true), (to, false)] {
             let world = FakeWorld::with_cluster(existing(to));
-            let crds: &[&str] = if kind.1 == "nodepools" { &["nodepools.karpenter.sh"] } else { &[] };
-            for name in crds {
-                world.put(&crate::fake::inside::place("apiextensions.k8s.io/v1", "customresourcedefinitions", None, name), served(name));
+            let (group, version) = kind.0.split_once('/').unwrap();
+            if kind.1 != "provisioners" {
+                let name = format!("{}.{group}", kind.1);
+                let crd = crate::fake::inside::place("apiextensions.k8s.io/v1", "customresourcedefinitions", None, &name);
+                world.put(&crd, served(&name, version));
             }
             world.put_release("karpenter", 1, "deployed", installed, &json!({}));
             world.put(&crate::fake::inside::place(kind.0, kind.1, None, "old"), object.clone());
@@ -238,8 +248,9 @@ async fn an_upgrade_that_loses_objects_is_refused() {
     }
 }
 
-fn served(name: &str) -> serde_json::Value {
-    json!({"metadata": {"name": name}, "spec": {"versions": [{"name": "v1", "served": true}]}, "status": {"storedVersions": ["v1"]}})
+fn served(name: &str, version: &str) -> serde_json::Value {
+    let versions = json!([{"name": version, "served": true}]);
+    json!({"metadata": {"name": name}, "spec": {"versions": versions}, "status": {"storedVersions": [version]}})
 }
 
 /// What nodes of Provisioners run by stays while 0.32 does, which works with them.
