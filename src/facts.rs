@@ -227,7 +227,7 @@ impl Facts {
                 Topic::MetricsServer => self.metrics_server.clone_from(&newer.metrics_server),
                 Topic::ClusterVersions => self.cluster_versions.clone_from(&newer.cluster_versions),
                 Topic::SpotRole => self.spot_role.clone_from(&newer.spot_role),
-                Topic::NodeRole => {
+                Topic::NodeRole | Topic::NodeRoleInTheWay => {
                     self.node_role.clone_from(&newer.node_role);
                     self.node_role_ties.clone_from(&newer.node_role_ties);
                 }
@@ -315,7 +315,7 @@ impl Facts {
             Topic::MetricsServer => say(&mut self.metrics_server, reason),
             Topic::ClusterVersions => say(&mut self.cluster_versions, reason),
             Topic::SpotRole => say(&mut self.spot_role, reason),
-            Topic::NodeRole => {
+            Topic::NodeRole | Topic::NodeRoleInTheWay => {
                 say(&mut self.node_role, reason);
                 say(&mut self.node_role_ties, reason);
             }

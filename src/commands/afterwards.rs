@@ -8,13 +8,15 @@ use crate::inventory::{Thing, inventory};
 use crate::knowledge::RunningCost;
 use crate::shell;
 use crate::spec::{ClusterMode, ControllerCapacity, Partition, Spec};
+use crate::steps::is_marked;
+use std::path::PathBuf;
 
 /// Says it to stdout, after the sentence that says that all went well.
 pub(super) fn afterwards(app: &App, spec: &Spec, facts: &Facts) {
     show_things(app, "There:", &inventory(spec, facts));
     app.printer.told(&format!("\n{}", cost(spec, jiff::Zoned::now().date())));
     let access = (kubeconfig_command(app, spec), "lets kubectl and helm in: karpctl itself writes no kubeconfig");
-    let commands = [VERIFY, STATUS, DESTROY].map(|(name, what)| (command(app, spec, name), what));
+    let commands = [VERIFY, STATUS, DESTROY].map(|(name, what)| (command(app, spec, facts, name), what));
     show_next(app, &commands.into_iter().chain([access]).collect::<Vec<_>>());
 }
 
@@ -22,8 +24,8 @@ pub(super) fn afterwards(app: &App, spec: &Spec, facts: &Facts) {
 pub(super) fn after_part(app: &App, spec: &Spec, facts: &Facts, part: Part) {
     show_things(app, &format!("There, of what `karpctl {}` looks at:", part.name()), &inventory(spec, facts));
     let next = part.next().map(|next| (command_line(app, part.name(), next.name()), next.does()));
-    let verify = (command(app, spec, VERIFY.0), VERIFY.1);
-    show_next(app, &[next.unwrap_or(verify), (command(app, spec, STATUS.0), STATUS.1)]);
+    let verify = (command(app, spec, facts, VERIFY.0), VERIFY.1);
+    show_next(app, &[next.unwrap_or(verify), (command(app, spec, facts, STATUS.0), STATUS.1)]);
 }
 
 /// A command, and what it does.
@@ -55,15 +57,31 @@ fn show_next(app: &App, commands: &[(String, &str)]) {
     }
 }
 
-/// Another command for the same cluster: it takes fewer flags than a bootstrap, so only those that say where are repeated.
-fn command(app: &App, spec: &Spec, name: &str) -> String {
+/// Another command for the same cluster: it takes fewer flags than a bootstrap, so only those that say where, and which Karpenter, are repeated.
+/// A person's environment is another one tomorrow.
+fn command(app: &App, spec: &Spec, facts: &Facts, name: &str) -> String {
     let globals = &app.globals;
+    let environment = app.env.layer().unwrap_or_default();
+    let release = globals.karpenter_version.clone().or(environment.karpenter_version);
+    let namespace = globals.namespace.clone().or(environment.namespace);
     let mut words = vec!["karpctl", name, "--cluster-name", spec.cluster_name.as_str(), "--region", spec.region.as_str()];
-    let file = globals.file.as_ref().map(|f| f.display().to_string());
-    let kubeconfig = globals.kubeconfig.as_ref().map(|f| f.display().to_string());
-    let given = [("--profile", &globals.profile), ("--context", &globals.context), ("-f", &file), ("--kubeconfig", &kubeconfig)];
+    let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    let (file, kubeconfig, helm, eksctl) = (path(&globals.file), path(&globals.kubeconfig), path(&globals.helm), path(&globals.eksctl));
+    let given = [
+        ("--profile", &globals.profile),
+        ("--karpenter-version", &release),
+        ("--namespace", &namespace),
+        ("--context", &globals.context),
+        ("-f", &file),
+        ("--kubeconfig", &kubeconfig),
+        ("--account-id", &globals.account_id),
+        ("--helm", &helm),
+        ("--eksctl", &eksctl),
+    ];
     words.extend(given.iter().filter_map(|(flag, value)| Some([*flag, value.as_deref()?])).flatten());
-    words.extend((spec.cluster == ClusterMode::Existing).then_some("--existing-cluster"));
+    // One that a person made with eksctl is worked with as it is, and is not taken away.
+    let theirs = facts.cluster.known().is_some() && !is_marked(spec, facts);
+    words.extend((spec.cluster == ClusterMode::Existing || theirs).then_some("--existing-cluster"));
     shell::command(&words.into_iter().map(str::to_owned).collect::<Vec<_>>())
 }
 

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 /// Take away what karpctl made, in the reverse order
 ///
 /// Node pools and their nodes first, then the chart, identities, what Karpenter made in the account, the stack, and last the
-/// cluster. What is not ours stays.
+/// cluster. What is not ours stays: a cluster without karpctl's tag is refused, and with --existing-cluster it stays.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
   karpctl destroy --cluster-name demo --region us-west-2 --dry-run
@@ -59,6 +59,8 @@ pub async fn run(app: &App, args: DestroyArgs) -> Result<Exit> {
     let keeps_cluster = args.keep_cluster || session.spec.cluster == ClusterMode::Existing;
     if keeps_cluster {
         session.spec.cluster = ClusterMode::Existing;
+    } else {
+        session.goes_with_its_cluster(app).await?;
     }
     let mut select: BTreeSet<StepId> = StepId::ALL.into();
     select.remove(&StepId::Ready);

@@ -16,6 +16,7 @@ use crate::shell::quoted;
 use crate::spec::layer::{Layer, Source};
 use crate::spec::resolve::{Discovered, Resolving, locate, resolve};
 use crate::spec::{ClusterMode, InvalidName, Meant, Partition, Region, Spec};
+use crate::steps::refused_removal;
 use std::collections::BTreeSet;
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::PathBuf;
@@ -155,6 +156,13 @@ impl Session {
             return Err(no_cluster(&self.spec));
         }
         self.unread.clone().map_or(Ok(()), Err)
+    }
+
+    /// A cluster is taken away only where karpctl had it made: else what is in it is not begun with, either.
+    pub(super) async fn goes_with_its_cluster(&mut self, app: &App) -> Result<()> {
+        self.unread.clone().map_or(Ok(()), Err)?;
+        self.read_by(app, BTreeSet::from([Topic::ClusterStacks])).await?;
+        refused_removal(&self.spec, &self.facts).map_or(Ok(()), Err)
     }
 
     /// What --kubeconfig or --context lead to must be the cluster that is meant: else that of somebody else would be changed.

@@ -216,7 +216,7 @@ impl Hold<'_> {
         let longest = self.timing.lease.saturating_sub(self.timing.beat * 2);
         let mut last = Instant::now();
         let mut next = last + self.timing.beat;
-        let mut beat = 1;
+        let (mut beat, mut said) = (1, None);
         loop {
             tokio::time::sleep_until(next).await;
             beat += 1;
@@ -229,12 +229,30 @@ impl Hold<'_> {
                 Ok(Ok(_)) => last = asked,
                 Ok(Err(e)) if e.kind == ErrorKind::Conflict => last = asked,
                 Ok(Err(e)) if e.kind == ErrorKind::NotFound => return self.lost("another karpctl took this one for dead, and is at work"),
-                // The way to AWS may be broken for a while: the next beat may get through.
-                Ok(Err(_)) | Err(_) if last.elapsed() < longest => {}
-                Ok(Err(e)) => return e.causes.into_iter().fold(self.lost(&silent(longest)), Error::because),
-                Err(_) => return self.lost(&silent(longest)),
+                // No other beat gets through, and no step either.
+                Ok(Err(e)) if e.kind == ErrorKind::Credentials => {
+                    let error = e.within(format!("cannot go on with cluster {}", self.spec.cluster_name));
+                    return error.hint("then run it again: what is done is kept, and what AWS has begun goes on by itself");
+                }
+                Ok(Err(e)) => said = Some(e),
+                Err(_) => {}
+            }
+            // The way to AWS may be broken for a while: the next beat may get through.
+            if last.elapsed() >= longest {
+                return self.silent(longest, said);
             }
         }
+    }
+
+    /// `said`: what kept the last beat that was answered from getting through.
+    fn silent(&self, longest: Duration, said: Option<Error>) -> Error {
+        let lost = self.lost(&format!(
+            "CloudFormation took no sign of life for {} s, and another karpctl may soon take this one for dead",
+            longest.as_secs()
+        ));
+        let Some(said) = said else { return lost };
+        let lost = std::iter::once(said.message).chain(said.causes).fold(lost, Error::because);
+        said.hints.into_iter().fold(lost, Error::hint)
     }
 
     fn lost(&self, why: &str) -> Error {
@@ -287,10 +305,6 @@ enum Standing {
     Unsure,
     /// Not a lock.
     Foreign,
-}
-
-fn silent(longest: Duration) -> String {
-    format!("CloudFormation took no sign of life for {} s, and another karpctl may soon take this one for dead", longest.as_secs())
 }
 
 /// Who has hold of a cluster, with what, and since when.

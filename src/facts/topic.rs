@@ -38,6 +38,8 @@ pub enum Topic {
     SpotRole,
     /// [`Facts::node_role`].
     NodeRole,
+    /// [`Facts::node_role`], only where the stack that makes it is not there.
+    NodeRoleInTheWay,
     /// [`Facts::stack_policies`].
     StackPolicies,
     /// [`Facts::controller_role`].

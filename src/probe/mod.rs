@@ -81,6 +81,9 @@ async fn read_all(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &
         );
         (facts.node_role_ties, facts.stack_policies) = (ties.unwrap_or_default(), policies.unwrap_or_default());
     }
+    if topics.contains(&Topic::NodeRoleInTheWay) && !topics.contains(&Topic::NodeRole) {
+        facts.node_role = when(facts.stack == Probed::Absent, identity::node_role(context)).await.unwrap_or_default();
+    }
     if topics.contains(&Topic::Network) {
         network::discover(context, topics, facts).await;
     }

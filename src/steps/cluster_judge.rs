@@ -1,10 +1,12 @@
 //! How the cluster stands, from what EKS says of it and from the stacks by which eksctl knows it: pure.
 
+use super::cluster::delete_stack_command;
 use super::looked::{Refusal, looked};
+use crate::error::Error;
 use crate::facts::{ClusterFacts, Facts, Probed, StackFacts};
 use crate::plan::State;
 use crate::probe::cluster::{METRICS_SERVER, cluster_stack_name, node_group_stack_name};
-use crate::spec::{ClusterMode, FARGATE_PROFILE, Spec};
+use crate::spec::{ClusterMode, FARGATE_PROFILE, OWNER_TAG, Spec};
 
 pub(super) fn judge(spec: &Spec, facts: &Facts) -> State {
     let cluster = match looked(&facts.cluster) {
@@ -33,13 +35,63 @@ pub(super) fn judge(spec: &Spec, facts: &Facts) -> State {
     }
 }
 
-/// The same on the way back: what eksctl left half made or half removed is removed all the same.
+/// The same on the way back: what eksctl left half made or half removed is removed all the same, and nothing without karpctl's mark.
 pub(super) fn judge_removal(spec: &Spec, facts: &Facts) -> State {
+    if spec.cluster == ClusterMode::Managed
+        && let Some(refusal) = unmarked(spec, facts)
+    {
+        return refusal.into();
+    }
     let serves = facts.cluster.known().is_some_and(|cluster| cluster.status == "ACTIVE" && !cluster.auto_mode);
     if spec.cluster == ClusterMode::Managed && serves && facts.eksctl_stack.known().is_some_and(is_failed) {
         return State::Present;
     }
     judge(spec, facts)
+}
+
+/// Why a removal that takes the cluster, too, is not begun: it would stay, and without what works in it.
+pub(crate) fn refused_removal(spec: &Spec, facts: &Facts) -> Option<Error> {
+    let State::Foreign { why, hints, .. } = judge_removal(spec, facts) else { return None };
+    let error = Error::refused(format!("cluster {} is not taken away; nothing was changed", spec.cluster_name)).because(why);
+    Some(hints.into_iter().fold(error, Error::hint))
+}
+
+/// The refusal to take away a cluster, or eksctl's stack of one, that is not karpctl's.
+fn unmarked(spec: &Spec, facts: &Facts) -> Option<Refusal> {
+    if is_marked(spec, facts) {
+        return None;
+    }
+    let (cluster, stack) = (&spec.cluster_name, cluster_stack_name(spec));
+    let left = left_stacks(spec, facts).into_iter().next();
+    let why = match (&facts.cluster, &facts.eksctl_stack, left) {
+        (Probed::Known(_), Probed::Unavailable(reason), _) => {
+            format!("cluster {cluster} has no tag {OWNER_TAG}, and whether its stack {stack} has it cannot be known: {reason}")
+        }
+        (Probed::Known(_), Probed::Known(_), _) => {
+            format!("karpctl did not make cluster {cluster}: neither it nor its stack {stack} has the tag {OWNER_TAG}")
+        }
+        (Probed::Known(_), ..) => format!("karpctl did not make cluster {cluster}: it has no tag {OWNER_TAG}"),
+        (Probed::Absent, _, Some((name, _))) => {
+            format!("karpctl did not make eksctl's stack {name}, of which there is no cluster: it has no tag {OWNER_TAG}")
+        }
+        _ => return None,
+    };
+    Some(Refusal::new(why).hint("the same command with `--existing-cluster` leaves it, and takes away what karpctl made beside and in it"))
+}
+
+/// Whether karpctl had the cluster made: its tag is on it, or on eksctl's stack of it. Where eksctl broke off, it is on the stack alone.
+pub(crate) fn is_marked(spec: &Spec, facts: &Facts) -> bool {
+    match facts.cluster.known() {
+        Some(cluster) => spec.owns(&cluster.tags) || eksctls(facts).is_some_and(|stack| spec.owns(&stack.tags)),
+        None => left_stacks(spec, facts).first().is_some_and(|(_, stack)| spec.owns(&stack.tags)),
+    }
+}
+
+/// eksctl's stacks that are there, that of the cluster first.
+fn left_stacks<'a>(spec: &Spec, facts: &'a Facts) -> Vec<(String, &'a StackFacts)> {
+    let of_group = node_group_stack_name(spec).zip(facts.eksctl_node_group.known());
+    let of_cluster = facts.eksctl_stack.known().map(|stack| (cluster_stack_name(spec), stack));
+    of_cluster.into_iter().chain(of_group).filter(|(_, stack)| stack.status != "DELETE_COMPLETE").collect()
 }
 
 fn existing(spec: &Spec, cluster: &ClusterFacts) -> State {
@@ -56,20 +108,28 @@ fn existing(spec: &Spec, cluster: &ClusterFacts) -> State {
 }
 
 fn no_cluster(spec: &Spec, facts: &Facts) -> State {
-    let stacks =
-        [(cluster_stack_name(spec), &facts.eksctl_stack), (node_group_stack_name(spec).unwrap_or_default(), &facts.eksctl_node_group)];
-    for (name, stack) in stacks {
-        match stack {
-            Probed::Known(stack) if stack.status == "DELETE_COMPLETE" => {}
-            Probed::Known(stack) if in_progress(stack) => return State::Busy(format!("eksctl's stack {name} is {}", stack.status)),
-            Probed::Known(stack) => {
-                return State::Broken(format!("eksctl's stack {name} is {} and there is no cluster{}", stack.status, reason(stack)));
-            }
-            Probed::Unavailable(reason) => return State::Unknown(reason.clone()),
-            Probed::Absent | Probed::NotAsked => {}
-        }
+    if let Some(reason) = [&facts.eksctl_stack, &facts.eksctl_node_group].into_iter().find_map(unavailable) {
+        return State::Unknown(reason.to_owned());
     }
-    State::Absent
+    let Some((name, stack)) = left_stacks(spec, facts).into_iter().next() else { return State::Absent };
+    if in_progress(stack) {
+        return State::Busy(format!("eksctl's stack {name} is {}", stack.status));
+    }
+    let why = format!("eksctl's stack {name} is {} and there is no cluster{}", stack.status, reason(stack));
+    if is_marked(spec, facts) {
+        return State::Broken(why);
+    }
+    Refusal::new(format!("{why}; karpctl did not make it, and others may use its network"))
+        .hint(format!("if nobody does, delete it: `{}`", delete_stack_command(spec, &name)))
+        .hint("else take another cluster name")
+        .into()
+}
+
+fn unavailable(stack: &Probed<StackFacts>) -> Option<&str> {
+    match stack {
+        Probed::Unavailable(reason) => Some(reason),
+        _ => None,
+    }
 }
 
 /// The stack by which eksctl knows the cluster.
@@ -84,7 +144,7 @@ pub(crate) fn is_strangers(spec: &Spec, facts: &Facts, cluster: &ClusterFacts) -
 
 fn managed(spec: &Spec, facts: &Facts, cluster: &ClusterFacts) -> State {
     let stack = eksctls(facts);
-    let tagged = spec.owns(&cluster.tags) || stack.is_some_and(|s| spec.owns(&s.tags));
+    let tagged = is_marked(spec, facts);
     if is_strangers(spec, facts, cluster) {
         if let Probed::Unavailable(reason) = &facts.eksctl_stack {
             return State::Unknown(reason.clone());
@@ -95,7 +155,13 @@ fn managed(spec: &Spec, facts: &Facts, cluster: &ClusterFacts) -> State {
     }
     match cluster.status.as_str() {
         "ACTIVE" => active(spec, facts, cluster, stack, tagged),
-        "FAILED" => State::Broken("the cluster is FAILED".into()),
+        "FAILED" if tagged => State::Broken("the cluster is FAILED".into()),
+        "FAILED" => Refusal::new(format!("cluster {} is FAILED, and karpctl did not make it", spec.cluster_name))
+            .hint(format!(
+                "if nobody needs it, `eksctl delete cluster --name {} --region {} --wait` clears the way",
+                spec.cluster_name, spec.region
+            ))
+            .into(),
         other => State::Busy(format!("the cluster is {other}")),
     }
 }

@@ -3,7 +3,7 @@
 use super::StepContext;
 use super::context::owner_tags;
 use super::eksctl_stage::Stages;
-use super::stack_watch::{Watch, token, with_failures_of};
+use super::stack_watch::{Watch, held, token, with_failures_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, Probed, StackFacts};
 use crate::knowledge::IamRefusal;
@@ -123,12 +123,14 @@ pub(super) async fn delete_stack(context: &StepContext<'_>, name: &str, stack: &
     context.ports.aws.unprotect_stack(name).await?;
     context.ports.aws.delete_stack(name, &token()).await?;
     let rested = watch.follow(context, Some("DELETE_")).await?;
-    if rested.is_none_or(|s| s.status == "DELETE_COMPLETE") {
+    if rested.as_ref().is_none_or(|s| s.status == "DELETE_COMPLETE") {
         return Ok(());
     }
     let error = Error::failed(format!("cannot delete the stack {name}"));
-    let error = watch.first_failure().iter().fold(error, Error::because);
-    Err(watch.first_failure().as_deref().and_then(IamRefusal::read).iter().fold(error, |e, refusal| e.hint(refusal.help())))
+    let failure = watch.first_failure().or_else(|| rested.and_then(|stack| stack.status_reason));
+    let error = failure.iter().fold(error, Error::because);
+    let error = held(context.spec, failure.as_deref()).into_iter().fold(error, Error::hint);
+    Err(failure.as_deref().and_then(IamRefusal::read).iter().fold(error, |e, refusal| e.hint(refusal.help())))
 }
 
 pub(super) fn node_group_stack<'a>(spec: &Spec, facts: &'a Facts) -> Option<(String, &'a StackFacts)> {

@@ -2,7 +2,7 @@
 
 use super::compare::same_policy;
 use super::context::owner_tags;
-use super::looked::{drifted_or_present, foreign, looked, missing_tags};
+use super::looked::{Refusal, drifted_or_present, foreign, looked, missing_tags};
 use super::propagation::Patience;
 use super::shell::{keys_and_values, look_up};
 use super::{Step, StepContext, trust};
@@ -56,6 +56,9 @@ impl Step for ControllerRole {
             Ok(None) => return State::Absent,
             Err(state) => return state,
         };
+        if let Some(refusal) = of_another_region(spec, role) {
+            return refusal.into();
+        }
         if let Some(why) = not_ours(spec, role) {
             return foreign(why, "its trust policy lets the controller in, the controller's policies are attached, and it is tagged");
         }
@@ -135,6 +138,9 @@ impl Step for ControllerRole {
             }
         }
         if let Some(role) = &found {
+            if let Some(refusal) = of_another_region(spec, role) {
+                return Err(refusal.into());
+            }
             if let Some(why) = not_ours(spec, role)
                 && action != Action::Adopt
                 && !context.adopts()
@@ -167,6 +173,9 @@ impl Step for ControllerRole {
         let (aws, spec) = (&context.ports.aws, context.spec);
         let name = spec.controller_role_name();
         let Some(role) = aws.role(&name).await? else { return Ok(()) };
+        if let Some(refusal) = of_another_region(spec, &role) {
+            return Err(refusal.into());
+        }
         if let Some(why) = not_ours(spec, &role)
             && !context.adopts()
         {
@@ -200,7 +209,8 @@ impl Step for ControllerRole {
          The stack's policies are attached, and those \
          of an earlier release that are no longer wanted are detached; policies that a person attached stay, and so does a \
          permissions boundary that the spec does not name. A role of that name \
-         without karpctl's tag, or with the tag of another region, is refused until --adopt takes it over."
+         without karpctl's tag is refused until --adopt takes it over, and that of a cluster of this name in another region always: IAM has a \
+         name once for all regions."
     }
 }
 
@@ -213,12 +223,24 @@ fn role_tags(spec: &Spec) -> Tags {
     tags
 }
 
+/// The refusal of a role that a cluster of this name in another region works with. Nothing takes it over: that cluster would lose it.
+fn of_another_region(spec: &Spec, role: &RoleFacts) -> Option<Refusal> {
+    let region = role.tags.get(REGION_TAG).filter(|region| spec.owns(&role.tags) && *region != spec.region.as_str())?;
+    let (name, cluster) = (spec.controller_role_name(), &spec.cluster_name);
+    Some(
+        Refusal::new(format!("the role {name} is that of the cluster {cluster} in {region}, and IAM has a name once for all regions"))
+            .hint("take another cluster name")
+            .hint(format!(
+                "or, where {region} has no such cluster any more, take away what is left of it: `karpctl destroy --cluster-name {cluster} --region {region}`"
+            )),
+    )
+}
+
 /// Why a role is not ours, where it is not.
 fn not_ours(spec: &Spec, role: &RoleFacts) -> Option<String> {
     let name = spec.controller_role_name();
     if spec.owns(&role.tags) {
-        let other = role.tags.get(REGION_TAG).filter(|region| *region != spec.region.as_str());
-        return other.map(|region| format!("the role {name} is that of the cluster {} in {region}", spec.cluster_name));
+        return None;
     }
     let by_eksctl = role.tags.get("alpha.eksctl.io/cluster-name").is_some_and(|c| c == spec.cluster_name.as_str());
     Some(if by_eksctl {

@@ -42,7 +42,7 @@ mod stack_leftovers;
 mod stack_watch;
 mod trust;
 
-pub(crate) use cluster_judge::is_strangers;
+pub(crate) use cluster_judge::{is_marked, is_strangers, refused_removal};
 pub(crate) use cluster_whole::cluster_config_of_bootstrap;
 pub use context::{OWNER_TAG, Ownership, Say, StepContext, owner_tags};
 pub(crate) use helm_release::is_as_wanted;

@@ -38,7 +38,7 @@ impl Step for Stack {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Stack]
+        &[Topic::Stack, Topic::NodeRoleInTheWay]
     }
 
     fn reads_on_removal(&self) -> &'static [Topic] {
@@ -53,7 +53,10 @@ impl Step for Stack {
         if spec.made_elsewhere.is_some() {
             return State::NotWanted;
         }
-        judge(spec, &facts.stack)
+        match judge(spec, &facts.stack) {
+            State::Absent => in_its_way(spec, facts).map_or(State::Absent, State::from),
+            state => state,
+        }
     }
 
     fn assess_removal(&self, spec: &Spec, facts: &Facts) -> State {
@@ -250,6 +253,22 @@ fn not_ours(name: &str) -> String {
     format!("the stack {name} is there without karpctl's mark: the guide's own commands, or somebody else, made it")
 }
 
+/// The refusal of a creation that cannot end well: a role is there by the name that the stack gives its own.
+fn in_its_way(spec: &Spec, facts: &Facts) -> Option<Refusal> {
+    facts.node_role.known()?;
+    let (role, stack, cluster, region) = (spec.node_role_name(), spec.stack_name(), &spec.cluster_name, &spec.region);
+    Some(
+        Refusal::new(format!("the role {role} is there, and the stack {stack}, which makes it, is not: its creation would fail"))
+            .hint(format!(
+                "IAM has a name once for all regions: where it is that of a cluster {cluster} in another region, take another cluster name"
+            ))
+            .hint(format!(
+                "`karpctl doctor --only stack-state --cluster-name {cluster} --region {region}` says who uses it, with the commands that delete it"
+            ))
+            .hint("or say in the spec file whose it is (madeElsewhere): the stack is not made then"),
+    )
+}
+
 fn judge(spec: &Spec, probed: &Probed<StackFacts>) -> State {
     let stack = match looked(probed) {
         Ok(stack) => stack,
@@ -330,7 +349,7 @@ async fn created(context: &StepContext<'_>, name: &str, id: &str) -> Result<()> 
     let mut watch = Watch::new(id);
     match watch.follow(context, None).await? {
         Some(stack) if stack.status == "CREATE_COMPLETE" => Ok(()),
-        other => Err(failure(&watch, other.as_ref(), &format!("cannot create the stack {name}"))
+        other => Err(failure(context.spec, &watch, other.as_ref(), &format!("cannot create the stack {name}"))
             .hint("CloudFormation has taken back what it made; the stack is deleted and made anew when karpctl runs again")),
     }
 }
@@ -349,7 +368,7 @@ async fn update(context: &StepContext<'_>, change: &ChangeStack, stack: &StackFa
     }
     match watch.follow(context, None).await? {
         Some(stack) if stack.status == "UPDATE_COMPLETE" => Ok(()),
-        other => Err(failure(&watch, other.as_ref(), &format!("cannot update the stack {}", change.name))
+        other => Err(failure(context.spec, &watch, other.as_ref(), &format!("cannot update the stack {}", change.name))
             .hint("CloudFormation has gone back to the template before; nothing is lost")),
     }
 }
@@ -362,12 +381,12 @@ async fn delete(context: &StepContext<'_>, stack: &StackFacts) -> Result<()> {
     match watch.follow(context, Some("DELETE_")).await? {
         None => Ok(()),
         Some(rested) if rested.status == "DELETE_COMPLETE" => Ok(()),
-        other => Err(failure(&watch, other.as_ref(), &format!("cannot delete the stack {name}"))
+        other => Err(failure(context.spec, &watch, other.as_ref(), &format!("cannot delete the stack {name}"))
             .hint("remove what holds the resource that is named, then run karpctl again: what is deleted already stays so")),
     }
 }
 
-fn failure(watch: &Watch, stack: Option<&StackFacts>, message: &str) -> Error {
+fn failure(spec: &Spec, watch: &Watch, stack: Option<&StackFacts>, message: &str) -> Error {
     let error = Error::failed(message);
     let error = match stack {
         Some(stack) => error.because(format!("the stack is {}", stack.status)),
@@ -377,7 +396,10 @@ fn failure(watch: &Watch, stack: Option<&StackFacts>, message: &str) -> Error {
     let error = reason.iter().fold(error, Error::because);
     match reason {
         Some(r) if r.contains("already exists") => {
-            error.hint("it exists outside of the stack, from an earlier try or another tool: delete it if nothing uses it")
+            error.hint(format!(
+                "it exists outside of the stack, from an earlier try, another tool or a cluster {} in another region: delete it if nothing uses it",
+                spec.cluster_name
+            ))
         }
         Some(r) => IamRefusal::read(&r).iter().fold(error, |error, refusal| error.hint(refusal.help())),
         None => error,

@@ -5,6 +5,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::facts::StackFacts;
 use crate::knowledge::IamRefusal;
 use crate::ports::StackEvent;
+use crate::spec::Spec;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -107,6 +108,7 @@ pub(super) async fn with_failures_of(context: &StepContext<'_>, stacks: &[String
                 continue;
             }
             error = error.because(format!("the stack {stack}: {}", line(event)));
+            error = held(context.spec, event.reason.as_deref()).into_iter().fold(error, Error::hint);
             if let Some(refusal) = event.reason.as_deref().and_then(IamRefusal::read) {
                 error = Error { kind: ErrorKind::Denied, ..error }.hint(refusal.help());
             }
@@ -121,6 +123,18 @@ fn failures<'e>(events: &'e [StackEvent], stack: &str) -> Vec<&'e StackEvent> {
     let begun = events.iter().rposition(|e| e.logical_id == stack && begins.contains(&e.status.as_str())).unwrap_or_default();
     let mut seen = BTreeSet::new();
     events[begun..].iter().filter(|e| e.logical_id != stack && is_failure(e) && seen.insert(&e.status)).collect()
+}
+
+/// What helps where something that is in no stack holds what is to be deleted.
+pub(super) fn held(spec: &Spec, reason: Option<&str>) -> Option<String> {
+    let is_held = |reason: &str| reason.contains("DependencyViolation") || reason.contains("has dependencies");
+    reason.filter(|reason| is_held(reason)).map(|_| {
+        format!(
+            "`karpctl doctor --only earlier-cluster --cluster-name {} --region {}` finds what the cluster's Karpenter and its pods left in its \
+             network, with the commands that delete it",
+            spec.cluster_name, spec.region
+        )
+    })
 }
 
 fn at_rest(status: &str, expect: Option<&str>) -> bool {

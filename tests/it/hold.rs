@@ -145,6 +145,22 @@ async fn one_who_cannot_give_a_sign_stops_before_it_is_taken_for_dead() {
     let lost = lost.expect("it is still at work when another takes over");
     assert!(after < TIMING.lease && after > TIMING.beat, "{after:?}");
     assert!(lost.kind == ErrorKind::Conflict && lost.causes.iter().any(|cause| cause.contains("for 45 s")), "{lost:?}");
+    assert!(lost.causes.contains(&"the test says so".to_owned()), "what kept it from giving one is said: {lost:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_ends_is_told_as_such_and_at_once() {
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    let first = take(&world, "alice", &elsewhere).await.unwrap();
+    let expired = error(ErrorKind::Credentials).because("ExpiredToken").hint("log in again");
+    world.fail("update_stack", Fault::Before(expired));
+    let begun = tokio::time::Instant::now();
+    let ended =
+        with(&world, "alice", &elsewhere, async |alice| tokio::time::timeout(TIMING.lease, alice.keep(&first)).await).await.unwrap();
+    assert!(begun.elapsed() <= TIMING.beat, "{:?}", begun.elapsed());
+    assert!(ended.kind == ErrorKind::Credentials && ended.causes.contains(&"ExpiredToken".to_owned()), "{ended:?}");
+    assert_eq!(ended.hints[0], "log in again");
+    assert!(!ended.to_string().contains("lost hold"), "{ended}");
 }
 
 #[tokio::test(start_paused = true)]

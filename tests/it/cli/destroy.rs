@@ -30,3 +30,41 @@ fn a_cluster_that_karpctl_made_goes_unless_it_is_kept() {
     assert_eq!(of_cluster(&kept), None, "{kept:?}");
     assert!(kept.iter().any(|(id, _)| id == "stack"), "all else goes: {kept:?}");
 }
+
+/// A cluster of somebody else, and what is asked of AWS by this command.
+fn of_somebody_else(words: &[&str]) -> (super::Ended, Vec<String>) {
+    let stack = r#"<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStacksResult><Stacks><member><StackName>eksctl-demo-cluster</StackName><StackId>arn:aws:cloudformation:us-west-2:111122223333:stack/eksctl-demo-cluster/1</StackId><CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>CREATE_COMPLETE</StackStatus><Tags><member><Key>alpha.eksctl.io/cluster-name</Key><Value>demo</Value></member></Tags></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"#;
+    let (url, asked) = serve(move |asked| match asked.line() {
+        line if line.starts_with("GET /clusters/demo ") => {
+            ("200 OK".to_owned(), r#"{"cluster": {"name": "demo", "version": "1.34", "status": "ACTIVE"}}"#.to_owned())
+        }
+        _ if asked.body.contains("Action=DescribeStacks") => ("200 OK".to_owned(), stack.to_owned()),
+        line if line.starts_with("POST / ") => ("200 OK".to_owned(), WHO.to_owned()),
+        _ => ("200 OK".to_owned(), "{}".to_owned()),
+    });
+    let shell = Shell::new().env("AWS_ENDPOINT_URL", &url).env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+    let ended = shell.run(&[words, &OFFLINE].concat());
+    let lines = asked.lock().unwrap().iter().map(|asked| format!("{} {}", asked.line(), asked.body)).collect();
+    (ended, lines)
+}
+
+#[test]
+fn a_cluster_that_karpctl_did_not_make_is_refused_before_anything() {
+    for words in [&["destroy", "--yes"][..], &["destroy", "--dry-run"], &["destroy", "--print-commands"], &["destroy", "--yes", "--adopt"]]
+    {
+        let (ended, asked) = of_somebody_else(words);
+        assert_eq!((ended.code, ended.stdout.as_str()), (4, ""), "{words:?}: {}", ended.stderr);
+        assert!(ended.stderr.contains("error: cluster demo is not taken away; nothing was changed"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("hint: the same command with `--existing-cluster` leaves it"), "{}", ended.stderr);
+        let reads = ["GET ", "POST / HTTP/1.1 Action=GetCallerIdentity", "POST / HTTP/1.1 Action=DescribeStacks"];
+        assert!(asked.iter().all(|line| reads.iter().any(|read| line.starts_with(read))), "{asked:#?}");
+    }
+    for words in [&["destroy", "--dry-run", "--existing-cluster"][..], &["destroy", "--dry-run", "--keep-cluster"]] {
+        let (ended, _) = of_somebody_else(words);
+        assert!(
+            !ended.stdout.contains("remove   cluster demo") && ended.stdout.contains("Plan: destroy demo"),
+            "{words:?}: {}",
+            ended.stdout
+        );
+    }
+}

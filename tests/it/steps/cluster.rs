@@ -197,6 +197,77 @@ async fn a_cluster_of_somebody_else_is_refused() {
     assert!(world.changes().is_empty());
 }
 
+/// eksctl's stack alone says that eksctl made it, and not for whom.
+#[tokio::test(start_paused = true)]
+async fn what_a_person_made_with_eksctl_is_not_taken_away() {
+    let world = FakeWorld::with_cluster(spec("1.14.1"));
+    let stack_with = |tags: Tags| world.set_stack("eksctl-demo-cluster", "CREATE_COMPLETE", &[], tags);
+    for status in ["ACTIVE", "FAILED", "CREATING"] {
+        stack_with(Tags::new());
+        world.inside().cluster.as_mut().unwrap().status = status.into();
+        let state = world.assess_removal(ID).await;
+        assert!(words(&state).contains("neither it nor its stack eksctl-demo-cluster has the tag karpctl.dev/cluster"), "{state:?}");
+        assert!(words(&state).contains("`--existing-cluster`"), "{state:?}");
+        assert_eq!(world.remove(ID).await.0.unwrap_err().kind, ErrorKind::Refused, "{status}");
+    }
+    world.inside().cluster.as_mut().unwrap().status = "FAILED".into();
+    assert!(words(&world.assess(ID).await).contains("cluster demo is FAILED, and karpctl did not make it"));
+    world.inside().cluster.as_mut().unwrap().status = "ACTIVE".into();
+    world.fail("describe stack", Fault::Before(error(ErrorKind::Denied)));
+    assert!(words(&world.assess_removal(ID).await).contains("whether its stack eksctl-demo-cluster has it cannot be known"));
+    assert!(world.changes().is_empty(), "{:?}", world.changes());
+    // Where eksctl broke off, only the stack has the tag.
+    stack_with(ours());
+    assert_eq!(words(&world.assess_removal(ID).await), "node group demo-ng: not there");
+    assert_eq!(world.remove(ID).await.0, Ok(()));
+}
+
+/// Its network may have other users.
+#[tokio::test(start_paused = true)]
+async fn a_stack_that_a_person_made_with_eksctl_is_neither_removed_nor_made_anew() {
+    let world = FakeWorld::empty(spec("1.14.1"));
+    world.set_stack("eksctl-demo-cluster", "CREATE_COMPLETE", &[], Tags::new());
+    let state = world.assess(ID).await;
+    assert!(matches!(state, State::Foreign { adopt: None, .. }), "{state:?}");
+    assert!(words(&state).contains("take another cluster name") && words(&state).contains("--stack-name eksctl-demo-cluster"), "{state:?}");
+    assert_eq!(world.apply(ID, Ownership::Adopt).await.0.unwrap_err().kind, ErrorKind::Refused);
+    let state = world.assess_removal(ID).await;
+    assert!(words(&state).contains("karpctl did not make eksctl's stack eksctl-demo-cluster"), "{state:?}");
+    assert_eq!(world.remove(ID).await.0.unwrap_err().kind, ErrorKind::Refused);
+    assert!(world.changes().is_empty(), "{:?}", world.changes());
+    // A node group's stack goes before the cluster's.
+    world.inside().stacks.clear();
+    world.set_stack("eksctl-demo-nodegroup-demo-ng", "DELETE_FAILED", &[], ours());
+    assert_eq!(world.remove(ID).await.0, Ok(()));
+    assert_eq!(world.assess_removal(ID).await, State::Absent);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_holds_a_stack_of_eksctl_is_looked_for_by_the_doctor() {
+    let doctor = "`karpctl doctor --only earlier-cluster --cluster-name demo --region us-west-2`";
+    let held = "The vpc 'vpc-1' has dependencies and cannot be deleted. (Service: Ec2, Status Code: 400)";
+    let world = FakeWorld::empty(spec("1.14.1"));
+    world.apply_ok(ID).await;
+    let event = StackEvent {
+        id: "1".into(),
+        logical_id: "VPC".into(),
+        kind: "AWS::EC2::VPC".into(),
+        status: "DELETE_FAILED".into(),
+        reason: Some(held.into()),
+    };
+    world.inside().stacks.get_mut("eksctl-demo-cluster").unwrap().events = vec![event];
+    world.fail("delete_cluster", Fault::Before(error(ErrorKind::Tool)));
+    let failed = world.remove(ID).await.0.unwrap_err();
+    assert!(failed.hints.iter().any(|hint| hint.starts_with(doctor)), "{failed:?}");
+    // The cluster has gone by then: each further run deletes the stack itself.
+    world.inside().cluster = None;
+    let tags = ours().into_iter().chain([("test.fails-to-delete".to_owned(), held.to_owned())]).collect();
+    world.set_stack("eksctl-demo-cluster", "DELETE_FAILED", &[], tags);
+    world.inside().stacks.remove("eksctl-demo-nodegroup-demo-ng");
+    let failed = world.remove(ID).await.0.unwrap_err();
+    assert!(failed.to_string().contains("has dependencies") && failed.hints.iter().any(|hint| hint.starts_with(doctor)), "{failed:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn auto_mode_is_refused() {
     for spec in [spec("1.14.1"), existing("1.14.1")] {

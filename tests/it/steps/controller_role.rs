@@ -115,10 +115,7 @@ async fn whom_others_let_in_stays_let_in() {
 
 #[tokio::test(start_paused = true)]
 async fn one_that_is_not_ours_is_refused_until_adopted() {
-    let of_another_region =
-        Tags::from([(OWNER_TAG, "demo"), ("karpctl.dev/region", "eu-west-1")].map(|(k, v)| (k.to_owned(), v.to_owned())));
     for (tags, word) in [
-        (of_another_region, "the role demo-karpenter is that of the cluster demo in eu-west-1"),
         (Tags::new(), "is not karpctl's"),
         (Tags::from([("alpha.eksctl.io/cluster-name".into(), "demo".into())]), "made by eksctl for this cluster"),
     ] {
@@ -133,6 +130,30 @@ async fn one_that_is_not_ours_is_refused_until_adopted() {
         assert_eq!(world.apply(ID, Ownership::Adopt).await.0, Ok(()));
         assert_eq!(world.assess(ID).await, State::Present);
     }
+}
+
+/// That cluster's Karpenter works with it.
+#[tokio::test(start_paused = true)]
+async fn that_of_another_region_is_never_taken_over() {
+    let world = FakeWorld::empty(spec("1.14.1"));
+    world.apply_ok(ID).await;
+    let tags = [(OWNER_TAG, "demo"), ("karpctl.dev/region", "eu-west-1")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+    world.inside().roles.get_mut(ROLE).unwrap().tags = Tags::from(tags);
+    world.forget_calls();
+    let state = world.assess(ID).await;
+    assert!(matches!(state, State::Foreign { adopt: None, .. }), "{state:?}");
+    for word in ["is that of the cluster demo in eu-west-1", "take another cluster name", "destroy --cluster-name demo --region eu-west-1"]
+    {
+        assert!(words(&state).contains(word), "{state:?}");
+    }
+    for ownership in [Ownership::OursOnly, Ownership::Adopt] {
+        assert_eq!(world.apply(ID, ownership).await.0.unwrap_err().kind, ErrorKind::Refused);
+    }
+    let facts = world.facts(step(ID).reads_on_removal()).await;
+    let said = std::sync::Mutex::new(Vec::new());
+    let removed = world.with_context(&facts, Ownership::Adopt, &said, |c| Box::pin(async move { step(ID).remove(c).await }));
+    assert_eq!(removed.await.unwrap_err().kind, ErrorKind::Refused, "`destroy --adopt` leaves it, too");
+    assert!(world.changes().is_empty(), "{:?}", world.changes());
 }
 
 #[tokio::test(start_paused = true)]

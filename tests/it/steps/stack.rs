@@ -70,6 +70,31 @@ async fn a_failed_creation_tells_the_first_reason_and_is_made_anew() {
     assert!(world.changes().contains(&"delete_stack Karpenter-demo".to_owned()));
 }
 
+/// As that of a cluster of this name in another region: eksctl would be at work for a quarter of an hour beside a creation that must fail.
+#[tokio::test(start_paused = true)]
+async fn a_role_in_its_way_is_refused_before_anything_is_begun() {
+    let world = world();
+    let role = karpctl::ports::CreateRole {
+        name: "KarpenterNodeRole-demo".into(),
+        description: String::new(),
+        trust: serde_json::Value::Null,
+        tags: ours(),
+        permissions_boundary: None,
+    };
+    karpctl::ports::Aws::create_role(world.as_ref(), &role).await.unwrap();
+    let state = world.assess(ID).await;
+    assert!(matches!(state, State::Foreign { adopt: None, .. }), "{state:?}");
+    for word in ["the role KarpenterNodeRole-demo is there", "in another region", "karpctl doctor --only stack-state --cluster-name demo"] {
+        assert!(words(&state).contains(word), "{state:?}");
+    }
+    assert_eq!(world.assess_removal(ID).await, State::Absent);
+    // What a stack that is there made is its own, and nobody asks for it.
+    world.set_stack("Karpenter-demo", "ROLLBACK_COMPLETE", &[], ours());
+    world.forget_calls();
+    assert!(matches!(world.assess(ID).await, State::Broken(_)));
+    assert!(!world.calls().iter().any(|call| call.starts_with("get role")), "{:?}", world.calls());
+}
+
 #[tokio::test(start_paused = true)]
 async fn broken_ones_are_made_anew() {
     for status in ["ROLLBACK_COMPLETE", "CREATE_FAILED", "ROLLBACK_FAILED", "DELETE_FAILED", "REVIEW_IN_PROGRESS"] {
