@@ -8,7 +8,7 @@ use crate::facts::{Facts, OriginFacts, Probed, StackFacts};
 use crate::knowledge::{Release, image_tag};
 use crate::render;
 use crate::spec::layer::{ChartLayer, ElsewhereLayer, Layer};
-use crate::spec::{Arn, NodeAccess, SERVICE_ACCOUNT, Spec};
+use crate::spec::{Arn, NodeAccess, QueueName, SERVICE_ACCOUNT, Spec};
 use crate::steps::aws_auth;
 
 /// Who made it, by what it shows.
@@ -92,6 +92,8 @@ pub fn recognise(spec: &Spec, facts: &Facts) -> Result<Adoption> {
             .hint("name it in the spec file, with the controller's: madeElsewhere.nodeRole and madeElsewhere.controllerRole, an ARN each (`karpctl generate schema`)")
     })?;
     let queue = spec.release.features().interruption_queue_path().and_then(|path| values::text(&release.values, path));
+    // What cannot be a queue's name names none.
+    let queue = queue.filter(|name| name.parse::<QueueName>().is_ok());
     let maker = maker(spec, facts, origin, &controller_role, &node_role, queue.as_deref());
     let mut layer = Layer {
         cluster_name: Some(spec.cluster_name.to_string()),

@@ -46,7 +46,7 @@ impl Exit {
 pub enum ErrorKind {
     /// The command line, the environment or the spec file is invalid.
     Usage,
-    /// Something exists that is not ours, or versions do not fit together: nothing was changed.
+    /// Something exists that is not ours, or versions do not fit together: it was left as it is.
     Refused,
     /// No AWS credentials, or they are expired or invalid.
     Credentials,
@@ -115,7 +115,7 @@ impl Error {
         Self::new(ErrorKind::Usage, message)
     }
 
-    /// A refusal: nothing was changed.
+    /// A refusal: what it is about was left as it is.
     pub fn refused(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Refused, message)
     }

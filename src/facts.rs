@@ -152,6 +152,8 @@ pub struct Facts {
     pub webhooks: Probed<Vec<WebhookFacts>>,
     /// What stands behind the conversion webhooks of the CRDs.
     pub conversion: Probed<Vec<ConversionFacts>>,
+    /// Whether the API server lets the caller in.
+    pub entry: Probed<EntryFacts>,
     /// Whether the `ConfigMap` of the VPC CNI has EKS give the pods of Windows nodes their addresses. Absent: there is no such `ConfigMap`.
     pub windows_ipam: Probed<bool>,
     /// The network policies that select the controller, or will.
@@ -256,6 +258,7 @@ impl Facts {
                 Topic::Neighbours => self.neighbours.clone_from(&newer.neighbours),
                 Topic::Webhooks => self.webhooks.clone_from(&newer.webhooks),
                 Topic::Conversion => self.conversion.clone_from(&newer.conversion),
+                Topic::Entry => self.entry.clone_from(&newer.entry),
                 Topic::WindowsIpam => self.windows_ipam.clone_from(&newer.windows_ipam),
                 Topic::Policies => self.policies.clone_from(&newer.policies),
                 Topic::Objects | Topic::ObjectsAtStake => self.objects.clone_from(&newer.objects),
@@ -344,6 +347,7 @@ impl Facts {
             Topic::Neighbours => say(&mut self.neighbours, reason),
             Topic::Webhooks => say(&mut self.webhooks, reason),
             Topic::Conversion => say(&mut self.conversion, reason),
+            Topic::Entry => say(&mut self.entry, reason),
             Topic::WindowsIpam => say(&mut self.windows_ipam, reason),
             Topic::Policies => say(&mut self.policies, reason),
             Topic::Objects | Topic::ObjectsAtStake => say(&mut self.objects, reason),

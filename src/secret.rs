@@ -36,7 +36,8 @@ static FIELD: LazyLock<Regex> = LazyLock::new(|| {
 /// `--name, value` in a list of arguments.
 static LISTED: LazyLock<Regex> = LazyLock::new(|| {
     let value = r#"("(?:[^"\\]|\\.)*"|'[^']*'|[^\s,\]]+)"#;
-    regex(&format!(r#"(?i)(["']?(?:-p|--?[a-z0-9_-]*{NAMES}[a-z0-9_-]*)["']?\s*,\s*){value}"#))
+    // What a word ends with is no flag: `get-token` is a name.
+    regex(&format!(r#"(?i)((?:^|[\[,\s])["']?(?:-p|--?[a-z0-9_-]*{NAMES}[a-z0-9_-]*)["']?\s*,\s*){value}"#))
 });
 /// An item of a list in a line of its own, also of a difference.
 static ITEM: LazyLock<Regex> = LazyLock::new(|| regex(r"^([ +-]?\s*- )(.*)$"));
@@ -214,6 +215,12 @@ mod tests {
             ("-    client-key-data: LS0t", "-    client-key-data: …"),
             ("{\"user\":{\"token\":\"a b\",\"exec\":{}}}", "{\"user\":{\"token\":…,\"exec\":{}}}"),
             ("  args: [eks, --session-token, abc, --output, json]", "  args: [eks, --session-token, …, --output, json]"),
+            (
+                "  args: [eks, get-token, --session-token, abc, --cluster-name, demo]",
+                "  args: [eks, get-token, --session-token, …, --cluster-name, demo]",
+            ),
+            ("  args: [eks, get-token, --cluster-name, demo]", "  args: [eks, get-token, --cluster-name, demo]"),
+            ("  {\"args\":[\"get-token\",\"--token\",\"abc\"]}", "  {\"args\":[\"get-token\",\"--token\",…]}"),
             ("  {\"args\":[\"--token\",\"abc\"]}", "  {\"args\":[\"--token\",…]}"),
             ("    - name: VAULT_PASS\n      value: abc", "    - name: VAULT_PASS\n      value: …"),
             ("  args: [-p, abc]\n   - -p\n   - abc", "  args: [-p, …]\n   - -p\n   - …"),

@@ -22,22 +22,22 @@ pub fn expiry(now: Timestamp) -> Timestamp {
     now.saturating_add(LIFETIME).unwrap_or(now)
 }
 
-/// The `ExecCredential` document with this token, in the version that the client asks for. It is a secret.
-pub fn answer(exec_info: Option<&str>, token: &str, expires: Timestamp) -> Result<String> {
-    let version = asked_for(exec_info)?;
-    // Some clients want RFC 3339 without a fraction; a second less does no harm.
+/// The `ExecCredential` document with this token, in the version that the client [asks for](asked_for). It is a secret.
+#[must_use]
+pub fn answer(version: &str, token: &str, expires: Timestamp) -> String {
+    // Some clients want RFC 3339 without a fraction; half a second does no harm.
     let expires = expires.round(Unit::Second).unwrap_or(expires);
-    Ok(json!({
+    json!({
         "kind": "ExecCredential",
         "apiVersion": format!("{GROUP}{version}"),
         "spec": {},
         "status": {"expirationTimestamp": expires.to_string(), "token": token},
     })
-    .to_string())
+    .to_string()
 }
 
-/// The version that a client asks for. One that says nothing is older than the variable, or a person: both take `v1beta1`.
-fn asked_for(exec_info: Option<&str>) -> Result<&'static str> {
+/// The version that a client asks for by [`EXEC_INFO`]; an error where it asks for none that there is. One that says nothing is older than the variable, or a person: both take `v1beta1`.
+pub fn asked_for(exec_info: Option<&str>) -> Result<&'static str> {
     let Some(text) = exec_info.map(str::trim).filter(|t| !t.is_empty()) else { return Ok(COMMON) };
     let malformed = |why: String| {
         Error::usage(format!("cannot read {EXEC_INFO}"))

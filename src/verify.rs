@@ -199,10 +199,12 @@ pub async fn verify(context: &StepContext<'_>, workload: Workload<'_>) -> Result
         place,
         image: workload.image,
         before: Seen::default(),
+        heard: BTreeSet::new(),
         caused: BTreeMap::new(),
         used: BTreeSet::new(),
     };
     proof.before = proof.see().await?;
+    proof.heard = proof.warnings().await.iter().map(diagnose::count_of).collect();
     let result = proof.run(workload.replicas).await;
     context.doing(format!("removing the Deployment {NAMESPACE}/{WORKLOAD}"));
     match (proof.kube.delete(&proof.place).await, result) {
@@ -248,6 +250,8 @@ struct Proof<'a> {
     place: ObjectRef,
     image: Option<&'a str>,
     before: Seen,
+    /// The warnings about claims that were there, each with how often it had come.
+    heard: BTreeSet<String>,
     /// The nodes that came with the workload.
     caused: BTreeMap<String, VerifiedNode>,
     /// The nodes on which pods of it ran.
@@ -281,7 +285,16 @@ impl Proof<'_> {
     async fn scale(&self, replicas: u32) -> Result<()> {
         let mut body = render::inflate(self.context.spec, replicas)?;
         body["metadata"]["namespace"] = json!(NAMESPACE);
-        body["spec"]["template"]["spec"]["nodeSelector"] = json!({ self.kinds.pool_label: self.context.spec.node_pool.name });
+        let pods = &mut body["spec"]["template"]["spec"];
+        let pool = &self.context.spec.node_pool;
+        if pool.keep {
+            // Which pools there are, and with what taints, is their owner's: any of them proves that Karpenter works.
+            let any = json!([{"matchExpressions": [{"key": self.kinds.pool_label, "operator": "Exists"}]}]);
+            pods["affinity"] = json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": any}}});
+            pods["tolerations"] = json!([{"operator": "Exists"}]);
+        } else {
+            pods["nodeSelector"] = json!({ self.kinds.pool_label: pool.name });
+        }
         if let Some(image) = self.image {
             body["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image);
         }

@@ -29,7 +29,8 @@ impl Check for CallerPermissions {
          iam:CreateRole`, `… with an explicit deny in a service control policy`, `because no permissions boundary allows the … \
          action`. Who may not call iam:SimulatePrincipalPolicy gets a warning, and a federated user, of whom IAM tells nothing, a \
          skip; the root user may do everything. For a cluster that is yet to be made that has what eksctl and its stacks call for. Not \
-         seen: policies of a session, and conditions on where a call comes from."
+         seen: policies of a session, and conditions on where a call comes from; of an organization's policies IAM's simulation does not know every condition, so \
+         that what they deny is a warning."
     }
 
     fn reads(&self) -> &'static [Topic] {

@@ -25,7 +25,7 @@ impl Check for ChartNames {
     }
 
     fn explain(&self) -> &'static str {
-        "The values of the live release name the cluster and the queue. The queue's value is its name, not its ARN and not its URL; the stack of \
+        "The values of the live release name the cluster, its queue, and perhaps its endpoint. The queue's value is its name, not its ARN and not its URL; the stack of \
          the guide makes one called like the cluster. Where that stack is not there, another tool's queue is taken as it is named: whether it is there is not looked at.\n\n\
          What is seen where it is wrong: `AWS.SimpleQueueService.NonExistentQueue: The specified queue does not exist`, `failed to create valid \
          sqs provider`; up to 1.3 the controller ends, later it goes on without handling interruptions. Without any credentials of its own the \
@@ -34,17 +34,21 @@ impl Check for ChartNames {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Chart, Topic::Neighbours, Topic::Stack]
+        &[Topic::Chart, Topic::Neighbours, Topic::Stack, Topic::Cluster]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let spec = situation.spec()?;
         let (subject, live) = live_release(situation)?;
         let features = live.chart_version.parse::<Release>().map_or_else(|_| spec.release.features(), |release| release.features());
-        let mut said: Vec<Judgement> = [cluster(spec, &subject, live, features), queue(spec, situation.facts, &subject, live, features)]
-            .into_iter()
-            .flatten()
-            .collect();
+        let mut said: Vec<Judgement> = [
+            cluster(spec, &subject, live, features),
+            endpoint(spec, situation.facts, &subject, live, features),
+            queue(spec, situation.facts, &subject, live, features),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
         if said.is_empty() {
             said.push(Judgement::pass(subject, "it names this cluster and its queue"));
         }
@@ -67,6 +71,19 @@ fn cluster(spec: &Spec, subject: &str, live: &HelmRelease, features: &Features) 
     let found = given(live, path).filter(|value| *value != name)?;
     let set = set_values(spec, live, [format!("{path}={name}")]);
     Some(Judgement::fail(subject, format!("{path} is {}, not {name}", shown(found))).run("name this cluster", set))
+}
+
+/// An endpoint that the controller gives nodes, and that is not the cluster's: that of one that had its name before.
+fn endpoint(spec: &Spec, facts: &Facts, subject: &str, live: &HelmRelease, features: &Features) -> Option<Judgement> {
+    let path = match features.value_layout {
+        ValueLayout::Flat => "clusterEndpoint",
+        ValueLayout::SettingsAws => "settings.aws.clusterEndpoint",
+        ValueLayout::Settings => "settings.clusterEndpoint",
+    };
+    let wanted = facts.cluster.known()?.endpoint.as_deref()?;
+    let found = given(live, path).filter(|value| value.as_str().is_none_or(|text| text.trim_end_matches('/') != wanted))?;
+    let message = format!("{path} is {}, and the cluster's is {wanted}: no node joins", shown(found));
+    Some(Judgement::fail(subject, message).run("name this cluster's", set_values(spec, live, [format!("{path}={wanted}")])))
 }
 
 fn queue(spec: &Spec, facts: &Facts, subject: &str, live: &HelmRelease, features: &Features) -> Option<Judgement> {

@@ -31,7 +31,7 @@ impl Check for ControllerPermissions {
          (`CreateFleetAuthCheckFailed`, `RunInstancesAuthCheckFailed`), `AccessDenied: … iam:ListInstanceProfiles` after 1.7, \
          `ec2:DescribeInstanceStatus` after 1.12, `iam:PassRole` in China. Cure: the stack of this release, with all of its policies \
          attached to the role: `karpctl iam`, then `karpctl identity`. Of a role that is made elsewhere its own tool adds the actions that are named. Touch the node class afterwards: Karpenter keeps what it found out about \
-         permissions for ten minutes. Who may not call iam:SimulatePrincipalPolicy gets a warning. Not seen: policies on resources (a \
+         permissions for ten minutes, since 1.7 for thirty (`kubectl annotate ec2nodeclasses NAME looked-at=again`). Who may not call iam:SimulatePrincipalPolicy gets a warning. Not seen: policies on resources (a \
          queue, a key), session policies, conditions on the network."
     }
 

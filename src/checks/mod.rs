@@ -16,6 +16,7 @@ mod client_shadowed;
 mod clock_skew;
 mod cluster_autoscaler;
 mod cluster_dns;
+mod cluster_entry;
 mod cluster_state;
 mod controller_association;
 mod controller_image;
@@ -211,6 +212,7 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(ebs_key::EbsKey),
         Box::new(secrets_key::SecretsKey),
         Box::new(cluster_state::ClusterState),
+        Box::new(cluster_entry::ClusterEntry),
         Box::new(kubernetes_support::KubernetesSupport),
         Box::new(node_network::NodeNetwork),
         Box::new(node_security_groups::NodeSecurityGroups),

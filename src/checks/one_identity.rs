@@ -19,14 +19,14 @@ impl Check for OneIdentity {
     }
 
     fn why(&self) -> &'static str {
-        "The AWS SDK takes the token of IRSA before that of Pod Identity: with both, the association has no effect, and nothing says so."
+        "Where a service account has an EKS Pod Identity association, EKS gives its pods that role alone: with both, the annotation of IRSA has no effect, and nothing says so."
     }
 
     fn explain(&self) -> &'static str {
         "Looks whether the helm release annotates the service account with eks.amazonaws.com/role-arn (IRSA) while an EKS Pod Identity \
          association gives it a role too. What people see: permissions that were added to the one role are denied still, because the \
-         controller works under the other: `AccessDenied: … assumed-role/<the annotated role>/… is not authorized`. Cure: keep one \
-         way. The annotation goes with `helm upgrade` without the value serviceAccount.annotations; the association with `aws eks \
+         controller works under the other: `AccessDenied: … assumed-role/<the associated role>/… is not authorized`. Cure: keep one \
+         way; without the association the controller works under the annotated role from its next start on. The annotation goes with `helm upgrade` without the value serviceAccount.annotations; the association with `aws eks \
          delete-pod-identity-association`."
     }
 
@@ -46,17 +46,17 @@ impl Check for OneIdentity {
             let how = match (annotated, associated) {
                 (Some(_), _) => "is given its role by IRSA alone",
                 (None, Some(_)) => "is given its role by Pod Identity alone",
-                (None, None) => "is given no role in two ways",
+                (None, None) => "is given no role in either way",
             };
             return Ok(vec![Judgement::pass(subject, how)]);
         };
         let judgement = Judgement::warn(
             subject,
-            format!("is annotated with {role}, which goes before the association that gives {}", association.role_arn),
+            format!("is annotated with {role}, which has no effect beside the association that gives {}", association.role_arn),
         );
         Ok(vec![match spec.identity {
             Identity::Irsa => judgement.run(
-                "remove the association",
+                "remove the association: the controller works under the annotated role from its next start on",
                 aws(spec, "eks", "delete-pod-identity-association").into_iter().chain([
                     "--cluster-name",
                     spec.cluster_name.as_str(),

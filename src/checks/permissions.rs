@@ -40,8 +40,10 @@ pub(super) fn lacking(
     if facts.denied.is_empty() {
         return vec![Judgement::pass(subject, format!("may do all {} things that are needed", facts.asked))];
     }
+    // Of an organisation's policies the simulation does not evaluate every condition, and names no key that it lacks.
+    let (organization, others): (Vec<&Denial>, Vec<&Denial>) = facts.denied.iter().partition(|d| d.by == DeniedBy::Organization);
     let (unsure, sure): (Vec<&Denial>, Vec<&Denial>) =
-        facts.denied.iter().partition(|d| keys == UnknownKeys::MayAllow && d.by == DeniedBy::Nobody && !d.unknown_keys.is_empty());
+        others.into_iter().partition(|d| keys == UnknownKeys::MayAllow && !d.unknown_keys.is_empty());
     let mut said = Vec::new();
     for (by, why, hint) in WHO {
         let denied: Vec<&Denial> = sure.iter().copied().filter(|d| d.by == by).collect();
@@ -53,6 +55,16 @@ pub(super) fn lacking(
             Some(hint) => judgement.fix(hint),
             None => cure(judgement),
         });
+    }
+    if !organization.is_empty() {
+        let message = format!(
+            "may be denied by a service control policy of the organization, of whose conditions IAM's simulation does not know all: {}",
+            listed(&organization)
+        );
+        said.push(
+            Judgement::warn(subject, message)
+                .fix("ask who administers the organization whether it lets these through here; no policy in this account can"),
+        );
     }
     if !unsure.is_empty() {
         let named: std::collections::BTreeSet<&str> = unsure.iter().flat_map(|d| &d.unknown_keys).map(String::as_str).collect();
@@ -98,13 +110,8 @@ fn operator_policy(spec: &Spec, file: Option<&str>, work: Work) -> Vec<String> {
     ["karpctl", "render", "operator-policy"].map(str::to_owned).into_iter().chain(texts).chain(given).collect()
 }
 
-/// Who denies, in words, and what helps where it is not what the principal's own policies say.
-const WHO: [(DeniedBy, &str, Option<&str>); 4] = [
-    (
-        DeniedBy::Organization,
-        "a service control policy of the organization denies",
-        Some("only who administers the organization can allow it; no policy in this account can"),
-    ),
+/// Who denies within the account, in words, and what helps where it is not what the principal's own policies say.
+const WHO: [(DeniedBy, &str, Option<&str>); 3] = [
     (DeniedBy::Boundary, "the permissions boundary does not allow", Some("have the boundary allow it; no other policy can")),
     (
         DeniedBy::Policy,

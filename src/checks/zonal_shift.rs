@@ -41,7 +41,11 @@ impl Check for ZonalShift {
         if given.or(spec.zonal_shift) != Some(true) {
             return Ok(vec![Judgement::pass(subject, "the controller is not told to heed it")]);
         }
-        let off = "or say that the controller does not heed it: --zonal-shift false";
+        let off = if given.is_some() {
+            "or take `settings.enableZonalShift` out of chart.values, which goes before --zonal-shift"
+        } else {
+            "or say that the controller does not heed it: --zonal-shift false"
+        };
         if !spec.release.features().zonal_shift_granted && spec.made_elsewhere.is_none() {
             let first = Release::first_with(|features| features.zonal_shift_granted).unwrap_or_else(Release::newest);
             let message = format!("the policies of Karpenter {} do not let the controller read it: it ends at its start", spec.release);

@@ -10,12 +10,13 @@ use super::way::{Selection, WayArgs, topics};
 use crate::app::App;
 use crate::engine::{self, Claim, Hold, Run, Timing, execute};
 use crate::error::{Error, ErrorKind, Exit, Result};
-use crate::plan::{Action, Direction, Event, Plan, StepId};
-use crate::report::{Format, Journal, RunReporter, show_error};
+use crate::facts::Facts;
+use crate::plan::{Action, Direction, Event, Outcome, Plan, StepId};
+use crate::report::{Format, Journal, RunReport, RunReporter, show_error};
 use crate::spec::Spec;
 use crate::steps::{Step, owner_tags};
 
-/// Carries the plan out. The exit is that of the worst that happened.
+/// Carries the plan out. The exit is that of the [worst] that happened.
 pub(super) async fn carry_out(
     app: &App,
     args: &WayArgs,
@@ -77,8 +78,25 @@ pub(super) async fn carry_out(
         Ok(execute(&run, plan, facts).await)
     };
     let ended = tokio::select! {
-        ended = work => ended,
-        lost = hold.keep(&id) => return Err(lost),
+        ended = work => Ok(ended),
+        lost = hold.keep(&id) => Err(lost),
+    };
+    let close = |reporter: RunReporter<'_>, facts: &Facts, ok: bool| -> Result<RunReport> {
+        let report = reporter.finish(plan, ok);
+        if let Some(page) = page {
+            page.over(spec, facts, &report);
+        }
+        if args.output == Format::Json {
+            app.printer.document(&json(&report, Pretty::Yes)?);
+        }
+        Ok(report)
+    };
+    let ended = match ended {
+        Ok(ended) => ended,
+        Err(lost) => {
+            close(reporter, &session.facts, false)?;
+            return Err(lost);
+        }
     };
     let outcome = match ended {
         Ok(outcome) => outcome,
@@ -88,13 +106,7 @@ pub(super) async fn carry_out(
         }
     };
     let let_go = hold.release(&id).await;
-    let report = reporter.finish(plan, outcome.ok());
-    if let Some(page) = page {
-        page.over(spec, &outcome.facts, &report);
-    }
-    if args.output == Format::Json {
-        app.printer.document(&json(&report, Pretty::Yes)?);
-    }
+    let report = close(reporter, &outcome.facts, outcome.ok())?;
     if let Err(e) = let_go {
         let error =
             e.within(format!("could not let go of cluster {cluster}")).hint("the next karpctl on this machine takes over by itself");
@@ -115,34 +127,45 @@ pub(super) async fn carry_out(
         }
         return Ok(Exit::Done);
     }
-    let again = next::command_line(app, selection.name, selection.name);
-    let mut exit = Exit::Failed;
     let failures = interrupted_once(outcome.failures);
+    let exit = worst(app, &failures, &report);
+    let again = next::command_line(app, selection.name, selection.name);
+    say_failures(app, args.output, failures, plan.direction, exit, &again, journal_path.as_deref());
+    Ok(exit)
+}
+
+/// Says what failed. What helps against all of them is said once, at the end.
+fn say_failures(app: &App, output: Format, failures: Vec<Error>, direction: Direction, exit: Exit, again: &str, journal: Option<&str>) {
     let last = failures.len().saturating_sub(1);
     let run = if failures.iter().all(|error| error.hints.is_empty()) { "run" } else { "then run" };
     for (number, mut error) in failures.into_iter().enumerate() {
-        if error.kind == ErrorKind::Interrupted {
-            exit = app.interrupted();
-        } else if error.exit() == Exit::Refused {
-            exit = Exit::Refused;
-        }
-        // What helps against all of them is said once, at the end.
         if number == last {
             error = error.hint(format!("{run} it again: `{again}`; what is done is kept, and it goes on from here"));
             if exit == app.interrupted() {
-                let goes_on = match plan.direction {
+                let goes_on = match direction {
                     Direction::Apply => "stacks, clusters and node groups that were being made are finished",
                     Direction::Remove => "what was being deleted goes on being deleted",
                 };
                 error = error.hint(format!("what AWS has begun goes on by itself: {goes_on}"));
             }
-            if let Some(path) = &journal_path {
+            if let Some(path) = journal {
                 error = error.hint(format!("what happened is in {path}"));
             }
         }
-        show_error(&app.printer, args.output, &error);
+        show_error(&app.printer, output, &error);
     }
-    Ok(exit)
+}
+
+/// The exit of a run that failed: an interruption goes before a failure, and a failure before a refusal, which says that nothing was changed.
+fn worst(app: &App, failures: &[Error], report: &RunReport) -> Exit {
+    let changed = report.steps.iter().any(|step| step.outcome == Outcome::Done);
+    if failures.iter().any(|error| error.kind == ErrorKind::Interrupted) {
+        app.interrupted()
+    } else if !changed && failures.iter().all(|error| error.exit() == Exit::Refused) {
+        Exit::Refused
+    } else {
+        Exit::Failed
+    }
 }
 
 /// What there is now.

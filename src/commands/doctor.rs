@@ -236,7 +236,7 @@ async fn fix(app: &App, args: &DoctorArgs, checks: &[Box<dyn Check>], report: &D
         return Ok(None);
     }
     cures.show(app);
-    if !agreed(app, args.yes)? {
+    if !agreed(app, args.yes).await? {
         app.printer.status("Nothing was changed.");
         return Ok(None);
     }

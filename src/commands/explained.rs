@@ -16,7 +16,7 @@ const fn meaning(kind: ErrorKind) -> &'static str {
         ErrorKind::Refused => {
             "Something is there that karpctl did not make, or versions do not fit together, or the credentials are of another account. \
              Nothing was changed. The hints say how to take a thing over (`--adopt`), to work with a cluster as it is \
-             (`--existing-cluster`), or which version fits (`karpctl versions`). Exit code 4."
+             (`--existing-cluster`), or which version fits (`karpctl versions`). Exit code 4; 1 where the run had changed something else before."
         }
         ErrorKind::Credentials => {
             "There are no AWS credentials, or they have expired, or AWS does not know them. `aws sts get-caller-identity` shows whose are in \

@@ -269,8 +269,8 @@ impl<'a> Interview<'a> {
                 choose(self.app, "Which subnets are for nodes?", why, &options, 0).await?
             }
         };
-        let (ids, which) = [(private, "private"), (public, "public"), (all, "")].into_iter().nth(place).unwrap_or_default();
-        self.found.reasons.insert("subnets", format!("Nodes run in these {which} subnets of the cluster."));
+        let (ids, which) = [(private, "private "), (public, "public "), (all, "")].into_iter().nth(place).unwrap_or_default();
+        self.found.reasons.insert("subnets", format!("Nodes run in these {which}subnets of the cluster."));
         Ok(Some(ids))
     }
 

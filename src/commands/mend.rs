@@ -1,8 +1,9 @@
 //! `karpctl doctor --fix` and `--undo`: the cures that change only what a finding names, shown before they are made.
 
+use super::question::line;
 use crate::adapters::kubeconfig_file::{changed_at, close, read, replace, undo};
 use crate::app::App;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::finding::{DoctorReport, Edit, Verdict};
 use crate::kubeconfig::{Edited, Kubeconfig, Merging, NotAlone, Source, load, named, set_exec_api_version, set_interactive_mode};
 use crate::probe::client::places;
@@ -10,7 +11,7 @@ use crate::secret::masked_lines;
 use crate::shell::command as command_line;
 use similar::TextDiff;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, IsTerminal};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 /// A file as it is and as it would be.
@@ -196,16 +197,16 @@ pub(super) fn take_back(app: &App, named: Option<&Path>) -> Result<()> {
 }
 
 /// Whether the person agrees.
-pub(super) fn agreed(app: &App, yes: bool) -> Result<bool> {
+pub(super) async fn agreed(app: &App, yes: bool) -> Result<bool> {
     if yes {
         return Ok(true);
     }
     if !std::io::stdin().is_terminal() {
         return Err(Error::usage("there is nobody to ask whether to change this").hint("add --yes to change it without asking"));
     }
-    app.printer.ask("Change this? [y]es / [N]o: ");
-    let mut line = String::new();
-    let _ = std::io::stdin().lock().read_line(&mut line);
-    app.printer.answered();
-    Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes"))
+    match line(app, "Change this? [y]es / [N]o: ").await {
+        Some(line) => Ok(matches!(line.to_lowercase().as_str(), "y" | "yes")),
+        None if app.cancel.is_cancelled() => Err(Error::new(ErrorKind::Interrupted, "interrupted; nothing was changed")),
+        None => Ok(false),
+    }
 }

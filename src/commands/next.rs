@@ -11,17 +11,16 @@ const SHOWS_ONLY: [&str; 3] = ["--dry-run", "--exit-code", "--print-commands"];
 /// This command line with another command in the place of `name`, ready to be pasted.
 #[must_use]
 pub(super) fn command_line(app: &App, name: &str, instead: &str) -> String {
-    let mut words = vec!["karpctl".to_owned()];
-    let mut found = false;
-    for word in app.env.command_line.iter().filter(|w| !SHOWS_ONLY.contains(&w.as_str())) {
-        if !found && word == name {
-            found = true;
-            words.push(instead.to_owned());
-        } else {
-            words.push(quoted(word));
-        }
-    }
-    words.join(" ")
+    replaced(&app.env.command_line, name, instead)
+}
+
+fn replaced(typed: &[String], name: &str, instead: &str) -> String {
+    let said: Vec<&String> = typed.iter().filter(|word| !SHOWS_ONLY.contains(&word.as_str())).collect();
+    let places = || (0..said.len()).filter(|at| said[*at] == name);
+    // Behind a flag it may be that flag's value.
+    let place = places().find(|at| at.checked_sub(1).is_none_or(|before| !said[before].starts_with('-'))).or(places().next());
+    let words = said.iter().enumerate().map(|(at, word)| if Some(at) == place { instead.to_owned() } else { quoted(word) });
+    std::iter::once("karpctl".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
 /// What helps where a part of the way stands on steps that are not done.
@@ -40,4 +39,22 @@ pub(super) fn makes(app: &App, name: &str, unmet: &[StepId]) -> Vec<String> {
         hints = vec![format!("`{}` makes {}", command_line(app, name, "bootstrap"), listed(unmet))];
     }
     hints
+}
+
+#[cfg(test)]
+mod tests {
+    use super::replaced;
+
+    #[test]
+    fn the_command_is_replaced_and_no_name_that_is_like_it() {
+        for (typed, shown) in [
+            ("install --cluster-name demo --dry-run", "karpctl bootstrap --cluster-name demo"),
+            ("--cluster-name install install --yes", "karpctl --cluster-name install bootstrap --yes"),
+            ("-f install install", "karpctl -f install bootstrap"),
+            ("--cluster-name=install -v install", "karpctl --cluster-name=install -v bootstrap"),
+        ] {
+            let typed: Vec<String> = typed.split(' ').map(str::to_owned).collect();
+            assert_eq!(replaced(&typed, "install", "bootstrap"), shown);
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::error::{Error, ErrorKind, Result};
 use std::io::BufRead as _;
+use std::time::Duration;
 
 /// Asks for one of these, by number or name. Answers its place in the list.
 pub(super) async fn choose(app: &App, question: &str, why: &str, options: &[String], usual: usize) -> Result<usize> {
@@ -37,27 +38,36 @@ pub(super) async fn text<T>(
     }
 }
 
-/// A line from the terminal. An interruption ends the waiting; the thread that reads is left behind, and ends with the process.
 async fn ask(app: &App, prompt: &str) -> Result<String> {
+    match line(app, prompt).await {
+        Some(line) => Ok(line),
+        None if app.cancel.is_cancelled() => Err(Error::new(ErrorKind::Interrupted, "interrupted; nothing was written")),
+        None => Err(Error::usage("the answers ended before the questions; nothing was written")
+            .hint("`karpctl init --defaults` asks nothing; flags such as --cluster-name and --region answer ahead")),
+    }
+}
+
+/// How long a signal may be on its way.
+const SIGNAL_COMES: Duration = Duration::from_millis(200);
+
+/// A line from the terminal. `None`: the input has ended, or `app.cancel` is cancelled. An interruption ends the waiting; the thread that
+/// reads is left behind, and ends with the process.
+pub(super) async fn line(app: &App, prompt: &str) -> Option<String> {
     app.printer.ask(prompt);
     let read = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
         std::io::stdin().lock().read_line(&mut line).map(|bytes| (bytes > 0).then_some(line))
     });
-    let read = tokio::select! {
-        read = read => read,
-        () = app.cancel.cancelled() => {
-            return Err(Error::new(ErrorKind::Interrupted, "interrupted; nothing was written"));
-        }
+    let line = tokio::select! {
+        read = read => read.ok().and_then(std::io::Result::ok).flatten(),
+        () = app.cancel.cancelled() => return None,
     };
-    match read {
-        Ok(Ok(Some(line))) => {
-            app.printer.answered();
-            Ok(line.trim().to_owned())
-        }
-        _ => Err(Error::usage("the answers ended before the questions; nothing was written")
-            .hint("`karpctl init --defaults` asks nothing; flags such as --cluster-name and --region answer ahead")),
+    app.printer.answered();
+    if line.is_none() {
+        // An interruption may end the input before its signal has come.
+        _ = tokio::time::timeout(SIGNAL_COMES, app.cancel.cancelled()).await;
     }
+    line.map(|line| line.trim().to_owned())
 }
 
 /// The place of what was answered: its number, its name, or the only name that begins so.

@@ -5,6 +5,7 @@ use super::args::VariantArgs;
 use super::new_file::{NewFile, differs, unwritable};
 use super::session::{Session, layers};
 use super::standing;
+use crate::adapters::text_file;
 use crate::app::App;
 use crate::error::{Error, Exit, Result};
 use crate::knowledge::Work;
@@ -163,7 +164,7 @@ pub async fn run(app: &App, args: RenderArgs) -> Result<Exit> {
 /// A document for what is there already.
 fn over(args: &RenderArgs, spec: &Spec, file: &Path) -> Result<String> {
     let unreadable = |why: String| Error::usage(format!("cannot read what is deployed in {}", file.display())).because(why);
-    let deployed = std::fs::read_to_string(file).map_err(|e| unreadable(e.to_string()))?;
+    let deployed = text_file::text(file).map_err(|e| unreadable(e.to_string()))?;
     match (args.what, args.output) {
         (What::Cloudformation, DocumentFormat::Yaml) => cloudformation_over(spec, &deployed),
         (What::NodePool, _) => {

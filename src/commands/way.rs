@@ -4,6 +4,7 @@ use super::answer::{Pretty, json};
 use super::carry_out::{carry_out, tidy};
 use super::next;
 use super::print_commands::print_commands;
+use super::question::line;
 use super::report_page::ReportPage;
 use super::session::{Session, refusal};
 use super::verify::parse_duration;
@@ -17,7 +18,7 @@ use crate::report::{Format, RunReporter, explain_plan, show_findings, show_plan}
 use crate::steps::{Ownership, Step};
 use clap::Args;
 use std::collections::BTreeSet;
-use std::io::{BufRead, IsTerminal};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -258,9 +259,6 @@ fn interrupted() -> Error {
     Error::new(ErrorKind::Interrupted, "interrupted; nothing was changed")
 }
 
-/// How long a signal may be on its way.
-const SIGNAL_COMES: std::time::Duration = std::time::Duration::from_millis(200);
-
 async fn confirmed(app: &App, args: &WayArgs, plan: &Plan, steps: &[Box<dyn Step>]) -> Result<bool> {
     if args.yes {
         return Ok(true);
@@ -270,24 +268,12 @@ async fn confirmed(app: &App, args: &WayArgs, plan: &Plan, steps: &[Box<dyn Step
             .hint("add --yes to go on without asking, or --dry-run to see the plan only"));
     }
     loop {
-        app.printer.ask("Go on? [y]es / [N]o / [e]xplain: ");
-        let answer = tokio::task::spawn_blocking(|| {
-            let mut line = String::new();
-            std::io::stdin().lock().read_line(&mut line).map(|read| (read, line))
-        });
-        let (read, line) = tokio::select! {
-            answer = answer => answer.ok().and_then(std::io::Result::ok).unwrap_or_default(),
-            () = app.cancel.cancelled() => return Err(interrupted()),
+        let Some(line) = line(app, "Go on? [y]es / [N]o / [e]xplain: ").await else {
+            return if app.cancel.is_cancelled() { Err(interrupted()) } else { Ok(false) };
         };
-        app.printer.answered();
-        match line.trim().to_lowercase().as_str() {
+        match line.to_lowercase().as_str() {
             "y" | "yes" => return Ok(true),
             "e" | "explain" => explain_plan(&app.printer, plan, |id| steps.iter().find(|s| s.id() == id).map_or("", |s| s.explain())),
-            // An interruption may end the input before its signal has come.
-            _ if read == 0 => {
-                let signal = tokio::time::timeout(SIGNAL_COMES, app.cancel.cancelled()).await;
-                return if signal.is_ok() { Err(interrupted()) } else { Ok(false) };
-            }
             "" | "n" | "no" => return Ok(false),
             other => app.printer.status(&format!("`{other}` is none of yes, no, explain")),
         }

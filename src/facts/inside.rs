@@ -5,6 +5,29 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+/// How the API server answers the caller.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EntryFacts {
+    /// The answer.
+    pub answer: Entry,
+    /// Whether it was the person's own kubeconfig that was asked with, and not karpctl's token.
+    pub by_kubeconfig: bool,
+}
+
+/// What the API server says of who asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Entry {
+    /// May do everything.
+    Open,
+    /// It does not know who it is (401).
+    NotKnown,
+    /// May not do everything.
+    TooLittle,
+    /// It did not answer, for this reason.
+    NotReached(String),
+}
+
 /// Who made a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -78,6 +78,8 @@ pub enum Topic {
     Webhooks,
     /// [`Facts::conversion`].
     Conversion,
+    /// [`Facts::entry`].
+    Entry,
     /// [`Facts::windows_ipam`].
     WindowsIpam,
     /// [`Facts::policies`].
@@ -127,7 +129,7 @@ impl Topic {
     #[must_use]
     pub const fn in_cluster(self) -> bool {
         matches!(self, Self::AgentPods | Self::AwsAuth | Self::Crds | Self::Chart | Self::NodePool | Self::Controller | Self::Nodes)
-            || matches!(self, Self::Origin | Self::Fleet | Self::ObjectsAtStake | Self::WindowsIpam)
+            || matches!(self, Self::Origin | Self::Fleet | Self::ObjectsAtStake | Self::WindowsIpam | Self::Entry)
             || matches!(self, Self::Capacity | Self::Neighbours | Self::Webhooks | Self::Conversion | Self::Policies | Self::Objects)
     }
 
@@ -156,6 +158,7 @@ impl Topic {
                 | Self::Neighbours
                 | Self::Webhooks
                 | Self::Conversion
+                | Self::Entry
                 | Self::WindowsIpam
                 | Self::Policies
                 | Self::Objects

@@ -186,24 +186,6 @@ impl ToolVersion {
         self.can("default-addons")
     }
 
-    /// Whether this eksctl's `ClusterConfig` has `iam.podIdentityAssociations`.
-    #[must_use]
-    pub fn knows_pod_identity(&self) -> bool {
-        self.can("pod-identity")
-    }
-
-    /// Whether this eksctl's `ClusterConfig` has `zonalShiftConfig`.
-    #[must_use]
-    pub fn knows_zonal_shift(&self) -> bool {
-        self.can("zonal-shift")
-    }
-
-    /// Whether this eksctl's `ClusterConfig` has access entries of type `EC2_LINUX`.
-    #[must_use]
-    pub fn knows_access_entry_type(&self) -> bool {
-        self.can("access-entry-type")
-    }
-
     /// Whether this eksctl installs the add-on metrics-server where nobody says otherwise.
     #[must_use]
     pub fn adds_metrics_server(&self) -> bool {
@@ -404,8 +386,8 @@ mod tests {
     #[test]
     fn eksctl_learnt_fields_over_time() {
         let old = tool("0.194.0");
-        assert!(old.knows_pod_identity() && !old.knows_auto_mode_config() && !old.knows_zonal_shift() && !old.adds_metrics_server());
+        assert!(!old.knows_auto_mode_config() && !old.adds_metrics_server());
         let new = tool("0.230.0-dev+x");
-        assert!(new.knows_auto_mode_config() && new.knows_zonal_shift() && new.knows_access_entry_type() && new.adds_metrics_server());
+        assert!(new.knows_auto_mode_config() && new.adds_metrics_server());
     }
 }

@@ -173,6 +173,8 @@ impl<'a> Reader<'a> {
         }
         let node = Node { value, line, range };
         if anchor != 0 {
+            // What is kept for aliases is counted too: anchors within anchors would keep it over and over.
+            self.count(size(&node), line)?;
             self.anchors.insert(anchor, node.clone());
         }
         Ok(node)
@@ -466,6 +468,10 @@ mod tests {
             let items = vec![format!("*a{}", n - 1); 9].join(", ");
             writeln!(text, "a{n}: &a{n} [{items}]").unwrap();
         }
+        assert_eq!(read(&text).unwrap_err().why, "it holds too many values");
+        // Anchors within anchors keep the same values over and over, though no alias asks for them.
+        let nested: String = (0..60).map(|depth| format!("{}a: &a{depth}\n", " ".repeat(depth))).collect();
+        let text = format!("{nested}{}b: [{}]\n", " ".repeat(60), "1,".repeat(20_000));
         assert_eq!(read(&text).unwrap_err().why, "it holds too many values");
     }
 }

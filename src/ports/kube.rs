@@ -81,6 +81,8 @@ pub trait Kube: Send + Sync {
     async fn get(&self, object: &ObjectRef) -> Result<Option<Value>>;
     /// The objects of a kind, in one namespace or in all; empty where the kind is not there.
     async fn list(&self, kind: &ObjectKind, namespace: Option<&str>, label_selector: Option<&str>) -> Result<Vec<Value>>;
+    /// The kinds whose objects live in namespaces, each in one version.
+    async fn namespaced_kinds(&self) -> Result<Vec<ObjectKind>>;
     /// Server-side apply with the field manager `karpctl`, strict field validation. `force` takes fields from other managers.
     async fn apply(&self, object: &ObjectRef, body: &Value, force: Force) -> Result<Value>;
     /// `POST`. A conflict where it is there already.

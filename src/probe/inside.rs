@@ -1,6 +1,7 @@
 //! The cluster from within, as only a doctor looks at it: nodes and their room, neighbours, what earlier Karpenters left.
 //! What the API server answers is written by anybody: every field may be missing, of another type, or hold anything.
 
+mod entry;
 mod leftovers;
 mod neighbours;
 mod nodes;
@@ -9,6 +10,7 @@ mod policies;
 mod schema;
 mod windows;
 
+pub(super) use entry::entry;
 pub(super) use leftovers::{conversion, conversion_service, webhooks};
 pub(super) use neighbours::{is_autoscaler, neighbours};
 pub(super) use nodes::nodes;

@@ -234,7 +234,7 @@ async fn ask_aws_of_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>
 /// What only the Kubernetes API can say.
 async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts, kube: &dyn Kube) {
     let asked = |topic| topics.contains(&topic);
-    let (agent, releases, crds, aws_auth, pool, controller, nodes, room, neighbours, webhooks, windows, policies, origin, fleet) = tokio::join!(
+    let (agent, releases, crds, aws_auth, pool, controller, nodes, room, neighbours, webhooks, entry, windows, policies, origin, fleet) = tokio::join!(
         when(asked(Topic::AgentPods), identity::agent_pods(kube)),
         when(asked(Topic::Crds) || asked(Topic::Chart), release::releases(context, kube)),
         when(asked(Topic::Crds), release::crds(context, kube)),
@@ -245,6 +245,7 @@ async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts
         when(asked(Topic::Capacity), inside::nodes(context, kube)),
         when(asked(Topic::Neighbours), inside::neighbours(kube)),
         when(asked(Topic::Webhooks), inside::webhooks(kube)),
+        when(asked(Topic::Entry), inside::entry(kube, context.kubeconfig.is_some())),
         when(asked(Topic::WindowsIpam), inside::windows_ipam(kube)),
         when(asked(Topic::Policies), inside::policies(context.spec, kube)),
         when(asked(Topic::Origin), origin::origin(context, kube)),
@@ -269,6 +270,7 @@ async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts
     put(&mut facts.nodes, room);
     put(&mut facts.neighbours, neighbours);
     put(&mut facts.webhooks, webhooks);
+    put(&mut facts.entry, entry);
     put(&mut facts.windows_ipam, windows);
     put(&mut facts.policies, policies);
     put(&mut facts.origin, origin);

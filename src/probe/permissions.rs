@@ -37,7 +37,7 @@ pub(super) async fn of_caller(
         Ok(principal) => {
             let standing = if cluster.known().is_some() { Standing::There } else { Standing::ToCome };
             let policy = render::operator_policy(context.spec, &[Work::Bootstrap], standing);
-            match (answered(&principal, ask(aws, &principal, questions(&policy, context.spec)).await), unread) {
+            match (answered(&principal, ask(aws, &principal, questions(&policy, context.spec, &principal)).await), unread) {
                 (Probed::Absent, Some(why)) => Probed::Unavailable(format!(
                     "{why}; by it IAM would be asked about the role with its path, and it knows none of that name without one. \
                      `karpctl render operator-policy --for doctor` prints what lets the doctor read it"
@@ -76,10 +76,10 @@ async fn principal_and_unread(aws: &dyn Aws, arn: &str) -> (Result<String, Strin
 pub(super) async fn of_controller(context: &ProbeContext<'_>) -> Probed<PermissionFacts> {
     let spec = context.spec;
     let policies = render::controller_policies(spec);
-    let questions = policies.iter().flat_map(|policy| questions(&policy.document, spec));
+    let role = spec.controller_role_arn();
+    let questions = policies.iter().flat_map(|policy| questions(&policy.document, spec, role.as_str()));
     // A queue that there is none of is asked nothing.
     let questions = questions.filter(|q| spec.has_queue() || !q.actions.iter().all(|a| a.starts_with("sqs:"))).collect();
-    let role = spec.controller_role_arn();
     answered(role.as_str(), ask(context.ports.aws.as_ref(), role.as_str(), questions).await)
 }
 
@@ -105,16 +105,32 @@ async fn ask(aws: &dyn Aws, principal: &str, questions: Vec<PermissionQuestion>)
     Ok(PermissionFacts { principal: principal.to_owned(), asked, denied: denied.into_iter().collect(), untold: None })
 }
 
-/// What a policy document allows, as questions: its conditions are the context of the question.
-fn questions(document: &Value, spec: &Spec) -> Vec<PermissionQuestion> {
+/// What a policy document allows, as questions: its conditions are the context of the question, beside what every request has.
+fn questions(document: &Value, spec: &Spec, principal: &str) -> Vec<PermissionQuestion> {
     let resolved = |value: &Value| -> Vec<String> { texts(value).into_iter().map(|text| render::substituted(text, spec)).collect() };
     let statements = document["Statement"].as_array().into_iter().flatten();
-    let question = |statement: &Value| PermissionQuestion {
-        actions: resolved(&statement["Action"]),
-        resources: resolved(&statement["Resource"]).iter().map(|resource| concrete(resource, spec)).collect(),
-        context: context(&statement["Condition"], &resolved),
+    let question = |statement: &Value| {
+        let actions = resolved(&statement["Action"]);
+        let mut context = context(&statement["Condition"], &resolved);
+        for (key, value) in of_request(spec, principal, &actions) {
+            context.entry(key.to_owned()).or_insert_with(|| vec![value]);
+        }
+        let resources = resolved(&statement["Resource"]).iter().map(|resource| concrete(resource, spec)).collect();
+        PermissionQuestion { actions, resources, context }
     };
     statements.map(question).collect()
+}
+
+/// The keys that every request has, and that boundaries and organisations' policies often ask for.
+fn of_request(spec: &Spec, principal: &str, actions: &[String]) -> [(&'static str, String); 4] {
+    let of_iam = actions.iter().all(|action| action.starts_with("iam:"));
+    let region = if of_iam { spec.partition.region_of_iam() } else { spec.region.as_str() };
+    [
+        ("aws:PrincipalAccount", spec.account_id.to_string()),
+        ("aws:PrincipalArn", principal.to_owned()),
+        ("aws:RequestedRegion", region.to_owned()),
+        ("aws:SecureTransport", "true".to_owned()),
+    ]
 }
 
 /// Values for which the conditions of a statement hold.
@@ -186,18 +202,26 @@ mod tests {
                 "Null": {"aws:TagKeys": "false"},
             },
         }]});
-        let asked = questions(&document, &spec).pop().unwrap();
+        let me = "arn:aws:iam::111122223333:role/me";
+        let asked = questions(&document, &spec, me).pop().unwrap();
         assert_eq!(asked.actions, ["ec2:RunInstances", "ec2:CreateFleet"]);
         assert_eq!(asked.resources, ["arn:aws:ec2:us-west-2:111122223333:instance/example", "*"]);
         let context: Vec<(&str, String)> = asked.context.iter().map(|(k, v)| (k.as_str(), v.join(" "))).collect();
         assert_eq!(
             context,
             [
+                ("aws:PrincipalAccount", "111122223333".to_owned()),
+                ("aws:PrincipalArn", me.to_owned()),
                 ("aws:RequestTag/karpenter.sh/nodepool", "example".to_owned()),
                 ("aws:RequestTag/kubernetes.io/cluster/demo", "owned".to_owned()),
+                ("aws:RequestedRegion", "us-west-2".to_owned()),
+                ("aws:SecureTransport", "true".to_owned()),
                 ("aws:TagKeys", "x y".to_owned()),
                 ("iam:PassedToService", "a".to_owned()),
             ]
         );
+        // IAM is in one region of the partition.
+        let of_iam = questions(&json!({"Statement": [{"Action": "iam:GetRole", "Resource": "*"}]}), &spec, me).pop().unwrap();
+        assert_eq!(of_iam.context["aws:RequestedRegion"], ["us-east-1"]);
     }
 }

@@ -142,8 +142,8 @@ impl Spec {
     /// The interruption queue.
     #[must_use]
     pub fn queue_name(&self) -> String {
-        let named = self.made_elsewhere.as_ref().and_then(|elsewhere| elsewhere.queue.clone());
-        named.unwrap_or_else(|| fit(self.cluster_name.as_str(), QUEUE_NAME))
+        let named = self.made_elsewhere.as_ref().and_then(|elsewhere| elsewhere.queue.as_ref());
+        named.map_or_else(|| fit(self.cluster_name.as_str(), QUEUE_NAME), ToString::to_string)
     }
 
     /// The ARN of [`Self::queue_name`].

@@ -1,6 +1,6 @@
 //! What another tool made and keeps.
 
-use super::Arn;
+use super::{Arn, QueueName};
 use serde::{Deserialize, Serialize};
 
 /// Roles and queue that another tool made and keeps. karpctl uses them, and neither changes nor deletes them: there is then no stack
@@ -13,10 +13,10 @@ pub struct Elsewhere {
     pub node_role: Arn,
     /// The role of the controller.
     pub controller_role: Arn,
-    /// The instance profile, for the releases that need one. `None`: called as the guide calls it.
+    /// The instance profile, for the releases that need one. `None`: called as the guide calls it; empty: nobody knows.
     pub instance_profile: Option<String>,
     /// The name of the interruption queue. `None`: there is none.
-    pub queue: Option<String>,
+    pub queue: Option<QueueName>,
 }
 
 /// The name of a role: the last part of its ARN, behind its path.

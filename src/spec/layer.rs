@@ -299,7 +299,7 @@ impl From<&Elsewhere> for ElsewhereLayer {
             node_role: Some(found.node_role.to_string()),
             controller_role: Some(found.controller_role.to_string()),
             instance_profile: found.instance_profile.clone(),
-            interruption_queue: found.queue.clone(),
+            interruption_queue: found.queue.as_ref().map(ToString::to_string),
         }
     }
 }

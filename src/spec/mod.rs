@@ -16,8 +16,8 @@ pub use derived::{ChangedName, DISCOVERY_TAG, OWNER_TAG, POD_IDENTITY_AGENT, SER
 pub use elsewhere::Elsewhere;
 pub use meant::Meant;
 pub use names::{
-    AccountId, AmiAlias, Arn, ChartDigest, ClusterName, InvalidName, Namespace, ObjectName, Partition, Region, SecurityGroupId, SubnetId,
-    VpcId,
+    AccountId, AmiAlias, Arn, ChartDigest, ClusterName, InstanceProfileName, InvalidName, Namespace, ObjectName, Partition, QueueName,
+    Region, SecurityGroupId, SubnetId, VpcId,
 };
 
 use crate::knowledge::{Features, KubernetesVersion, Release};

@@ -119,6 +119,20 @@ name!(
     |t| t.len() == 12 && all(t, |c| c.is_ascii_digit())
 );
 name!(
+    /// An SQS queue (SQS API, `CreateQueue`).
+    QueueName,
+    "queue name",
+    "1 to 80 letters, digits, `-` or `_`; the name, not the ARN or the URL",
+    |t| (1..=80).contains(&t.len()) && all(t.strip_suffix(".fifo").unwrap_or(t), |c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+);
+name!(
+    /// An IAM instance profile (IAM API, `CreateInstanceProfile`).
+    InstanceProfileName,
+    "instance profile name",
+    "1 to 128 letters, digits or `+=,.@_-`; the name, not the ARN",
+    |t| (1..=128).contains(&t.len()) && all(t, |c| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c))
+);
+name!(
     /// A Kubernetes namespace (RFC 1123 label).
     Namespace,
     "namespace",

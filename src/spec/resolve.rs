@@ -3,8 +3,8 @@
 use super::layer::{ElsewhereLayer, Layer, Source};
 use super::{
     AccountId, AmiAlias, Architecture, Arn, CapacityType, ChartSource, ClusterMode, ClusterName, ControllerCapacity, Elsewhere,
-    GUIDE_CPU_LIMIT, Identity, IpFamily, Namespace, NodeAccess, NodeGroup, NodePool, ObjectName, Partition, Region, Spec, SubnetId, Vpc,
-    VpcId,
+    GUIDE_CPU_LIMIT, Identity, InstanceProfileName, IpFamily, Namespace, NodeAccess, NodeGroup, NodePool, ObjectName, Partition, QueueName,
+    Region, Spec, SubnetId, Vpc, VpcId,
 };
 use crate::error::{Error, Result};
 use crate::knowledge::{KubernetesVersion, Release, unknown_region};
@@ -320,13 +320,17 @@ fn elsewhere(layers: &Layers, p: &mut Problems) -> Option<Box<Elsewhere>> {
     if (node_role.is_none() || controller_role.is_none()) && p.list.len() == before {
         p.wrong("madeElsewhere names roles that another tool keeps: nodeRole and controllerRole, an ARN each".into());
     }
+    let instance_profile: Option<InstanceProfileName> =
+        p.parsed(layers, "madeElsewhere.instanceProfile", |l| l.made_elsewhere.as_ref()?.instance_profile.as_deref());
+    let queue: Option<QueueName> =
+        p.parsed(layers, "madeElsewhere.interruptionQueue", |l| l.made_elsewhere.as_ref()?.interruption_queue.as_deref());
     let text = |get: fn(&ElsewhereLayer) -> Option<&String>| first(layers, |l| get(l.made_elsewhere.as_ref()?).cloned());
     Some(Box::new(Elsewhere {
         by: text(|e| e.by.as_ref()).unwrap_or_else(|| "another tool".into()),
         node_role: node_role?,
         controller_role: controller_role?,
-        instance_profile: text(|e| e.instance_profile.as_ref()),
-        queue: text(|e| e.interruption_queue.as_ref()),
+        instance_profile: instance_profile.map(|name| name.to_string()),
+        queue,
     }))
 }
 

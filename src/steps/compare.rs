@@ -34,7 +34,7 @@ fn compare(path: &str, wanted: &Value, found: &Value, changes: &mut Vec<String>)
         // What is empty and what is not there mean the same to an API server.
         (Value::Null, Value::Null) => {}
         (w, Value::Null) if is_empty(w) => {}
-        (w, f) if same(w, f) => {}
+        (w, f) if same(path, w, f) => {}
         (w, f) => changes.push(format!("{path}: {} -> {}", shown(f), shown(w))),
     }
 }
@@ -75,14 +75,22 @@ fn shown(value: &Value) -> String {
     if text.chars().count() > SHOWN { text.chars().take(SHOWN).collect::<String>() + " …" } else { text }
 }
 
-fn same(wanted: &Value, found: &Value) -> bool {
+/// Whether two values at a path say the same.
+fn same(path: &str, wanted: &Value, found: &Value) -> bool {
     if wanted == found {
         return true;
     }
     let (Some(w), Some(f)) = (scalar(wanted), scalar(found)) else { return false };
     let close = |a: f64, b: f64| (a - b).abs() <= f64::EPSILON * a.abs().max(b.abs());
     let both = |parse: fn(&str) -> Option<f64>| parse(&w).zip(parse(&f)).is_some_and(|(a, b)| close(a, b));
-    w == f || both(quantity) || both(duration)
+    w == f || (!is_text(path) && (both(quantity) || both(duration)))
+}
+
+/// The fields whose values are texts, however much like a number they look: the value of a label `1.10` is not `1.1`.
+const TEXTS: [&str; 6] = ["labels", "annotations", "requirements", "tags", "taints", "startupTaints"];
+
+fn is_text(path: &str) -> bool {
+    path.split(['.', '[']).any(|part| TEXTS.contains(&part))
 }
 
 fn scalar(value: &Value) -> Option<String> {
@@ -175,6 +183,9 @@ mod tests {
             (json!("1m"), json!("2m"), false),
             (json!("spot"), json!("on-demand"), false),
             (json!(true), json!("true"), false),
+            (json!({"labels": {"version": "1.10"}}), json!({"labels": {"version": "1.1"}}), false),
+            (json!({"requirements": [{"values": ["1Gi"]}]}), json!({"requirements": [{"values": ["1024Mi"]}]}), false),
+            (json!({"limits": {"cpu": "1.0"}}), json!({"limits": {"cpu": "1"}}), true),
         ] {
             assert_eq!(differences(&a, &b).is_empty(), equal, "{a} {b}");
         }

@@ -7,17 +7,17 @@ use crate::ports::{Force, Kube, ObjectKind, ObjectRef};
 use crate::spec::Spec;
 use serde_json::json;
 
-/// What would be lost with a namespace; service accounts and the root certificate come with every one.
-const CONTENTS: [(&str, &str); 8] = [
-    ("v1", "pods"),
-    ("v1", "services"),
-    ("v1", "secrets"),
-    ("v1", "configmaps"),
-    ("v1", "persistentvolumeclaims"),
-    ("apps/v1", "deployments"),
-    ("apps/v1", "statefulsets"),
-    ("apps/v1", "daemonsets"),
-];
+/// Whether an object is nothing that would be lost with its namespace: it comes with every namespace, tells of what was, or is the lease by
+/// which a Karpenter that is gone was the one that works.
+fn is_no_loss(plural: &str, name: &str) -> bool {
+    match plural {
+        "events" => true,
+        "leases" => name.starts_with("karpenter"),
+        "configmaps" => name == "kube-root-ca.crt",
+        "serviceaccounts" => name == "default",
+        _ => false,
+    }
+}
 
 fn place(context: &StepContext<'_>) -> ObjectRef {
     ObjectRef { kind: ObjectKind::new("v1", "namespaces"), namespace: None, name: context.spec.namespace.to_string() }
@@ -41,7 +41,9 @@ pub(super) fn ensure_commands(spec: &Spec) -> Vec<String> {
 pub(super) fn remove_commands(spec: &Spec) -> Vec<String> {
     let (name, cluster) = (&spec.namespace, &spec.cluster_name);
     let remove = format!(
-        "[ -n \"$(kubectl --namespace {name} get all --output name)\" ] || \
+        "[ -n \"$(kubectl api-resources --namespaced --verbs list --output name | grep --invert-match --extended-regexp '^(events|leases)|metrics.k8s.io' \
+         | xargs --replace=KIND kubectl --namespace {name} get KIND --ignore-not-found --output name \
+         | grep --invert-match --extended-regexp '^(configmap/kube-root-ca.crt|serviceaccount/default)$')\" ] || \
          kubectl delete namespace --selector {OWNER_TAG}={cluster} --field-selector metadata.name={name}"
     );
     if is_of_the_cluster(spec) { Vec::new() } else { vec![remove] }
@@ -63,17 +65,22 @@ pub(super) async fn ensure(context: &StepContext<'_>, kube: &dyn Kube) -> Result
 /// Removes the namespace where karpctl made it and nothing is left in it.
 pub(super) async fn remove_if_ours(context: &StepContext<'_>, kube: &dyn Kube) -> Result<()> {
     let place = place(context);
-    let ours = kube.get(&place).await?.is_some_and(|found| found["metadata"]["labels"][OWNER_TAG].is_string());
+    let ours = kube.get(&place).await?.is_some_and(|found| found["metadata"]["labels"][OWNER_TAG] == *context.spec.cluster_name.as_str());
     if !ours {
         return Ok(());
     }
-    for (api_version, plural) in CONTENTS {
-        let found = kube.list(&ObjectKind::new(api_version, plural), Some(&place.name), None).await?;
-        let left = found.iter().filter_map(|o| o["metadata"]["name"].as_str()).find(|name| *name != "kube-root-ca.crt");
-        if let Some(name) = left {
-            context.doing(format!("the namespace {} stays: {plural} {name} is in it", place.name));
+    match content(kube, &place.name).await {
+        Ok(None) => {}
+        Ok(Some(found)) => {
+            context.doing(format!("the namespace {} stays: {found} is in it", place.name));
             return Ok(());
         }
+        // Whoever cannot see all that is in it cannot know that nothing is lost.
+        Err(e) if e.kind != ErrorKind::Interrupted => {
+            context.doing(format!("the namespace {} stays, because what is in it could not be looked at: {e}", place.name));
+            return Ok(());
+        }
+        Err(e) => return Err(e),
     }
     context.doing(format!("removing the namespace {}", place.name));
     kube.delete(&place).await?;
@@ -83,4 +90,16 @@ pub(super) async fn remove_if_ours(context: &StepContext<'_>, kube: &dyn Kube) -
     };
     let place = &place;
     context.wait_for(super::BRIEF, timed_out, || async move { Ok(kube.get(place).await?.is_none().then_some(())) }).await
+}
+
+/// Something that would be lost with a namespace, of whatever kind.
+async fn content(kube: &dyn Kube, namespace: &str) -> Result<Option<String>> {
+    for kind in kube.namespaced_kinds().await? {
+        let found = kube.list(&kind, Some(namespace), None).await?;
+        let names = found.iter().filter_map(|object| object["metadata"]["name"].as_str());
+        if let Some(name) = names.into_iter().find(|name| !is_no_loss(&kind.plural, name)) {
+            return Ok(Some(format!("{} {name}", kind.plural)));
+        }
+    }
+    Ok(None)
 }

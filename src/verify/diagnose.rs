@@ -15,6 +15,11 @@ use std::time::Duration;
 /// The most causes that are told.
 const CAUSES: usize = 8;
 
+/// An event with how often it has come: one that comes again is counted, and not made anew.
+pub(super) fn count_of(event: &Value) -> String {
+    format!("{} {} {}", event["metadata"]["name"], event["count"], event["series"]["count"])
+}
+
 impl Proof<'_> {
     /// The error for a phase that did not end in time.
     pub(super) async fn diagnose(&self, phase: Phase, seen: &Seen, waited: Duration) -> Error {
@@ -106,14 +111,20 @@ impl Proof<'_> {
             let why = conditions.iter().find(|c| c["type"] == condition).and_then(|c| c["message"].as_str().or(c["reason"].as_str()));
             said.push(format!("{} {name}: {}", self.kinds.claim_word, why.filter(|w| !w.is_empty()).unwrap_or("it says nothing yet")));
         }
-        // Events about what is in no namespace are kept in `default`. A claim that failed to launch is replaced, so all count.
-        let events = self.kube.list(&ObjectKind::new("v1", "events"), Some("default"), None).await.unwrap_or_default();
-        let about = |e: &&Value| e["involvedObject"]["kind"] == self.kinds.claim_word && e["type"] == "Warning";
-        said.extend(events.iter().filter(about).filter_map(|e| Some(format!("{}: {}", e["reason"].as_str()?, e["message"].as_str()?))));
+        // A claim that failed to launch is replaced, so all count; what was told before the proof may be mended by now.
+        let since = self.warnings().await.into_iter().filter(|event| !self.heard.contains(&count_of(event)));
+        said.extend(since.filter_map(|e| Some(format!("{}: {}", e["reason"].as_str()?, e["message"].as_str()?))));
         if said.is_empty() {
             said.extend(self.of_pool().await);
         }
         said
+    }
+
+    /// The warnings about claims. Events about what is in no namespace are kept in `default`.
+    pub(super) async fn warnings(&self) -> Vec<Value> {
+        let events = self.kube.list(&ObjectKind::new("v1", "events"), Some("default"), None).await.unwrap_or_default();
+        let about = |e: &Value| e["involvedObject"]["kind"] == self.kinds.claim_word && e["type"] == "Warning";
+        events.into_iter().filter(about).collect()
     }
 
     /// Whether the nodes are let in at all, beside what the claims say.

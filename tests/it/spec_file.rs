@@ -175,3 +175,22 @@ fn what_does_not_go_together_is_said() {
     let arm = wrong("windows: true\nnodePool: { amiAlias: windows2022@latest, architectures: [arm64] }");
     assert!(arm.contains("arm64"), "{arm}");
 }
+
+/// Names that another tool gave are names, too: ARNs are made of them.
+#[test]
+fn what_was_made_elsewhere_is_called_as_aws_takes_it() {
+    let role = "arn:aws:iam::111122223333:role/r";
+    let read = |queue: &str, profile: &str| {
+        let text = format!(
+            "clusterName: demo\nregion: us-west-2\naccountId: \"111122223333\"\nmadeElsewhere:\n  nodeRole: {role}\n  controllerRole: {role}\n  interruptionQueue: {queue}\n  instanceProfile: {profile}\n"
+        );
+        let layer: Layer = parse("karpctl.yaml", &text).unwrap();
+        resolve(&[(Source::File("karpctl.yaml".into()), layer)], &Discovered::default()).map(|found| found.spec.queue_arn().to_string())
+    };
+    assert_eq!(read("Karpenter-demo", "p").unwrap(), "arn:aws:sqs:us-west-2:111122223333:Karpenter-demo");
+    for queue in ["my queue", "\"\"", "arn:aws:sqs:us-west-2:111122223333:q", "https://sqs/q"] {
+        let error = read(queue, "p").unwrap_err().to_string();
+        assert!(error.contains("madeElsewhere.interruptionQueue"), "{queue}: {error}");
+    }
+    assert!(read("q", "arn:aws:iam::111122223333:instance-profile/p").unwrap_err().to_string().contains("madeElsewhere.instanceProfile"));
+}

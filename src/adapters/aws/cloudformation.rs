@@ -104,7 +104,18 @@ pub(super) async fn unprotect_stack(aws: &AwsClient, name: &str) -> Result<()> {
 
 pub(super) async fn stack_events(aws: &AwsClient, name_or_id: &str) -> Result<Vec<StackEvent>> {
     let call = Call::new("cloudformation:DescribeStackEvents", name_or_id, format!("cannot read the events of the stack {name_or_id}"));
-    let answer = aws.cloudformation.describe_stack_events().stack_name(name_or_id).send().await.map_err(|e| aws.error(&call, &e))?;
+    let request = aws.cloudformation.describe_stack_events().stack_name(name_or_id);
+    let mut pages = request.into_paginator().items().send();
+    // They come newest first; what came before the last operation is nobody's question.
+    let mut events = Vec::new();
+    while let Some(event) = pages.next().await {
+        let event = event.map_err(|e| aws.error(&call, &e))?;
+        let begins = is_of_stack(&event) && event.resource_status().is_some_and(|status| BEGINS.contains(&status.as_str()));
+        events.push(event);
+        if begins && events.len() >= ONE_PAGE {
+            break;
+        }
+    }
     let event = |e: &aws_sdk_cloudformation::types::StackEvent| StackEvent {
         id: e.event_id().unwrap_or_default().to_owned(),
         logical_id: e.logical_resource_id().unwrap_or_default().to_owned(),
@@ -112,6 +123,15 @@ pub(super) async fn stack_events(aws: &AwsClient, name_or_id: &str) -> Result<Ve
         status: e.resource_status().map(|s| s.as_str().to_owned()).unwrap_or_default(),
         reason: e.resource_status_reason().map(crate::error::clean),
     };
-    // They come newest first.
-    Ok(answer.stack_events().iter().rev().map(event).collect())
+    Ok(events.iter().rev().map(event).collect())
+}
+
+/// The states with which an operation of a stack begins.
+const BEGINS: [&str; 3] = ["CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS"];
+/// How many events are asked for at least: as many as one answer brings.
+const ONE_PAGE: usize = 100;
+
+/// Whether an event is about the stack itself, and not one of its resources.
+fn is_of_stack(event: &aws_sdk_cloudformation::types::StackEvent) -> bool {
+    event.physical_resource_id().is_some() && event.physical_resource_id() == event.stack_id()
 }

@@ -19,7 +19,11 @@ pub(super) async fn denials(aws: &AwsClient, principal: &str, question: &Permiss
     let call = Call::new("iam:SimulatePrincipalPolicy", principal, &doing);
     let entry = |(key, values): (&String, &Vec<String>)| {
         let several = values.len() > 1 || ["aws:CalledVia", "aws:TagKeys"].contains(&key.as_str());
-        let kind = if several { ContextKeyTypeEnum::StringList } else { ContextKeyTypeEnum::String };
+        let kind = match key.as_str() {
+            _ if several => ContextKeyTypeEnum::StringList,
+            "aws:SecureTransport" => ContextKeyTypeEnum::Boolean,
+            _ => ContextKeyTypeEnum::String,
+        };
         ContextEntry::builder().context_key_name(key).set_context_key_values(Some(values.clone())).context_key_type(kind).build()
     };
     let request = aws

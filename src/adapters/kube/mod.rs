@@ -2,6 +2,7 @@
 
 mod config;
 mod eviction;
+mod kinds;
 
 use super::install_tls_provider;
 use crate::error::{Error, ErrorKind, Result};
@@ -262,14 +263,13 @@ impl ApiServer {
             (401, Some(tokens)) => {
                 let cluster = &tokens.cluster;
                 error
-                    .hint(format!("the cluster {cluster} does not know who you are in AWS: whoever created it can let you in by an access entry: `aws eks create-access-entry --cluster-name {cluster} --principal-arn <your role>` and `aws eks associate-access-policy --cluster-name {cluster} --principal-arn <your role> --policy-arn arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy --access-scope type=cluster`"))
+                    .hint(format!("the cluster {cluster} does not know who you are in AWS: whoever created it can let you in, by what `karpctl doctor --only cluster-entry` prints"))
                     .hint("see who AWS takes you for: `aws sts get-caller-identity`")
             }
             (401, None) => error.hint("the kubeconfig's user is not let in; log in again, or take another context (--context)"),
-            (403, Some(tokens)) => error.hint(format!(
-                "your access entry (or aws-auth row) gives you too little; AmazonEKSClusterAdminPolicy is enough: `aws eks list-associated-access-policies --cluster-name {} --principal-arn <your role>`",
-                tokens.cluster
-            )),
+            (403, Some(_)) => error.hint(
+                "your access entry (or aws-auth row) gives you too little; `karpctl doctor --only cluster-entry` prints what gives you enough",
+            ),
             (403, None) => error.hint("see what you may do: `kubectl auth can-i --list`"),
             _ => error,
         }
@@ -341,6 +341,10 @@ impl Kube for ApiServer {
             // Without a limit there is one page, which cannot expire.
             None => Ok(self.pages(&doing, &path, &query, 0).await?.unwrap_or_default()),
         }
+    }
+
+    async fn namespaced_kinds(&self) -> Result<Vec<ObjectKind>> {
+        self.discovered().await
     }
 
     async fn apply(&self, object: &ObjectRef, body: &Value, force: Force) -> Result<Value> {

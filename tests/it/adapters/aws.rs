@@ -187,3 +187,33 @@ fn missing_settings_are_named() {
         assert!(error.causes[0].starts_with("the profile nobody is not in ~/.aws/config"), "{error:?}");
     });
 }
+
+/// A large stack has more events than one answer brings; those of earlier operations are nobody's question.
+#[test]
+fn the_events_of_a_whole_operation_are_read() {
+    if !in_child(module_path!(), "the_events_of_a_whole_operation_are_read", &KEYS) {
+        return;
+    }
+    let event = |id: usize, physical: &str, status: &str| {
+        format!(
+            "<member><StackId>stack-id</StackId><EventId>{id}</EventId><StackName>s</StackName><LogicalResourceId>r</LogicalResourceId><PhysicalResourceId>{physical}</PhysicalResourceId><Timestamp>2026-01-01T00:00:00Z</Timestamp><ResourceStatus>{status}</ResourceStatus></member>"
+        )
+    };
+    let page = move |number: usize| {
+        let mut events: String = (0..100).map(|id| event(number * 100 + id, "r", "CREATE_FAILED")).collect();
+        if number == 1 {
+            events += &event(200, "stack-id", "CREATE_IN_PROGRESS");
+        }
+        format!(
+            "<DescribeStackEventsResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\"><DescribeStackEventsResult><StackEvents>{events}</StackEvents><NextToken>{}</NextToken></DescribeStackEventsResult></DescribeStackEventsResponse>",
+            number + 1
+        )
+    };
+    let seen = std::sync::atomic::AtomicUsize::new(0);
+    let (url, asked) = serve(move |_| ("200 OK".to_owned(), page(seen.fetch_add(1, std::sync::atomic::Ordering::SeqCst))));
+    runtime().block_on(async {
+        let events = client_at(&url).await.stack_events("s").await.unwrap();
+        assert_eq!((events.len(), events[0].id.as_str(), events[200].id.as_str()), (201, "200", "0"), "oldest first");
+        assert_eq!(asked.lock().unwrap().len(), 2, "what came before it is not asked for");
+    });
+}

@@ -152,7 +152,7 @@ fn a_refused_token_is_made_anew_once() {
         let error = kube.get(&pool()).await.unwrap_err();
         assert_eq!(asked.lock().unwrap().len(), 4);
         assert_eq!(error.kind, ErrorKind::Denied);
-        assert!(error.hints[0].contains("aws eks create-access-entry --cluster-name demo"), "{error:?}");
+        assert!(error.hints[0].contains("karpctl doctor --only cluster-entry"), "{error:?}");
     });
 }
 

@@ -272,7 +272,7 @@ async fn adopted(queue: Option<&str>) -> (Spec, Facts) {
         node_role: spec.node_role_arn(),
         controller_role: spec.controller_role_arn(),
         instance_profile: None,
-        queue: queue.map(str::to_owned),
+        queue: queue.map(|name| name.parse().unwrap()),
     }));
     (spec, facts)
 }

@@ -128,7 +128,7 @@ async fn pod_identity_has_an_agent_an_association_and_a_trusting_role() {
     let annotated = json!({"annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/old"}});
     let found = broken(|f| known(&mut f.chart_release).values["serviceAccount"] = annotated).await;
     exactly(&found, "one-identity", Verdict::Warn);
-    said(&found, "goes before the association");
+    said(&found, "has no effect beside the association");
 }
 
 #[tokio::test(start_paused = true)]

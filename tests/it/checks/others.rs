@@ -257,3 +257,19 @@ async fn a_service_account_of_another_name_is_the_controller_s() {
     told.chart.values.insert("serviceAccount".into(), json!({"name": "a; b"}));
     assert_eq!(told.service_account(), "karpenter");
 }
+
+/// A cluster that was made anew has another endpoint, and nodes are told the old one.
+#[tokio::test(start_paused = true)]
+async fn nodes_are_told_this_clusters_endpoint() {
+    let (spec, facts) = healthy().await;
+    let endpoint = known(&mut facts.cluster.clone()).endpoint.clone().unwrap();
+    let with = |told: &str| {
+        let mut facts = facts.clone();
+        known(&mut facts.chart_release).values["settings"]["clusterEndpoint"] = json!(told);
+        of("chart-names", &spec, &facts)
+    };
+    assert_eq!([with(""), with(&endpoint), with(&format!("{endpoint}/"))], [vec![], vec![], vec![]]);
+    let found = with("https://old.gr7.us-west-2.eks.amazonaws.com");
+    exactly(&found, "chart-names", Verdict::Fail);
+    assert!(commands(&found)[0].ends_with(&format!("--set settings.clusterEndpoint={endpoint}")), "{found:#?}");
+}

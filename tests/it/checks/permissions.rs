@@ -5,7 +5,7 @@ use super::exactly;
 use crate::fake::{FakeWorld, Fault, error};
 use crate::fixture::{existing, spec};
 use karpctl::error::ErrorKind;
-use karpctl::facts::{Denial, DeniedBy, Facts, PermissionFacts, Probed, Topic};
+use karpctl::facts::{Denial, DeniedBy, Entry, EntryFacts, Facts, PermissionFacts, Probed, Topic};
 use karpctl::finding::Verdict;
 use karpctl::spec::Spec;
 
@@ -20,9 +20,11 @@ async fn a_role_may_do_what_the_release_needs() {
     for (by, keys, verdict, words) in [
         (DeniedBy::Nobody, &[][..], Verdict::Fail, "is not authorized to perform: ec2:DescribeInstanceStatus"),
         (DeniedBy::Nobody, &["aws:RequestTag/team"][..], Verdict::Warn, "may be denied, by a condition on aws:RequestTag/team"),
-        (DeniedBy::Organization, &[][..], Verdict::Fail, "a service control policy"),
+        (DeniedBy::Organization, &[][..], Verdict::Warn, "may be denied by a service control policy"),
         (DeniedBy::Boundary, &[][..], Verdict::Fail, "the permissions boundary"),
-        (DeniedBy::Policy, &["x"][..], Verdict::Fail, "a policy denies explicitly"),
+        (DeniedBy::Boundary, &["aws:RequestedRegion"][..], Verdict::Warn, "may be denied, by a condition on aws:RequestedRegion"),
+        (DeniedBy::Policy, &[][..], Verdict::Fail, "a policy denies explicitly"),
+        (DeniedBy::Policy, &["aws:SourceIp"][..], Verdict::Warn, "may be denied, by a condition on aws:SourceIp"),
     ] {
         let found = broken(|f| known(&mut f.controller_permissions).denied = vec![denial(by, keys)]).await;
         exactly(&found, "controller-permissions", verdict);
@@ -108,5 +110,59 @@ fn the_printed_policy_reads_the_image_of_every_family() {
         let mut resources = reading.flat_map(|s| s["Resource"].as_array().unwrap());
         let of = |resource: &serde_json::Value| resource.as_str()?.split_once(":parameter")?.1.strip_suffix('*').map(str::to_owned);
         assert!(resources.any(|resource| of(resource).is_some_and(|folder| parameter.starts_with(&folder))), "{parameter}");
+    }
+}
+
+/// The first thing that goes wrong on a cluster that somebody else made.
+#[tokio::test(start_paused = true)]
+async fn a_cluster_lets_the_caller_in() {
+    let found = async |change: &dyn Fn(&mut Facts), answer: Entry, by_kubeconfig: bool| {
+        broken(|f| {
+            f.entry = Probed::Known(EntryFacts { answer, by_kubeconfig });
+            change(f);
+        })
+        .await
+    };
+    let commands = |found: &[karpctl::finding::Finding]| found[0].fixes.iter().map(|fix| fix.command.join(" ")).collect::<Vec<_>>();
+    let unknown = found(&|_| (), Entry::NotKnown, false).await;
+    exactly(&unknown, "cluster-entry", Verdict::Fail);
+    let of = "--region us-west-2 --cluster-name demo --principal-arn arn:aws:iam::111122223333:user/test";
+    assert_eq!(
+        commands(&unknown),
+        [
+            format!("aws eks create-access-entry {of}"),
+            format!(
+                "aws eks associate-access-policy {of} --policy-arn arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy --access-scope type=cluster"
+            ),
+        ]
+    );
+    let by_rows = found(&|f| known(&mut f.cluster).authentication_mode = "CONFIG_MAP".into(), Entry::NotKnown, false).await;
+    assert!(
+        commands(&by_rows)[0].starts_with("eksctl create iamidentitymapping --cluster demo --region us-west-2 --arn arn:aws:iam::"),
+        "{by_rows:#?}"
+    );
+    // A session's role, where IAM was not asked for its path.
+    let session = |f: &mut Facts| {
+        known(&mut f.caller).arn = "arn:aws:sts::111122223333:assumed-role/Dev/me".parse().unwrap();
+        f.caller_permissions = Probed::NotAsked;
+    };
+    assert!(found(&session, Entry::NotKnown, false).await[0].message.contains("arn:aws:iam::111122223333:role/Dev"));
+    let own = found(&|_| (), Entry::NotKnown, true).await;
+    assert!(own[0].fixes[0].title.contains("--context"), "{own:#?}");
+    exactly(&found(&|_| (), Entry::TooLittle, false).await, "cluster-entry", Verdict::Warn);
+    let far = found(&|f| known(&mut f.cluster).public_endpoint = false, Entry::NotReached("i/o timeout".into()), false).await;
+    let far: Vec<_> = far.into_iter().filter(|f| f.id == "cluster-entry").collect();
+    exactly(&far, "cluster-entry", Verdict::Fail);
+    said(&far, "within its VPC only");
+    said(&found(&|f| known(&mut f.cluster).public_endpoint = true, Entry::NotReached("i/o timeout".into()), false).await, "i/o timeout");
+    // As it is read.
+    let world = FakeWorld::bootstrapped(existing("1.14.1")).await;
+    for (kind, why, answer) in [
+        (ErrorKind::Denied, "the API server https://x answered 401: Unauthorized", Entry::NotKnown),
+        (ErrorKind::Denied, "the API server https://x answered 403: Forbidden", Entry::TooLittle),
+    ] {
+        world.fail("create", Fault::Before(karpctl::error::Error::new(kind, "no").because(why)));
+        let facts = world.facts(&[Topic::Cluster, Topic::Entry]).await;
+        assert_eq!(facts.entry, Probed::Known(EntryFacts { answer, by_kubeconfig: false }));
     }
 }

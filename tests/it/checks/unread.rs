@@ -43,6 +43,7 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
     ("interruption-queue", &[Topic::Stack, Topic::ControllerRole, Topic::Crds, Topic::Objects], "how bad it is that something is missing"),
     ("ebs-key", &[Topic::Cluster, Topic::ControllerRole, Topic::Chart, Topic::Neighbours], "whose role uses a key of one's own"),
     ("cluster-state", &[Topic::ClusterStacks], "whether eksctl made a cluster that karpctl is to make"),
+    ("cluster-entry", &[Topic::Caller, Topic::CallerPermissions], "who is to be let in"),
     ("kubernetes-support", &[Topic::ClusterVersions], "karpctl's own table has the dates, and the message says whose they are"),
     (
         "node-network",
@@ -96,7 +97,7 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
     ),
     ("admission-webhooks", &[Topic::Chart, Topic::Neighbours], "whose webhooks are there"),
     ("chart-values", &[Topic::Neighbours], "where helm has no release"),
-    ("chart-names", &[Topic::Neighbours], "where helm has no release"),
+    ("chart-names", &[Topic::Neighbours, Topic::Cluster], "where helm has no release; an endpoint that is named"),
     ("private-values", &[Topic::Cluster, Topic::Network, Topic::Neighbours], "where no subnet is tagged; another way out"),
     ("stuck-deletions", &[Topic::Neighbours], "whether a controller is there to end what is stuck"),
 ];

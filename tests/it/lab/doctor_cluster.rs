@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// What reads the Kubernetes API.
-const ALL: [&str; 18] = [
+const ALL: [&str; 19] = [
+    "cluster-entry",
     "node-access",
     "windows-ipam",
     "node-capacity",
@@ -50,6 +51,7 @@ fn what_is_broken_is_found_and_mended_as_it_says() {
     let ward = Ward::new(stage, &["--existing-cluster", "--karpenter-version", "1.14.1"]);
     // The lab's clusters have no DNS of their own.
     ward.apply(&workload("Deployment", "kube-system", "coredns", &json!({"k8s-app": "kube-dns"}), "eks/coredns:v1"));
+    a_guest(&ward);
     windows_pods(&ward);
     before_karpenter(&ward);
     by_another_hand(&ward);
@@ -76,8 +78,16 @@ fn elsewhere(ward: &Ward) {
     let mut away = std::process::Command::new(ward.program("karpctl"));
     away.env_clear().current_dir(ward.dir()).args(["doctor", "--facts", "facts.json", "-o", "json"]);
     let here = checks(away.output().unwrap().into());
-    assert!(there.len() > 69, "every check says something: {there:#?}");
+    assert!(there.len() > 70, "every check says something: {there:#?}");
     assert_eq!(here, there);
+}
+
+/// Somebody who may do everything in AWS, and whom the cluster does not know.
+fn a_guest(ward: &Ward) {
+    ward.aws(&["iam", "create-user", "--user-name", "guest"]);
+    let guest = ward.as_user("guest");
+    let found = guest.finds("cluster-entry", "fail", "user/guest: its API server answers 401 Unauthorized");
+    guest.cured(&found, &[0, 1]);
 }
 
 fn windows_pods(ward: &Ward) {

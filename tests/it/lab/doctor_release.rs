@@ -167,7 +167,7 @@ fn identity(ward: &Ward) {
     let chart =
         ["helm", "upgrade", "karpenter", "oci://public.ecr.aws/karpenter/karpenter", "--version", "1.14.1", "--namespace", "kube-system"];
     ward.run(&[&chart[..], &["--reuse-values", "--set", &annotation]].concat());
-    let found = irsa.finds("one-identity", "warn", "which goes before the association");
+    let found = irsa.finds("one-identity", "warn", "which has no effect beside the association");
     irsa.cured(&found, &[0]);
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Each check with the test in which its thing is broken for real, found, mended by what is printed, and found no more.
-const SCENES: [(&str, &str); 71] = [
+const SCENES: [(&str, &str); 72] = [
     ("exec-kubeconfig", "doctor_desk::a_kubeconfig_and_the_programs_beside_it_are_mended_as_printed"),
     ("exec-credentials", "doctor_fit::credentials_beside_the_plugin_and_a_kubectl_that_may_not_run_it"),
     ("exec-api-version", "stale_kubeconfig::helm_never_depends_on_the_persons_kubeconfig"),
@@ -32,6 +32,7 @@ const SCENES: [(&str, &str); 71] = [
     ("ebs-key", "doctor_aws::what_is_broken_in_aws_is_found_and_mended_as_printed"),
     ("secrets-key", "doctor_to_come::the_key_of_the_secrets_is_mended_as_printed"),
     ("cluster-state", "doctor_aws::what_is_broken_in_aws_is_found_and_mended_as_printed"),
+    ("cluster-entry", "doctor_cluster::what_is_broken_is_found_and_mended_as_it_says"),
     ("kubernetes-support", "doctor_fit::versions_that_do_not_fit_are_mended_as_printed"),
     ("node-network", "doctor_aws::what_is_broken_in_aws_is_found_and_mended_as_printed"),
     ("node-security-groups", "doctor_aws::what_is_broken_in_aws_is_found_and_mended_as_printed"),

@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 
 const ID: StepId = StepId::Chart;
 
+/// What somebody does to the world.
+type Change<'c> = &'c dyn Fn(&FakeWorld);
+
 fn deployment(namespace: &str) -> ObjectRef {
     ObjectRef { kind: ObjectKind::new("apps/v1", "deployments"), namespace: Some(namespace.into()), name: "karpenter".into() }
 }
@@ -273,5 +276,60 @@ fn the_instance_profile_goes_with_0_33() {
     for (release, asks) in [("0.37.8", 0), ("1.0.14", 1), ("1.1.0", 5)] {
         let template = karpctl::render::cloudformation(&existing(release)).unwrap();
         assert_eq!(template.matches("aws:RequestTag/eks:eks-cluster-name").count(), asks, "{release}");
+    }
+}
+
+/// A namespace goes with what karpctl put there, and with nothing of anybody else's in it, of whatever kind.
+#[tokio::test(start_paused = true)]
+async fn a_namespace_goes_only_where_nothing_is_lost_with_it() {
+    use crate::fake::inside::place;
+    let namespace = place("v1", "namespaces", None, "karpenter");
+    let within = |api_version: &str, plural: &str, name: &str| {
+        (place(api_version, plural, Some("karpenter"), name), json!({"metadata": {"name": name, "namespace": "karpenter"}}))
+    };
+    let cases: [(Change<'_>, Option<&str>); 7] = [
+        (&|_| (), None),
+        (
+            &|w| {
+                for (object, body) in [
+                    within("v1", "configmaps", "kube-root-ca.crt"),
+                    within("v1", "serviceaccounts", "default"),
+                    within("v1", "events", "karpenter.1"),
+                    within("coordination.k8s.io/v1", "leases", "karpenter-leader-election"),
+                ] {
+                    w.put(&object, body);
+                }
+            },
+            None,
+        ),
+        (
+            &|w| w.put(&within("batch/v1", "cronjobs", "nightly").0, within("batch/v1", "cronjobs", "nightly").1),
+            Some("cronjobs nightly is in it"),
+        ),
+        (&|w| w.put(&within("example.com/v1", "widgets", "w").0, within("example.com/v1", "widgets", "w").1), Some("widgets w is in it")),
+        (&|w| w.put(&within("v1", "configmaps", "theirs").0, within("v1", "configmaps", "theirs").1), Some("configmaps theirs is in it")),
+        (
+            &|w| {
+                w.change(&place("v1", "namespaces", None, "karpenter"), |n| {
+                    n["metadata"]["labels"]["karpctl.dev/cluster"] = json!("other");
+                });
+            },
+            Some(""),
+        ),
+        (&|w| (0..2).for_each(|_| w.fail("discover", Fault::Before(error(ErrorKind::Unreachable)))), Some("could not be looked at")),
+    ];
+    for (change, stays) in cases {
+        let mut wanted = existing("1.14.1");
+        wanted.namespace = "karpenter".parse().unwrap();
+        let world = FakeWorld::bootstrapped(wanted).await;
+        change(&world);
+        let mut all = Vec::new();
+        for step in [StepId::NodePool, StepId::Chart, StepId::Crds] {
+            let (result, said) = world.remove(step).await;
+            result.unwrap();
+            all.extend(said);
+        }
+        assert_eq!(world.object(&namespace).is_some(), stays.is_some(), "{all:#?}");
+        assert!(all.iter().any(|line| line.contains(stays.unwrap_or_default())), "{all:#?}");
     }
 }

@@ -111,3 +111,40 @@ async fn what_breaks_on_the_way_is_cleaned_up() {
     assert_eq!(run(&world, 1).await.0.unwrap_err().kind, ErrorKind::Unreachable);
     assert!(world.object(&inflate()).is_none());
 }
+
+/// With pools of one's own any of them proves that Karpenter works.
+#[tokio::test(start_paused = true)]
+async fn pools_that_are_kept_are_not_asked_for_by_name() {
+    for (keep, selector) in [(true, None), (false, Some("default"))] {
+        let mut wanted = spec("1.14.1");
+        wanted.node_pool.keep = keep;
+        let world = FakeWorld::bootstrapped(wanted).await;
+        world.inside().stuck = Some(("Launched", "no capacity"));
+        let look = async {
+            tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+            world.object(&inflate()).unwrap()["spec"]["template"]["spec"].clone()
+        };
+        let (_, pods) = tokio::join!(run(&world, 1), look);
+        assert_eq!(pods["nodeSelector"]["karpenter.sh/nodepool"].as_str(), selector, "{pods}");
+        let any = &pods["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"][0];
+        assert_eq!(any["matchExpressions"][0]["operator"] == "Exists", keep, "{pods}");
+    }
+}
+
+/// What went wrong before the proof may be mended by now.
+#[tokio::test(start_paused = true)]
+async fn warnings_of_before_are_not_told_again() {
+    let event = |name: &str, message: &str| {
+        let object = crate::fake::inside::place("v1", "events", Some("default"), name);
+        let body = json!({"metadata": {"name": name}, "type": "Warning", "reason": "FailedLaunch", "message": message, "count": 1,
+            "involvedObject": {"kind": "NodeClaim", "name": "old"}});
+        (object, body)
+    };
+    let world = FakeWorld::bootstrapped(spec("1.14.1")).await;
+    let (object, body) = event("old", "UnauthorizedOperation of yesterday");
+    world.put(&object, body);
+    world.inside().stuck = Some(("Launched", "no capacity"));
+    let error = run(&world, 1).await.0.unwrap_err();
+    assert!(!error.to_string().contains("yesterday") && error.to_string().contains("no capacity"), "{error}");
+    assert!(!error.hints.iter().any(|hint| hint.contains("karpctl identity")), "{error:?}");
+}
