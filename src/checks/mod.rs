@@ -69,6 +69,7 @@ mod placement;
 mod policy;
 mod private_endpoints;
 mod private_values;
+mod private_vpc;
 mod registry_login;
 mod secrets_key;
 mod spot_role;
@@ -217,6 +218,7 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(node_network::NodeNetwork),
         Box::new(node_security_groups::NodeSecurityGroups),
         Box::new(private_endpoints::PrivateEndpoints),
+        Box::new(private_vpc::PrivateVpc),
         Box::new(node_group::NodeGroup),
         Box::new(oidc_issuer::OidcIssuer),
         Box::new(agent_health::AgentHealth),
@@ -264,7 +266,7 @@ pub fn all() -> Vec<Box<dyn Check>> {
 pub fn preflight(steps: &BTreeSet<StepId>) -> Vec<Box<dyn Check>> {
     let concerns = |id: &str| match id {
         "karpenter-release" | "kubernetes-fit" | "auto-mode" => true,
-        "kubernetes-offered" | "eksctl-version" => steps.contains(&StepId::Cluster),
+        "kubernetes-offered" | "eksctl-version" | "private-vpc" => steps.contains(&StepId::Cluster),
         "zonal-shift" => steps.contains(&StepId::Chart),
         "helm-version" => steps.contains(&StepId::Chart) || steps.contains(&StepId::Crds),
         _ => false,

@@ -4,7 +4,7 @@ use super::aws::{broken, known, said};
 use super::{DAY, bad, exactly, healthy};
 use karpctl::facts::{Facts, Probed};
 use karpctl::finding::Verdict;
-use karpctl::spec::Spec;
+use karpctl::spec::{ClusterMode, Spec, Vpc};
 use serde_json::json;
 
 #[tokio::test(start_paused = true)]
@@ -166,4 +166,22 @@ async fn the_cure_tags_the_subnets_that_bootstrap_would() {
     };
     assert_eq!(tagged(&spec), ids[..1]);
     assert_eq!(tagged(&Spec { subnets: ids.iter().map(|id| id.parse().unwrap()).collect(), ..spec.clone() }), ids);
+}
+
+/// eksctl closes the endpoint of a private cluster, and makes some of the endpoints only.
+#[tokio::test(start_paused = true)]
+async fn a_private_cluster_is_made_in_a_vpc_of_ones_own() {
+    let (spec, mut facts) = healthy().await;
+    facts.cluster = Probed::Absent;
+    let of = |private: bool, vpc: bool| {
+        let subnets = ["subnet-0a1b2c3d4e5f60718", "subnet-0a1b2c3d4e5f60719"].map(|id| id.parse().unwrap()).to_vec();
+        let vpc = vpc.then(|| Vpc { id: None, private_subnets: subnets, public_subnets: Vec::new() });
+        let spec = Spec { cluster: ClusterMode::Managed, private, vpc, ..spec.clone() };
+        bad(&spec, &facts, DAY).into_iter().filter(|f| f.id == "private-vpc").collect::<Vec<_>>()
+    };
+    assert_eq!([of(false, false), of(true, true)], [vec![], vec![]]);
+    let found = of(true, false);
+    exactly(&found, "private-vpc", Verdict::Warn);
+    said(&found, "without endpoints of ");
+    said(&found, "eks-auth");
 }

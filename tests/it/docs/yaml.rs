@@ -25,7 +25,7 @@ fn read(at: &str, text: &str) -> Kind {
     }
     let value: Value = serde_saphyr::from_str(text).unwrap_or_else(|e| panic!("{at}: {e}\n{text}"));
     let (mut commands, mut kept) = (Vec::new(), Vec::new());
-    strings(&value, &["run", "script"], &mut commands);
+    strings(&value, &["run", "script", "commands"], &mut commands);
     if commands.is_empty() {
         let layer = file::parse(at, text).unwrap_or_else(|e| panic!("{e}\n{text}"));
         let text_of = |value: &str| Some(value.to_owned());
@@ -39,7 +39,7 @@ fn read(at: &str, text: &str) -> Kind {
         assert!(line.starts_with("karpctl "), "{at}: nobody knows how to try `{line}`");
         try_line(line, at);
     }
-    strings(&value, &["path", "paths"], &mut kept);
+    strings(&value, &["path", "paths", "files"], &mut kept);
     for file in kept {
         assert!(commands.iter().any(|command| command.ends_with(&format!(" {file}"))), "{at}: no command writes {file}");
     }

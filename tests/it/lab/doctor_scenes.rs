@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Each check with the test in which its thing is broken for real, found, mended by what is printed, and found no more.
-const SCENES: [(&str, &str); 72] = [
+const SCENES: [(&str, &str); 73] = [
     ("exec-kubeconfig", "doctor_desk::a_kubeconfig_and_the_programs_beside_it_are_mended_as_printed"),
     ("exec-credentials", "doctor_fit::credentials_beside_the_plugin_and_a_kubectl_that_may_not_run_it"),
     ("exec-api-version", "stale_kubeconfig::helm_never_depends_on_the_persons_kubeconfig"),
@@ -37,6 +37,7 @@ const SCENES: [(&str, &str); 72] = [
     ("node-network", "doctor_aws::what_is_broken_in_aws_is_found_and_mended_as_printed"),
     ("node-security-groups", "doctor_aws::what_is_broken_in_aws_is_found_and_mended_as_printed"),
     ("private-endpoints", "doctor_fit::auto_mode_and_a_network_without_a_way_out_are_mended_as_printed"),
+    ("private-vpc", "doctor_to_come::a_new_account_is_made_ready_as_printed"),
     ("node-group", "doctor_release::a_release_an_identity_and_an_image_are_mended_as_printed"),
     ("oidc-issuer", "doctor_release::a_release_an_identity_and_an_image_are_mended_as_printed"),
     ("agent-health", "doctor_aws::what_is_broken_in_aws_is_found_and_mended_as_printed"),
@@ -89,7 +90,7 @@ const ASKED_OTHERWISE: [(&str, &str); 6] = [
 ];
 
 /// The checks of which no cure is a command that is run as it is printed, and what their scene does in its place.
-const BY_HAND: [(&str, &str); 13] = [
+const BY_HAND: [(&str, &str); 14] = [
     ("exec-credentials", "which of two credentials goes only the person knows: the line is taken out of the kubeconfig"),
     ("exec-command", "where the program is only the person knows: its path is written into the kubeconfig"),
     ("exec-plugin-policy", "kubectl's preferences are the person's: the plugin is written into them"),
@@ -98,6 +99,7 @@ const BY_HAND: [(&str, &str); 13] = [
     ("tool-programs", "a program for another machine is taken away"),
     ("aws-credentials", "how one logs in is the organisation's: the next request has credentials that hold"),
     ("aws-partition", "another region is another flag"),
+    ("private-vpc", "which VPC is reached from where karpctl runs only the person knows: its subnets are named"),
     ("node-group", "the launch template is the person's: another version of it, or a group with one, is made"),
     ("controller-association", "what karpctl made, karpctl makes anew, as the words say"),
     ("upgrade-defaults", "what is wanted is said in values and objects, as the words say"),

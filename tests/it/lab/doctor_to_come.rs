@@ -23,6 +23,15 @@ fn a_new_account_is_made_ready_as_printed() {
     names(&ward);
     partition(&ward);
     eksctl(&ward);
+    private(&ward);
+}
+
+fn private(ward: &Ward) {
+    let private = ward.with(&["--private"]);
+    let found = private.finds("private-vpc", "warn", "without endpoints of");
+    assert!(found["message"].as_str().unwrap().contains("eks-auth"), "{found:#}");
+    private.spec_file(&json!({"vpc": {"privateSubnets": ["subnet-0a1b2c3d4e5f60718", "subnet-0a1b2c3d4e5f60719"]}}));
+    private.passes("private-vpc");
 }
 
 fn vcpus(ward: &Ward) {
