@@ -202,6 +202,8 @@ pub struct Facts {
     pub node_group_roles: Probed<BTreeMap<String, RolePolicies>>,
     /// What runs where in the cluster.
     pub fleet: Probed<Box<Fleet>>,
+    /// What would be left in the account if the cluster were deleted as it stands.
+    pub outliving: Probed<OutlivingFacts>,
 }
 
 impl Facts {
@@ -288,6 +290,7 @@ impl Facts {
                 Topic::NodeGroupShapes => self.node_group_shapes.clone_from(&newer.node_group_shapes),
                 Topic::NodeGroupRoles => self.node_group_roles.clone_from(&newer.node_group_roles),
                 Topic::Fleet => self.fleet.clone_from(&newer.fleet),
+                Topic::Outliving => self.outliving.clone_from(&newer.outliving),
             }
         }
     }
@@ -377,6 +380,7 @@ impl Facts {
             Topic::NodeGroupShapes => say(&mut self.node_group_shapes, reason),
             Topic::NodeGroupRoles => say(&mut self.node_group_roles, reason),
             Topic::Fleet => say(&mut self.fleet, reason),
+            Topic::Outliving => say(&mut self.outliving, reason),
         }
     }
 }

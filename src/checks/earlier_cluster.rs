@@ -31,7 +31,8 @@ impl Check for EarlierCluster {
         "Where the cluster is not there, looks for what the Karpenter of an earlier one of that name made: instances with the tags \
          kubernetes.io/cluster/<cluster>=owned and karpenter.sh/nodepool (before 0.32 karpenter.sh/provisioner-name); instance profiles named \
          <cluster>_<hash> with the cluster's tag, since 1.7 under the path /karpenter/<region>/<cluster>/; launch templates with the tag \
-         karpenter.k8s.aws/cluster or eks:eks-cluster-name; and network interfaces with the tag cluster.k8s.amazonaws.com/name that nothing uses.\n\n\
+         karpenter.k8s.aws/cluster or eks:eks-cluster-name; network interfaces with the tag cluster.k8s.amazonaws.com/name that nothing uses; \
+         and EBS volumes with the tag kubernetes.io/cluster/<cluster>=owned that nothing uses: those of its PersistentVolumeClaims.\n\n\
          What is seen of it: `Cannot delete entity, must remove roles from instance profile first` (DeleteConflict) where the stack is deleted, \
          `DependencyViolation` where a subnet or security group is, and instances on the bill that no node belongs to.\n\n\
          End the instances first: profiles, templates and interfaces are in use until then. Tags are all that tells whose something is: a \
@@ -56,6 +57,7 @@ impl Check for EarlierCluster {
             of_kind(spec, "instance profiles", &left.profiles, profiles),
             of_kind(spec, "launch templates", &left.launch_templates, launch_templates),
             of_kind(spec, "network interfaces", &left.interfaces, interfaces),
+            of_kind(spec, "volumes", &left.volumes, volumes),
         ]
         .concat();
         Ok(if said.is_empty() { vec![Judgement::pass(subject, "nothing that its Karpenter made")] } else { said })
@@ -135,5 +137,15 @@ fn interfaces(spec: &Spec, subject: String, ids: &[String]) -> Vec<Judgement> {
     );
     vec![ids.iter().take(NAMED).fold(Judgement::warn(subject, message), |judgement, id| {
         judgement.run("delete it", aws(spec, "ec2", "delete-network-interface").into_iter().chain(["--network-interface-id", id]))
+    })]
+}
+
+fn volumes(spec: &Spec, subject: String, ids: &[String]) -> Vec<Judgement> {
+    let message = format!(
+        "they are of its PersistentVolumeClaims, nothing uses them, and they cost money: {}",
+        named(ids.iter().map(String::as_str))
+    );
+    vec![ids.iter().take(NAMED).fold(Judgement::warn(subject, message), |judgement, id| {
+        judgement.run("if nobody needs what is on it, delete it", aws(spec, "ec2", "delete-volume").into_iter().chain(["--volume-id", id]))
     })]
 }

@@ -274,6 +274,12 @@ pub fn preflight(steps: &BTreeSet<StepId>) -> Vec<Box<dyn Check>> {
     all().into_iter().filter(|check| concerns(check.id())).collect()
 }
 
+/// The check of what the Karpenter of a cluster that is gone left.
+#[must_use]
+pub fn earlier_cluster() -> Box<dyn Check> {
+    Box::new(earlier_cluster::EarlierCluster)
+}
+
 /// What these checks say.
 #[must_use]
 pub fn judge(checks: &[Box<dyn Check>], situation: &Situation<'_>) -> Vec<Finding> {

@@ -13,7 +13,6 @@ use crate::plan::{Direction, StepId};
 use crate::report::Format;
 use crate::spec::file::DEFAULT_FILE;
 use crate::spec::layer::{ChartLayer, Layer, Source};
-use crate::spec::resolve::{Discovered, resolve};
 use crate::spec::{ChartSource, ClusterMode, Spec, draft};
 use crate::steps::{self, Ownership};
 use clap::Args;
@@ -120,16 +119,7 @@ async fn look(session: &mut Session, given: &[(Source, Layer)]) -> Result<Adopti
 fn resolved(session: &Session, found: &Layer, given: &[(Source, Layer)]) -> Result<Spec> {
     let mut layers = vec![(Source::Found, found.clone())];
     layers.extend(given.iter().cloned());
-    let spec = &session.spec;
-    let discovered = Discovered {
-        region: Some(spec.region.clone()),
-        account_id: Some(spec.account_id.clone()),
-        partition: Some(spec.partition),
-        kubernetes: Some(spec.kubernetes),
-        zonal_shift: session.facts.cluster.known().map(|cluster| cluster.zonal_shift),
-        newest_creatable: None,
-    };
-    Ok(resolve(&layers, &discovered)?.spec)
+    session.resolved(&layers)
 }
 
 /// The settings as a file has them: all but those that follow from the cluster.

@@ -127,8 +127,35 @@ fn cost(spec: &Spec, today: jiff::civil::Date) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::commands::args::GlobalArgs;
     use crate::spec::layer::{Layer, Source};
     use crate::spec::resolve::{Discovered, resolve};
+
+    fn spec(existing: bool) -> Spec {
+        let layer = Layer {
+            cluster_name: Some("demo".into()),
+            region: Some("us-west-2".into()),
+            account_id: Some("111122223333".into()),
+            existing_cluster: Some(existing),
+            kubernetes_version: Some("1.31".into()),
+            ..Layer::default()
+        };
+        resolve(&[(Source::Flag, layer)], &Discovered::default()).unwrap().spec
+    }
+
+    /// What is typed next goes by the same release, or it would find nothing of it.
+    #[test]
+    fn the_next_command_repeats_what_was_given() {
+        let globals = GlobalArgs { karpenter_version: Some("0.31.4".into()), helm: Some("/opt/helm".into()), ..GlobalArgs::default() };
+        let mut app = App::new(globals);
+        app.env.namespace = Some("karpenter".into());
+        let facts = Facts::default();
+        assert_eq!(
+            command(&app, &spec(true), &facts, "destroy"),
+            "karpctl destroy --cluster-name demo --region us-west-2 --karpenter-version 0.31.4 --namespace karpenter --helm /opt/helm --existing-cluster"
+        );
+        assert!(!command(&app, &spec(false), &facts, "verify").contains("--existing-cluster"));
+    }
 
     #[test]
     fn of_every_cluster_it_is_said_what_it_costs_or_that_nobody_knows() {

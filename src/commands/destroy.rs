@@ -1,10 +1,13 @@
 //! `karpctl destroy`: the way back.
 
 use super::args::VariantArgs;
+use super::installed::as_installed;
+use super::left::tell_what_is_left;
 use super::session::Session;
 use super::way::{Selection, WayArgs, go};
 use crate::app::App;
 use crate::error::{Exit, Result};
+use crate::facts::Probed;
 use crate::plan::{Direction, StepId};
 use crate::report::Format;
 use crate::spec::ClusterMode;
@@ -56,6 +59,7 @@ pub async fn run(app: &App, args: DestroyArgs) -> Result<Exit> {
     let variant =
         VariantArgs { existing_cluster: args.existing_cluster, identity: args.identity, subnets: args.subnets, ..VariantArgs::default() };
     let mut session = Session::open(app, &variant).await?;
+    as_installed(app, &variant, &mut session).await?;
     let keeps_cluster = args.keep_cluster || session.spec.cluster == ClusterMode::Existing;
     if keeps_cluster {
         session.spec.cluster = ClusterMode::Existing;
@@ -75,5 +79,13 @@ pub async fn run(app: &App, args: DestroyArgs) -> Result<Exit> {
     }
     let ownership = if args.adopt { Ownership::Adopt } else { Ownership::OursOnly };
     let selection = Selection { name: "destroy", steps: select, direction: Direction::Remove, ownership };
-    go(app, &args.way, &mut session, &steps::all(), &selection).await
+    let gone_before = session.facts.cluster == Probed::Absent;
+    if gone_before {
+        tell_what_is_left(app, &session).await?;
+    }
+    let exit = go(app, &args.way, &mut session, &steps::all(), &selection).await?;
+    if exit == Exit::Done && !gone_before && !args.way.shows_only() && !keeps_cluster {
+        tell_what_is_left(app, &session).await?;
+    }
+    Ok(exit)
 }

@@ -150,6 +150,21 @@ impl Session {
         Ok(Self { spec, facts, ports, kubeconfig, unread })
     }
 
+    /// The spec by these layers, with what is known of the cluster.
+    pub(super) fn resolved(&self, layers: &[(Source, Layer)]) -> Result<Spec> {
+        let spec = &self.spec;
+        let discovered = Discovered {
+            region: Some(spec.region.clone()),
+            account_id: Some(spec.account_id.clone()),
+            partition: Some(spec.partition),
+            kubernetes: Some(spec.kubernetes),
+            zonal_shift: self.facts.cluster.known().map(|cluster| cluster.zonal_shift),
+            newest_creatable: None,
+        };
+        // What EKS says decides, whatever a layer says.
+        Ok(Spec { kubernetes: spec.kubernetes, ..resolve(layers, &discovered)?.spec })
+    }
+
     /// What works with a cluster that must be there is not begun where there is none, nor where nobody could see it.
     pub(super) fn cluster_is_there(&self) -> Result<()> {
         if matches!(self.facts.cluster, Probed::Absent) {

@@ -49,6 +49,13 @@ pub(super) struct WayArgs {
     pub output: Format,
 }
 
+impl WayArgs {
+    /// Whether nothing is changed.
+    pub(super) const fn shows_only(&self) -> bool {
+        self.dry_run || self.print_commands
+    }
+}
+
 /// Which way is gone.
 pub(super) struct Selection {
     /// The command.
@@ -79,7 +86,7 @@ pub(super) async fn go(app: &App, args: &WayArgs, session: &mut Session, steps: 
     let makes_cluster = selection.direction == Direction::Apply && selection.steps.contains(&StepId::Cluster);
     let unreached = || session.unread.clone().or_else(|| session.kubeconfig_of_another()).filter(|_| makes_cluster);
     let refused = unreached().or_else(|| refusal(&findings));
-    let shows_only = args.dry_run || args.print_commands;
+    let shows_only = args.shows_only();
     let refused_at_once = refused.clone().filter(|_| !shows_only);
     // The page is made of a plan, and is written for a refusal too.
     if let (Some(error), None) = (&refused_at_once, &args.report) {

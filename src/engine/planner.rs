@@ -35,7 +35,11 @@ pub fn plan(steps: &[Box<dyn Step>], spec: &Spec, facts: &Facts, goal: &Goal) ->
                     None => judge_remove(state, step.kept_on_destroy(spec)),
                 },
             };
-            let details = if verdict.action == Action::Create { step.details(spec, facts) } else { Vec::new() };
+            let details = match verdict.action {
+                Action::Create => step.details(spec, facts),
+                Action::Remove => step.leaves(facts),
+                _ => Vec::new(),
+            };
             let needs = match goal.direction {
                 Direction::Apply => step.needs(spec),
                 Direction::Remove => steps.iter().filter(|s| s.needs(spec).contains(&step.id())).map(|s| s.id()).collect(),

@@ -213,6 +213,9 @@ pub struct LeftoverFacts {
     pub launch_templates: Probed<Vec<String>>,
     /// The network interfaces of its pods that nothing uses.
     pub interfaces: Probed<Vec<String>>,
+    /// The EBS volumes of its claims that nothing uses. Not asked: the facts are of a karpctl that did not look for them.
+    #[serde(default)]
+    pub volumes: Probed<Vec<String>>,
 }
 
 /// An instance profile that a Karpenter made.

@@ -269,6 +269,17 @@ pub struct Neighbours {
     pub policy_enforcer: Option<String>,
 }
 
+/// What controllers of the cluster made in AWS, and would delete only while they run.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct OutlivingFacts {
+    /// The claims of EBS volumes that go with their claim, as `namespace/name`.
+    pub claims: Vec<String>,
+    /// The Services of type `LoadBalancer`, as `namespace/name`.
+    pub services: Vec<String>,
+    /// The Ingresses of the AWS Load Balancer Controller, as `namespace/name`.
+    pub ingresses: Vec<String>,
+}
+
 /// A configuration of admission webhooks by which a Karpenter looks at what is written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WebhookFacts {

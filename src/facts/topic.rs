@@ -122,6 +122,8 @@ pub enum Topic {
     NodeGroupRoles,
     /// [`Facts::fleet`].
     Fleet,
+    /// [`Facts::outliving`].
+    Outliving,
 }
 
 impl Topic {
@@ -129,7 +131,7 @@ impl Topic {
     #[must_use]
     pub const fn in_cluster(self) -> bool {
         matches!(self, Self::AgentPods | Self::AwsAuth | Self::Crds | Self::Chart | Self::NodePool | Self::Controller | Self::Nodes)
-            || matches!(self, Self::Origin | Self::Fleet | Self::ObjectsAtStake | Self::WindowsIpam | Self::Entry)
+            || matches!(self, Self::Origin | Self::Fleet | Self::ObjectsAtStake | Self::WindowsIpam | Self::Entry | Self::Outliving)
             || matches!(self, Self::Capacity | Self::Neighbours | Self::Webhooks | Self::Conversion | Self::Policies | Self::Objects)
     }
 

@@ -207,8 +207,6 @@ pub trait Aws: Send + Sync {
     async fn delete_launch_template(&self, name: &str) -> Result<()>;
     /// The instances with all of these tags (an empty value: any value) that are not terminated.
     async fn instances(&self, all_of: &[(String, String)]) -> Result<Vec<LaunchedInstance>>;
-    /// EC2 `TerminateInstances`.
-    async fn terminate_instances(&self, ids: &[String]) -> Result<()>;
     /// The name of the AMI that this public SSM parameter names: SSM `GetParameter`, then EC2 `DescribeImages`.
     async fn ami_name(&self, parameter: &str) -> Result<Option<String>>;
 
@@ -242,6 +240,8 @@ pub trait Aws: Send + Sync {
     async fn tagged_security_groups(&self, tag: (&str, &str)) -> Result<Vec<SecurityGroupFacts>>;
     /// EC2 `DescribeNetworkInterfaces`: the ids of those with any of these tags (key, value) that nothing uses.
     async fn unused_interfaces(&self, any_of: &[(String, String)]) -> Result<Vec<String>>;
+    /// The ids of the EBS volumes with this tag that nothing uses.
+    async fn unused_volumes(&self, tag: &(String, String)) -> Result<Vec<String>>;
     /// EC2 `DescribeVpcEndpoints`.
     async fn vpc_endpoints(&self, vpc: &str) -> Result<Vec<EndpointFacts>>;
     /// EC2 `DescribeRouteTables`.

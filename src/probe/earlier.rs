@@ -32,12 +32,14 @@ async fn left(context: &ProbeContext<'_>) -> LeftoverFacts {
     let name = spec.cluster_name.to_string();
     let [of_provisioners, of_pools] = LAUNCHED_TAGS.map(|tag| [owned(spec), (tag.to_owned(), String::new())]);
     let interface = [(INTERFACE_TAG.to_owned(), name)];
-    let (older, newer, profiles, launch_templates, interfaces) = tokio::join!(
+    let of_cluster = owned(spec);
+    let (older, newer, profiles, launch_templates, interfaces, volumes) = tokio::join!(
         aws.instances(&of_provisioners),
         aws.instances(&of_pools),
         profiles(spec, aws),
         launch_templates(spec, aws),
         aws.unused_interfaces(&interface),
+        aws.unused_volumes(&of_cluster),
     );
     // One that is ending needs nobody.
     let runs = |instance: LaunchedInstance| (instance.state != "shutting-down").then_some(instance.id);
@@ -47,6 +49,7 @@ async fn left(context: &ProbeContext<'_>) -> LeftoverFacts {
         profiles: listed(profiles),
         launch_templates: listed(launch_templates),
         interfaces: listed(interfaces),
+        volumes: listed(volumes),
     }
 }
 

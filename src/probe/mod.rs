@@ -234,7 +234,24 @@ async fn ask_aws_of_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>
 /// What only the Kubernetes API can say.
 async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts, kube: &dyn Kube) {
     let asked = |topic| topics.contains(&topic);
-    let (agent, releases, crds, aws_auth, pool, controller, nodes, room, neighbours, webhooks, entry, windows, policies, origin, fleet) = tokio::join!(
+    let (
+        agent,
+        releases,
+        crds,
+        aws_auth,
+        pool,
+        controller,
+        nodes,
+        room,
+        neighbours,
+        webhooks,
+        entry,
+        windows,
+        policies,
+        origin,
+        fleet,
+        left,
+    ) = tokio::join!(
         when(asked(Topic::AgentPods), identity::agent_pods(kube)),
         when(asked(Topic::Crds) || asked(Topic::Chart), release::releases(context, kube)),
         when(asked(Topic::Crds), release::crds(context, kube)),
@@ -250,6 +267,7 @@ async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts
         when(asked(Topic::Policies), inside::policies(context.spec, kube)),
         when(asked(Topic::Origin), origin::origin(context, kube)),
         when(asked(Topic::Fleet), fleet::fleet(context, kube)),
+        when(asked(Topic::Outliving), inside::outliving(kube)),
     );
     if let Some((chart, crd)) = releases {
         if asked(Topic::Chart) {
@@ -275,6 +293,7 @@ async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts
     put(&mut facts.policies, policies);
     put(&mut facts.origin, origin);
     put(&mut facts.fleet, fleet);
+    put(&mut facts.outliving, left.map(|found| found.map_or_else(|e| failed(&e), Probed::Known)));
 }
 
 /// What can be asked only once the CRDs are known.

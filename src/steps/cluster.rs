@@ -6,7 +6,7 @@ use super::cluster_whole::{create, delete, stacks_left, wait_for_api};
 use super::shell::render_command;
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
-use crate::facts::{Facts, Probed, Topic};
+use crate::facts::{Facts, OutlivingFacts, Probed, Topic};
 use crate::plan::{Action, Direction, State, StepId};
 use crate::probe::{ProbeContext, probe};
 use crate::spec::{ClusterMode, Spec};
@@ -41,7 +41,7 @@ impl Step for Cluster {
     }
 
     fn reads_on_removal(&self) -> &'static [Topic] {
-        &OUTSIDE
+        &[Topic::Cluster, Topic::ClusterStacks, Topic::Outliving]
     }
 
     fn usual_seconds(&self, _: &Spec) -> u32 {
@@ -54,6 +54,10 @@ impl Step for Cluster {
 
     fn assess_removal(&self, spec: &Spec, facts: &Facts) -> State {
         judge_removal(spec, facts)
+    }
+
+    fn leaves(&self, facts: &Facts) -> Vec<String> {
+        facts.outliving.known().map(leaves).unwrap_or_default()
     }
 
     fn commands(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
@@ -155,6 +159,28 @@ pub(super) fn delete_stack_command(spec: &Spec, name: &str) -> String {
          aws cloudformation delete-stack {stack} && aws cloudformation wait stack-delete-complete {stack}"
     )
 }
+
+/// What only controllers of the cluster would delete, and they go with it, a line each.
+fn leaves(left: &OutlivingFacts) -> Vec<String> {
+    let said = |names: &[String], words: &str, kind: &str| {
+        let more = if names.len() > NAMED { format!(" and {} more", names.len() - NAMED) } else { String::new() };
+        let shown = names.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+        (!names.is_empty())
+            .then(|| format!("{words}: {shown}{more}; delete them first: `kubectl --namespace NAMESPACE delete {kind} NAME`"))
+    };
+    let balancers = "their load balancers may stay, cost money and hold the network: they go only while the controller that made them runs";
+    [
+        said(&left.claims, "their EBS volumes stay, and cost money: claims", "persistentvolumeclaim"),
+        said(&left.services, &format!("{balancers}: Services"), "service"),
+        said(&left.ingresses, &format!("{balancers}: Ingresses"), "ingress"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// The most of a kind that a plan names.
+const NAMED: usize = 5;
 
 /// What AWS says of the cluster.
 const OUTSIDE: [Topic; 2] = [Topic::Cluster, Topic::ClusterStacks];

@@ -41,6 +41,7 @@ mod stack;
 mod stack_leftovers;
 mod stack_watch;
 mod trust;
+mod undrained;
 
 pub(crate) use cluster_judge::{is_marked, is_strangers, refused_removal};
 pub(crate) use cluster_whole::cluster_config_of_bootstrap;
@@ -87,6 +88,10 @@ pub trait Step: Send + Sync {
     }
     /// What it will make, a line each, where the plan is to say more than that it is not there.
     fn details(&self, _spec: &Spec, _facts: &Facts) -> Vec<String> {
+        Vec::new()
+    }
+    /// What its removal leaves in the account, a line each, where the plan is to say so.
+    fn leaves(&self, _facts: &Facts) -> Vec<String> {
         Vec::new()
     }
     /// For a step whose way back removes nothing but sets things as they were: how, a line each.

@@ -1,7 +1,7 @@
 //! Takes node pools away, and with them the nodes: while the controller runs, and without ever forcing a finalizer.
 
 use super::context::Rests;
-use super::{BRIEF, StepContext};
+use super::{BRIEF, StepContext, undrained};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, Topic};
 use crate::ports::{Kube, ObjectKind};
@@ -83,6 +83,13 @@ fn chosen(context: &StepContext<'_>, kinds: &Kinds, found: Vec<Value>, word: &st
     )))
 }
 
+/// Whether the controller is there to drain nodes.
+enum Controller {
+    Runs,
+    /// With what its pods complain of.
+    Gone(Vec<String>),
+}
+
 struct Removal<'a> {
     context: &'a StepContext<'a>,
     kinds: &'a Kinds,
@@ -98,16 +105,33 @@ impl Removal<'_> {
         if !finalized(pools) && !finalized(classes) && !finalized(&claims) {
             return Ok(());
         }
+        match self.controller().await {
+            Controller::Runs => Ok(()),
+            Controller::Gone(said) => Err(said.iter().fold(
+                self.stuck("the controller does not run, so nobody would drain the nodes and take the finalizers off"),
+                Error::because,
+            )),
+        }
+    }
+
+    async fn controller(&self) -> Controller {
         let mut facts = Facts { cluster: self.context.facts.cluster.clone(), ..Facts::default() };
         let probing = ProbeContext { spec: self.context.spec, ports: self.context.ports, kubeconfig: self.context.kubeconfig };
         probe(&probing, &BTreeSet::from([Topic::Controller]), &mut facts).await;
-        if facts.controller.known().is_some_and(|c| c.ready > 0) {
-            return Ok(());
+        match facts.controller.known() {
+            Some(controller) if controller.ready > 0 => Controller::Runs,
+            found => Controller::Gone(found.map(|c| c.complaints.clone()).unwrap_or_default()),
         }
-        let said = facts.controller.known().map(|c| c.complaints.clone()).unwrap_or_default();
-        Err(said
-            .iter()
-            .fold(self.stuck("the controller does not run, so nobody would drain the nodes and take the finalizers off"), Error::because))
+    }
+
+    /// The failure of a wait that is over.
+    async fn timed_out(&self, left: &str) -> Error {
+        let left = format!("still there: {left}");
+        let error = match self.controller().await {
+            Controller::Runs => undrained::held(self.context, self.kube, self.kinds.pool_label).await.because(left),
+            Controller::Gone(said) => said.iter().fold(self.stuck(&left), Error::because),
+        };
+        Error { kind: ErrorKind::Timeout, ..error }
     }
 
     fn stuck(&self, why: &str) -> Error {
@@ -140,7 +164,7 @@ impl Removal<'_> {
             let left = [(self.kinds.claim_word, claims?), ("node", nodes?), (self.kinds.pool_word, pools)];
             let Some(left) = told(&left) else { return Ok(()) };
             if !waiter.again(&left).await? {
-                return Err(Error { kind: ErrorKind::Timeout, ..self.stuck(&format!("still there: {left}")) });
+                return Err(self.timed_out(&left).await);
             }
         }
     }
@@ -152,7 +176,7 @@ impl Removal<'_> {
             let left: Vec<String> = found.iter().map(name_of).filter(|n| gone.contains(n)).collect();
             let Some(left) = told(&[(self.kinds.class_word, left)]) else { return Ok(()) };
             if !waiter.again(&left).await? {
-                return Err(Error { kind: ErrorKind::Timeout, ..self.stuck(&format!("still there: {left}")) });
+                return Err(self.timed_out(&left).await);
             }
         }
     }

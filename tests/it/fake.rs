@@ -63,6 +63,8 @@ pub(crate) struct Inside {
     pub(crate) profile_tags: BTreeMap<String, Tags>,
     /// Network interfaces that nothing uses.
     pub(crate) interfaces: BTreeMap<String, Tags>,
+    /// EBS volumes that nothing uses.
+    pub(crate) volumes: BTreeMap<String, Tags>,
     pub(crate) subnets: Vec<SubnetFacts>,
     pub(crate) route_tables: Vec<RouteTableFacts>,
     pub(crate) security_groups: BTreeMap<String, Tags>,

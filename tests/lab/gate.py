@@ -18,6 +18,7 @@ import quirks_catalogue
 import quirks_cfn
 import quirks_ec2
 import quirks_eks
+import quirks_elb
 import quirks_iam
 import quirks_ssm
 import quirks_sts
@@ -36,6 +37,7 @@ QUIRKS = {
     "eks": [quirks_versions, zonal_shift, quirks_eks],
     "iam": [quirks_iam],
     "ec2": [quirks_ec2, quirks_catalogue],
+    "elasticloadbalancing": [quirks_elb],
     "ssm": [quirks_ssm],
     "sts": [quirks_sts],
     "pricing": [quirks_catalogue],

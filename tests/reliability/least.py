@@ -194,6 +194,15 @@ def let_in(world):
         world.let_in()
 
 
+def with_balancer(world):
+    """A Service asks for a load balancer, which eksctl looks up before it deletes the Service."""
+    let_in(world)
+    if world.state != LEFT:
+        kubectl = ["kubectl", "--kubeconfig", world.stage.ready["kubeconfig"]]
+        subprocess.run([*kubectl, "delete", "service", "front", "--ignore-not-found"], env=world.stage.env, capture_output=True, check=True)
+        subprocess.run([*kubectl, "create", "service", "loadbalancer", "front", "--tcp", "80"], env=world.stage.env, capture_output=True, check=True)
+
+
 def broken_off(world, scene, action):
     """A work that ended half done, because somebody may not do this."""
     ran = world.as_user(without(printed(world.karpctl, SCENES[scene]), action), SCENES[scene].way.words)
@@ -287,7 +296,7 @@ SCENES = {s.name: s for s in (
     Scene("removal by IRSA", "destroy", Way("irsa-removal", [*DESTROY, "--identity", "irsa"], "empty", "empty", DESTROY), by_irsa,
           options=("--identity", "irsa")),
     Scene("removal of an access entry", "destroy", Way("entry-removal", DESTROY, "empty", "empty", DESTROY), by_access_entry),
-    Scene("removal of a new cluster", "destroy", Way("new-removal", NEW_DESTROY, "newest", "empty", NEW_DESTROY, existing=False), let_in),
+    Scene("removal of a new cluster", "destroy", Way("new-removal", NEW_DESTROY, "newest", "empty", NEW_DESTROY, existing=False), with_balancer),
     Scene("removal of the rest", "destroy", Way("rest", NEW_DESTROY, "newest", "empty", NEW_DESTROY, existing=False), half_removed),
     *map(removed, ("IPv6", "private", "Fargate, demanded")),
 )}

@@ -11,9 +11,6 @@ use crate::ports::{LaunchedInstance, Tags};
 use aws_sdk_ec2::types::{Filter, InstanceStateName, Tag};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The most ids in one `TerminateInstances` (EC2 API reference asks for batches; 1,000 is its limit for `DescribeInstances`).
-const BATCH: usize = 500;
-
 pub(super) fn owned(tags: &[Tag]) -> Tags {
     tags.iter().filter_map(|t| Some((t.key()?.to_owned(), t.value().unwrap_or_default().to_owned()))).collect()
 }
@@ -141,15 +138,6 @@ pub(super) async fn instances(aws: &AwsClient, all_of: &[(String, String)]) -> R
         ours.then(|| LaunchedInstance { id: instance.instance_id().unwrap_or_default().to_owned(), state: state.as_str().to_owned() })
     };
     Ok(reservations.iter().flat_map(aws_sdk_ec2::types::Reservation::instances).filter_map(launched).collect())
-}
-
-pub(super) async fn terminate(aws: &AwsClient, ids: &[String]) -> Result<()> {
-    for batch in ids.chunks(BATCH) {
-        let call = Call::new("ec2:TerminateInstances", "*", format!("cannot terminate {}", batch.join(", ")));
-        let request = aws.ec2.terminate_instances().set_instance_ids(Some(batch.to_vec()));
-        request.send().await.map_err(|e| aws.error(&call, &e))?;
-    }
-    Ok(())
 }
 
 pub(super) async fn image_name(aws: &AwsClient, id: &str) -> Result<Option<String>> {

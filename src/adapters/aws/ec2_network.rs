@@ -96,6 +96,15 @@ pub(super) async fn unused_interfaces(aws: &AwsClient, any_of: &[(String, String
     Ok(ids.into_iter().collect())
 }
 
+pub(super) async fn unused_volumes(aws: &AwsClient, tag: &(String, String)) -> Result<Vec<String>> {
+    let call = Call::new("ec2:DescribeVolumes", "*", format!("cannot list the volumes with the tag {}", tag.0));
+    let request = aws.ec2.describe_volumes().filters(filter(tag)).filters(only("status", "available"));
+    let pages = request.into_paginator().items().send();
+    let listed = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(|e| aws.error(&call, &e))?;
+    let unused = listed.into_iter().filter(|v| v.state() == Some(&aws_sdk_ec2::types::VolumeState::Available) && carries(v.tags(), tag));
+    Ok(unused.filter_map(|volume| volume.volume_id).collect())
+}
+
 pub(super) async fn ebs_encryption(aws: &AwsClient) -> Result<EbsFacts> {
     let doing = "cannot read how EBS volumes are encrypted";
     let call = Call::new("ec2:GetEbsEncryptionByDefault", "*", doing);

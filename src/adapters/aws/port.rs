@@ -211,6 +211,10 @@ impl Aws for AwsClient {
         ec2_network::unused_interfaces(self, any_of).await
     }
 
+    async fn unused_volumes(&self, tag: &(String, String)) -> Result<Vec<String>> {
+        ec2_network::unused_volumes(self, tag).await
+    }
+
     async fn launch_templates(&self, any_of: &[(String, String)]) -> Result<Vec<String>> {
         ec2::launch_templates(self, any_of).await
     }
@@ -221,10 +225,6 @@ impl Aws for AwsClient {
 
     async fn instances(&self, all_of: &[(String, String)]) -> Result<Vec<LaunchedInstance>> {
         ec2::instances(self, all_of).await
-    }
-
-    async fn terminate_instances(&self, ids: &[String]) -> Result<()> {
-        ec2::terminate(self, ids).await
     }
 
     async fn ami_name(&self, parameter: &str) -> Result<Option<String>> {

@@ -57,6 +57,10 @@ async fn what_an_earlier_clusters_karpenter_left_is_named() {
     let found = left(|w| drop(w.inside().interfaces.insert("eni-1".into(), tags(&[("cluster.k8s.amazonaws.com/name", "demo")])))).await;
     exactly(&found, "earlier-cluster", Verdict::Warn);
     assert_eq!(command(&found, 0), "aws ec2 delete-network-interface --region us-west-2 --network-interface-id eni-1");
+
+    let found = left(|w| drop(w.inside().volumes.insert("vol-1".into(), tags(&[OWNED])))).await;
+    exactly(&found, "earlier-cluster", Verdict::Warn);
+    assert_eq!(command(&found, 0), "aws ec2 delete-volume --region us-west-2 --volume-id vol-1");
 }
 
 #[tokio::test(start_paused = true)]

@@ -56,7 +56,7 @@ fn a_cluster_that_karpctl_did_not_make_is_refused_before_anything() {
         assert_eq!((ended.code, ended.stdout.as_str()), (4, ""), "{words:?}: {}", ended.stderr);
         assert!(ended.stderr.contains("error: cluster demo is not taken away; nothing was changed"), "{}", ended.stderr);
         assert!(ended.stderr.contains("hint: the same command with `--existing-cluster` leaves it"), "{}", ended.stderr);
-        let reads = ["GET ", "POST / HTTP/1.1 Action=GetCallerIdentity", "POST / HTTP/1.1 Action=DescribeStacks"];
+        let reads = ["GET ", "POST / HTTP/1.1 Action=Get", "POST / HTTP/1.1 Action=DescribeStacks"];
         assert!(asked.iter().all(|line| reads.iter().any(|read| line.starts_with(read))), "{asked:#?}");
     }
     for words in [&["destroy", "--dry-run", "--existing-cluster"][..], &["destroy", "--dry-run", "--keep-cluster"]] {
@@ -68,3 +68,36 @@ fn a_cluster_that_karpctl_did_not_make_is_refused_before_anything() {
         );
     }
 }
+
+/// Instances that Karpenter launched outlive a cluster that is deleted under it.
+#[test]
+fn what_the_karpenter_of_a_cluster_that_is_gone_left_is_named_with_its_commands() {
+    let instances = r#"<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><reservationSet><item><instancesSet><item><instanceId>i-0abc</instanceId><instanceState><code>16</code><name>running</name></instanceState><tagSet><item><key>kubernetes.io/cluster/demo</key><value>owned</value></item><item><key>karpenter.sh/nodepool</key><value>default</value></item></tagSet></item></instancesSet></item></reservationSet></DescribeInstancesResponse>"#;
+    let (url, asked) = serve(move |asked| match asked.line() {
+        line if line.starts_with("GET /clusters/demo ") => (
+            "404 Not Found".to_owned(),
+            r#"{"__type": "ResourceNotFoundException", "message": "No cluster found for name: demo."}"#.to_owned(),
+        ),
+        _ if asked.body.contains("Action=DescribeInstances") => ("200 OK".to_owned(), instances.to_owned()),
+        _ if asked.body.contains("Action=GetCallerIdentity") => ("200 OK".to_owned(), WHO.to_owned()),
+        line if line.starts_with("POST / ") => ("400 Bad Request".to_owned(), GONE.to_owned()),
+        _ => ("200 OK".to_owned(), r#"{"clusterVersions": []}"#.to_owned()),
+    });
+    let shell = Shell::new().env("AWS_ENDPOINT_URL", &url).env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+    for words in [&["destroy", "--dry-run"][..], &["destroy", "--dry-run", "--existing-cluster"], &["destroy", "--dry-run", "-o", "json"]] {
+        let ended = shell.run(&[words, &OFFLINE].concat());
+        let said = "warning: instances of an earlier cluster demo: its Karpenter launched them, and they run on and cost money: i-0abc [earlier-cluster]";
+        assert!(ended.stderr.contains(said), "{words:?}: {}", ended.stderr);
+        assert!(
+            ended.stderr.contains("fix: end them: `aws ec2 terminate-instances --region us-west-2 --instance-ids i-0abc`"),
+            "{}",
+            ended.stderr
+        );
+        // What could not be looked for is not passed over.
+        assert!(ended.stderr.contains("warning: launch templates of an earlier cluster demo: "), "{}", ended.stderr);
+    }
+    assert!(!asked.lock().unwrap().iter().any(|asked| asked.body.contains("Action=TerminateInstances")), "karpctl ends none itself");
+}
+
+/// What CloudFormation says of a stack that is not there, and others of what they do not know.
+const GONE: &str = r"<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code><Message>Stack with id demo does not exist</Message></Error></ErrorResponse>";

@@ -389,6 +389,11 @@ impl Aws for FakeWorld {
         Ok(tagged(&self.inside().interfaces, any_of))
     }
 
+    async fn unused_volumes(&self, tag: &(String, String)) -> Result<Vec<String>> {
+        self.begin("describe", "volumes").await?;
+        Ok(tagged(&self.inside().volumes, std::slice::from_ref(tag)))
+    }
+
     async fn delete_launch_template(&self, name: &str) -> Result<()> {
         self.begin("delete_launch_template", name).await?;
         self.inside().launch_templates.remove(name);
@@ -401,12 +406,6 @@ impl Aws for FakeWorld {
         let inside = self.inside();
         let found = inside.instances.iter().filter(|(_, tags)| fits(tags));
         Ok(found.map(|(id, _)| LaunchedInstance { id: id.clone(), state: "running".into() }).collect())
-    }
-
-    async fn terminate_instances(&self, ids: &[String]) -> Result<()> {
-        self.begin("terminate_instances", ids.join(" ")).await?;
-        self.inside().instances.retain(|id, _| !ids.contains(id));
-        Ok(())
     }
 
     async fn denials(&self, principal: &str, question: &PermissionQuestion) -> Result<Vec<Denial>> {

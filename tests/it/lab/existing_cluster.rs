@@ -92,6 +92,26 @@ fn newest_release_with_access_entries_only() {
     back(&stage, "1.14.1", &[], &before);
 }
 
+/// Of an older release in a namespace of its own: a destroy that is told neither goes by what is there.
+#[test]
+fn destroy_goes_by_the_karpenter_that_is_there() {
+    let Some(stage) = stage("namespaced") else { return };
+    stage.existing("1.31", "API");
+    let before = stage.inventory();
+    let with = |words: &[&str]| stage.karpctl(&[words, &["--existing-cluster"]].concat());
+    let given = ["--karpenter-version", "1.0.8", "--namespace", "karpenter"];
+    let next = with(&[&["bootstrap", "--yes"], &given[..]].concat()).exits(0);
+    next.says(
+        "karpctl destroy --cluster-name namespaced --region us-west-2 --karpenter-version 1.0.8 --namespace karpenter --existing-cluster",
+    );
+    // A named one is obeyed.
+    let plan = with(&["destroy", "--dry-run", "--namespace", "kube-system"]).exits(0);
+    plan.says("chart karpenter 1.0.8 in kube-system").says("not there");
+    with(&["destroy", "--yes", "--delete-crds"]).exits(0).says("it goes by the Karpenter that is there: 1.0.8 in the namespace karpenter");
+    stage.kubectl(&["delete", "namespace", "karpenter", "--ignore-not-found", "--wait"]);
+    assert_eq!(as_text(&stage.inventory()), as_text(&before), "the cluster is not as it was");
+}
+
 #[test]
 fn newest_release_with_irsa() {
     let Some(stage) = stage("irsa") else { return };

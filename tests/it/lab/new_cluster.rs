@@ -80,7 +80,8 @@ fn whole_way(stage: &Stage, release: &str, policies: usize) {
     let (whole, kept) = (steps(&[]), steps(&["--keep-cluster"]));
     assert!(whole.iter().any(|id| id == "cluster") && whole.iter().any(|id| id == "stack"), "{whole:?}");
     assert!(kept.iter().all(|id| id != "cluster") && kept.iter().any(|id| id == "stack"), "{kept:?}");
-    with(&["destroy", "--dry-run"]).exits(0).says("remove");
+    stage.kubectl(&["create", "service", "loadbalancer", "front", "--tcp", "80"]);
+    with(&["destroy", "--dry-run"]).exits(0).says("remove").says("Services: default/front");
     with(&["destroy", "--yes"]).exits(0);
     assert_empty(&stage.inventory());
     with(&["destroy", "--yes"]).exits(0).says("Nothing to do");

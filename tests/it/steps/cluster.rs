@@ -1,11 +1,14 @@
+use crate::fake::inside::place;
 use crate::fake::{FakeWorld, Fault, error, step, words};
 use crate::fixture::{existing, spec};
+use karpctl::engine::{Goal, plan};
 use karpctl::error::ErrorKind;
 use karpctl::facts::{AddonFacts, FargateProfileFacts};
 use karpctl::plan::{Direction, State, StepId};
 use karpctl::ports::{StackEvent, Tags};
 use karpctl::spec::{ControllerCapacity, Identity, Partition, Spec};
 use karpctl::steps::{OWNER_TAG, Ownership};
+use serde_json::json;
 use std::sync::Arc;
 
 const ID: StepId = StepId::Cluster;
@@ -266,6 +269,46 @@ async fn what_holds_a_stack_of_eksctl_is_looked_for_by_the_doctor() {
     world.inside().stacks.remove("eksctl-demo-nodegroup-demo-ng");
     let failed = world.remove(ID).await.0.unwrap_err();
     assert!(failed.to_string().contains("has dependencies") && failed.hints.iter().any(|hint| hint.starts_with(doctor)), "{failed:?}");
+}
+
+/// Their controllers go with the cluster, and nobody else deletes them.
+#[tokio::test(start_paused = true)]
+async fn volumes_and_load_balancers_that_would_outlive_it_are_named_in_the_plan() {
+    let world = FakeWorld::empty(spec("1.14.1"));
+    world.apply_ok(ID).await;
+    let said = async || {
+        let facts = world.facts(step(ID).reads_on_removal()).await;
+        let goal = Goal { select: [ID].into(), direction: Direction::Remove, ownership: Ownership::OursOnly };
+        let plan = plan(&karpctl::steps::all(), &world.spec, &facts, &goal);
+        plan.steps[0].why.clone()
+    };
+    assert_eq!(said().await, ["ours"]);
+    let volume = |driver: &str, policy: &str, claim: &str| {
+        let claim = json!({"namespace": "data", "name": claim});
+        json!({"spec": {"csi": {"driver": driver}, "persistentVolumeReclaimPolicy": policy, "claimRef": claim}})
+    };
+    for (name, driver, policy) in
+        [("pg", "ebs.csi.aws.com", "Delete"), ("kept", "ebs.csi.aws.com", "Retain"), ("files", "efs.csi.aws.com", "Delete")]
+    {
+        world.put(&place("v1", "persistentvolumes", None, name), volume(driver, policy, name));
+    }
+    for (name, kind) in [("front", "LoadBalancer"), ("back", "ClusterIP")] {
+        world.put(&place("v1", "services", Some("web"), name), json!({"spec": {"type": kind}}));
+    }
+    for (name, class) in [("site", "alb"), ("inner", "nginx")] {
+        world.put(&place("networking.k8s.io/v1", "ingresses", Some("web"), name), json!({"spec": {"ingressClassName": class}}));
+    }
+    let lines = said().await;
+    let [ours, claims, services, ingresses] = &lines[..] else { panic!("{lines:#?}") };
+    assert_eq!(ours, "ours");
+    for (line, begin, kind) in [
+        (claims, "their EBS volumes stay, and cost money: claims: data/pg;", "persistentvolumeclaim"),
+        (services, "their load balancers may stay,", "service"),
+        (ingresses, "their load balancers may stay,", "ingress"),
+    ] {
+        assert!(line.starts_with(begin) && line.ends_with(&format!("`kubectl --namespace NAMESPACE delete {kind} NAME`")), "{line}");
+    }
+    assert!(services.contains(": Services: web/front;") && ingresses.contains(": Ingresses: web/site;"), "{lines:#?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -218,6 +218,44 @@ async fn removal_that_hangs_says_what_is_left() {
     assert!(world.inside().instances.contains_key("i-orphan"), "never by force");
 }
 
+/// Karpenter waits for both without end, and it is there: nobody has to bring it back.
+#[tokio::test(start_paused = true)]
+async fn budgets_and_pods_that_forbid_a_drain_are_named() {
+    for (spec, why) in [(spec("1.14.1"), "the cluster goes"), (existing("1.14.1"), "another replica")] {
+        let world = FakeWorld::bootstrapped(spec).await;
+        let budget = |allowed: u32| json!({"status": {"disruptionsAllowed": allowed, "expectedPods": 1}});
+        let pod = |node: &str, held: &str| {
+            let annotations = json!({"karpenter.sh/do-not-disrupt": held});
+            json!({"metadata": {"annotations": annotations}, "spec": {"nodeName": node}, "status": {"phase": "Running"}})
+        };
+        world.put(&place("v1", "nodes", None, "node-1"), json!({"metadata": {"labels": {"karpenter.sh/nodepool": "default"}}}));
+        world.put(&place("v1", "nodes", None, "other"), json!({"metadata": {"labels": {}}}));
+        for (name, namespace, allowed) in [("front", "web", 0), ("back", "web", 1), ("far", "elsewhere", 0)] {
+            world.put(&place("policy/v1", "poddisruptionbudgets", Some(namespace), name), budget(allowed));
+        }
+        for (name, node, held) in [("front-1", "node-1", "false"), ("batch", "node-1", "true"), ("far-1", "other", "true")] {
+            let namespace = if node == "other" { "elsewhere" } else { "web" };
+            world.put(&place("v1", "pods", Some(namespace), name), pod(node, held));
+        }
+        let error = world.remove(ID).await.0.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Timeout);
+        let [budget, pod, left] = &error.causes[..] else { panic!("{error:?}") };
+        assert_eq!(budget, "the disruption budget web/front allows no pod to go");
+        assert_eq!(pod, "the pod web/batch is annotated do-not-disrupt");
+        assert!(left.contains("1 node (node-1)"), "{left}");
+        assert!(
+            error.hints[0].starts_with("`kubectl --namespace web delete poddisruptionbudget front`") && error.hints[0].contains(why),
+            "{error:?}"
+        );
+        assert!(error.hints[1].contains("`kubectl --namespace web delete pod batch`"), "{error:?}");
+        assert!(!format!("{error:?}").contains("finalizers"), "{error:?}");
+        // Where nothing is seen that forbids it, Karpenter's own word is named.
+        world.inside().objects.retain(|object, _| object.kind.plural != "poddisruptionbudgets" && object.kind.plural != "pods");
+        let error = world.remove(ID).await.0.unwrap_err();
+        assert!(error.hints[0].contains("reason=FailedDraining"), "{error:?}");
+    }
+}
+
 /// The run that deleted the pool was broken off while its nodes went.
 #[tokio::test(start_paused = true)]
 async fn nodes_of_a_pool_that_is_gone_already_are_waited_for() {
