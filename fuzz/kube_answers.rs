@@ -144,6 +144,8 @@ fn cluster() -> ClusterFacts {
         auto_mode: false,
         zonal_shift: false,
         public_endpoint: true,
+        private_endpoint: false,
+        public_ranges: Vec::new(),
         secrets_key: None,
     }
 }

@@ -176,6 +176,8 @@ pub struct Facts {
     pub routes: Probed<Vec<RouteTableFacts>>,
     /// The endpoints of the cluster's VPC.
     pub endpoints: Probed<Vec<EndpointFacts>>,
+    /// The cluster's VPC; while there is no cluster, that of one's own where the spec names it.
+    pub vpc: Probed<VpcFacts>,
     /// What an earlier cluster of this name left. Absent: the cluster is there, and what carries its name is its own.
     pub leftovers: Probed<LeftoverFacts>,
     /// The managed node groups.
@@ -271,6 +273,7 @@ impl Facts {
                 Topic::Selection => self.selection.clone_from(&newer.selection),
                 Topic::Routes => self.routes.clone_from(&newer.routes),
                 Topic::Endpoints => self.endpoints.clone_from(&newer.endpoints),
+                Topic::Vpc => self.vpc.clone_from(&newer.vpc),
                 Topic::Leftovers => self.leftovers.clone_from(&newer.leftovers),
                 Topic::NodeGroups => self.node_groups.clone_from(&newer.node_groups),
                 Topic::Ebs => {
@@ -361,6 +364,7 @@ impl Facts {
             Topic::Selection => say(&mut self.selection, reason),
             Topic::Routes => say(&mut self.routes, reason),
             Topic::Endpoints => say(&mut self.endpoints, reason),
+            Topic::Vpc => say(&mut self.vpc, reason),
             Topic::Leftovers => say(&mut self.leftovers, reason),
             Topic::NodeGroups => say(&mut self.node_groups, reason),
             Topic::Ebs => {

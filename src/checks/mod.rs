@@ -29,6 +29,7 @@ mod crd_stored_versions;
 mod earlier_cluster;
 mod ebs_key;
 mod eksctl_version;
+mod endpoint_reach;
 mod exec;
 mod exec_answer;
 mod exec_api_version;
@@ -81,6 +82,8 @@ mod upgrade_defaults;
 mod upgrade_hops;
 mod upgrade_objects;
 mod vcpu_quotas;
+mod vpc_dns;
+mod ways_out;
 mod whose;
 mod windows_ipam;
 mod zonal_shift;
@@ -217,6 +220,7 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(kubernetes_support::KubernetesSupport),
         Box::new(node_network::NodeNetwork),
         Box::new(node_security_groups::NodeSecurityGroups),
+        Box::new(vpc_dns::VpcDns),
         Box::new(private_endpoints::PrivateEndpoints),
         Box::new(private_vpc::PrivateVpc),
         Box::new(node_group::NodeGroup),

@@ -2,6 +2,7 @@
 
 use super::class_selection::{Selected, by_class, own_selections, unread_classes};
 use super::judgement::read;
+use super::ways_out::ways;
 use super::{Check, Judged, Judgement, Situation, aws, missing};
 use crate::facts::{ClassSelection, Facts, ObjectFacts, SubnetFacts, Topic};
 use crate::finding::Area;
@@ -155,7 +156,7 @@ fn taken(subnet: &SubnetFacts, cluster: &str) -> Option<Judgement> {
 fn without_address(subnet: &SubnetFacts, facts: &Facts) -> Option<Judgement> {
     let routes = facts.routes.known()?;
     let by_class = facts.node_class.known().is_some_and(|class| class["spec"]["associatePublicIPAddress"] == true);
-    let by_endpoint = facts.endpoints.known().is_some_and(|all| all.iter().any(|e| e.service == "ecr.api"));
+    let by_endpoint = ways("", facts).is_ok_and(|ways| ways.has("ecr.api"));
     let closed = subnet.is_public(Some(routes)) && !subnet.gives_address && !by_class && !by_endpoint;
     closed.then(|| {
         Judgement::warn(

@@ -1,28 +1,17 @@
 //! Whether nodes and controller reach AWS where there is no way to the internet.
 
-use super::class_selection::{Selected, own_selections, unread_classes};
-use super::judgement::{installed, read};
-use super::neighbours::karpenters;
+use super::class_selection::unread_classes;
+use super::endpoint_reach::{flags, leave_out, make, unreached};
+use super::judgement::read;
+use super::ways_out::{UsedSubnet, Ways, other_way, told_way, used_subnets, ways};
 use super::{Check, Judged, Judgement, Situation, aws};
-use crate::facts::{EndpointFacts, Facts, RouteTableFacts, Topic};
+use crate::facts::{ClusterFacts, Topic};
 use crate::finding::Area;
 use crate::spec::Spec;
-use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) struct PrivateEndpoints;
 
-/// What the ways out of the VPC are judged by.
-pub(super) const READS: &[Topic] = &[
-    Topic::Cluster,
-    Topic::Selection,
-    Topic::Network,
-    Topic::Routes,
-    Topic::Endpoints,
-    Topic::Chart,
-    Topic::Neighbours,
-    Topic::Crds,
-    Topic::Objects,
-];
+const SUBJECT: &str = "ways out of the VPC";
 
 impl Check for PrivateEndpoints {
     fn id(&self) -> &'static str {
@@ -45,170 +34,165 @@ impl Check for PrivateEndpoints {
          role), `failed to resolve cluster endpoint`, `api error RequestError: send request failed … api.pricing` (noise: prices have no \
          endpoint; `settings.isolatedVPC=true` stops it). --private renders the chart and the node class for such a VPC. A way out \
          counts where a route of 0.0.0.0/0 leads to it; whether something answers there is not tried. Endpoints of another VPC behind a transit gateway or \
-         a peering, a proxy of the controller, a controller that is ready without an endpoint of ec2: these are a warning, and no endpoint is proposed."
+         a peering, a proxy of the controller, a controller that is ready without an endpoint of ec2: these are a warning, and no endpoint is proposed.\n\n\
+         Private DNS of an endpoint holds for the whole VPC: who is not let in by the endpoint's security group is cut off from that service, \
+         nodes, functions and other clusters that have a way out alike. So where some subnets lead out and others do not, the cure is to leave those out, as \
+         with subnets that terraform-aws-eks gives the control plane (`intra_subnets`). Endpoints are made by a command only where nothing in the VPC leads \
+         out, with a security group that lets in the whole VPC at port 443.\n\n\
+         Of endpoints that are there it looks whether nodes get to them: a gateway to S3 counts in the route tables that it is given to, an \
+         interface where one of its security groups lets in at port 443 a group that nodes have, or addresses of the VPC. Not seen: endpoint policies.\n\n\
+         A public endpoint of the cluster that answers some addresses alone, beside which there is no private one, is a warning: a node \
+         whose way out has another address never joins. Cure: the private endpoint, by which nodes then go."
     }
 
     fn reads(&self) -> &'static [Topic] {
-        READS
+        &[
+            Topic::Cluster,
+            Topic::Selection,
+            Topic::Network,
+            Topic::Routes,
+            Topic::Endpoints,
+            Topic::Vpc,
+            Topic::Chart,
+            Topic::Neighbours,
+            Topic::Crds,
+            Topic::Objects,
+        ]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
-        let spec = situation.spec()?;
-        let subject = "ways out of the VPC";
-        let Some(cluster) = read(subject, &situation.facts.cluster)? else {
-            return Err(Judgement::skip(subject, "there is no cluster yet"));
+        let (spec, facts) = (situation.spec()?, situation.facts);
+        let Some(cluster) = read(SUBJECT, &facts.cluster)? else {
+            return Err(Judgement::skip(SUBJECT, "there is no cluster yet"));
         };
-        let ways = ways(subject, situation.facts)?;
-        let subnets = used_subnets(spec, situation.facts, subject)?;
-        if subnets.is_empty() {
-            return Err(Judgement::skip(subject, "no subnet of nodes is known"));
+        let mut said: Vec<Judgement> = limited(spec, cluster).into_iter().collect();
+        match ways_of_nodes(situation, spec) {
+            Ok(of_nodes) => {
+                said.extend(of_nodes);
+                said.extend(unread_classes(spec, facts));
+            }
+            Err(ended) => said.push(ended),
         }
-        let closed: Vec<&str> = subnets.iter().map(|s| s.id).filter(|id| !ways.lead_out(id)).collect();
-        let closed_ones = format!("{} of {} subnets ({})", closed.len(), subnets.len(), closed.join(", "));
-        if closed.is_empty() && !spec.private {
-            let out = Judgement::pass(subject, "every subnet of nodes has a route that leads out");
-            return Ok([out].into_iter().chain(unread_classes(spec, situation.facts)).collect());
-        }
-        let vpc = cluster.vpc_id.as_deref().unwrap_or_default();
-        let group = cluster.cluster_security_group_id.as_deref().unwrap_or_default();
-        let missing: Vec<&str> = spec.vpc_endpoints().into_iter().filter(|service| !ways.has(service)).collect();
-        let other_way = other_way(situation, ways, &subnets);
-        let mut said = Vec::new();
-        match other_way {
-            Some(way) if !missing.is_empty() => said.push(
-                Judgement::warn(
-                    subject,
-                    format!(
-                        "the VPC has no endpoint of {}, and {way}: whether they are reached so is not seen from here",
-                        missing.join(", ")
-                    ),
-                )
-                .fix(format!(
-                    "ask from a node: `curl --max-time 5 https://sts.{}.{}` gets some answer where there is a way",
-                    spec.region,
-                    spec.partition.url_suffix()
-                ))
-                .fix("where nodes join and pods get their images, accept the finding"),
-            ),
-            _ => said.extend(missing.into_iter().map(|service| {
-                let why = if closed.is_empty() {
-                    "the spec is private".to_owned()
-                } else {
-                    format!("{} of {} subnets have no way out", closed.len(), subnets.len())
-                };
-                Judgement::fail(format!("VPC endpoint {service}"), format!("is not there, and {why}"))
-                    .run("make it", create(spec, ways, vpc, group, service, &subnets))
-            })),
-        }
-        for endpoint in
-            ways.endpoints.iter().filter(|e| e.kind == "Interface" && !e.private_dns && spec.vpc_endpoints().contains(&e.service.as_str()))
-        {
-            said.push(
-                Judgement::warn(
-                    format!("VPC endpoint {}", endpoint.service),
-                    "has no private DNS: the service's own name does not lead to it",
-                )
-                .fix("turn private DNS on, or give the name a private zone of your own"),
-            );
-        }
-        if !closed.is_empty() && !spec.private && other_way.is_none() {
-            said.push(
-                Judgement::warn(subject, format!("{closed_ones} have no route that leads out, and the spec is not private"))
-                    .fix("say --private: the chart and the node class are then those of a VPC without a way to the internet"),
-            );
-        }
-        if said.is_empty() {
-            said.push(Judgement::pass(subject, "there is none, and every endpoint that is needed is there"));
-        }
-        said.extend(unread_classes(spec, situation.facts));
         Ok(said)
     }
 }
 
-/// A subnet that nodes will be launched into.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct UsedSubnet<'f> {
-    pub(super) id: &'f str,
-    zone: &'f str,
-}
-
-/// The subnets that nodes will be launched into: those that node classes found by selectors of their own, else those of the discovery tag,
-/// else those that will be tagged.
-pub(super) fn used_subnets<'f>(spec: &Spec, facts: &'f Facts, subject: &str) -> Result<Vec<UsedSubnet<'f>>, Judgement> {
-    if let Some(classes) = own_selections(spec, facts, Selected::Subnets) {
-        let found = classes.iter().filter_map(|(_, selection)| selection.subnets.as_ref()).flatten();
-        let found: BTreeSet<UsedSubnet<'_>> = found.map(|subnet| UsedSubnet { id: &subnet.id, zone: &subnet.zone }).collect();
-        return Ok(found.into_iter().collect());
-    }
-    let used = match read(subject, &facts.selection)?.map(|selection| &selection.subnets).filter(|subnets| !subnets.is_empty()) {
-        Some(selected) => Some(selected),
-        None => read(subject, &facts.network)?.map(|network| &network.subnets),
-    };
-    Ok(used.into_iter().flatten().map(|subnet| UsedSubnet { id: &subnet.id, zone: &subnet.zone }).collect())
-}
-
-/// The ways out of the cluster's VPC.
-#[derive(Clone, Copy)]
-pub(super) struct Ways<'f> {
-    routes: &'f [RouteTableFacts],
-    endpoints: &'f [EndpointFacts],
-}
-
-/// The ways out, where both routes and endpoints could be read.
-pub(super) fn ways<'f>(subject: &str, facts: &'f Facts) -> Result<Ways<'f>, Judgement> {
-    match (read(subject, &facts.routes)?, read(subject, &facts.endpoints)?) {
-        (Some(routes), Some(endpoints)) => Ok(Ways { routes, endpoints }),
-        _ => Err(Judgement::skip(subject, "the ways out of the VPC were not looked at")),
-    }
-}
-
-impl<'f> Ways<'f> {
-    /// Whether a route of this subnet leads out of the VPC.
-    pub(super) fn lead_out(self, subnet: &str) -> bool {
-        self.table_of(subnet).is_some_and(|table| table.leads_out)
-    }
-
-    fn table_of(self, subnet: &str) -> Option<&'f RouteTableFacts> {
-        RouteTableFacts::of_subnet(self.routes, subnet)
-    }
-
-    /// Whether a service has an endpoint in the VPC.
-    pub(super) fn has(self, service: &str) -> bool {
-        self.endpoints.iter().any(|endpoint| endpoint.service == service && endpoint.state == "available")
-    }
-}
-
-/// What speaks for a way to AWS's services that routes and endpoints of this VPC do not show.
-pub(super) fn other_way(situation: &Situation<'_>, ways: Ways<'_>, subnets: &[UsedSubnet<'_>]) -> Option<&'static str> {
+/// What is said of the ways that nodes have.
+fn ways_of_nodes(situation: &Situation<'_>, spec: &Spec) -> Judged {
     let facts = situation.facts;
-    if subnets.iter().any(|s| ways.table_of(s.id).is_some_and(|table| table.leads_elsewhere)) {
-        return Some("a route leads to another network, which may have them");
+    let ways = ways(SUBJECT, facts)?;
+    let subnets = used_subnets(spec, facts, SUBJECT)?;
+    if subnets.is_empty() {
+        return Err(Judgement::skip(SUBJECT, "no subnet of nodes is known"));
     }
-    let live = facts.chart_release.known().filter(|release| installed(release));
-    let given = [live.map(|release| &release.values["controller"]), situation.spec.and_then(|spec| spec.chart.values.get("controller"))];
-    let env = given.into_iter().flatten().filter_map(|controller| controller["env"].as_array()).flatten();
-    if env.filter_map(|variable| variable["name"].as_str()).any(|name| name.eq_ignore_ascii_case("HTTPS_PROXY")) {
-        return Some("the controller is told a proxy");
+    let (open, closed): (Vec<UsedSubnet<'_>>, Vec<UsedSubnet<'_>>) = subnets.iter().partition(|s| ways.lead_out(s.id));
+    if closed.is_empty() && !spec.private {
+        return Ok(vec![Judgement::pass(SUBJECT, "every subnet of nodes has a route that leads out")]);
     }
-    // It ends with its first call of EC2 where there is no way.
-    let works = facts.neighbours.known().is_some_and(|n| karpenters(n).any(|w| w.ready > 0));
-    (works && !ways.has("ec2")).then_some("a Karpenter is ready, which it is by a way to EC2 only")
+    let (coming, missing): (Vec<&str>, Vec<&str>) =
+        spec.vpc_endpoints().into_iter().filter(|service| !ways.has(service)).partition(|service| ways.await_one(service));
+    let closed_ones = format!("{} of {} subnets ({})", closed.len(), subnets.len(), ids(&closed).join(", "));
+    let way = if open.is_empty() { other_way(situation, ways, &subnets) } else { told_way(situation, ways, &closed) };
+    let mut said: Vec<Judgement> = coming.iter().map(|service| pending(service)).collect();
+    match way {
+        _ if missing.is_empty() => {}
+        Some(way) => said.push(unseen_way(spec, way, &missing)),
+        None if closed.is_empty() => said.push(unneeded(&missing)),
+        None if !open.is_empty() => {
+            let message = format!("{closed_ones} have no route that leads out, and the others have: what is launched there never joins");
+            said.push(leave_out(Judgement::warn(SUBJECT, message), spec, facts, &ids(&closed), &ids(&open)));
+        }
+        None => said.push(shut_in(situation, spec, ways, &closed, &missing)),
+    }
+    said.extend(
+        unreached(spec, facts, ways, &closed).into_iter().map(|judgement| if way.is_some() { judgement.milder() } else { judgement }),
+    );
+    if open.is_empty() && !spec.private && way.is_none() {
+        said.push(
+            Judgement::warn(SUBJECT, format!("{closed_ones} have no route that leads out, and the spec is not private"))
+                .fix("say --private: the chart and the node class are then those of a VPC without a way to the internet"),
+        );
+    }
+    if said.is_empty() {
+        said.push(Judgement::pass(SUBJECT, "there is none, and nodes get to every endpoint that is needed"));
+    }
+    Ok(said)
 }
 
-fn create(spec: &Spec, ways: Ways<'_>, vpc: &str, group: &str, service: &str, subnets: &[UsedSubnet<'_>]) -> Vec<String> {
-    let name = spec.partition.endpoint_name(&spec.region, service);
-    let mut words: Vec<String> = aws(spec, "ec2", "create-vpc-endpoint").into_iter().map(str::to_owned).collect();
-    words.extend(["--vpc-id", vpc, "--service-name", &name].map(str::to_owned));
-    if service == "s3" {
-        let tables: BTreeSet<String> = subnets.iter().filter_map(|s| Some(ways.table_of(s.id)?.id.clone())).collect();
-        words.extend(["--vpc-endpoint-type", "Gateway", "--route-table-ids"].map(str::to_owned).into_iter().chain(tables));
-    } else {
-        words.extend(
-            ["--vpc-endpoint-type", "Interface", "--private-dns-enabled", "--security-group-ids", group, "--subnet-ids"].map(str::to_owned),
-        );
-        // An endpoint takes one subnet of a zone.
-        let zones: BTreeMap<&str, &str> = subnets.iter().rev().map(|s| (s.zone, s.id)).collect();
-        words.extend(zones.into_values().map(str::to_owned));
+fn ids<'f>(subnets: &[UsedSubnet<'f>]) -> Vec<&'f str> {
+    subnets.iter().map(|subnet| subnet.id).collect()
+}
+
+/// An endpoint that was asked for and does not work yet.
+fn pending(service: &str) -> Judgement {
+    Judgement::warn(format!("VPC endpoint {service}"), "is pending: EC2 is still making it").fix("wait: it takes a few minutes").heals()
+}
+
+/// Endpoints that are not there, where another way may lead to the services.
+fn unseen_way(spec: &Spec, way: &str, missing: &[&str]) -> Judgement {
+    let message =
+        format!("the VPC has no endpoint of {}, and {way}: whether they are reached so is not seen from here", missing.join(", "));
+    Judgement::warn(SUBJECT, message)
+        .fix(format!(
+            "ask from a node: `curl --max-time 5 https://sts.{}.{}` gets some answer where there is a way",
+            spec.region,
+            spec.partition.url_suffix()
+        ))
+        .fix("where nodes join and pods get their images, accept the finding")
+}
+
+/// Endpoints that a private spec would go by, where every subnet of nodes leads out.
+fn unneeded(missing: &[&str]) -> Judgement {
+    let message = format!(
+        "the spec is private, every subnet of nodes has a route that leads out, and the VPC has no endpoint of {}",
+        missing.join(", ")
+    );
+    Judgement::warn(SUBJECT, message).fix("leave --private out, or make them before that route goes").fix(WITH_CARE)
+}
+
+const WITH_CARE: &str = "give endpoints a security group that lets in the whole VPC at port 443: their private DNS holds for all of it, and whoever is not let \
+                         in is cut off from these services";
+
+/// Endpoints that are not there, where no subnet of nodes has another way.
+fn shut_in(situation: &Situation<'_>, spec: &Spec, ways: Ways<'_>, subnets: &[UsedSubnet<'_>], missing: &[&str]) -> Judgement {
+    let facts = situation.facts;
+    let judgement = Judgement::fail(
+        "VPC endpoints",
+        format!(
+            "the VPC has none of {}, and no subnet of nodes ({}) has a way out: no node joins",
+            missing.join(", "),
+            ids(subnets).join(", ")
+        ),
+    );
+    if ways.lead_out_anywhere() {
+        let known = facts.network.known().into_iter().flat_map(|network| &network.subnets);
+        let open: Vec<&str> = known.map(|subnet| subnet.id.as_str()).filter(|id| ways.lead_out(id)).collect();
+        let flags = if open.is_empty() { "--subnet ID".to_owned() } else { flags(&open) };
+        return judgement
+            .fix(format!("have nodes launched into subnets of the VPC that have a way out: {flags}"))
+            .fix("or make an endpoint of each")
+            .fix(WITH_CARE);
     }
-    words
+    match facts.vpc.known() {
+        Some(vpc) if !vpc.ranges.is_empty() => make(judgement, spec, ways, vpc, subnets, missing),
+        _ => judgement.fix("make an endpoint of each").fix(WITH_CARE),
+    }
+}
+
+/// A public endpoint that answers some addresses alone, where nodes have no other.
+fn limited(spec: &Spec, cluster: &ClusterFacts) -> Option<Judgement> {
+    let ranges = &cluster.public_ranges;
+    let is_limited = cluster.public_endpoint && !cluster.private_endpoint && !ranges.is_empty() && !ranges.iter().any(|r| r == "0.0.0.0/0");
+    let turn_on = ["--name", spec.cluster_name.as_str(), "--resources-vpc-config", "endpointPrivateAccess=true"];
+    is_limited.then(|| {
+        Judgement::warn(
+            format!("API server of cluster {}", spec.cluster_name),
+            format!(
+                "answers {} alone, and has no private endpoint: a node whose way out has another address never joins",
+                ranges.join(", ")
+            ),
+        )
+        .run("turn the private endpoint on: nodes then go by it", [&aws(spec, "eks", "update-cluster-config")[..], &turn_on].concat())
+        .fix("where these are the addresses of the NAT gateways and nodes join, accept the finding")
+    })
 }

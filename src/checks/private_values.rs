@@ -5,7 +5,7 @@ use super::given_values::{GivenValues, IN_SPEC_FILE};
 use super::helm::set_values;
 use super::judgement::{live_release, read};
 use super::neighbours::karpenters;
-use super::private_endpoints::{READS, other_way, used_subnets, ways};
+use super::ways_out::{other_way, used_subnets, ways};
 use super::{Check, Judged, Judgement, Situation, makes_cluster};
 use crate::facts::{Facts, HelmRelease, ObjectFacts, Probed, Topic, Workload};
 use crate::finding::Area;
@@ -50,7 +50,17 @@ impl Check for PrivateValues {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        READS
+        &[
+            Topic::Cluster,
+            Topic::Selection,
+            Topic::Network,
+            Topic::Routes,
+            Topic::Endpoints,
+            Topic::Chart,
+            Topic::Neighbours,
+            Topic::Crds,
+            Topic::Objects,
+        ]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {

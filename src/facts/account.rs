@@ -103,6 +103,31 @@ pub struct EndpointFacts {
     pub kind: String,
     /// Whether the service's own name leads to it.
     pub private_dns: bool,
+    /// Its id; empty where facts of an older karpctl do not say, which say nothing of who gets to it either.
+    #[serde(default)]
+    pub id: String,
+    /// The route tables that lead to it, where it is a `Gateway`.
+    #[serde(default)]
+    pub route_tables: Vec<String>,
+    /// Its security groups, where it is an `Interface`.
+    #[serde(default)]
+    pub security_groups: Vec<String>,
+    /// Whom these let in at port 443: ranges of IPv4 addresses, security groups and prefix lists.
+    #[serde(default)]
+    pub lets_in: Vec<String>,
+}
+
+/// A VPC.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VpcFacts {
+    /// Its id.
+    pub id: String,
+    /// Its ranges of IPv4 addresses.
+    pub ranges: Vec<String>,
+    /// Whether AWS's own DNS answers there (`enableDnsSupport`).
+    pub dns_support: bool,
+    /// Whether what is in it has names there (`enableDnsHostnames`).
+    pub dns_hostnames: bool,
 }
 
 /// A route table.

@@ -47,6 +47,7 @@ pub struct StackFacts {
 }
 
 /// An EKS cluster.
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing of its own, as EKS says it")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClusterFacts {
     /// `CREATING`, `ACTIVE`, `DELETING`, `FAILED`, `UPDATING`, `PENDING`.
@@ -74,6 +75,12 @@ pub struct ClusterFacts {
     /// Whether the API server can be reached from outside the VPC.
     #[serde(default)]
     pub public_endpoint: bool,
+    /// Whether it can be reached from within the VPC without leaving it.
+    #[serde(default)]
+    pub private_endpoint: bool,
+    /// The ranges of addresses that the public endpoint answers. Empty where facts of an older karpctl do not say.
+    #[serde(default)]
+    pub public_ranges: Vec<String>,
     /// The KMS key that its secrets are encrypted with, where it is one of the account's own.
     #[serde(default)]
     pub secrets_key: Option<Arn>,

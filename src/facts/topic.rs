@@ -102,6 +102,8 @@ pub enum Topic {
     Routes,
     /// [`Facts::endpoints`].
     Endpoints,
+    /// [`Facts::vpc`].
+    Vpc,
     /// [`Facts::leftovers`].
     Leftovers,
     /// [`Facts::node_groups`].
@@ -148,6 +150,7 @@ impl Topic {
                 | Self::Vcpus
                 | Self::Selection
                 | Self::Endpoints
+                | Self::Vpc
                 | Self::Leftovers
                 | Self::NodeGroups
                 | Self::Ebs
@@ -182,6 +185,7 @@ impl Topic {
     /// Whether reading it needs to know the cluster first (its VPC, its issuer, its endpoint).
     #[must_use]
     pub const fn needs_cluster(self) -> bool {
-        self.in_cluster() || matches!(self, Self::OidcProvider | Self::Network | Self::Routes | Self::Endpoints | Self::Leftovers)
+        self.in_cluster()
+            || matches!(self, Self::OidcProvider | Self::Network | Self::Routes | Self::Endpoints | Self::Vpc | Self::Leftovers)
     }
 }

@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::facts::{
     AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, FargateProfileFacts, IamSummary,
     InstanceTypeFacts, KeyFacts, NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts, RolePolicies, RoleTies, RouteTableFacts,
-    RuleFacts, Scaling, SecurityGroupFacts, StackFacts, SubnetFacts,
+    RuleFacts, Scaling, SecurityGroupFacts, StackFacts, SubnetFacts, VpcFacts,
 };
 use crate::knowledge::OfferedVersion;
 use crate::spec::CapacityType;
@@ -242,7 +242,9 @@ pub trait Aws: Send + Sync {
     async fn unused_interfaces(&self, any_of: &[(String, String)]) -> Result<Vec<String>>;
     /// The ids of the EBS volumes with this tag that nothing uses.
     async fn unused_volumes(&self, tag: &(String, String)) -> Result<Vec<String>>;
-    /// EC2 `DescribeVpcEndpoints`.
+    /// EC2 `DescribeVpcs` and, twice, `DescribeVpcAttribute`.
+    async fn vpc(&self, id: &str) -> Result<Option<VpcFacts>>;
+    /// EC2 `DescribeVpcEndpoints`, and `DescribeSecurityGroups` of what these have.
     async fn vpc_endpoints(&self, vpc: &str) -> Result<Vec<EndpointFacts>>;
     /// EC2 `DescribeRouteTables`.
     async fn route_tables(&self, vpc: &str) -> Result<Vec<RouteTableFacts>>;

@@ -2,11 +2,13 @@
 
 use super::{NOT_YET, ProbeContext, failed, said};
 use crate::error::Result;
-use crate::facts::{ClusterFacts, EndpointFacts, Facts, NetworkFacts, Probed, RouteTableFacts, SecurityGroupFacts, SubnetFacts, Topic};
+use crate::facts::{
+    ClusterFacts, EndpointFacts, Facts, NetworkFacts, Probed, RouteTableFacts, SecurityGroupFacts, SubnetFacts, Topic, VpcFacts,
+};
 use crate::knowledge::NodePoolApi;
 use crate::ports::Aws;
 use crate::render::ami_family;
-use crate::spec::{ClusterMode, DISCOVERY_TAG, Spec};
+use crate::spec::{ClusterMode, DISCOVERY_TAG, Spec, Vpc};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -87,6 +89,33 @@ pub(super) async fn endpoints(context: &ProbeContext<'_>, cluster: &Probed<Clust
         Ok(vpc) => said(context.ports.aws.vpc_endpoints(vpc).await.map(Some)),
         Err(reason) => Probed::Unavailable(reason),
     }
+}
+
+/// The cluster's VPC. While there is no cluster, that of one's own where the spec has one.
+pub(super) async fn vpc(context: &ProbeContext<'_>, cluster: &Probed<ClusterFacts>) -> Probed<VpcFacts> {
+    let aws = &context.ports.aws;
+    let id = match (cluster, &context.spec.vpc) {
+        (Probed::Absent, None) => return Probed::Absent,
+        (Probed::Absent, Some(own)) => of_own(aws, own).await,
+        _ => match vpc_of(cluster) {
+            Ok(vpc) => Ok(Some(vpc.to_owned())),
+            Err(reason) => return Probed::Unavailable(reason),
+        },
+    };
+    match id {
+        Ok(Some(id)) => said(aws.vpc(&id).await),
+        Ok(None) => Probed::Absent,
+        Err(error) => failed(&error),
+    }
+}
+
+/// The id of a VPC of one's own: the one that is named, else that of its subnets.
+async fn of_own(aws: &Arc<dyn Aws>, own: &Vpc) -> Result<Option<String>> {
+    if let Some(id) = &own.id {
+        return Ok(Some(id.to_string()));
+    }
+    let one: Vec<String> = own.private_subnets.iter().chain(&own.public_subnets).take(1).map(ToString::to_string).collect();
+    Ok(aws.subnets(&one).await?.into_iter().next().map(|subnet| subnet.vpc_id))
 }
 
 /// The cluster's VPC, or why none is known.

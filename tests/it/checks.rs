@@ -5,6 +5,7 @@ mod capacity;
 mod clients;
 mod earlier;
 mod elsewhere;
+mod endpoints;
 mod identity;
 mod keys;
 mod looking;

@@ -47,6 +47,7 @@ class Builder:
         """A VPC with a public and a private subnet in zones a and b; the private subnets' ids, then the public ones'."""
         vpc = self.ec2("CreateVpc", CidrBlock="192.168.0.0/16").findtext(".//vpcId")
         self.tag(vpc, Name=f"{self.name}/VPC")
+        self.ec2("ModifyVpcAttribute", VpcId=vpc, **{"EnableDnsHostnames.Value": "true"})
         gateway = self.ec2("CreateInternetGateway").findtext(".//internetGatewayId")
         self.ec2("AttachInternetGateway", InternetGatewayId=gateway, VpcId=vpc)
         table = self.ec2("DescribeRouteTables", **{"Filter.1.Name": "vpc-id", "Filter.1.Value.1": vpc}).findtext(".//routeTableId")

@@ -6,6 +6,7 @@ import aws
 import controlplane
 import fargate
 import nodes
+import stack_endpoints
 
 
 def stack_changed(lab, call, view, resources, changed, tags):
@@ -23,6 +24,8 @@ def stack_changed(lab, call, view, resources, changed, tags):
         if r["type"] == "AWS::EKS::Nodegroup":
             cluster, group = nodegroup_names(r["physical"])
             nodes.group_created(lab, cluster, group)
+        if r["type"] == stack_endpoints.KIND:
+            stack_endpoints.made(lab, call, r, resources)
 
 
 def nodegroup_names(physical):
@@ -63,6 +66,8 @@ def stack_deleted(lab, resources):
     for r in resources:
         if r["type"] == "AWS::EKS::Nodegroup":
             nodes.group_deleted(lab, *nodegroup_names(r["physical"]))
+        if r["type"] == stack_endpoints.KIND:
+            stack_endpoints.gone(lab, r)
     for r in resources:
         if r["type"] == "AWS::EKS::Cluster":
             cluster_deleted(lab, r["physical"].split("/")[-1])

@@ -4,7 +4,7 @@ use super::AwsClient;
 use super::ec2::{carries, filter, owned, subnet_facts};
 use super::errors::Call;
 use crate::error::Result;
-use crate::facts::{EbsFacts, EndpointFacts, InstanceTypeFacts, RouteTableFacts, SecurityGroupFacts, SubnetFacts};
+use crate::facts::{EbsFacts, InstanceTypeFacts, RouteTableFacts, SecurityGroupFacts, SubnetFacts};
 use aws_sdk_ec2::types::{
     Filter, InstanceTypeInfo, LaunchTemplateInstanceNetworkInterfaceSpecification, NetworkInterfaceStatus, ResponseLaunchTemplateData,
     Route, RouteState, RouteTable,
@@ -12,9 +12,9 @@ use aws_sdk_ec2::types::{
 use std::collections::BTreeSet;
 
 /// The most values of a filter (EC2 API reference, "Filtering").
-const FILTER_VALUES: usize = 200;
+pub(super) const FILTER_VALUES: usize = 200;
 
-fn only(name: impl Into<String>, value: &str) -> Filter {
+pub(super) fn only(name: impl Into<String>, value: &str) -> Filter {
     Filter::builder().name(name).values(value).build()
 }
 
@@ -35,27 +35,6 @@ pub(super) async fn tagged_security_groups(aws: &AwsClient, (key, value): (&str,
         tags: owned(g.tags()),
     };
     Ok(listed.iter().map(group).collect())
-}
-
-/// `ecr.api` of `com.amazonaws.us-west-2.ecr.api`, in China with `cn.` before it. A service of all regions names none: `com.amazonaws.iam`.
-fn service_of(name: &str, region: &str) -> String {
-    let regional = name.split_once(&format!(".{region}.")).map(|(_, service)| service);
-    let global = || name.split_once("com.amazonaws.").map(|(_, service)| service).filter(|service| !service.contains('.'));
-    regional.or_else(global).unwrap_or_default().to_owned()
-}
-
-pub(super) async fn vpc_endpoints(aws: &AwsClient, vpc: &str) -> Result<Vec<EndpointFacts>> {
-    let call = Call::new("ec2:DescribeVpcEndpoints", "*", format!("cannot list the endpoints of {vpc}"));
-    let pages = aws.ec2.describe_vpc_endpoints().filters(only("vpc-id", vpc)).into_paginator().items().send();
-    let listed = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(|e| aws.error(&call, &e))?;
-    let region = aws.region().unwrap_or_default();
-    let endpoint = |e: &aws_sdk_ec2::types::VpcEndpoint| EndpointFacts {
-        service: e.service_name().map(|name| service_of(name, &region)).unwrap_or_default(),
-        state: e.state().map(|s| s.as_str().to_lowercase()).unwrap_or_default(),
-        kind: e.vpc_endpoint_type().map(|k| k.as_str().to_owned()).unwrap_or_default(),
-        private_dns: e.private_dns_enabled().unwrap_or_default(),
-    };
-    Ok(listed.iter().map(endpoint).collect())
 }
 
 pub(super) async fn route_tables(aws: &AwsClient, vpc: &str) -> Result<Vec<RouteTableFacts>> {
@@ -154,7 +133,7 @@ pub(super) async fn instance_types(aws: &AwsClient, names: &[String]) -> Result<
     Ok(listed.iter().map(of).collect())
 }
 
-fn filter_any(name: &str, values: &[String]) -> Filter {
+pub(super) fn filter_any(name: &str, values: &[String]) -> Filter {
     Filter::builder().name(name).set_values(Some(values.to_vec())).build()
 }
 
@@ -188,15 +167,5 @@ mod tests {
         assert_eq!(leads(to("10.0.0.0/8").transit_gateway_id("tgw-1").build()), (false, true));
         assert_eq!(leads(to("10.0.0.0/8").gateway_id("vgw-1").build()), (false, true));
         assert_eq!(leads(to("10.1.0.0/16").gateway_id("local").build()), (false, false));
-    }
-
-    #[test]
-    fn a_service_of_all_regions_has_no_region_in_its_name() {
-        let of = |name| super::service_of(name, "us-west-2");
-        assert_eq!(
-            [of("com.amazonaws.us-west-2.ecr.api"), of("com.amazonaws.iam"), of("com.amazonaws.eu-west-1.sts"), of("com.example.x")],
-            ["ecr.api", "iam", "", ""]
-        );
-        assert_eq!(super::service_of("cn.com.amazonaws.cn-north-1.ec2", "cn-north-1"), "ec2");
     }
 }

@@ -55,6 +55,8 @@ pub(super) async fn cluster(aws: &AwsClient, name: &str) -> Result<Option<Cluste
         secrets_key: cluster.encryption_config().iter().find_map(|c| c.provider()?.key_arn()?.parse().ok()),
         zonal_shift: cluster.zonal_shift_config().and_then(aws_sdk_eks::types::ZonalShiftConfigResponse::enabled).unwrap_or_default(),
         public_endpoint: vpc.is_some_and(aws_sdk_eks::types::VpcConfigResponse::endpoint_public_access),
+        private_endpoint: vpc.is_some_and(aws_sdk_eks::types::VpcConfigResponse::endpoint_private_access),
+        public_ranges: vpc.map(|v| v.public_access_cidrs().to_vec()).unwrap_or_default(),
         auto_mode: cluster.compute_config().and_then(aws_sdk_eks::types::ComputeConfigResponse::enabled).unwrap_or_default(),
     }))
 }

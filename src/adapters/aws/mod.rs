@@ -3,6 +3,7 @@
 mod cloudformation;
 mod ec2;
 mod ec2_network;
+mod ec2_vpc;
 mod eks;
 mod eks_groups;
 mod eks_shapes;

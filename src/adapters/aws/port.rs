@@ -1,13 +1,14 @@
 //! The port, call by call: each is in its service's file.
 
 use super::{
-    AwsClient, cloudformation, ec2, ec2_network, eks, eks_groups, eks_shapes, eks_token, iam, iam_judged, kms, queue, quotas, ssm, sts,
+    AwsClient, cloudformation, ec2, ec2_network, ec2_vpc, eks, eks_groups, eks_shapes, eks_token, iam, iam_judged, kms, queue, quotas, ssm,
+    sts,
 };
 use crate::error::Result;
 use crate::facts::{
     AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, FargateProfileFacts, IamSummary,
     InstanceTypeFacts, KeyFacts, NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts, RolePolicies, RoleTies, RouteTableFacts,
-    RuleFacts, Scaling, SecurityGroupFacts, StackFacts, SubnetFacts,
+    RuleFacts, Scaling, SecurityGroupFacts, StackFacts, SubnetFacts, VpcFacts,
 };
 use crate::knowledge::OfferedVersion;
 use crate::ports::{
@@ -259,8 +260,12 @@ impl Aws for AwsClient {
         ec2_network::tagged_security_groups(self, tag).await
     }
 
+    async fn vpc(&self, id: &str) -> Result<Option<VpcFacts>> {
+        ec2_vpc::vpc(self, id).await
+    }
+
     async fn vpc_endpoints(&self, vpc: &str) -> Result<Vec<EndpointFacts>> {
-        ec2_network::vpc_endpoints(self, vpc).await
+        ec2_vpc::vpc_endpoints(self, vpc).await
     }
 
     async fn route_tables(&self, vpc: &str) -> Result<Vec<RouteTableFacts>> {

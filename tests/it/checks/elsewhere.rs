@@ -122,7 +122,7 @@ async fn a_way_that_is_not_seen_is_no_reason_to_make_endpoints() {
     let Probed::Known(neighbours) = &mut facts.neighbours else { panic!() };
     neighbours.workloads.iter_mut().for_each(|w| w.ready = 0);
     let stopped = facts.clone();
-    assert!(closed(&stopped).iter().any(|f| f.subject == "VPC endpoint sts" && f.result == Verdict::Fail), "nothing speaks for a way");
+    assert!(closed(&stopped).iter().any(|f| f.subject == "VPC endpoints" && f.result == Verdict::Fail), "nothing speaks for a way");
 
     let mut hub = stopped.clone();
     let Probed::Known(routes) = &mut hub.routes else { panic!() };

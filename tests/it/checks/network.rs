@@ -1,8 +1,9 @@
 //! The subnets and security groups of nodes, and the ways out of their VPC.
 
 use super::aws::{broken, known, said};
+use super::endpoints::endpoint;
 use super::{DAY, bad, exactly, healthy};
-use karpctl::facts::{Facts, Probed};
+use karpctl::facts::{EndpointFacts, Facts, Probed};
 use karpctl::finding::Verdict;
 use karpctl::spec::{ClusterMode, Spec, Vpc};
 use serde_json::json;
@@ -31,8 +32,7 @@ async fn subnets_are_those_that_the_selector_finds() {
     said(&found, "its way out is an internet gateway, and instances get no public address there");
     for leads_out in
         [&(|f: &mut Facts| known(&mut f.node_class)["spec"]["associatePublicIPAddress"] = json!(true)) as &dyn Fn(&mut Facts), &|f| {
-            let (service, kind) = ("ecr.api".to_owned(), "Interface".to_owned());
-            known(&mut f.endpoints).push(karpctl::facts::EndpointFacts { service, kind, state: "available".into(), private_dns: true });
+            known(&mut f.endpoints).push(endpoint("ecr.api"));
         }]
     {
         let found = broken(|f| {
@@ -41,6 +41,11 @@ async fn subnets_are_those_that_the_selector_finds() {
         });
         assert_eq!(found.await, []);
     }
+    let found = broken(|f| {
+        by_gateway(f);
+        known(&mut f.endpoints).push(EndpointFacts { state: "failed".into(), ..endpoint("ecr.api") });
+    });
+    exactly(&found.await, "node-network", Verdict::Warn);
     let tag = |f: &mut Facts| drop(known(&mut f.network).subnets[0].tags.insert("karpenter.sh/discovery".into(), "other".into()));
     exactly(&broken(tag).await, "node-network", Verdict::Fail);
     let found = broken(|f| {
@@ -97,57 +102,6 @@ async fn groups_that_only_the_nodes_of_node_groups_have_are_told() {
         "{cure}"
     );
     assert_eq!(having(&["sg-0123456789abcdef0", "sg-db"]).await, [], "one in common is enough: it lets itself in");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_closed_vpc_has_the_endpoints_that_are_needed() {
-    let (mut spec, mut facts) = healthy().await;
-    spec.zonal_shift = Some(false);
-    let private = Spec { private: true, ..spec.clone() };
-    // A Karpenter that is ready has a way to EC2.
-    let of_ways = |facts: &Facts| bad(&private, facts, DAY).into_iter().filter(|f| f.id == "private-endpoints").collect::<Vec<_>>();
-    exactly(&of_ways(&facts), "private-endpoints", Verdict::Warn);
-    known(&mut facts.neighbours).workloads.iter_mut().for_each(|w| w.ready = 0);
-    let missing = bad(&private, &facts, DAY);
-    let services: Vec<&str> =
-        missing.iter().filter(|f| f.id == "private-endpoints").filter_map(|f| f.subject.strip_prefix("VPC endpoint ")).collect();
-    assert_eq!(services, ["ec2", "ecr.api", "ecr.dkr", "eks", "eks-auth", "s3", "sqs", "ssm", "sts"]);
-    let heeding = Spec { zonal_shift: Some(true), ..private.clone() };
-    assert!(bad(&heeding, &facts, DAY).iter().any(|f| f.subject == "VPC endpoint arc-zonal-shift"));
-    let beijing: karpctl::spec::Region = "cn-north-1".parse().unwrap();
-    let chinese = Spec { partition: karpctl::spec::Partition::AwsCn, region: beijing, ..private.clone() };
-    let made: Vec<String> = bad(&chinese, &facts, DAY)
-        .into_iter()
-        .filter(|f| f.id == "private-endpoints")
-        .filter_map(|f| f.fixes[0].command.iter().skip_while(|w| *w != "--service-name").nth(1).cloned())
-        .collect();
-    assert_eq!(made.len(), services.len());
-    for name in [
-        "cn.com.amazonaws.cn-north-1.ec2",
-        "cn.com.amazonaws.cn-north-1.sqs",
-        "com.amazonaws.cn-north-1.s3",
-        "com.amazonaws.cn-north-1.ssm",
-    ] {
-        assert!(made.iter().any(|m| m == name), "{name} is not among {made:?}");
-    }
-    let endpoint = |service: &&str| karpctl::facts::EndpointFacts {
-        service: (*service).to_owned(),
-        state: "available".into(),
-        kind: "Interface".into(),
-        private_dns: true,
-    };
-    *known(&mut facts.endpoints) = services.iter().map(endpoint).collect();
-    let of_endpoints =
-        |spec: &Spec, facts: &Facts| bad(spec, facts, DAY).into_iter().filter(|f| f.id == "private-endpoints").collect::<Vec<_>>();
-    assert!(of_endpoints(&private, &facts).is_empty(), "{:#?}", of_endpoints(&private, &facts));
-    known(&mut facts.endpoints)[4].private_dns = false;
-    exactly(&of_endpoints(&private, &facts), "private-endpoints", Verdict::Warn);
-    known(&mut facts.endpoints)[4].private_dns = true;
-    // The spec does not say so, and the routes do.
-    known(&mut facts.routes)[0].leads_out = false;
-    let found = of_endpoints(&spec, &facts);
-    exactly(&found, "private-endpoints", Verdict::Warn);
-    said(&found, "2 of 2 subnets (subnet-0000000a, subnet-0000000c) have no route that leads out");
 }
 
 #[tokio::test(start_paused = true)]

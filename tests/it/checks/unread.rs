@@ -55,7 +55,11 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
         &[Topic::Stack, Topic::ControllerRole, Topic::NodeGroups],
         "how bad it is that something is missing; node-group tells that its own are not read",
     ),
-    ("private-endpoints", &[Topic::Network, Topic::Chart, Topic::Neighbours], "where no subnet is tagged; another way out"),
+    (
+        "private-endpoints",
+        &[Topic::Network, Topic::Vpc, Topic::Chart, Topic::Neighbours],
+        "where no subnet is tagged; whom an endpoint must let in; another way out",
+    ),
     ("node-group", &[Topic::Association, Topic::Chart, Topic::Neighbours], "whether a hop limit of 1 is in the controller's way"),
     ("agent-health", &[Topic::Stack, Topic::ControllerRole], "how bad it is that something is missing"),
     (

@@ -32,6 +32,7 @@ pub(super) fn account() -> Inside {
     Inside {
         subnets: vec![subnet("subnet-0000000a", "us-west-2a", false), subnet("subnet-0000000b", "us-west-2b", true)],
         route_tables: vec![table("rtb-1", true, &[], false), table("rtb-2", false, &["subnet-0000000b"], true)],
+        dns_hostnames: true,
         security_groups: BTreeMap::from([(GROUP.to_owned(), Tags::new())]),
         ami_name: Some("amazon-eks-node-al2023-x86_64-standard-1.34-v20260101".into()),
         ..Inside::default()
@@ -75,6 +76,8 @@ impl FakeWorld {
             auto_mode: false,
             zonal_shift: self.spec.zonal_shift == Some(true),
             public_endpoint: true,
+            private_endpoint: false,
+            public_ranges: vec!["0.0.0.0/0".into()],
             secrets_key: None,
         }
     }

@@ -7,7 +7,7 @@ use karpctl::error::{Error, ErrorKind, Result};
 use karpctl::facts::{
     AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, FargateProfileFacts, IamSummary,
     InstanceTypeFacts, KeyFacts, NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts, RolePolicies, RoleTies, RouteTableFacts,
-    RuleFacts, Scaling, SecurityGroupFacts, StackFacts, SubnetFacts,
+    RuleFacts, Scaling, SecurityGroupFacts, StackFacts, SubnetFacts, VpcFacts,
 };
 use karpctl::knowledge::OfferedVersion;
 use karpctl::ports::{
@@ -445,6 +445,16 @@ impl Aws for FakeWorld {
         let inside = self.inside();
         let tagged = inside.security_groups.iter().filter(|(_, tags)| tags.get(key).is_some_and(|v| v == value));
         Ok(tagged.map(|(id, tags)| SecurityGroupFacts { id: id.clone(), vpc_id: "vpc-1".into(), tags: tags.clone() }).collect())
+    }
+
+    async fn vpc(&self, id: &str) -> Result<Option<VpcFacts>> {
+        self.begin("describe", format!("VPC {id}")).await?;
+        Ok(Some(VpcFacts {
+            id: id.to_owned(),
+            ranges: vec!["10.0.0.0/16".into()],
+            dns_support: true,
+            dns_hostnames: self.inside().dns_hostnames,
+        }))
     }
 
     async fn vpc_endpoints(&self, vpc: &str) -> Result<Vec<EndpointFacts>> {

@@ -117,6 +117,17 @@ fn what_is_broken_in_aws_is_found_and_mended_as_printed() {
     let found = ward.finds("node-network", "fail", "SubnetSelector did not match any Subnets");
     ward.cured(&found, &[0]);
 
+    // One of the nodes' subnets loses its way out.
+    let vpc = network["vpcId"].as_str().unwrap();
+    let table = aws(&["ec2", "create-route-table", "--vpc-id", vpc])["RouteTable"]["RouteTableId"].as_str().unwrap().to_owned();
+    let private = aws(&["ec2", "describe-subnets", "--filters", "Name=tag-key,Values=karpenter.sh/discovery"]);
+    let closed = private["Subnets"][0]["SubnetId"].as_str().unwrap();
+    let tied = aws(&["ec2", "associate-route-table", "--route-table-id", &table, "--subnet-id", closed]);
+    let found = ward.finds("private-endpoints", "warn", "have no route that leads out, and the others have");
+    ward.cured(&found, &[0]);
+    aws(&["ec2", "disassociate-route-table", "--association-id", tied["AssociationId"].as_str().unwrap()]);
+    aws(&["ec2", "create-tags", "--resources", closed, "--tags", "Key=karpenter.sh/discovery,Value=patient"]);
+
     let target = format!("arn:aws:sqs:us-west-2:{account}:patient");
     let rules = aws(&["events", "list-rule-names-by-target", "--target-arn", &target]);
     let rule = |event: &str| {

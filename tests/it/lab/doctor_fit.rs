@@ -79,9 +79,20 @@ fn auto_mode_and_a_network_without_a_way_out_are_mended_as_printed() {
     let found = ward.finds("auto-mode", "fail", "EKS Auto Mode manages this cluster's compute");
     ward.cured(&found, &[1]);
 
-    // The way to the internet is taken away.
+    // The cluster's public endpoint answers an office alone, and the VPC has no names.
     ward.passes("private-endpoints");
+    aws(&["eks", "update-cluster-config", "--name", "closed", "--resources-vpc-config", "publicAccessCidrs=203.0.113.0/24"]);
+    let found = ward.finds("private-endpoints", "warn", "answers 203.0.113.0/24 alone");
+    ward.cured(&found, &[0]);
     let vpc = aws(&["eks", "describe-cluster", "--name", "closed"])["cluster"]["resourcesVpcConfig"]["vpcId"].as_str().unwrap().to_owned();
+    ward.passes("vpc-dns");
+    for attribute in ["--no-enable-dns-hostnames", "--no-enable-dns-support"] {
+        ward.run(&["aws", "ec2", "modify-vpc-attribute", "--vpc-id", &vpc, attribute]);
+    }
+    let found = ward.finds("vpc-dns", "fail", "enableDnsSupport and enableDnsHostnames");
+    ward.cured(&found, &[0, 1]);
+
+    // The way to the internet is taken away.
     let tables = aws(&["ec2", "describe-route-tables", "--filters", &format!("Name=vpc-id,Values={vpc}")]);
     for table in tables["RouteTables"].as_array().unwrap() {
         let id = table["RouteTableId"].as_str().unwrap();
@@ -90,15 +101,24 @@ fn auto_mode_and_a_network_without_a_way_out_are_mended_as_printed() {
     let found = ward.bad("private-endpoints");
     assert!(found.iter().any(|f| f["subject"] == "ways out of the VPC" && f["result"] == "warn"), "{found:#?}");
     let missing: Vec<&Value> = found.iter().filter(|f| f["result"] == "fail").collect();
-    assert!(
-        missing.iter().any(|f| f["subject"] == "VPC endpoint sts")
-            && missing.iter().all(|f| f["message"].as_str().unwrap().contains("no way out")),
-        "{found:#?}"
-    );
-    for finding in missing {
-        ward.cure(finding, 0);
-    }
-    ward.with(&["--private"]).passes("private-endpoints");
+    let [missing] = missing[..] else { panic!("{found:#?}") };
+    assert!(missing["message"].as_str().unwrap().contains("sts, and no subnet of nodes"), "{missing:#}");
+    ward.cure(missing, 0);
+    let ward_private = ward.with(&["--private"]);
+    ward_private.passes("private-endpoints");
+
+    // Endpoints that nodes do not get to.
+    let endpoints = aws(&["ec2", "describe-vpc-endpoints"])["VpcEndpoints"].as_array().unwrap().clone();
+    let of = |kind: &str| endpoints.iter().find(|endpoint| endpoint["VpcEndpointType"] == kind).unwrap();
+    let (gateway, table) = (of("Gateway")["VpcEndpointId"].as_str().unwrap(), of("Gateway")["RouteTableIds"][0].as_str().unwrap());
+    aws(&["ec2", "modify-vpc-endpoint", "--vpc-endpoint-id", gateway, "--remove-route-table-ids", table]);
+    let found = ward_private.finds("private-endpoints", "fail", "is no way from the route table");
+    ward_private.cured(&found, &[0]);
+    let group = of("Interface")["Groups"][0]["GroupId"].as_str().unwrap();
+    let rule = ["--group-id", group, "--protocol", "tcp", "--port", "443", "--cidr", "192.168.0.0/16"];
+    aws(&[&["ec2", "revoke-security-group-ingress"], &rule[..]].concat());
+    let found = ward_private.finds("private-endpoints", "fail", "at port 443: nodes do not get there");
+    ward_private.cured(&found, &[0]);
 
     // A Karpenter that was installed as if there were a way.
     let check = "private-values";

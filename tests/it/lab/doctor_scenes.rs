@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Each check with the test in which its thing is broken for real, found, mended by what is printed, and found no more.
-const SCENES: [(&str, &str); 73] = [
+const SCENES: [(&str, &str); 74] = [
     ("exec-kubeconfig", "doctor_desk::a_kubeconfig_and_the_programs_beside_it_are_mended_as_printed"),
     ("exec-credentials", "doctor_fit::credentials_beside_the_plugin_and_a_kubectl_that_may_not_run_it"),
     ("exec-api-version", "stale_kubeconfig::helm_never_depends_on_the_persons_kubeconfig"),
@@ -36,6 +36,7 @@ const SCENES: [(&str, &str); 73] = [
     ("kubernetes-support", "doctor_fit::versions_that_do_not_fit_are_mended_as_printed"),
     ("node-network", "doctor_aws::what_is_broken_in_aws_is_found_and_mended_as_printed"),
     ("node-security-groups", "doctor_aws::what_is_broken_in_aws_is_found_and_mended_as_printed"),
+    ("vpc-dns", "doctor_fit::auto_mode_and_a_network_without_a_way_out_are_mended_as_printed"),
     ("private-endpoints", "doctor_fit::auto_mode_and_a_network_without_a_way_out_are_mended_as_printed"),
     ("private-vpc", "doctor_to_come::a_new_account_is_made_ready_as_printed"),
     ("node-group", "doctor_release::a_release_an_identity_and_an_image_are_mended_as_printed"),
