@@ -3,6 +3,7 @@
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{OFFLINE, Probed, Topic};
 use crate::finding::Area;
+use crate::knowledge::Lapsed;
 
 pub(super) struct AwsCredentials;
 
@@ -41,16 +42,22 @@ impl Check for AwsCredentials {
             // So reads a question that nobody answered; an answer that says no has no place.
             Probed::Unavailable(reason) if reason.contains("sts:GetCallerIdentity at ") => Judgement::fail("AWS credentials", reason)
                 .fix("check the network, the region, HTTPS_PROXY and NO_PROXY, and AWS_ENDPOINT_URL if it is set"),
+            Probed::Unavailable(reason) if of_profile(reason).is_some() => Judgement::fail("AWS credentials", reason)
+                .fix(of_profile(reason).unwrap_or_default())
+                .fix("name another profile: --profile, or AWS_PROFILE"),
             Probed::Unavailable(reason) => {
                 let judgement = Judgement::fail("AWS credentials", reason);
-                let said = reason.to_lowercase();
-                let by_sso = said.contains("sso");
-                let judgement = if by_sso { judgement.run("log in again", ["aws", "sso", "login"]) } else { judgement };
+                let lapsed = Lapsed::read(reason);
+                let judgement = match lapsed {
+                    Some(Lapsed::Sso) => judgement.run("log in again", ["aws", "sso", "login"]),
+                    _ => judgement,
+                };
                 let judgement = judgement.run("see what aws finds", who);
-                let judgement = if said.contains("expired") && !by_sso {
-                    judgement.fix("log in again: `aws sso login`, or whatever gave you the credentials that have ended")
-                } else {
-                    judgement
+                let judgement = match lapsed {
+                    Some(Lapsed::Others) => {
+                        judgement.fix("log in again: `aws sso login`, or whatever gave you the credentials that have ended")
+                    }
+                    _ => judgement,
                 };
                 match &situation.meant.profile {
                     Some(_) => judgement.fix("name another profile: --profile, or AWS_PROFILE"),
@@ -60,4 +67,15 @@ impl Check for AwsCredentials {
             Probed::NotAsked => return Err(Judgement::skip("AWS credentials", "were not looked at")),
         }])
     }
+}
+
+/// What helps where it is the profile itself that is wrong, by the words of who read the configuration.
+fn of_profile(reason: &str) -> Option<&'static str> {
+    let helps = [
+        ("there is no profile `", "see which there are: `aws configure list-profiles`"),
+        (" (source_profile), which is not in ", "see which there are: `aws configure list-profiles`"),
+        (" has no section [sso-session ", "`aws configure sso-session` writes one"),
+        ("cannot read the AWS configuration", "mend the file there; AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name others"),
+    ];
+    helps.into_iter().find(|(words, _)| reason.contains(words)).map(|(_, help)| help)
 }

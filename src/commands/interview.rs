@@ -1,7 +1,7 @@
 //! What `karpctl init` finds out, and what it asks.
 
-use super::brief_question::briefly;
 use super::question::{choose, text};
+use super::waiting::briefly;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::facts::{Caller, ClusterFacts, RouteTableFacts, SubnetFacts};

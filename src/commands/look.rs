@@ -2,6 +2,7 @@
 
 use super::doctor::DoctorArgs;
 use super::session::{Session, layers, of_that_account};
+use super::waiting::{CALLER, SOON, patiently};
 use crate::app::App;
 use crate::checks::Check;
 use crate::doctor::{FACTS_SCHEMA, SavedFacts, topics};
@@ -14,7 +15,6 @@ use crate::probe::client::{ClientQuestion, clients};
 use crate::probe::programs::programs;
 use crate::probe::registry::chart_tag;
 use crate::probe::registry_login::registry_login;
-use crate::report::Verbosity;
 use crate::spec::layer::ChartLayer;
 use crate::spec::resolve::{Discovered, resolve_to_judge};
 use crate::spec::{ChartSource, Meant, Spec};
@@ -55,7 +55,8 @@ async fn look_at_login(app: &App, args: &DoctorArgs, topics: &BTreeSet<Topic>) -
     }
     let (station, charts) = (app.workstation(), charts(app, args)?);
     let helm = station.client(Tool::Helm, app.globals.helm.as_deref()).await.ok().flatten().and_then(|client| client.build);
-    Ok(Some(registry_login(&station, &charts, helm.as_ref()).await))
+    let what = "helm's log-in to the chart registry, by its credential helper";
+    Ok(Some(patiently(|line| app.printer.status(line), SOON, what, registry_login(&station, &charts, helm.as_ref())).await))
 }
 
 /// The clients with their plugins, and the other programs.
@@ -70,7 +71,10 @@ async fn look_at_machine(app: &App, args: &DoctorArgs, topics: &BTreeSet<Topic>)
         facts.programs = programs(&station, &named);
     }
     if topics.contains(&Topic::Clients) {
-        facts.clients = clients(&station, &question(app, args)).await;
+        let question = question(app, args);
+        let longest = args.plugin_timeout.as_secs();
+        let what = format!("the Kubernetes clients and the credential plugin of their kubeconfig, {longest} s at most");
+        facts.clients = patiently(|line| app.printer.status(line), SOON, &what, clients(&station, &question)).await;
         ask_profiles(app, args, &mut facts).await;
     }
     facts
@@ -82,7 +86,7 @@ async fn ask_profiles(app: &App, args: &DoctorArgs, facts: &mut Facts) {
     let mut plugins: Vec<&mut ExecFacts> = clients.iter_mut().filter_map(plugin).filter(|exec| !exec.keys_go_first).collect();
     let named: BTreeSet<String> = plugins.iter().filter_map(|exec| exec.other_profile()).map(str::to_owned).collect();
     let ask = |profile: String| async move {
-        let account = if args.offline { Probed::Unavailable(OFFLINE.into()) } else { account_of(app, args, &profile).await };
+        let account = if args.offline { Probed::Unavailable(OFFLINE.into()) } else { Box::pin(account_of(app, args, &profile)).await };
         (profile, account)
     };
     let known: BTreeMap<String, Probed<String>> = join_all(named.into_iter().map(ask)).await.into_iter().collect();
@@ -109,7 +113,9 @@ async fn account_of(app: &App, args: &DoctorArgs, profile: &str) -> Probed<Strin
         }
         ports.aws.caller().await
     };
-    match tokio::time::timeout(args.plugin_timeout, asked).await {
+    let what = format!("{CALLER} by the profile {profile}");
+    let asked = Box::pin(tokio::time::timeout(args.plugin_timeout, asked));
+    match patiently(|line| app.printer.status(line), SOON, &what, asked).await {
         Ok(answer) => answer.map_or_else(|e| Probed::Unavailable(e.to_string()), |caller| Probed::Known(caller.account.to_string())),
         Err(_) => Probed::Unavailable(format!("no answer within {} s", args.plugin_timeout.as_secs())),
     }
@@ -142,17 +148,19 @@ async fn look_beyond(app: &App, args: &DoctorArgs, checks: &[Box<dyn Check>]) ->
         Ok(mut session) => {
             let registry = app.registry();
             let spec = session.spec.clone();
-            let tag = async { if topics.contains(&Topic::ChartTag) { chart_tag(&registry, &spec).await } else { Probed::NotAsked } };
+            let tag = async {
+                if !topics.contains(&Topic::ChartTag) {
+                    return Probed::NotAsked;
+                }
+                let what = format!("the chart registry, {}", spec.chart.repository);
+                patiently(|line| app.printer.status(line), SOON, &what, chart_tag(&registry, &spec)).await
+            };
             let (tag, ()) = tokio::join!(tag, session.read(topics.clone()));
             Ok((Some(spec), Facts { chart_tag: tag, ..session.facts }))
         }
         // What keeps every other look from being made is itself what a doctor is asked for.
         Err(e) if matches!(e.kind, ErrorKind::Credentials | ErrorKind::Unreachable | ErrorKind::Denied) => {
-            for topic in beyond {
-                facts.say_unavailable(topic, &e.to_string());
-            }
-            facts.caller = Probed::Unavailable(e.to_string());
-            e.details.iter().for_each(|detail| app.printer.detail(detail));
+            facts = nothing_asked(app, &beyond, &e);
             if topics.contains(&Topic::Clock) {
                 facts.clock = clock_all_the_same(app, args, &e).await;
             }
@@ -160,6 +168,17 @@ async fn look_beyond(app: &App, args: &DoctorArgs, checks: &[Box<dyn Check>]) ->
         }
         Err(e) => Err(e),
     }
+}
+
+/// What is known where nothing could be asked, for this reason.
+fn nothing_asked(app: &App, topics: &BTreeSet<Topic>, why: &Error) -> Facts {
+    let mut facts = Facts::default();
+    for topic in topics {
+        facts.say_unavailable(*topic, &why.to_string());
+    }
+    facts.caller = Probed::Unavailable(why.to_string());
+    why.details.iter().for_each(|detail| app.printer.detail(detail));
+    facts
 }
 
 /// Whether it is said which cluster is meant.
@@ -175,16 +194,24 @@ const ANY_REGION: &str = "us-east-1";
 async fn look_at_account(app: &App, args: &DoctorArgs, topics: &BTreeSet<Topic>) -> Result<Facts> {
     let layers = layers(app, &args.variant)?;
     let given = layers.iter().find_map(|(_, layer)| layer.region.clone());
-    let (mut ports, configured) = app.connect(given.as_deref()).await?;
+    let (mut ports, configured) = match app.connect(given.as_deref()).await {
+        Err(e) if e.kind == ErrorKind::Credentials => return Ok(nothing_asked(app, topics, &e)),
+        connected => connected?,
+    };
     if given.is_none() && configured.is_none() {
         app.printer.status(&format!("note: no AWS region is set, so {ANY_REGION} is asked, which knows the account as every region does"));
         (ports, _) = app.connect(Some(ANY_REGION)).await?;
     }
-    let facts = account(ports.aws.as_ref(), topics).await;
-    if matches!(facts.caller, Probed::Unavailable(_)) && app.printer.verbosity() == Verbosity::Verbose {
-        let refused = ports.aws.caller().await.err();
-        refused.iter().flat_map(|e| &e.details).for_each(|detail| app.printer.detail(detail));
+    let say = |line: &str| app.printer.status(line);
+    let caller = patiently(say, SOON, CALLER, ports.aws.caller()).await;
+    // Who does not answer this answers nothing else, and would be waited for as long each time.
+    if let Err(e) = &caller
+        && e.kind == ErrorKind::Unreachable
+    {
+        return Ok(nothing_asked(app, topics, e));
     }
+    caller.as_ref().err().into_iter().flat_map(|e| &e.details).for_each(|detail| app.printer.detail(detail));
+    let facts = patiently(say, SOON, "the answer of AWS to iam:GetRole", account(ports.aws.as_ref(), topics, caller)).await;
     facts.caller.known().map_or(Ok(()), |caller| of_that_account(&layers, caller))?;
     Ok(facts)
 }

@@ -2,6 +2,7 @@
 
 use super::args::VariantArgs;
 use super::standing;
+use super::waiting::{CALLER, LATE, SOON, patiently};
 use crate::adapters::text_file;
 use crate::app::App;
 use crate::checks::{Situation, judge, preflight};
@@ -12,6 +13,7 @@ use crate::kubeconfig::{Leads, Way};
 use crate::plan::StepId;
 use crate::ports::{ClusterAccess, Ports};
 use crate::probe::{ProbeContext, probe};
+use crate::report::Printer;
 use crate::shell::quoted;
 use crate::spec::layer::{Layer, Source};
 use crate::spec::resolve::{Discovered, Resolving, locate, resolve};
@@ -20,6 +22,7 @@ use crate::steps::refused_removal;
 use std::collections::BTreeSet;
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Settings, facts and ports, ready for a plan.
 pub(super) struct Session {
@@ -29,6 +32,7 @@ pub(super) struct Session {
     pub(super) kubeconfig: Option<ClusterAccess>,
     /// Why the cluster could not be read, where it could not: whole, with what helps.
     pub(super) unread: Option<Error>,
+    printer: Arc<Printer>,
 }
 
 /// The layers of flags, environment and file, first wins.
@@ -114,11 +118,14 @@ impl Session {
         let (ports, configured_region) = app.connect(region_given.as_deref()).await?;
         let mut discovered = Discovered { region: configured_region, ..Discovered::default() };
         let (cluster_name, region) = locate(&layers, &discovered)?;
-        let caller = ports.aws.caller().await.map_err(|e| wrong_without_aws(&layers, &region, resolve).unwrap_or(e))?;
+        let say = |line: &str| app.printer.status(line);
+        let caller = patiently(say, SOON, CALLER, ports.aws.caller()).await;
+        let caller = caller.map_err(|e| wrong_without_aws(&layers, &region, resolve).unwrap_or(e))?;
         of_that_account(&layers, &caller)?;
         discovered.partition = Some(of_known_partition(&caller)?);
         discovered.account_id = Some(caller.account.clone());
-        let (cluster, eksctl, helm) = tokio::join!(ports.aws.cluster(cluster_name.as_str()), ports.eksctl.facts(), ports.helm.facts());
+        let cluster = patiently(say, SOON, "the answer of AWS to eks:DescribeCluster", ports.aws.cluster(cluster_name.as_str()));
+        let (cluster, eksctl, helm) = tokio::join!(cluster, ports.eksctl.facts(), ports.helm.facts());
         let mut facts = Facts { caller: Probed::Known(caller), helm: Probed::of(helm), eksctl: Probed::of(eksctl), ..Facts::default() };
         let unread = cluster.as_ref().err().cloned();
         if let Some(e) = unread.clone().filter(|e| matches!(e.kind, ErrorKind::Credentials | ErrorKind::Unreachable)) {
@@ -128,7 +135,8 @@ impl Session {
         discovered.kubernetes = facts.cluster.known().map(|c| c.version);
         discovered.zonal_shift = facts.cluster.known().map(|c| c.zonal_shift);
         if matches!(facts.cluster, Probed::Absent) {
-            facts.cluster_versions = match ports.aws.cluster_versions().await {
+            let offered = patiently(say, SOON, "the answer of AWS to eks:DescribeClusterVersions", ports.aws.cluster_versions());
+            facts.cluster_versions = match offered.await {
                 Ok(versions) => Probed::Known(versions),
                 Err(e) => Probed::Unavailable(e.to_string()),
             };
@@ -147,7 +155,7 @@ impl Session {
             spec.kubernetes = version;
         }
         let kubeconfig = app.kubeconfig();
-        Ok(Self { spec, facts, ports, kubeconfig, unread })
+        Ok(Self { spec, facts, ports, kubeconfig, unread, printer: app.printer.clone() })
     }
 
     /// The spec by these layers, with what is known of the cluster.
@@ -217,8 +225,19 @@ impl Session {
         topics.remove(&Topic::Caller);
         topics.remove(&Topic::Tools);
         topics.remove(&Topic::Cluster);
+        let asked = self.who_is_asked(&topics);
         let context = ProbeContext { spec: &self.spec, ports: &self.ports, kubeconfig: self.kubeconfig.as_ref() };
-        probe(&context, &topics, &mut self.facts).await;
+        patiently(|line| self.printer.status(line), LATE, &asked, probe(&context, &topics, &mut self.facts)).await;
+    }
+
+    /// Who says what these topics are about.
+    fn who_is_asked(&self, topics: &BTreeSet<Topic>) -> String {
+        let endpoint = self.facts.cluster.known().and_then(|cluster| cluster.endpoint.as_deref());
+        match (topics.iter().any(|topic| topic.in_cluster()), &self.kubeconfig, endpoint) {
+            (true, Some(_), _) => "the answers of AWS and of the API server of the kubeconfig".to_owned(),
+            (true, None, Some(endpoint)) => format!("the answers of AWS and of the cluster's API server, {endpoint}"),
+            _ => "the answers of AWS".to_owned(),
+        }
     }
 
     /// The same, where an interruption cuts it off.

@@ -1,5 +1,6 @@
 //! `karpctl versions --compare`: the table against the charts in the registry and the Kubernetes versions that EKS offers.
 
+use super::waiting::{SOON, patiently};
 use crate::app::App;
 use crate::error::{Error, Exit, Result};
 use crate::knowledge::{ChartComparison, KubernetesComparison, Release};
@@ -27,7 +28,12 @@ pub(super) async fn compare(app: &App, repository: Option<&str>) -> Result<Compa
     }
     let chart = format!("{repository}/karpenter");
     let registry = app.registry();
-    let (tags, kubernetes) = tokio::join!(registry.tags(&chart), kubernetes(app));
+    let say = |line: &str| app.printer.status(line);
+    let what = format!("the chart registry, {repository}");
+    let (tags, kubernetes) = tokio::join!(
+        patiently(say, SOON, &what, registry.tags(&chart)),
+        patiently(say, SOON, "the answer of AWS to eks:DescribeClusterVersions", kubernetes(app)),
+    );
     Ok(Compared { chart, charts: tags.map(|tags| ChartComparison::of(&tags)), kubernetes })
 }
 

@@ -1,6 +1,7 @@
 //! Who asks, and what the account has once for all clusters.
 
 use super::{ProbeContext, failed, said};
+use crate::error::Result;
 use crate::facts::{Caller, Facts, Probed, RoleFacts, Topic};
 use crate::ports::Aws;
 use std::collections::BTreeSet;
@@ -8,27 +9,20 @@ use std::collections::BTreeSet;
 /// The service-linked role of EC2 Spot.
 pub(crate) const SPOT_ROLE: &str = "AWSServiceRoleForEC2Spot";
 
-/// What is the same for every cluster of the account: these topics, of those that [`Topic::of_account`] names.
-pub async fn account(aws: &dyn Aws, topics: &BTreeSet<Topic>) -> Facts {
-    let mut facts = Facts::default();
-    if topics.contains(&Topic::Caller) {
-        facts.caller = caller_of(aws).await;
-    }
+/// What is the same for every cluster of the account: these topics, of those that [`Topic::of_account`] names. Who asks was asked before.
+pub async fn account(aws: &dyn Aws, topics: &BTreeSet<Topic>, caller: Result<Caller>) -> Facts {
+    let mut facts = Facts { caller: caller.map_or_else(|e| failed(&e), Probed::Known), ..Facts::default() };
     if topics.contains(&Topic::SpotRole) {
         facts.spot_role = said(aws.role(SPOT_ROLE).await);
     }
     if topics.contains(&Topic::Clock) {
-        facts.clock = clock(aws).await;
+        facts.clock = clock_by_answers(aws);
     }
     facts
 }
 
-async fn caller_of(aws: &dyn Aws) -> Probed<Caller> {
-    aws.caller().await.map_or_else(|e| failed(&e), Probed::Known)
-}
-
 pub(super) async fn caller(context: &ProbeContext<'_>) -> Probed<Caller> {
-    caller_of(context.ports.aws.as_ref()).await
+    context.ports.aws.caller().await.map_or_else(|e| failed(&e), Probed::Known)
 }
 
 pub(super) async fn spot_role(context: &ProbeContext<'_>) -> Probed<RoleFacts> {
@@ -41,5 +35,10 @@ pub(super) async fn clock(aws: &dyn Aws) -> Probed<i64> {
         return Probed::Known(ahead);
     }
     let _ = aws.caller().await;
+    clock_by_answers(aws)
+}
+
+/// The same by the answers that there were.
+fn clock_by_answers(aws: &dyn Aws) -> Probed<i64> {
     aws.clock_ahead().map_or_else(|| Probed::Unavailable("no answer of AWS says what time it is".into()), Probed::Known)
 }

@@ -8,8 +8,10 @@ mod doctor_mends;
 mod documents;
 mod no_cluster;
 mod operator_policy;
+mod profiles;
 mod release_notice;
 mod settings;
+mod waiting;
 
 use rustix::process::{Pid, Signal, kill_process};
 use std::process::{Child, Command, Stdio};

@@ -1,9 +1,9 @@
 //! What the SDK says went wrong, as an [`Error`] that says what helps.
 
 use super::AwsSettings;
+use super::unreachable::{unreachable, unsent};
 use crate::error::{Error, ErrorKind};
-use crate::knowledge::{IamRefusal, unknown_region};
-use crate::spec::Region;
+use crate::knowledge::{IamRefusal, Lapsed};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::{
@@ -37,7 +37,7 @@ impl<'a> Call<'a> {
         Self { doing: doing.into(), action, on }
     }
 
-    fn service(&self) -> &str {
+    pub(super) fn service(&self) -> &str {
         self.action.split(':').next().unwrap_or_default()
     }
 }
@@ -58,7 +58,7 @@ struct Remembered {
 }
 
 impl Seen {
-    fn endpoint(&self, service: &str) -> Option<String> {
+    pub(super) fn endpoint(&self, service: &str) -> Option<String> {
         self.0.lock().ok()?.endpoints.get(service).cloned()
     }
 
@@ -153,7 +153,7 @@ where
             let status = answer.raw().status().as_u16();
             unreachable(call, &format!("the answer (status {status}) cannot be read: {}", chain(error)), seen)
         }
-        SdkError::TimeoutError(_) => unreachable(call, "there was no answer in time", seen),
+        SdkError::TimeoutError(_) => unsent(call, &chain(error), seen),
         _ => of_sending(call, error, settings, seen),
     }
 }
@@ -302,13 +302,13 @@ where
         return no_region(&call.doing);
     }
     match error {
-        SdkError::DispatchFailure(_) => unreachable(call, &text, seen),
+        SdkError::DispatchFailure(_) => unsent(call, &text, seen),
         _ => Error::failed(&call.doing).because(format!("{}: {text}", call.action)),
     }
 }
 
 /// The causes below an SDK error in one line, without what each level only repeats.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut below = Some(error);
     while let Some(cause) = below {
@@ -331,14 +331,14 @@ pub(super) fn no_credentials(doing: &str, error: &CredentialsError, settings: &A
     let nothing = "the credential provider was not enabled";
     if let (Some(profile), true) = (&settings.profile, why == nothing) {
         return Error::new(ErrorKind::Credentials, doing)
-            .because(format!("the profile {profile} is not in ~/.aws/config or ~/.aws/credentials, or names no credentials"))
-            .hint("see which profiles there are: `aws configure list-profiles`");
+            .because(format!("the profile `{profile}` names no credentials"))
+            .hint(format!("give it some: `aws configure sso --profile {profile}`, or `aws configure --profile {profile}` for keys"));
     }
     // With nothing to take them from, the SDK ends with whatever the last place that it looks at says: the instance's metadata.
     let why = why.strip_prefix(&format!("{nothing}: ")).unwrap_or(&why);
     if why.starts_with("no credentials found in chain") || why.contains("IMDS") {
         let profile = std::env::var("AWS_PROFILE").ok().filter(|profile| !profile.is_empty());
-        let of_profile = profile.map(|profile| format!(": the profile {profile} of AWS_PROFILE has none")).unwrap_or_default();
+        let of_profile = profile.map(|profile| format!(": the profile `{profile}` of AWS_PROFILE has none")).unwrap_or_default();
         return credentials(doing, &format!("there are no AWS credentials{of_profile}"), settings).detail(why);
     }
     credentials(doing, why, settings)
@@ -351,10 +351,9 @@ fn credentials(doing: &str, why: &str, settings: &AwsSettings) -> Error {
 /// What helps where the credentials are none, or not good any more.
 fn with_log_in(error: Error, why: &str, settings: &AwsSettings) -> Error {
     let profile = profile_flag(settings);
-    let lower = why.to_lowercase();
-    let error = if lower.contains("sso") || lower.contains("expired") {
+    let error = if Lapsed::read(why).is_some() {
         error.hint(format!("log in again: `aws sso login{profile}`, or whatever gave you the credentials that have ended"))
-    } else if lower.contains("signature") {
+    } else if why.to_lowercase().contains("signature") {
         error.hint("the secret key does not belong to the access key, or this machine's clock is wrong")
     } else {
         error.hint("give credentials: --profile, AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
@@ -369,29 +368,6 @@ fn with_log_in(error: Error, why: &str, settings: &AwsSettings) -> Error {
         error
     };
     error.hint(format!("see who AWS takes you for: `aws sts get-caller-identity{profile}`"))
-}
-
-fn unreachable(call: &Call<'_>, why: &str, seen: &Seen) -> Error {
-    let service = call.service();
-    // The SDK names services as their signing does not: it is `ssm` here and `SSM` there, `cloudformation` and `CloudFormation`.
-    let endpoint = seen.endpoint(service).unwrap_or_else(|| format!("the {service} endpoint"));
-    let error = Error::new(ErrorKind::Unreachable, &call.doing);
-    let error = if why.contains("dns error") {
-        let words = "its name is not found; there is no network, no DNS, or no such endpoint";
-        error.because(format!("{} at {endpoint}: {words}", call.action)).detail(why)
-    } else {
-        error.because(format!("{} at {endpoint}: {why}", call.action))
-    };
-    if why.contains("Throttl") || why.contains("LimitExceeded") || why.contains("TooManyRequests") {
-        return error.hint("AWS asks to slow down, and went on doing so; wait a minute and run it again");
-    }
-    if why.contains("certificate") || why.contains("UnknownIssuer") {
-        return error.hint("a proxy that ends TLS needs its CA here: AWS_CA_BUNDLE or SSL_CERT_FILE name a PEM file");
-    }
-    let of_unknown = |label: &str| label.parse::<Region>().is_ok().then(|| unknown_region(label)).flatten();
-    let remark = endpoint.split(['/', '.', ':']).find_map(of_unknown);
-    let error = remark.into_iter().fold(error, Error::because);
-    error.hint("check the network, the region, HTTPS_PROXY and NO_PROXY, and AWS_ENDPOINT_URL if it is set")
 }
 
 fn denied(call: &Call<'_>, answer: &Answered<'_>) -> Error {

@@ -13,6 +13,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use http_body_util::Limited;
+use hyper_util::client::proxy::matcher::Matcher;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
 /// Where EC2 and ECS hand out credentials; a proxy cannot reach it for us.
@@ -45,11 +46,36 @@ impl HttpClient for ByHost {
 impl HttpConnector for ByHostConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let host = request.uri().parse::<::http::Uri>().ok().and_then(|u| u.host().map(str::to_owned)).unwrap_or_default();
-        let direct = is_loopback(&host) || METADATA_HOSTS.contains(&host.as_str());
-        let client = if direct { &self.clients.direct } else { &self.clients.proxied };
+        let client = if goes_direct(&host) { &self.clients.direct } else { &self.clients.proxied };
         let answer = client.http_connector(&self.settings, &self.components).call(request);
         HttpConnectorFuture::new(async move { Ok(answer.await?.map(|body| SdkBody::from_body_1_x(Limited::new(body, LARGEST)))) })
     }
+}
+
+fn goes_direct(host: &str) -> bool {
+    is_loopback(host) || METADATA_HOSTS.contains(&host)
+}
+
+/// A proxy of the environment.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Proxy {
+    /// Its URL, without a name and password.
+    pub(super) address: String,
+    /// The variable that names it.
+    pub(super) variable: &'static str,
+}
+
+/// The proxy by which an address is asked.
+pub(super) fn proxy_of(address: &str) -> Option<Proxy> {
+    let uri: ::http::Uri = address.parse().ok()?;
+    if goes_direct(uri.host()?) {
+        return None;
+    }
+    let proxy = Matcher::from_env().intercept(&uri)?;
+    // In the order in which the client looks at them.
+    let own = if uri.scheme_str() == Some("http") { ["HTTP_PROXY", "http_proxy"] } else { ["HTTPS_PROXY", "https_proxy"] };
+    let variable = own.into_iter().chain(["ALL_PROXY", "all_proxy"]).find(|name| std::env::var(name).is_ok_and(|v| !v.is_empty()))?;
+    Some(Proxy { address: proxy.uri().to_string().trim_end_matches('/').to_owned(), variable })
 }
 
 /// The client that every service shares.

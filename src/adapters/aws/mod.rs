@@ -20,6 +20,7 @@ mod queue;
 mod quotas;
 mod ssm;
 mod sts;
+mod unreachable;
 
 pub use eks_token::presigned;
 pub use profiles::profiles;
@@ -44,6 +45,10 @@ const CONNECT_TIME: Duration = Duration::from_secs(5);
 const ANSWER_TIME: Duration = Duration::from_secs(30);
 /// How long one attempt may take until its answer is there whole.
 const WHOLE_TIME: Duration = Duration::from_mins(1);
+/// The same of the question who asks, which comes first and is the smallest that there is: who hears nothing of it hears nothing of AWS.
+const FIRST_ANSWER_TIME: Duration = Duration::from_secs(10);
+/// How long that question is tried in all, where nobody says how often.
+const FIRST_TIME: Duration = Duration::from_secs(30);
 
 /// What of the AWS settings was said on the command line or in the spec. Everything else is the SDK's: environment, profiles,
 /// SSO, endpoints, retries, proxies.
@@ -73,7 +78,8 @@ pub struct AwsClient {
 }
 
 impl AwsClient {
-    /// A client with these settings. Reads the SDK's configuration; no AWS service is called yet.
+    /// A client with these settings. Reads the SDK's configuration; no AWS service is called yet. A profile that is needed and is not there is
+    /// an error.
     pub async fn connect(settings: &AwsSettings) -> Result<Self> {
         let http = http::client()?;
         let patience = TimeoutConfig::builder().connect_timeout(CONNECT_TIME).read_timeout(ANSWER_TIME);
@@ -89,6 +95,11 @@ impl AwsClient {
             loader = loader.profile_name(profile);
         }
         let mut config = loader.load().await;
+        // The region of a profile that is not there is missed before its credentials are.
+        let needs_profile = settings.profile.is_some() || config.region().is_none() || !profiles::are_given_beside();
+        if needs_profile && let Some(problem) = profiles::problem(settings.profile.as_deref()).await {
+            return Err(problem);
+        }
         if let Some(retry) = config.retry_config().filter(|_| !names_attempts(&config)) {
             let retry = retry.clone().with_max_attempts(ATTEMPTS);
             config = config.into_builder().retry_config(retry).build();
@@ -99,17 +110,25 @@ impl AwsClient {
             let provider = ProfileFileCredentialsProvider::builder().configure(&base).profile_name(profile).build();
             config = config.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build();
         }
+        let mut patience = TimeoutConfig::builder().connect_timeout(CONNECT_TIME).read_timeout(FIRST_ANSWER_TIME);
+        if !names_attempts(&config) {
+            patience = patience.operation_timeout(FIRST_TIME);
+        }
+        let first = config.clone().into_builder().timeout_config(patience.build()).build();
         let seen = Seen::default();
         macro_rules! client {
             ($sdk:ident) => {
+                client!($sdk, config)
+            };
+            ($sdk:ident, $config:ident) => {
                 $sdk::Client::from_conf(
-                    $sdk::config::Builder::from(&config).interceptor(seen.clone()).retry_classifier(foreign_answer::AskAgain).build(),
+                    $sdk::config::Builder::from(&$config).interceptor(seen.clone()).retry_classifier(foreign_answer::AskAgain).build(),
                 )
             };
         }
         Ok(Self {
             settings: settings.clone(),
-            sts: client!(aws_sdk_sts),
+            sts: client!(aws_sdk_sts, first),
             cloudformation: client!(aws_sdk_cloudformation),
             eks: client!(aws_sdk_eks),
             iam: client!(aws_sdk_iam),

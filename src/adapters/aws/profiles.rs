@@ -1,12 +1,114 @@
 //! The profiles of the AWS configuration files.
 
+use super::errors::chain;
+use crate::error::{Error, ErrorKind, did_you_mean};
+use aws_config::profile::ProfileSet;
+use aws_runtime::env_config::error::EnvConfigFileLoadError;
 use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_types::os_shim_internal::{Env, Fs};
+use std::borrow::Cow;
 
 /// The names of the profiles, sorted; none where the files are not there or cannot be read: then whoever needs credentials says so.
 pub async fn profiles() -> Vec<String> {
-    let loaded = aws_config::profile::load(&Fs::real(), &Env::real(), &EnvConfigFiles::default(), None).await;
-    let mut names: Vec<String> = loaded.iter().flat_map(|set| set.profiles().map(str::to_owned)).collect();
+    load(None).await.as_ref().map(names).unwrap_or_default()
+}
+
+async fn load(named: Option<&str>) -> Result<ProfileSet, EnvConfigFileLoadError> {
+    let named = named.map(|name| Cow::Owned(name.to_owned()));
+    aws_config::profile::load(&Fs::real(), &Env::real(), &EnvConfigFiles::default(), named).await
+}
+
+fn names(set: &ProfileSet) -> Vec<String> {
+    let mut names: Vec<String> = set.profiles().map(str::to_owned).collect();
     names.sort();
     names
+}
+
+/// Where the SDK finds credentials whatever the profile says, or goes on looking where there is no such profile.
+const BESIDE: [&str; 4] =
+    ["AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"];
+
+/// Whether there are credentials that do not come from a profile.
+pub(super) fn are_given_beside() -> bool {
+    BESIDE.iter().any(|name| variable(name).is_some())
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// What is wrong with the profile that is meant, the one that is named here or that of `AWS_PROFILE`: it is not there, or what it takes its
+/// credentials from is not. The SDK passes over it, and says only that there are no credentials, or no region.
+pub(super) async fn problem(named: Option<&str>) -> Option<Error> {
+    let set = match load(named).await {
+        Ok(set) => set,
+        Err(e) => return Some(unreadable(&e)),
+    };
+    let by = if named.is_some() { "--profile" } else { "AWS_PROFILE" };
+    let meant = set.selected_profile();
+    // Nobody named the default.
+    if set.get_profile(meant).is_none() && (named.is_some() || variable("AWS_PROFILE").is_some()) {
+        return Some(missing(&set, meant, &format!("there is no profile `{meant}` ({by}) in {}", files())));
+    }
+    behind(&set, meant)
+}
+
+/// What is not there of what a profile takes its credentials from.
+fn behind(set: &ProfileSet, meant: &str) -> Option<Error> {
+    let mut passed = vec![meant];
+    loop {
+        let name = *passed.last()?;
+        let profile = set.get_profile(name)?;
+        if let Some(session) = profile.get("sso_session").filter(|session| set.sso_session(session).is_none()) {
+            let error = Error::new(
+                ErrorKind::Credentials,
+                format!("the profile `{name}` names the sso-session `{session}`, and {} has no section [sso-session {session}]", config()),
+            );
+            let near = did_you_mean(session, set.sso_sessions());
+            return Some(near.into_iter().fold(error, Error::hint).hint("`aws configure sso-session` writes one"));
+        }
+        let source = profile.get("source_profile").filter(|source| profile.get("role_arn").is_some() && !passed.contains(source))?;
+        if set.get_profile(source).is_none() {
+            let said = format!(
+                "the profile `{name}` takes its credentials from the profile `{source}` (source_profile), which is not in {}",
+                files()
+            );
+            return Some(missing(set, source, &said));
+        }
+        passed.push(source);
+    }
+}
+
+fn missing(set: &ProfileSet, name: &str, said: &str) -> Error {
+    let error = Error::new(ErrorKind::Credentials, said);
+    if set.is_empty() {
+        return error.hint("there is no profile at all: `aws configure sso`, or `aws configure` for keys, makes one");
+    }
+    let names = names(set);
+    let near = did_you_mean(name, names.iter().map(String::as_str));
+    near.into_iter().fold(error, Error::hint).hint("see which there are: `aws configure list-profiles`")
+}
+
+fn unreadable(e: &EnvConfigFileLoadError) -> Error {
+    let error = Error::new(ErrorKind::Credentials, "cannot read the AWS configuration");
+    let said = chain(e);
+    let parsed = said.split_once("error parsing ").and_then(|(_, said)| {
+        let (file, said) = said.split_once(" on line ")?;
+        let (line, why) = said.split_once(':')?;
+        Some(format!("{file}, line {line}: {}", why.trim()))
+    });
+    error.because(parsed.unwrap_or(said)).hint("mend it there; AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name other files")
+}
+
+/// Where profiles are looked for.
+fn files() -> String {
+    format!("{} or {}", config(), file("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"))
+}
+
+fn config() -> String {
+    file("AWS_CONFIG_FILE", "~/.aws/config")
+}
+
+fn file(by: &str, usual: &str) -> String {
+    variable(by).map_or_else(|| usual.to_owned(), |path| format!("{path} ({by})"))
 }

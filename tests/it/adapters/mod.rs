@@ -58,6 +58,10 @@ fn in_child(module: &str, test: &str, env: &[(&str, &str)]) -> bool {
     let mut command = std::process::Command::new(std::env::current_exe().unwrap());
     command.env_clear().env("PATH", path).env("HOME", home.path()).env("KARPCTL_TEST_CHILD", "1");
     command.env("AWS_EC2_METADATA_DISABLED", "true").env("AWS_MAX_ATTEMPTS", "1").envs(env.iter().copied());
+    // An empty value takes one of these away.
+    for (name, _) in env.iter().filter(|(_, value)| value.is_empty()) {
+        command.env_remove(name);
+    }
     // Without the name of the test binary.
     let module = module.split_once("::").map_or("", |(_, m)| m);
     let output = command.args(["--exact", &format!("{module}::{test}"), "--nocapture"]).output().unwrap();

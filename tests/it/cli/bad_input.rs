@@ -61,6 +61,11 @@ fn a_region_that_nobody_knows_is_a_note_and_a_reason() {
     assert_eq!(ended.code, 1, "{}", ended.stderr);
     assert!(ended.stderr.contains("at https://sts.us-wst-2.amazonaws.com"), "{}", ended.stderr);
     assert!(ended.stderr.contains(&format!("  caused by: {meant}\n")), "{}", ended.stderr);
+    // The proxy is what is not reached, and not AWS; what the libraries say is for whoever asks.
+    let proxy = "at https://sts.us-wst-2.amazonaws.com: the proxy http://127.0.0.1:9 (HTTPS_PROXY): the connection is refused";
+    assert!(ended.stderr.contains(proxy) && !ended.stderr.contains("dispatch failure"), "{}", ended.stderr);
+    let ended = shell().run(&["bootstrap", "--dry-run", "--cluster-name", "demo", "--region", "us-wst-2", "-v"]);
+    assert!(ended.stderr.contains("  in detail: dispatch failure: "), "{}", ended.stderr);
     let ended = shell().run(&["doctor", "--only", "aws-credentials", "--region", "us-wst-2", "-o", "json"]);
     assert!(ended.code == 1 && ended.stdout.contains(meant), "{}{}", ended.stdout, ended.stderr);
     let ended = shell().run(&["bootstrap", "--dry-run", "--cluster-name", "demo", "--region", "us-west-2"]);
@@ -106,8 +111,15 @@ fn no_credentials_is_an_error_with_a_hint() {
     // What the SDK tried is for whoever asks.
     let ended = Shell::new().run(&["status", "--cluster-name", "demo", "--region", "us-west-2", "-v"]);
     assert!(ended.stderr.contains("  in detail: no credentials found in chain"), "{}", ended.stderr);
-    let ended = Shell::new().env("AWS_PROFILE", "nope").run(&["status", "--cluster-name", "demo", "--region", "us-west-2"]);
-    assert!(ended.stderr.contains("the profile nope of AWS_PROFILE has none"), "{}", ended.stderr);
+}
+
+#[test]
+fn an_endpoint_without_a_scheme_is_said_in_words() {
+    let shell = Shell::new().env("AWS_ACCESS_KEY_ID", "k").env("AWS_SECRET_ACCESS_KEY", "s").env("AWS_ENDPOINT_URL", "127.0.0.1:9");
+    let ended = shell.run(&["status", "--cluster-name", "demo", "--region", "us-west-2"]);
+    let said =
+        "  caused by: sts:GetCallerIdentity at 127.0.0.1:9: that is no address with a scheme; http://127.0.0.1:9?\nhint: AWS_ENDPOINT_URL";
+    assert!(ended.code == 1 && ended.stderr.contains(said), "{}", ended.stderr);
 }
 
 #[test]

@@ -22,7 +22,8 @@ fn shell(status: &'static str, body: &'static str) -> Shell {
 }
 
 fn errors(ended: &Ended) -> Vec<&str> {
-    ended.stderr.lines().filter(|line| !line.starts_with("note: ")).collect()
+    // On a busy machine it is told of answers that are waited for.
+    ended.stderr.lines().filter(|line| !line.starts_with("note: ") && !line.starts_with("waiting for ")).collect()
 }
 
 #[test]

@@ -1,0 +1,116 @@
+//! A profile that is not there, or whose credentials come from what is not: said before a region is missed.
+
+use super::{Ended, Shell};
+
+const CONFIG: &str = "[profile dev]
+region = us-west-2
+aws_access_key_id = k
+aws_secret_access_key = s
+[profile none]
+region = us-west-2
+[profile chain]
+region = us-west-2
+role_arn = arn:aws:iam::111122223333:role/other
+source_profile = devv
+[profile sso]
+region = us-west-2
+sso_session = crop
+sso_account_id = 111122223333
+sso_role_name = admin
+[sso-session corp]
+sso_region = us-west-2
+sso_start_url = https://127.0.0.1:9/start
+";
+
+fn shell(config: &str) -> Shell {
+    let shell = Shell::new().env("AWS_MAX_ATTEMPTS", "1");
+    std::fs::create_dir(shell.dir.path().join(".aws")).unwrap();
+    shell.file(".aws/config", config)
+}
+
+#[track_caller]
+fn says(ended: &Ended, lines: &[&str]) {
+    assert_eq!((ended.code, ended.stderr.lines().collect::<Vec<_>>()), (1, lines.to_vec()));
+}
+
+#[test]
+fn a_profile_that_is_not_there_is_named_with_the_nearest() {
+    let lines = |by: &str, rest: &[&'static str]| {
+        let first = format!("error: there is no profile `dve` ({by}) in ~/.aws/config or ~/.aws/credentials");
+        [vec![first], rest.iter().map(|&line| line.to_owned()).collect()].concat()
+    };
+    let hints = ["hint: did you mean `dev`?", "hint: see which there are: `aws configure list-profiles`"];
+    for words in [&["bootstrap", "--cluster-name", "demo"][..], &["status", "--cluster-name", "demo"], &["init", "--defaults"]] {
+        let ended = shell(CONFIG).env("AWS_PROFILE", "dve").run(words);
+        says(&ended, &lines("AWS_PROFILE", &hints).iter().map(String::as_str).collect::<Vec<_>>());
+        let ended = shell(CONFIG).run(&[words, &["--profile", "dve"]].concat());
+        says(&ended, &lines("--profile", &hints).iter().map(String::as_str).collect::<Vec<_>>());
+    }
+    let nothing = ["hint: there is no profile at all: `aws configure sso`, or `aws configure` for keys, makes one"];
+    let ended = Shell::new().env("AWS_PROFILE", "dve").run(&["status", "--cluster-name", "demo"]);
+    says(&ended, &lines("AWS_PROFILE", &nothing).iter().map(String::as_str).collect::<Vec<_>>());
+    let elsewhere = shell(CONFIG).file("mine", "").env("AWS_CONFIG_FILE", "mine").env("AWS_PROFILE", "dev");
+    let ended = elsewhere.run(&["status", "--cluster-name", "demo"]);
+    assert!(ended.stderr.contains("`dev` (AWS_PROFILE) in mine (AWS_CONFIG_FILE) or ~/.aws/credentials"), "{}", ended.stderr);
+}
+
+/// aws asks for the profile all the same; its SDKs take the keys.
+#[test]
+fn keys_beside_a_profile_that_is_not_there_are_taken() {
+    let keys = || shell(CONFIG).env("AWS_PROFILE", "dve").env("AWS_ACCESS_KEY_ID", "k").env("AWS_SECRET_ACCESS_KEY", "s");
+    let ended = keys().run(&["status", "--cluster-name", "demo", "--region", "us-west-2"]);
+    assert!(ended.stderr.contains("sts:GetCallerIdentity at "), "{}", ended.stderr);
+    // What the profile was to say is missing.
+    let ended = keys().run(&["status", "--cluster-name", "demo"]);
+    assert!(ended.stderr.starts_with("error: there is no profile `dve`"), "{}", ended.stderr);
+}
+
+#[test]
+fn what_a_profile_takes_its_credentials_from_must_be_there() {
+    let status = |profile: &str| shell(CONFIG).env("AWS_PROFILE", profile).run(&["status", "--cluster-name", "demo"]);
+    says(
+        &status("chain"),
+        &[
+            "error: the profile `chain` takes its credentials from the profile `devv` (source_profile), which is not in ~/.aws/config or ~/.aws/credentials",
+            "hint: did you mean `dev`?",
+            "hint: see which there are: `aws configure list-profiles`",
+        ],
+    );
+    says(
+        &status("sso"),
+        &[
+            "error: the profile `sso` names the sso-session `crop`, and ~/.aws/config has no section [sso-session crop]",
+            "hint: did you mean `corp`?",
+            "hint: `aws configure sso-session` writes one",
+        ],
+    );
+    assert!(status("none").stderr.contains("there are no AWS credentials: the profile `none` of AWS_PROFILE has none"));
+    let named = shell(CONFIG).run(&["status", "--cluster-name", "demo", "--profile", "none"]);
+    assert!(named.stderr.contains("caused by: the profile `none` names no credentials\nhint: give it some: "), "{}", named.stderr);
+}
+
+#[test]
+fn a_configuration_that_cannot_be_read_is_shown_where() {
+    let broken = shell("# mine\n[profile dev\nregion = us-west-2\n").env("AWS_PROFILE", "dev");
+    let file = broken.dir.path().join(".aws/config");
+    let ended = broken.run(&["status", "--cluster-name", "demo"]);
+    let said = format!("error: cannot read the AWS configuration\n  caused by: {}, line 2: ", file.display());
+    assert!(ended.code == 1 && ended.stderr.starts_with(&said), "{}", ended.stderr);
+}
+
+#[test]
+fn a_doctor_finds_it_and_says_what_helps_there() {
+    for (profile, said, helps) in [
+        ("dve", "there is no profile `dve`", "see which there are: `aws configure list-profiles`"),
+        ("chain", "the profile `devv` (source_profile)", "see which there are: `aws configure list-profiles`"),
+        ("sso", "no section [sso-session crop]", "`aws configure sso-session` writes one"),
+    ] {
+        let ended = shell(CONFIG).run(&["doctor", "--only", "aws-credentials", "--profile", profile, "-o", "json"]);
+        assert_eq!(ended.code, 1, "{}", ended.stderr);
+        let report: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+        let finding = &report["checks"][0];
+        assert!(finding["message"].as_str().unwrap().contains(said), "{finding}");
+        assert_eq!(finding["fixes"][0]["title"], helps);
+        assert!(!finding.to_string().contains("aws sso login"), "{finding}");
+    }
+}
