@@ -52,9 +52,18 @@ fn is_mark(word: &str) -> bool {
     word == "-" || word.strip_suffix('.').is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// The lines of a text, those that are too long in several: what goes on stands a little further in than what it goes on from. What is
-/// there to be copied, or is a table, stays: a line of a block of code, and one that begins with `|`.
-pub(super) fn folded(text: &str, columns: usize) -> String {
+/// Where a line that was too long goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum GoesOn {
+    /// A little further in than it began: each line says a thing of its own.
+    FurtherIn,
+    /// Where it began, as a paragraph of a book does; only an item of a list, and what stands in columns, further in.
+    Flush,
+}
+
+/// The lines of a text, those that are too long in several. What is there to be copied, or is a table, stays: a line of a block of code,
+/// and one that begins with `|`.
+pub(super) fn folded(text: &str, columns: usize, goes_on: GoesOn) -> String {
     let mut copied = false;
     let mut lines = Vec::new();
     for line in text.split('\n') {
@@ -63,15 +72,17 @@ pub(super) fn folded(text: &str, columns: usize) -> String {
         if copied || is_fence || line.starts_with('|') || measure_text_width(line) <= columns {
             lines.push(line.to_owned());
         } else {
-            fold(line, columns, &mut lines);
+            let is_paragraph = !line.starts_with(' ') && !begins_item(line);
+            let further = if goes_on == GoesOn::Flush && is_paragraph { 0 } else { 2 };
+            fold(line, columns, further, &mut lines);
         }
     }
     lines.join("\n")
 }
 
-/// Ends one line between its words, as often as it is too long.
-fn fold(line: &str, columns: usize, lines: &mut Vec<String>) {
-    let further = line.len() - line.trim_start_matches(' ').len() + 2;
+/// Ends one line between its words, as often as it is too long; it goes on so many columns further in.
+fn fold(line: &str, columns: usize, further: usize, lines: &mut Vec<String>) {
+    let further = line.len() - line.trim_start_matches(' ').len() + further;
     let margin = " ".repeat(further.min(columns / 4));
     let mut current = String::new();
     let mut begun = false;
@@ -129,21 +140,29 @@ mod tests {
     fn what_goes_on_stands_further_in_and_what_is_copied_is_one_word() {
         let text = "error: cannot do it\n  caused by: this and that\nhint: run `karpctl bootstrap --yes`, then look";
         let narrow = "error: cannot do it\n  caused by: this\n    and that\nhint: run\n  `karpctl bootstrap --yes`,\n  then look";
-        assert_eq!(folded(text, 20), narrow);
-        assert_eq!(folded(text, 80), text);
-        assert_eq!(folded("              x y z w", 16), "              x\n    y z w", "a margin leaves room");
-        assert_eq!(folded("it's a ` alone here", 10), "it's a `\n  alone\n  here");
+        assert_eq!(folded(text, 20, GoesOn::FurtherIn), narrow);
+        assert_eq!(folded(text, 80, GoesOn::FurtherIn), text);
+        assert_eq!(folded("              x y z w", 16, GoesOn::FurtherIn), "              x\n    y z w", "a margin leaves room");
+        assert_eq!(folded("it's a ` alone here", 10, GoesOn::FurtherIn), "it's a `\n  alone\n  here");
         assert_eq!(
-            folded("a b\n```sh\na long command\n```\n| a | long | row |\nb", 5),
+            folded("a b\n```sh\na long command\n```\n| a | long | row |\nb", 5, GoesOn::FurtherIn),
             "a b\n```sh\na long command\n```\n| a | long | row |\nb"
         );
-        assert_eq!(folded("", 5), "");
+        assert_eq!(folded("", 5, GoesOn::FurtherIn), "");
+    }
+
+    #[test]
+    fn a_paragraph_of_a_page_is_flush_and_an_item_of_a_list_hangs() {
+        let page = "A paragraph of words.\n- an item of words\n1. first of all words\n  what is `in columns` here";
+        let narrow = "A paragraph\nof words.\n- an item of\n  words\n1. first of\n  all words\n  what is\n   `in columns`\n   here";
+        assert_eq!(folded(page, 12, GoesOn::Flush), narrow);
+        assert_eq!(folded("A paragraph of words.", 12, GoesOn::FurtherIn), "A paragraph\n  of words.");
     }
 
     #[test]
     fn a_style_takes_no_room() {
         let styled = super::super::printer::styled(super::super::printer::BAD, "error");
-        assert_eq!(folded(&format!("{styled}: 12345"), 12), format!("{styled}: 12345"));
+        assert_eq!(folded(&format!("{styled}: 12345"), 12, GoesOn::FurtherIn), format!("{styled}: 12345"));
     }
 
     #[test]
@@ -152,14 +171,14 @@ mod tests {
         let whole = "# Head\n\nA paragraph of two lines.\n\n- `an item that is long`\n- one that goes on\n1. first of all\n\n| a | b |\n|---|---|\n```\nas it\nis\n```";
         assert_eq!(unbroken(page), whole);
         assert_eq!(unbroken(whole), whole);
-        assert_eq!(folded("- `an item that is long`", 12), "- `an item that is long`", "a mark does not stand alone");
+        assert_eq!(folded("- `an item that is long`", 12, GoesOn::FurtherIn), "- `an item that is long`", "a mark does not stand alone");
     }
 
     proptest! {
         #[test]
         fn only_blanks_become_line_ends(text in "[a-z`  \n|]{0,80}", columns in 1usize..30) {
             let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-            let folded = folded(&text, columns);
+            let folded = folded(&text, columns, GoesOn::Flush);
             prop_assert_eq!(squeezed(&folded), squeezed(&text));
             prop_assert_eq!(squeezed(&wrapped(&text, columns)), squeezed(&text));
         }

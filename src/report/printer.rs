@@ -1,7 +1,7 @@
 //! The only way to print.
 
 use super::bars::Bars;
-use super::lines::{folded, unbroken, wrapped};
+use super::lines::{GoesOn, folded, unbroken, wrapped};
 use crate::characters::Letters;
 use crate::error::Error;
 use anstream::AutoStream;
@@ -119,7 +119,7 @@ impl Printer {
     /// Prints a part of the answer that is sentences: on a terminal its lines end between words. Not for commands, which are copied.
     pub fn told(&self, text: &str) {
         match Self::columns() {
-            Some(columns) => self.answer(&folded(text, columns)),
+            Some(columns) => self.answer(&folded(text, columns, GoesOn::Flush)),
             None => self.answer(text),
         }
     }
@@ -127,7 +127,7 @@ impl Printer {
     /// Prints a page: at a terminal its paragraphs are broken where that ends, wherever their source is.
     pub fn page(&self, text: &str) {
         match Self::columns() {
-            Some(columns) => self.answer(&folded(&unbroken(text), columns)),
+            Some(columns) => self.answer(&folded(&unbroken(text), columns, GoesOn::Flush)),
             None => self.answer(text),
         }
     }
@@ -256,7 +256,7 @@ fn columns_of_stderr() -> Option<usize> {
 }
 
 fn on_stderr(text: &str) -> Cow<'_, str> {
-    columns_of_stderr().map_or(Cow::Borrowed(text), |columns| Cow::Owned(folded(text, columns)))
+    columns_of_stderr().map_or(Cow::Borrowed(text), |columns| Cow::Owned(folded(text, columns, GoesOn::FurtherIn)))
 }
 
 /// The text in these letters, with all that a terminal would obey written out, but for our colours.

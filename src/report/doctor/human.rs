@@ -1,6 +1,6 @@
 //! The report for a person at a terminal.
 
-use super::super::lines::folded;
+use super::super::lines::{GoesOn, folded};
 use super::super::printer::{BAD, BOLD, CARE, FAINT, GOOD, styled};
 use super::{by_area, message, summary, to_mend};
 use crate::finding::{DoctorReport, Finding, Verdict};
@@ -11,13 +11,13 @@ const TOGETHER: usize = 4;
 /// Grouped by area, worst first, a line each, and one for all that were left out for the same reason; then what to do, in order, and a
 /// count. On a terminal of so many columns lines end between words, but for commands, which are copied.
 pub(super) fn text(report: &DoctorReport, columns: Option<usize>) -> String {
-    let count = columns.map_or_else(|| summary(report), |columns| folded(&summary(report), columns));
+    let count = columns.map_or_else(|| summary(report), |columns| folded(&summary(report), columns, GoesOn::FurtherIn));
     format!("{}\n\n{count}", without_count(report, columns)).trim_start().to_owned()
 }
 
 /// As [`text`], without the count: it would be that of the findings that are shown.
 pub(super) fn without_count(report: &DoctorReport, columns: Option<usize>) -> String {
-    let told = |line: String| columns.map_or_else(|| line.clone(), |columns| folded(&line, columns));
+    let told = |line: String| columns.map_or_else(|| line.clone(), |columns| folded(&line, columns, GoesOn::FurtherIn));
     let mut lines = Vec::new();
     let together = left_out_together(report);
     for (area, findings) in by_area(report) {
