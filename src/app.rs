@@ -15,10 +15,11 @@ use crate::facts::{Probed, ToolFacts};
 use crate::ports::{ClusterAccess, Eksctl as _, Helm as _, Ports};
 use crate::report::{Printer, Verbosity};
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -52,6 +53,7 @@ pub struct App {
     lent: Arc<AtomicBool>,
     // Nothing is changed just now, so nothing must be finished.
     reading: Arc<AtomicBool>,
+    warned: Mutex<BTreeSet<String>>,
     versions: Versions,
 }
 
@@ -75,7 +77,15 @@ impl App {
             terminated: Arc::default(),
             lent: Arc::default(),
             reading: Arc::default(),
+            warned: Mutex::default(),
             versions: Versions::default(),
+        }
+    }
+
+    /// Warns of what several looks come upon, once.
+    pub fn warn_once(&self, text: &str) {
+        if self.warned.lock().is_ok_and(|mut warned| warned.insert(text.to_owned())) {
+            self.printer.warn(text);
         }
     }
 

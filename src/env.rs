@@ -18,6 +18,9 @@ pub const SETTINGS: [&str; 8] = [
     "ENABLE_ZONAL_SHIFT",
 ];
 
+/// The variables of the region: the first that is set counts, as for aws.
+const REGION: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+
 /// `KARPCTL_BUILD_RELEASES_URL`, when karpctl is built: where a distribution's karpctl asks for newer releases.
 const BUILT_IN_RELEASES_URL: Option<&str> = option_env!("KARPCTL_BUILD_RELEASES_URL");
 
@@ -28,6 +31,8 @@ pub struct Env {
     pub cluster_name: Option<String>,
     /// `AWS_REGION`, else `AWS_DEFAULT_REGION`.
     pub region: Option<String>,
+    /// Which of them it was.
+    pub region_variable: Option<&'static str>,
     /// `AWS_ACCOUNT_ID`.
     pub account_id: Option<String>,
     /// `AWS_PARTITION`.
@@ -80,7 +85,8 @@ impl Env {
         let under_home = |name: &str, rest: &str| get(name).map(PathBuf::from).or_else(|| home.as_ref().map(|h| h.join(rest)));
         Self {
             cluster_name: get("CLUSTER_NAME"),
-            region: get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION")),
+            region: REGION.into_iter().find_map(get),
+            region_variable: REGION.into_iter().find(|name| get(name).is_some()),
             account_id: get("AWS_ACCOUNT_ID"),
             partition: get("AWS_PARTITION"),
             karpenter_version: get("KARPENTER_VERSION"),
@@ -116,6 +122,7 @@ impl Env {
         Ok(Layer {
             cluster_name: self.cluster_name.clone(),
             region: self.region.clone(),
+            region_variable: self.region_variable,
             account_id: self.account_id.clone(),
             partition: self.partition.clone(),
             karpenter_version: self.karpenter_version.clone(),

@@ -177,6 +177,7 @@ impl GlobalArgs {
             chart: (chart != ChartLayer::default()).then_some(chart),
             made_elsewhere: None,
             written: None,
+            region_variable: None,
         })
     }
 }

@@ -44,6 +44,9 @@ pub(super) fn layers(app: &App, variant: &VariantArgs) -> Result<Vec<(Source, La
     Ok(layers)
 }
 
+/// What people call YAML files, too.
+const OTHER_EXTENSION: &str = "yml";
+
 fn spec_file(app: &App) -> Result<Option<(String, Layer)>> {
     let (path, named) = match &app.globals.file {
         Some(path) => (path.clone(), !app.globals.writes_file),
@@ -57,7 +60,13 @@ fn spec_file(app: &App) -> Result<Option<(String, Layer)>> {
     };
     match text_file::text(&path) {
         Ok(text) => crate::spec::file::parse(&shown, &text).map(|layer| Some((shown, layer))),
-        Err(e) if !named && e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) if !named && e.kind() == std::io::ErrorKind::NotFound => {
+            if app.globals.file.is_none() && path.with_extension(OTHER_EXTENSION).is_file() {
+                let other = path.with_extension(OTHER_EXTENSION).display().to_string();
+                app.warn_once(&format!("{other} is not read: a spec file is looked for as {shown}; call it so, or name it: -f {other}"));
+            }
+            Ok(None)
+        }
         Err(e) => Err(unreadable(&e.to_string())),
     }
 }

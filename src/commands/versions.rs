@@ -3,16 +3,19 @@
 use super::answer::{Pretty, json};
 use super::versions_compare::compare;
 use crate::app::App;
-use crate::error::{Exit, Result};
-use crate::knowledge::{FittingTools, KubernetesVersion, NodePoolApi, Release, Standing};
+use crate::error::{Error, Exit, Result};
+use crate::knowledge::{FittingTools, InvalidKubernetesVersion, InvalidRelease, KubernetesVersion, NodePoolApi, Release, Standing};
 use crate::report::{Format, Table, table};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
 /// Show which Karpenter, Kubernetes, helm, kubectl and eksctl fit together
+///
+/// --karpenter-version and --kubernetes-version leave of the table what goes with them.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
   karpctl versions
+  karpctl versions --kubernetes-version 1.33
   karpctl versions -o json
   karpctl versions --compare")]
 pub struct VersionsArgs {
@@ -39,7 +42,12 @@ impl VersionsArgs {
 
 /// Runs the command.
 pub async fn run(app: &App, args: VersionsArgs) -> Result<Exit> {
+    let wanted = Wanted::by(app)?;
     if args.compare {
+        if wanted != Wanted::default() {
+            return Err(Error::usage("--compare is about the whole table, and takes no --karpenter-version and no --kubernetes-version")
+                .hint("leave them out; without --compare they choose what is shown"));
+        }
         let compared = app.read(Box::pin(compare(app, args.chart_repository.as_deref()))).await?;
         if args.output.is_machine() {
             app.printer.document(&machine(args.output, &compared.to_json())?);
@@ -48,10 +56,10 @@ pub async fn run(app: &App, args: VersionsArgs) -> Result<Exit> {
         }
         return Ok(compared.exit(args.exit_code));
     }
-    let releases = Release::all();
+    let (releases, kubernetes) = wanted.of_the_table()?;
     if args.output.is_machine() {
         let releases: Vec<Value> = releases.iter().map(release_json).collect();
-        let kubernetes: Vec<Value> = KubernetesVersion::all().map(kubernetes_json).collect();
+        let kubernetes: Vec<Value> = kubernetes.into_iter().map(kubernetes_json).collect();
         let answer = json!({ "schema": "karpctl/versions/v1", "releases": releases, "tools": kubernetes });
         app.printer.document(&machine(args.output, &answer)?);
         return Ok(Exit::Done);
@@ -61,7 +69,7 @@ pub async fn run(app: &App, args: VersionsArgs) -> Result<Exit> {
     let left_out = show(
         app,
         &table(&KUBERNETES, &["extended", "support ends", "eksctl"], |kept| {
-            KubernetesVersion::all().map(kubernetes_line).map(|line| cells(&line, kept)).collect()
+            kubernetes.iter().copied().map(kubernetes_line).map(|line| cells(&line, kept)).collect()
         }),
     );
     app.printer.told(&format!(
@@ -70,6 +78,58 @@ pub async fn run(app: &App, args: VersionsArgs) -> Result<Exit> {
          are made for this Kubernetes.{left_out}"
     ));
     Ok(Exit::Done)
+}
+
+/// Of which versions the table is shown. Only flags say so: the shell of somebody who followed the guide has its versions in the environment.
+#[derive(Debug, Default, PartialEq)]
+struct Wanted {
+    karpenter: Option<Release>,
+    kubernetes: Option<KubernetesVersion>,
+}
+
+impl Wanted {
+    fn by(app: &App) -> Result<Self> {
+        let (karpenter, kubernetes) = (&app.globals.karpenter_version, &app.globals.kubernetes_version);
+        let wrong = |flag: &str, e: String| Error::usage(format!("--{flag}: {e}"));
+        Ok(Self {
+            karpenter: karpenter
+                .as_ref()
+                .map(|v| v.parse().map_err(|e: InvalidRelease| wrong("karpenter-version", e.to_string())))
+                .transpose()?,
+            kubernetes: kubernetes
+                .as_ref()
+                .map(|v| v.parse().map_err(|e: InvalidKubernetesVersion| wrong("kubernetes-version", e.to_string())))
+                .transpose()?,
+        })
+    }
+
+    /// The releases and the versions of Kubernetes that go with them; it is an error where there is none.
+    fn of_the_table(&self) -> Result<(Vec<Release>, Vec<KubernetesVersion>)> {
+        let supports = |release: &Release, version: KubernetesVersion| {
+            let (oldest, newest) = release.kubernetes_range();
+            oldest <= version && version <= newest
+        };
+        let mut releases = Release::all();
+        releases.retain(|r| self.karpenter.as_ref().is_none_or(|w| w == r) && self.kubernetes.is_none_or(|version| supports(r, version)));
+        let of_release = |version: KubernetesVersion| self.karpenter.as_ref().is_none_or(|release| supports(release, version));
+        let kubernetes: Vec<_> =
+            KubernetesVersion::all().filter(|v| self.kubernetes.is_none_or(|wanted| wanted == *v) && of_release(*v)).collect();
+        if !releases.is_empty() && !kubernetes.is_empty() {
+            return Ok((releases, kubernetes));
+        }
+        let error = match (&self.karpenter, self.kubernetes) {
+            (Some(karpenter), Some(version)) => {
+                let (oldest, newest) = karpenter.kubernetes_range();
+                Error::usage(format!("Karpenter {karpenter} supports Kubernetes {oldest} to {newest}, not {version}"))
+            }
+            (Some(karpenter), None) => Error::usage(format!("this karpctl's table has no Karpenter {karpenter}")),
+            (None, version) => {
+                let version = version.map_or_else(String::new, |version| version.to_string());
+                Error::usage(format!("this karpctl's table has no Kubernetes {version}"))
+            }
+        };
+        Err(error.hint("`karpctl versions` shows the whole table"))
+    }
 }
 
 fn machine(format: Format, answer: &Value) -> Result<String> {
@@ -170,11 +230,17 @@ fn show_releases(app: &App, releases: &[Release]) {
          namespace, identity: where and as whom its guide has the controller run. policies, events, CRDs: how many the controller has, \
          gets from EventBridge, and reads. eksctl: the oldest that its guide works with.{left_out}"
     ));
-    app.printer.answer("\nNot to be installed, or with a fault:");
-    for release in releases {
-        if let Standing::Trap { reason, instead } | Standing::Caution { reason, instead } = release.standing() {
-            app.printer.told(&format!("  {:<8} {reason}; take {instead}", release.to_string()));
+    let faults = releases.iter().filter_map(|release| match release.standing() {
+        Standing::Trap { reason, instead } | Standing::Caution { reason, instead } => {
+            Some(format!("  {:<8} {reason}; take {instead}", release.to_string()))
         }
+        Standing::Known | Standing::Newer => None,
+    });
+    for (index, fault) in faults.enumerate() {
+        if index == 0 {
+            app.printer.answer("\nNot to be installed, or with a fault:");
+        }
+        app.printer.told(&fault);
     }
 }
 

@@ -18,6 +18,30 @@ pub enum Source {
     Found,
 }
 
+/// The fields that a variable of the environment gives, and which; the region has two.
+const VARIABLES: [(&str, &str); 8] = [
+    ("clusterName", "CLUSTER_NAME"),
+    ("accountId", "AWS_ACCOUNT_ID"),
+    ("partition", "AWS_PARTITION"),
+    ("karpenterVersion", "KARPENTER_VERSION"),
+    ("kubernetesVersion", "K8S_VERSION"),
+    ("namespace", "KARPENTER_NAMESPACE"),
+    ("nodePool.amiAlias", "ALIAS_VERSION"),
+    ("zonalShift", "ENABLE_ZONAL_SHIFT"),
+];
+
+impl Source {
+    /// As it is named where its layer gives this field: of the environment the variable.
+    pub(super) fn of(&self, field: &str, layer: &Layer) -> String {
+        let variable = || match field {
+            "region" => layer.region_variable,
+            _ => VARIABLES.iter().find(|(of, _)| *of == field).map(|(_, variable)| *variable),
+        };
+        let named = if *self == Self::Environment { variable() } else { None };
+        named.map_or_else(|| self.to_string(), str::to_owned)
+    }
+}
+
 impl std::fmt::Display for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -115,6 +139,9 @@ pub struct Layer {
     /// The file that it was read from, where it was one.
     #[serde(skip)]
     pub written: Option<Written>,
+    /// The variable that gave the region, where one did.
+    #[serde(skip)]
+    pub region_variable: Option<&'static str>,
 }
 
 /// Settings of what another tool made and keeps.
@@ -288,6 +315,7 @@ impl From<&Spec> for Layer {
             }),
             made_elsewhere: spec.made_elsewhere.as_deref().map(ElsewhereLayer::from),
             written: None,
+            region_variable: None,
         }
     }
 }

@@ -126,6 +126,8 @@ fn settle(layers: &Layers, discovered: &Discovered, other: OtherPartition) -> Re
         &[("aws-auth", NodeAccess::AwsAuth), ("access-entry", NodeAccess::AccessEntry), ("both", NodeAccess::Both)],
     );
     let existing = first(layers, |l| l.existing_cluster).unwrap_or(false);
+    let mut notes = overridden(layers);
+    notes.extend(node_group_beside_fargate(layers, &mut p));
     let capacity = if fargate { ControllerCapacity::Fargate } else { ControllerCapacity::NodeGroup(node_group(layers, &mut p)) };
     let node_pool = node_pool(layers, &mut p);
     let subnets = list::<SubnetId>(layers, "subnets", |l| l.subnets.as_deref(), &mut p);
@@ -137,7 +139,6 @@ fn settle(layers: &Layers, discovered: &Discovered, other: OtherPartition) -> Re
     let permissions_boundary: Option<Arn> = p.parsed(layers, "permissionsBoundary", |l| l.permissions_boundary.as_deref());
     let chart = chart(layers, &mut p);
     let made_elsewhere = elsewhere(layers, &mut p);
-    let mut notes = overridden(layers);
     notes.extend(region.as_ref().and_then(|region| unknown_region(region.as_str())));
     let (
         Some(cluster_name),
@@ -222,8 +223,9 @@ fn release(layers: &Layers, discovered: &Discovered, p: &mut Problems) -> Option
     if given.is_some() || p.list.len() > before {
         return given;
     }
-    let wanted = layers.iter().find_map(|(source, layer)| Some((source, layer.kubernetes_version.as_deref()?)));
-    let kubernetes = discovered.kubernetes.or_else(|| wanted.and_then(|(_, text)| text.parse().ok()));
+    let named = |source: &Source, layer: &Layer| source.of("kubernetesVersion", layer);
+    let wanted = layers.iter().find_map(|(source, layer)| Some((named(source, layer), layer.kubernetes_version.as_deref()?)));
+    let kubernetes = discovered.kubernetes.or_else(|| wanted.as_ref().and_then(|(_, text)| text.parse().ok()));
     match kubernetes {
         None => Some(Release::newest()),
         Some(version) => Release::default_for(version).or_else(|| {
@@ -237,6 +239,19 @@ fn release(layers: &Layers, discovered: &Discovered, p: &mut Problems) -> Option
             None
         }),
     }
+}
+
+/// The controller runs on Fargate or on a node group: one that is named where fargate is, or in what goes before that, is wrong. What goes
+/// before a node group takes its place, and a note says so.
+fn node_group_beside_fargate(layers: &Layers, p: &mut Problems) -> Option<String> {
+    let (fargate, _) = layers.iter().find(|(_, layer)| layer.fargate.is_some()).filter(|(_, layer)| layer.fargate == Some(true))?;
+    let (group, _) = layers.iter().find(|(_, layer)| layer.node_group.is_some())?;
+    // Sources stand in the order in which they win.
+    if fargate < group {
+        return Some(format!("node group: {fargate} says fargate and wins over {group}, whose nodeGroup is not used"));
+    }
+    p.wrong("nodeGroup does not go with fargate: the controller of a new cluster runs on the one or on the other".into());
+    None
 }
 
 fn node_group(layers: &Layers, p: &mut Problems) -> NodeGroup {
@@ -355,23 +370,23 @@ fn list<'a, T: FromStr<Err: std::fmt::Display>>(
 /// A sentence for each scalar that several sources give differently.
 fn overridden(layers: &Layers) -> Vec<String> {
     type Get = fn(&Layer) -> Option<&str>;
-    let settings: [(&str, Get); 12] = [
-        ("cluster name", |l| l.cluster_name.as_deref()),
-        ("region", |l| l.region.as_deref()),
-        ("account id", |l| l.account_id.as_deref()),
-        ("partition", |l| l.partition.as_deref()),
-        ("Karpenter version", |l| l.karpenter_version.as_deref()),
-        ("Kubernetes version", |l| l.kubernetes_version.as_deref()),
-        ("namespace", |l| l.namespace.as_deref()),
-        ("AMI alias", |l| l.node_pool.as_ref()?.ami_alias.as_deref()),
-        ("identity", |l| l.identity.as_deref()),
-        ("node access", |l| l.node_access.as_deref()),
-        ("permissions boundary", |l| l.permissions_boundary.as_deref()),
-        ("zonal shift", |l| l.zonal_shift.map(|on| if on { "true" } else { "false" })),
+    let settings: [(&str, &str, Get); 12] = [
+        ("cluster name", "clusterName", |l| l.cluster_name.as_deref()),
+        ("region", "region", |l| l.region.as_deref()),
+        ("account id", "accountId", |l| l.account_id.as_deref()),
+        ("partition", "partition", |l| l.partition.as_deref()),
+        ("Karpenter version", "karpenterVersion", |l| l.karpenter_version.as_deref()),
+        ("Kubernetes version", "kubernetesVersion", |l| l.kubernetes_version.as_deref()),
+        ("namespace", "namespace", |l| l.namespace.as_deref()),
+        ("AMI alias", "nodePool.amiAlias", |l| l.node_pool.as_ref()?.ami_alias.as_deref()),
+        ("identity", "identity", |l| l.identity.as_deref()),
+        ("node access", "nodeAccess", |l| l.node_access.as_deref()),
+        ("permissions boundary", "permissionsBoundary", |l| l.permissions_boundary.as_deref()),
+        ("zonal shift", "zonalShift", |l| l.zonal_shift.map(|on| if on { "true" } else { "false" })),
     ];
     let mut notes = Vec::new();
-    for (what, get) in settings {
-        let given: Vec<(&Source, &str)> = layers.iter().filter_map(|(s, l)| get(l).map(|v| (s, v))).collect();
+    for (what, field, get) in settings {
+        let given: Vec<(String, &str)> = layers.iter().filter_map(|(s, l)| get(l).map(|v| (s.of(field, l), v))).collect();
         let Some(((winner, value), others)) = given.split_first() else { continue };
         for (source, other) in others.iter().filter(|(_, v)| v != value) {
             notes.push(format!("{what}: {winner} says `{value}` and wins over {source}, which says `{other}`"));
@@ -402,7 +417,7 @@ impl Problems {
         what: &str,
         get: impl Fn(&'a Layer) -> Option<&'a str>,
     ) -> Option<T> {
-        let (source, text) = layers.iter().find_map(|(s, l)| get(l).map(|t| (s, t)))?;
+        let (source, text) = layers.iter().find_map(|(s, l)| get(l).map(|t| (s.of(what, l), t)))?;
         text.parse().map_err(|e| self.wrong(format!("{what} (from {source}): {e}"))).ok()
     }
 
@@ -413,7 +428,7 @@ impl Problems {
         get: impl Fn(&'a Layer) -> Option<&'a str>,
         choices: &[(&str, T)],
     ) -> Option<T> {
-        let (source, text) = layers.iter().find_map(|(s, l)| get(l).map(|t| (s, t)))?;
+        let (source, text) = layers.iter().find_map(|(s, l)| get(l).map(|t| (s.of(what, l), t)))?;
         let found = choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
         if found.is_none() {
             self.wrong(format!("{what} (from {source}): `{text}` is not one of {}", names(choices)));

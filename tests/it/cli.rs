@@ -139,6 +139,40 @@ fn versions_shows_the_table_and_compares_what_can_be_reached() {
 }
 
 #[test]
+fn versions_shows_what_goes_with_the_versions_that_are_named() {
+    let json = |flags: &[&str]| {
+        let ended = Shell::new().run(&[&["versions", "-o", "json"], flags].concat());
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        let answer: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+        let names = |list: &str, of: &str| {
+            answer[list].as_array().unwrap().iter().map(|row| row[of].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        (names("releases", "karpenter"), names("tools", "kubernetes"))
+    };
+    let (releases, kubernetes) = json(&["--karpenter-version", "v1.0.8"]);
+    assert_eq!(releases, ["1.0.8"]);
+    assert_eq!(kubernetes, ["1.25", "1.26", "1.27", "1.28", "1.29", "1.30", "1.31"]);
+    let (releases, kubernetes) = json(&["--kubernetes-version", "1.33"]);
+    assert_eq!(kubernetes, ["1.33"]);
+    assert!(releases.contains(&"1.5.0".to_owned()) && !releases.contains(&"1.4.0".to_owned()), "{releases:?}");
+    assert_eq!(json(&["--kubernetes-version", "1.30", "--karpenter-version", "1.0.8"]), (vec!["1.0.8".into()], vec!["1.30".into()]));
+    let text = Shell::new().run(&["versions", "--karpenter-version", "1.0.8"]).stdout;
+    assert!(text.contains("\n1.0.8 ") && !text.contains("\n1.14") && !text.contains("Not to be installed"), "{text}");
+    for (flags, says) in [
+        (
+            &["--karpenter-version", "1.0.8", "--kubernetes-version", "1.33"][..],
+            "Karpenter 1.0.8 supports Kubernetes 1.25 to 1.31, not 1.33",
+        ),
+        (&["--karpenter-version", "1.99.0"], "this karpctl's table has no Karpenter 1.99.0"),
+        (&["--kubernetes-version", "1.99"], "this karpctl's table has no Kubernetes 1.99"),
+        (&["--kubernetes-version", "new"], "--kubernetes-version: "),
+        (&["--compare", "--karpenter-version", "1.0.8"], "--compare is about the whole table"),
+    ] {
+        usage_error(&Shell::new().run(&[&["versions"], flags].concat()), &[says]);
+    }
+}
+
+#[test]
 fn version_says_which_karpctl_it_is() {
     let shell = Shell::new();
     let newest = karpctl::knowledge::Release::newest().to_string();

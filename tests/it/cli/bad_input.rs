@@ -92,9 +92,38 @@ fn a_flag_wins_over_the_environment_and_says_so() {
     let shell = Shell::new().env("AWS_REGION", "eu-west-1").env("KARPENTER_VERSION", "v1.0.8").file("karpctl.yaml", "region: eu-north-1\n");
     let ended = render(&shell, "node-pool", &[]);
     assert_eq!(ended.code, 0, "{}", ended.stderr);
-    assert!(ended.stderr.contains("the flag says `us-west-2` and wins over the environment, which says `eu-west-1`"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the flag says `us-west-2` and wins over AWS_REGION, which says `eu-west-1`"), "{}", ended.stderr);
     assert!(ended.stderr.contains("the file karpctl.yaml, which says `eu-north-1`"), "{}", ended.stderr);
     assert!(ended.stdout.contains("kind: NodePool"));
+}
+
+#[test]
+fn a_node_group_and_fargate_do_not_go_together() {
+    let file = "fargate: true\nnodeGroup: {instanceType: m7i.large}\n";
+    let both = render(&Shell::new().file("karpctl.yaml", file), "cluster-config", &[]);
+    usage_error(&both, &["nodeGroup does not go with fargate", "karpctl.yaml:2:1\n"]);
+    // A flag goes before the file.
+    let shell = Shell::new().file("karpctl.yaml", "nodeGroup: {instanceType: m7i.large}\n");
+    let ended = render(&shell, "cluster-config", &["--fargate"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let note = "note: node group: the flag says fargate and wins over the file karpctl.yaml, whose nodeGroup is not used\n";
+    assert_eq!(ended.stderr, note);
+    assert!(!ended.stdout.contains("m7i.large"), "{}", ended.stdout);
+    assert!(render(&shell, "cluster-config", &[]).stdout.contains("m7i.large"));
+}
+
+#[test]
+fn a_spec_file_by_another_ending_is_told_of_once() {
+    let warning = "warning: karpctl.yml is not read: a spec file is looked for as karpctl.yaml; call it so, or name it: -f karpctl.yml\n";
+    let shell = Shell::new().file("karpctl.yml", "namespace: mine\n");
+    let ended = render(&shell, "helm-values", &[]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, warning));
+    let doctor = shell.run(&[&["doctor", "--offline", "--only", "names-and-sizes"], &OFFLINE[..]].concat());
+    assert_eq!((doctor.code, doctor.stderr.as_str()), (0, warning));
+    let named = render(&shell, "cluster-config", &["-f", "karpctl.yml"]);
+    assert!(named.code == 0 && named.stderr.is_empty() && named.stdout.contains("\"mine\""), "{}{}", named.stdout, named.stderr);
+    let right = render(&shell.file("karpctl.yaml", ""), "helm-values", &[]);
+    assert_eq!((right.code, right.stderr.as_str()), (0, ""));
 }
 
 #[test]

@@ -110,6 +110,22 @@ fn a_flag_goes_before_the_environment_and_that_before_the_file() {
     assert!(text.contains("region: \"eu-west-2\""), "{text}");
 }
 
+/// Who reads of a wrong value looks for the variable: the region has two.
+#[test]
+fn a_variable_is_called_by_its_name() {
+    for (_, [name, _], [flag, said], document, _) in SETTINGS {
+        let given: Vec<&str> = super::OFFLINE.chunks(2).filter(|pair| pair[0] != flag).flatten().copied().collect();
+        let ended = Shell::new().env(name, "no good").run(&[&["render", document], &given[..]].concat());
+        let says = if name == "ENABLE_ZONAL_SHIFT" { "ENABLE_ZONAL_SHIFT is `no good`" } else { &format!("(from {name})") };
+        super::usage_error(&ended, &[says]);
+        // And who reads what it had to give way to.
+        let ended = Shell::new()
+            .env(name, if name == "ENABLE_ZONAL_SHIFT" { "false" } else { "x" })
+            .run(&[&["render", document], &given[..], &[flag, said]].concat());
+        assert!(ended.stderr.contains(&format!("wins over {name}, which says `")), "{name}: {}", ended.stderr);
+    }
+}
+
 #[test]
 fn the_partition_is_the_regions_unless_it_is_named() {
     let render = |more: &[&str]| {
