@@ -48,7 +48,11 @@ fn judge(used: &Used<'_>, exec: &ExecFacts) -> Judgement {
             Judgement::pass(used.subject.clone(), "another credential goes before the plugin, which is not looked for")
         }
         Err(why) => fail(format!("exec: {why}: {entry}"))
-            .fix(format!("install {}, or name its file by its whole path in {file}", exec.command))
+            .fix(if exec.command.contains('/') {
+                format!("have a program at {} that can be run, or name another in {file}", exec.command)
+            } else {
+                format!("install {}, or name its file by its whole path in {file}", exec.command)
+            })
             .fix("or do without: `karpctl bootstrap` gives helm a credential plugin of its own"),
     }
 }

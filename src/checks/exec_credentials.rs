@@ -37,7 +37,8 @@ fn judge(situation: &Situation<'_>, used: &Used<'_>) -> Judgement {
         let user = if chosen.user.is_empty() { "(none)" } else { &chosen.user };
         let anew = chosen.exec.as_ref().and_then(|exec| update_kubeconfig(used, exec));
         let made = || make(situation).into_iter().chain(in_file(chosen)).chain(under_its_names(chosen)).collect();
-        return Judgement::fail(used.subject.clone(), format!("users[name={user}]: {problem}"))
+        let place = if file.is_empty() { String::new() } else { format!(" in {file}") };
+        return Judgement::fail(used.subject.clone(), format!("users[name={user}]{place}: {problem}"))
             .at(file, None)
             .run("have the user written anew", anew.unwrap_or_else(made));
     }

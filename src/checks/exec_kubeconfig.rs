@@ -4,6 +4,7 @@ use super::exec::{clients, in_file, make, name};
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{ChosenFacts, ClientFacts, KubeconfigFacts, Probed, Topic};
 use crate::finding::Area;
+use std::path::PathBuf;
 
 pub(super) struct ExecKubeconfig;
 
@@ -42,9 +43,13 @@ fn judge(situation: &Situation<'_>, client: &ClientFacts) -> Judgement {
         KubeconfigFacts::Nothing { .. } if matches!(situation.facts.cluster, Probed::Absent) => {
             Judgement::skip(&who, "there is no kubeconfig, and no cluster yet that it could be for")
         }
-        KubeconfigFacts::Nothing { looked, .. } => {
-            let places = looked.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ");
-            Judgement::fail(&who, format!("there is no kubeconfig in {places}, and {who} then asks http://localhost:8080"))
+        KubeconfigFacts::Nothing { looked, empty, .. } => {
+            let places = |files: &[PathBuf]| files.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ");
+            let what = match empty.as_slice() {
+                [] => format!("there is no kubeconfig in {}", places(looked)),
+                empty => format!("there is nothing in {}", places(empty)),
+            };
+            Judgement::fail(&who, format!("{what}, and {who} then asks http://localhost:8080"))
                 .run("make one for the cluster", make(situation))
                 .fix("or do without: `karpctl bootstrap` gives helm a kubeconfig of its own")
         }
@@ -62,7 +67,8 @@ fn judge_context(situation: &Situation<'_>, who: &str, chosen: &ChosenFacts) -> 
         return Judgement::fail(subject, format!("{files} has no context `{}`", chosen.context))
             .at(place, None)
             .run("see which there are", kubectl(&["get-contexts"]))
-            .fix("then name one of them: --context NAME, or `kubectl config use-context NAME`");
+            .run("then choose one of them", kubectl(&["use-context", "CONTEXT"]))
+            .fix("or name one for this run: --context CONTEXT");
     }
     match &chosen.cluster_problem {
         Some(problem) if chosen.context.is_empty() => Judgement::fail(subject, format!("{files} has no current context: {problem}"))

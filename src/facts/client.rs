@@ -42,6 +42,9 @@ pub enum KubeconfigFacts {
     Nothing {
         /// Where it was looked for.
         looked: Vec<PathBuf>,
+        /// The files among them that are there, and say nothing.
+        #[serde(default)]
+        empty: Vec<PathBuf>,
         /// The client runs in a pod and would take its service account.
         in_cluster: bool,
     },

@@ -117,7 +117,8 @@ async fn kubeconfig(station: &dyn Workstation, question: &ClientQuestion, tool: 
     if whole.is_empty() && asked.is_none() && own(HELM_SERVER).is_none() {
         let service_account = Path::new("/var/run/secrets/kubernetes.io/serviceaccount/token");
         let in_cluster = station.variable("KUBERNETES_SERVICE_HOST").is_some() && matches!(station.read(service_account), Ok(Some(_)));
-        return KubeconfigFacts::Nothing { looked, in_cluster };
+        let empty = sources.into_iter().map(|s| s.file).collect();
+        return KubeconfigFacts::Nothing { looked, empty, in_cluster };
     }
     let readable_by_others = sources.iter().map(|s| &s.file).filter(|f| station.is_readable_by_others(f)).cloned().collect();
     let files = sources.into_iter().map(|s| s.file).collect();
@@ -180,6 +181,13 @@ fn choose(
         user.impersonate = name;
     }
     user.impersonates_more |= own("HELM_KUBEASGROUPS").is_some();
+    // A name that no entry has says more than what its entry would lack.
+    let no_cluster = found
+        .filter(|c| !c.cluster.is_empty() && named(&whole.clusters, &c.cluster).is_none())
+        .map(|c| format!("there is no cluster `{}`, which the context names", c.cluster));
+    let no_user = found
+        .filter(|c| !c.user.is_empty() && named(&whole.users, &c.user).is_none())
+        .map(|_| "there is no user of that name, which the context has".to_owned());
     let token = !user.token.is_empty() || !user.token_file.is_empty();
     let certificate = !user.client_certificate.is_empty() || !user.client_certificate_data.is_empty();
     let chosen = ChosenFacts {
@@ -187,7 +195,7 @@ fn choose(
         readable_by_others: Vec::new(),
         context: context.to_owned(),
         context_is_there: context.is_empty() || found.is_some(),
-        cluster_problem: cluster_problem(station, &cluster).map(|why| masked(&why)),
+        cluster_problem: cluster_problem(station, &cluster).map(|why| no_cluster.unwrap_or_else(|| masked(&why))),
         server: masked(&cluster.server),
         server_by: server_by.map(str::to_owned),
         tls_server_name: Some(cluster.tls_server_name.clone()).filter(|name| !name.is_empty()),
@@ -195,7 +203,7 @@ fn choose(
         user: found.map(|c| c.user.clone()).unwrap_or_default(),
         shared_with: found.map(|c| others(&whole.contexts, context, &c.user)).unwrap_or_default(),
         user_file: user.exec.is_some().then(|| user.file.clone()),
-        user_problem: user_problem(station, &user).map(|why| masked(&why)),
+        user_problem: user_problem(station, &user).map(|why| no_user.unwrap_or_else(|| masked(&why))),
         token,
         certificate,
         exec: user.exec.as_ref().map(|exec| exec_facts(station, exec, build)),

@@ -19,11 +19,15 @@ async fn a_kubeconfig_is_there_and_can_be_loaded() {
     let found = broken_client(|client| client.kubeconfig = unloadable).await;
     exactly(&found, "exec-kubeconfig", Verdict::Fail);
     said(&found, &["/home/me/.kube/config, line 3", "a list is not closed"]);
-    let nothing = KubeconfigFacts::Nothing { looked: vec!["/home/me/.kube/config".into()], in_cluster: false };
-    exactly(&broken_client(|client| client.kubeconfig = nothing).await, "exec-kubeconfig", Verdict::Fail);
+    let nothing = KubeconfigFacts::Nothing { looked: vec!["/home/me/.kube/config".into()], empty: Vec::new(), in_cluster: false };
+    let found = broken_client(|client| client.kubeconfig = nothing).await;
+    exactly(&found, "exec-kubeconfig", Verdict::Fail);
+    said(&found, &["there is no kubeconfig in /home/me/.kube/config"]);
     let found = broken_chosen(|chosen| chosen.context_is_there = false).await;
     exactly(&found, "exec-kubeconfig", Verdict::Fail);
     said(&found, &["has no context", "get-contexts"]);
+    // What chooses one chooses it in the file that was looked at.
+    assert_eq!(found[0].fixes[1].command.join(" "), "kubectl config use-context CONTEXT --kubeconfig /home/me/.kube/config");
 }
 
 #[tokio::test(start_paused = true)]
@@ -45,6 +49,13 @@ async fn a_client_gets_as_far_as_its_plugin() {
     }
     let found = broken_exec(|exec| (exec.found, exec.run) = (Err("no such file or directory".into()), None)).await;
     exactly(&found, "exec-command", Verdict::Fail);
+    assert!(found[0].fixes[0].title.starts_with("install aws, or name its file by its whole path in "), "{found:#?}");
+    let found = broken_exec(|exec| {
+        (exec.command, exec.found, exec.run) = ("/opt/nosuch".into(), Err("no such file or directory".into()), None);
+    })
+    .await;
+    exactly(&found, "exec-command", Verdict::Fail);
+    assert!(found[0].fixes[0].title.starts_with("have a program at /opt/nosuch that can be run, or name another in "), "{found:#?}");
     let found = broken_exec(|exec| (exec.forbidden, exec.run) = (Some("it is not on the allowlist".into()), None)).await;
     exactly(&found, "exec-plugin-policy", Verdict::Fail);
     said(&found, &["credentialPluginAllowlist"]);

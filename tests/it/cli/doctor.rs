@@ -65,6 +65,26 @@ fn the_printed_cure_works_where_no_cluster_is_named() {
 }
 
 #[test]
+fn what_a_context_names_and_no_entry_has_is_named() {
+    let text = kubeconfig(&[("here", "v1beta1")]);
+    let doctor = |text: &str| {
+        let shell = machine(&[("here", "v1beta1")]).file("config", text);
+        let words = ["doctor", "--helm", "./helm", "--only", "exec-kubeconfig,exec-credentials", "--kubeconfig", "config", "-o", "json"];
+        let file = shell.dir.path().join("config").display().to_string();
+        let found = checks(&shell.run(&words)).into_iter().find(|check| check["result"] == "fail").unwrap();
+        (found["message"].as_str().unwrap().to_owned(), file)
+    };
+    let (message, file) = doctor(&text.replace("user: of-here", "user: nouser"));
+    assert_eq!(message, format!("users[name=nouser] in {file}: there is no user of that name, which the context has"));
+    let (message, file) = doctor(&text.replace("cluster: k\n", "cluster: nocluster\n"));
+    assert_eq!(message, format!("{file}: there is no cluster `nocluster`, which the context names"));
+    for nothing in ["", "# later\n"] {
+        let (message, file) = doctor(nothing);
+        assert!(message.starts_with(&format!("there is nothing in {file}, and helm ")), "{message}");
+    }
+}
+
+#[test]
 fn what_is_mended_by_kubeconfig_is_taken_back_by_it() {
     let shell = machine(&[("here", "v1alpha1"), ("there", "v1alpha1"), ("good", "v1"), ("far", "v1alpha1")])
         .file("second", &kubeconfig(&[("else", "v1alpha1")]))
