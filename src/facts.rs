@@ -245,7 +245,7 @@ impl Facts {
                 Topic::Association => self.association.clone_from(&newer.association),
                 Topic::AccessEntry => self.access_entry.clone_from(&newer.access_entry),
                 Topic::AwsAuth => self.aws_auth.clone_from(&newer.aws_auth),
-                Topic::Network => self.network.clone_from(&newer.network),
+                Topic::Network | Topic::NodeSubnets => self.network.clone_from(&newer.network),
                 Topic::Ami => self.ami_version.clone_from(&newer.ami_version),
                 Topic::Crds => {
                     self.crd_release.clone_from(&newer.crd_release);
@@ -336,7 +336,7 @@ impl Facts {
             Topic::Association => say(&mut self.association, reason),
             Topic::AccessEntry => say(&mut self.access_entry, reason),
             Topic::AwsAuth => say(&mut self.aws_auth, reason),
-            Topic::Network => say(&mut self.network, reason),
+            Topic::Network | Topic::NodeSubnets => say(&mut self.network, reason),
             Topic::Ami => say(&mut self.ami_version, reason),
             Topic::Crds => {
                 say(&mut self.crd_release, reason);

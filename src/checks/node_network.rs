@@ -29,7 +29,8 @@ impl Check for NodeNetwork {
 
     fn explain(&self) -> &'static str {
         "Asks EC2 for subnets by the very selector that the node class has (the tag karpenter.sh/discovery with the cluster's name), and \
-         looks at those of the cluster where nothing is tagged yet. Where every node class that is there has another selector, those count that \
+         looks at those that `karpctl bootstrap` would tag where nothing is tagged yet: of the managed node groups, \
+         else of the cluster. Where every node class that is there has another selector, those count that \
          Karpenter found by it (the status of the class). What people see otherwise: `SubnetSelector did not match any \
          Subnets`, `SubnetsNotFound`, `no subnets exist given constraints`, with old releases `no subnets matched selector map[…]`: the \
          tag is missing, or its value is another cluster's name; `InsufficientFreeAddressesInSubnet`; nodes that never join, because the way \
@@ -42,6 +43,7 @@ impl Check for NodeNetwork {
         &[
             Topic::Cluster,
             Topic::Network,
+            Topic::NodeSubnets,
             Topic::Routes,
             Topic::Endpoints,
             Topic::Selection,
@@ -65,10 +67,9 @@ impl Check for NodeNetwork {
         let Some(network) = read("subnets", &situation.facts.network)? else {
             return Err(Judgement::skip("subnets", "the cluster names none"));
         };
-        let mut said = Vec::new();
-        for subnet in &network.subnets {
-            said.extend(taken(subnet, spec.cluster_name.as_str()));
-        }
+        // Those that bootstrap tags.
+        let for_nodes = network.for_nodes(!spec.subnets.is_empty(), situation.facts.routes.known().map(Vec::as_slice));
+        let mut said: Vec<Judgement> = for_nodes.iter().filter_map(|subnet| taken(subnet, spec.cluster_name.as_str())).collect();
         // What the selector finds is what Karpenter will use; where it finds nothing yet, what bootstrap will tag.
         let selected = match read("subnets", &situation.facts.selection) {
             Ok(selection) => selection.map(|s| s.subnets.as_slice()).unwrap_or_default(),
@@ -80,20 +81,19 @@ impl Check for NodeNetwork {
         if selected.is_empty() && said.is_empty() {
             let nothing = missing(situation, "subnets", "the selector finds none: SubnetSelector did not match any Subnets");
             said.extend((nothing.is_failure()).then(|| {
-                let routes = situation.facts.routes.known().map(Vec::as_slice);
-                let ids = network.for_nodes(!spec.subnets.is_empty(), routes).into_iter().map(|s| s.id.clone());
+                let ids = for_nodes.iter().map(|s| s.id.clone());
                 let tag = format!("Key={DISCOVERY_TAG},Value={}", spec.cluster_name);
                 let words = aws(spec, "ec2", "create-tags").into_iter().chain(["--resources"]).map(str::to_owned).chain(ids);
                 nothing.run("tag those that nodes may use", words.chain(["--tags".to_owned(), tag]))
             }));
         }
-        let used = if selected.is_empty() { network.subnets.as_slice() } else { selected };
-        for subnet in used {
+        let used: Vec<&SubnetFacts> = if selected.is_empty() { for_nodes } else { selected.iter().collect() };
+        for subnet in used.iter().copied() {
             said.extend(judge(subnet, cluster.vpc_id.as_deref()));
             said.extend(without_address(subnet, situation.facts));
         }
         let zones: BTreeSet<&str> = used.iter().map(|s| s.zone.as_str()).collect();
-        if zones.len() < 2 {
+        if zones.len() < 2 && !said.iter().any(Judgement::is_failure) {
             said.push(
                 Judgement::warn(
                     "subnets",

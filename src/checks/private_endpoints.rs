@@ -50,6 +50,7 @@ impl Check for PrivateEndpoints {
             Topic::Cluster,
             Topic::Selection,
             Topic::Network,
+            Topic::NodeSubnets,
             Topic::Routes,
             Topic::Endpoints,
             Topic::Vpc,

@@ -54,6 +54,7 @@ impl Check for PrivateValues {
             Topic::Cluster,
             Topic::Selection,
             Topic::Network,
+            Topic::NodeSubnets,
             Topic::Routes,
             Topic::Endpoints,
             Topic::Chart,

@@ -4,7 +4,7 @@ use super::question::{choose, text};
 use super::waiting::briefly;
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::facts::{Caller, ClusterFacts, RouteTableFacts, SubnetFacts};
+use crate::facts::{Caller, ClusterFacts, NetworkFacts, Probed, RouteTableFacts};
 use crate::knowledge::{KubernetesVersion, Release};
 use crate::ports::{Ports, Workstation as _};
 use crate::shell::quoted;
@@ -13,6 +13,7 @@ use crate::spec::layer::{Layer, NodePoolLayer};
 use crate::spec::resolve::Layers;
 use crate::spec::{AccountId, ClusterName, Region};
 use crate::steps::OWNER_TAG;
+use std::collections::BTreeMap;
 
 /// The name of a new cluster where nobody gives one.
 const CLUSTER: &str = "demo";
@@ -242,20 +243,30 @@ impl<'a> Interview<'a> {
         self.found.reasons.insert("existingCluster", reason);
         if self.found.layer.subnets.is_none() {
             let vpc = cluster.vpc_id.as_deref().unwrap_or_default();
-            let subnets = self.asked("ec2:DescribeSubnets", ports.aws.subnets(&cluster.subnet_ids)).await.unwrap_or_default();
+            let groups = self.asked("eks:DescribeNodegroup", ports.aws.node_group_subnets(&name)).await.unwrap_or_default();
+            let ids: Vec<String> = groups.iter().chain(cluster.subnet_ids.iter().filter(|id| !groups.contains(id))).cloned().collect();
+            let network = NetworkFacts {
+                subnets: self.asked("ec2:DescribeSubnets", ports.aws.subnets(&ids)).await.unwrap_or_default(),
+                of_node_groups: Probed::Known(groups),
+                security_groups: BTreeMap::new(),
+                discovered: Vec::new(),
+                tagged: Vec::new(),
+            };
             let routes = self.asked("ec2:DescribeRouteTables", ports.aws.route_tables(vpc)).await.ok();
-            self.found.layer.subnets = self.subnets(&subnets, routes.as_deref()).await?;
+            self.found.layer.subnets = self.subnets(&network, routes.as_deref()).await?;
         }
         Ok(())
     }
 
     /// The subnets for nodes: a question only where some are public and some are not.
-    async fn subnets(&mut self, subnets: &[SubnetFacts], routes: Option<&[RouteTableFacts]>) -> Result<Option<Vec<String>>> {
+    async fn subnets(&mut self, network: &NetworkFacts, routes: Option<&[RouteTableFacts]>) -> Result<Option<Vec<String>>> {
+        let subnets = network.candidates();
         let of = |public: bool| subnets.iter().filter(|s| s.is_public(routes) == public).map(|s| s.id.clone()).collect::<Vec<_>>();
-        let (private, public) = (of(false), of(true));
-        if private.is_empty() || public.is_empty() {
+        let public = of(true);
+        if of(false).is_empty() || public.is_empty() {
             return Ok(None);
         }
+        let private: Vec<String> = network.for_nodes(false, routes).into_iter().map(|s| s.id.clone()).collect();
         let shown = |ids: &[String]| {
             let listed = subnets.iter().filter(|s| ids.contains(&s.id));
             listed.map(|s| format!("{} in {} with {} free addresses", s.id, s.zone, s.free_addresses)).collect::<Vec<_>>().join(", ")

@@ -176,6 +176,9 @@ pub struct NodeGroupFacts {
     /// The security groups that its launch template names. None: its nodes have the cluster's.
     #[serde(default)]
     pub security_groups: Vec<String>,
+    /// The subnets that its nodes run in.
+    #[serde(default)]
+    pub subnets: Vec<String>,
     /// `AL2023_x86_64_STANDARD`, `BOTTLEROCKET_ARM_64`, `CUSTOM`, …; empty where facts of an older karpctl do not say.
     #[serde(default)]
     pub ami_type: String,

@@ -1,5 +1,6 @@
 //! What is known of each thing that was read.
 
+use super::Probed;
 use super::account::{RouteTableFacts, SecurityGroupFacts};
 use crate::knowledge::{KubernetesVersion, ToolVersion};
 use crate::spec::{AccountId, Arn};
@@ -196,21 +197,71 @@ pub struct AwsAuthFacts {
 /// The network that nodes are launched into.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NetworkFacts {
-    /// The subnets of the cluster, or those that the spec names.
+    /// The subnets of the cluster and of its managed node groups, or those that the spec names.
     pub subnets: Vec<SubnetFacts>,
+    /// The ids of those that the managed node groups run in. Asked where karpctl chooses.
+    #[serde(default)]
+    pub of_node_groups: Probed<Vec<String>>,
     /// The cluster's security group and its tags.
     pub security_groups: BTreeMap<String, BTreeMap<String, String>>,
     /// The security groups of its VPC that carry the discovery tag with its name, where somebody else made the cluster.
     #[serde(default)]
     pub discovered: Vec<SecurityGroupFacts>,
+    /// The subnets of its VPC that carry it.
+    #[serde(default)]
+    pub tagged: Vec<SubnetFacts>,
+}
+
+/// Why subnets are those for nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubnetChoice {
+    /// Somebody named them.
+    Named,
+    /// The managed node groups run in them, and none of these has a route to an internet gateway, or all have.
+    NodeGroups,
+    /// They are the cluster's, without a route to an internet gateway.
+    Private,
+    /// They are the cluster's, without a route to an internet gateway and with another that leads out, which others of it lack.
+    LeadingOut,
+    /// The cluster has no others.
+    All,
 }
 
 impl NetworkFacts {
-    /// The subnets that nodes are for: those that somebody named, as they are; else the private ones, and all where there are none.
+    /// The subnets that may be for nodes where nobody names any: those of the managed node groups, as in Karpenter's guide for clusters that are
+    /// there; else the cluster's, which are those of its control plane.
+    #[must_use]
+    pub fn candidates(&self) -> Vec<&SubnetFacts> {
+        let groups = self.of_node_groups.known().map(Vec::as_slice).unwrap_or_default();
+        let of_groups: Vec<&SubnetFacts> = self.subnets.iter().filter(|s| groups.contains(&s.id)).collect();
+        if of_groups.is_empty() { self.subnets.iter().collect() } else { of_groups }
+    }
+
+    /// The subnets that nodes are for, and why these: those that somebody named, as they are; else of the candidates the private ones, and all where
+    /// there are none. Of the control plane's those that lead out come before those that do not: it needs no way out, and often has none.
+    #[must_use]
+    pub fn choice(&self, are_named: bool, routes: Option<&[RouteTableFacts]>) -> (Vec<&SubnetFacts>, SubnetChoice) {
+        if are_named {
+            return (self.subnets.iter().collect(), SubnetChoice::Named);
+        }
+        let candidates = self.candidates();
+        let private: Vec<&SubnetFacts> = candidates.iter().copied().filter(|s| !s.is_public(routes)).collect();
+        let is_of_groups = self.of_node_groups.known().is_some_and(|groups| candidates.iter().any(|s| groups.contains(&s.id)));
+        let leads_out = |s: &&SubnetFacts| routes.and_then(|tables| RouteTableFacts::of_subnet(tables, &s.id)).is_some_and(|t| t.leads_out);
+        let leading: Vec<&SubnetFacts> = private.iter().copied().filter(leads_out).collect();
+        match (is_of_groups, private.is_empty()) {
+            (true, true) => (candidates, SubnetChoice::NodeGroups),
+            (true, false) => (private, SubnetChoice::NodeGroups),
+            (false, true) => (candidates, SubnetChoice::All),
+            (false, false) if leading.is_empty() || leading.len() == private.len() => (private, SubnetChoice::Private),
+            (false, false) => (leading, SubnetChoice::LeadingOut),
+        }
+    }
+
+    /// The subnets that nodes are for.
     #[must_use]
     pub fn for_nodes(&self, are_named: bool, routes: Option<&[RouteTableFacts]>) -> Vec<&SubnetFacts> {
-        let private: Vec<&SubnetFacts> = self.subnets.iter().filter(|s| !s.is_public(routes)).collect();
-        if are_named || private.is_empty() { self.subnets.iter().collect() } else { private }
+        self.choice(are_named, routes).0
     }
 }
 

@@ -58,6 +58,8 @@ pub enum Topic {
     AwsAuth,
     /// [`Facts::network`].
     Network,
+    /// In it the subnets of the managed node groups, too. It needs [`Topic::Network`].
+    NodeSubnets,
     /// [`Facts::ami_version`].
     Ami,
     /// [`Facts::crd_release`], [`Facts::crds`].
@@ -186,6 +188,9 @@ impl Topic {
     #[must_use]
     pub const fn needs_cluster(self) -> bool {
         self.in_cluster()
-            || matches!(self, Self::OidcProvider | Self::Network | Self::Routes | Self::Endpoints | Self::Vpc | Self::Leftovers)
+            || matches!(
+                self,
+                Self::OidcProvider | Self::Network | Self::NodeSubnets | Self::Routes | Self::Endpoints | Self::Vpc | Self::Leftovers
+            )
     }
 }

@@ -210,6 +210,9 @@ pub trait Aws: Send + Sync {
     /// The name of the AMI that this public SSM parameter names: SSM `GetParameter`, then EC2 `DescribeImages`.
     async fn ami_name(&self, parameter: &str) -> Result<Option<String>>;
 
+    /// The ids of the subnets of the managed node groups: EKS `ListNodegroups`, of each `DescribeNodegroup`.
+    async fn node_group_subnets(&self, cluster: &str) -> Result<Vec<String>>;
+
     // What only a migration asks and does.
 
     /// What the managed node groups are made of: EKS `ListNodegroups`, of each `DescribeNodegroup`, EC2

@@ -30,7 +30,7 @@ mod surroundings;
 mod tools;
 mod writers;
 
-pub(crate) use network::{discovered, network_of};
+pub(crate) use network::{add_node_groups, add_tagged, network_of};
 pub use release::helm_release;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -38,7 +38,7 @@ use crate::facts::{ClusterFacts, Facts, Probed, Topic};
 use crate::knowledge::Release;
 use crate::ports::{ClusterAccess, Kube, Ports};
 use crate::render;
-use crate::spec::{ClusterMode, Spec};
+use crate::spec::Spec;
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::Arc;
@@ -85,7 +85,7 @@ async fn read_all(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &
         facts.node_role = when(facts.stack == Probed::Absent, identity::node_role(context)).await.unwrap_or_default();
     }
     if topics.contains(&Topic::Network) {
-        network::discover(context, topics, facts).await;
+        network::complete(context, topics, facts).await;
     }
     if topics.contains(&Topic::Selection) && topics.contains(&Topic::Objects) {
         facts.class_subnets = network::class_subnets(context, facts).await;
@@ -216,7 +216,7 @@ async fn ask_aws_for_doctor(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>
 async fn ask_aws_of_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
     let asked = |topic| topics.contains(&topic);
     // A step is judged by routes only where karpctl chooses among subnets; a doctor asks for the endpoints, too.
-    let chooses = context.spec.cluster == ClusterMode::Existing && context.spec.subnets.is_empty();
+    let chooses = network::chooses(context.spec);
     let (oidc, network, routes, endpoints, vpc, leftovers) = tokio::join!(
         when(asked(Topic::OidcProvider), identity::oidc_provider(context, &facts.cluster)),
         when(asked(Topic::Network), network::network(context, &facts.cluster)),

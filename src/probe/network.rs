@@ -3,7 +3,7 @@
 use super::{NOT_YET, ProbeContext, failed, said};
 use crate::error::Result;
 use crate::facts::{
-    ClusterFacts, EndpointFacts, Facts, NetworkFacts, Probed, RouteTableFacts, SecurityGroupFacts, SubnetFacts, Topic, VpcFacts,
+    ClusterFacts, EndpointFacts, Facts, NetworkFacts, Probed, RouteTableFacts, SelectionFacts, SubnetFacts, Topic, VpcFacts,
 };
 use crate::knowledge::NodePoolApi;
 use crate::ports::Aws;
@@ -26,32 +26,82 @@ pub(crate) async fn network_of(aws: &Arc<dyn Aws>, spec: &Spec, cluster: &Cluste
     let subnets = if named.is_empty() { cluster.subnet_ids.clone() } else { named };
     let groups: Vec<String> = cluster.cluster_security_group_id.iter().cloned().collect();
     let (subnets, security_groups) = tokio::join!(aws.subnets(&subnets), aws.security_groups(&groups));
-    Ok(NetworkFacts { subnets: subnets?, security_groups: security_groups?, discovered: Vec::new() })
+    Ok(NetworkFacts {
+        subnets: subnets?,
+        of_node_groups: Probed::NotAsked,
+        security_groups: security_groups?,
+        discovered: Vec::new(),
+        tagged: Vec::new(),
+    })
 }
 
-/// The security groups of the cluster's VPC with the discovery tag. None of a cluster that karpctl makes: eksctl tags there.
-pub(crate) async fn discovered(aws: &Arc<dyn Aws>, spec: &Spec, cluster: &ClusterFacts) -> Result<Vec<SecurityGroupFacts>> {
-    match spec.cluster {
-        ClusterMode::Existing => Ok(of_vpc(aws.tagged_security_groups((DISCOVERY_TAG, spec.cluster_name.as_str())).await?, cluster)),
-        ClusterMode::Managed => Ok(Vec::new()),
+/// Puts in what of the cluster's VPC carries the discovery tag. Nothing of a cluster that karpctl makes: eksctl tags there.
+pub(crate) async fn add_tagged(aws: &Arc<dyn Aws>, spec: &Spec, cluster: &ClusterFacts, network: &mut NetworkFacts) -> Result<()> {
+    if spec.cluster == ClusterMode::Existing {
+        let tag = (DISCOVERY_TAG, spec.cluster_name.as_str());
+        let (subnets, groups) = tokio::join!(aws.tagged_subnets(tag), aws.tagged_security_groups(tag));
+        keep_tagged(SelectionFacts { subnets: subnets?, security_groups: groups? }, cluster, network);
     }
+    Ok(())
 }
 
-fn of_vpc(groups: Vec<SecurityGroupFacts>, cluster: &ClusterFacts) -> Vec<SecurityGroupFacts> {
-    groups.into_iter().filter(|group| Some(&group.vpc_id) == cluster.vpc_id.as_ref()).collect()
+fn keep_tagged(found: SelectionFacts, cluster: &ClusterFacts, network: &mut NetworkFacts) {
+    let is_ours = |vpc: &String| Some(vpc) == cluster.vpc_id.as_ref();
+    network.discovered = found.security_groups.into_iter().filter(|group| is_ours(&group.vpc_id)).collect();
+    network.tagged = found.subnets.into_iter().filter(|subnet| is_ours(&subnet.vpc_id)).collect();
 }
 
-/// Puts them into the network that is known. What a doctor has asked for is not asked twice.
-pub(super) async fn discover(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
+/// Puts in the subnets of the managed node groups, where karpctl chooses: those of the cluster are the control plane's.
+pub(crate) async fn add_node_groups(aws: &Arc<dyn Aws>, spec: &Spec, network: &mut NetworkFacts) -> Result<()> {
+    if chooses(spec) {
+        let ids = aws.node_group_subnets(spec.cluster_name.as_str()).await;
+        keep_node_groups(aws, Probed::of(ids.map(Some)), network).await?;
+    }
+    Ok(())
+}
+
+async fn keep_node_groups(aws: &Arc<dyn Aws>, ids: Probed<Vec<String>>, network: &mut NetworkFacts) -> Result<()> {
+    let unknown = |id: &&String| !network.subnets.iter().any(|subnet| subnet.id == **id);
+    let others: Vec<String> = ids.known().into_iter().flatten().filter(unknown).cloned().collect();
+    if !others.is_empty() {
+        network.subnets.extend(aws.subnets(&others).await?);
+    }
+    network.of_node_groups = ids;
+    Ok(())
+}
+
+/// Whether karpctl has to choose the subnets that nodes are for.
+pub(super) fn chooses(spec: &Spec) -> bool {
+    spec.cluster == ClusterMode::Existing && spec.subnets.is_empty()
+}
+
+/// Puts both into the network that is known. What a doctor has asked for is not asked twice.
+pub(super) async fn complete(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
     let (Probed::Known(network), Some(cluster)) = (&mut facts.network, facts.cluster.known()) else { return };
-    let found = if topics.contains(&Topic::Selection) {
-        Ok(facts.selection.known().map(|selection| of_vpc(selection.security_groups.clone(), cluster)).unwrap_or_default())
+    let (aws, spec) = (&context.ports.aws, context.spec);
+    let tagged = if topics.contains(&Topic::Selection) {
+        if let Some(selection) = facts.selection.known() {
+            keep_tagged(selection.clone(), cluster, network);
+        }
+        Ok(())
     } else {
-        discovered(&context.ports.aws, context.spec, cluster).await
+        add_tagged(aws, spec, cluster, network).await
     };
-    match found {
-        Ok(groups) => network.discovered = groups,
-        Err(error) => facts.network = failed(&error),
+    let of_groups = match &facts.node_groups {
+        _ if !topics.contains(&Topic::NodeSubnets) => Ok(()),
+        _ if !topics.contains(&Topic::NodeGroups) => add_node_groups(aws, spec, network).await,
+        Probed::Known(groups) if chooses(spec) => {
+            let ids: BTreeSet<&String> = groups.iter().flat_map(|group| &group.subnets).collect();
+            keep_node_groups(aws, Probed::Known(ids.into_iter().cloned().collect()), network).await
+        }
+        Probed::Unavailable(reason) => {
+            network.of_node_groups = Probed::Unavailable(reason.clone());
+            Ok(())
+        }
+        _ => Ok(()),
+    };
+    if let Err(error) = tagged.and(of_groups) {
+        facts.network = failed(&error);
     }
 }
 

@@ -4,10 +4,10 @@ use super::looked::{drifted_or_present, foreign, looked, looked_for_removal};
 use super::shell::{keys_and_values, look_up};
 use super::{Step, StepContext};
 use crate::error::{Error, Result};
-use crate::facts::{Facts, NetworkFacts, RouteTableFacts, SecurityGroupFacts, Topic};
+use crate::facts::{Facts, NetworkFacts, Probed, RouteTableFacts, SecurityGroupFacts, SubnetChoice, Topic};
 use crate::plan::{Action, Direction, State, StepId};
 use crate::ports::Tags;
-use crate::probe::{discovered, network_of};
+use crate::probe::{add_node_groups, add_tagged, network_of};
 use crate::spec::{ClusterMode, DISCOVERY_TAG, Spec};
 use async_trait::async_trait;
 
@@ -33,7 +33,7 @@ impl Step for DiscoveryTags {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Network, Topic::Routes]
+        &[Topic::Network, Topic::NodeSubnets, Topic::Routes]
     }
 
     fn reads_on_removal(&self) -> &'static [Topic] {
@@ -71,6 +71,21 @@ impl Step for DiscoveryTags {
         drifted_or_present(missing.into_iter().map(|id| format!("{id}: not tagged")).collect())
     }
 
+    fn details(&self, spec: &Spec, facts: &Facts) -> Vec<String> {
+        let Some(network) = facts.network.known() else { return Vec::new() };
+        let (subnets, choice) = network.choice(!spec.subnets.is_empty(), facts.routes.known().map(Vec::as_slice));
+        let why = match choice {
+            SubnetChoice::Named => "as they are named",
+            SubnetChoice::NodeGroups => "in which the managed node groups run",
+            SubnetChoice::Private => "the private ones of the cluster",
+            SubnetChoice::LeadingOut => "the private ones of the cluster that have a way out, which its others lack",
+            SubnetChoice::All => "all of the cluster",
+        };
+        let ids: Vec<&str> = subnets.iter().map(|subnet| subnet.id.as_str()).collect();
+        let taken = (!ids.is_empty()).then(|| format!("subnets {}: {why}; --subnet names others", ids.join(", ")));
+        taken.into_iter().chain(unread_groups(network)).collect()
+    }
+
     fn commands(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
         let region = &spec.region;
         let tag =
@@ -99,7 +114,10 @@ impl Step for DiscoveryTags {
 
     async fn apply(&self, context: &StepContext<'_>, action: Action) -> Result<()> {
         let spec = context.spec;
-        let network = network(context).await?;
+        let network = network_to_tag(context).await?;
+        if let Some(warning) = unread_groups(&network) {
+            context.warn(warning);
+        }
         let routes = routes(context).await;
         let wanted = wanted(spec, &network, routes.as_deref());
         if wanted.is_empty() {
@@ -142,8 +160,10 @@ impl Step for DiscoveryTags {
 
     fn explain(&self) -> &'static str {
         "Tags the subnets that nodes may run in and the cluster's security group with karpenter.sh/discovery=<cluster>: the node \
-         class finds them by it. Only for --existing-cluster; eksctl tags what it makes. Without --subnet, the cluster's private \
-         subnets are taken where it has any: those without a route to an internet gateway, by which a node without a public address \
+         class finds them by it. Only for --existing-cluster; eksctl tags what it makes. Without --subnet, those are taken that the \
+         managed node groups run in, as Karpenter's guide for clusters that are there does it; where there are no node groups, the cluster's, which are those \
+         of its control plane, and first of these those that lead out: the control plane needs no way out. Of either the private ones, where \
+         there are any: those without a route to an internet gateway, by which a node without a public address \
          gets nowhere. Where another security group of the VPC has this tag and kubernetes.io/cluster/<cluster>, as \
          the one that terraform-aws-eks makes for nodes, the cluster's own is left out. A tag that names another cluster is refused."
     }
@@ -155,7 +175,26 @@ async fn network(context: &StepContext<'_>) -> Result<NetworkFacts> {
         return Ok(network.clone());
     }
     let (aws, spec, cluster) = (&context.ports.aws, context.spec, context.cluster().await?);
-    Ok(NetworkFacts { discovered: discovered(aws, spec, &cluster).await?, ..network_of(aws, spec, &cluster).await? })
+    let mut network = network_of(aws, spec, &cluster).await?;
+    add_tagged(aws, spec, &cluster, &mut network).await?;
+    Ok(network)
+}
+
+/// The same, with the subnets of the node groups.
+async fn network_to_tag(context: &StepContext<'_>) -> Result<NetworkFacts> {
+    let mut network = network(context).await?;
+    if network.of_node_groups == Probed::NotAsked {
+        add_node_groups(&context.ports.aws, context.spec, &mut network).await?;
+    }
+    Ok(network)
+}
+
+/// What is said where it is not known which subnets the node groups run in.
+fn unread_groups(network: &NetworkFacts) -> Option<String> {
+    let Probed::Unavailable(reason) = &network.of_node_groups else { return None };
+    Some(format!(
+        "which subnets the managed node groups run in is not known ({reason}): those of the cluster are taken; --subnet names others"
+    ))
 }
 
 /// The route tables, which say which subnets are private. Only where karpctl has to choose; without them it goes by the addresses.
@@ -194,11 +233,13 @@ fn is_marked(spec: &Spec, tags: &Tags) -> bool {
 }
 
 fn all(network: &NetworkFacts) -> impl Iterator<Item = (&str, &Tags)> {
-    let subnets = network.subnets.iter().map(|s| (s.id.as_str(), &s.tags));
+    // What an earlier run tagged may be no subnet of cluster or node groups any more.
+    let others = network.tagged.iter().filter(|tagged| !network.subnets.iter().any(|subnet| subnet.id == tagged.id));
+    let subnets = network.subnets.iter().chain(others).map(|s| (s.id.as_str(), &s.tags));
     subnets.chain(network.security_groups.iter().map(|(id, tags)| (id.as_str(), tags)))
 }
 
-/// What must carry the tag: the subnets that the spec names, else the private ones, else all; and the security group, where no other that was
+/// What must carry the tag: the subnets that nodes are for, and the security group, where no other that was
 /// made for this cluster's nodes has the tag: load balancers refuse nodes with two groups that carry the cluster's mark.
 fn wanted<'a>(spec: &Spec, network: &'a NetworkFacts, routes: Option<&[RouteTableFacts]>) -> Vec<(&'a str, &'a Tags)> {
     let subnets = network.for_nodes(!spec.subnets.is_empty(), routes);

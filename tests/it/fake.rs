@@ -67,6 +67,8 @@ pub(crate) struct Inside {
     pub(crate) volumes: BTreeMap<String, Tags>,
     pub(crate) subnets: Vec<SubnetFacts>,
     pub(crate) route_tables: Vec<RouteTableFacts>,
+    /// The ids of the subnets that the node groups run in.
+    pub(crate) node_group_subnets: Vec<String>,
     /// Whether the VPC has DNS hostnames.
     pub(crate) dns_hostnames: bool,
     pub(crate) security_groups: BTreeMap<String, Tags>,

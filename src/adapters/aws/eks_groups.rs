@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::facts::NodeGroupFacts;
 use aws_sdk_eks::types::Nodegroup;
 use futures_util::future::try_join_all;
+use std::collections::BTreeSet;
 
 pub(super) async fn node_groups(aws: &AwsClient, cluster: &str) -> Result<Vec<NodeGroupFacts>> {
     let names = names(aws, cluster).await?;
@@ -28,6 +29,14 @@ pub(super) async fn described(aws: &AwsClient, cluster: &str, name: &str) -> Res
     Ok(present(sent.map_err(|e| aws.error(&call, &e)))?.and_then(|a| a.nodegroup))
 }
 
+/// The ids of the subnets of the node groups, sorted.
+pub(super) async fn subnets(aws: &AwsClient, cluster: &str) -> Result<Vec<String>> {
+    let names = names(aws, cluster).await?;
+    let groups = try_join_all(names.iter().map(|name| described(aws, cluster, name))).await?;
+    let ids: BTreeSet<String> = groups.iter().flatten().flat_map(|group| group.subnets().iter().cloned()).collect();
+    Ok(ids.into_iter().collect())
+}
+
 async fn node_group(aws: &AwsClient, cluster: &str, name: &str) -> Result<Option<NodeGroupFacts>> {
     let Some(group) = described(aws, cluster, name).await? else { return Ok(None) };
     let template = group.launch_template().and_then(|t| Some((t.id()?, t.version()?)));
@@ -41,6 +50,7 @@ async fn node_group(aws: &AwsClient, cluster: &str, name: &str) -> Result<Option
     };
     Ok(Some(NodeGroupFacts {
         name: name.to_owned(),
+        subnets: group.subnets().to_vec(),
         status: group.status().map(|s| s.as_str().to_owned()).unwrap_or_default(),
         issues: group.health().map(|h| h.issues().iter().map(issue).collect()).unwrap_or_default(),
         security_groups: set.as_ref().map(ec2_network::groups_of).unwrap_or_default(),

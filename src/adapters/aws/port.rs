@@ -284,6 +284,10 @@ impl Aws for AwsClient {
         eks_groups::node_groups(self, cluster).await
     }
 
+    async fn node_group_subnets(&self, cluster: &str) -> Result<Vec<String>> {
+        eks_groups::subnets(self, cluster).await
+    }
+
     async fn node_group_shapes(&self, cluster: &str) -> Result<Vec<NodeGroupShape>> {
         eks_shapes::node_group_shapes(self, cluster).await
     }

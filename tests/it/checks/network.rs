@@ -3,7 +3,7 @@
 use super::aws::{broken, known, said};
 use super::endpoints::endpoint;
 use super::{DAY, bad, exactly, healthy};
-use karpctl::facts::{EndpointFacts, Facts, Probed};
+use karpctl::facts::{EndpointFacts, Facts, Probed, RouteTableFacts, SubnetFacts};
 use karpctl::finding::Verdict;
 use karpctl::spec::{ClusterMode, Spec, Vpc};
 use serde_json::json;
@@ -138,4 +138,27 @@ async fn a_private_cluster_is_made_in_a_vpc_of_ones_own() {
     exactly(&found, "private-vpc", Verdict::Warn);
     said(&found, "without endpoints of ");
     said(&found, "eks-auth");
+}
+
+/// terraform-aws-eks gives the control plane subnets of its own, from which nothing leads out.
+#[tokio::test(start_paused = true)]
+async fn before_anything_is_tagged_the_subnets_of_the_node_groups_are_judged() {
+    let (spec, mut facts) = healthy().await;
+    known(&mut facts.selection).subnets.clear();
+    let network = known(&mut facts.network);
+    let intra: Vec<String> = network.subnets.iter().map(|subnet| subnet.id.clone()).collect();
+    for (id, zone) in [("subnet-0000000d", "us-west-2a"), ("subnet-0000000e", "us-west-2b")] {
+        network.subnets.push(SubnetFacts { id: id.into(), zone: zone.into(), ..network.subnets[0].clone() });
+    }
+    network.of_node_groups = Probed::Known(vec!["subnet-0000000d".into(), "subnet-0000000e".into()]);
+    let routes = known(&mut facts.routes);
+    for table in routes.iter_mut() {
+        table.subnets.clear();
+    }
+    let closed = RouteTableFacts { id: "rtb-intra".into(), main: false, subnets: intra, leads_out: false, ..routes[0].clone() };
+    routes.push(closed);
+    let found = bad(&spec, &facts, DAY);
+    exactly(&found, "node-network", Verdict::Fail);
+    let cure = found[0].fixes[0].command.join(" ");
+    assert!(cure.contains("--resources subnet-0000000d subnet-0000000e --tags"), "{cure}");
 }

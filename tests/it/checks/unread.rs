@@ -57,7 +57,7 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
     ),
     (
         "private-endpoints",
-        &[Topic::Network, Topic::Vpc, Topic::Chart, Topic::Neighbours],
+        &[Topic::Network, Topic::NodeSubnets, Topic::Vpc, Topic::Chart, Topic::Neighbours],
         "where no subnet is tagged; whom an endpoint must let in; another way out",
     ),
     ("node-group", &[Topic::Association, Topic::Chart, Topic::Neighbours], "whether a hop limit of 1 is in the controller's way"),
@@ -102,7 +102,11 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
     ("admission-webhooks", &[Topic::Chart, Topic::Neighbours], "whose webhooks are there"),
     ("chart-values", &[Topic::Neighbours], "where helm has no release"),
     ("chart-names", &[Topic::Neighbours, Topic::Cluster], "where helm has no release; an endpoint that is named"),
-    ("private-values", &[Topic::Cluster, Topic::Network, Topic::Neighbours], "where no subnet is tagged; another way out"),
+    (
+        "private-values",
+        &[Topic::Cluster, Topic::Network, Topic::NodeSubnets, Topic::Neighbours],
+        "where no subnet is tagged; another way out",
+    ),
     ("stuck-deletions", &[Topic::Neighbours], "whether a controller is there to end what is stuck"),
 ];
 

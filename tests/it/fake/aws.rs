@@ -487,8 +487,15 @@ impl Aws for FakeWorld {
             hop_limit: Some(2),
             security_groups: Vec::new(),
             own_template: true,
+            subnets: self.inside().node_group_subnets.clone(),
             ami_type: "AL2023_x86_64_STANDARD".into(),
         }])
+    }
+
+    async fn node_group_subnets(&self, cluster: &str) -> Result<Vec<String>> {
+        self.begin("list", format!("subnets of the node groups of {cluster}")).await?;
+        self.end("list subnets of node groups")?;
+        Ok(self.inside().node_group_subnets.clone())
     }
 
     async fn node_group_shapes(&self, cluster: &str) -> Result<Vec<NodeGroupShape>> {

@@ -1,11 +1,24 @@
-use crate::fake::{FakeWorld, Fault, error, words};
+use crate::fake::{FakeWorld, Fault, error, step, words};
 use crate::fixture::{existing, spec};
 use karpctl::error::ErrorKind;
+use karpctl::facts::{RouteTableFacts, SubnetFacts};
 use karpctl::plan::{State, StepId};
 use karpctl::spec::{DISCOVERY_TAG, Spec};
 use karpctl::steps::Ownership;
+use std::sync::Arc;
 
 const ID: StepId = StepId::DiscoveryTags;
+
+/// A cluster whose node groups run in these subnets; beside its own two there is a private one, subnet-0000000d.
+fn with_subnets_of_node_groups(ids: &[&str]) -> Arc<FakeWorld> {
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    let mut inside = world.inside();
+    let other = SubnetFacts { id: "subnet-0000000d".into(), ..inside.subnets[0].clone() };
+    inside.subnets.push(other);
+    inside.node_group_subnets = ids.iter().map(ToString::to_string).collect();
+    drop(inside);
+    world
+}
 
 #[tokio::test(start_paused = true)]
 async fn are_for_existing_clusters_only() {
@@ -60,6 +73,72 @@ async fn a_subnet_is_private_by_its_routes_whether_or_not_instances_get_an_addre
         assert_eq!(world.changes(), [format!("tag_ec2 {private} sg-0123456789abcdef0")]);
         assert_eq!(world.assess(ID).await, State::Present);
     }
+}
+
+/// terraform-aws-eks gives the control plane subnets of its own, from which nothing leads out.
+#[tokio::test(start_paused = true)]
+async fn the_subnets_of_the_node_groups_come_before_those_of_the_control_plane() {
+    let world = with_subnets_of_node_groups(&["subnet-0000000d"]);
+    let facts = world.facts(step(ID).reads()).await;
+    let details = step(ID).details(&world.spec, &facts);
+    assert_eq!(details, ["subnets subnet-0000000d: in which the managed node groups run; --subnet names others"]);
+    world.apply_ok(ID).await;
+    assert_eq!(world.changes(), ["tag_ec2 subnet-0000000d sg-0123456789abcdef0"]);
+    assert_eq!(world.assess(ID).await, State::Present);
+    // It is found by its tag: the node group is gone by then.
+    world.inside().node_group_subnets.clear();
+    assert_eq!(world.assess_removal(ID).await, State::Present);
+    assert_eq!(world.remove(ID).await.0, Ok(()));
+    assert!(world.inside().subnets.iter().all(|s| s.tags.is_empty()));
+    // Where all are public, they are taken as they are.
+    let world = with_subnets_of_node_groups(&["subnet-0000000b"]);
+    world.apply_ok(ID).await;
+    assert_eq!(world.changes(), ["tag_ec2 subnet-0000000b sg-0123456789abcdef0"]);
+    // Named ones come before.
+    let named = FakeWorld::with_cluster(Spec { subnets: vec!["subnet-0000000b".parse().unwrap()], ..existing("1.14.1") });
+    named.inside().node_group_subnets = vec!["subnet-0000000a".into()];
+    named.apply_ok(ID).await;
+    assert_eq!(named.changes(), ["tag_ec2 subnet-0000000b sg-0123456789abcdef0"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_the_control_planes_subnets_those_that_lead_out_come_first() {
+    let world = with_subnets_of_node_groups(&[]);
+    {
+        let mut inside = world.inside();
+        let intra = RouteTableFacts {
+            id: "rtb-intra".into(),
+            main: false,
+            leads_out: false,
+            subnets: vec!["subnet-0000000a".into()],
+            ..inside.route_tables[0].clone()
+        };
+        inside.route_tables.push(intra);
+    }
+    let of_control_plane = ["subnet-0000000a", "subnet-0000000b", "subnet-0000000d"].map(str::to_owned);
+    world.inside().cluster.as_mut().unwrap().subnet_ids = of_control_plane.to_vec();
+    world.apply_ok(ID).await;
+    assert_eq!(world.changes(), ["tag_ec2 subnet-0000000d sg-0123456789abcdef0"]);
+    // Where none leads out, it is a private VPC.
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    for table in &mut world.inside().route_tables {
+        table.leads_out = false;
+    }
+    world.apply_ok(ID).await;
+    assert_eq!(world.changes(), ["tag_ec2 subnet-0000000a sg-0123456789abcdef0"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_node_groups_it_goes_by_the_cluster_and_says_so() {
+    let world = with_subnets_of_node_groups(&["subnet-0000000d"]);
+    world.fail("list subnets of node groups", Fault::Before(error(ErrorKind::Denied)));
+    let (result, said) = world.apply(ID, Ownership::OursOnly).await;
+    assert_eq!(result, Ok(()));
+    assert!(
+        said.iter().any(|s| s.starts_with("warning: which subnets the managed node groups run in is not known (the test says so)")),
+        "{said:?}"
+    );
+    assert_eq!(world.changes(), ["tag_ec2 subnet-0000000a sg-0123456789abcdef0"]);
 }
 
 #[tokio::test(start_paused = true)]
