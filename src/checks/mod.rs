@@ -61,6 +61,7 @@ mod node_access;
 mod node_capacity;
 mod node_group;
 mod node_network;
+mod node_policies;
 mod node_security_groups;
 mod oidc_issuer;
 mod one_identity;
@@ -210,6 +211,7 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(stack_state::StackState),
         Box::new(earlier_cluster::EarlierCluster),
         Box::new(controller_permissions::ControllerPermissions),
+        Box::new(node_policies::NodePolicies),
         Box::new(iam_quotas::IamQuotas),
         Box::new(vcpu_quotas::VcpuQuotas),
         Box::new(interruption_queue::InterruptionQueue),

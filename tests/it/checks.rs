@@ -240,3 +240,17 @@ async fn a_guessed_kubernetes_is_not_judged() {
     let trapped = Spec { release: "1.0.0".parse().unwrap(), ..spec.clone() };
     assert!(bad(&trapped, &facts, DAY).iter().any(|f| f.id == "karpenter-release" && f.result == Verdict::Fail));
 }
+
+/// Two blanks within a line are a continuation that was lost in the source.
+#[test]
+fn texts_have_no_gaps() {
+    let steps = karpctl::steps::all();
+    let checks = all();
+    let of_checks = checks.iter().flat_map(|check| [(check.id().to_owned(), check.why()), (check.id().to_owned(), check.explain())]);
+    let of_steps = steps.iter().map(|step| (step.id().to_string(), step.explain()));
+    for (id, text) in of_checks.chain(of_steps) {
+        for line in text.lines() {
+            assert!(!line.trim_start().contains("  "), "{id}: {line}");
+        }
+    }
+}

@@ -8,7 +8,7 @@ use karpctl::checks::{Situation, all, judge};
 use karpctl::doctor::topics;
 use karpctl::facts::{AgentPods, Facts, Probed};
 use karpctl::finding::{Finding, Verdict};
-use karpctl::spec::{Identity, Spec};
+use karpctl::spec::{Identity, IpFamily, Spec};
 use serde_json::json;
 
 /// A cluster whose controller has its credentials by IRSA.
@@ -183,4 +183,32 @@ async fn what_was_never_made_is_not_broken() {
         assert_eq!(finding.result, Verdict::Skip, "{finding:#?}");
         assert!(finding.message.contains("`karpctl bootstrap` makes it"), "{finding:#?}");
     }
+}
+
+/// A role that lost one of AWS's policies, or never had it.
+#[tokio::test(start_paused = true)]
+async fn nodes_may_do_what_nodes_do() {
+    let all = ["AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly", "AmazonEKS_CNI_Policy"];
+    let with = async |names: &[&str], ip_family: IpFamily| {
+        let world = FakeWorld::bootstrapped(existing("1.14.1")).await;
+        world.furnish();
+        let (spec, mut facts) = seen(&world).await;
+        let mut role = known(&mut facts.controller_role).clone();
+        role.policies = names.iter().map(|name| format!("arn:aws:iam::aws:policy/{name}")).collect();
+        facts.node_role = Probed::Known(role);
+        let found = bad(&Spec { ip_family, ..spec }, &facts, DAY).into_iter().filter(|f| f.id == "node-policies");
+        found.collect::<Vec<_>>()
+    };
+    assert_eq!(with(&all, IpFamily::Ipv4).await, []);
+    for (policy, seen) in [(all[0], "nodes do not join"), (all[1], "are not pulled"), (all[2], "cni plugin not initialized")] {
+        let others: Vec<&str> = all.into_iter().filter(|name| *name != policy).collect();
+        let found = with(&others, IpFamily::Ipv4).await;
+        exactly(&found, "node-policies", Verdict::Warn);
+        said(&found, seen);
+        let command =
+            format!("aws iam attach-role-policy --role-name KarpenterNodeRole-demo --policy-arn arn:aws:iam::aws:policy/{policy}");
+        assert_eq!(found[0].fixes[0].command.join(" "), command);
+    }
+    // Any of those that pull images does, and pods with IPv6 have another.
+    assert_eq!(with(&["AmazonEKSWorkerNodeMinimalPolicy", "AmazonEC2ContainerRegistryReadOnly"], IpFamily::Ipv6).await, []);
 }

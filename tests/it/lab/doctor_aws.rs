@@ -7,6 +7,13 @@ use super::ward::Ward;
 const POLICY: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 
+fn policies_of_nodes(ward: &Ward) {
+    let role = ["--role-name", "KarpenterNodeRole-patient"];
+    ward.aws(&[&["iam", "detach-role-policy"], &role[..], &["--policy-arn", "arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy"]].concat());
+    let found = ward.finds("node-policies", "warn", "has not AmazonEKSWorkerNodePolicy");
+    ward.cured(&found, &[0]);
+}
+
 #[test]
 fn what_is_broken_in_aws_is_found_and_mended_as_printed() {
     let Some(stage) = stage("patient") else { return };
@@ -106,6 +113,7 @@ fn what_is_broken_in_aws_is_found_and_mended_as_printed() {
     let found = ward.finds("controller-permissions", "fail", "is not authorized to perform");
     ward.cured(&found, &[0]);
 
+    policies_of_nodes(&ward);
     let network = aws(&["eks", "describe-cluster", "--name", "patient", "--query", "cluster.resourcesVpcConfig"]);
     let group = network["clusterSecurityGroupId"].as_str().unwrap();
     aws(&["ec2", "delete-tags", "--resources", group, "--tags", "Key=karpenter.sh/discovery"]);

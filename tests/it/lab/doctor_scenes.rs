@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Each check with the test in which its thing is broken for real, found, mended by what is printed, and found no more.
-const SCENES: [(&str, &str); 74] = [
+const SCENES: &[(&str, &str)] = &[
     ("exec-kubeconfig", "doctor_desk::a_kubeconfig_and_the_programs_beside_it_are_mended_as_printed"),
     ("exec-credentials", "doctor_fit::credentials_beside_the_plugin_and_a_kubectl_that_may_not_run_it"),
     ("exec-api-version", "stale_kubeconfig::helm_never_depends_on_the_persons_kubeconfig"),
@@ -26,6 +26,7 @@ const SCENES: [(&str, &str); 74] = [
     ("stack-state", "doctor_aws::what_is_broken_in_aws_is_found_and_mended_as_printed"),
     ("earlier-cluster", "doctor_to_come::a_new_account_is_made_ready_as_printed"),
     ("controller-permissions", "doctor_aws::what_is_broken_in_aws_is_found_and_mended_as_printed"),
+    ("node-policies", "doctor_aws::what_is_broken_in_aws_is_found_and_mended_as_printed"),
     ("iam-quotas", "doctor_to_come::a_new_account_is_made_ready_as_printed"),
     ("vcpu-quotas", "doctor_to_come::a_new_account_is_made_ready_as_printed"),
     ("interruption-queue", "doctor_aws::what_is_broken_in_aws_is_found_and_mended_as_printed"),
@@ -91,7 +92,7 @@ const ASKED_OTHERWISE: [(&str, &str); 6] = [
 ];
 
 /// The checks of which no cure is a command that is run as it is printed, and what their scene does in its place.
-const BY_HAND: [(&str, &str); 14] = [
+const BY_HAND: &[(&str, &str)] = &[
     ("exec-credentials", "which of two credentials goes only the person knows: the line is taken out of the kubeconfig"),
     ("exec-command", "where the program is only the person knows: its path is written into the kubeconfig"),
     ("exec-plugin-policy", "kubectl's preferences are the person's: the plugin is written into them"),
@@ -133,7 +134,7 @@ fn every_check_has_a_scene_in_the_lab() {
     let ids: Vec<&str> = karpctl::checks::all().iter().map(|check| check.id()).collect();
     let listed: Vec<&str> = SCENES.iter().map(|(id, _)| *id).collect();
     assert_eq!(listed, ids, "SCENES names every check once, in their order");
-    for (id, scene) in SCENES {
+    for &(id, scene) in SCENES {
         let (module, test) = scene.split_once("::").unwrap();
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/lab").join(format!("{module}.rs"));
         let text = std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{scene}: {e}"));
