@@ -109,7 +109,7 @@ pub struct VariantArgs {
     /// A subnet for nodes of an existing cluster; may be repeated
     #[arg(long = "subnet", value_name = "ID")]
     pub subnets: Vec<String>,
-    /// A tag of everything created in AWS, also of nodes; may be repeated
+    /// A tag of everything created in AWS, also of nodes, beside those of the spec file; may be repeated
     #[arg(long = "tag", value_name = "KEY=VALUE")]
     pub tags: Vec<String>,
     /// The permissions boundary of the roles created

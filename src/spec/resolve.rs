@@ -134,7 +134,8 @@ fn settle(layers: &Layers, discovered: &Discovered, other: OtherPartition) -> Re
     let vpc = vpc(layers, &mut p);
     let ip_family = p.choice(layers, "ipFamily", |l| l.ip_family.as_deref(), &[("ipv4", IpFamily::Ipv4), ("ipv6", IpFamily::Ipv6)]);
     let kms_key: Option<Arn> = p.parsed(layers, "kmsKey", |l| l.kms_key.as_deref());
-    let tags = first(layers, |l| l.tags.clone()).unwrap_or_default();
+    // Each key by itself: a tag that a flag adds takes none of the file's away.
+    let tags = layers.iter().rev().filter_map(|(_, l)| l.tags.clone()).flatten().collect();
     p.list.extend(super::tags::problems(&tags));
     let permissions_boundary: Option<Arn> = p.parsed(layers, "permissionsBoundary", |l| l.permissions_boundary.as_deref());
     let chart = chart(layers, &mut p);

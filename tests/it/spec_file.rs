@@ -194,3 +194,14 @@ fn what_was_made_elsewhere_is_called_as_aws_takes_it() {
     }
     assert!(read("q", "arn:aws:iam::111122223333:instance-profile/p").unwrap_err().to_string().contains("madeElsewhere.instanceProfile"));
 }
+
+/// A file for all clusters and a flag for each: the flag adds its tag, and wins where both have a key.
+#[test]
+fn tags_of_a_flag_stand_beside_those_of_the_file() {
+    let layer = |text: &str| -> Layer { parse("karpctl.yaml", text).unwrap() };
+    let file = layer("clusterName: demo\nregion: us-west-2\naccountId: \"111122223333\"\ntags: {team: web, cost: \"42\"}\n");
+    let flag = layer("tags: {cost: \"43\", env: prod}\n");
+    let spec = resolve(&[(Source::Flag, flag), (Source::File("karpctl.yaml".into()), file)], &Discovered::default()).unwrap().spec;
+    let tags: Vec<(&str, &str)> = spec.tags.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    assert_eq!(tags, [("cost", "43"), ("env", "prod"), ("team", "web")]);
+}
