@@ -114,6 +114,18 @@ class Destroying(unittest.TestCase):
         self.ends(self.stage.run(DESTROY), 0)
         self.all_as_before()
 
+    def test_a_budget_that_holds_the_drain_is_named(self):
+        """The controller runs, and waits for it without end."""
+        self.with_nodes()
+        self.others.kubectl("create", "poddisruptionbudget", "inflate", "--selector", "app=inflate", "--max-unavailable", "0")
+        ran = self.ends(self.stage.run(["20s" if word == "120s" else word for word in DESTROY]), 1)
+        self.assertIn("the disruption budget default/inflate allows no pod to go", ran.err)
+        self.assertIn("kubectl --namespace default delete poddisruptionbudget inflate", ran.err)
+        self.assertNotIn("finalizers", ran.err)
+        self.others.kubectl("delete", "poddisruptionbudget", "inflate")
+        self.ends(self.stage.run(DESTROY), 0)
+        self.all_as_before()
+
     def test_without_a_controller_nothing_is_forced(self):
         self.with_nodes()
         self.others.kubectl("-n", "kube-system", "scale", "deployment", "karpenter", "--replicas", "0")
