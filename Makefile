@@ -32,6 +32,7 @@ test: lab build ## run every test but those of dist
 	$(MAKE) deny
 	python3 tests/lab/test_lab.py
 	python3 tests/lab/test_strict.py
+	python3 tests/lab/test_cloudformation.py
 	python3 tests/clients/test_clients.py
 	python3 tests/clients/test_logins.py
 	python3 tests/clients/test_writers.py

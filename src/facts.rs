@@ -112,6 +112,8 @@ pub struct Facts {
     pub stack_policies: Probed<BTreeMap<String, u32>>,
     /// The controller's role.
     pub controller_role: Probed<RoleFacts>,
+    /// The policies of the controller of other releases that are there and attached to nothing, by ARN.
+    pub left_policies: Probed<Vec<String>>,
     /// The OIDC provider of the cluster's issuer.
     pub oidc_provider: Probed<OidcFacts>,
     /// The add-on `eks-pod-identity-agent`.
@@ -238,7 +240,10 @@ impl Facts {
                     self.node_role_ties.clone_from(&newer.node_role_ties);
                 }
                 Topic::StackPolicies => self.stack_policies.clone_from(&newer.stack_policies),
-                Topic::ControllerRole => self.controller_role.clone_from(&newer.controller_role),
+                Topic::ControllerRole => {
+                    self.controller_role.clone_from(&newer.controller_role);
+                    self.left_policies.clone_from(&newer.left_policies);
+                }
                 Topic::OidcProvider => self.oidc_provider.clone_from(&newer.oidc_provider),
                 Topic::PodIdentityAgent => self.pod_identity_agent.clone_from(&newer.pod_identity_agent),
                 Topic::AgentPods => self.agent_pods.clone_from(&newer.agent_pods),
@@ -329,7 +334,10 @@ impl Facts {
                 say(&mut self.node_role_ties, reason);
             }
             Topic::StackPolicies => say(&mut self.stack_policies, reason),
-            Topic::ControllerRole => say(&mut self.controller_role, reason),
+            Topic::ControllerRole => {
+                say(&mut self.controller_role, reason);
+                say(&mut self.left_policies, reason);
+            }
             Topic::OidcProvider => say(&mut self.oidc_provider, reason),
             Topic::PodIdentityAgent => say(&mut self.pod_identity_agent, reason),
             Topic::AgentPods => say(&mut self.agent_pods, reason),

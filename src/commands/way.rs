@@ -11,10 +11,11 @@ use super::verify::parse_duration;
 use crate::app::{App, Waited};
 use crate::engine::{Goal, plan, reads};
 use crate::error::{Error, ErrorKind, Exit, Result};
-use crate::facts::{Probed, Topic};
+use crate::facts::{Facts, Probed, Topic};
 use crate::finding::{Finding, Verdict};
 use crate::plan::{Action, Direction, Event, Plan, StepId};
 use crate::report::{Format, RunReporter, explain_plan, show_findings, show_plan};
+use crate::spec::Spec;
 use crate::steps::{Ownership, Step};
 use clap::Args;
 use std::collections::BTreeSet;
@@ -101,6 +102,9 @@ pub(super) async fn go(app: &App, args: &WayArgs, session: &mut Session, steps: 
     }
     let mut plan = plan(steps, &session.spec, &session.facts, &selection.goal());
     name_what_is_missing(app, selection, &mut plan);
+    for words in unread(steps, &session.spec, &session.facts, selection) {
+        app.printer.warn(&words);
+    }
     let refused = refused.or_else(|| unreadable(session, &plan));
     if args.print_commands {
         return print_commands(app, args.output, session, &plan, refused);
@@ -157,6 +161,20 @@ pub(super) fn topics(steps: &[Box<dyn Step>], session: &Session, selection: &Sel
         judged.extend(steps.iter().filter(|s| selection.steps.contains(&s.id())).flat_map(|s| s.needs(&session.spec)));
     }
     steps.iter().filter(|s| judged.contains(&s.id())).flat_map(|s| reads(s.as_ref(), selection.direction).iter().copied()).collect()
+}
+
+/// What the selected steps go on without, since it could not be looked at.
+fn unread(steps: &[Box<dyn Step>], spec: &Spec, facts: &Facts, selection: &Selection) -> BTreeSet<String> {
+    let selected = steps.iter().filter(|step| selection.steps.contains(&step.id()));
+    selected.flat_map(|step| step.unread(spec, facts, selection.direction)).collect()
+}
+
+/// Says what of that came to be in a run; the rest was said with the plan.
+pub(super) fn warn_of_unread(app: &App, steps: &[Box<dyn Step>], session: &Session, selection: &Selection, now: &Facts) {
+    let told = unread(steps, &session.spec, &session.facts, selection);
+    for words in unread(steps, &session.spec, now, selection).difference(&told) {
+        app.printer.warn(words);
+    }
 }
 
 /// A part of the way stands on what other steps have made: where that is not so, the hints say which command makes it.

@@ -174,6 +174,8 @@ pub trait Aws: Send + Sync {
     async fn attach_policy(&self, role: &str, policy_arn: &str) -> Result<()>;
     /// IAM `DetachRolePolicy`. Not attached is fine.
     async fn detach_policy(&self, role: &str, policy_arn: &str) -> Result<()>;
+    /// IAM `DeletePolicy`, and `DeletePolicyVersion` of the versions that are not its default one. Not there is fine.
+    async fn delete_policy(&self, arn: &str) -> Result<()>;
     /// IAM `DeleteRole`. Not there is fine.
     async fn delete_role(&self, name: &str) -> Result<()>;
     /// IAM `CreateServiceLinkedRole`. `false`: it was there already.

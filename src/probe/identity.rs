@@ -30,8 +30,20 @@ pub(super) async fn stack_policies(context: &ProbeContext<'_>) -> Probed<BTreeMa
     asked.await.map_or_else(|e| failed(&e), |found| Probed::Known(found.into_iter().flatten().collect()))
 }
 
-pub(super) async fn controller_role(context: &ProbeContext<'_>) -> Probed<RoleFacts> {
-    said(context.ports.aws.role(&context.spec.controller_role_name()).await)
+/// The controller's role, and what another release left beside it.
+pub(super) async fn controller_role(context: &ProbeContext<'_>) -> (Probed<RoleFacts>, Probed<Vec<String>>) {
+    let role = said(context.ports.aws.role(&context.spec.controller_role_name()).await);
+    // An account without the role has nothing that was left, and none is looked for where somebody else makes role and policies.
+    let looks = role.known().is_some() && context.spec.made_elsewhere.is_none();
+    (role, if looks { Box::pin(left_policies(context)).await } else { Probed::NotAsked })
+}
+
+async fn left_policies(context: &ProbeContext<'_>) -> Probed<Vec<String>> {
+    let asked = try_join_all(render::other_controller_policy_arns(context.spec).into_iter().map(|arn| async move {
+        let attachments = context.ports.aws.policy_attachments(arn.as_str()).await?;
+        Ok::<_, Error>((attachments == Some(0)).then(|| arn.to_string()))
+    }));
+    asked.await.map_or_else(|e| failed(&e), |found| Probed::Known(found.into_iter().flatten().collect()))
 }
 
 pub(super) async fn agent(context: &ProbeContext<'_>) -> Probed<AddonFacts> {

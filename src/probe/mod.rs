@@ -161,7 +161,9 @@ async fn ask_aws(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &m
     put(&mut facts.metrics_server, metrics);
     put(&mut facts.cluster_versions, versions);
     put(&mut facts.spot_role, spot);
-    put(&mut facts.controller_role, role);
+    if let Some((role, left)) = role {
+        (facts.controller_role, facts.left_policies) = (role, left);
+    }
     put(&mut facts.pod_identity_agent, agent);
     put(&mut facts.association, association);
     put(&mut facts.access_entry, entry);

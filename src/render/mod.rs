@@ -28,7 +28,9 @@ pub use node_pool::{
     shaped_pool_yaml,
 };
 pub use operator_policy::{Standing, needed as operator_needs, operator_policies, operator_policy};
-pub use policies::{ControllerPolicy, POLICY_SIZE, controller_policies, controller_policy_arns, policy_size, substituted};
+pub use policies::{
+    ControllerPolicy, POLICY_SIZE, controller_policies, controller_policy_arns, other_controller_policy_arns, policy_size, substituted,
+};
 
 use crate::error::Result;
 use crate::knowledge::Release;

@@ -1,8 +1,9 @@
 //! The managed policies of the controller: what the release needs, cut so that IAM takes them.
 
-use crate::knowledge::{Condition, Statement};
+use crate::knowledge::{Condition, Release, Statement};
 use crate::spec::{Arn, Spec};
 use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The longest managed policy, not counting white space (IAM quotas).
 pub const POLICY_SIZE: usize = 6_144;
@@ -41,6 +42,17 @@ pub fn controller_policies(spec: &Spec) -> Vec<ControllerPolicy> {
 #[must_use]
 pub fn controller_policy_arns(spec: &Spec) -> Vec<Arn> {
     controller_policies(spec).iter().map(|policy| spec.controller_policy_arn(&policy.part)).collect()
+}
+
+/// The ARNs that policies of the controller have with other releases and not with this one.
+#[must_use]
+pub fn other_controller_policy_arns(spec: &Spec) -> Vec<Arn> {
+    let own = controller_policy_arns(spec);
+    // What a policy is cut into is that of the last release that has policies of these names.
+    let last: BTreeMap<Vec<String>, Release> =
+        Release::all().into_iter().map(|release| (release.features().controller_policies.clone(), release)).collect();
+    let all: BTreeSet<Arn> = last.into_values().flat_map(|release| controller_policy_arns(&Spec { release, ..spec.clone() })).collect();
+    all.into_iter().filter(|arn| !own.contains(arn)).collect()
 }
 
 /// The variables of `Fn::Sub`, and what CloudFormation puts in their places in the spec's account and region.

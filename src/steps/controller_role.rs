@@ -5,9 +5,9 @@ use super::context::owner_tags;
 use super::looked::{Refusal, drifted_or_present, foreign, looked, missing_tags};
 use super::propagation::Patience;
 use super::shell::{keys_and_values, look_up};
-use super::{Step, StepContext, trust};
+use super::{Step, StepContext, left_policies, trust};
 use crate::error::{Error, ErrorKind, Result};
-use crate::facts::{Facts, RoleFacts, Topic};
+use crate::facts::{Facts, Probed, RoleFacts, Topic};
 use crate::plan::{Action, Direction, State, StepId};
 use crate::ports::{CreateRole, Tags};
 use crate::render;
@@ -63,7 +63,11 @@ impl Step for ControllerRole {
             return foreign(why, "its trust policy lets the controller in, the controller's policies are attached, and it is tagged");
         }
         match trust::wanted(spec, issuer_of(facts), Some(&role.trust)) {
-            Ok(trust) => drifted_or_present(differences(spec, role, &trust)),
+            Ok(trust) => {
+                let left =
+                    left_policies::left(spec, facts).map(|arn| format!("policy {arn}: left of another release, attached to nothing"));
+                drifted_or_present(differences(spec, role, &trust).into_iter().chain(left).collect())
+            }
             Err(e) => State::Unknown(e.to_string()),
         }
     }
@@ -102,14 +106,26 @@ impl Step for ControllerRole {
                 commands.extend(missing.map(|arn| format!("aws iam attach-role-policy --role-name {role} --policy-arn {arn}")));
                 let surplus = unwanted(spec, &attached);
                 commands.extend(surplus.iter().map(|arn| format!("aws iam detach-role-policy --role-name {role} --policy-arn {arn}")));
+                commands.extend(left_policies::left(spec, facts).map(|arn| format!("aws iam delete-policy --policy-arn {arn}")));
                 commands
             }
             Direction::Remove => {
                 let mut commands: Vec<String> =
                     policies.iter().map(|arn| format!("aws iam detach-role-policy --role-name {role} --policy-arn {arn}")).collect();
+                let left = facts.left_policies.known().map(Vec::as_slice).unwrap_or_default();
+                commands.extend(left.iter().map(|arn| format!("aws iam delete-policy --policy-arn {arn}")));
                 commands.push(format!("aws iam delete-role --role-name {role}"));
                 commands
             }
+        }
+    }
+
+    fn unread(&self, _: &Spec, facts: &Facts, _: Direction) -> Vec<String> {
+        match &facts.left_policies {
+            Probed::Unavailable(reason) => {
+                vec![format!("policies of another release may be left in the account: they were not looked at: {reason}")]
+            }
+            _ => Vec::new(),
         }
     }
 
@@ -163,10 +179,11 @@ impl Step for ControllerRole {
         for arn in render::controller_policy_arns(spec).iter().filter(|arn| !attached.iter().any(|a| a == arn.as_str())) {
             attach(context, &name, arn.as_str()).await?;
         }
-        for arn in unwanted(spec, &attached) {
-            aws.detach_policy(&name, &arn).await?;
+        let surplus = unwanted(spec, &attached);
+        for arn in &surplus {
+            aws.detach_policy(&name, arn).await?;
         }
-        Ok(())
+        left_policies::clear(context, &surplus).await
     }
 
     async fn remove(&self, context: &StepContext<'_>) -> Result<()> {
@@ -184,6 +201,7 @@ impl Step for ControllerRole {
         for arn in &role.policies {
             aws.detach_policy(&name, arn).await?;
         }
+        left_policies::clear_before_removal(context, &role.policies).await?;
         let others = format!(
             "`aws iam list-role-policies --role-name {name}` and `aws iam list-instance-profiles-for-role --role-name {name}` show what \
              somebody else put into it, which is theirs to take out; then run it again"
@@ -207,7 +225,7 @@ impl Step for ControllerRole {
         "Makes the role <cluster>-karpenter that the controller works under. Its trust policy lets in the EKS Pod Identity agent, or \
          exactly the controller's service account by the cluster's OIDC issuer (IRSA); statements that others put beside that one stay. \
          The stack's policies are attached, and those \
-         of an earlier release that are no longer wanted are detached; policies that a person attached stay, and so does a \
+         of another release that are no longer wanted are detached, and deleted where the stack has let go of them; policies that a person attached stay, and so does a \
          permissions boundary that the spec does not name. A role of that name \
          without karpctl's tag is refused until --adopt takes it over, and that of a cluster of this name in another region always: IAM has a \
          name once for all regions."

@@ -20,6 +20,7 @@ mod eksctl_stage;
 mod helm_release;
 pub(crate) mod hop_objects;
 pub(crate) mod hops;
+mod left_policies;
 mod looked;
 mod migration;
 mod migration_pools;
@@ -111,6 +112,10 @@ pub trait Step: Send + Sync {
     /// Why `destroy` leaves the object alone; `None` for a step that is removed.
     fn kept_on_destroy(&self, _spec: &Spec) -> Option<&'static str> {
         None
+    }
+    /// What could not be looked at and is gone on without, a line each.
+    fn unread(&self, _spec: &Spec, _facts: &Facts, _direction: Direction) -> Vec<String> {
+        Vec::new()
     }
     /// What it does and why, for `karpctl explain`, in a few sentences.
     fn explain(&self) -> &'static str;

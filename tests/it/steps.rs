@@ -7,6 +7,7 @@ mod crds;
 mod discovery_tags;
 mod early_pods;
 mod identity;
+mod left_policies;
 mod node_mapping;
 mod node_pool;
 mod probe;

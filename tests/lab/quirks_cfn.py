@@ -5,6 +5,7 @@
 - A role or instance profile that exists is taken over silently (and deleted by a rollback); AWS fails the create.
 - A change set or an update without a change is accepted.
 - A resource with a name of its own is made anew under that name; AWS rolls the update back (cfn_replace.py).
+- An update deletes a policy that something has attached; AWS lets go of it (cfn_cleanup.py).
 - Stack tags do not reach the resources.
 - DescribeStacks leaves the capabilities out; eksctl updates a stack with those that it finds.
 - ListStacks ignores its filter.
@@ -22,6 +23,7 @@ from xml.sax.saxutils import escape
 
 import aws
 import cfn_checks
+import cfn_cleanup
 import cfn_replace
 import cfn_template
 import lifecycle
@@ -119,7 +121,8 @@ def settle(lab, call, verb):
     else:
         known = {r["logical"] for r in view.resources}
         changed = [r for r in resources if r["logical"] not in known] if verb == "UPDATE" else resources
-        view.begin(stacks.done(view, verb, changed, pace), keep_status=False)
+        undeleted = cfn_cleanup.put_back(lab, getattr(call, "dropped", ()))
+        view.begin(stacks.done(view, verb, changed, pace, undeleted, cfn_cleanup.REASON), keep_status=bool(undeleted))
         tags = {t.findtext("Key"): t.findtext("Value") or "" for t in member.findall("Tags/member")}
         lifecycle.stack_changed(lab, call, view, resources, changed, tags)
     view.resources = resources
@@ -169,6 +172,8 @@ def before_update(lab, call):
     denied = cfn_replace.refused(old, template, known)
     if not denied and strict_cfn.stack_caller(lab, call):
         denied = strict_cfn.change_denial(lab, call, old, template, known, retagged)
+    if not denied:
+        call.dropped = cfn_cleanup.undeletable(lab, stack_resources(lab, call.region, member.findtext("StackName")), template)
     return roll_back(lab, call, member, denied) if denied else None
 
 

@@ -111,13 +111,17 @@ def stack_event(view, status, reason=""):
     return Event(view.name, view.id, "AWS::CloudFormation::Stack", status, reason)
 
 
-def done(view, verb, resources, polls):
-    """The phases of an operation that goes well: CREATE, UPDATE or DELETE."""
+def done(view, verb, resources, polls, undeleted=(), reason=""):
+    """The phases of an operation that goes well: CREATE, UPDATE or DELETE. `undeleted`: the events of what an update could not delete at
+    its end, and what is then said of the stack."""
     going = [stack_event(view, f"{verb}_IN_PROGRESS", "User Initiated"),
              *resource_events(resources, f"{verb}_IN_PROGRESS", view),
              *resource_events(resources, f"{verb}_COMPLETE", view)]
-    return [Phase(f"{verb}_IN_PROGRESS", polls, going),
-            Phase(f"{verb}_COMPLETE", 0, [stack_event(view, f"{verb}_COMPLETE")])]
+    if not undeleted:
+        return [Phase(f"{verb}_IN_PROGRESS", polls, going), Phase(f"{verb}_COMPLETE", 0, [stack_event(view, f"{verb}_COMPLETE")])]
+    cleanup = [stack_event(view, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"), *undeleted]
+    return [Phase("UPDATE_IN_PROGRESS", polls, going), Phase("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", max(polls, 1), cleanup),
+            Phase("UPDATE_COMPLETE", 0, [stack_event(view, "UPDATE_COMPLETE", reason)], reason)]
 
 
 def failed_create(view, resources, failed, reason, polls, keep, undo=None):

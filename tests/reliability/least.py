@@ -165,6 +165,21 @@ def leftovers(world):
               "ResourceType=launch-template,Tags=[{Key=karpenter.k8s.aws/cluster,Value=demo}]")
 
 
+def policy_left(world):
+    """CloudFormation let go of a policy of the release before in an upgrade, since the controller's role had it."""
+    world.aws("iam", "create-policy", "--policy-name", "KarpenterControllerPolicy-demo", "--policy-document", json.dumps(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}]}))
+
+
+def policy_gone(world):
+    """Without a look at the stack it stayed."""
+    try:
+        world.aws("iam", "delete-policy", "--policy-arn", f"arn:aws:iam::{ACCOUNT}:policy/KarpenterControllerPolicy-demo")
+    except RuntimeError as e:
+        if "NoSuchEntity" not in str(e):
+            raise
+
+
 def profile_left(world):
     """The Karpenter of a cluster of this name, which is gone, made an instance profile; and the nodes' role stayed."""
     world.aws("iam", "create-role", "--role-name", "KarpenterNodeRole-demo", "--assume-role-policy-document", json.dumps(
@@ -296,6 +311,7 @@ SCENES = {s.name: s for s in (
     Scene("removal by IRSA", "destroy", Way("irsa-removal", [*DESTROY, "--identity", "irsa"], "empty", "empty", DESTROY), by_irsa,
           options=("--identity", "irsa")),
     Scene("removal of an access entry", "destroy", Way("entry-removal", DESTROY, "empty", "empty", DESTROY), by_access_entry),
+    Scene("removal of what an upgrade left", "destroy", Way("left-removal", DESTROY, "newest", "empty", DESTROY), policy_left, tidy=policy_gone),
     Scene("removal of a new cluster", "destroy", Way("new-removal", NEW_DESTROY, "newest", "empty", NEW_DESTROY, existing=False), with_balancer),
     Scene("removal of the rest", "destroy", Way("rest", NEW_DESTROY, "newest", "empty", NEW_DESTROY, existing=False), half_removed),
     *map(removed, ("IPv6", "private", "Fargate, demanded")),
@@ -334,6 +350,7 @@ CALLED_FOR = {
         "cloudformation:UpdateTerminationProtection": "broken cluster",
     },
     "destroy": {**dict.fromkeys(("iam:GetOpenIDConnectProvider", "iam:DeleteOpenIDConnectProvider"), "removal by IRSA"),
+                **dict.fromkeys(("cloudformation:GetTemplate", "cloudformation:ListStackResources"), "removal of what an upgrade left"),
                 "eks:DescribeAccessEntry": "removal of an access entry"},
     "doctor": dict.fromkeys(("iam:GetPolicy", "iam:ListInstanceProfilesForRole", "iam:ListRolePolicies"), "look beforehand"),
 }

@@ -154,6 +154,22 @@ pub(super) async fn detach_policy(aws: &AwsClient, role: &str, policy_arn: &str)
     gone(sent.map_err(|e| aws.error(&call, &e)))
 }
 
+/// IAM deletes no policy that has other versions than its default one.
+pub(super) async fn delete_policy(aws: &AwsClient, arn: &str) -> Result<()> {
+    let doing = format!("cannot delete the policy {arn}");
+    let call = Call::new("iam:ListPolicyVersions", arn, &doing);
+    let pages = aws.iam.list_policy_versions().policy_arn(arn).into_paginator().items().send();
+    let listed = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(|e| aws.error(&call, &e));
+    let Some(versions) = present(listed)? else { return Ok(()) };
+    for version in versions.iter().filter(|v| !v.is_default_version()).filter_map(|v| v.version_id()) {
+        let call = Call::new("iam:DeletePolicyVersion", arn, &doing);
+        let sent = aws.iam.delete_policy_version().policy_arn(arn).version_id(version).send().await;
+        gone(sent.map_err(|e| aws.error(&call, &e)))?;
+    }
+    let call = Call::new("iam:DeletePolicy", arn, &doing);
+    gone(aws.iam.delete_policy().policy_arn(arn).send().await.map_err(|e| aws.error(&call, &e)))
+}
+
 pub(super) async fn delete_role(aws: &AwsClient, name: &str) -> Result<()> {
     let call = Call::new("iam:DeleteRole", name, format!("cannot delete the role {name}"));
     gone(aws.iam.delete_role().role_name(name).send().await.map_err(|e| aws.error(&call, &e)))

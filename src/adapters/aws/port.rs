@@ -156,6 +156,10 @@ impl Aws for AwsClient {
         iam::detach_policy(self, role, policy_arn).await
     }
 
+    async fn delete_policy(&self, arn: &str) -> Result<()> {
+        iam::delete_policy(self, arn).await
+    }
+
     async fn delete_role(&self, name: &str) -> Result<()> {
         iam::delete_role(self, name).await
     }

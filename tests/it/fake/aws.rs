@@ -241,6 +241,7 @@ impl Aws for FakeWorld {
 
     async fn policy_attachments(&self, arn: &str) -> Result<Option<u32>> {
         self.begin("get", format!("policy {arn}")).await?;
+        self.end("get policy")?;
         Ok(self.inside().managed_policies.get(arn).copied())
     }
 
@@ -291,10 +292,25 @@ impl Aws for FakeWorld {
 
     async fn detach_policy(&self, role: &str, policy_arn: &str) -> Result<()> {
         self.begin("detach_policy", policy_arn).await?;
-        if let Some(facts) = self.inside().roles.get_mut(role) {
-            facts.policies.retain(|p| p != policy_arn);
+        let mut inside = self.inside();
+        let Some(facts) = inside.roles.get_mut(role) else { return Ok(()) };
+        let before = facts.policies.len();
+        facts.policies.retain(|p| p != policy_arn);
+        let was_attached = facts.policies.len() < before;
+        if let Some(count) = inside.managed_policies.get_mut(policy_arn).filter(|_| was_attached) {
+            *count -= 1;
         }
-        Ok(())
+        drop(inside);
+        self.end("detach_policy")
+    }
+
+    async fn delete_policy(&self, arn: &str) -> Result<()> {
+        self.begin("delete_policy", arn).await?;
+        if self.inside().managed_policies.get(arn).is_some_and(|attachments| *attachments > 0) {
+            return Err(Error::new(ErrorKind::Conflict, "it is attached"));
+        }
+        self.inside().managed_policies.remove(arn);
+        self.end("delete_policy")
     }
 
     async fn delete_role(&self, name: &str) -> Result<()> {

@@ -171,3 +171,31 @@ fn a_controller_that_started_before_its_association_worked_is_restarted() {
     with(&["bootstrap", "--yes"]).exits(0).says("made before its Pod Identity association worked");
     with(&["bootstrap", "--yes"]).exits(0).says("Nothing to do");
 }
+
+/// CloudFormation cannot delete the policy that the role has: it lets go of it. Whoever upgraded before karpctl knew that has it still.
+#[test]
+fn an_upgrade_leaves_no_policy_of_the_release_before() {
+    let Some(stage) = stage("split") else { return };
+    stage.existing("1.31", "API");
+    let before = stage.inventory();
+    let with = |command: &str, release: &str| stage.karpctl(&[command, "--existing-cluster", "--yes", "--karpenter-version", release]);
+    let old = "arn:aws:iam::123456789012:policy/KarpenterControllerPolicy-split";
+    let has_old = || stage.inventory()["aws"].to_string().contains("KarpenterControllerPolicy-split");
+    with("bootstrap", "1.0.8").exits(0);
+    assert!(has_old());
+    with("bootstrap", "1.14.1").exits(0).says(&format!("deleting the policy {old}"));
+    assert!(!has_old());
+    let make = || {
+        let nothing = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sqs:ListQueues", "Resource": "*"}]});
+        let made = ["--policy-name", "KarpenterControllerPolicy-split", "--policy-document", &nothing.to_string()];
+        stage.aws(&[&["iam", "create-policy"], &made[..]].concat());
+    };
+    make();
+    with("bootstrap", "1.14.1").exits(0).says("left of another release, attached to nothing");
+    assert!(!has_old());
+    with("bootstrap", "1.14.1").exits(0).says("Nothing to do");
+    make();
+    let words = ["destroy", "--yes", "--delete-crds", "--existing-cluster", "--karpenter-version", "1.14.1"];
+    stage.karpctl(&words).exits(0);
+    assert_eq!(as_text(&stage.inventory()), as_text(&before), "the cluster is not as it was");
+}
