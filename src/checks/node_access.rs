@@ -3,7 +3,7 @@
 use super::class_selection::unread_classes;
 use super::judgement::{installed, read};
 use super::{Check, Judged, Judgement, Situation};
-use crate::facts::{AccessEntryFacts, AwsAuthFacts, Facts, ObjectFacts, Probed, Topic};
+use crate::facts::{AccessEntryFacts, AwsAuthFacts, ClusterFacts, Facts, ObjectFacts, Probed, Topic};
 use crate::finding::Area;
 use crate::render;
 use crate::spec::Spec;
@@ -39,6 +39,10 @@ impl Check for NodeAccess {
          (`Unauthorized`). With one command after the other they notice nothing; where the second is denied they are lost, so look first whether \
          you may run it (`--only caller-permissions`). A role that nothing lets in is a finding only once Karpenter is installed, since karpctl makes \
          what is needed before.\n\n\
+         An entry is of the role that there was when it was made: EKS keeps its unique id, which it shows to nobody. Where a role was deleted \
+         and made again by the same name, the entry is older than the role and lets nobody in, though all that is shown of it is right; it is \
+         deleted and made anew, which `karpctl bootstrap` and `karpctl identity` do. A row of aws-auth holds for any role of that name, and so \
+         does a Pod Identity association.\n\n\
          A role that an EC2NodeClass names in place of karpctl's is judged in the same way. It is asked for without a path: where EKS has no entry \
          for it and aws-auth no row, that is a warning only, for it may have a path. Not looked at are roles of instance profiles \
          that classes name, and those of other nodes in aws-auth."
@@ -120,7 +124,15 @@ fn of_role(spec: &Spec, facts: &Facts, entry: &Probed<AccessEntryFacts>, whose: 
         if entry.kind != render::access_entry(spec) && entry.kind != "EC2_WINDOWS" {
             return Err(wrong_entry(spec, subject, &entry.kind));
         }
+        if entry.is_of_earlier_role() {
+            return earlier_role(spec, facts, subject, entry, whose);
+        }
         said.push(Judgement::pass(&subject, format!("an access entry of type {} lets it in", entry.kind)));
+        if let Probed::Unavailable(reason) = &entry.role_made {
+            let message =
+                format!("whether the access entry is of an earlier role of that name, and lets nobody in, was not looked at: {reason}");
+            said.push(Judgement::skip(&subject, message));
+        }
     }
     if cluster.has_config_map() {
         let row = Row::of(spec, read(&subject, &facts.aws_auth)?);
@@ -244,12 +256,41 @@ fn wrong_entry(spec: &Spec, subject: String, kind: &str) -> Judgement {
             "and make it anew",
         )
     };
-    let judgement = Judgement::fail(subject, message);
+    made_anew(spec, Judgement::fail(subject, message), [delete, create], wanted)
+}
+
+/// An entry that is older than the role, which it keeps by its unique id.
+fn earlier_role(spec: &Spec, facts: &Facts, subject: String, entry: &AccessEntryFacts, whose: &Whose) -> Judged {
+    if matches!(whose, Whose::Ours) && read(&subject, &facts.chart_release)?.is_none_or(|release| !installed(release)) {
+        let message = "its access entry is of an earlier role of that name: karpctl makes it anew";
+        return Ok(vec![Judgement::pass(subject, message)]);
+    }
+    let is_gone = entry.role_made == Probed::Absent;
+    let what = if is_gone {
+        "its access entry is of a role that is gone, and will let in none that is made by that name"
+    } else {
+        "its access entry is older than the role: it is of an earlier one of that name, and lets nobody in"
+    };
+    let by_row = facts.cluster.known().is_some_and(ClusterFacts::has_config_map)
+        && facts.aws_auth.known().is_some_and(|found| matches!(Row::of(spec, Some(found)), Row::Right { .. }));
+    let judgement = if by_row {
+        Judgement::warn(subject, format!("{what}; the row in aws-auth would, if EKS looks for it beside an entry"))
+    } else {
+        Judgement::fail(subject, what)
+    };
+    let (delete, create) = ("delete the entry, which keeps the unique id of the role that was", "and make it anew, for the role that is");
+    let judgement =
+        if is_gone { judgement.fix("make the role again: `karpctl bootstrap` makes its own, and the entry anew") } else { judgement };
+    Err(made_anew(spec, judgement, [delete, create], &entry.kind))
+}
+
+/// The two commands that put another entry in the place of one.
+fn made_anew(spec: &Spec, judgement: Judgement, [delete, create]: [&str; 2], kind: &str) -> Judgement {
     let (cluster, region, role) = (spec.cluster_name.as_str(), spec.region.as_str(), spec.node_role_arn());
     let entry = ["--region", region, "--cluster-name", cluster, "--principal-arn", role.as_str()];
     judgement
         .run(delete, ["aws", "eks", "delete-access-entry"].into_iter().chain(entry))
-        .run(create, ["aws", "eks", "create-access-entry"].into_iter().chain(entry).chain(["--type", wanted]))
+        .run(create, ["aws", "eks", "create-access-entry"].into_iter().chain(entry).chain(["--type", kind]))
 }
 
 fn let_in(spec: &Spec, judgement: Judgement, way: Way, whose: &Whose) -> Judgement {

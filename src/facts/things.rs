@@ -183,6 +183,25 @@ pub struct AccessEntryFacts {
     pub kind: String,
     /// Tags.
     pub tags: BTreeMap<String, String>,
+    /// When it was made, in seconds since 1970.
+    #[serde(default)]
+    pub made: Option<i64>,
+    /// When the role that has the name of its principal was made, in seconds since 1970. Absent: there is no such role.
+    #[serde(default)]
+    pub role_made: Probed<i64>,
+}
+
+impl AccessEntryFacts {
+    /// Whether it is of a role that is gone, and of none that has its name now. EKS keeps the unique id of the role with the entry, shows
+    /// it to nobody, and lets in no other role (EKS API reference, `AccessEntry`, `principalArn`): only the times tell.
+    #[must_use]
+    pub fn is_of_earlier_role(&self) -> bool {
+        match self.role_made {
+            Probed::Absent => true,
+            Probed::Known(role_made) => self.made.is_some_and(|made| made < role_made),
+            Probed::NotAsked | Probed::Unavailable(_) => false,
+        }
+    }
 }
 
 /// The `aws-auth` `ConfigMap`.

@@ -156,6 +156,8 @@ pub trait Aws: Send + Sync {
 
     /// IAM `GetRole` and `ListAttachedRolePolicies`.
     async fn role(&self, name: &str) -> Result<Option<RoleFacts>>;
+    /// IAM `GetRole`: when a role was made, in seconds since 1970. `None`: there is none of this name.
+    async fn role_made(&self, name: &str) -> Result<Option<i64>>;
     /// IAM `ListRolePolicies` and `ListInstanceProfilesForRole`, and EC2 `DescribeInstances` where a profile holds it.
     async fn role_ties(&self, name: &str) -> Result<RoleTies>;
     /// IAM `ListAttachedRolePolicies` and `ListRolePolicies`.

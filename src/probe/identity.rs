@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::facts::{
     AccessEntryFacts, AddonFacts, AgentPods, AssociationFacts, AwsAuthFacts, ClusterFacts, Facts, OidcFacts, Probed, RoleFacts, RoleTies,
 };
-use crate::ports::{Kube, ObjectKind, ObjectRef};
+use crate::ports::{Aws, Kube, ObjectKind, ObjectRef};
 use crate::render;
 use crate::spec::Spec;
 use futures_util::future::try_join_all;
@@ -68,8 +68,13 @@ pub(super) async fn association(context: &ProbeContext<'_>) -> Probed<Associatio
 }
 
 pub(super) async fn access_entry(context: &ProbeContext<'_>) -> Probed<AccessEntryFacts> {
-    let spec = context.spec;
-    said(context.ports.aws.access_entry(spec.cluster_name.as_str(), spec.node_role_arn().as_str()).await)
+    said(entry_of_node_role(context.ports.aws.as_ref(), context.spec).await)
+}
+
+/// The access entry of the spec's node role, with the age of the role.
+pub(crate) async fn entry_of_node_role(aws: &dyn Aws, spec: &Spec) -> Result<Option<AccessEntryFacts>> {
+    let Some(entry) = aws.access_entry(spec.cluster_name.as_str(), spec.node_role_arn().as_str()).await? else { return Ok(None) };
+    Ok(Some(AccessEntryFacts { role_made: said(aws.role_made(&spec.node_role_name()).await), ..entry }))
 }
 
 /// How many roles of node classes are asked for.
@@ -83,10 +88,8 @@ pub(super) async fn class_entries(context: &ProbeContext<'_>, facts: &Facts) -> 
     let objects = facts.objects.known().into_iter().flatten();
     let roles: BTreeSet<&str> = objects.filter_map(|object| object.other_role(context.spec)).collect();
     let specs = roles.into_iter().filter_map(|role| Some((role, context.spec.of_node_role(role)?))).take(MOST_ROLES);
-    let asked = specs.map(|(role, spec)| async move {
-        let entry = context.ports.aws.access_entry(spec.cluster_name.as_str(), spec.node_role_arn().as_str()).await;
-        (role.to_owned(), said(entry))
-    });
+    let asked =
+        specs.map(|(role, spec)| async move { (role.to_owned(), said(entry_of_node_role(context.ports.aws.as_ref(), &spec).await)) });
     futures_util::future::join_all(asked).await.into_iter().collect()
 }
 

@@ -7,10 +7,10 @@ use super::propagation::Patience;
 use super::shell::map;
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
-use crate::facts::{AccessEntryFacts, ClusterFacts, Facts, Topic};
+use crate::facts::{AccessEntryFacts, ClusterFacts, Facts, Probed, Topic};
 use crate::plan::{Action, Direction, State, StepId};
 use crate::ports::Kube;
-use crate::probe::identity::{aws_auth_ref, read_aws_auth};
+use crate::probe::identity::{aws_auth_ref, entry_of_node_role, read_aws_auth};
 use crate::render::{self, RoleMapping};
 use crate::shell::quoted;
 use crate::spec::{NodeAccess, Spec};
@@ -73,14 +73,14 @@ impl Step for NodeMapping {
         let (entry, row) = asked_for(spec, modes);
         let mut commands = Vec::new();
         if entry {
-            let wrong = facts.access_entry.known().is_some_and(|found| !lets_in(spec, &found.kind));
-            if direction == Direction::Apply && wrong {
+            let wrong = facts.access_entry.known().filter(|found| !is_right(spec, found));
+            if direction == Direction::Apply && wrong.is_some() {
                 commands.push(format!("aws eks delete-access-entry --region {region} --cluster-name {cluster} --principal-arn {role}"));
             }
             commands.push(match direction {
                 Direction::Apply => format!(
                     "aws eks create-access-entry --region {region} --cluster-name {cluster} --principal-arn {role} --type {} --tags {}",
-                    render::access_entry(spec),
+                    wrong.map_or(render::access_entry(spec), |found| new_kind(spec, found)),
                     map(&owner_tags(spec))
                 ),
                 Direction::Remove => {
@@ -102,6 +102,16 @@ impl Step for NodeMapping {
             });
         }
         commands
+    }
+
+    fn unread(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
+        match facts.access_entry.known().map(|entry| &entry.role_made) {
+            Some(Probed::Unavailable(reason)) if direction == Direction::Apply => vec![format!(
+                "whether the access entry of {} is older than the role, and lets nobody in, was not looked at: {reason}",
+                spec.node_role_arn()
+            )],
+            _ => Vec::new(),
+        }
     }
 
     async fn apply(&self, context: &StepContext<'_>, _: Action) -> Result<()> {
@@ -142,7 +152,9 @@ impl Step for NodeMapping {
         "Lets the nodes that Karpenter launches into the cluster. Where the cluster's authentication mode has API, by an access entry \
          of type EC2_LINUX; where it has CONFIG_MAP, by a row of the ConfigMap aws-auth; where both, by both. The ConfigMap is edited \
          as text with its resourceVersion: other people's rows stay byte for byte, also those that are malformed, which it tells. An \
-         entry of type STANDARD is made anew: its type cannot be changed, and nodes cannot join by it. So is karpctl's own of EC2_LINUX once \
+         entry of type STANDARD is made anew: its type cannot be changed, and nodes cannot join by it. So is one that is older than the role: \
+         EKS lets in by the unique id of the role that there was then, which a role of the same name has not, while a row of aws-auth holds \
+         for any role of that name. And so is karpctl's own of EC2_LINUX once \
          Windows nodes are wanted; one of another type, or of somebody else, is left alone and said."
     }
 }
@@ -192,9 +204,9 @@ fn judge(spec: &Spec, facts: &Facts) -> Result<State, State> {
             None => changes.push("access entry: not there".to_owned()),
             Some(entry) => {
                 any = true;
-                if !lets_in(spec, &entry.kind) {
+                if !is_right(spec, entry) {
                     may_go(spec, entry)?;
-                    changes.push(format!("access entry: {} -> {}", entry.kind, render::access_entry(spec)));
+                    changes.push(change(spec, entry));
                 }
             }
         }
@@ -224,19 +236,47 @@ fn lets_in(spec: &Spec, kind: &str) -> bool {
     kind == render::access_entry(spec) || kind == "EC2_WINDOWS"
 }
 
+/// Whether nodes of the role are let in by it.
+fn is_right(spec: &Spec, entry: &AccessEntryFacts) -> bool {
+    lets_in(spec, &entry.kind) && !entry.is_of_earlier_role()
+}
+
+/// The type of the entry that takes the place of this one.
+fn new_kind<'a>(spec: &Spec, entry: &'a AccessEntryFacts) -> &'a str {
+    if lets_in(spec, &entry.kind) { &entry.kind } else { render::access_entry(spec) }
+}
+
+/// What becomes of an entry that is not right, and why.
+fn change(spec: &Spec, entry: &AccessEntryFacts) -> String {
+    if !lets_in(spec, &entry.kind) {
+        return format!("access entry: {} -> {}", entry.kind, render::access_entry(spec));
+    }
+    let role =
+        if entry.role_made == Probed::Absent { "a role that is gone" } else { "an earlier role of this name, being older than this one" };
+    format!("access entry: of {role}, and EKS lets in by its unique id -> made anew")
+}
+
 /// An entry's type cannot be changed. One by which no node is let in is made anew, and so is ours; any other lets in nodes of somebody
 /// else's, or for somebody else.
 fn may_go(spec: &Spec, entry: &AccessEntryFacts) -> Result<(), State> {
     let (cluster, region, role, kind) = (&spec.cluster_name, &spec.region, spec.node_role_arn(), &entry.kind);
-    let wanted = render::access_entry(spec);
-    let what = format!("the access entry of {role} is of type {kind}, and not of type {wanted}");
+    let wanted = new_kind(spec, entry);
+    let what = if lets_in(spec, kind) {
+        format!("the access entry of {role} is of an earlier role of that name, and lets in no node of this one")
+    } else {
+        format!("the access entry of {role} is of type {kind}, and not of type {wanted}")
+    };
     let entry_is = format!("--region {region} --cluster-name {cluster} --principal-arn {role}");
     let by_hand = format!(
         "if nobody needs it: `aws eks delete-access-entry {entry_is}`, and at once `aws eks create-access-entry {entry_is} --type {wanted}`"
     );
     match kind.as_str() {
+        // By the entry of a role that is gone nobody at all is let in.
+        _ if lets_in(spec, kind) && spec.made_elsewhere.is_none() => Ok(()),
         STANDARD if spec.made_elsewhere.is_none() => Ok(()),
-        STANDARD => Err(Refusal::new(format!("{what}; its role is another tool's")).hint(by_hand).into()),
+        _ if kind == STANDARD || lets_in(spec, kind) => {
+            Err(Refusal::new(format!("{what}; its role is another tool's")).hint(by_hand).into())
+        }
         LINUX if spec.owns(&entry.tags) => Ok(()),
         LINUX => Err(foreign(
             format!("{what}; somebody else made it, and Linux nodes are let in by it"),
@@ -259,9 +299,9 @@ fn covers(row: &RoleMapping, wanted: &RoleMapping) -> bool {
 async fn apply_entry(context: &StepContext<'_>) -> Result<()> {
     let (aws, spec) = (&context.ports.aws, context.spec);
     let (cluster, role) = (spec.cluster_name.as_str(), spec.node_role_arn());
-    let mut tags = context.tags();
-    if let Some(entry) = aws.access_entry(cluster, role.as_str()).await? {
-        if lets_in(spec, &entry.kind) {
+    let (mut tags, mut kind) = (context.tags(), render::access_entry(spec).to_owned());
+    if let Some(entry) = entry_of_node_role(aws.as_ref(), spec).await? {
+        if is_right(spec, &entry) {
             return Ok(());
         }
         match may_go(spec, &entry) {
@@ -269,14 +309,16 @@ async fn apply_entry(context: &StepContext<'_>) -> Result<()> {
             Err(State::Foreign { why, hints, .. }) => return Err(Refusal { why, hints }.into()),
             _ => {}
         }
+        let why = if lets_in(spec, &entry.kind) { "it is of an earlier role".to_owned() } else { format!("its type is {}", entry.kind) };
+        context.doing(format!("making the access entry of {role} anew: {why}"));
+        new_kind(spec, &entry).clone_into(&mut kind);
         // What others wrote on it is written on the new one; AWS's own tags nobody may write.
         tags.extend(entry.tags.into_iter().filter(|(key, _)| !key.starts_with("aws:") && !context.tags().contains_key(key)));
-        context.doing(format!("making the access entry of {role} anew: its type is {}", entry.kind));
         aws.delete_access_entry(cluster, role.as_str()).await?;
     }
     let patience = Patience::new();
     loop {
-        match aws.create_access_entry(cluster, role.as_str(), render::access_entry(spec), &tags).await {
+        match aws.create_access_entry(cluster, role.as_str(), &kind, &tags).await {
             // Our own request, whose answer was lost: the fresh look after the step says whether it is right.
             Err(e) if e.kind == ErrorKind::Conflict => return Ok(()),
             // EKS asks IAM for the role.

@@ -3,6 +3,7 @@
 
 use crate::checks::{DAY, bad, exactly, healthy_world, seen};
 use crate::fake::FakeWorld;
+use crate::fake::aws::MADE_AT;
 use crate::fake::inside::{deployment, node, place, pod};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -59,6 +60,15 @@ async fn node_access_is_judged_by_mode_entry_and_row() {
     let others = after(|w| w.inside().entries.values_mut().for_each(|e| e.kind = "HYBRID_LINUX".into())).await;
     exactly(&others, "node-access", Verdict::Fail);
     assert!(others[0].fixes.iter().all(|fix| fix.command.is_empty()), "{others:#?}");
+    // EKS lets in the role that there was when the entry was made.
+    let earlier = |w: &FakeWorld| w.inside().entries.values_mut().for_each(|e| e.made = Some(MADE_AT - 1));
+    let of_earlier = after(|w| (earlier(w), mode(w, "API")).1).await;
+    check(of_earlier.clone(), "it is of an earlier one of that name, and lets nobody in");
+    let commands: Vec<String> = of_earlier[0].fixes.iter().map(|fix| fix.command.join(" ")).collect();
+    assert!(commands[0].contains("delete-access-entry") && commands[1].contains("create-access-entry"), "{commands:?}");
+    let gone = |w: &FakeWorld| w.inside().node_role_made = None;
+    check(after(|w| (gone(w), mode(w, "API")).1).await, "of a role that is gone");
+    says(&after(earlier).await, "node-access", Verdict::Warn, "the row in aws-auth would, if EKS looks for it beside an entry");
     let none = |w: &FakeWorld| {
         w.inside().entries.clear();
         w.inside().objects.remove(&aws_auth());

@@ -51,6 +51,8 @@ pub(crate) struct Inside {
     pub(crate) cluster: Option<ClusterFacts>,
     pub(crate) fargate_profile: Option<FargateProfileFacts>,
     pub(crate) entries: BTreeMap<String, AccessEntryFacts>,
+    /// When the node role was made, in seconds since 1970; `None`: it is not there.
+    pub(crate) node_role_made: Option<i64>,
     pub(crate) association: Option<AssociationFacts>,
     pub(crate) addons: BTreeMap<String, AddonFacts>,
     pub(crate) roles: BTreeMap<String, RoleFacts>,
@@ -117,7 +119,7 @@ pub(crate) struct FakeWorld {
 impl FakeWorld {
     /// An account with a network and nothing else.
     pub(crate) fn empty(spec: Spec) -> Arc<Self> {
-        let inside = Inside { karpenter: true, ..account::account() };
+        let inside = Inside { karpenter: true, node_role_made: Some(aws::MADE_AT), ..account::account() };
         let world = Arc::new(Self { spec, inside: Mutex::new(inside) });
         let system = ObjectRef { kind: ObjectKind::new("v1", "namespaces"), namespace: None, name: "kube-system".into() };
         world.put(&system, serde_json::json!({"metadata": {}}));

@@ -64,6 +64,14 @@ class Emulator:
             raise AwsError(f"{service}:{action}", status, text)
         return strip_namespaces(ET.fromstring(text))
 
+    def unique_id(self, arn):
+        """The unique id of a role, None of anything else."""
+        name = arn.split("/")[-1] if ":role/" in arn else ""
+        try:
+            return self.query("iam", "GetRole", {"RoleName": name}).findtext(".//RoleId") if name else None
+        except AwsError:
+            return None
+
     def rest(self, service, method, path, body=None, **kw):
         """A REST-JSON call (EKS); raises AwsError."""
         status, text = self.send(service, method, path, None if body is None else json.dumps(body),

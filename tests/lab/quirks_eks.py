@@ -4,6 +4,7 @@
 - `clientRequestToken` is ignored: the first answer is kept and given again, unless the setting `replay` says that a second request is
   refused like anybody's (409), as EKS does with some.
 - Things are ACTIVE at the next look, and gone at once: the lab's pace.
+- An access entry is of whatever has the ARN of its principal: the unique id is kept (webhook.py).
 - Clusters are seen from every region; what is in a cluster outlives it (lifecycle.purge_cluster).
 - DescribeClusterVersions and DescribeAddonVersions end at 1.34.
 """
@@ -211,6 +212,9 @@ def happened(lab, call):
     """Tells the rest of the lab."""
     if call.action == "UpdateNodegroupConfig" and "scalingConfig" in call.json:
         lifecycle.nodes.group_scaled(lab, call.segments[1], call.segments[3])
+    if call.action == "CreateAccessEntry":
+        principal = call.json.get("principalArn", "")
+        lab.entry_ids[call.segments[1], principal] = lab.aws.unique_id(principal)
     if call.action in ("CreateAddon", "UpdateAddon"):
         network_addon.changed(lab, call)
     what = subject(call)

@@ -305,6 +305,32 @@ class Tokens(WithLab):
         self.assertNotEqual(code, 0)
         self.assertIn("ResourceInUseException", said)
 
+    def test_an_entry_is_of_the_role_that_there_was(self):
+        """And not of its like that was made by the same name."""
+        self.lab.call("POST", "clusters", {"name": "roles", "nodes": 0, "authenticationMode": "API"})
+        self.lab.aws("eks", "update-kubeconfig", "--name", "roles")
+        make = ("iam", "create-role", "--role-name", "nodes", "--assume-role-policy-document", json.dumps({
+            "Version": "2012-10-17", "Statement": [
+                {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"}, "Action": "sts:AssumeRole"}]}))
+        entry = ("--cluster-name", "roles", "--principal-arn", "arn:aws:iam::123456789012:role/nodes")
+
+        def who():
+            keys = self.lab.aws("sts", "assume-role", "--role-arn", entry[-1], "--role-session-name", "i-1", "--query",
+                                "Credentials.[AccessKeyId,SecretAccessKey,SessionToken]").split()
+            env = {**self.lab.env, **dict(zip(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"), keys))}
+            done = subprocess.run(["kubectl", "auth", "whoami"], env=env, capture_output=True, text=True)
+            return done.stdout + done.stderr
+        self.lab.aws(*make)
+        self.lab.aws("eks", "create-access-entry", *entry, "--type", "EC2_LINUX")
+        self.assertIn("system:node:i-1", who())
+        self.lab.aws("iam", "delete-role", "--role-name", "nodes")
+        time.sleep(1)  # IAM tells whole seconds
+        self.lab.aws(*make)
+        self.assertIn("Unauthorized", who())
+        self.lab.aws("eks", "delete-access-entry", *entry)
+        self.lab.aws("eks", "create-access-entry", *entry, "--type", "EC2_LINUX")
+        self.assertIn("system:node:i-1", who())
+
 
 class Breaking(WithLab):
     """What the crash and fault sweeps stand on."""

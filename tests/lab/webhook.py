@@ -85,6 +85,8 @@ class Authenticator:
             policies = self.lab.aws.rest("eks", "GET", f"{path}/access-policies").get("associatedAccessPolicies", [])
         except aws.AwsError:
             return None
+        if self.is_of_earlier_role(cluster, who):
+            return None
         if entry.get("type", "").startswith("EC2"):
             # the emulator's username for node entries is wrong
             return {"username": f"system:node:{session}", "groups": ["system:bootstrappers", "system:nodes"]}
@@ -92,6 +94,11 @@ class Authenticator:
         if any("AmazonEKSClusterAdminPolicy" in p["policyArn"] for p in policies):
             groups.append("system:masters")
         return {"username": fill(entry["username"], arn, session), "groups": groups}
+
+    def is_of_earlier_role(self, cluster, who):
+        """Whether the entry was made for a role that is gone, and whose name another has now."""
+        had = self.lab.entry_ids.get((cluster, who))
+        return had is not None and had != self.lab.aws.unique_id(who)
 
     def aws_auth(self, who, arn, session):
         for row in rows(self.lab):

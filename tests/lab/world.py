@@ -41,6 +41,7 @@ class Lab:
         self.kube_lock = threading.RLock()
         self.sessions = {}  # access key of a pod's session -> its assumed-role ARN, see pod_identity.py
         self.creators = {}  # cluster name -> canonical ARN of who created it
+        self.entry_ids = {}  # (cluster, principal's ARN) -> the unique id that the principal had when the access entry was made
         self.supervisor = None
         self.controllers = None
         self.gate = None

@@ -5,7 +5,7 @@
 use super::errors::Call;
 use super::{AwsClient, gone, present};
 use crate::error::{Error, ErrorKind, Result};
-use crate::facts::{AccessEntryFacts, AddonFacts, AssociationFacts, ClusterFacts, FargateProfileFacts};
+use crate::facts::{AccessEntryFacts, AddonFacts, AssociationFacts, ClusterFacts, FargateProfileFacts, Probed};
 use crate::knowledge::OfferedVersion;
 use crate::ports::Tags;
 use aws_sdk_eks::types::{VersionStatus, VpcConfigRequest};
@@ -111,9 +111,12 @@ pub(super) async fn access_entry(aws: &AwsClient, cluster: &str, principal: &str
         Err(e) if e.kind == ErrorKind::Failed && e.causes.iter().any(|c| c.contains(NO_ACCESS_ENTRIES)) => return Ok(None),
         other => present(other)?,
     };
-    Ok(answer
-        .and_then(|a| a.access_entry)
-        .map(|entry| AccessEntryFacts { kind: entry.r#type().unwrap_or_default().to_owned(), tags: owned(entry.tags()) }))
+    Ok(answer.and_then(|a| a.access_entry).map(|entry| AccessEntryFacts {
+        kind: entry.r#type().unwrap_or_default().to_owned(),
+        tags: owned(entry.tags()),
+        made: entry.created_at().map(aws_smithy_types::DateTime::secs),
+        role_made: Probed::NotAsked,
+    }))
 }
 
 pub(super) async fn create_access_entry(aws: &AwsClient, cluster: &str, principal: &str, kind: &str, tags: &Tags) -> Result<()> {

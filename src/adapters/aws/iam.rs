@@ -46,6 +46,13 @@ pub(super) async fn role(aws: &AwsClient, name: &str) -> Result<Option<RoleFacts
     }))
 }
 
+/// Only its age: who may look at a role may not always look at its policies.
+pub(super) async fn role_made(aws: &AwsClient, name: &str) -> Result<Option<i64>> {
+    let call = Call::new("iam:GetRole", name, format!("cannot read the role {name}"));
+    let answer = present(aws.iam.get_role().role_name(name).send().await.map_err(|e| aws.error(&call, &e)))?;
+    Ok(answer.and_then(|a| a.role).map(|role| role.create_date().secs()))
+}
+
 async fn attached_policies(aws: &AwsClient, role: &str, doing: &str) -> Result<Option<Vec<String>>> {
     let call = Call::new("iam:ListAttachedRolePolicies", role, doing);
     let pages = aws.iam.list_attached_role_policies().role_name(role).into_paginator().items().send();

@@ -120,6 +120,10 @@ impl Aws for AwsClient {
         iam::role(self, name).await
     }
 
+    async fn role_made(&self, name: &str) -> Result<Option<i64>> {
+        iam::role_made(self, name).await
+    }
+
     async fn role_ties(&self, name: &str) -> Result<RoleTies> {
         iam::role_ties(self, name).await
     }

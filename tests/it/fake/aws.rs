@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use karpctl::error::{Error, ErrorKind, Result};
 use karpctl::facts::{
     AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, FargateProfileFacts, IamSummary,
-    InstanceTypeFacts, KeyFacts, NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts, RolePolicies, RoleTies, RouteTableFacts,
-    RuleFacts, Scaling, SecurityGroupFacts, StackFacts, SubnetFacts, VpcFacts,
+    InstanceTypeFacts, KeyFacts, NodeGroupFacts, NodeGroupShape, OidcFacts, Probed, QueueFacts, RoleFacts, RolePolicies, RoleTies,
+    RouteTableFacts, RuleFacts, Scaling, SecurityGroupFacts, StackFacts, SubnetFacts, VpcFacts,
 };
 use karpctl::knowledge::OfferedVersion;
 use karpctl::ports::{
@@ -21,6 +21,11 @@ pub(crate) const MADE_AT: i64 = 1_764_000_000;
 
 fn taken(what: &str) -> Error {
     Error::new(ErrorKind::Conflict, format!("{what} is there already"))
+}
+
+/// An access entry that was just made.
+pub(crate) fn new_entry(kind: &str, tags: &Tags) -> AccessEntryFacts {
+    AccessEntryFacts { kind: kind.into(), tags: tags.clone(), made: Some(MADE_AT), role_made: Probed::NotAsked }
 }
 
 fn missing(what: &str) -> Error {
@@ -150,7 +155,7 @@ impl Aws for FakeWorld {
         if self.inside().entries.contains_key(principal_arn) {
             return Err(taken("the access entry"));
         }
-        self.inside().entries.insert(principal_arn.into(), AccessEntryFacts { kind: kind.into(), tags: tags.clone() });
+        self.inside().entries.insert(principal_arn.into(), new_entry(kind, tags));
         self.end("create_access_entry")
     }
 
@@ -227,6 +232,12 @@ impl Aws for FakeWorld {
         self.begin("get", format!("role {name}")).await?;
         self.end("get role")?;
         Ok(self.inside().roles.get(name).cloned())
+    }
+
+    async fn role_made(&self, name: &str) -> Result<Option<i64>> {
+        self.begin("get", format!("age of the role {name}")).await?;
+        self.end("get age")?;
+        Ok(self.inside().node_role_made)
     }
 
     async fn role_ties(&self, name: &str) -> Result<RoleTies> {

@@ -77,6 +77,40 @@ fn what_others_put_beside_ours_stays(stage: &Stage) {
     bootstrap().exits(0);
 }
 
+/// Of an entry that is older than the role nothing is wrong to see, and it lets nobody in.
+fn an_entry_of_an_earlier_role_is_made_anew(stage: &Stage) {
+    let role = format!("KarpenterNodeRole-{}", stage.cluster());
+    let iam = |command: &str, more: &[&str]| stage.aws(&[&["iam", command, "--role-name", &role], more].concat());
+    let names = |list: &Value, key: &str| -> Vec<String> {
+        list.as_array().unwrap().iter().map(|one| one[key].as_str().unwrap().to_owned()).collect()
+    };
+    let trust = iam("get-role", &[])["Role"]["AssumeRolePolicyDocument"].to_string();
+    let profiles = names(&iam("list-instance-profiles-for-role", &[])["InstanceProfiles"], "InstanceProfileName");
+    let policies = names(&iam("list-attached-role-policies", &[])["AttachedPolicies"], "PolicyArn");
+    for p in &profiles {
+        iam("remove-role-from-instance-profile", &["--instance-profile-name", p]);
+    }
+    for p in &policies {
+        iam("detach-role-policy", &["--policy-arn", p]);
+    }
+    iam("delete-role", &[]);
+    // IAM tells whole seconds.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    iam("create-role", &["--assume-role-policy-document", &trust]);
+    for p in &policies {
+        iam("attach-role-policy", &["--policy-arn", p]);
+    }
+    for p in &profiles {
+        iam("add-role-to-instance-profile", &["--instance-profile-name", p]);
+    }
+    let doctor = || stage.karpctl(&["doctor", "--existing-cluster", "--only", "node-access"]);
+    doctor().exits(1).says("it is of an earlier one of that name, and lets nobody in").says("aws eks delete-access-entry");
+    let bootstrap = || stage.karpctl(&["bootstrap", "--existing-cluster", "--yes"]);
+    bootstrap().exits(0).says("of an earlier role of this name");
+    doctor().exits(0);
+    bootstrap().exits(0).says("Nothing to do");
+}
+
 fn as_text(inventory: &Value) -> String {
     serde_json::to_string_pretty(inventory).unwrap()
 }
@@ -89,6 +123,7 @@ fn newest_release_with_access_entries_only() {
     there(&stage, "1.14.1", &[]);
     room_on_a_node_proves_none(&stage);
     what_others_put_beside_ours_stays(&stage);
+    an_entry_of_an_earlier_role_is_made_anew(&stage);
     back(&stage, "1.14.1", &[], &before);
 }
 

@@ -1,3 +1,4 @@
+use crate::fake::aws::{MADE_AT, new_entry};
 use crate::fake::{FakeWorld, Fault, error, step, words};
 use crate::fixture::existing;
 use karpctl::error::ErrorKind;
@@ -57,7 +58,7 @@ async fn what_the_mode_does_not_allow_is_refused() {
 }
 
 fn entry(kind: &str, tags: &[(&str, &str)]) -> AccessEntryFacts {
-    AccessEntryFacts { kind: kind.into(), tags: tags.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect() }
+    new_entry(kind, &tags.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
 }
 
 #[tokio::test(start_paused = true)]
@@ -72,6 +73,50 @@ async fn an_entry_by_which_no_node_is_let_in_is_made_anew() {
     assert_eq!(world.changes(), [format!("delete_access_entry {ROLE}"), format!("create_access_entry EC2_LINUX {ROLE}")]);
     let tags = world.inside().entries[ROLE].tags.clone();
     assert_eq!(tags.keys().map(String::as_str).filter(|key| !key.starts_with("karp")).collect::<Vec<_>>(), ["team"], "{tags:?}");
+}
+
+/// EKS keeps the unique id of the role with an entry, and shows it to nobody.
+#[tokio::test(start_paused = true)]
+async fn an_entry_that_is_older_than_the_role_is_made_anew() {
+    for (kind, mode) in [("EC2_LINUX", "API"), ("EC2_WINDOWS", "API_AND_CONFIG_MAP")] {
+        let world = world(mode, None);
+        world.apply_ok(ID).await;
+        world.forget_calls();
+        let of_earlier = AccessEntryFacts { made: Some(MADE_AT - 1), ..entry(kind, &[("team", "a")]) };
+        world.inside().entries.insert(ROLE.into(), of_earlier);
+        let state = words(&world.assess(ID).await);
+        assert!(state.contains("access entry: of an earlier role of this name") && state.ends_with("made anew"), "{state}");
+        let facts = world.facts(&[Topic::Cluster, Topic::AccessEntry]).await;
+        let printed = step(ID).commands(&world.spec, &facts, Direction::Apply);
+        assert!(printed[0].contains("delete-access-entry") && printed[1].contains(&format!("--type {kind} ")), "{printed:?}");
+        world.apply_ok(ID).await;
+        assert_eq!(world.changes(), [format!("delete_access_entry {ROLE}"), format!("create_access_entry {kind} {ROLE}")]);
+        assert_eq!(world.inside().entries[ROLE].tags["team"], "a");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_of_a_role_that_is_yet_to_be_made_is_not_kept() {
+    let world = world("API", None);
+    world.apply_ok(ID).await;
+    world.inside().node_role_made = None;
+    assert!(words(&world.assess(ID).await).contains("access entry: of a role that is gone"));
+    // The stack has made the role by the time that the step looks again.
+    world.inside().node_role_made = Some(MADE_AT + 60);
+    assert!(words(&world.assess(ID).await).contains("of an earlier role of this name"));
+    // Whoever may not look at the role keeps what is there, and is told.
+    world.fail("get age", Fault::Before(error(ErrorKind::Denied)));
+    let facts = world.facts(&[Topic::Cluster, Topic::AccessEntry]).await;
+    assert_eq!(step(ID).assess(&world.spec, &facts), State::Present);
+    assert!(step(ID).unread(&world.spec, &facts, Direction::Apply)[0].contains("is older than the role, and lets nobody in"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_of_aws_auth_is_of_any_role_of_that_name() {
+    let world = world("CONFIG_MAP", None);
+    world.apply_ok(ID).await;
+    world.inside().node_role_made = Some(MADE_AT + 60);
+    assert_eq!(world.assess(ID).await, State::Present);
 }
 
 #[tokio::test(start_paused = true)]
@@ -127,6 +172,14 @@ async fn an_entry_of_a_role_that_another_tool_made_stays() {
     let state = world.assess(ID).await;
     assert!(matches!(&state, State::Foreign { adopt: None, .. }) && words(&state).contains("another tool"), "{state:?}");
     assert_eq!(world.apply(ID, Ownership::Adopt).await.0.unwrap_err().kind, ErrorKind::Refused);
+    let role = world.spec.node_role_arn().to_string();
+    world.inside().entries.insert(role, AccessEntryFacts { made: Some(MADE_AT - 1), ..entry("EC2_LINUX", &[]) });
+    let state = world.assess(ID).await;
+    assert!(
+        matches!(&state, State::Foreign { adopt: None, .. }) && words(&state).contains("is of an earlier role of that name"),
+        "{state:?}"
+    );
+    assert_eq!(world.apply(ID, Ownership::Adopt).await.0.unwrap_err().kind, ErrorKind::Refused);
 }
 
 #[tokio::test(start_paused = true)]
@@ -147,7 +200,7 @@ async fn an_entry_for_linux_is_made_one_for_windows_where_it_is_ours_or_adopted(
 #[tokio::test(start_paused = true)]
 async fn an_entry_for_windows_is_enough_for_linux() {
     let world = world("API", None);
-    world.inside().entries.insert(ROLE.into(), AccessEntryFacts { kind: "EC2_WINDOWS".into(), tags: Tags::new() });
+    world.inside().entries.insert(ROLE.into(), new_entry("EC2_WINDOWS", &Tags::new()));
     assert_eq!(world.assess(ID).await, State::Present);
 }
 
