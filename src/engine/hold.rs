@@ -57,6 +57,9 @@ impl Default for Timing {
     }
 }
 
+/// How often a deletion is asked for that has no answer, while the stack is seen to stand.
+const UNANSWERED: u32 = 3;
+
 /// Whether the process of a claim lives; `None` where it is of another machine.
 pub type Lives<'a> = &'a (dyn Fn(&str) -> Option<bool> + Send + Sync);
 
@@ -275,15 +278,34 @@ impl Hold<'_> {
         self.delete(id, "done").await
     }
 
-    /// CloudFormation deletes no stack while it is still at an update, as which it takes a beat: for some seconds.
+    /// CloudFormation deletes no stack while it is still at an update, as which it takes a beat: for some seconds. And what came in the
+    /// place of its answer, a proxy's page for one, does not say whether the request took effect.
     async fn delete(&self, id: &str, why: &str) -> Result<()> {
         let until = Instant::now() + self.timing.lease;
+        let mut unanswered = 0;
         loop {
             match self.ports.aws.delete_stack(id, &format!("{}-{why}", self.claim.run)).await {
-                Err(e) if e.kind == ErrorKind::Conflict && Instant::now() < until => tokio::time::sleep(self.timing.look).await,
+                Err(e) if e.kind == ErrorKind::Conflict && Instant::now() < until => {}
+                Err(e) if e.kind == ErrorKind::Unreachable => {
+                    unanswered += 1;
+                    match self.ports.aws.stack(id, false).await {
+                        Ok(None) => return Ok(()),
+                        Ok(Some(found)) if found.status == "DELETE_IN_PROGRESS" => return Ok(()),
+                        Ok(Some(_)) if unanswered < UNANSWERED => {}
+                        _ => return Err(self.still_held(e)),
+                    }
+                }
                 ended => return ended,
             }
+            tokio::time::sleep(self.timing.look).await;
         }
+    }
+
+    fn still_held(&self, error: Error) -> Error {
+        let (region, name) = (&self.spec.region, self.name());
+        error.hint(format!(
+            "the stack {name} keeps two runs apart, and holds nothing else: `aws cloudformation delete-stack --region {region} --stack-name {name}`"
+        ))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::facts::{Facts, Probed};
-use crate::plan::State;
+use crate::plan::{Direction, State};
 use crate::ports::Tags;
 use crate::spec::{Identity, Spec};
 
@@ -30,10 +30,20 @@ pub(super) fn looked_for_removal<'f, T>(probed: &'f Probed<T>, facts: &Facts) ->
     looked(probed).or_else(|state| if no_cluster(facts) { Ok(None) } else { Err(state) })
 }
 
-/// The state on the way back of what only a spec with that identity makes. By another spec, what is there and ours goes all the same,
-/// and who may not look at it is not held up.
+/// The state on the way back of what only a spec with that identity makes. By another spec, what is there and ours goes all the same.
+/// Who may not look at it is not held up, and told ([`left_unread`]).
 pub(super) fn made_by(identity: Identity, spec: &Spec, state: State) -> State {
     if spec.identity == identity || state == State::Present { state } else { State::NotWanted }
+}
+
+/// What is said on the way back where a spec with that identity may have left something that could not be looked at.
+pub(super) fn left_unread<T>(identity: Identity, spec: &Spec, what: &str, probed: &Probed<T>, direction: Direction) -> Vec<String> {
+    match probed {
+        Probed::Unavailable(reason) if direction == Direction::Remove && spec.identity != identity => {
+            vec![format!("{what} may be left, by a spec with another identity than this one: it was not looked at: {reason}")]
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// The tags that are wanted and are not so, a line each.

@@ -1,7 +1,7 @@
 //! The IAM OIDC provider of the cluster's issuer (IRSA only).
 
 use super::context::owner_tags;
-use super::looked::{Refusal, looked, looked_for_removal, made_by};
+use super::looked::{Refusal, left_unread, looked, looked_for_removal, made_by};
 use super::shell::{is_to_be_made, keys_and_values, look_up};
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
@@ -101,6 +101,10 @@ impl Step for OidcProvider {
             Some(provider) if context.spec.owns(&provider.tags) => context.ports.aws.delete_oidc_provider(&arn).await,
             _ => Ok(()),
         }
+    }
+
+    fn unread(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
+        left_unread(Identity::Irsa, spec, "an OIDC provider of the cluster", &facts.oidc_provider, direction)
     }
 
     fn explain(&self) -> &'static str {

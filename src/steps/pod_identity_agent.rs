@@ -1,7 +1,7 @@
 //! The EKS Pod Identity agent add-on (Pod Identity only).
 
 use super::context::owner_tags;
-use super::looked::{looked, made_by};
+use super::looked::{left_unread, looked, made_by};
 use super::shell::{is_to_be_made, map};
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
@@ -118,6 +118,10 @@ impl Step for PodIdentityAgent {
             }
             _ => Ok(()),
         }
+    }
+
+    fn unread(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
+        left_unread(Identity::PodIdentity, spec, "the add-on eks-pod-identity-agent", &facts.pod_identity_agent, direction)
     }
 
     fn explain(&self) -> &'static str {

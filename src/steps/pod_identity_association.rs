@@ -1,7 +1,7 @@
 //! The Pod Identity association of the controller's service account.
 
 use super::context::owner_tags;
-use super::looked::{foreign, looked, made_by};
+use super::looked::{foreign, left_unread, looked, made_by};
 use super::propagation::Patience;
 use super::shell::map;
 use super::{Step, StepContext};
@@ -132,6 +132,10 @@ impl Step for PodIdentityAssociation {
             Err(state) => state,
         };
         made_by(Identity::PodIdentity, spec, state)
+    }
+
+    fn unread(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
+        left_unread(Identity::PodIdentity, spec, "a Pod Identity association of the controller", &facts.association, direction)
     }
 
     fn explain(&self) -> &'static str {

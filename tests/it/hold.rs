@@ -99,6 +99,30 @@ async fn a_lock_that_is_at_its_last_beat_is_let_go_of_and_taken_over_when_that_i
     take(&world, "bob", &|_| Some(false)).await.unwrap();
 }
 
+/// A proxy's page in the place of the answer does not say whether the request took effect.
+#[tokio::test(start_paused = true)]
+async fn letting_go_without_an_answer_is_looked_after() {
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    let release = async |who: &str, id: &str| with(&world, who, &elsewhere, async |hold| hold.release(id).await).await;
+    let asked = || world.calls().iter().filter(|call| call.starts_with("delete_stack")).count();
+    let left = || world.inside().stacks.get("karpctl-lock-demo").is_some_and(|s| !s.facts.status.starts_with("DELETE"));
+    for (who, fault, requests) in [("alice", Fault::After as fn(_) -> _, 1), ("bob", Fault::Before as fn(_) -> _, 2)] {
+        let id = take(&world, who, &elsewhere).await.unwrap();
+        world.forget_calls();
+        world.fail("delete_stack", fault(error(ErrorKind::Unreachable)));
+        release(who, &id).await.unwrap();
+        assert_eq!((asked(), left()), (requests, false), "{who}");
+    }
+    let id = take(&world, "carol", &elsewhere).await.unwrap();
+    for _ in 0..3 {
+        world.fail("delete_stack", Fault::Before(error(ErrorKind::Unreachable)));
+    }
+    let told = release("carol", &id).await.unwrap_err();
+    assert!(told.hints.iter().any(|h| h.contains("aws cloudformation delete-stack") && h.contains("karpctl-lock-demo")), "{told:?}");
+    release("carol", &id).await.unwrap();
+    assert!(!left());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stack_that_is_still_being_made_is_no_sign_of_death() {
     let world = FakeWorld::with_cluster(existing("1.14.1"));

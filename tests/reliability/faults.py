@@ -99,7 +99,6 @@ SWEPT = ("bootstrap", "destroy", "upgrade")
 # What a way goes on without and says nothing of, and why nobody need know; what is left is judged all the same.
 DONE_WITHOUT = {
     ("bootstrap", "iam GetOpenIDConnectProvider"): "only IRSA asks for one, and the way is by Pod Identity",
-    ("destroy", "iam GetOpenIDConnectProvider"): "only IRSA made one, and who may not look at it is not held up",
     ("destroy", "eks DescribeAccessEntry"): "it is deleted by its name, be it there or not",
 }
 

@@ -5,7 +5,7 @@ use crate::fake::{FakeWorld, Fault, error, step, words};
 use crate::fixture::{existing, spec};
 use karpctl::error::{Error, ErrorKind};
 use karpctl::facts::{AddonFacts, Facts};
-use karpctl::plan::{State, StepId};
+use karpctl::plan::{Direction, State, StepId};
 use karpctl::ports::Tags;
 use karpctl::spec::{Identity, Spec};
 use karpctl::steps::Ownership;
@@ -148,6 +148,9 @@ async fn what_another_identity_made_is_removed_after_the_chart() {
             let mut unread = Facts { cluster: facts.cluster.clone(), ..Facts::default() };
             step.reads().iter().for_each(|topic| unread.say_unavailable(*topic, "it is denied"));
             assert_eq!(step.assess_removal(&other, &unread), State::NotWanted, "{id}: who may not look is not held up");
+            let told = |spec: &Spec, direction| step.unread(spec, &unread, direction).join("\n");
+            assert!(told(&other, Direction::Remove).ends_with("it was not looked at: it is denied"), "{id}");
+            assert_eq!((told(&world.spec, Direction::Remove), told(&other, Direction::Apply)), (String::new(), String::new()), "{id}");
         }
     }
 }
