@@ -16,6 +16,7 @@ use crate::finding::{Finding, Verdict};
 use crate::plan::{Action, Direction, Event, Plan, StepId};
 use crate::report::{Format, RunReporter, explain_plan, show_findings, show_plan};
 use crate::spec::Spec;
+use crate::steps::hops::refused_hop;
 use crate::steps::{Ownership, Step};
 use clap::Args;
 use std::collections::BTreeSet;
@@ -105,7 +106,7 @@ pub(super) async fn go(app: &App, args: &WayArgs, session: &mut Session, steps: 
     for words in unread(steps, &session.spec, &session.facts, selection) {
         app.printer.warn(&words);
     }
-    let refused = refused.or_else(|| unreadable(session, &plan));
+    let refused = refused.or_else(|| unreadable(session, &plan)).or_else(|| takes_away(session, selection, &plan));
     if args.print_commands {
         return print_commands(app, args.output, session, &plan, refused);
     }
@@ -160,7 +161,33 @@ pub(super) fn topics(steps: &[Box<dyn Step>], session: &Session, selection: &Sel
     if selection.direction == Direction::Apply {
         judged.extend(steps.iter().filter(|s| selection.steps.contains(&s.id())).flat_map(|s| s.needs(&session.spec)));
     }
-    steps.iter().filter(|s| judged.contains(&s.id())).flat_map(|s| reads(s.as_ref(), selection.direction).iter().copied()).collect()
+    let of_stake = if makes_stack_alone(selection) && session.facts.cluster.known().is_some() { &AT_STAKE[..] } else { &[] };
+    steps
+        .iter()
+        .filter(|s| judged.contains(&s.id()))
+        .flat_map(|s| reads(s.as_ref(), selection.direction))
+        .chain(of_stake)
+        .copied()
+        .collect()
+}
+
+/// By what is told whether the stack of another release takes something from the controller that works by it.
+const AT_STAKE: [Topic; 3] = [Topic::Chart, Topic::Crds, Topic::ObjectsAtStake];
+
+/// Whether the stack is changed, and the chart does not follow, whose step looks at what an upgrade loses.
+fn makes_stack_alone(selection: &Selection) -> bool {
+    selection.direction == Direction::Apply && selection.steps.contains(&StepId::Stack) && !selection.steps.contains(&StepId::Chart)
+}
+
+/// The refusal of a stack that takes permissions from the controller that works by it: to 0.33 those for Provisioners and their instance
+/// profile go, and 1.1 and newer ask for a tag that 0.37 does not set. The chart is refused then, so that none follows.
+fn takes_away(session: &Session, selection: &Selection, plan: &Plan) -> Option<Error> {
+    let changes = |s: &crate::plan::Planned| s.id == StepId::Stack && matches!(s.action, Action::Update | Action::Adopt);
+    if !makes_stack_alone(selection) || !plan.steps.iter().any(changes) {
+        return None;
+    }
+    let error = refused_hop(&session.spec, &session.facts)?;
+    Some(error.within(format!("the stack gives the permissions that the controller in {} works by", session.spec.cluster_name)))
 }
 
 /// What the selected steps go on without, since it could not be looked at.

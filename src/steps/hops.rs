@@ -2,6 +2,7 @@
 
 use super::hop_objects::{Comes, Cure, Loss, losses};
 use super::looked::{Refusal, looked};
+use crate::error::Error;
 use crate::facts::Facts;
 use crate::knowledge::{Features, NodePoolApi, Release, Standing};
 use crate::plan::State;
@@ -35,6 +36,14 @@ pub(super) fn may_hop(spec: &Spec, facts: &Facts) -> Result<(), State> {
     let objects = looked(&facts.objects)?.map_or(&[][..], Vec::as_slice);
     let lost = losses(Some(from), spec.release.features(), objects).into_iter().find(|loss| loss.comes == Comes::ByUpgrade);
     lost.map_or(Ok(()), |loss| Err(refusal(spec, &loss).into()))
+}
+
+/// The refusal of a hop that the chart's step would not make: for a stack without the chart, by which the controller that is there works.
+pub(crate) fn refused_hop(spec: &Spec, facts: &Facts) -> Option<Error> {
+    match may_hop(spec, facts) {
+        Err(State::Foreign { why, hints, .. }) => Some(Refusal { why, hints }.into()),
+        _ => None,
+    }
 }
 
 /// The refusal of an upgrade that loses something, with the cures of the check upgrade-objects.

@@ -114,6 +114,21 @@ impl Step for Stack {
         }
     }
 
+    fn unread(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
+        match &facts.chart_release {
+            Probed::Unavailable(reason)
+                if direction == Direction::Apply
+                    && facts.cluster.known().is_some()
+                    && matches!(self.assess(spec, facts), State::Drifted(_)) =>
+            {
+                vec![format!(
+                    "whether a Karpenter of another release works by the stack, and loses permissions, was not looked at: {reason}"
+                )]
+            }
+            _ => Vec::new(),
+        }
+    }
+
     async fn apply(&self, context: &StepContext<'_>, action: Action) -> Result<()> {
         let spec = context.spec;
         let adopt = action == Action::Adopt || context.adopts();

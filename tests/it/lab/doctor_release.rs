@@ -91,6 +91,14 @@ fn objects(ward: &Ward, newest: &Ward) {
     let found = newest.finds(check, "fail", "which it does not read: nodepools.karpenter.sh/default");
     let upgraded = ward.karpctl(&["install", "--existing-cluster", "--karpenter-version", "1.14.1", "--yes"]).exits(4);
     upgraded.says("which it does not read: nodepools.karpenter.sh/default").says("`kubectl annotate nodepools.karpenter.sh default");
+    // The stack comes before the chart, and the controller that is there works by it.
+    let stack =
+        ["cloudformation", "describe-stacks", "--stack-name", &format!("Karpenter-{}", ward.cluster()), "--query", "Stacks[0].StackStatus"];
+    let status = || ward.aws(&stack);
+    let before = status();
+    let alone = ward.karpctl(&["iam", "--existing-cluster", "--karpenter-version", "1.14.1", "--yes"]).exits(4);
+    alone.says("the permissions that the controller").says("which it does not read: nodepools.karpenter.sh/default");
+    assert_eq!(status(), before);
     newest.cured(&found, &[0, 1]);
     let class = ward.kubectl(&["get", "ec2nodeclasses.karpenter.k8s.aws", "default", "--output", "json"]);
     assert_eq!(class["spec"]["kubelet"], json!({"maxPods": 42}));
