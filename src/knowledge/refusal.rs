@@ -15,9 +15,9 @@ impl<'t> IamRefusal<'t> {
     /// The refusal in a text, where it is in IAM's own words.
     #[must_use]
     pub fn read(text: &'t str) -> Option<Self> {
-        let action = between(text, "not authorized to perform: ", &[" ", ","])?;
-        // IAM names some resources in two words: "role demo".
-        let resource = between(text, "on resource: ", &[" because", " with ", ",", "\n"])?;
+        let action = between(text, "not authorized to perform: ", &[" ", ",", "\n"])?;
+        // IAM names some resources in two words: "role demo". Not every service says one.
+        let resource = between(text, "on resource: ", &[" because", " with ", ",", "\n"]).unwrap_or("*");
         Some(Self { action, resource, explicit: is_explicit(text) })
     }
 
@@ -85,6 +85,9 @@ mod tests {
         assert_eq!(refusal.resource, "arn:aws:ec2:us-west-2:111122223333:vpc/*");
         assert!(refusal.help().starts_with("allow `ec2:CreateVpc` on `arn:aws:ec2:us-west-2:111122223333:vpc/*`"), "{}", refusal.help());
         assert_eq!(IamRefusal::read("the stack is ROLLBACK_COMPLETE"), None);
+        let by_eksctl =
+            "api error AccessDenied: User: dev is not authorized to perform: cloudformation:CreateStack\nto clean up, run eksctl";
+        assert!(IamRefusal::read(by_eksctl).unwrap().help().starts_with("allow `cloudformation:CreateStack` on `*`"));
     }
 
     #[test]

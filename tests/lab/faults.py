@@ -7,7 +7,8 @@
 
 `truncate` carries it out and sends half of the answer. `refuse` ends every connection and takes no new one for so many seconds. `headers` without `status` are laid over those of the real answer.
 `service` and `action` (a regular expression over the whole name; for Kubernetes over `VERB /path`, see front.py) both
-default to any, but an AWS fault that names no service does not meet Kubernetes; `key` limits it to calls by this access key; `times` to 1 (0: for ever);
+default to any, but an AWS fault that names no service does not meet Kubernetes; `key` limits it to calls by this access key, `agent` to AWS calls
+of a program that says so of itself; `times` to 1 (0: for ever);
 `skip` lets that many matching calls pass first. Faults are tried in the order given; the first live one that matches
 is used.
 """
@@ -15,7 +16,7 @@ is used.
 import re
 import threading
 
-KEYS = {"service", "action", "key", "times", "skip", "status", "headers", "body", "delay", "drop", "drop_after", "refuse", "truncate"}
+KEYS = {"service", "action", "key", "agent", "times", "skip", "status", "headers", "body", "delay", "drop", "drop_after", "refuse", "truncate"}
 
 
 def cut(body):
@@ -51,14 +52,14 @@ class Faults:
 
     def match(self, call):
         """The fault to use on this AWS call, counted as used; or None."""
-        return self.find(call.service, call.action, call.key)
+        return self.find(call.service, call.action, call.key, call.headers.get("user-agent", ""))
 
-    def find(self, service, action, key=None):
+    def find(self, service, action, key=None, agent=""):
         """The same, by names."""
         with self._lock:
             for f in self._faults:
                 wanted = f.get("service") or (None if service == "kubernetes" else service)
-                if f.get("key") not in (None, key) or wanted != service or not re.fullmatch(f.get("action", ".*"), action):
+                if f.get("agent", "") not in agent or f.get("key") not in (None, key) or wanted != service or not re.fullmatch(f.get("action", ".*"), action):
                     continue
                 f["seen"] += 1
                 times = f.get("times", 1)

@@ -384,6 +384,13 @@ class Breaking(WithLab):
         self.lab.call("DELETE", "faults", at="control")
         self.assertEqual(subprocess.run(["aws", "iam", "list-roles"], env=once, capture_output=True).returncode, 0)
 
+    def test_a_fault_can_be_for_one_program(self):
+        for agent, is_met in (("eksctl", False), ("aws-cli", True)):
+            self.lab.call("POST", "faults", {"service": "iam", "action": "ListRoles", "times": 0, "agent": agent, "drop": True})
+            done = subprocess.run(["aws", "iam", "list-roles"], env={**self.lab.env, "AWS_MAX_ATTEMPTS": "1"}, capture_output=True)
+            self.assertEqual(done.returncode != 0, is_met, agent)
+            self.lab.call("DELETE", "faults")
+
     def test_a_truncated_answer_is_cut_off(self):
         self.lab.call("POST", "faults", {"service": "iam", "action": "ListRoles", "times": 0, "truncate": True})
         env = {**self.lab.env, "AWS_MAX_ATTEMPTS": "1"}

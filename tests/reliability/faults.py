@@ -4,6 +4,7 @@
     python3 tests/reliability/faults.py                          every request with every fault, of a bootstrap, a destroy and an upgrade
     python3 tests/reliability/faults.py --sample 2               each fault on all requests at once, and on two alone
     python3 tests/reliability/faults.py --way destroy --fault lost --request 'eks DeleteAddon'
+    python3 tests/reliability/faults.py --way new-cluster --eksctl --fault denied      eksctl's own requests, of which there are minutes
 
 A passing fault meets a request once: the same run must get over it, or end with an error that says what could not be done and
 what helps. One that lasts (AccessDenied, ExpiredToken) must end the run with the action, the resource and, for AccessDenied, the
@@ -121,6 +122,15 @@ def distinct(deeds):
     return found
 
 
+EKSCTL = "eksctl"  # as it names itself to AWS
+
+
+def of_eksctl(world):
+    """The distinct AWS requests that eksctl has made so far."""
+    made = [(r["service"], r["action"]) for r in world.stage.call("GET", "requests") if EKSCTL in r["agent"]]
+    return list(dict.fromkeys(made))
+
+
 def words_of(request):
     """By what an error may name a request: its action, or what of Kubernetes it is about; nothing where that is the API itself."""
     service, action = request
@@ -142,10 +152,11 @@ class Case:
     kind: str
     requests: list
     wanted: dict
+    agent: str = ""  # only requests of a program that says so of itself
 
     @property
     def key(self):
-        return (self.way.name, self.kind)
+        return (f"{self.way.name} of {self.agent}" if self.agent else self.way.name, self.kind)
 
     @property
     def name(self):
@@ -156,7 +167,8 @@ class Case:
         stage = world.stage
         stage.call("DELETE", "faults")
         stage.call("POST", "settings", {"replay": self.kind != REFUSED_AGAIN})
-        stage.call("POST", "faults", [fault_of(self.kind, r, 1 if self.kind in PASSING else 0) for r in self.requests])
+        times = 1 if self.kind in PASSING else 0
+        stage.call("POST", "faults", [{**fault_of(self.kind, r, times), "agent": self.agent} for r in self.requests])
         try:
             met = stage.run(self.way.words)
             stage.quiet()
@@ -208,22 +220,22 @@ class Case:
 
 def cases(args, figures):
     """All that are to be tried; each way is gone once undisturbed for its requests and what it ends with."""
-    world, found = World(args.karpctl), []
+    world, found, agent = World(args.karpctl), [], EKSCTL if args.eksctl else ""
     for name in args.way or SWEPT:
         way = WAYS[name]
         deeds, wanted = world.undisturbed(way)
-        requests = distinct(deeds)
+        requests = of_eksctl(world) if args.eksctl else distinct(deeds)
         for kind in args.fault or [*PASSING, *LASTING]:
             whole = [r for r in requests if kind != REFUSED_AGAIN or r[0] == "eks" and r[1].startswith("Create")]
             meant = [r for r in whole if not args.request or args.request in " ".join(r)]
             if not meant:
                 continue
-            figures.row((name, kind), len(whole))
+            figures.row(Case(way, kind, [], wanted, agent).key, len(whole))
             met = [[meant[at - 1]] for at in chosen(len(meant), args.sample)]
             if args.sample and kind in PASSING and kind != "slow":
                 met.insert(0, meant)
             for some in met:
-                case = Case(way, kind, some, wanted)
+                case = Case(way, kind, some, wanted, agent)
                 if not (args.go_on and figures.has(case.key, case.name)):
                     found.append((meant.index(some[0]), case))
     world.close()
@@ -237,6 +249,7 @@ def main():
     parser.add_argument("--way", action="append", choices=list(WAYS))
     parser.add_argument("--fault", action="append", choices=[*PASSING, *LASTING])
     parser.add_argument("--request", help="only requests that contain this")
+    parser.add_argument("--eksctl", action="store_true", help="the requests of eksctl, in place of all of the way")
     parser.add_argument("--sample", type=int, default=0, help="each fault on all requests at once, and on so many alone; 0: on each alone")
     args = parser.parse_args()
     figures = Figures(args)
