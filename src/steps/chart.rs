@@ -1,7 +1,9 @@
 //! The Karpenter chart.
 
 use super::early_pods::{self, EarlyPods};
-use super::helm_release::{HalfInstalled, How, Wanted, changes, install, install_commands, is_there, mend, uninstall, uninstall_commands};
+use super::helm_release::{
+    HalfInstalled, How, Wanted, changes, install, install_commands, is_there, mend, of_somebody_else, uninstall, uninstall_commands,
+};
 use super::hops::may_hop;
 use super::looked::{Refusal, drifted_or_present, foreign, looked, looked_for_removal};
 use super::shell::{look_up, render_command};
@@ -41,6 +43,18 @@ impl Step for Chart {
         &[Topic::Chart, Topic::Crds, Topic::ObjectsAtStake, Topic::Controller, Topic::Association]
     }
 
+    fn reads_on_removal(&self) -> &'static [Topic] {
+        &[
+            Topic::Chart,
+            Topic::Crds,
+            Topic::ObjectsAtStake,
+            Topic::Controller,
+            Topic::Association,
+            Topic::StackStatus,
+            Topic::ControllerRole,
+        ]
+    }
+
     fn usual_seconds(&self, _: &Spec) -> u32 {
         45
     }
@@ -58,7 +72,9 @@ impl Step for Chart {
 
     fn assess_removal(&self, spec: &Spec, facts: &Facts) -> State {
         match looked_for_removal(&facts.chart_release, facts) {
-            Ok(Some(found)) if is_there(found) => of_another_cluster(spec, found).map_or(State::Present, State::from),
+            Ok(Some(found)) if is_there(found) => {
+                of_another_cluster(spec, found).or_else(|| of_somebody_else(spec, facts)).map_or(State::Present, State::from)
+            }
             Ok(_) => State::Absent,
             Err(state) => state,
         }

@@ -1,6 +1,8 @@
 //! Karpenter's custom resource definitions, by the chart karpenter-crd.
 
-use super::helm_release::{HalfInstalled, How, Wanted, changes, install, install_commands, is_there, mend, uninstall, uninstall_commands};
+use super::helm_release::{
+    HalfInstalled, How, Wanted, changes, install, install_commands, is_there, mend, of_somebody_else, uninstall, uninstall_commands,
+};
 use super::hops::may_hop;
 use super::looked::{drifted_or_present, foreign, looked, looked_for_removal};
 use super::{Step, StepContext};
@@ -38,6 +40,10 @@ impl Step for Crds {
         &[Topic::Crds, Topic::Chart, Topic::ObjectsAtStake]
     }
 
+    fn reads_on_removal(&self) -> &'static [Topic] {
+        &[Topic::Crds, Topic::Chart, Topic::ObjectsAtStake, Topic::StackStatus, Topic::ControllerRole]
+    }
+
     fn usual_seconds(&self, _: &Spec) -> u32 {
         6
     }
@@ -50,6 +56,9 @@ impl Step for Crds {
     }
 
     fn assess_removal(&self, spec: &Spec, facts: &Facts) -> State {
+        if let Some(refusal) = of_somebody_else(spec, facts) {
+            return refusal.into();
+        }
         match looked_for_removal(&facts.crd_release, facts) {
             Ok(Some(found)) if is_there(found) => State::Present,
             // The main chart brought them, and helm leaves what lies in a chart's crds/ behind.

@@ -2,13 +2,14 @@
 
 use super::StepContext;
 use super::compare::differences_both_ways;
+use super::looked::Refusal;
 use crate::error::{Error, ErrorKind, Result};
-use crate::facts::HelmRelease;
+use crate::facts::{Facts, HelmRelease, Probed};
 use crate::knowledge::Release;
 use crate::ports::{HelmInstall, Kube, ObjectRef, Origin};
 use crate::probe::controller::complaints;
 use crate::probe::release::{revision_of, secrets};
-use crate::spec::{ChartDigest, Spec};
+use crate::spec::{ChartDigest, ClusterMode, Spec};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -27,6 +28,28 @@ pub(super) fn is_there(found: &HelmRelease) -> bool {
 /// Whether nothing is done to a release: it stands, of this chart and with these values.
 pub(crate) fn is_as_wanted(found: &HelmRelease, version: &str, values: &Value) -> bool {
     differences(found, version, values).is_empty()
+}
+
+/// Why a Karpenter that is there is somebody else's, for a removal: on a cluster that karpctl did not make there is nothing of karpctl's by which
+/// it could work. helm keeps no mark of who installed a release; karpctl installs none before stack and role are there, and takes both away after it.
+pub(super) fn of_somebody_else(spec: &Spec, facts: &Facts) -> Option<Refusal> {
+    if spec.cluster == ClusterMode::Managed || spec.made_elsewhere.is_some() || !facts.chart_release.known().is_some_and(is_there) {
+        return None;
+    }
+    let stacks = match &facts.stack {
+        Probed::Known(stack) => !spec.owns(&stack.tags) || stack.status == "DELETE_COMPLETE",
+        Probed::Absent => true,
+        Probed::NotAsked | Probed::Unavailable(_) => false,
+    };
+    let roles = match &facts.controller_role {
+        Probed::Known(role) => !spec.owns(&role.tags),
+        Probed::Absent => true,
+        Probed::NotAsked | Probed::Unavailable(_) => false,
+    };
+    (stacks && roles).then(|| {
+        Refusal::new("somebody else installed this Karpenter: there is neither a stack nor a controller's role that carries karpctl's tag")
+            .hint(format!("whoever it belongs to removes it: `helm uninstall karpenter --namespace {}`", spec.namespace))
+    })
 }
 
 /// In what a release is not as it should be, a line each.

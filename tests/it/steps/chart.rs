@@ -25,6 +25,8 @@ async fn is_installed_and_removed_for_every_era() {
     for version in ["1.14.1", "1.0.8", "0.17.0"] {
         let world = FakeWorld::with_cluster(existing(version));
         assert_eq!(world.assess(ID).await, State::Absent, "{version}");
+        // By which karpctl knows its own on the way back.
+        world.apply_ok(StepId::Stack).await;
         if version != "0.17.0" {
             world.apply_ok(StepId::Crds).await;
         }
@@ -331,5 +333,29 @@ async fn a_namespace_goes_only_where_nothing_is_lost_with_it() {
         }
         assert_eq!(world.object(&namespace).is_some(), stays.is_some(), "{all:#?}");
         assert!(all.iter().any(|line| line.contains(stays.unwrap_or_default())), "{all:#?}");
+    }
+}
+
+/// helm keeps no mark of who installed a release: what stands beside it has karpctl's.
+#[tokio::test(start_paused = true)]
+async fn a_karpenter_of_somebody_else_stays() {
+    let world = FakeWorld::bootstrapped(existing("1.14.1")).await;
+    for step in [ID, StepId::Crds] {
+        assert_eq!(world.assess_removal(step).await, State::Present, "{step}");
+    }
+    // What broke off after the chart was removed goes on.
+    let gone = FakeWorld::bootstrapped(existing("1.14.1")).await;
+    gone.remove(ID).await.0.unwrap();
+    gone.inside().roles.clear();
+    gone.inside().stacks.clear();
+    assert_eq!(gone.assess_removal(StepId::Crds).await, State::Present);
+
+    world.inside().roles.values_mut().for_each(|role| role.tags.clear());
+    assert_eq!(world.assess_removal(ID).await, State::Present, "the stack is karpctl's");
+    world.inside().stacks.values_mut().for_each(|stack| stack.facts.tags.clear());
+    for step in [ID, StepId::Crds] {
+        let state = world.assess_removal(step).await;
+        assert!(matches!(state, State::Foreign { adopt: None, .. }), "{step}: {state:?}");
+        assert!(words(&state).contains("somebody else installed this Karpenter"), "{step}: {state:?}");
     }
 }
