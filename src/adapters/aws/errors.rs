@@ -151,7 +151,10 @@ where
         }
         SdkError::ResponseError(answer) => {
             let status = answer.raw().status().as_u16();
-            unreachable(call, &format!("the answer (status {status}) cannot be read: {}", chain(error)), seen)
+            // Of karpctl's own objection only what it says.
+            let why = chain(error);
+            let why = why.rsplit("interceptor encountered an error: ").next().unwrap_or_default();
+            unreachable(call, &format!("the answer (status {status}) cannot be read: {why}"), seen)
         }
         SdkError::TimeoutError(_) => unsent(call, &chain(error), seen),
         _ => of_sending(call, error, settings, seen),

@@ -122,7 +122,11 @@ impl AwsClient {
             };
             ($sdk:ident, $config:ident) => {
                 $sdk::Client::from_conf(
-                    $sdk::config::Builder::from(&$config).interceptor(seen.clone()).retry_classifier(foreign_answer::AskAgain).build(),
+                    $sdk::config::Builder::from(&$config)
+                        .interceptor(seen.clone())
+                        .interceptor(foreign_answer::NoPage)
+                        .retry_classifier(foreign_answer::AskAgain)
+                        .build(),
                 )
             };
         }

@@ -93,6 +93,24 @@ fn aws_answers_become_kinds() {
     });
 }
 
+/// The answer to a deletion has nothing in it, so that a page in its place was as good.
+#[test]
+fn a_page_in_the_place_of_an_answer_is_none() {
+    if !in_child(module_path!(), "a_page_in_the_place_of_an_answer_is_none", &KEYS) {
+        return;
+    }
+    runtime().block_on(async {
+        let url = service("200 OK\r\ncontent-type: text/html", "<html>Please log in</html>");
+        let error = client_at(&url).await.delete_stack("s", "t").await.unwrap_err();
+        assert!(
+            error.kind == ErrorKind::Unreachable
+                && error.causes[0]
+                    .ends_with("(status 200) cannot be read: it is a page, not the service's own: something else answers in its place"),
+            "{error:?}"
+        );
+    });
+}
+
 #[test]
 fn an_answer_without_end_is_an_error() {
     if !in_child(module_path!(), "an_answer_without_end_is_an_error", &KEYS) {
