@@ -58,6 +58,7 @@ fn without_value(rule: &Regex, text: &str) -> String {
 #[must_use]
 pub fn masked(text: &str) -> String {
     let text = without_value(&HEADER, &FORM.replace_all(text, LEFT_OUT));
+    let text = without_value(&LISTED, &text);
     let text = without_value(&TOLD, &without_value(&ASSIGNED, &text));
     let text = URL.replace_all(&text, |found: &regex_lite::Captures<'_>| {
         let query = if found.get(3).is_some() { format!("?{LEFT_OUT}") } else { String::new() };
@@ -157,6 +158,7 @@ mod tests {
             (format!("the key {KEY} is wrong"), "the key … is wrong"),
             (format!("\"/{}\"", &KEY[1..]), "\"…\""),
             ("key AKIAIOSFODNN7EXAMPLE".into(), "key …"),
+            ("Unknown options: --session-token,x5".into(), "Unknown options: --session-token,…"),
             ("AWS_SECRET_ACCESS_KEY=x5 y".into(), "AWS_SECRET_ACCESS_KEY=… y"),
             ("jwt eyJhbGciOiJIUzI1NiJ9.e30.abc-_x".into(), "jwt …"),
             ("get https://me:pw@host.invalid/a?X-Amz-Signature=5 now".into(), "get https://host.invalid/a?… now"),
