@@ -2,7 +2,7 @@
 
 use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation, aws};
-use crate::facts::{Entry, Facts, Topic};
+use crate::facts::{Entry, Facts, Topic, role_of_session};
 use crate::finding::Area;
 use crate::spec::Spec;
 
@@ -97,11 +97,7 @@ fn principal(facts: &Facts) -> Option<String> {
         return Some(permissions.principal.clone());
     }
     let arn = facts.caller.known()?.arn.as_str();
-    let (head, resource) = arn.rsplit_once(':')?;
-    Some(match resource.strip_prefix("assumed-role/").and_then(|session| session.split('/').next()) {
-        Some(role) => format!("{}:role/{role}", head.replace(":sts:", ":iam:")),
-        None => arn.to_owned(),
-    })
+    Some(role_of_session(arn).map_or_else(|| arn.to_owned(), |(_, role)| role))
 }
 
 fn entry(spec: &Spec, operation: &str, principal: &str) -> Vec<String> {

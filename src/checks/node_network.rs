@@ -89,7 +89,7 @@ impl Check for NodeNetwork {
         }
         let used: Vec<&SubnetFacts> = if selected.is_empty() { for_nodes } else { selected.iter().collect() };
         for subnet in used.iter().copied() {
-            said.extend(judge(subnet, cluster.vpc_id.as_deref()));
+            said.extend(judge(subnet, cluster.vpc_id.as_deref(), None));
             said.extend(without_address(subnet, situation.facts));
         }
         let zones: BTreeSet<&str> = used.iter().map(|s| s.zone.as_str()).collect();
@@ -122,21 +122,7 @@ fn of_class(facts: &Facts, class: &ObjectFacts, selection: &ClassSelection, vpc:
         Err(_) => &[],
     };
     let of_class = looked.iter().filter(|subnet| ids.as_ref().is_some_and(|ids| ids.contains(&subnet.id)));
-    let edit = ["kubectl", "edit", class.resource.as_str(), class.name.as_str()];
-    let bad: Vec<Judgement> = of_class
-        .flat_map(|subnet| {
-            let of = format!("subnet {} ({}) of the node class {}", subnet.id, subnet.zone, class.name);
-            let elsewhere = vpc.is_some_and(|vpc| vpc != subnet.vpc_id).then(|| {
-                let message = format!("is of {}, not of the cluster's VPC: its nodes do not reach the cluster", subnet.vpc_id);
-                Judgement::fail(&of, message).run("let its selector find others", edit)
-            });
-            let full = (subnet.free_addresses < FEW).then(|| {
-                let message = format!("has {} free addresses", subnet.free_addresses);
-                Judgement::warn(&of, message).run("let its selector find larger ones too, or give the VPC another range", edit)
-            });
-            [elsewhere, full].into_iter().flatten()
-        })
-        .collect();
+    let bad: Vec<Judgement> = of_class.flat_map(|subnet| judge(subnet, vpc, Some(class))).collect();
     if bad.is_empty() { vec![by_class(class, ids, "subnets", "SubnetSelector did not match any Subnets")] } else { bad }
 }
 
@@ -168,20 +154,24 @@ fn without_address(subnet: &SubnetFacts, facts: &Facts) -> Option<Judgement> {
     })
 }
 
-fn judge(subnet: &SubnetFacts, vpc: Option<&str>) -> Vec<Judgement> {
-    let subject = format!("subnet {} ({})", subnet.id, subnet.zone);
+/// Whether nodes in a subnet reach the cluster and find addresses. `class`: the node class whose own selector finds it.
+fn judge(subnet: &SubnetFacts, vpc: Option<&str>, class: Option<&ObjectFacts>) -> Vec<Judgement> {
+    let of = class.map_or_else(String::new, |class| format!(" of the node class {}", class.name));
+    let subject = format!("subnet {} ({}){of}", subnet.id, subnet.zone);
+    let cured = |judgement: Judgement, by_tag: String, by_class: &str| match class {
+        Some(class) => judgement.run(by_class, ["kubectl", "edit", class.resource.as_str(), class.name.as_str()]),
+        None => judgement.fix(by_tag),
+    };
     let mut said = Vec::new();
     if vpc.is_some_and(|vpc| vpc != subnet.vpc_id) {
-        said.push(
-            Judgement::fail(&subject, format!("is of {}, not of the cluster's VPC: its nodes do not reach the cluster", subnet.vpc_id))
-                .fix(format!("take the tag {DISCOVERY_TAG} from it")),
-        );
+        let message = format!("is of {}, not of the cluster's VPC: its nodes do not reach the cluster", subnet.vpc_id);
+        let by_tag = format!("take the tag {DISCOVERY_TAG} from it");
+        said.push(cured(Judgement::fail(&subject, message), by_tag, "let its selector find others"));
     }
     if subnet.free_addresses < FEW {
-        said.push(
-            Judgement::warn(&subject, format!("has {} free addresses", subnet.free_addresses))
-                .fix("name larger subnets: --subnet ID, or give the VPC another range"),
-        );
+        let judgement = Judgement::warn(&subject, format!("has {} free addresses", subnet.free_addresses));
+        let by_tag = "name larger subnets: --subnet ID, or give the VPC another range".to_owned();
+        said.push(cured(judgement, by_tag, "let its selector find larger ones too, or give the VPC another range"));
     }
     said
 }

@@ -18,6 +18,14 @@ pub struct Caller {
     pub arn: Arn,
 }
 
+/// The role of a session, by its name and by its ARN as far as the session's tells: without the role's path. `None`: it is no session of a role.
+#[must_use]
+pub fn role_of_session(arn: &str) -> Option<(&str, String)> {
+    let (head, resource) = arn.rsplit_once(':')?;
+    let role = resource.strip_prefix("assumed-role/")?.split('/').next()?;
+    Some((role, format!("{}:role/{role}", head.replace(":sts:", ":iam:"))))
+}
+
 /// A tool on this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToolFacts {

@@ -45,6 +45,11 @@ pub struct StackEvent {
     pub reason: Option<String>,
 }
 
+impl StackEvent {
+    /// The states of a stack with which an operation of it begins.
+    pub const BEGINS: [&str; 3] = ["CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS"];
+}
+
 /// A role to create.
 #[derive(Debug, Clone)]
 pub struct CreateRole {

@@ -2,7 +2,7 @@
 
 use super::{ProbeContext, failed};
 use crate::error::{Error, ErrorKind};
-use crate::facts::{Caller, ClusterFacts, Denial, PermissionFacts, Probed};
+use crate::facts::{Caller, ClusterFacts, Denial, PermissionFacts, Probed, role_of_session};
 use crate::knowledge::Work;
 use crate::ports::{Aws, PermissionQuestion};
 use crate::render::{self, Standing};
@@ -56,19 +56,15 @@ pub(super) async fn principal(aws: &dyn Aws, arn: &str) -> Result<String, String
 
 /// The same, and why the path of the role is not known, where it could not be read.
 async fn principal_and_unread(aws: &dyn Aws, arn: &str) -> (Result<String, String>, Option<Error>) {
-    let (head, resource) = arn.rsplit_once(':').unwrap_or_default();
-    let mut parts = resource.split('/');
-    match (parts.next(), parts.next()) {
-        (Some("assumed-role"), Some(role)) => {
-            // The session's ARN leaves the role's path out (`/aws-reserved/sso.amazonaws.com/…`).
-            let without_path = || format!("{}:role/{role}", head.replace(":sts:", ":iam:"));
-            match aws.role(role).await {
-                Ok(known) => (Ok(known.map_or_else(without_path, |facts| facts.arn.to_string())), None),
-                Err(unread) => (Ok(without_path()), Some(unread)),
-            }
-        }
-        (Some("federated-user"), _) => (Err(format!("IAM tells nothing of a federated user: {arn}")), None),
-        _ => (Ok(arn.to_owned()), None),
+    let is_federated = arn.rsplit_once(':').is_some_and(|(_, resource)| resource.starts_with("federated-user/"));
+    match role_of_session(arn) {
+        // The session's ARN leaves the role's path out (`/aws-reserved/sso.amazonaws.com/…`).
+        Some((role, without_path)) => match aws.role(role).await {
+            Ok(known) => (Ok(known.map_or(without_path, |facts| facts.arn.to_string())), None),
+            Err(unread) => (Ok(without_path), Some(unread)),
+        },
+        None if is_federated => (Err(format!("IAM tells nothing of a federated user: {arn}")), None),
+        None => (Ok(arn.to_owned()), None),
     }
 }
 

@@ -119,8 +119,7 @@ pub(super) async fn with_failures_of(context: &StepContext<'_>, stacks: &[String
 
 /// The first resource that could not be made, and the first that could not be removed, in the last operation of a stack.
 fn failures<'e>(events: &'e [StackEvent], stack: &str) -> Vec<&'e StackEvent> {
-    let begins = ["CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS"];
-    let begun = events.iter().rposition(|e| e.logical_id == stack && begins.contains(&e.status.as_str())).unwrap_or_default();
+    let begun = events.iter().rposition(|e| e.logical_id == stack && StackEvent::BEGINS.contains(&e.status.as_str())).unwrap_or_default();
     let mut seen = BTreeSet::new();
     events[begun..].iter().filter(|e| e.logical_id != stack && is_failure(e) && seen.insert(&e.status)).collect()
 }

@@ -110,7 +110,7 @@ pub(super) async fn stack_events(aws: &AwsClient, name_or_id: &str) -> Result<Ve
     let mut events = Vec::new();
     while let Some(event) = pages.next().await {
         let event = event.map_err(|e| aws.error(&call, &e))?;
-        let begins = is_of_stack(&event) && event.resource_status().is_some_and(|status| BEGINS.contains(&status.as_str()));
+        let begins = is_of_stack(&event) && event.resource_status().is_some_and(|status| StackEvent::BEGINS.contains(&status.as_str()));
         events.push(event);
         if begins && events.len() >= ONE_PAGE {
             break;
@@ -126,8 +126,6 @@ pub(super) async fn stack_events(aws: &AwsClient, name_or_id: &str) -> Result<Ve
     Ok(events.iter().rev().map(event).collect())
 }
 
-/// The states with which an operation of a stack begins.
-const BEGINS: [&str; 3] = ["CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS"];
 /// How many events are asked for at least: as many as one answer brings.
 const ONE_PAGE: usize = 100;
 
