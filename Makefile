@@ -28,6 +28,7 @@ rehearse: build ## bootstrap, verify and destroy on stand-ins; no AWS account
 
 # The end-to-end tests mostly wait (eksctl sleeps), so more of them run at a time than there are cores.
 test: lab build ## run every test but those of dist
+	$(MAKE) names
 	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} cargo test --locked
 	$(MAKE) deny
 	python3 tests/lab/test_lab.py
@@ -81,6 +82,9 @@ test-all: test ## run every test, and every sweep in full; an error where someth
 	python3 tests/reliability/faults.py --jobs 3
 	python3 tests/reliability/crash.py --jobs 3
 	python3 tests/packaging/left_out.py $(KARPCTL_LEFT_OUT)
+
+names: ## names in the Python that nobody gave, or nobody uses
+	$(CACHE)/venv/bin/ruff check --no-cache --quiet --select F,E9 .
 
 deny: ## licences, bans and sources of the dependencies
 	$(DENY) --locked check licenses bans sources

