@@ -131,7 +131,11 @@ impl Hold<'_> {
                 Err(e) if e.kind == ErrorKind::Conflict => {}
                 Err(e) => return Err(e.within(format!("cannot take hold of cluster {}", self.spec.cluster_name))),
             }
-            let Some(found) = aws.stack(&self.name(), false).await? else { continue };
+            let Some(found) = aws.stack(&self.name(), false).await? else {
+                // It has just gone, or its name is not free yet.
+                self.pause().await?;
+                continue;
+            };
             if found.tags.get(RUN) == Some(&self.claim.run) {
                 // The answer to our own request was lost.
                 return Ok(found.id);
@@ -168,13 +172,14 @@ impl Hold<'_> {
             return Standing::Going;
         }
         let (Some(process), Some(beat)) = (found.tags.get(PROCESS), found.tags.get(BEAT)) else { return Standing::Foreign };
-        if found.status == "DELETE_FAILED" || found.status.contains("ROLLBACK") {
-            return Standing::Dead(format!("the stack is {}", found.status));
-        }
         match (self.lives)(process) {
             Some(true) => return Standing::Alive,
             Some(false) => return Standing::Dead("its process is gone".into()),
             None => {}
+        }
+        // No beat gets into such a stack; one whose last beat went wrong (UPDATE_ROLLBACK_COMPLETE) takes the next.
+        if found.status == "DELETE_FAILED" || found.status.starts_with("ROLLBACK") {
+            return Standing::Dead(format!("the stack is {}", found.status));
         }
         // The clock of the holder's machine is not ours: only what is seen from here counts.
         match watched {
@@ -222,12 +227,15 @@ impl Hold<'_> {
         let (mut beat, mut said) = (1, None);
         loop {
             tokio::time::sleep_until(next).await;
+            // While this process stood still (Ctrl-Z), CloudFormation was not asked; that is not its silence.
+            last += next.elapsed();
             beat += 1;
             let change = ChangeStack { name: id.to_owned(), ..self.change(beat) };
             let asked = Instant::now();
             next = asked + self.timing.beat;
             // One that is not answered does not keep the next from being sent.
-            match tokio::time::timeout_at(next.min(last + longest), self.ports.aws.update_stack(&change)).await {
+            let until = next.min(last + longest);
+            match tokio::time::timeout_at(until, self.ports.aws.update_stack(&change)).await {
                 // An update that still runs is a sign of life too.
                 Ok(Ok(_)) => last = asked,
                 Ok(Err(e)) if e.kind == ErrorKind::Conflict => last = asked,
@@ -238,7 +246,7 @@ impl Hold<'_> {
                     return error.hint("then run it again: what is done is kept, and what AWS has begun goes on by itself");
                 }
                 Ok(Err(e)) => said = Some(e),
-                Err(_) => {}
+                Err(_) => last += until.elapsed(),
             }
             // The way to AWS may be broken for a while: the next beat may get through.
             if last.elapsed() >= longest {

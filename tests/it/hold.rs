@@ -172,6 +172,56 @@ async fn one_who_cannot_give_a_sign_stops_before_it_is_taken_for_dead() {
     assert!(lost.causes.contains(&"the test says so".to_owned()), "what kept it from giving one is said: {lost:?}");
 }
 
+/// As by Ctrl-Z: the clock goes on, and nothing is asked. Whether another took over meanwhile is for the next beat to find.
+#[tokio::test(start_paused = true)]
+async fn one_who_stood_still_goes_on_unless_another_took_over() {
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    let first = take(&world, "alice", &elsewhere).await.unwrap();
+    let stand_still = async |id: &str| {
+        with(&world, "alice", &elsewhere, async |alice| {
+            let keeping = alice.keep(id);
+            tokio::pin!(keeping);
+            let working = tokio::time::timeout(TIMING.beat / 2, &mut keeping).await;
+            assert!(working.is_err(), "{working:?}");
+            tokio::time::advance(TIMING.lease * 3).await;
+            tokio::time::timeout(TIMING.beat, keeping).await
+        })
+        .await
+    };
+    let went_on = stand_still(&first).await;
+    assert!(went_on.is_err(), "{went_on:?}");
+    take(&world, "bob", &|_| Some(false)).await.unwrap();
+    let lost = stand_still(&first).await.expect("another is at work");
+    assert!(lost.causes.iter().any(|cause| cause.contains("is at work")), "{lost:?}");
+}
+
+/// A name is not free at once after a deletion, and asking without a pause would be throttled.
+#[tokio::test(start_paused = true)]
+async fn a_name_that_is_not_free_yet_is_asked_for_after_a_pause() {
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    world.fail("create_stack", Fault::Before(error(ErrorKind::Conflict)));
+    let begun = tokio::time::Instant::now();
+    take(&world, "alice", &elsewhere).await.unwrap();
+    assert!(begun.elapsed() >= TIMING.look, "{:?}", begun.elapsed());
+}
+
+/// CloudFormation takes the next beat of a stack whose last one it undid, and none of one that it could not make.
+#[tokio::test(start_paused = true)]
+async fn a_beat_that_went_wrong_is_no_death() {
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    take(&world, "alice", &elsewhere).await.unwrap();
+    let is = |status: &str| world.inside().stacks.get_mut("karpctl-lock-demo").unwrap().facts.status = status.into();
+    is("UPDATE_ROLLBACK_COMPLETE");
+    assert_eq!(take(&world, "bob", &|_| Some(true)).await.unwrap_err().kind, ErrorKind::Refused);
+    let begun = tokio::time::Instant::now();
+    take(&world, "bob", &elsewhere).await.unwrap();
+    assert!(begun.elapsed() >= TIMING.lease, "{:?}", begun.elapsed());
+    is("ROLLBACK_COMPLETE");
+    let begun = tokio::time::Instant::now();
+    take(&world, "carol", &elsewhere).await.unwrap();
+    assert!(begun.elapsed() < TIMING.lease, "{:?}", begun.elapsed());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_session_that_ends_is_told_as_such_and_at_once() {
     let world = FakeWorld::with_cluster(existing("1.14.1"));
