@@ -137,6 +137,7 @@ const NOT_TYPED: [(&str, &str); 16] = [
     ("make dist", "a release build; it ends with `tests/packaging/test_dist.py`, which uses all that it made"),
     ("make image", "`tests/packaging/test_dist.py` runs the script that it runs"),
     ("make fuzz", "minutes, of `make test-all`"),
+    ("make names", "a part of `make test`"),
     ("make lint", "CI runs it before the tests"),
     ("make bench", "a release build, and figures that only somebody can judge"),
     ("python3 tests/reliability/crash.py", "`make test` runs a smaller sample; the whole takes hours"),
