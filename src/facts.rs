@@ -152,6 +152,8 @@ pub struct Facts {
     pub neighbours: Probed<Neighbours>,
     /// The admission webhooks that Karpenters left.
     pub webhooks: Probed<Vec<WebhookFacts>>,
+    /// The admission webhooks of others that must answer before what Karpenter needs is written.
+    pub gates: Probed<Vec<GateFacts>>,
     /// What stands behind the conversion webhooks of the CRDs.
     pub conversion: Probed<Vec<ConversionFacts>>,
     /// Whether the API server lets the caller in.
@@ -265,7 +267,10 @@ impl Facts {
                 Topic::Nodes => self.karpenter_nodes.clone_from(&newer.karpenter_nodes),
                 Topic::Capacity => self.nodes.clone_from(&newer.nodes),
                 Topic::Neighbours => self.neighbours.clone_from(&newer.neighbours),
-                Topic::Webhooks => self.webhooks.clone_from(&newer.webhooks),
+                Topic::Webhooks => {
+                    self.webhooks.clone_from(&newer.webhooks);
+                    self.gates.clone_from(&newer.gates);
+                }
                 Topic::Conversion => self.conversion.clone_from(&newer.conversion),
                 Topic::Entry => self.entry.clone_from(&newer.entry),
                 Topic::WindowsIpam => self.windows_ipam.clone_from(&newer.windows_ipam),
@@ -359,7 +364,10 @@ impl Facts {
             Topic::Nodes => say(&mut self.karpenter_nodes, reason),
             Topic::Capacity => say(&mut self.nodes, reason),
             Topic::Neighbours => say(&mut self.neighbours, reason),
-            Topic::Webhooks => say(&mut self.webhooks, reason),
+            Topic::Webhooks => {
+                say(&mut self.webhooks, reason);
+                say(&mut self.gates, reason);
+            }
             Topic::Conversion => say(&mut self.conversion, reason),
             Topic::Entry => say(&mut self.entry, reason),
             Topic::WindowsIpam => say(&mut self.windows_ipam, reason),

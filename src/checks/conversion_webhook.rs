@@ -2,7 +2,7 @@
 
 use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation};
-use crate::facts::{ConversionFacts, ConversionState, Topic};
+use crate::facts::{ConversionFacts, Topic, WebhookState};
 use crate::finding::Area;
 use crate::spec::Spec;
 use serde_json::json;
@@ -56,15 +56,15 @@ fn judge(spec: &Spec, found: &ConversionFacts) -> Judgement {
     let place = format!("{}/{}", service.namespace, service.name);
     let subject = format!("service {place}, port {}", service.port);
     match found.state {
-        ConversionState::Answers => Judgement::pass(subject, format!("a ready pod converts {crds}")),
-        ConversionState::NoService => {
+        WebhookState::Answers => Judgement::pass(subject, format!("a ready pod converts {crds}")),
+        WebhookState::NoService => {
             point(spec, Judgement::fail(subject, format!("service \"{}\" not found, and {crds} ask it", service.name)), found)
         }
-        ConversionState::NoPort => {
+        WebhookState::NoPort => {
             let message = format!("no service port {} found for service \"{}\", and {crds} ask it", service.port, service.name);
             point(spec, Judgement::fail(subject, message), found)
         }
-        ConversionState::NoEndpoint => {
+        WebhookState::NoEndpoint => {
             let command = ["kubectl", "--namespace", &service.namespace, "rollout", "restart", "deployment", &service.name];
             Judgement::fail(
                 subject,

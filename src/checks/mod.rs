@@ -58,6 +58,7 @@ mod names_and_sizes;
 mod neighbours;
 mod network_policies;
 mod node_access;
+mod node_addons;
 mod node_capacity;
 mod node_group;
 mod node_network;
@@ -85,6 +86,7 @@ mod upgrade_objects;
 mod vcpu_quotas;
 mod vpc_dns;
 mod ways_out;
+mod webhook_endpoints;
 mod whose;
 mod windows_ipam;
 mod zonal_shift;
@@ -236,6 +238,8 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(foreign_objects::ForeignObjects),
         Box::new(node_capacity::NodeCapacity),
         Box::new(cluster_dns::ClusterDns),
+        Box::new(node_addons::NodeAddons),
+        Box::new(webhook_endpoints::WebhookEndpoints),
         Box::new(other_karpenter::OtherKarpenter),
         Box::new(cluster_autoscaler::ClusterAutoscaler),
         Box::new(termination_handler::TerminationHandler),

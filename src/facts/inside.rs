@@ -267,6 +267,36 @@ pub struct Neighbours {
     /// The `DaemonSet` that enforces network policies, where it is one that is known to.
     #[serde(default)]
     pub policy_enforcer: Option<String>,
+    /// What each node needs to be ready. `None`: an earlier karpctl did not look.
+    #[serde(default)]
+    pub node_addons: Option<Vec<NodeAddon>>,
+}
+
+/// What a node needs to be ready and to reach Services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NodeAddonKind {
+    /// A network add-on.
+    Network,
+    /// Cilium, a network add-on that can stand for kube-proxy.
+    Cilium,
+    /// kube-proxy.
+    KubeProxy,
+}
+
+/// A `DaemonSet` of such.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeAddon {
+    /// What it is.
+    pub kind: NodeAddonKind,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// On so many nodes there should be a pod.
+    pub desired: u64,
+    /// So many are ready.
+    pub ready: u64,
 }
 
 /// What controllers of the cluster made in AWS, and would delete only while they run.
@@ -291,9 +321,9 @@ pub struct WebhookFacts {
     pub helm_owner: Option<String>,
 }
 
-/// The Service that a CRD's conversion webhook is asked at.
+/// The Service that a webhook is asked at.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct ConversionService {
+pub struct WebhookService {
     /// Its namespace.
     pub namespace: String,
     /// Its name.
@@ -302,10 +332,10 @@ pub struct ConversionService {
     pub port: i64,
 }
 
-/// What stands behind a conversion webhook.
+/// What stands behind a webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum ConversionState {
+pub enum WebhookState {
     /// A pod that is ready.
     Answers,
     /// There is no such Service.
@@ -316,15 +346,35 @@ pub enum ConversionState {
     NoEndpoint,
 }
 
+/// Admission webhooks of somebody else, of one configuration and asked at one Service, without whose answer what Karpenter needs is not
+/// written (`failurePolicy: Fail`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateFacts {
+    /// What kubectl takes for the configuration's kind: `validatingwebhookconfiguration`.
+    pub resource: String,
+    /// The name of the configuration.
+    pub configuration: String,
+    /// Their names.
+    pub webhooks: Vec<String>,
+    /// Whether all of them have conditions of their own, which may leave out what they cover.
+    pub conditional: bool,
+    /// What they are asked about of all that helm, the chart, the controller and karpctl write, by its plural: `services`.
+    pub covers: Vec<String>,
+    /// Where they are asked.
+    pub service: WebhookService,
+    /// What stands behind it.
+    pub state: WebhookState,
+}
+
 /// The conversion webhook of some CRDs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConversionFacts {
     /// Where it is asked.
-    pub service: ConversionService,
+    pub service: WebhookService,
     /// The CRDs that ask there.
     pub crds: Vec<String>,
     /// What stands there.
-    pub state: ConversionState,
+    pub state: WebhookState,
 }
 
 /// The network policies of Karpenter's namespace that select the controller's pods: those that are there, else those that will be.

@@ -354,7 +354,7 @@ pub struct CrdFacts {
     pub schema: Option<String>,
     /// Where its conversion webhook is asked, where it has one behind a Service.
     #[serde(default)]
-    pub conversion: Option<super::ConversionService>,
+    pub conversion: Option<super::WebhookService>,
 }
 
 /// The controller's Deployment and pods.

@@ -76,7 +76,7 @@ pub enum Topic {
     Capacity,
     /// [`Facts::neighbours`].
     Neighbours,
-    /// [`Facts::webhooks`].
+    /// [`Facts::webhooks`], [`Facts::gates`].
     Webhooks,
     /// [`Facts::conversion`].
     Conversion,

@@ -1,8 +1,10 @@
 //! The cluster from within, as only a doctor looks at it: nodes and their room, neighbours, what earlier Karpenters left.
 //! What the API server answers is written by anybody: every field may be missing, of another type, or hold anything.
 
+mod admission;
+mod conversion;
 mod entry;
-mod leftovers;
+mod gates;
 mod neighbours;
 mod nodes;
 mod objects;
@@ -11,8 +13,9 @@ mod policies;
 mod schema;
 mod windows;
 
+pub(super) use admission::admission;
+pub(super) use conversion::{conversion, conversion_service};
 pub(super) use entry::entry;
-pub(super) use leftovers::{conversion, conversion_service, webhooks};
 pub(super) use neighbours::{is_autoscaler, neighbours};
 pub(super) use nodes::nodes;
 pub(super) use objects::objects;

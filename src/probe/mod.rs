@@ -265,7 +265,7 @@ async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts
         when(asked(Topic::Nodes), node_pool::nodes(context, kube)),
         when(asked(Topic::Capacity), inside::nodes(context, kube)),
         when(asked(Topic::Neighbours), inside::neighbours(kube)),
-        when(asked(Topic::Webhooks), inside::webhooks(kube)),
+        when(asked(Topic::Webhooks), inside::admission(context.spec, kube)),
         when(asked(Topic::Entry), inside::entry(kube, context.kubeconfig.is_some())),
         when(asked(Topic::WindowsIpam), inside::windows_ipam(kube)),
         when(asked(Topic::Policies), inside::policies(context.spec, kube)),
@@ -291,7 +291,9 @@ async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts
     put(&mut facts.karpenter_nodes, nodes);
     put(&mut facts.nodes, room);
     put(&mut facts.neighbours, neighbours);
-    put(&mut facts.webhooks, webhooks);
+    if let Some((webhooks, gates)) = webhooks {
+        (facts.webhooks, facts.gates) = (webhooks, gates);
+    }
     put(&mut facts.entry, entry);
     put(&mut facts.windows_ipam, windows);
     put(&mut facts.policies, policies);

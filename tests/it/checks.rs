@@ -11,6 +11,7 @@ mod keys;
 mod looking;
 mod machine;
 mod network;
+mod node_addons;
 mod node_roles;
 mod objects;
 mod others;
@@ -18,6 +19,7 @@ mod permissions;
 mod refusals;
 mod unread;
 mod upgrades;
+mod webhooks;
 mod windows;
 
 use crate::fake::FakeWorld;

@@ -77,7 +77,8 @@ def look(lab, selectors):
         if node["metadata"]["name"] not in used:
             lab.kube.delete(f"/api/v1/nodes/{node['metadata']['name']}")
     for pod in pods:
-        if not pod["spec"].get("nodeName") and any(selects(s, pod) for s in selectors):
+        of_every_node = any(owner["kind"] == "DaemonSet" for owner in pod["metadata"].get("ownerReferences", []))
+        if not pod["spec"].get("nodeName") and not of_every_node and any(selects(s, pod) for s in selectors):
             place(lab, pod)
 
 

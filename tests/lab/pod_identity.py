@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import aws
 import quirks_eks
 import quirks_iam
-from network_addon import ANNOTATION
+from node_addons import ANNOTATION
 
 AGENT = "eks-pod-identity-agent"
 PRINCIPAL = "pods.eks.amazonaws.com"

@@ -17,7 +17,7 @@ import threading
 import aws
 import fargate
 import lifecycle
-import network_addon
+import node_addons
 from call import JSON, Answer, as_json, error
 
 REPLAY = {}  # (lab, action, token) -> the first answer
@@ -216,7 +216,7 @@ def happened(lab, call):
         principal = call.json.get("principalArn", "")
         lab.entry_ids[call.segments[1], principal] = lab.aws.unique_id(principal)
     if call.action in ("CreateAddon", "UpdateAddon"):
-        network_addon.changed(lab, call)
+        node_addons.changed(lab, call)
     what = subject(call)
     if not what:
         return

@@ -2,7 +2,7 @@
 
 use super::nodes::requests;
 use super::{items, text};
-use crate::facts::{NeighbourKind, Neighbours, Probed, Workload};
+use crate::facts::{NeighbourKind, Neighbours, NodeAddon, NodeAddonKind, Probed, Workload};
 use crate::ports::{Kube, ObjectKind};
 use crate::probe::failed;
 use crate::probe::release::{crd_ref, helm_owner};
@@ -21,7 +21,8 @@ pub(crate) async fn neighbours(kube: &dyn Kube) -> Probed<Neighbours> {
             let mut workloads: Vec<Workload> = deployments.iter().filter_map(of_deployment).collect();
             workloads.extend(daemon_sets.iter().filter_map(of_daemon_set));
             let policy_enforcer = daemon_sets.iter().find(|d| enforces_policies(d)).and_then(|d| d["metadata"]["name"].as_str()).map(text);
-            Probed::Known(Neighbours { workloads, auto_mode_api: auto_mode.is_some(), policy_enforcer })
+            let node_addons = Some(daemon_sets.iter().filter_map(node_addon).collect());
+            Probed::Known(Neighbours { workloads, auto_mode_api: auto_mode.is_some(), policy_enforcer, node_addons })
         }
         (Err(e), ..) | (_, Err(e), _) | (.., Err(e)) => failed(&e),
     }
@@ -33,8 +34,27 @@ fn of_deployment(deployment: &Value) -> Option<Workload> {
 }
 
 fn of_daemon_set(daemon_set: &Value) -> Option<Workload> {
-    let status = &daemon_set["status"];
-    workload(daemon_set, "daemonset", status["desiredNumberScheduled"].as_u64().unwrap_or(0), status["numberReady"].as_u64())
+    let (desired, ready) = pods(daemon_set);
+    workload(daemon_set, "daemonset", desired, Some(ready))
+}
+
+/// How many pods a `DaemonSet` should have, and how many are ready.
+fn pods(daemon_set: &Value) -> (u64, u64) {
+    let count = |name: &str| daemon_set["status"][name].as_u64().unwrap_or(0);
+    (count("desiredNumberScheduled"), count("numberReady"))
+}
+
+fn node_addon(daemon_set: &Value) -> Option<NodeAddon> {
+    let metadata = &daemon_set["metadata"];
+    let images = items(&daemon_set["spec"]["template"]["spec"]["containers"]).iter().filter_map(|c| c["image"].as_str());
+    let kind = images.filter_map(repository_ends).find_map(|ends| match ends {
+        (_, "amazon-k8s-cni") | (Some("calico"), "node") => Some(NodeAddonKind::Network),
+        (_, "kube-proxy") => Some(NodeAddonKind::KubeProxy),
+        (_, "cilium") => Some(NodeAddonKind::Cilium),
+        _ => None,
+    })?;
+    let (desired, ready) = pods(daemon_set);
+    Some(NodeAddon { kind, namespace: text(metadata["namespace"].as_str()?), name: text(metadata["name"].as_str()?), desired, ready })
 }
 
 fn workload(object: &Value, resource: &str, desired: u64, ready: Option<u64>) -> Option<Workload> {

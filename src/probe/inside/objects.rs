@@ -1,6 +1,6 @@
 //! Karpenter's own objects, in whatever version they are served: each kind is listed once.
 
-use super::leftovers::Crds;
+use super::conversion::Crds;
 use super::{deleting, items, text};
 use crate::error::Result;
 use crate::facts::{ClassImages, ClassRef, ClassSelection, ClassSubnet, ObjectFacts, Probed};

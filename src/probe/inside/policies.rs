@@ -36,12 +36,17 @@ async fn read(spec: &Spec, kube: &dyn Kube) -> Result<PolicyFacts> {
 
 /// What policies go by of the pods that the chart will make.
 fn to_come(spec: &Spec) -> Value {
+    json!({"metadata": {"labels": pod_labels(spec)}, "spec": {"hostNetwork": spec.chart.values.get("hostNetwork")}})
+}
+
+/// The labels of the pods that the chart will make.
+pub(super) fn pod_labels(spec: &Spec) -> Value {
     let values = &spec.chart.values;
     let mut labels = json!({"app.kubernetes.io/name": "karpenter", "app.kubernetes.io/instance": "karpenter"});
     for (key, value) in values.get("podLabels").and_then(Value::as_object).into_iter().flatten() {
         labels[key.as_str()] = value.clone();
     }
-    json!({"metadata": {"labels": labels}, "spec": {"hostNetwork": values.get("hostNetwork")}})
+    labels
 }
 
 /// Which way a policy is about.
@@ -52,7 +57,7 @@ enum Direction {
 }
 
 /// Whether a label selector selects what has these labels. One that the API server would not take selects nothing.
-fn selects(selector: &Value, labels: &Value) -> bool {
+pub(super) fn selects(selector: &Value, labels: &Value) -> bool {
     let all = selector["matchLabels"].as_object().into_iter().flatten().all(|(key, value)| labels[key.as_str()] == *value);
     all && items(&selector["matchExpressions"]).iter().all(|expression| {
         let label = expression["key"].as_str().map_or(&Value::Null, |key| &labels[key]);

@@ -7,8 +7,8 @@ use crate::fake::FakeWorld;
 use crate::fake::inside::place;
 use crate::fixture::existing;
 use karpctl::facts::{
-    ConversionFacts, ConversionService, ConversionState, EndpointFacts, Facts, Peers, PolicyFacts, PolicyPort, PolicyRule, PolicyRules,
-    Probed, WebhookFacts,
+    ConversionFacts, EndpointFacts, Facts, Peers, PolicyFacts, PolicyPort, PolicyRule, PolicyRules, Probed, WebhookFacts, WebhookService,
+    WebhookState,
 };
 use karpctl::finding::{Finding, Verdict};
 use karpctl::ports::ObjectRef;
@@ -225,8 +225,8 @@ async fn the_api_server_is_no_pod() {
     let world = FakeWorld::bootstrapped(existing("1.14.1")).await;
     world.furnish();
     let (spec, mut facts) = seen(&world).await;
-    let service = ConversionService { namespace: "kube-system".into(), name: "karpenter".into(), port: 8443 };
-    facts.conversion = Probed::Known(vec![ConversionFacts { service, crds: vec!["x".into()], state: ConversionState::Answers }]);
+    let service = WebhookService { namespace: "kube-system".into(), name: "karpenter".into(), port: 8443 };
+    facts.conversion = Probed::Known(vec![ConversionFacts { service, crds: vec!["x".into()], state: WebhookState::Answers }]);
     known(&mut facts.neighbours).policy_enforcer = Some("aws-node".into());
     let under = |facts: &Facts, peers: Peers, port: &str| {
         let ports = vec![PolicyPort { port: port.into(), end: None, protocol: "TCP".into() }];

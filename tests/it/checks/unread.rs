@@ -81,6 +81,7 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
         "whether a cluster is made; whether the replicas have found their nodes already",
     ),
     ("cluster-dns", &[Topic::Cluster], "whether a cluster is made"),
+    ("node-addons", &[Topic::Cluster], "whether a cluster is made; whether its nodes have them in them"),
     ("auto-mode", &[Topic::Chart, Topic::Neighbours], "how bad it is that it is on"),
     ("auto-mode-api", &[Topic::Cluster], "Auto Mode that is on has its API"),
     ("installed-fit", &[Topic::Neighbours, Topic::Association], "where helm has no release; what mends it"),

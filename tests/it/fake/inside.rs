@@ -46,13 +46,17 @@ pub(crate) fn daemon_set(namespace: &str, name: &str, image: &str) -> (ObjectRef
 }
 
 impl FakeWorld {
-    /// Two nodes in two zones, and `CoreDNS` on both; pods of Windows would get addresses.
+    /// Two nodes in two zones, and `CoreDNS` and the nodes' add-ons on both; pods of Windows would get addresses.
     pub(crate) fn furnish(&self) {
         let config_map = place("v1", "configmaps", Some("kube-system"), "amazon-vpc-cni");
         self.put(&config_map, json!({"data": {"enable-windows-ipam": "true"}}));
         let (object, mut dns) = deployment("kube-system", "coredns", "eks/coredns:v1");
         dns["metadata"]["labels"] = json!({"k8s-app": "kube-dns"});
         self.put(&object, dns);
+        for (name, image) in [("aws-node", "amazon-k8s-cni:v1.20.4"), ("kube-proxy", "eks/kube-proxy:v1.34.1-minimal-eksbuild.2")] {
+            let (object, body) = daemon_set("kube-system", name, image);
+            self.put(&object, body);
+        }
         for (name, zone) in [("node-a", "us-west-2a"), ("node-b", "us-west-2b")] {
             let (object, body) = node(name, zone);
             self.put(&object, body);

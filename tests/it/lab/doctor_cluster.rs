@@ -7,12 +7,14 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// What reads the Kubernetes API.
-const ALL: [&str; 19] = [
+const ALL: [&str; 21] = [
     "cluster-entry",
     "node-access",
     "windows-ipam",
     "node-capacity",
     "cluster-dns",
+    "node-addons",
+    "webhook-endpoints",
     "other-karpenter",
     "cluster-autoscaler",
     "termination-handler",
@@ -55,6 +57,8 @@ fn what_is_broken_is_found_and_mended_as_it_says() {
     windows_pods(&ward);
     before_karpenter(&ward);
     by_another_hand(&ward);
+    addons(&ward);
+    gates(&ward);
     let healthy = ward.ask(&ALL.join(","));
     assert!(healthy.iter().all(|f| f["result"] == "pass"), "a healthy cluster: {healthy:#?}");
     replicas_that_run(&ward);
@@ -80,6 +84,40 @@ fn elsewhere(ward: &Ward) {
     let here = checks(away.output().unwrap().into());
     assert!(there.len() > 70, "every check says something: {there:#?}");
     assert_eq!(here, there);
+}
+
+/// A webhook whose program is gone, as it is when a namespace was deleted and the configuration stayed.
+fn gates(ward: &Ward) {
+    let service = json!({"namespace": "kube-system", "name": "aws-load-balancer-webhook-service"});
+    let rule = json!({"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["services"]});
+    let hook = json!({"name": "mservice.elbv2.k8s.aws", "clientConfig": {"service": service}, "rules": [rule], "sideEffects": "None", "admissionReviewVersions": ["v1"]});
+    ward.apply(&json!({
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "MutatingWebhookConfiguration",
+        "metadata": {"name": "aws-load-balancer-webhook"},
+        "webhooks": [hook],
+    }));
+    let service = ["kubectl", "--namespace", "kube-system", "create", "service", "clusterip", "any", "--tcp", "80"];
+    let refused = ward.types(&service);
+    refused.says("failed calling webhook").says("service \"aws-load-balancer-webhook-service\" not found");
+    let found = ward.finds(
+        "webhook-endpoints",
+        "fail",
+        "mservice.elbv2.k8s.aws must answer before services are written: service \"aws-load-balancer-webhook-service\" not found",
+    );
+    ward.cured(&found, &[0]);
+    ward.run(&service);
+    ward.run(&["kubectl", "--namespace", "kube-system", "delete", "service", "any"]);
+}
+
+/// A cluster that was made without the add-ons that EKS gives by default.
+fn addons(ward: &Ward) {
+    let found = ward.bad("node-addons");
+    let said: Vec<&str> = found.iter().filter_map(|one| one["message"].as_str()).collect();
+    assert!(said.len() == 2 && said[0].contains("without one no node gets ready") && said[1].contains("kube-proxy"), "{said:?}");
+    ward.cure(&found[0], 0);
+    ward.finds("node-addons", "warn", "no DaemonSet of kube-proxy is there");
+    ward.cured(&found[1], &[0]);
 }
 
 /// Somebody who may do everything in AWS, and whom the cluster does not know.

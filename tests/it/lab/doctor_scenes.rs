@@ -51,6 +51,8 @@ const SCENES: &[(&str, &str)] = &[
     ("foreign-objects", "doctor_aws::what_is_broken_in_aws_is_found_and_mended_as_printed"),
     ("node-capacity", "doctor_cluster::what_is_broken_is_found_and_mended_as_it_says"),
     ("cluster-dns", "doctor_cluster::what_is_broken_is_found_and_mended_as_it_says"),
+    ("node-addons", "doctor_cluster::what_is_broken_is_found_and_mended_as_it_says"),
+    ("webhook-endpoints", "doctor_cluster::what_is_broken_is_found_and_mended_as_it_says"),
     ("other-karpenter", "doctor_cluster::what_is_broken_is_found_and_mended_as_it_says"),
     ("cluster-autoscaler", "doctor_cluster::what_is_broken_is_found_and_mended_as_it_says"),
     ("termination-handler", "doctor_cluster::what_is_broken_is_found_and_mended_as_it_says"),
