@@ -125,7 +125,7 @@ fn hidden_commands(text: &str) -> Vec<String> {
 }
 
 /// What no test types, by how it begins, and why.
-const NOT_TYPED: [(&str, &str); 16] = [
+const NOT_TYPED: [(&str, &str); 17] = [
     ("aws ecr get-login-password", "the lab has no registry of ECR; `lab::doctor_desk` logs in at another, and out as the doctor says"),
     ("podman run", "`tests/packaging/test_dist.py` makes the image, and runs what is in it"),
     ("cargo install", "`tests/packaging/test_dist.py` types it, with `--debug` and a folder to install to"),
