@@ -6,7 +6,9 @@ use crate::adoption::installed;
 use crate::app::App;
 use crate::error::Result;
 use crate::facts::Topic;
+use crate::spec::Spec;
 use crate::spec::layer::{Layer, Source};
+use crate::steps::works_by_our_role;
 
 /// Gives the session the release and the namespace of karpctl's own Karpenter in the cluster. What a release calls its objects, and where they
 /// are, is not found by those of another.
@@ -18,7 +20,7 @@ pub(super) async fn as_installed(app: &App, variant: &VariantArgs, session: &mut
         return Ok(());
     }
     session.read_by(app, [Topic::Controller, Topic::StackStatus, Topic::ControllerRole].into()).await?;
-    let (spec, facts) = (&session.spec, &session.facts);
+    let (spec, facts) = (session.spec.clone(), &session.facts);
     let stack = facts.stack.known().is_some_and(|stack| spec.owns(&stack.tags));
     // Somebody else's is not looked for: what is named by default is not theirs.
     if !stack && !facts.controller_role.known().is_some_and(|role| spec.owns(&role.tags)) {
@@ -30,12 +32,29 @@ pub(super) async fn as_installed(app: &App, variant: &VariantArgs, session: &mut
         namespace: (!namespace).then_some(found_namespace),
         ..Layer::default()
     };
-    given.push((Source::Found, found));
-    let resolved = session.resolved(&given)?;
-    if (&resolved.release, &resolved.namespace) != (&spec.release, &spec.namespace) {
-        let (release, namespace) = (&resolved.release, &resolved.namespace);
-        app.printer.status(&format!("note: it goes by the Karpenter that is there: {release} in the namespace {namespace}"));
+    // What is wanted today may be nothing that the release of yesterday knows; that is no reason not to take it away.
+    let by_what_is_there = || {
+        let release = if release { spec.release.clone() } else { found_release.clone() };
+        let namespace = found.namespace.as_ref().and_then(|name| name.parse().ok()).unwrap_or_else(|| spec.namespace.clone());
+        Spec { release, namespace, zonal_shift: None, ..spec.clone() }
+    };
+    given.push((Source::Found, found.clone()));
+    let resolved = session.resolved(&given).unwrap_or_else(|_| by_what_is_there());
+    if (&resolved.release, &resolved.namespace) == (&spec.release, &spec.namespace) {
+        session.spec = resolved;
+        return Ok(());
     }
+    let moved = resolved.namespace != spec.namespace;
     session.spec = resolved;
+    if moved && session.spec.made_elsewhere.is_none() {
+        // Another may have installed one, where karpctl's is no longer or never was.
+        session.read_by(app, [Topic::Chart, Topic::Association].into()).await?;
+        if !works_by_our_role(&session.spec, &session.facts) {
+            session.spec = spec;
+            return session.read_by(app, [Topic::Chart, Topic::Association].into()).await;
+        }
+    }
+    let (release, namespace) = (&session.spec.release, &session.spec.namespace);
+    app.printer.status(&format!("note: it goes by the Karpenter that is there: {release} in the namespace {namespace}"));
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The network that nodes are launched into, and the image that they start from.
 
 use super::{NOT_YET, ProbeContext, failed, said};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{
     ClusterFacts, EndpointFacts, Facts, NetworkFacts, Probed, RouteTableFacts, SelectionFacts, SubnetFacts, Topic, VpcFacts,
 };
@@ -23,11 +23,16 @@ pub(super) async fn network(context: &ProbeContext<'_>, cluster: &Probed<Cluster
 /// The subnets that the spec names, else those of the cluster, and its security group.
 pub(crate) async fn network_of(aws: &Arc<dyn Aws>, spec: &Spec, cluster: &ClusterFacts) -> Result<NetworkFacts> {
     let named: Vec<String> = spec.subnets.iter().map(ToString::to_string).collect();
-    let subnets = if named.is_empty() { cluster.subnet_ids.clone() } else { named };
+    let ids = if named.is_empty() { &cluster.subnet_ids } else { &named };
     let groups: Vec<String> = cluster.cluster_security_group_id.iter().cloned().collect();
-    let (subnets, security_groups) = tokio::join!(aws.subnets(&subnets), aws.security_groups(&groups));
+    let (subnets, security_groups) = tokio::join!(aws.subnets(ids), aws.security_groups(&groups));
+    let subnets = subnets?;
+    if let Some(missing) = named.iter().find(|id| !subnets.iter().any(|subnet| subnet.id == **id)) {
+        return Err(Error::new(ErrorKind::NotFound, format!("there is no subnet {missing} in {}", spec.region))
+            .hint(format!("`aws ec2 describe-subnets --region {}` lists those that are there; --subnet names one", spec.region)));
+    }
     Ok(NetworkFacts {
-        subnets: subnets?,
+        subnets,
         of_node_groups: Probed::NotAsked,
         security_groups: security_groups?,
         discovered: Vec::new(),

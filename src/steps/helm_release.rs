@@ -30,26 +30,46 @@ pub(crate) fn is_as_wanted(found: &HelmRelease, version: &str, values: &Value) -
     differences(found, version, values).is_empty()
 }
 
-/// Why a Karpenter that is there is somebody else's, for a removal: on a cluster that karpctl did not make there is nothing of karpctl's by which
-/// it could work. helm keeps no mark of who installed a release; karpctl installs none before stack and role are there, and takes both away after it.
+/// The annotation by which a service account says its role (IRSA).
+const ROLE_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
+
+/// The role under which the Karpenter that is there works: that of its Pod Identity association, which goes before the one that its helm release
+/// annotates.
+fn works_as(facts: &Facts) -> Option<&str> {
+    let annotated = || facts.chart_release.known()?.values["serviceAccount"]["annotations"][ROLE_ANNOTATION].as_str();
+    facts.association.known().map(|association| association.role_arn.as_str()).or_else(annotated)
+}
+
+/// Whether the Karpenter that is there is known to work under the role that the spec names.
+pub(crate) fn works_by_our_role(spec: &Spec, facts: &Facts) -> bool {
+    works_as(facts).is_some_and(|arn| arn == spec.controller_role_arn().as_str())
+}
+
+/// Why a Karpenter that is there is somebody else's, for a removal: on a cluster that karpctl did not make it works under another role, or there is
+/// nothing of karpctl's by which it could work. helm keeps no mark of who installed a release; karpctl installs none before stack and role are
+/// there, and takes both away after it. What cannot be seen to be ours is not taken away either.
 pub(super) fn of_somebody_else(spec: &Spec, facts: &Facts) -> Option<Refusal> {
     if spec.cluster == ClusterMode::Managed || spec.made_elsewhere.is_some() || !facts.chart_release.known().is_some_and(is_there) {
         return None;
     }
-    let stacks = match &facts.stack {
-        Probed::Known(stack) => !spec.owns(&stack.tags) || stack.status == "DELETE_COMPLETE",
-        Probed::Absent => true,
-        Probed::NotAsked | Probed::Unavailable(_) => false,
+    let theirs = |why: String| {
+        let hint = format!("whoever it belongs to removes it: `helm uninstall karpenter --namespace {}`", spec.namespace);
+        Some(Refusal::new(format!("somebody else installed this Karpenter: {why}")).hint(hint))
     };
-    let roles = match &facts.controller_role {
-        Probed::Known(role) => !spec.owns(&role.tags),
-        Probed::Absent => true,
-        Probed::NotAsked | Probed::Unavailable(_) => false,
-    };
-    (stacks && roles).then(|| {
-        Refusal::new("somebody else installed this Karpenter: there is neither a stack nor a controller's role that carries karpctl's tag")
-            .hint(format!("whoever it belongs to removes it: `helm uninstall karpenter --namespace {}`", spec.namespace))
-    })
+    if let Some(role) = works_as(facts).filter(|_| !works_by_our_role(spec, facts)) {
+        return theirs(format!("it works as {role}"));
+    }
+    let stack = facts.stack.known().is_some_and(|stack| spec.owns(&stack.tags) && stack.status != "DELETE_COMPLETE");
+    if stack || facts.controller_role.known().is_some_and(|role| spec.owns(&role.tags)) {
+        return None;
+    }
+    match (&facts.stack, &facts.controller_role) {
+        (Probed::Unavailable(reason), _) | (_, Probed::Unavailable(reason)) => Some(
+            Refusal::new(format!("whether karpctl installed this Karpenter could not be seen: {reason}"))
+                .hint("its stack and its controller's role carry karpctl's tag: run this again with the permission to see them"),
+        ),
+        _ => theirs("there is neither a stack nor a controller's role that carries karpctl's tag".to_owned()),
+    }
 }
 
 /// In what a release is not as it should be, a line each.

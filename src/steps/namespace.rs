@@ -11,7 +11,8 @@ use serde_json::json;
 /// which a Karpenter that is gone was the one that works.
 fn is_no_loss(plural: &str, name: &str) -> bool {
     match plural {
-        "events" => true,
+        // Endpoints go with their Service.
+        "events" | "endpoints" => true,
         "leases" => name.starts_with("karpenter"),
         "configmaps" => name == "kube-root-ca.crt",
         "serviceaccounts" => name == "default",
@@ -40,11 +41,13 @@ pub(super) fn ensure_commands(spec: &Spec) -> Vec<String> {
 /// What [`remove_if_ours`] stands for.
 pub(super) fn remove_commands(spec: &Spec) -> Vec<String> {
     let (name, cluster) = (&spec.namespace, &spec.cluster_name);
+    // One that cannot be listed, or a program that is not there, must not look like an empty namespace.
+    let lone = r#"{{range .items}}{{if not .metadata.ownerReferences}}{{.kind}}/{{.metadata.name}}{{\"\n\"}}{{end}}{{end}}"#;
     let remove = format!(
-        "[ -n \"$(kubectl api-resources --namespaced --verbs list --output name | grep --invert-match --extended-regexp '^(events|leases)|metrics.k8s.io' \
-         | xargs --replace=KIND kubectl --namespace {name} get KIND --ignore-not-found --output name \
-         | grep --invert-match --extended-regexp '^(configmap/kube-root-ca.crt|serviceaccount/default)$')\" ] || \
-         kubectl delete namespace --selector {OWNER_TAG}={cluster} --field-selector metadata.name={name}"
+        "if kinds=$(kubectl api-resources --namespaced --verbs list --output name) && left=$(for kind in $kinds; do case $kind in \
+         events|events.*|leases.*|endpoints|*.metrics.k8s.io) ;; *) kubectl --namespace {name} get \"$kind\" --output go-template=\"{lone}\" || exit 1 ;; \
+         esac; done) && [ -z \"$(printf '%s\\n' \"$left\" | grep -v -E '^(ConfigMap/kube-root-ca.crt|ServiceAccount/default)$')\" ]; then \
+         kubectl delete namespace --selector {OWNER_TAG}={cluster} --field-selector metadata.name={name}; fi"
     );
     if is_of_the_cluster(spec) { Vec::new() } else { vec![remove] }
 }
@@ -92,11 +95,12 @@ pub(super) async fn remove_if_ours(context: &StepContext<'_>, kube: &dyn Kube) -
     context.wait_for(super::BRIEF, timed_out, || async move { Ok(kube.get(place).await?.is_none().then_some(())) }).await
 }
 
-/// Something that would be lost with a namespace, of whatever kind.
+/// Something that would be lost with a namespace, of whatever kind. Kubernetes collects what belonged to a chart's objects only after them.
 async fn content(kube: &dyn Kube, namespace: &str) -> Result<Option<String>> {
     for kind in kube.namespaced_kinds().await? {
         let found = kube.list(&kind, Some(namespace), None).await?;
-        let names = found.iter().filter_map(|object| object["metadata"]["name"].as_str());
+        let lone = found.iter().filter(|object| object["metadata"]["ownerReferences"].as_array().is_none_or(Vec::is_empty));
+        let names = lone.filter_map(|object| object["metadata"]["name"].as_str());
         if let Some(name) = names.into_iter().find(|name| !is_no_loss(&kind.plural, name)) {
             return Ok(Some(format!("{} {name}", kind.plural)));
         }

@@ -2,6 +2,7 @@
 
 use super::compare::differences;
 use super::context::Rests;
+use super::helm_release::of_somebody_else;
 use super::looked::{drifted_or_present, foreign, looked, looked_for_removal};
 use super::node_pool_kept::keep;
 use super::node_pool_removal::{MANAGER, is_ours, remove_pools};
@@ -47,7 +48,7 @@ impl Step for NodePool {
     }
 
     fn reads_on_removal(&self) -> &'static [Topic] {
-        &[Topic::NodePool, Topic::Nodes, Topic::Chart]
+        &[Topic::NodePool, Topic::Nodes, Topic::Chart, Topic::Association, Topic::StackStatus, Topic::ControllerRole]
     }
 
     fn usual_seconds(&self, _: &Spec) -> u32 {
@@ -62,7 +63,12 @@ impl Step for NodePool {
     }
 
     fn assess_removal(&self, spec: &Spec, facts: &Facts) -> State {
-        let own = [&facts.node_pool, &facts.node_class].into_iter().any(|object| object.known().is_some());
+        let objects = || [&facts.node_pool, &facts.node_class].into_iter().filter_map(Probed::known);
+        let own = objects().next().is_some();
+        // Its pools are its own, however they are called.
+        if let Some(refusal) = of_somebody_else(spec, facts).filter(|_| !objects().any(is_ours)) {
+            return if own { refusal.into() } else { State::Absent };
+        }
         let launched = match looked_for_removal(&facts.karpenter_nodes, facts) {
             Ok(found) => found.is_some_and(|f| *f != KarpenterNodes::default()),
             Err(state) if !own => return state,

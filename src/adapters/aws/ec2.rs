@@ -3,6 +3,7 @@
 //! Two precautions, because removals follow from these answers: EC2 takes an empty list of ids or filters for "all", so an empty
 //! question is answered here; and what a filter let through is looked at again.
 
+use super::ec2_network::filter_any;
 use super::errors::Call;
 use super::{AwsClient, gone, present};
 use crate::error::Result;
@@ -45,7 +46,7 @@ pub(super) async fn subnets(aws: &AwsClient, ids: &[String]) -> Result<Vec<Subne
         return Ok(Vec::new());
     }
     let call = Call::new("ec2:DescribeSubnets", "*", format!("cannot read the subnets {}", ids.join(", ")));
-    let pages = aws.ec2.describe_subnets().set_subnet_ids(Some(ids.to_vec())).into_paginator().items().send();
+    let pages = aws.ec2.describe_subnets().filters(filter_any("subnet-id", ids)).into_paginator().items().send();
     let listed = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(|e| aws.error(&call, &e))?;
     Ok(listed.iter().map(subnet_facts).collect())
 }

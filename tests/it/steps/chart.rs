@@ -1,6 +1,7 @@
 use crate::fake::{FakeWorld, Fault, error, words};
 use crate::fixture::{existing, spec};
 use karpctl::error::ErrorKind;
+use karpctl::facts::Probed;
 use karpctl::plan::{State, StepId};
 use karpctl::ports::{ObjectKind, ObjectRef};
 use karpctl::steps::Ownership;
@@ -289,8 +290,19 @@ async fn a_namespace_goes_only_where_nothing_is_lost_with_it() {
     let within = |api_version: &str, plural: &str, name: &str| {
         (place(api_version, plural, Some("karpenter"), name), json!({"metadata": {"name": name, "namespace": "karpenter"}}))
     };
-    let cases: [(Change<'_>, Option<&str>); 7] = [
+    let cases: [(Change<'_>, Option<&str>); 8] = [
         (&|_| (), None),
+        (
+            // What Kubernetes collects after the chart's own.
+            &|w| {
+                let (object, mut body) = within("v1", "pods", "karpenter-x");
+                body["metadata"]["ownerReferences"] = json!([{"kind": "ReplicaSet", "name": "karpenter"}]);
+                w.put(&object, body);
+                let (object, body) = within("v1", "endpoints", "karpenter");
+                w.put(&object, body);
+            },
+            None,
+        ),
         (
             &|w| {
                 for (object, body) in [
@@ -350,12 +362,65 @@ async fn a_karpenter_of_somebody_else_stays() {
     gone.inside().stacks.clear();
     assert_eq!(gone.assess_removal(StepId::Crds).await, State::Present);
 
+    // One that somebody else put in the place of karpctl's works under another role.
+    let theirs = "arn:aws:iam::111122223333:role/tf-karpenter";
+    let ours = world.inside().association.clone();
+    world.inside().association.as_mut().unwrap().role_arn = theirs.into();
+    for step in [ID, StepId::Crds] {
+        let state = world.assess_removal(step).await;
+        assert!(matches!(state, State::Foreign { adopt: None, .. }) && words(&state).contains(theirs), "{step}: {state:?}");
+    }
+    world.inside().association = ours;
+
     world.inside().roles.values_mut().for_each(|role| role.tags.clear());
     assert_eq!(world.assess_removal(ID).await, State::Present, "the stack is karpctl's");
+    // What cannot be seen to be karpctl's is not taken away.
+    for step in karpctl::steps::all().into_iter().filter(|step| [ID, StepId::Crds].contains(&step.id())) {
+        let mut facts = world.facts(step.reads_on_removal()).await;
+        (facts.stack, facts.association) = (Probed::Absent, Probed::Absent);
+        facts.controller_role = Probed::Unavailable("iam:GetRole is denied".into());
+        let state = step.assess_removal(&world.spec, &facts);
+        assert!(matches!(state, State::Foreign { adopt: None, .. }), "{}: {state:?}", step.id());
+        assert!(words(&state).contains("could not be seen: iam:GetRole is denied"), "{}: {state:?}", step.id());
+    }
     world.inside().stacks.values_mut().for_each(|stack| stack.facts.tags.clear());
     for step in [ID, StepId::Crds] {
         let state = world.assess_removal(step).await;
         assert!(matches!(state, State::Foreign { adopt: None, .. }), "{step}: {state:?}");
         assert!(words(&state).contains("somebody else installed this Karpenter"), "{step}: {state:?}");
+    }
+}
+
+/// What is printed takes a namespace away where all in it was looked at and nothing is left, and not where the look failed.
+#[test]
+fn the_printed_removal_of_a_namespace_deletes_nothing_unseen() {
+    let mut wanted = existing("1.14.1");
+    wanted.namespace = "karpenter".parse().unwrap();
+    let step = karpctl::steps::all().into_iter().find(|step| step.id() == ID).unwrap();
+    let printed = step.commands(&wanted, &Default::default(), karpctl::plan::Direction::Remove);
+    let shell = printed.iter().find(|line| line.contains("kubectl delete namespace")).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let kubectl = dir.path().join("kubectl");
+    for (answer, goes) in [
+        ("exit 0", true),
+        ("[ \"$3\" != get ] || [ \"$4\" != configmaps ] || echo ConfigMap/kube-root-ca.crt", true),
+        ("[ \"$3\" != get ] || [ \"$4\" != cronjobs.batch ] || echo CronJob/nightly", false),
+        ("[ \"$4\" != cronjobs.batch ] || { echo forbidden >&2; exit 1; }", false),
+        ("[ \"$1\" != api-resources ] || exit 1", false),
+    ] {
+        let deleted = dir.path().join("deleted");
+        let script = format!(
+            "#!/bin/sh\n[ \"$1 $2\" != 'delete namespace' ] || : > {}\n[ \"$1\" != api-resources ] || printf 'configmaps\\ncronjobs.batch\\nevents\\n'\n{answer}\n",
+            deleted.display()
+        );
+        std::fs::write(&kubectl, script).unwrap();
+        std::fs::set_permissions(&kubectl, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        for program in ["sh", "bash"] {
+            let path = format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap());
+            let ended = std::process::Command::new(program).args(["-euc", shell]).env("PATH", path).output().unwrap();
+            assert!(ended.status.success(), "{program}: {answer}: {}", String::from_utf8_lossy(&ended.stderr));
+            assert_eq!(deleted.exists(), goes, "{program}: {answer}");
+            let _ = std::fs::remove_file(&deleted);
+        }
     }
 }

@@ -70,6 +70,7 @@ fn needs_make_an_order_and_every_step_explains_itself() {
                     assert!(
                         !command.contains('{')
                             || command.contains("{{EC2")
+                            || command.contains("{{range")
                             || command.contains("'{")
                             || command.contains("${")
                             || command.contains("|| { "),
