@@ -234,6 +234,12 @@ fn refuse_unready(context: &StepContext<'_>) -> Result<()> {
         .hint(format!("`karpctl status --cluster-name {cluster} --region {region}` says more, `karpctl bootstrap` mends it")))
 }
 
+/// Whether nodes of a pool (or Provisioner) have no taints.
+fn takes_any_pod(pool: &Value) -> bool {
+    let spec = if pool["spec"]["template"].is_null() { &pool["spec"] } else { &pool["spec"]["template"]["spec"] };
+    spec["taints"].as_array().is_none_or(Vec::is_empty)
+}
+
 /// What was there at one look.
 #[derive(Default)]
 struct Seen {
@@ -288,10 +294,15 @@ impl Proof<'_> {
         let pods = &mut body["spec"]["template"]["spec"];
         let pool = &self.context.spec.node_pool;
         if pool.keep {
-            // Which pools there are, and with what taints, is their owner's: any of them proves that Karpenter works.
-            let any = json!([{"matchExpressions": [{"key": self.kinds.pool_label, "operator": "Exists"}]}]);
+            // Which pools there are is their owner's: any whose nodes can run the workload proves that Karpenter works.
+            let of_a_pool = json!({"key": self.kinds.pool_label, "operator": "Exists"});
+            let linux = json!({"key": "kubernetes.io/os", "operator": "In", "values": ["linux"]});
+            let any = json!([{"matchExpressions": [of_a_pool, linux]}]);
             pods["affinity"] = json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": any}}});
-            pods["tolerations"] = json!([{"operator": "Exists"}]);
+            // A pool with taints is kept for somebody, and may be a costly one.
+            if !self.kube.list(&self.kinds.pool, None, None).await?.iter().any(takes_any_pod) {
+                pods["tolerations"] = json!([{"operator": "Exists"}]);
+            }
         } else {
             pods["nodeSelector"] = json!({ self.kinds.pool_label: pool.name });
         }

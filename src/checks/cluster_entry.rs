@@ -5,6 +5,7 @@ use super::{Check, Judged, Judgement, Situation, aws};
 use crate::facts::{Entry, Facts, Topic, role_of_session};
 use crate::finding::Area;
 use crate::spec::Spec;
+use std::borrow::Cow;
 
 pub(super) struct ClusterEntry;
 
@@ -62,7 +63,8 @@ impl Check for ClusterEntry {
                         judgement.run("whoever made the cluster, or is let in as an administrator, lets it in by an access entry", made);
                     judgement.run("and says what it may do", administrator(spec, principal))
                 } else {
-                    let row = ["eksctl"].into_iter().chain(masters).chain([principal, "--username", "admin", "--group", "system:masters"]);
+                    let arn = without_path(principal);
+                    let row = ["eksctl"].into_iter().chain(masters).chain([&*arn, "--username", "admin", "--group", "system:masters"]);
                     judgement.run("whoever made the cluster, or is let in as an administrator, lets it in by a row in aws-auth", row)
                 }
             }
@@ -72,6 +74,14 @@ impl Check for ClusterEntry {
                 let judgement = Judgement::warn(subject, message);
                 if found.by_kubeconfig || !cluster.has_access_entries() {
                     judgement.run("see what may be done", ["kubectl", "auth", "can-i", "--list"])
+                } else if cluster.has_config_map() {
+                    judgement
+                        .run("see whether it has an access entry", entry(spec, "describe-access-entry", principal))
+                        .run(
+                            "if not, a row of aws-auth lets it in: make it one, which goes before the row and its groups",
+                            entry(spec, "create-access-entry", principal),
+                        )
+                        .run("let it do everything", administrator(spec, principal))
                 } else {
                     judgement.run("let it do everything", administrator(spec, principal))
                 }
@@ -82,10 +92,17 @@ impl Check for ClusterEntry {
             }
             Entry::NotReached(why) => {
                 let version = format!("{}/version", cluster.endpoint.as_deref().unwrap_or_default());
-                Judgement::fail(subject, why.clone()).run(
-                    "see what stands between: a proxy, a firewall, the addresses that its endpoint lets in",
-                    ["curl", "--insecure", &version],
-                )
+                let judgement = Judgement::fail(subject, format!("its API server was not reached: {why}"));
+                if why.contains("certificate") {
+                    judgement
+                        .run("see whose certificate answers", ["curl", "--insecure", "--verbose", &version])
+                        .fix("have the proxy that answers in its place let this address through as it is: NO_PROXY")
+                } else {
+                    judgement.run(
+                        "see what stands between: a proxy, a firewall, the addresses that its endpoint lets in",
+                        ["curl", "--insecure", &version],
+                    )
+                }
             }
         }])
     }
@@ -98,6 +115,14 @@ fn principal(facts: &Facts) -> Option<String> {
     }
     let arn = facts.caller.known()?.arn.as_str();
     Some(role_of_session(arn).map_or_else(|| arn.to_owned(), |(_, role)| role))
+}
+
+/// The ARN by which a token names a role: without its path, also where the role has one. So a row of aws-auth must name it.
+fn without_path(arn: &str) -> Cow<'_, str> {
+    match arn.split_once(":role/") {
+        Some((account, path)) => format!("{account}:role/{}", path.rsplit('/').next().unwrap_or(path)).into(),
+        None => arn.into(),
+    }
 }
 
 fn entry(spec: &Spec, operation: &str, principal: &str) -> Vec<String> {

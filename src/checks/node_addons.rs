@@ -2,7 +2,7 @@
 
 use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation, makes_cluster};
-use crate::facts::{NodeAddon, NodeAddonKind, Topic};
+use crate::facts::{NodeAddon, NodeAddonKind, NodeOrigin, Topic};
 use crate::finding::Area;
 use crate::spec::Spec;
 
@@ -27,11 +27,11 @@ impl Check for NodeAddons {
          NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not initialized`, NodeClaims that \
          are launched and registered and never initialized, or `dial tcp 10.100.0.1:443: i/o timeout` from every pod, aws-node's among them.\n\n\
          Clusters that are made without EKS's default add-ons (`bootstrapSelfManagedAddons: false`, as some versions of terraform-aws-eks do) have \
-         neither until they are asked for. Where Cilium is found, it may stand for kube-proxy. Nodes of Auto Mode have both in them."
+         neither until they are asked for. Where none of the three is found and nodes are ready, it is by another. Where Cilium is found, it may stand for kube-proxy. Nodes of Auto Mode have both in them."
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Neighbours, Topic::Cluster]
+        &[Topic::Neighbours, Topic::Cluster, Topic::Capacity]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -49,20 +49,24 @@ impl Check for NodeAddons {
         let network: Vec<&NodeAddon> = of(NodeAddonKind::Network).chain(of(NodeAddonKind::Cilium)).collect();
         let lacks_network = network.is_empty();
         let lacks_proxy = of(NodeAddonKind::KubeProxy).next().is_none() && of(NodeAddonKind::Cilium).next().is_none();
-        let elsewhere = (lacks_network || lacks_proxy) && read(&subject, &facts.cluster)?.is_some_and(|cluster| cluster.auto_mode);
+        let auto_mode = (lacks_network || lacks_proxy) && read(&subject, &facts.cluster)?.is_some_and(|cluster| cluster.auto_mode);
         let mut said = Vec::new();
-        if lacks_network && !elsewhere {
-            let message = "no DaemonSet of a known network add-on is there (aws-node, Calico, Cilium): without one no node gets ready";
-            said.push(add(spec, Judgement::warn(&subject, message), "vpc-cni"));
+        if lacks_network && !auto_mode {
+            let nodes = read(&subject, &facts.nodes)?.map(Vec::as_slice).unwrap_or_default();
+            // By another network add-on, then. Fargate's have their own.
+            if !nodes.iter().any(|node| node.ready && node.origin != NodeOrigin::Fargate) {
+                let message = "no DaemonSet of a network add-on is there (aws-node, Calico, Cilium), and no node is ready: without one none gets ready";
+                said.push(add(spec, Judgement::fail(&subject, message), "vpc-cni"));
+            }
         }
-        if lacks_proxy && !elsewhere {
+        if lacks_proxy && !auto_mode {
             let message = "no DaemonSet of kube-proxy is there: unless something else does its work, pods do not reach Services";
             said.push(add(spec, Judgement::warn(&subject, message), "kube-proxy"));
         }
         said.extend(network.into_iter().chain(of(NodeAddonKind::KubeProxy)).filter_map(unready));
         if said.is_empty() {
             let named: Vec<String> = addons.iter().map(|addon| format!("{} ({} of {})", addon.name, addon.ready, addon.desired)).collect();
-            let what = if named.is_empty() { "the nodes of Auto Mode have them in them".to_owned() } else { named.join(", ") };
+            let what = if auto_mode { "the nodes of Auto Mode have them in them".to_owned() } else { named.join(", ") };
             return Ok(vec![Judgement::pass(subject, format!("network add-on and kube-proxy: {what}"))]);
         }
         Ok(said)

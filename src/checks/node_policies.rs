@@ -10,7 +10,7 @@ pub(super) struct NodePolicies;
 
 /// What a node does, AWS's policies any of which is enough for it, the first as one that is proposed; and what is seen without.
 const NEEDS: [(&[&str], &str); 3] = [
-    (&["AmazonEKSWorkerNodePolicy", "AmazonEKSWorkerNodeMinimalPolicy"], "nodes do not join: they may not read their own instance"),
+    (&["AmazonEKSWorkerNodePolicy"], "nodes do not join: they may not read their own instance"),
     (
         &["AmazonEC2ContainerRegistryPullOnly", "AmazonEC2ContainerRegistryReadOnly", "AmazonEC2ContainerRegistryPowerUser"],
         "nodes stay NotReady: the images of the network add-on and of kube-proxy are not pulled",

@@ -20,7 +20,7 @@ pub(crate) async fn entry(kube: &dyn Kube, by_kubeconfig: bool) -> Probed<EntryF
         Ok(_) => Entry::TooLittle,
         Err(e) if e.causes.iter().any(|cause| cause.contains("answered 401")) => Entry::NotKnown,
         Err(e) if e.kind == ErrorKind::Denied => Entry::TooLittle,
-        Err(e) if e.kind == ErrorKind::Unreachable => Entry::NotReached(e.to_string()),
+        Err(e) if e.kind == ErrorKind::Unreachable => Entry::NotReached(e.causes.last().cloned().unwrap_or(e.message)),
         Err(e) => return failed(&e),
     };
     Probed::Known(EntryFacts { answer, by_kubeconfig })

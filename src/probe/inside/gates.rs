@@ -119,7 +119,7 @@ fn covered(webhook: &Value, namespace: &Value, labels: &Value) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn asked(rule: Value, more: Value) -> Vec<String> {
+    fn asked(rule: &Value, more: &Value) -> Vec<String> {
         let mut webhook = json!({"rules": [rule]});
         webhook.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         covered(&webhook, &json!({"kubernetes.io/metadata.name": "kube-system"}), &json!({"app.kubernetes.io/name": "karpenter"}))
@@ -128,20 +128,20 @@ mod tests {
     #[test]
     fn a_webhook_is_asked_by_its_rules_and_selectors() {
         let rule = |group: &str, resource: &str| json!({"operations": ["CREATE"], "apiGroups": [group], "resources": [resource]});
-        assert_eq!(asked(rule("", "services"), json!({})), ["services"]);
-        assert_eq!(asked(rule("*", "*"), json!({})).len(), WRITTEN.len());
-        assert_eq!(asked(rule("", "services/status"), json!({})), [""; 0], "a part of it is not written");
-        assert_eq!(asked(rule("apps", "services"), json!({})), [""; 0]);
+        assert_eq!(asked(&rule("", "services"), &json!({})), ["services"]);
+        assert_eq!(asked(&rule("*", "*"), &json!({})).len(), WRITTEN.len());
+        assert_eq!(asked(&rule("", "services/status"), &json!({})), [""; 0], "a part of it is not written");
+        assert_eq!(asked(&rule("apps", "services"), &json!({})), [""; 0]);
         let deletes = json!({"operations": ["DELETE"], "apiGroups": ["*"], "resources": ["*"]});
-        assert_eq!(asked(deletes, json!({})), [""; 0]);
+        assert_eq!(asked(&deletes, &json!({})), [""; 0]);
         let scoped = json!({"operations": ["*"], "apiGroups": [""], "resources": ["*"], "scope": "Cluster"});
-        assert_eq!(asked(scoped, json!({})), ["nodes"]);
+        assert_eq!(asked(&scoped, &json!({})), ["nodes"]);
         let elsewhere =
             json!({"matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["kube-system"]}]});
-        assert_eq!(asked(rule("", "*"), json!({"namespaceSelector": elsewhere})), ["nodes"], "what is in no namespace has no namespace");
+        assert_eq!(asked(&rule("", "*"), &json!({"namespaceSelector": elsewhere})), ["nodes"], "what is in no namespace has no namespace");
         let of_the_chart = json!({"matchLabels": {"app.kubernetes.io/name": "karpenter"}});
-        assert_eq!(asked(rule("", "*"), json!({"objectSelector": of_the_chart})), ["serviceaccounts", "services", "pods"]);
+        assert_eq!(asked(&rule("", "*"), &json!({"objectSelector": of_the_chart})), ["serviceaccounts", "services", "pods"]);
         let of_others = json!({"matchExpressions": [{"key": "app.kubernetes.io/name", "operator": "NotIn", "values": ["karpenter"]}]});
-        assert_eq!(asked(rule("", "*"), json!({"objectSelector": of_others})), ["secrets", "nodes"]);
+        assert_eq!(asked(&rule("", "*"), &json!({"objectSelector": of_others})), ["secrets", "nodes"]);
     }
 }

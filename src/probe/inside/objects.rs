@@ -17,6 +17,9 @@ const KUBELET: &str = "compatibility.karpenter.sh/v1beta1-kubelet-conversion";
 const UBUNTU: (&str, &str) = ("compatibility.karpenter.k8s.aws/v1beta1-ubuntu", "incompatible");
 /// The taint with which nodes register since v1.
 const UNREGISTERED: &str = "karpenter.sh/unregistered";
+/// What 1.0 writes in the place of terms where it finds none.
+const PLACEHOLDER: &str = "ami-placeholder";
+
 /// The kinds of the API before v1beta1, which no release since 0.33 knows.
 const ALPHA: [(&str, &str); 3] =
     [("karpenter.sh/v1alpha5", "provisioners"), ("karpenter.sh/v1alpha5", "machines"), ("karpenter.k8s.aws/v1alpha1", "awsnodetemplates")];
@@ -92,7 +95,9 @@ fn of(kind: &ObjectKind, object: &Value) -> Option<ObjectFacts> {
 
 fn images(class: &Value) -> ClassImages {
     let (annotations, spec) = (&class["metadata"]["annotations"], &class["spec"]);
-    let of_ubuntu = annotations[UBUNTU.0].as_str().is_some_and(|words| words.split(',').any(|word| word == UBUNTU.1));
+    let marked = annotations[UBUNTU.0].as_str().is_some_and(|words| words.split(',').any(|word| word == UBUNTU.1));
+    // Releases after 1.0 read no such mark: there the class is mended by other terms than those that 1.0 put in.
+    let of_ubuntu = marked && items(&spec["amiSelectorTerms"]).iter().all(|term| term["id"] == PLACEHOLDER);
     ClassImages {
         family: if of_ubuntu { Some("Ubuntu".to_owned()) } else { spec["amiFamily"].as_str().map(text) },
         selected: !of_ubuntu && !items(&spec["amiSelectorTerms"]).is_empty(),

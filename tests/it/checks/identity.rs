@@ -210,5 +210,8 @@ async fn nodes_may_do_what_nodes_do() {
         assert_eq!(found[0].fixes[0].command.join(" "), command);
     }
     // Any of those that pull images does, and pods with IPv6 have another.
-    assert_eq!(with(&["AmazonEKSWorkerNodeMinimalPolicy", "AmazonEC2ContainerRegistryReadOnly"], IpFamily::Ipv6).await, []);
+    assert_eq!(with(&["AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryReadOnly"], IpFamily::Ipv6).await, []);
+    // That of Auto Mode's nodes lets nobody read an instance.
+    let minimal = with(&["AmazonEKSWorkerNodeMinimalPolicy", "AmazonEC2ContainerRegistryReadOnly"], IpFamily::Ipv6).await;
+    said(&minimal, "nodes do not join");
 }

@@ -24,8 +24,12 @@ fn ready(w: &FakeWorld, name: &str, ready: u32, desired: u32) {
 #[tokio::test(start_paused = true)]
 async fn nodes_need_a_network_and_a_way_to_services() {
     const ID: &str = "node-addons";
-    let found = after(|w| without(w, "aws-node")).await;
-    says(&found, "node-addons", Verdict::Warn, "aws eks create-addon --region us-west-2 --cluster-name demo --addon-name vpc-cni");
+    assert_eq!(after(|w| without(w, "aws-node")).await, [], "nodes are ready, by another");
+    let (spec, mut facts) = healthy().await;
+    known(&mut facts.neighbours).node_addons.as_mut().unwrap().retain(|addon| addon.name != "aws-node");
+    known(&mut facts.nodes).iter_mut().for_each(|node| node.ready = false);
+    let found: Vec<_> = bad(&spec, &facts, DAY).into_iter().filter(|f| f.id == "node-addons").collect();
+    says(&found, "node-addons", Verdict::Fail, "aws eks create-addon --region us-west-2 --cluster-name demo --addon-name vpc-cni");
     says(&after(|w| without(w, "kube-proxy")).await, ID, Verdict::Warn, "--addon-name kube-proxy");
     says(&after(|w| ready(w, "aws-node", 0, 2)).await, ID, Verdict::Fail, "0 of 2 pods are ready: those nodes are NotReady");
     let few = after(|w| ready(w, "kube-proxy", 7, 10)).await;
@@ -56,7 +60,7 @@ async fn other_networks_and_auto_mode_stand_for_them() {
     let (spec, mut facts) = healthy().await;
     known(&mut facts.neighbours).node_addons = Some(Vec::new());
     let of = |facts: &karpctl::facts::Facts| bad(&spec, facts, DAY).into_iter().filter(|f| f.id == "node-addons").count();
-    assert_eq!(of(&facts), 2);
+    assert_eq!(of(&facts), 1);
     known(&mut facts.cluster).auto_mode = true;
     assert_eq!(of(&facts), 0);
     known(&mut facts.cluster).auto_mode = false;

@@ -105,6 +105,9 @@ async fn node_classes_say_what_v1_has_no_default_for() {
     let mut converted = spec("AL2", json!({"amiSelectorTerms": [{"id": "ami-placeholder"}]}));
     converted["metadata"]["annotations"] = json!({"compatibility.karpenter.k8s.aws/v1beta1-ubuntu": "amiFamily,incompatible"});
     assert_eq!(said("1.0.8", converted.clone()).await, images(Verdict::Warn));
+    let mut mended = converted.clone();
+    mended["spec"]["amiSelectorTerms"] = json!([{"id": "ami-1"}]);
+    assert_eq!(said("1.1.0", mended).await, []);
     converted["metadata"]["annotations"] = json!({"compatibility.karpenter.k8s.aws/v1beta1-ubuntu": "amiFamily"});
     assert_eq!(said("1.0.8", converted).await, []);
 

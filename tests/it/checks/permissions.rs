@@ -141,6 +141,24 @@ async fn a_cluster_lets_the_caller_in() {
         commands(&by_rows)[0].starts_with("eksctl create iamidentitymapping --cluster demo --region us-west-2 --arn arn:aws:iam::"),
         "{by_rows:#?}"
     );
+    // A row names a role without its path, an access entry with it.
+    let of_a_path = |mode: &'static str| {
+        move |f: &mut Facts| {
+            known(&mut f.cluster).authentication_mode = mode.into();
+            known(&mut f.caller_permissions).principal = "arn:aws:iam::111122223333:role/aws-reserved/sso.amazonaws.com/Admin".into();
+        }
+    };
+    let by_rows = commands(&found(&of_a_path("CONFIG_MAP"), Entry::NotKnown, false).await);
+    assert!(by_rows[0].contains(" --arn arn:aws:iam::111122223333:role/Admin "), "{by_rows:?}");
+    let by_entries = commands(&found(&of_a_path("API"), Entry::NotKnown, false).await);
+    assert!(by_entries[0].ends_with(":role/aws-reserved/sso.amazonaws.com/Admin"), "{by_entries:?}");
+    // Whom a row lets in has no entry to which a policy could be added.
+    let verbs = async |mode| {
+        let found = found(&of_a_path(mode), Entry::TooLittle, false).await;
+        commands(&found).iter().filter_map(|command| command.split(' ').nth(2).map(str::to_owned)).collect::<Vec<_>>()
+    };
+    assert_eq!(verbs("API").await, ["associate-access-policy"]);
+    assert_eq!(verbs("API_AND_CONFIG_MAP").await, ["describe-access-entry", "create-access-entry", "associate-access-policy"]);
     // A session's role, where IAM was not asked for its path.
     let session = |f: &mut Facts| {
         known(&mut f.caller).arn = "arn:aws:sts::111122223333:assumed-role/Dev/me".parse().unwrap();
@@ -155,6 +173,9 @@ async fn a_cluster_lets_the_caller_in() {
     exactly(&far, "cluster-entry", Verdict::Fail);
     said(&far, "within its VPC only");
     said(&found(&|f| known(&mut f.cluster).public_endpoint = true, Entry::NotReached("i/o timeout".into()), false).await, "i/o timeout");
+    let another = Entry::NotReached("invalid peer certificate: UnknownIssuer".into());
+    let another = found(&|f| known(&mut f.cluster).public_endpoint = true, another, false).await;
+    assert!(another[0].fixes[0].title.contains("whose certificate") && another[0].fixes[1].title.contains("NO_PROXY"), "{another:#?}");
     // As it is read.
     let world = FakeWorld::bootstrapped(existing("1.14.1")).await;
     for (kind, why, answer) in [

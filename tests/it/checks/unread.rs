@@ -81,7 +81,11 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
         "whether a cluster is made; whether the replicas have found their nodes already",
     ),
     ("cluster-dns", &[Topic::Cluster], "whether a cluster is made"),
-    ("node-addons", &[Topic::Cluster], "whether a cluster is made; whether its nodes have them in them"),
+    (
+        "node-addons",
+        &[Topic::Cluster, Topic::Capacity],
+        "whether a cluster is made; what its nodes have in them; who else makes them ready",
+    ),
     ("auto-mode", &[Topic::Chart, Topic::Neighbours], "how bad it is that it is on"),
     ("auto-mode-api", &[Topic::Cluster], "Auto Mode that is on has its API"),
     ("installed-fit", &[Topic::Neighbours, Topic::Association], "where helm has no release; what mends it"),

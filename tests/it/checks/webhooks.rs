@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 const ID: &str = "webhook-endpoints";
 
 /// Gatekeeper's, Kyverno's and others', asked about every pod.
-fn guard(w: &FakeWorld, more: Value) {
+fn guard(w: &FakeWorld, more: &Value) {
     let mut hook = json!({
         "name": "guard.example.com",
         "clientConfig": {"service": {"namespace": "guard", "name": "guard"}},
@@ -20,13 +20,13 @@ fn guard(w: &FakeWorld, more: Value) {
 }
 
 fn service(w: &FakeWorld, port: u16) {
-    guard(w, json!({}));
+    guard(w, &json!({}));
     w.put(&place("v1", "services", Some("guard"), "guard"), json!({"spec": {"ports": [{"port": port}]}}));
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_is_asked_before_anything_is_written_must_answer() {
-    let gone = after(|w| guard(w, json!({}))).await;
+    let gone = after(|w| guard(w, &json!({}))).await;
     says(&gone, "webhook-endpoints", Verdict::Fail, "guard.example.com must answer before pods are written: service \"guard\" not found");
     says(&gone, ID, Verdict::Fail, "kubectl delete validatingwebhookconfiguration guard");
     says(&after(|w| service(w, 8443)).await, ID, Verdict::Fail, "no service port 443 found for service \"guard\"");
@@ -53,10 +53,10 @@ async fn who_lets_karpenter_through_need_not() {
         json!({"namespaceSelector": {"matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["kube-system"]}]}}),
         json!({"objectSelector": {"matchLabels": {"app.kubernetes.io/name": "something"}}}),
     ] {
-        assert_eq!(after(|w| guard(w, more.clone())).await, [], "{more}");
+        assert_eq!(after(|w| guard(w, &more)).await, [], "{more}");
     }
-    let conditional = after(|w| guard(w, json!({"matchConditions": [{"name": "n", "expression": "true"}]}))).await;
+    let conditional = after(|w| guard(w, &json!({"matchConditions": [{"name": "n", "expression": "true"}]}))).await;
     says(&conditional, ID, Verdict::Warn, "unless its conditions leave these out");
     let all = json!({"rules": [{"apiGroups": ["*"], "operations": ["*"], "resources": ["*"]}]});
-    says(&after(|w| guard(w, all)).await, ID, Verdict::Fail, "before secrets, serviceaccounts, services and more are written");
+    says(&after(|w| guard(w, &all)).await, ID, Verdict::Fail, "before secrets, serviceaccounts, services and more are written");
 }

@@ -39,6 +39,7 @@ async fn the_pods_of_windows_nodes_get_addresses() {
     says(&off, "windows-ipam", Verdict::Fail, "kubectl --namespace kube-system patch configmap amazon-vpc-cni --type merge");
     assert!(off[0].fixes.iter().any(|fix| fix.title.contains("enableWindowsIpam")), "an add-on would take it back: {off:#?}");
     assert_eq!(wanted(|_| ()).await, []);
+    assert_eq!(wanted(|w| w.change(&config_map(), |map| map["data"]["enable-windows-ipam"] = json!("True"))).await, []);
     assert_eq!(after(remove_it).await, [], "nobody makes Windows nodes");
     let class = |w: &FakeWorld| {
         remove_it(w);

@@ -115,10 +115,16 @@ async fn what_breaks_on_the_way_is_cleaned_up() {
 /// With pools of one's own any of them proves that Karpenter works.
 #[tokio::test(start_paused = true)]
 async fn pools_that_are_kept_are_not_asked_for_by_name() {
-    for (keep, selector) in [(true, None), (false, Some("default"))] {
+    let (free, kept_for) = (json!({"template": {"spec": {}}}), json!({"template": {"spec": {"taints": [{"key": "gpu"}]}}}));
+    for (keep, selector, pools, tolerates) in
+        [(true, None, vec![&free, &kept_for], false), (true, None, vec![&kept_for], true), (false, Some("default"), vec![&kept_for], false)]
+    {
         let mut wanted = spec("1.14.1");
         wanted.node_pool.keep = keep;
         let world = FakeWorld::bootstrapped(wanted).await;
+        for (n, pool) in pools.into_iter().enumerate() {
+            world.put(&crate::fake::inside::place("karpenter.sh/v1", "nodepools", None, &format!("pool-{n}")), json!({"spec": pool}));
+        }
         world.inside().stuck = Some(("Launched", "no capacity"));
         let look = async {
             tokio::time::sleep(std::time::Duration::from_secs(3)).await;
@@ -128,6 +134,8 @@ async fn pools_that_are_kept_are_not_asked_for_by_name() {
         assert_eq!(pods["nodeSelector"]["karpenter.sh/nodepool"].as_str(), selector, "{pods}");
         let any = &pods["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"][0];
         assert_eq!(any["matchExpressions"][0]["operator"] == "Exists", keep, "{pods}");
+        assert_eq!(any["matchExpressions"][1]["values"][0] == "linux", keep, "{pods}");
+        assert_eq!(pods["tolerations"][0]["operator"] == "Exists", tolerates, "a pool without taints goes first: {pods}");
     }
 }
 
