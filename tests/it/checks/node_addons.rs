@@ -27,7 +27,9 @@ async fn nodes_need_a_network_and_a_way_to_services() {
     assert_eq!(after(|w| without(w, "aws-node")).await, [], "nodes are ready, by another");
     let (spec, mut facts) = healthy().await;
     known(&mut facts.neighbours).node_addons.as_mut().unwrap().retain(|addon| addon.name != "aws-node");
-    known(&mut facts.nodes).iter_mut().for_each(|node| node.ready = false);
+    for node in known(&mut facts.nodes).iter_mut() {
+        node.ready = false;
+    }
     let found: Vec<_> = bad(&spec, &facts, DAY).into_iter().filter(|f| f.id == "node-addons").collect();
     says(&found, "node-addons", Verdict::Fail, "aws eks create-addon --region us-west-2 --cluster-name demo --addon-name vpc-cni");
     says(&after(|w| without(w, "kube-proxy")).await, ID, Verdict::Warn, "--addon-name kube-proxy");

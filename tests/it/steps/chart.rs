@@ -397,7 +397,7 @@ fn the_printed_removal_of_a_namespace_deletes_nothing_unseen() {
     let mut wanted = existing("1.14.1");
     wanted.namespace = "karpenter".parse().unwrap();
     let step = karpctl::steps::all().into_iter().find(|step| step.id() == ID).unwrap();
-    let printed = step.commands(&wanted, &Default::default(), karpctl::plan::Direction::Remove);
+    let printed = step.commands(&wanted, &karpctl::facts::Facts::default(), karpctl::plan::Direction::Remove);
     let shell = printed.iter().find(|line| line.contains("kubectl delete namespace")).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let kubectl = dir.path().join("kubectl");
