@@ -59,6 +59,7 @@ impl Check for AwsCredentials {
                     }
                     _ => judgement,
                 };
+                let judgement = judgement.run("see which profiles there are", PROFILES);
                 match &situation.meant.profile {
                     Some(_) => judgement.fix("name another profile: --profile, or AWS_PROFILE"),
                     None => judgement.fix("name a profile: --profile, or AWS_PROFILE"),
@@ -68,6 +69,8 @@ impl Check for AwsCredentials {
         }])
     }
 }
+
+const PROFILES: [&str; 3] = ["aws", "configure", "list-profiles"];
 
 /// What helps where it is the profile itself that is wrong, by the words of who read the configuration.
 fn of_profile(reason: &str) -> Option<&'static str> {

@@ -42,7 +42,8 @@ impl Check for AwsPartition {
         let of_region = Partition::of_region(&spec.region);
         if of_region != spec.partition {
             let judgement = Judgement::fail(subject, format!("the region {} is of the partition {of_region}", spec.region));
-            return Err(judgement.fix("leave --partition and AWS_PARTITION out, or name a region of that partition: --region"));
+            let judgement = judgement.fix(format!("say the region's own: --partition {of_region}"));
+            return Err(judgement.fix("or leave --partition and AWS_PARTITION out, or name a region of that partition with --region"));
         }
         let Some(caller) = read(&subject, &situation.facts.caller)? else {
             return Err(Judgement::skip(subject, "there are no credentials"));

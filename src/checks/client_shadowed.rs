@@ -38,8 +38,11 @@ impl Check for ClientShadowed {
             if client.shadowed.is_empty() {
                 return Judgement::pass(subject, "is the only one that PATH finds");
             }
-            Judgement::warn(subject, goes_before(&client.shadowed))
-                .fix(format!("remove the one that is not meant, or name the other: --{} PATH", client.tool))
+            Judgement::warn(subject, goes_before(&client.shadowed)).fix(format!(
+                "remove the one that is not meant, or name the other: --{} {}",
+                client.tool,
+                client.shadowed[0].display()
+            ))
         };
         // helm and kubectl are judged as clients, with their versions; the others as programs.
         let programs = situation.facts.programs.known().map(Vec::as_slice).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Whether EKS gives the controller's service account its role.
 
-use super::judgement::read;
-use super::{Check, Judged, Judgement, Situation, aws, missing, whose};
+use super::judgement::{installed, read};
+use super::{Check, Judged, Judgement, Situation, aws, helm, missing, whose};
 use crate::facts::{Facts, Topic};
 use crate::finding::Area;
 use crate::spec::{Identity, Spec};
@@ -79,7 +79,10 @@ impl Check for ControllerAssociation {
                 let judgement = missing(situation, subject, "is not there: the controller gets no credentials");
                 if made_by_karpctl(spec, situation.facts) {
                     // By hand it would lack karpctl's tag, and be somebody else's from then on.
-                    return Err(judgement.fix("`karpctl bootstrap` makes it, and goes on from there"));
+                    let release = situation.facts.chart_release.known().filter(|release| installed(release));
+                    let release = release.and_then(|release| release.chart_version.parse().ok()).unwrap_or_else(|| spec.release.clone());
+                    let anew = helm::bootstrap(spec, situation.facts, &release);
+                    return Err(judgement.run("have karpctl make it, which goes on from there", anew));
                 }
                 let account = ["--namespace", spec.namespace.as_str(), "--service-account", account];
                 judgement.run("make it", of_cluster("create-pod-identity-association").into_iter().chain(account))

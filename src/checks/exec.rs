@@ -96,6 +96,12 @@ pub(super) fn update_kubeconfig(used: &Used<'_>, exec: &ExecFacts) -> Option<Vec
     Some(words)
 }
 
+/// The same, where it is another program that the entry runs.
+pub(super) fn by_aws(used: &Used<'_>, exec: &ExecFacts) -> Option<Vec<String>> {
+    let program = exec.command.rsplit('/').next().unwrap_or_default();
+    update_kubeconfig(used, exec).filter(|_| program != "aws")
+}
+
 /// The words by which aws writes the context and the user that were chosen: it names them by the cluster's ARN otherwise, and a person's
 /// own stay as they are.
 pub(super) fn under_its_names(chosen: &ChosenFacts) -> impl Iterator<Item = String> {

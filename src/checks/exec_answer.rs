@@ -1,6 +1,6 @@
 //! Whether the credential plugin, run as the client runs it, answers what the client takes.
 
-use super::exec::{Used, each_plugin, eks_cluster, update_kubeconfig, upgrade};
+use super::exec::{Used, by_aws, each_plugin, eks_cluster, update_kubeconfig, upgrade};
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{ExecFacts, PluginRun, Topic};
 use crate::finding::Area;
@@ -65,15 +65,19 @@ fn judge(used: &Used<'_>, exec: &ExecFacts, run: &PluginRun) -> Judgement {
         "aws-iam-authenticator" if old => judgement.fix("upgrade aws-iam-authenticator to 0.5.6 or newer, or use `aws eks get-token`"),
         _ => judgement.fix(format!("mend or replace the plugin {}", exec.command)),
     };
+    let judgement = match by_aws(used, exec) {
+        Some(anew) => judgement.run("have the entry written anew: it then runs aws", anew),
+        None => judgement,
+    };
     match (eks_cluster(exec), update_kubeconfig(used, exec)) {
         (Some((cluster, region)), _) if exec.role().is_none() => {
             let mut command = ["karpctl", "token", "--cluster-name", cluster].map(str::to_owned).to_vec();
             let flags = [("--region", region), ("--profile", exec.profile.as_deref())];
             command.extend(flags.into_iter().filter_map(|(flag, value)| Some([flag, value?])).flatten().map(str::to_owned));
-            judgement.run("or let the kubeconfig run karpctl, which answers every version", command)
+            judgement.run("or let the kubeconfig run karpctl, which answers every version: these words are its command and args", command)
         }
         // `karpctl token` takes no role.
-        (_, Some(anew)) => judgement.run("or have the entry written anew by aws 1.24 or 2.7, or newer", anew),
+        (_, Some(anew)) if program == "aws" => judgement.run("or have the entry written anew by aws 1.24 or 2.7, or newer", anew),
         _ => judgement,
     }
 }

@@ -1,6 +1,6 @@
 //! Whether each client finds the credential plugin and can run it.
 
-use super::exec::{Used, each_plugin};
+use super::exec::{Used, by_aws, each_plugin};
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{ExecFacts, Topic};
 use crate::finding::Area;
@@ -47,12 +47,20 @@ fn judge(used: &Used<'_>, exec: &ExecFacts) -> Judgement {
         Err(_) if !is_asked(used.chosen.token, used.chosen.certificate, &used.build) => {
             Judgement::pass(used.subject.clone(), "another credential goes before the plugin, which is not looked for")
         }
-        Err(why) => fail(format!("exec: {why}: {entry}"))
+        Err(why) => or_by_aws(used, exec, fail(format!("exec: {why}: {entry}")))
             .fix(if exec.command.contains('/') {
                 format!("have a program at {} that can be run, or name another in {file}", exec.command)
             } else {
                 format!("install {}, or name its file by its whole path in {file}", exec.command)
             })
             .fix("or do without: `karpctl bootstrap` gives helm a credential plugin of its own"),
+    }
+}
+
+/// With the command by which the entry runs aws, where it ran another program for a token of EKS.
+fn or_by_aws(used: &Used<'_>, exec: &ExecFacts, judgement: Judgement) -> Judgement {
+    match by_aws(used, exec) {
+        Some(anew) => judgement.run("have the entry written anew: it then runs aws", anew),
+        None => judgement,
     }
 }

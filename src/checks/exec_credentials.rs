@@ -50,5 +50,13 @@ fn judge(situation: &Situation<'_>, used: &Used<'_>) -> Judgement {
         return Judgement::pass(subject, "the plugin is asked");
     }
     let what = if chosen.token { "a token" } else { "a client certificate" };
-    Judgement::warn(subject, format!("{what} beside the plugin is used instead of it")).fix(format!("take {what} out of the user's entry"))
+    let judgement = Judgement::warn(subject, format!("{what} beside the plugin is used instead of it"));
+    let Some(file) = chosen.user_file.as_ref().filter(|_| !chosen.beside.is_empty()) else {
+        return judgement.fix(format!("take {what} out of the user's entry"));
+    };
+    chosen.beside.iter().fold(judgement, |judgement, field| {
+        let entry = format!("users.{}.{field}", chosen.user);
+        let command = ["kubectl", "config", "unset", &entry, "--kubeconfig", &file.display().to_string()];
+        judgement.run(format!("take {field} out of the user's entry"), command)
+    })
 }

@@ -54,8 +54,8 @@ pub(super) fn tool(spec: &Spec, tool: Tool, facts: &Probed<ToolFacts>) -> Judgem
             };
             match at_hand.version.fit(tool, &spec.release, spec.kubernetes) {
                 ToolFit::Fits => Judgement::pass(subject, "fits"),
-                ToolFit::OutOfRange { why, hint } => Judgement::warn(subject, plain(why)).fix(hint),
-                ToolFit::Unfit { why, hint } => Judgement::fail(subject, plain(why)).fix(hint),
+                ToolFit::OutOfRange { why, hint } => Judgement::warn(subject, plain(why)).fix(hint).run(WHICH, which(spec)),
+                ToolFit::Unfit { why, hint } => Judgement::fail(subject, plain(why)).fix(hint).run(WHICH, which(spec)),
             }
         }
         Probed::Absent => {
@@ -64,4 +64,11 @@ pub(super) fn tool(spec: &Spec, tool: Tool, facts: &Probed<ToolFacts>) -> Judgem
         Probed::Unavailable(why) => Judgement::fail(name, why.clone()).fix(format!("say which {name} is meant: --{name} PATH")),
         Probed::NotAsked => Judgement::skip(name, "not looked at"),
     }
+}
+
+const WHICH: &str = "see which fit";
+
+fn which(spec: &Spec) -> Vec<String> {
+    let (kubernetes, release) = (spec.kubernetes.to_string(), spec.release.to_string());
+    ["karpctl", "versions", "--kubernetes-version", &kubernetes, "--karpenter-version", &release].map(str::to_owned).to_vec()
 }

@@ -81,7 +81,10 @@ fn judge(spec: Option<&Spec>, used: &Used<'_>, exec: &ExecFacts) -> Judgement {
     let judgement = Judgement::warn(subject, message).at(file, Some(exec.line));
     let judgement = match super::exec::eks_cluster(exec) {
         Some(_) => {
-            judgement.fix("have the entry written anew with the profile that is meant: `aws eks update-kubeconfig --profile PROFILE`")
+            let here = ExecFacts { profile: in_use.map(str::to_owned), ..exec.clone() };
+            let anew = super::exec::update_kubeconfig(used, &here).unwrap_or_default();
+            judgement
+                .run(format!("have the entry written anew with {}", in_use.map_or("no profile", |_| "the profile that is in use")), anew)
         }
         None => judgement,
     };

@@ -1,7 +1,7 @@
 //! Whether a private cluster that is to be made has a VPC in which it can be finished.
 
 use super::judgement::read;
-use super::{Check, Judged, Judgement, Situation, makes_cluster, makes_none};
+use super::{Check, Judged, Judgement, Situation, aws, makes_cluster, makes_none};
 use crate::facts::Topic;
 use crate::finding::Area;
 
@@ -51,8 +51,11 @@ impl Check for PrivateVpc {
             "is made by eksctl, without endpoints of {}, and the cluster's public endpoint is closed at the end: karpctl cannot go on from outside",
             lacking.join(", ")
         );
+        let query = "Subnets[].[VpcId,SubnetId,AvailabilityZone,MapPublicIpOnLaunch]";
+        let subnets = aws(spec, "ec2", "describe-subnets").into_iter().chain(["--query", query, "--output", "text"]);
         Ok(vec![
             Judgement::warn(subject, message)
+                .run("see which subnets are there; nodes in one that says True get public addresses", subnets)
                 .fix("name the subnets of a VPC of your own that has them, and that is reached from here: vpc.privateSubnets")
                 .fix("or make the cluster, the endpoints and a way to it first, then `karpctl bootstrap --existing-cluster --private`"),
         ])

@@ -43,10 +43,19 @@ impl Check for ToolPrograms {
 fn judge(program: &ProgramFacts) -> Judgement {
     let name = &program.name;
     match (&program.path, &program.foreign) {
-        (Some(path), Some(why)) => Judgement::fail(name, format!("{} does not run here: {why}", path.display()))
-            .at(path.display().to_string(), None)
-            .run("see for what it is made", ["file".to_owned(), path.display().to_string()])
-            .fix(format!("install the {name} for this machine, or take this file off PATH")),
+        (Some(path), Some(why)) => {
+            let file = path.display().to_string();
+            let judgement = Judgement::fail(name, format!("{file} does not run here: {why}")).at(file.clone(), None);
+            let judgement = if program.shadowed.is_empty() {
+                judgement
+            } else {
+                let aside = format!("{file}.other-machine");
+                judgement.run("take it out of the way of the one behind it", ["mv".to_owned(), file.clone(), aside])
+            };
+            judgement
+                .run("see for what it is made", ["file".to_owned(), file])
+                .fix(format!("install the {name} for this machine, or take this file off PATH"))
+        }
         (Some(path), None) => Judgement::pass(name, format!("is {}", path.display())),
         (None, _) if matches!(name.as_str(), "helm" | "eksctl") => {
             Judgement::skip(name, format!("is not on PATH; where karpctl needs it, {name}-version says so"))

@@ -6,7 +6,7 @@ use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{ObjectFacts, Topic};
 use crate::finding::Area;
 use crate::knowledge::{NewDefault, Pin};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub(super) struct UpgradeDefaults;
 
@@ -52,11 +52,11 @@ impl Check for UpgradeDefaults {
         }
         let what: Vec<String> = new.iter().map(|default| format!("since {} {}", default.since, default.what)).collect();
         let judgement = Judgement::warn(subject, format!("Karpenter {release} is installed, and {}", what.join("; ")));
-        Ok(vec![
-            new.iter().fold(judgement, |judgement, default| {
-                judgement.fix(format!("for it to stay as it is ({}): {}", default.since, default.keep))
-            }),
-        ])
+        Ok(vec![new.iter().fold(judgement, |judgement, default| {
+            let judgement = judgement.fix(format!("for it to stay as it is ({}): {}", default.since, default.keep));
+            let title = format!("so ({})", default.since);
+            sayings(situation, default).into_iter().fold(judgement, |judgement, command| judgement.run(&title, command))
+        })])
     }
 }
 
@@ -66,8 +66,29 @@ fn is_said(situation: &Situation<'_>, pin: &Pin) -> bool {
         let values = situation.spec().and_then(|spec| GivenValues::of(spec, situation.facts, "values of the chart"));
         return values.is_ok_and(|values| pin.is_said(|path| values.at(path)));
     };
+    let mut of_kind = of_kind(situation, plural).peekable();
+    of_kind.peek().is_some() && of_kind.all(|object| says(object, pin))
+}
+
+fn of_kind<'a>(situation: &Situation<'a>, plural: &'static str) -> impl Iterator<Item = &'a ObjectFacts> {
     let objects = situation.facts.objects.known().into_iter().flatten();
-    let mut of_kind = objects.filter(|object| object.resource.split_once('.').is_some_and(|(kind, _)| kind == plural)).peekable();
-    let says = |object: &ObjectFacts| pin.is_said(|path| object.said.get(path).unwrap_or(&Value::Null));
-    of_kind.peek().is_some() && of_kind.all(says)
+    objects.filter(move |object| object.resource.split_once('.').is_some_and(|(kind, _)| kind == plural))
+}
+
+fn says(object: &ObjectFacts, pin: &Pin) -> bool {
+    pin.is_said(|path| object.said.get(path).unwrap_or(&Value::Null))
+}
+
+/// The commands by which each object says it that does not.
+fn sayings(situation: &Situation<'_>, default: &NewDefault) -> Vec<Vec<String>> {
+    let Some(pin) = default.pin else { return Vec::new() };
+    let (Some(plural), Some(value), Some(path)) = (pin.place.plural(), &pin.say, pin.at.first()) else { return Vec::new() };
+    let patch = path.rsplit('.').fold(value.clone(), |inner, key| json!({ key: inner }));
+    let patch = json!({ "spec": patch }).to_string();
+    let silent = of_kind(situation, plural).filter(|object| !says(object, pin));
+    silent
+        .map(|object| {
+            ["kubectl", "patch", &object.resource, &object.name, "--type", "merge", "--patch", &patch].map(str::to_owned).to_vec()
+        })
+        .collect()
 }

@@ -89,8 +89,20 @@ pub struct ChosenFacts {
     pub token: bool,
     /// Whether a sound client certificate is given.
     pub certificate: bool,
+    /// The fields of the user's entry that give either: `token`, `client-key-data`, …
+    #[serde(default)]
+    pub beside: Vec<String>,
     /// The credential plugin.
     pub exec: Option<ExecFacts>,
+}
+
+/// What a client's own preferences (kubectl's `kuberc`) say of the plugins that it may run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PluginPreferences {
+    /// The file.
+    pub file: PathBuf,
+    /// The programs that they allow by name.
+    pub allowed: Vec<String>,
 }
 
 /// A credential plugin, and what came of running it.
@@ -117,6 +129,9 @@ pub struct ExecFacts {
     /// Why the client's own preferences keep it from running this plugin.
     #[serde(default)]
     pub forbidden: Option<String>,
+    /// Those preferences, where they could be read.
+    #[serde(default)]
+    pub preferences: Option<PluginPreferences>,
     /// The profile that is in use beside the kubeconfig: by `--profile`, or by `AWS_PROFILE` where no keys go before it.
     #[serde(default)]
     pub profile_in_use: Option<String>,

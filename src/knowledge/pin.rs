@@ -33,6 +33,9 @@ pub struct Pin {
     /// What it is, or holds, where nobody said anything.
     #[serde(default)]
     unless: Option<Value>,
+    /// What to say at the first path of an object that does not say it. `None`: that is for the person to choose.
+    #[serde(default)]
+    pub say: Option<Value>,
     /// The first release that does not read it.
     #[serde(default)]
     pub(super) before: Option<Version>,

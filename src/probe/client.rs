@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::facts::{ChosenFacts, ClientFacts, ExecFacts, KubeconfigFacts, PluginRun, Probed};
 use crate::knowledge::exec::{assumed, is_asked};
 use crate::knowledge::{ClientBuild, Tool};
-use crate::kubeconfig::{Cluster, Context, Exec, Kubeconfig, Merging, Source, load, named, text};
+use crate::kubeconfig::{Cluster, Context, Exec, Kubeconfig, Merging, Source, User, load, named, text};
 use crate::ports::{ClientBinary, PluginCall, Workstation};
 use crate::secret::{masked, masked_args};
 use base64::Engine as _;
@@ -128,7 +128,7 @@ async fn kubeconfig(station: &dyn Workstation, question: &ClientQuestion, tool: 
     if tool == Tool::Kubectl
         && let Some(exec) = &mut chosen.exec
     {
-        exec.forbidden = forbidden(station, build, &exec.command, exec.found.as_ref().ok());
+        (exec.forbidden, exec.preferences) = forbidden(station, build, &exec.command, exec.found.as_ref().ok());
     }
     if would_run(&chosen, build)
         && let Some(user) = named(&whole.users, &chosen.user)
@@ -206,9 +206,22 @@ fn choose(
         user_problem: user_problem(station, &user).map(|why| no_user.unwrap_or_else(|| masked(&why))),
         token,
         certificate,
+        beside: beside(&user),
         exec: user.exec.as_ref().map(|exec| exec_facts(station, exec, build)),
     };
     (chosen, cluster)
+}
+
+/// The fields of an entry that give a token or a certificate. What helm's own variable gives is none of them.
+fn beside(user: &User) -> Vec<String> {
+    let of_token = [("token", !user.token.is_empty()), ("tokenFile", !user.token_file.is_empty())];
+    let of_certificate = [
+        ("client-certificate", !user.client_certificate.is_empty()),
+        ("client-certificate-data", !user.client_certificate_data.is_empty()),
+        ("client-key", !user.client_key.is_empty()),
+        ("client-key-data", !user.client_key_data.is_empty()),
+    ];
+    of_token.into_iter().chain(of_certificate).filter(|(_, given)| *given).map(|(field, _)| field.to_owned()).collect()
 }
 
 /// The other contexts of a user.
@@ -248,6 +261,7 @@ fn exec_facts(station: &dyn Workstation, exec: &Exec, build: &ClientBuild) -> Ex
         terminal: station.has_terminal(build.looks_for_terminal_at()),
         found: station.find(&exec.command, build.runs_from_relative_path()),
         forbidden: None,
+        preferences: None,
         profile_in_use: None,
         keys_go_first: false,
         profile_account: Probed::NotAsked,

@@ -1,29 +1,36 @@
 //! What a newer kubectl's own preferences (`~/.kube/kuberc`) say of the credential plugins that it may run.
 
+use crate::error::clean;
+use crate::facts::PluginPreferences;
 use crate::knowledge::ClientBuild;
 use crate::kubeconfig::{answer_tree, text};
 use crate::ports::Workstation;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-/// Why this kubectl does not run this plugin, or nothing at all. `None`: it may.
-pub(super) fn forbidden(station: &dyn Workstation, build: &ClientBuild, command: &str, found: Option<&PathBuf>) -> Option<String> {
-    if !build.heeds_plugin_policy() || station.variable("KUBECTL_KUBERC").is_some_and(|v| v == "false") {
-        return None;
-    }
+/// Why this kubectl does not run this plugin, or nothing at all, and what its preferences allow. No reason: it may.
+pub(super) fn forbidden(
+    station: &dyn Workstation,
+    build: &ClientBuild,
+    command: &str,
+    found: Option<&PathBuf>,
+) -> (Option<String>, Option<PluginPreferences>) {
     let named = station.variable("KUBERC");
-    if named.as_deref() == Some("off") {
-        return None;
+    let off = station.variable("KUBECTL_KUBERC").is_some_and(|v| v == "false") || named.as_deref() == Some("off");
+    if !build.heeds_plugin_policy() || off {
+        return (None, None);
     }
     let default = || station.home().unwrap_or_default().join(".kube/kuberc");
     let file = station.absolute(&named.as_ref().map_or_else(default, PathBuf::from));
     let preferences = match preferences(station, &file) {
         Ok(preferences) => preferences,
         // One that is not named and cannot be read is passed over with a warning.
-        Err(why) => return named.map(|_| format!("kuberc: {}: {why}", file.display())),
+        Err(why) => return (named.map(|_| format!("kuberc: {}: {why}", file.display())), None),
     };
-    let why = refusal(&preferences, station, build, command, found)?;
-    Some(format!("{why} ({})", file.display()))
+    let why = refusal(&preferences, station, build, command, found).map(|why| format!("{why} ({})", file.display()));
+    let entries = preferences["credentialPluginAllowlist"].as_array().into_iter().flatten();
+    let allowed = entries.filter_map(|entry| entry["command"].as_str().or(entry["name"].as_str()).map(clean)).collect();
+    (why, Some(PluginPreferences { file, allowed }))
 }
 
 fn preferences(station: &dyn Workstation, file: &Path) -> Result<Value, String> {

@@ -55,7 +55,8 @@ async fn a_client_gets_as_far_as_its_plugin() {
     })
     .await;
     exactly(&found, "exec-command", Verdict::Fail);
-    assert!(found[0].fixes[0].title.starts_with("have a program at /opt/nosuch that can be run, or name another in "), "{found:#?}");
+    assert!(found[0].fixes[0].command.starts_with(&["aws".into(), "eks".into(), "update-kubeconfig".into()]), "{found:#?}");
+    assert!(found[0].fixes[1].title.starts_with("have a program at /opt/nosuch that can be run, or name another in "), "{found:#?}");
     let found = broken_exec(|exec| (exec.forbidden, exec.run) = (Some("it is not on the allowlist".into()), None)).await;
     exactly(&found, "exec-plugin-policy", Verdict::Fail);
     said(&found, &["credentialPluginAllowlist"]);

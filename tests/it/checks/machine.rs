@@ -24,6 +24,7 @@ fn client() -> ClientFacts {
         terminal: false,
         found: Ok("/usr/bin/aws".into()),
         forbidden: None,
+        preferences: None,
         profile_in_use: None,
         keys_go_first: false,
         profile_account: Probed::NotAsked,
@@ -47,6 +48,7 @@ fn client() -> ClientFacts {
         user_problem: None,
         token: false,
         certificate: false,
+        beside: Vec::new(),
         exec: Some(exec),
     };
     ClientFacts {

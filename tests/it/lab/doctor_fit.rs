@@ -5,39 +5,32 @@ use super::stage;
 use super::ward::Ward;
 use serde_json::{Value, json};
 
-/// The flag that a cure's words name, with its value: `take …: --karpenter-version 1.14.1`.
-#[track_caller]
-fn flag(finding: &Value) -> Vec<String> {
-    let title = finding["fixes"][0]["title"].as_str().unwrap();
-    let (_, words) = title.split_once(": --").unwrap_or_else(|| panic!("no flag: {title}"));
-    format!("--{words}").split(' ').map(str::to_owned).collect()
-}
-
 #[test]
 fn versions_that_do_not_fit_are_mended_as_printed() {
     let Some(stage) = stage("fit") else { return };
     let ward = Ward::new(stage, &[]);
-    let taking = |ward: &Ward, finding: &Value| ward.with(&flag(finding).iter().map(String::as_str).collect::<Vec<_>>());
     // No cluster can be made of what EKS has no more.
     let old = ward.with(&["--karpenter-version", "0.17.0"]);
     let found = old.finds("kubernetes-offered", "fail", "EKS creates no cluster of Kubernetes 1.24 any more");
-    taking(&ward, &found).passes("kubernetes-offered");
+    ward.taking(&found).passes("kubernetes-offered");
 
     ward.existing("1.33", "API");
     let ward = ward.with(&["--existing-cluster"]);
     let of = |release: &str| ward.with(&["--karpenter-version", release]);
     let found = of("1.0.8").finds("kubernetes-fit", "fail", "supports Kubernetes 1.25 to 1.31, not 1.33");
-    taking(&ward, &found).passes("kubernetes-fit");
+    ward.taking(&found).passes("kubernetes-fit");
 
     let newer = of("1.99.0").finds("karpenter-release", "warn", "newer than the newest release that this karpctl knows");
     assert_eq!(newer["subject"], "Karpenter 1.99.0");
-    taking(&ward, &newer).passes("karpenter-release");
+    ward.taking(&newer).passes("karpenter-release");
     let found = of("1.8.4").finds("karpenter-release", "fail", "may never schedule pods");
-    taking(&ward, &found).passes("karpenter-release");
+    ward.taking(&found).passes("karpenter-release");
 
     let by = |helm: &str| ward.with(&["--helm", ward.kept(helm).to_str().unwrap()]);
     let found = by("helm-3.8.1").finds("helm-version", "warn", "supports Kubernetes 1.20 to 1.23, not 1.33");
     assert_eq!(found["fixes"][0]["title"], "install helm 3.18 or newer");
+    let fitting = ward.cure(&found, 1);
+    assert!(fitting.contains("3.18-3.20") && fitting.contains("4.0-4.2"), "{fitting}");
     by("helm-4.2.3").passes("helm-version");
 
     // EKS's dates go before the table's.
@@ -151,10 +144,9 @@ fn credentials_beside_the_plugin_and_a_kubectl_that_may_not_run_it() {
     // A token that somebody left beside the plugin is used instead of it.
     let written = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, written.replace("  user:\n    exec:", "  user:\n    token: left\n    exec:")).unwrap();
-    ward.finds_with_each("exec-credentials", "warn", "a token beside the plugin is used instead of it");
+    let found = ward.finds_with_each("exec-credentials", "warn", "a token beside the plugin is used instead of it");
     kubectl().exits(1).says("Unauthorized");
-    std::fs::write(&file, &written).unwrap();
-    ward.passes("exec-credentials");
+    ward.cured(&found[0], &[0]);
     kubectl().exits(0);
 
     // kubectl's own preferences keep it from running any plugin; helm has none.
@@ -164,9 +156,6 @@ fn credentials_beside_the_plugin_and_a_kubectl_that_may_not_run_it() {
     let found = ward.finds("exec-plugin-policy", "fail", "getting credentials: ");
     assert!(found["subject"].as_str().unwrap().contains("kubectl"), "{found:#}");
     kubectl().exits(1).says("getting credentials: ");
-    let allowed = json!({"apiVersion": "kubectl.config.k8s.io/v1beta1", "kind": "Preference", "credentialPluginPolicy": "Allowlist",
-        "credentialPluginAllowlist": [{"name": "aws"}]});
-    std::fs::write(&preferences, allowed.to_string()).unwrap();
-    ward.passes("exec-plugin-policy");
+    ward.cured(&found, &[0]);
     kubectl().exits(0);
 }

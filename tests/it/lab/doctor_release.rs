@@ -66,7 +66,8 @@ fn defaults(ward: &Ward, newest: &Ward) {
         let patch = json!({"spec": spec}).to_string();
         ward.run(&["kubectl", "patch", resource, "default", "--type", "merge", "--patch", &patch]);
     };
-    patch("nodepools.karpenter.sh", json!({"disruption": {"budgets": [{"nodes": "1"}]}}));
+    let budgets = found["fixes"].as_array().unwrap().iter().position(|fix| fix["title"] == "so (1.12.0)").unwrap();
+    ward.cure(&found, budgets);
     let found = newest.finds(check, "warn", reservations);
     assert!(!found["message"].as_str().unwrap().contains("1.12.0"), "{found:#}");
     // The field comes with newer CRDs, as the finding says.

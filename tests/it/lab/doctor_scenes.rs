@@ -95,20 +95,8 @@ const ASKED_OTHERWISE: [(&str, &str); 6] = [
 
 /// The checks of which no cure is a command that is run as it is printed, and what their scene does in its place.
 const BY_HAND: &[(&str, &str)] = &[
-    ("exec-credentials", "which of two credentials goes only the person knows: the line is taken out of the kubeconfig"),
-    ("exec-command", "where the program is only the person knows: its path is written into the kubeconfig"),
-    ("exec-plugin-policy", "kubectl's preferences are the person's: the plugin is written into them"),
-    ("kubeconfig-profile", "the profile is the environment's: it is set there, or the entry is written anew"),
-    ("client-shadowed", "which program goes first on PATH is the person's: it is taken away"),
-    ("tool-programs", "a program for another machine is taken away"),
     ("aws-credentials", "how one logs in is the organisation's: the next request has credentials that hold"),
-    ("aws-partition", "another region is another flag"),
-    ("private-vpc", "which VPC is reached from where karpctl runs only the person knows: its subnets are named"),
     ("node-group", "the launch template is the person's: another version of it, or a group with one, is made"),
-    ("controller-association", "what karpctl made, karpctl makes anew, as the words say"),
-    ("upgrade-defaults", "what is wanted is said in values and objects, as the words say"),
-    ("helm-version", "another program is installed and named by --helm"),
-    ("eksctl-version", "another program is installed and named by --eksctl"),
 ];
 
 /// The parts of a scene in which a check is asked for what is wrong, each until the next check is asked.

@@ -43,8 +43,9 @@ fn helm_never_depends_on_the_persons_kubeconfig() {
     let words = r#"no kind "ExecCredential" is registered for version "client.authentication.k8s.io/v1alpha1""#;
     says_what_helm_says(&stage, &helm("3.17.3"), &other, "exec-answer", words);
     is_mended_as_printed(&stage, &helm("3.8.1"), &silent);
+    is_mended_by_aws(&stage, &helm("3.17.3"), &other);
     is_mended_by_hand(&stage, &helm("3.17.3"), &other, |text, finding| {
-        let command: Vec<&str> = finding["fixes"][1]["command"].as_array().unwrap().iter().map(|w| w.as_str().unwrap()).collect();
+        let command: Vec<&str> = finding["fixes"][2]["command"].as_array().unwrap().iter().map(|w| w.as_str().unwrap()).collect();
         assert_eq!(command[..2], ["karpctl", "token"]);
         let args = text.lines().find(|line| line.trim_start().starts_with("args:")).unwrap();
         let text = text.replace(args, &format!("      args: [{}]", command[1..].join(", ")));
@@ -100,6 +101,23 @@ fn is_mended_by_hand(stage: &Stage, helm: &Path, file: &str, mend: impl Fn(&str,
     std::fs::write(&mended, mend(&std::fs::read_to_string(file).unwrap(), &finding)).unwrap();
     assert_eq!(doctor(&mended), None);
     Ended::from(stage.lab().command(helm).args(["list", "--kubeconfig", &mended]).output().unwrap()).exits(0);
+}
+
+/// aws writes the entry anew, as it is printed; then the file is as it was again.
+fn is_mended_by_aws(stage: &Stage, helm: &Path, file: &str) {
+    let before = std::fs::read_to_string(file).unwrap();
+    let words = ["doctor", "--offline", "--area", "client", "--helm", helm.to_str().unwrap(), "--kubeconfig", file, "-o", "json"];
+    let failed = || {
+        let report = stage.karpctl(&words).json();
+        report["checks"].as_array().unwrap().iter().find(|c| c["result"] == "fail").cloned()
+    };
+    let finding = failed().unwrap_or_else(|| panic!("nothing is wrong with {file}"));
+    let command: Vec<&str> = finding["fixes"][1]["command"].as_array().unwrap().iter().map(|w| w.as_str().unwrap()).collect();
+    assert_eq!(command[..3], ["aws", "eks", "update-kubeconfig"]);
+    Ended::from(stage.lab().command(Path::new(command[0])).args(&command[1..]).output().unwrap()).exits(0);
+    assert_eq!(failed(), None);
+    Ended::from(stage.lab().command(helm).args(["list", "--kubeconfig", file]).output().unwrap()).exits(0);
+    std::fs::write(file, before).unwrap();
 }
 
 /// The command that is printed is run, after which helm gets in and nothing is found; then the file is as it was again.

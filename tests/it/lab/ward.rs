@@ -42,6 +42,14 @@ impl Ward {
         ward
     }
 
+    /// The same, with the flag that the first cure's words name, and its value: `take …: --karpenter-version 1.14.1`.
+    #[track_caller]
+    pub(super) fn taking(&self, finding: &Value) -> Self {
+        let title = finding["fixes"][0]["title"].as_str().unwrap();
+        let (_, words) = title.split_once(": --").unwrap_or_else(|| panic!("no flag: {title}"));
+        self.with(&format!("--{words}").split(' ').collect::<Vec<_>>())
+    }
+
     /// The same, with this variable in the environment.
     pub(super) fn having(&self, name: &'static str, value: impl Into<String>) -> Self {
         let mut ward = self.clone();
