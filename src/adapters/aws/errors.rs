@@ -297,6 +297,10 @@ where
         below = cause.source();
     }
     let text = chain(error);
+    if text.contains("failed to create canonical request") {
+        let why = "a key or the session token has characters that no request can carry, such as the end of a line";
+        return credentials(&call.doing, why, settings).detail(text);
+    }
     if text.contains("credentials") || text.contains("no providers in chain provided") {
         return credentials(&call.doing, &text, settings);
     }

@@ -8,6 +8,7 @@ mod eks;
 mod eks_groups;
 mod eks_shapes;
 mod eks_token;
+mod endpoints;
 mod errors;
 mod foreign_answer;
 mod http;
@@ -18,6 +19,7 @@ mod port;
 mod profiles;
 mod queue;
 mod quotas;
+mod retries;
 mod ssm;
 mod sts;
 mod unreachable;
@@ -34,7 +36,6 @@ use aws_config::{AppName, BehaviorVersion};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::timeout::TimeoutConfig;
-use aws_types::service_config::ServiceConfigKey;
 use std::time::Duration;
 
 /// How often a call is tried before it is given up: throttling of a busy account takes longer than the SDK's three attempts.
@@ -84,7 +85,11 @@ impl AwsClient {
         let http = http::client()?;
         let patience = TimeoutConfig::builder().connect_timeout(CONNECT_TIME).read_timeout(ANSWER_TIME);
         let patience = patience.operation_attempt_timeout(WHOLE_TIME).build();
+        let named = settings.profile.as_deref();
+        let loaded = profiles::load(named).await;
+        let retries = retries::Retries::read(loaded.as_ref().ok())?;
         let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http.clone()).timeout_config(patience);
+        loader = loader.retry_config(retries.config.clone());
         if let Ok(name) = AppName::new(concat!("karpctl-", env!("CARGO_PKG_VERSION"))) {
             loader = loader.app_name(name);
         }
@@ -97,12 +102,16 @@ impl AwsClient {
         let mut config = loader.load().await;
         // The region of a profile that is not there is missed before its credentials are.
         let needs_profile = settings.profile.is_some() || config.region().is_none() || !profiles::are_given_beside();
-        if needs_profile && let Some(problem) = profiles::problem(settings.profile.as_deref()).await {
+        if needs_profile && let Some(problem) = profiles::problem(&loaded, named) {
             return Err(problem);
         }
-        if let Some(retry) = config.retry_config().filter(|_| !names_attempts(&config)) {
-            let retry = retry.clone().with_max_attempts(ATTEMPTS);
-            config = config.into_builder().retry_config(retry).build();
+        let profiles = loaded.ok();
+        if let Some(problem) = endpoints::problem(profiles.as_ref(), named) {
+            return Err(problem);
+        }
+        config = config.clone().into_builder().service_config(endpoints::NotEmpty { sdk: config, profiles }).build();
+        if !retries.names_attempts {
+            config = config.into_builder().retry_config(retries.config.with_max_attempts(ATTEMPTS)).build();
         }
         // A profile that was named goes before keys in the environment, as it does for the aws CLI and eksctl; AWS_PROFILE does not.
         if let Some(profile) = &settings.profile {
@@ -111,7 +120,7 @@ impl AwsClient {
             config = config.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build();
         }
         let mut patience = TimeoutConfig::builder().connect_timeout(CONNECT_TIME).read_timeout(FIRST_ANSWER_TIME);
-        if !names_attempts(&config) {
+        if !retries.names_attempts {
             patience = patience.operation_timeout(FIRST_TIME);
         }
         let first = config.clone().into_builder().timeout_config(patience.build()).build();
@@ -184,13 +193,6 @@ impl std::fmt::Debug for AwsClient {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("AwsClient").field("settings", &self.settings).finish_non_exhaustive()
     }
-}
-
-/// Whether the environment or the profile says how often a call is tried: the number alone does not tell it from the SDK's default.
-fn names_attempts(config: &aws_config::SdkConfig) -> bool {
-    // The SDK finds it there for all services alike; the name of none of them is asked for.
-    let key = ServiceConfigKey::builder().env("AWS_MAX_ATTEMPTS").profile("max_attempts").service_id("").build();
-    config.service_config().zip(key.ok()).is_some_and(|(settings, key)| settings.load_config(key).is_some())
 }
 
 /// The answer, or `None` where the service says that there is no such thing.

@@ -13,7 +13,8 @@ pub async fn profiles() -> Vec<String> {
     load(None).await.as_ref().map(names).unwrap_or_default()
 }
 
-async fn load(named: Option<&str>) -> Result<ProfileSet, EnvConfigFileLoadError> {
+/// The profiles, and which of them is meant: the one that is named here, else that of `AWS_PROFILE`.
+pub(super) async fn load(named: Option<&str>) -> Result<ProfileSet, EnvConfigFileLoadError> {
     let named = named.map(|name| Cow::Owned(name.to_owned()));
     aws_config::profile::load(&Fs::real(), &Env::real(), &EnvConfigFiles::default(), named).await
 }
@@ -33,24 +34,30 @@ pub(super) fn are_given_beside() -> bool {
     BESIDE.iter().any(|name| variable(name).is_some())
 }
 
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
+/// Whether there are keys in the environment.
+pub(super) fn are_keys_given() -> bool {
+    variable("AWS_ACCESS_KEY_ID").is_some()
+}
+
+/// What a variable says; one of blanks says nothing.
+pub(super) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
 }
 
 /// What is wrong with the profile that is meant, the one that is named here or that of `AWS_PROFILE`: it is not there, or what it takes its
 /// credentials from is not. The SDK passes over it, and says only that there are no credentials, or no region.
-pub(super) async fn problem(named: Option<&str>) -> Option<Error> {
-    let set = match load(named).await {
+pub(super) fn problem(loaded: &Result<ProfileSet, EnvConfigFileLoadError>, named: Option<&str>) -> Option<Error> {
+    let set = match loaded {
         Ok(set) => set,
-        Err(e) => return Some(unreadable(&e)),
+        Err(e) => return Some(unreadable(e)),
     };
     let by = if named.is_some() { "--profile" } else { "AWS_PROFILE" };
     let meant = set.selected_profile();
     // Nobody named the default.
     if set.get_profile(meant).is_none() && (named.is_some() || variable("AWS_PROFILE").is_some()) {
-        return Some(missing(&set, meant, &format!("there is no profile `{meant}` ({by}) in {}", files())));
+        return Some(missing(set, meant, &format!("there is no profile `{meant}` ({by}) in {}", files())));
     }
-    behind(&set, meant)
+    behind(set, meant)
 }
 
 /// What is not there of what a profile takes its credentials from.
@@ -101,7 +108,7 @@ fn unreadable(e: &EnvConfigFileLoadError) -> Error {
 }
 
 /// Where profiles are looked for.
-fn files() -> String {
+pub(super) fn files() -> String {
     format!("{} or {}", config(), file("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"))
 }
 

@@ -22,9 +22,11 @@ pub(super) fn unreachable(call: &Call<'_>, why: &str, seen: &Seen) -> Error {
 /// A request that did not come to a service. `chain` is what each library below the SDK says of it, outermost first.
 pub(super) fn unsent(call: &Call<'_>, chain: &str, seen: &Seen) -> Error {
     let error = Error::new(ErrorKind::Unreachable, &call.doing);
-    if let Some(endpoint) = without_scheme(chain) {
+    if let Some(endpoint) = no_address(chain) {
+        let lacks_scheme = chain.contains("endpoint must contain scheme");
+        let meant = if lacks_scheme { format!("no address with a scheme; http://{endpoint}?") } else { "no address".to_owned() };
         return error
-            .because(format!("{} at {endpoint}: that is no address with a scheme; http://{endpoint}?", call.action))
+            .because(format!("{} at {endpoint}: that is {meant}", call.action))
             .hint("AWS_ENDPOINT_URL (of one service, such as AWS_ENDPOINT_URL_STS), or endpoint_url of the profile, is a whole URL");
     }
     let endpoint = endpoint(call, seen);
@@ -61,9 +63,8 @@ fn of_that_region(error: Error, endpoint: &str) -> Error {
 }
 
 /// The endpoint that the SDK could not make an address of, as it was given.
-fn without_scheme(chain: &str) -> Option<&str> {
-    let (endpoint, _) = chain.split_once("failed to apply endpoint `")?.1.split_once('`')?;
-    chain.contains("endpoint must contain scheme").then_some(endpoint)
+fn no_address(chain: &str) -> Option<&str> {
+    Some(chain.split_once("failed to apply endpoint `")?.1.split_once('`')?.0)
 }
 
 /// Whether it is the proxy that was not reached, and not who is asked through it: TLS is between the two ends.
@@ -138,9 +139,13 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_without_scheme_is_quoted_alone() {
+    fn an_endpoint_that_is_no_address_is_quoted_alone() {
         let chain = "dispatch failure: other: failed to apply endpoint `localhost:9` to request `Request { body: x }`: endpoint must contain scheme";
-        assert_eq!(without_scheme(chain), Some("localhost:9"));
-        assert_eq!(without_scheme("dispatch failure: other: failed to apply endpoint `a b` to request"), None);
+        assert_eq!(no_address(chain), Some("localhost:9"));
+        assert_eq!(
+            no_address("dispatch failure: other: failed to apply endpoint `http://` to request `Request { body: x }`: x"),
+            Some("http://")
+        );
+        assert_eq!(no_address("dispatch failure: io error: Connection refused"), None);
     }
 }

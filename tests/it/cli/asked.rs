@@ -131,8 +131,14 @@ fn a_call_is_tried_as_often_as_it_is_said() {
         assert_eq!(ended.code, 1, "{}", ended.stdout);
         asked.lock().unwrap().len()
     };
-    let cases: [(Variables, &str, usize); 6] = [
+    let cases: [(Variables, &str, usize); 12] = [
         (&[], "", 5),
+        (&[("AWS_MAX_ATTEMPTS", ""), ("AWS_RETRY_MODE", "")], "", 5),
+        (&[("AWS_RETRY_MODE", "legacy")], "", 5),
+        (&[], "[default]\nretry_mode = legacy\n", 5),
+        (&[], "[default]\nretry_mode =\nmax_attempts =\n", 5),
+        (&[("AWS_MAX_ATTEMPTS", "")], "[default]\nmax_attempts = 2\n", 2),
+        (&[("AWS_MAX_ATTEMPTS", "2 ")], "[default]\nmax_attempts = none\n", 2),
         (&[("AWS_MAX_ATTEMPTS", "1")], "", 1),
         (&[("AWS_MAX_ATTEMPTS", "2")], "", 2),
         (&[("AWS_MAX_ATTEMPTS", "3")], "", 3),
@@ -146,6 +152,73 @@ fn a_call_is_tried_as_often_as_it_is_said() {
             assert_eq!(tried.join().unwrap(), wanted, "{env:?} {config:?}");
         }
     });
+}
+
+#[test]
+fn what_is_no_way_to_ask_again_is_said_with_its_place() {
+    let file = "of the profile `default` in config (AWS_CONFIG_FILE) or ~/.aws/credentials";
+    let cases: [(Variables, &str, String); 6] = [
+        (&[("AWS_MAX_ATTEMPTS", "abc")], "", "AWS_MAX_ATTEMPTS is `abc`: expected a whole number, 1 or more".to_owned()),
+        (&[("AWS_MAX_ATTEMPTS", "0")], "", "AWS_MAX_ATTEMPTS is `0`: expected a whole number, 1 or more".to_owned()),
+        (&[("AWS_RETRY_MODE", "often")], "", "AWS_RETRY_MODE is `often`: expected standard, adaptive or legacy".to_owned()),
+        (&[], "[default]\nmax_attempts = foo\n", format!("max_attempts {file} is `foo`: expected a whole number, 1 or more")),
+        (&[], "[default]\nretry_mode = often\n", format!("retry_mode {file} is `often`: expected standard, adaptive or legacy")),
+        (
+            &[("AWS_ACCESS_KEY_ID", ""), ("AWS_ENDPOINT_URL_STS", "")],
+            "[default]\nrole_arn = arn:aws:iam::111122223333:role/r\ncredential_source = Environment\n",
+            "AWS_ENDPOINT_URL_STS is empty, and the credentials come from STS\nhint: unset it, or let it be the whole URL of what answers in AWS's place"
+                .to_owned(),
+        ),
+    ];
+    let region = ["--cluster-name", "demo", "--region", "us-west-2"];
+    for (env, config, said) in &cases {
+        let shell = Shell::new().file("config", config).env("AWS_CONFIG_FILE", "config");
+        let shell = shell.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+        let shell = env.iter().fold(shell, |shell, (name, value)| shell.env(name, value));
+        for words in
+            [&["status"][..], &["bootstrap", "--dry-run"], &["token"], &["render", "node-pool"], &["doctor", "--only", "aws-credentials"]]
+        {
+            let ended = shell.run(&[words, &region].concat());
+            assert_eq!((ended.code, ended.stderr.trim_end()), (2, format!("error: {said}").as_str()), "{words:?}");
+        }
+    }
+}
+
+/// Variables that are empty are what CI makes of those that nobody set.
+#[test]
+fn an_empty_endpoint_is_none() {
+    let (url, asked) = aws();
+    let of_file = format!("[default]\nendpoint_url = {url}\n");
+    let services = |sts: &str| format!("{of_file}services = here\n[services here]\nsts =\n  endpoint_url ={sts}\n");
+    let cases: [(&[(&str, &str)], String); 6] = [
+        (&[("AWS_ENDPOINT_URL", &url), ("AWS_ENDPOINT_URL_STS", "")], String::new()),
+        (&[("AWS_ENDPOINT_URL", &url), ("AWS_ENDPOINT_URL_STS", " ")], String::new()),
+        (&[("AWS_ENDPOINT_URL", ""), ("AWS_ENDPOINT_URL_STS", &url)], String::new()),
+        (&[("AWS_ENDPOINT_URL", "")], of_file.clone()),
+        (&[("AWS_ENDPOINT_URL", " "), ("AWS_ENDPOINT_URL_STS", "")], of_file.clone()),
+        (&[("AWS_ENDPOINT_URL", "")], services("")),
+    ];
+    // Nobody but the proxy, who is not there, is asked where no endpoint is left.
+    let nowhere = |env: &[(&str, &str)], config: &str| {
+        let shell = Shell::new().file("config", config).env("AWS_CONFIG_FILE", "config").env("HTTPS_PROXY", "http://127.0.0.1:9");
+        let shell = shell.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test").env("AWS_MAX_ATTEMPTS", "1");
+        who(&env.iter().fold(shell, |shell, (name, value)| shell.env(name, value)), &[])
+    };
+    for (env, config) in &cases {
+        let ended = nowhere(env, config);
+        assert_eq!(
+            (ended.code, asked.lock().unwrap().drain(..).count() > 0),
+            (0, true),
+            "{env:?} {config}: {}{}",
+            ended.stdout,
+            ended.stderr
+        );
+    }
+    for config in ["", "[default]\nendpoint_url =\n", "[default]\nservices = here\n[services here]\nsts =\n  endpoint_url =\n"] {
+        let ended = nowhere(&[("AWS_ENDPOINT_URL", "")], config);
+        assert_eq!(ended.code, 1, "{config}: {}", ended.stderr);
+        assert!(ended.stdout.contains("sts:GetCallerIdentity at https://sts.us-west-2.amazonaws.com: "), "{config}: {}", ended.stdout);
+    }
 }
 
 #[test]

@@ -149,6 +149,17 @@ fn an_endpoint_without_a_scheme_is_said_in_words() {
     let said =
         "  caused by: sts:GetCallerIdentity at 127.0.0.1:9: that is no address with a scheme; http://127.0.0.1:9?\nhint: AWS_ENDPOINT_URL";
     assert!(ended.code == 1 && ended.stderr.contains(said), "{}", ended.stderr);
+    let ended = shell.env("AWS_ENDPOINT_URL", "http://").run(&["status", "--cluster-name", "demo", "--region", "us-west-2"]);
+    let said = "  caused by: sts:GetCallerIdentity at http://: that is no address\nhint: AWS_ENDPOINT_URL";
+    assert!(ended.code == 1 && ended.stderr.contains(said), "{}", ended.stderr);
+}
+
+#[test]
+fn a_session_token_of_two_lines_is_not_the_networks_fault() {
+    let shell = Shell::new().env("AWS_ACCESS_KEY_ID", "k").env("AWS_SECRET_ACCESS_KEY", "s").env("AWS_SESSION_TOKEN", "one\ntwo");
+    let ended = shell.run(&["status", "--cluster-name", "demo", "--region", "us-west-2"]);
+    let said = "  caused by: a key or the session token has characters that no request can carry, such as the end of a line\nhint: give credentials";
+    assert!(ended.code == 1 && ended.stderr.contains(said), "{}", ended.stderr);
 }
 
 #[test]
