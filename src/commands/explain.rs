@@ -5,7 +5,7 @@ use super::args::VariantArgs;
 use super::explain_guide;
 use super::session::layers;
 use crate::app::App;
-use crate::checks;
+use crate::checks::{self, Check};
 use crate::error::{Error, Exit, Result, did_you_mean};
 use crate::migration::Wish;
 use crate::pages::{Language, page, that_name, that_quote};
@@ -39,12 +39,7 @@ const GUIDE: &str = "guide";
 /// Runs the command.
 pub fn run(app: &App, args: &ExplainArgs) -> Result<Exit> {
     let checks = checks::all();
-    let mut texts: Vec<(String, String)> =
-        steps::all().iter().chain(&steps::migration(&Wish::default())).map(|s| (s.id().to_string(), s.explain().to_owned())).collect();
-    texts.extend(checks.iter().map(|c| (c.id().to_owned(), page(c.id(), args.lang).unwrap_or_else(|| c.explain()).trim_end().to_owned())));
-    texts.extend(super::explained::errors());
-    texts.extend(super::explained::permissions());
-    texts.extend(super::explained_operator::permissions());
+    let texts = texts(args.lang);
     let asked = args.words.join(" ");
     if asked.trim().is_empty() {
         let mut listed = BTreeSet::new();
@@ -83,6 +78,18 @@ pub fn run(app: &App, args: &ExplainArgs) -> Result<Exit> {
     ))
 }
 
+/// All that can be asked for by its name, but for the guide, which is told of one release.
+fn texts(lang: Language) -> Vec<(String, String)> {
+    let mut texts: Vec<(String, String)> =
+        steps::all().iter().chain(&steps::migration(&Wish::default())).map(|s| (s.id().to_string(), s.explain().to_owned())).collect();
+    let of_check = |c: &dyn Check| (c.id().to_owned(), page(c.id(), lang).unwrap_or_else(|| c.explain()).trim_end().to_owned());
+    texts.extend(checks::all().iter().map(|c| of_check(c.as_ref())));
+    texts.extend(super::explained::errors());
+    texts.extend(super::explained::permissions());
+    texts.extend(super::explained_operator::permissions());
+    texts
+}
+
 /// The text whose name differs only in case, or is an action of a single service that was named without the service.
 fn by_name<'a>(texts: &'a [(String, String)], asked: &str) -> Option<&'a (String, String)> {
     let whole = texts.iter().find(|(known, _)| known.eq_ignore_ascii_case(asked));
@@ -101,4 +108,36 @@ fn by_mention<'a>(texts: &'a [(String, String)], asked: &str) -> Option<&'a (Str
 /// Whether the settings at hand name a cluster, so that a command without flags is about it.
 fn names_a_cluster(app: &App) -> bool {
     layers(app, &VariantArgs::default()).is_ok_and(|layers| layers.iter().any(|(_, layer)| layer.cluster_name.is_some()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::page_at;
+
+    /// What announces the next line ends its own, and what stands further in has a line to itself, as has what comes after it.
+    #[test]
+    fn every_page_reads_at_a_terminal_as_it_does_elsewhere() {
+        let texts = texts(Language::En);
+        assert!(texts.len() > 400 && texts.iter().any(|(_, text)| text.contains("only where:")));
+        for (id, text) in &texts {
+            for columns in [60, 80, 120] {
+                let shown = page_at(text, columns);
+                let mut shown_lines = shown.lines();
+                let (mut before, mut in_item) = ("", false);
+                for line in text.lines() {
+                    let indented = line.starts_with(' ');
+                    let begins = line.trim_start().starts_with("- ") || line.trim_start().starts_with(|c: char| c.is_ascii_digit());
+                    in_item = begins || (in_item && indented);
+                    let stands = !in_item && (indented || before.starts_with(' '));
+                    if before.ends_with(':') || stands {
+                        let margin = line.len() - line.trim_start().len();
+                        let first = line[..margin].to_owned() + line.split_whitespace().next().unwrap_or_default();
+                        assert!(shown_lines.any(|shown| shown.starts_with(&first)), "{id} at {columns}: `{line}`\n{shown}");
+                    }
+                    before = line;
+                }
+            }
+        }
+    }
 }

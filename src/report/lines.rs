@@ -36,11 +36,12 @@ pub(super) fn unbroken(text: &str) -> String {
     lines.join("\n")
 }
 
-/// Whether a line goes on with what stands before it: with a paragraph, or, further in, with an item of a list.
+/// Whether a line goes on with what stands before it: with a paragraph, or, further in, with an item of a list. Nothing goes on with what
+/// announces the next line, nor with what stands further in and is no item: a row of a list without marks.
 fn continues(before: &str, line: &str) -> bool {
     let stands_alone = |line: &str| line.trim().is_empty() || line.starts_with(['#', '|']) || line.trim_start().starts_with("```");
-    let is_further = line.starts_with(' ');
-    !stands_alone(before) && !stands_alone(line) && !begins_item(line) && is_further == begins_item(before)
+    let goes_on = if line.starts_with(' ') { begins_item(before) } else { !before.starts_with(' ') && !begins_item(before) };
+    goes_on && !before.ends_with(':') && !stands_alone(before) && !stands_alone(line) && !begins_item(line)
 }
 
 fn begins_item(line: &str) -> bool {
@@ -171,6 +172,8 @@ mod tests {
         let whole = "# Head\n\nA paragraph of two lines.\n\n- `an item that is long`\n- one that goes on\n1. first of all\n\n| a | b |\n|---|---|\n```\nas it\nis\n```";
         assert_eq!(unbroken(page), whole);
         assert_eq!(unbroken(whole), whole);
+        let rows = "Why it may call iam:PassRole:\nAn instance takes\nthe role.\n\nStatement PassNodeRole, on:\n  the role\nonly where:\n  a service is EC2";
+        assert_eq!(unbroken(rows), rows.replace("takes\nthe", "takes the"));
         assert_eq!(folded("- `an item that is long`", 12, GoesOn::FurtherIn), "- `an item that is long`", "a mark does not stand alone");
     }
 

@@ -21,7 +21,7 @@ pub use findings::show_findings;
 pub use html::{Page, Stage, page};
 pub use journal::{Journal, event_line};
 pub use plan::{Surroundings, commands, explain_plan, show_plan, summary};
-pub use printer::{ColorChoice, Printer, Verbosity};
+pub use printer::{ColorChoice, Printer, Verbosity, page_at};
 pub use proof::ProofReporter;
 pub use run::{RunReport, RunReporter, StepReport};
 pub use status::{StatusReport, StepStatus, show_status};

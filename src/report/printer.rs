@@ -127,7 +127,7 @@ impl Printer {
     /// Prints a page: at a terminal its paragraphs are broken where that ends, wherever their source is.
     pub fn page(&self, text: &str) {
         match Self::columns() {
-            Some(columns) => self.answer(&folded(&unbroken(text), columns, GoesOn::Flush)),
+            Some(columns) => self.answer(&page_at(text, columns)),
             None => self.answer(text),
         }
     }
@@ -248,6 +248,12 @@ impl Printer {
 
 fn lock(stream: &Mutex<Box<dyn Write + Send>>) -> std::sync::MutexGuard<'_, Box<dyn Write + Send>> {
     stream.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// A page as a terminal of so many columns shows it.
+#[must_use]
+pub fn page_at(text: &str, columns: usize) -> String {
+    folded(&unbroken(text), columns, GoesOn::Flush)
 }
 
 /// How wide the terminal is that everything but answers goes to; `None` where it goes elsewhere.

@@ -180,9 +180,16 @@ def looked(terminal):
     assert any("[helm-version]" in line for line in said), said
 
 
+def explained(terminal):
+    """A permission, with the lines that say where it holds."""
+    said = terminal.types("karpctl explain iam:PassRole")
+    heads = ("Why Karpenter's controller may call iam:PassRole:", "only where:", "Why whoever runs karpctl must be allowed iam:PassRole:")
+    assert all(head in said for head in heads), said
+
+
 # Columns, what is in the environment besides, and what is done there, one after the other.
 SCENES = (
-    (80, {}, (questions_and_plan, run, looked, wrong)),
+    (80, {}, (questions_and_plan, run, looked, wrong, explained)),
     (120, {}, (questions_and_plan, interrupted)),
     (80, {"NO_COLOR": "1"}, (run, wrong)),
     (120, {"NO_COLOR": "1"}, (questions_and_plan, looked)),
