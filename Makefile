@@ -27,7 +27,7 @@ rehearse: build ## bootstrap, verify and destroy on stand-ins; no AWS account
 	target/debug/karpctl rehearse $(ARGS)
 
 # The end-to-end tests mostly wait (eksctl sleeps), so more of them run at a time than there are cores.
-test: lab build ## run every test but those of dist
+test: lab build ## run the tests, and a sample of those that take hours
 	$(MAKE) names
 	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} cargo test --locked
 	$(MAKE) deny

@@ -15,7 +15,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(name = "karpctl", version, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes: 0 done; 1 a step failed; 2 usage or spec invalid; 3 changes pending (with --exit-code); 4 refused; 130 interrupted.
+    after_help = "Exit codes: 0 done; 1 a step failed; 2 usage or spec invalid; 3 changes pending (with --exit-code); 4 refused; 130 interrupted; 143 ended by SIGTERM.
 
 Examples:
   karpctl bootstrap --cluster-name demo --region us-west-2

@@ -34,10 +34,10 @@ pub struct RenderArgs {
     /// Which document
     #[arg(value_enum)]
     what: What,
-    /// How it is written
+    /// How it is written; operator-policy is JSON always, as IAM takes nothing else
     #[arg(long, short, value_enum, default_value_t, value_name = "FORMAT")]
     output: DocumentFormat,
-    /// The folder that `all` writes to
+    /// A folder to write to instead of stdout, a file for each document; `all` needs one
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Overwrite files that differ
