@@ -11,7 +11,7 @@ use crate::inventory::Thing;
 use crate::plan::{Action, Direction, Outcome, Plan, Planned, StepId};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, value::Serde};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What a page shows.
 pub struct Page<'a> {
@@ -94,7 +94,7 @@ pub fn page(page: &Page<'_>, explain: impl Fn(StepId) -> &'static str) -> Result
     let spans = spans(page);
     let end = spans.values().map(|(_, end)| *end).fold(0.0, f64::max).max(0.1);
     let lengths = spans.iter().map(|(id, (begin, end))| (*id, end - begin)).collect();
-    let critical: BTreeSet<StepId> = page.plan.critical_steps(&lengths).into_iter().collect();
+    let critical = page.plan.critical_steps(&lengths);
     let rows: Vec<Row<'_>> = page.plan.steps.iter().map(|step| row(page, step, &spans, end, &critical, explain(step.id))).collect();
     let classes: BTreeMap<StepId, &str> = rows.iter().map(|r| (r.id, r.class)).collect();
     let mut templates = Environment::new();
@@ -127,7 +127,7 @@ pub fn page(page: &Page<'_>, explain: impl Fn(StepId) -> &'static str) -> Result
 }
 
 fn title(page: &Page<'_>) -> String {
-    format!("karpctl: {} with Karpenter {}", page.plan.cluster, page.plan.karpenter)
+    format!("karpctl: {} with Karpenter {}", page.plan.place(), page.plan.karpenter)
 }
 
 fn verdict(page: &Page<'_>) -> String {
@@ -182,7 +182,7 @@ fn row<'a>(
     step: &'a Planned,
     spans: &BTreeMap<StepId, (f64, f64)>,
     end: f64,
-    critical: &BTreeSet<StepId>,
+    critical: &[StepId],
     explain: &'a str,
 ) -> Row<'a> {
     let report = page.run.and_then(|run| run.steps.iter().find(|s| s.step == step.id));

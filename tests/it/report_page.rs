@@ -144,9 +144,25 @@ async fn the_graph_has_a_box_for_each_step_and_a_line_for_each_need() {
     for (id, class) in [("stack", "done"), ("cluster", "done critical"), ("crds", "failed critical"), ("chart", "not-run")] {
         assert!(graph.contains(&format!("<a href=\"#step-{id}\" class=\"{class}\"><rect ")), "{id} is not {class}: {graph}");
     }
-    // From the cluster on, each step that decides leads to the next.
-    let deciding = graph.matches("<a ").count() - graph.split("<a ").skip(1).filter(|a| !a.contains(" critical\"")).count();
-    assert_eq!(graph.matches(" class=\"critical\"/>").count(), deciding - 1, "{graph}");
+}
+
+/// One needs more than the step before it, and the lines to those are on no way that decides.
+#[tokio::test(start_paused = true)]
+async fn of_the_steps_that_decide_each_leads_to_the_next() {
+    for stage in [Stage::Planned, Stage::Over] {
+        let html = html(stage).await.0;
+        let graph = section(&html, "graph");
+        let deciding: Vec<&str> = graph.split("<a href=\"#step-").skip(1).filter(|a| a.contains(" critical\"")).collect();
+        assert!(deciding.len() >= 2, "{graph}");
+        assert_eq!(graph.matches(" class=\"critical\"/>").count(), deciding.len() - 1, "{graph}");
+    }
+    // By needs alone there are more lines between them.
+    let plan = planned(&Facts::default());
+    let usual = plan.steps.iter().map(|step| (step.id, f64::from(step.usual_seconds))).collect();
+    let critical = plan.critical_steps(&usual);
+    let between =
+        plan.steps.iter().filter(|s| critical.contains(&s.id)).flat_map(|s| &s.needs).filter(|need| critical.contains(need)).count();
+    assert!(between > critical.len() - 1, "{critical:?}");
 }
 
 #[test]
@@ -179,8 +195,14 @@ fn what_is_refused_is_said_with_the_reason() {
 
 #[tokio::test(start_paused = true)]
 async fn a_page_says_how_far_things_are() {
-    assert!(html(Stage::Planned).await.0.contains("Planned; nothing was changed yet"));
-    assert!(html(Stage::Running).await.0.contains("Not finished when this page was written"));
+    let (planned, running) = (html(Stage::Planned).await.0, html(Stage::Running).await.0);
+    assert!(planned.contains("Planned; nothing was changed yet"));
+    assert!(running.contains("Not finished when this page was written"));
+    // Nothing took any time yet.
+    let columns = |html: &str| (html.contains("<th scope=\"col\">Took</th>"), section(html, "timeline").matches("</td>").count());
+    let ((took_planned, cells_planned), (took, cells)) = (columns(&planned), columns(&running));
+    assert!(!took_planned && took && cells * 3 == cells_planned * 4, "{cells_planned} and {cells}");
+    assert!(planned.contains("<h1>karpctl: demo in us-west-2 of account 111122223333 with Karpenter 1.14.1</h1>"), "{planned}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::plan::{Plan, StepId};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 const BOX: (f64, f64) = (200.0, 34.0);
 const GAP: (f64, f64) = (18.0, 34.0);
@@ -35,7 +35,8 @@ struct Line {
 }
 
 /// The drawing of a plan.
-pub(super) fn drawn(plan: &Plan, classes: &BTreeMap<StepId, &str>, critical: &BTreeSet<StepId>) -> Graph {
+/// `critical` is the way through it that decides how long it takes, from the first step to the last.
+pub(super) fn drawn(plan: &Plan, classes: &BTreeMap<StepId, &str>, critical: &[StepId]) -> Graph {
     let mut depths: BTreeMap<StepId, usize> = BTreeMap::new();
     let mut rows: Vec<Vec<StepId>> = Vec::new();
     for step in &plan.steps {
@@ -64,7 +65,7 @@ pub(super) fn drawn(plan: &Plan, classes: &BTreeMap<StepId, &str>, critical: &BT
             if let (Some(from), Some(to)) = (places.get(need), places.get(&step.id)) {
                 let (x1, y1, x2, y2) = (from.0 + BOX.0 / 2.0, from.1 + BOX.1, to.0 + BOX.0 / 2.0, to.1);
                 let path = format!("M{x1:.0} {y1:.0} C{x1:.0} {:.0} {x2:.0} {:.0} {x2:.0} {y2:.0}", y1 + GAP.1, y2 - GAP.1);
-                lines.push(Line { path, critical: critical.contains(need) && critical.contains(&step.id) });
+                lines.push(Line { path, critical: critical.windows(2).any(|pair| pair == [*need, step.id]) });
             }
         }
     }
