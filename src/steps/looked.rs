@@ -36,10 +36,18 @@ pub(super) fn made_by(identity: Identity, spec: &Spec, state: State) -> State {
     if spec.identity == identity || state == State::Present { state } else { State::NotWanted }
 }
 
-/// What is said on the way back where a spec with that identity may have left something that could not be looked at.
-pub(super) fn left_unread<T>(identity: Identity, spec: &Spec, what: &str, probed: &Probed<T>, direction: Direction) -> Vec<String> {
+/// What is said on the way back where a spec with that identity may have left something of the cluster that could not be looked at. Of a
+/// cluster that is gone nothing could be.
+pub(super) fn left_unread<T>(
+    (identity, spec): (Identity, &Spec),
+    facts: &Facts,
+    what: &str,
+    probed: &Probed<T>,
+    direction: Direction,
+) -> Vec<String> {
+    let may_be_there = direction == Direction::Remove && facts.cluster != Probed::Absent;
     match probed {
-        Probed::Unavailable(reason) if direction == Direction::Remove && spec.identity != identity => {
+        Probed::Unavailable(reason) if may_be_there && spec.identity != identity => {
             vec![format!("{what} may be left, by a spec with another identity than this one: it was not looked at: {reason}")]
         }
         _ => Vec::new(),

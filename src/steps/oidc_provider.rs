@@ -104,7 +104,7 @@ impl Step for OidcProvider {
     }
 
     fn unread(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
-        left_unread(Identity::Irsa, spec, "an OIDC provider of the cluster", &facts.oidc_provider, direction)
+        left_unread((Identity::Irsa, spec), facts, "an OIDC provider of the cluster", &facts.oidc_provider, direction)
     }
 
     fn explain(&self) -> &'static str {

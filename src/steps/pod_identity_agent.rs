@@ -121,7 +121,7 @@ impl Step for PodIdentityAgent {
     }
 
     fn unread(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
-        left_unread(Identity::PodIdentity, spec, "the add-on eks-pod-identity-agent", &facts.pod_identity_agent, direction)
+        left_unread((Identity::PodIdentity, spec), facts, "the add-on eks-pod-identity-agent", &facts.pod_identity_agent, direction)
     }
 
     fn explain(&self) -> &'static str {

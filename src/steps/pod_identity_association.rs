@@ -135,7 +135,7 @@ impl Step for PodIdentityAssociation {
     }
 
     fn unread(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
-        left_unread(Identity::PodIdentity, spec, "a Pod Identity association of the controller", &facts.association, direction)
+        left_unread((Identity::PodIdentity, spec), facts, "a Pod Identity association of the controller", &facts.association, direction)
     }
 
     fn explain(&self) -> &'static str {

@@ -4,7 +4,7 @@ use crate::fake::inside::daemon_set;
 use crate::fake::{FakeWorld, Fault, error, step, words};
 use crate::fixture::{existing, spec};
 use karpctl::error::{Error, ErrorKind};
-use karpctl::facts::{AddonFacts, Facts};
+use karpctl::facts::{AddonFacts, Facts, Probed};
 use karpctl::plan::{Direction, State, StepId};
 use karpctl::ports::Tags;
 use karpctl::spec::{Identity, Spec};
@@ -151,6 +151,12 @@ async fn what_another_identity_made_is_removed_after_the_chart() {
             let told = |spec: &Spec, direction| step.unread(spec, &unread, direction).join("\n");
             assert!(told(&other, Direction::Remove).ends_with("it was not looked at: it is denied"), "{id}");
             assert_eq!((told(&world.spec, Direction::Remove), told(&other, Direction::Apply)), (String::new(), String::new()), "{id}");
+            let gone = Facts { cluster: Probed::Absent, ..unread.clone() };
+            assert_eq!(
+                step.unread(&other, &gone, Direction::Remove),
+                Vec::<String>::new(),
+                "{id}: of what is gone nothing is left to be looked at"
+            );
         }
     }
 }
