@@ -2,7 +2,7 @@
 
 use super::exec::{clients, in_file, make, name};
 use super::{Check, Judged, Judgement, Situation};
-use crate::facts::{ChosenFacts, ClientFacts, KubeconfigFacts, Probed, Topic};
+use crate::facts::{ChosenFacts, ClientFacts, KubeconfigFacts, NO_SUCH_FILE, Probed, Topic};
 use crate::finding::Area;
 use std::path::PathBuf;
 
@@ -35,9 +35,14 @@ fn judge(situation: &Situation<'_>, client: &ClientFacts) -> Judgement {
     match &client.kubeconfig {
         KubeconfigFacts::Unloadable { file, line, why } => {
             let shown = file.display().to_string();
-            Judgement::fail(&who, format!("{who} cannot load {shown}{}: {why}", line.map_or(String::new(), |l| format!(", line {l}"))))
-                .at(shown.clone(), *line)
-                .fix(format!("mend {shown} there, or name another: --kubeconfig FILE"))
+            let line_of = line.map_or(String::new(), |l| format!(", line {l}"));
+            let judgement = Judgement::fail(&who, format!("cannot load {shown}{line_of}: {why}")).at(shown.clone(), *line);
+            match why.as_str() {
+                NO_SUCH_FILE => judgement
+                    .fix("name one that is there: --kubeconfig FILE, or the variable KUBECONFIG")
+                    .run("or make it for the cluster", make(situation).into_iter().chain(["--kubeconfig".to_owned(), shown])),
+                _ => judgement.fix(format!("mend {shown}{line_of}, or name another: --kubeconfig FILE")),
+            }
         }
         KubeconfigFacts::Nothing { in_cluster: true, .. } => Judgement::pass(&who, "no kubeconfig: the pod's service account is used"),
         KubeconfigFacts::Nothing { .. } if matches!(situation.facts.cluster, Probed::Absent) => {

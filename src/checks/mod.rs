@@ -118,7 +118,9 @@ impl<'a> Situation<'a> {
         self.spec.ok_or_else(|| match &self.facts.caller {
             // Named or not: without the account there is no spec.
             Probed::Unavailable(reason) if reason == OFFLINE => {
-                Judgement::skip("cluster", "with --offline it takes --cluster-name, --region and --account-id")
+                let named = self.meant.cluster_name.is_some() && self.meant.region.is_some();
+                let takes = if named { "--account-id, as AWS is not asked for it" } else { "--cluster-name, --region and --account-id" };
+                Judgement::skip("cluster", format!("with --offline it takes {takes}"))
             }
             Probed::Unavailable(reason) => Judgement::skip("cluster", format!("the account could not be asked: {reason}")),
             _ => Judgement::skip("cluster", "no cluster is named: give --cluster-name and --region"),

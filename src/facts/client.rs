@@ -6,6 +6,9 @@ use crate::knowledge::{ClientBuild, Tool, ToolVersion};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
+/// Why a file cannot be read that is not there, in the words of the clients.
+pub const NO_SUCH_FILE: &str = "no such file or directory";
+
 /// A client and how far it would get.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientFacts {

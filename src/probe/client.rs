@@ -5,7 +5,7 @@ use super::plugin_policy::forbidden;
 use super::writers::at_hand;
 use crate::credential;
 use crate::error::Result;
-use crate::facts::{ChosenFacts, ClientFacts, ExecFacts, KubeconfigFacts, PluginRun, Probed};
+use crate::facts::{ChosenFacts, ClientFacts, ExecFacts, KubeconfigFacts, NO_SUCH_FILE, PluginRun, Probed};
 use crate::knowledge::exec::{assumed, is_asked};
 use crate::knowledge::{ClientBuild, Tool};
 use crate::kubeconfig::{Cluster, Context, Exec, Kubeconfig, Merging, Source, User, load, named, text};
@@ -100,7 +100,7 @@ async fn kubeconfig(station: &dyn Workstation, question: &ClientQuestion, tool: 
                     return KubeconfigFacts::Unloadable { file: file.clone(), line: malformed.line, why: malformed.why };
                 }
             },
-            Ok(None) if must_be_there => return unloadable(file, "no such file or directory".into()),
+            Ok(None) if must_be_there => return unloadable(file, NO_SUCH_FILE.into()),
             Ok(None) => {}
             Err(e) => return unloadable(file, e.to_string()),
         }

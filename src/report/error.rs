@@ -2,7 +2,7 @@
 
 use super::Format;
 use super::printer::{BAD, Printer, Verbosity, styled};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 
 /// The schema id of an error in a machine format.
 const SCHEMA: &str = "karpctl/error/v1";
@@ -31,5 +31,37 @@ fn text(error: &Error, verbosity: Verbosity) -> String {
     for hint in &error.hints {
         lines.push(format!("hint: {hint}"));
     }
+    lines.extend(explained(error.kind).map(|kind| format!("hint: `karpctl explain {kind}` says what is meant by such an error")));
     lines.join("\n")
+}
+
+/// The kind of an error by the name under which it is explained, where that helps beyond what the error says.
+const fn explained(kind: ErrorKind) -> Option<&'static str> {
+    match kind {
+        ErrorKind::Credentials => Some("credentials"),
+        ErrorKind::Denied => Some("denied"),
+        ErrorKind::Unreachable => Some("unreachable"),
+        ErrorKind::Conflict => Some("conflict"),
+        ErrorKind::Tool => Some("tool"),
+        ErrorKind::Timeout => Some("timeout"),
+        ErrorKind::Usage | ErrorKind::Refused | ErrorKind::NotFound | ErrorKind::Interrupted | ErrorKind::Failed => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_kind_is_the_one_by_which_it_is_explained() {
+        for kind in ErrorKind::ALL {
+            let name = serde_json::to_value(kind).unwrap();
+            assert!(explained(kind).is_none_or(|explained| name == explained), "{name}");
+        }
+        let said = text(&Error::new(ErrorKind::Denied, "cannot").hint("ask for it"), Verbosity::Normal);
+        assert!(
+            said.ends_with("error\u{1b}[0m: cannot\nhint: ask for it\nhint: `karpctl explain denied` says what is meant by such an error"),
+            "{said:?}"
+        );
+    }
 }

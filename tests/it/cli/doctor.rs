@@ -290,6 +290,8 @@ fn an_account_that_cannot_be_asked_is_the_reason_that_is_given() {
     assert!(skipped.len() > 5 && skipped.iter().all(|why| why.contains("127.0.0.1:9")), "{skipped:#?}");
     // Offline the account is to be given too.
     let ended = shell().run(&[&["doctor", "--offline", "--only", "names-and-sizes"], &OFFLINE[..4]].concat());
+    assert!(ended.stdout.contains("skip cluster: with --offline it takes --account-id, as AWS is not asked for it"), "{}", ended.stdout);
+    let ended = shell().run(&["doctor", "--offline", "--only", "names-and-sizes"]);
     assert!(ended.stdout.contains("skip cluster: with --offline it takes --cluster-name, --region and --account-id"), "{}", ended.stdout);
 }
 

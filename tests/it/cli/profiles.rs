@@ -30,7 +30,8 @@ fn shell(config: &str) -> Shell {
 
 #[track_caller]
 fn says(ended: &Ended, lines: &[&str]) {
-    assert_eq!((ended.code, ended.stderr.lines().collect::<Vec<_>>()), (1, lines.to_vec()));
+    let lines = [lines, &["hint: `karpctl explain credentials` says what is meant by such an error"]].concat();
+    assert_eq!((ended.code, ended.stderr.lines().collect::<Vec<_>>()), (1, lines));
 }
 
 #[test]
