@@ -179,20 +179,26 @@ impl std::fmt::Display for Error {
 impl std::error::Error for Error {}
 
 /// What was probably meant by a name that is not known, as a hint: those that begin so, else the nearest, where it is near enough to be a
-/// slip of the hand. `None`: nothing is near.
+/// slip of the hand. Each once, and no more of them than are read. `None`: nothing is near.
 #[must_use]
 pub fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let given = given.to_lowercase();
     let known: Vec<(String, &str)> = known.into_iter().map(|name| (name.to_lowercase(), name)).collect();
-    let begin: Vec<String> = known
-        .iter()
-        .filter(|(lower, _)| given.len() >= BEGINNING && lower.starts_with(&given))
-        .map(|(_, name)| format!("`{name}`"))
-        .collect();
+    let mut begin: Vec<String> = Vec::new();
+    for (_, name) in known.iter().filter(|(lower, _)| given.len() >= BEGINNING && lower.starts_with(&given)) {
+        let quoted = format!("`{name}`");
+        if !begin.contains(&quoted) {
+            begin.push(quoted);
+        }
+    }
     match begin.as_slice() {
         [] => {}
         [one] => return Some(format!("did you mean {one}?")),
-        [others @ .., last] => return Some(format!("did you mean {} or {last}?", others.join(", "))),
+        [first @ .., last] if first.len() < SUGGESTED => return Some(format!("did you mean {} or {last}?", first.join(", "))),
+        all => {
+            let (first, more) = all.split_at(SUGGESTED);
+            return Some(format!("did you mean {}, or one of {} more that begin so?", first.join(", "), more.len()));
+        }
     }
     // One slip for each four letters.
     let most = (given.chars().count() / 4).max(1);
@@ -202,6 +208,8 @@ pub fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -
 
 /// The shortest beginning by which names are found.
 const BEGINNING: usize = 3;
+/// The most names that are suggested.
+const SUGGESTED: usize = 6;
 
 /// The most characters of foreign text (a tool's output, a service's message) that go into an error.
 const FOREIGN_TEXT: usize = 2_000;
@@ -237,6 +245,11 @@ mod tests {
         assert_eq!(meant("Node").as_deref(), Some("did you mean `node-mapping`?"));
         assert_eq!(meant("node-maping").as_deref(), Some("did you mean `node-mapping`?"));
         assert_eq!(meant("spotrole").as_deref(), Some("did you mean `spot-role`?"));
+        assert_eq!(did_you_mean("iam:Pass", ["iam:PassRole", "ec2:X", "iam:PassRole"]).as_deref(), Some("did you mean `iam:PassRole`?"));
+        let many = ["ec2:A", "ec2:B", "ec2:C", "ec2:D", "ec2:E", "ec2:F", "ec2:A", "ec2:G", "ec2:H"];
+        let (six, eight) = (did_you_mean("ec2", many[..7].iter().copied()).unwrap(), did_you_mean("ec2", many).unwrap());
+        assert!(six.starts_with("did you mean `ec2:A`, ") && six.ends_with("`ec2:E` or `ec2:F`?"), "{six}");
+        assert!(eight.starts_with("did you mean `ec2:A`, ") && eight.ends_with("`ec2:F`, or one of 2 more that begin so?"), "{eight}");
         for far in ["foo", "checks", "", "c", "to", "something else"] {
             assert_eq!(meant(far), None, "{far}");
         }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::doc_markdown, reason = "these comments are the help text, which is no Markdown")]
 
+use super::offered;
 use crate::error::{Error, Result};
 use crate::report::ColorChoice;
 use crate::spec::layer::{ChartLayer, Layer, NodePoolLayer};
@@ -86,10 +87,10 @@ pub struct VariantArgs {
     #[arg(long, value_name = "true|false")]
     pub zonal_shift: Option<bool>,
     /// How the controller gets AWS credentials: pod-identity or irsa
-    #[arg(long, value_name = "HOW")]
+    #[arg(long, value_name = "HOW", value_parser = offered::identities(), hide_possible_values = true)]
     pub identity: Option<String>,
     /// How nodes are let in: aws-auth, access-entry or both; follows from the cluster unless given
-    #[arg(long, value_name = "HOW")]
+    #[arg(long, value_name = "HOW", value_parser = offered::node_accesses(), hide_possible_values = true)]
     pub node_access: Option<String>,
     /// A cluster without a way to the internet
     #[arg(long)]
@@ -98,7 +99,7 @@ pub struct VariantArgs {
     #[arg(long)]
     pub windows: bool,
     /// The IP family of a new cluster: ipv4 or ipv6
-    #[arg(long, value_name = "FAMILY")]
+    #[arg(long, value_name = "FAMILY", value_parser = offered::ip_families(), hide_possible_values = true)]
     pub ip_family: Option<String>,
     /// The KMS key that encrypts the secrets of a new cluster
     #[arg(long, value_name = "ARN")]

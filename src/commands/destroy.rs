@@ -3,6 +3,7 @@
 use super::args::VariantArgs;
 use super::installed::as_installed;
 use super::left::tell_what_is_left;
+use super::offered;
 use super::session::Session;
 use super::way::{Selection, WayArgs, go};
 use crate::app::App;
@@ -40,7 +41,7 @@ pub struct DestroyArgs {
     #[arg(long, help_heading = "Variants")]
     existing_cluster: bool,
     /// How the controller got AWS credentials: pod-identity or irsa
-    #[arg(long, value_name = "HOW", help_heading = "Variants")]
+    #[arg(long, value_name = "HOW", help_heading = "Variants", value_parser = offered::identities(), hide_possible_values = true)]
     identity: Option<String>,
     /// A subnet that was named for the nodes of an existing cluster; may be repeated
     #[arg(long = "subnet", value_name = "ID", help_heading = "Variants")]

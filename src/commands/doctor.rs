@@ -6,6 +6,7 @@ use super::look::look;
 use super::mend::{agreed, cures, take_back};
 use super::named::{files_are_there, kubeconfig_is_sound};
 use super::new_file::{NewFile, unwritable};
+use super::offered;
 use super::verify::parse_duration;
 use crate::accepted::{Accepted, AcceptedFindings};
 use crate::adapters::text_file;
@@ -40,10 +41,10 @@ pub struct DoctorArgs {
     #[arg(long, value_delimiter = ',', value_name = "AREA", value_parser = area_parser())]
     area: Vec<Area>,
     /// Only these checks
-    #[arg(long, value_delimiter = ',', value_name = "ID")]
+    #[arg(long, value_delimiter = ',', value_name = "ID", value_parser = offered::check_ids(), hide_possible_values = true)]
     only: Vec<String>,
     /// All but these checks
-    #[arg(long, value_delimiter = ',', value_name = "ID")]
+    #[arg(long, value_delimiter = ',', value_name = "ID", value_parser = offered::check_ids(), hide_possible_values = true)]
     skip: Vec<String>,
     /// Ask neither AWS nor the cluster; the kubeconfig's credential plugin is still run
     #[arg(long)]

@@ -3,10 +3,12 @@
 
 use super::args::VariantArgs;
 use super::explain_guide;
+use super::offered;
 use super::session::layers;
 use crate::app::App;
 use crate::checks::{self, Check};
 use crate::error::{Error, Exit, Result, did_you_mean};
+use crate::finding::Area;
 use crate::migration::Wish;
 use crate::pages::{Language, page, that_name, that_quote};
 use crate::steps;
@@ -26,7 +28,7 @@ use std::collections::BTreeSet;
   karpctl explain guide --karpenter-version 1.9.2")]
 pub struct ExplainArgs {
     /// The id, or the text of an error; without one all ids are listed
-    #[arg(value_name = "ID or ERROR")]
+    #[arg(value_name = "ID or ERROR", value_parser = offered::explained(), hide_possible_values = true)]
     words: Vec<String>,
     /// The language; what is not there in it is said in English
     #[arg(long, value_enum, default_value_t)]
@@ -34,7 +36,7 @@ pub struct ExplainArgs {
 }
 
 /// The id of what is no step and no check.
-const GUIDE: &str = "guide";
+pub(super) const GUIDE: &str = "guide";
 
 /// Runs the command.
 pub fn run(app: &App, args: &ExplainArgs) -> Result<Exit> {
@@ -42,9 +44,7 @@ pub fn run(app: &App, args: &ExplainArgs) -> Result<Exit> {
     let texts = texts(args.lang);
     let asked = args.words.join(" ");
     if asked.trim().is_empty() {
-        let mut listed = BTreeSet::new();
-        texts.iter().filter(|(id, _)| listed.insert(id)).for_each(|(id, _)| app.printer.answer(id));
-        app.printer.answer(GUIDE);
+        app.printer.told(&list());
         return Ok(Exit::Done);
     }
     if asked == GUIDE {
@@ -73,9 +73,44 @@ pub fn run(app: &App, args: &ExplainArgs) -> Result<Exit> {
     }
     let error = Error::usage(format!("there is no step, check, kind of error or permission `{asked}`, and no page quotes such an error"));
     let near = did_you_mean(&asked, texts.iter().map(|(known, _)| known.as_str()));
-    Err(error.hint(
-        near.unwrap_or_else(|| "`karpctl explain` lists them all; an error is found by the part that is the same for everybody".into()),
-    ))
+    let all = "`karpctl explain` lists them all";
+    Err(match near {
+        Some(near) => error.hint(near).hint(all),
+        None => error.hint(format!("{all}; an error is found by the part that is the same for everybody")),
+    })
+}
+
+/// What there is to ask for: what a person meets first, and last the names that they have before them.
+fn list() -> String {
+    let row = |name: &str, what: &str| format!("  {name:<26} {what}");
+    let mut lines = vec!["Steps".to_owned()];
+    lines.extend(steps::all().iter().chain(&steps::migration(&Wish::default())).map(|s| row(s.id().as_str(), first_sentence(s.explain()))));
+    let checks = checks::all();
+    for area in [Area::Client, Area::Account, Area::Cluster, Area::Release] {
+        lines.push(format!("\nChecks of the area {}", area.as_str()));
+        lines.extend(checks.iter().filter(|c| c.area() == area).map(|c| row(c.id(), c.why())));
+    }
+    lines.push("\nKinds of errors".to_owned());
+    lines.extend(super::explained::errors().map(|(name, meaning)| row(&name, first_sentence(&meaning))));
+    lines.push("\nThe guide".to_owned());
+    lines.push(row(GUIDE, "Where karpctl does not do as Karpenter's guide does, and why."));
+    let named = |texts: Vec<(String, String)>, is_action: bool| {
+        let names: BTreeSet<String> = texts.into_iter().map(|(name, _)| name).filter(|name| name.contains(':') == is_action).collect();
+        names.into_iter().collect::<Vec<_>>().join(", ")
+    };
+    for (whose, policies, texts) in [
+        ("Karpenter's controller", "the stack's policies", super::explained::permissions as fn() -> Vec<(String, String)>),
+        ("whoever runs karpctl", "the operator policy", super::explained_operator::permissions),
+    ] {
+        lines.push(format!("\nPermissions of {whose}\n  {}", named(texts(), true)));
+        lines.push(format!("\nStatements of {policies}\n  {}", named(texts(), false)));
+    }
+    lines.join("\n")
+}
+
+/// A text as far as its first full stop.
+fn first_sentence(text: &str) -> &str {
+    text.find(". ").map_or(text, |end| &text[..=end])
 }
 
 /// All that can be asked for by its name, but for the guide, which is told of one release.

@@ -59,10 +59,12 @@ const fn meaning(kind: ErrorKind) -> &'static str {
 
 /// The kinds of errors, as they stand in `kind` of an error in JSON, and what they mean.
 pub(super) fn errors() -> impl Iterator<Item = (String, String)> {
-    ErrorKind::ALL.into_iter().map(|kind| {
-        let name = serde_json::to_value(kind).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
-        (name, meaning(kind).to_owned())
-    })
+    ErrorKind::ALL.into_iter().map(|kind| (name_of(kind), meaning(kind).to_owned()))
+}
+
+/// A kind as it stands in `kind` of an error in JSON.
+pub(super) fn name_of(kind: ErrorKind) -> String {
+    serde_json::to_value(kind).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// The statements of the controller's policies, release by release, the newest first.

@@ -25,6 +25,7 @@ pub mod migrate;
 mod named;
 mod new_file;
 mod next;
+mod offered;
 pub mod parts;
 mod print_commands;
 mod question;

@@ -32,6 +32,13 @@ LINES = [
     ("karpctl generate comp", {"completions"}),
     ("karpctl generate completions ", SHELLS),
     ("karpctl render cl", {"cloudformation", "cluster-config"}),
+    ("karpctl doctor --only exec-", {"exec-answer", "exec-kubeconfig"}),
+    ("karpctl doctor --skip exec-", {"exec-answer", "exec-kubeconfig"}),
+    ("karpctl bootstrap --identity ", {"pod-identity", "irsa"}),
+    ("karpctl bootstrap --node-access ", {"aws-auth", "access-entry", "both"}),
+    ("karpctl bootstrap --ip-family ", {"ipv4", "ipv6"}),
+    ("karpctl destroy --identity ", {"pod-identity", "irsa"}),
+    ("karpctl explain node-", {"node-access", "node-mapping"}),
 ]
 NONSENSE = "karpctl nothing-begins-so"
 

@@ -165,7 +165,7 @@ fn explain_knows_every_step_of_the_readme() {
     let listed = Shell::new().run(&["explain"]).stdout;
     for id in karpctl::plan::StepId::ALL.into_iter().chain(karpctl::plan::StepId::MIGRATION) {
         assert!(readme.contains(&format!("| `{id}` |")), "README does not list {id}");
-        assert!(listed.lines().any(|l| l == id.as_str()), "{id}");
+        assert!(listed.lines().any(|l| l.starts_with(&format!("  {id} "))), "{id}: {listed}");
         let text = Shell::new().run(&["explain", id.as_str()]).stdout;
         assert!(text.len() > 80, "{id}: {text}");
     }
@@ -178,7 +178,25 @@ fn explain_knows_every_step_of_the_readme() {
     assert_eq!(asked, Shell::new().run(&["explain", "iam:PassRole"]).stdout);
     let both = Shell::new().run(&["explain", "spot-role"]).stdout;
     assert!(both.contains("An account needs it once") && both.contains("ServiceLinkedRoleCreationNotPermitted"), "step and check: {both}");
-    usage_error(&Shell::new().run(&["explain", "node-maping"]), &["did you mean `node-mapping`?"]);
+    usage_error(&Shell::new().run(&["explain", "node-maping"]), &["did you mean `node-mapping`?", "`karpctl explain` lists them all"]);
+}
+
+/// By headings, with words: nobody knows ids by heart.
+#[test]
+fn what_can_be_explained_is_listed_with_what_it_is() {
+    let listed = Shell::new().run(&["explain"]).stdout;
+    let heads: Vec<&str> = listed.lines().filter(|line| !line.is_empty() && !line.starts_with(' ')).collect();
+    let checks = ["Checks of the area client", "Checks of the area account", "Checks of the area cluster", "Checks of the area release"];
+    assert!(heads[0] == "Steps" && heads[1..5] == checks && heads.contains(&"Permissions of Karpenter's controller"), "{heads:?}");
+    for check in karpctl::checks::all() {
+        let (_, of_area) = listed.split_once(&format!("\nChecks of the area {}\n", check.area().as_str())).unwrap();
+        let row = format!("  {:<26} {}", check.id(), check.why());
+        assert!(of_area.split("\n\n").next().unwrap().lines().any(|line| line == row), "{row} is not in {of_area}");
+    }
+    for (_, text) in karpctl::error::ErrorKind::ALL.map(|kind| (kind, serde_json::to_value(kind).unwrap())) {
+        assert!(listed.contains(&format!("\n  {} ", text.as_str().unwrap())), "{text}");
+    }
+    assert!(listed.contains(" iam:PassRole, ") && !listed.lines().any(|line| line == "iam:PassRole"), "{listed}");
 }
 
 /// What has no room is left out and named.
