@@ -111,15 +111,31 @@ impl Bar {
     }
 }
 
-/// `| cluster demo [4 min of about 15 min] 2 of 4: add-ons`, and beneath it what was said last.
+/// `| cluster demo [##--------] [4 min of about 15 min] 2 of 4: add-ons`, and beneath it what was said last.
 fn style(usual_seconds: u32) -> ProgressStyle {
     let usually = if usual_seconds > 5 { format!(" of about {}", duration(usual_seconds.into())) } else { String::new() };
     let elapsed = move |state: &ProgressState, line: &mut dyn fmt::Write| {
         let _ = write!(line, "{}{usually}", duration(state.elapsed().as_secs()));
     };
-    let style = ProgressStyle::with_template("{spinner} {prefix} [{took}]{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
-    style.tick_strings(&TURNING).with_key("took", elapsed)
+    let part = move |state: &ProgressState, line: &mut dyn fmt::Write| {
+        let _ = line.write_str(&filled(state.elapsed().as_secs(), usual_seconds));
+    };
+    let template = "{spinner} {prefix} {part}[{took}]{msg}";
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner());
+    style.tick_strings(&TURNING).with_key("took", elapsed).with_key("part", part)
 }
+
+/// How much of the usual time has gone. What takes longer is not done for it: the last place stays free.
+fn filled(seconds: u64, usual_seconds: u32) -> String {
+    if usual_seconds <= 5 {
+        return String::new();
+    }
+    let gone = (seconds * PLACES / u64::from(usual_seconds)).min(PLACES - 1);
+    (0..PLACES).fold("[".to_owned(), |bar, place| bar + if place < gone { "#" } else { "-" }) + "] "
+}
+
+/// How many places a bar has.
+const PLACES: u64 = 10;
 
 /// The last lines of a terminal, drawn over themselves: what indicatif draws, each line with an end and none up to the edge.
 ///
@@ -282,9 +298,9 @@ mod tests {
         bars.above(|| written.clone().write_all(b"said above\n").unwrap());
         let lines = shown(&written, 24, 80);
         assert_eq!(lines[0], "said above");
-        assert!(lines[1].ends_with(" stack Karpenter-demo [0 s of about 75 s]"), "{lines:#?}");
+        assert!(lines[1].ends_with(" stack Karpenter-demo [----------] [0 s of about 75 s]"), "{lines:#?}");
         assert_eq!(lines[2], "  > cloudformation: CREATE_IN_PROGRESS KarpenterNodeRole");
-        assert!(lines[3].ends_with(" cluster demo [0 s of about 15 min] 2 of 4: add-ons"), "{lines:#?}");
+        assert!(lines[3].ends_with(" cluster demo [----------] [0 s of about 15 min] 2 of 4: add-ons"), "{lines:#?}");
         // As if both had begun so long ago.
         for (bar, ago) in bars.lock().values().zip([240, 42]) {
             // A bar that ticks by itself is not drawn by anybody else.
@@ -293,10 +309,19 @@ mod tests {
         }
         bars.above(|| ());
         let lines = shown(&written, 24, 80);
-        assert!(lines[1].ends_with(" stack Karpenter-demo [42 s of about 75 s]"), "{lines:#?}");
-        assert!(lines[3].ends_with(" cluster demo [4 min of about 15 min] 2 of 4: add-ons"), "{lines:#?}");
+        assert!(lines[1].ends_with(" stack Karpenter-demo [#####-----] [42 s of about 75 s]"), "{lines:#?}");
+        assert!(lines[3].ends_with(" cluster demo [##--------] [4 min of about 15 min] 2 of 4: add-ons"), "{lines:#?}");
         bars.clear();
         assert_eq!(shown(&written, 24, 80), ["said above"]);
+    }
+
+    #[test]
+    fn a_bar_is_full_only_when_its_step_is_done() {
+        assert_eq!(
+            [0, 74, 75, 900, u64::from(u32::MAX)].map(|seconds| filled(seconds, 75)).map(|bar| bar.matches('#').count()),
+            [0, 9, 9, 9, 9]
+        );
+        assert_eq!(filled(3, 5), "", "what is over at once has none");
     }
 
     #[test]
