@@ -100,7 +100,7 @@ pub fn run(app: &App, args: &GenerateArgs, cli: clap::Command) -> Result<Exit> {
 
 /// The pages: karpctl, and each command under the name by which `man` finds it.
 fn man_pages(cli: &clap::Command) -> Vec<(String, clap::Command)> {
-    let mut cli = cli.clone();
+    let mut cli = without_help(cli.clone());
     cli.build();
     let mut pages = vec![("karpctl".to_owned(), cli.clone())];
     for (words, command) in documented(&cli) {
@@ -108,6 +108,11 @@ fn man_pages(cli: &clap::Command) -> Vec<(String, clap::Command)> {
         pages.push((name.clone(), command.name(name).version(env!("CARGO_PKG_VERSION"))));
     }
     pages
+}
+
+/// Without the commands `help`, of which there is no page.
+fn without_help(command: clap::Command) -> clap::Command {
+    command.disable_help_subcommand(true).mut_subcommands(without_help)
 }
 
 /// The commands, and those below them: `destroy`, `migrate cluster-autoscaler`.
@@ -125,7 +130,27 @@ fn documented(cli: &clap::Command) -> Vec<(String, clap::Command)> {
 fn man_text(command: clap::Command) -> Result<String> {
     let mut page = Vec::new();
     clap_mangen::Man::new(command).render(&mut page).map_err(|e| Error::failed("cannot write the man page").because(e.to_string()))?;
-    Ok(String::from_utf8_lossy(&page).into_owned())
+    Ok(as_typed(&String::from_utf8_lossy(&page)))
+}
+
+/// The page with its examples in the lines in which they are typed: filled, words are broken and lines run together.
+fn as_typed(page: &str) -> String {
+    let mut typed = String::with_capacity(page.len() + 16);
+    let mut is_example = false;
+    for line in page.lines() {
+        let begins = line == "Examples:";
+        let ends = is_example && line.starts_with(".SH");
+        if begins || ends {
+            typed.push_str(if begins { ".nf\n" } else { ".fi\n" });
+            is_example = begins;
+        }
+        typed.push_str(line);
+        typed.push('\n');
+    }
+    if is_example {
+        typed.push_str(".fi\n");
+    }
+    typed
 }
 
 fn man_page(cli: &clap::Command, command: Option<&str>) -> Result<String> {

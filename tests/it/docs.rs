@@ -226,8 +226,12 @@ fn every_command_has_a_man_page_that_man_reads() {
     let made = run(dir.path(), &["generate".into(), "man".into(), "--out".into(), "man1".into()]);
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let pages = std::fs::read_dir(dir.path().join("man1")).unwrap().count();
-    let commands: usize = Cli::command().get_subcommands().map(|c| 1 + c.get_subcommands().count()).sum();
-    assert_eq!(pages, commands + 1);
+    let mut commands = Vec::new();
+    for command in Cli::command().get_subcommands() {
+        commands.push(vec![command.get_name().to_owned()]);
+        commands.extend(command.get_subcommands().map(|below| vec![command.get_name().to_owned(), below.get_name().to_owned()]));
+    }
+    assert_eq!(pages, commands.len() + 1);
     if has("man") {
         let mut said = vec![("karpctl", "karpctl-bootstrap"), ("karpctl-init", "--defaults"), ("karpctl-bootstrap", "--dry-run")];
         for file in std::fs::read_dir(dir.path().join("man1")).unwrap() {
@@ -241,6 +245,14 @@ fn every_command_has_a_man_page_that_man_reads() {
                 assert!(text.contains(word), "{page} has no {word}: {text}");
             }
             said.retain(|(of, words)| *of != page || !text.contains(words));
+            // An example is a line as it is typed, and no page is named that is not there.
+            let words = commands.iter().find(|words| format!("karpctl-{}", words.join("-")) == page).cloned().unwrap_or_default();
+            let help = run(dir.path(), &[words, vec!["--help".to_owned()]].concat());
+            let help = String::from_utf8(help.stdout).unwrap();
+            for example in help.lines().skip_while(|line| *line != "Examples:").skip(1) {
+                assert!(text.lines().any(|line| line.trim() == example.trim()), "{page}: `{example}` is not in\n{text}");
+            }
+            assert!(!text.contains("-help(1)"), "{page}: {text}");
         }
         assert!(said.is_empty(), "not said: {said:?}");
     }
