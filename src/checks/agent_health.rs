@@ -31,7 +31,7 @@ impl Check for AgentHealth {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::PodIdentityAgent, Topic::AgentPods, Topic::Stack, Topic::ControllerRole]
+        &[Topic::Cluster, Topic::PodIdentityAgent, Topic::AgentPods, Topic::Stack, Topic::ControllerRole, Topic::Chart, Topic::Neighbours]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -53,7 +53,7 @@ impl Check for AgentHealth {
             // One that could not be looked for may be there.
             None => match read(&daemon_set, &situation.facts.agent_pods)? {
                 Some(pods) => by_others(*pods),
-                None => missing(situation, subject, "is not there: the controller gets no credentials")
+                None => missing(situation, subject, "is not there: the controller gets no credentials")?
                     .run("make it", of_addon(&["create-addon"])),
             },
             Some("ACTIVE") => match read(&daemon_set, &situation.facts.agent_pods) {

@@ -76,7 +76,7 @@ impl Check for ControllerAssociation {
                     let message = format!("the service account has the role {role} by IRSA: look with --identity irsa");
                     return Err(Judgement::skip(subject, message));
                 }
-                let judgement = missing(situation, subject, "is not there: the controller gets no credentials");
+                let judgement = missing(situation, subject, "is not there: the controller gets no credentials")?;
                 if made_by_karpctl(spec, situation.facts) {
                     // By hand it would lack karpctl's tag, and be somebody else's from then on.
                     let release = situation.facts.chart_release.known().filter(|release| installed(release));

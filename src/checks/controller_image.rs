@@ -2,7 +2,7 @@
 
 use super::helm::install;
 use super::judgement::installed_release;
-use super::{Check, Judged, Judgement, Situation};
+use super::{Check, Judged, Judgement, Situation, whose};
 use crate::facts::Topic;
 use crate::finding::Area;
 use crate::knowledge::Release;
@@ -32,7 +32,7 @@ impl Check for ControllerImage {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Chart, Topic::Neighbours, Topic::Association]
+        &[Topic::Chart, Topic::Neighbours, Topic::Association, Topic::Cluster, Topic::Stack, Topic::ControllerRole]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -43,6 +43,7 @@ impl Check for ControllerImage {
         let there = installed.as_ref().ok().and_then(Option::as_ref);
         let wanted = Some(&spec.release).filter(|wanted| there != Some(*wanted));
         let with = |judgement: Judgement, mended: Option<Release>, is_there: bool| match mended {
+            Some(mended) if is_there && whose::is_not_ours(spec, facts) => whose::upgraded(spec, facts, judgement, &mended),
             Some(mended) if is_there => {
                 judgement.run(format!("install {mended}, a patch of the same minor"), install(spec, facts, &mended))
             }

@@ -2,7 +2,7 @@
 
 use super::judgement::read;
 use super::permissions::{UnknownKeys, lacking};
-use super::{Check, Judged, Judgement, Situation, missing};
+use super::{Check, Judged, Situation, missing, not_made};
 use crate::facts::Topic;
 use crate::finding::Area;
 use crate::render;
@@ -36,7 +36,7 @@ impl Check for ControllerPermissions {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::ControllerPermissions, Topic::ControllerRole, Topic::Stack]
+        &[Topic::ControllerPermissions, Topic::ControllerRole, Topic::Stack, Topic::Cluster, Topic::Chart, Topic::Neighbours]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -44,10 +44,10 @@ impl Check for ControllerPermissions {
         let subject = format!("role {}", spec.controller_role_name());
         let facts = situation.facts;
         let Some(role) = read(&subject, &facts.controller_role)? else {
-            return Err(Judgement::skip(subject, "is not made yet: `karpctl bootstrap` makes it"));
+            return Err(not_made(spec, facts, &subject));
         };
         let Some(permissions) = read(&subject, &facts.controller_permissions)? else {
-            return Err(missing(situation, subject, "is not there").fix("`karpctl identity` makes it, after `karpctl iam`"));
+            return Err(missing(situation, subject, "is not there")?.fix("`karpctl identity` makes it, after `karpctl iam`"));
         };
         let name = spec.controller_role_name();
         // The policies of the stack are those that its role gets; a role of another's making has its own.

@@ -46,7 +46,7 @@ impl Check for ControllerTrust {
         let spec = situation.spec()?;
         let subject = format!("trust policy of {}", spec.controller_role_name());
         let Some(role) = read(&subject, &situation.facts.controller_role)? else {
-            return Err(missing(situation, subject, "there is no such role: the controller has nothing to work under")
+            return Err(missing(situation, subject, "there is no such role: the controller has nothing to work under")?
                 .fix("`karpctl identity` makes it, after `karpctl iam`"));
         };
         let Some(cluster) = read(&subject, &situation.facts.cluster)? else {

@@ -3,7 +3,7 @@
 use super::judgement::read;
 use super::key_policy::usable;
 use super::policy::{allowing, beside, names_action, texts};
-use super::{Check, Judged, Judgement, Situation, aws, missing};
+use super::{Check, Judged, Judgement, Situation, aws, missing, whose};
 use crate::facts::{Probed, QueueFacts, RuleFacts, Topic};
 use crate::finding::Area;
 use crate::knowledge::EventRule;
@@ -43,7 +43,7 @@ impl Check for InterruptionQueue {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Queue, Topic::Stack, Topic::ControllerRole, Topic::Crds, Topic::Objects]
+        &[Topic::Queue, Topic::Stack, Topic::ControllerRole, Topic::Cluster, Topic::Chart, Topic::Neighbours, Topic::Crds, Topic::Objects]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -55,8 +55,11 @@ impl Check for InterruptionQueue {
         if !spec.has_queue() {
             return Err(Judgement::skip(subject, "madeElsewhere.interruptionQueue names none"));
         }
+        if let Some(not_ours) = whose::not_ours(spec, situation.facts, &subject) {
+            return Err(not_ours);
+        }
         let Some(queue) = read(&subject, &situation.facts.queue)? else {
-            let judgement = missing(situation, subject, "is not there: AWS.SimpleQueueService.NonExistentQueue");
+            let judgement = missing(situation, subject, "is not there: AWS.SimpleQueueService.NonExistentQueue")?;
             return Err(judgement.fix("`karpctl iam` makes it, with its policy and rules"));
         };
         // What the spec's own stack makes is not brought in order by a stack that cannot be made beside it.

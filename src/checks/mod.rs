@@ -150,11 +150,19 @@ const fn makes_none(facts: &Facts) -> &'static str {
     }
 }
 
-/// What is missing of Karpenter's own: before anything was made that is as it should be, afterwards it breaks what is there.
-/// Judged by the stack and the controller's role.
-fn missing(situation: &Situation<'_>, subject: impl Into<String>, message: impl Into<String>) -> Judgement {
-    let begun = situation.facts.stack.known().is_some() || situation.facts.controller_role.known().is_some();
-    if begun { Judgement::fail(subject, message) } else { Judgement::skip(subject, "is not made yet: `karpctl bootstrap` makes it") }
+/// What is missing of Karpenter's own: before anything was made that is as it should be and ends the look, afterwards it breaks what is there.
+/// Judged by the stack, the controller's role, and whose the Karpenter is that is there.
+fn missing(situation: &Situation<'_>, subject: impl Into<String>, message: impl Into<String>) -> Result<Judgement, Judgement> {
+    let (facts, subject) = (situation.facts, subject.into());
+    if facts.stack.known().is_some() || facts.controller_role.known().is_some() {
+        return Ok(Judgement::fail(subject, message));
+    }
+    Err(not_made(situation.spec()?, facts, &subject))
+}
+
+/// Why what karpctl makes is not there, where nothing of it is.
+fn not_made(spec: &Spec, facts: &Facts, subject: &str) -> Judgement {
+    whose::not_ours(spec, facts, subject).unwrap_or_else(|| Judgement::skip(subject, "is not made yet: `karpctl bootstrap` makes it"))
 }
 
 /// The words of an `aws` command in the spec's region.

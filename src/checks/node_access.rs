@@ -1,7 +1,8 @@
 //! Whether the cluster lets in the nodes that Karpenter launches: authentication mode, access entry, aws-auth row.
 
 use super::class_selection::unread_classes;
-use super::judgement::{installed, read};
+use super::judgement::read;
+use super::whose::{self, Presence};
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{AccessEntryFacts, AwsAuthFacts, ClusterFacts, Facts, ObjectFacts, Probed, Topic};
 use crate::finding::Area;
@@ -43,18 +44,29 @@ impl Check for NodeAccess {
          and made again by the same name, the entry is older than the role and lets nobody in, though all that is shown of it is right; it is \
          deleted and made anew, which `karpctl bootstrap` and `karpctl identity` do. A row of aws-auth holds for any role of that name, and so \
          does a Pod Identity association.\n\n\
+         The role of karpctl's name is nothing to a Karpenter that another tool made, until `karpctl adopt` says whose it is. \
          A role that an EC2NodeClass names in place of karpctl's is judged in the same way. It is asked for without a path: where EKS has no entry \
          for it and aws-auth no row, that is a warning only, for it may have a path. Not looked at are roles of instance profiles \
          that classes name, and those of other nodes in aws-auth."
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::AccessEntry, Topic::AwsAuth, Topic::Chart, Topic::Crds, Topic::Objects]
+        &[
+            Topic::Cluster,
+            Topic::AccessEntry,
+            Topic::AwsAuth,
+            Topic::Chart,
+            Topic::Neighbours,
+            Topic::Stack,
+            Topic::ControllerRole,
+            Topic::Crds,
+            Topic::Objects,
+        ]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let (spec, facts) = (situation.spec()?, situation.facts);
-        let mut said = of_role(spec, facts, &facts.access_entry, &Whose::Ours).unwrap_or_else(|ended| vec![ended]);
+        let mut said = ours(spec, facts).unwrap_or_else(|ended| vec![ended]);
         if facts.cluster.known().is_some() {
             said.extend(of_classes(spec, facts));
             said.extend(unread_classes(spec, facts));
@@ -72,6 +84,18 @@ enum Whose {
     Ours,
     /// Those of node classes that name it.
     Classes(String),
+}
+
+/// The spec's role. Of a Karpenter that works with another tool's it is nothing to say, but where a class names it.
+fn ours(spec: &Spec, facts: &Facts) -> Judged {
+    let classes: Vec<&str> = of_ours(spec, facts).map(|class| class.name.as_str()).collect();
+    let not_ours = whose::not_ours(spec, facts, &format!("cluster {}, role {}", spec.cluster_name, spec.node_role_name()));
+    let whose = match not_ours {
+        Some(not_ours) if classes.is_empty() => return Err(not_ours),
+        Some(_) => Whose::Classes(named(&classes)),
+        None => Whose::Ours,
+    };
+    of_role(spec, facts, &facts.access_entry, &whose)
 }
 
 /// The roles that node classes name in place of the spec's.
@@ -112,7 +136,7 @@ fn of_role(spec: &Spec, facts: &Facts, entry: &Probed<AccessEntryFacts>, whose: 
     let Some(cluster) = read(&subject, &facts.cluster)? else {
         return Err(Judgement::skip(subject, "there is no cluster yet"));
     };
-    let windows = windows_class(spec, facts);
+    let windows = of_ours(spec, facts).find(|o| o.windows).map(|o| o.name.as_str());
     // Whether or not the spec says so: nodes of Windows will ask to be let in.
     let spec = &Spec { windows: spec.windows || windows.is_some(), ..spec.clone() };
     let subject = windows.map_or_else(|| subject.clone(), |class| format!("{subject}, Windows nodes of {class}"));
@@ -156,7 +180,7 @@ fn of_role(spec: &Spec, facts: &Facts, entry: &Probed<AccessEntryFacts>, whose: 
     if !said.is_empty() {
         return Ok(said);
     }
-    if matches!(whose, Whose::Ours) && read(&subject, &facts.chart_release)?.is_none_or(|release| !installed(release)) {
+    if matches!(whose, Whose::Ours) && is_to_come(&subject, facts)? {
         return Ok(vec![Judgement::pass(subject, "is not let in yet; karpctl makes what it needs")]);
     }
     let (what, way) = match (cluster.has_access_entries(), cluster.has_config_map()) {
@@ -175,12 +199,22 @@ fn of_role(spec: &Spec, facts: &Facts, entry: &Probed<AccessEntryFacts>, whose: 
     Err(let_in(spec, judgement, way, whose))
 }
 
-/// A node class that makes Windows nodes of the spec's role, or with the profile that holds it.
-fn windows_class<'f>(spec: &Spec, facts: &'f Facts) -> Option<&'f str> {
+/// Whether no Karpenter is installed that would launch nodes of ours.
+fn is_to_come(subject: &str, facts: &Facts) -> Result<bool, Judgement> {
+    match whose::presence(facts) {
+        Presence::None => Ok(true),
+        Presence::Karpenter => Ok(false),
+        Presence::Unseen(reason) => {
+            Err(Judgement::skip(subject, format!("whether a Karpenter launches its nodes could not be seen: {reason}")))
+        }
+    }
+}
+
+/// The node classes that make nodes of the spec's role, or with the profile that holds it.
+fn of_ours<'f>(spec: &Spec, facts: &'f Facts) -> impl Iterator<Item = &'f ObjectFacts> {
     let (role, profile) = (spec.node_role_name(), spec.instance_profile_name());
     let objects = facts.objects.known().into_iter().flatten();
-    let of_ours = |o: &&ObjectFacts| o.role.as_ref() == Some(&role) || o.instance_profile.as_ref() == Some(&profile);
-    objects.filter(|o| o.windows).find(of_ours).map(|o| o.name.as_str())
+    objects.filter(move |o| o.role.as_ref() == Some(&role) || o.instance_profile.as_ref() == Some(&profile))
 }
 
 const EDIT: [&str; 6] = ["kubectl", "--namespace", "kube-system", "edit", "configmap", "aws-auth"];
@@ -261,7 +295,7 @@ fn wrong_entry(spec: &Spec, subject: String, kind: &str) -> Judgement {
 
 /// An entry that is older than the role, which it keeps by its unique id.
 fn earlier_role(spec: &Spec, facts: &Facts, subject: String, entry: &AccessEntryFacts, whose: &Whose) -> Judged {
-    if matches!(whose, Whose::Ours) && read(&subject, &facts.chart_release)?.is_none_or(|release| !installed(release)) {
+    if matches!(whose, Whose::Ours) && is_to_come(&subject, facts)? {
         let message = "its access entry is of an earlier role of that name: karpctl makes it anew";
         return Ok(vec![Judgement::pass(subject, message)]);
     }

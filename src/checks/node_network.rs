@@ -80,7 +80,7 @@ impl Check for NodeNetwork {
         };
         if selected.is_empty() && said.is_empty() {
             let nothing = missing(situation, "subnets", "the selector finds none: SubnetSelector did not match any Subnets");
-            said.extend((nothing.is_failure()).then(|| {
+            said.extend(nothing.ok().map(|nothing| {
                 let ids = for_nodes.iter().map(|s| s.id.clone());
                 let tag = format!("Key={DISCOVERY_TAG},Value={}", spec.cluster_name);
                 let words = aws(spec, "ec2", "create-tags").into_iter().chain(["--resources"]).map(str::to_owned).chain(ids);

@@ -1,7 +1,7 @@
 //! Whether the role of the nodes may do what a node does.
 
 use super::judgement::read;
-use super::{Check, Judged, Judgement, Situation};
+use super::{Check, Judged, Judgement, Situation, not_made, whose};
 use crate::facts::{Probed, Topic};
 use crate::finding::Area;
 use crate::spec::IpFamily;
@@ -42,14 +42,17 @@ impl Check for NodePolicies {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::NodeRole, Topic::Stack]
+        &[Topic::NodeRole, Topic::Stack, Topic::ControllerRole, Topic::Cluster, Topic::Chart, Topic::Neighbours]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let spec = situation.spec()?;
         let subject = format!("role {}", spec.node_role_name());
+        if let Some(not_ours) = whose::not_ours(spec, situation.facts, &subject) {
+            return Err(not_ours);
+        }
         let Some(role) = read(&subject, &situation.facts.node_role)? else {
-            return Err(Judgement::skip(subject, "is not made yet: `karpctl bootstrap` makes it"));
+            return Err(not_made(spec, situation.facts, &subject));
         };
         if spec.made_elsewhere.is_none() && situation.facts.stack == Probed::Absent {
             return Err(Judgement::skip(subject, "is in the way of the stack that makes it: see the check stack-state"));

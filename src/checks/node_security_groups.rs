@@ -35,7 +35,17 @@ impl Check for NodeSecurityGroups {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::Selection, Topic::Stack, Topic::ControllerRole, Topic::Crds, Topic::Objects, Topic::NodeGroups]
+        &[
+            Topic::Cluster,
+            Topic::Selection,
+            Topic::Stack,
+            Topic::ControllerRole,
+            Topic::Chart,
+            Topic::Neighbours,
+            Topic::Crds,
+            Topic::Objects,
+            Topic::NodeGroups,
+        ]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -60,7 +70,7 @@ impl Check for NodeSecurityGroups {
             aws(spec, "ec2", verb).into_iter().map(str::to_owned).chain(words).collect::<Vec<_>>()
         };
         if groups.is_empty() {
-            let judgement = missing(situation, subject, "there are none: SecurityGroupSelector did not match any SecurityGroups");
+            let judgement = missing(situation, subject, "there are none: SecurityGroupSelector did not match any SecurityGroups")?;
             return Err(if own.is_empty() {
                 judgement
             } else {

@@ -33,7 +33,7 @@ impl Check for OidcIssuer {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::OidcProvider, Topic::Stack, Topic::ControllerRole]
+        &[Topic::Cluster, Topic::OidcProvider, Topic::Stack, Topic::ControllerRole, Topic::Chart, Topic::Neighbours]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -47,7 +47,7 @@ impl Check for OidcIssuer {
         let issuer = cluster.oidc_issuer.clone().unwrap_or_default();
         let subject = format!("OIDC provider of {issuer}");
         Ok(vec![match read(&subject, &situation.facts.oidc_provider)? {
-            None => missing(situation, subject, "is not there: No OpenIDConnect provider found in your account")
+            None => missing(situation, subject, "is not there: No OpenIDConnect provider found in your account")?
                 .run("make it", ["aws", "iam", "create-open-id-connect-provider", "--url", issuer.as_str(), "--client-id-list", AUDIENCE]),
             Some(provider) if provider.audiences.iter().any(|a| a == AUDIENCE) => Judgement::pass(subject, "is there"),
             Some(provider) => Judgement::fail(subject, format!("does not take tokens for {AUDIENCE}: Incorrect token audience")).run(

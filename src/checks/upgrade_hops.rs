@@ -34,7 +34,7 @@ impl Check for UpgradeHops {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::Chart, Topic::Neighbours, Topic::Association]
+        &[Topic::Cluster, Topic::Chart, Topic::Neighbours, Topic::Association, Topic::Stack, Topic::ControllerRole]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -51,6 +51,7 @@ impl Check for UpgradeHops {
             Some(hop) if whose::is_within_another_chart(situation.facts) => {
                 judgement.fix(format!("the first hop is {hop}: {}", whose::UPGRADE_WITHIN))
             }
+            Some(hop) if whose::is_not_ours(spec, situation.facts) => whose::upgraded(spec, situation.facts, judgement, &hop),
             Some(hop) => in_order(situation, judgement, spec, &release, &hop),
             None => judgement.fix("stay with a release of the API that its objects have, or `karpctl destroy` it and make it anew"),
         }])

@@ -1,9 +1,10 @@
 //! Whose Karpenter is installed. A command that makes a working one into what karpctl would have made is never printed.
 
 use super::helm::ROLE_ANNOTATION;
-use super::judgement::{installed, of_own_chart};
+use super::judgement::{Judgement, installed, of_own_chart};
 use super::neighbours::karpenters;
 use crate::facts::{Facts, Neighbours, Probed, Workload};
+use crate::knowledge::Release;
 use crate::spec::Spec;
 
 /// The Karpenter of the wanted namespace, whoever installed it.
@@ -50,6 +51,26 @@ pub(super) fn has_guides_roles(spec: &Spec, facts: &Facts) -> bool {
 /// Whether a Karpenter is installed whose role is none that the spec names.
 pub(super) fn has_another_role(facts: &Facts) -> bool {
     facts.controller_role == Probed::Absent && matches!(presence(facts), Presence::Karpenter)
+}
+
+/// Whether the Karpenter that is installed works with what another tool made, and nobody has told karpctl with what.
+pub(super) fn is_not_ours(spec: &Spec, facts: &Facts) -> bool {
+    spec.made_elsewhere.is_none() && facts.stack.known().is_none() && has_another_role(facts)
+}
+
+/// Why nothing is said of what karpctl would have made, where Karpenter works without: see [`is_not_ours`].
+pub(super) fn not_ours(spec: &Spec, facts: &Facts, subject: &str) -> Option<Judgement> {
+    is_not_ours(spec, facts).then(|| Judgement::skip(subject, "Karpenter works with what another tool made: `karpctl adopt` finds it"))
+}
+
+/// What brings a Karpenter that is not ours to this release, in place of a command that would make karpctl's own beside it.
+pub(super) fn upgraded(spec: &Spec, facts: &Facts, judgement: Judgement, to: &Release) -> Judgement {
+    // What helm did not install is nothing to adopt.
+    if facts.chart_release.known().is_some_and(installed) {
+        judgement.run(format!("{to} is the one to take: first have karpctl work with what is there, then look again"), adopt(spec))
+    } else {
+        judgement.fix(format!("{to} is the one to take, with the tool that made what is there"))
+    }
 }
 
 /// The namespace in which the cluster's Karpenter is, where that is not the wanted one.

@@ -4,10 +4,13 @@ use super::aws::known;
 use super::{DAY, bad, exactly, healthy, seen};
 use crate::fake::FakeWorld;
 use crate::fixture::existing;
-use karpctl::facts::{Denial, DeniedBy, EbsFacts, Facts, KeyFacts, KeyUse, NeighbourKind, Probed, RoleFacts, RoleTies, Workload};
+use karpctl::checks::{Situation, all, judge};
+use karpctl::facts::{
+    Denial, DeniedBy, EbsFacts, Facts, KeyFacts, KeyUse, NeighbourKind, ObjectFacts, Probed, RoleFacts, RoleTies, Workload,
+};
 use karpctl::finding::{Finding, Verdict};
 use karpctl::plan::StepId;
-use karpctl::spec::{Identity, Spec};
+use karpctl::spec::{Identity, Meant, Spec};
 use karpctl::steps::Ownership;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -84,6 +87,84 @@ async fn without_stack() -> (Spec, Facts) {
     facts.node_role = Probed::Absent;
     facts.stack_policies = Probed::Known(BTreeMap::new());
     (spec, facts)
+}
+
+/// As Terraform's module leaves it, and nobody has adopted it: roles, queue and access entry have names of their own.
+async fn of_another_tool() -> (Spec, Facts) {
+    let (spec, mut facts) = without_stack().await;
+    (facts.controller_role, facts.queue, facts.queue_rules) = (Probed::Absent, Probed::Absent, Probed::Known(Vec::new()));
+    known(&mut facts.association).role_arn = "arn:aws:iam::111122223333:role/KarpenterController-20250101".into();
+    known(&mut facts.chart_release).values["settings"]["interruptionQueue"] = json!("Karpenter-demo");
+    let entry = std::mem::replace(&mut facts.access_entry, Probed::Absent);
+    facts.aws_auth = Probed::Absent;
+    class(&mut facts).role = Some("Karpenter-demo-2025".into());
+    facts.class_entries.insert("Karpenter-demo-2025".into(), entry);
+    (spec, facts)
+}
+
+fn class(facts: &mut Facts) -> &mut ObjectFacts {
+    known(&mut facts.objects).iter_mut().find(|o| o.resource.starts_with("ec2nodeclasses.")).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_karpenter_of_another_tool_is_not_measured_by_what_karpctl_makes() {
+    let (spec, mut facts) = of_another_tool().await;
+    exactly(&bad(&spec, &facts, DAY), "controller-association", Verdict::Warn);
+    let said = |facts: &Facts| {
+        let situation = Situation { spec: Some(&spec), meant: &Meant::default(), facts, today: DAY.parse().unwrap() };
+        judge(&all(), &situation)
+    };
+    let skipped = |facts: &Facts| {
+        let of_adoption = said(facts).into_iter().filter(|f| f.message.ends_with("what another tool made: `karpctl adopt` finds it"));
+        of_adoption.map(|f| (f.id, f.result, f.fixes.len())).collect::<Vec<_>>()
+    };
+    let of = |id: &str| (id.to_owned(), Verdict::Skip, 0);
+    let wanted = ["controller-permissions", "node-policies", "interruption-queue", "controller-trust", "node-access"].map(of);
+    assert_eq!(skipped(&facts), wanted);
+    assert!(!said(&facts).iter().any(|f| f.message.contains("is not made yet")), "it works, with what another tool made");
+    // A class that names the role of karpctl's name has its nodes judged, whoever made it.
+    class(&mut facts).role = Some(spec.node_role_name());
+    let found = self::of("node-access", &spec, &facts);
+    exactly(&found, "node-access", Verdict::Warn);
+    assert_eq!(found[0].subject, "cluster demo, role KarpenterNodeRole-demo of node class default");
+    // Once it is adopted, or none is there, karpctl knows what is to be there.
+    known(&mut facts.neighbours).workloads.retain(|w| w.what != NeighbourKind::Karpenter);
+    facts.chart_release = Probed::Absent;
+    assert_eq!(skipped(&facts), []);
+}
+
+/// Argo CD installs Karpenter, and the stack is the guide's.
+#[tokio::test(start_paused = true)]
+async fn nodes_are_let_in_whoever_installed_karpenter() {
+    let (spec, mut facts) = installed_by("kube-system", None).await;
+    (facts.access_entry, facts.aws_auth) = (Probed::Absent, Probed::Absent);
+    exactly(&of("node-access", &spec, &facts), "node-access", Verdict::Fail);
+    let neighbours = std::mem::replace(&mut facts.neighbours, Probed::Unavailable("the cluster does not answer".into()));
+    assert_eq!(of("node-access", &spec, &facts), [], "whether one is there is not known");
+    facts.neighbours = neighbours;
+    known(&mut facts.neighbours).workloads.retain(|w| w.what != NeighbourKind::Karpenter);
+    assert_eq!(of("node-access", &spec, &facts), [], "it is to come");
+}
+
+/// A bootstrap would refuse that, or make roles and a queue of karpctl's beside those that Karpenter has.
+#[tokio::test(start_paused = true)]
+async fn a_karpenter_of_another_tool_is_adopted_before_it_is_upgraded() {
+    for (installed, id, to) in
+        [("0.32.1", "installed-fit", "1.14.1"), ("0.32.1", "upgrade-hops", "0.37."), ("1.5.6", "controller-image", "1.5.")]
+    {
+        let (spec, mut facts) = of_another_tool().await;
+        known(&mut facts.chart_release).chart_version = installed.into();
+        let found = of(id, &spec, &facts);
+        assert_eq!(commands(&found), ["karpctl adopt --cluster-name demo --region us-west-2"], "{found:#?}");
+        let title = &found[0].fixes[0].title;
+        assert!(title.starts_with(to) && title.contains(" is the one to take: first have karpctl work with what is there"), "{title}");
+        // What helm did not install is upgraded where it was.
+        facts.chart_release = Probed::Absent;
+        (karpenter(&mut facts).helm_owner, karpenter(&mut facts).image) =
+            (None, Some(format!("public.ecr.aws/karpenter/controller:{installed}")));
+        let found = of(id, &spec, &facts);
+        assert_eq!((found.len(), commands(&found)), (1, Vec::new()), "{found:#?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

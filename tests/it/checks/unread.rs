@@ -38,9 +38,13 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
         "what is in the way of a stack that is not there",
     ),
     ("earlier-cluster", &[Topic::Cluster], "what is left is looked for only where there is none"),
-    ("controller-permissions", &[Topic::Stack], "what mends it"),
+    ("controller-permissions", &[Topic::Stack, Topic::Cluster, Topic::Chart, Topic::Neighbours], "what mends it; whose the Karpenter is"),
     ("vcpu-quotas", &[Topic::Cluster], "where it is not known whether a cluster is made, what it takes is counted"),
-    ("interruption-queue", &[Topic::Stack, Topic::ControllerRole, Topic::Crds, Topic::Objects], "how bad it is that something is missing"),
+    (
+        "interruption-queue",
+        &[Topic::Stack, Topic::ControllerRole, Topic::Cluster, Topic::Chart, Topic::Neighbours, Topic::Crds, Topic::Objects],
+        "whose the Karpenter is; how bad it is that something is missing",
+    ),
     ("ebs-key", &[Topic::Cluster, Topic::ControllerRole, Topic::Chart, Topic::Neighbours], "whose role uses a key of one's own"),
     ("cluster-state", &[Topic::ClusterStacks], "whether eksctl made a cluster that karpctl is to make"),
     ("cluster-entry", &[Topic::Caller, Topic::CallerPermissions], "who is to be let in"),
@@ -52,7 +56,7 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
     ),
     (
         "node-security-groups",
-        &[Topic::Stack, Topic::ControllerRole, Topic::NodeGroups],
+        &[Topic::Stack, Topic::ControllerRole, Topic::Chart, Topic::Neighbours, Topic::NodeGroups],
         "how bad it is that something is missing; node-group tells that its own are not read",
     ),
     (
@@ -61,7 +65,7 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
         "where no subnet is tagged; whom an endpoint must let in; another way out",
     ),
     ("node-group", &[Topic::Association, Topic::Chart, Topic::Neighbours], "whether a hop limit of 1 is in the controller's way"),
-    ("agent-health", &[Topic::Stack, Topic::ControllerRole], "how bad it is that something is missing"),
+    ("agent-health", &[Topic::Stack, Topic::ControllerRole, Topic::Chart, Topic::Neighbours], "how bad it is that something is missing"),
     (
         "controller-association",
         &[Topic::Stack, Topic::ControllerRole, Topic::Chart, Topic::Neighbours],
@@ -72,7 +76,11 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
         &[Topic::Stack, Topic::Chart, Topic::Neighbours],
         "how bad it is; the service account is that of the pods, else that of the release",
     ),
-    ("node-access", &[Topic::Chart], "how bad it is that a role is not let in"),
+    (
+        "node-access",
+        &[Topic::Chart, Topic::Neighbours, Topic::Stack, Topic::ControllerRole],
+        "whose the Karpenter is; how bad it is that a role is not let in",
+    ),
     ("windows-ipam", &[Topic::WindowsIpam, Topic::Cluster], "only where Windows nodes will come; whether a cluster is made"),
     ("foreign-objects", &[Topic::AccessEntry, Topic::AwsAuth], "only where the spec asks for a way in; node-access judges them"),
     (
@@ -88,9 +96,21 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
     ),
     ("auto-mode", &[Topic::Chart, Topic::Neighbours], "how bad it is that it is on"),
     ("auto-mode-api", &[Topic::Cluster], "Auto Mode that is on has its API"),
-    ("installed-fit", &[Topic::Neighbours, Topic::Association], "where helm has no release; what mends it"),
-    ("controller-image", &[Topic::Neighbours, Topic::Association], "where helm has no release; what mends it"),
-    ("upgrade-hops", &[Topic::Cluster, Topic::Neighbours, Topic::Association], "where helm has no release; what mends it"),
+    (
+        "installed-fit",
+        &[Topic::Neighbours, Topic::Association, Topic::Stack, Topic::ControllerRole],
+        "where helm has no release; what mends it",
+    ),
+    (
+        "controller-image",
+        &[Topic::Neighbours, Topic::Association, Topic::Cluster, Topic::Stack, Topic::ControllerRole],
+        "where helm has no release; what mends it",
+    ),
+    (
+        "upgrade-hops",
+        &[Topic::Cluster, Topic::Neighbours, Topic::Association, Topic::Stack, Topic::ControllerRole],
+        "where helm has no release; what mends it",
+    ),
     (
         "upgrade-defaults",
         &[Topic::Cluster, Topic::Neighbours, Topic::Crds, Topic::Objects],
