@@ -200,6 +200,8 @@ pub struct Facts {
     pub queue: Probed<QueueFacts>,
     /// The rules that send to the interruption queue.
     pub queue_rules: Probed<Vec<RuleFacts>>,
+    /// The queue that the live release names, where another tool made what Karpenter works with.
+    pub told_queue: Probed<QueueFacts>,
     /// What shows who made the Karpenter that is there.
     pub origin: Probed<Box<OriginFacts>>,
     /// What the managed node groups are made of.
@@ -299,6 +301,7 @@ impl Facts {
                 Topic::Queue => {
                     self.queue.clone_from(&newer.queue);
                     self.queue_rules.clone_from(&newer.queue_rules);
+                    self.told_queue.clone_from(&newer.told_queue);
                 }
                 Topic::NodeGroupShapes => self.node_group_shapes.clone_from(&newer.node_group_shapes),
                 Topic::NodeGroupRoles => self.node_group_roles.clone_from(&newer.node_group_roles),
@@ -396,6 +399,7 @@ impl Facts {
             Topic::Queue => {
                 say(&mut self.queue, reason);
                 say(&mut self.queue_rules, reason);
+                say(&mut self.told_queue, reason);
             }
             Topic::NodeGroupShapes => say(&mut self.node_group_shapes, reason),
             Topic::NodeGroupRoles => say(&mut self.node_group_roles, reason),

@@ -126,7 +126,8 @@ async fn one<'p>(run: &Run<'_>, direction: Direction, planned: &'p Planned, shar
         usual_seconds: planned.usual_seconds,
     });
     let result = match run.steps.iter().find(|s| s.id() == planned.id) {
-        Some(step) => change(run, direction, planned, step.as_ref(), shared).await,
+        // Boxed, because it holds facts several times, and is large.
+        Some(step) => Box::pin(change(run, direction, planned, step.as_ref(), shared)).await,
         None => Err(Error::failed(format!("there is no step `{}`", planned.id))),
     };
     (planned, result, started.elapsed())

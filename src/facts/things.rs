@@ -337,6 +337,14 @@ pub struct HelmRelease {
     pub description: String,
 }
 
+impl HelmRelease {
+    /// What a release of Karpenter's was given at a path (`settings.interruptionQueue`). `None`: nothing was.
+    #[must_use]
+    pub fn given(&self, path: &str) -> Option<&Value> {
+        self.values.pointer(&format!("/{}", path.replace('.', "/"))).filter(|value| !value.is_null() && *value != "")
+    }
+}
+
 /// A custom resource definition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CrdFacts {

@@ -116,7 +116,7 @@ pub enum Topic {
     SecretsKey,
     /// [`Facts::ami_image`].
     AmiImage,
-    /// [`Facts::queue`], [`Facts::queue_rules`].
+    /// [`Facts::queue`], [`Facts::queue_rules`]; with [`Topic::Chart`] [`Facts::told_queue`].
     Queue,
     /// [`Facts::origin`].
     Origin,

@@ -90,6 +90,9 @@ async fn read_all(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &
     if topics.contains(&Topic::Selection) && topics.contains(&Topic::Objects) {
         facts.class_subnets = network::class_subnets(context, facts).await;
     }
+    if topics.contains(&Topic::Queue) && topics.contains(&Topic::Chart) {
+        facts.told_queue = surroundings::told_queue(context, facts).await;
+    }
     if topics.contains(&Topic::NodeGroupRoles) {
         facts.node_group_roles = fleet::node_group_roles(context, &facts.node_group_shapes).await;
     }

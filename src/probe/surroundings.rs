@@ -2,9 +2,10 @@
 
 use super::{ProbeContext, failed, said};
 use crate::error::Result;
-use crate::facts::{AmiFacts, IamSummary, NodeGroupFacts, Probed, QueueFacts, RuleFacts, SelectionFacts};
+use crate::facts::{AmiFacts, Facts, IamSummary, NodeGroupFacts, Probed, QueueFacts, RuleFacts, SelectionFacts};
+use crate::knowledge::Release;
 use crate::render;
-use crate::spec::{Architecture, DISCOVERY_TAG};
+use crate::spec::{Architecture, DISCOVERY_TAG, QueueName};
 
 pub(super) async fn iam_summary(context: &ProbeContext<'_>) -> Probed<IamSummary> {
     context.ports.aws.iam_summary().await.map_or_else(|e| failed(&e), Probed::Known)
@@ -59,4 +60,19 @@ pub(super) async fn queue(context: &ProbeContext<'_>) -> (Probed<QueueFacts>, Pr
     let (name, arn) = (spec.queue_name(), spec.queue_arn());
     let (queue, rules) = tokio::join!(queue_with_key(context, &name), aws.rules_to(arn.as_str()));
     (said(queue), rules.map_or_else(|e| failed(&e), Probed::Known))
+}
+
+/// The queue that the live release names. Asked where karpctl does not know which it is: its own stack is not there, and nobody named another.
+pub(super) async fn told_queue(context: &ProbeContext<'_>, facts: &Facts) -> Probed<QueueFacts> {
+    let spec = context.spec;
+    let Some(live) = facts.chart_release.known().filter(|_| spec.made_elsewhere.is_none() && facts.stack == Probed::Absent) else {
+        return Probed::NotAsked;
+    };
+    let path = live.chart_version.parse::<Release>().ok().and_then(|release| release.features().interruption_queue_path());
+    let told = path.and_then(|path| live.given(path)?.as_str()?.parse::<QueueName>().ok());
+    match told {
+        Some(name) if name.as_str() == spec.queue_name() => facts.queue.clone(),
+        Some(name) => said(context.ports.aws.queue(name.as_str()).await),
+        None => Probed::NotAsked,
+    }
 }

@@ -83,6 +83,8 @@ pub(crate) struct Inside {
     pub(crate) default_volume_key: Option<String>,
     /// The key that the interruption queue is encrypted with.
     pub(crate) queue_key: Option<String>,
+    /// The queues that no stack of karpctl's made.
+    pub(crate) other_queues: BTreeSet<String>,
     /// What no policy allows.
     pub(crate) denied: Vec<Denial>,
     pub(crate) objects: BTreeMap<ObjectRef, Value>,

@@ -1,7 +1,7 @@
 //! A Karpenter that somebody else installed works: no finding tells to take it away or to make it into karpctl's.
 
 use super::aws::known;
-use super::{DAY, bad, exactly, healthy, seen};
+use super::{DAY, bad, exactly, healthy, healthy_world, seen};
 use crate::fake::FakeWorld;
 use crate::fixture::existing;
 use karpctl::checks::{Situation, all, judge};
@@ -281,6 +281,35 @@ async fn the_queue_of_another_tool_keeps_its_name() {
     let found = with("arn:aws:sqs:us-west-2:111122223333:Karpenter-demo", false);
     exactly(&found, "chart-names", Verdict::Fail);
     assert!(commands(&found)[0].ends_with("--set settings.interruptionQueue=Karpenter-demo"), "{found:#?}");
+}
+
+/// Which queue another tool made nobody knows, and that the one which is named has to be there everybody does.
+#[tokio::test(start_paused = true)]
+async fn the_queue_that_another_tools_karpenter_is_told_is_there() {
+    let asked = async |told: Option<&str>, there: &[&str]| {
+        let world = healthy_world().await;
+        let values = told.map_or(json!({"clusterName": "demo"}), |name| json!({"clusterName": "demo", "interruptionQueue": name}));
+        world.put_release("karpenter", 2, "deployed", "1.14.1", &json!({"settings": values}));
+        world.inside().stacks.clear();
+        world.inside().other_queues = there.iter().map(ToString::to_string).collect();
+        let (spec, facts) = seen(&world).await;
+        let situation = Situation { spec: Some(&spec), meant: &Meant::default(), facts: &facts, today: DAY.parse().unwrap() };
+        judge(&all(), &situation).into_iter().filter(|f| f.id == "chart-names").collect::<Vec<_>>()
+    };
+    let passes = |found: &[Finding], words: &str| {
+        let said: Vec<_> = found.iter().map(|f| (f.result, f.message.as_str())).collect();
+        assert_eq!(said, [(Verdict::Pass, words)]);
+    };
+    passes(&asked(Some("theirs"), &["theirs"]).await, "it names this cluster and its queue");
+    passes(&asked(Some("demo"), &["demo"]).await, "it names this cluster and its queue");
+    passes(&asked(None, &["theirs"]).await, "it names this cluster, and no queue: interruptions are not handled");
+    for gone in ["theirs", "demo"] {
+        let found = asked(Some(gone), &["other"]).await;
+        exactly(&found, "chart-names", Verdict::Fail);
+        assert!(found[0].message.contains("us-west-2 has no such queue: AWS.SimpleQueueService.NonExistentQueue"), "{found:#?}");
+        let make = format!("aws sqs create-queue --region us-west-2 --queue-name {gone}");
+        assert_eq!(commands(&found), ["aws sqs list-queues --region us-west-2".to_owned(), make]);
+    }
 }
 
 #[tokio::test(start_paused = true)]

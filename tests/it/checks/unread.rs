@@ -126,7 +126,11 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
     ),
     ("admission-webhooks", &[Topic::Chart, Topic::Neighbours], "whose webhooks are there"),
     ("chart-values", &[Topic::Neighbours], "where helm has no release"),
-    ("chart-names", &[Topic::Neighbours, Topic::Cluster], "where helm has no release; an endpoint that is named"),
+    (
+        "chart-names",
+        &[Topic::Neighbours, Topic::Cluster, Topic::Queue],
+        "where helm has no release; an endpoint that is named; the queue of another tool",
+    ),
     (
         "private-values",
         &[Topic::Cluster, Topic::Network, Topic::NodeSubnets, Topic::Neighbours],

@@ -558,7 +558,8 @@ impl Aws for FakeWorld {
             key: self.inside().queue_key.clone(),
             key_facts: Box::default(),
         };
-        Ok(self.inside().stacks.contains_key(&self.spec.stack_name()).then_some(facts))
+        let is_there = self.inside().stacks.contains_key(&self.spec.stack_name()) && name == self.spec.queue_name();
+        Ok((is_there || self.inside().other_queues.contains(name)).then_some(facts))
     }
 
     async fn rules_to(&self, target: &str) -> Result<Vec<RuleFacts>> {

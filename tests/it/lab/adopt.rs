@@ -1,5 +1,6 @@
 //! A Karpenter that somebody else made is taken over as it is: nothing of it is made anew.
 
+use super::ward::Ward;
 use super::{Ended, Stage, stage};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -154,9 +155,19 @@ fn what_the_terraform_module_made() {
     let specs = |items: Value| items.as_array().unwrap().iter().map(|i| i["spec"].clone()).collect::<Vec<_>>();
     let before = specs(pool(&stage));
     // It works, and the doctor finds nothing broken, though little of it has the guide's names.
-    let checks = "other-karpenter,stack-state,chart-names,controller-association,controller-trust,one-identity";
+    let checks = "other-karpenter,stack-state,chart-names,controller-association,controller-trust,one-identity,node-access,node-policies,\
+                  controller-permissions,interruption-queue,installed-fit,controller-image,upgrade-hops";
     stage.karpctl(&["doctor", "--only", checks]).exits(0);
-    let written = adopted(&stage, "was made by Terraform", &["are Terraform's, and stay so"], &["AWSServiceRoleForEC2Spot"]);
+    let ward = Ward::new(stage, &[]);
+    let stage: &Stage = &ward;
+    let queue =
+        stage.aws_text(&["sqs", "get-queue-url", "--queue-name", "Karpenter-byterraform", "--query", "QueueUrl", "--output", "text"]);
+    stage.aws_text(&["sqs", "delete-queue", "--queue-url", queue.trim()]);
+    let found =
+        ward.finds("chart-names", "fail", "settings.interruptionQueue is \"Karpenter-byterraform\", and us-west-2 has no such queue");
+    assert!(!ward.cure(&found, 0).contains("Karpenter-byterraform"));
+    ward.cured(&found, &[1]);
+    let written = adopted(stage, "was made by Terraform", &["are Terraform's, and stay so"], &["AWSServiceRoleForEC2Spot"]);
     for words in [
         "by: Terraform",
         "role/KarpenterController-",
@@ -167,7 +178,7 @@ fn what_the_terraform_module_made() {
     ] {
         assert!(written.contains(words), "{words}\n{written}");
     }
-    assert_eq!(specs(pool(&stage)), before, "node pools that are not the guide's are left alone");
+    assert_eq!(specs(pool(stage)), before, "node pools that are not the guide's are left alone");
     let requests = stage.requests();
     assert!(!requests.iter().any(|r| r.contains("UpdateAssumeRolePolicy")), "roles of Terraform are left alone: {requests:?}");
 }
