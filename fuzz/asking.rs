@@ -47,7 +47,7 @@ pub(crate) async fn ask_aws(aws: &AwsClient, turn: usize) {
         27 => shown(aws.instance_types(&ids("m5.large")).await),
         28 => shown(aws.key("alias/x").await),
         29 => shown(aws.queue("demo").await),
-        30 => shown(aws.instance_profile_tags("demo_1").await),
+        30 => shown(aws.instance_profile("demo_1").await),
         31 => shown(aws.unused_interfaces(std::slice::from_ref(&tag)).await),
         _ => shown(aws.rules_to("arn:aws:sqs:us-west-2:111122223333:demo").await),
     }

@@ -126,6 +126,8 @@ pub struct Facts {
     pub access_entry: Probed<AccessEntryFacts>,
     /// Those of the roles that node classes name in place of it, by the role's name. Asked where the cluster knows access entries.
     pub class_entries: BTreeMap<String, Probed<AccessEntryFacts>>,
+    /// The instance profiles that node classes name in place of it, by name.
+    pub class_profiles: BTreeMap<String, Probed<ProfileFacts>>,
     /// The `aws-auth` `ConfigMap`.
     pub aws_auth: Probed<AwsAuthFacts>,
     /// The cluster's subnets and its security group.

@@ -46,8 +46,9 @@ impl Check for NodeAccess {
          does a Pod Identity association.\n\n\
          The role of karpctl's name is nothing to a Karpenter that another tool made, until `karpctl adopt` says whose it is. \
          A role that an EC2NodeClass names in place of karpctl's is judged in the same way. It is asked for without a path: where EKS has no entry \
-         for it and aws-auth no row, that is a warning only, for it may have a path. Not looked at are roles of instance profiles \
-         that classes name, and those of other nodes in aws-auth."
+         for it and aws-auth no row, that is a warning only, for it may have a path. So is the role of an instance profile that a class names, \
+         whose path IAM says; a profile that is not there, or holds no role, launches nothing (`Invalid IAM Instance Profile name`). Not looked at are \
+         those of other nodes in aws-auth."
     }
 
     fn reads(&self) -> &'static [Topic] {
@@ -84,6 +85,8 @@ enum Whose {
     Ours,
     /// Those of node classes that name it.
     Classes(String),
+    /// Those of node classes that name an instance profile which holds it.
+    Profile { profile: String, classes: String },
 }
 
 /// The spec's role. Of a Karpenter that works with another tool's it is nothing to say, but where a class names it.
@@ -100,11 +103,11 @@ fn ours(spec: &Spec, facts: &Facts) -> Judged {
 
 /// The roles that node classes name in place of the spec's.
 fn of_classes(spec: &Spec, facts: &Facts) -> Vec<Judgement> {
-    let (mut by_role, mut by_profile) = (BTreeMap::<&str, Vec<&str>>::new(), Vec::new());
+    let (mut by_role, mut by_profile) = (BTreeMap::<&str, Vec<&str>>::new(), BTreeMap::<&str, Vec<&str>>::new());
     for class in facts.objects.known().into_iter().flatten() {
         match (class.other_role(spec), class.other_profile(spec)) {
             (Some(role), _) => by_role.entry(role).or_default().push(&class.name),
-            (None, Some(_)) => by_profile.push(class.name.as_str()),
+            (None, Some(profile)) => by_profile.entry(profile).or_default().push(&class.name),
             (None, None) => {}
         }
     }
@@ -115,11 +118,33 @@ fn of_classes(spec: &Spec, facts: &Facts) -> Vec<Judgement> {
         let whose = Whose::Classes(named(&classes));
         said.extend(of_role(&of_theirs, facts, entry, &whose).unwrap_or_else(|ended| vec![ended]));
     }
-    if !by_profile.is_empty() {
-        let subject = format!("cluster {}, node class {}", spec.cluster_name, named(&by_profile));
-        said.push(Judgement::skip(subject, "names an instance profile of its own, whose role is not looked at"));
+    for (profile, classes) in by_profile.into_iter().take(NAMED) {
+        said.extend(of_profile(spec, facts, profile, &classes).unwrap_or_else(|ended| vec![ended]));
     }
     said
+}
+
+/// The role of an instance profile that node classes name.
+fn of_profile(spec: &Spec, facts: &Facts, profile: &str, classes: &[&str]) -> Judged {
+    let subject = format!("cluster {}, node class {}", spec.cluster_name, named(classes));
+    let edit = ["kubectl", "edit", "ec2nodeclasses.karpenter.k8s.aws", classes[0]];
+    let Some(found) = read(&subject, facts.class_profiles.get(profile).unwrap_or(&Probed::NotAsked))? else {
+        let message =
+            format!("names the instance profile {profile}, which is not there: no node is launched (Invalid IAM Instance Profile name)");
+        return Err(Judgement::fail(subject, message).run("name one that is there", edit));
+    };
+    let Some(role) = &found.role else {
+        let judgement = Judgement::fail(subject, format!("names the instance profile {profile}, which holds no role: no node is launched"));
+        return Err(if whose::is_not_ours(spec, facts) {
+            judgement.run("name one that holds the role of the nodes", edit)
+        } else {
+            let role = spec.node_role_name();
+            let add = ["aws", "iam", "add-role-to-instance-profile", "--instance-profile-name", profile, "--role-name", &role];
+            judgement.run("let it hold the role of the nodes", add)
+        });
+    };
+    let whose = Whose::Profile { profile: profile.to_owned(), classes: named(classes) };
+    of_role(&spec.of_node_profile(role.clone(), profile), facts, &found.entry, &whose)
 }
 
 fn named(classes: &[&str]) -> String {
@@ -132,6 +157,10 @@ fn of_role(spec: &Spec, facts: &Facts, entry: &Probed<AccessEntryFacts>, whose: 
     let subject = match whose {
         Whose::Ours => format!("cluster {}, role {}", spec.cluster_name, spec.node_role_name()),
         Whose::Classes(names) => format!("cluster {}, role {} of node class {names}", spec.cluster_name, spec.node_role_name()),
+        Whose::Profile { profile, classes } => {
+            let (cluster, role) = (&spec.cluster_name, spec.node_role_name());
+            format!("cluster {cluster}, role {role} of the instance profile {profile} of node class {classes}")
+        }
     };
     let Some(cluster) = read(&subject, &facts.cluster)? else {
         return Err(Judgement::skip(subject, "there is no cluster yet"));
@@ -194,7 +223,7 @@ fn of_role(spec: &Spec, facts: &Facts, entry: &Probed<AccessEntryFacts>, whose: 
         Whose::Classes(_) if cluster.has_access_entries() => {
             Judgement::warn(subject, format!("the authentication mode is {mode}, and {what}, unless the role has a path"))
         }
-        Whose::Classes(_) => Judgement::fail(subject, format!("the authentication mode is {mode}, and {what}")),
+        Whose::Classes(_) | Whose::Profile { .. } => Judgement::fail(subject, format!("the authentication mode is {mode}, and {what}")),
     };
     Err(let_in(spec, judgement, way, whose))
 }
@@ -335,7 +364,7 @@ fn let_in(spec: &Spec, judgement: Judgement, way: Way, whose: &Whose) -> Judgeme
                 ["aws", "eks", "create-access-entry", "--region", region, "--cluster-name", cluster, "--principal-arn", role.as_str()];
             judgement.run("let the role in by an access entry", command.into_iter().chain(["--type", render::access_entry(spec)]))
         }
-        Way::Row if matches!(whose, Whose::Classes(_)) => {
+        Way::Row if !matches!(whose, Whose::Ours) => {
             let row = render::role_mappings(spec).into_iter().next();
             let row = row.map(|row| format!("rolearn {}, username {}, groups {}", row.rolearn, row.username, row.groups.join(" and ")));
             judgement.run(format!("give the role a row, or mend the one that it has: {}", row.unwrap_or_default()), EDIT)

@@ -199,6 +199,16 @@ pub struct AccessEntryFacts {
     pub role_made: Probed<i64>,
 }
 
+/// An instance profile that a node class names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProfileFacts {
+    /// The role that it holds.
+    pub role: Option<Arn>,
+    /// The access entry of that role. Asked where the cluster knows access entries.
+    #[serde(default)]
+    pub entry: Probed<AccessEntryFacts>,
+}
+
 impl AccessEntryFacts {
     /// Whether it is of a role that is gone, and of none that has its name now. EKS keeps the unique id of the role with the entry, shows
     /// it to nobody, and lets in no other role (EKS API reference, `AccessEntry`, `principalArn`): only the times tell.

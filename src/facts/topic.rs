@@ -52,7 +52,7 @@ pub enum Topic {
     AgentPods,
     /// [`Facts::association`].
     Association,
-    /// [`Facts::access_entry`].
+    /// [`Facts::access_entry`]; with [`Topic::Objects`] [`Facts::class_entries`] and [`Facts::class_profiles`].
     AccessEntry,
     /// [`Facts::aws_auth`].
     AwsAuth,

@@ -7,7 +7,7 @@ use crate::facts::{
     RuleFacts, Scaling, SecurityGroupFacts, StackFacts, SubnetFacts, VpcFacts,
 };
 use crate::knowledge::OfferedVersion;
-use crate::spec::CapacityType;
+use crate::spec::{Arn, CapacityType};
 use async_trait::async_trait;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -74,6 +74,15 @@ pub struct InstanceProfile {
     pub path: String,
     /// The names of its roles.
     pub roles: Vec<String>,
+}
+
+/// What a list of instance profiles does not say of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProfileDetails {
+    /// The role that it holds; IAM lets it hold one.
+    pub role: Option<Arn>,
+    /// Its tags.
+    pub tags: Tags,
 }
 
 /// An EC2 instance that carries a cluster's tag.
@@ -195,8 +204,8 @@ pub trait Aws: Send + Sync {
     async fn delete_oidc_provider(&self, arn: &str) -> Result<()>;
     /// IAM `ListInstanceProfiles`: all of the account, since one that lost its role is found by no role.
     async fn instance_profiles(&self) -> Result<Vec<InstanceProfile>>;
-    /// IAM `GetInstanceProfile`: its tags, which a list does not name. `None`: it is not there any more.
-    async fn instance_profile_tags(&self, name: &str) -> Result<Option<Tags>>;
+    /// IAM `GetInstanceProfile`. `None`: it is not there.
+    async fn instance_profile(&self, name: &str) -> Result<Option<ProfileDetails>>;
     /// IAM `RemoveRoleFromInstanceProfile` for each role, then `DeleteInstanceProfile`. Not there is fine.
     async fn delete_instance_profile(&self, profile: &InstanceProfile) -> Result<()>;
 

@@ -12,7 +12,7 @@ mod tools;
 mod workstation;
 
 pub use self::aws::{
-    Aws, ChangeStack, CreateRole, InstanceProfile, LaunchedInstance, PermissionQuestion, RunningInstance, StackEvent, Tags,
+    Aws, ChangeStack, CreateRole, InstanceProfile, LaunchedInstance, PermissionQuestion, ProfileDetails, RunningInstance, StackEvent, Tags,
 };
 pub use self::kube::{ClusterAccess, Eviction, Force, Kube, KubeConnector, NamedServer, ObjectKind, ObjectRef};
 pub use self::registry::Registry;

@@ -3,7 +3,7 @@
 use super::{ProbeContext, failed};
 use crate::error::Result;
 use crate::facts::{ClusterFacts, LeftProfile, LeftoverFacts, Probed};
-use crate::ports::{Aws, InstanceProfile, LaunchedInstance};
+use crate::ports::{Aws, InstanceProfile, LaunchedInstance, ProfileDetails};
 use crate::spec::{ClusterMode, Spec};
 use futures_util::future::try_join_all;
 
@@ -79,7 +79,7 @@ async fn profiles(spec: &Spec, aws: &dyn Aws) -> Result<Vec<LeftProfile>> {
     found.retain(|profile| named_for(spec, profile));
     let asked = try_join_all(found.into_iter().map(|profile| async move {
         let ours = profile.path != "/"
-            || aws.instance_profile_tags(&profile.name).await?.is_some_and(|tags| {
+            || aws.instance_profile(&profile.name).await?.is_some_and(|ProfileDetails { tags, .. }| {
                 let (key, value) = owned(spec);
                 tags.get(&key) == Some(&value) && tags.get(REGION_TAG).is_none_or(|region| region == spec.region.as_str())
             });

@@ -3,7 +3,8 @@
 use super::{NOT_YET, ProbeContext, failed, said};
 use crate::error::{Error, Result};
 use crate::facts::{
-    AccessEntryFacts, AddonFacts, AgentPods, AssociationFacts, AwsAuthFacts, ClusterFacts, Facts, OidcFacts, Probed, RoleFacts, RoleTies,
+    AccessEntryFacts, AddonFacts, AgentPods, AssociationFacts, AwsAuthFacts, ClusterFacts, Facts, OidcFacts, Probed, ProfileFacts,
+    RoleFacts, RoleTies,
 };
 use crate::ports::{Aws, Kube, ObjectKind, ObjectRef};
 use crate::render;
@@ -91,6 +92,29 @@ pub(super) async fn class_entries(context: &ProbeContext<'_>, facts: &Facts) -> 
     let asked =
         specs.map(|(role, spec)| async move { (role.to_owned(), said(entry_of_node_role(context.ports.aws.as_ref(), &spec).await)) });
     futures_util::future::join_all(asked).await.into_iter().collect()
+}
+
+/// The instance profiles that node classes name in place of the spec's, with the access entries of their roles.
+pub(super) async fn class_profiles(context: &ProbeContext<'_>, facts: &Facts) -> BTreeMap<String, Probed<ProfileFacts>> {
+    let Some(cluster) = facts.cluster.known() else { return BTreeMap::new() };
+    let objects = facts.objects.known().into_iter().flatten();
+    let profiles: BTreeSet<&str> = objects.filter_map(|object| object.other_profile(context.spec)).collect();
+    let asked = profiles.into_iter().take(MOST_ROLES).map(|name| async move {
+        let found = class_profile(context, facts, name, cluster.has_access_entries()).await;
+        (name.to_owned(), said(found))
+    });
+    futures_util::future::join_all(asked).await.into_iter().collect()
+}
+
+async fn class_profile(context: &ProbeContext<'_>, facts: &Facts, name: &str, has_entries: bool) -> Result<Option<ProfileFacts>> {
+    let aws = context.ports.aws.as_ref();
+    let Some(profile) = aws.instance_profile(name).await? else { return Ok(None) };
+    let entry = match &profile.role {
+        Some(role) if *role == context.spec.node_role_arn() => facts.access_entry.clone(),
+        Some(role) if has_entries => said(entry_of_node_role(aws, &context.spec.of_node_profile(role.clone(), name)).await),
+        _ => Probed::NotAsked,
+    };
+    Ok(Some(ProfileFacts { role: profile.role, entry }))
 }
 
 pub(super) async fn oidc_provider(context: &ProbeContext<'_>, cluster: &Probed<ClusterFacts>) -> Probed<OidcFacts> {

@@ -97,7 +97,8 @@ async fn read_all(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &
         facts.node_group_roles = fleet::node_group_roles(context, &facts.node_group_shapes).await;
     }
     if topics.contains(&Topic::AccessEntry) && topics.contains(&Topic::Objects) {
-        facts.class_entries = identity::class_entries(context, facts).await;
+        (facts.class_entries, facts.class_profiles) =
+            tokio::join!(identity::class_entries(context, facts), identity::class_profiles(context, facts));
     }
     if topics.contains(&Topic::Ami) && topics.contains(&Topic::NodePool) {
         // A node class that is there has its AMI: what AWS recommends now is then nobody's question.

@@ -85,15 +85,22 @@ impl Spec {
     #[must_use]
     pub fn of_node_role(&self, name: &str) -> Option<Self> {
         let is_name = name.len() <= ROLE_NAME && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b));
+        let role = self.iam_arn("role", Some(name).filter(|name| is_name && !name.is_empty())?);
+        // Which profile it has nobody says; this is none's.
+        Some(self.of_node_profile(role, ""))
+    }
+
+    /// The same, of nodes that have their role by an instance profile of somebody else's.
+    #[must_use]
+    pub fn of_node_profile(&self, node_role: Arn, profile: &str) -> Self {
         let elsewhere = Elsewhere {
             by: String::new(),
-            node_role: self.iam_arn("role", Some(name).filter(|name| is_name && !name.is_empty())?),
+            node_role,
             controller_role: self.controller_role_arn(),
-            // Which it has nobody says; this is none's.
-            instance_profile: Some(String::new()),
+            instance_profile: Some(profile.to_owned()),
             queue: None,
         };
-        Some(Self { made_elsewhere: Some(Box::new(elsewhere)), windows: false, ..self.clone() })
+        Self { made_elsewhere: Some(Box::new(elsewhere)), windows: false, ..self.clone() }
     }
 
     /// The instance profile of releases before v0.32, and of private clusters.

@@ -156,6 +156,22 @@ def own_key(world):
     world.aws("ec2", "modify-ebs-default-kms-key-id", "--kms-key-id", key)
 
 
+def looked_at(world):
+    """Besides, somebody's node class names an instance profile of its own."""
+    own_key(world)
+    node_class = {"apiVersion": "karpenter.k8s.aws/v1", "kind": "EC2NodeClass", "metadata": {"name": "own"}, "spec": {
+        "instanceProfile": "own-profile", "amiSelectorTerms": [{"alias": "al2023@latest"}],
+        "subnetSelectorTerms": [{"tags": {"karpenter.sh/discovery": "demo"}}],
+        "securityGroupSelectorTerms": [{"tags": {"karpenter.sh/discovery": "demo"}}]}}
+    subprocess.run(["kubectl", "--kubeconfig", world.stage.ready["kubeconfig"], "apply", "--filename", "-"], env=world.stage.env,
+                   input=json.dumps(node_class), text=True, capture_output=True, check=True)
+
+
+def looked(world):
+    subprocess.run(["kubectl", "--kubeconfig", world.stage.ready["kubeconfig"], "delete", "ec2nodeclasses.karpenter.k8s.aws", "own"],
+                   env=world.stage.env, capture_output=True, check=True)
+
+
 def leftovers(world):
     """What Karpenter leaves behind when it ends before its node classes."""
     world.aws("iam", "create-instance-profile", "--instance-profile-name", "demo_4711")
@@ -304,7 +320,7 @@ SCENES = {s.name: s for s in (
           failing("AWS::EKS::Nodegroup"), 1, failing("")),
     *map(made, KINDS),
     *map(undone, ("IPv6", "private")),
-    Scene("look", "doctor", Way("look", DOCTOR, "newest", "newest", DOCTOR), own_key),
+    Scene("look", "doctor", Way("look", DOCTOR, "newest", "newest", DOCTOR), looked_at, tidy=looked),
     Scene("look beforehand", "doctor", Way("look-beforehand", BEFOREHAND, "empty", "empty", BEFOREHAND, existing=False), profile_left,
           tidy=profile_gone),
     Scene("removal", "destroy", Way("removal", DESTROY, "newest", "empty", DESTROY), leftovers),

@@ -4,7 +4,7 @@ use super::errors::Call;
 use super::{AwsClient, ec2, gone, present};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{OidcFacts, RoleFacts, RolePolicies, RoleTies};
-use crate::ports::{CreateRole, InstanceProfile, Tags};
+use crate::ports::{CreateRole, InstanceProfile, ProfileDetails, Tags};
 use aws_sdk_iam::types::Tag;
 use serde_json::Value;
 
@@ -232,10 +232,13 @@ pub(super) async fn instance_profiles(aws: &AwsClient) -> Result<Vec<InstancePro
     Ok(listed.into_iter().map(profile).collect())
 }
 
-pub(super) async fn instance_profile_tags(aws: &AwsClient, name: &str) -> Result<Option<Tags>> {
+pub(super) async fn instance_profile(aws: &AwsClient, name: &str) -> Result<Option<ProfileDetails>> {
     let call = Call::new("iam:GetInstanceProfile", name, format!("cannot read the instance profile {name}"));
     let sent = aws.iam.get_instance_profile().instance_profile_name(name).send().await.map_err(|e| aws.error(&call, &e));
-    Ok(present(sent)?.and_then(|answer| answer.instance_profile).map(|profile| owned(profile.tags())))
+    Ok(present(sent)?.and_then(|answer| answer.instance_profile).map(|profile| ProfileDetails {
+        role: profile.roles().iter().find_map(|role| role.arn().parse().ok()),
+        tags: owned(profile.tags()),
+    }))
 }
 
 pub(super) async fn delete_instance_profile(aws: &AwsClient, profile: &InstanceProfile) -> Result<()> {

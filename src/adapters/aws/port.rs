@@ -12,7 +12,7 @@ use crate::facts::{
 };
 use crate::knowledge::OfferedVersion;
 use crate::ports::{
-    Aws, ChangeStack, CreateRole, InstanceProfile, LaunchedInstance, PermissionQuestion, RunningInstance, StackEvent, Tags,
+    Aws, ChangeStack, CreateRole, InstanceProfile, LaunchedInstance, PermissionQuestion, ProfileDetails, RunningInstance, StackEvent, Tags,
 };
 use async_trait::async_trait;
 use serde_json::Value;
@@ -188,8 +188,8 @@ impl Aws for AwsClient {
         iam::instance_profiles(self).await
     }
 
-    async fn instance_profile_tags(&self, name: &str) -> Result<Option<Tags>> {
-        iam::instance_profile_tags(self, name).await
+    async fn instance_profile(&self, name: &str) -> Result<Option<ProfileDetails>> {
+        iam::instance_profile(self, name).await
     }
 
     async fn delete_instance_profile(&self, profile: &InstanceProfile) -> Result<()> {

@@ -1,13 +1,11 @@
 //! The roles that node classes name in place of karpctl's own.
 
-use super::{DAY, healthy_world, seen};
 use crate::checks_inside::{after, says};
 use crate::fake::FakeWorld;
 use crate::fake::inside::place;
-use karpctl::checks::{Situation, all, judge};
 use karpctl::facts::AccessEntryFacts;
 use karpctl::finding::Verdict;
-use karpctl::spec::Meant;
+use karpctl::ports::InstanceProfile;
 use serde_json::{Value, json};
 
 /// A node class of another role starts nodes of that one.
@@ -52,11 +50,39 @@ async fn node_access_is_judged_of_the_role_that_a_class_names() {
     assert!(found[0].fixes[0].title.ends_with(title), "{found:#?}");
     let row = "- rolearn: arn:aws:iam::111122223333:role/own-nodes\n  username: system:node:{{EC2PrivateDNSName}}\n  groups: [system:bootstrappers, system:nodes]\n";
     assert_eq!(by_rows(row).await, []);
-    // Behind a profile there is a role that nobody looked for.
-    let world = healthy_world().await;
-    class(&world, json!({"instanceProfile": "own-profile", "amiSelectorTerms": [{"alias": "al2023@latest"}]}));
-    let (spec, facts) = seen(&world).await;
-    let said = judge(&all(), &Situation { spec: Some(&spec), meant: &Meant::default(), facts: &facts, today: DAY.parse().unwrap() });
-    let skipped = said.into_iter().filter(|f| f.id == "node-access" && f.result == Verdict::Skip).count();
-    assert_eq!(skipped, 1);
+}
+
+/// Behind a profile there is one role, which IAM names with its path.
+#[tokio::test(start_paused = true)]
+async fn node_access_is_judged_of_the_role_behind_a_class_s_profile() {
+    let with = async |mode: &str, profile: Option<&[&str]>, entry: Option<&str>| {
+        after(|w| {
+            let own = json!({"spec": {"instanceProfile": "own-profile", "amiSelectorTerms": [{"alias": "al2023@latest"}]}});
+            w.put(&place("karpenter.k8s.aws/v1", "ec2nodeclasses", None, "own"), own);
+            w.inside().cluster.as_mut().unwrap().authentication_mode = mode.into();
+            let of = |roles: &[&str]| InstanceProfile {
+                name: "own-profile".into(),
+                path: "/".into(),
+                roles: roles.iter().map(ToString::to_string).collect(),
+            };
+            w.inside().profiles.extend(profile.map(of));
+            let ours = w.inside().entries.values().next().unwrap().clone();
+            let entry =
+                entry.map(|kind| ("arn:aws:iam::111122223333:role/team/nodes".to_owned(), AccessEntryFacts { kind: kind.into(), ..ours }));
+            w.inside().entries.extend(entry);
+        })
+        .await
+    };
+    let held: Option<&[&str]> = Some(&["team/nodes"]);
+    assert_eq!(with("API", held, Some("EC2_LINUX")).await, []);
+    let found = with("API", held, None).await;
+    let make = "aws eks create-access-entry --region us-west-2 --cluster-name demo --principal-arn arn:aws:iam::111122223333:role/team/nodes --type EC2_LINUX";
+    says(&found, "node-access", Verdict::Fail, make);
+    assert_eq!(found[0].subject, "cluster demo, role nodes of the instance profile own-profile of node class own");
+    let found = with("CONFIG_MAP", held, None).await;
+    says(&found, "node-access", Verdict::Fail, "there is no row for it in aws-auth");
+    assert!(found[0].fixes[0].title.contains("rolearn arn:aws:iam::111122223333:role/nodes,"), "a row has no path: {found:#?}");
+    says(&with("API", None, None).await, "node-access", Verdict::Fail, "kubectl edit ec2nodeclasses.karpenter.k8s.aws own");
+    let add = "aws iam add-role-to-instance-profile --instance-profile-name own-profile --role-name KarpenterNodeRole-demo";
+    says(&with("API", Some(&[]), None).await, "node-access", Verdict::Fail, add);
 }

@@ -11,7 +11,7 @@ use karpctl::facts::{
 };
 use karpctl::knowledge::OfferedVersion;
 use karpctl::ports::{
-    Aws, ChangeStack, CreateRole, InstanceProfile, LaunchedInstance, PermissionQuestion, RunningInstance, StackEvent, Tags,
+    Aws, ChangeStack, CreateRole, InstanceProfile, LaunchedInstance, PermissionQuestion, ProfileDetails, RunningInstance, StackEvent, Tags,
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
@@ -368,9 +368,15 @@ impl Aws for FakeWorld {
         Ok(self.inside().profiles.clone())
     }
 
-    async fn instance_profile_tags(&self, name: &str) -> Result<Option<Tags>> {
-        self.begin("get", format!("tags of {name}")).await?;
-        Ok(self.inside().profile_tags.get(name).cloned())
+    async fn instance_profile(&self, name: &str) -> Result<Option<ProfileDetails>> {
+        self.begin("get", format!("instance profile {name}")).await?;
+        let inside = self.inside();
+        let found = inside.profiles.iter().find(|profile| profile.name == name);
+        let arn = |role: &String| format!("arn:aws:iam::111122223333:role/{role}").parse().unwrap();
+        Ok(found.map(|profile| ProfileDetails {
+            role: profile.roles.first().map(arn),
+            tags: inside.profile_tags.get(name).cloned().unwrap_or_default(),
+        }))
     }
 
     async fn delete_instance_profile(&self, profile: &InstanceProfile) -> Result<()> {
