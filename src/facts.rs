@@ -198,6 +198,8 @@ pub struct Facts {
     pub ami_image: Probed<AmiFacts>,
     /// The image of 64-bit Arm behind it.
     pub ami_image_arm: Probed<AmiFacts>,
+    /// The images behind the pinned aliases of node classes that are there, by alias: of any architecture.
+    pub class_images: BTreeMap<String, Probed<AmiFacts>>,
     /// The interruption queue.
     pub queue: Probed<QueueFacts>,
     /// The rules that send to the interruption queue.

@@ -8,6 +8,7 @@ use crate::finding::Area;
 use crate::knowledge::{KubernetesVersion, ami_family_ended};
 use crate::render;
 use crate::spec::{Architecture, Spec};
+use serde_json::{Value, json};
 
 pub(super) struct AmiAlias;
 
@@ -32,8 +33,8 @@ impl Check for AmiAlias {
          no AL2 images for 1.33 and newer, and none at all since 2025-11-26: those that are there get no fix any more. Cure: an alias \
          that is there: the finding prints the command that lists them.\n\n\
          Looked for is the image of each architecture that the node pool takes, without those for GPUs. Where one of two is missing, \
-         Karpenter goes on with the other, and no node of the missing one starts. Of node classes of your own that name an alias the family is judged, \
-         not whether their pinned image is there; nor is that of a pin that karpctl made and keeps."
+         Karpenter goes on with the other, and no node of the missing one starts. Of a node class that is there and names an alias the family is judged, \
+         and whether the image that it pins is there for any architecture, be it a class of yours or one whose pin karpctl made and keeps."
     }
 
     fn reads(&self) -> &'static [Topic] {
@@ -50,11 +51,11 @@ impl Check for AmiAlias {
             let mut images = images(situation, &subject);
             if let Some(words) = ended(situation, &family) {
                 images.retain(|judgement| !judgement.is_pass());
-                images.push(Judgement::warn(subject, words).fix(instead(spec)));
+                images.push(instead(spec, Judgement::warn(subject, words)));
             }
             images
         } else {
-            vec![Judgement::fail(subject, no_longer(&family)).fix(instead(spec))]
+            vec![instead(spec, Judgement::fail(subject, no_longer(&family)))]
         };
         said.extend(situation.facts.objects.known().into_iter().flatten().filter_map(|class| of_class(situation, kubernetes, class)));
         said.extend(unread_classes(spec, situation.facts));
@@ -62,10 +63,13 @@ impl Check for AmiAlias {
     }
 }
 
-fn instead(spec: &Spec) -> String {
+/// The families that the release knows and EKS makes images of.
+fn instead(spec: &Spec, judgement: Judgement) -> Judgement {
     let known = |family: &&str| spec.release.features().ami_families.iter().any(|f| f == family);
-    let others: Vec<_> = ["al2023", "bottlerocket"].iter().filter(|f| known(f)).map(|family| format!("{family}@latest")).collect();
-    format!("take --ami-alias {}", others.join(", or "))
+    ["al2023", "bottlerocket"]
+        .iter()
+        .filter(|family| known(family))
+        .fold(judgement, |judgement, family| judgement.fix(format!("take images of another family: --ami-alias {family}@latest")))
 }
 
 fn no_longer(family: &str) -> String {
@@ -122,23 +126,46 @@ fn missing(spec: &Spec, subject: String, ami: &AmiFacts, another: bool) -> Judge
         return judgement.run("see which there are", list(WINDOWS, &names)).fix("take the alias of another Windows: --ami-alias");
     }
     let above = ami.parameter.split('/').take(PATH).collect::<Vec<_>>().join("/");
-    judgement.run("see which there are", list(&above, "Parameters[].Name")).fix("take one of these, or @latest: --ami-alias")
+    judgement
+        .run("see which there are", list(&above, "Parameters[].Name"))
+        .fix(format!("take one of these, or the newest: --ami-alias {}@latest", render::ami_family(spec)))
 }
 
-/// What is said of the family of a node class that is there, other than the one that karpctl writes.
+/// What is said of a node class that is there: of the family of one that karpctl does not write, and whether a pinned image is there.
 fn of_class(situation: &Situation<'_>, kubernetes: KubernetesVersion, class: &ObjectFacts) -> Option<Judgement> {
     let spec = situation.spec().ok()?;
     let karpctls = class.name == spec.node_pool.name.as_str() && !spec.node_pool.keep;
-    let alias = class.ami_alias.as_deref().filter(|_| !karpctls)?;
+    let alias = class.ami_alias.as_deref()?;
     let family = alias.split('@').next()?;
     let subject = format!("{}/{}, AMI alias {alias}, Kubernetes {kubernetes}", class.resource, class.name);
-    let edit = ["kubectl", "edit", class.resource.as_str(), class.name.as_str()];
-    let judgement = if kubernetes.has_ami_family(family) {
-        Judgement::warn(subject, ended(situation, family)?)
-    } else {
-        Judgement::fail(subject, no_longer(family))
-    };
-    Some(judgement.run("give it another alias, al2023@latest or bottlerocket@latest: its nodes are replaced then", edit))
+    if !karpctls && !kubernetes.has_ami_family(family) {
+        return Some(with_another(class, Judgement::fail(subject, no_longer(family)), "al2023"));
+    }
+    if let Some(pinned) = class.pinned_alias().filter(|pinned| spec.node_pool.ami_alias.as_ref() != Some(pinned)) {
+        match read(&subject, situation.facts.class_images.get(pinned.as_str()).unwrap_or(&Probed::NotAsked)) {
+            Ok(Some(AmiFacts { image: None, parameter })) => {
+                let message = format!("AMISelector did not match any AMIs: {parameter} names none, and no node starts");
+                return Some(with_another(class, Judgement::fail(subject, message), family));
+            }
+            Ok(_) => {}
+            Err(unread) => return Some(unread),
+        }
+    }
+    let ended = ended(situation, family).filter(|_| !karpctls)?;
+    Some(with_another(class, Judgement::warn(subject, ended), "al2023"))
+}
+
+/// Gives a class the newest image of a family. A family that it names besides must be that of the alias.
+fn with_another(class: &ObjectFacts, judgement: Judgement, family: &str) -> Judgement {
+    let mut spec = json!({"amiSelectorTerms": [{"alias": format!("{family}@latest")}]});
+    if class.images.as_ref().and_then(|images| images.family.as_deref()).is_some_and(|named| named != "Custom") {
+        spec["amiFamily"] = Value::Null;
+    }
+    let patch = json!({"spec": spec}).to_string();
+    let command = ["kubectl", "patch", &class.resource, &class.name, "--type", "merge", "--patch", &patch];
+    judgement
+        .run(format!("give it {family}@latest: its nodes are replaced then"), command)
+        .fix("or another alias whose image is there: `kubectl edit` the class")
 }
 
 /// How many parts of a parameter's name say family and Kubernetes version: `/aws/service/eks/optimized-ami/1.34`.

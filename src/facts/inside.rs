@@ -1,6 +1,6 @@
 //! What is known of the cluster from within: its nodes, what else works in it, and what is left of earlier Karpenters.
 
-use crate::spec::Spec;
+use crate::spec::{AmiAlias, Spec};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -140,6 +140,13 @@ impl ObjectFacts {
     #[must_use]
     pub fn other_profile(&self, spec: &Spec) -> Option<&str> {
         self.instance_profile.as_deref().filter(|profile| self.is_class() && *profile != spec.instance_profile_name())
+    }
+
+    /// The alias by which a node class pins the image of a day.
+    #[must_use]
+    pub fn pinned_alias(&self) -> Option<AmiAlias> {
+        let alias: AmiAlias = self.ami_alias.as_deref()?.parse().ok()?;
+        (alias.version() != "latest").then_some(alias)
     }
 
     fn is_class(&self) -> bool {

@@ -114,7 +114,7 @@ pub enum Topic {
     Ebs,
     /// [`Facts::secrets_key`].
     SecretsKey,
-    /// [`Facts::ami_image`].
+    /// [`Facts::ami_image`], [`Facts::ami_image_arm`]; with [`Topic::Objects`] [`Facts::class_images`].
     AmiImage,
     /// [`Facts::queue`], [`Facts::queue_rules`]; with [`Topic::Chart`] [`Facts::told_queue`].
     Queue,

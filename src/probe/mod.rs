@@ -87,19 +87,7 @@ async fn read_all(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &
     if topics.contains(&Topic::Network) {
         network::complete(context, topics, facts).await;
     }
-    if topics.contains(&Topic::Selection) && topics.contains(&Topic::Objects) {
-        facts.class_subnets = network::class_subnets(context, facts).await;
-    }
-    if topics.contains(&Topic::Queue) && topics.contains(&Topic::Chart) {
-        facts.told_queue = surroundings::told_queue(context, facts).await;
-    }
-    if topics.contains(&Topic::NodeGroupRoles) {
-        facts.node_group_roles = fleet::node_group_roles(context, &facts.node_group_shapes).await;
-    }
-    if topics.contains(&Topic::AccessEntry) && topics.contains(&Topic::Objects) {
-        (facts.class_entries, facts.class_profiles) =
-            tokio::join!(identity::class_entries(context, facts), identity::class_profiles(context, facts));
-    }
+    follow_up(context, topics, facts).await;
     if topics.contains(&Topic::Ami) && topics.contains(&Topic::NodePool) {
         // A node class that is there has its AMI: what AWS recommends now is then nobody's question.
         let family = render::ami_family(context.spec);
@@ -107,6 +95,29 @@ async fn read_all(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &
         let pinned = alias.is_some_and(|(of, _)| of == family);
         facts.ami_version = if pinned { Probed::NotAsked } else { network::ami_version(context).await };
     }
+}
+
+/// What can be asked of AWS only once it is known what the cluster's objects and node groups name: all at the same time.
+async fn follow_up(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
+    let asked = |topic| topics.contains(&topic);
+    let of_classes = |topic| asked(topic) && asked(Topic::Objects);
+    let (subnets, entries, profiles, images, told_queue, group_roles) = tokio::join!(
+        when(of_classes(Topic::Selection), network::class_subnets(context, facts)),
+        when(of_classes(Topic::AccessEntry), identity::class_entries(context, facts)),
+        when(of_classes(Topic::AccessEntry), identity::class_profiles(context, facts)),
+        when(of_classes(Topic::AmiImage), surroundings::class_images(context, facts)),
+        when(asked(Topic::Queue) && asked(Topic::Chart), surroundings::told_queue(context, facts)),
+        when(asked(Topic::NodeGroupRoles), fleet::node_group_roles(context, &facts.node_group_shapes)),
+    );
+    put(&mut facts.class_subnets, subnets);
+    if let (Some(entries), Some(profiles)) = (entries, profiles) {
+        (facts.class_entries, facts.class_profiles) = (entries, profiles);
+    }
+    if let Some(images) = images {
+        facts.class_images = images;
+    }
+    put(&mut facts.told_queue, told_queue);
+    put(&mut facts.node_group_roles, group_roles);
 }
 
 /// The cluster, and what can be asked only once it is known: of AWS and of the Kubernetes API at the same time.

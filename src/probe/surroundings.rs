@@ -2,10 +2,11 @@
 
 use super::{ProbeContext, failed, said};
 use crate::error::Result;
-use crate::facts::{AmiFacts, Facts, IamSummary, NodeGroupFacts, Probed, QueueFacts, RuleFacts, SelectionFacts};
+use crate::facts::{AmiFacts, Facts, IamSummary, NodeGroupFacts, ObjectFacts, Probed, QueueFacts, RuleFacts, SelectionFacts};
 use crate::knowledge::Release;
 use crate::render;
-use crate::spec::{Architecture, DISCOVERY_TAG, QueueName};
+use crate::spec::{AmiAlias, Architecture, DISCOVERY_TAG, NodePool, QueueName, Spec};
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) async fn iam_summary(context: &ProbeContext<'_>) -> Probed<IamSummary> {
     context.ports.aws.iam_summary().await.map_or_else(|e| failed(&e), Probed::Known)
@@ -33,12 +34,46 @@ pub(super) async fn amis(context: &ProbeContext<'_>) -> (Probed<AmiFacts>, Probe
 async fn ami(context: &ProbeContext<'_>, architecture: Architecture) -> Probed<AmiFacts> {
     let taken = render::pool_architectures(context.spec).contains(&architecture);
     let Some(parameter) = render::ami_parameter(context.spec, architecture).filter(|_| taken) else { return Probed::NotAsked };
+    image_behind(context, parameter).await
+}
+
+async fn image_behind(context: &ProbeContext<'_>, parameter: String) -> Probed<AmiFacts> {
     match said(context.ports.aws.ami_name(&parameter).await) {
         Probed::Known(image) => Probed::Known(AmiFacts { parameter, image: Some(image) }),
         Probed::Absent => Probed::Known(AmiFacts { parameter, image: None }),
         Probed::Unavailable(reason) => Probed::Unavailable(reason),
         Probed::NotAsked => Probed::NotAsked,
     }
+}
+
+/// How many aliases of node classes are asked for.
+const MOST_ALIASES: usize = 16;
+
+/// The images behind the pinned aliases of node classes that are there: each is of the Kubernetes versions of its day. That of the spec is
+/// asked for anyway.
+pub(super) async fn class_images(context: &ProbeContext<'_>, facts: &Facts) -> BTreeMap<String, Probed<AmiFacts>> {
+    let objects = facts.objects.known().into_iter().flatten();
+    let aliases: BTreeSet<AmiAlias> = objects.filter_map(ObjectFacts::pinned_alias).collect();
+    let others = aliases.into_iter().filter(|alias| context.spec.node_pool.ami_alias.as_ref() != Some(alias));
+    let asked = others.take(MOST_ALIASES).map(|alias| async move {
+        let name = alias.to_string();
+        let node_pool = NodePool { ami_alias: Some(alias), ..context.spec.node_pool.clone() };
+        (name, of_any_architecture(context, &Spec { node_pool, ..context.spec.clone() }).await)
+    });
+    futures_util::future::join_all(asked).await.into_iter().collect()
+}
+
+/// The first image that there is behind the spec's alias; Karpenter goes on with what it finds.
+async fn of_any_architecture(context: &ProbeContext<'_>, spec: &Spec) -> Probed<AmiFacts> {
+    let mut last = Probed::NotAsked;
+    for architecture in [Architecture::Arm64, Architecture::Amd64] {
+        let Some(parameter) = render::ami_parameter(spec, architecture) else { continue };
+        last = image_behind(context, parameter).await;
+        if !matches!(&last, Probed::Known(AmiFacts { image: None, .. })) {
+            return last;
+        }
+    }
+    last
 }
 
 /// The queue of this name, with its key where that is not AWS's own.

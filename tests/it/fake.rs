@@ -77,6 +77,8 @@ pub(crate) struct Inside {
     pub(crate) launch_templates: BTreeMap<String, Tags>,
     pub(crate) instances: BTreeMap<String, Tags>,
     pub(crate) ami_name: Option<String>,
+    /// Parts of the names of AMI parameters that are not there.
+    pub(crate) no_images: Vec<String>,
     /// KMS keys, by what they are asked for with.
     pub(crate) keys: BTreeMap<String, KeyFacts>,
     /// The account's default key of EBS volumes.

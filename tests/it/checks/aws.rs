@@ -1,14 +1,15 @@
 //! What AWS says of account and cluster: one broken thing is one finding.
 
-use super::{DAY, bad, exactly, healthy};
+use super::{DAY, bad, exactly, healthy, healthy_world, seen};
 use crate::fake::FakeWorld;
+use crate::fake::inside::place;
 use crate::fixture::existing;
 use karpctl::checks::{Situation, all, judge};
 use karpctl::doctor::topics;
 use karpctl::facts::{Facts, ObjectFacts, Probed};
 use karpctl::finding::{Finding, Verdict};
 use karpctl::spec::{Architecture, Identity, Spec};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The value of a fact that the healthy world knows.
 #[track_caller]
@@ -241,8 +242,41 @@ async fn there_is_an_image_for_every_node_that_starts() {
     let found = with(&spec, DAY, &|f| f.objects = Probed::Known(vec![class("al2@latest")]));
     exactly(&found, "ami-alias", Verdict::Fail);
     said(&found, "al2 aliases are no longer supported");
+    let patch = r#"kubectl patch ec2nodeclasses.karpenter.k8s.aws gpu --type merge --patch {"spec":{"amiSelectorTerms":[{"alias":"al2023@latest"}]}}"#;
+    assert_eq!(found[0].fixes[0].command.join(" "), patch);
     let before = Spec { kubernetes: "1.32".parse().unwrap(), ..spec.clone() };
     exactly(&with(&before, DAY, &|f| f.objects = Probed::Known(vec![class("al2@latest")])), "ami-alias", Verdict::Warn);
+}
+
+/// A pinned image is of the Kubernetes versions of its day: after an upgrade of the cluster a class finds none.
+#[tokio::test(start_paused = true)]
+async fn the_image_that_a_class_pins_is_there() {
+    let with = async |name: &str, spec: Value, of_pin: Option<&str>| {
+        let world = healthy_world().await;
+        world.put(&place("karpenter.k8s.aws/v1", "ec2nodeclasses", None, name), json!({"spec": spec}));
+        world.inside().no_images.extend(of_pin.map(str::to_owned));
+        let (spec, facts) = seen(&world).await;
+        bad(&spec, &facts, DAY).into_iter().filter(|f| f.id == "ami-alias").collect::<Vec<_>>()
+    };
+    let pin = json!({"role": "KarpenterNodeRole-demo", "amiSelectorTerms": [{"alias": "al2023@v20240101"}]});
+    assert_eq!(with("gpu", pin.clone(), None).await, []);
+    assert_eq!(with("gpu", pin.clone(), Some("amazon-eks-node-al2023-x86_64-standard-")).await, [], "nodes of Arm start");
+    // karpctl's own, too, whose pin it keeps.
+    for name in ["gpu", "default"] {
+        let found = with(name, pin.clone(), Some("v20240101")).await;
+        exactly(&found, "ami-alias", Verdict::Fail);
+        said(&found, "AMISelector did not match any AMIs: /aws/service/eks/optimized-ami/");
+        said(&found, "/amazon-linux-2023/x86_64/standard/amazon-eks-node-al2023-x86_64-standard-");
+        let patch = format!(
+            r#"kubectl patch ec2nodeclasses.karpenter.k8s.aws {name} --type merge --patch {{"spec":{{"amiSelectorTerms":[{{"alias":"al2023@latest"}}]}}}}"#
+        );
+        assert_eq!(found[0].fixes[0].command.join(" "), patch);
+    }
+    // A family that the class says besides goes with it.
+    let mut named = pin;
+    named["amiFamily"] = json!("AL2023");
+    let found = with("gpu", named, Some("v20240101")).await;
+    assert!(found[0].fixes[0].command.join(" ").contains(r#""amiFamily":null"#), "{found:#?}");
 }
 
 #[tokio::test(start_paused = true)]

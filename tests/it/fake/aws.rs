@@ -582,6 +582,7 @@ impl Aws for FakeWorld {
     async fn ami_name(&self, parameter: &str) -> Result<Option<String>> {
         self.begin("get", parameter).await?;
         self.end("get ami_name")?;
-        Ok(self.inside().ami_name.clone())
+        let inside = self.inside();
+        Ok(inside.ami_name.clone().filter(|_| !inside.no_images.iter().any(|part| parameter.contains(part))))
     }
 }
