@@ -147,6 +147,7 @@ fn cluster() -> ClusterFacts {
         private_endpoint: false,
         public_ranges: Vec::new(),
         secrets_key: None,
+        ip_family: karpctl::spec::IpFamily::Ipv4,
     }
 }
 

@@ -162,6 +162,8 @@ pub struct Facts {
     pub entry: Probed<EntryFacts>,
     /// Whether the `ConfigMap` of the VPC CNI has EKS give the pods of Windows nodes their addresses. Absent: there is no such `ConfigMap`.
     pub windows_ipam: Probed<bool>,
+    /// The role that the network add-on has of its own, by its service account. Asked where pods get IPv6.
+    pub network_role: Probed<String>,
     /// The network policies that select the controller, or will.
     pub policies: Probed<PolicyFacts>,
     /// The pools, classes and claims of which there is something to say.
@@ -280,6 +282,7 @@ impl Facts {
                 Topic::Conversion => self.conversion.clone_from(&newer.conversion),
                 Topic::Entry => self.entry.clone_from(&newer.entry),
                 Topic::WindowsIpam => self.windows_ipam.clone_from(&newer.windows_ipam),
+                Topic::NetworkRole => self.network_role.clone_from(&newer.network_role),
                 Topic::Policies => self.policies.clone_from(&newer.policies),
                 Topic::Objects | Topic::ObjectsAtStake => self.objects.clone_from(&newer.objects),
                 Topic::CallerPermissions => self.caller_permissions.clone_from(&newer.caller_permissions),
@@ -378,6 +381,7 @@ impl Facts {
             Topic::Conversion => say(&mut self.conversion, reason),
             Topic::Entry => say(&mut self.entry, reason),
             Topic::WindowsIpam => say(&mut self.windows_ipam, reason),
+            Topic::NetworkRole => say(&mut self.network_role, reason),
             Topic::Policies => say(&mut self.policies, reason),
             Topic::Objects | Topic::ObjectsAtStake => say(&mut self.objects, reason),
             Topic::CallerPermissions => say(&mut self.caller_permissions, reason),

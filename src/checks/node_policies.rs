@@ -2,9 +2,10 @@
 
 use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation, not_made, whose};
-use crate::facts::{Probed, Topic};
+use crate::facts::{ClusterFacts, Probed, Topic};
 use crate::finding::Area;
-use crate::spec::IpFamily;
+use crate::spec::{IpFamily, Spec};
+use serde_json::json;
 
 pub(super) struct NodePolicies;
 
@@ -18,6 +19,8 @@ const NEEDS: [(&[&str], &str); 3] = [
     (&[CNI], "nodes stay NotReady, unless the network add-on has a role of its own: `cni plugin not initialized`"),
 ];
 const CNI: &str = "AmazonEKS_CNI_Policy";
+/// What the EKS user guide calls the policy that one makes for IPv6 ("Amazon EKS node IAM role", "IPv6").
+const CNI_IPV6: &str = "AmazonEKS_CNI_IPv6_Policy";
 
 impl Check for NodePolicies {
     fn id(&self) -> &'static str {
@@ -34,7 +37,8 @@ impl Check for NodePolicies {
 
     fn explain(&self) -> &'static str {
         "Looks whether AWS's policies for nodes are attached to the role of the nodes: that of a worker node, one of those that pull images, and \
-         for IPv4 that of the network add-on. The stack attaches them; somebody may have taken one away, and a role that is made elsewhere has its own. \
+         for IPv4 that of the network add-on. AWS has none for IPv6: there the add-on needs a role of its own, by Pod Identity or IRSA, or the nodes' role a policy \
+         of one's own that allows ec2:AssignIpv6Addresses, which is looked for by the name that the EKS user guide gives it. The stack attaches them; somebody may have taken one away, and a role that is made elsewhere has its own. \
          What people see otherwise: NodeClaims that are launched and not registered, nodes that are NotReady with `container runtime network not \
          ready: NetworkReady=false … cni plugin not initialized`, `failed to pull image … 602401143452.dkr.ecr… 403 Forbidden`.\n\n\
          It is a warning, since a policy of one's own, also one within the role, may allow the same, and the network add-on may have a role of its own. \
@@ -42,7 +46,7 @@ impl Check for NodePolicies {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::NodeRole, Topic::Stack, Topic::ControllerRole, Topic::Cluster, Topic::Chart, Topic::Neighbours]
+        &[Topic::NodeRole, Topic::Stack, Topic::ControllerRole, Topic::Cluster, Topic::Chart, Topic::Neighbours, Topic::NetworkRole]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -58,8 +62,10 @@ impl Check for NodePolicies {
             return Err(Judgement::skip(subject, "is in the way of the stack that makes it: see the check stack-state"));
         }
         let has = |name: &&str| role.policies.iter().any(|arn| arn.rsplit('/').next() == Some(*name));
-        let asked = NEEDS.iter().filter(|(any_of, _)| spec.ip_family == IpFamily::Ipv4 || !any_of.contains(&CNI));
-        let lacking: Vec<Judgement> = asked
+        let is_ipv6 = |cluster: &ClusterFacts| cluster.ip_family == IpFamily::Ipv6;
+        let ipv6 = spec.ip_family == IpFamily::Ipv6 || situation.facts.cluster.known().is_some_and(is_ipv6);
+        let asked = NEEDS.iter().filter(|(any_of, _)| !ipv6 || !any_of.contains(&CNI));
+        let mut lacking: Vec<Judgement> = asked
             .filter(|(any_of, _)| !any_of.iter().any(has))
             .map(|(any_of, seen)| {
                 let arn = format!("arn:{}:iam::aws:policy/{}", spec.partition, any_of[0]);
@@ -67,6 +73,35 @@ impl Check for NodePolicies {
                 Judgement::warn(&subject, format!("has not {}; without, {seen}", any_of.join(" or "))).run("attach it", command)
             })
             .collect();
+        if ipv6 && !has(&CNI_IPV6) {
+            match read(&format!("IPv6 of the {subject}"), &situation.facts.network_role) {
+                Ok(Some(_)) => {}
+                Ok(None) => lacking.push(without_ipv6(spec, &subject)),
+                Err(unread) => lacking.push(unread),
+            }
+        }
         Ok(if lacking.is_empty() { vec![Judgement::pass(subject, "has AWS's policies for nodes")] } else { lacking })
     }
+}
+
+/// That the network add-on gets no addresses of IPv6 by the role of the nodes, on which it then depends.
+fn without_ipv6(spec: &Spec, subject: &str) -> Judgement {
+    let of_aws = |service: &str, rest: &str| format!("arn:{}:{service}:{rest}", spec.partition);
+    let actions = ["AssignIpv6Addresses", "DescribeInstances", "DescribeTags", "DescribeNetworkInterfaces", "DescribeInstanceTypes"];
+    let actions = actions.map(|action| format!("ec2:{action}"));
+    let policy = json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": actions, "Resource": "*"},
+            {"Effect": "Allow", "Action": "ec2:CreateTags", "Resource": of_aws("ec2", "*:*:network-interface/*")},
+        ],
+    })
+    .to_string();
+    let arn = of_aws("iam", &format!(":{}:policy/{CNI_IPV6}", spec.account_id));
+    let role = spec.node_role_name();
+    let message = "the cluster is IPv6, and AWS's policy for the network add-on has no ec2:AssignIpv6Addresses: nodes stay NotReady, unless \
+                   another policy of the role, or a role of the add-on's own, allows it";
+    Judgement::warn(subject, message)
+        .run("make the policy, once per account", ["aws", "iam", "create-policy", "--policy-name", CNI_IPV6, "--policy-document", &policy])
+        .run("attach it", ["aws", "iam", "attach-role-policy", "--role-name", &role, "--policy-arn", &arn])
 }

@@ -3,7 +3,7 @@
 use super::Probed;
 use super::account::{RouteTableFacts, SecurityGroupFacts};
 use crate::knowledge::{KubernetesVersion, ToolVersion};
-use crate::spec::{AccountId, Arn};
+use crate::spec::{AccountId, Arn, IpFamily};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -96,6 +96,9 @@ pub struct ClusterFacts {
     /// Whether ARC may shift its traffic away from a zone.
     #[serde(default)]
     pub zonal_shift: bool,
+    /// The family of the addresses of its pods.
+    #[serde(default)]
+    pub ip_family: IpFamily,
 }
 
 impl ClusterFacts {

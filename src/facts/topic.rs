@@ -84,6 +84,8 @@ pub enum Topic {
     Entry,
     /// [`Facts::windows_ipam`].
     WindowsIpam,
+    /// [`Facts::network_role`].
+    NetworkRole,
     /// [`Facts::policies`].
     Policies,
     /// [`Facts::objects`].
@@ -137,6 +139,7 @@ impl Topic {
         matches!(self, Self::AgentPods | Self::AwsAuth | Self::Crds | Self::Chart | Self::NodePool | Self::Controller | Self::Nodes)
             || matches!(self, Self::Origin | Self::Fleet | Self::ObjectsAtStake | Self::WindowsIpam | Self::Entry | Self::Outliving)
             || matches!(self, Self::Capacity | Self::Neighbours | Self::Webhooks | Self::Conversion | Self::Policies | Self::Objects)
+            || matches!(self, Self::NetworkRole)
     }
 
     /// Whether only a doctor looks at it: no step is judged by it.
@@ -167,6 +170,7 @@ impl Topic {
                 | Self::Conversion
                 | Self::Entry
                 | Self::WindowsIpam
+                | Self::NetworkRole
                 | Self::Policies
                 | Self::Objects
         )

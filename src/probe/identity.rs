@@ -8,7 +8,7 @@ use crate::facts::{
 };
 use crate::ports::{Aws, Kube, ObjectKind, ObjectRef};
 use crate::render;
-use crate::spec::Spec;
+use crate::spec::{IpFamily, Spec};
 use futures_util::future::try_join_all;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -132,6 +132,22 @@ pub(super) async fn oidc_provider(context: &ProbeContext<'_>, cluster: &Probed<C
 pub(crate) fn oidc_provider_arn(spec: &Spec, issuer: &str) -> String {
     let host = issuer.strip_prefix("https://").unwrap_or(issuer);
     format!("arn:{}:iam::{}:oidc-provider/{host}", spec.partition, spec.account_id)
+}
+
+/// The role of the network add-on's service account, by IRSA or by Pod Identity. Not asked where pods get IPv4, for which AWS's policy of
+/// the nodes' role is enough.
+pub(super) async fn network_role(context: &ProbeContext<'_>, cluster: &Probed<ClusterFacts>, kube: &dyn Kube) -> Probed<String> {
+    let spec = context.spec;
+    if spec.ip_family == IpFamily::Ipv4 && cluster.known().is_none_or(|cluster| cluster.ip_family == IpFamily::Ipv4) {
+        return Probed::NotAsked;
+    }
+    let (namespace, name) = ("kube-system", "aws-node");
+    let account = ObjectRef { kind: ObjectKind::new("v1", "serviceaccounts"), namespace: Some(namespace.into()), name: name.into() };
+    let (account, association) =
+        tokio::join!(kube.get(&account), context.ports.aws.association(spec.cluster_name.as_str(), namespace, name));
+    let annotated = |account: Value| account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"].as_str().map(str::to_owned);
+    let by = || Ok(association?.map(|association| association.role_arn).or(account?.and_then(annotated)));
+    said(by())
 }
 
 /// Where the `aws-auth` `ConfigMap` is.

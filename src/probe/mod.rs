@@ -266,6 +266,7 @@ async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts
         webhooks,
         entry,
         windows,
+        network_role,
         policies,
         origin,
         fleet,
@@ -283,6 +284,7 @@ async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts
         when(asked(Topic::Webhooks), inside::admission(context.spec, kube)),
         when(asked(Topic::Entry), inside::entry(kube, context.kubeconfig.is_some())),
         when(asked(Topic::WindowsIpam), inside::windows_ipam(kube)),
+        when(asked(Topic::NetworkRole), identity::network_role(context, &facts.cluster, kube)),
         when(asked(Topic::Policies), inside::policies(context.spec, kube)),
         when(asked(Topic::Origin), origin::origin(context, kube)),
         when(asked(Topic::Fleet), fleet::fleet(context, kube)),
@@ -311,6 +313,7 @@ async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts
     }
     put(&mut facts.entry, entry);
     put(&mut facts.windows_ipam, windows);
+    put(&mut facts.network_role, network_role);
     put(&mut facts.policies, policies);
     put(&mut facts.origin, origin);
     put(&mut facts.fleet, fleet);

@@ -54,6 +54,8 @@ pub(crate) struct Inside {
     /// When the node role was made, in seconds since 1970; `None`: it is not there.
     pub(crate) node_role_made: Option<i64>,
     pub(crate) association: Option<AssociationFacts>,
+    /// That of the network add-on's service account.
+    pub(crate) network_association: Option<AssociationFacts>,
     pub(crate) addons: BTreeMap<String, AddonFacts>,
     pub(crate) roles: BTreeMap<String, RoleFacts>,
     pub(crate) role_policies: BTreeMap<String, karpctl::facts::RolePolicies>,

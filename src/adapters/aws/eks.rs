@@ -8,6 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{AccessEntryFacts, AddonFacts, AssociationFacts, ClusterFacts, FargateProfileFacts, Probed};
 use crate::knowledge::OfferedVersion;
 use crate::ports::Tags;
+use crate::spec::IpFamily;
 use aws_sdk_eks::types::{VersionStatus, VpcConfigRequest};
 use aws_smithy_types::DateTime;
 use jiff::{Timestamp, tz::TimeZone};
@@ -58,6 +59,10 @@ pub(super) async fn cluster(aws: &AwsClient, name: &str) -> Result<Option<Cluste
         private_endpoint: vpc.is_some_and(aws_sdk_eks::types::VpcConfigResponse::endpoint_private_access),
         public_ranges: vpc.map(|v| v.public_access_cidrs().to_vec()).unwrap_or_default(),
         auto_mode: cluster.compute_config().and_then(aws_sdk_eks::types::ComputeConfigResponse::enabled).unwrap_or_default(),
+        ip_family: match cluster.kubernetes_network_config().and_then(|network| network.ip_family()) {
+            Some(aws_sdk_eks::types::IpFamily::Ipv6) => IpFamily::Ipv6,
+            _ => IpFamily::Ipv4,
+        },
     }))
 }
 

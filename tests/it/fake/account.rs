@@ -79,6 +79,7 @@ impl FakeWorld {
             private_endpoint: false,
             public_ranges: vec!["0.0.0.0/0".into()],
             secrets_key: None,
+            ip_family: self.spec.ip_family,
         }
     }
 

@@ -165,9 +165,10 @@ impl Aws for FakeWorld {
         Ok(())
     }
 
-    async fn association(&self, _: &str, _: &str, _: &str) -> Result<Option<AssociationFacts>> {
-        self.begin("describe", "association").await?;
-        Ok(self.inside().association.clone())
+    async fn association(&self, _: &str, _: &str, account: &str) -> Result<Option<AssociationFacts>> {
+        self.begin("describe", format!("association of {account}")).await?;
+        let inside = self.inside();
+        Ok(if account == "aws-node" { inside.network_association.clone() } else { inside.association.clone() })
     }
 
     async fn create_association(&self, _: &str, namespace: &str, account: &str, role_arn: &str, tags: &Tags) -> Result<()> {
