@@ -1,10 +1,10 @@
 //! Whether there is room for nodes where Karpenter will look for it.
 
 use super::class_selection::{Selected, by_class, own_selections, unread_classes};
-use super::judgement::read;
+use super::judgement::{installed, read};
 use super::ways_out::ways;
 use super::{Check, Judged, Judgement, Situation, aws, missing};
-use crate::facts::{ClassSelection, Facts, ObjectFacts, SubnetFacts, Topic};
+use crate::facts::{ClassSelection, Facts, NetworkFacts, ObjectFacts, SubnetFacts, Topic};
 use crate::finding::Area;
 use crate::spec::{ClusterMode, DISCOVERY_TAG};
 use std::collections::BTreeSet;
@@ -49,6 +49,7 @@ impl Check for NodeNetwork {
             Topic::Selection,
             Topic::Stack,
             Topic::ControllerRole,
+            Topic::Chart,
             Topic::NodePool,
             Topic::Crds,
             Topic::Objects,
@@ -69,15 +70,18 @@ impl Check for NodeNetwork {
         };
         // Those that bootstrap tags.
         let for_nodes = network.for_nodes(!spec.subnets.is_empty(), situation.facts.routes.known().map(Vec::as_slice));
-        let mut said: Vec<Judgement> = for_nodes.iter().filter_map(|subnet| taken(subnet, spec.cluster_name.as_str())).collect();
+        let taken_beside = |own: &[&SubnetFacts]| -> Vec<Judgement> {
+            for_nodes.iter().filter_map(|subnet| taken(subnet, spec.cluster_name.as_str(), own)).collect()
+        };
         // What the selector finds is what Karpenter will use; where it finds nothing yet, what bootstrap will tag.
         let selected = match read("subnets", &situation.facts.selection) {
             Ok(selection) => selection.map(|s| s.subnets.as_slice()).unwrap_or_default(),
-            Err(unread) => {
-                said.push(unread);
-                return Ok(said);
-            }
+            Err(unread) => return Ok(taken_beside(&[]).into_iter().chain([unread]).collect()),
         };
+        let is_installed = situation.facts.chart_release.known().is_some_and(installed);
+        let is_own =
+            |subnet: &&SubnetFacts| is_installed && subnet.tags.get(DISCOVERY_TAG).is_some_and(|name| *name == spec.cluster_name.as_str());
+        let mut said = taken_beside(&selected.iter().filter(is_own).collect::<Vec<_>>());
         if selected.is_empty() && said.is_empty() {
             let nothing = missing(situation, "subnets", "the selector finds none: SubnetSelector did not match any Subnets");
             said.extend(nothing.ok().map(|nothing| {
@@ -94,13 +98,7 @@ impl Check for NodeNetwork {
         }
         let zones: BTreeSet<&str> = used.iter().map(|s| s.zone.as_str()).collect();
         if zones.len() < 2 && !said.iter().any(Judgement::is_failure) {
-            said.push(
-                Judgement::warn(
-                    "subnets",
-                    "are all in one zone: the controller's two replicas are spread over zones, and one of them waits for ever",
-                )
-                .fix("add a subnet of another zone, or run one replica"),
-            );
+            said.push(one_zone(situation.facts, network));
         }
         if said.is_empty() {
             let found = if spec.cluster == ClusterMode::Existing && selected.is_empty() { "; `karpctl bootstrap` tags them" } else { "" };
@@ -126,9 +124,28 @@ fn of_class(facts: &Facts, class: &ObjectFacts, selection: &ClassSelection, vpc:
     if bad.is_empty() { vec![by_class(class, ids, "subnets", "SubnetSelector did not match any Subnets")] } else { bad }
 }
 
-/// A subnet that carries the discovery tag of another cluster.
-fn taken(subnet: &SubnetFacts, cluster: &str) -> Option<Judgement> {
+/// That the subnets of nodes are of one zone. The controller runs on the node groups, whatever Karpenter's nodes are in.
+fn one_zone(facts: &Facts, network: &NetworkFacts) -> Judgement {
+    let groups = network.of_node_groups.known().map(Vec::as_slice).unwrap_or_default();
+    let zones: BTreeSet<&str> = network.subnets.iter().filter(|s| groups.contains(&s.id)).map(|s| s.zone.as_str()).collect();
+    let message = "are all in one zone: nodes come in that zone alone, and volumes of others cannot be attached there";
+    if zones.len() == 1 && facts.nodes.known().is_none() {
+        let message = format!("{message}; the controller's two replicas are spread over zones, and one of them waits for ever");
+        return Judgement::warn("subnets", message).fix("add a subnet of another zone, also to the node groups, or run one replica");
+    }
+    Judgement::warn("subnets", message).fix("add a subnet of another zone, or accept the finding")
+}
+
+/// A subnet that carries the discovery tag of another cluster. `own`: those that carry this one's, once Karpenter works in them.
+fn taken(subnet: &SubnetFacts, cluster: &str, own: &[&SubnetFacts]) -> Option<Judgement> {
     let other = subnet.tags.get(DISCOVERY_TAG).filter(|other| *other != cluster)?;
+    if !own.is_empty() {
+        let message =
+            format!("carries {DISCOVERY_TAG}={other}, and nodes run elsewhere; the next `karpctl bootstrap` would tag it too, and refuses");
+        let flags: Vec<String> = own.iter().map(|subnet| format!("--subnet {}", subnet.id)).collect();
+        let judgement = Judgement::warn(format!("subnet {} ({})", subnet.id, subnet.zone), message);
+        return Some(judgement.fix(format!("name those that are tagged: {}", flags.join(" "))));
+    }
     Some(
         Judgement::fail(
             format!("subnet {} ({})", subnet.id, subnet.zone),

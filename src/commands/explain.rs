@@ -54,9 +54,12 @@ pub fn run(app: &App, args: &ExplainArgs) -> Result<Exit> {
     // Errors are quoted by the pages in English; what is then shown is in the language asked for.
     let quoting: Vec<(&str, &str)> = checks.iter().map(|c| (c.id(), page(c.id(), Language::En).unwrap_or_else(|| c.explain()))).collect();
     let of = |id: &str| texts.iter().find(|(known, _)| known == id);
-    let by_quote = || that_quote(&asked, quoting.iter().copied()).first().and_then(|id| of(id));
-    let by_word = || that_name(&asked, quoting.iter().copied()).first().and_then(|id| of(id));
-    let found = of(&asked).or_else(|| by_name(&texts, &asked)).or_else(by_quote).or_else(by_word).or_else(|| by_mention(&texts, &asked));
+    let exact = of(&asked).or_else(|| by_name(&texts, &asked));
+    let mut with_it = if exact.is_some() { Vec::new() } else { that_quote(&asked, quoting.iter().copied()) };
+    if exact.is_none() && with_it.is_empty() {
+        with_it = that_name(&asked, quoting.iter().copied());
+    }
+    let found = exact.or_else(|| with_it.first().and_then(|id| of(id))).or_else(|| by_mention(&texts, &asked));
     if let Some((id, _)) = found {
         // A step and a check may be called the same, as they are about the same.
         let text = texts.iter().filter(|(known, _)| known == id).map(|(_, text)| text.as_str()).collect::<Vec<_>>().join("\n\n");
@@ -64,6 +67,11 @@ pub fn run(app: &App, args: &ExplainArgs) -> Result<Exit> {
             Language::En => app.printer.page(&text),
             // Whoever asks for it can read it, whatever the locale is called.
             Language::Ko => app.printer.document(&text),
+        }
+        if let [_, others @ ..] = &with_it[..]
+            && !others.is_empty()
+        {
+            app.printer.told(&format!("\nQuoted also by: {}", others.join(", ")));
         }
         if let Some(check) = checks.iter().find(|c| c.id() == id) {
             let of = if check.of_cluster() && !names_a_cluster(app) { " --cluster-name NAME --region REGION" } else { "" };

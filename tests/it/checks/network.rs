@@ -47,13 +47,48 @@ async fn subnets_are_those_that_the_selector_finds() {
     });
     exactly(&found.await, "node-network", Verdict::Warn);
     let tag = |f: &mut Facts| drop(known(&mut f.network).subnets[0].tags.insert("karpenter.sh/discovery".into(), "other".into()));
-    exactly(&broken(tag).await, "node-network", Verdict::Fail);
+    // Karpenter works in others that are tagged for it: it is only the next bootstrap that goes wrong.
+    let found = broken(tag).await;
+    exactly(&found, "node-network", Verdict::Warn);
+    said(
+        &found,
+        "carries karpenter.sh/discovery=other, and nodes run elsewhere; the next `karpctl bootstrap` would tag it too, and refuses",
+    );
+    let title = &found[0].fixes[0].title;
+    assert!(title.starts_with("name those that are tagged: --subnet subnet-") && title.ends_with(" --subnet subnet-0000000c"), "{title}");
+    let found = broken(|f| {
+        tag(f);
+        (f.chart_release, known(&mut f.selection).subnets) = (Probed::Absent, Vec::new());
+    });
+    assert!(found.await.iter().any(|f| f.id == "node-network" && f.result == Verdict::Fail), "it is refused");
     let found = broken(|f| {
         tag(f);
         f.selection = Probed::Unavailable("ec2:DescribeSubnets".into());
     })
     .await;
     assert!(found.iter().any(|f| f.id == "node-network" && f.result == Verdict::Fail), "what was found stays said: {found:#?}");
+}
+
+/// Karpenter's nodes and the controller are in subnets of their own.
+#[tokio::test(start_paused = true)]
+async fn what_one_zone_means_is_said_of_what_is_in_it() {
+    let one_zone = async |of_groups: &[&str], nodes: bool| {
+        let found = broken(|f| {
+            known(&mut f.selection).subnets.truncate(1);
+            known(&mut f.network).of_node_groups = Probed::Known(of_groups.iter().map(ToString::to_string).collect());
+            if !nodes {
+                f.nodes = Probed::Unavailable("the cluster does not answer".into());
+            }
+        })
+        .await;
+        exactly(&found, "node-network", Verdict::Warn);
+        said(&found, "are all in one zone: nodes come in that zone alone");
+        found[0].message.contains("replicas")
+    };
+    let both = ["subnet-0000000a", "subnet-0000000b"];
+    assert!(!one_zone(&both, false).await, "the controller has two zones");
+    assert!(one_zone(&both[..1], false).await);
+    assert!(!one_zone(&both[..1], true).await, "node-capacity sees where it runs");
 }
 
 #[tokio::test(start_paused = true)]

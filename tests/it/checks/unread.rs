@@ -51,7 +51,7 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
     ("kubernetes-support", &[Topic::ClusterVersions], "karpctl's own table has the dates, and the message says whose they are"),
     (
         "node-network",
-        &[Topic::Endpoints, Topic::Stack, Topic::ControllerRole, Topic::NodePool],
+        &[Topic::Endpoints, Topic::Stack, Topic::ControllerRole, Topic::Chart, Topic::NodePool],
         "another way out; how bad it is that something is missing",
     ),
     (

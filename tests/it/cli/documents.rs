@@ -176,6 +176,8 @@ fn explain_knows_every_step_of_the_readme() {
     let asked = Shell::new().run(&["explain", "why does the controller need iam:PassRole?"]).stdout;
     assert!(asked.starts_with("Why Karpenter's controller may call iam:PassRole:\n"), "{asked}");
     assert_eq!(asked, Shell::new().run(&["explain", "iam:PassRole"]).stdout);
+    let quoted = Shell::new().run(&["explain", "NodeNotFound"]).stdout;
+    assert!(quoted.contains("\nQuoted also by: ") && quoted.contains("node-access"), "{quoted}");
     let both = Shell::new().run(&["explain", "spot-role"]).stdout;
     assert!(both.contains("An account needs it once") && both.contains("ServiceLinkedRoleCreationNotPermitted"), "step and check: {both}");
     usage_error(&Shell::new().run(&["explain", "node-maping"]), &["did you mean `node-mapping`?", "`karpctl explain` lists them all"]);
