@@ -42,7 +42,7 @@ pub(crate) async fn ask_aws(aws: &AwsClient, turn: usize) {
         22 => shown(aws.route_tables("vpc-1").await),
         23 => shown(aws.ebs_encryption().await),
         24 => shown(aws.ami_name("/aws/service/x").await),
-        25 => shown(aws.ec2_quota("L-1216C47A").await),
+        25 => shown(aws.quota(("ec2", "L-1216C47A")).await),
         26 => shown(aws.running_instances().await),
         27 => shown(aws.instance_types(&ids("m5.large")).await),
         28 => shown(aws.key("alias/x").await),

@@ -176,6 +176,8 @@ pub struct Facts {
     pub iam_summary: Probed<IamSummary>,
     /// How many vCPUs the account may run, and runs.
     pub vcpus: Probed<VcpuFacts>,
+    /// How many VPCs and Elastic IP addresses the account may have, and has. Absent: no VPC is to be made.
+    pub network_quotas: Probed<Box<NetworkQuotas>>,
     /// What the node class's selectors find.
     pub selection: Probed<SelectionFacts>,
     /// The subnets that node classes found, whatever their selectors go by.
@@ -289,6 +291,7 @@ impl Facts {
                 Topic::ControllerPermissions => self.controller_permissions.clone_from(&newer.controller_permissions),
                 Topic::IamSummary => self.iam_summary.clone_from(&newer.iam_summary),
                 Topic::Vcpus => self.vcpus.clone_from(&newer.vcpus),
+                Topic::NetworkQuotas => self.network_quotas.clone_from(&newer.network_quotas),
                 Topic::Selection => self.selection.clone_from(&newer.selection),
                 Topic::Routes => self.routes.clone_from(&newer.routes),
                 Topic::Endpoints => self.endpoints.clone_from(&newer.endpoints),
@@ -388,6 +391,7 @@ impl Facts {
             Topic::ControllerPermissions => say(&mut self.controller_permissions, reason),
             Topic::IamSummary => say(&mut self.iam_summary, reason),
             Topic::Vcpus => say(&mut self.vcpus, reason),
+            Topic::NetworkQuotas => say(&mut self.network_quotas, reason),
             Topic::Selection => say(&mut self.selection, reason),
             Topic::Routes => say(&mut self.routes, reason),
             Topic::Endpoints => say(&mut self.endpoints, reason),

@@ -57,6 +57,7 @@ mod kubernetes_support;
 mod names_and_sizes;
 mod neighbours;
 mod network_policies;
+mod network_quotas;
 mod node_access;
 mod node_addons;
 mod node_capacity;
@@ -226,6 +227,7 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(node_policies::NodePolicies),
         Box::new(iam_quotas::IamQuotas),
         Box::new(vcpu_quotas::VcpuQuotas),
+        Box::new(network_quotas::NetworkQuotas),
         Box::new(interruption_queue::InterruptionQueue),
         Box::new(ebs_key::EbsKey),
         Box::new(secrets_key::SecretsKey),

@@ -2,7 +2,7 @@
 
 use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation, aws, makes_cluster};
-use crate::facts::{Facts, Topic, VcpuFacts, VcpuQuota};
+use crate::facts::{Facts, QuotaUse, Topic, VcpuFacts};
 use crate::finding::Area;
 use crate::knowledge::{ON_DEMAND_VCPUS, SPOT_VCPUS};
 use crate::spec::{CapacityType, ControllerCapacity, GUIDE_CPU_LIMIT, Spec};
@@ -80,7 +80,7 @@ impl Check for VcpuQuotas {
 /// A capacity type and what is asked of it.
 struct Kind<'a> {
     of: CapacityType,
-    quota: &'a VcpuQuota,
+    quota: &'a QuotaUse,
     /// What the first nodes of the node group take.
     first: u64,
     /// Whether the node pool buys it.

@@ -53,9 +53,9 @@ pub type IamSummary = BTreeMap<String, i64>;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VcpuFacts {
     /// Of on-demand instances.
-    pub on_demand: VcpuQuota,
+    pub on_demand: QuotaUse,
     /// Of spot instances.
-    pub spot: VcpuQuota,
+    pub spot: QuotaUse,
     /// Those of an instance of the spec's node group. `None`: it has none, or one of another family.
     pub node_group_instance: Option<u64>,
     /// The type of the node group's instances, where EC2 has none of that name in the region.
@@ -63,12 +63,21 @@ pub struct VcpuFacts {
     pub unknown_type: Option<String>,
 }
 
-/// A quota of vCPUs.
+/// How many VPCs and Elastic IP addresses the account may have in the region, and has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VcpuQuota {
-    /// How many may run. `None`: Service Quotas does not know it in this region.
+pub struct NetworkQuotas {
+    /// Of VPCs.
+    pub vpcs: QuotaUse,
+    /// Of Elastic IP addresses.
+    pub addresses: QuotaUse,
+}
+
+/// A quota, and what is used of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuotaUse {
+    /// How many there may be. `None`: Service Quotas does not know it in this region.
     pub quota: Option<u64>,
-    /// How many run.
+    /// How many there are.
     pub used: u64,
 }
 

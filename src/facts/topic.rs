@@ -100,6 +100,8 @@ pub enum Topic {
     IamSummary,
     /// [`Facts::vcpus`].
     Vcpus,
+    /// [`Facts::network_quotas`].
+    NetworkQuotas,
     /// [`Facts::selection`].
     Selection,
     /// [`Facts::routes`].
@@ -153,6 +155,7 @@ impl Topic {
                 | Self::StackPolicies
                 | Self::IamSummary
                 | Self::Vcpus
+                | Self::NetworkQuotas
                 | Self::Selection
                 | Self::Endpoints
                 | Self::Vpc

@@ -16,6 +16,7 @@ mod operator;
 mod own;
 mod pin;
 mod prices;
+mod quotas;
 mod refusal;
 mod regions;
 mod release;
@@ -40,6 +41,7 @@ pub use operator::{CalledBy, OperatorCase, OperatorGrant, Work, operator_grants}
 pub use own::newer_karpctl;
 pub use pin::{Pin, PinnedIn, pinned_fields};
 pub use prices::RunningCost;
+pub use quotas::{ADDRESSES, VPCS};
 pub use refusal::IamRefusal;
 pub use regions::unknown_region;
 pub use release::{ImageBase, InvalidRelease, NewDefault, Release, Standing, image_tag};

@@ -195,12 +195,13 @@ async fn ask_aws(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &m
 /// What only a doctor asks of AWS.
 async fn ask_aws_for_doctor(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
     let asked = |topic| topics.contains(&topic);
-    let (caller, controller, node_role, summary, vcpus, selection, groups, ebs, secrets, amis, queue, clock) = tokio::join!(
+    let (caller, controller, node_role, summary, vcpus, network, selection, groups, ebs, secrets, amis, queue, clock) = tokio::join!(
         when(asked(Topic::CallerPermissions), permissions::of_caller(context, &facts.caller, &facts.cluster)),
         when(asked(Topic::ControllerPermissions), permissions::of_controller(context)),
         when(asked(Topic::NodeRole), identity::node_role(context)),
         when(asked(Topic::IamSummary), surroundings::iam_summary(context)),
         when(asked(Topic::Vcpus), quotas::vcpus(context)),
+        when(asked(Topic::NetworkQuotas), quotas::network(context)),
         when(asked(Topic::Selection), surroundings::selection(context)),
         when(asked(Topic::NodeGroups), surroundings::node_groups(context)),
         when(asked(Topic::Ebs), keys::volumes(context)),
@@ -214,6 +215,7 @@ async fn ask_aws_for_doctor(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>
     put(&mut facts.node_role, node_role);
     put(&mut facts.iam_summary, summary);
     put(&mut facts.vcpus, vcpus);
+    put(&mut facts.network_quotas, network);
     put(&mut facts.selection, selection);
     put(&mut facts.node_groups, groups);
     put(&mut facts.secrets_key, secrets);

@@ -1,9 +1,9 @@
-//! How many vCPUs the account may run in the region, and runs.
+//! What the account may have in the region, and has: vCPUs, and what a new cluster's network takes.
 
 use super::{ProbeContext, failed};
 use crate::error::Result;
-use crate::facts::{Probed, VcpuFacts, VcpuQuota};
-use crate::knowledge::{ON_DEMAND_VCPUS, SPOT_VCPUS, is_standard_instance};
+use crate::facts::{NetworkQuotas, Probed, QuotaUse, VcpuFacts};
+use crate::knowledge::{ADDRESSES, ON_DEMAND_VCPUS, SPOT_VCPUS, VPCS, is_standard_instance};
 use crate::spec::{CapacityType, ClusterMode, ControllerCapacity, Spec};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,8 @@ pub(super) async fn vcpus(context: &ProbeContext<'_>) -> Probed<VcpuFacts> {
 
 async fn read(context: &ProbeContext<'_>) -> Result<VcpuFacts> {
     let aws = &context.ports.aws;
-    let (on_demand, spot, running) = tokio::join!(aws.ec2_quota(ON_DEMAND_VCPUS), aws.ec2_quota(SPOT_VCPUS), aws.running_instances());
+    let (on_demand, spot, running) =
+        tokio::join!(aws.quota(("ec2", ON_DEMAND_VCPUS)), aws.quota(("ec2", SPOT_VCPUS)), aws.running_instances());
     let (on_demand, spot, mut running) = (on_demand?, spot?, running?);
     running.retain(|instance| is_standard_instance(&instance.instance_type));
     let own = node_group_type(context.spec);
@@ -23,11 +24,26 @@ async fn read(context: &ProbeContext<'_>) -> Result<VcpuFacts> {
     let sizes: BTreeMap<&str, u64> = sizes.iter().map(|t| (t.name.as_str(), u64::from(t.vcpus))).collect();
     let used = |kind| running.iter().filter(|i| i.capacity_type == kind).filter_map(|i| sizes.get(i.instance_type.as_str())).sum();
     Ok(VcpuFacts {
-        on_demand: VcpuQuota { quota: on_demand, used: used(CapacityType::OnDemand) },
-        spot: VcpuQuota { quota: spot, used: used(CapacityType::Spot) },
+        on_demand: QuotaUse { quota: on_demand, used: used(CapacityType::OnDemand) },
+        spot: QuotaUse { quota: spot, used: used(CapacityType::Spot) },
         node_group_instance: counted.and_then(|own| sizes.get(own).copied()),
         unknown_type: own.filter(|own| !sizes.contains_key(own)).map(str::to_owned),
     })
+}
+
+/// What there is of VPCs and addresses. Absent: the spec takes none.
+pub(super) async fn network(context: &ProbeContext<'_>) -> Probed<Box<NetworkQuotas>> {
+    if context.spec.cluster == ClusterMode::Existing || context.spec.vpc.is_some() {
+        return Probed::Absent;
+    }
+    let aws = &context.ports.aws;
+    match tokio::try_join!(aws.quota(VPCS), aws.vpc_count(), aws.quota(ADDRESSES), aws.address_count()) {
+        Ok((vpcs, there, addresses, taken)) => Probed::Known(Box::new(NetworkQuotas {
+            vpcs: QuotaUse { quota: vpcs, used: there },
+            addresses: QuotaUse { quota: addresses, used: taken },
+        })),
+        Err(e) => failed(&e),
+    }
 }
 
 /// The instance type of the node group that the spec makes.

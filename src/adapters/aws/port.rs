@@ -248,8 +248,16 @@ impl Aws for AwsClient {
         iam_judged::summary(self).await
     }
 
-    async fn ec2_quota(&self, code: &str) -> Result<Option<u64>> {
-        quotas::ec2_quota(self, code).await
+    async fn quota(&self, of: (&str, &str)) -> Result<Option<u64>> {
+        quotas::quota(self, of).await
+    }
+
+    async fn vpc_count(&self) -> Result<u64> {
+        quotas::vpc_count(self).await
+    }
+
+    async fn address_count(&self) -> Result<u64> {
+        quotas::address_count(self).await
     }
 
     async fn running_instances(&self) -> Result<Vec<RunningInstance>> {

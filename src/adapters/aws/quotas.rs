@@ -5,20 +5,35 @@ use super::{AwsClient, present};
 use crate::error::Result;
 use crate::ports::RunningInstance;
 use crate::spec::CapacityType;
-use aws_sdk_ec2::types::{Filter, Instance, InstanceLifecycleType, Reservation, Tenancy};
+use aws_sdk_ec2::types::{Address, Filter, Instance, InstanceLifecycleType, Reservation, Tenancy};
 use aws_sdk_servicequotas::types::ServiceQuota;
 
-/// The value of a quota of EC2's.
-pub(super) async fn ec2_quota(aws: &AwsClient, code: &str) -> Result<Option<u64>> {
-    let call = Call::new("servicequotas:GetServiceQuota", code, format!("cannot read the quota {code} of EC2"));
-    let sent = aws.quotas.get_service_quota().service_code("ec2").quota_code(code).send().await;
+/// The value of a quota.
+pub(super) async fn quota(aws: &AwsClient, (service, code): (&str, &str)) -> Result<Option<u64>> {
+    let call = Call::new("servicequotas:GetServiceQuota", code, format!("cannot read the quota {code} of {service}"));
+    let sent = aws.quotas.get_service_quota().service_code(service).quota_code(code).send().await;
     Ok(present(sent.map_err(|e| aws.error(&call, &e)))?.and_then(|answer| answer.quota).as_ref().and_then(value))
 }
 
 /// Service Quotas counts everything in floating point.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of vCPUs, which is cut to what can be one")]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count, which is cut to what can be one")]
 fn value(quota: &ServiceQuota) -> Option<u64> {
     quota.value.map(|value| value as u64)
+}
+
+pub(super) async fn vpc_count(aws: &AwsClient) -> Result<u64> {
+    let call = Call::new("ec2:DescribeVpcs", "*", "cannot count the VPCs");
+    let pages = aws.ec2.describe_vpcs().into_paginator().items().send();
+    let listed = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(|e| aws.error(&call, &e))?;
+    Ok(listed.len() as u64)
+}
+
+/// Addresses of one's own pools (BYOIP) count to no quota.
+pub(super) async fn address_count(aws: &AwsClient) -> Result<u64> {
+    let call = Call::new("ec2:DescribeAddresses", "*", "cannot count the Elastic IP addresses");
+    let answer = aws.ec2.describe_addresses().send().await.map_err(|e| aws.error(&call, &e))?;
+    let of_amazon = |address: &&Address| address.public_ipv4_pool().is_none_or(|pool| pool == "amazon");
+    Ok(answer.addresses().iter().filter(of_amazon).count() as u64)
 }
 
 pub(super) async fn running_instances(aws: &AwsClient) -> Result<Vec<RunningInstance>> {

@@ -342,11 +342,11 @@ pub(super) async fn to_be_made() -> (Spec, Facts) {
 
 #[tokio::test(start_paused = true)]
 async fn vcpus_are_counted_by_capacity_type_without_other_families() {
-    use karpctl::facts::{VcpuFacts, VcpuQuota};
+    use karpctl::facts::{QuotaUse, VcpuFacts};
     let (_, facts) = healthy().await;
     let expected = VcpuFacts {
-        on_demand: VcpuQuota { quota: Some(64), used: 6 },
-        spot: VcpuQuota { quota: Some(64), used: 4 },
+        on_demand: QuotaUse { quota: Some(64), used: 6 },
+        spot: QuotaUse { quota: Some(64), used: 4 },
         node_group_instance: None,
         unknown_type: None,
     };

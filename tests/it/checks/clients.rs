@@ -6,7 +6,7 @@ use super::{DAY, bad, exactly, seen};
 use crate::fake::FakeWorld;
 use crate::fixture::{existing, spec};
 use karpctl::checks::{Situation, all, judge};
-use karpctl::facts::{Facts, KubeconfigFacts, NeighbourKind, Probed};
+use karpctl::facts::{Facts, KubeconfigFacts, NeighbourKind, NetworkQuotas, Probed, QuotaUse};
 use karpctl::finding::{Finding, Verdict};
 use karpctl::knowledge::{ClientBuild, FittingTools, KubernetesVersion};
 use karpctl::plan::StepId;
@@ -187,6 +187,21 @@ async fn a_cluster_can_be_made() {
     let found = to_come("demo", |facts| known(&mut facts.cluster_versions).retain(|offered| offered.version.minor() != 34)).await;
     exactly(&found, "kubernetes-offered", Verdict::Fail);
     exactly(&to_come(&"c".repeat(47), |_| {}).await, "names-and-sizes", Verdict::Warn);
+    let used = |of: fn(&mut NetworkQuotas) -> &mut QuotaUse, used| {
+        move |facts: &mut Facts| {
+            let quotas = known(&mut facts.network_quotas);
+            of(quotas).used = used;
+        }
+    };
+    let found = to_come("demo", used(|quotas| &mut quotas.vpcs, 64)).await;
+    exactly(&found, "network-quotas", Verdict::Fail);
+    said(&found, &["64 of 64 are in use, and the cluster takes one: VpcLimitExceeded"]);
+    let command = "aws service-quotas request-service-quota-increase --region us-west-2 --service-code vpc --quota-code L-F678F1CE --desired-value 65";
+    assert_eq!(found[0].fixes[0].command.join(" "), command);
+    let found = to_come("demo", used(|quotas| &mut quotas.addresses, 64)).await;
+    exactly(&found, "network-quotas", Verdict::Fail);
+    said(&found, &["AddressLimitExceeded"]);
+    assert_eq!(to_come("demo", used(|quotas| &mut quotas.addresses, 63)).await, []);
 }
 
 /// A check whose thing no test breaks alone could be silent for ever, or speak of something else.

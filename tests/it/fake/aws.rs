@@ -454,9 +454,19 @@ impl Aws for FakeWorld {
         Ok(quotas::iam_summary())
     }
 
-    async fn ec2_quota(&self, code: &str) -> Result<Option<u64>> {
-        self.begin("get", format!("quota {code}")).await?;
-        Ok(Some(quotas::VCPUS))
+    async fn quota(&self, (service, code): (&str, &str)) -> Result<Option<u64>> {
+        self.begin("get", format!("quota {code} of {service}")).await?;
+        Ok(Some(quotas::EVERY))
+    }
+
+    async fn vpc_count(&self) -> Result<u64> {
+        self.begin("count", "VPCs").await?;
+        Ok(1)
+    }
+
+    async fn address_count(&self) -> Result<u64> {
+        self.begin("count", "addresses").await?;
+        Ok(1)
     }
 
     async fn running_instances(&self) -> Result<Vec<RunningInstance>> {

@@ -4,8 +4,8 @@ use karpctl::facts::{IamSummary, InstanceTypeFacts};
 use karpctl::ports::RunningInstance;
 use karpctl::spec::CapacityType;
 
-/// Every quota of vCPUs.
-pub(super) const VCPUS: u64 = 64;
+/// Every quota of Service Quotas.
+pub(super) const EVERY: u64 = 64;
 
 pub(super) fn iam_summary() -> IamSummary {
     let counts = [("Roles", 40), ("RolesQuota", 1000), ("Policies", 20), ("PoliciesQuota", 1500), ("AttachedPoliciesPerRoleQuota", 10)];

@@ -18,6 +18,7 @@ fn a_new_account_is_made_ready_as_printed() {
     stage.lab().make_cluster(&other).unwrap();
     let ward = Ward::new(stage, &["--karpenter-version", "1.14.1"]);
     vcpus(&ward);
+    network(&ward);
     earlier(&ward);
     roles(&ward);
     names(&ward);
@@ -61,6 +62,32 @@ fn vcpus(ward: &Ward) {
     let found = ward.finds(check, "warn", "the node pool may grow to 16 (nodePool.cpuLimit), and the quota ends it at 16");
     assert_eq!(found["subject"], "On-Demand vCPUs in us-west-2");
     ward.cured(&found, &[0]);
+}
+
+/// Five VPCs and five addresses: more AWS gives no new account.
+fn network(ward: &Ward) {
+    let check = "network-quotas";
+    ward.passes(check);
+    let all = |kind: &str, query: &str| ward.aws(&["ec2", kind, "--query", query]).as_array().unwrap().len();
+    let there = all("describe-vpcs", "Vpcs[].VpcId");
+    let made: Vec<String> = (there..5)
+        .map(|n| {
+            ward.aws_text(&["ec2", "create-vpc", "--cidr-block", &format!("10.{n}.0.0/16"), "--query", "Vpc.VpcId", "--output", "text"])
+        })
+        .collect();
+    let found = ward.finds(check, "fail", "5 of 5 are in use, and the cluster takes one: VpcLimitExceeded");
+    ward.cured(&found, &[0]);
+    let addresses = all("describe-addresses", "Addresses[].AllocationId");
+    let allocate = ["ec2", "allocate-address", "--domain", "vpc", "--query", "AllocationId", "--output", "text"];
+    let taken: Vec<String> = (addresses..5).map(|_| ward.aws_text(&allocate)).collect();
+    let found = ward.finds(check, "fail", "5 of 5 are in use, and the cluster takes one: AddressLimitExceeded");
+    ward.cured(&found, &[0]);
+    for id in made {
+        ward.aws_text(&["ec2", "delete-vpc", "--vpc-id", id.trim()]);
+    }
+    for id in taken {
+        ward.aws_text(&["ec2", "release-address", "--allocation-id", id.trim()]);
+    }
 }
 
 /// What the Karpenter of a cluster of this name left, when the cluster was deleted under it.
