@@ -1,6 +1,7 @@
-//! Every environment variable that karpctl reads, in one place, once. The AWS settings themselves are the SDK's own
-//! (`AWS_PROFILE`, `AWS_ENDPOINT_URL`, `HTTPS_PROXY`, …) and are not listed here; nor are `NO_COLOR` and `CLICOLOR_FORCE`, which the
-//! streams read for themselves, and clap for its help.
+//! Every environment variable that is a setting of karpctl, in one place, once. Not listed here are those of others: the AWS settings are
+//! the SDK's own (`AWS_PROFILE`, `AWS_ENDPOINT_URL`, `HTTPS_PROXY`, …), `NO_COLOR` and `CLICOLOR_FORCE` are read by the streams, and by clap
+//! for its help. Adapters read what the tools that they stand beside would (`PATH`, `KUBECONFIG`, `HELM_…`, `AWS_CA_BUNDLE`), who sits where
+//! (`USER`, `LOGNAME`, `HOSTNAME`), and what a karpctl within the lab is given of the terminal (`TERM`, `COLORTERM`).
 
 use crate::characters::Letters;
 use crate::spec::layer::{Layer, NodePoolLayer};

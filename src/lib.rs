@@ -40,3 +40,4 @@ pub mod spec;
 pub mod steps;
 pub mod token;
 pub mod verify;
+pub mod wording;

@@ -9,6 +9,7 @@ use crate::ports::{Force, Kube, ObjectKind, ObjectRef};
 use crate::probe::kinds::{Kinds, name_of, nodes};
 use crate::render;
 use crate::steps::{self, StepContext, applied_by_karpctl};
+use crate::wording::counted;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -143,8 +144,8 @@ impl fmt::Display for VerifyReport {
             "Karpenter {} on {}: {}, {} launched and taken away",
             self.karpenter,
             self.cluster,
-            steps::counted(self.replicas as usize, "pod"),
-            steps::counted(self.nodes.len(), "node")
+            counted(self.replicas as usize, "pod"),
+            counted(self.nodes.len(), "node")
         )?;
         for PhaseTime { phase, seconds } in &self.phases {
             writeln!(f, "  {:<11} {seconds:>7.1} s", phase.as_str())?;
@@ -162,7 +163,7 @@ impl VerifyReport {
     #[must_use]
     pub fn unproved(&self) -> Option<Error> {
         let reason = self.node.reason.as_ref()?;
-        let replicas = steps::counted(self.replicas as usize, "pod");
+        let replicas = counted(self.replicas as usize, "pod");
         Some(
             Error::failed(format!("Karpenter on cluster {} has not been seen to launch a node", self.cluster))
                 .because(reason)

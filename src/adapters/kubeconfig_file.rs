@@ -1,11 +1,11 @@
 //! A kubeconfig on disk: changed whole or not at all, with a backup beside it that knows which change it belongs to.
 
+use super::new_file::NewFile;
 use crate::error::{Error, Result};
 use sha2::{Digest as _, Sha256};
 use std::ffi::OsString;
 use std::fs::{Metadata, Permissions};
-use std::io::Write as _;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -97,16 +97,7 @@ fn folder_of(file: &Path) -> &Path {
 
 /// Writes a file whole, with the owner of another and these permissions.
 fn write(file: &Path, text: &str, like: &Metadata, mode: u32) -> std::io::Result<()> {
-    let mut new = tempfile::NamedTempFile::new_in(folder_of(file))?;
-    new.write_all(text.as_bytes())?;
-    let own = new.as_file().metadata()?;
-    if (own.uid(), own.gid()) != (like.uid(), like.gid()) {
-        // Whoever runs karpctl as root must not take a person's file from them.
-        fchown(new.as_file(), Some(like.uid()), Some(like.gid()))?;
-    }
-    new.as_file().set_permissions(Permissions::from_mode(mode))?;
-    new.as_file().sync_all()?;
-    new.persist(file).map(drop).map_err(|e| e.error)
+    NewFile::of_owner(file, text, like, mode)?.kept()?.replace(file)
 }
 
 #[cfg(test)]

@@ -7,10 +7,11 @@ use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 
 static SOURCE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/tests/lab");
 
@@ -27,6 +28,15 @@ pub struct Ready {
     pub account: String,
     /// The AWS region.
     pub region: String,
+}
+
+/// What becomes of the answer of a karpctl in the lab.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// It is shown.
+    Shown,
+    /// It is passed over.
+    Unseen,
 }
 
 /// A lab that runs. Dropping it stops every part.
@@ -162,6 +172,17 @@ impl Lab {
         let mut command = Command::new(program);
         command.env_clear().envs(&self.ready.env);
         command
+    }
+
+    /// Runs karpctl itself in the lab, at this terminal, with nothing to read.
+    pub fn karpctl(&self, words: &[OsString], answer: Answer) -> std::io::Result<ExitStatus> {
+        let mut command = self.command(&std::env::current_exe()?);
+        let of_the_terminal = ["TERM", "COLORTERM", "NO_COLOR", "CLICOLOR_FORCE", "CI"];
+        command.envs(of_the_terminal.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+        if answer == Answer::Unseen {
+            command.stdout(Stdio::null());
+        }
+        command.args(words).stdin(Stdio::null()).status()
     }
 
     /// Stops every part and waits for that.

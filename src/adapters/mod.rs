@@ -8,6 +8,7 @@ pub mod helm;
 pub mod kube;
 pub mod kubeconfig_file;
 pub mod lab;
+pub mod new_file;
 mod private_dir;
 pub mod process;
 mod program;

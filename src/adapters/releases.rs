@@ -2,7 +2,8 @@
 
 use super::web::asking;
 use serde_json::Value;
-use std::time::Duration;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
 use ureq::Agent;
 
 /// How long the whole answer may take.
@@ -23,4 +24,15 @@ pub fn newest_release(url: &str) -> Option<String> {
 #[must_use]
 pub fn tag_of(answer: &str) -> Option<String> {
     serde_json::from_str::<Value>(answer).ok()?.get("tag_name")?.as_str().map(str::to_owned)
+}
+
+/// When it was asked last, as this file's time says; it is empty.
+#[must_use]
+pub fn last_asked(file: &Path) -> Option<SystemTime> {
+    std::fs::metadata(file).and_then(|file| file.modified()).ok()
+}
+
+/// Keeps that it is asked now.
+pub fn keep_asked(file: &Path) -> std::io::Result<()> {
+    file.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(file, ""))
 }

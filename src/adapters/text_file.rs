@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Error, ErrorKind, Read as _, Result};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 
 /// The longest that is read. Nothing that karpctl takes is near this.
@@ -20,4 +21,10 @@ pub fn bytes(file: &Path) -> Result<Vec<u8>> {
 /// Its text.
 pub fn text(file: &Path) -> Result<String> {
     String::from_utf8(bytes(file)?).map_err(|_| Error::new(ErrorKind::InvalidData, "it is not UTF-8"))
+}
+
+/// Whether it is a pipe, which gives its text once.
+#[must_use]
+pub fn is_pipe(file: &Path) -> bool {
+    std::fs::metadata(file).is_ok_and(|found| found.file_type().is_fifo())
 }

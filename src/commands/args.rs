@@ -9,6 +9,7 @@ use crate::spec::layer::{ChartLayer, Layer, NodePoolLayer};
 use clap::{ArgAction, Args};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Flags that every command takes.
 #[derive(Debug, Clone, Default, Args)]
@@ -181,4 +182,21 @@ impl GlobalArgs {
             region_variable: None,
         })
     }
+}
+
+/// `90s`, `15m`, `1h`, or seconds.
+pub(super) fn parse_duration(text: &str) -> std::result::Result<Duration, String> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let seconds: u64 = number.parse().map_err(|_| format!("`{text}` is not a duration such as 90s or 15m"))?;
+    let factor = match unit {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err(format!("`{text}` is not a duration such as 90s or 15m")),
+    };
+    seconds
+        .checked_mul(factor)
+        .filter(|s| (1..=86_400).contains(s))
+        .map(Duration::from_secs)
+        .ok_or_else(|| format!("`{text}` is not between 1s and 24h"))
 }

@@ -1,14 +1,13 @@
 //! `karpctl doctor`: what will break the bootstrap, before anything is installed.
 
 use super::answer::{Pretty, json};
-use super::args::VariantArgs;
+use super::args::{VariantArgs, parse_duration};
 use super::look::look;
 use super::mend::{agreed, cures, take_back};
 use super::named::{files_are_there, kubeconfig_is_sound};
-use super::new_file::{NewFile, unwritable};
 use super::offered;
-use super::verify::parse_duration;
 use crate::accepted::{Accepted, AcceptedFindings};
+use crate::adapters::new_file::{NewFile, unwritable};
 use crate::adapters::text_file;
 use crate::app::App;
 use crate::checks::{self, Check};

@@ -1,6 +1,6 @@
 //! `karpctl generate`: documents of itself.
 
-use super::new_file::{NewFile, unwritable};
+use crate::adapters::new_file::{self, NewFile, unwritable};
 use crate::app::App;
 use crate::error::{Error, Exit, Result};
 use crate::pages::{Language, page};
@@ -163,7 +163,7 @@ fn man_page(cli: &clap::Command, command: Option<&str>) -> Result<String> {
 
 fn write_man_pages(app: &App, cli: &clap::Command, folder: &std::path::Path) -> Result<Exit> {
     let failed = |e: std::io::Error| Error::failed(format!("cannot write to {}", folder.display())).because(e.to_string());
-    std::fs::create_dir_all(folder).map_err(failed)?;
+    new_file::folder(folder).map_err(failed)?;
     for (name, page) in man_pages(cli) {
         let path = folder.join(format!("{name}.1"));
         let text = man_text(page)?;

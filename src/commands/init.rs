@@ -2,7 +2,7 @@
 
 use super::args::VariantArgs;
 use super::interview::{Interview, Manner};
-use super::new_file::{NewFile, differs, unwritable};
+use crate::adapters::new_file::{NewFile, differs, unwritable};
 use crate::app::App;
 use crate::error::{Error, ErrorKind, Exit, Result};
 use crate::shell::quoted;

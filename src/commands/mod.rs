@@ -23,7 +23,6 @@ mod look;
 mod mend;
 pub mod migrate;
 mod named;
-mod new_file;
 mod next;
 mod offered;
 pub mod parts;

@@ -1,7 +1,7 @@
 //! `karpctl rehearse`: the main job on stand-ins, no AWS account.
 
 use super::answer::{Pretty, json};
-use crate::adapters::lab::{self, Lab};
+use crate::adapters::lab::{self, Answer, Lab};
 use crate::app::App;
 use crate::error::{Error, ErrorKind, Exit, Result};
 use crate::report::Format;
@@ -9,8 +9,8 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Instant;
 
 /// Rehearse bootstrap, verify and destroy on stand-ins, without an AWS account
@@ -113,6 +113,7 @@ fn rehearse(app: &App, args: &RehearseArgs, lab: &Lab, name: &str, region: &str,
         &["bootstrap", "--dry-run", "--exit-code"],
         &["destroy", "--yes", "--delete-crds"],
     ];
+    let answer = if args.output.is_machine() { Answer::Unseen } else { Answer::Shown };
     let mut acts = Vec::new();
     let before = if existing { of_cluster(lab.get("inventory")?) } else { Value::Null };
     for words in script {
@@ -120,9 +121,10 @@ fn rehearse(app: &App, args: &RehearseArgs, lab: &Lab, name: &str, region: &str,
         app.printer.copied(&format!("\n$ {command}"));
         let since = lab.get("requests")?.as_array().map_or(0, Vec::len);
         let act_began = Instant::now();
-        let mut act = karpctl(app, args, lab, name, region)?;
+        let mut all = globals(app, lab, name, region)?;
+        all.extend(words.iter().map(OsString::from));
         let status = app
-            .lend_terminal(|| act.args(words).status())
+            .lend_terminal(|| lab.karpctl(&all, answer))
             .map_err(|e| Error::failed(format!("cannot run {command}")).because(e.to_string()))?;
         acts.push(Act {
             command,
@@ -152,35 +154,24 @@ fn interrupted() -> Error {
         .hint("`karpctl rehearse` begins anew")
 }
 
-fn karpctl(app: &App, args: &RehearseArgs, lab: &Lab, name: &str, region: &str) -> Result<Command> {
-    let own = std::env::current_exe().map_err(|e| Error::failed("cannot find karpctl's own file").because(e.to_string()))?;
-    let mut command = lab.command(&own);
-    for variable in ["TERM", "COLORTERM", "NO_COLOR", "CLICOLOR_FORCE", "CI"] {
-        if let Ok(value) = std::env::var(variable) {
-            command.env(variable, value);
-        }
+/// What each act says before its own words.
+fn globals(app: &App, lab: &Lab, name: &str, region: &str) -> Result<Vec<OsString>> {
+    let given = &app.globals;
+    let flags = [
+        ("--cluster-name", Some(name)),
+        ("--region", Some(region)),
+        ("--account-id", Some(lab.ready.account.as_str())),
+        ("--karpenter-version", given.karpenter_version.as_deref()),
+        ("--kubernetes-version", given.kubernetes_version.as_deref()),
+        ("--namespace", given.namespace.as_deref()),
+    ];
+    let mut words: Vec<OsString> =
+        flags.into_iter().filter_map(|(flag, value)| Some([flag, value?])).flatten().map(OsString::from).collect();
+    let there = || Some(crate::spec::file::DEFAULT_FILE.into()).filter(|file: &std::path::PathBuf| file.exists());
+    if let Some(file) = given.file.clone().or_else(there) {
+        words.extend(["--file".into(), absolute(&file)?.into_os_string()]);
     }
-    command.args(["--cluster-name", name, "--region", region, "--account-id", &lab.ready.account]);
-    let globals = &app.globals;
-    for (flag, value) in [
-        ("--karpenter-version", &globals.karpenter_version),
-        ("--kubernetes-version", &globals.kubernetes_version),
-        ("--namespace", &globals.namespace),
-    ] {
-        if let Some(value) = value {
-            command.args([flag, value]);
-        }
-    }
-    if let Some(file) =
-        globals.file.clone().or_else(|| Some(crate::spec::file::DEFAULT_FILE.into()).filter(|f: &std::path::PathBuf| f.exists()))
-    {
-        command.arg("--file").arg(absolute(&file)?);
-    }
-    command.stdin(Stdio::null());
-    if args.output.is_machine() {
-        command.stdout(Stdio::null());
-    }
-    Ok(command)
+    Ok(words)
 }
 
 fn absolute(path: &Path) -> Result<std::path::PathBuf> {

@@ -1,17 +1,16 @@
 //! The notice that there is a newer karpctl: asked for beside the work, said after it, and never in its way.
 
-use crate::adapters::releases::newest_release;
+use crate::adapters::releases::{keep_asked, last_asked, newest_release};
 use crate::app::App;
 use crate::knowledge::newer_karpctl;
 use crate::report::{Printer, Verbosity};
 use std::io::IsTerminal as _;
-use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, SystemTime};
 
 /// How often it is asked at most.
 const PAUSE: Duration = Duration::from_hours(24);
-/// The file below the state home whose time says when it was asked last. It is empty.
+/// The file below the state home whose time says when it was asked last.
 const ASKED: &str = "karpctl/asked-for-release";
 
 /// The question, which may still be under way.
@@ -25,11 +24,11 @@ impl ReleaseNotice {
         let wanted = !env.ci && !env.no_release_notice && app.printer.verbosity() > Verbosity::Quiet && std::io::stderr().is_terminal();
         let url = env.releases_url.clone().filter(|_| wanted)?;
         let asked = env.state_home.as_ref()?.join(ASKED);
-        if !is_due(&asked, SystemTime::now()) {
+        if !is_due(last_asked(&asked), SystemTime::now()) {
             return None;
         }
         // Before it is asked: one that never answers is not asked by every command either.
-        std::fs::create_dir_all(asked.parent()?).and_then(|()| std::fs::write(&asked, "")).ok()?;
+        keep_asked(&asked).ok()?;
         let (sender, receiver) = channel();
         // A thread of its own ends with the process, whatever it waits for.
         let ask = move || {
@@ -52,10 +51,9 @@ impl ReleaseNotice {
     }
 }
 
-fn is_due(asked: &Path, now: SystemTime) -> bool {
-    let last = std::fs::metadata(asked).and_then(|file| file.modified());
+fn is_due(last: Option<SystemTime>, now: SystemTime) -> bool {
     // One that is of tomorrow was written while the clock was wrong.
-    last.ok().and_then(|last| now.duration_since(last).ok()).is_none_or(|since| since >= PAUSE)
+    last.and_then(|last| now.duration_since(last).ok()).is_none_or(|since| since >= PAUSE)
 }
 
 #[cfg(test)]
@@ -65,13 +63,14 @@ mod tests {
     #[test]
     fn it_is_asked_once_a_day() {
         let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("asked");
+        let file = dir.path().join("karpctl/asked");
         let now = SystemTime::now();
-        assert!(is_due(&file, now), "never asked");
-        std::fs::write(&file, "").unwrap();
-        assert!(!is_due(&file, SystemTime::now()));
-        assert!(!is_due(&file, now + Duration::from_hours(23)));
-        assert!(is_due(&file, SystemTime::now() + PAUSE));
-        assert!(is_due(&file, now - Duration::from_hours(1)), "a clock that was wrong is no reason never to ask again");
+        let due = |now| is_due(last_asked(&file), now);
+        assert!(due(now), "never asked");
+        keep_asked(&file).unwrap();
+        assert!(!due(SystemTime::now()));
+        assert!(!due(now + Duration::from_hours(23)));
+        assert!(due(SystemTime::now() + PAUSE));
+        assert!(due(now - Duration::from_hours(1)), "a clock that was wrong is no reason never to ask again");
     }
 }

@@ -2,9 +2,9 @@
 
 use super::answer::{Pretty, json};
 use super::args::VariantArgs;
-use super::new_file::{NewFile, differs, unwritable};
 use super::session::{Session, layers};
 use super::standing;
+use crate::adapters::new_file::{self, NewFile, differs, unwritable};
 use crate::adapters::text_file;
 use crate::app::App;
 use crate::error::{Error, Exit, Result};
@@ -224,7 +224,7 @@ fn file_name(which: Document, format: DocumentFormat) -> String {
 /// Writes all files, or none where one would overwrite another text or there is no room for all.
 fn write_all(app: &App, folder: &Path, texts: &[(String, String)], force: bool) -> Result<()> {
     let failed = |path: &Path, e: &std::io::Error| unwritable(Error::failed(format!("cannot write {}", path.display())), path, e);
-    std::fs::create_dir_all(folder).map_err(|e| failed(folder, &e))?;
+    new_file::folder(folder).map_err(|e| failed(folder, &e))?;
     let mut files = Vec::new();
     for (name, text) in texts {
         let path = folder.join(name);

@@ -1,7 +1,7 @@
 //! `--report FILE.html`: the page is written when the plan is made, when a step ends, and when the run is over.
 
-use super::new_file::{NewFile, unwritable};
 use super::session::Session;
+use crate::adapters::new_file::{NewFile, unwritable};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::facts::{Facts, ToolFacts};

@@ -20,8 +20,6 @@ use crate::spec::resolve::{Discovered, Resolving, locate, resolve};
 use crate::spec::{ClusterMode, InvalidName, Meant, Partition, Region, Spec};
 use crate::steps::refused_removal;
 use std::collections::BTreeSet;
-use std::os::unix::fs::FileTypeExt as _;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Settings, facts and ports, ready for a plan.
@@ -100,8 +98,7 @@ pub(super) fn kubeconfig_is_there(app: &App) -> Result<()> {
 
 /// karpctl, and each helm that it runs, read a kubeconfig again and again; a pipe gives its text once, and keeps whoever asks again.
 pub(super) fn kubeconfig_is_no_pipe(app: &App) -> Result<()> {
-    let is_pipe = |path: &&PathBuf| std::fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo());
-    app.globals.kubeconfig.as_ref().filter(is_pipe).map_or(Ok(()), |path| {
+    app.globals.kubeconfig.as_ref().filter(|path| text_file::is_pipe(path)).map_or(Ok(()), |path| {
         Err(Error::usage(format!("cannot use the kubeconfig {}: it is a pipe", path.display()))
             .because("karpctl, and the helm that it runs, read it more than once")
             .hint("write its text to a file, and name that: --kubeconfig FILE"))

@@ -1,7 +1,7 @@
 //! `karpctl verify`: the live proof, a workload that makes Karpenter launch nodes.
 
 use super::answer::{Pretty, json};
-use super::args::VariantArgs;
+use super::args::{VariantArgs, parse_duration};
 use super::session::Session;
 use crate::app::App;
 use crate::error::{Exit, Result};
@@ -9,6 +9,7 @@ use crate::plan::{Progress, StepId};
 use crate::report::{Format, ProofReporter};
 use crate::steps::{self, Ownership, StepContext};
 use crate::verify::Workload;
+use crate::wording::counted;
 use clap::Args;
 use std::time::Duration;
 
@@ -38,23 +39,6 @@ pub struct VerifyArgs {
     existing_cluster: bool,
 }
 
-/// `90s`, `15m`, `1h`, or seconds.
-pub(super) fn parse_duration(text: &str) -> std::result::Result<Duration, String> {
-    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-    let seconds: u64 = number.parse().map_err(|_| format!("`{text}` is not a duration such as 90s or 15m"))?;
-    let factor = match unit {
-        "" | "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        _ => return Err(format!("`{text}` is not a duration such as 90s or 15m")),
-    };
-    seconds
-        .checked_mul(factor)
-        .filter(|s| (1..=86_400).contains(s))
-        .map(Duration::from_secs)
-        .ok_or_else(|| format!("`{text}` is not between 1s and 24h"))
-}
-
 impl VerifyArgs {
     /// The format of the answer.
     pub(crate) const fn output(&self) -> Format {
@@ -69,7 +53,7 @@ pub async fn run(app: &App, args: VerifyArgs) -> Result<Exit> {
     let steps = steps::all();
     let ready = steps.iter().filter(|s| s.id() == StepId::Ready);
     session.read_by(app, ready.flat_map(|s| s.reads().iter().copied()).collect()).await?;
-    let title = format!("Karpenter on {}: a proof with {}", session.spec.cluster_name, steps::counted(args.replicas as usize, "pod"));
+    let title = format!("Karpenter on {}: a proof with {}", session.spec.cluster_name, counted(args.replicas as usize, "pod"));
     let reporter = ProofReporter::new(&app.printer, args.output, &title, crate::verify::USUAL_SECONDS);
     let say = |progress: Progress| reporter.show(progress);
     let context = StepContext {

@@ -1,13 +1,13 @@
 //! The one way in which every command that changes something goes: read, plan, show, ask, do, say.
 
 use super::answer::{Pretty, json};
+use super::args::parse_duration;
 use super::carry_out::{carry_out, tidy};
 use super::next;
 use super::print_commands::print_commands;
 use super::question::line;
 use super::report_page::ReportPage;
 use super::session::{Session, refusal};
-use super::verify::parse_duration;
 use crate::app::{App, Waited};
 use crate::engine::{Goal, plan, reads};
 use crate::error::{Error, ErrorKind, Exit, Result};

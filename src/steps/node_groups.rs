@@ -12,6 +12,7 @@ use crate::migration::{
 };
 use crate::plan::{Action, Direction, State, StepId};
 use crate::spec::Spec;
+use crate::wording::counted;
 use async_trait::async_trait;
 use std::collections::BTreeSet;
 
@@ -216,11 +217,6 @@ fn intended(plan: &GroupPlan<'_>, fleet: &Fleet) -> String {
         0 => format!("node group {name}{role}: {size}"),
         many => format!("node group {name}{role}: empty {} of {}{lost}; then {size}", counted(many, "node"), counted(pods, "pod")),
     }
-}
-
-/// So many of something, in words.
-pub(crate) fn counted(many: usize, what: &str) -> String {
-    format!("{many} {what}{}", if many == 1 { "" } else { "s" })
 }
 
 /// The refusal for pods that are not to be moved.

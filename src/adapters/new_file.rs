@@ -1,14 +1,14 @@
 //! A file that is there whole or not at all.
 
 use crate::error::Error;
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::{File, Metadata, OpenOptions, Permissions};
 use std::io::{ErrorKind, Result, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 /// A text on its way into a file.
-pub(super) enum NewFile {
+pub enum NewFile {
     /// On disk, not yet under its name.
     Beside(NamedTempFile),
     /// For what takes no other's place, as `/dev/stdout` or a pipe.
@@ -17,7 +17,7 @@ pub(super) enum NewFile {
 
 impl NewFile {
     /// A text beside the path that it will have, with the permissions of what is there.
-    pub(super) fn with(path: &Path, text: &str) -> Result<Self> {
+    pub fn with(path: &Path, text: &str) -> Result<Self> {
         // What the person's umask takes away is taken away.
         let new = Self::of_mode(path, text, 0o666)?;
         if let (Self::Beside(file), Ok(there)) = (&new, std::fs::metadata(real(path)))
@@ -29,8 +29,23 @@ impl NewFile {
     }
 
     /// The same for its owner alone, whatever is there.
-    pub(super) fn private(path: &Path, text: &str) -> Result<Self> {
+    pub fn private(path: &Path, text: &str) -> Result<Self> {
         Self::of_mode(path, text, 0o600)
+    }
+
+    /// The same with the owner of another file and these permissions.
+    pub(super) fn of_owner(path: &Path, text: &str, like: &Metadata, mode: u32) -> Result<Self> {
+        let new = Self::private(path, text)?;
+        if let Self::Beside(file) = &new {
+            let file = file.as_file();
+            let own = file.metadata()?;
+            if (own.uid(), own.gid()) != (like.uid(), like.gid()) {
+                // Whoever runs karpctl as root must not take a person's file from them.
+                fchown(file, Some(like.uid()), Some(like.gid()))?;
+            }
+            file.set_permissions(Permissions::from_mode(mode))?;
+        }
+        Ok(new)
     }
 
     fn of_mode(path: &Path, text: &str, mode: u32) -> Result<Self> {
@@ -45,7 +60,7 @@ impl NewFile {
     }
 
     /// The same once it is on the disk, so that not even a crash of the machine loses it.
-    pub(super) fn kept(self) -> Result<Self> {
+    pub fn kept(self) -> Result<Self> {
         if let Self::Beside(file) = &self {
             file.as_file().sync_all()?;
         }
@@ -53,7 +68,7 @@ impl NewFile {
     }
 
     /// Puts it there, in the place of what is there.
-    pub(super) fn replace(self, path: &Path) -> Result<()> {
+    pub fn replace(self, path: &Path) -> Result<()> {
         match self {
             Self::Beside(file) => file.persist(real(path)).map(drop).map_err(|e| e.error),
             Self::Into(mut file, text) => file.write_all(&text),
@@ -61,7 +76,7 @@ impl NewFile {
     }
 
     /// Puts it there, unless something is there.
-    pub(super) fn place(self, path: &Path) -> Result<()> {
+    pub fn place(self, path: &Path) -> Result<()> {
         match self {
             Self::Beside(file) => file.persist_noclobber(path).map(drop).map_err(|e| e.error),
             Self::Into(mut file, text) => file.write_all(&text),
@@ -69,8 +84,14 @@ impl NewFile {
     }
 }
 
+/// Makes a folder for files, and those above it.
+pub fn folder(path: &Path) -> Result<()> {
+    std::fs::create_dir_all(path)
+}
+
 /// Whether something is there that is not this text: also what cannot be read, and what is no file, of which there may be no end.
-pub(super) fn differs(path: &Path, text: &str) -> bool {
+#[must_use]
+pub fn differs(path: &Path, text: &str) -> bool {
     std::fs::metadata(path).is_ok_and(|there| {
         let same = there.is_file() && there.len() == text.len() as u64 && std::fs::read(path).is_ok_and(|bytes| bytes == text.as_bytes());
         !same
@@ -78,7 +99,8 @@ pub(super) fn differs(path: &Path, text: &str) -> bool {
 }
 
 /// The failure that a file cannot be written, with what helps against that.
-pub(super) fn unwritable(what: Error, path: &Path, why: &std::io::Error) -> Error {
+#[must_use]
+pub fn unwritable(what: Error, path: &Path, why: &std::io::Error) -> Error {
     let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     let error = what.because(why.to_string());
     match why.kind() {
