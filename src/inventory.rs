@@ -41,8 +41,8 @@ pub fn inventory(spec: &Spec, facts: &Facts) -> Vec<Thing> {
             add("IAM policy of the controller", spec.controller_policy_name(part), Some(arn), None);
         }
         if features.interruption_queue {
-            let arn = format!("arn:{}:sqs:{}:{}:{}", spec.partition, spec.region, spec.account_id, spec.queue_name());
-            add("SQS queue for interruptions", spec.queue_name(), Some(arn), region("sqs/v3", "#/queues"));
+            let arn = Some(spec.queue_arn().to_string());
+            add("SQS queue for interruptions", spec.queue_name(), arn, region("sqs/v3", "#/queues"));
         }
     }
     if let Some(found) = facts.controller_role.known() {

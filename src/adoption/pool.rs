@@ -8,6 +8,7 @@ use crate::render::ami_family;
 use crate::spec::Spec;
 use crate::spec::layer::NodePoolLayer;
 use crate::steps::node_pool_changes;
+use crate::wording::first;
 use serde_json::Value;
 
 /// How many differences are told.
@@ -61,10 +62,8 @@ pub(super) fn keep(adoption: &mut Adoption, spec: &Spec, facts: &Facts) -> Resul
     if differences.is_empty() {
         return Ok(());
     }
-    let more = differences.len().saturating_sub(SHOWN);
-    let shown = differences.into_iter().take(SHOWN).collect::<Vec<_>>().join("; ");
-    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-    adoption.differs.push(format!("node pools and node classes stay yours, as they are not the guide's: {shown}{more}"));
+    let shown = first(differences, SHOWN).join("; ");
+    adoption.differs.push(format!("node pools and node classes stay yours, as they are not the guide's: {shown}"));
     adoption.layer.node_pool = Some(NodePoolLayer { keep: Some(true), ..NodePoolLayer::default() });
     Ok(())
 }

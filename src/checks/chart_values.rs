@@ -7,6 +7,7 @@ use crate::facts::{HelmRelease, Topic};
 use crate::finding::Area;
 use crate::knowledge::Release;
 use crate::spec::Spec;
+use crate::wording::named;
 use serde_json::Value;
 
 pub(super) struct ChartValues;
@@ -55,11 +56,8 @@ impl Check for ChartValues {
             Some(new) => format!("{} (now {new})", crate::error::clean(path)),
             None => crate::error::clean(path),
         };
-        let mut names: Vec<String> = ignored.iter().take(NAMED).map(shown).collect();
-        if ignored.len() > NAMED {
-            names.push(format!("and {} more", ignored.len() - NAMED));
-        }
-        let judgement = Judgement::warn(subject, format!("the chart of Karpenter {} does not read: {}", spec.release, names.join(", ")));
+        let names = named(ignored.iter().map(shown), NAMED);
+        let judgement = Judgement::warn(subject, format!("the chart of Karpenter {} does not read: {}", spec.release, names));
         Ok(vec![mend(spec, judgement, live, &ignored)])
     }
 }

@@ -59,7 +59,7 @@ impl Check for ControllerTrust {
             (Identity::PodIdentity, _) => (pod_identity(role, &known), denying(role, "Service", POD_IDENTITY, &POD_IDENTITY_ACTIONS)),
             (Identity::Irsa, Some(url)) => {
                 let issuer = url.trim_start_matches("https://");
-                (irsa(spec, account, role, issuer), denying(role, "Federated", &provider(spec, issuer), &[WEB_IDENTITY]))
+                (irsa(spec, account, role, issuer), denying(role, "Federated", &spec.oidc_provider_arn(issuer), &[WEB_IDENTITY]))
             }
             (Identity::Irsa, None) => return Err(Judgement::skip(subject, "EKS names no OIDC issuer for the cluster")),
         };
@@ -90,10 +90,6 @@ impl Check for ControllerTrust {
 const POD_IDENTITY: &str = "pods.eks.amazonaws.com";
 const POD_IDENTITY_ACTIONS: [&str; 2] = ["sts:AssumeRole", "sts:TagSession"];
 const WEB_IDENTITY: &str = "sts:AssumeRoleWithWebIdentity";
-
-fn provider(spec: &Spec, issuer: &str) -> String {
-    format!("arn:{}:iam::{}:oidc-provider/{issuer}", spec.partition, spec.account_id)
-}
 
 /// What the request by which the controller gets its credentials says by a condition's key, in lower case. `None`: it is not known.
 fn of_request(spec: &Spec, account: &str, issuer: Option<&str>, key: &str) -> Option<String> {
@@ -145,7 +141,7 @@ fn pod_identity(role: &RoleFacts, known: &dyn Fn(&str) -> Option<String>) -> Opt
 }
 
 fn irsa(spec: &Spec, account: &str, role: &RoleFacts, issuer: &str) -> Option<String> {
-    let provider = provider(spec, issuer);
+    let provider = spec.oidc_provider_arn(issuer);
     let statements = allowing(&role.trust);
     let (ours, others): (Vec<&Value>, Vec<&Value>) =
         statements.into_iter().partition(|s| texts(&s["Principal"]["Federated"]).contains(&provider.as_str()));

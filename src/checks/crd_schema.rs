@@ -8,6 +8,7 @@ use crate::facts::{CrdFacts, Facts, Topic, Workload};
 use crate::finding::Area;
 use crate::knowledge::{Release, Standing};
 use crate::spec::Spec;
+use crate::wording::span;
 use std::collections::BTreeMap;
 
 pub(super) struct CrdSchema;
@@ -101,8 +102,7 @@ fn wrong(crds: &BTreeMap<String, CrdFacts>, release: &Release, wanted: &Release,
             continue;
         }
         wrong.push(match Release::with_crd(name, schema) {
-            Some((first, last)) if first == last => format!("{name} is of Karpenter {first}"),
-            Some((first, last)) => format!("{name} is of Karpenter {first} to {last}"),
+            Some((first, last)) => format!("{name} is of Karpenter {}", span(&first, &last)),
             None => format!("{name} is of no official release: it was changed, or was built from other sources"),
         });
     }

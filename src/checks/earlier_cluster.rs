@@ -5,6 +5,7 @@ use super::{Check, Judged, Judgement, Situation, aws};
 use crate::facts::{LeftProfile, Probed, Topic};
 use crate::finding::Area;
 use crate::spec::{ClusterMode, Spec};
+use crate::wording::named;
 
 pub(super) struct EarlierCluster;
 
@@ -64,16 +65,6 @@ impl Check for EarlierCluster {
     }
 }
 
-/// The first names, and how many there are besides.
-fn named<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
-    let more = names.len().saturating_sub(NAMED);
-    let mut shown: Vec<String> = names.take(NAMED).map(str::to_owned).collect();
-    if more > 0 {
-        shown.push(format!("and {more} more"));
-    }
-    shown.join(", ")
-}
-
 /// What is said of the things of a kind, or why they could not be read.
 fn of_kind<T>(spec: &Spec, kind: &str, found: &Probed<Vec<T>>, tell: fn(&Spec, String, &[T]) -> Vec<Judgement>) -> Vec<Judgement> {
     let subject = format!("{kind} of an earlier cluster {}", spec.cluster_name);
@@ -85,7 +76,7 @@ fn of_kind<T>(spec: &Spec, kind: &str, found: &Probed<Vec<T>>, tell: fn(&Spec, S
 }
 
 fn instances(spec: &Spec, subject: String, ids: &[String]) -> Vec<Judgement> {
-    let message = format!("its Karpenter launched them, and they run on and cost money: {}", named(ids.iter().map(String::as_str)));
+    let message = format!("its Karpenter launched them, and they run on and cost money: {}", named(ids, NAMED));
     let end = |judgement: Judgement, some: &[String]| {
         let terminate = aws(spec, "ec2", "terminate-instances").into_iter().chain(["--instance-ids"]);
         judgement.run("end them", terminate.chain(some.iter().map(String::as_str)))
@@ -98,7 +89,7 @@ fn profiles(_: &Spec, subject: String, left: &[LeftProfile]) -> Vec<Judgement> {
     let mut said: Vec<Judgement> = left.iter().take(NAMED).map(profile).collect();
     let rest = left.get(NAMED..).unwrap_or_default();
     if !rest.is_empty() {
-        let message = format!("{} more that its Karpenter made: {}", rest.len(), named(rest.iter().map(|p| p.name.as_str())));
+        let message = format!("{} more that its Karpenter made: {}", rest.len(), named(rest.iter().map(|p| &p.name), NAMED));
         said.push(Judgement::warn(subject, message).fix("delete those that are named first, then look again"));
     }
     said
@@ -124,27 +115,21 @@ fn profile(left: &LeftProfile) -> Judgement {
 }
 
 fn launch_templates(spec: &Spec, subject: String, names: &[String]) -> Vec<Judgement> {
-    let message = format!("its Karpenter made them, and nobody uses them: {}", named(names.iter().map(String::as_str)));
+    let message = format!("its Karpenter made them, and nobody uses them: {}", named(names, NAMED));
     vec![names.iter().take(NAMED).fold(Judgement::warn(subject, message), |judgement, name| {
         judgement.run("delete it", aws(spec, "ec2", "delete-launch-template").into_iter().chain(["--launch-template-name", name]))
     })]
 }
 
 fn interfaces(spec: &Spec, subject: String, ids: &[String]) -> Vec<Judgement> {
-    let message = format!(
-        "nothing uses them, and their subnets and security groups cannot be deleted before: {}",
-        named(ids.iter().map(String::as_str))
-    );
+    let message = format!("nothing uses them, and their subnets and security groups cannot be deleted before: {}", named(ids, NAMED));
     vec![ids.iter().take(NAMED).fold(Judgement::warn(subject, message), |judgement, id| {
         judgement.run("delete it", aws(spec, "ec2", "delete-network-interface").into_iter().chain(["--network-interface-id", id]))
     })]
 }
 
 fn volumes(spec: &Spec, subject: String, ids: &[String]) -> Vec<Judgement> {
-    let message = format!(
-        "they are of its PersistentVolumeClaims, nothing uses them, and they cost money: {}",
-        named(ids.iter().map(String::as_str))
-    );
+    let message = format!("they are of its PersistentVolumeClaims, nothing uses them, and they cost money: {}", named(ids, NAMED));
     vec![ids.iter().take(NAMED).fold(Judgement::warn(subject, message), |judgement, id| {
         judgement.run("if nobody needs what is on it, delete it", aws(spec, "ec2", "delete-volume").into_iter().chain(["--volume-id", id]))
     })]

@@ -9,6 +9,7 @@ use crate::facts::quantity::{milli_cpu, units};
 use crate::facts::{Facts, NodeFacts, NodeOrigin, PodRequests, Topic, Workload};
 use crate::finding::Area;
 use crate::spec::{ControllerCapacity, Spec};
+use crate::wording::first;
 use serde_json::Value;
 
 pub(super) struct NodeCapacity;
@@ -121,10 +122,7 @@ struct Lack {
 fn lacking(spec: &Spec, subject: String, nodes: &[NodeFacts], lack: &Lack) -> Judgement {
     let (placement, placed) = (&lack.placement, lack.placed);
     let obstacles: Vec<String> = nodes.iter().filter_map(|n| Some(format!("{} {}", n.name, placement.obstacle(n)?))).collect();
-    let mut reasons: Vec<String> = obstacles.iter().take(NAMED).cloned().collect();
-    if obstacles.len() > NAMED {
-        reasons.push(format!("and {} more", obstacles.len() - NAMED));
-    }
+    let mut reasons = first(&obstacles, NAMED);
     let fitting = nodes.len() - obstacles.len();
     if fitting > 0 {
         reasons.extend(placement.among(u64::try_from(fitting).is_ok_and(|n| n > placed)));

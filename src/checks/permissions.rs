@@ -4,6 +4,7 @@ use super::{Judgement, Situation};
 use crate::facts::{Denial, DeniedBy, PermissionFacts};
 use crate::knowledge::Work;
 use crate::spec::{ClusterMode, ControllerCapacity, IpFamily, Spec};
+use crate::wording;
 
 /// The most denied actions that are named.
 const SHOWN: usize = 8;
@@ -125,8 +126,6 @@ const WHO: [(DeniedBy, &str, Option<&str>); 3] = [
 fn listed(denied: &[&Denial]) -> String {
     let mut actions: Vec<&str> = denied.iter().map(|d| d.action.as_str()).collect();
     actions.dedup();
-    let more = actions.len().saturating_sub(SHOWN);
-    let shown = actions.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
     let of = denied.first().map(|d| format!(" (the first on {})", d.resource)).unwrap_or_default();
-    if more > 0 { format!("{shown} and {more} more{of}") } else { format!("{shown}{of}") }
+    format!("{}{of}", wording::named(actions, SHOWN))
 }

@@ -7,6 +7,7 @@ use crate::facts::{Facts, Probed, RoleFacts, StackFacts, Topic};
 use crate::finding::Area;
 use crate::render;
 use crate::spec::Spec;
+use crate::wording::named;
 
 pub(super) struct StackState;
 
@@ -130,9 +131,7 @@ fn in_its_way(spec: &Spec, subject: String, role: &RoleFacts, facts: &Facts) -> 
         of_group.or_else(|| spec.is_profile_of_karpenter(profile).then(of_karpenter))
     };
     let users: Vec<String> = ties.instances.iter().cloned().chain(ties.instance_profiles.iter().filter_map(user)).collect();
-    let more = if users.len() > NAMED { format!(" and {} more", users.len() - NAMED) } else { String::new() };
-    let named = users.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    let in_use_by = if users.is_empty() { String::new() } else { format!(". It is in use by {named}{more}") };
+    let in_use_by = if users.is_empty() { String::new() } else { format!(". It is in use by {}", named(&users, NAMED)) };
     match whose::presence(facts) {
         Presence::Karpenter => {
             let message =

@@ -6,6 +6,7 @@ use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{Deleting, Topic, Workload};
 use crate::finding::Area;
 use crate::spec::Spec;
+use crate::wording::named;
 use jiff::civil::Date;
 use serde_json::json;
 
@@ -52,11 +53,7 @@ impl Check for StuckDeletions {
             return Ok(vec![Judgement::pass(subject, "nothing waits for a Karpenter to end its deletion")]);
         }
         let controllers: Vec<&Workload> = read(&subject, &facts.neighbours)?.into_iter().flat_map(karpenters).collect();
-        let mut names: Vec<String> = held.iter().take(NAMED).map(|(kind, name, _)| format!("{kind}/{name}")).collect();
-        if held.len() > NAMED {
-            names.push(format!("and {} more", held.len() - NAMED));
-        }
-        let names = names.join(", ");
+        let names = named(held.iter().map(|(kind, name, _)| format!("{kind}/{name}")), NAMED);
         if controllers.iter().any(|c| c.ready > 0) {
             return Ok(vec![at_work(subject, &held, &names, situation.today)]);
         }

@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::knowledge::{Difference, DifferenceKind, Release, Standing};
+use crate::wording;
 use std::fmt::Write as _;
 
 /// The text, for the release that a flag or the environment names, else for all.
@@ -36,8 +37,7 @@ pub(super) fn text(app: &App) -> Result<String> {
 fn describe(out: &mut String, row: &Difference, spans: bool) {
     let span = match row.span() {
         _ if !spans => String::new(),
-        (first, Some(last)) if first == last => format!(", {first}"),
-        (first, Some(last)) => format!(", {first} to {last}"),
+        (first, Some(last)) => format!(", {}", wording::span(&first, &last)),
         (first, None) => format!(", {first} and newer"),
     };
     let _ = writeln!(out, "\n  {} [{}{span}]", row.documents.join(", "), row.id);

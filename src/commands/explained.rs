@@ -3,6 +3,7 @@
 
 use crate::error::ErrorKind;
 use crate::knowledge::{ActionReason, Features, Release, Statement, action_reasons};
+use crate::wording;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -171,8 +172,7 @@ fn span<'r>(releases: impl Iterator<Item = (&'r Release, bool)>) -> String {
     let runs = releases.chunk_by(|a, b| a.1 == b.1).filter(|run| run.iter().any(|(_, has)| *has));
     let said = runs.filter_map(|run| match (run.first()?.0, run.last()?.0) {
         (first, last) if Some(last) == newest => Some(format!("{first} and newer")),
-        (first, last) if first == last => Some(first.to_string()),
-        (first, last) => Some(format!("{first} to {last}")),
+        (first, last) => Some(wording::span(first, last)),
     });
     said.collect::<Vec<_>>().join(", ")
 }

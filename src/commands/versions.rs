@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::error::{Error, Exit, Result};
 use crate::knowledge::{FittingTools, InvalidKubernetesVersion, InvalidRelease, KubernetesVersion, NodePoolApi, Release, Standing};
 use crate::report::{Format, Table, table};
+use crate::wording::span;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
@@ -190,10 +191,7 @@ fn release_lines(lines: &[(&Release, [String; RELEASES.len() - 1])], kept: &[usi
     let said: Vec<(&Release, Vec<String>)> =
         lines.iter().map(|(release, line)| (*release, kept.iter().skip(1).map(|at| line[at - 1].clone()).collect())).collect();
     let groups = said.chunk_by(|a, b| a.1 == b.1).filter_map(|group| Some((group.first()?, group.last()?)));
-    let shown = groups.map(|((first, line), (last, _))| {
-        let span = if first == last { first.to_string() } else { format!("{first} to {last}") };
-        std::iter::once(span).chain(line.iter().cloned()).collect()
-    });
+    let shown = groups.map(|((first, line), (last, _))| std::iter::once(span(*first, *last)).chain(line.iter().cloned()).collect());
     shown.collect()
 }
 

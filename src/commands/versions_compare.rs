@@ -6,6 +6,7 @@ use crate::error::{Error, Exit, Result};
 use crate::knowledge::{ChartComparison, KubernetesComparison, Release};
 use crate::ports::Registry as _;
 use crate::spec::ChartSource;
+use crate::wording::span;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -121,7 +122,7 @@ fn runs(releases: &[Release]) -> Vec<String> {
     let all = Release::all();
     let place = |release: &Release| all.binary_search(release).unwrap_or_default();
     let run = |run: &[Release]| match run {
-        [first, .., last] => format!("{first} to {last}"),
+        [first, .., last] => span(first, last),
         _ => names(run),
     };
     releases.chunk_by(|a, b| place(a) + 1 == place(b)).map(run).collect()

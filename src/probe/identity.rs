@@ -120,18 +120,12 @@ async fn class_profile(context: &ProbeContext<'_>, facts: &Facts, name: &str, ha
 pub(super) async fn oidc_provider(context: &ProbeContext<'_>, cluster: &Probed<ClusterFacts>) -> Probed<OidcFacts> {
     match cluster {
         Probed::Known(ClusterFacts { oidc_issuer: Some(issuer), .. }) => {
-            said(context.ports.aws.oidc_provider(&oidc_provider_arn(context.spec, issuer)).await)
+            said(context.ports.aws.oidc_provider(&context.spec.oidc_provider_arn(issuer)).await)
         }
         Probed::Known(_) => Probed::Unavailable("EKS names no OIDC issuer for the cluster".into()),
         Probed::Unavailable(reason) => Probed::Unavailable(reason.clone()),
         Probed::Absent | Probed::NotAsked => Probed::Unavailable(NOT_YET.into()),
     }
-}
-
-/// The ARN of the IAM OIDC provider of an issuer's URL.
-pub(crate) fn oidc_provider_arn(spec: &Spec, issuer: &str) -> String {
-    let host = issuer.strip_prefix("https://").unwrap_or(issuer);
-    format!("arn:{}:iam::{}:oidc-provider/{host}", spec.partition, spec.account_id)
 }
 
 /// The role of the network add-on's service account, by IRSA or by Pod Identity. Not asked where pods get IPv4, for which AWS's policy of

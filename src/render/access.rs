@@ -68,7 +68,7 @@ pub fn trust_policy(spec: &Spec, oidc_issuer: Option<&str>) -> Result<Value> {
             json!({
                 "Effect": "Allow",
                 "Principal": {
-                    "Federated": format!("arn:{}:iam::{}:oidc-provider/{issuer}", spec.partition, spec.account_id),
+                    "Federated": spec.oidc_provider_arn(issuer),
                 },
                 "Action": "sts:AssumeRoleWithWebIdentity",
                 "Condition": {

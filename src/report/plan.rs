@@ -4,6 +4,7 @@ use super::duration;
 use super::lines::wrapped;
 use super::printer::{BAD, BOLD, CARE, FAINT, GOOD, Printer, styled};
 use crate::plan::{Action, Direction, Plan, Planned, StepId};
+use anstyle::Style;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -22,16 +23,7 @@ pub fn show_plan(printer: &Printer, name: &str, plan: &Plan) {
 const LEFT: &str = "             ";
 
 fn show_step<'a>(printer: &Printer, depth: usize, step: &'a Planned, hinted: &mut Vec<&'a String>) {
-    let (mark, word, style) = match step.action {
-        Action::Create => ("+", "create", GOOD),
-        Action::Update => ("~", "change", CARE),
-        Action::Adopt => ("~", "adopt", CARE),
-        Action::Wait => (".", "wait", CARE),
-        Action::Replace => ("!", "replace", CARE),
-        Action::Remove => ("-", "remove", BAD),
-        Action::Keep => ("=", "keep", FAINT),
-        Action::Refuse => ("x", "refuse", BAD),
-    };
+    let (mark, style) = mark(step.action);
     // As `ps` and `pstree` draw it where there is nothing but ASCII.
     let branch = depth.checked_sub(1).map_or(String::new(), |above| format!("{}\\_ ", "   ".repeat(above)));
     let usually = if step.action.is_change() { format!("  {}", duration(step.usual_seconds.into())) } else { String::new() };
@@ -40,7 +32,7 @@ fn show_step<'a>(printer: &Printer, depth: usize, step: &'a Planned, hinted: &mu
     // Where it would be broken within a word, the reason has a line of its own.
     let fits = Printer::columns().is_none_or(|columns| console::measure_text_width(&format!("{LEFT}{about}{first}")) <= columns);
     let (first, others) = if fits { (first, step.why.get(1..)) } else { (String::new(), step.why.get(..)) };
-    printer.told(&format!("  {} {about}{first}", styled(style, format!("{mark} {word:<8}"))));
+    printer.told(&format!("  {} {about}{first}", styled(style, format!("{mark} {:<8}", word(step.action)))));
     for more in others.into_iter().flatten() {
         printer.told(&format!("{LEFT}  {more}"));
     }
@@ -50,6 +42,19 @@ fn show_step<'a>(printer: &Printer, depth: usize, step: &'a Planned, hinted: &mu
             hinted.push(hint);
             printer.told(&format!("{LEFT}  hint: {hint}"));
         }
+    }
+}
+
+/// What stands before such a step, and in which colour.
+const fn mark(action: Action) -> (char, Style) {
+    match action {
+        Action::Create => ('+', GOOD),
+        Action::Update | Action::Adopt => ('~', CARE),
+        Action::Wait => ('.', CARE),
+        Action::Replace => ('!', CARE),
+        Action::Remove => ('-', BAD),
+        Action::Keep => ('=', FAINT),
+        Action::Refuse => ('x', BAD),
     }
 }
 

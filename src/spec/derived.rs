@@ -159,6 +159,13 @@ impl Spec {
         arn(&format!("arn:{}:sqs:{}:{}:{}", self.partition, self.region, self.account_id, self.queue_name()))
     }
 
+    /// The ARN of the IAM OIDC provider of an issuer, given as a URL or without its scheme.
+    #[must_use]
+    pub fn oidc_provider_arn(&self, issuer: &str) -> String {
+        let host = issuer.strip_prefix("https://").unwrap_or(issuer).trim_end_matches('/');
+        format!("arn:{}:iam::{}:oidc-provider/{host}", self.partition, self.account_id)
+    }
+
     /// The managed node group that runs the controller.
     #[must_use]
     pub fn node_group_name(&self) -> String {

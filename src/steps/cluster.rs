@@ -10,6 +10,7 @@ use crate::facts::{Facts, OutlivingFacts, Probed, Topic};
 use crate::plan::{Action, Direction, State, StepId};
 use crate::probe::{ProbeContext, probe};
 use crate::spec::{ClusterMode, Spec};
+use crate::wording::named;
 use async_trait::async_trait;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -163,10 +164,8 @@ pub(super) fn delete_stack_command(spec: &Spec, name: &str) -> String {
 /// What only controllers of the cluster would delete, and they go with it, a line each.
 fn leaves(left: &OutlivingFacts) -> Vec<String> {
     let said = |names: &[String], words: &str, kind: &str| {
-        let more = if names.len() > NAMED { format!(" and {} more", names.len() - NAMED) } else { String::new() };
-        let shown = names.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-        (!names.is_empty())
-            .then(|| format!("{words}: {shown}{more}; delete them first: `kubectl --namespace NAMESPACE delete {kind} NAME`"))
+        let shown = named(names, NAMED);
+        (!names.is_empty()).then(|| format!("{words}: {shown}; delete them first: `kubectl --namespace NAMESPACE delete {kind} NAME`"))
     };
     let balancers = "their load balancers may stay, cost money and hold the network: they go only while the controller that made them runs";
     [

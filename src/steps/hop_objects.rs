@@ -2,6 +2,7 @@
 
 use crate::facts::ObjectFacts;
 use crate::knowledge::{Features, NodePoolApi};
+use crate::wording;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -78,11 +79,7 @@ struct Hop<'a> {
 }
 
 fn named(objects: &[&ObjectFacts]) -> String {
-    let mut names: Vec<String> = objects.iter().take(NAMED).map(|o| format!("{}/{}", o.resource, o.name)).collect();
-    if objects.len() > NAMED {
-        names.push(format!("and {} more", objects.len() - NAMED));
-    }
-    names.join(", ")
+    wording::named(objects.iter().map(|o| format!("{}/{}", o.resource, o.name)), NAMED)
 }
 
 /// Objects of kinds that the release does not know.

@@ -8,6 +8,7 @@ use crate::ports::{Kube, ObjectKind};
 use crate::probe::kinds::{Kinds, cluster_wide, name_of, nodes};
 use crate::probe::{ProbeContext, probe};
 use crate::spec::ClusterMode;
+use crate::wording::named;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use tokio::time::Instant;
@@ -247,16 +248,15 @@ fn told(left: &[(&str, Vec<String>)]) -> Option<String> {
         .iter()
         .filter(|(_, names)| !names.is_empty())
         .map(|(word, names)| {
-            let more = if names.len() > NAMES { format!(" and {} more", names.len() - NAMES) } else { String::new() };
             format!(
-                "{} {word}{} ({}{more})",
+                "{} {word}{} ({})",
                 names.len(),
                 match names.len() {
                     1 => "",
                     _ if word.ends_with('s') => "es",
                     _ => "s",
                 },
-                names.iter().take(NAMES).cloned().collect::<Vec<_>>().join(", ")
+                named(names, NAMES)
             )
         })
         .collect();

@@ -7,7 +7,6 @@ use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, Topic};
 use crate::plan::{Action, Direction, State, StepId};
-use crate::probe::identity::oidc_provider_arn;
 use crate::shell::quoted;
 use crate::spec::{Identity, Spec};
 use async_trait::async_trait;
@@ -81,7 +80,7 @@ impl Step for OidcProvider {
                 look_up(spec, "ISSUER", "identity.oidc.issuer"),
                 format!(
                     "aws iam delete-open-id-connect-provider --open-id-connect-provider-arn {}\"${{ISSUER#https://}}\"",
-                    quoted(&oidc_provider_arn(spec, ""))
+                    quoted(&spec.oidc_provider_arn(""))
                 ),
             ],
         }
@@ -96,7 +95,7 @@ impl Step for OidcProvider {
     }
 
     async fn remove(&self, context: &StepContext<'_>) -> Result<()> {
-        let arn = oidc_provider_arn(context.spec, &issuer(context).await?);
+        let arn = context.spec.oidc_provider_arn(&issuer(context).await?);
         match context.ports.aws.oidc_provider(&arn).await? {
             Some(provider) if context.spec.owns(&provider.tags) => context.ports.aws.delete_oidc_provider(&arn).await,
             _ => Ok(()),

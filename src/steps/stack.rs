@@ -13,6 +13,7 @@ use crate::plan::{Action, Direction, State, StepId};
 use crate::ports::ChangeStack;
 use crate::render;
 use crate::spec::Spec;
+use crate::wording::first;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -344,20 +345,12 @@ fn differences(spec: &Spec, stack: &StackFacts) -> Result<Vec<String>> {
 
 fn template_changes(template: &str, wanted: &str) -> Vec<String> {
     let diff = similar::TextDiff::from_lines(template, wanted);
-    let lines: Vec<String> = diff
-        .iter_all_changes()
-        .filter_map(|change| match change.tag() {
-            similar::ChangeTag::Equal => None,
-            similar::ChangeTag::Delete => Some(format!("template: - {}", change.value().trim())),
-            similar::ChangeTag::Insert => Some(format!("template: + {}", change.value().trim())),
-        })
-        .collect();
-    let more = lines.len().saturating_sub(SHOWN);
-    let mut shown: Vec<String> = lines.into_iter().take(SHOWN).collect();
-    if more > 0 {
-        shown.push(format!("template: and {more} more lines"));
-    }
-    shown
+    let lines = diff.iter_all_changes().filter_map(|change| match change.tag() {
+        similar::ChangeTag::Equal => None,
+        similar::ChangeTag::Delete => Some(format!("- {}", change.value().trim())),
+        similar::ChangeTag::Insert => Some(format!("+ {}", change.value().trim())),
+    });
+    first(lines, SHOWN).into_iter().map(|line| format!("template: {line}")).collect()
 }
 
 async fn created(context: &StepContext<'_>, name: &str, id: &str) -> Result<()> {

@@ -180,7 +180,7 @@ async fn a_role_is_in_the_way_of_the_stack_that_makes_it() {
 
     // Nodes work under it: nothing is taken from them.
     let found = with(RoleTies { instances: (1..5).map(|n| format!("i-{n}")).collect(), ..held }).await;
-    assert!(found[0].message.contains("It is in use by i-1, i-2, i-3 and 1 more"), "{found:#?}");
+    assert!(found[0].message.contains("It is in use by i-1, i-2, i-3, and 1 more"), "{found:#?}");
     assert_eq!(commands(&found), ["", ""]);
     assert!(found[0].fixes[0].title.contains("madeElsewhere"), "there is no release that could be adopted: {found:#?}");
     let group = RoleTies { instance_profiles: vec!["eks-4711".into()], ..RoleTies::default() };
