@@ -4,7 +4,7 @@ mod pool;
 mod values;
 
 use crate::error::{Error, Result};
-use crate::facts::{Facts, OriginFacts, Probed, StackFacts};
+use crate::facts::{Facts, OriginFacts, Probed};
 use crate::knowledge::{Release, image_tag};
 use crate::render;
 use crate::spec::layer::{ChartLayer, ElsewhereLayer, Layer};
@@ -183,10 +183,9 @@ fn controller_role(spec: &Spec, facts: &Facts, origin: &OriginFacts) -> Result<(
 }
 
 fn maker(spec: &Spec, facts: &Facts, origin: &OriginFacts, controller: &Arn, node: &Arn, queue: Option<&str>) -> Maker {
-    let stack = |found: &StackFacts| found.status != "DELETE_COMPLETE";
     let terraforms =
         controller.as_str().contains(":role/KarpenterController") || queue == Some(&format!("Karpenter-{}", spec.cluster_name));
-    let by_guide = facts.stack.known().is_some_and(stack) && spec.made_elsewhere.is_none();
+    let by_guide = facts.stack.known().is_some_and(|stack| !stack.is_gone()) && spec.made_elsewhere.is_none();
     if by_guide && *controller == spec.controller_role_arn() && *node == spec.node_role_arn() {
         Maker::Guide
     } else if origin.eksctl_stack {

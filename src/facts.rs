@@ -9,6 +9,7 @@ mod keys;
 mod machine;
 mod origin;
 pub(crate) mod quantity;
+mod stack;
 mod things;
 mod topic;
 
@@ -19,6 +20,7 @@ pub use inside::*;
 pub use keys::*;
 pub use machine::*;
 pub use origin::*;
+pub use stack::*;
 pub use things::*;
 pub use topic::Topic;
 

@@ -3,7 +3,7 @@
 use super::judgement::{installed, read};
 use super::whose::{self, Presence};
 use super::{Check, Judged, Judgement, Situation, aws};
-use crate::facts::{Facts, Probed, RoleFacts, StackFacts, Topic};
+use crate::facts::{Facts, Probed, RoleFacts, StackFacts, StackStanding, Topic};
 use crate::finding::Area;
 use crate::render;
 use crate::spec::Spec;
@@ -261,21 +261,19 @@ fn standing(spec: &Spec, name: &str, stack: &StackFacts) -> Option<Judgement> {
     let of_stack = |operation| aws(spec, "cloudformation", operation).into_iter().chain(["--stack-name", name]).collect::<Vec<_>>();
     let reason = stack.status_reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     let (subject, message) = (format!("stack {name}"), format!("is {}{reason}", stack.status));
-    Some(match stack.status.as_str() {
-        "UPDATE_ROLLBACK_FAILED" => Judgement::fail(subject, message)
+    Some(match stack.standing() {
+        StackStanding::Stuck => Judgement::fail(subject, message)
             .run("bring it back to where it was, once what is named can be undone", of_stack("continue-update-rollback")),
-        "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED" | "DELETE_FAILED" | "REVIEW_IN_PROGRESS" => {
-            Judgement::fail(subject, message + "; it takes no update")
-                .run("delete it", of_stack("delete-stack"))
-                .run("see what is in the way", of_stack("describe-stack-events"))
-                .fix("`karpctl bootstrap` deletes it and makes it anew, where it is karpctl's own")
-        }
-        "UPDATE_ROLLBACK_COMPLETE" | "UPDATE_FAILED" | "IMPORT_ROLLBACK_COMPLETE" => {
+        StackStanding::Broken => Judgement::fail(subject, message + "; it takes no update")
+            .run("delete it", of_stack("delete-stack"))
+            .run("see what is in the way", of_stack("describe-stack-events"))
+            .fix("`karpctl bootstrap` deletes it and makes it anew, where it is karpctl's own"),
+        StackStanding::WentBack | StackStanding::HalfUpdated => {
             Judgement::warn(subject, message + ": its last update failed").run("see what failed", of_stack("describe-stack-events"))
         }
-        status if status.ends_with("_IN_PROGRESS") => {
+        StackStanding::Busy => {
             Judgement::warn(subject, message + ": somebody is changing it now").heals().run("watch it", of_stack("describe-stack-events"))
         }
-        _ => return None,
+        StackStanding::Gone | StackStanding::Settled => return None,
     })
 }

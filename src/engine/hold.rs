@@ -168,7 +168,7 @@ impl Hold<'_> {
     }
 
     fn standing(&self, found: &StackFacts, watched: &mut Option<Watched>) -> Standing {
-        if found.status == "DELETE_IN_PROGRESS" {
+        if found.is_going() {
             return Standing::Going;
         }
         let (Some(process), Some(beat)) = (found.tags.get(PROCESS), found.tags.get(BEAT)) else { return Standing::Foreign };
@@ -178,14 +178,14 @@ impl Hold<'_> {
             None => {}
         }
         // No beat gets into such a stack; one whose last beat went wrong (UPDATE_ROLLBACK_COMPLETE) takes the next.
-        if found.status == "DELETE_FAILED" || found.status.starts_with("ROLLBACK") {
+        if found.stays() || found.is_taken_back() {
             return Standing::Dead(format!("the stack is {}", found.status));
         }
         // The clock of the holder's machine is not ours: only what is seen from here counts.
         match watched {
             Some(w) if w.id == found.id && w.beat != *beat => Standing::Alive,
             // While CloudFormation is at the stack, its holder cannot give a sign.
-            Some(w) if w.id == found.id && found.status.ends_with("_IN_PROGRESS") => {
+            Some(w) if w.id == found.id && found.is_busy() => {
                 w.since = Instant::now();
                 Standing::Unsure
             }
@@ -298,7 +298,7 @@ impl Hold<'_> {
                     unanswered += 1;
                     match self.ports.aws.stack(id, false).await {
                         Ok(None) => return Ok(()),
-                        Ok(Some(found)) if found.status == "DELETE_IN_PROGRESS" => return Ok(()),
+                        Ok(Some(found)) if found.is_going() => return Ok(()),
                         Ok(Some(_)) if unanswered < UNANSWERED => {}
                         _ => return Err(self.still_held(e)),
                     }

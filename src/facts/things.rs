@@ -35,26 +35,6 @@ pub struct ToolFacts {
     pub version: ToolVersion,
 }
 
-/// A CloudFormation stack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StackFacts {
-    /// The stack id (an ARN).
-    pub id: String,
-    /// `CREATE_COMPLETE`, …
-    pub status: String,
-    /// Why, where CloudFormation says so.
-    pub status_reason: Option<String>,
-    /// The template as it was given. `None` where it was not asked for.
-    pub template: Option<String>,
-    /// Parameters and their values.
-    pub parameters: BTreeMap<String, String>,
-    /// Tags.
-    pub tags: BTreeMap<String, String>,
-    /// Physical ids by logical id. Empty where they were not asked for.
-    #[serde(default)]
-    pub resources: BTreeMap<String, String>,
-}
-
 /// An EKS cluster.
 #[expect(clippy::struct_excessive_bools, reason = "each is a thing of its own, as EKS says it")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -35,7 +35,7 @@ async fn read(context: &ProbeContext<'_>, kube: &dyn Kube) -> Result<OriginFacts
     );
     let classes = classes?;
     let mut node_roles = Vec::new();
-    let eksctl_stack = stack?.is_some_and(|stack| stack.status != "DELETE_COMPLETE");
+    let eksctl_stack = stack?.is_some_and(|stack| !stack.is_gone());
     let path = spec.release.features().instance_profile_path();
     let told = chart.known().and_then(|chart| path.split('.').fold(&chart.values, |at, key| &at[key]).as_str());
     let in_profile = roles_of_profile(aws.as_ref(), &classes, told).await;

@@ -43,7 +43,7 @@ pub(super) fn judge_removal(spec: &Spec, facts: &Facts) -> State {
         return refusal.into();
     }
     let serves = facts.cluster.known().is_some_and(|cluster| cluster.status == "ACTIVE" && !cluster.auto_mode);
-    if spec.cluster == ClusterMode::Managed && serves && facts.eksctl_stack.known().is_some_and(is_failed) {
+    if spec.cluster == ClusterMode::Managed && serves && facts.eksctl_stack.known().is_some_and(StackFacts::is_broken) {
         return State::Present;
     }
     judge(spec, facts)
@@ -91,7 +91,7 @@ pub(crate) fn is_marked(spec: &Spec, facts: &Facts) -> bool {
 fn left_stacks<'a>(spec: &Spec, facts: &'a Facts) -> Vec<(String, &'a StackFacts)> {
     let of_group = node_group_stack_name(spec).zip(facts.eksctl_node_group.known());
     let of_cluster = facts.eksctl_stack.known().map(|stack| (cluster_stack_name(spec), stack));
-    of_cluster.into_iter().chain(of_group).filter(|(_, stack)| stack.status != "DELETE_COMPLETE").collect()
+    of_cluster.into_iter().chain(of_group).filter(|(_, stack)| !stack.is_gone()).collect()
 }
 
 fn existing(spec: &Spec, cluster: &ClusterFacts) -> State {
@@ -112,7 +112,7 @@ fn no_cluster(spec: &Spec, facts: &Facts) -> State {
         return State::Unknown(reason.to_owned());
     }
     let Some((name, stack)) = left_stacks(spec, facts).into_iter().next() else { return State::Absent };
-    if in_progress(stack) {
+    if stack.is_busy() {
         return State::Busy(format!("eksctl's stack {name} is {}", stack.status));
     }
     let why = format!("eksctl's stack {name} is {} and there is no cluster{}", stack.status, reason(stack));
@@ -134,7 +134,7 @@ fn unavailable(stack: &Probed<StackFacts>) -> Option<&str> {
 
 /// The stack by which eksctl knows the cluster.
 fn eksctls(facts: &Facts) -> Option<&StackFacts> {
-    facts.eksctl_stack.known().filter(|s| s.status != "DELETE_COMPLETE")
+    facts.eksctl_stack.known().filter(|s| !s.is_gone())
 }
 
 /// Whether neither karpctl nor eksctl made the cluster, as far as is known.
@@ -169,9 +169,9 @@ fn managed(spec: &Spec, facts: &Facts, cluster: &ClusterFacts) -> State {
 fn active(spec: &Spec, facts: &Facts, cluster: &ClusterFacts, stack: Option<&StackFacts>, tagged: bool) -> State {
     let name = cluster_stack_name(spec);
     match stack {
-        Some(stack) if in_progress(stack) => return State::Busy(format!("eksctl's stack {name} is {}", stack.status)),
+        Some(stack) if stack.is_busy() => return State::Busy(format!("eksctl's stack {name} is {}", stack.status)),
         // It serves, so it may hold something: it is not for karpctl to delete it.
-        Some(stack) if is_failed(stack) => {
+        Some(stack) if stack.is_broken() => {
             let (cluster, region) = (&spec.cluster_name, &spec.region);
             return Refusal::new(format!("cluster {cluster} is ACTIVE while eksctl's stack {name} is {}{}", stack.status, reason(stack)))
                 .hint(format!("if it holds nothing, `eksctl delete cluster --name {cluster} --region {region} --wait` clears the way"))
@@ -218,14 +218,14 @@ pub(super) fn is_open(spec: &Spec, cluster: &ClusterFacts) -> bool {
 pub(super) fn capacity(spec: &Spec, facts: &Facts) -> State {
     let Some(group_stack) = node_group_stack_name(spec) else { return fargate(spec, facts) };
     match &facts.eksctl_node_group {
-        Probed::Known(group) if in_progress(group) => State::Busy(format!("eksctl's stack {group_stack} is {}", group.status)),
-        Probed::Known(group) if is_failed(group) => State::Drifted(vec![format!(
+        Probed::Known(group) if group.is_busy() => State::Busy(format!("eksctl's stack {group_stack} is {}", group.status)),
+        Probed::Known(group) if group.is_broken() => State::Drifted(vec![format!(
             "node group {}: eksctl's stack {group_stack} is {}{}",
             spec.node_group_name(),
             group.status,
             reason(group)
         )]),
-        Probed::Known(group) if group.status != "DELETE_COMPLETE" => State::Present,
+        Probed::Known(group) if !group.is_gone() => State::Present,
         Probed::Known(_) | Probed::Absent => State::Drifted(vec![format!("node group {}: not there", spec.node_group_name())]),
         Probed::NotAsked | Probed::Unavailable(_) => State::Present,
     }
@@ -250,15 +250,6 @@ fn fargate(spec: &Spec, facts: &Facts) -> State {
             spec.cluster_name, spec.region
         ))
         .into()
-}
-
-pub(super) fn in_progress(stack: &StackFacts) -> bool {
-    stack.status.ends_with("_IN_PROGRESS") && stack.status != "REVIEW_IN_PROGRESS"
-}
-
-/// Whether a stack was never made whole, or is half gone.
-pub(super) fn is_failed(stack: &StackFacts) -> bool {
-    matches!(stack.status.as_str(), "REVIEW_IN_PROGRESS" | "CREATE_FAILED" | "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "DELETE_FAILED")
 }
 
 fn reason(stack: &StackFacts) -> String {

@@ -2,7 +2,7 @@
 
 use super::StepContext;
 use super::cluster::delete_stack_command;
-use super::cluster_judge::{capacity, is_failed, is_open, lacks_metrics_server};
+use super::cluster_judge::{capacity, is_open, lacks_metrics_server};
 use super::cluster_whole::{abilities, delete_stack, eksctl_config, node_group_stack, or_why, wait_for_api};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, StackFacts};
@@ -24,7 +24,7 @@ const BASE_ADDONS: [(&str, &str, &str); 3] =
 
 /// The stack of a node group that never came to be, with its name: it is in the way of another.
 fn failed_node_group<'a>(spec: &Spec, facts: &'a Facts) -> Option<(String, &'a StackFacts)> {
-    node_group_stack(spec, facts).filter(|(_, stack)| is_failed(stack))
+    node_group_stack(spec, facts).filter(|(_, stack)| stack.is_broken())
 }
 
 /// Goes on where an eksctl broke off, in the order in which it works.

@@ -69,9 +69,9 @@ pub(super) fn stacks_left<'a>(spec: &Spec, facts: &'a Facts) -> Vec<(String, &'a
     let group = node_group_stack(spec, facts);
     if matches!(facts.cluster, Probed::Absent) {
         let cluster = facts.eksctl_stack.known().map(|stack| (cluster_stack_name(spec), stack));
-        return group.into_iter().chain(cluster).filter(|(_, stack)| stack.status != "DELETE_COMPLETE").collect();
+        return group.into_iter().chain(cluster).filter(|(_, stack)| !stack.is_gone()).collect();
     }
-    group.into_iter().filter(|(_, stack)| stack.status == "DELETE_FAILED").collect()
+    group.into_iter().filter(|(_, stack)| stack.stays()).collect()
 }
 
 /// Deletes a cluster, or what there is of it.
@@ -123,7 +123,7 @@ pub(super) async fn delete_stack(context: &StepContext<'_>, name: &str, stack: &
     context.ports.aws.unprotect_stack(name).await?;
     context.ports.aws.delete_stack(name, &token()).await?;
     let rested = watch.follow(context, Some("DELETE_")).await?;
-    if rested.as_ref().is_none_or(|s| s.status == "DELETE_COMPLETE") {
+    if rested.as_ref().is_none_or(StackFacts::is_gone) {
         return Ok(());
     }
     let error = Error::failed(format!("cannot delete the stack {name}"));

@@ -59,7 +59,7 @@ pub(super) fn of_somebody_else(spec: &Spec, facts: &Facts) -> Option<Refusal> {
     if let Some(role) = works_as(facts).filter(|_| !works_by_our_role(spec, facts)) {
         return theirs(format!("it works as {role}"));
     }
-    let stack = facts.stack.known().is_some_and(|stack| spec.owns(&stack.tags) && stack.status != "DELETE_COMPLETE");
+    let stack = facts.stack.known().is_some_and(|stack| spec.owns(&stack.tags) && !stack.is_gone());
     if stack || facts.controller_role.known().is_some_and(|role| spec.owns(&role.tags)) {
         return None;
     }

@@ -22,7 +22,7 @@ pub(super) fn left<'f>(spec: &'f Spec, facts: &'f Facts) -> impl Iterator<Item =
 fn let_go(spec: &Spec, stack: &StackFacts, arn: &str) -> bool {
     let name = arn.rsplit('/').next().and_then(|name| name.strip_suffix(spec.cluster_name.as_str()));
     let names = |template: &str| name.is_none_or(|name| template.contains(name));
-    spec.owns(&stack.tags) && !stack.status.ends_with("_IN_PROGRESS") && stack.template.as_deref().is_some_and(|t| !names(t))
+    spec.owns(&stack.tags) && !stack.is_busy() && stack.template.as_deref().is_some_and(|t| !names(t))
 }
 
 /// Deletes the policies of other releases that the role just had, or that were found left, where the stack has let go of them.

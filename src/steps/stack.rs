@@ -7,7 +7,7 @@ use super::stack_leftovers::clear_leftovers;
 use super::stack_watch::{Watch, token};
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
-use crate::facts::{Facts, Probed, StackFacts, Topic};
+use crate::facts::{Facts, Probed, StackFacts, StackStanding, Topic};
 use crate::knowledge::IamRefusal;
 use crate::plan::{Action, Direction, State, StepId};
 use crate::ports::ChangeStack;
@@ -201,10 +201,10 @@ impl Step for Stack {
         }
         clear_leftovers(context).await?;
         let Some(stack) = found else { return Ok(()) };
-        if stack.status.ends_with("_IN_PROGRESS") && stack.status != "REVIEW_IN_PROGRESS" {
+        if stack.is_busy() {
             context.doing(format!("waiting for the stack {}, which is {}", spec.stack_name(), stack.status));
             let Some(rested) = Watch::begin(context, &stack.id).await.follow(context, None).await? else { return Ok(()) };
-            return if rested.status == "DELETE_COMPLETE" { Ok(()) } else { delete(context, &rested).await };
+            return if rested.is_gone() { Ok(()) } else { delete(context, &rested).await };
         }
         delete(context, &stack).await
     }
@@ -230,26 +230,19 @@ enum Standing {
 
 fn standing(spec: &Spec, stack: Option<&StackFacts>) -> Standing {
     let Some(stack) = stack else { return Standing::Gone };
-    let reason = stack.status_reason.as_ref().map(|r| format!(": {r}")).unwrap_or_default();
-    match stack.status.as_str() {
-        "DELETE_COMPLETE" => return Standing::Gone,
-        "UPDATE_ROLLBACK_FAILED" => {
+    match stack.standing() {
+        StackStanding::Gone => Standing::Gone,
+        StackStanding::Busy => Standing::Busy,
+        StackStanding::Broken => Standing::Broken,
+        StackStanding::Stuck => {
             let name = spec.stack_name();
-            return Standing::Stuck(Refusal::new(format!("the stack {name} is UPDATE_ROLLBACK_FAILED{reason}")).hint(format!(
+            let reason = stack.status_reason.as_ref().map(|r| format!(": {r}")).unwrap_or_default();
+            Standing::Stuck(Refusal::new(format!("the stack {name} is {}{reason}", stack.status)).hint(format!(
                 "`aws cloudformation continue-update-rollback --region {} --stack-name {name}` brings it back to where it was",
                 spec.region
-            )));
+            )))
         }
-        _ => {}
-    }
-    let broken =
-        matches!(stack.status.as_str(), "REVIEW_IN_PROGRESS" | "CREATE_FAILED" | "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "DELETE_FAILED");
-    if broken {
-        Standing::Broken
-    } else if stack.status.ends_with("_IN_PROGRESS") {
-        Standing::Busy
-    } else {
-        Standing::Settled
+        StackStanding::WentBack | StackStanding::HalfUpdated | StackStanding::Settled => Standing::Settled,
     }
 }
 
@@ -262,7 +255,7 @@ fn is_closed_name(error: &Error) -> bool {
 }
 
 fn is_foreign(spec: &Spec, stack: &StackFacts) -> bool {
-    !spec.owns(&stack.tags) && stack.status != "DELETE_COMPLETE"
+    !spec.owns(&stack.tags) && !stack.is_gone()
 }
 
 fn not_ours(name: &str) -> String {
@@ -334,11 +327,13 @@ fn differences(spec: &Spec, stack: &StackFacts) -> Result<Vec<String>> {
         }
     }
     changes.extend(missing_tags(&owner_tags(spec), &stack.tags));
-    let status = stack.status.as_str();
-    // One that has gone back to what is wanted now needs no update, and CloudFormation makes none: its status stays.
-    let went_back = matches!(status, "UPDATE_ROLLBACK_COMPLETE" | "IMPORT_ROLLBACK_COMPLETE") && !changes.is_empty();
-    if went_back || status == "UPDATE_FAILED" {
-        changes.insert(0, format!("its last update failed ({status})"));
+    let failed = match stack.standing() {
+        // One that has gone back to what is wanted now needs no update, and CloudFormation makes none: its status stays.
+        StackStanding::WentBack => !changes.is_empty(),
+        standing => standing == StackStanding::HalfUpdated,
+    };
+    if failed {
+        changes.insert(0, format!("its last update failed ({})", stack.status));
     }
     Ok(changes)
 }
@@ -388,7 +383,7 @@ async fn delete(context: &StepContext<'_>, stack: &StackFacts) -> Result<()> {
     context.ports.aws.delete_stack(&name, &token()).await?;
     match watch.follow(context, Some("DELETE_")).await? {
         None => Ok(()),
-        Some(rested) if rested.status == "DELETE_COMPLETE" => Ok(()),
+        Some(rested) if rested.is_gone() => Ok(()),
         other => Err(failure(context.spec, &watch, other.as_ref(), &format!("cannot delete the stack {name}"))
             .hint("remove what holds the resource that is named, then run karpctl again: what is deleted already stays so")),
     }

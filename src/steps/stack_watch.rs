@@ -54,7 +54,7 @@ impl Watch {
             }
             match stack? {
                 None => return Ok(None),
-                Some(stack) if at_rest(&stack.status, expect) => return Ok(Some(stack)),
+                Some(stack) if at_rest(&stack, expect) => return Ok(Some(stack)),
                 Some(stack) if Instant::now() >= deadline => {
                     return Err(Error::new(ErrorKind::Timeout, format!("the stack {} is still {}", stack_name(&stack.id), stack.status))
                         .hint("CloudFormation goes on by itself; run karpctl again, which waits for it"));
@@ -136,8 +136,8 @@ pub(super) fn held(spec: &Spec, reason: Option<&str>) -> Option<String> {
     })
 }
 
-fn at_rest(status: &str, expect: Option<&str>) -> bool {
-    !status.ends_with("_IN_PROGRESS") && expect.is_none_or(|begin| status.starts_with(begin))
+fn at_rest(stack: &StackFacts, expect: Option<&str>) -> bool {
+    !stack.is_busy() && expect.is_none_or(|begin| stack.status.starts_with(begin))
 }
 
 /// The name within a stack's id, or the name itself.
