@@ -3,7 +3,7 @@
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{OFFLINE, Probed, Topic};
 use crate::finding::Area;
-use crate::knowledge::Lapsed;
+use crate::knowledge::{Lapsed, may_be_of_another_partition};
 
 pub(super) struct AwsCredentials;
 
@@ -26,7 +26,8 @@ impl Check for AwsCredentials {
          `InvalidClientTokenId: The security token included in the request is invalid`, `UnrecognizedClientException`, `Unable to locate \
          credentials. You can configure credentials by running \"aws configure\"`, `Error loading SSO Token: Token for … does not exist`. \
          Cure: log in again (`aws sso login`), name a profile (--profile or AWS_PROFILE), or give AWS_ACCESS_KEY_ID and \
-         AWS_SECRET_ACCESS_KEY; `aws sts get-caller-identity` shows whose are in use. A clock that is off looks the same: see clock-skew."
+         AWS_SECRET_ACCESS_KEY; `aws sts get-caller-identity` shows whose are in use. Where no region is set, us-east-1 is asked, which \
+         knows no keys of China or GovCloud: --region or AWS_REGION names one of theirs. A clock that is off looks the same: see clock-skew."
     }
 
     fn reads(&self) -> &'static [Topic] {
@@ -60,6 +61,11 @@ impl Check for AwsCredentials {
                     _ => judgement,
                 };
                 let judgement = judgement.run("see which profiles there are", PROFILES);
+                let judgement = if may_be_of_another_partition(reason) {
+                    judgement.fix("or, where they are of another partition, name a region of theirs: --region, or AWS_REGION")
+                } else {
+                    judgement
+                };
                 match &situation.meant.profile {
                     Some(_) => judgement.fix("name another profile: --profile, or AWS_PROFILE"),
                     None => judgement.fix("name a profile: --profile, or AWS_PROFILE"),

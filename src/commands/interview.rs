@@ -1,5 +1,6 @@
 //! What `karpctl init` finds out, and what it asks.
 
+use super::anywhere::{Anywhere, anywhere, meant};
 use super::question::{choose, text};
 use super::waiting::briefly;
 use crate::app::App;
@@ -11,18 +12,20 @@ use crate::shell::quoted;
 use crate::spec::draft::Reasons;
 use crate::spec::layer::{Layer, NodePoolLayer};
 use crate::spec::resolve::Layers;
-use crate::spec::{AccountId, ClusterName, Region};
+use crate::spec::{AccountId, ClusterName, Partition, Region};
 use crate::steps::OWNER_TAG;
 use std::collections::BTreeMap;
 
 /// The name of a new cluster where nobody gives one.
 const CLUSTER: &str = "demo";
 
-/// The region that the guide has, where nobody names one.
-const REGION: &str = "us-west-2";
-
-/// Who is asked which regions there are, while none is known: no account of the partition `aws` is without it.
-const ANY_REGION: &str = "us-east-1";
+/// The region that is proposed: of the partition of most, the guide's.
+const fn usual_region(partition: Partition) -> &'static str {
+    match partition {
+        Partition::Aws => "us-west-2",
+        other => other.region_of_iam(),
+    }
+}
 
 /// Whether a person is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,10 +71,10 @@ impl<'a> Interview<'a> {
             self.found.profile = self.profile().await?;
         }
         let profile = self.found.profile.clone();
-        let (mut ports, configured) = self.app.connect_as(self.found.layer.region.as_deref(), profile.as_deref()).await?;
-        if configured.is_none() {
-            (ports, _) = self.app.connect_as(Some(ANY_REGION), profile.as_deref()).await?;
-        }
+        let layer = &self.found.layer;
+        // Who is asked which regions there are, while none is known.
+        let Anywhere { ports, configured, .. } =
+            anywhere(self.app, layer.region.as_deref(), layer.partition.as_deref(), profile.as_deref()).await?;
         let caller = match (&configured, self.manner) {
             (None, Manner::Defaults) => None,
             _ => Some(self.caller(&ports).await),
@@ -153,12 +156,13 @@ impl<'a> Interview<'a> {
             return Err(Error::usage("the AWS region is not known").hint("give --region REGION, AWS_REGION, or a profile that names one"));
         }
         let why = "The cluster and everything else is made there.";
+        let usual = usual_region(meant(self.found.layer.partition.as_deref()));
         let listed = if signed_in { self.asked("ec2:DescribeRegions", ports.aws.regions()).await.unwrap_or_default() } else { Vec::new() };
         if listed.is_empty() {
             let read = |t: &str| t.parse::<Region>().map(|r| r.to_string()).map_err(|e| e.to_string());
-            return text(self.app, "Which AWS region?", why, REGION, read).await;
+            return text(self.app, "Which AWS region?", why, usual, read).await;
         }
-        let usual = listed.iter().position(|r| r == REGION).unwrap_or(0);
+        let usual = listed.iter().position(|r| r == usual).unwrap_or(0);
         let place = choose(self.app, "Which AWS region?", why, &listed, usual).await?;
         Ok(listed[place].clone())
     }
@@ -357,4 +361,17 @@ fn over(above: &Layer, below: Layer) -> Layer {
     let (serde_json::Value::Object(above), serde_json::Value::Object(mut merged)) = (above, below) else { return Layer::default() };
     merged.extend(above);
     serde_json::from_value(serde_json::Value::Object(merged)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_region_of_the_partition_is_proposed() {
+        for partition in Partition::ALL {
+            let region = usual_region(partition).parse().unwrap();
+            assert_eq!(Partition::of_region(&region), partition, "{region}");
+        }
+    }
 }

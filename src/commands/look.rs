@@ -1,5 +1,6 @@
 //! What a doctor looks at: this machine, AWS, the cluster and the chart registry, all at the same time.
 
+use super::anywhere::{anywhere, partition_of};
 use super::doctor::DoctorArgs;
 use super::session::{Session, layers, of_that_account};
 use super::waiting::{CALLER, SOON, patiently};
@@ -15,7 +16,7 @@ use crate::probe::client::{ClientQuestion, clients};
 use crate::probe::programs::programs;
 use crate::probe::registry::chart_tag;
 use crate::probe::registry_login::registry_login;
-use crate::spec::layer::ChartLayer;
+use crate::spec::layer::{ChartLayer, Layer};
 use crate::spec::resolve::{Discovered, resolve_to_judge};
 use crate::spec::{ChartSource, Meant, Spec};
 use futures_util::future::join_all;
@@ -107,11 +108,8 @@ fn plugin(client: &mut ClientFacts) -> Option<&mut ExecFacts> {
 /// The account of a profile; its credentials may be a program's, which takes as long as a plugin may.
 async fn account_of(app: &App, args: &DoctorArgs, profile: &str) -> Probed<String> {
     let asked = async {
-        let (mut ports, configured) = app.connect_as(None, Some(profile)).await?;
-        if configured.is_none() {
-            (ports, _) = app.connect_as(Some(ANY_REGION), Some(profile)).await?;
-        }
-        ports.aws.caller().await
+        let place = anywhere(app, None, partition_of(app), Some(profile)).await?;
+        place.ports.aws.caller().await.map_err(|e| place.told(e))
     };
     let what = format!("{CALLER} by the profile {profile}");
     let asked = Box::pin(tokio::time::timeout(args.plugin_timeout, asked));
@@ -187,23 +185,23 @@ fn names_cluster(app: &App, args: &DoctorArgs) -> Result<bool> {
     Ok(layers.iter().any(|(_, l)| l.cluster_name.is_some()) && layers.iter().any(|(_, l)| l.region.is_some()))
 }
 
-/// Where AWS is asked of an account as a whole, and nothing says a region.
-const ANY_REGION: &str = "us-east-1";
-
 /// The account, where no check is about a cluster: neither its name nor a region need be known.
 async fn look_at_account(app: &App, args: &DoctorArgs, topics: &BTreeSet<Topic>) -> Result<Facts> {
     let layers = layers(app, &args.variant)?;
-    let given = layers.iter().find_map(|(_, layer)| layer.region.clone());
-    let (mut ports, configured) = match app.connect(given.as_deref()).await {
+    let given = |get: fn(&Layer) -> Option<&String>| layers.iter().find_map(|(_, layer)| get(layer)).map(String::as_str);
+    let (region, partition) = (given(|l| l.region.as_ref()), given(|l| l.partition.as_ref()));
+    let place = match anywhere(app, region, partition, app.globals.profile.as_deref()).await {
         Err(e) if e.kind == ErrorKind::Credentials => return Ok(nothing_asked(app, topics, &e)),
         connected => connected?,
     };
-    if given.is_none() && configured.is_none() {
-        app.printer.status(&format!("note: no AWS region is set, so {ANY_REGION} is asked, which knows the account as every region does"));
-        (ports, _) = app.connect(Some(ANY_REGION)).await?;
+    if let Some(taken) = place.taken {
+        app.printer.status(&format!(
+            "note: no AWS region is set, so {taken} is asked, which knows the account as every region of its partition does"
+        ));
     }
+    let ports = &place.ports;
     let say = |line: &str| app.printer.status(line);
-    let caller = patiently(say, SOON, CALLER, ports.aws.caller()).await;
+    let caller = patiently(say, SOON, CALLER, ports.aws.caller()).await.map_err(|e| place.told(e));
     // Who does not answer this answers nothing else, and would be waited for as long each time.
     if let Err(e) = &caller
         && e.kind == ErrorKind::Unreachable

@@ -4,6 +4,7 @@
 pub mod adopt;
 mod afterwards;
 mod answer;
+mod anywhere;
 pub mod args;
 pub mod bootstrap;
 mod carry_out;

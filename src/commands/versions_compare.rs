@@ -1,5 +1,6 @@
 //! `karpctl versions --compare`: the table against the charts in the registry and the Kubernetes versions that EKS offers.
 
+use super::anywhere::{anywhere, partition_of};
 use super::waiting::{SOON, patiently};
 use crate::app::App;
 use crate::error::{Error, Exit, Result};
@@ -9,9 +10,6 @@ use crate::spec::ChartSource;
 use crate::wording::span;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-
-/// The region that is asked where none is configured: what EKS offers is the same in every region of a partition.
-const ANY_REGION: &str = "us-east-1";
 
 /// What came of it. A part that could not be compared says why.
 pub(super) struct Compared {
@@ -39,9 +37,10 @@ pub(super) async fn compare(app: &App, repository: Option<&str>) -> Result<Compa
 }
 
 async fn kubernetes(app: &App) -> Result<KubernetesComparison> {
-    let region = app.globals.region.as_deref().or(app.env.region.as_deref()).unwrap_or(ANY_REGION);
-    let (ports, _) = app.connect(Some(region)).await?;
-    let offered = ports.aws.cluster_versions().await?;
+    // What EKS offers is the same in every region of a partition.
+    let region = app.globals.region.as_deref().or(app.env.region.as_deref());
+    let place = anywhere(app, region, partition_of(app), app.globals.profile.as_deref()).await?;
+    let offered = place.ports.aws.cluster_versions().await.map_err(|e| place.told(e))?;
     Ok(KubernetesComparison::of(&offered, jiff::Zoned::now().date()))
 }
 

@@ -27,6 +27,26 @@ pub fn unknown_region(region: &str) -> Option<String> {
     Some(format!("`{region}` is no region that this karpctl knows{meant}"))
 }
 
+/// Whether AWS says that it does not know the keys: they are none, or another partition's, or the account has not enabled the region.
+#[must_use]
+pub fn unknown_keys(said: &str) -> bool {
+    ["InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure"].iter().any(|code| said.contains(code))
+}
+
+/// Why a region that was asked for want of another may know no keys, in words.
+#[must_use]
+pub fn of_another_partition(asked: &str) -> String {
+    format!("no AWS region is set, and {asked}, which was asked, {OTHERS}")
+}
+
+/// Whether these are such words.
+#[must_use]
+pub fn may_be_of_another_partition(said: &str) -> bool {
+    said.contains(OTHERS)
+}
+
+const OTHERS: &str = "knows no keys of another partition (China, GovCloud)";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -39,6 +59,13 @@ mod tests {
         assert_eq!(meant("us-wst-2"), "`us-wst-2` is no region that this karpctl knows; did you mean `us-west-2`?");
         assert!(meant("eu-cenrtal-1").ends_with("`eu-central-1`?"));
         assert_eq!(meant("mars-olympus-1"), "`mars-olympus-1` is no region that this karpctl knows");
+    }
+
+    #[test]
+    fn keys_of_another_partition_are_told_from_keys_that_have_ended() {
+        assert!(unknown_keys("InvalidClientTokenId: The security token included in the request is invalid"));
+        assert!(!unknown_keys("ExpiredToken: The security token included in the request is expired"));
+        assert!(may_be_of_another_partition(&of_another_partition("us-east-1")));
     }
 
     #[test]

@@ -5,10 +5,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{
     ClusterFacts, EndpointFacts, Facts, NetworkFacts, Probed, RouteTableFacts, SelectionFacts, SubnetFacts, Topic, VpcFacts,
 };
-use crate::knowledge::NodePoolApi;
 use crate::ports::Aws;
-use crate::render::ami_family;
-use crate::spec::{ClusterMode, DISCOVERY_TAG, Spec, Vpc};
+use crate::render::ami_parameter;
+use crate::spec::{Architecture, ClusterMode, DISCOVERY_TAG, Spec, Vpc};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -186,14 +185,10 @@ fn vpc_of(cluster: &Probed<ClusterFacts>) -> Result<&str, String> {
 /// The version that AWS recommends of the release's AMI family. Not asked where the spec names one, or the release knows no aliases.
 pub(super) async fn ami_version(context: &ProbeContext<'_>) -> Probed<String> {
     let spec = context.spec;
-    if spec.node_pool.ami_alias.is_some() || spec.release.features().node_pool_api != NodePoolApi::V1 {
+    // Of both architectures it is the same.
+    let Some(parameter) = ami_parameter(spec, Architecture::Amd64).filter(|_| spec.node_pool.ami_alias.is_none()) else {
         return Probed::NotAsked;
-    }
-    let path = match ami_family(spec).as_str() {
-        "al2" => "amazon-linux-2",
-        _ => "amazon-linux-2023/x86_64/standard",
     };
-    let parameter = format!("/aws/service/eks/optimized-ami/{}/{path}/recommended/image_id", spec.kubernetes);
     match said(context.ports.aws.ami_name(&parameter).await) {
         Probed::Known(name) => match version_in(&name) {
             Some(version) => Probed::Known(version),

@@ -3,7 +3,7 @@
 use super::AwsSettings;
 use super::unreachable::{unreachable, unsent};
 use crate::error::{Error, ErrorKind};
-use crate::knowledge::{IamRefusal, Lapsed};
+use crate::knowledge::{IamRefusal, Lapsed, unknown_keys};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::{
@@ -366,8 +366,7 @@ fn with_log_in(error: Error, why: &str, settings: &AwsSettings) -> Error {
         error.hint("give credentials: --profile, AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
     };
     // A region that is not enabled does not know the keys of its account.
-    let unknown = ["InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure"].iter().any(|code| why.contains(code));
-    let error = if unknown {
+    let error = if unknown_keys(why) {
         error.hint(format!(
             "or the account has not enabled this region; these it has: `aws account list-regions{profile} --region-opt-status-contains ENABLED ENABLED_BY_DEFAULT`"
         ))

@@ -119,6 +119,42 @@ fn a_service_has_an_endpoint_of_its_own() {
     assert_eq!(bodies(&of_all), Vec::<String>::new());
 }
 
+#[test]
+fn where_no_region_is_set_one_of_the_partition_that_is_said_is_asked() {
+    let ask = |answer: (&'static str, &'static str), env: Variables, words: &[&str]| {
+        let (url, asked) = serve(move |_| (answer.0.to_owned(), answer.1.to_owned()));
+        let shell = Shell::new().file("config", "[default]\n[profile ningxia]\nregion = cn-northwest-1\n").env("AWS_CONFIG_FILE", "config");
+        let shell = shell.env("AWS_ENDPOINT_URL", &url).env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+        let ended = env.iter().fold(shell, |shell, (name, value)| shell.env(name, value)).run(words);
+        let asked = asked.lock().unwrap();
+        let region = |asked: &Asked| Some(asked.headers().split_once("credential=test/")?.1.split('/').nth(1)?.to_owned());
+        let regions: std::collections::BTreeSet<String> = asked.iter().filter_map(region).collect();
+        (ended, regions.into_iter().collect::<Vec<_>>().join(" "))
+    };
+    let doctor = ["doctor", "--only", "aws-credentials"];
+    let compare = ["versions", "--compare", "--chart-repository", "oci://127.0.0.1:9/karpenter"];
+    let cases: [(Variables, &[&str], &str); 6] = [
+        (&[], &doctor, "us-east-1"),
+        (&[("AWS_PARTITION", "aws-cn")], &doctor, "cn-north-1"),
+        (&[("AWS_PROFILE", "ningxia")], &doctor, "cn-northwest-1"),
+        (&[], &compare, "us-east-1"),
+        (&[("AWS_PARTITION", "aws-us-gov")], &compare, "us-gov-west-1"),
+        (&[("AWS_PROFILE", "ningxia")], &compare, "cn-northwest-1"),
+    ];
+    for (env, words, region) in cases {
+        assert_eq!(ask(("200 OK", WHO), env, words).1, region, "{env:?} {words:?}");
+    }
+    // Keys of another partition are none to a region that was asked for want of another.
+    let unknown = "<ErrorResponse><Error><Code>InvalidClientTokenId</Code>\
+         <Message>The security token included in the request is invalid</Message></Error></ErrorResponse>";
+    let (ended, _) = ask(("403 Forbidden", unknown), &[], &doctor);
+    for words in ["us-east-1, which was asked, knows no keys of another partition", "name a region of theirs: --region, or AWS_REGION"] {
+        assert!(ended.stdout.contains(words), "{}{}", ended.stdout, ended.stderr);
+    }
+    let (ended, _) = ask(("403 Forbidden", unknown), &[("AWS_REGION", "cn-north-1")], &doctor);
+    assert!(!ended.stdout.contains("another partition"), "{}", ended.stdout);
+}
+
 /// Also three times, which is what the SDK does where nobody says anything; karpctl then asks five times.
 #[test]
 fn a_call_is_tried_as_often_as_it_is_said() {
