@@ -6,8 +6,21 @@ use super::{Check, Judged, Judgement, Situation, whose};
 use crate::facts::Topic;
 use crate::finding::Area;
 use crate::knowledge::Release;
+use std::sync::LazyLock;
 
 pub(super) struct ControllerImage;
+
+static EXPLAIN: LazyLock<String> = LazyLock::new(|| {
+    let mended = Release::with_mended_image().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    format!(
+        "The official image of the controller was made on Amazon Linux 2, whose support ended on 2026-06-30, and is made on Amazon Linux 2023 \
+         since July 2026: in {mended} and what comes after each (aws/karpenter-provider-aws#9306). The check looks at the release that is \
+         installed and at the wanted one.\n\n\
+         What is seen is what scanners say of the image, whose /etc/system-release says `Amazon Linux release 2 (Karoo)`. Karpenter works as \
+         before. Cure: the newest patch of the same minor. Minors before 1.0 have none: the cure is an upgrade (see upgrade-hops). An image \
+         that you make yourself is not looked into, nor are those of before 0.33; accept the finding where yours is another."
+    )
+});
 
 impl Check for ControllerImage {
     fn id(&self) -> &'static str {
@@ -23,12 +36,7 @@ impl Check for ControllerImage {
     }
 
     fn explain(&self) -> &'static str {
-        "The official image of the controller was made on Amazon Linux 2, whose support ended on 2026-06-30, and is made on Amazon Linux 2023 \
-         since July 2026: in 1.0.13, 1.1.9, 1.2.7, 1.3.7, 1.4.3, 1.5.7, 1.6.7, 1.7.5, 1.8.7, 1.9.1, 1.10.1, 1.11.2, 1.12.2, 1.13.1, 1.14.0 and what \
-         comes after each (aws/karpenter-provider-aws#9306). The check looks at the release that is installed and at the wanted one.\n\n\
-         What is seen is what scanners say of the image, whose /etc/system-release says `Amazon Linux release 2 (Karoo)`. Karpenter works as \
-         before. Cure: the newest patch of the same minor. Minors before 1.0 have none: the cure is an upgrade (see upgrade-hops). An image \
-         that you make yourself is not looked into, nor are those of before 0.33; accept the finding where yours is another."
+        &EXPLAIN
     }
 
     fn reads(&self) -> &'static [Topic] {
@@ -48,7 +56,11 @@ impl Check for ControllerImage {
                 judgement.run(format!("install {mended}, a patch of the same minor"), install(spec, facts, &mended))
             }
             Some(mended) => judgement.fix(format!("take {mended}, a patch of the same minor: --karpenter-version {mended}")),
-            None => judgement.fix("no patch of its minor mends it: upgrade to 1.0.14 or newer; the check upgrade-hops says by which way"),
+            None => {
+                let first = Release::with_mended_image().first().map_or_else(String::new, ToString::to_string);
+                judgement
+                    .fix(format!("no patch of its minor mends it: upgrade to {first} or newer; the check upgrade-hops says by which way"))
+            }
         };
         let mut said = Vec::new();
         for (release, is_there) in there.map(|there| (there, true)).into_iter().chain(wanted.map(|wanted| (wanted, false))) {

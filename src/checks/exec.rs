@@ -136,7 +136,8 @@ pub(super) fn writer(exec: &ExecFacts) -> String {
     let program = exec.command.rsplit('/').next().unwrap_or_default();
     match program {
         "aws" if exec.args.iter().any(|word| word == "get-token") && alpha => {
-            "an aws older than 1.23.9 (or 2.6.3) wrote it by `aws eks update-kubeconfig`, or an eksctl older than 0.205".into()
+            let [aws, eksctl] = ["aws", "eksctl"].map(writers::cured);
+            format!("an aws older than {aws} wrote it by `aws eks update-kubeconfig`, or an eksctl older than {eksctl}")
         }
         "aws" if exec.args.iter().any(|word| word == "get-token") => "`aws eks update-kubeconfig` or eksctl wrote it".into(),
         "aws-iam-authenticator" | "heptio-authenticator-aws" => {

@@ -4,6 +4,7 @@ use super::exec::{Used, by_aws, each_plugin, eks_cluster, update_kubeconfig, upg
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{ExecFacts, PluginRun, Topic};
 use crate::finding::Area;
+use crate::knowledge::writers;
 
 pub(super) struct ExecAnswer;
 
@@ -61,8 +62,12 @@ fn judge(used: &Used<'_>, exec: &ExecFacts, run: &PluginRun) -> Judgement {
         _ if upgrade(exec, program).is_some() => {
             judgement.fix(upgrade(exec, program).unwrap_or_default() + ": older ones do not answer the version that they are asked for")
         }
-        "aws" if old => judgement.fix("upgrade aws to 1.24, 2.7 or newer: older ones answer v1alpha1 whatever they are asked"),
-        "aws-iam-authenticator" if old => judgement.fix("upgrade aws-iam-authenticator to 0.5.6 or newer, or use `aws eks get-token`"),
+        "aws" if old => {
+            judgement.fix(format!("upgrade aws to {} or newer: older ones answer v1alpha1 whatever they are asked", writers::cured("aws")))
+        }
+        "aws-iam-authenticator" if old => {
+            judgement.fix(format!("upgrade {program} to {} or newer, or use `aws eks get-token`", writers::cured(program)))
+        }
         _ => judgement.fix(format!("mend or replace the plugin {}", exec.command)),
     };
     let judgement = match by_aws(used, exec) {
@@ -77,7 +82,9 @@ fn judge(used: &Used<'_>, exec: &ExecFacts, run: &PluginRun) -> Judgement {
             judgement.run("or let the kubeconfig run karpctl, which answers every version: these words are its command and args", command)
         }
         // `karpctl token` takes no role.
-        (_, Some(anew)) if program == "aws" => judgement.run("or have the entry written anew by aws 1.24 or 2.7, or newer", anew),
+        (_, Some(anew)) if program == "aws" => {
+            judgement.run(format!("or have the entry written anew by aws {} or newer", writers::cured("aws")), anew)
+        }
         _ => judgement,
     }
 }

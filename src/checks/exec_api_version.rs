@@ -73,7 +73,7 @@ fn judge(used: &Used<'_>, exec: &ExecFacts) -> Judgement {
     let upgraded = upgrade(exec, "aws");
     let title = match &upgraded {
         Some(upgrade) => format!("or {upgrade}, and have the entry written anew"),
-        None => "or have the entry written anew by aws 1.24 or 2.7, or newer".to_owned(),
+        None => format!("or have the entry written anew by aws {} or newer", writers::cured("aws")),
     };
     match update_kubeconfig(used, exec) {
         Some(command) => judgement.run(title, command),

@@ -4,6 +4,7 @@ use super::answer::{Pretty, json};
 use crate::adapters::lab::{self, Answer, Lab};
 use crate::app::App;
 use crate::error::{Error, ErrorKind, Exit, Result};
+use crate::knowledge::{KubernetesVersion, Release};
 use crate::report::Format;
 use clap::Args;
 use serde::Serialize;
@@ -87,7 +88,8 @@ pub fn run(app: &App, args: &RehearseArgs) -> Result<Exit> {
     let lab = Lab::start(&source, dir.path(), &["--region", &region], |part| app.printer.status(&format!("lab: {part} is up")))?;
     let rehearsal = tokio::task::block_in_place(|| {
         if existing {
-            let version = given(|l| l.kubernetes_version.clone()).unwrap_or_else(|| "1.34".into());
+            let version = given(|l| l.kubernetes_version.clone())
+                .unwrap_or_else(|| kubernetes_of(given(|l| l.karpenter_version.clone()).as_deref()).to_string());
             lab.make_cluster(&serde_json::json!({"name": name, "version": version, "authenticationMode": "API_AND_CONFIG_MAP", "oidc": false, "pod_identity_agent": false}))?;
         }
         rehearse(app, args, &lab, &name, &region, existing)
@@ -152,6 +154,12 @@ fn interrupted() -> Error {
     Error::new(ErrorKind::Interrupted, "the rehearsal was interrupted")
         .hint("its account and its cluster are gone with the lab: nothing is left running, and nothing of the above is to be done")
         .hint("`karpctl rehearse` begins anew")
+}
+
+/// The Kubernetes of a cluster of which nobody says it: that of the release's guide. A release that is none is for the first act to say.
+fn kubernetes_of(release: Option<&str>) -> KubernetesVersion {
+    let release = release.and_then(|release| release.parse().ok()).unwrap_or_else(Release::newest);
+    release.features().guide_kubernetes
 }
 
 /// What each act says before its own words.
@@ -247,5 +255,17 @@ fn show(app: &App, rehearsal: &Rehearsal) {
         app.printer.copied("\nNext, with an account of your own:\n  karpctl init\n  karpctl bootstrap --dry-run");
     } else {
         say("The rehearsal failed.");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cluster_of_which_nobody_says_it_is_as_the_guide_has_it() {
+        let newest = Release::newest().features().guide_kubernetes;
+        assert_eq!((kubernetes_of(None), kubernetes_of(Some("rubbish"))), (newest, newest));
+        assert_eq!(kubernetes_of(Some("1.0.8")).to_string(), "1.31");
     }
 }

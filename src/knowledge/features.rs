@@ -1,5 +1,6 @@
 //! What a release does, by name. The values come from the table; nothing else knows versions.
 
+use super::table::KARPENTER;
 use super::{KubernetesVersion, ToolVersion};
 use serde::{Deserialize, Serialize};
 
@@ -180,4 +181,11 @@ impl Features {
             ValueLayout::Settings => "settings.defaultInstanceProfile",
         }
     }
+}
+
+/// Whether a release has an AMI family of this name, as aliases name them.
+#[must_use]
+pub fn is_ami_family(name: &str) -> bool {
+    let mut families = KARPENTER.features.iter().filter_map(|row| row.set.get("ami_families")?.as_array()).flatten();
+    families.any(|family| family == name)
 }

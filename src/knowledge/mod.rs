@@ -29,7 +29,7 @@ pub mod writers;
 pub use charts::CrdVersions;
 pub use compare::{ChartComparison, KubernetesComparison};
 pub use exec::ClientBuild;
-pub use features::{Features, MetricsScrape, NodePoolApi, ValueLayout};
+pub use features::{Features, MetricsScrape, NodePoolApi, ValueLayout, is_ami_family};
 pub use guide::{Difference, DifferenceKind};
 pub use instances::{ON_DEMAND_VCPUS, SPOT_VCPUS, is_standard_instance};
 pub use keys::{SECRETS_KEY_ACTIONS, VOLUME_KEY_ACTIONS};

@@ -166,6 +166,12 @@ impl Release {
         (row.since <= self.0 && self.0 < *until).then(|| ImageBase { system: &row.system, ended: row.ended, mended })
     }
 
+    /// The first release of each minor whose image is made on a system that is supported, where those of before were not; the oldest first.
+    #[must_use]
+    pub fn with_mended_image() -> Vec<Self> {
+        KARPENTER.image_base.mended.iter().cloned().map(Self).collect()
+    }
+
     /// What it does otherwise than an older one where nobody says anything, in the order of the releases.
     #[must_use]
     pub fn new_defaults_since(&self, older: &Self) -> Vec<NewDefault> {

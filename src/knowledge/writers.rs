@@ -30,8 +30,23 @@ pub fn answers_v1beta1(program: &str, version: &ToolVersion) -> Option<bool> {
 /// release, where there is one.
 #[must_use]
 pub fn cured_since(program: &str, version: &ToolVersion) -> Option<&'static ToolVersion> {
+    cured_releases(program).find(|since| *since > version)
+}
+
+/// From which release on a program writes what every client takes, or answers what it is asked: "1.23.9 (or 2.6.3)", one of each major
+/// release that once did not. Empty where nothing is known of such a program.
+#[must_use]
+pub fn cured(program: &str) -> String {
+    let releases: Vec<String> = cured_releases(program).map(ToString::to_string).collect();
+    match &releases[..] {
+        [first, others @ ..] if !others.is_empty() => format!("{first} (or {})", others.join(", ")),
+        releases => releases.concat(),
+    }
+}
+
+fn cured_releases(program: &str) -> impl Iterator<Item = &'static ToolVersion> {
     let cured = |row: &&KubeconfigRow| row.writes == Some(ExecApiVersion::V1Beta1) || row.answers.as_deref() == Some("asked");
-    CLIENTS.kubeconfigs.iter().filter(|row| row.program == program).filter(cured).map(|row| &row.since).find(|since| *since > version)
+    CLIENTS.kubeconfigs.iter().filter(move |row| row.program == program).filter(cured).map(|row| &row.since)
 }
 
 #[cfg(test)]
@@ -62,5 +77,7 @@ mod tests {
             assert_eq!(answers_v1beta1(program, &at(version)), beta, "{program} {version}");
             assert_eq!(cured_since(program, &at(version)).map(ToString::to_string).as_deref(), cured, "{program} {version}");
         }
+        let cured = ["aws", "aws-iam-authenticator", "eksctl", "gcloud"].map(cured);
+        assert_eq!(cured, ["1.23.9 (or 2.6.3)", "0.5.6", "0.205.0", ""]);
     }
 }

@@ -1,5 +1,6 @@
 //! Names with a grammar. A value of one of these types is valid; there is no other way to make one.
 
+use crate::knowledge::is_ami_family;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -196,7 +197,7 @@ name!(
     "AMI alias",
     "<family>@<version>, such as al2023@v20260101 or al2023@latest",
     |t| t.split_once('@').is_some_and(|(family, version)| {
-        matches!(family, "al2" | "al2023" | "bottlerocket" | "ubuntu" | "windows2019" | "windows2022" | "windows2025")
+        is_ami_family(family)
             && !version.is_empty()
             && version.len() <= 40
             && all(version, |c| c.is_ascii_alphanumeric() || c == '.' || c == '-')

@@ -331,6 +331,22 @@ fn the_site_has_every_page_and_no_link_leads_nowhere() {
 
 /// The site has no files from outside its folder, so the page names these and links to none.
 #[test]
+fn the_pages_of_plugins_ask_for_no_newer_programs_than_are_needed() {
+    use karpctl::knowledge::writers::cured;
+    use karpctl::pages::{Language, page};
+    let aws = cured("aws");
+    for language in [Language::En, Language::Ko] {
+        for id in ["exec-answer", "exec-api-version"] {
+            let text = page(id, language).unwrap();
+            let mend = text.rsplit("\n## ").next().unwrap();
+            let named = |release: &str| mend.contains(release.trim_matches(['(', ')']));
+            assert!(aws.split(' ').filter(|word| *word != "(or").all(named), "{id} lacks {aws}: {mend}");
+        }
+        assert!(page("exec-answer", language).unwrap().contains(&cured("aws-iam-authenticator")));
+    }
+}
+
+#[test]
 fn the_page_of_pipelines_names_every_ready_step() {
     let page = std::fs::read_to_string(root().join("docs/pipelines.md")).unwrap();
     let mut steps = 0;

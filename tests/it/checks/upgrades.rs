@@ -195,7 +195,7 @@ async fn an_image_on_a_system_without_support_is_told_with_the_patch_that_mends_
     }
     assert_eq!(of("1.8.6", "1.14.1", "2026-06-30"), [""; 0], "its last day");
     assert_eq!(of("1.14.1", "1.8.6", DAY), ["take 1.8.8, a patch of the same minor: --karpenter-version 1.8.8: "]);
-    assert!(of("0.37.8", "1.14.1", DAY)[0].starts_with("no patch of its minor mends it: upgrade to 1.0.14 or newer"));
+    assert!(of("0.37.8", "1.14.1", DAY)[0].starts_with("no patch of its minor mends it: upgrade to 1.0.13 or newer"));
     for other in ["1.8.7", "0.32.10"] {
         assert_eq!(of(other, "1.14.1", DAY), [""; 0], "{other}");
     }
