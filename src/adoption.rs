@@ -5,7 +5,7 @@ mod values;
 
 use crate::error::{Error, Result};
 use crate::facts::{Facts, OriginFacts, Probed};
-use crate::knowledge::{Release, image_tag};
+use crate::knowledge::{Release, ZONAL_SHIFT_VALUE, image_tag};
 use crate::render;
 use crate::spec::layer::{ChartLayer, ElsewhereLayer, Layer};
 use crate::spec::{Arn, NodeAccess, QueueName, SERVICE_ACCOUNT, Spec};
@@ -103,7 +103,7 @@ pub fn recognise(spec: &Spec, facts: &Facts) -> Result<Adoption> {
         namespace: Some(spec.namespace.to_string()),
         identity: Some(identity.to_owned()),
         existing_cluster: Some(true),
-        zonal_shift: values::flag(&release.values, "settings.enableZonalShift").filter(|_| spec.release.features().zonal_shift),
+        zonal_shift: values::flag(&release.values, ZONAL_SHIFT_VALUE).filter(|_| spec.release.features().zonal_shift),
         node_pool: Some(pool::settings(spec, origin)),
         ..Layer::default()
     };

@@ -1,6 +1,7 @@
 //! What is there for a cluster, as far as facts say: names, ARNs, and where the console shows it. Pure.
 
 use crate::facts::{Facts, Probed};
+use crate::knowledge::{CHART, CRD_CHART};
 use crate::spec::{ClusterMode, Partition, Spec};
 use serde::Serialize;
 
@@ -61,7 +62,7 @@ pub fn inventory(spec: &Spec, facts: &Facts) -> Vec<Thing> {
     if let Some(found) = facts.access_entry.known() {
         add("EKS access entry", format!("{} {}", found.kind, spec.node_role_name()), None, None);
     }
-    for (release, found) in [("karpenter-crd", &facts.crd_release), ("karpenter", &facts.chart_release)] {
+    for (release, found) in [(CRD_CHART, &facts.crd_release), (CHART, &facts.chart_release)] {
         if let Probed::Known(found) = found {
             add("helm release", format!("{release} {} in {}", found.chart_version, spec.namespace), None, None);
         }

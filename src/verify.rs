@@ -3,7 +3,7 @@
 mod diagnose;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::knowledge::NodePoolApi;
+use crate::knowledge::{CAPACITY_TYPE_LABEL, NodePoolApi, ZONE_LABEL};
 use crate::plan::{Progress, State, StepId};
 use crate::ports::{Force, Kube, ObjectKind, ObjectRef};
 use crate::probe::kinds::{Kinds, name_of, nodes};
@@ -361,8 +361,8 @@ impl Proof<'_> {
             let verified = VerifiedNode {
                 name: name.clone(),
                 instance_type: label(["node.kubernetes.io/instance-type", "beta.kubernetes.io/instance-type"]),
-                zone: label(["topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone"]),
-                capacity_type: label(["karpenter.sh/capacity-type", "eks.amazonaws.com/capacityType"]),
+                zone: label([ZONE_LABEL, "failure-domain.beta.kubernetes.io/zone"]),
+                capacity_type: label([CAPACITY_TYPE_LABEL, "eks.amazonaws.com/capacityType"]),
             };
             self.caused.insert(name.clone(), verified);
         }

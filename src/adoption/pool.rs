@@ -3,6 +3,7 @@
 use super::Adoption;
 use crate::error::Result;
 use crate::facts::{Facts, OriginFacts};
+use crate::knowledge::{ARCH_LABEL, CAPACITY_TYPE_LABEL};
 use crate::probe::node_pool::ami_alias;
 use crate::render::ami_family;
 use crate::spec::Spec;
@@ -27,8 +28,8 @@ pub(super) fn settings(spec: &Spec, origin: &OriginFacts) -> NodePoolLayer {
     let alias = class.and_then(ami_alias).filter(|alias| alias.split('@').next() != Some(&ami_family(spec)));
     NodePoolLayer {
         name: Some(name(pool)),
-        capacity_types: required(pool, "karpenter.sh/capacity-type"),
-        architectures: required(pool, "kubernetes.io/arch"),
+        capacity_types: required(pool, CAPACITY_TYPE_LABEL),
+        architectures: required(pool, ARCH_LABEL),
         cpu_limit: cpu(pool),
         ami_alias: alias.map(str::to_owned),
         keep: None,

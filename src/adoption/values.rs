@@ -3,6 +3,7 @@
 use super::Adoption;
 use crate::error::Result;
 use crate::facts::Facts;
+use crate::knowledge::value_at;
 use crate::render;
 use crate::spec::Spec;
 use crate::spec::layer::ChartLayer;
@@ -10,17 +11,13 @@ use serde_json::{Map, Value};
 
 /// A text among values, by its path.
 pub(super) fn text(values: &Value, path: &str) -> Option<String> {
-    at(values, path).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+    value_at(values, path).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
 /// A switch among values. `--set-string` makes it text.
 pub(super) fn flag(values: &Value, path: &str) -> Option<bool> {
-    let value = at(values, path)?;
+    let value = value_at(values, path)?;
     value.as_bool().or_else(|| value.as_str()?.parse().ok())
-}
-
-fn at<'v>(values: &'v Value, path: &str) -> Option<&'v Value> {
-    values.pointer(&format!("/{}", path.replace('.', "/")))
 }
 
 /// Keeps the values of the release that is there, as a patch of those that the guide gives.

@@ -5,7 +5,7 @@ use super::judgement::{live_release, read};
 use super::{Check, Judged, Judgement, Situation, aws};
 use crate::facts::{Facts, HelmRelease, Topic};
 use crate::finding::Area;
-use crate::knowledge::{Features, Release, ValueLayout};
+use crate::knowledge::{Features, Release};
 use crate::spec::Spec;
 use serde_json::Value;
 
@@ -59,11 +59,7 @@ impl Check for ChartNames {
 }
 
 fn cluster(spec: &Spec, subject: &str, live: &HelmRelease, features: &Features) -> Option<Judgement> {
-    let path = match features.value_layout {
-        ValueLayout::Flat => "clusterName",
-        ValueLayout::SettingsAws => "settings.aws.clusterName",
-        ValueLayout::Settings => "settings.clusterName",
-    };
+    let path = features.value_layout.cluster_name_path();
     let name = spec.cluster_name.as_str();
     let found = live.given(path).filter(|value| *value != name)?;
     let set = set_values(spec, live, [format!("{path}={name}")]);
@@ -72,11 +68,7 @@ fn cluster(spec: &Spec, subject: &str, live: &HelmRelease, features: &Features) 
 
 /// An endpoint that the controller gives nodes, and that is not the cluster's: that of one that had its name before.
 fn endpoint(spec: &Spec, facts: &Facts, subject: &str, live: &HelmRelease, features: &Features) -> Option<Judgement> {
-    let path = match features.value_layout {
-        ValueLayout::Flat => "clusterEndpoint",
-        ValueLayout::SettingsAws => "settings.aws.clusterEndpoint",
-        ValueLayout::Settings => "settings.clusterEndpoint",
-    };
+    let path = features.value_layout.cluster_endpoint_path();
     let wanted = facts.cluster.known()?.endpoint.as_deref()?;
     let found = live.given(path).filter(|value| value.as_str().is_none_or(|text| text.trim_end_matches('/') != wanted))?;
     let message = format!("{path} is {}, and the cluster's is {wanted}: no node joins", shown(found));

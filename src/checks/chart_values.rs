@@ -5,7 +5,7 @@ use super::judgement::live_release;
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{HelmRelease, Topic};
 use crate::finding::Area;
-use crate::knowledge::Release;
+use crate::knowledge::{Release, value_at};
 use crate::spec::Spec;
 use crate::wording::named;
 use serde_json::Value;
@@ -72,7 +72,7 @@ fn mend(spec: &Spec, judgement: Judgement, live: &HelmRelease, ignored: &[(Strin
     let mut sets = Vec::new();
     for (path, value) in ignored {
         sets.push(format!("{path}=null"));
-        let unset = |new: &str| live.values.pointer(&format!("/{}", new.replace('.', "/"))).is_none();
+        let unset = |new: &str| value_at(&live.values, new).is_none();
         if let (Some(new), Value::String(text)) = (spec.release.renamed_value(path).filter(|new| unset(new)), value)
             && plain(text)
         {

@@ -5,6 +5,7 @@ use super::policy::{Effect, allowing, beside, fits, holds, names_action, stateme
 use super::{Check, Judged, Judgement, Situation, missing, whose};
 use crate::facts::{RoleFacts, Topic};
 use crate::finding::Area;
+use crate::knowledge::{POD_IDENTITY_ACTIONS, POD_IDENTITY_SERVICE, STS_AUDIENCE, WEB_IDENTITY_ACTION, token_subject};
 use crate::render;
 use crate::spec::{Identity, Spec};
 use serde_json::Value;
@@ -56,10 +57,12 @@ impl Check for ControllerTrust {
         let account = whose::service_account(spec, situation.facts);
         let known = |key: &str| of_request(spec, account, issuer, key);
         let (lacks, denying) = match (spec.identity, issuer) {
-            (Identity::PodIdentity, _) => (pod_identity(role, &known), denying(role, "Service", POD_IDENTITY, &POD_IDENTITY_ACTIONS)),
+            (Identity::PodIdentity, _) => {
+                (pod_identity(role, &known), denying(role, "Service", POD_IDENTITY_SERVICE, &POD_IDENTITY_ACTIONS))
+            }
             (Identity::Irsa, Some(url)) => {
                 let issuer = url.trim_start_matches("https://");
-                (irsa(spec, account, role, issuer), denying(role, "Federated", &spec.oidc_provider_arn(issuer), &[WEB_IDENTITY]))
+                (irsa(spec, account, role, issuer), denying(role, "Federated", &spec.oidc_provider_arn(issuer), &[WEB_IDENTITY_ACTION]))
             }
             (Identity::Irsa, None) => return Err(Judgement::skip(subject, "EKS names no OIDC issuer for the cluster")),
         };
@@ -77,7 +80,7 @@ impl Check for ControllerTrust {
         let mut wanted = render::trust_policy(spec, issuer).unwrap_or_default();
         if let (Identity::Irsa, Some(issuer)) = (spec.identity, issuer) {
             let key = format!("{}:sub", issuer.trim_start_matches("https://"));
-            wanted["Statement"][0]["Condition"]["StringEquals"][key] = format!("system:serviceaccount:{}:{account}", spec.namespace).into();
+            wanted["Statement"][0]["Condition"]["StringEquals"][key] = token_subject(spec.namespace.as_str(), account).into();
         }
         let added = if lacks.is_some() { allowing(&wanted) } else { Vec::new() };
         let whole = beside(&without(&role.trust, &shut_out), added.into_iter().cloned()).to_string();
@@ -86,10 +89,6 @@ impl Check for ControllerTrust {
         Ok(vec![Judgement::fail(subject, problems.join("; ")).run(title, command)])
     }
 }
-
-const POD_IDENTITY: &str = "pods.eks.amazonaws.com";
-const POD_IDENTITY_ACTIONS: [&str; 2] = ["sts:AssumeRole", "sts:TagSession"];
-const WEB_IDENTITY: &str = "sts:AssumeRoleWithWebIdentity";
 
 /// What the request by which the controller gets its credentials says by a condition's key, in lower case. `None`: it is not known.
 fn of_request(spec: &Spec, account: &str, issuer: Option<&str>, key: &str) -> Option<String> {
@@ -101,8 +100,8 @@ fn of_request(spec: &Spec, account: &str, issuer: Option<&str>, key: &str) -> Op
     if spec.identity == Identity::Irsa {
         let of_token = key.strip_prefix(issuer?.trim_start_matches("https://").to_lowercase().as_str())?;
         return match of_token {
-            ":sub" => Some(format!("system:serviceaccount:{}:{account}", spec.namespace)),
-            ":aud" => Some("sts.amazonaws.com".into()),
+            ":sub" => Some(token_subject(spec.namespace.as_str(), account)),
+            ":aud" => Some(STS_AUDIENCE.into()),
             _ => None,
         };
     }
@@ -126,7 +125,7 @@ fn denying<'r>(role: &'r RoleFacts, kind: &str, principal: &str, actions: &[&str
 }
 
 fn pod_identity(role: &RoleFacts, known: &dyn Fn(&str) -> Option<String>) -> Option<String> {
-    let service = POD_IDENTITY;
+    let service = POD_IDENTITY_SERVICE;
     let ours: Vec<&Value> = allowing(&role.trust).into_iter().filter(|s| texts(&s["Principal"]["Service"]).contains(&service)).collect();
     if ours.is_empty() {
         return Some(format!("does not let in {service}"));
@@ -152,7 +151,7 @@ fn irsa(spec: &Spec, account: &str, role: &RoleFacts, issuer: &str) -> Option<St
             None => format!("does not trust the cluster's issuer {issuer}"),
         });
     }
-    let account = format!("system:serviceaccount:{}:{account}", spec.namespace);
+    let account = token_subject(spec.namespace.as_str(), account);
     let problems: Vec<String> = ours.iter().filter_map(|s| refused(s, issuer, &account)).collect();
     // One statement that lets it in is enough.
     if problems.len() < ours.len() { None } else { problems.into_iter().next() }
@@ -160,14 +159,14 @@ fn irsa(spec: &Spec, account: &str, role: &RoleFacts, issuer: &str) -> Option<St
 
 /// Why the conditions of a statement do not hold for this service account.
 fn refused(statement: &Value, issuer: &str, account: &str) -> Option<String> {
-    if !texts(&statement["Action"]).iter().any(|a| names_action(a, WEB_IDENTITY)) {
-        return Some(format!("does not allow {WEB_IDENTITY}"));
+    if !texts(&statement["Action"]).iter().any(|a| names_action(a, WEB_IDENTITY_ACTION)) {
+        return Some(format!("does not allow {WEB_IDENTITY_ACTION}"));
     }
     for operator in ["StringEquals", "StringLike"] {
         for (key, value) in statement["Condition"][operator].as_object().into_iter().flatten() {
             let is = match key.strip_prefix(issuer) {
                 Some(":sub") => account,
-                Some(":aud") => "sts.amazonaws.com",
+                Some(":aud") => STS_AUDIENCE,
                 _ if key.ends_with(":sub") || key.ends_with(":aud") => {
                     return Some(format!("has a condition on `{key}`, which no token of this cluster has: its key is `{issuer}:sub`"));
                 }

@@ -4,13 +4,11 @@ use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{ConversionFacts, Topic, WebhookState};
 use crate::finding::Area;
+use crate::knowledge::{CHART, WEBHOOK_PORT as PORT};
 use crate::spec::Spec;
 use serde_json::json;
 
 pub(super) struct ConversionWebhook;
-
-/// The port of the webhook in every chart.
-const PORT: u16 = 8443;
 
 impl Check for ConversionWebhook {
     fn id(&self) -> &'static str {
@@ -79,7 +77,7 @@ fn judge(spec: &Spec, found: &ConversionFacts) -> Judgement {
 /// Where the release converts, its service is asked; where it does not, nobody is.
 fn point(spec: &Spec, judgement: Judgement, found: &ConversionFacts) -> Judgement {
     let (patch, title) = if spec.release.features().conversion_webhook {
-        let service = json!({"namespace": spec.namespace, "name": "karpenter", "port": PORT});
+        let service = json!({"namespace": spec.namespace, "name": CHART, "port": PORT});
         (json!({"spec": {"conversion": {"webhook": {"clientConfig": {"service": service}}}}}), "ask the controller that is there")
     } else {
         let title = "ask nobody, where every object is stored as v1 (the check crd-stored-versions says whether)";

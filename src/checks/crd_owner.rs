@@ -5,13 +5,11 @@ use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{CrdFacts, Topic};
 use crate::finding::Area;
+use crate::knowledge::CRD_CHART;
 use crate::spec::{Namespace, Spec};
 use std::collections::BTreeMap;
 
 pub(super) struct CrdOwner;
-
-/// The helm release of the chart that holds only the CRDs.
-pub(super) const CRD_RELEASE: &str = "karpenter-crd";
 
 impl Check for CrdOwner {
     fn id(&self) -> &'static str {
@@ -54,7 +52,7 @@ impl Check for CrdOwner {
         }
         let Some(crds) = read(&subject, &facts.crds)? else { return Ok(vec![Judgement::pass(subject, "none is there yet")]) };
         of_auto_mode(facts, &subject)?;
-        let owner = format!("{}/{CRD_RELEASE}", spec.namespace);
+        let owner = format!("{}/{CRD_CHART}", spec.namespace);
         let others: Vec<(&str, &CrdFacts)> =
             crds.iter().filter(|(_, crd)| crd.helm_owner.as_ref() != Some(&owner)).map(|(name, crd)| (name.as_str(), crd)).collect();
         if others.is_empty() {
@@ -78,7 +76,7 @@ impl Check for CrdOwner {
         }
         let judgement = if free.is_empty() { judgement } else { given(judgement, spec, &free) };
         Ok(vec![held.into_iter().fold(judgement, |judgement, (of, names)| match of.split_once('/') {
-            Some((namespace, CRD_RELEASE)) if namespace.parse::<Namespace>().is_ok() => forgotten(judgement, spec, namespace, &names),
+            Some((namespace, CRD_CHART)) if namespace.parse::<Namespace>().is_ok() => forgotten(judgement, spec, namespace, &names),
             _ => given_up(judgement, of, &names),
         })])
     }
@@ -86,9 +84,9 @@ impl Check for CrdOwner {
 
 /// A release of the same chart in another namespace has nothing else: its record goes, and what it made gets the marks of ours.
 fn forgotten(judgement: Judgement, spec: &Spec, namespace: &str, names: &[&str]) -> Judgement {
-    let selector = format!("owner=helm,name={CRD_RELEASE}");
+    let selector = format!("owner=helm,name={CRD_CHART}");
     given(judgement, spec, names).run(
-        format!("have helm forget {namespace}/{CRD_RELEASE}; never `helm uninstall` it: that takes the CRDs with all their objects"),
+        format!("have helm forget {namespace}/{CRD_CHART}; never `helm uninstall` it: that takes the CRDs with all their objects"),
         ["kubectl", "--namespace", namespace, "delete", "secret", "--selector", selector.as_str()],
     )
 }
@@ -96,7 +94,7 @@ fn forgotten(judgement: Judgement, spec: &Spec, namespace: &str, names: &[&str])
 /// What nobody has is given helm's marks of the release.
 fn given(judgement: Judgement, spec: &Spec, names: &[&str]) -> Judgement {
     let namespace = format!("meta.helm.sh/release-namespace={}", spec.namespace);
-    let release = format!("meta.helm.sh/release-name={CRD_RELEASE}");
+    let release = format!("meta.helm.sh/release-name={CRD_CHART}");
     let of = |verb| ["kubectl", verb, "customresourcedefinition"].into_iter().chain(names.iter().copied());
     judgement
         .run("give them to it; no object of theirs is touched", of("label").chain(["app.kubernetes.io/managed-by=Helm", "--overwrite"]))

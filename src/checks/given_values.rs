@@ -4,7 +4,7 @@ use super::Judgement;
 use super::judgement::{VALUES_UNKNOWN, VALUES_WITHIN, installed, of_own_chart, read};
 use super::neighbours::works_without_helm;
 use crate::facts::{Facts, HelmRelease};
-use crate::knowledge::{Features, Release};
+use crate::knowledge::{Features, HOST_LABEL, OS_LABEL, Release, ZONE_LABEL};
 use crate::render;
 use crate::spec::Spec;
 use crate::steps::compare::differences_both_ways;
@@ -101,12 +101,12 @@ fn of_chart(features: &Features) -> Value {
     let mut values = json!({
         "replicas": 2,
         "dnsPolicy": if features.cluster_dns { "ClusterFirst" } else { "Default" },
-        "nodeSelector": {"kubernetes.io/os": "linux"},
-        "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": zones}],
+        "nodeSelector": {OS_LABEL: "linux"},
+        "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": ZONE_LABEL, "whenUnsatisfiable": zones}],
         "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
     });
     if features.controllers_apart {
-        let hosts = json!([{"topologyKey": "kubernetes.io/hostname"}]);
+        let hosts = json!([{"topologyKey": HOST_LABEL}]);
         values["affinity"] = json!({"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": hosts}});
     }
     // Later charts ask for nothing, and are given what the guides ask for.

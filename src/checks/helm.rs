@@ -2,16 +2,13 @@
 
 use super::judgement::installed;
 use crate::facts::{Facts, HelmRelease, ToolFacts};
-use crate::knowledge::Release;
+use crate::knowledge::{CHART, CRD_CHART, ROLE_ANNOTATION, Release, WEBHOOK_PORT};
 use crate::spec::{Identity, Spec};
-
-/// The annotation by which IRSA gives a service account its role.
-pub(super) const ROLE_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
 
 /// Changes these values of Karpenter's live release and nothing else of it.
 pub(super) fn set_values(spec: &Spec, release: &HelmRelease, values: impl IntoIterator<Item = String>) -> Vec<String> {
     let (chart, namespace) = (spec.chart_reference(), spec.namespace.as_str());
-    let command = ["helm", "upgrade", "karpenter", &chart, "--version", &release.chart_version, "--namespace", namespace, "--reuse-values"];
+    let command = ["helm", "upgrade", CHART, &chart, "--version", &release.chart_version, "--namespace", namespace, "--reuse-values"];
     let mut words: Vec<String> = command.map(str::to_owned).into();
     for value in values {
         words.extend(["--set".to_owned(), value]);
@@ -22,11 +19,11 @@ pub(super) fn set_values(spec: &Spec, release: &HelmRelease, values: impl IntoIt
 /// Installs the CRDs of a release by their own chart, over what another tool wrote.
 pub(super) fn install_crds(spec: &Spec, release: &Release, helm: Option<&ToolFacts>) -> Vec<String> {
     let (chart, version, namespace) = (spec.crd_chart_reference(), release.chart_version(), spec.namespace.as_str());
-    let mut words: Vec<String> = ["helm", "upgrade", "--install", "karpenter-crd", &chart, "--version", &version, "--namespace", namespace]
-        .map(str::to_owned)
-        .into();
+    let mut words: Vec<String> =
+        ["helm", "upgrade", "--install", CRD_CHART, &chart, "--version", &version, "--namespace", namespace].map(str::to_owned).into();
     if release.features().conversion_webhook {
-        let place = format!("webhook.enabled=true,webhook.serviceName=karpenter,webhook.serviceNamespace={namespace},webhook.port=8443");
+        let place =
+            format!("webhook.enabled=true,webhook.serviceName={CHART},webhook.serviceNamespace={namespace},webhook.port={WEBHOOK_PORT}");
         words.extend(["--set".to_owned(), place]);
     }
     if helm.is_some_and(|helm| helm.version.applies_server_side()) {

@@ -4,7 +4,7 @@ use super::neighbours::works_without_helm;
 use super::{Check, Situation, whose};
 use crate::facts::{HelmRelease, Probed, Workload};
 use crate::finding::{Edit, Finding, Fix, Place, Verdict};
-use crate::knowledge::{Release, image_tag};
+use crate::knowledge::{CHART, Release, image_tag};
 
 /// What a check says of one thing.
 #[derive(Debug, Clone)]
@@ -165,7 +165,7 @@ pub(super) fn installed(release: &HelmRelease) -> bool {
 
 /// Whether a release is of Karpenter's own chart: one that is called so may be of another, of which Karpenter is a part.
 pub(super) fn of_own_chart(release: &HelmRelease) -> bool {
-    release.chart == "karpenter"
+    release.chart == CHART
 }
 
 /// The Karpenter that works in the wanted namespace, where helm did not put it there.

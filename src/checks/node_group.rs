@@ -1,11 +1,11 @@
 //! Whether the managed node groups, on which the controller runs, are well and let it ask who it is.
 
 use super::given_values::GivenValues;
-use super::helm::ROLE_ANNOTATION;
 use super::judgement::{installed, read};
 use super::{Check, Judged, Judgement, Situation, aws};
 use crate::facts::{NodeGroupFacts, Topic};
 use crate::finding::Area;
+use crate::knowledge::ROLE_ANNOTATION;
 use crate::spec::{Identity, Spec};
 
 pub(super) struct NodeGroup;

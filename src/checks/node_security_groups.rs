@@ -84,7 +84,7 @@ impl Check for NodeSecurityGroups {
                     .run("take the tag away", tag("delete-tags", &group.id, &discovery)),
             );
         }
-        let mark = format!("kubernetes.io/cluster/{}", spec.cluster_name);
+        let mark = spec.cluster_tag();
         let marked: Vec<&str> = groups.iter().filter(|g| g.tags.contains_key(&mark)).map(|g| g.id.as_str()).collect();
         // A group with that mark was made for this cluster's nodes: terraform-aws-eks makes such a one, and a second beside it is too many.
         if said.is_empty() && marked.is_empty() && !own.is_empty() && !groups.iter().any(|g| g.id == own) {

@@ -4,12 +4,10 @@ use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation, missing};
 use crate::facts::Topic;
 use crate::finding::Area;
+use crate::knowledge::STS_AUDIENCE as AUDIENCE;
 use crate::spec::Identity;
 
 pub(super) struct OidcIssuer;
-
-/// Who the tokens of service accounts are for.
-const AUDIENCE: &str = "sts.amazonaws.com";
 
 impl Check for OidcIssuer {
     fn id(&self) -> &'static str {

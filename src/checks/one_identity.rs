@@ -1,10 +1,10 @@
 //! Whether the controller's service account is given credentials in one way only.
 
-use super::helm::ROLE_ANNOTATION;
 use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation, aws};
 use crate::facts::Topic;
 use crate::finding::Area;
+use crate::knowledge::ROLE_ANNOTATION;
 use crate::spec::Identity;
 
 pub(super) struct OneIdentity;

@@ -5,6 +5,7 @@ use super::neighbours::{is_without_helm, working_karpenters};
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{Topic, Workload};
 use crate::finding::Area;
+use crate::knowledge::CHART;
 use crate::spec::Spec;
 
 pub(super) struct OtherKarpenter;
@@ -108,8 +109,8 @@ fn remove(subject: &str, other: &Workload) -> Judgement {
     let (namespace, name) = (other.namespace.as_str(), other.name.as_str());
     let judgement = Judgement::fail(subject, format!("another Karpenter works in it: {}", named(other)));
     let judgement = match other.helm_owner.as_deref().and_then(|owner| owner.split_once('/')) {
-        Some((namespace, "karpenter")) => {
-            judgement.run("remove that one; its nodes stay", ["helm", "uninstall", "karpenter", "--namespace", namespace])
+        Some((namespace, CHART)) => {
+            judgement.run("remove that one; its nodes stay", ["helm", "uninstall", CHART, "--namespace", namespace])
         }
         // A release of another name may have more in it than Karpenter.
         _ => judgement

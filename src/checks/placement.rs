@@ -2,6 +2,7 @@
 
 use super::given_values::at;
 use crate::facts::{NodeFacts, NodeOrigin, PodRequests, Taint};
+use crate::knowledge::{HOST_LABEL as HOST, OS_LABEL as OS, ZONE_LABEL as ZONE};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -9,9 +10,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Nobody runs more controllers than these.
 const MOST: u64 = 64;
-const HOST: &str = "kubernetes.io/hostname";
-const ZONE: &str = "topology.kubernetes.io/zone";
-const OS: &str = "kubernetes.io/os";
 /// The taint of a cordoned node.
 const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
 

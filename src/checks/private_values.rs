@@ -9,7 +9,7 @@ use super::ways_out::{other_way, used_subnets, ways};
 use super::{Check, Judged, Judgement, Situation, makes_cluster};
 use crate::facts::{Facts, HelmRelease, ObjectFacts, Probed, Topic, Workload};
 use crate::finding::Area;
-use crate::knowledge::Release;
+use crate::knowledge::{Release, value_at};
 use crate::spec::Spec;
 use serde_json::json;
 
@@ -149,7 +149,7 @@ fn isolated(spec: &Spec, subject: &str, live: &HelmRelease) -> Option<Judgement>
         .chart_version
         .parse::<Release>()
         .map_or_else(|_| spec.release.features().isolated_vpc_path(), |release| release.features().isolated_vpc_path())?;
-    let given = live.values.pointer(&format!("/{}", path.replace('.', "/")));
+    let given = value_at(&live.values, path);
     let on = given.is_some_and(|value| *value == true || *value == "true");
     (!on).then(|| {
         Judgement::warn(subject, format!("{path} is not true, and no subnet of nodes has a way out: it goes on asking for prices"))

@@ -4,6 +4,7 @@ use super::neighbours::each;
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{NeighbourKind, Topic, Workload};
 use crate::finding::Area;
+use crate::knowledge::{NODE_POOL_LABEL, PROVISIONER_LABEL};
 use serde_json::Value;
 
 pub(super) struct TerminationHandler;
@@ -62,7 +63,7 @@ impl Check for TerminationHandler {
 }
 
 /// The labels that only Karpenter's nodes have.
-const OF_KARPENTER: [&str; 3] = ["karpenter.sh/nodepool", "karpenter.sh/provisioner-name", "karpenter.sh/registered"];
+const OF_KARPENTER: [&str; 3] = [NODE_POOL_LABEL, PROVISIONER_LABEL, "karpenter.sh/registered"];
 
 /// Whether its pods run on no node of Karpenter's: they want a label that Karpenter gives no node by itself, or none of Karpenter's own.
 fn stays_off(workload: &Workload) -> bool {

@@ -1,10 +1,9 @@
 //! Whose Karpenter is installed. A command that makes a working one into what karpctl would have made is never printed.
 
-use super::helm::ROLE_ANNOTATION;
 use super::judgement::{Judgement, installed, of_own_chart};
 use super::neighbours::karpenters;
 use crate::facts::{Facts, Neighbours, Probed, Workload};
-use crate::knowledge::Release;
+use crate::knowledge::{ROLE_ANNOTATION, Release};
 use crate::spec::Spec;
 
 /// The Karpenter of the wanted namespace, whoever installed it.

@@ -4,7 +4,7 @@ use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation, aws};
 use crate::facts::Topic;
 use crate::finding::Area;
-use crate::knowledge::Release;
+use crate::knowledge::{Release, ZONAL_SHIFT_VALUE};
 
 pub(super) struct ZonalShift;
 
@@ -37,14 +37,14 @@ impl Check for ZonalShift {
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let spec = situation.spec()?;
         let subject = "zonal shift";
-        let given = spec.chart.values.get("settings").and_then(|settings| settings["enableZonalShift"].as_bool());
+        let given = ZONAL_SHIFT_VALUE.split_once('.').and_then(|(group, value)| spec.chart.values.get(group)?[value].as_bool());
         if given.or(spec.zonal_shift) != Some(true) {
             return Ok(vec![Judgement::pass(subject, "the controller is not told to heed it")]);
         }
         let off = if given.is_some() {
-            "or take `settings.enableZonalShift` out of chart.values, which goes before --zonal-shift"
+            format!("or take `{ZONAL_SHIFT_VALUE}` out of chart.values, which goes before --zonal-shift")
         } else {
-            "or say that the controller does not heed it: --zonal-shift false"
+            "or say that the controller does not heed it: --zonal-shift false".to_owned()
         };
         if !spec.release.features().zonal_shift_granted && spec.made_elsewhere.is_none() {
             let first = Release::first_with(|features| features.zonal_shift_granted).unwrap_or_else(Release::newest);

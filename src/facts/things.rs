@@ -2,7 +2,7 @@
 
 use super::Probed;
 use super::account::{RouteTableFacts, SecurityGroupFacts};
-use crate::knowledge::{KubernetesVersion, ToolVersion};
+use crate::knowledge::{KubernetesVersion, ToolVersion, value_at};
 use crate::spec::{AccountId, Arn, IpFamily};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -334,7 +334,7 @@ impl HelmRelease {
     /// What a release of Karpenter's was given at a path (`settings.interruptionQueue`). `None`: nothing was.
     #[must_use]
     pub fn given(&self, path: &str) -> Option<&Value> {
-        self.values.pointer(&format!("/{}", path.replace('.', "/"))).filter(|value| !value.is_null() && *value != "")
+        value_at(&self.values, path).filter(|value| !value.is_null() && *value != "")
     }
 }
 

@@ -6,8 +6,18 @@ use super::Release;
 use super::table::{KARPENTER, embedded, table};
 use semver::Version;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
+
+/// The chart of the controller, and the helm release, Deployment and Service that are called so.
+pub const CHART: &str = "karpenter";
+/// The chart of the CRDs, and the helm release.
+pub const CRD_CHART: &str = "karpenter-crd";
+/// The port of the conversion webhook (`webhook.port` of both charts).
+pub const WEBHOOK_PORT: u16 = 8443;
+/// The value by which the chart is told to heed zonal shifts, as a path.
+pub const ZONAL_SHIFT_VALUE: &str = "settings.enableZonalShift";
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -53,6 +63,12 @@ struct KeyRow {
 
 static CRDS: LazyLock<Crds> = LazyLock::new(|| embedded(table!("crds")));
 static VALUES: LazyLock<ChartValues> = LazyLock::new(|| embedded(table!("chart_values")));
+
+/// What stands among a chart's values at a path.
+#[must_use]
+pub fn value_at<'v>(values: &'v Value, path: &str) -> Option<&'v Value> {
+    values.pointer(&format!("/{}", path.replace('.', "/")))
+}
 
 impl Release {
     /// The fingerprint of one of its CRDs. `None`: it has no such CRD.
@@ -184,5 +200,14 @@ mod tests {
         assert_eq!(release("1.14.1").renamed_value("settings.interruptionQueueName"), Some("settings.interruptionQueue"));
         assert_eq!(release("0.31.0").renamed_value("clusterName"), Some("settings.aws.clusterName"));
         assert_eq!(release("1.14.1").renamed_value("webhook.enabled"), None);
+    }
+
+    #[test]
+    fn every_chart_reads_where_it_is_told_the_cluster() {
+        for release in Release::all() {
+            let layout = release.features().value_layout;
+            assert!(release.reads_value(layout.cluster_name_path()), "{release}");
+            assert!(release.reads_value(layout.cluster_endpoint_path()), "{release}");
+        }
     }
 }

@@ -28,6 +28,31 @@ pub enum ValueLayout {
     Settings,
 }
 
+impl ValueLayout {
+    /// All of them, the oldest first.
+    pub const ALL: [Self; 3] = [Self::Flat, Self::SettingsAws, Self::Settings];
+
+    /// The value by which the chart is told the name of the cluster, as a path.
+    #[must_use]
+    pub const fn cluster_name_path(self) -> &'static str {
+        match self {
+            Self::Flat => "clusterName",
+            Self::SettingsAws => "settings.aws.clusterName",
+            Self::Settings => "settings.clusterName",
+        }
+    }
+
+    /// The value by which the chart is told the endpoint of the cluster, as a path.
+    #[must_use]
+    pub const fn cluster_endpoint_path(self) -> &'static str {
+        match self {
+            Self::Flat => "clusterEndpoint",
+            Self::SettingsAws => "settings.aws.clusterEndpoint",
+            Self::Settings => "settings.clusterEndpoint",
+        }
+    }
+}
+
 /// How the guide's Prometheus finds the controller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -3,12 +3,14 @@
 
 mod charts;
 mod compare;
+mod credentials;
 pub mod exec;
 mod features;
 mod guide;
 mod instances;
 mod keys;
 mod kubernetes;
+mod labels;
 mod lapsed;
 mod node_tags;
 mod offered;
@@ -26,14 +28,19 @@ mod tools;
 mod volumes;
 pub mod writers;
 
-pub use charts::CrdVersions;
+pub use charts::{CHART, CRD_CHART, CrdVersions, WEBHOOK_PORT, ZONAL_SHIFT_VALUE, value_at};
 pub use compare::{ChartComparison, KubernetesComparison};
+pub use credentials::{POD_IDENTITY_ACTIONS, POD_IDENTITY_SERVICE, ROLE_ANNOTATION, STS_AUDIENCE, WEB_IDENTITY_ACTION, token_subject};
 pub use exec::ClientBuild;
 pub use features::{Features, MetricsScrape, NodePoolApi, ValueLayout, is_ami_family};
 pub use guide::{Difference, DifferenceKind};
 pub use instances::{ON_DEMAND_VCPUS, SPOT_VCPUS, is_standard_instance};
 pub use keys::{SECRETS_KEY_ACTIONS, VOLUME_KEY_ACTIONS};
 pub use kubernetes::{InvalidKubernetesVersion, KubernetesVersion, Support, ami_family_ended};
+pub use labels::{
+    ARCH_LABEL, CAPACITY_TYPE_LABEL, COMPUTE_TYPE_LABEL, HOST_LABEL, NODE_GROUP_LABEL, NODE_POOL_LABEL, OS_LABEL, POOL_LABELS,
+    PROVISIONER_LABEL, STAY_ANNOTATIONS, ZONE_LABEL,
+};
 pub use lapsed::Lapsed;
 pub use node_tags::is_node_tag;
 pub use offered::OfferedVersion;

@@ -69,7 +69,7 @@ fn carried(spec: &Spec, group: &NodeGroupShape) -> BTreeMap<String, String> {
     let of_eks = [
         ("k8s.io/cluster-autoscaler/enabled".to_owned(), "true".to_owned()),
         (format!("k8s.io/cluster-autoscaler/{}", spec.cluster_name), "owned".to_owned()),
-        (format!("kubernetes.io/cluster/{}", spec.cluster_name), "owned".to_owned()),
+        (spec.cluster_tag(), "owned".to_owned()),
         ("eks:cluster-name".to_owned(), spec.cluster_name.to_string()),
         ("eks:nodegroup-name".to_owned(), group.name.clone()),
     ];

@@ -3,14 +3,13 @@
 use super::{ProbeContext, failed};
 use crate::error::Result;
 use crate::facts::{ClusterFacts, LeftProfile, LeftoverFacts, Probed};
+use crate::knowledge::{NODE_POOL_LABEL, PROVISIONER_LABEL};
 use crate::ports::{Aws, InstanceProfile, LaunchedInstance, ProfileDetails};
 use crate::spec::{ClusterMode, Spec};
 use futures_util::future::try_join_all;
 
 /// The tags of Karpenter's launch templates, whose value is the cluster's name: up to 1.0, and since.
 const TEMPLATE_TAGS: [&str; 2] = ["karpenter.k8s.aws/cluster", "eks:eks-cluster-name"];
-/// The tags that say of an instance that a Karpenter launched it: before 0.32, and since.
-const LAUNCHED_TAGS: [&str; 2] = ["karpenter.sh/provisioner-name", "karpenter.sh/nodepool"];
 /// The tag that the network add-on gives interfaces, whose value is the cluster's name.
 const INTERFACE_TAG: &str = "cluster.k8s.amazonaws.com/name";
 /// The tag by which Karpenter says for which region a profile is: its name does not, before 1.7.
@@ -30,7 +29,7 @@ pub(super) async fn leftovers(context: &ProbeContext<'_>, cluster: &Probed<Clust
 async fn left(context: &ProbeContext<'_>) -> LeftoverFacts {
     let (spec, aws) = (context.spec, context.ports.aws.as_ref());
     let name = spec.cluster_name.to_string();
-    let [of_provisioners, of_pools] = LAUNCHED_TAGS.map(|tag| [owned(spec), (tag.to_owned(), String::new())]);
+    let [of_provisioners, of_pools] = [PROVISIONER_LABEL, NODE_POOL_LABEL].map(|tag| [owned(spec), (tag.to_owned(), String::new())]);
     let interface = [(INTERFACE_TAG.to_owned(), name)];
     let of_cluster = owned(spec);
     let (older, newer, profiles, launch_templates, interfaces, volumes) = tokio::join!(
@@ -60,7 +59,7 @@ fn listed<T>(answer: Result<Vec<T>>) -> Probed<Vec<T>> {
 
 /// The tag that every Karpenter gives what it makes for a cluster.
 fn owned(spec: &Spec) -> (String, String) {
-    (format!("kubernetes.io/cluster/{}", spec.cluster_name), "owned".to_owned())
+    (spec.cluster_tag(), "owned".to_owned())
 }
 
 /// The names of the launch templates that Karpenter made for this cluster. The tags are Karpenter's and the names too: a template of

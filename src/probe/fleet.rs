@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::facts::{
     Fleet, FleetNode, FleetPod, LabelWish, Leaving, NodeGroupShape, NodeLabels, NodeOwner, PodMaker, PodOwner, Probed, RolePolicies,
 };
+use crate::knowledge::{COMPUTE_TYPE_LABEL, NODE_GROUP_LABEL, NODE_POOL_LABEL, PROVISIONER_LABEL, STAY_ANNOTATIONS, ZONE_LABEL};
 use crate::ports::{Kube, ObjectKind};
 use futures_util::future::try_join_all;
 use serde_json::Value;
@@ -20,12 +21,10 @@ pub(crate) const LEAVING: &str = "karpctl.dev/leaving";
 /// On a node that a migration empties: somebody else had cordoned it before.
 pub(crate) const CORDONED_BEFORE: &str = "karpctl.dev/cordoned-before";
 
-/// The label by which EKS names the managed node group of a node.
-pub(crate) const GROUP_LABEL: &str = "eks.amazonaws.com/nodegroup";
 /// The label by which eksctl names the node group of a node.
 const EKSCTL_GROUP_LABEL: &str = "alpha.eksctl.io/nodegroup-name";
 /// Labels of nodes that somebody else makes one by one: Karpenter of any API, Fargate, EKS Auto Mode.
-const OTHERS: [&str; 3] = ["karpenter.sh/nodepool", "karpenter.sh/provisioner-name", "eks.amazonaws.com/compute-type"];
+const OTHERS: [&str; 3] = [NODE_POOL_LABEL, PROVISIONER_LABEL, COMPUTE_TYPE_LABEL];
 
 pub(super) async fn node_group_shapes(context: &ProbeContext<'_>) -> Probed<Vec<NodeGroupShape>> {
     context.ports.aws.node_group_shapes(context.spec.cluster_name.as_str()).await.map_or_else(|e| failed(&e), Probed::Known)
@@ -82,7 +81,7 @@ fn named(object: &Value, field: &str) -> String {
 fn node_of(node: &Value) -> FleetNode {
     let (labels, annotations) = (&node["metadata"]["labels"], &node["metadata"]["annotations"]);
     let label = |key: &str| labels[key].as_str().map(text);
-    let owner = match label(GROUP_LABEL) {
+    let owner = match label(NODE_GROUP_LABEL) {
         Some(group) => NodeOwner::Group(group),
         None if OTHERS.iter().any(|key| !labels[*key].is_null()) => NodeOwner::Other,
         None => NodeOwner::SelfManaged(label(EKSCTL_GROUP_LABEL)),
@@ -90,7 +89,7 @@ fn node_of(node: &Value) -> FleetNode {
     FleetNode {
         name: named(node, "name"),
         owner,
-        zone: label("topology.kubernetes.io/zone"),
+        zone: label(ZONE_LABEL),
         created: named(node, "creationTimestamp"),
         taints: items(&node["spec"]["taints"]).iter().filter_map(|taint| taint["key"].as_str().map(text)).collect(),
         ready: items(&node["status"]["conditions"]).iter().any(|c| c["type"] == "Ready" && c["status"] == "True"),
@@ -134,14 +133,11 @@ fn pod_of(pod: &Value) -> Option<FleetPod> {
 
 /// The annotation by which a pod asks the autoscaler or Karpenter not to move it.
 fn keeps_place(annotations: &Value) -> Option<String> {
-    [
-        ("cluster-autoscaler.kubernetes.io/safe-to-evict", "false"),
-        ("karpenter.sh/do-not-disrupt", "true"),
-        ("karpenter.sh/do-not-evict", "true"),
-    ]
-    .into_iter()
-    .find(|(key, value)| annotations[*key] == *value)
-    .map(|(key, value)| format!("{key}: \"{value}\""))
+    let of_karpenter = STAY_ANNOTATIONS.map(|key| (key, "true"));
+    std::iter::once(("cluster-autoscaler.kubernetes.io/safe-to-evict", "false"))
+        .chain(of_karpenter)
+        .find(|(key, value)| annotations[*key] == *value)
+        .map(|(key, value)| format!("{key}: \"{value}\""))
 }
 
 /// The labels that a pod asks its node for.

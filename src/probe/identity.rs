@@ -6,6 +6,7 @@ use crate::facts::{
     AccessEntryFacts, AddonFacts, AgentPods, AssociationFacts, AwsAuthFacts, ClusterFacts, Facts, OidcFacts, Probed, ProfileFacts,
     RoleFacts, RoleTies,
 };
+use crate::knowledge::ROLE_ANNOTATION;
 use crate::ports::{Aws, Kube, ObjectKind, ObjectRef};
 use crate::render;
 use crate::spec::{IpFamily, Spec};
@@ -139,7 +140,7 @@ pub(super) async fn network_role(context: &ProbeContext<'_>, cluster: &Probed<Cl
     let account = ObjectRef { kind: ObjectKind::new("v1", "serviceaccounts"), namespace: Some(namespace.into()), name: name.into() };
     let (account, association) =
         tokio::join!(kube.get(&account), context.ports.aws.association(spec.cluster_name.as_str(), namespace, name));
-    let annotated = |account: Value| account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"].as_str().map(str::to_owned);
+    let annotated = |account: Value| account["metadata"]["annotations"][ROLE_ANNOTATION].as_str().map(str::to_owned);
     let by = || Ok(association?.map(|association| association.role_arn).or(account?.and_then(annotated)));
     said(by())
 }

@@ -1,6 +1,6 @@
 //! The kinds of a release's objects, as the API server's paths name them.
 
-use crate::knowledge::NodePoolApi;
+use crate::knowledge::{NODE_POOL_LABEL, NodePoolApi, PROVISIONER_LABEL};
 use crate::ports::{ObjectKind, ObjectRef};
 use crate::spec::Spec;
 
@@ -31,7 +31,7 @@ impl Kinds {
                     pool: ObjectKind::new("karpenter.sh/v1alpha5", "provisioners"),
                     class: ObjectKind::new("karpenter.k8s.aws/v1alpha1", "awsnodetemplates"),
                     claim: ObjectKind::new("karpenter.sh/v1alpha5", "machines"),
-                    pool_label: "karpenter.sh/provisioner-name",
+                    pool_label: PROVISIONER_LABEL,
                     pool_word: "Provisioner",
                     class_word: "AWSNodeTemplate",
                     claim_word: "Machine",
@@ -44,7 +44,7 @@ impl Kinds {
             pool: ObjectKind::new(core, "nodepools"),
             class: ObjectKind::new(aws, "ec2nodeclasses"),
             claim: ObjectKind::new(core, "nodeclaims"),
-            pool_label: "karpenter.sh/nodepool",
+            pool_label: NODE_POOL_LABEL,
             pool_word: "NodePool",
             class_word: "EC2NodeClass",
             claim_word: "NodeClaim",

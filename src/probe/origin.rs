@@ -6,12 +6,10 @@ use super::kinds::Kinds;
 use super::release::releases;
 use crate::error::Result;
 use crate::facts::{OriginFacts, Probed};
+use crate::knowledge::{ROLE_ANNOTATION, value_at};
 use crate::ports::{Aws, Kube, ObjectKind, ObjectRef};
 use crate::spec::Spec;
 use serde_json::Value;
-
-/// The annotation by which a service account gets a role (IRSA).
-const ROLE: &str = "eks.amazonaws.com/role-arn";
 
 pub(super) async fn origin(context: &ProbeContext<'_>, kube: &dyn Kube) -> Probed<Box<OriginFacts>> {
     read(context, kube).await.map_or_else(|e| failed(&e), |found| Probed::Known(Box::new(found)))
@@ -37,7 +35,7 @@ async fn read(context: &ProbeContext<'_>, kube: &dyn Kube) -> Result<OriginFacts
     let mut node_roles = Vec::new();
     let eksctl_stack = stack?.is_some_and(|stack| !stack.is_gone());
     let path = spec.release.features().instance_profile_path();
-    let told = chart.known().and_then(|chart| path.split('.').fold(&chart.values, |at, key| &at[key]).as_str());
+    let told = chart.known().and_then(|chart| value_at(&chart.values, path)?.as_str());
     let in_profile = roles_of_profile(aws.as_ref(), &classes, told).await;
     let exact = in_profile.clone().unwrap_or_default();
     for name in role_names(spec, &classes, exact, eksctl_stack.then(|| eksctl_role(spec))) {
@@ -49,7 +47,7 @@ async fn read(context: &ProbeContext<'_>, kube: &dyn Kube) -> Result<OriginFacts
     Ok(OriginFacts {
         pools: pools?,
         classes,
-        service_account_role: account?.and_then(|a| a["metadata"]["annotations"][ROLE].as_str().map(str::to_owned)),
+        service_account_role: account?.and_then(|a| a["metadata"]["annotations"][ROLE_ANNOTATION].as_str().map(str::to_owned)),
         eksctl_stack,
         node_roles,
     })

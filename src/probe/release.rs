@@ -5,6 +5,7 @@ use super::kinds::cluster_wide;
 use super::{ProbeContext, failed, said};
 use crate::error::{Error, Result};
 use crate::facts::{CrdFacts, HelmRelease, Probed};
+use crate::knowledge::{CHART, CRD_CHART};
 use crate::ports::{Kube, ObjectKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,10 +14,6 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 
-/// The helm release of the controller.
-pub(crate) const CHART: &str = "karpenter";
-/// The helm release of the CRDs.
-pub(crate) const CRD_CHART: &str = "karpenter-crd";
 /// The most bytes that a release may unpack to: its Secret has at most a million, and its largest part is the chart.
 const LARGEST: u64 = 16 * 1024 * 1024;
 

@@ -2,6 +2,7 @@
 
 use super::template::{Functions, fill};
 use crate::error::{Error, Result};
+use crate::knowledge::{POD_IDENTITY_ACTIONS, POD_IDENTITY_SERVICE, STS_AUDIENCE, WEB_IDENTITY_ACTION, token_subject};
 use crate::spec::{Identity, Spec};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -60,8 +61,8 @@ pub fn trust_policy(spec: &Spec, oidc_issuer: Option<&str>) -> Result<Value> {
     let statement = match (spec.identity, oidc_issuer) {
         (Identity::PodIdentity, _) => json!({
             "Effect": "Allow",
-            "Principal": { "Service": "pods.eks.amazonaws.com" },
-            "Action": ["sts:AssumeRole", "sts:TagSession"],
+            "Principal": { "Service": POD_IDENTITY_SERVICE },
+            "Action": POD_IDENTITY_ACTIONS,
         }),
         (Identity::Irsa, Some(url)) => {
             let issuer = url.strip_prefix("https://").unwrap_or(url).trim_end_matches('/');
@@ -70,11 +71,11 @@ pub fn trust_policy(spec: &Spec, oidc_issuer: Option<&str>) -> Result<Value> {
                 "Principal": {
                     "Federated": spec.oidc_provider_arn(issuer),
                 },
-                "Action": "sts:AssumeRoleWithWebIdentity",
+                "Action": WEB_IDENTITY_ACTION,
                 "Condition": {
                     "StringEquals": {
-                        format!("{issuer}:aud"): "sts.amazonaws.com",
-                        format!("{issuer}:sub"): format!("system:serviceaccount:{}:{}", spec.namespace, spec.service_account()),
+                        format!("{issuer}:aud"): STS_AUDIENCE,
+                        format!("{issuer}:sub"): token_subject(spec.namespace.as_str(), spec.service_account()),
                     },
                 },
             })

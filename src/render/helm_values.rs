@@ -4,13 +4,11 @@ use super::cluster_config::{vpc_endpoints, zonal_shift};
 use super::template::{Functions, fill, read_one};
 use crate::characters::{acts, written_out};
 use crate::error::{Error, Result};
+use crate::knowledge::{CHART, WEBHOOK_PORT};
 use crate::spec::{Identity, Spec};
 use serde_json::{Value, json};
 
 const TEMPLATE: &str = "helm-values.yaml.j2";
-
-/// The port of the conversion webhook (`webhook.port` of the chart).
-const WEBHOOK_PORT: u16 = 8443;
 
 /// The values of the chart `karpenter`, as YAML. Old charts must be told the cluster's endpoint.
 pub fn helm_values_yaml(spec: &Spec, cluster_endpoint: Option<&str>) -> Result<String> {
@@ -82,7 +80,7 @@ pub fn crd_values(spec: &Spec) -> Value {
     json!({
         "webhook": {
             "enabled": true,
-            "serviceName": "karpenter",
+            "serviceName": CHART,
             "serviceNamespace": spec.namespace,
             "port": WEBHOOK_PORT,
         },

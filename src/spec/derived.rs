@@ -237,6 +237,12 @@ impl Spec {
         told.filter(|name| is_name_of_object(name)).unwrap_or(SERVICE_ACCOUNT)
     }
 
+    /// The key of the tag, with the value `owned`, that Kubernetes, EKS, eksctl and Karpenter give what they make for a cluster.
+    #[must_use]
+    pub fn cluster_tag(&self) -> String {
+        format!("kubernetes.io/cluster/{}", self.cluster_name)
+    }
+
     /// Whether an instance profile has a name as Karpenter gives it for this cluster: `<cluster>_<hash>`.
     #[must_use]
     pub fn is_profile_of_karpenter(&self, name: &str) -> bool {

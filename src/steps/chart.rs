@@ -10,8 +10,8 @@ use super::shell::{look_up, render_command};
 use super::{Step, StepContext};
 use crate::error::Result;
 use crate::facts::{ControllerFacts, Facts, HelmRelease, Topic};
+use crate::knowledge::{CHART, ValueLayout, value_at};
 use crate::plan::{Action, Direction, State, StepId};
-use crate::probe::release::CHART;
 use crate::render;
 use crate::spec::Spec;
 use async_trait::async_trait;
@@ -167,12 +167,10 @@ fn judge(spec: &Spec, facts: &Facts) -> Result<State, State> {
     Ok(drifted_or_present(changes))
 }
 
-/// Where charts are told the cluster, the newest first.
-const CLUSTER_NAME: [&str; 3] = ["/settings/clusterName", "/settings/aws/clusterName", "/clusterName"];
-
 /// The refusal of a Karpenter that works for a cluster of another name: the kubeconfig leads to that one.
 fn of_another_cluster(spec: &Spec, found: &HelmRelease) -> Option<Refusal> {
-    let named = CLUSTER_NAME.iter().find_map(|path| found.values.pointer(path)?.as_str())?;
+    let told = |layout: ValueLayout| value_at(&found.values, layout.cluster_name_path())?.as_str();
+    let named = ValueLayout::ALL.into_iter().rev().find_map(told)?;
     let wanted = &spec.cluster_name;
     (named != wanted.as_str()).then(|| {
         Refusal::new(format!("the Karpenter that is there works for cluster {named}, so this is not cluster {wanted}"))

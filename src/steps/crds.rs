@@ -8,9 +8,10 @@ use super::looked::{drifted_or_present, foreign, looked, looked_for_removal};
 use super::{Step, StepContext};
 use crate::error::{Error, Result};
 use crate::facts::{Facts, Topic};
+use crate::knowledge::{CHART, CRD_CHART, WEBHOOK_PORT};
 use crate::plan::{Action, Direction, State, StepId};
 use crate::ports::Kube;
-use crate::probe::release::{CRD_CHART, crd_ref, helm_owner};
+use crate::probe::release::{crd_ref, helm_owner};
 use crate::render;
 use crate::spec::Spec;
 use async_trait::async_trait;
@@ -76,7 +77,7 @@ impl Step for Crds {
         let features = spec.release.features();
         let webhook = if features.conversion_webhook {
             format!(
-                " --set webhook.enabled=true --set webhook.serviceName=karpenter --set-string webhook.serviceNamespace={} --set webhook.port=8443",
+                " --set webhook.enabled=true --set webhook.serviceName={CHART} --set-string webhook.serviceNamespace={} --set webhook.port={WEBHOOK_PORT}",
                 spec.namespace
             )
         } else {

@@ -243,7 +243,7 @@ fn all(network: &NetworkFacts) -> impl Iterator<Item = (&str, &Tags)> {
 /// made for this cluster's nodes has the tag: load balancers refuse nodes with two groups that carry the cluster's mark.
 fn wanted<'a>(spec: &Spec, network: &'a NetworkFacts, routes: Option<&[RouteTableFacts]>) -> Vec<(&'a str, &'a Tags)> {
     let subnets = network.for_nodes(!spec.subnets.is_empty(), routes);
-    let mark = format!("kubernetes.io/cluster/{}", spec.cluster_name);
+    let mark = spec.cluster_tag();
     let for_nodes = |g: &SecurityGroupFacts| g.tags.contains_key(&mark) && !network.security_groups.contains_key(&g.id);
     let own = !network.discovered.iter().any(for_nodes);
     let groups = network.security_groups.iter().filter(|_| own).map(|(id, tags)| (id.as_str(), tags));

@@ -5,7 +5,7 @@ use super::compare::differences_both_ways;
 use super::looked::Refusal;
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, HelmRelease, Probed};
-use crate::knowledge::Release;
+use crate::knowledge::{ROLE_ANNOTATION, Release};
 use crate::ports::{HelmInstall, Kube, ObjectRef, Origin};
 use crate::probe::controller::complaints;
 use crate::probe::release::{revision_of, secrets};
@@ -29,9 +29,6 @@ pub(super) fn is_there(found: &HelmRelease) -> bool {
 pub(crate) fn is_as_wanted(found: &HelmRelease, version: &str, values: &Value) -> bool {
     differences(found, version, values).is_empty()
 }
-
-/// The annotation by which a service account says its role (IRSA).
-const ROLE_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
 
 /// The role under which the Karpenter that is there works: that of its Pod Identity association, which goes before the one that its helm release
 /// annotates.

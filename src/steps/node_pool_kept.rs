@@ -1,5 +1,6 @@
 //! What a node pool that is there says where the spec is silent: the choice of a newer release's guide would replace its nodes.
 
+use crate::knowledge::{ARCH_LABEL, CAPACITY_TYPE_LABEL, OS_LABEL};
 use crate::probe::node_pool::ami_alias;
 use crate::spec::Spec;
 use serde_json::Value;
@@ -8,13 +9,13 @@ use serde_json::Value;
 pub(super) fn keep(spec: &Spec, [class, pool]: &mut [Value; 2], found_class: Option<&Value>, found_pool: Option<&Value>) {
     let silent = &spec.node_pool;
     let mut keys = Vec::new();
-    keys.extend(silent.capacity_types.is_empty().then_some("karpenter.sh/capacity-type"));
-    keys.extend(silent.architectures.is_empty().then_some("kubernetes.io/arch"));
+    keys.extend(silent.capacity_types.is_empty().then_some(CAPACITY_TYPE_LABEL));
+    keys.extend(silent.architectures.is_empty().then_some(ARCH_LABEL));
     if let Some(found) = found_class
         && silent.ami_alias.is_none()
         && keep_images(spec, class, found)
     {
-        keys.push("kubernetes.io/os");
+        keys.push(OS_LABEL);
     }
     let Some(found) = found_pool else { return };
     for key in keys {

@@ -184,8 +184,8 @@ impl Removal<'_> {
 
     /// The instances end a little after their nodes are gone. One that stays belongs to nobody any more.
     async fn wait_for_instances(&self) -> Result<()> {
-        let cluster = &self.context.spec.cluster_name;
-        let owned = (format!("kubernetes.io/cluster/{cluster}"), "owned".to_owned());
+        let spec = self.context.spec;
+        let (cluster, owned) = (&spec.cluster_name, (spec.cluster_tag(), "owned".to_owned()));
         let mut waiter = Waiter::new(self.context);
         loop {
             let mut left = Vec::new();

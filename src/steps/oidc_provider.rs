@@ -6,6 +6,7 @@ use super::shell::{is_to_be_made, keys_and_values, look_up};
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, Topic};
+use crate::knowledge::STS_AUDIENCE as AUDIENCE;
 use crate::plan::{Action, Direction, State, StepId};
 use crate::shell::quoted;
 use crate::spec::{Identity, Spec};
@@ -13,9 +14,6 @@ use async_trait::async_trait;
 
 /// See the module.
 pub(super) struct OidcProvider;
-
-/// Who the tokens of service accounts are for.
-const AUDIENCE: &str = "sts.amazonaws.com";
 
 #[async_trait]
 impl Step for OidcProvider {

@@ -2,6 +2,7 @@
 
 use super::compare::same_policy;
 use crate::error::Result;
+use crate::knowledge::token_subject;
 use crate::render;
 use crate::spec::{Identity, Spec};
 use serde_json::{Value, json};
@@ -70,7 +71,7 @@ fn in_namespace(spec: &Spec, mut statement: Value) -> Value {
     if let Some(conditions) = statement.pointer_mut("/Condition/StringEquals").and_then(Value::as_object_mut) {
         for (key, value) in conditions.iter_mut() {
             if key.ends_with(":sub") && value.as_str().is_some_and(of_controller) {
-                *value = json!(format!("system:serviceaccount:{}:{}", spec.namespace, spec.service_account()));
+                *value = json!(token_subject(spec.namespace.as_str(), spec.service_account()));
             }
         }
     }

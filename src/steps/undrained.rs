@@ -2,14 +2,13 @@
 
 use super::StepContext;
 use crate::error::Error;
+use crate::knowledge::STAY_ANNOTATIONS;
 use crate::ports::{Kube, ObjectKind};
 use crate::probe::kinds::{name_of, nodes};
 use crate::spec::ClusterMode;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// The annotations for which Karpenter evicts no pod: since 0.33, and before.
-const HELD: [&str; 2] = ["karpenter.sh/do-not-disrupt", "karpenter.sh/do-not-evict"];
 /// The most of a kind that are named.
 const NAMED: usize = 5;
 
@@ -59,7 +58,7 @@ fn has_ended(pod: &Value) -> bool {
 
 fn is_held(pod: &Value) -> bool {
     let said = |annotation: &str| pod["metadata"]["annotations"][annotation].as_str();
-    HELD.into_iter().filter_map(said).any(|value| value != "false")
+    STAY_ANNOTATIONS.into_iter().filter_map(said).any(|value| value != "false")
 }
 
 fn forbids(budget: &Value) -> bool {

@@ -11,7 +11,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("spec", &["error", "knowledge"]),
     ("facts", &["knowledge", "spec"]),
     ("plan", &["error"]),
-    ("inventory", &["facts", "spec"]),
+    ("inventory", &["facts", "knowledge", "spec"]),
     ("finding", &[]),
     ("accepted", &["error", "finding"]),
     ("adoption", &["error", "facts", "knowledge", "probe", "render", "spec", "steps", "wording"]),

@@ -3,15 +3,13 @@
 use super::{deleting, items, text};
 use crate::facts::quantity::{milli_cpu, units};
 use crate::facts::{NodeFacts, NodeOrigin, PodRequests, Probed, Taint};
+use crate::knowledge::{COMPUTE_TYPE_LABEL, NODE_GROUP_LABEL, OS_LABEL, POOL_LABELS, ZONE_LABEL};
 use crate::ports::{Kube, ObjectKind};
 use crate::probe::controller::is_controller;
 use crate::probe::kinds::nodes as node_kind;
 use crate::probe::{ProbeContext, failed};
 use serde_json::Value;
 use std::collections::BTreeMap;
-
-/// The labels by which a Karpenter marks its nodes, by the API of the release.
-const KARPENTERS: [&str; 2] = ["karpenter.sh/nodepool", "karpenter.sh/provisioner-name"];
 
 /// What pods take of a node.
 #[derive(Debug, Clone, Copy, Default)]
@@ -48,9 +46,9 @@ fn facts_of(node: &Value, taken: Option<&Amount>) -> NodeFacts {
     let taken = taken.copied().unwrap_or_default();
     let labels = &node["metadata"]["labels"];
     let label = |keys: &[&str]| keys.iter().find_map(|key| labels[*key].as_str()).map(text);
-    let origin = if label(&KARPENTERS).is_some() {
+    let origin = if label(&POOL_LABELS).is_some() {
         NodeOrigin::Karpenter
-    } else if labels["eks.amazonaws.com/compute-type"] == "fargate" {
+    } else if labels[COMPUTE_TYPE_LABEL] == "fargate" {
         NodeOrigin::Fargate
     } else {
         NodeOrigin::Other
@@ -59,10 +57,10 @@ fn facts_of(node: &Value, taken: Option<&Amount>) -> NodeFacts {
     NodeFacts {
         name: text(node["metadata"]["name"].as_str().unwrap_or_default()),
         origin,
-        node_group: label(&["eks.amazonaws.com/nodegroup"]),
-        zone: label(&["topology.kubernetes.io/zone"]),
+        node_group: label(&[NODE_GROUP_LABEL]),
+        zone: label(&[ZONE_LABEL]),
         labels: labels.as_object().into_iter().flatten().filter_map(|(key, value)| Some((text(key), text(value.as_str()?)))).collect(),
-        linux: labels["kubernetes.io/os"].as_str().is_none_or(|os| os == "linux"),
+        linux: labels[OS_LABEL].as_str().is_none_or(|os| os == "linux"),
         ready: is_ready(node),
         cordoned: node["spec"]["unschedulable"] == true,
         taints: items(&node["spec"]["taints"]).iter().filter_map(taint).collect(),

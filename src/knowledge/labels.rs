@@ -1,0 +1,25 @@
+//! Labels, annotations and tags by which Kubernetes, EKS and Karpenter mark what they make.
+
+/// The label, and the tag, by which a node, a claim and an instance name their `NodePool`.
+pub const NODE_POOL_LABEL: &str = "karpenter.sh/nodepool";
+/// The same of a Provisioner, before 0.32.
+pub const PROVISIONER_LABEL: &str = "karpenter.sh/provisioner-name";
+/// Both: who has either was launched by a Karpenter.
+pub const POOL_LABELS: [&str; 2] = [NODE_POOL_LABEL, PROVISIONER_LABEL];
+/// The label by which EKS names the managed node group of a node.
+pub const NODE_GROUP_LABEL: &str = "eks.amazonaws.com/nodegroup";
+/// The label of nodes of Fargate (`fargate`) and of EKS Auto Mode (`auto`).
+pub const COMPUTE_TYPE_LABEL: &str = "eks.amazonaws.com/compute-type";
+/// The annotations for which Karpenter evicts no pod: since 0.33, and before.
+pub const STAY_ANNOTATIONS: [&str; 2] = ["karpenter.sh/do-not-disrupt", "karpenter.sh/do-not-evict"];
+
+/// The label of Karpenter's for `spot` and `on-demand`.
+pub const CAPACITY_TYPE_LABEL: &str = "karpenter.sh/capacity-type";
+/// The architecture of a node.
+pub const ARCH_LABEL: &str = "kubernetes.io/arch";
+/// The operating system of a node.
+pub const OS_LABEL: &str = "kubernetes.io/os";
+/// The name of a node's machine.
+pub const HOST_LABEL: &str = "kubernetes.io/hostname";
+/// The availability zone of a node.
+pub const ZONE_LABEL: &str = "topology.kubernetes.io/zone";
