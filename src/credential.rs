@@ -3,8 +3,8 @@
 
 mod json;
 
-use crate::knowledge::ClientBuild;
-use crate::knowledge::exec::EXEC_GROUP;
+use crate::knowledge::exec::{of_another_version, of_no_version, version_of};
+use crate::knowledge::{ClientBuild, ExecApiVersion};
 use crate::kubeconfig::{answer_tree, pair_problem};
 use base64::Engine as _;
 use json::{Json, Numbers};
@@ -104,11 +104,11 @@ fn spec_problem(spec: &Tree, api_version: &str, client: &ClientBuild) -> Option<
     let wrong =
         |tree: &Tree, name: &str, kind: &str| all(tree, name).any(|v| not(&v, kind)).then(|| format!("spec: {name} is not a {kind}"));
     let inside = |name: &'static str| all(spec, name).filter_map(|v| if let Json::Fields(f) = v { Some(f) } else { None });
-    let stated = client.knows_interactive_mode() || api_version == format!("{EXEC_GROUP}/v1alpha1");
+    let stated = client.knows_interactive_mode() || version_of(api_version) == Some(ExecApiVersion::V1Alpha1);
     if let Some(problem) = wrong(spec, "interactive", "bool").filter(|_| stated) {
         return Some(problem);
     }
-    if api_version == format!("{EXEC_GROUP}/v1alpha1") {
+    if version_of(api_version) == Some(ExecApiVersion::V1Alpha1) {
         return wrong(spec, "response", "object")
             .or_else(|| inside("response").find_map(|r| wrong(r, "header", "object").or_else(|| wrong(r, "code", "number"))));
     }
@@ -124,8 +124,7 @@ fn spec_problem(spec: &Tree, api_version: &str, client: &ClientBuild) -> Option<
 }
 
 fn content(tree: &Tree, kind: &str, api_version: &str, configured: &str, client: &ClientBuild) -> Result<(), String> {
-    let answered =
-        || format!("exec plugin is configured to use API version {configured}, plugin returned version {}", or(api_version, "(none)"));
+    let answered = || of_another_version(configured, or(api_version, "(none)"));
     if api_version.is_empty() {
         return Err(answered());
     }
@@ -135,7 +134,7 @@ fn content(tree: &Tree, kind: &str, api_version: &str, configured: &str, client:
     // An answer of a version that it does not take as a plugin's either is none that it can read.
     if !client.accepts(api_version) || !(kind.is_empty() || kind == "ExecCredential") {
         let kind = or(kind, "ExecCredential");
-        return Err(format!("decoding stdout: no kind \"{kind}\" is registered for version \"{api_version}\""));
+        return Err(format!("decoding stdout: {}", of_no_version(kind, api_version)));
     }
     let decoding = |why: String| format!("decoding stdout: {why}");
     for spec in fields(tree, "spec").map_err(decoding)? {
@@ -248,7 +247,7 @@ fn parse_timestamp(text: &str, client: &ClientBuild) -> Option<()> {
 pub fn request(api_version: &str, interactive: bool, client: &ClientBuild, cluster: Option<&Value>) -> String {
     let mut spec = Map::new();
     // The first version knows no cluster, and says that it is interactive with every client, but never that it is not.
-    let first = api_version == format!("{EXEC_GROUP}/v1alpha1");
+    let first = version_of(api_version) == Some(ExecApiVersion::V1Alpha1);
     if let Some(cluster) = cluster.filter(|_| !first) {
         spec.insert("cluster".into(), cluster.clone());
     }

@@ -2,17 +2,11 @@
 //! refuse every other.
 
 use crate::error::{Error, Result, clean};
+use crate::knowledge::ExecApiVersion;
+use crate::knowledge::exec::{COMMON, EXEC_INFO, full, version_of};
 use jiff::{SignedDuration, Timestamp, Unit};
 use serde_json::{Value, json};
 
-/// The variable in which a client says what it wants.
-pub const EXEC_INFO: &str = "KUBERNETES_EXEC_INFO";
-/// The group of every version.
-const GROUP: &str = "client.authentication.k8s.io/";
-/// The versions that there are. Their answers differ in nothing else.
-const VERSIONS: [&str; 3] = ["v1alpha1", "v1beta1", "v1"];
-/// The version that every client takes.
-const COMMON: &str = "v1beta1";
 /// EKS takes a token for 15 minutes; clients should ask for the next one before that.
 const LIFETIME: SignedDuration = SignedDuration::from_mins(14);
 
@@ -24,12 +18,12 @@ pub fn expiry(now: Timestamp) -> Timestamp {
 
 /// The `ExecCredential` document with this token, in the version that the client [asks for](asked_for). It is a secret.
 #[must_use]
-pub fn answer(version: &str, token: &str, expires: Timestamp) -> String {
+pub fn answer(version: ExecApiVersion, token: &str, expires: Timestamp) -> String {
     // Some clients want RFC 3339 without a fraction; half a second does no harm.
     let expires = expires.round(Unit::Second).unwrap_or(expires);
     json!({
         "kind": "ExecCredential",
-        "apiVersion": format!("{GROUP}{version}"),
+        "apiVersion": full(version),
         "spec": {},
         "status": {"expirationTimestamp": expires.to_string(), "token": token},
     })
@@ -37,7 +31,7 @@ pub fn answer(version: &str, token: &str, expires: Timestamp) -> String {
 }
 
 /// The version that a client asks for by [`EXEC_INFO`]; an error where it asks for none that there is. One that says nothing is older than the variable, or a person: both take `v1beta1`.
-pub fn asked_for(exec_info: Option<&str>) -> Result<&'static str> {
+pub fn asked_for(exec_info: Option<&str>) -> Result<ExecApiVersion> {
     let Some(text) = exec_info.map(str::trim).filter(|t| !t.is_empty()) else { return Ok(COMMON) };
     let malformed = |why: String| {
         Error::usage(format!("cannot read {EXEC_INFO}"))
@@ -52,8 +46,8 @@ pub fn asked_for(exec_info: Option<&str>) -> Result<&'static str> {
         Some(kind) => return Err(malformed(format!("its kind is {kind}, not ExecCredential"))),
     }
     let api_version = info.get("apiVersion").and_then(Value::as_str).ok_or_else(|| malformed("it names no apiVersion".to_owned()))?;
-    VERSIONS
-        .into_iter()
-        .find(|known| api_version.strip_prefix(GROUP) == Some(*known))
-        .ok_or_else(|| malformed(format!("it asks for the apiVersion `{}`; known are {GROUP}v1alpha1, v1beta1 and v1", clean(api_version))))
+    version_of(api_version).ok_or_else(|| {
+        let [first, second, third] = ExecApiVersion::ALL;
+        malformed(format!("it asks for the apiVersion `{}`; known are {}, {second} and {third}", clean(api_version), full(first)))
+    })
 }

@@ -4,7 +4,7 @@ use super::exec::{Used, each_plugin, mend, update_kubeconfig, upgrade, writer, w
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{ExecFacts, Topic};
 use crate::finding::{Area, Edit};
-use crate::knowledge::exec::EXEC_GROUP;
+use crate::knowledge::exec::{COMMON, full};
 use crate::knowledge::writers;
 
 pub(super) struct ExecApiVersion;
@@ -61,7 +61,7 @@ fn judge(used: &Used<'_>, exec: &ExecFacts) -> Judgement {
         Some(upgrade) => judgement.fix(format!("{upgrade}, which this takes too: it answers v1alpha1 whatever it is asked")),
         None => judgement,
     };
-    let everywhere = format!("{EXEC_GROUP}/v1beta1");
+    let everywhere = full(COMMON);
     let title = format!("{}write {everywhere} there, which every client takes; a backup is kept", if old { "and " } else { "" });
     let edit =
         used.chosen.user_file.clone().map(|file| Edit::ExecApiVersion { file, user: used.chosen.user.clone(), api_version: everywhere });

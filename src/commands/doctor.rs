@@ -14,6 +14,7 @@ use crate::checks::{self, Check};
 use crate::doctor::{FACTS_SCHEMA, SavedFacts, Wanted, select};
 use crate::error::{Error, Exit, Result};
 use crate::finding::{Area, DoctorReport, Finding, Verdict};
+use crate::knowledge::exec::refuses_answer;
 use crate::report::{DoctorFormat, Format, doctor_text, findings_text};
 use crate::secret::mask_tree;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -244,9 +245,7 @@ async fn fix(app: &App, args: &DoctorArgs, checks: &[Box<dyn Check>], report: &D
     // Whether it is a cure is for the plugin to say, whichever checks were asked for.
     let answer = select(checks::all(), &Wanted { only: vec![ANSWER.into()], ..Wanted::default() })?;
     let all = DoctorReport::new(Box::pin(look(app, args, &answer)).await?.judge(&answer));
-    // The words of older clients, and of newer ones, which cannot even read an answer of another version.
-    let of_version = ["configured to use API version", "is registered for version"];
-    let refused = |f: &&Finding| f.result == Verdict::Fail && f.id == ANSWER && of_version.iter().any(|words| f.message.contains(words));
+    let refused = |f: &&Finding| f.result == Verdict::Fail && f.id == ANSWER && refuses_answer(&f.message);
     if let Some(refused) = all.checks.iter().find(refused) {
         cures.take_back()?;
         let error =

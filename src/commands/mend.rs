@@ -5,6 +5,8 @@ use crate::adapters::kubeconfig_file::{changed_at, close, read, replace, undo};
 use crate::app::App;
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::{DoctorReport, Edit, Verdict};
+use crate::knowledge::ExecApiVersion;
+use crate::knowledge::exec::{full, version_of};
 use crate::kubeconfig::{Edited, Kubeconfig, Merging, NotAlone, Source, load, named, set_exec_api_version, set_interactive_mode};
 use crate::probe::client::places;
 use crate::secret::masked_lines;
@@ -103,7 +105,9 @@ impl Mend {
     /// Says which other contexts of the file have a plugin of a version that newer clients do not take: only the chosen one was mended.
     fn say_others(&self, app: &App) {
         let Some(whole) = self.whole(&self.after) else { return };
-        let stale = |user: &str| named(&whole.users, user).and_then(|u| u.exec.as_ref()).is_some_and(|exec| exec.api_version == STALE);
+        let stale = |user: &str| {
+            named(&whole.users, user).and_then(|u| u.exec.as_ref()).is_some_and(|exec| version_of(&exec.api_version) == Some(STALE))
+        };
         let contexts: Vec<&str> = whole.contexts.iter().filter(|(_, of)| stale(&of.user)).map(|(name, _)| name.as_str()).collect();
         let Some(first) = contexts.first() else { return };
         let count = match contexts.len() {
@@ -112,13 +116,13 @@ impl Mend {
         };
         let file = self.file.display().to_string();
         let command = ["karpctl", "doctor", "--fix", "--only", "exec-api-version", "--kubeconfig", &file, "--context", first];
-        app.printer.status(&format!("{count} of {file} still say {STALE}: {}; to mend one:", contexts.join(", ")));
+        app.printer.status(&format!("{count} of {file} still say {}: {}; to mend one:", full(STALE), contexts.join(", ")));
         app.printer.copied(&format!("  {}", command_line(&command.map(str::to_owned))));
     }
 }
 
 /// What old clients wrote, and newer ones refuse.
-const STALE: &str = "client.authentication.k8s.io/v1alpha1";
+const STALE: ExecApiVersion = ExecApiVersion::V1Alpha1;
 
 impl Cures {
     /// Whether there is nothing that karpctl could do by itself.

@@ -182,10 +182,65 @@ pub fn assumed(build: Option<&ClientBuild>) -> ClientBuild {
     build.cloned().unwrap_or(ClientBuild { client_go: u16::MAX, go: None, mergo: None })
 }
 
+/// The variable in which a client tells its plugin what it wants.
+pub const EXEC_INFO: &str = "KUBERNETES_EXEC_INFO";
+
+/// The version that every client takes.
+pub const COMMON: ExecApiVersion = ExecApiVersion::V1Beta1;
+
 /// The version with its group.
 #[must_use]
 pub fn full(version: ExecApiVersion) -> String {
     format!("{EXEC_GROUP}/{version}")
+}
+
+/// The version behind the group. `None`: of another group, or there is no such version.
+#[must_use]
+pub fn version_of(api_version: &str) -> Option<ExecApiVersion> {
+    let version = api_version.strip_prefix(EXEC_GROUP)?.strip_prefix('/')?;
+    ExecApiVersion::ALL.into_iter().find(|known| known.as_str() == version)
+}
+
+impl ExecApiVersion {
+    /// Those that there are, the oldest first. Their answers differ in nothing but this.
+    pub const ALL: [Self; 3] = [Self::V1Alpha1, Self::V1Beta1, Self::V1];
+
+    /// Whether a kubeconfig may leave out `interactiveMode`: the version was there before that.
+    #[must_use]
+    pub const fn has_a_default_mode(self) -> bool {
+        matches!(self, Self::V1Alpha1 | Self::V1Beta1)
+    }
+}
+
+/// In a client's words of an answer in another version than the one that it asked for.
+const CONFIGURED: &str = "is configured to use API version";
+/// In its words of an answer in a version that it does not know.
+const REGISTERED: &str = "is registered for version";
+/// In its words of a kubeconfig whose version it does not know.
+const INVALID: &str = "exec plugin: invalid apiVersion";
+
+/// What a client says of an answer in another version than the one that it asked for.
+#[must_use]
+pub fn of_another_version(configured: &str, answered: &str) -> String {
+    format!("exec plugin {CONFIGURED} {configured}, plugin returned version {answered}")
+}
+
+/// What a client says of an answer in a version that it does not know.
+#[must_use]
+pub fn of_no_version(kind: &str, api_version: &str) -> String {
+    format!("no kind \"{kind}\" {REGISTERED} \"{api_version}\"")
+}
+
+/// Whether a client refuses an answer for its version.
+#[must_use]
+pub fn refuses_answer(said: &str) -> bool {
+    [CONFIGURED, REGISTERED].iter().any(|words| said.contains(words))
+}
+
+/// Whether a client and the plugin of its kubeconfig have no version in common.
+#[must_use]
+pub fn refuses_plugin(said: &str) -> bool {
+    [INVALID, CONFIGURED].iter().any(|words| said.contains(words))
 }
 
 #[cfg(test)]
@@ -207,6 +262,24 @@ mod tests {
         }
         let new = build(30, None);
         assert!(!new.accepts("v1beta1") && !new.accepts("") && !new.accepts(&v("v2")));
+    }
+
+    #[test]
+    fn a_version_is_told_from_what_is_none() {
+        for version in ExecApiVersion::ALL {
+            assert_eq!(version_of(&full(version)), Some(version));
+        }
+        for none in ["v1", "client.authentication.k8s.io/v2", "client.authentication.k8s.iov1", "example.com/v1", ""] {
+            assert_eq!(version_of(none), None, "{none}");
+        }
+        assert_eq!(ExecApiVersion::ALL.map(ExecApiVersion::has_a_default_mode), [true, true, false]);
+    }
+
+    #[test]
+    fn an_answer_that_is_refused_for_its_version_is_known_by_the_words() {
+        let (other, none) = (of_another_version("a/v1", "a/v1beta1"), of_no_version("ExecCredential", "a/v1"));
+        assert!(refuses_answer(&other) && refuses_answer(&none) && refuses_plugin(&other));
+        assert!(!refuses_answer("illegal base64 data") && !refuses_plugin("no kind \"Deployment\" is registered for version \"v1\""));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 
 use super::document::{Malformed, Node, Value, read};
 use super::{Cluster, Context, Exec, Kubeconfig, Source, User};
+use crate::knowledge::ExecApiVersion;
+use crate::knowledge::exec::version_of;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::path::{Component, Path, PathBuf};
@@ -112,9 +114,6 @@ fn user(f: &Fields<'_>, file: &Path, base: &Path) -> Result<User, Malformed> {
     })
 }
 
-/// The versions that were there before interactiveMode had to be said.
-const WITH_A_DEFAULT: [&str; 2] = ["client.authentication.k8s.io/v1alpha1", "client.authentication.k8s.io/v1beta1"];
-
 fn exec(node: &Node, base: &Path) -> Result<Exec, Malformed> {
     let f = Fields::of(node)?;
     f.text("installHint")?;
@@ -125,7 +124,8 @@ fn exec(node: &Node, base: &Path) -> Result<Exec, Malformed> {
     }
     let api_version = f.text("apiVersion")?;
     let said = f.text("interactiveMode")?;
-    let interactive_mode = if said.is_empty() && WITH_A_DEFAULT.contains(&api_version.as_str()) { "IfAvailable".to_owned() } else { said };
+    let has_a_default = version_of(&api_version).is_some_and(ExecApiVersion::has_a_default_mode);
+    let interactive_mode = if said.is_empty() && has_a_default { "IfAvailable".to_owned() } else { said };
     let command = f.text("command")?;
     Ok(Exec {
         line: f.some("apiVersion").map_or(node.line, |n| n.line),

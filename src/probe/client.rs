@@ -6,7 +6,7 @@ use super::writers::at_hand;
 use crate::credential;
 use crate::error::Result;
 use crate::facts::{ChosenFacts, ClientFacts, ExecFacts, KubeconfigFacts, NO_SUCH_FILE, PluginRun, Probed};
-use crate::knowledge::exec::{assumed, is_asked};
+use crate::knowledge::exec::{EXEC_INFO, assumed, is_asked};
 use crate::knowledge::{ClientBuild, Tool};
 use crate::kubeconfig::{Cluster, Context, Exec, Kubeconfig, Merging, Source, User, load, named, text};
 use crate::ports::{ClientBinary, PluginCall, Workstation};
@@ -296,7 +296,7 @@ async fn run(
     let told = exec.provide_cluster_info.then(|| cluster_info(station, cluster));
     let request = credential::request(&exec.api_version, interactive, build, told.as_ref());
     let mut env = exec.env.clone();
-    env.push((crate::token::EXEC_INFO.to_owned(), request));
+    env.push((EXEC_INFO.to_owned(), request));
     let file = facts.found.clone().unwrap_or_default();
     let ended = station.run_plugin(&PluginCall { file, args: exec.args.clone(), env, interactive, limit }).await;
     let stderr = shown(&without_values(&ended.stderr, &exec.env));

@@ -1,6 +1,7 @@
 //! The credential plugin's answer.
 
 use karpctl::error::ErrorKind;
+use karpctl::knowledge::ExecApiVersion;
 use karpctl::token::{answer, asked_for, expiry};
 use serde_json::{Value, json};
 
@@ -62,6 +63,6 @@ fn says_what_it_got_instead() {
 #[test]
 fn expires_a_minute_before_eks_says_no_and_without_a_fraction() {
     let expires = expiry(at("2026-01-01T00:00:00.6Z"));
-    let document: Value = serde_json::from_str(&answer("v1", "t", expires)).unwrap();
+    let document: Value = serde_json::from_str(&answer(ExecApiVersion::V1, "t", expires)).unwrap();
     assert_eq!(document["status"]["expirationTimestamp"], "2026-01-01T00:14:01Z");
 }

@@ -1,6 +1,7 @@
 //! What helm's last words mean. The texts are those of helm 3.8 to 4.3; what is not known is shown as it is.
 
 use crate::error::{Error, ErrorKind};
+use crate::knowledge::exec::refuses_plugin;
 use crate::ports::HelmInstall;
 
 /// The most lines of helm's that become a cause.
@@ -75,7 +76,7 @@ fn last_words(tail: &[String]) -> String {
 /// The way to the cluster. helm wraps all of it in "cluster unreachable" (helm 4 with a small k), so the inner text decides.
 fn of_cluster(doing: &str, said: &str) -> Option<Error> {
     let of = |kind: ErrorKind| Error::new(kind, doing).because(said);
-    if said.contains("exec plugin: invalid apiVersion") || said.contains("is configured to use API version") {
+    if refuses_plugin(said) {
         return Some(of(ErrorKind::Tool).hint(
             "this helm and the kubeconfig's credential plugin do not get along: `karpctl doctor --area client` says why and what helps",
         ));

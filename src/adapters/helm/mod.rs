@@ -13,6 +13,7 @@ use super::tool::Versions;
 use super::{is_loopback, tool};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::ToolFacts;
+use crate::knowledge::exec::full;
 use crate::knowledge::{ExecApiVersion, Tool};
 use crate::ports::{ClusterAccess, Helm, HelmAccess, HelmInstall, Lines};
 use async_trait::async_trait;
@@ -103,7 +104,7 @@ impl HelmCli {
             args.extend(["--profile", profile]);
         }
         let mut plugin = json!({
-            "apiVersion": format!("client.authentication.k8s.io/{exec}"),
+            "apiVersion": full(exec),
             "command": self.karpctl,
             "args": args,
             "provideClusterInfo": false,
