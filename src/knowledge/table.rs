@@ -170,7 +170,7 @@ pub(super) struct Clients {
     pub(super) eksctl_asks_eks: Since,
 }
 
-/// The first eksctl that creates clusters of a Kubernetes minor.
+/// The first client-go with which a tool does something.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SinceClientGo {
@@ -178,6 +178,7 @@ pub(super) struct SinceClientGo {
     pub(super) source: String,
 }
 
+/// What a program writes into kubeconfigs and answers as their plugin, from `since` until its next row.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct KubeconfigRow {
@@ -188,6 +189,7 @@ pub(super) struct KubeconfigRow {
     pub(super) source: String,
 }
 
+/// The first eksctl that creates clusters of a Kubernetes minor.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CreatesRow {

@@ -194,7 +194,7 @@ fn settle(layers: &Layers, discovered: &Discovered, other: OtherPartition) -> Re
     if p.list.is_empty() { Ok(Resolved { spec, notes }) } else { Err(p.into_error(layers)) }
 }
 
-/// The newest Kubernetes that both the release and the eksctl at hand know.
+/// The newest Kubernetes that the release runs on and EKS makes clusters of.
 fn default_kubernetes(release: &Release, creatable: Option<KubernetesVersion>) -> KubernetesVersion {
     let (_, newest) = release.kubernetes_range();
     creatable.map_or(newest, |c| c.min(newest))
