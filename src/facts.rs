@@ -27,7 +27,7 @@ pub use topic::Topic;
 use crate::knowledge::OfferedVersion;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The schema id of serialized [`Facts`].
 pub const SCHEMA: &str = "karpctl/facts/v1";
@@ -224,201 +224,86 @@ pub struct Facts {
     pub outliving: Probed<OutlivingFacts>,
 }
 
-impl Facts {
-    /// Takes over what `newer` says of these topics.
-    pub fn take_topics(&mut self, newer: &Self, topics: &std::collections::BTreeSet<Topic>) {
-        for topic in topics {
-            match topic {
-                Topic::Clients => self.clients.clone_from(&newer.clients),
-                Topic::Programs => self.programs.clone_from(&newer.programs),
-                Topic::RegistryLogin => self.registry_login.clone_from(&newer.registry_login),
-                Topic::ChartTag => self.chart_tag.clone_from(&newer.chart_tag),
-                Topic::Clock => self.clock.clone_from(&newer.clock),
-                Topic::Caller => self.caller.clone_from(&newer.caller),
-                Topic::Tools => {
-                    self.helm.clone_from(&newer.helm);
-                    self.eksctl.clone_from(&newer.eksctl);
+/// Which facts are read together: a row for each topic, or for topics that read the same.
+macro_rules! of_topics {
+    ($($($topic:ident)|+ => $($fact:ident),+;)+) => {
+        impl Facts {
+            /// Takes over what `newer` says of these topics.
+            pub fn take_topics(&mut self, newer: &Self, topics: &BTreeSet<Topic>) {
+                for topic in topics {
+                    match topic {
+                        $($(Topic::$topic)|+ => { $(self.$fact.clone_from(&newer.$fact);)+ })+
+                    }
                 }
-                Topic::Stack | Topic::StackStatus => self.stack.clone_from(&newer.stack),
-                Topic::Cluster => self.cluster.clone_from(&newer.cluster),
-                Topic::ClusterStacks => {
-                    self.eksctl_stack.clone_from(&newer.eksctl_stack);
-                    self.eksctl_node_group.clone_from(&newer.eksctl_node_group);
-                    self.fargate_profile.clone_from(&newer.fargate_profile);
-                }
-                Topic::MetricsServer => self.metrics_server.clone_from(&newer.metrics_server),
-                Topic::ClusterVersions => self.cluster_versions.clone_from(&newer.cluster_versions),
-                Topic::SpotRole => self.spot_role.clone_from(&newer.spot_role),
-                Topic::NodeRole | Topic::NodeRoleInTheWay => {
-                    self.node_role.clone_from(&newer.node_role);
-                    self.node_role_ties.clone_from(&newer.node_role_ties);
-                }
-                Topic::StackPolicies => self.stack_policies.clone_from(&newer.stack_policies),
-                Topic::ControllerRole => {
-                    self.controller_role.clone_from(&newer.controller_role);
-                    self.left_policies.clone_from(&newer.left_policies);
-                }
-                Topic::OidcProvider => self.oidc_provider.clone_from(&newer.oidc_provider),
-                Topic::PodIdentityAgent => self.pod_identity_agent.clone_from(&newer.pod_identity_agent),
-                Topic::AgentPods => self.agent_pods.clone_from(&newer.agent_pods),
-                Topic::Association => self.association.clone_from(&newer.association),
-                Topic::AccessEntry => self.access_entry.clone_from(&newer.access_entry),
-                Topic::AwsAuth => self.aws_auth.clone_from(&newer.aws_auth),
-                Topic::Network | Topic::NodeSubnets => self.network.clone_from(&newer.network),
-                Topic::Ami => self.ami_version.clone_from(&newer.ami_version),
-                Topic::Crds => {
-                    self.crd_release.clone_from(&newer.crd_release);
-                    self.crds.clone_from(&newer.crds);
-                }
-                Topic::Chart => self.chart_release.clone_from(&newer.chart_release),
-                Topic::NodePool => {
-                    self.node_pool.clone_from(&newer.node_pool);
-                    self.node_class.clone_from(&newer.node_class);
-                }
-                Topic::Controller => self.controller.clone_from(&newer.controller),
-                Topic::Nodes => self.karpenter_nodes.clone_from(&newer.karpenter_nodes),
-                Topic::Capacity => self.nodes.clone_from(&newer.nodes),
-                Topic::Neighbours => self.neighbours.clone_from(&newer.neighbours),
-                Topic::Webhooks => {
-                    self.webhooks.clone_from(&newer.webhooks);
-                    self.gates.clone_from(&newer.gates);
-                }
-                Topic::Conversion => self.conversion.clone_from(&newer.conversion),
-                Topic::Entry => self.entry.clone_from(&newer.entry),
-                Topic::WindowsIpam => self.windows_ipam.clone_from(&newer.windows_ipam),
-                Topic::NetworkRole => self.network_role.clone_from(&newer.network_role),
-                Topic::Policies => self.policies.clone_from(&newer.policies),
-                Topic::Objects | Topic::ObjectsAtStake => self.objects.clone_from(&newer.objects),
-                Topic::CallerPermissions => self.caller_permissions.clone_from(&newer.caller_permissions),
-                Topic::ControllerPermissions => self.controller_permissions.clone_from(&newer.controller_permissions),
-                Topic::IamSummary => self.iam_summary.clone_from(&newer.iam_summary),
-                Topic::Vcpus => self.vcpus.clone_from(&newer.vcpus),
-                Topic::NetworkQuotas => self.network_quotas.clone_from(&newer.network_quotas),
-                Topic::Selection => self.selection.clone_from(&newer.selection),
-                Topic::Routes => self.routes.clone_from(&newer.routes),
-                Topic::Endpoints => self.endpoints.clone_from(&newer.endpoints),
-                Topic::Vpc => self.vpc.clone_from(&newer.vpc),
-                Topic::Leftovers => self.leftovers.clone_from(&newer.leftovers),
-                Topic::NodeGroups => self.node_groups.clone_from(&newer.node_groups),
-                Topic::Ebs => {
-                    self.ebs.clone_from(&newer.ebs);
-                    self.volume_key.clone_from(&newer.volume_key);
-                }
-                Topic::SecretsKey => self.secrets_key.clone_from(&newer.secrets_key),
-                Topic::AmiImage => {
-                    self.ami_image.clone_from(&newer.ami_image);
-                    self.ami_image_arm.clone_from(&newer.ami_image_arm);
-                }
-                Topic::Origin => self.origin.clone_from(&newer.origin),
-                Topic::Queue => {
-                    self.queue.clone_from(&newer.queue);
-                    self.queue_rules.clone_from(&newer.queue_rules);
-                    self.told_queue.clone_from(&newer.told_queue);
-                }
-                Topic::NodeGroupShapes => self.node_group_shapes.clone_from(&newer.node_group_shapes),
-                Topic::NodeGroupRoles => self.node_group_roles.clone_from(&newer.node_group_roles),
-                Topic::Fleet => self.fleet.clone_from(&newer.fleet),
-                Topic::Outliving => self.outliving.clone_from(&newer.outliving),
             }
-        }
-    }
 
-    /// Says of a topic why it could not be read.
-    pub fn say_unavailable(&mut self, topic: Topic, reason: &str) {
-        fn say<T>(fact: &mut Probed<T>, reason: &str) {
-            *fact = Probed::Unavailable(reason.to_owned());
+            /// Says of a topic why it could not be read.
+            pub fn say_unavailable(&mut self, topic: Topic, reason: &str) {
+                match topic {
+                    $($(Topic::$topic)|+ => { $(self.$fact = Probed::Unavailable(reason.to_owned());)+ })+
+                }
+            }
         }
-        match topic {
-            Topic::Clients => say(&mut self.clients, reason),
-            Topic::Programs => say(&mut self.programs, reason),
-            Topic::RegistryLogin => say(&mut self.registry_login, reason),
-            Topic::ChartTag => say(&mut self.chart_tag, reason),
-            Topic::Clock => say(&mut self.clock, reason),
-            Topic::Caller => say(&mut self.caller, reason),
-            Topic::Tools => {
-                say(&mut self.helm, reason);
-                say(&mut self.eksctl, reason);
-            }
-            Topic::Stack | Topic::StackStatus => say(&mut self.stack, reason),
-            Topic::Cluster => say(&mut self.cluster, reason),
-            Topic::ClusterStacks => {
-                say(&mut self.eksctl_stack, reason);
-                say(&mut self.eksctl_node_group, reason);
-                say(&mut self.fargate_profile, reason);
-            }
-            Topic::MetricsServer => say(&mut self.metrics_server, reason),
-            Topic::ClusterVersions => say(&mut self.cluster_versions, reason),
-            Topic::SpotRole => say(&mut self.spot_role, reason),
-            Topic::NodeRole | Topic::NodeRoleInTheWay => {
-                say(&mut self.node_role, reason);
-                say(&mut self.node_role_ties, reason);
-            }
-            Topic::StackPolicies => say(&mut self.stack_policies, reason),
-            Topic::ControllerRole => {
-                say(&mut self.controller_role, reason);
-                say(&mut self.left_policies, reason);
-            }
-            Topic::OidcProvider => say(&mut self.oidc_provider, reason),
-            Topic::PodIdentityAgent => say(&mut self.pod_identity_agent, reason),
-            Topic::AgentPods => say(&mut self.agent_pods, reason),
-            Topic::Association => say(&mut self.association, reason),
-            Topic::AccessEntry => say(&mut self.access_entry, reason),
-            Topic::AwsAuth => say(&mut self.aws_auth, reason),
-            Topic::Network | Topic::NodeSubnets => say(&mut self.network, reason),
-            Topic::Ami => say(&mut self.ami_version, reason),
-            Topic::Crds => {
-                say(&mut self.crd_release, reason);
-                say(&mut self.crds, reason);
-            }
-            Topic::Chart => say(&mut self.chart_release, reason),
-            Topic::NodePool => {
-                say(&mut self.node_pool, reason);
-                say(&mut self.node_class, reason);
-            }
-            Topic::Controller => say(&mut self.controller, reason),
-            Topic::Nodes => say(&mut self.karpenter_nodes, reason),
-            Topic::Capacity => say(&mut self.nodes, reason),
-            Topic::Neighbours => say(&mut self.neighbours, reason),
-            Topic::Webhooks => {
-                say(&mut self.webhooks, reason);
-                say(&mut self.gates, reason);
-            }
-            Topic::Conversion => say(&mut self.conversion, reason),
-            Topic::Entry => say(&mut self.entry, reason),
-            Topic::WindowsIpam => say(&mut self.windows_ipam, reason),
-            Topic::NetworkRole => say(&mut self.network_role, reason),
-            Topic::Policies => say(&mut self.policies, reason),
-            Topic::Objects | Topic::ObjectsAtStake => say(&mut self.objects, reason),
-            Topic::CallerPermissions => say(&mut self.caller_permissions, reason),
-            Topic::ControllerPermissions => say(&mut self.controller_permissions, reason),
-            Topic::IamSummary => say(&mut self.iam_summary, reason),
-            Topic::Vcpus => say(&mut self.vcpus, reason),
-            Topic::NetworkQuotas => say(&mut self.network_quotas, reason),
-            Topic::Selection => say(&mut self.selection, reason),
-            Topic::Routes => say(&mut self.routes, reason),
-            Topic::Endpoints => say(&mut self.endpoints, reason),
-            Topic::Vpc => say(&mut self.vpc, reason),
-            Topic::Leftovers => say(&mut self.leftovers, reason),
-            Topic::NodeGroups => say(&mut self.node_groups, reason),
-            Topic::Ebs => {
-                say(&mut self.ebs, reason);
-                say(&mut self.volume_key, reason);
-            }
-            Topic::SecretsKey => say(&mut self.secrets_key, reason),
-            Topic::AmiImage => {
-                say(&mut self.ami_image, reason);
-                say(&mut self.ami_image_arm, reason);
-            }
-            Topic::Origin => say(&mut self.origin, reason),
-            Topic::Queue => {
-                say(&mut self.queue, reason);
-                say(&mut self.queue_rules, reason);
-                say(&mut self.told_queue, reason);
-            }
-            Topic::NodeGroupShapes => say(&mut self.node_group_shapes, reason),
-            Topic::NodeGroupRoles => say(&mut self.node_group_roles, reason),
-            Topic::Fleet => say(&mut self.fleet, reason),
-            Topic::Outliving => say(&mut self.outliving, reason),
-        }
-    }
+    };
+}
+
+of_topics! {
+    Clients => clients;
+    Programs => programs;
+    RegistryLogin => registry_login;
+    ChartTag => chart_tag;
+    Clock => clock;
+    Caller => caller;
+    Tools => helm, eksctl;
+    Stack | StackStatus => stack;
+    Cluster => cluster;
+    ClusterStacks => eksctl_stack, eksctl_node_group, fargate_profile;
+    MetricsServer => metrics_server;
+    ClusterVersions => cluster_versions;
+    SpotRole => spot_role;
+    NodeRole | NodeRoleInTheWay => node_role, node_role_ties;
+    StackPolicies => stack_policies;
+    ControllerRole => controller_role, left_policies;
+    OidcProvider => oidc_provider;
+    PodIdentityAgent => pod_identity_agent;
+    AgentPods => agent_pods;
+    Association => association;
+    AccessEntry => access_entry;
+    AwsAuth => aws_auth;
+    Network | NodeSubnets => network;
+    Ami => ami_version;
+    Crds => crd_release, crds;
+    Chart => chart_release;
+    NodePool => node_pool, node_class;
+    Controller => controller;
+    Nodes => karpenter_nodes;
+    Capacity => nodes;
+    Neighbours => neighbours;
+    Webhooks => webhooks, gates;
+    Conversion => conversion;
+    Entry => entry;
+    WindowsIpam => windows_ipam;
+    NetworkRole => network_role;
+    Policies => policies;
+    Objects | ObjectsAtStake => objects;
+    CallerPermissions => caller_permissions;
+    ControllerPermissions => controller_permissions;
+    IamSummary => iam_summary;
+    Vcpus => vcpus;
+    NetworkQuotas => network_quotas;
+    Selection => selection;
+    Routes => routes;
+    Endpoints => endpoints;
+    Vpc => vpc;
+    Leftovers => leftovers;
+    NodeGroups => node_groups;
+    Ebs => ebs, volume_key;
+    SecretsKey => secrets_key;
+    AmiImage => ami_image, ami_image_arm;
+    Origin => origin;
+    Queue => queue, queue_rules, told_queue;
+    NodeGroupShapes => node_group_shapes;
+    NodeGroupRoles => node_group_roles;
+    Fleet => fleet;
+    Outliving => outliving;
 }
