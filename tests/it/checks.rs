@@ -3,6 +3,7 @@
 mod aws;
 mod capacity;
 mod clients;
+mod crds;
 mod earlier;
 mod elsewhere;
 mod endpoints;

@@ -4,6 +4,7 @@
 mod account;
 pub(crate) mod aws;
 pub(crate) mod fleet;
+mod iam;
 pub(crate) mod inside;
 mod karpenter;
 mod kube;

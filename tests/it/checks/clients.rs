@@ -212,6 +212,7 @@ fn every_check_has_a_thing_that_is_broken_alone() {
         "checks/aws.rs",
         "checks/capacity.rs",
         "checks/clients.rs",
+        "checks/crds.rs",
         "checks/earlier.rs",
         "checks/endpoints.rs",
         "checks/identity.rs",

@@ -1,7 +1,7 @@
 //! AWS in memory.
 
 use super::account::tagged;
-use super::{FakeStack, FakeWorld, Inside, quotas};
+use super::{FakeStack, FakeWorld, Inside, iam, quotas};
 use async_trait::async_trait;
 use karpctl::error::{Error, ErrorKind, Result};
 use karpctl::facts::{
@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, VecDeque};
 /// When an association is made, in seconds since 1970.
 pub(crate) const MADE_AT: i64 = 1_764_000_000;
 
-fn taken(what: &str) -> Error {
+pub(super) fn taken(what: &str) -> Error {
     Error::new(ErrorKind::Conflict, format!("{what} is there already"))
 }
 
@@ -28,7 +28,7 @@ pub(crate) fn new_entry(kind: &str, tags: &Tags) -> AccessEntryFacts {
     AccessEntryFacts { kind: kind.into(), tags: tags.clone(), made: Some(MADE_AT), role_made: Probed::NotAsked }
 }
 
-fn missing(what: &str) -> Error {
+pub(super) fn missing(what: &str) -> Error {
     Error::new(ErrorKind::NotFound, format!("{what} is not there"))
 }
 
@@ -230,160 +230,83 @@ impl Aws for FakeWorld {
     }
 
     async fn role(&self, name: &str) -> Result<Option<RoleFacts>> {
-        self.begin("get", format!("role {name}")).await?;
-        self.end("get role")?;
-        Ok(self.inside().roles.get(name).cloned())
+        iam::role(self, name).await
     }
 
     async fn role_made(&self, name: &str) -> Result<Option<i64>> {
-        self.begin("get", format!("age of the role {name}")).await?;
-        self.end("get age")?;
-        Ok(self.inside().node_role_made)
+        iam::role_made(self, name).await
     }
 
     async fn role_ties(&self, name: &str) -> Result<RoleTies> {
-        self.begin("get", format!("what holds the role {name}")).await?;
-        Ok(self.inside().role_ties.get(name).cloned().unwrap_or_default())
+        iam::role_ties(self, name).await
     }
 
     async fn role_policies(&self, name: &str) -> Result<Option<RolePolicies>> {
-        self.begin("get", format!("policies of the role {name}")).await?;
-        Ok(self.inside().role_policies.get(name).cloned())
+        iam::role_policies(self, name).await
     }
 
     async fn policy_attachments(&self, arn: &str) -> Result<Option<u32>> {
-        self.begin("get", format!("policy {arn}")).await?;
-        self.end("get policy")?;
-        Ok(self.inside().managed_policies.get(arn).copied())
+        iam::policy_attachments(self, arn).await
     }
 
     async fn create_role(&self, role: &CreateRole) -> Result<()> {
-        self.begin("create_role", &role.name).await?;
-        if self.inside().roles.contains_key(&role.name) {
-            return Err(taken(&role.name));
-        }
-        let arn = format!("arn:aws:iam::111122223333:role/{}", role.name).parse().unwrap();
-        let facts = RoleFacts {
-            arn,
-            trust: role.trust.clone(),
-            policies: Vec::new(),
-            permissions_boundary: role.permissions_boundary.clone(),
-            tags: role.tags.clone(),
-        };
-        self.inside().roles.insert(role.name.clone(), facts);
-        self.end("create_role")
+        iam::create_role(self, role).await
     }
 
     async fn set_trust(&self, role: &str, trust: &Value) -> Result<()> {
-        self.begin("set_trust", role).await?;
-        self.inside().roles.get_mut(role).ok_or_else(|| missing(role))?.trust = trust.clone();
-        Ok(())
+        iam::set_trust(self, role, trust).await
     }
 
     async fn set_permissions_boundary(&self, role: &str, arn: &str) -> Result<()> {
-        self.begin("set_permissions_boundary", role).await?;
-        self.inside().roles.get_mut(role).ok_or_else(|| missing(role))?.permissions_boundary = Some(arn.into());
-        Ok(())
+        iam::set_permissions_boundary(self, role, arn).await
     }
 
     async fn tag_role(&self, role: &str, tags: &Tags) -> Result<()> {
-        self.begin("tag_role", role).await?;
-        self.inside().roles.get_mut(role).ok_or_else(|| missing(role))?.tags.extend(tags.clone());
-        Ok(())
+        iam::tag_role(self, role, tags).await
     }
 
     async fn attach_policy(&self, role: &str, policy_arn: &str) -> Result<()> {
-        self.begin("attach_policy", policy_arn).await?;
-        let mut inside = self.inside();
-        let facts = inside.roles.get_mut(role).ok_or_else(|| missing(role))?;
-        facts.policies.push(policy_arn.into());
-        facts.policies.sort();
-        facts.policies.dedup();
-        Ok(())
+        iam::attach_policy(self, role, policy_arn).await
     }
 
     async fn detach_policy(&self, role: &str, policy_arn: &str) -> Result<()> {
-        self.begin("detach_policy", policy_arn).await?;
-        let mut inside = self.inside();
-        let Some(facts) = inside.roles.get_mut(role) else { return Ok(()) };
-        let before = facts.policies.len();
-        facts.policies.retain(|p| p != policy_arn);
-        let was_attached = facts.policies.len() < before;
-        if let Some(count) = inside.managed_policies.get_mut(policy_arn).filter(|_| was_attached) {
-            *count -= 1;
-        }
-        drop(inside);
-        self.end("detach_policy")
+        iam::detach_policy(self, role, policy_arn).await
     }
 
     async fn delete_policy(&self, arn: &str) -> Result<()> {
-        self.begin("delete_policy", arn).await?;
-        if self.inside().managed_policies.get(arn).is_some_and(|attachments| *attachments > 0) {
-            return Err(Error::new(ErrorKind::Conflict, "it is attached"));
-        }
-        self.inside().managed_policies.remove(arn);
-        self.end("delete_policy")
+        iam::delete_policy(self, arn).await
     }
 
     async fn delete_role(&self, name: &str) -> Result<()> {
-        self.begin("delete_role", name).await?;
-        if self.inside().roles.get(name).is_some_and(|r| !r.policies.is_empty()) {
-            return Err(Error::new(ErrorKind::Conflict, "policies are attached"));
-        }
-        self.inside().roles.remove(name);
-        Ok(())
+        iam::delete_role(self, name).await
     }
 
     async fn create_service_linked_role(&self, service: &str) -> Result<bool> {
-        self.begin("create_service_linked_role", service).await?;
-        let name = "AWSServiceRoleForEC2Spot";
-        let arn = format!("arn:aws:iam::111122223333:role/aws-service-role/{service}/{name}").parse().unwrap();
-        let facts = RoleFacts { arn, trust: Value::Null, policies: Vec::new(), permissions_boundary: None, tags: Tags::new() };
-        Ok(self.inside().roles.insert(name.into(), facts).is_none())
+        iam::create_service_linked_role(self, service).await
     }
 
     async fn oidc_provider(&self, arn: &str) -> Result<Option<OidcFacts>> {
-        self.begin("get", "oidc provider").await?;
-        Ok(self.inside().oidc.get(arn).cloned())
+        iam::oidc_provider(self, arn).await
     }
 
     async fn create_oidc_provider(&self, issuer: &str, audience: &str, tags: &Tags) -> Result<()> {
-        self.begin("create_oidc_provider", issuer).await?;
-        let arn = format!("arn:aws:iam::111122223333:oidc-provider/{}", issuer.trim_start_matches("https://"));
-        if self.inside().oidc.contains_key(&arn) {
-            return Err(taken(&arn));
-        }
-        let facts = OidcFacts { arn: arn.parse().unwrap(), audiences: vec![audience.into()], tags: tags.clone() };
-        self.inside().oidc.insert(arn, facts);
-        self.end("create_oidc_provider")
+        iam::create_oidc_provider(self, issuer, audience, tags).await
     }
 
     async fn delete_oidc_provider(&self, arn: &str) -> Result<()> {
-        self.begin("delete_oidc_provider", arn).await?;
-        self.inside().oidc.remove(arn);
-        Ok(())
+        iam::delete_oidc_provider(self, arn).await
     }
 
     async fn instance_profiles(&self) -> Result<Vec<InstanceProfile>> {
-        self.begin("instance_profiles", "all").await?;
-        Ok(self.inside().profiles.clone())
+        iam::instance_profiles(self).await
     }
 
     async fn instance_profile(&self, name: &str) -> Result<Option<ProfileDetails>> {
-        self.begin("get", format!("instance profile {name}")).await?;
-        let inside = self.inside();
-        let found = inside.profiles.iter().find(|profile| profile.name == name);
-        let arn = |role: &String| format!("arn:aws:iam::111122223333:role/{role}").parse().unwrap();
-        Ok(found.map(|profile| ProfileDetails {
-            role: profile.roles.first().map(arn),
-            tags: inside.profile_tags.get(name).cloned().unwrap_or_default(),
-        }))
+        iam::instance_profile(self, name).await
     }
 
     async fn delete_instance_profile(&self, profile: &InstanceProfile) -> Result<()> {
-        self.begin("delete_instance_profile", &profile.name).await?;
-        self.inside().profiles.retain(|p| p.name != profile.name);
-        Ok(())
+        iam::delete_instance_profile(self, profile).await
     }
 
     async fn regions(&self) -> Result<Vec<String>> {
