@@ -2,9 +2,10 @@
 
 use super::judgement::{installed, read};
 use super::{Check, Judged, Judgement, Situation, aws, helm, missing, whose};
-use crate::facts::{Facts, Topic};
+use crate::facts::Topic;
 use crate::finding::Area;
-use crate::spec::{Identity, Spec};
+use crate::spec::Identity;
+use crate::steps::made_by_karpctl;
 
 pub(super) struct ControllerAssociation;
 
@@ -89,10 +90,4 @@ impl Check for ControllerAssociation {
             }
         }])
     }
-}
-
-/// Whether karpctl made what is there of Karpenter: its mark is on the stack or on the controller's role.
-fn made_by_karpctl(spec: &Spec, facts: &Facts) -> bool {
-    facts.stack.known().is_some_and(|stack| spec.owns(&stack.tags))
-        || facts.controller_role.known().is_some_and(|role| spec.owns(&role.tags))
 }

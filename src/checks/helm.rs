@@ -2,7 +2,7 @@
 
 use super::judgement::installed;
 use crate::facts::{Facts, HelmRelease, ToolFacts};
-use crate::knowledge::{CHART, CRD_CHART, ROLE_ANNOTATION, Release, WEBHOOK_PORT};
+use crate::knowledge::{CHART, CRD_CHART, Release, WEBHOOK_PORT};
 use crate::spec::{Identity, Spec};
 
 /// Changes these values of Karpenter's live release and nothing else of it.
@@ -67,8 +67,7 @@ fn with_release(by: &str, spec: &Spec, facts: &Facts, release: &Release) -> Vec<
 
 /// How the controller that is there gets its credentials. `None`: nothing says so.
 fn identity(facts: &Facts) -> Option<Identity> {
-    let annotated = |release: &HelmRelease| release.values["serviceAccount"]["annotations"][ROLE_ANNOTATION].is_string();
-    if facts.chart_release.known().is_some_and(|release| installed(release) && annotated(release)) {
+    if facts.chart_release.known().is_some_and(|release| installed(release) && release.annotated_role().is_some()) {
         return Some(Identity::Irsa);
     }
     facts.association.known().map(|_| Identity::PodIdentity)

@@ -1,7 +1,7 @@
 //! Whether IAM has room for what is made.
 
 use super::judgement::read;
-use super::{Check, Judged, Judgement, Situation};
+use super::{Check, Judged, Judgement, Situation, raise_quota};
 use crate::facts::{Facts, Probed, Topic};
 use crate::finding::Area;
 use crate::render;
@@ -93,8 +93,6 @@ fn needs(spec: &Spec, facts: &Facts) -> [Need; 3] {
 }
 
 fn more(spec: &Spec, judgement: Judgement, code: &str, wanted: i64) -> Judgement {
-    let wanted = wanted.to_string();
-    let request = ["aws", "service-quotas", "request-service-quota-increase", "--region", spec.partition.region_of_iam()];
-    let quota = ["--service-code", "iam", "--quota-code", code, "--desired-value", &wanted];
-    judgement.fix("remove what nobody uses").run("or ask AWS for more", request.into_iter().chain(quota))
+    let request = raise_quota(spec.partition.region_of_iam(), ("iam", code), wanted);
+    judgement.fix("remove what nobody uses").run("or ask AWS for more", request)
 }

@@ -171,6 +171,13 @@ fn aws<'a>(spec: &'a Spec, service: &'a str, operation: &'a str) -> Vec<&'a str>
     vec!["aws", service, operation, "--region", spec.region.as_str()]
 }
 
+/// The command by which AWS is asked to raise a quota.
+fn raise_quota(region: &str, (service, code): (&str, &str), wanted: impl std::fmt::Display) -> Vec<String> {
+    let request = ["aws", "service-quotas", "request-service-quota-increase", "--region", region];
+    let quota = ["--service-code", service, "--quota-code", code, "--desired-value"];
+    request.into_iter().chain(quota).map(str::to_owned).chain([wanted.to_string()]).collect()
+}
+
 /// What a check says: a judgement for each thing that it looked at, or the one that ended the look.
 pub type Judged = Result<Vec<Judgement>, Judgement>;
 

@@ -1,7 +1,7 @@
 //! Whether EC2 lets the account have the VPC and the address that a new cluster takes.
 
 use super::judgement::read;
-use super::{Check, Judged, Judgement, Situation, aws, makes_cluster, makes_none};
+use super::{Check, Judged, Judgement, Situation, makes_cluster, makes_none, raise_quota};
 use crate::facts::{QuotaUse, Topic};
 use crate::finding::Area;
 use crate::knowledge::{ADDRESSES, VPCS};
@@ -59,17 +59,15 @@ impl Check for NetworkQuotas {
     }
 }
 
-fn judge(spec: &Spec, name: &str, found: &QuotaUse, (service, code): (&str, &str), refusal: &str) -> Judgement {
+fn judge(spec: &Spec, name: &str, found: &QuotaUse, quota: (&str, &str), refusal: &str) -> Judgement {
     let subject = format!("{name} in {}", spec.region);
-    let Some(quota) = found.quota else { return Judgement::skip(subject, "Service Quotas does not know this quota here") };
-    let used = format!("{} of {quota} are in use", found.used);
+    let Some(most) = found.quota else { return Judgement::skip(subject, "Service Quotas does not know this quota here") };
+    let used = format!("{} of {most} are in use", found.used);
     let wanted = found.used + TAKES;
-    if wanted <= quota {
+    if wanted <= most {
         return Judgement::pass(subject, used);
     }
-    let request = aws(spec, "service-quotas", "request-service-quota-increase");
-    let more = ["--service-code", service, "--quota-code", code, "--desired-value", &wanted.to_string()].map(str::to_owned);
     Judgement::fail(subject, format!("{used}, and the cluster takes one: {refusal}"))
-        .run("ask AWS for more", request.into_iter().map(str::to_owned).chain(more))
+        .run("ask AWS for more", raise_quota(spec.region.as_str(), quota, wanted))
         .fix("or name the subnets of a VPC that is there: vpc.privateSubnets")
 }

@@ -5,7 +5,6 @@ use super::judgement::{installed, read};
 use super::{Check, Judged, Judgement, Situation, aws};
 use crate::facts::{NodeGroupFacts, Topic};
 use crate::finding::Area;
-use crate::knowledge::ROLE_ANNOTATION;
 use crate::spec::{Identity, Spec};
 
 pub(super) struct NodeGroup;
@@ -116,7 +115,7 @@ fn asks(situation: &Situation<'_>, subject: &str) -> Result<Option<&'static str>
     let values = GivenValues::of(spec, facts, subject)?;
     // What is not installed yet is given an association before.
     let Some(live) = facts.chart_release.known().filter(|release| installed(release)) else { return Ok(None) };
-    if live.values["serviceAccount"]["annotations"][ROLE_ANNOTATION].is_string() || *values.at("hostNetwork") == true {
+    if live.annotated_role().is_some() || *values.at("hostNetwork") == true {
         return Ok(None);
     }
     let told = values.at("controller.env").as_array().into_iter().flatten().any(|variable| variable["name"] == "AWS_REGION");

@@ -4,7 +4,6 @@ use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation, aws};
 use crate::facts::Topic;
 use crate::finding::Area;
-use crate::knowledge::ROLE_ANNOTATION;
 use crate::spec::Identity;
 
 pub(super) struct OneIdentity;
@@ -40,7 +39,7 @@ impl Check for OneIdentity {
         let Some(release) = read(&subject, &situation.facts.chart_release)? else {
             return Err(Judgement::skip(subject, "the chart is not installed yet"));
         };
-        let annotated = release.values["serviceAccount"]["annotations"][ROLE_ANNOTATION].as_str();
+        let annotated = release.annotated_role();
         let associated = read(&subject, &situation.facts.association)?;
         let (Some(role), Some(association)) = (annotated, associated) else {
             let how = match (annotated, associated) {

@@ -1,7 +1,7 @@
 //! Whether EC2 lets the account run what the node group and the node pool ask for.
 
 use super::judgement::read;
-use super::{Check, Judged, Judgement, Situation, aws, makes_cluster};
+use super::{Check, Judged, Judgement, Situation, aws, makes_cluster, raise_quota};
 use crate::facts::{Facts, QuotaUse, Topic, VcpuFacts};
 use crate::finding::Area;
 use crate::knowledge::{ON_DEMAND_VCPUS, SPOT_VCPUS};
@@ -124,7 +124,7 @@ impl Kind<'_> {
     }
 
     fn raised(&self, spec: &Spec, judgement: Judgement) -> Judgement {
-        let code = match self.of {
+        let quota = match self.of {
             CapacityType::OnDemand => ON_DEMAND_VCPUS,
             CapacityType::Spot => SPOT_VCPUS,
         };
@@ -133,10 +133,7 @@ impl Kind<'_> {
             GUIDE_CPU_LIMIT => FIRST,
             chosen => u64::from(chosen),
         };
-        let wanted = (self.quota.used + self.first + pool).to_string();
-        let request = aws(spec, "service-quotas", "request-service-quota-increase");
-        judgement
-            .run("ask AWS for more", request.into_iter().chain(["--service-code", "ec2", "--quota-code", code, "--desired-value", &wanted]))
+        judgement.run("ask AWS for more", raise_quota(spec.region.as_str(), quota, self.quota.used + self.first + pool))
     }
 }
 

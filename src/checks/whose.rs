@@ -3,7 +3,7 @@
 use super::judgement::{Judgement, installed, of_own_chart};
 use super::neighbours::karpenters;
 use crate::facts::{Facts, Neighbours, Probed, Workload};
-use crate::knowledge::{ROLE_ANNOTATION, Release};
+use crate::knowledge::Release;
 use crate::spec::Spec;
 
 /// The Karpenter of the wanted namespace, whoever installed it.
@@ -82,8 +82,7 @@ pub(super) fn elsewhere<'f>(spec: &Spec, facts: &'f Facts) -> Option<&'f str> {
 
 /// The role that the live release gives the controller's service account by an annotation (IRSA).
 pub(super) fn annotated_role(facts: &Facts) -> Option<&str> {
-    let release = facts.chart_release.known().filter(|release| installed(release) && of_own_chart(release))?;
-    release.values["serviceAccount"]["annotations"][ROLE_ANNOTATION].as_str()
+    facts.chart_release.known().filter(|release| installed(release) && of_own_chart(release))?.annotated_role()
 }
 
 /// The service account under which the controller works: that of its pods, else that which the live release was told, else the spec's.

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::facts::Topic;
 use crate::spec::Spec;
 use crate::spec::layer::{Layer, Source};
-use crate::steps::works_by_our_role;
+use crate::steps::{made_by_karpctl, works_by_our_role};
 
 /// Gives the session the release and the namespace of karpctl's own Karpenter in the cluster. What a release calls its objects, and where they
 /// are, is not found by those of another.
@@ -21,9 +21,8 @@ pub(super) async fn as_installed(app: &App, variant: &VariantArgs, session: &mut
     }
     session.read_by(app, [Topic::Controller, Topic::StackStatus, Topic::ControllerRole].into()).await?;
     let (spec, facts) = (session.spec.clone(), &session.facts);
-    let stack = facts.stack.known().is_some_and(|stack| spec.owns(&stack.tags));
     // Somebody else's is not looked for: what is named by default is not theirs.
-    if !stack && !facts.controller_role.known().is_some_and(|role| spec.owns(&role.tags)) {
+    if !made_by_karpctl(&spec, facts) {
         return Ok(());
     }
     let Ok((found_release, found_namespace)) = installed(facts) else { return Ok(()) };
@@ -50,8 +49,9 @@ pub(super) async fn as_installed(app: &App, variant: &VariantArgs, session: &mut
         // Another may have installed one, where karpctl's is no longer or never was.
         session.read_by(app, [Topic::Chart, Topic::Association].into()).await?;
         if !works_by_our_role(&session.spec, &session.facts) {
+            // The plan reads all of it anew.
             session.spec = spec;
-            return session.read_by(app, [Topic::Chart, Topic::Association].into()).await;
+            return Ok(());
         }
     }
     let (release, namespace) = (&session.spec.release, &session.spec.namespace);

@@ -2,7 +2,7 @@
 
 use super::Probed;
 use super::account::{RouteTableFacts, SecurityGroupFacts};
-use crate::knowledge::{KubernetesVersion, ToolVersion, value_at};
+use crate::knowledge::{KubernetesVersion, ROLE_ANNOTATION, ToolVersion, value_at};
 use crate::spec::{AccountId, Arn, IpFamily};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -335,6 +335,12 @@ impl HelmRelease {
     #[must_use]
     pub fn given(&self, path: &str) -> Option<&Value> {
         value_at(&self.values, path).filter(|value| !value.is_null() && *value != "")
+    }
+
+    /// The role that it gives the controller's service account by an annotation (IRSA).
+    #[must_use]
+    pub fn annotated_role(&self) -> Option<&str> {
+        self.values["serviceAccount"]["annotations"][ROLE_ANNOTATION].as_str()
     }
 }
 

@@ -1,10 +1,5 @@
 //! What EC2's quotas make of an instance type.
 
-/// The quota "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances" of the service `ec2`, in vCPUs.
-pub const ON_DEMAND_VCPUS: &str = "L-1216C47A";
-/// The quota "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests" of the service `ec2`, in vCPUs.
-pub const SPOT_VCPUS: &str = "L-34B43A08";
-
 /// The families whose vCPUs EC2 counts together, on-demand and spot apart: "All Standard (A, C, D, H, I, M, R, T, Z)" ("Amazon EC2 instance
 /// type quotas" and "Spot Instance quotas" of the EC2 User Guide). `im` and `is` are of I; `dl`, `hpc`, `mac` and `trn` have quotas of their own.
 const STANDARD: [&str; 11] = ["a", "c", "d", "h", "i", "im", "is", "m", "r", "t", "z"];

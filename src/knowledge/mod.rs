@@ -34,7 +34,7 @@ pub use credentials::{POD_IDENTITY_ACTIONS, POD_IDENTITY_SERVICE, ROLE_ANNOTATIO
 pub use exec::ClientBuild;
 pub use features::{Features, MetricsScrape, NodePoolApi, ValueLayout, is_ami_family};
 pub use guide::{Difference, DifferenceKind};
-pub use instances::{ON_DEMAND_VCPUS, SPOT_VCPUS, is_standard_instance};
+pub use instances::is_standard_instance;
 pub use keys::{SECRETS_KEY_ACTIONS, VOLUME_KEY_ACTIONS};
 pub use kubernetes::{InvalidKubernetesVersion, KubernetesVersion, Support, ami_family_ended};
 pub use labels::{
@@ -48,7 +48,7 @@ pub use operator::{CalledBy, OperatorCase, OperatorGrant, Work, operator_grants}
 pub use own::newer_karpctl;
 pub use pin::{Pin, PinnedIn, pinned_fields};
 pub use prices::RunningCost;
-pub use quotas::{ADDRESSES, VPCS};
+pub use quotas::{ADDRESSES, ON_DEMAND_VCPUS, SPOT_VCPUS, VPCS};
 pub use refusal::IamRefusal;
 pub use regions::{may_be_of_another_partition, of_another_partition, unknown_keys, unknown_region};
 pub use release::{ImageBase, InvalidRelease, NewDefault, Release, Standing, image_tag};

@@ -1,4 +1,9 @@
-//! The quotas of what a new cluster's network takes, by service and code.
+//! The quotas of what a cluster takes, by service and code.
+
+/// "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances", in vCPUs.
+pub const ON_DEMAND_VCPUS: (&str, &str) = ("ec2", "L-1216C47A");
+/// "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests", in vCPUs.
+pub const SPOT_VCPUS: (&str, &str) = ("ec2", "L-34B43A08");
 
 /// "VPCs per Region".
 pub const VPCS: (&str, &str) = ("vpc", "L-F678F1CE");

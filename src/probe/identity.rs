@@ -1,5 +1,6 @@
 //! Who may do what: the controller's role and how it gets it, the nodes' way into the cluster.
 
+use super::inside::daemon_pods;
 use super::{NOT_YET, ProbeContext, failed, said};
 use crate::error::{Error, Result};
 use crate::facts::{
@@ -56,12 +57,7 @@ pub(super) async fn agent(context: &ProbeContext<'_>) -> Probed<AddonFacts> {
 pub(super) async fn agent_pods(kube: &dyn Kube) -> Probed<AgentPods> {
     let kind = ObjectKind::new("apps/v1", "daemonsets");
     let object = ObjectRef { kind, namespace: Some("kube-system".into()), name: AGENT.into() };
-    said(kube.get(&object).await.map(|found| {
-        found.map(|daemon_set| {
-            let pods = |name: &str| daemon_set["status"][name].as_u64().unwrap_or(0);
-            AgentPods { desired: pods("desiredNumberScheduled"), ready: pods("numberReady") }
-        })
-    }))
+    said(kube.get(&object).await.map(|found| found.as_ref().map(daemon_pods)))
 }
 
 pub(super) async fn association(context: &ProbeContext<'_>) -> Probed<AssociationFacts> {

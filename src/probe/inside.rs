@@ -16,7 +16,7 @@ mod windows;
 pub(super) use admission::admission;
 pub(super) use conversion::{conversion, conversion_service};
 pub(super) use entry::entry;
-pub(super) use neighbours::{is_autoscaler, neighbours};
+pub(super) use neighbours::{daemon_pods, is_autoscaler, neighbours};
 pub(super) use nodes::nodes;
 pub(super) use objects::objects;
 pub(super) use outliving::outliving;

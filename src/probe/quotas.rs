@@ -13,8 +13,7 @@ pub(super) async fn vcpus(context: &ProbeContext<'_>) -> Probed<VcpuFacts> {
 
 async fn read(context: &ProbeContext<'_>) -> Result<VcpuFacts> {
     let aws = &context.ports.aws;
-    let (on_demand, spot, running) =
-        tokio::join!(aws.quota(("ec2", ON_DEMAND_VCPUS)), aws.quota(("ec2", SPOT_VCPUS)), aws.running_instances());
+    let (on_demand, spot, running) = tokio::join!(aws.quota(ON_DEMAND_VCPUS), aws.quota(SPOT_VCPUS), aws.running_instances());
     let (on_demand, spot, mut running) = (on_demand?, spot?, running?);
     running.retain(|instance| is_standard_instance(&instance.instance_type));
     let own = node_group_type(context.spec);

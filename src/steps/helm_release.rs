@@ -5,7 +5,7 @@ use super::compare::differences_both_ways;
 use super::looked::Refusal;
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, HelmRelease, Probed};
-use crate::knowledge::{ROLE_ANNOTATION, Release};
+use crate::knowledge::Release;
 use crate::ports::{HelmInstall, Kube, ObjectRef, Origin};
 use crate::probe::controller::complaints;
 use crate::probe::release::{revision_of, secrets};
@@ -33,13 +33,19 @@ pub(crate) fn is_as_wanted(found: &HelmRelease, version: &str, values: &Value) -
 /// The role under which the Karpenter that is there works: that of its Pod Identity association, which goes before the one that its helm release
 /// annotates.
 fn works_as(facts: &Facts) -> Option<&str> {
-    let annotated = || facts.chart_release.known()?.values["serviceAccount"]["annotations"][ROLE_ANNOTATION].as_str();
+    let annotated = || facts.chart_release.known()?.annotated_role();
     facts.association.known().map(|association| association.role_arn.as_str()).or_else(annotated)
 }
 
 /// Whether the Karpenter that is there is known to work under the role that the spec names.
 pub(crate) fn works_by_our_role(spec: &Spec, facts: &Facts) -> bool {
     works_as(facts).is_some_and(|arn| arn == spec.controller_role_arn().as_str())
+}
+
+/// Whether karpctl made what Karpenter works with: its tag is on the stack or on the controller's role.
+pub(crate) fn made_by_karpctl(spec: &Spec, facts: &Facts) -> bool {
+    facts.stack.known().is_some_and(|stack| spec.owns(&stack.tags))
+        || facts.controller_role.known().is_some_and(|role| spec.owns(&role.tags))
 }
 
 /// Why a Karpenter that is there is somebody else's, for a removal: on a cluster that karpctl did not make it works under another role, or there is

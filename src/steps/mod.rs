@@ -47,7 +47,7 @@ mod undrained;
 pub(crate) use cluster_judge::{is_marked, is_strangers, refused_removal};
 pub(crate) use cluster_whole::cluster_config_of_bootstrap;
 pub use context::{OWNER_TAG, Ownership, Say, StepContext, owner_tags};
-pub(crate) use helm_release::{is_as_wanted, works_by_our_role};
+pub(crate) use helm_release::{is_as_wanted, made_by_karpctl, works_by_our_role};
 pub use migration::migration;
 pub(crate) use node_pool::{changes as node_pool_changes, over as node_pool_over};
 pub(crate) use node_pool_removal::is_ours as applied_by_karpctl;

@@ -2,7 +2,7 @@
 
 use super::nodes::requests;
 use super::{items, text};
-use crate::facts::{NeighbourKind, Neighbours, NodeAddon, NodeAddonKind, Probed, Workload};
+use crate::facts::{AgentPods, NeighbourKind, Neighbours, NodeAddon, NodeAddonKind, Probed, Workload};
 use crate::ports::{Kube, ObjectKind};
 use crate::probe::failed;
 use crate::probe::release::{crd_ref, helm_owner};
@@ -34,14 +34,14 @@ fn of_deployment(deployment: &Value) -> Option<Workload> {
 }
 
 fn of_daemon_set(daemon_set: &Value) -> Option<Workload> {
-    let (desired, ready) = pods(daemon_set);
+    let AgentPods { desired, ready } = daemon_pods(daemon_set);
     workload(daemon_set, "daemonset", desired, Some(ready))
 }
 
-/// How many pods a `DaemonSet` should have, and how many are ready.
-fn pods(daemon_set: &Value) -> (u64, u64) {
+/// The pods of a `DaemonSet`.
+pub(crate) fn daemon_pods(daemon_set: &Value) -> AgentPods {
     let count = |name: &str| daemon_set["status"][name].as_u64().unwrap_or(0);
-    (count("desiredNumberScheduled"), count("numberReady"))
+    AgentPods { desired: count("desiredNumberScheduled"), ready: count("numberReady") }
 }
 
 fn node_addon(daemon_set: &Value) -> Option<NodeAddon> {
@@ -53,7 +53,7 @@ fn node_addon(daemon_set: &Value) -> Option<NodeAddon> {
         (_, "cilium") => Some(NodeAddonKind::Cilium),
         _ => None,
     })?;
-    let (desired, ready) = pods(daemon_set);
+    let AgentPods { desired, ready } = daemon_pods(daemon_set);
     Some(NodeAddon { kind, namespace: text(metadata["namespace"].as_str()?), name: text(metadata["name"].as_str()?), desired, ready })
 }
 

@@ -91,31 +91,28 @@ fn says_what_helm_says(stage: &Stage, helm: &Path, file: &str, check: &str, word
 
 /// What a finding says is done by hand to a copy of the file, after which helm gets in and nothing is found.
 fn is_mended_by_hand(stage: &Stage, helm: &Path, file: &str, mend: impl Fn(&str, &serde_json::Value) -> String) {
-    let doctor = |file: &str| {
-        let words = ["doctor", "--offline", "--area", "client", "--helm", helm.to_str().unwrap(), "--kubeconfig", file, "-o", "json"];
-        let report = stage.karpctl(&words).json();
-        report["checks"].as_array().unwrap().iter().find(|c| c["result"] == "fail").cloned()
-    };
     let mended = format!("{file}-mended");
-    let finding = doctor(file).unwrap_or_else(|| panic!("nothing is wrong with {file}"));
+    let finding = failed(stage, helm, file).unwrap_or_else(|| panic!("nothing is wrong with {file}"));
     std::fs::write(&mended, mend(&std::fs::read_to_string(file).unwrap(), &finding)).unwrap();
-    assert_eq!(doctor(&mended), None);
+    assert_eq!(failed(stage, helm, &mended), None);
     Ended::from(stage.lab().command(helm).args(["list", "--kubeconfig", &mended]).output().unwrap()).exits(0);
+}
+
+/// The first thing that doctor says fails with this helm and kubeconfig.
+fn failed(stage: &Stage, helm: &Path, file: &str) -> Option<serde_json::Value> {
+    let words = ["doctor", "--offline", "--area", "client", "--helm", helm.to_str().unwrap(), "--kubeconfig", file, "-o", "json"];
+    let report = stage.karpctl(&words).json();
+    report["checks"].as_array().unwrap().iter().find(|c| c["result"] == "fail").cloned()
 }
 
 /// aws writes the entry anew, as it is printed; then the file is as it was again.
 fn is_mended_by_aws(stage: &Stage, helm: &Path, file: &str) {
     let before = std::fs::read_to_string(file).unwrap();
-    let words = ["doctor", "--offline", "--area", "client", "--helm", helm.to_str().unwrap(), "--kubeconfig", file, "-o", "json"];
-    let failed = || {
-        let report = stage.karpctl(&words).json();
-        report["checks"].as_array().unwrap().iter().find(|c| c["result"] == "fail").cloned()
-    };
-    let finding = failed().unwrap_or_else(|| panic!("nothing is wrong with {file}"));
+    let finding = failed(stage, helm, file).unwrap_or_else(|| panic!("nothing is wrong with {file}"));
     let command: Vec<&str> = finding["fixes"][1]["command"].as_array().unwrap().iter().map(|w| w.as_str().unwrap()).collect();
     assert_eq!(command[..3], ["aws", "eks", "update-kubeconfig"]);
     Ended::from(stage.lab().command(Path::new(command[0])).args(&command[1..]).output().unwrap()).exits(0);
-    assert_eq!(failed(), None);
+    assert_eq!(failed(stage, helm, file), None);
     Ended::from(stage.lab().command(helm).args(["list", "--kubeconfig", file]).output().unwrap()).exits(0);
     std::fs::write(file, before).unwrap();
 }
