@@ -190,6 +190,8 @@ pub struct Facts {
     pub endpoints: Probed<Vec<EndpointFacts>>,
     /// The cluster's VPC; while there is no cluster, that of one's own where the spec names it.
     pub vpc: Probed<VpcFacts>,
+    /// The subnets of a VPC of one's own that a cluster is to be made in. Absent: none is to be made in one.
+    pub own_subnets: Probed<Vec<SubnetFacts>>,
     /// What an earlier cluster of this name left. Absent: the cluster is there, and what carries its name is its own.
     pub leftovers: Probed<LeftoverFacts>,
     /// The managed node groups.
@@ -295,6 +297,7 @@ of_topics! {
     Routes => routes;
     Endpoints => endpoints;
     Vpc => vpc;
+    OwnSubnets => own_subnets;
     Leftovers => leftovers;
     NodeGroups => node_groups;
     Ebs => ebs, volume_key;

@@ -11,7 +11,10 @@ use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 static SOURCE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/tests/lab");
 
@@ -104,8 +107,8 @@ pub fn install(source: &Path) -> Result<()> {
 }
 
 impl Lab {
-    /// Starts a lab that keeps its files in `dir`. `progress` takes the names of the parts as they come up.
-    pub fn start(source: &Path, dir: &Path, arguments: &[&str], mut progress: impl FnMut(&str)) -> Result<Self> {
+    /// Starts a lab that keeps its files in `dir`, and gives it up once `stop` is said. `progress` takes the names of the parts as they come up.
+    pub fn start(source: &Path, dir: &Path, arguments: &[&str], stop: &CancellationToken, mut progress: impl FnMut(&str)) -> Result<Self> {
         let mut child = python(source, "lab.py")
             .arg("serve")
             .arg("--dir")
@@ -118,8 +121,18 @@ impl Lab {
             .spawn()
             .map_err(|e| no_python(&e))?;
         let stdin = child.stdin.take();
-        let lines = child.stdout.take().map(|out| BufReader::new(out).lines());
-        for line in lines.into_iter().flatten().map_while(std::io::Result::ok) {
+        let lines = lines_of(child.stdout.take());
+        loop {
+            let line = match lines.recv_timeout(BEAT) {
+                Ok(line) => line,
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) if stop.is_cancelled() => {
+                    drop(stdin);
+                    let _ = child.wait();
+                    return Err(Error::new(ErrorKind::Interrupted, "the lab was stopped before it was up"));
+                }
+                Err(RecvTimeoutError::Timeout) => continue,
+            };
             let Ok(event) = serde_json::from_str::<Value>(&line) else { continue };
             match event["event"].as_str() {
                 Some("started") => progress(event["part"].as_str().unwrap_or_default()),
@@ -156,7 +169,7 @@ impl Lab {
             if joined as u64 >= wanted {
                 return Ok(());
             }
-            std::thread::sleep(std::time::Duration::from_millis(500));
+            std::thread::sleep(Duration::from_millis(500));
         }
         Err(Error::failed("the nodes of the lab's cluster do not join"))
     }
@@ -201,6 +214,19 @@ impl Drop for Lab {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// How often it is looked whether somebody has had enough.
+const BEAT: Duration = Duration::from_millis(100);
+
+/// What a child says, line by line, for whoever also waits for something else.
+fn lines_of(out: Option<ChildStdout>) -> Receiver<String> {
+    let (send, lines) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let said = out.into_iter().flat_map(|out| BufReader::new(out).lines());
+        said.map_while(std::io::Result::ok).try_for_each(|line| send.send(line))
+    });
+    lines
 }
 
 fn answer(response: std::result::Result<ureq::http::Response<ureq::Body>, ureq::Error>, path: &str) -> Result<Value> {

@@ -68,6 +68,7 @@ mod node_security_groups;
 mod oidc_issuer;
 mod one_identity;
 mod other_karpenter;
+mod own_vpc;
 mod permissions;
 mod placement;
 mod policy;
@@ -246,6 +247,7 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(vpc_dns::VpcDns),
         Box::new(private_endpoints::PrivateEndpoints),
         Box::new(private_vpc::PrivateVpc),
+        Box::new(own_vpc::OwnVpc),
         Box::new(node_group::NodeGroup),
         Box::new(oidc_issuer::OidcIssuer),
         Box::new(agent_health::AgentHealth),
@@ -295,7 +297,7 @@ pub fn all() -> Vec<Box<dyn Check>> {
 pub fn preflight(steps: &BTreeSet<StepId>) -> Vec<Box<dyn Check>> {
     let concerns = |id: &str| match id {
         "karpenter-release" | "kubernetes-fit" | "auto-mode" => true,
-        "kubernetes-offered" | "eksctl-version" | "private-vpc" => steps.contains(&StepId::Cluster),
+        "kubernetes-offered" | "eksctl-version" | "private-vpc" | "own-vpc" => steps.contains(&StepId::Cluster),
         "zonal-shift" => steps.contains(&StepId::Chart),
         "helm-version" => steps.contains(&StepId::Chart) || steps.contains(&StepId::Crds),
         _ => false,

@@ -137,7 +137,7 @@ fn one_zone(facts: &Facts, network: &NetworkFacts) -> Judgement {
 }
 
 /// A subnet that carries the discovery tag of another cluster. `own`: those that carry this one's, once Karpenter works in them.
-fn taken(subnet: &SubnetFacts, cluster: &str, own: &[&SubnetFacts]) -> Option<Judgement> {
+pub(super) fn taken(subnet: &SubnetFacts, cluster: &str, own: &[&SubnetFacts]) -> Option<Judgement> {
     let other = subnet.tags.get(DISCOVERY_TAG).filter(|other| *other != cluster)?;
     if !own.is_empty() {
         let message =

@@ -75,7 +75,7 @@ pub fn run(app: &App, args: &RehearseArgs) -> Result<Exit> {
         .ok_or_else(|| Error::usage("there is no place to install the lab").hint("set HOME, or KARPCTL_LAB_CACHE"))?;
     let source = lab::source(&cache)?;
     app.printer.status("Looking at the lab's parts …");
-    lab::install(&source)?;
+    lab::install(&source).map_err(|error| if app.cancel.is_cancelled() { install_interrupted() } else { error })?;
     if args.install_only {
         return Ok(Exit::Done);
     }
@@ -85,7 +85,16 @@ pub fn run(app: &App, args: &RehearseArgs) -> Result<Exit> {
     let region = given(|l| l.region.clone()).unwrap_or_else(|| "us-west-2".into());
     let existing = layers.iter().find_map(|(_, l)| l.existing_cluster).unwrap_or(false);
     let dir = tempfile::tempdir().map_err(|e| Error::failed("cannot make a directory for the lab").because(e.to_string()))?;
-    let lab = Lab::start(&source, dir.path(), &["--region", &region], |part| app.printer.status(&format!("lab: {part} is up")))?;
+    let up = |part: &str| app.printer.status(&format!("lab: {part} is up"));
+    let lab = match tokio::task::block_in_place(|| Lab::start(&source, dir.path(), &["--region", &region], &app.cancel, up)) {
+        Err(error) if error.kind == ErrorKind::Interrupted => return Err(interrupted()),
+        Err(error) => {
+            // It names its logs, which are there.
+            let _ = dir.keep();
+            return Err(error);
+        }
+        Ok(lab) => lab,
+    };
     let rehearsal = tokio::task::block_in_place(|| {
         if existing {
             let version = given(|l| l.kubernetes_version.clone())
@@ -147,6 +156,11 @@ fn rehearse(app: &App, args: &RehearseArgs, lab: &Lab, name: &str, region: &str,
     let empty = matches!(&left_over, Value::Null) || left_over.as_str() == Some("");
     let ok = acts.len() == script.len() && acts.iter().all(|a| a.exit == 0) && empty;
     Ok(Rehearsal { schema: SCHEMA, ok, acts, left_over })
+}
+
+fn install_interrupted() -> Error {
+    Error::new(ErrorKind::Interrupted, "the installation of the lab's parts was interrupted")
+        .hint("what is installed is kept: `karpctl rehearse` goes on from there")
 }
 
 /// What the act said helps is of an account and a cluster that go with the lab.

@@ -264,10 +264,13 @@ impl Session {
         facts
     }
 
-    /// The checks without which these steps are not begun.
-    pub(super) fn preflight(&self, steps: &BTreeSet<StepId>) -> Vec<Finding> {
+    /// The checks without which these steps are not begun. What a VPC of one's own has is read for them; the rest is known by now.
+    pub(super) async fn preflight(&mut self, app: &App, steps: &BTreeSet<StepId>) -> Result<Vec<Finding>> {
+        if steps.contains(&StepId::Cluster) && self.spec.vpc.is_some() {
+            self.read_by(app, BTreeSet::from([Topic::OwnSubnets])).await?;
+        }
         let today = jiff::Zoned::now().date();
-        judge(&preflight(steps), &Situation { spec: Some(&self.spec), meant: &Meant::default(), facts: &self.facts, today })
+        Ok(judge(&preflight(steps), &Situation { spec: Some(&self.spec), meant: &Meant::default(), facts: &self.facts, today }))
     }
 }
 

@@ -80,7 +80,7 @@ impl Selection {
 /// Goes the way for the selected steps.
 pub(super) async fn go(app: &App, args: &WayArgs, session: &mut Session, steps: &[Box<dyn Step>], selection: &Selection) -> Result<Exit> {
     let findings = match selection.direction {
-        Direction::Apply => session.preflight(&selection.steps),
+        Direction::Apply => session.preflight(app, &selection.steps).await?,
         Direction::Remove => Vec::new(),
     };
     show_warnings(app, &findings);

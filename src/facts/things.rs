@@ -290,8 +290,11 @@ impl NetworkFacts {
 pub struct SubnetFacts {
     /// Its id.
     pub id: String,
-    /// Its availability zone.
+    /// Its availability zone, by the name that it has in this account.
     pub zone: String,
+    /// The same zone by the id that it has in every account: `use1-az3`. Empty where nobody says it.
+    #[serde(default)]
+    pub zone_id: String,
     /// Its VPC.
     pub vpc_id: String,
     /// Addresses left.

@@ -110,6 +110,8 @@ pub enum Topic {
     Endpoints,
     /// [`Facts::vpc`].
     Vpc,
+    /// [`Facts::own_subnets`].
+    OwnSubnets,
     /// [`Facts::leftovers`].
     Leftovers,
     /// [`Facts::node_groups`].
@@ -197,7 +199,14 @@ impl Topic {
         self.in_cluster()
             || matches!(
                 self,
-                Self::OidcProvider | Self::Network | Self::NodeSubnets | Self::Routes | Self::Endpoints | Self::Vpc | Self::Leftovers
+                Self::OidcProvider
+                    | Self::Network
+                    | Self::NodeSubnets
+                    | Self::Routes
+                    | Self::Endpoints
+                    | Self::Vpc
+                    | Self::OwnSubnets
+                    | Self::Leftovers
             )
     }
 }

@@ -50,7 +50,7 @@ pub use pin::{Pin, PinnedIn, pinned_fields};
 pub use prices::RunningCost;
 pub use quotas::{ADDRESSES, ON_DEMAND_VCPUS, SPOT_VCPUS, VPCS};
 pub use refusal::IamRefusal;
-pub use regions::{may_be_of_another_partition, of_another_partition, unknown_keys, unknown_region};
+pub use regions::{ZONES_WITHOUT_EKS, may_be_of_another_partition, of_another_partition, unknown_keys, unknown_region};
 pub use release::{ImageBase, InvalidRelease, NewDefault, Release, Standing, image_tag};
 pub use stack::{ActionReason, Condition, EventRule, PolicyPart, StackContent, Statement, action_reasons};
 pub use tools::{ExecApiVersion, FittingTools, InvalidToolVersion, Tool, ToolFit, ToolVersion};

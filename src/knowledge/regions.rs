@@ -45,6 +45,10 @@ pub fn may_be_of_another_partition(said: &str) -> bool {
     said.contains(OTHERS)
 }
 
+/// The zones where EKS makes no control plane, by the ids that they have in every account.
+/// Source: EKS user guide, "Subnet requirements for clusters".
+pub const ZONES_WITHOUT_EKS: [&str; 3] = ["use1-az3", "usw1-az2", "cac1-az3"];
+
 const OTHERS: &str = "knows no keys of another partition (China, GovCloud)";
 
 #[cfg(test)]

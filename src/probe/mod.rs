@@ -236,12 +236,13 @@ async fn ask_aws_of_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>
     let asked = |topic| topics.contains(&topic);
     // A step is judged by routes only where karpctl chooses among subnets; a doctor asks for the endpoints, too.
     let chooses = network::chooses(context.spec);
-    let (oidc, network, routes, endpoints, vpc, leftovers) = tokio::join!(
+    let (oidc, network, routes, endpoints, vpc, own, leftovers) = tokio::join!(
         when(asked(Topic::OidcProvider), identity::oidc_provider(context, &facts.cluster)),
         when(asked(Topic::Network), network::network(context, &facts.cluster)),
         when(asked(Topic::Routes) && (chooses || asked(Topic::Endpoints)), network::routes(context, &facts.cluster)),
         when(asked(Topic::Endpoints), network::endpoints(context, &facts.cluster)),
         when(asked(Topic::Vpc), network::vpc(context, &facts.cluster)),
+        when(asked(Topic::OwnSubnets), network::own_subnets(context, &facts.cluster)),
         when(asked(Topic::Leftovers), earlier::leftovers(context, &facts.cluster)),
     );
     put(&mut facts.oidc_provider, oidc);
@@ -249,6 +250,7 @@ async fn ask_aws_of_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>
     put(&mut facts.routes, routes);
     put(&mut facts.endpoints, endpoints);
     put(&mut facts.vpc, vpc);
+    put(&mut facts.own_subnets, own);
     put(&mut facts.leftovers, leftovers);
 }
 

@@ -168,8 +168,20 @@ async fn of_own(aws: &Arc<dyn Aws>, own: &Vpc) -> Result<Option<String>> {
     if let Some(id) = &own.id {
         return Ok(Some(id.to_string()));
     }
-    let one: Vec<String> = own.private_subnets.iter().chain(&own.public_subnets).take(1).map(ToString::to_string).collect();
-    Ok(aws.subnets(&one).await?.into_iter().next().map(|subnet| subnet.vpc_id))
+    Ok(aws.subnets(&words(own)).await?.into_iter().next().map(|subnet| subnet.vpc_id))
+}
+
+/// The subnets of a VPC of one's own, while there is no cluster in it. Those that EC2 does not know are not among them.
+pub(super) async fn own_subnets(context: &ProbeContext<'_>, cluster: &Probed<ClusterFacts>) -> Probed<Vec<SubnetFacts>> {
+    match (cluster, &context.spec.vpc) {
+        (Probed::Absent, Some(own)) => said(context.ports.aws.subnets(&words(own)).await.map(Some)),
+        (Probed::Unavailable(reason), Some(_)) => Probed::Unavailable(reason.clone()),
+        _ => Probed::Absent,
+    }
+}
+
+fn words(own: &Vpc) -> Vec<String> {
+    own.subnets().map(ToString::to_string).collect()
 }
 
 /// The cluster's VPC, or why none is known.

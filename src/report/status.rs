@@ -16,6 +16,8 @@ pub struct StatusReport {
     pub cluster: String,
     /// Its region.
     pub region: String,
+    /// Its account.
+    pub account: String,
     /// The Karpenter release that the spec asks for.
     pub karpenter: String,
     /// The cluster's Kubernetes version.
@@ -46,6 +48,7 @@ impl StatusReport {
             schema: SCHEMA,
             cluster: spec.cluster_name.to_string(),
             region: spec.region.to_string(),
+            account: spec.account_id.to_string(),
             karpenter: spec.release.to_string(),
             kubernetes: spec.kubernetes.to_string(),
             converged: steps.iter().all(|s| s.state == State::Present),
@@ -55,7 +58,8 @@ impl StatusReport {
 }
 
 fn heading(report: &StatusReport) -> String {
-    styled(BOLD, format!("{} in {} (Kubernetes {}, Karpenter {})", report.cluster, report.region, report.kubernetes, report.karpenter))
+    let place = format!("{} in {} of account {}", report.cluster, report.region, report.account);
+    styled(BOLD, format!("{place} (Kubernetes {}, Karpenter {})", report.kubernetes, report.karpenter))
 }
 
 /// Prints the report to stdout for a person; `bootstrap` is the command that brings what is missing. Quietly it is only what is not as the
@@ -117,6 +121,7 @@ mod tests {
             schema: SCHEMA,
             cluster: "demo".into(),
             region: "us-west-2".into(),
+            account: "111122223333".into(),
             karpenter: "1.14.1".into(),
             kubernetes: "1.34".into(),
             converged: false,

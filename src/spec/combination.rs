@@ -71,7 +71,7 @@ impl Spec {
         if self.private && !vpc.public_subnets.is_empty() {
             all.push("private does not go with vpc.publicSubnets: a private cluster has no way to the internet".into());
         }
-        let mut subnets: Vec<_> = vpc.private_subnets.iter().chain(&vpc.public_subnets).collect();
+        let mut subnets: Vec<_> = vpc.subnets().collect();
         subnets.sort();
         subnets.dedup();
         if subnets.len() < 2 || subnets.len() < vpc.private_subnets.len() + vpc.public_subnets.len() {

@@ -143,6 +143,13 @@ pub struct Vpc {
     pub public_subnets: Vec<SubnetId>,
 }
 
+impl Vpc {
+    /// Its subnets, the private ones first.
+    pub fn subnets(&self) -> impl Iterator<Item = &SubnetId> {
+        self.private_subnets.iter().chain(&self.public_subnets)
+    }
+}
+
 /// The family of the addresses of pods and services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

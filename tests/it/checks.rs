@@ -16,6 +16,7 @@ mod node_addons;
 mod node_roles;
 mod objects;
 mod others;
+mod own_vpc;
 mod permissions;
 mod refusals;
 mod unread;

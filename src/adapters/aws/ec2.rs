@@ -55,6 +55,7 @@ pub(super) fn subnet_facts(s: &aws_sdk_ec2::types::Subnet) -> SubnetFacts {
     SubnetFacts {
         id: s.subnet_id().unwrap_or_default().to_owned(),
         zone: s.availability_zone().unwrap_or_default().to_owned(),
+        zone_id: s.availability_zone_id().unwrap_or_default().to_owned(),
         vpc_id: s.vpc_id().unwrap_or_default().to_owned(),
         free_addresses: s.available_ip_address_count().unwrap_or_default(),
         gives_address: s.map_public_ip_on_launch().unwrap_or_default(),

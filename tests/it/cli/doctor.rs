@@ -274,7 +274,7 @@ fn a_quiet_status_is_what_is_not_as_it_should_be() {
     let shell = Shell::new().env("AWS_ENDPOINT_URL", &url).env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
     let status = |more: &[&str]| shell.run(&[&["status"], &OFFLINE[..], more].concat()).stdout;
     let (all, quiet) = (status(&[]), status(&["-q"]));
-    assert!(all.starts_with("demo in us-west-2 (") && all.contains("could not be looked at"), "{all}");
+    assert!(all.starts_with("demo in us-west-2 of account 111122223333 (") && all.contains("could not be looked at"), "{all}");
     assert!(
         quiet.contains("  absent ") && !quiet.contains("looked at, for") && quiet.lines().all(|line| line.starts_with("  ")),
         "{quiet}"

@@ -16,6 +16,7 @@ pub(super) fn account() -> Inside {
     let subnet = |id: &str, zone: &str, public| SubnetFacts {
         id: id.to_owned(),
         zone: zone.into(),
+        zone_id: zone.replace("us-west-2a", "usw2-az1").replace("us-west-2b", "usw2-az2"),
         vpc_id: "vpc-1".into(),
         free_addresses: 100,
         gives_address: public,

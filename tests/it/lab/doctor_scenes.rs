@@ -41,6 +41,7 @@ const SCENES: &[(&str, &str)] = &[
     ("vpc-dns", "doctor_fit::auto_mode_and_a_network_without_a_way_out_are_mended_as_printed"),
     ("private-endpoints", "doctor_fit::auto_mode_and_a_network_without_a_way_out_are_mended_as_printed"),
     ("private-vpc", "doctor_to_come::a_new_account_is_made_ready_as_printed"),
+    ("own-vpc", "doctor_to_come::a_new_account_is_made_ready_as_printed"),
     ("node-group", "doctor_release::a_release_an_identity_and_an_image_are_mended_as_printed"),
     ("oidc-issuer", "doctor_release::a_release_an_identity_and_an_image_are_mended_as_printed"),
     ("agent-health", "doctor_aws::what_is_broken_in_aws_is_found_and_mended_as_printed"),

@@ -36,6 +36,35 @@ fn private(ward: &Ward) {
     assert_eq!(subnets.len(), 2, "{listed}");
     private.spec_file(&json!({"vpc": {"privateSubnets": subnets}}));
     private.passes("private-vpc");
+
+    // A subnet that is not there, and two of one zone.
+    let check = "own-vpc";
+    private.passes(check);
+    let zone = private.aws_text(&[
+        "ec2",
+        "describe-subnets",
+        "--subnet-ids",
+        subnets[0],
+        "--query",
+        "Subnets[0].AvailabilityZone",
+        "--output",
+        "text",
+    ]);
+    let vpc = private.aws_text(&["ec2", "describe-subnets", "--subnet-ids", subnets[0], "--query", "Subnets[0].VpcId", "--output", "text"]);
+    let range = ["--cidr-block", "172.31.224.0/24", "--query", "Subnet.SubnetId", "--output", "text"];
+    let twin =
+        private.aws_text(&[&["ec2", "create-subnet", "--vpc-id", vpc.trim(), "--availability-zone", zone.trim()], &range[..]].concat());
+    private.spec_file(&json!({"vpc": {"privateSubnets": [subnets[0], "subnet-0a1b2c3d4e5f60718"]}}));
+    let found = private.finds(check, "fail", "is not in us-west-2 of account");
+    assert!(private.cure(&found, 0).contains(subnets[1]));
+    private.spec_file(&json!({"vpc": {"privateSubnets": [subnets[0], twin.trim()]}}));
+    let found = private.finds(check, "fail", "Subnets specified must be in at least two different AZs");
+    private.karpctl(&["bootstrap", "--yes"]).exits(4).says("two different AZs");
+    let listed = private.cure(&found, 0);
+    assert!(listed.contains(subnets[1]) && listed.contains(twin.trim()), "{listed}");
+    private.spec_file(&json!({"vpc": {"privateSubnets": subnets}}));
+    private.passes(check);
+    private.aws_text(&["ec2", "delete-subnet", "--subnet-id", twin.trim()]);
 }
 
 fn vcpus(ward: &Ward) {

@@ -122,6 +122,13 @@ fn a_rehearsal_is_left_clean() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_karpctl"));
     command.arg("rehearse").env_clear().current_dir(dir.path());
     command.envs(["HOME", "PATH", "KARPCTL_LAB_CACHE", "TMPDIR"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+    // While the lab comes up, and while an act runs.
+    let mut terminal = Terminal::run(&command);
+    terminal.wait_for("lab: certificates is up");
+    terminal.types(b"\x03");
+    let (code, text) = terminal.ends_clean();
+    assert_eq!(code, 130, "{text}");
+    assert!(text.contains("the rehearsal was interrupted") && !text.contains("moto is up"), "{text}");
     let mut terminal = Terminal::run(&command);
     terminal.wait_for("cluster rehearsal [");
     terminal.types(b"\x03");

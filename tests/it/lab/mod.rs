@@ -100,7 +100,7 @@ pub(crate) fn stage(cluster: &str) -> Option<Stage> {
     }
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab");
     let dir = tempfile::tempdir().unwrap();
-    match Lab::start(&source, dir.path(), &[], |_| {}) {
+    match Lab::start(&source, dir.path(), &[], &tokio_util::sync::CancellationToken::new(), |_| {}) {
         Ok(lab) => Some(Stage { lab, dir, cluster: cluster.to_owned() }),
         Err(e) => panic!("{e}; logs: {}", dir.keep().join("log").display()),
     }
