@@ -28,7 +28,7 @@ impl Check for StackState {
         "Reads the stack Karpenter-<cluster>, its template, and eksctl's stacks of a cluster that karpctl makes. What people see: \
          `Stack:arn:… is in ROLLBACK_COMPLETE state and can not be updated` (a creation that failed: delete the stack, it holds \
          nothing), `is in UPDATE_ROLLBACK_FAILED state` (`aws cloudformation continue-update-rollback` brings it back), `is in \
-         DELETE_FAILED state` (something still uses a role or policy, `Cannot delete a policy attached to entities`: detach it, then delete again), `is in UPDATE_IN_PROGRESS state` \
+         DELETE_FAILED state` (something still uses a role or policy, `Cannot delete a policy attached to entities`: detach it, then delete again, unless a Karpenter works with what is left), `is in UPDATE_IN_PROGRESS state` \
          (wait), and `AlreadyExistsException`; where the stack is not there and a role of the nodes' name is, `KarpenterNodeRole-… already exists`; its queue and policies likewise. \
          Such a role may carry nodes, as on clusters that were made by Karpenter's page on the move from the Cluster Autoscaler: it is looked \
          at which instances of the region have it, and the commands that delete it are printed only where there is none; other regions are yours to look at. \
@@ -57,7 +57,7 @@ impl Check for StackState {
         let mut said = vec![karpenter(spec, facts).unwrap_or_else(|skipped| skipped)];
         said.extend(queue_in_its_way(spec, facts));
         said.extend(policies_in_its_way(spec, facts));
-        for stack in [&facts.eksctl_stack, &facts.eksctl_node_group] {
+        for (stack, kept) in [(&facts.eksctl_stack, keep_cluster(spec, facts)), (&facts.eksctl_node_group, None)] {
             let stack = match stack {
                 Probed::Known(stack) => stack,
                 Probed::Unavailable(reason) => {
@@ -70,7 +70,8 @@ impl Check for StackState {
             // An id is `arn:…:stack/NAME/…`.
             let name = stack.id.split('/').nth(1).unwrap_or(&stack.id);
             said.push(
-                standing(spec, name, stack).unwrap_or_else(|| Judgement::pass(format!("stack {name}"), format!("is {}", stack.status))),
+                standing(spec, name, stack, kept.as_deref())
+                    .unwrap_or_else(|| Judgement::pass(format!("stack {name}"), format!("is {}", stack.status))),
             );
         }
         Ok(said)
@@ -89,7 +90,7 @@ fn karpenter(spec: &Spec, facts: &Facts) -> Result<Judgement, Judgement> {
             Some(role) => in_its_way(spec, subject, role, facts),
         });
     };
-    if let Some(stuck) = standing(spec, &name, stack) {
+    if let Some(stuck) = standing(spec, &name, stack, keep_roles(facts, stack).as_deref()) {
         return Ok(stuck);
     }
     if !spec.owns(&stack.tags) {
@@ -256,18 +257,52 @@ fn policies_in_its_way(spec: &Spec, facts: &Facts) -> Vec<Judgement> {
     policies.map(judgement).collect()
 }
 
-/// What is wrong with the state that a stack is in.
-fn standing(spec: &Spec, name: &str, stack: &StackFacts) -> Option<Judgement> {
+/// What helps where a cluster serves whose stack is broken: it goes with the stack, and bootstrap refuses it.
+fn keep_cluster(spec: &Spec, facts: &Facts) -> Option<Vec<String>> {
+    facts.cluster.known().filter(|cluster| matches!(cluster.status.as_str(), "ACTIVE" | "UPDATING"))?;
+    let (cluster, region) = (&spec.cluster_name, &spec.region);
+    Some(vec![
+        format!(
+            "the cluster serves, and goes with it: if it holds nothing, `eksctl delete cluster --name {cluster} --region {region} --wait`"
+        ),
+        "else work with the cluster as it is: `--existing-cluster`".to_owned(),
+    ])
+}
+
+/// What helps where a Karpenter works, or may, with what is left of its stack.
+fn keep_roles(facts: &Facts, stack: &StackFacts) -> Option<Vec<String>> {
+    if matches!(stack.status.as_str(), "ROLLBACK_COMPLETE" | "REVIEW_IN_PROGRESS") {
+        return None;
+    }
+    let there = match whose::presence(facts) {
+        Presence::None => return None,
+        Presence::Karpenter => "a Karpenter is installed".to_owned(),
+        Presence::Unseen(reason) => format!("whether a Karpenter is installed could not be seen ({reason})"),
+    };
+    Some(vec![
+        format!("{there}, which may work with its roles and its queue: where that is to go, take it away first (`karpctl destroy`)"),
+        REMADE.to_owned(),
+    ])
+}
+
+const REMADE: &str = "`karpctl bootstrap` deletes it and makes it anew, where it is karpctl's own";
+
+/// What is wrong with the state that a stack is in. Where something is to be kept, no command deletes a stack that may hold it.
+fn standing(spec: &Spec, name: &str, stack: &StackFacts, kept: Option<&[String]>) -> Option<Judgement> {
     let of_stack = |operation| aws(spec, "cloudformation", operation).into_iter().chain(["--stack-name", name]).collect::<Vec<_>>();
     let reason = stack.status_reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
     let (subject, message) = (format!("stack {name}"), format!("is {}{reason}", stack.status));
     Some(match stack.standing() {
         StackStanding::Stuck => Judgement::fail(subject, message)
             .run("bring it back to where it was, once what is named can be undone", of_stack("continue-update-rollback")),
-        StackStanding::Broken => Judgement::fail(subject, message + "; it takes no update")
-            .run("delete it", of_stack("delete-stack"))
-            .run("see what is in the way", of_stack("describe-stack-events"))
-            .fix("`karpctl bootstrap` deletes it and makes it anew, where it is karpctl's own"),
+        StackStanding::Broken => {
+            let judgement = Judgement::fail(subject, message + "; it takes no update");
+            let see = ("see what is in the way", of_stack("describe-stack-events"));
+            match kept {
+                Some(kept) => kept.iter().fold(judgement, Judgement::fix).run(see.0, see.1),
+                None => judgement.run("delete it", of_stack("delete-stack")).run(see.0, see.1).fix(REMADE),
+            }
+        }
         StackStanding::WentBack | StackStanding::HalfUpdated => {
             Judgement::warn(subject, message + ": its last update failed").run("see what failed", of_stack("describe-stack-events"))
         }

@@ -6,9 +6,9 @@ use crate::fake::inside::place;
 use crate::fixture::existing;
 use karpctl::checks::{Situation, all, judge};
 use karpctl::doctor::topics;
-use karpctl::facts::{Facts, ObjectFacts, Probed};
+use karpctl::facts::{Facts, ObjectFacts, Probed, StackFacts};
 use karpctl::finding::{Finding, Verdict};
-use karpctl::spec::{Architecture, Identity, Spec};
+use karpctl::spec::{Architecture, ClusterMode, Identity, Spec};
 use serde_json::{Value, json};
 
 /// The value of a fact that the healthy world knows.
@@ -81,6 +81,8 @@ async fn a_stack_is_at_rest_and_of_this_release() {
         exactly(&found, "stack-state", verdict);
         said(&found, words);
         assert_eq!(found[0].heals, status.ends_with("IN_PROGRESS"), "{status} comes right by itself");
+        let deleted = found[0].fixes.iter().any(|fix| fix.command.iter().any(|word| word == "delete-stack"));
+        assert_eq!(deleted, status == "ROLLBACK_COMPLETE", "{status}: Karpenter works with what the stack still has");
     }
     let found = broken(|f| known(&mut f.stack).template = Some("Description: another\n".into())).await;
     exactly(&found, "stack-state", Verdict::Warn);
@@ -88,6 +90,25 @@ async fn a_stack_is_at_rest_and_of_this_release() {
     let found = broken(|f| known(&mut f.stack).tags.clear()).await;
     exactly(&found, "stack-state", Verdict::Warn);
     said(&found, "without karpctl's tag");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_that_serves_is_not_deleted_with_its_stack() {
+    let (spec, mut facts) = healthy().await;
+    let spec = Spec { cluster: ClusterMode::Managed, ..spec };
+    let id = "arn:aws:cloudformation:us-west-2:111122223333:stack/eksctl-demo-cluster/1".to_owned();
+    let stack = StackFacts { id, status: "DELETE_FAILED".into(), ..known(&mut facts.stack).clone() };
+    facts.eksctl_stack = Probed::Known(stack);
+    let found = |facts: &Facts| {
+        let found: Vec<Finding> = bad(&spec, facts, DAY).into_iter().filter(|f| f.id == "stack-state").collect();
+        exactly(&found, "stack-state", Verdict::Fail);
+        found[0].fixes.iter().map(|fix| format!("{} {}", fix.title, fix.command.join(" "))).collect::<Vec<_>>().join("\n")
+    };
+    let kept = found(&facts);
+    assert!(!kept.contains("delete-stack") && !kept.contains("makes it anew"), "{kept}");
+    assert!(kept.contains("if it holds nothing, `eksctl delete cluster --name demo --region us-west-2 --wait`"), "{kept}");
+    facts.cluster = Probed::Absent;
+    assert!(found(&facts).contains("delete it aws cloudformation delete-stack --region us-west-2 --stack-name eksctl-demo-cluster"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -158,7 +179,10 @@ async fn what_the_account_and_the_nodes_stand_on() {
         (&Spec { identity: Identity::Irsa, ..spec.clone() }, &nothing as &dyn Fn(&mut Facts)),
         (&given(json!({"hostNetwork": true})), &nothing),
         (&spec, &|f| known(&mut f.chart_release).values["serviceAccount"] = irsa.clone()),
-        (&spec, &|f| f.chart_release = Probed::Absent),
+        (&spec, &|f| {
+            f.chart_release = Probed::Absent;
+            known(&mut f.neighbours).workloads.clear();
+        }),
     ] {
         assert_eq!(asks(spec, change).0, Verdict::Pass);
     }
