@@ -1,7 +1,7 @@
 //! Whether the agent is there that hands the controller its credentials.
 
 use super::judgement::read;
-use super::{Check, Judged, Judgement, Situation, missing};
+use super::{Check, Judged, Judgement, Situation, missing, whose};
 use crate::facts::{AgentPods, Topic};
 use crate::finding::Area;
 use crate::spec::{Identity, POD_IDENTITY_AGENT};
@@ -31,7 +31,16 @@ impl Check for AgentHealth {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::PodIdentityAgent, Topic::AgentPods, Topic::Stack, Topic::ControllerRole, Topic::Chart, Topic::Neighbours]
+        &[
+            Topic::Cluster,
+            Topic::PodIdentityAgent,
+            Topic::AgentPods,
+            Topic::Association,
+            Topic::Stack,
+            Topic::ControllerRole,
+            Topic::Chart,
+            Topic::Neighbours,
+        ]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -43,6 +52,7 @@ impl Check for AgentHealth {
         let Some(cluster) = read(&subject, &situation.facts.cluster)? else {
             return Err(Judgement::skip(subject, "there is no cluster yet"));
         };
+        whose::has_role_by_irsa(spec, situation.facts, &subject)?;
         let auto_mode = cluster.auto_mode;
         let of_addon = |operation: &[&'static str]| {
             let rest = ["--region", spec.region.as_str(), "--cluster-name", spec.cluster_name.as_str(), "--addon-name", POD_IDENTITY_AGENT];

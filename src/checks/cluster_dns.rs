@@ -36,7 +36,7 @@ impl Check for ClusterDns {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::Capacity, Topic::Neighbours, Topic::Chart]
+        &[Topic::Cluster, Topic::Capacity, Topic::Neighbours, Topic::Chart, Topic::Stack, Topic::ControllerRole]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {

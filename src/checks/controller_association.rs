@@ -69,14 +69,7 @@ impl Check for ControllerAssociation {
                 of_cluster("update-pod-identity-association").into_iter().chain(["--association-id", association.id.as_str()]),
             ),
             None => {
-                if let Some(namespace) = whose::elsewhere(spec, situation.facts) {
-                    let message = format!("Karpenter works in the namespace {namespace}: look there, with --namespace {namespace}");
-                    return Err(Judgement::skip(subject, message));
-                }
-                if let Some(role) = whose::annotated_role(situation.facts) {
-                    let message = format!("the service account has the role {role} by IRSA: look with --identity irsa");
-                    return Err(Judgement::skip(subject, message));
-                }
+                whose::has_role_by_irsa(spec, situation.facts, &subject)?;
                 let judgement = missing(situation, subject, "is not there: the controller gets no credentials")?;
                 if made_by_karpctl(spec, situation.facts) {
                     // By hand it would lack karpctl's tag, and be somebody else's from then on.

@@ -40,12 +40,16 @@ impl Check for ControllerTrust {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::ControllerRole, Topic::Stack, Topic::Chart, Topic::Neighbours]
+        &[Topic::Cluster, Topic::ControllerRole, Topic::Association, Topic::Stack, Topic::Chart, Topic::Neighbours]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let spec = situation.spec()?;
         let subject = format!("trust policy of {}", spec.controller_role_name());
+        match spec.identity {
+            Identity::PodIdentity => whose::has_role_by_irsa(spec, situation.facts, &subject)?,
+            Identity::Irsa => whose::is_elsewhere(spec, situation.facts, &subject)?,
+        }
         let Some(role) = read(&subject, &situation.facts.controller_role)? else {
             return Err(missing(situation, subject, "there is no such role: the controller has nothing to work under")?
                 .fix("`karpctl identity` makes it, after `karpctl iam`"));

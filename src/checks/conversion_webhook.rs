@@ -1,8 +1,9 @@
 //! Whether somebody answers where the CRDs have their objects converted.
 
 use super::judgement::read;
+use super::neighbours::{karpenter, release_of};
 use super::{Check, Judged, Judgement, Situation};
-use crate::facts::{ConversionFacts, Topic, WebhookState};
+use crate::facts::{ConversionFacts, Facts, Topic, WebhookService, WebhookState};
 use crate::finding::Area;
 use crate::knowledge::{CHART, WEBHOOK_PORT as PORT};
 use crate::spec::Spec;
@@ -33,7 +34,7 @@ impl Check for ConversionWebhook {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Crds, Topic::Conversion]
+        &[Topic::Crds, Topic::Conversion, Topic::Neighbours]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -45,22 +46,32 @@ impl Check for ConversionWebhook {
         if found.is_empty() {
             return Ok(vec![Judgement::pass(subject, "no CRD asks for conversion")]);
         }
-        Ok(found.iter().map(|one| judge(spec, one)).collect())
+        let converter = converter(spec, situation.facts);
+        Ok(found.iter().map(|one| judge(converter.as_ref(), one)).collect())
     }
 }
 
-fn judge(spec: &Spec, found: &ConversionFacts) -> Judgement {
+/// Who converts objects: the Karpenter that is there, whichever namespace it is in, or else that which is to come. `None`: its release
+/// converts none.
+fn converter(spec: &Spec, facts: &Facts) -> Option<WebhookService> {
+    let there = facts.neighbours.known().and_then(|neighbours| karpenter(spec, neighbours));
+    let release = there.and_then(release_of).unwrap_or_else(|| spec.release.clone());
+    let (namespace, name) = there.map_or((spec.namespace.as_str(), CHART), |w| (w.namespace.as_str(), w.name.as_str()));
+    release.features().conversion_webhook.then(|| WebhookService { namespace: namespace.into(), name: name.into(), port: PORT.into() })
+}
+
+fn judge(converter: Option<&WebhookService>, found: &ConversionFacts) -> Judgement {
     let (service, crds) = (&found.service, found.crds.join(", "));
     let place = format!("{}/{}", service.namespace, service.name);
     let subject = format!("service {place}, port {}", service.port);
     match found.state {
         WebhookState::Answers => Judgement::pass(subject, format!("a ready pod converts {crds}")),
         WebhookState::NoService => {
-            point(spec, Judgement::fail(subject, format!("service \"{}\" not found, and {crds} ask it", service.name)), found)
+            point(converter, Judgement::fail(subject, format!("service \"{}\" not found, and {crds} ask it", service.name)), found)
         }
         WebhookState::NoPort => {
             let message = format!("no service port {} found for service \"{}\", and {crds} ask it", service.port, service.name);
-            point(spec, Judgement::fail(subject, message), found)
+            point(converter, Judgement::fail(subject, message), found)
         }
         WebhookState::NoEndpoint => {
             let command = ["kubectl", "--namespace", &service.namespace, "rollout", "restart", "deployment", &service.name];
@@ -75,13 +86,19 @@ fn judge(spec: &Spec, found: &ConversionFacts) -> Judgement {
 }
 
 /// Where the release converts, its service is asked; where it does not, nobody is.
-fn point(spec: &Spec, judgement: Judgement, found: &ConversionFacts) -> Judgement {
-    let (patch, title) = if spec.release.features().conversion_webhook {
-        let service = json!({"namespace": spec.namespace, "name": CHART, "port": PORT});
-        (json!({"spec": {"conversion": {"webhook": {"clientConfig": {"service": service}}}}}), "ask the controller that is there")
-    } else {
-        let title = "ask nobody, where every object is stored as v1 (the check crd-stored-versions says whether)";
-        (json!({"spec": {"conversion": {"strategy": "None", "webhook": null}}}), title)
+fn point(converter: Option<&WebhookService>, judgement: Judgement, found: &ConversionFacts) -> Judgement {
+    let (patch, title) = match converter {
+        Some(asked) if *asked == found.service => {
+            return judgement.fix("have the controller answer there: `webhook.enabled: true` among the values of its chart");
+        }
+        Some(WebhookService { namespace, name, port }) => {
+            let service = json!({"namespace": namespace, "name": name, "port": port});
+            (json!({"spec": {"conversion": {"webhook": {"clientConfig": {"service": service}}}}}), "ask the controller that is there")
+        }
+        None => {
+            let title = "ask nobody, where every object is stored as v1 (the check crd-stored-versions says whether)";
+            (json!({"spec": {"conversion": {"strategy": "None", "webhook": null}}}), title)
+        }
     };
     found.crds.iter().fold(judgement, |judgement, crd| {
         judgement.run(title, ["kubectl", "patch", "customresourcedefinition", crd, "--type", "merge", "--patch", &patch.to_string()])

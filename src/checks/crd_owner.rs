@@ -2,7 +2,8 @@
 
 use super::crd_schema::{fits, of_auto_mode};
 use super::judgement::read;
-use super::{Check, Judged, Judgement, Situation};
+use super::neighbours::karpenters;
+use super::{Check, Judged, Judgement, Situation, whose};
 use crate::facts::{CrdFacts, Topic};
 use crate::finding::Area;
 use crate::knowledge::CRD_CHART;
@@ -52,6 +53,7 @@ impl Check for CrdOwner {
         }
         let Some(crds) = read(&subject, &facts.crds)? else { return Ok(vec![Judgement::pass(subject, "none is there yet")]) };
         of_auto_mode(facts, &subject)?;
+        whose::is_elsewhere(spec, facts, &subject)?;
         let owner = format!("{}/{CRD_CHART}", spec.namespace);
         let others: Vec<(&str, &CrdFacts)> =
             crds.iter().filter(|(_, crd)| crd.helm_owner.as_ref() != Some(&owner)).map(|(name, crd)| (name.as_str(), crd)).collect();
@@ -76,10 +78,20 @@ impl Check for CrdOwner {
         }
         let judgement = if free.is_empty() { judgement } else { given(judgement, spec, &free) };
         Ok(vec![held.into_iter().fold(judgement, |judgement, (of, names)| match of.split_once('/') {
-            Some((namespace, CRD_CHART)) if namespace.parse::<Namespace>().is_ok() => forgotten(judgement, spec, namespace, &names),
+            Some((namespace, CRD_CHART)) if namespace.parse::<Namespace>().is_ok() => {
+                let is_left = facts.neighbours.known().is_some_and(|n| karpenters(n).all(|w| w.namespace != namespace));
+                if is_left { forgotten(judgement, spec, namespace, &names) } else { judgement.fix(in_use(namespace)) }
+            }
             _ => given_up(judgement, of, &names),
         })])
     }
+}
+
+/// The CRDs of a Karpenter that works, or may, are left to it.
+fn in_use(namespace: &str) -> String {
+    format!(
+        "where a Karpenter is in {namespace} they are its own: work with that one (`--namespace {namespace}`), or remove it first and look again"
+    )
 }
 
 /// A release of the same chart in another namespace has nothing else: its record goes, and what it made gets the marks of ours.

@@ -2,7 +2,7 @@
 
 use super::helm::install_crds;
 use super::judgement::{installed_release, read};
-use super::neighbours::{release_of, works_elsewhere};
+use super::neighbours::{self, release_of};
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{CrdFacts, Facts, Topic, Workload};
 use crate::finding::Area;
@@ -45,8 +45,8 @@ impl Check for CrdSchema {
         let subject = "CRDs of Karpenter".to_owned();
         let Some(crds) = read(&subject, &facts.crds)? else { return Ok(vec![Judgement::pass(subject, "none is there yet")]) };
         of_auto_mode(facts, &subject)?;
-        let elsewhere = facts.neighbours.known().and_then(|neighbours| works_elsewhere(spec, neighbours));
-        let live = installed_release(situation, &subject)?.or_else(|| elsewhere.and_then(release_of));
+        let elsewhere = facts.neighbours.known().and_then(|neighbours| neighbours::elsewhere(spec, neighbours));
+        let live = elsewhere.map_or_else(|| installed_release(situation, &subject), |other| Ok(release_of(other)))?;
         // What is not installed yet will be of the release that is wanted.
         let release = live.clone().unwrap_or_else(|| spec.release.clone());
         let subject = format!("CRDs for Karpenter {release}");

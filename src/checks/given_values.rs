@@ -1,8 +1,7 @@
 //! The values by which the controller will run: what the next bootstrap gives the chart, over the chart's own.
 
-use super::Judgement;
-use super::judgement::{VALUES_UNKNOWN, VALUES_WITHIN, installed, of_own_chart, read};
-use super::neighbours::works_without_helm;
+use super::judgement::{VALUES_WITHIN, installed, of_own_chart, read};
+use super::{Judgement, whose};
 use crate::facts::{Facts, HelmRelease};
 use crate::knowledge::{Features, HOST_LABEL, OS_LABEL, Release, ZONE_LABEL};
 use crate::render;
@@ -27,18 +26,21 @@ pub(super) struct GivenValues {
 }
 
 impl GivenValues {
+    /// Read from [`Facts::chart_release`], [`Facts::neighbours`] and [`Facts::cluster`]; whose the release is, by [`whose::is_not_ours`].
     pub(super) fn of(spec: &Spec, facts: &Facts, subject: &str) -> Result<Self, Judgement> {
         let live = read(subject, &facts.chart_release)?.filter(|release| installed(release));
         if live.is_some_and(|live| !of_own_chart(live)) {
             return Err(Judgement::skip(subject, VALUES_WITHIN));
         }
-        if live.is_none() && facts.neighbours.known().is_some_and(|n| works_without_helm(spec, n).is_some()) {
-            return Err(Judgement::skip(subject, VALUES_UNKNOWN));
+        if live.is_none() {
+            whose::has_no_record(spec, facts, subject)?;
         }
         let endpoint = facts.cluster.known().and_then(|cluster| cluster.endpoint.as_deref());
         let given = render::helm_values(spec, endpoint)
             .map_err(|e| Judgement::skip(subject, format!("what the chart will be given is not known: {e}")))?;
-        let stays = live.is_some_and(|live| is_as_wanted(live, &spec.release.chart_version(), &given));
+        // What another tool made is adopted with the values that it has.
+        let keeps = |live| whose::is_not_ours(spec, facts) || is_as_wanted(live, &spec.release.chart_version(), &given);
+        let stays = live.is_some_and(keeps);
         let live = live.map(|live| over(chart_of(live, spec), &live.values));
         // An empty list that is said is no difference to a step, and takes away the chart's own.
         let to_come = live.clone().filter(|_| stays).unwrap_or_else(|| over(of_chart(spec.release.features()), &given));

@@ -1,8 +1,7 @@
 //! What a check says of one thing, before it is a [`Finding`].
 
-use super::neighbours::works_without_helm;
 use super::{Check, Situation, whose};
-use crate::facts::{HelmRelease, Probed, Workload};
+use crate::facts::{HelmRelease, Probed};
 use crate::finding::{Edit, Finding, Fix, Place, Verdict};
 use crate::knowledge::{CHART, Release, image_tag};
 
@@ -140,9 +139,6 @@ pub(super) fn read<'a, T>(subject: &str, probed: &'a Probed<T>) -> Result<Option
     }
 }
 
-/// Why nothing is said of values where helm has none.
-pub(super) const VALUES_UNKNOWN: &str = "Karpenter was installed there without helm: its values are not known";
-
 /// Why nothing is said of values where a chart of somebody's own brings Karpenter's.
 pub(super) const VALUES_WITHIN: &str = "another chart brings Karpenter there: its values are not known";
 
@@ -152,10 +148,9 @@ pub(super) fn live_release<'a>(situation: &Situation<'a>) -> Result<(String, &'a
     if let Some(live) = read(&subject, &situation.facts.chart_release)?.filter(|r| installed(r)) {
         return if of_own_chart(live) { Ok((subject, live)) } else { Err(Judgement::skip(subject, VALUES_WITHIN)) };
     }
-    Err(match without_helm(situation, &subject)? {
-        Some(_) => Judgement::skip(subject, VALUES_UNKNOWN),
-        None => Judgement::pass(subject, "it is not installed"),
-    })
+    read(&subject, &situation.facts.neighbours)?;
+    whose::has_no_record(situation.spec()?, situation.facts, &subject)?;
+    Err(Judgement::pass(subject, "it is not installed"))
 }
 
 /// Whether a release is there at all: helm may keep the history of one that is uninstalled.
@@ -168,32 +163,25 @@ pub(super) fn of_own_chart(release: &HelmRelease) -> bool {
     release.chart == CHART
 }
 
-/// The Karpenter that works in the wanted namespace, where helm did not put it there.
-fn without_helm<'a>(situation: &Situation<'a>, subject: &str) -> Result<Option<&'a Workload>, Judgement> {
-    let spec = situation.spec()?;
-    let neighbours = read(subject, &situation.facts.neighbours)?;
-    Ok(neighbours.and_then(|n| works_without_helm(spec, n)))
-}
-
-/// The Karpenter that is installed: the release of its chart says which, or else the tag of its image. `None`: none is.
+/// The Karpenter that is installed: the release of its chart says which, or else the tag of its image. `None`: none is. One in another
+/// namespace ends the look.
 pub(super) fn installed_release(situation: &Situation<'_>, subject: &str) -> Result<Option<Release>, Judgement> {
-    let spec = situation.spec()?;
-    let live = read(subject, &situation.facts.chart_release)?.filter(|r| installed(r));
-    let version = match live {
-        Some(live) if of_own_chart(live) => live.chart_version.as_str(),
-        _ => {
-            let workload = match live {
-                Some(_) => read(subject, &situation.facts.neighbours)?.and_then(|n| whose::in_wanted_namespace(spec, n)),
-                None => without_helm(situation, subject)?,
-            };
-            match workload {
-                Some(workload) => {
-                    let image = workload.image.as_deref().unwrap_or_default();
-                    image_tag(image).unwrap_or(image)
-                }
-                None if live.is_some() => return Err(Judgement::skip(subject, VALUES_WITHIN)),
-                None => return Ok(None),
+    let (spec, facts) = (situation.spec()?, situation.facts);
+    let live = read(subject, &facts.chart_release)?.filter(|r| installed(r));
+    let version = if let Some(live) = live.filter(|r| of_own_chart(r)) {
+        live.chart_version.as_str()
+    } else {
+        let neighbours = read(subject, &facts.neighbours)?;
+        if live.is_none() {
+            whose::is_elsewhere(spec, facts, subject)?;
+        }
+        match neighbours.and_then(|n| whose::in_wanted_namespace(spec, n)) {
+            Some(workload) => {
+                let image = workload.image.as_deref().unwrap_or_default();
+                image_tag(image).unwrap_or(image)
             }
+            None if live.is_some() => return Err(Judgement::skip(subject, VALUES_WITHIN)),
+            None => return Ok(None),
         }
     };
     let unknown = format!("karpctl does not know the release {version:?} that is installed");

@@ -33,22 +33,19 @@ pub(super) fn working_karpenters(neighbours: &Neighbours) -> impl Iterator<Item 
     karpenters(neighbours).filter(|w| w.desired > 0)
 }
 
-/// The Karpenter that works in another namespace than the wanted one, where none works in that.
-pub(super) fn works_elsewhere<'n>(spec: &Spec, neighbours: &'n Neighbours) -> Option<&'n Workload> {
-    let mut works = working_karpenters(neighbours);
-    let first = works.next()?;
-    let is_here = |workload: &Workload| workload.namespace == spec.namespace.as_str();
-    (!is_here(first) && !works.any(is_here)).then_some(first)
+/// The cluster's Karpenter: one with replicas before one without, and then that of the wanted namespace before others.
+pub(super) fn karpenter<'n>(spec: &Spec, neighbours: &'n Neighbours) -> Option<&'n Workload> {
+    karpenters(neighbours).max_by_key(|w| (w.desired > 0, w.namespace == spec.namespace.as_str()))
+}
+
+/// The cluster's Karpenter, where it is in another namespace than the wanted one.
+pub(super) fn elsewhere<'n>(spec: &Spec, neighbours: &'n Neighbours) -> Option<&'n Workload> {
+    karpenter(spec, neighbours).filter(|w| w.namespace != spec.namespace.as_str())
 }
 
 /// The release of a Karpenter, as the tag of its image says it.
 pub(super) fn release_of(workload: &Workload) -> Option<Release> {
     image_tag(workload.image.as_deref()?)?.parse().ok()
-}
-
-/// The Karpenter that works in the wanted namespace, where helm did not put it there.
-pub(super) fn works_without_helm<'n>(spec: &Spec, neighbours: &'n Neighbours) -> Option<&'n Workload> {
-    neighbours.workloads.iter().find(|w| w.desired > 0 && is_without_helm(spec, w))
 }
 
 /// Whether it is a Karpenter that stands where this spec installs Karpenter, and helm did not put it there.

@@ -51,7 +51,17 @@ impl Check for NetworkPolicies {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Policies, Topic::Crds, Topic::Conversion, Topic::Webhooks, Topic::Neighbours, Topic::Cluster, Topic::Chart]
+        &[
+            Topic::Policies,
+            Topic::Crds,
+            Topic::Conversion,
+            Topic::Webhooks,
+            Topic::Neighbours,
+            Topic::Cluster,
+            Topic::Chart,
+            Topic::Stack,
+            Topic::ControllerRole,
+        ]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {

@@ -4,7 +4,7 @@ use super::given_values::{GivenValues, IN_SPEC_FILE, KEEP};
 use super::judgement::read;
 use super::placement::Placement;
 use super::whose::in_wanted_namespace;
-use super::{Check, Judged, Judgement, Situation, makes_cluster};
+use super::{Check, Judged, Judgement, Situation, aws, makes_cluster};
 use crate::facts::quantity::{milli_cpu, units};
 use crate::facts::{Facts, NodeFacts, NodeOrigin, PodRequests, Topic, Workload};
 use crate::finding::Area;
@@ -50,7 +50,7 @@ impl Check for NodeCapacity {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::Capacity, Topic::Chart, Topic::Neighbours]
+        &[Topic::Cluster, Topic::Capacity, Topic::NodeGroups, Topic::Chart, Topic::Neighbours, Topic::Stack, Topic::ControllerRole]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -78,7 +78,7 @@ impl Check for NodeCapacity {
         let found = format!("{placed} of {wanted} replicas of the controller find a node{unjudged}");
         if placed < wanted {
             let certain = unjudged.is_empty();
-            return Err(lacking(spec, subject, nodes, &Lack { placement, given, found, certain, placed, wanted }));
+            return Err(lacking((spec, facts), subject, nodes, &Lack { placement, given, found, certain, placed, wanted }));
         }
         Ok(vec![if unjudged.is_empty() { Judgement::pass(subject, found) } else { Judgement::skip(subject, found) }])
     }
@@ -105,6 +105,18 @@ fn asks(given: &GivenValues, controller: Option<&Workload>) -> PodRequests {
     })
 }
 
+/// The command that gives a node group more nodes than there are. The most that it may have are raised only where they are fewer.
+fn grown(spec: &Spec, facts: &Facts, group: &str, (now, more): (u64, u64)) -> Vec<String> {
+    let groups = facts.node_groups.known().into_iter().flatten();
+    let scaling = groups.filter(|found| found.name == group).find_map(|found| found.scaling);
+    // Those that have not joined yet are no reason to want fewer.
+    let count = scaling.map_or(now, |scaling| now.max(scaling.desired.into())).saturating_add(more);
+    let most = scaling.filter(|scaling| u64::from(scaling.max) < count).map_or_else(String::new, |_| format!(",maxSize={count}"));
+    let of_group = ["--cluster-name", spec.cluster_name.as_str(), "--nodegroup-name", group, "--scaling-config"];
+    let words = aws(spec, "eks", "update-nodegroup-config").into_iter().chain(of_group).map(str::to_owned);
+    words.chain([format!("desiredSize={count}{most}")]).collect()
+}
+
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
@@ -119,7 +131,7 @@ struct Lack {
     wanted: u64,
 }
 
-fn lacking(spec: &Spec, subject: String, nodes: &[NodeFacts], lack: &Lack) -> Judgement {
+fn lacking((spec, facts): (&Spec, &Facts), subject: String, nodes: &[NodeFacts], lack: &Lack) -> Judgement {
     let (placement, placed) = (&lack.placement, lack.placed);
     let obstacles: Vec<String> = nodes.iter().filter_map(|n| Some(format!("{} {}", n.name, placement.obstacle(n)?))).collect();
     let mut reasons = first(&obstacles, NAMED);
@@ -142,10 +154,10 @@ fn lacking(spec: &Spec, subject: String, nodes: &[NodeFacts], lack: &Lack) -> Ju
     } else {
         Judgement::warn(subject, message)
     };
-    cures(spec, judgement.heals(), nodes, lack)
+    cures((spec, facts), judgement.heals(), nodes, lack)
 }
 
-fn cures(spec: &Spec, mut judgement: Judgement, nodes: &[NodeFacts], lack: &Lack) -> Judgement {
+fn cures((spec, facts): (&Spec, &Facts), mut judgement: Judgement, nodes: &[NodeFacts], lack: &Lack) -> Judgement {
     let takes = |node: &&NodeFacts| lack.placement.refusal(node).is_none();
     for node in nodes.iter().filter(|n| n.cordoned).filter(takes).take(NAMED) {
         judgement = judgement.run(format!("let pods onto {} again", node.name), ["kubectl", "uncordon", &node.name]);
@@ -153,10 +165,8 @@ fn cures(spec: &Spec, mut judgement: Judgement, nodes: &[NodeFacts], lack: &Lack
     // More nodes of a kind that the controller may not run on would be no help.
     if let Some(group) = nodes.iter().filter(takes).find_map(|n| n.node_group.as_deref()) {
         let now = nodes.iter().filter(|n| n.node_group.as_deref() == Some(group)).count() as u64;
-        let count = now.saturating_add(lack.wanted.saturating_sub(lack.placed)).to_string();
-        let (cluster, region) = (spec.cluster_name.as_str(), spec.region.as_str());
-        let command = ["eksctl", "scale", "nodegroup", "--region", region, "--cluster", cluster, "--name", group, "--nodes", &count];
-        judgement = judgement.run("give the node group more nodes", command.into_iter().chain(["--nodes-max", &count]));
+        let more = lack.wanted.saturating_sub(lack.placed);
+        judgement = judgement.run("give the node group more nodes", grown(spec, facts, group, (now, more)));
     } else {
         judgement = judgement.fix("give the cluster more or larger nodes that Karpenter did not make");
     }

@@ -38,7 +38,7 @@ impl Check for NodeGroup {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::NodeGroups, Topic::Association, Topic::Chart, Topic::Neighbours]
+        &[Topic::Cluster, Topic::NodeGroups, Topic::Association, Topic::Chart, Topic::Neighbours, Topic::Stack, Topic::ControllerRole]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {

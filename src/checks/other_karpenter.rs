@@ -3,7 +3,7 @@
 use super::judgement::read;
 use super::neighbours::{is_without_helm, working_karpenters};
 use super::{Check, Judged, Judgement, Situation};
-use crate::facts::{Topic, Workload};
+use crate::facts::{Facts, Probed, Topic, Workload};
 use crate::finding::Area;
 use crate::knowledge::CHART;
 use crate::spec::Spec;
@@ -31,11 +31,12 @@ impl Check for OtherKarpenter {
          Remove one: `helm uninstall` takes no node and no node pool along. One with no replicas does nothing and is no finding.\n\n\
          A single one is left where it is. Where it stands in another namespace than that which is looked at, say so: `--namespace`. Where another tool than \
          helm (GitOps, `helm template`, kubectl) or another release than karpenter (a chart of charts) put it there, it is \
-         that one's, and `karpctl bootstrap` refuses to install a second; one in the wanted namespace without helm it takes over with `--adopt`."
+         that one's, and `karpctl bootstrap` refuses to install a second; one in the wanted namespace without helm it takes over with `--adopt`. Of \
+         a HelmRelease in another namespace Flux keeps helm's record there: karpctl sees objects of the release karpenter and no record, and leaves them as they are."
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Neighbours]
+        &[Topic::Neighbours, Topic::Chart]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -46,7 +47,7 @@ impl Check for OtherKarpenter {
         };
         let working: Vec<&Workload> = working_karpenters(neighbours).collect();
         if let [only] = working[..] {
-            return Ok(vec![alone(spec, &subject, only)]);
+            return Ok(vec![alone(spec, situation.facts, &subject, only)]);
         }
         let wanted = |w: &Workload| is_own(spec, w) || is_without_helm(spec, w);
         if working.iter().any(|w| wanted(w)) {
@@ -76,9 +77,13 @@ fn named(workload: &Workload) -> String {
 }
 
 /// The cluster's only Karpenter: nothing that stops it is printed.
-fn alone(spec: &Spec, subject: &str, it: &Workload) -> Judgement {
+fn alone(spec: &Spec, facts: &Facts, subject: &str, it: &Workload) -> Judgement {
     if is_own(spec, it) {
-        return Judgement::pass(subject, "no other Karpenter works in it");
+        return if facts.chart_release == Probed::Absent {
+            unrecorded(spec, subject, it)
+        } else {
+            Judgement::pass(subject, "no other Karpenter works in it")
+        };
     }
     if is_without_helm(spec, it) {
         return unlike_helm(subject, it);
@@ -102,6 +107,14 @@ fn unlike_helm(subject: &str, it: &Workload) -> Judgement {
     Judgement::warn(subject, format!("its Karpenter was not installed by helm: the {} {namespace}/{name}", it.resource))
         .fix("leave it to what applies it (GitOps, kubectl), and upgrade it there; `karpctl bootstrap` refuses to install one beside it")
         .fix("or `karpctl bootstrap --adopt` has helm take its objects over, from helm 3.17 on; whatever applies them now must stop before")
+}
+
+/// Whoever installs it by helm keeps helm's record in a place of his own.
+fn unrecorded(spec: &Spec, subject: &str, it: &Workload) -> Judgement {
+    let message = format!("helm keeps no record in {} of its Karpenter: {}", spec.namespace, named(it));
+    Judgement::warn(subject, message)
+        .fix("leave it to what installed it, and upgrade it there: Flux keeps the record in the namespace of the HelmRelease, unless its storageNamespace says another")
+        .fix("`karpctl bootstrap` refuses to install one over it; with `--adopt` it does, and what installs it now must stop before")
 }
 
 /// One beside the Karpenter that is meant.

@@ -61,6 +61,8 @@ impl Check for PrivateValues {
             Topic::Neighbours,
             Topic::Crds,
             Topic::Objects,
+            Topic::Stack,
+            Topic::ControllerRole,
         ]
     }
 

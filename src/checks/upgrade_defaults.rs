@@ -33,7 +33,7 @@ impl Check for UpgradeDefaults {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::Chart, Topic::Neighbours, Topic::Crds, Topic::Objects]
+        &[Topic::Cluster, Topic::Chart, Topic::Neighbours, Topic::Crds, Topic::Objects, Topic::Stack, Topic::ControllerRole]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {

@@ -1,7 +1,7 @@
 //! Whose Karpenter is installed. A command that makes a working one into what karpctl would have made is never printed.
 
-use super::judgement::{Judgement, installed, of_own_chart};
-use super::neighbours::karpenters;
+use super::judgement::{Judgement, VALUES_WITHIN, installed, of_own_chart};
+use super::neighbours::{elsewhere, karpenters};
 use crate::facts::{Facts, Neighbours, Probed, Workload};
 use crate::knowledge::Release;
 use crate::spec::Spec;
@@ -72,17 +72,36 @@ pub(super) fn upgraded(spec: &Spec, facts: &Facts, judgement: Judgement, to: &Re
     }
 }
 
-/// The namespace in which the cluster's Karpenter is, where that is not the wanted one.
-pub(super) fn elsewhere<'f>(spec: &Spec, facts: &'f Facts) -> Option<&'f str> {
-    let mut found = karpenters(facts.neighbours.known()?).map(|w| w.namespace.as_str());
-    let first = found.next()?;
-    let wanted = spec.namespace.as_str();
-    (first != wanted && found.all(|namespace| namespace != wanted)).then_some(first)
+/// Ends a look at what is in the wanted namespace, where the cluster's Karpenter is in another one.
+pub(super) fn is_elsewhere(spec: &Spec, facts: &Facts, subject: &str) -> Result<(), Judgement> {
+    let Some(other) = facts.neighbours.known().and_then(|n| elsewhere(spec, n)) else { return Ok(()) };
+    let namespace = &other.namespace;
+    Err(Judgement::skip(subject, format!("Karpenter is in the namespace {namespace}: look there, with --namespace {namespace}")))
 }
 
-/// The role that the live release gives the controller's service account by an annotation (IRSA).
-pub(super) fn annotated_role(facts: &Facts) -> Option<&str> {
-    facts.chart_release.known().filter(|release| installed(release) && of_own_chart(release))?.annotated_role()
+/// Ends a look at the values of a helm release that was not found, where a Karpenter is there all the same.
+pub(super) fn has_no_record(spec: &Spec, facts: &Facts, subject: &str) -> Result<(), Judgement> {
+    is_elsewhere(spec, facts, subject)?;
+    let Some(it) = facts.neighbours.known().and_then(|n| in_wanted_namespace(spec, n)) else { return Ok(()) };
+    let by = match &it.helm_owner {
+        None => "was installed there without helm".to_owned(),
+        Some(owner) => format!("is there by the helm release {owner}, whose record was not found"),
+    };
+    Err(Judgement::skip(subject, format!("Karpenter {by}: its values are not known")))
+}
+
+/// Ends a look at Pod Identity where the controller has its role by IRSA, or may have: no association gives it one.
+pub(super) fn has_role_by_irsa(spec: &Spec, facts: &Facts, subject: &str) -> Result<(), Judgement> {
+    if facts.association.known().is_some() {
+        return Ok(());
+    }
+    match facts.chart_release.known().filter(|release| installed(release)) {
+        None => has_no_record(spec, facts, subject),
+        Some(release) if !of_own_chart(release) => Err(Judgement::skip(subject, VALUES_WITHIN)),
+        Some(release) => release.annotated_role().map_or(Ok(()), |role| {
+            Err(Judgement::skip(subject, format!("the service account has the role {role} by IRSA: look with --identity irsa")))
+        }),
+    }
 }
 
 /// The service account under which the controller works: that of its pods, else that which the live release was told, else the spec's.

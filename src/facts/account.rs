@@ -1,6 +1,6 @@
 //! What only a doctor asks of AWS: permissions, quotas, and what stands around the cluster.
 
-use super::Probed;
+use super::{Probed, Scaling};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -191,6 +191,9 @@ pub struct NodeGroupFacts {
     /// `AL2023_x86_64_STANDARD`, `BOTTLEROCKET_ARM_64`, `CUSTOM`, …; empty where facts of an older karpctl do not say.
     #[serde(default)]
     pub ami_type: String,
+    /// How many nodes it has, may have and must have. Nothing where facts of an older karpctl do not say.
+    #[serde(default)]
+    pub scaling: Option<Scaling>,
 }
 
 /// The interruption queue.

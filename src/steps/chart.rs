@@ -150,12 +150,16 @@ fn wanted(spec: &Spec, facts: &Facts) -> Result<Wanted> {
 }
 
 fn judge(spec: &Spec, facts: &Facts) -> Result<State, State> {
-    if let Some(state) = facts.controller.known().and_then(|c| not_ours(spec, c)) {
+    let release = looked(&facts.chart_release).map(|found| found.filter(|r| is_there(r)));
+    if let Some(state) = facts.controller.known().and_then(|c| not_ours(spec, c, matches!(release, Ok(None)))) {
+        // What may be taken over is upgraded by that.
+        if matches!(state, State::Foreign { adopt: Some(_), .. }) {
+            may_hop(spec, facts)?;
+        }
         return Err(state);
     }
-    let release = looked(&facts.chart_release)?.filter(|r| is_there(r));
     may_hop(spec, facts)?;
-    let Some(release) = release else { return Ok(State::Absent) };
+    let Some(release) = release? else { return Ok(State::Absent) };
     if let Some(refusal) = of_another_cluster(spec, release) {
         return Err(refusal.into());
     }
@@ -180,10 +184,16 @@ fn of_another_cluster(spec: &Spec, found: &HelmRelease) -> Option<Refusal> {
 }
 
 /// A Karpenter that is not our release, as a state.
-fn not_ours(spec: &Spec, controller: &ControllerFacts) -> Option<State> {
+fn not_ours(spec: &Spec, controller: &ControllerFacts, has_no_record: bool) -> Option<State> {
     let own = format!("{}/{CHART}", spec.namespace);
     match &controller.helm_owner {
-        Some(owner) if *owner == own => None,
+        // Flux keeps the record in the namespace of its HelmRelease, and puts back what another helm changes.
+        Some(owner) if *owner == own => has_no_record.then(|| {
+            foreign(
+                format!("Karpenter runs already as the helm release {owner}, of which helm keeps no record in {}", spec.namespace),
+                "helm installs over its objects; what installs it now must stop before",
+            )
+        }),
         Some(owner) => {
             let (namespace, name) = owner.split_once('/').unwrap_or((controller.namespace.as_str(), owner));
             let same_name = name == CHART;

@@ -4,7 +4,7 @@ use super::hop_objects::{Comes, Cure, Loss, losses};
 use super::looked::{Refusal, looked};
 use crate::error::Error;
 use crate::facts::Facts;
-use crate::knowledge::{Features, NodePoolApi, Release, Standing};
+use crate::knowledge::{Features, NodePoolApi, Release, Standing, image_tag};
 use crate::plan::State;
 use crate::shell::command;
 use crate::spec::Spec;
@@ -19,7 +19,9 @@ pub(crate) const HOPS: &str = "each hop is `karpctl bootstrap` with `--karpenter
 /// Whether the release that is installed can become the spec's in one hop, and nothing of what is there is lost by it.
 pub(super) fn may_hop(spec: &Spec, facts: &Facts) -> Result<(), State> {
     let refused = |why: String| Err(Refusal::new(why).hint(HOPS).into());
-    let installed = facts.chart_release.known().and_then(|found| found.chart_version.parse::<Release>().ok());
+    let recorded = facts.chart_release.known().and_then(|found| found.chart_version.parse::<Release>().ok());
+    // Without helm's record its image says which it is.
+    let installed = recorded.or_else(|| image_tag(&facts.controller.known()?.image)?.parse().ok());
     if let Some(installed) = &installed
         && let Some(why) = skipped_hop(installed, &spec.release)
     {

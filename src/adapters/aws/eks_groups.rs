@@ -3,8 +3,8 @@
 use super::errors::Call;
 use super::{AwsClient, ec2_network, present};
 use crate::error::Result;
-use crate::facts::NodeGroupFacts;
-use aws_sdk_eks::types::Nodegroup;
+use crate::facts::{NodeGroupFacts, Scaling};
+use aws_sdk_eks::types::{Nodegroup, NodegroupScalingConfig};
 use futures_util::future::try_join_all;
 use std::collections::BTreeSet;
 
@@ -37,6 +37,12 @@ pub(super) async fn subnets(aws: &AwsClient, cluster: &str) -> Result<Vec<String
     Ok(ids.into_iter().collect())
 }
 
+/// How many nodes a group has, may have and must have.
+pub(super) fn scaling_of(config: &NodegroupScalingConfig) -> Scaling {
+    let number = |n: Option<i32>| n.and_then(|n| u32::try_from(n).ok()).unwrap_or_default();
+    Scaling { min: number(config.min_size()), desired: number(config.desired_size()), max: number(config.max_size()) }
+}
+
 async fn node_group(aws: &AwsClient, cluster: &str, name: &str) -> Result<Option<NodeGroupFacts>> {
     let Some(group) = described(aws, cluster, name).await? else { return Ok(None) };
     let template = group.launch_template().and_then(|t| Some((t.id()?, t.version()?)));
@@ -57,5 +63,6 @@ async fn node_group(aws: &AwsClient, cluster: &str, name: &str) -> Result<Option
         hop_limit: set.and_then(|t| t.metadata_options.and_then(|m| m.http_put_response_hop_limit)),
         own_template: template.is_some(),
         ami_type: group.ami_type().map(|t| t.as_str().to_owned()).unwrap_or_default(),
+        scaling: group.scaling_config().map(scaling_of),
     }))
 }

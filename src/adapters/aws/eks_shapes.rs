@@ -2,7 +2,7 @@
 
 use super::ec2::subnets;
 use super::ec2_network::{groups_of, instance_types, launch_template};
-use super::eks_groups::{described, names};
+use super::eks_groups::{described, names, scaling_of};
 use super::errors::Call;
 use super::{AwsClient, present};
 use crate::error::Result;
@@ -57,7 +57,6 @@ fn shape(
     subnets: &[SubnetFacts],
 ) -> NodeGroupShape {
     let number = |n: Option<i32>| n.and_then(|n| u32::try_from(n).ok());
-    let size = |read: fn(&NodegroupScalingConfig) -> Option<i32>| group.scaling_config().and_then(|s| number(read(s))).unwrap_or_default();
     let own = types_of(group, template);
     let zones: BTreeSet<&String> = subnets.iter().filter(|s| group.subnets().contains(&s.id)).map(|s| &s.zone).collect();
     let taint = |t: &aws_sdk_eks::types::Taint| GroupTaint {
@@ -77,11 +76,7 @@ fn shape(
         capacity_type: group.capacity_type().map_or_else(|| "ON_DEMAND".to_owned(), |t| t.as_str().to_owned()),
         labels: group.labels().into_iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect(),
         taints: group.taints().iter().map(taint).collect(),
-        scaling: Scaling {
-            min: size(NodegroupScalingConfig::min_size),
-            desired: size(NodegroupScalingConfig::desired_size),
-            max: size(NodegroupScalingConfig::max_size),
-        },
+        scaling: group.scaling_config().map_or(Scaling { min: 0, desired: 0, max: 0 }, scaling_of),
         subnets: group.subnets().to_vec(),
         zones: zones.into_iter().cloned().collect(),
         disk_gib: number(group.disk_size().or_else(|| template.and_then(disk_of))),

@@ -7,7 +7,7 @@ use crate::fake::FakeWorld;
 use crate::fake::inside::{node, place, pod};
 use crate::fixture::existing;
 use karpctl::checks::{Situation, all, judge};
-use karpctl::facts::{Facts, Taint};
+use karpctl::facts::{Facts, Scaling, Taint};
 use karpctl::finding::{Finding, Verdict};
 use karpctl::spec::{Meant, Spec};
 use serde_json::{Value, json};
@@ -85,6 +85,27 @@ async fn the_controllers_replicas_need_nodes() {
     };
     assert!(pending(modest).await.is_empty());
     check(pending(|w| requests(w, "1900m")).await, "CPU left of 1900m");
+}
+
+/// A node group that may have more nodes keeps its maximum, and one of which nodes have not joined yet does not lose them.
+#[tokio::test(start_paused = true)]
+async fn a_node_group_grows_within_what_it_may_have() {
+    let asked = async |scaling: Option<Scaling>| {
+        let world = healthy_world().await;
+        world.change(&place("apps/v1", "deployments", Some("kube-system"), "karpenter"), |d| d["status"]["readyReplicas"] = json!(1));
+        world.inside().objects.remove(&the_node("node-b"));
+        let (spec, mut facts) = seen(&world).await;
+        known(&mut facts.node_groups)[0].scaling = scaling;
+        let found: Vec<Finding> = bad(&spec, &facts, DAY).into_iter().filter(|f| f.id == "node-capacity").collect();
+        let command = found[0].fixes.iter().map(|fix| fix.command.join(" ")).find(|command| !command.is_empty()).unwrap();
+        let group = "aws eks update-nodegroup-config --region us-west-2 --cluster-name demo --nodegroup-name demo-ng --scaling-config ";
+        command.strip_prefix(group).unwrap_or_else(|| panic!("{command}")).to_owned()
+    };
+    let of = |desired, max| Some(Scaling { min: 1, desired, max });
+    assert_eq!(asked(of(1, 10)).await, "desiredSize=2");
+    assert_eq!(asked(of(1, 1)).await, "desiredSize=2,maxSize=2");
+    assert_eq!(asked(of(3, 10)).await, "desiredSize=4");
+    assert_eq!(asked(None).await, "desiredSize=2", "EKS refuses what is more than the most");
 }
 
 /// What the spec says of the chart's values is what counts, beside the release that is there.

@@ -1,12 +1,13 @@
 //! The CRDs in a cluster: of which release, whose they are, and who answers for their conversion.
 
-use crate::checks::exactly;
+use super::aws::known;
+use super::{DAY, bad, exactly, healthy_world, seen};
 use crate::checks_inside::{after, says, when};
 use crate::fake::FakeWorld;
 use crate::fake::inside::place;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use karpctl::facts::{CrdFacts, Facts, Probed};
+use karpctl::facts::{CrdFacts, Facts, NeighbourKind, Probed};
 use karpctl::finding::{Finding, Verdict};
 use karpctl::knowledge::Release;
 use karpctl::ports::ObjectRef;
@@ -169,6 +170,23 @@ async fn somebody_must_answer_for_conversion() {
     let check = |found: Vec<Finding>, words: &str| says(&found, "conversion-webhook", Verdict::Fail, words);
     check(after(ask).await, "service \"karpenter\" not found");
     check(after(ask).await, r#"--patch {"spec":{"conversion":{"strategy":"None","webhook":null}}}"#);
+    // It is the controller that is there that converts, not the one that is wanted.
+    let patch = async |namespace: &str, version: &str| {
+        let world = healthy_world().await;
+        ask(&world);
+        let (spec, mut facts) = seen(&world).await;
+        let karpenter = known(&mut facts.neighbours).workloads.iter_mut().find(|w| w.what == NeighbourKind::Karpenter).unwrap();
+        (karpenter.namespace, karpenter.image) = (namespace.into(), Some(format!("mirror:5000/karpenter/controller:{version}")));
+        let found: Vec<Finding> = bad(&spec, &facts, DAY).into_iter().filter(|f| f.id == "conversion-webhook").collect();
+        exactly(&found, "conversion-webhook", Verdict::Fail);
+        (found[0].fixes[0].title.clone(), found[0].fixes[0].command.last().cloned().unwrap_or_default())
+    };
+    let (title, there) = patch("karpenter", "1.0.14").await;
+    assert_eq!(title, "ask the controller that is there");
+    assert!(there.contains(r#"{"namespace":"karpenter","name":"karpenter","port":8443}"#), "{there}");
+    assert!(patch("karpenter", "1.14.1").await.1.contains(r#""strategy":"None""#));
+    let (title, nothing) = patch("kube-system", "1.0.14").await;
+    assert!(title.contains("`webhook.enabled: true`") && nothing.is_empty(), "{title}");
     check(after(|w| service(w, 8000)).await, "no service port 8443 found for service \"karpenter\"");
     check(after(|w| service(w, 8443)).await, "no endpoints available for service \"karpenter\"");
     check(after(|w| slice(w, json!(false))).await, "no endpoints available");

@@ -364,7 +364,8 @@ async fn an_image_that_no_node_can_pull_is_told_before_the_install() {
     let (spec, facts) = closed().await;
     let mut given = spec.clone();
     given.chart.values.clear();
-    let uninstalled = Facts { chart_release: Probed::Absent, ..facts.clone() };
+    let mut uninstalled = Facts { chart_release: Probed::Absent, ..facts.clone() };
+    known(&mut uninstalled.neighbours).workloads.clear();
     let said = |spec: &Spec, facts: &Facts| {
         let said = bad(spec, facts, DAY).into_iter().filter(|f| f.id == "private-values");
         said.map(|f| (f.result, f.message, f.fixes[0].title.clone())).collect::<Vec<_>>()

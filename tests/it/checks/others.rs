@@ -6,7 +6,7 @@ use crate::fake::FakeWorld;
 use crate::fixture::existing;
 use karpctl::checks::{Situation, all, judge};
 use karpctl::facts::{
-    Denial, DeniedBy, EbsFacts, Facts, KeyFacts, KeyUse, NeighbourKind, ObjectFacts, Probed, RoleFacts, RoleTies, Workload,
+    Denial, DeniedBy, EbsFacts, Facts, KeyFacts, KeyUse, NeighbourKind, ObjectFacts, Probed, RoleFacts, RoleTies, Taint, Workload,
 };
 use karpctl::finding::{Finding, Verdict};
 use karpctl::plan::StepId;
@@ -28,12 +28,18 @@ fn karpenter(facts: &mut Facts) -> &mut Workload {
     known(&mut facts.neighbours).workloads.iter_mut().find(|w| w.what == NeighbourKind::Karpenter).unwrap()
 }
 
-/// The only Karpenter, of this namespace and helm release.
+/// The only Karpenter, of this namespace and helm release, on nodes that have no room for another.
 async fn installed_by(namespace: &str, owner: Option<&str>) -> (Spec, Facts) {
     let (spec, mut facts) = healthy().await;
     let it = karpenter(&mut facts);
     (it.namespace, it.helm_owner) = (namespace.into(), owner.map(str::to_owned));
     facts.chart_release = Probed::Absent;
+    for crd in known(&mut facts.crds).values_mut() {
+        (crd.helm_owner, crd.held) = (Some(format!("{namespace}/karpenter-crd")), Some(true));
+    }
+    for node in known(&mut facts.nodes) {
+        node.free_cpu = 600;
+    }
     (spec, facts)
 }
 
@@ -44,20 +50,50 @@ async fn the_only_karpenter_is_never_taken_away() {
         ("karpenter", Some("karpenter/platform"), "works in the namespace karpenter, and not in kube-system"),
         ("karpenter", None, "works in the namespace karpenter, and not in kube-system"),
         ("kube-system", Some("kube-system/platform"), "is not of the helm release kube-system/karpenter"),
+        ("kube-system", Some("kube-system/karpenter"), "helm keeps no record in kube-system of its Karpenter"),
         ("kube-system", None, "was not installed by helm"),
     ] {
         let (spec, facts) = installed_by(namespace, owner).await;
-        let found = of("other-karpenter", &spec, &facts);
+        let found = bad(&spec, &facts, DAY);
         exactly(&found, "other-karpenter", Verdict::Warn);
         assert!(found[0].message.contains(words), "{found:#?}");
         assert_eq!(commands(&found), Vec::<String>::new());
         let told = found[0].fixes.iter().any(|fix| fix.title.contains("`--namespace karpenter`"));
         assert_eq!(told, namespace == "karpenter", "{found:#?}");
-        // Where it is looked for, it is the one that is meant.
+        assert_eq!(passes_as_none(&spec, &facts), []);
+        // Where it is looked for, it is the one that is meant, once helm's record of it is read.
         let there = Spec { namespace: "karpenter".parse().unwrap(), ..spec };
         let found = of("other-karpenter", &there, &facts);
-        assert_eq!(found.is_empty(), owner == Some("karpenter/karpenter"), "{found:#?}");
+        assert_eq!(found[0].message.contains("helm keeps no record"), owner == Some("karpenter/karpenter"), "{found:#?}");
     }
+}
+
+/// What passes because no Karpenter is there.
+fn passes_as_none(spec: &Spec, facts: &Facts) -> Vec<Finding> {
+    let situation = Situation { spec: Some(spec), meant: &Meant::default(), facts, today: DAY.parse().unwrap() };
+    let none = |f: &Finding| f.message.contains("not installed") || f.message.contains("is installed");
+    judge(&all(), &situation).into_iter().filter(|f| f.result == Verdict::Pass && none(f)).collect()
+}
+
+/// The guide's namespace was `karpenter` until 0.32: its Provisioners are no leftovers.
+#[tokio::test(start_paused = true)]
+async fn what_a_karpenter_elsewhere_works_with_is_not_deleted() {
+    let (spec, mut facts) = installed_by("karpenter", Some("karpenter/karpenter")).await;
+    karpenter(&mut facts).image = Some("public.ecr.aws/karpenter/controller:v0.31.5".into());
+    facts.crds = Probed::Absent;
+    let pool = known(&mut facts.objects)[0].clone();
+    let of_kind = |resource: &str| ObjectFacts { resource: resource.into(), ..pool.clone() };
+    facts.objects = Probed::Known(vec![of_kind("provisioners.karpenter.sh"), of_kind("machines.karpenter.sh")]);
+    let found = bad(&spec, &facts, DAY);
+    exactly(&found, "other-karpenter", Verdict::Warn);
+    assert_eq!(passes_as_none(&spec, &facts), []);
+    // Without replicas it is there all the same.
+    (karpenter(&mut facts).desired, karpenter(&mut facts).ready) = (0, 0);
+    assert_eq!((bad(&spec, &facts, DAY), passes_as_none(&spec, &facts)), (vec![], vec![]));
+    // In the wanted namespace its image says which it is, whoever keeps helm's record.
+    let (spec, mut facts) = installed_by("kube-system", Some("kube-system/karpenter")).await;
+    karpenter(&mut facts).image = Some("public.ecr.aws/karpenter/controller:v0.31.5".into());
+    assert!(of("upgrade-hops", &spec, &facts)[0].message.starts_with("Karpenter 0.31.5 is installed"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -131,6 +167,25 @@ async fn a_karpenter_of_another_tool_is_not_measured_by_what_karpctl_makes() {
     known(&mut facts.neighbours).workloads.retain(|w| w.what != NeighbourKind::Karpenter);
     facts.chart_release = Probed::Absent;
     assert_eq!(skipped(&facts), []);
+}
+
+/// `karpctl adopt` keeps the values that it has, so they are those that will be.
+#[tokio::test(start_paused = true)]
+async fn a_karpenter_of_another_tool_keeps_the_nodes_and_the_dns_that_it_has() {
+    let (spec, mut facts) = of_another_tool().await;
+    let values = &mut known(&mut facts.chart_release).values;
+    (values["tolerations"], values["dnsPolicy"]) = (json!([{"key": "dedicated", "operator": "Exists"}]), json!("Default"));
+    for node in known(&mut facts.nodes) {
+        node.taints = vec![Taint { key: "dedicated".into(), value: "system".into(), effect: "NoSchedule".into() }];
+        (node.free_cpu, node.dns_pods) = (100, 0);
+    }
+    exactly(&bad(&spec, &facts, DAY), "controller-association", Verdict::Warn);
+    // One of karpctl's own is given the guide's.
+    let role = healthy().await.1.controller_role;
+    let found = bad(&spec, &Facts { controller_role: role, ..facts }, DAY);
+    let of_values = |f: &&Finding| f.message.contains("`karpctl bootstrap` changes");
+    let ids: Vec<&str> = found.iter().filter(of_values).map(|f| f.id.as_str()).collect();
+    assert_eq!(ids, ["node-capacity", "cluster-dns"], "{found:#?}");
 }
 
 /// Argo CD installs Karpenter, and the stack is the guide's.
@@ -237,6 +292,12 @@ async fn an_association_with_another_tool_s_role_is_left() {
     let annotated = json!({"annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/irsa"}});
     known(&mut facts.chart_release).values["serviceAccount"] = annotated;
     assert_eq!(of("controller-association", &spec, &facts), []);
+    // As the guides until 0.33 have it: the role lets Pod Identity in nowhere, and there is no agent.
+    (facts.pod_identity_agent, facts.agent_pods) = (Probed::Absent, Probed::Absent);
+    known(&mut facts.controller_role).trust = json!({"Statement": []});
+    assert_eq!(bad(&spec, &facts, DAY), []);
+    let irsa = Spec { identity: Identity::Irsa, ..spec.clone() };
+    exactly(&of("controller-trust", &irsa, &facts), "controller-trust", Verdict::Fail);
     facts.chart_release = Probed::Absent;
     karpenter(&mut facts).namespace = "karpenter".into();
     assert_eq!(of("controller-association", &spec, &facts), []);

@@ -36,7 +36,7 @@ fn deployment(facts: &mut Facts, namespace: &str, helm_owner: Option<&str>) {
 /// A way to break a healthy cluster, and what is wanted of it.
 type Breakage = fn(&mut Spec, &mut Facts);
 
-const REFUSED: [(StepId, &str, Breakage); 21] = [
+const REFUSED: [(StepId, &str, Breakage); 22] = [
     (StepId::Stack, "stack-state", |_, f| known(&mut f.stack).tags.clear()),
     (StepId::Stack, "stack-state", |_, f| known(&mut f.stack).status = "UPDATE_ROLLBACK_FAILED".into()),
     (StepId::Cluster, "auto-mode", |_, f| known(&mut f.cluster).auto_mode = true),
@@ -87,6 +87,7 @@ const REFUSED: [(StepId, &str, Breakage); 21] = [
     (StepId::Chart, "chart-names", |_, f| known(&mut f.chart_release).values["settings"]["clusterName"] = json!("other")),
     (StepId::Chart, "other-karpenter", |_, f| deployment(f, "karpenter", Some("karpenter/karpenter"))),
     (StepId::Chart, "other-karpenter", |_, f| deployment(f, "kube-system", None)),
+    (StepId::Chart, "other-karpenter", |_, f| deployment(f, "kube-system", Some("kube-system/karpenter"))),
     (StepId::NodePool, "foreign-objects", |_, f| strangers(&mut f.node_pool)),
 ];
 

@@ -64,8 +64,16 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
         &[Topic::Network, Topic::NodeSubnets, Topic::Vpc, Topic::Chart, Topic::Neighbours],
         "where no subnet is tagged; whom an endpoint must let in; another way out",
     ),
-    ("node-group", &[Topic::Association, Topic::Chart, Topic::Neighbours], "whether a hop limit of 1 is in the controller's way"),
-    ("agent-health", &[Topic::Stack, Topic::ControllerRole, Topic::Chart, Topic::Neighbours], "how bad it is that something is missing"),
+    (
+        "node-group",
+        &[Topic::Association, Topic::Chart, Topic::Neighbours, Topic::Stack, Topic::ControllerRole],
+        "whether a hop limit of 1 is in the controller's way; whose the Karpenter is",
+    ),
+    (
+        "agent-health",
+        &[Topic::Association, Topic::Stack, Topic::ControllerRole, Topic::Chart, Topic::Neighbours],
+        "how bad it is that something is missing; whether the controller has its role by IRSA",
+    ),
     (
         "controller-association",
         &[Topic::Stack, Topic::ControllerRole, Topic::Chart, Topic::Neighbours],
@@ -73,8 +81,8 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
     ),
     (
         "controller-trust",
-        &[Topic::Stack, Topic::Chart, Topic::Neighbours],
-        "how bad it is; the service account is that of the pods, else that of the release",
+        &[Topic::Association, Topic::Stack, Topic::Chart, Topic::Neighbours],
+        "how bad it is; whether the controller has its role by IRSA; the service account is that of the pods, else that of the release",
     ),
     (
         "node-access",
@@ -85,15 +93,16 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
     ("foreign-objects", &[Topic::AccessEntry, Topic::AwsAuth], "only where the spec asks for a way in; node-access judges them"),
     (
         "node-capacity",
-        &[Topic::Cluster, Topic::Neighbours],
-        "whether a cluster is made; whether the replicas have found their nodes already",
+        &[Topic::Cluster, Topic::NodeGroups, Topic::Neighbours, Topic::Stack, Topic::ControllerRole],
+        "whether a cluster is made; what mends it; whether the replicas have found their nodes already; whose the Karpenter is",
     ),
-    ("cluster-dns", &[Topic::Cluster], "whether a cluster is made"),
+    ("cluster-dns", &[Topic::Cluster, Topic::Stack, Topic::ControllerRole], "whether a cluster is made; whose the Karpenter is"),
     (
         "node-addons",
         &[Topic::Cluster, Topic::Capacity],
         "whether a cluster is made; what its nodes have in them; who else makes them ready",
     ),
+    ("other-karpenter", &[Topic::Chart], "whether helm keeps a record of the only one"),
     ("auto-mode", &[Topic::Chart, Topic::Neighbours], "how bad it is that it is on"),
     ("auto-mode-api", &[Topic::Cluster], "Auto Mode that is on has its API"),
     (
@@ -113,16 +122,26 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
     ),
     (
         "upgrade-defaults",
-        &[Topic::Cluster, Topic::Neighbours, Topic::Crds, Topic::Objects],
-        "where helm has no release; what is said there already, without which a new default is told",
+        &[Topic::Cluster, Topic::Neighbours, Topic::Crds, Topic::Objects, Topic::Stack, Topic::ControllerRole],
+        "where helm has no release; what is said there already, without which a new default is told; whose the Karpenter is",
     ),
     ("upgrade-objects", &[Topic::Neighbours], "where helm has no release"),
     ("crd-owner", &[Topic::Cluster, Topic::Chart, Topic::Neighbours], "how bad it is that another has them"),
     ("crd-schema", &[Topic::Cluster, Topic::Neighbours, Topic::Tools], "where helm has no release; what mends it"),
+    ("conversion-webhook", &[Topic::Neighbours], "who converts"),
     (
         "network-policies",
-        &[Topic::Crds, Topic::Conversion, Topic::Webhooks, Topic::Neighbours, Topic::Cluster, Topic::Chart],
-        "what policies keep out that are there",
+        &[
+            Topic::Crds,
+            Topic::Conversion,
+            Topic::Webhooks,
+            Topic::Neighbours,
+            Topic::Cluster,
+            Topic::Chart,
+            Topic::Stack,
+            Topic::ControllerRole,
+        ],
+        "what policies keep out that are there; whose the Karpenter is",
     ),
     ("admission-webhooks", &[Topic::Chart, Topic::Neighbours], "whose webhooks are there"),
     ("chart-values", &[Topic::Neighbours], "where helm has no release"),
@@ -133,8 +152,8 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
     ),
     (
         "private-values",
-        &[Topic::Cluster, Topic::Network, Topic::NodeSubnets, Topic::Neighbours],
-        "where no subnet is tagged; another way out",
+        &[Topic::Cluster, Topic::Network, Topic::NodeSubnets, Topic::Neighbours, Topic::Stack, Topic::ControllerRole],
+        "where no subnet is tagged; another way out; whose the Karpenter is",
     ),
     ("stuck-deletions", &[Topic::Neighbours], "whether a controller is there to end what is stuck"),
 ];

@@ -456,6 +456,7 @@ impl Aws for FakeWorld {
             own_template: true,
             subnets: self.inside().node_group_subnets.clone(),
             ami_type: "AL2023_x86_64_STANDARD".into(),
+            scaling: Some(Scaling { min: 1, desired: 2, max: 10 }),
         }])
     }
 

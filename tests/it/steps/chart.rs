@@ -163,13 +163,23 @@ async fn a_karpenter_elsewhere_is_refused() {
         ("kube-system", owned("kube-system", "kp"), "helm uninstall kp --namespace kube-system", false),
         ("karpenter", bare.clone(), "with `--namespace karpenter`", false),
         ("kube-system", bare, "not by helm", true),
+        // As Flux has it, which keeps the record in the namespace of the HelmRelease.
+        ("kube-system", owned("kube-system", "karpenter"), "helm keeps no record in kube-system", true),
     ] {
         let world = FakeWorld::with_cluster(existing("1.14.1"));
-        world.put(&deployment(namespace), body);
+        world.put(&deployment(namespace), body.clone());
         let state = world.assess(ID).await;
         let State::Foreign { adopt, .. } = &state else { panic!("{state:?}") };
         assert_eq!(adopt.is_some(), adoptable, "{state:?}");
         assert!(words(&state).contains(word), "{state:?}");
+        // Nor is one taken over that is a hop too far away.
+        world.change(&deployment(namespace), |deployment| {
+            deployment["spec"]["template"]["spec"]["containers"] =
+                json!([{"name": "controller", "image": "mirror:5000/controller:0.37.8@sha256:00"}]);
+        });
+        let state = world.assess(ID).await;
+        assert_eq!(words(&state).contains("which only 1.0 converts"), adoptable, "{state:?}");
+        assert!(!adoptable || matches!(state, State::Foreign { adopt: None, .. }), "{state:?}");
     }
 }
 
