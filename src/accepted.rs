@@ -1,14 +1,22 @@
 //! Findings that somebody has accepted: named, with a reason and the day until which they count as accepted. Pure; the file comes
 //! in as text.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, did_you_mean};
 use crate::finding::{Acceptance, Finding, Verdict};
+use crate::spec::file::{self, Kind};
 use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The schema id of [`AcceptedFindings`].
 pub const SCHEMA: &str = "karpctl/accepted/v1";
+
+const FILE: Kind = Kind {
+    what: "a valid file of accepted findings",
+    example: "check: spot-role",
+    help: "it reads: `{schema: karpctl/accepted/v1, accepted: [{check: ID, subject: WHAT, reason: WHY, until: 2026-12-31}]}`; \
+           `karpctl generate schema accepted` prints every field",
+};
 
 /// A file of accepted findings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -40,22 +48,19 @@ pub struct Accepted {
 impl AcceptedFindings {
     /// Reads the text of a file. `known`: the ids that there are.
     pub fn read(name: &str, text: &str, known: &[&str]) -> Result<Self> {
-        let wrong = |why: String| {
-            Error::usage(format!("cannot read the accepted findings {name}")).because(why).hint(format!(
-                "it reads: `{{schema: {SCHEMA}, accepted: [{{check: ID, subject: WHAT, reason: WHY, until: 2026-12-31}}]}}`; \
-                 `karpctl generate schema accepted` prints every field"
-            ))
-        };
-        let read: Self = serde_saphyr::from_str(text).map_err(|e| wrong(e.to_string().lines().next().unwrap_or_default().to_owned()))?;
+        let wrong = |quoted: &str, said: &str| file::wrong(name, text, quoted, said, &FILE);
+        let read: Self = file::read(name, text, &FILE)?;
         if read.schema != SCHEMA {
-            return Err(wrong(format!("its schema is `{}`, not {SCHEMA}", read.schema)));
+            return Err(wrong(&read.schema, &format!("the schema is not {SCHEMA}")));
         }
         for entry in &read.accepted {
             if !known.contains(&entry.check.as_str()) {
-                return Err(wrong(format!("there is no check `{}`", entry.check)).hint("`karpctl explain` lists them all"));
+                let error = wrong(&entry.check, &format!("there is no check `{}`", entry.check));
+                let error = did_you_mean(&entry.check, known.iter().copied()).into_iter().fold(error, Error::hint);
+                return Err(error.hint("`karpctl explain` lists them all"));
             }
             if entry.reason.trim().is_empty() {
-                return Err(wrong(format!("no reason is given for accepting `{}`", entry.check)));
+                return Err(wrong(&entry.check, &format!("no reason is given for accepting `{}`", entry.check)));
             }
         }
         Ok(read)
@@ -131,12 +136,12 @@ mod tests {
     #[test]
     fn a_file_that_means_nothing_is_refused() {
         for (entries, words) in [
-            ("- {check: nope, reason: r, until: 2026-12-31}", "no check `nope`"),
+            ("- {check: nope, reason: r, until: 2026-12-31}", "f:3:11: there is no check `nope`\n3 | - {check: nope,"),
             ("- {check: a, reason: ' ', until: 2026-12-31}", "no reason"),
             ("- {check: a, until: 2026-12-31}", "reason"),
             ("- {check: a, reason: r}", "until"),
-            ("- {check: a, reason: r, until: soon}", ""),
-            ("- {check: a, reason: r, until: 2026-12-31, sub: x}", "sub"),
+            ("- {check: a, reason: r, until: soon}", "f:3:32: expected a day, such as 2026-12-31\n"),
+            ("- {check: a, reason: r, until: 2026-12-31, sub: x}", "f:3:44: unknown field `sub`"),
         ] {
             let error = read(entries).unwrap_err();
             assert!(error.causes.join(" ").contains(words), "{entries}: {error:?}");

@@ -65,11 +65,56 @@ pub fn quotes(text: &str) -> impl Iterator<Item = &str> {
     code.filter(|quote| quote.contains(' ') && !quote.starts_with("karpctl ") && !quote.starts_with("aws "))
 }
 
-/// A text without what differs by the way it was copied: case, quotes, line ends.
+/// A text without what differs by the way it was copied (case, quotes, line ends), and by whose it is: numbers, addresses, versions,
+/// hexadecimal ids and regions.
 fn plain(text: &str) -> String {
     let kept: String = text.chars().filter(|c| !matches!(c, '"' | '\'' | '`' | '\\')).collect();
-    kept.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+    let said = kept.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+    let mut everybodys = String::with_capacity(said.len());
+    for word in said.split_inclusive(|c: char| !c.is_ascii_alphanumeric() && c != '-') {
+        let end = word.len() - word.chars().next_back().filter(|c| !c.is_ascii_alphanumeric() && *c != '-').map_or(0, char::len_utf8);
+        let (word, sign) = word.split_at(end);
+        everybodys.push_str(&if is_region(word) { "region".to_owned() } else { without_numbers(word) });
+        everybodys.push_str(sign);
+    }
+    everybodys
 }
+
+/// Whether a word is made as the name of a region or of a zone is: `us-west-2`, `us-gov-east-1`, `eu-central-1b`.
+fn is_region(word: &str) -> bool {
+    let mut parts = word.split('-');
+    let letters = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
+    let begins = parts.next().is_some_and(|first| first.len() == 2 && letters(first));
+    let ends = parts.next_back().is_some_and(|last| {
+        let digits = last.trim_end_matches(|c: char| c.is_ascii_lowercase());
+        last.len() - digits.len() < 2 && !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
+    });
+    let mut middle = parts.peekable();
+    begins && ends && middle.peek().is_some() && middle.all(letters)
+}
+
+/// A word with one sign in place of each number, and of each hexadecimal id.
+fn without_numbers(word: &str) -> String {
+    let mut kept = String::new();
+    for part in word.split_inclusive('-') {
+        let bare = part.trim_end_matches('-');
+        let is_id = bare.len() >= ID && bare.bytes().all(|b| b.is_ascii_hexdigit()) && bare.bytes().any(|b| b.is_ascii_digit());
+        let mut in_number = false;
+        for c in if is_id { "0" } else { bare }.chars() {
+            if !c.is_ascii_digit() {
+                kept.push(c);
+            } else if !in_number {
+                kept.push('0');
+            }
+            in_number = c.is_ascii_digit();
+        }
+        kept.push_str(&part[bare.len()..]);
+    }
+    kept
+}
+
+/// The shortest hexadecimal id in an error: that of an older subnet or instance.
+const ID: usize = 8;
 
 /// The shortest part of an error that says which one it is.
 const TELLING: usize = 12;
@@ -118,8 +163,28 @@ mod tests {
         ] {
             assert_eq!(that_quote(text, pages()).first(), Some(&id), "{text}");
         }
+        for (text, id) in [
+            ("error: exec plugin: invalid apiVersion \"client.authentication.k8s.io/v1alpha1\"", "exec-api-version"),
+            ("getting credentials: exec: executable aws failed with exit code 1", "exec-answer"),
+        ] {
+            assert_eq!(that_quote(text, pages()).first(), Some(&id), "{text}");
+        }
         for text in ["exec", "", "a text that no page quotes at all", "error:"] {
             assert!(that_quote(text, pages()).is_empty(), "{text}: {:?}", that_quote(text, pages()));
+        }
+    }
+
+    /// Everybody has another region, other addresses, counts and versions.
+    #[test]
+    fn whose_an_error_is_makes_no_difference() {
+        let same = |one: &str, other: &str| assert_eq!(plain(one), plain(other));
+        same("dial tcp 52.94.1.1:443: i/o timeout", "dial tcp 10.0.12.250:443: i/o timeout");
+        same("lookup sts.us-west-2.amazonaws.com: no such host", "lookup sts.us-gov-east-1.amazonaws.com: no such host");
+        same("0/3 nodes are available: 3 node(s)", "0/12 nodes are available: 11 node(s)");
+        same("0123456789ABCDEF.gr7.eu-central-1.eks", "89ABCDEF01234567.gr7.ap-northeast-2.eks");
+        same("subnet-0a1b2c3d4e5f60718 in us-west-2b", "subnet-0fedcba9876543210 in eu-west-1a");
+        for (one, other) in [("v1alpha1", "v1beta1"), ("us-west", "us-east"), ("deadbeef", "beefdead"), ("a-b-1", "c-d-1")] {
+            assert_ne!(plain(one), plain(other));
         }
     }
 

@@ -60,6 +60,9 @@ fn judge(program: &ProgramFacts) -> Judgement {
         (None, _) if matches!(name.as_str(), "helm" | "eksctl") => {
             Judgement::skip(name, format!("is not on PATH; where karpctl needs it, {name}-version says so"))
         }
-        (None, _) => Judgement::warn(name, "is not on PATH, and commands that doctor prints call it").fix(format!("install {name}")),
+        // The image of karpctl has neither.
+        (None, _) => {
+            Judgement::skip(name, format!("is not on PATH; only commands that doctor prints call it: install {name} to run those"))
+        }
     }
 }

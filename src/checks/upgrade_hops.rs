@@ -29,7 +29,7 @@ impl Check for UpgradeHops {
          Provisioners are moved to NodePools, the newest 0.37, the newest 1.0, then any; who is further on begins there, and 0.33 to 0.37 with the newest patch of their minor. There is no way back to an older API. A hop has its range of Kubernetes \
          too (`karpctl versions`): an older cluster is upgraded first, a minor at a time; of a newer one, which EKS takes not back, there may be no \
          way but to make Karpenter anew. The printed command keeps the way by which the controller has its credentials now.\n\n\
-         What is seen by who skips one: `no matches for kind \"Provisioner\" in version \"karpenter.sh/v1alpha5\"`, node pools that no controller \
+         What is seen by who skips one: `no matches for kind \"…\" in version \"karpenter.sh/…\"`, node pools that no controller \
          sees, `must appear in spec.versions`."
     }
 

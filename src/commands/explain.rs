@@ -11,7 +11,9 @@ use crate::error::{Error, Exit, Result, did_you_mean};
 use crate::finding::Area;
 use crate::migration::Wish;
 use crate::pages::{Language, page, that_name, that_quote};
+use crate::report::Printer;
 use crate::steps;
+use crate::wording::first_sentence;
 use clap::Args;
 use std::collections::BTreeSet;
 
@@ -38,13 +40,16 @@ pub struct ExplainArgs {
 /// The id of what is no step and no check.
 pub(super) const GUIDE: &str = "guide";
 
+/// How many pages may have a word, so that the first of them is meant.
+const FEW: usize = 4;
+
 /// Runs the command.
 pub fn run(app: &App, args: &ExplainArgs) -> Result<Exit> {
     let checks = checks::all();
     let texts = texts(args.lang);
     let asked = args.words.join(" ");
     if asked.trim().is_empty() {
-        app.printer.told(&list());
+        list(&app.printer);
         return Ok(Exit::Done);
     }
     if asked == GUIDE {
@@ -58,11 +63,18 @@ pub fn run(app: &App, args: &ExplainArgs) -> Result<Exit> {
     let mut with_it = if exact.is_some() { Vec::new() } else { that_quote(&asked, quoting.iter().copied()) };
     if exact.is_none() && with_it.is_empty() {
         with_it = that_name(&asked, quoting.iter().copied());
+        // A word that many have is about none of them.
+        if with_it.len() > FEW && by_mention(&texts, &asked).is_none() {
+            app.printer.told(&format!("{} pages have `{asked}` in what they quote; `karpctl explain ID` prints one:", with_it.len()));
+            let named = checks.iter().filter(|check| with_it.contains(&check.id()));
+            named.for_each(|check| app.printer.entry(check.id(), check.why()));
+            return Ok(Exit::Done);
+        }
     }
     let found = exact.or_else(|| with_it.first().and_then(|id| of(id))).or_else(|| by_mention(&texts, &asked));
     if let Some((id, _)) = found {
         // A step and a check may be called the same, as they are about the same.
-        let text = texts.iter().filter(|(known, _)| known == id).map(|(_, text)| text.as_str()).collect::<Vec<_>>().join("\n\n");
+        let text = texts.iter().filter(|(known, _)| known == id).map(|(_, text)| text.trim_end()).collect::<Vec<_>>().join("\n\n");
         match args.lang {
             Language::En => app.printer.page(&text),
             // Whoever asks for it can read it, whatever the locale is called.
@@ -88,20 +100,23 @@ pub fn run(app: &App, args: &ExplainArgs) -> Result<Exit> {
     })
 }
 
-/// What there is to ask for: what a person meets first, and last the names that they have before them.
-fn list() -> String {
-    let row = |name: &str, what: &str| format!("  {name:<26} {what}");
-    let mut lines = vec!["Steps".to_owned()];
-    lines.extend(steps::all().iter().chain(&steps::migration(&Wish::default())).map(|s| row(s.id().as_str(), first_sentence(s.explain()))));
+/// Lists what there is to ask for: what a person meets first, and last the names that they have before them.
+fn list(printer: &Printer) {
+    printer.answer("Steps");
+    for step in steps::all().iter().chain(&steps::migration(&Wish::default())) {
+        printer.entry(step.id().as_str(), first_sentence(step.explain()));
+    }
     let checks = checks::all();
     for area in [Area::Client, Area::Account, Area::Cluster, Area::Release] {
-        lines.push(format!("\nChecks of the area {}", area.as_str()));
-        lines.extend(checks.iter().filter(|c| c.area() == area).map(|c| row(c.id(), c.why())));
+        printer.answer(&format!("\nChecks of the area {}", area.as_str()));
+        checks.iter().filter(|check| check.area() == area).for_each(|check| printer.entry(check.id(), check.why()));
     }
-    lines.push("\nKinds of errors".to_owned());
-    lines.extend(super::explained::errors().map(|(name, meaning)| row(&name, first_sentence(&meaning))));
-    lines.push("\nThe guide".to_owned());
-    lines.push(row(GUIDE, "Where karpctl does not do as Karpenter's guide does, and why."));
+    printer.answer("\nKinds of errors");
+    for (name, meaning) in super::explained::errors() {
+        printer.entry(&name, first_sentence(&meaning));
+    }
+    printer.answer("\nThe guide");
+    printer.entry(GUIDE, "Where karpctl does not do as Karpenter's guide does, and why.");
     let named = |texts: Vec<(String, String)>, is_action: bool| {
         let names: BTreeSet<String> = texts.into_iter().map(|(name, _)| name).filter(|name| name.contains(':') == is_action).collect();
         names.into_iter().collect::<Vec<_>>().join(", ")
@@ -110,15 +125,9 @@ fn list() -> String {
         ("Karpenter's controller", "the stack's policies", super::explained::permissions as fn() -> Vec<(String, String)>),
         ("whoever runs karpctl", "the operator policy", super::explained_operator::permissions),
     ] {
-        lines.push(format!("\nPermissions of {whose}\n  {}", named(texts(), true)));
-        lines.push(format!("\nStatements of {policies}\n  {}", named(texts(), false)));
+        printer.told(&format!("\nPermissions of {whose}\n  {}", named(texts(), true)));
+        printer.told(&format!("\nStatements of {policies}\n  {}", named(texts(), false)));
     }
-    lines.join("\n")
-}
-
-/// A text as far as its first full stop.
-fn first_sentence(text: &str) -> &str {
-    text.find(". ").map_or(text, |end| &text[..=end])
 }
 
 /// All that can be asked for by its name, but for the guide, which is told of one release.

@@ -127,30 +127,54 @@ fn documented(cli: &clap::Command) -> Vec<(String, clap::Command)> {
     all
 }
 
-fn man_text(command: clap::Command) -> Result<String> {
+fn man_text(mut command: clap::Command) -> Result<String> {
+    let usage = command.render_usage().to_string();
+    let usage = usage.trim_start_matches("Usage: ").replace('-', "\\-");
     let mut page = Vec::new();
     clap_mangen::Man::new(command).render(&mut page).map_err(|e| Error::failed("cannot write the man page").because(e.to_string()))?;
-    Ok(as_typed(&String::from_utf8_lossy(&page)))
+    Ok(as_pages_are(&String::from_utf8_lossy(&page), &usage))
 }
 
-/// The page with its examples in the lines in which they are typed: filled, words are broken and lines run together.
-fn as_typed(page: &str) -> String {
-    let mut typed = String::with_capacity(page.len() + 16);
-    let mut is_example = false;
+/// The page as those of other programs are: its synopsis is a line, in which flags are `[OPTIONS]`; exit codes and examples have sections
+/// of their own, the examples in the lines in which they are typed.
+fn as_pages_are(page: &str, usage: &str) -> String {
+    let mut made = String::with_capacity(page.len() + 64);
+    let (mut section, mut is_example) = ("", false);
     for line in page.lines() {
-        let begins = line == "Examples:";
-        let ends = is_example && line.starts_with(".SH");
-        if begins || ends {
-            typed.push_str(if begins { ".nf\n" } else { ".fi\n" });
-            is_example = begins;
+        if let Some(name) = line.strip_prefix(".SH ") {
+            if std::mem::take(&mut is_example) {
+                made.push_str(".fi\n");
+            }
+            section = name;
+            if section == "EXTRA" {
+                continue;
+            }
         }
-        typed.push_str(line);
-        typed.push('\n');
+        match line {
+            "Examples:" => {
+                made.push_str(".SH EXAMPLES\n.nf\n");
+                is_example = true;
+            }
+            codes if codes.starts_with("Exit codes: ") => {
+                made.push_str(".SH EXIT STATUS\n");
+                made.push_str(&codes["Exit codes: ".len()..]);
+                made.push('\n');
+            }
+            typed if section == "SYNOPSIS" && typed.starts_with("\\fB") => {
+                let name = typed.trim_start_matches("\\fB").split("\\fR").next().unwrap_or_default();
+                let _ = writeln!(made, "\\fB{name}\\fR{}", usage.strip_prefix(name).unwrap_or_default());
+            }
+            "" if section == "EXTRA" && !is_example => {}
+            other => {
+                made.push_str(other);
+                made.push('\n');
+            }
+        }
     }
     if is_example {
-        typed.push_str(".fi\n");
+        made.push_str(".fi\n");
     }
-    typed
+    made
 }
 
 fn man_page(cli: &clap::Command, command: Option<&str>) -> Result<String> {

@@ -64,7 +64,8 @@ pub async fn run(app: &App, args: InitArgs) -> Result<Exit> {
     // What was answered must be a spec; an account that nobody knows yet is no reason to refuse it.
     let settled = [(Source::File(path.display().to_string()), found.layer.clone())];
     let nobody = "000000000000".parse().ok();
-    resolve(&settled, &Discovered { account_id: nobody, kubernetes: found.kubernetes, ..Discovered::default() })?;
+    let resolved = resolve(&settled, &Discovered { account_id: nobody, kubernetes: found.kubernetes, ..Discovered::default() })?;
+    resolved.notes.iter().for_each(|note| app.printer.status(&format!("note: {note}")));
 
     let schema = args.schema.then_some(SCHEMA_FILE);
     let text = draft::text(&found.layer, &found.reasons, schema)?;

@@ -207,21 +207,7 @@ impl<'a> Interview<'a> {
             self.found.layer.cluster_name = place.checked_sub(before).map(|p| listed[p].clone());
         }
         if self.found.layer.cluster_name.is_none() {
-            let name = match self.manner {
-                Manner::Defaults => CLUSTER.to_owned(),
-                Manner::Ask => {
-                    let read = |t: &str| t.parse::<ClusterName>().map(|n| n.to_string()).map_err(|e| e.to_string());
-                    text(
-                        self.app,
-                        "What is the new cluster called?",
-                        "Letters, digits, `-`; roles and the stack are named after it.",
-                        CLUSTER,
-                        read,
-                    )
-                    .await?
-                }
-            };
-            self.found.layer.cluster_name = Some(name);
+            self.found.layer.cluster_name = Some(self.name().await?);
         }
         self.found.reasons.insert("clusterName", "The EKS cluster; roles, queue and stack are named after it.".into());
         let name = self.found.layer.cluster_name.clone().unwrap_or_default();
@@ -229,6 +215,30 @@ impl<'a> Interview<'a> {
             self.app.printer.warn(&format!("there is no cluster {name} among those of this account and region: {}", listed.join(", ")));
         }
         Ok(if listed.contains(&name) { self.asked("eks:DescribeCluster", ports.aws.cluster(&name)).await.ok().flatten() } else { None })
+    }
+
+    /// The name of a cluster that no list has: that of a new one, or of one that is there and could not be listed.
+    async fn name(&self) -> Result<String> {
+        let is_there = self.found.layer.existing_cluster == Some(true);
+        let read = |t: &str| match t.parse::<ClusterName>() {
+            // Said at once, not after the last answer.
+            Ok(name) if !is_there && name.as_str().contains('_') => Err(format!("`{name}`: eksctl makes no cluster with `_` in its name")),
+            Ok(name) => Ok(name.to_string()),
+            Err(e) => Err(e.to_string()),
+        };
+        match (self.manner, is_there) {
+            (Manner::Defaults, true) => {
+                Err(Error::usage("the name of the cluster that is there is not known").hint("give --cluster-name NAME"))
+            }
+            (Manner::Defaults, false) => Ok(CLUSTER.to_owned()),
+            (Manner::Ask, true) => {
+                text(self.app, "Which cluster gets Karpenter?", "It is there, and is never changed in size or deleted.", "", read).await
+            }
+            (Manner::Ask, false) => {
+                let why = "Letters, digits, `-`; roles and the stack are named after it.";
+                text(self.app, "What is the new cluster called?", why, CLUSTER, read).await
+            }
+        }
     }
 
     async fn existing(&mut self, ports: &Ports, cluster: &ClusterFacts) -> Result<()> {
@@ -326,10 +336,16 @@ impl<'a> Interview<'a> {
         if self.found.kubernetes.is_none() && layer.kubernetes_version.is_none() && layer.existing_cluster != Some(true) {
             let newest = release.kubernetes_range().1;
             layer.kubernetes_version = Some(self.creatable.map_or(newest, |offered| offered.min(newest)).to_string());
-            self.found.reasons.insert(
-                "kubernetesVersion",
-                format!("The newest Kubernetes that EKS offers and Karpenter {release} runs on. Quoted: YAML reads 1.30 as 1.3."),
-            );
+            let which = if self.creatable.is_some() {
+                format!("The newest Kubernetes that EKS offers and Karpenter {release} runs on.")
+            } else {
+                if !newest.offered_by_eks(jiff::Zoned::now().date()) {
+                    let helps = "a newer --karpenter-version, or --existing-cluster";
+                    self.app.printer.warn(&format!("EKS makes no cluster of Kubernetes {newest} any more, by its calendar: give {helps}"));
+                }
+                format!("The newest Kubernetes that Karpenter {release} runs on; EKS was not asked whether it offers it.")
+            };
+            self.found.reasons.insert("kubernetesVersion", format!("{which} Quoted: YAML reads 1.30 as 1.3."));
         }
     }
 

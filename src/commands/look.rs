@@ -164,6 +164,7 @@ async fn look_beyond(app: &App, args: &DoctorArgs, checks: &[Box<dyn Check>]) ->
             }
             Ok((offline_spec(app, args)?, facts))
         }
+        Err(e) if e.kind == ErrorKind::Usage => Err(e.hint("or look at this machine alone: `karpctl doctor --offline`")),
         Err(e) => Err(e),
     }
 }

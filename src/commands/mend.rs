@@ -188,7 +188,12 @@ pub(super) fn take_back(app: &App, named: Option<&Path>) -> Result<()> {
     let last = files.iter().filter_map(|file| Some((changed_at(file)?, file))).max_by_key(|(at, _)| *at).map(|(_, file)| file);
     let file = match (last, files.as_slice()) {
         (Some(last), _) => last,
-        (None, [only]) => only,
+        (None, [only]) if only.exists() => only,
+        (None, [only]) => {
+            return Err(Error::refused(format!("cannot take back a change of {}", only.display()))
+                .because("there is no such kubeconfig")
+                .hint("--kubeconfig PATH names the one that was changed"));
+        }
         (None, several) => {
             let shown = several.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", ");
             return Err(Error::refused(format!("cannot take back a change of {shown}"))

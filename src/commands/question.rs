@@ -20,7 +20,7 @@ pub(super) async fn choose(app: &App, question: &str, why: &str, options: &[Stri
     }
 }
 
-/// Asks for a text that this takes. An empty answer means the usual one.
+/// Asks for a text that this takes. An empty answer means the usual one, where there is one.
 pub(super) async fn text<T>(
     app: &App,
     question: &str,
@@ -30,7 +30,8 @@ pub(super) async fn text<T>(
 ) -> Result<T> {
     app.printer.question(question, why);
     loop {
-        let line = ask(app, &format!("[{usual}]: ")).await?;
+        let prompt = if usual.is_empty() { "Answer: ".to_owned() } else { format!("[{usual}]: ") };
+        let line = ask(app, &prompt).await?;
         match read(if line.is_empty() { usual } else { &line }) {
             Ok(value) => return Ok(value),
             Err(why) => app.printer.status(&why),

@@ -7,7 +7,7 @@ use super::standing;
 use crate::adapters::new_file::{self, NewFile, differs, unwritable};
 use crate::adapters::text_file;
 use crate::app::App;
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, ErrorKind, Exit, Result};
 use crate::knowledge::Work;
 use crate::render::{
     Document, EksctlAbilities, Inputs, POLICY_SIZE, Standing, cloudformation_over, document, document_json, operator_needs,
@@ -209,7 +209,11 @@ async fn spec(app: &App, args: &RenderArgs) -> Result<(Spec, Option<String>)> {
         resolved.notes.iter().for_each(|n| app.printer.status(&format!("note: {n}")));
         return Ok((resolved.spec, None));
     }
-    let session = app.read(Box::pin(Session::open_by(app, &args.variant, resolve))).await?;
+    let without_aws = |e: Error| match e.kind {
+        ErrorKind::Credentials | ErrorKind::Unreachable => e.hint("or name the account: with --account-id ID nothing is asked of AWS"),
+        _ => e,
+    };
+    let session = app.read(Box::pin(Session::open_by(app, &args.variant, resolve))).await.map_err(without_aws)?;
     let endpoint = session.facts.cluster.known().and_then(|c| c.endpoint.clone());
     Ok((session.spec, endpoint))
 }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 /// Show which Karpenter, Kubernetes, helm, kubectl and eksctl fit together
 ///
-/// --karpenter-version and --kubernetes-version leave of the table what goes with them.
+/// With --karpenter-version or --kubernetes-version: what goes with it.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
   karpctl versions
@@ -73,11 +73,15 @@ pub async fn run(app: &App, args: VersionsArgs) -> Result<Exit> {
             kubernetes.iter().copied().map(kubernetes_line).map(|line| cells(&line, kept)).collect()
         }),
     );
-    app.printer.told(&format!(
-        "\nKarpenter: the release that karpctl takes by itself. kubectl: the minors that Kubernetes' own policy allows. eksctl: \
-         the oldest that makes such a cluster. support ends, extended: the last days of EKS's standard and extended support. helm: the minors that \
-         are made for this Kubernetes.{left_out}"
-    ));
+    let told = [
+        ("Karpenter", "the release that karpctl takes by itself"),
+        ("kubectl", "the minors that Kubernetes' own policy allows"),
+        ("eksctl", "the oldest that makes such a cluster"),
+        ("support ends", "the last day of EKS's standard support"),
+        ("extended", "the last day of its extended support"),
+        ("helm", "the minors that are made for this Kubernetes"),
+    ];
+    app.printer.told(&format!("\n{}{left_out}", meanings(&told, &left_out)));
     Ok(Exit::Done)
 }
 
@@ -208,6 +212,12 @@ fn show(app: &App, table: &Table<'_>) -> String {
     format!(" Not shown on a terminal that is so narrow: {}; `karpctl versions -o json` has all.", table.left_out.join(", "))
 }
 
+/// What the columns that are shown mean.
+fn meanings(told: &[(&str, &str)], left_out: &str) -> String {
+    let shown = told.iter().filter(|(column, _)| !left_out.contains(column));
+    shown.map(|(column, meaning)| format!("{column}: {meaning}.")).collect::<Vec<_>>().join(" ")
+}
+
 const fn api(api: NodePoolApi) -> &'static str {
     match api {
         NodePoolApi::V1Alpha5 => "v1alpha5",
@@ -223,11 +233,17 @@ const fn identity(pod_identity: bool) -> &'static str {
 fn show_releases(app: &App, releases: &[Release]) {
     let lines: Vec<_> = releases.iter().map(|release| (release, release_line(release))).collect();
     let left_out = show(app, &table(&RELEASES, &["policies", "events", "CRDs", "chart"], |kept| release_lines(&lines, kept)));
-    app.printer.told(&format!(
-        "\nKubernetes: the minors that the release supports. chart: how the tag of its chart is written. API: that of its node pools. \
-         namespace, identity: where and as whom its guide has the controller run. policies, events, CRDs: how many the controller has, \
-         gets from EventBridge, and reads. eksctl: the oldest that its guide works with.{left_out}"
-    ));
+    let told = [
+        ("Kubernetes", "the minors that the release supports"),
+        ("chart", "how the tag of its chart is written"),
+        ("API", "that of its node pools"),
+        ("namespace, identity", "where and as whom its guide has the controller run"),
+        ("policies", "how many the controller has"),
+        ("events", "how many kinds it gets from EventBridge"),
+        ("CRDs", "how many it reads"),
+        ("eksctl", "the oldest that its guide works with"),
+    ];
+    app.printer.told(&format!("\n{}{left_out}", meanings(&told, &left_out)));
     let faults = releases.iter().filter_map(|release| match release.standing() {
         Standing::Trap { reason, instead } | Standing::Caution { reason, instead } => {
             Some(format!("  {:<8} {reason}; take {instead}", release.to_string()))

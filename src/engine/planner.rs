@@ -61,6 +61,10 @@ pub fn plan(steps: &[Box<dyn Step>], spec: &Spec, facts: &Facts, goal: &Goal) ->
         refuse_unmet_needs(&mut planned, &states, goal);
         follow_changes(steps, &mut planned);
     }
+    // Whoever runs what a plan lists changes nothing that the plan does not.
+    for step in planned.iter_mut().filter(|step| !step.action.is_change()) {
+        step.commands.clear();
+    }
     let kept: BTreeSet<StepId> = planned.iter().map(|p| p.id).collect();
     for step in &mut planned {
         step.needs.retain(|need| kept.contains(need));

@@ -53,7 +53,7 @@ struct Row<'a> {
     id: StepId,
     title: &'a str,
     action: Action,
-    /// `done`, `failed`, `not-run`, `kept`, `refused`, `planned`.
+    /// As a class of the page's style: `done`, `failed`, `not-run`, `kept`, `refused`, `planned`.
     class: &'static str,
     word: String,
     critical: bool,

@@ -4,6 +4,7 @@ use super::duration;
 use super::lines::wrapped;
 use super::printer::{BAD, BOLD, CARE, FAINT, GOOD, Printer, styled};
 use crate::plan::{Action, Direction, Plan, Planned, StepId};
+use crate::wording::first_sentence;
 use anstyle::Style;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -120,7 +121,7 @@ pub fn explain_plan(printer: &Printer, plan: &Plan, explain: impl Fn(crate::plan
             printer.told(&format!("{INDENT}{lead}"));
         }
         let columns = Printer::columns().map_or(WIDTH, |columns| columns.min(WIDTH)).saturating_sub(INDENT.len());
-        for line in wrapped(explain(step.id), columns).lines() {
+        for line in wrapped(first_sentence(explain(step.id)), columns).lines() {
             printer.answer(&format!("{INDENT}{line}"));
         }
         if !step.needs.is_empty() {
@@ -128,7 +129,7 @@ pub fn explain_plan(printer: &Printer, plan: &Plan, explain: impl Fn(crate::plan
             printer.told(&format!("  after: {}", needs.join(", ")));
         }
     }
-    printer.answer("");
+    printer.told("\n`karpctl explain STEP` says all of it: `karpctl explain stack`.\n");
 }
 
 /// The widest line of prose.

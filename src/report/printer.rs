@@ -140,6 +140,12 @@ impl Printer {
         self.answer(&if fits { row } else { format!("  {thing}\n    {said}") });
     }
 
+    /// Prints a row of a list to choose from: a line, cut where the terminal ends.
+    pub fn entry(&self, thing: &str, said: &str) {
+        let row = format!("  {thing:<26} {said}");
+        self.answer(&Self::columns().map_or_else(|| row.clone(), |columns| console::truncate_str(&row, columns, "…").into_owned()));
+    }
+
     /// Prints a status line, unless quiet. On a terminal long ones end between words.
     pub fn status(&self, text: &str) {
         self.copied(&on_stderr(text));

@@ -26,7 +26,7 @@ impl Spec {
             }
             if self.capacity == ControllerCapacity::Fargate {
                 all.push(format!(
-                    "fargate: eksctl makes the profile together with the cluster, and existingCluster says that it is there; make one for the namespace {} (`eksctl create fargateprofile`), and say identity irsa instead of fargate",
+                    "fargate: eksctl makes the profile together with the cluster, and existingCluster says that it is there; make one for the namespace {} (eksctl create fargateprofile), and say identity irsa instead of fargate",
                     self.namespace
                 ));
             }

@@ -4,6 +4,7 @@ use super::Spec;
 use super::layer::Layer;
 use super::place::{Written, place, snippet};
 use crate::error::{Error, Result};
+use serde::de::DeserializeOwned;
 
 /// The file that is read when none is named.
 pub const DEFAULT_FILE: &str = "karpctl.yaml";
@@ -16,25 +17,55 @@ pub fn text(spec: &Spec) -> Result<String> {
 /// Reads the text of a spec file. `path` is only for the messages.
 pub fn parse(path: &str, text: &str) -> Result<Layer> {
     let written = Written { path: path.to_owned(), text: text.to_owned() };
-    let read = serde_saphyr::from_str::<Option<Layer>>(text).map(Option::unwrap_or_default);
-    read.map(|layer| Layer { written: Some(written), ..layer }).map_err(|e| {
+    let layer = read::<Option<Layer>>(path, text, &SPEC_FILE)?.unwrap_or_default();
+    Ok(Layer { written: Some(written), ..layer })
+}
+
+/// A file that people write by hand, as errors speak of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Kind {
+    /// What it is not, where it cannot be read: "is not a valid spec file".
+    pub what: &'static str,
+    /// A field of it, as it is written.
+    pub example: &'static str,
+    /// What says which fields there are.
+    pub help: &'static str,
+}
+
+const SPEC_FILE: Kind = Kind {
+    what: "a valid spec file",
+    example: "clusterName: demo",
+    help: "`karpctl generate schema` prints every field, with what it takes",
+};
+
+/// Reads the YAML of such a file, or says where it is wrong: file, line and column, and the line itself. `path` is only for the messages.
+pub fn read<T: DeserializeOwned>(path: &str, text: &str, kind: &Kind) -> Result<T> {
+    serde_saphyr::from_str::<T>(text).map_err(|e| {
         // The reader names the line before a tab that indents.
         let tab = text.lines().position(|line| line.trim_start_matches(' ').starts_with('\t')).and_then(|at| u64::try_from(at + 1).ok());
         let place = match tab.filter(|_| e.to_string().contains("found a tab")) {
             Some(line) => Some((line, 1)),
             None => e.location().map(|at| (at.line(), at.column())),
         };
-        invalid(path, text, place, &e.without_snippet().to_string())
+        invalid(path, text, place, &e.without_snippet().to_string(), kind)
     })
 }
 
-fn invalid(path: &str, text: &str, at: Option<(u64, u64)>, why: &str) -> Error {
-    let error = Error::usage(format!("{path} is not a valid spec file"));
+/// The error of a text that stands in such a file and is wrong there: this is said of it, and it is shown.
+#[must_use]
+pub fn wrong(path: &str, text: &str, quoted: &str, said: &str, kind: &Kind) -> Error {
+    let at = text.lines().enumerate().find_map(|(line, shown)| Some((line + 1, shown[..shown.find(quoted)?].chars().count() + 1)));
+    let at = at.map(|(line, column)| (line as u64, column as u64));
+    invalid(path, text, at, said, kind)
+}
+
+fn invalid(path: &str, text: &str, at: Option<(u64, u64)>, why: &str, kind: &Kind) -> Error {
+    let error = Error::usage(format!("{path} is not {}", kind.what));
     let said = why.rsplit_once(" at line ").filter(|(_, place)| !place.contains('`')).map_or(why, |(said, _)| said);
     let meant = did_you_mean(why);
     let said = match said.split_once(", expected one of").filter(|_| meant.is_some()) {
         Some((unknown, _)) => unknown.to_owned(),
-        None => in_words(said),
+        None => in_words(said, kind),
     };
     let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
     let error = match at.filter(|(line, _)| *line > 0).map(|(line, column)| (number(line), number(column))) {
@@ -48,21 +79,24 @@ fn invalid(path: &str, text: &str, at: Option<(u64, u64)>, why: &str) -> Error {
         Some(meant) => error.hint(format!("did you mean `{meant}`?")),
         None => error,
     };
-    error.hint("`karpctl generate schema` prints every field, with what it takes")
+    error.hint(kind.help)
 }
 
 /// What the YAML reader says, in words for who writes the file: it speaks to who writes programs.
-fn in_words(said: &str) -> String {
+fn in_words(said: &str, kind: &Kind) -> String {
     const WORDS: [(&str, &str); 8] = [
-        ("multiple YAML documents", "there is more than one document; a spec file holds one"),
+        ("multiple YAML documents", "there is more than one document; the file holds one"),
         ("found a tab", "there is a tab; YAML is indented by spaces"),
-        ("expected mapping start", "expected fields, such as `clusterName: demo`"),
+        ("failed to parse", "expected a day, such as 2026-12-31"),
         ("expected string scalar", "expected one text, not a list and not fields"),
         ("expected sequence start", "expected a list, such as [a, b]"),
         ("invalid u32", "expected a whole number, 0 or more"),
         ("invalid boolean", "expected true or false"),
         ("unclosed quote", "a quote is opened here and never closed"),
     ];
+    if said.contains("expected mapping start") {
+        return format!("expected fields, such as `{}`", kind.example);
+    }
     if let Some((_, words)) = WORDS.iter().find(|(theirs, _)| said.contains(theirs)) {
         return (*words).to_owned();
     }

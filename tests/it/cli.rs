@@ -294,8 +294,8 @@ fn versions_lists_the_tools_that_fit() {
     // What a column holds is said below its table.
     let (releases, kubernetes) = text.split_once(headings[1]).unwrap();
     for (table, columns) in [
-        (releases, &["Kubernetes", "chart", "API", "namespace, identity", "policies, events, CRDs", "eksctl"][..]),
-        (kubernetes, &["Karpenter", "kubectl", "eksctl", "support ends, extended", "helm"]),
+        (releases, &["Kubernetes", "chart", "API", "namespace, identity", "policies", "events", "CRDs", "eksctl"][..]),
+        (kubernetes, &["Karpenter", "kubectl", "eksctl", "support ends", "extended", "helm"]),
     ] {
         let missing: Vec<_> = columns.iter().filter(|column| !table.contains(&format!("{column}: "))).collect();
         assert!(missing.is_empty(), "{missing:?} are not explained in {table}");

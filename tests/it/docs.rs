@@ -241,9 +241,14 @@ fn every_command_has_a_man_page_that_man_reads() {
                 Command::new("man").env("MANWIDTH", "100").env("MANROFFOPT", "-c").args(["--warnings", "-l"]).arg(&file).output().unwrap();
             assert!(ended.status.success() && ended.stderr.is_empty(), "{page}: {}", String::from_utf8_lossy(&ended.stderr));
             let text = String::from_utf8_lossy(&ended.stdout).replace('‐', "-");
-            for word in ["NAME", "SYNOPSIS", page] {
+            for word in ["NAME", "SYNOPSIS", "EXAMPLES", page] {
                 assert!(text.contains(word), "{page} has no {word}: {text}");
             }
+            let synopsis = text.lines().skip_while(|line| *line != "SYNOPSIS").nth(1).unwrap_or_default().trim();
+            let typed = page.strip_prefix("karpctl-").unwrap_or_default();
+            let words = synopsis.replace(' ', "-");
+            assert!(words.starts_with(&format!("karpctl-{typed}")) && synopsis.contains(" [OPTIONS]"), "{page}: {synopsis}");
+            assert!(!text.contains("EXTRA"), "{page}: {text}");
             said.retain(|(of, words)| *of != page || !text.contains(words));
             // An example is a line as it is typed, and no page is named that is not there.
             let words = commands.iter().find(|words| format!("karpctl-{}", words.join("-")) == page).cloned().unwrap_or_default();

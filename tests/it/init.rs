@@ -62,6 +62,21 @@ fn defaults_without_credentials_are_a_spec_that_other_commands_take() {
     assert!(String::from_utf8_lossy(&rendered.stdout).contains("on-demand"));
 }
 
+/// What nobody could look up is neither made up nor said to be known.
+#[test]
+fn without_credentials_nothing_is_made_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let nameless = run(dir.path(), &["init", "--defaults", "--region", "eu-central-1", "--existing-cluster"]);
+    assert_eq!(nameless.status.code(), Some(2), "{}", stderr(&nameless));
+    assert!(stderr(&nameless).contains("hint: give --cluster-name NAME"), "{}", stderr(&nameless));
+    assert!(!dir.path().join("karpctl.yaml").exists());
+    let said = stderr(&run(dir.path(), &["init", "--defaults", "--region", "us-wst-2", "--karpenter-version", "0.31.4"]));
+    assert!(said.contains("note: `us-wst-2` is no region that this karpctl knows; did you mean `us-west-2`?"), "{said}");
+    assert!(said.contains("EKS makes no cluster of Kubernetes 1.28 any more"), "{said}");
+    let text = std::fs::read_to_string(dir.path().join("karpctl.yaml")).unwrap();
+    assert!(text.contains("The newest Kubernetes that Karpenter 0.31.4 runs on; EKS was not asked"), "{text}");
+}
+
 #[test]
 fn an_aws_that_never_answers_is_not_waited_for() {
     // It takes connections and nothing more, as behind a firewall.
@@ -311,6 +326,27 @@ fn what_is_known_is_not_asked() {
     assert!(!said.contains("Which AWS region?") && !said.contains("Where does the controller run?"), "{said}");
     assert!(said.contains("AWS region eu-north-1, from the AWS configuration or this instance; --region names another."), "{said}");
     assert_eq!(written(dir.path()).region.as_deref(), Some("eu-north-1"), "the profile's region is taken");
+}
+
+#[test]
+fn a_name_is_asked_for_as_what_it_is_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut terminal = Terminal::start(dir.path(), "init --region eu-west-1 --existing-cluster");
+    terminal.answer("Which AWS account?", "\n");
+    terminal.answer("Which cluster gets Karpenter?", "\n");
+    terminal.answer("is not a valid cluster name", "x_y\n");
+    terminal.answer("What capacity may Karpenter launch?", "\n");
+    let (code, said) = terminal.end();
+    assert_eq!((code, written(dir.path()).cluster_name.as_deref()), (Some(0), Some("x_y")), "{said}");
+    let dir = tempfile::tempdir().unwrap();
+    let mut terminal = Terminal::start(dir.path(), "init --region eu-west-1");
+    terminal.answer("Which AWS account?", "\n");
+    terminal.answer("What is the new cluster called?", "x_y\n");
+    terminal.answer("eksctl makes no cluster with `_`", "x-y\n");
+    terminal.answer("Where does the controller run?", "\n");
+    terminal.answer("What capacity may Karpenter launch?", "\n");
+    let (code, said) = terminal.end();
+    assert_eq!((code, written(dir.path()).cluster_name.as_deref()), (Some(0), Some("x-y")), "{said}");
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod init;
 mod inputs;
 mod lab;
 mod migration;
+mod quotes;
 mod report_page;
 mod spec_file;
 mod steps;

@@ -148,6 +148,8 @@ fn what_does_not_go_together_is_said() {
         (wrong("windows: true\nkarpenterVersion: 0.28.1"), "came with 0.29.0"),
     ] {
         assert!(said.contains(expected), "{expected}: {said}");
+        // Whoever wrote the file is shown where.
+        assert!(said == "nothing" || said.contains("karpctl.yaml:"), "{expected}: {said}");
     }
     let tag = |key: &str, value: &str| wrong(&format!("tags: {{ {key:?}: {value:?} }}"));
     for (key, value) in [
