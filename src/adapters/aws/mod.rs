@@ -30,6 +30,7 @@ pub use profiles::profiles;
 use self::errors::{Call, Seen};
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::Region;
+use aws_config::identity::IdentityCache;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::{AppName, BehaviorVersion};
@@ -48,8 +49,10 @@ const ANSWER_TIME: Duration = Duration::from_secs(30);
 const WHOLE_TIME: Duration = Duration::from_mins(1);
 /// The same of the question who asks, which comes first and is the smallest that there is: who hears nothing of it hears nothing of AWS.
 const FIRST_ANSWER_TIME: Duration = Duration::from_secs(10);
-/// How long that question is tried in all, where nobody says how often.
+/// How long that question is tried in all, from its first sending on, where nobody says how often.
 const FIRST_TIME: Duration = Duration::from_secs(30);
+/// How long signing in may take before that: a profile's program may ask a person, in a browser or by a second factor. The aws CLI waits for ever.
+const SIGNING_IN_TIME: Duration = Duration::from_hours(1);
 
 /// What of the AWS settings was said on the command line or in the spec. Everything else is the SDK's: environment, profiles,
 /// SSO, endpoints, retries, proxies.
@@ -66,6 +69,8 @@ pub struct AwsClient {
     settings: AwsSettings,
     config: aws_config::SdkConfig,
     seen: Seen,
+    /// How long it is asked who asks. `None`: as often as somebody says.
+    first_time: Option<Duration>,
     sts: aws_sdk_sts::Client,
     cloudformation: aws_sdk_cloudformation::Client,
     eks: aws_sdk_eks::Client,
@@ -89,6 +94,7 @@ impl AwsClient {
         let loaded = profiles::load(named).await;
         let retries = retries::Retries::read(loaded.as_ref().ok())?;
         let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http.clone()).timeout_config(patience);
+        loader = loader.identity_cache(IdentityCache::lazy().load_timeout(SIGNING_IN_TIME).build());
         loader = loader.retry_config(retries.config.clone());
         if let Ok(name) = AppName::new(concat!("karpctl-", env!("CARGO_PKG_VERSION"))) {
             loader = loader.app_name(name);
@@ -119,11 +125,9 @@ impl AwsClient {
             let provider = ProfileFileCredentialsProvider::builder().configure(&base).profile_name(profile).build();
             config = config.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build();
         }
-        let mut patience = TimeoutConfig::builder().connect_timeout(CONNECT_TIME).read_timeout(FIRST_ANSWER_TIME);
-        if !retries.names_attempts {
-            patience = patience.operation_timeout(FIRST_TIME);
-        }
-        let first = config.clone().into_builder().timeout_config(patience.build()).build();
+        // Signing in is part of the SDK's operations and their attempts, so neither has an end here.
+        let patience = TimeoutConfig::builder().connect_timeout(CONNECT_TIME).read_timeout(FIRST_ANSWER_TIME).build();
+        let first = config.clone().into_builder().timeout_config(patience).build();
         let seen = Seen::default();
         macro_rules! client {
             ($sdk:ident) => {
@@ -152,6 +156,7 @@ impl AwsClient {
             events: client!(aws_sdk_eventbridge),
             quotas: client!(aws_sdk_servicequotas),
             seen,
+            first_time: (!retries.names_attempts).then_some(FIRST_TIME),
             config,
         })
     }

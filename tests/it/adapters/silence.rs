@@ -1,11 +1,13 @@
 //! Who takes a connection and never answers is given up. The clock is the runtime's own, which goes on where there is nothing to do: no
 //! test waits for it.
 
-use super::{KEYS, aws, in_child, kube};
+use super::{KEYS, aws, in_child, kube, runtime, script, serve};
+use karpctl::adapters::aws::{AwsClient, AwsSettings};
 use karpctl::error::{Error, ErrorKind, Result};
 use karpctl::ports::Aws as _;
 use std::fmt::Debug;
 use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -63,6 +65,41 @@ fn who_asks_is_asked_as_often_as_somebody_says() {
             let error = is_given_up(aws.caller(), Duration::from_secs(11)).await;
             assert_eq!(error.causes[1], "tried once, for 10 s");
         });
+    }
+}
+
+/// Asks who asks by a profile whose program takes this long: it may ask a person, in a browser or for a second factor. The clock is the
+/// machine's here, as a runtime's own waits for no program.
+fn signs_in(seconds: u32) {
+    let identity = "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::111122223333:user/me</Arn><UserId>me</UserId>\
+                    <Account>111122223333</Account></GetCallerIdentityResult></GetCallerIdentityResponse>";
+    let (url, asked) = serve(move |_| ("200 OK".to_owned(), identity.to_owned()));
+    let home = PathBuf::from(std::env::var_os("HOME").unwrap());
+    let keys = r#"{"Version": 1, "AccessKeyId": "test", "SecretAccessKey": "test"}"#;
+    let program = script(&home, "sign-in", &format!("sleep {seconds}; echo x >> {}/signed-in; echo '{keys}'", home.display()));
+    std::fs::create_dir_all(home.join(".aws")).unwrap();
+    let profile = format!("[profile slow]\nendpoint_url = {url}\ncredential_process = {}\n", program.display());
+    std::fs::write(home.join(".aws/config"), profile).unwrap();
+    runtime().block_on(async {
+        let aws = AwsClient::connect(&AwsSettings { region: Some("us-west-2".into()), profile: Some("slow".into()) }).await.unwrap();
+        assert_eq!(aws.caller().await.unwrap().account.as_str(), "111122223333");
+    });
+    assert_eq!(std::fs::read_to_string(home.join("signed-in")).unwrap(), "x\n", "it is asked once");
+    assert_eq!(asked.lock().unwrap().len(), 1);
+}
+
+#[test]
+fn signing_in_may_take_longer_than_who_asks_is_asked_for() {
+    if in_child(module_path!(), "signing_in_may_take_longer_than_who_asks_is_asked_for", &[("AWS_MAX_ATTEMPTS", "")]) {
+        signs_in(31);
+    }
+}
+
+/// Left alone, the SDK gives it 10 s then.
+#[test]
+fn signing_in_takes_its_time_however_often_somebody_says_to_ask() {
+    if in_child(module_path!(), "signing_in_takes_its_time_however_often_somebody_says_to_ask", &[]) {
+        signs_in(12);
     }
 }
 
