@@ -251,8 +251,8 @@ pub trait Aws: Send + Sync {
     async fn iam_summary(&self) -> Result<IamSummary>;
     /// The value of a quota, by service and code: Service Quotas `GetServiceQuota`. `None`: it knows none of that code here.
     async fn quota(&self, of: (&str, &str)) -> Result<Option<u64>>;
-    /// How many VPCs there are in the region: EC2 `DescribeVpcs`.
-    async fn vpc_count(&self) -> Result<u64>;
+    /// How many VPCs of this account there are in the region: EC2 `DescribeVpcs`.
+    async fn vpc_count(&self, account: &str) -> Result<u64>;
     /// How many Elastic IP addresses of Amazon's there are in the region: EC2 `DescribeAddresses`.
     async fn address_count(&self) -> Result<u64>;
     /// EC2 `DescribeInstances`: what runs or starts in the region, without what is on dedicated hosts.

@@ -27,7 +27,7 @@ const EKSCTL_GROUP_LABEL: &str = "alpha.eksctl.io/nodegroup-name";
 const OTHERS: [&str; 3] = [NODE_POOL_LABEL, PROVISIONER_LABEL, COMPUTE_TYPE_LABEL];
 
 pub(super) async fn node_group_shapes(context: &ProbeContext<'_>) -> Probed<Vec<NodeGroupShape>> {
-    context.ports.aws.node_group_shapes(context.spec.cluster_name.as_str()).await.map_or_else(|e| failed(&e), Probed::Known)
+    Probed::of(context.ports.aws.node_group_shapes(context.spec.cluster_name.as_str()).await.map(Some))
 }
 
 /// The policies of the roles of these groups' nodes, and of the role that Karpenter's get, where it is there.

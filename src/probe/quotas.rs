@@ -35,8 +35,8 @@ pub(super) async fn network(context: &ProbeContext<'_>) -> Probed<Box<NetworkQuo
     if context.spec.cluster == ClusterMode::Existing || context.spec.vpc.is_some() {
         return Probed::Absent;
     }
-    let aws = &context.ports.aws;
-    match tokio::try_join!(aws.quota(VPCS), aws.vpc_count(), aws.quota(ADDRESSES), aws.address_count()) {
+    let (aws, account) = (&context.ports.aws, context.spec.account_id.as_str());
+    match tokio::try_join!(aws.quota(VPCS), aws.vpc_count(account), aws.quota(ADDRESSES), aws.address_count()) {
         Ok((vpcs, there, addresses, taken)) => Probed::Known(Box::new(NetworkQuotas {
             vpcs: QuotaUse { quota: vpcs, used: there },
             addresses: QuotaUse { quota: addresses, used: taken },

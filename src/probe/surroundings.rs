@@ -22,7 +22,7 @@ pub(super) async fn selection(context: &ProbeContext<'_>) -> Probed<SelectionFac
 }
 
 pub(super) async fn node_groups(context: &ProbeContext<'_>) -> Probed<Vec<NodeGroupFacts>> {
-    context.ports.aws.node_groups(context.spec.cluster_name.as_str()).await.map_or_else(|e| failed(&e), Probed::Known)
+    Probed::of(context.ports.aws.node_groups(context.spec.cluster_name.as_str()).await.map(Some))
 }
 
 /// The images behind the alias that the node class gets, of x86-64 and of Arm. Not asked where the release knows no aliases, and of an

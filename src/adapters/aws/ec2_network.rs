@@ -1,8 +1,8 @@
 //! EC2: what a doctor asks of the network around a cluster, and of encryption.
 
-use super::AwsClient;
 use super::ec2::{carries, filter, owned, subnet_facts};
 use super::errors::Call;
+use super::{AwsClient, present};
 use crate::error::Result;
 use crate::facts::{EbsFacts, InstanceTypeFacts, RouteTableFacts, SecurityGroupFacts, SubnetFacts};
 use aws_sdk_ec2::types::{
@@ -95,12 +95,13 @@ pub(super) async fn ebs_encryption(aws: &AwsClient) -> Result<EbsFacts> {
     Ok(EbsFacts { by_default, key: answer.kms_key_id })
 }
 
-/// What a version of a launch template sets.
+/// What a version of a launch template sets. `None`: there is no such template any more, or no such version.
 pub(super) async fn launch_template(aws: &AwsClient, template: &str, version: &str) -> Result<Option<ResponseLaunchTemplateData>> {
     let call = Call::new("ec2:DescribeLaunchTemplateVersions", "*", format!("cannot read the launch template {template}"));
     let request = aws.ec2.describe_launch_template_versions().launch_template_id(template).versions(version);
-    let answer = request.send().await.map_err(|e| aws.error(&call, &e))?;
-    Ok(answer.launch_template_versions.unwrap_or_default().into_iter().next().and_then(|v| v.launch_template_data))
+    let answer = present(request.send().await.map_err(|e| aws.error(&call, &e)))?;
+    let versions = answer.and_then(|answer| answer.launch_template_versions).unwrap_or_default();
+    Ok(versions.into_iter().next().and_then(|v| v.launch_template_data))
 }
 
 /// The security groups that a launch template names, as the guide for leaving the Cluster Autoscaler reads them: those of its first network

@@ -242,6 +242,7 @@ fn kind(code: &str, message: &str, status: u16) -> ErrorKind {
         | "ParameterNotFound"
         | "NoSuchResourceException"
         | "StackNotFoundException"
+        | "InvalidLaunchTemplateId.VersionNotFound"
         | "QueueDoesNotExist" => ErrorKind::NotFound,
         "RequestLimitExceeded"
         | "SlowDown"

@@ -252,8 +252,8 @@ impl Aws for AwsClient {
         quotas::quota(self, of).await
     }
 
-    async fn vpc_count(&self) -> Result<u64> {
-        quotas::vpc_count(self).await
+    async fn vpc_count(&self, account: &str) -> Result<u64> {
+        quotas::vpc_count(self, account).await
     }
 
     async fn address_count(&self) -> Result<u64> {

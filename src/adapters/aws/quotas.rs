@@ -21,11 +21,13 @@ fn value(quota: &ServiceQuota) -> Option<u64> {
     quota.value.map(|value| value as u64)
 }
 
-pub(super) async fn vpc_count(aws: &AwsClient) -> Result<u64> {
+/// VPCs that another account shares count to that one's quota.
+pub(super) async fn vpc_count(aws: &AwsClient, account: &str) -> Result<u64> {
     let call = Call::new("ec2:DescribeVpcs", "*", "cannot count the VPCs");
     let pages = aws.ec2.describe_vpcs().into_paginator().items().send();
     let listed = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(|e| aws.error(&call, &e))?;
-    Ok(listed.len() as u64)
+    let own = listed.iter().filter(|vpc| vpc.owner_id().is_none_or(|owner| owner == account));
+    Ok(own.count() as u64)
 }
 
 /// Addresses of one's own pools (BYOIP) count to no quota.

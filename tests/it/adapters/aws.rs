@@ -234,3 +234,56 @@ fn the_events_of_a_whole_operation_are_read() {
         assert_eq!(asked.lock().unwrap().len(), 2, "what came before it is not asked for");
     });
 }
+
+/// A launch template, or the version of it that a node group starts from, may be deleted behind the group; EKS then says so in its health.
+#[test]
+fn a_launch_template_that_is_gone_hides_no_node_group() {
+    if !in_child(module_path!(), "a_launch_template_that_is_gone_hides_no_node_group", &KEYS) {
+        return;
+    }
+    let group = |name: &str, template: &str| {
+        let issue = r#"{"code": "Ec2LaunchTemplateNotFound", "message": "gone", "resourceIds": ["lt-1"]}"#;
+        let template =
+            if template.is_empty() { String::new() } else { format!(r#""launchTemplate": {{"id": "{template}", "version": "2"}},"#) };
+        format!(
+            r#"{{"nodegroup": {{"nodegroupName": "{name}", {template} "instanceTypes": ["m5.large"], "scalingConfig": {{"minSize": 1, "maxSize": 9, "desiredSize": 3}}, "health": {{"issues": [{issue}]}}}}}}"#
+        )
+    };
+    for code in ["InvalidLaunchTemplateId.NotFound", "InvalidLaunchTemplateId.VersionNotFound"] {
+        let (url, _) = serve(move |asked| {
+            let ok = |body: String| ("200 OK".to_owned(), body);
+            match asked.line().split(' ').nth(1).unwrap() {
+                "/clusters/demo/node-groups" => ok(r#"{"nodegroups": ["a", "b"]}"#.to_owned()),
+                "/clusters/demo/node-groups/a" => ok(group("a", "lt-1")),
+                "/clusters/demo/node-groups/b" => ok(group("b", "")),
+                _ if asked.body.contains("Action=DescribeInstanceTypes") => {
+                    ok("<DescribeInstanceTypesResponse><instanceTypeSet/></DescribeInstanceTypesResponse>".to_owned())
+                }
+                _ => {
+                    let errors = format!("<Errors><Error><Code>{code}</Code><Message>none</Message></Error></Errors>");
+                    ("400 Bad Request".to_owned(), format!("<Response>{errors}<RequestID>1</RequestID></Response>"))
+                }
+            }
+        });
+        runtime().block_on(async {
+            let aws = client_at(&url).await;
+            let groups = aws.node_groups("demo").await.unwrap();
+            let told: Vec<_> = groups.iter().map(|group| (group.name.as_str(), group.own_template, group.issues.len())).collect();
+            assert_eq!(told, [("a", true, 1), ("b", false, 1)], "{code}");
+            let shapes = aws.node_group_shapes("demo").await.unwrap();
+            assert_eq!(shapes.iter().map(|shape| (shape.name.as_str(), shape.scaling.desired)).collect::<Vec<_>>(), [("a", 3), ("b", 3)]);
+        });
+    }
+}
+
+#[test]
+fn vpcs_that_another_account_shares_are_not_counted() {
+    if !in_child(module_path!(), "vpcs_that_another_account_shares_are_not_counted", &KEYS) {
+        return;
+    }
+    let vpcs = ["111122223333", "444455556666", "444455556666"].map(|owner| format!("<item><ownerId>{owner}</ownerId></item>")).concat();
+    let (url, _) = serve(move |_| ("200 OK".to_owned(), format!("<DescribeVpcsResponse><vpcSet>{vpcs}</vpcSet></DescribeVpcsResponse>")));
+    runtime().block_on(async {
+        assert_eq!(client_at(&url).await.vpc_count("111122223333").await, Ok(1));
+    });
+}

@@ -382,7 +382,7 @@ impl Aws for FakeWorld {
         Ok(Some(quotas::EVERY))
     }
 
-    async fn vpc_count(&self) -> Result<u64> {
+    async fn vpc_count(&self, _: &str) -> Result<u64> {
         self.begin("count", "VPCs").await?;
         Ok(1)
     }
