@@ -2,6 +2,7 @@
 
 use super::class_selection::{Selected, by_class, own_selections, unread_classes};
 use super::judgement::{installed, read};
+use super::own_vpc::is_missing;
 use super::ways_out::ways;
 use super::{Check, Judged, Judgement, Situation, aws, missing};
 use crate::facts::{ClassSelection, Facts, NetworkFacts, ObjectFacts, SubnetFacts, Topic};
@@ -33,7 +34,7 @@ impl Check for NodeNetwork {
          else of the cluster. Where every node class that is there has another selector, those count that \
          Karpenter found by it (the status of the class). What people see otherwise: `SubnetSelector did not match any \
          Subnets`, `SubnetsNotFound`, `no subnets exist given constraints`, with old releases `no subnets matched selector map[…]`: the \
-         tag is missing, or its value is another cluster's name; `InsufficientFreeAddressesInSubnet`; nodes that never join, because the way \
+         tag is missing, or its value is another cluster's name; `InvalidSubnetID.NotFound`: one that --subnet names is not there; `InsufficientFreeAddressesInSubnet`; nodes that never join, because the way \
          out of a public subnet is for instances with a public address only; a controller whose second replica stays Pending because its \
          zone spread finds one zone. Cure: tag the private subnets that nodes may use (`aws ec2 create-tags`, \
          or `karpctl bootstrap --existing-cluster`), or name others with --subnet."
@@ -68,20 +69,24 @@ impl Check for NodeNetwork {
         let Some(network) = read("subnets", &situation.facts.network)? else {
             return Err(Judgement::skip("subnets", "the cluster names none"));
         };
-        // Those that bootstrap tags.
+        // Those that bootstrap tags. One that is not there, or is another cluster's, stops it, and no node where Karpenter has others.
         let for_nodes = network.for_nodes(!spec.subnets.is_empty(), situation.facts.routes.known().map(Vec::as_slice));
-        let taken_beside = |own: &[&SubnetFacts]| -> Vec<Judgement> {
-            for_nodes.iter().filter_map(|subnet| taken(subnet, spec.cluster_name.as_str(), own)).collect()
+        let beside = |own: &[&SubnetFacts]| -> Vec<Judgement> {
+            let gone = spec.subnets.iter().filter_map(|id| is_missing(spec, id, cluster.vpc_id.as_deref(), &network.subnets));
+            let gone = gone.map(|gone| {
+                if own.is_empty() { gone } else { gone.milder() }.fix("name others: --subnet ID, or `subnets` in the spec file")
+            });
+            gone.chain(for_nodes.iter().filter_map(|subnet| taken(subnet, spec.cluster_name.as_str(), own))).collect()
         };
         // What the selector finds is what Karpenter will use; where it finds nothing yet, what bootstrap will tag.
         let selected = match read("subnets", &situation.facts.selection) {
             Ok(selection) => selection.map(|s| s.subnets.as_slice()).unwrap_or_default(),
-            Err(unread) => return Ok(taken_beside(&[]).into_iter().chain([unread]).collect()),
+            Err(unread) => return Ok(beside(&[]).into_iter().chain([unread]).collect()),
         };
         let is_installed = situation.facts.chart_release.known().is_some_and(installed);
         let is_own =
             |subnet: &&SubnetFacts| is_installed && subnet.tags.get(DISCOVERY_TAG).is_some_and(|name| *name == spec.cluster_name.as_str());
-        let mut said = taken_beside(&selected.iter().filter(is_own).collect::<Vec<_>>());
+        let mut said = beside(&selected.iter().filter(is_own).collect::<Vec<_>>());
         if selected.is_empty() && said.is_empty() {
             let nothing = missing(situation, "subnets", "the selector finds none: SubnetSelector did not match any Subnets");
             said.extend(nothing.ok().map(|nothing| {

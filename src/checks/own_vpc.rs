@@ -6,7 +6,7 @@ use super::{Check, Judged, Judgement, Situation, aws, makes_cluster, makes_none}
 use crate::facts::{SubnetFacts, Topic};
 use crate::finding::Area;
 use crate::knowledge::ZONES_WITHOUT_EKS;
-use crate::spec::{Spec, Vpc, VpcId};
+use crate::spec::{Spec, SubnetId, Vpc, VpcId};
 use std::collections::BTreeSet;
 
 pub(super) struct OwnVpc;
@@ -54,7 +54,8 @@ impl Check for OwnVpc {
         let Some(subnets) = read(subject, &facts.own_subnets)? else {
             return Err(Judgement::skip(subject, "its subnets were not asked for"));
         };
-        let mut said: Vec<Judgement> = own.subnets().filter_map(|id| is_there(spec, id.as_str(), subnets)).collect();
+        let mut said: Vec<Judgement> =
+            own.subnets().filter_map(|id| is_missing(spec, id, own.id.as_ref().map(VpcId::as_str), subnets)).collect();
         let vpc = own.id.as_ref().map_or_else(|| subnets.first().map(|subnet| subnet.vpc_id.as_str()), |id| Some(id.as_str()));
         for subnet in subnets {
             said.extend(of_vpc(subnet, vpc));
@@ -92,12 +93,12 @@ fn listed(spec: &Spec, vpc: Option<&str>, judgement: Judgement) -> Judgement {
     judgement.run("see which subnets are there", words.chain(of_vpc).chain(table))
 }
 
-fn is_there(spec: &Spec, id: &str, subnets: &[SubnetFacts]) -> Option<Judgement> {
-    let missing = !subnets.iter().any(|subnet| subnet.id == id);
+/// A subnet that is named and is not among those that there are. `vpc`: of which one is to be.
+pub(super) fn is_missing(spec: &Spec, id: &SubnetId, vpc: Option<&str>, subnets: &[SubnetFacts]) -> Option<Judgement> {
+    let missing = !subnets.iter().any(|subnet| subnet.id == id.as_str());
     missing.then(|| {
         let message = format!("is not in {} of account {}: InvalidSubnetID.NotFound", spec.region, spec.account_id);
-        let vpc = spec.vpc.as_ref().and_then(|own| own.id.as_ref());
-        listed(spec, vpc.map(VpcId::as_str), Judgement::fail(format!("subnet {id}"), message))
+        listed(spec, vpc, Judgement::fail(format!("subnet {id}"), message))
     })
 }
 

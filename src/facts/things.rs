@@ -3,7 +3,7 @@
 use super::Probed;
 use super::account::{RouteTableFacts, SecurityGroupFacts};
 use crate::knowledge::{KubernetesVersion, ROLE_ANNOTATION, ToolVersion, value_at};
-use crate::spec::{AccountId, Arn, IpFamily};
+use crate::spec::{AccountId, Arn, IpFamily, SubnetId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -276,6 +276,12 @@ impl NetworkFacts {
             (false, false) if leading.is_empty() || leading.len() == private.len() => (private, SubnetChoice::Private),
             (false, false) => (leading, SubnetChoice::LeadingOut),
         }
+    }
+
+    /// The first of these subnets that EC2 does not know.
+    #[must_use]
+    pub fn missing<'a>(&self, named: &'a [SubnetId]) -> Option<&'a SubnetId> {
+        named.iter().find(|id| !self.subnets.iter().any(|subnet| subnet.id == id.as_str()))
     }
 
     /// The subnets that nodes are for.

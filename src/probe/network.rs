@@ -1,7 +1,7 @@
 //! The network that nodes are launched into, and the image that they start from.
 
 use super::{NOT_YET, ProbeContext, failed, said};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::facts::{
     ClusterFacts, EndpointFacts, Facts, NetworkFacts, Probed, RouteTableFacts, SelectionFacts, SubnetFacts, Topic, VpcFacts,
 };
@@ -13,25 +13,20 @@ use std::sync::Arc;
 
 pub(super) async fn network(context: &ProbeContext<'_>, cluster: &Probed<ClusterFacts>) -> Probed<NetworkFacts> {
     match cluster {
-        Probed::Known(cluster) => said(network_of(&context.ports.aws, context.spec, cluster).await.map(Some)),
+        Probed::Known(cluster) => Probed::of(network_of(&context.ports.aws, context.spec, cluster).await.map(Some)),
         Probed::Unavailable(reason) => Probed::Unavailable(reason.clone()),
         Probed::Absent | Probed::NotAsked => Probed::Unavailable(NOT_YET.into()),
     }
 }
 
-/// The subnets that the spec names, else those of the cluster, and its security group.
+/// The subnets that the spec names, else those of the cluster, and its security group. Those that EC2 does not know are not among them.
 pub(crate) async fn network_of(aws: &Arc<dyn Aws>, spec: &Spec, cluster: &ClusterFacts) -> Result<NetworkFacts> {
     let named: Vec<String> = spec.subnets.iter().map(ToString::to_string).collect();
     let ids = if named.is_empty() { &cluster.subnet_ids } else { &named };
     let groups: Vec<String> = cluster.cluster_security_group_id.iter().cloned().collect();
     let (subnets, security_groups) = tokio::join!(aws.subnets(ids), aws.security_groups(&groups));
-    let subnets = subnets?;
-    if let Some(missing) = named.iter().find(|id| !subnets.iter().any(|subnet| subnet.id == **id)) {
-        return Err(Error::new(ErrorKind::NotFound, format!("there is no subnet {missing} in {}", spec.region))
-            .hint(format!("`aws ec2 describe-subnets --region {}` lists those that are there; --subnet names one", spec.region)));
-    }
     Ok(NetworkFacts {
-        subnets,
+        subnets: subnets?,
         of_node_groups: Probed::NotAsked,
         security_groups: security_groups?,
         discovered: Vec::new(),
@@ -105,7 +100,7 @@ pub(super) async fn complete(context: &ProbeContext<'_>, topics: &BTreeSet<Topic
         _ => Ok(()),
     };
     if let Err(error) = tagged.and(of_groups) {
-        facts.network = failed(&error);
+        facts.network = Probed::Unavailable(error.to_string());
     }
 }
 

@@ -1,6 +1,6 @@
 //! The `karpenter.sh/discovery` tags on an existing cluster's subnets and security group.
 
-use super::looked::{drifted_or_present, foreign, looked, looked_for_removal};
+use super::looked::{Refusal, drifted_or_present, foreign, looked, looked_for_removal};
 use super::shell::{keys_and_values, look_up};
 use super::{Step, StepContext};
 use crate::error::{Error, Result};
@@ -53,6 +53,9 @@ impl Step for DiscoveryTags {
             Ok(None) => return State::Unknown("the cluster names no subnets".into()),
             Err(state) => return state,
         };
+        if let Some(refusal) = missing(spec, network) {
+            return refusal.into();
+        }
         let wanted = wanted(spec, network, facts.routes.known().map(Vec::as_slice));
         let taken: Vec<String> = wanted
             .iter()
@@ -106,7 +109,8 @@ impl Step for DiscoveryTags {
                     look_up(spec, "GROUP", "resourcesVpcConfig.clusterSecurityGroupId"),
                 ];
                 let named: Vec<&str> = spec.subnets.iter().map(crate::spec::SubnetId::as_str).collect();
-                let subnets = if named.is_empty() { "$SUBNETS".to_owned() } else { named.join(" ") };
+                // zsh takes `$SUBNETS` for one word, and what it echoes for many.
+                let subnets = if named.is_empty() { "$(echo \"$SUBNETS\")".to_owned() } else { named.join(" ") };
                 look.into_iter().skip(usize::from(!named.is_empty())).chain([tag(verb, &format!("{subnets} $GROUP"))]).collect()
             }
         }
@@ -115,6 +119,9 @@ impl Step for DiscoveryTags {
     async fn apply(&self, context: &StepContext<'_>, action: Action) -> Result<()> {
         let spec = context.spec;
         let network = network_to_tag(context).await?;
+        if let Some(refusal) = missing(spec, &network) {
+            return Err(refusal.into());
+        }
         if let Some(warning) = unread_groups(&network) {
             context.warn(warning);
         }
@@ -187,6 +194,13 @@ async fn network_to_tag(context: &StepContext<'_>) -> Result<NetworkFacts> {
         add_node_groups(&context.ports.aws, context.spec, &mut network).await?;
     }
     Ok(network)
+}
+
+/// A subnet that somebody names and that is not there.
+fn missing(spec: &Spec, network: &NetworkFacts) -> Option<Refusal> {
+    let id = network.missing(&spec.subnets)?;
+    let refusal = Refusal::new(format!("there is no subnet {id} in {} of account {}", spec.region, spec.account_id));
+    Some(refusal.hint(format!("`aws ec2 describe-subnets --region {}` lists those that are there; --subnet names one", spec.region)))
 }
 
 /// What is said where it is not known which subnets the node groups run in.

@@ -224,7 +224,9 @@ pub(super) fn install_commands(spec: &Spec, release: &str, chart: &str, digest: 
     commands.push(match digest {
         None => format!("helm upgrade --install {release} {chart} --namespace {namespace}{values}{login}"),
         Some(digest) => format!(
-            "helm pull {chart}{login} 2>&1 | tee /dev/stderr | grep '^Digest: {digest}$' > /dev/null && helm upgrade --install {release} ./{release}-{version}.tgz --namespace {namespace}{values}"
+            "if helm pull {chart}{login} 2>&1 | tee /dev/stderr | grep '^Digest: {digest}$' > /dev/null; then \
+             helm upgrade --install {release} ./{release}-{version}.tgz --namespace {namespace}{values}; \
+             else echo 'the chart {release} {version} was not pulled with the digest {digest}: it is not installed' >&2; false; fi"
         ),
     });
     commands

@@ -41,11 +41,12 @@ pub(super) fn ensure_commands(spec: &Spec) -> Vec<String> {
 /// What [`remove_if_ours`] stands for.
 pub(super) fn remove_commands(spec: &Spec) -> Vec<String> {
     let (name, cluster) = (&spec.namespace, &spec.cluster_name);
-    // One that cannot be listed, or a program that is not there, must not look like an empty namespace.
+    // One that cannot be listed, or a program that is not there, must not look like an empty namespace. zsh takes `$kinds` for one word, and
+    // what it echoes for many; the bash of macOS reads no `case` in `$(…)` whose patterns have no opening parenthesis.
     let lone = r#"{{range .items}}{{if not .metadata.ownerReferences}}{{.kind}}/{{.metadata.name}}{{\"\n\"}}{{end}}{{end}}"#;
     let remove = format!(
-        "if kinds=$(kubectl api-resources --namespaced --verbs list --output name) && left=$(for kind in $kinds; do case $kind in \
-         events|events.*|leases.*|endpoints|*.metrics.k8s.io) ;; *) kubectl --namespace {name} get \"$kind\" --output go-template=\"{lone}\" || exit 1 ;; \
+        "if kinds=$(kubectl api-resources --namespaced --verbs list --output name) && left=$(for kind in $(echo \"$kinds\"); do case $kind in \
+         (events|events.*|leases.*|endpoints|*.metrics.k8s.io) ;; (*) kubectl --namespace {name} get \"$kind\" --output go-template=\"{lone}\" || exit 1 ;; \
          esac; done) && [ -z \"$(printf '%s\\n' \"$left\" | grep -v -E '^(ConfigMap/kube-root-ca.crt|ServiceAccount/default)$')\" ]; then \
          kubectl delete namespace --selector {OWNER_TAG}={cluster} --field-selector metadata.name={name}; fi"
     );

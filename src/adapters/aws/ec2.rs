@@ -68,7 +68,7 @@ pub(super) async fn security_groups(aws: &AwsClient, ids: &[String]) -> Result<B
         return Ok(BTreeMap::new());
     }
     let call = Call::new("ec2:DescribeSecurityGroups", "*", format!("cannot read the security groups {}", ids.join(", ")));
-    let pages = aws.ec2.describe_security_groups().set_group_ids(Some(ids.to_vec())).into_paginator().items().send();
+    let pages = aws.ec2.describe_security_groups().filters(filter_any("group-id", ids)).into_paginator().items().send();
     let listed = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(|e| aws.error(&call, &e))?;
     Ok(listed.into_iter().filter_map(|g| Some((g.group_id()?.to_owned(), owned(g.tags())))).collect())
 }

@@ -69,6 +69,34 @@ async fn subnets_are_those_that_the_selector_finds() {
     assert!(found.iter().any(|f| f.id == "node-network" && f.result == Verdict::Fail), "what was found stays said: {found:#?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_subnet_that_is_named_and_is_not_there_is_told() {
+    let looked = async |change: &dyn Fn(&mut Facts)| {
+        let (mut spec, mut facts) = healthy().await;
+        spec.subnets = vec!["subnet-0000000a".parse().unwrap(), "subnet-99999999".parse().unwrap()];
+        known(&mut facts.network).subnets.retain(|subnet| subnet.id == "subnet-0000000a");
+        change(&mut facts);
+        bad(&spec, &facts, DAY)
+    };
+    let found = looked(&|_| ()).await;
+    exactly(&found, "node-network", Verdict::Warn);
+    said(&found, "is not in us-west-2 of account 111122223333: InvalidSubnetID.NotFound");
+    // Before Karpenter has any.
+    for change in [
+        (|f| known(&mut f.selection).subnets.clear()) as fn(&mut Facts),
+        |f| f.chart_release = Probed::Absent,
+        |f| {
+            f.selection = Probed::Unavailable("ec2:DescribeSubnets".into());
+        },
+    ] {
+        let found = looked(&change).await;
+        let told = found.iter().find(|f| f.id == "node-network").unwrap();
+        assert_eq!((told.result, told.subject.as_str()), (Verdict::Fail, "subnet subnet-99999999"), "{found:#?}");
+        let listed = "aws ec2 describe-subnets --region us-west-2 --filters Name=vpc-id,Values=vpc-1";
+        assert!(told.fixes[0].command.join(" ").starts_with(listed), "{told:#?}");
+    }
+}
+
 /// Karpenter's nodes and the controller are in subnets of their own.
 #[tokio::test(start_paused = true)]
 async fn what_one_zone_means_is_said_of_what_is_in_it() {

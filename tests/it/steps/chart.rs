@@ -401,6 +401,13 @@ async fn a_karpenter_of_somebody_else_stays() {
     }
 }
 
+/// The shells into which people paste what is printed: zsh is that of macOS.
+pub(super) const SHELLS: [&str; 3] = ["sh", "bash", "zsh"];
+
+pub(super) fn is_there(program: &str) -> bool {
+    std::process::Command::new(program).args(["-c", ":"]).output().is_ok()
+}
+
 /// What is printed takes a namespace away where all in it was looked at and nothing is left, and not where the look failed.
 #[test]
 fn the_printed_removal_of_a_namespace_deletes_nothing_unseen() {
@@ -409,6 +416,13 @@ fn the_printed_removal_of_a_namespace_deletes_nothing_unseen() {
     let step = karpctl::steps::all().into_iter().find(|step| step.id() == ID).unwrap();
     let printed = step.commands(&wanted, &karpctl::facts::Facts::default(), karpctl::plan::Direction::Remove);
     let shell = printed.iter().find(|line| line.contains("kubectl delete namespace")).unwrap();
+    // The bash of macOS ends a `$(` at the first parenthesis that nothing opened.
+    let depth = |depth: usize, c: char| match c {
+        '(' => Some(depth + 1),
+        ')' => depth.checked_sub(1),
+        _ => Some(depth),
+    };
+    assert_eq!(shell.chars().try_fold(0, depth), Some(0), "{shell}");
     let dir = tempfile::tempdir().unwrap();
     let kubectl = dir.path().join("kubectl");
     for (answer, goes) in [
@@ -425,7 +439,7 @@ fn the_printed_removal_of_a_namespace_deletes_nothing_unseen() {
         );
         std::fs::write(&kubectl, script).unwrap();
         std::fs::set_permissions(&kubectl, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-        for program in ["sh", "bash"] {
+        for program in SHELLS.into_iter().filter(|program| is_there(program)) {
             let path = format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap());
             let ended = std::process::Command::new(program).args(["-euc", shell]).env("PATH", path).output().unwrap();
             assert!(ended.status.success(), "{program}: {answer}: {}", String::from_utf8_lossy(&ended.stderr));

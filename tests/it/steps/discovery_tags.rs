@@ -1,8 +1,9 @@
+use super::chart::{SHELLS, is_there};
 use crate::fake::{FakeWorld, Fault, error, step, words};
 use crate::fixture::{existing, spec};
 use karpctl::error::ErrorKind;
-use karpctl::facts::{RouteTableFacts, SubnetFacts};
-use karpctl::plan::{State, StepId};
+use karpctl::facts::{Facts, RouteTableFacts, SubnetFacts};
+use karpctl::plan::{Direction, State, StepId};
 use karpctl::spec::{DISCOVERY_TAG, Spec};
 use karpctl::steps::Ownership;
 use std::sync::Arc;
@@ -129,6 +130,25 @@ async fn of_the_control_planes_subnets_those_that_lead_out_come_first() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_subnet_that_is_named_and_is_not_there_is_refused_before_anything_is_tagged() {
+    let ids = ["subnet-0000000a", "subnet-99999999"];
+    let world = FakeWorld::with_cluster(Spec { subnets: ids.map(|id| id.parse().unwrap()).to_vec(), ..existing("1.14.1") });
+    let State::Foreign { why, adopt: None, hints } = world.assess(ID).await else { panic!("it is not refused") };
+    assert_eq!(why, "there is no subnet subnet-99999999 in us-west-2 of account 111122223333");
+    assert!(hints[0].starts_with("`aws ec2 describe-subnets --region us-west-2` lists those that are there"), "{hints:?}");
+    // One that goes between the plan and the step, too.
+    let (result, _) = world.apply(ID, Ownership::OursOnly).await;
+    assert_eq!(result.unwrap_err().kind, ErrorKind::Refused);
+    assert_eq!(world.changes(), [] as [&str; 0]);
+    // The way back takes the tags of those that are there.
+    let marks = [DISCOVERY_TAG, "karpctl.dev/discovery"].map(|key| (key.to_owned(), "demo".to_owned()));
+    world.inside().subnets[0].tags.extend(marks);
+    assert_eq!(world.assess_removal(ID).await, State::Present);
+    assert_eq!(world.remove(ID).await.0, Ok(()));
+    assert!(world.inside().subnets[0].tags.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_the_node_groups_it_goes_by_the_cluster_and_says_so() {
     let world = with_subnets_of_node_groups(&["subnet-0000000d"]);
     world.fail("list subnets of node groups", Fault::Before(error(ErrorKind::Denied)));
@@ -180,4 +200,23 @@ async fn a_tag_of_another_cluster_is_refused_until_adopted() {
     assert_eq!(world.apply(ID, Ownership::OursOnly).await.0.unwrap_err().kind, ErrorKind::Refused);
     assert_eq!(world.apply(ID, Ownership::Adopt).await.0, Ok(()));
     assert_eq!(world.assess(ID).await, State::Present);
+}
+
+/// zsh splits no variable: what AWS names in one line are several subnets all the same.
+#[test]
+fn the_printed_tags_are_of_each_subnet_in_every_shell() {
+    let dir = tempfile::tempdir().unwrap();
+    let asked = "case $* in *subnetIds*) printf 'subnet-0000000a\\tsubnet-0000000b\\n' ;; *GroupId*) echo sg-1 ;; *) printf '%s\\n' \"$@\" > tagged ;; esac";
+    let aws = dir.path().join("aws");
+    std::fs::write(&aws, format!("#!/bin/sh\n{asked}\n")).unwrap();
+    std::fs::set_permissions(&aws, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let printed = step(ID).commands(&existing("1.14.1"), &Facts::default(), Direction::Apply).join("\n");
+    for program in SHELLS.into_iter().filter(|program| is_there(program)) {
+        let path = format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap());
+        let ended =
+            std::process::Command::new(program).args(["-euc", &printed]).env("PATH", path).current_dir(dir.path()).output().unwrap();
+        assert!(ended.status.success(), "{program}: {}", String::from_utf8_lossy(&ended.stderr));
+        let tagged = std::fs::read_to_string(dir.path().join("tagged")).unwrap();
+        assert!(tagged.contains("\nsubnet-0000000a\nsubnet-0000000b\nsg-1\n"), "{program}: {tagged}");
+    }
 }

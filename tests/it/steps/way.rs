@@ -173,7 +173,10 @@ fn the_shell_holds_charts_to_their_digests() {
         let pulls =
             format!("helm pull oci://public.ecr.aws/karpenter/{name} --version 1.14.1 2>&1 | tee /dev/stderr | grep '^Digest: {digest}$'");
         assert!(shell.contains(&pulls), "{shell}");
-        assert!(shell.contains(&format!(" && helm upgrade --install {name} ./{name}-1.14.1.tgz --namespace ")), "{shell}");
+        assert!(shell.contains(&format!("; then helm upgrade --install {name} ./{name}-1.14.1.tgz --namespace ")), "{shell}");
+        let otherwise =
+            format!("; else echo 'the chart {name} 1.14.1 was not pulled with the digest {digest}: it is not installed' >&2; false; fi");
+        assert!(shell.contains(&otherwise), "{shell}");
         assert!(!shell.contains(&format!("install {name} oci://")), "nothing is installed that was not looked at: {shell}");
     }
 }
