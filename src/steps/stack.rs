@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, Probed, StackFacts, StackStanding, Topic};
 use crate::knowledge::IamRefusal;
 use crate::plan::{Action, Direction, State, StepId};
-use crate::ports::ChangeStack;
+use crate::ports::{ChangeStack, Tags};
 use crate::render;
 use crate::spec::Spec;
 use crate::wording::first;
@@ -93,7 +93,7 @@ impl Step for Stack {
                 commands.push(format!(
                     "aws cloudformation deploy --region {region} --stack-name {name} --template-file cloudformation.yaml \
                      --capabilities CAPABILITY_NAMED_IAM --no-fail-on-empty-changeset --parameter-overrides ClusterName={cluster} --tags {}",
-                    pairs(&owner_tags(spec))
+                    pairs(&with_those_of_others(facts.stack.known(), owner_tags(spec)))
                 ));
                 commands
             }
@@ -304,6 +304,12 @@ fn parameters(spec: &Spec) -> BTreeMap<String, String> {
     BTreeMap::from([("ClusterName".to_owned(), spec.cluster_name.to_string())])
 }
 
+/// What an update names: a tag that it does not name is taken from the stack and all that is in it. AWS's own tags nobody may name.
+fn with_those_of_others(stack: Option<&StackFacts>, own: Tags) -> Tags {
+    let others = stack.into_iter().flat_map(|found| found.tags.clone()).filter(|(key, _)| !key.starts_with("aws:"));
+    others.chain(own).collect()
+}
+
 /// The template of a stack that is there.
 fn wanted(spec: &Spec, stack: &StackFacts) -> Result<String> {
     render::cloudformation_over(spec, stack.template.as_deref().unwrap_or_default())
@@ -361,7 +367,8 @@ async fn update(context: &StepContext<'_>, change: &ChangeStack, stack: &StackFa
     let mut watch = Watch::begin(context, &stack.id).await;
     context.doing(format!("updating the stack {}", change.name));
     // Each update is a request of its own.
-    let change = ChangeStack { token: token(), ..change.clone() };
+    let tags = with_those_of_others(Some(stack), change.tags.clone());
+    let change = ChangeStack { token: token(), tags, ..change.clone() };
     match context.ports.aws.update_stack(&change).await {
         Ok(true) => {}
         Ok(false) => return Ok(()),

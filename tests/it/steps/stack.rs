@@ -257,6 +257,22 @@ async fn one_that_is_not_ours_is_refused_until_adopted() {
     }
 }
 
+/// An update takes away the tags that it does not name, from the stack and from all that is in it.
+#[tokio::test(start_paused = true)]
+async fn tags_that_others_gave_it_stay() {
+    let world = world();
+    let tags = |of: &[(&str, &str)]| -> Tags { of.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect() };
+    let others = tags(&[("team", "x"), ("cost-center", "7")]);
+    let of_aws = tags(&[("aws:servicecatalog:portfolioArn", "p")]);
+    world.set_stack("Karpenter-demo", "CREATE_COMPLETE", &[], others.iter().chain(&of_aws).map(|(k, v)| (k.clone(), v.clone())).collect());
+    let facts = world.facts(step(ID).reads()).await;
+    let printed = step(ID).commands(&world.spec, &facts, Direction::Apply).concat();
+    assert!(printed.ends_with("--tags cost-center=7 karpctl.dev/cluster=demo team=x"), "{printed}");
+    assert_eq!(world.apply(ID, Ownership::Adopt).await.0, Ok(()));
+    let named = world.inside().stacks["Karpenter-demo"].facts.tags.clone();
+    assert_eq!(named, others.into_iter().chain(ours()).collect::<Tags>());
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_update_that_could_not_be_rolled_back_is_explained() {
     let world = world();
