@@ -17,7 +17,9 @@ pub(super) fn unreached(spec: &Spec, facts: &Facts, ways: Ways<'_>, subnets: &[U
     let services = spec.vpc_endpoints();
     let interfaces = || ways.endpoints.iter().filter(|e| e.kind == "Interface" && services.contains(&e.service.as_str()));
     let shut = shut(spec, facts, interfaces());
-    let without_name = interfaces().filter(|endpoint| !endpoint.private_dns).map(|endpoint| {
+    // The name leads to a gateway all the same.
+    let by_gateway = |endpoint: &&EndpointFacts| ways.to(&endpoint.service).any(|other| other.kind == "Gateway");
+    let without_name = interfaces().filter(|endpoint| !endpoint.private_dns && !by_gateway(endpoint)).map(|endpoint| {
         Judgement::warn(format!("VPC endpoint {}", endpoint.service), "has no private DNS: the service's own name does not lead to it")
             .fix("turn private DNS on, or give the name a private zone of your own")
     });

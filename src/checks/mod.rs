@@ -99,6 +99,7 @@ use crate::facts::{Facts, OFFLINE, Probed, Topic};
 use crate::finding::{Area, Finding};
 use crate::knowledge::KubernetesVersion;
 use crate::plan::StepId;
+use crate::shell::quoted;
 use crate::spec::{Meant, Spec};
 use std::collections::BTreeSet;
 
@@ -325,8 +326,16 @@ pub fn judge(checks: &[Box<dyn Check>], situation: &Situation<'_>) -> Vec<Findin
 /// A command as it is typed by whom this profile was given: without it, it would be another account's.
 fn with_profile(command: &mut Vec<String>, profile: Option<&str>) {
     let Some(profile) = profile else { return };
-    let asks_aws = command.first().is_some_and(|program| program == "aws" || program == "karpctl");
-    if asks_aws && !command.iter().any(|word| word == "--profile") {
-        command.extend(["--profile", profile].map(str::to_owned));
+    let asks_aws = |word: &str| matches!(word, "aws" | "eksctl" | "karpctl");
+    match command.as_mut_slice() {
+        [program, words @ ..] if asks_aws(program) && !words.iter().any(|word| word == "--profile") => {
+            command.extend(["--profile", profile].map(str::to_owned));
+        }
+        [sh, _, script] if sh == "sh" => {
+            let asks = |word: &str| asks_aws(word.trim_start_matches("$("));
+            let named = |word| if asks(word) { format!("{word} --profile {}", quoted(profile)) } else { word.to_owned() };
+            *script = script.split(' ').map(named).collect::<Vec<_>>().join(" ");
+        }
+        _ => {}
     }
 }

@@ -192,7 +192,8 @@ fn of_role(spec: &Spec, facts: &Facts, entry: &Probed<AccessEntryFacts>, whose: 
         let ours = matches!(whose, Whose::Ours);
         match (row, said.is_empty()) {
             // What else is wrong with the text is said once.
-            (Row::Unreadable(_), _) if !ours => return Err(Judgement::skip(subject, "aws-auth is not readable")),
+            (Row::Unreadable(_), true) if !ours => return Err(Judgement::skip(subject, "aws-auth is not readable")),
+            (Row::Unreadable(_), false) if !ours => {}
             (Row::Right { malformed }, _) if malformed.is_empty() || !ours => {
                 said.push(Judgement::pass(&subject, "its row in aws-auth lets it in"));
             }

@@ -3,6 +3,7 @@
 use super::cluster_judge::{judge, judge_removal};
 use super::cluster_rest::{mend, mend_commands};
 use super::cluster_whole::{create, delete, stacks_left, wait_for_api};
+use super::looked::Refusal;
 use super::shell::render_command;
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
@@ -107,7 +108,7 @@ impl Step for Cluster {
                 State::Broken(_) => delete(context, &facts).await?,
                 State::Drifted(_) => mend(context, &facts).await?,
                 State::Busy(what) => wait(context, &what, deadline).await?,
-                State::Foreign { why, .. } => return Err(Error::refused(why)),
+                State::Foreign { why, hints, .. } => return Err(Refusal { why, hints }.into()),
                 State::Unknown(reason) => {
                     return Err(Error::failed(format!("cannot know how the cluster {} stands", context.spec.cluster_name)).because(reason));
                 }
@@ -125,7 +126,7 @@ impl Step for Cluster {
             let facts = look(context, OUTSIDE.into_iter()).await;
             match judge_removal(context.spec, &facts) {
                 State::Absent => return Ok(()),
-                State::Foreign { why, .. } => return Err(Error::refused(why)),
+                State::Foreign { why, hints, .. } => return Err(Refusal { why, hints }.into()),
                 State::Unknown(reason) => {
                     return Err(Error::failed(format!("cannot know how the cluster {} stands", context.spec.cluster_name)).because(reason));
                 }

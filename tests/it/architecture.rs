@@ -26,7 +26,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("probe", &["credential", "error", "facts", "knowledge", "kubeconfig", "ports", "render", "secret", "spec"]),
     ("steps", &["error", "facts", "knowledge", "migration", "plan", "ports", "probe", "render", "shell", "spec", "wording"]),
     ("verify", &["error", "facts", "knowledge", "plan", "ports", "probe", "render", "spec", "steps", "wording"]),
-    ("checks", &["error", "facts", "finding", "knowledge", "kubeconfig", "plan", "render", "spec", "steps", "wording"]),
+    ("checks", &["error", "facts", "finding", "knowledge", "kubeconfig", "plan", "render", "shell", "spec", "steps", "wording"]),
     ("kubeconfig", &["knowledge"]),
     ("credential", &["knowledge", "kubeconfig"]),
     ("doctor", &["checks", "error", "facts", "finding", "spec"]),

@@ -106,6 +106,11 @@ async fn a_closed_vpc_gets_the_endpoints_that_are_needed_by_one_stack() {
     known(&mut some.endpoints)[4].private_dns = false;
     exactly(&of_ways(&spec, &some), "private-endpoints", Verdict::Warn);
     known(&mut some.endpoints)[4].private_dns = true;
+    // An interface of S3 beside its gateway, by which nodes go.
+    known(&mut some.endpoints).push(EndpointFacts { private_dns: false, ..endpoint("s3") });
+    assert_eq!(of_ways(&spec, &some).len(), 1, "nothing but the interface leads there");
+    known(&mut some.endpoints).push(EndpointFacts { kind: "Gateway".into(), ..endpoint("s3") });
+    assert_eq!(of_ways(&spec, &some), []);
     // The spec does not say so, and the routes do.
     let found = of_ways(&Spec { private: false, ..spec }, &some);
     exactly(&found, "private-endpoints", Verdict::Warn);

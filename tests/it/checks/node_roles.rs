@@ -1,8 +1,10 @@
 //! The roles that node classes name in place of karpctl's own.
 
+use super::{DAY, healthy_world, seen};
 use crate::checks_inside::{after, says};
 use crate::fake::FakeWorld;
 use crate::fake::inside::place;
+use karpctl::checks::{Situation, all, judge};
 use karpctl::facts::AccessEntryFacts;
 use karpctl::finding::Verdict;
 use karpctl::ports::InstanceProfile;
@@ -23,6 +25,16 @@ async fn node_access_is_judged_of_the_role_that_a_class_names() {
     says(&found, "node-access", Verdict::Warn, &format!("--principal-arn {role} --type EC2_LINUX"));
     assert_eq!(found[0].subject, "cluster demo, role own-nodes of node class own");
     assert_eq!(after(|w| (class(w, own.clone()), entry(w, "EC2_LINUX")).1).await, []);
+    // What is in aws-auth does not matter to it then.
+    let world = healthy_world().await;
+    class(&world, own.clone());
+    entry(&world, "EC2_LINUX");
+    world.change(&place("v1", "configmaps", Some("kube-system"), "aws-auth"), |map| map["data"]["mapRoles"] = json!("- rolearn: ["));
+    let (spec, facts) = seen(&world).await;
+    let meant = karpctl::spec::Meant::default();
+    let told = judge(&all(), &Situation { spec: Some(&spec), meant: &meant, facts: &facts, today: DAY.parse().unwrap() });
+    let of_class: Vec<_> = told.iter().filter(|f| f.id == "node-access" && f.subject.contains("own-nodes")).map(|f| f.result).collect();
+    assert_eq!(of_class, [Verdict::Pass], "{told:#?}");
     let standard = after(|w| (class(w, own.clone()), entry(w, "STANDARD")).1).await;
     says(
         &standard,

@@ -195,8 +195,11 @@ async fn a_cluster_of_somebody_else_is_refused() {
     let state = world.assess(ID).await;
     assert!(matches!(state, State::Foreign { adopt: None, .. }), "{state:?}");
     assert!(words(&state).contains("--existing-cluster"));
-    assert_eq!(world.apply(ID, Ownership::Adopt).await.0.unwrap_err().kind, ErrorKind::Refused);
-    assert_eq!(world.remove(ID).await.0.unwrap_err().kind, ErrorKind::Refused);
+    let State::Foreign { hints: of_plan, .. } = state else { unreachable!() };
+    let error = world.apply(ID, Ownership::Adopt).await.0.unwrap_err();
+    assert_eq!((error.kind, error.hints), (ErrorKind::Refused, of_plan));
+    let error = world.remove(ID).await.0.unwrap_err();
+    assert!(error.kind == ErrorKind::Refused && !error.hints.is_empty(), "{error:?}");
     assert!(world.changes().is_empty());
 }
 
