@@ -214,7 +214,23 @@ impl<'a> Interview<'a> {
         if self.found.layer.existing_cluster == Some(true) && !listed.is_empty() && !listed.contains(&name) {
             self.app.printer.warn(&format!("there is no cluster {name} among those of this account and region: {}", listed.join(", ")));
         }
-        Ok(if listed.contains(&name) { self.asked("eks:DescribeCluster", ports.aws.cluster(&name)).await.ok().flatten() } else { None })
+        if !listed.contains(&name) {
+            return Ok(None);
+        }
+        let described = self.asked("eks:DescribeCluster", ports.aws.cluster(&name)).await;
+        Ok(described.unwrap_or_else(|e| {
+            self.app
+                .printer
+                .warn(&format!("{name} is there, and what it is like is not known: {}; existingCluster is written down", e.message));
+            self.is_there(&name, "");
+            None
+        }))
+    }
+
+    fn is_there(&mut self, name: &str, described: &str) {
+        self.found.layer.existing_cluster = Some(true);
+        let reason = format!("{name} was there before karpctl{described}: it is never created, resized or deleted.");
+        self.found.reasons.insert("existingCluster", reason);
     }
 
     /// The name of a cluster that no list has: that of a new one, or of one that is there and could not be listed.
@@ -252,12 +268,18 @@ impl<'a> Interview<'a> {
         if cluster.tags.get(OWNER_TAG) == Some(&name) {
             return Ok(());
         }
-        self.found.layer.existing_cluster = Some(true);
-        let reason = format!("{name} was there before karpctl (Kubernetes {}): it is never created, resized or deleted.", cluster.version);
-        self.found.reasons.insert("existingCluster", reason);
+        self.is_there(&name, &format!(" (Kubernetes {})", cluster.version));
         if self.found.layer.subnets.is_none() {
             let vpc = cluster.vpc_id.as_deref().unwrap_or_default();
-            let groups = self.asked("eks:DescribeNodegroup", ports.aws.node_group_subnets(&name)).await.unwrap_or_default();
+            // Named here, those of the control plane would be meant.
+            let groups = match self.asked("eks:DescribeNodegroup", ports.aws.node_group_subnets(&name)).await {
+                Ok(groups) => groups,
+                Err(e) => {
+                    let why = format!("the subnets of the node groups of {name} are not known: {}", e.message);
+                    self.app.printer.warn(&format!("{why}; no subnets are written down, and `karpctl bootstrap` looks again"));
+                    return Ok(());
+                }
+            };
             let ids: Vec<String> = groups.iter().chain(cluster.subnet_ids.iter().filter(|id| !groups.contains(id))).cloned().collect();
             let network = NetworkFacts {
                 subnets: self.asked("ec2:DescribeSubnets", ports.aws.subnets(&ids)).await.unwrap_or_default(),

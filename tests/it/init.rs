@@ -240,6 +240,8 @@ fn account(asked: &Asked) -> (String, String) {
     let answer = if asked.line().starts_with("GET /clusters/beta ") {
         let vpc = r#"{"vpcId": "vpc-1", "subnetIds": ["subnet-0000000a", "subnet-0000000b"]}"#;
         format!(r#"{{"cluster": {{"name": "beta", "status": "ACTIVE", "version": "1.33", "resourcesVpcConfig": {vpc}}}}}"#)
+    } else if asked.line().starts_with("GET /clusters/beta/node-groups") {
+        r#"{"nodegroups": []}"#.to_owned()
     } else if asked.line().starts_with("GET /clusters") {
         r#"{"clusters": ["beta", "alpha"]}"#.to_owned()
     } else if asked.body.contains("Action=GetCallerIdentity") {
@@ -384,4 +386,29 @@ fn of_clusters_that_are_there_only_such_are_offered() {
         "{}",
         stderr(&ended)
     );
+}
+
+/// Who may not look is told so, and nothing is written down that nobody saw.
+#[test]
+fn what_may_not_be_read_is_not_taken_for_what_is_not_there() {
+    let denied = || {
+        let body = r#"{"__type": "AccessDeniedException", "message": "User: me is not authorized"}"#;
+        ("403 Forbidden".to_owned(), body.to_owned())
+    };
+    let init = |answer: fn(&Asked) -> bool| {
+        let dir = tempfile::tempdir().unwrap();
+        let (url, _) = serve(move |asked| if answer(asked) { denied() } else { account(asked) });
+        let words = ["init", "--defaults", "--cluster-name", "beta", "--region", "us-east-1"];
+        let ended = karpctl(dir.path()).args(words).envs(signed_in(&url)).stdin(Stdio::null()).output().unwrap();
+        assert_eq!(ended.status.code(), Some(0), "{}", stderr(&ended));
+        (written(dir.path()), stderr(&ended))
+    };
+    let (layer, said) = init(|_| false);
+    assert_eq!((layer.existing_cluster, layer.subnets), (Some(true), Some(vec!["subnet-0000000b".to_owned()])), "{said}");
+    let (layer, said) = init(|asked| asked.line().contains("/node-groups"));
+    assert_eq!((layer.existing_cluster, layer.subnets), (Some(true), None), "{said}");
+    assert!(said.contains("warning: the subnets of the node groups of beta are not known: cannot list the node groups of beta"), "{said}");
+    let (layer, said) = init(|asked| asked.line().starts_with("GET /clusters/beta "));
+    assert_eq!((layer.existing_cluster, layer.subnets, layer.kubernetes_version), (Some(true), None, None), "{said}");
+    assert!(said.contains("warning: beta is there, and what it is like is not known: "), "{said}");
 }
