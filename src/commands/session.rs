@@ -134,7 +134,7 @@ impl Session {
         let (cluster, eksctl, helm) = tokio::join!(cluster, ports.eksctl.facts(), ports.helm.facts());
         let mut facts = Facts { caller: Probed::Known(caller), helm: Probed::of(helm), eksctl: Probed::of(eksctl), ..Facts::default() };
         let unread = cluster.as_ref().err().cloned();
-        if let Some(e) = unread.clone().filter(|e| matches!(e.kind, ErrorKind::Credentials | ErrorKind::Unreachable)) {
+        if let Some(e) = unread.clone().filter(|e| matches!(e.kind, ErrorKind::Credentials | ErrorKind::Unreachable | ErrorKind::Refused)) {
             return Err(e);
         }
         facts.cluster = Probed::of(cluster);

@@ -34,6 +34,12 @@ pub(super) async fn cluster(aws: &AwsClient, name: &str) -> Result<Option<Cluste
     let call = Call::new("eks:DescribeCluster", name, &doing);
     let answer = aws.eks.describe_cluster().name(name).send().await.map_err(|e| aws.error(&call, &e));
     let Some(cluster) = present(answer)?.and_then(|a| a.cluster) else { return Ok(None) };
+    if let Some(connector) = cluster.connector_config() {
+        let provider = connector.provider().unwrap_or("another place");
+        return Err(
+            Error::refused(doing).because(format!("the EKS Connector registered it, of {provider}: EKS shows it, and does not run it"))
+        );
+    }
     let version = cluster.version().unwrap_or_default();
     let vpc = cluster.resources_vpc_config();
     Ok(Some(ClusterFacts {

@@ -287,3 +287,17 @@ fn vpcs_that_another_account_shares_are_not_counted() {
         assert_eq!(client_at(&url).await.vpc_count("111122223333").await, Ok(1));
     });
 }
+
+/// EKS shows clusters of other places, of which it says next to nothing.
+#[test]
+fn a_cluster_that_eks_only_shows_is_refused() {
+    if !in_child(module_path!(), "a_cluster_that_eks_only_shows_is_refused", &KEYS) {
+        return;
+    }
+    let connected = r#"{"cluster": {"name": "demo", "status": "ACTIVE", "connectorConfig": {"provider": "OPENSHIFT", "roleArn": "r"}}}"#;
+    runtime().block_on(async {
+        let error = client_at(&service("200 OK", connected)).await.cluster("demo").await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Refused);
+        assert_eq!(error.causes, ["the EKS Connector registered it, of OPENSHIFT: EKS shows it, and does not run it"]);
+    });
+}

@@ -1,5 +1,6 @@
 //! The whole way: every step in order, again, and back.
 
+use super::chart::{SHELLS, is_there};
 use crate::fake::{FakeWorld, Fault, error, step};
 use crate::fixture::{existing, spec};
 use karpctl::error::ErrorKind;
@@ -178,5 +179,26 @@ fn the_shell_holds_charts_to_their_digests() {
             format!("; else echo 'the chart {name} 1.14.1 was not pulled with the digest {digest}: it is not installed' >&2; false; fi");
         assert!(shell.contains(&otherwise), "{shell}");
         assert!(!shell.contains(&format!("install {name} oci://")), "nothing is installed that was not looked at: {shell}");
+    }
+}
+
+/// zsh is the shell of macOS.
+#[tokio::test(start_paused = true)]
+async fn what_is_printed_is_the_language_of_every_shell() {
+    for spec in specs() {
+        let world = FakeWorld::bootstrapped(spec).await;
+        for direction in [Direction::Apply, Direction::Remove] {
+            for known in [true, false] {
+                let mut printed = Vec::new();
+                for id in StepId::ALL {
+                    let facts = if known { world.facts(step(id).reads()).await } else { karpctl::facts::Facts::default() };
+                    printed.extend(step(id).commands(&world.spec, &facts, direction));
+                }
+                for program in SHELLS.into_iter().filter(|program| is_there(program)) {
+                    let read = std::process::Command::new(program).args(["-nc", &printed.join("\n")]).output().unwrap();
+                    assert!(read.status.success(), "{program}: {}\n{}", String::from_utf8_lossy(&read.stderr), printed.join("\n"));
+                }
+            }
+        }
     }
 }
