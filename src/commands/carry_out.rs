@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::engine::{self, Claim, Hold, Run, Timing, execute};
 use crate::error::{Error, ErrorKind, Exit, Result};
 use crate::facts::Facts;
-use crate::plan::{Action, Direction, Event, Outcome, Plan, StepId};
+use crate::plan::{Action, Direction, Event, Outcome, Plan, State, StepId};
 use crate::report::{Format, Journal, RunReport, RunReporter, show_error};
 use crate::spec::Spec;
 use crate::steps::{Step, owner_tags};
@@ -118,7 +118,7 @@ pub(super) async fn carry_out(
     }
     if outcome.ok() {
         if args.output == Format::Human {
-            let words = done(plan.direction, spec, selection);
+            let words = done(plan.direction, spec, selection, &left_alone(steps, spec, selection, &outcome.facts));
             app.printer.told(&format!("{words} ({:.0} s)", std::time::Duration::from_millis(report.elapsed_ms).as_secs_f64()));
             if let Some(part) = Part::ALL.into_iter().find(|part| part.name() == selection.name) {
                 after_part(app, spec, &outcome.facts, part);
@@ -169,8 +169,15 @@ fn worst(app: &App, failures: &[Error], report: &RunReport) -> Exit {
     }
 }
 
-/// What there is now.
-fn done(direction: Direction, spec: &Spec, selection: &Selection) -> String {
+/// What of the selected steps is there and stays on the way back.
+fn left_alone(steps: &[Box<dyn Step>], spec: &Spec, selection: &Selection, facts: &Facts) -> Vec<String> {
+    let selected = steps.iter().filter(|step| selection.steps.contains(&step.id()));
+    let stay = selected.filter(|step| matches!(step.assess_removal(spec, facts), State::Foreign { .. }));
+    stay.map(|step| step.title(spec)).collect()
+}
+
+/// What there is now. `left`: what stays on the way back.
+fn done(direction: Direction, spec: &Spec, selection: &Selection, left: &[String]) -> String {
     match direction {
         // Only a way that ends with the look at the controller and the node pool can say that they work.
         Direction::Apply if selection.steps.contains(&StepId::Ready) => {
@@ -183,6 +190,15 @@ fn done(direction: Direction, spec: &Spec, selection: &Selection) -> String {
             format!("The node groups of {} are as they were before.", spec.cluster_name)
         }
         Direction::Apply => format!("`karpctl {}` is done for {}.", selection.name, spec.cluster_name),
+        // Not everything is gone that the name of the command may have promised.
+        Direction::Remove if !left.is_empty() => format!(
+            "`karpctl {}` is done for {} in {} of account {}; what stays: {}.",
+            selection.name,
+            spec.cluster_name,
+            spec.region,
+            spec.account_id,
+            left.join(", ")
+        ),
         Direction::Remove => {
             format!("What karpctl made for {} in {} of account {} is gone.", spec.cluster_name, spec.region, spec.account_id)
         }

@@ -122,7 +122,8 @@ fn judge_remove(state: &State, kept: Option<&str>) -> Verdict {
     match (state, kept) {
         (State::Absent | State::NotWanted, _) => verdict(Action::Keep, ["not there".to_owned()]),
         (_, Some(reason)) => verdict(Action::Keep, [reason.to_owned()]),
-        (State::Foreign { why, .. }, _) => verdict(Action::Keep, [format!("not ours, so it stays: {why}")]),
+        (State::Foreign { why, adopt: Some(_), .. }, _) => verdict(Action::Keep, [format!("not ours, so it stays: {why}")]),
+        (State::Foreign { why, hints, .. }, _) => Verdict { hints: hints.clone(), ..verdict(Action::Keep, [format!("it stays: {why}")]) },
         (State::Busy(what), _) => verdict(Action::Remove, [what.clone()]),
         (State::Unknown(reason), _) => verdict(Action::Remove, [format!("will be looked for: {reason}")]),
         (State::Present | State::Drifted(_) | State::Broken(_), _) => verdict(Action::Remove, ["ours".to_owned()]),

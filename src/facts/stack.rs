@@ -33,7 +33,7 @@ pub enum StackStanding {
     /// It was never made whole, or is half gone: it takes no update and can only be deleted. So is one that has no resources yet, but a change
     /// set that somebody looks at.
     Broken,
-    /// An update failed, and so did the way back: it takes only `continue-update-rollback`.
+    /// An update failed, and so did the way back: it takes no update until `continue-update-rollback` has gone through, and can be deleted.
     Stuck,
     /// An update, or an import, failed and was taken back.
     WentBack,

@@ -22,9 +22,9 @@ pub enum State {
     Present,
     /// Ours, and different: what differs, a line each.
     Drifted(Vec<String>),
-    /// There, and not ours: why we think so. Refused unless adopted.
+    /// There, and not ours, or for a person to decide about: refused unless adopted. On the way back it stays.
     Foreign {
-        /// Why it is not ours.
+        /// Why it is not ours, or what there is to decide.
         why: String,
         /// How it can be adopted, as a hint with a command; `None` where it cannot.
         adopt: Option<String>,

@@ -63,7 +63,10 @@ impl Step for Stack {
     fn assess_removal(&self, spec: &Spec, facts: &Facts) -> State {
         match looked(&facts.stack) {
             _ if spec.made_elsewhere.is_some() => State::NotWanted,
-            Ok(Some(found)) if !is_foreign(spec, found) && matches!(standing(spec, Some(found)), Standing::Settled) => State::Present,
+            // What cannot be updated any more can still be deleted.
+            Ok(Some(found)) if !is_foreign(spec, found) && matches!(standing(spec, Some(found)), Standing::Settled | Standing::Stuck(_)) => {
+                State::Present
+            }
             _ => judge(spec, &facts.stack),
         }
     }

@@ -7,7 +7,8 @@ use karpctl::engine::{Goal, Run, RunOutcome, execute, plan, reads};
 use karpctl::error::{Error, ErrorKind};
 use karpctl::facts::{Facts, Topic};
 use karpctl::plan::{Action, Direction, Event, Outcome, Plan, StepId};
-use karpctl::steps::{Ownership, all};
+use karpctl::ports::Tags;
+use karpctl::steps::{OWNER_TAG, Ownership, all};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -153,4 +154,18 @@ async fn a_part_of_the_way_is_refused_where_what_it_stands_on_is_missing() {
     let refused: Vec<_> = plan.refused().collect();
     assert_eq!(refused.len(), 1);
     assert!(refused[0].why.iter().any(|w| w.contains("`crds`")), "{refused:#?}");
+}
+
+/// What cannot be updated can be deleted: it is not taken for somebody else's.
+#[tokio::test(start_paused = true)]
+async fn what_is_ours_and_stuck_goes_and_what_is_not_ours_stays() {
+    let world = FakeWorld::bootstrapped(existing("1.14.1")).await;
+    let ours = Tags::from([(OWNER_TAG.to_owned(), "demo".to_owned())]);
+    for (tags, action, why) in [(ours, Action::Remove, "ours"), (Tags::new(), Action::Keep, "not ours, so it stays: the stack")] {
+        world.set_stack("Karpenter-demo", "UPDATE_ROLLBACK_FAILED", &[], tags);
+        let (plan, _) = planned(&world, Direction::Remove).await;
+        let stack = plan.steps.iter().find(|s| s.id == StepId::Stack).unwrap();
+        assert_eq!(stack.action, action, "{stack:#?}");
+        assert!(stack.why[0].starts_with(why), "{stack:#?}");
+    }
 }

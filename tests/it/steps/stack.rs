@@ -280,6 +280,12 @@ async fn an_update_that_could_not_be_rolled_back_is_explained() {
     let state = world.assess(ID).await;
     assert!(matches!(state, State::Foreign { adopt: None, .. }), "{state:?}");
     assert!(words(&state).contains("continue-update-rollback"));
+    // It can be deleted all the same.
+    assert_eq!(world.assess_removal(ID).await, State::Present);
+    assert_eq!(world.remove(ID).await.0, Ok(()));
+    assert_eq!(world.assess_removal(ID).await, State::Absent);
+    world.set_stack("Karpenter-demo", "UPDATE_ROLLBACK_FAILED", &[], Tags::new());
+    assert!(matches!(world.assess_removal(ID).await, State::Foreign { .. }), "it is not ours");
 }
 
 #[tokio::test(start_paused = true)]
