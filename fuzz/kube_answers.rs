@@ -142,6 +142,7 @@ fn cluster() -> ClusterFacts {
         cluster_security_group_id: None,
         tags: [("karpctl.dev/cluster".to_owned(), "demo".to_owned())].into(),
         auto_mode: false,
+        deletion_protection: false,
         zonal_shift: false,
         public_endpoint: true,
         private_endpoint: false,

@@ -67,6 +67,7 @@ pub async fn run(app: &App, args: DestroyArgs) -> Result<Exit> {
     } else {
         session.goes_with_its_cluster(app).await?;
     }
+    session.stack_can_go(app).await?;
     let mut select: BTreeSet<StepId> = StepId::ALL.into();
     select.remove(&StepId::Ready);
     if keeps_cluster {

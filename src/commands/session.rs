@@ -18,7 +18,7 @@ use crate::shell::quoted;
 use crate::spec::layer::{Layer, Source};
 use crate::spec::resolve::{Discovered, Resolving, locate, resolve};
 use crate::spec::{ClusterMode, InvalidName, Meant, Partition, Region, Spec};
-use crate::steps::refused_removal;
+use crate::steps::{refused_by_protection, refused_removal};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -192,6 +192,12 @@ impl Session {
         self.unread.clone().map_or(Ok(()), Err)?;
         self.read_by(app, BTreeSet::from([Topic::ClusterStacks])).await?;
         refused_removal(&self.spec, &self.facts).map_or(Ok(()), Err)
+    }
+
+    /// Nor is anything begun where the stack cannot go.
+    pub(super) async fn stack_can_go(&mut self, app: &App) -> Result<()> {
+        self.read_by(app, BTreeSet::from([Topic::StackStatus])).await?;
+        refused_by_protection(&self.spec, &self.facts).map_or(Ok(()), Err)
     }
 
     /// What --kubeconfig or --context lead to must be the cluster that is meant: else that of somebody else would be changed.

@@ -18,6 +18,9 @@ pub struct StackFacts {
     pub parameters: BTreeMap<String, String>,
     /// Tags.
     pub tags: BTreeMap<String, String>,
+    /// Whether CloudFormation refuses to delete it (termination protection).
+    #[serde(default)]
+    pub protected: bool,
     /// Physical ids by logical id. Empty where they were not asked for.
     #[serde(default)]
     pub resources: BTreeMap<String, String>,
@@ -107,6 +110,7 @@ mod tests {
             template: None,
             parameters: BTreeMap::new(),
             tags: BTreeMap::new(),
+            protected: false,
             resources: BTreeMap::new(),
         }
     }

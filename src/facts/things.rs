@@ -61,6 +61,9 @@ pub struct ClusterFacts {
     pub tags: BTreeMap<String, String>,
     /// Whether EKS Auto Mode manages its compute.
     pub auto_mode: bool,
+    /// Whether EKS refuses to delete it.
+    #[serde(default)]
+    pub deletion_protection: bool,
     /// Whether the API server can be reached from outside the VPC.
     #[serde(default)]
     pub public_endpoint: bool,

@@ -51,9 +51,24 @@ pub(super) fn judge_removal(spec: &Spec, facts: &Facts) -> State {
 
 /// Why a removal that takes the cluster, too, is not begun: it would stay, and without what works in it.
 pub(crate) fn refused_removal(spec: &Spec, facts: &Facts) -> Option<Error> {
-    let State::Foreign { why, hints, .. } = judge_removal(spec, facts) else { return None };
+    let (why, hints) = match judge_removal(spec, facts) {
+        State::Foreign { why, hints, .. } => (why, hints),
+        _ => protection(spec, facts).map(|refusal| (refusal.why, refusal.hints))?,
+    };
     let error = Error::refused(format!("cluster {} is not taken away; nothing was changed", spec.cluster_name)).because(why);
     Some(hints.into_iter().fold(error, Error::hint))
+}
+
+/// The refusal of a cluster that somebody protects from being deleted. EKS heeds it while the cluster is at work, and would hear of its
+/// deletion last, when all that is in it is gone.
+fn protection(spec: &Spec, facts: &Facts) -> Option<Refusal> {
+    let (cluster, region) = (&spec.cluster_name, &spec.region);
+    facts.cluster.known().filter(|found| found.deletion_protection && matches!(found.status.as_str(), "ACTIVE" | "UPDATING"))?;
+    Some(
+        Refusal::new(format!("its deletion protection is on: EKS would refuse to delete cluster {cluster}, after all that is in it"))
+            .hint(format!("where it is to go, take that off: `aws eks update-cluster-config --region {region} --name {cluster} --no-deletion-protection`"))
+            .hint("or leave the cluster: the same command with `--keep-cluster`"),
+    )
 }
 
 /// The refusal to take away a cluster, or eksctl's stack of one, that is not karpctl's.

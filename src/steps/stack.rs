@@ -64,7 +64,9 @@ impl Step for Stack {
         match looked(&facts.stack) {
             _ if spec.made_elsewhere.is_some() => State::NotWanted,
             // What cannot be updated any more can still be deleted.
-            Ok(Some(found)) if !is_foreign(spec, found) && matches!(standing(spec, Some(found)), Standing::Settled | Standing::Stuck(_)) => {
+            Ok(Some(found))
+                if !is_foreign(spec, found) && matches!(standing(spec, Some(found)), Standing::Settled | Standing::Stuck(_)) =>
+            {
                 State::Present
             }
             _ => judge(spec, &facts.stack),
@@ -255,6 +257,22 @@ const CLOSED: Duration = Duration::from_mins(1);
 fn is_closed_name(error: &Error) -> bool {
     let said = error.to_string();
     said.contains("QueueDeletedRecently") || said.contains("60 seconds after deleting a queue")
+}
+
+/// Why a removal is not begun where somebody protects our stack from being deleted: CloudFormation would refuse it last, when all that works by
+/// it is gone.
+pub(crate) fn refused_by_protection(spec: &Spec, facts: &Facts) -> Option<Error> {
+    let name = spec.stack_name();
+    facts.stack.known().filter(|stack| stack.protected && !stack.is_gone() && spec.owns(&stack.tags) && spec.made_elsewhere.is_none())?;
+    Some(
+        Error::refused(format!("the stack {name} cannot be deleted; nothing was changed"))
+            .because("its termination protection is on: CloudFormation would refuse to delete it, after all that works by it")
+            .hint(format!(
+                "where it is to go, take that off: `aws cloudformation update-termination-protection --region {} --stack-name {name} \
+                 --no-enable-termination-protection`",
+                spec.region
+            )),
+    )
 }
 
 fn is_foreign(spec: &Spec, stack: &StackFacts) -> bool {

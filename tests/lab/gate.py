@@ -14,6 +14,7 @@ import time
 
 import clock
 import control
+import deletion_protection
 import quirks_catalogue
 import quirks_cfn
 import quirks_ec2
@@ -34,7 +35,7 @@ from tripwire import Tripwire
 # tried in this order; the first answer wins
 QUIRKS = {
     "cloudformation": [quirks_versions, zonal_shift, quirks_cfn],
-    "eks": [quirks_versions, zonal_shift, quirks_eks],
+    "eks": [quirks_versions, zonal_shift, deletion_protection, quirks_eks],
     "iam": [quirks_iam],
     "ec2": [quirks_ec2, quirks_catalogue],
     "elasticloadbalancing": [quirks_elb],

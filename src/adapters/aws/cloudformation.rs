@@ -28,6 +28,7 @@ pub(super) async fn stack(aws: &AwsClient, name: &str, with_template: bool) -> R
         template,
         parameters: stack.parameters().iter().filter_map(|p| pair(p.parameter_key(), p.parameter_value())).collect(),
         tags: stack.tags().iter().filter_map(|t| pair(t.key(), t.value())).collect(),
+        protected: stack.enable_termination_protection().unwrap_or_default(),
         resources,
     }))
 }

@@ -65,6 +65,7 @@ pub(super) async fn cluster(aws: &AwsClient, name: &str) -> Result<Option<Cluste
         private_endpoint: vpc.is_some_and(aws_sdk_eks::types::VpcConfigResponse::endpoint_private_access),
         public_ranges: vpc.map(|v| v.public_access_cidrs().to_vec()).unwrap_or_default(),
         auto_mode: cluster.compute_config().and_then(aws_sdk_eks::types::ComputeConfigResponse::enabled).unwrap_or_default(),
+        deletion_protection: cluster.deletion_protection().unwrap_or_default(),
         ip_family: match cluster.kubernetes_network_config().and_then(|network| network.ip_family()) {
             Some(aws_sdk_eks::types::IpFamily::Ipv6) => IpFamily::Ipv6,
             _ => IpFamily::Ipv4,

@@ -69,6 +69,52 @@ fn a_cluster_that_karpctl_did_not_make_is_refused_before_anything() {
     }
 }
 
+/// AWS refuses to delete what a person protects, and would be asked last: when all in it is gone.
+#[test]
+fn what_is_protected_from_deletion_is_refused_before_anything() {
+    let of_cluster = CLUSTER.replace(r#""tags""#, r#""deletionProtection": true, "tags""#);
+    let stack = |protected: bool| {
+        format!(
+            r#"<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><DescribeStacksResult><Stacks><member><StackName>Karpenter-demo</StackName><StackId>arn:aws:cloudformation:us-west-2:111122223333:stack/Karpenter-demo/1</StackId><CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>CREATE_COMPLETE</StackStatus><EnableTerminationProtection>{protected}</EnableTerminationProtection><Tags><member><Key>karpctl.dev/cluster</Key><Value>demo</Value></member></Tags></member></Stacks></DescribeStacksResult></DescribeStacksResponse>"#
+        )
+    };
+    let run = |cluster: &str, protected: bool, words: &[&str]| {
+        let (cluster, stack) = (cluster.to_owned(), stack(protected));
+        let (url, asked) = serve(move |asked| match asked.line() {
+            line if line.starts_with("GET /clusters/demo ") => ("200 OK".to_owned(), cluster.clone()),
+            _ if asked.body.contains("StackName=Karpenter-demo") => ("200 OK".to_owned(), stack.clone()),
+            _ if asked.body.contains("Action=DescribeStacks") => ("400 Bad Request".to_owned(), GONE.to_owned()),
+            line if line.starts_with("POST / ") => ("200 OK".to_owned(), WHO.to_owned()),
+            _ => ("200 OK".to_owned(), "{}".to_owned()),
+        });
+        let shell = Shell::new().env("AWS_ENDPOINT_URL", &url).env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+        let ended = shell.run(&[words, &OFFLINE].concat());
+        let changed = asked.lock().unwrap().iter().any(|asked| asked.line().starts_with("DELETE") || asked.body.contains("Action=Delete"));
+        assert!(!changed, "{}", ended.stderr);
+        ended
+    };
+    for words in [&["destroy", "--yes"][..], &["destroy", "--dry-run"]] {
+        let ended = run(&of_cluster, false, words);
+        assert_eq!(ended.code, 4, "{words:?}: {}", ended.stderr);
+        let hint = "`aws eks update-cluster-config --region us-west-2 --name demo --no-deletion-protection`";
+        assert!(
+            ended.stderr.contains("cluster demo is not taken away; nothing was changed") && ended.stderr.contains(hint),
+            "{}",
+            ended.stderr
+        );
+    }
+    let kept = run(&of_cluster, false, &["destroy", "--dry-run", "--keep-cluster"]);
+    assert_eq!(kept.code, 0, "what stays may be protected: {}", kept.stderr);
+    let failed = of_cluster.replace("ACTIVE", "FAILED");
+    assert_eq!(run(&failed, false, &["destroy", "--dry-run"]).code, 0, "EKS does not heed it there");
+    for words in [&["destroy", "--yes"][..], &["destroy", "--yes", "--existing-cluster"]] {
+        let ended = run(CLUSTER, true, words);
+        assert_eq!(ended.code, 4, "{words:?}: {}", ended.stderr);
+        let hint = "`aws cloudformation update-termination-protection --region us-west-2 --stack-name Karpenter-demo --no-enable-termination-protection`";
+        assert!(ended.stderr.contains(hint), "{}", ended.stderr);
+    }
+}
+
 /// Instances that Karpenter launched outlive a cluster that is deleted under it.
 #[test]
 fn what_the_karpenter_of_a_cluster_that_is_gone_left_is_named_with_its_commands() {

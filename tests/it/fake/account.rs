@@ -55,6 +55,7 @@ impl FakeWorld {
             template: Some("Description: another\n".into()),
             parameters: BTreeMap::new(),
             tags,
+            protected: false,
             resources: BTreeMap::new(),
         };
         let next = next.iter().map(ToString::to_string).collect();
@@ -75,6 +76,7 @@ impl FakeWorld {
             cluster_security_group_id: Some(GROUP.into()),
             tags,
             auto_mode: false,
+            deletion_protection: false,
             zonal_shift: self.spec.zonal_shift == Some(true),
             public_endpoint: true,
             private_endpoint: false,
@@ -118,6 +120,7 @@ impl FakeWorld {
             template: Some(change.template.clone()),
             parameters: change.parameters.clone(),
             tags: change.tags.clone(),
+            protected: false,
             resources: BTreeMap::new(),
         };
         // An update that fails leaves what was there.

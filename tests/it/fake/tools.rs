@@ -76,6 +76,7 @@ impl FakeWorld {
             template: None,
             parameters: BTreeMap::new(),
             tags: tags.clone(),
+            protected: true,
             resources: BTreeMap::new(),
         };
         self.inside().stacks.insert(name.into(), FakeStack { facts, events: Vec::new(), next: VecDeque::new() });

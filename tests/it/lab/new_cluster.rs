@@ -83,9 +83,26 @@ fn whole_way(stage: &Stage, release: &str, policies: usize) {
     assert!(kept.iter().all(|id| id != "cluster") && kept.iter().any(|id| id == "stack"), "{kept:?}");
     stage.kubectl(&["create", "service", "loadbalancer", "front", "--tcp", "80"]);
     with(&["destroy", "--dry-run"]).exits(0).says("remove").says("Services: default/front");
+    what_is_protected_is_not_begun(stage, &version);
     with(&["destroy", "--yes"]).exits(0);
     assert_empty(&stage.inventory());
     with(&["destroy", "--yes"]).exits(0).says("Nothing to do");
+}
+
+/// What a person protects AWS would refuse to delete, when all else is gone.
+fn what_is_protected_is_not_begun(stage: &Stage, version: &[&str]) {
+    let before = stage.inventory();
+    let (cluster, stack) = (stage.cluster(), format!("Karpenter-{}", stage.cluster()));
+    let of_cluster = |flag: &str| stage.aws(&["eks", "update-cluster-config", "--name", cluster, flag]);
+    let of_stack = |flag: &str| stage.aws(&["cloudformation", "update-termination-protection", "--stack-name", &stack, flag]);
+    let destroy = || stage.karpctl(&[&["destroy", "--yes"], version].concat()).exits(4);
+    of_cluster("--deletion-protection");
+    destroy().says("--no-deletion-protection");
+    of_cluster("--no-deletion-protection");
+    of_stack("--enable-termination-protection");
+    destroy().says("--no-enable-termination-protection");
+    of_stack("--no-enable-termination-protection");
+    assert_eq!(stage.inventory(), before, "a refusal changes nothing");
 }
 
 /// What the journal tells.
