@@ -122,6 +122,10 @@ pub struct Facts {
     pub pod_identity_agent: Probed<AddonFacts>,
     /// The Pod Identity agent's `DaemonSet`, whoever put it there.
     pub agent_pods: Probed<AgentPods>,
+    /// The service accounts with a Pod Identity association, `namespace/name`.
+    pub agent_users: Probed<Vec<String>>,
+    /// The service accounts that name a role of IAM, and so go by the OIDC provider, `namespace/name`.
+    pub provider_users: Probed<Vec<String>>,
     /// The association of the controller's service account.
     pub association: Probed<AssociationFacts>,
     /// The access entry of the node role.
@@ -269,6 +273,8 @@ of_topics! {
     OidcProvider => oidc_provider;
     PodIdentityAgent => pod_identity_agent;
     AgentPods => agent_pods;
+    AgentUsers => agent_users;
+    ProviderUsers => provider_users;
     Association => association;
     AccessEntry => access_entry;
     AwsAuth => aws_auth;

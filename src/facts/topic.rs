@@ -50,6 +50,10 @@ pub enum Topic {
     PodIdentityAgent,
     /// [`Facts::agent_pods`].
     AgentPods,
+    /// [`Facts::agent_users`].
+    AgentUsers,
+    /// [`Facts::provider_users`].
+    ProviderUsers,
     /// [`Facts::association`].
     Association,
     /// [`Facts::access_entry`]; with [`Topic::Objects`] [`Facts::class_entries`] and [`Facts::class_profiles`].
@@ -143,7 +147,7 @@ impl Topic {
         matches!(self, Self::AgentPods | Self::AwsAuth | Self::Crds | Self::Chart | Self::NodePool | Self::Controller | Self::Nodes)
             || matches!(self, Self::Origin | Self::Fleet | Self::ObjectsAtStake | Self::WindowsIpam | Self::Entry | Self::Outliving)
             || matches!(self, Self::Capacity | Self::Neighbours | Self::Webhooks | Self::Conversion | Self::Policies | Self::Objects)
-            || matches!(self, Self::NetworkRole)
+            || matches!(self, Self::NetworkRole | Self::ProviderUsers)
     }
 
     /// Whether only a doctor looks at it: no step is judged by it.

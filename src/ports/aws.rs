@@ -153,6 +153,8 @@ pub trait Aws: Send + Sync {
     async fn delete_access_entry(&self, cluster: &str, principal_arn: &str) -> Result<()>;
     /// EKS `ListPodIdentityAssociations` and `DescribePodIdentityAssociation`.
     async fn association(&self, cluster: &str, namespace: &str, service_account: &str) -> Result<Option<AssociationFacts>>;
+    /// The service accounts that have an association, `namespace/name`: EKS `ListPodIdentityAssociations`.
+    async fn association_accounts(&self, cluster: &str) -> Result<Vec<String>>;
     /// EKS `CreatePodIdentityAssociation`.
     async fn create_association(&self, cluster: &str, namespace: &str, service_account: &str, role_arn: &str, tags: &Tags) -> Result<()>;
     /// EKS `UpdatePodIdentityAssociation`.

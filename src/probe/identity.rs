@@ -60,6 +60,23 @@ pub(super) async fn agent_pods(kube: &dyn Kube) -> Probed<AgentPods> {
     said(kube.get(&object).await.map(|found| found.as_ref().map(daemon_pods)))
 }
 
+pub(super) async fn agent_users(context: &ProbeContext<'_>) -> Probed<Vec<String>> {
+    context.ports.aws.association_accounts(context.spec.cluster_name.as_str()).await.map_or_else(|e| failed(&e), Probed::Known)
+}
+
+pub(super) async fn provider_users(kube: &dyn Kube) -> Probed<Vec<String>> {
+    let listed = kube.list(&ObjectKind::new("v1", "serviceaccounts"), None, None).await;
+    let goes_by_it = |account: &&Value| account["metadata"]["annotations"][ROLE_ANNOTATION].is_string();
+    let of_all = |accounts: Vec<Value>| accounts.iter().filter(goes_by_it).map(place_of).collect();
+    listed.map_or_else(|e| failed(&e), |accounts| Probed::Known(of_all(accounts)))
+}
+
+/// `namespace/name`.
+fn place_of(object: &Value) -> String {
+    let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default();
+    format!("{}/{}", text("namespace"), text("name"))
+}
+
 pub(super) async fn association(context: &ProbeContext<'_>) -> Probed<AssociationFacts> {
     let spec = context.spec;
     said(context.ports.aws.association(spec.cluster_name.as_str(), spec.namespace.as_str(), spec.service_account()).await)

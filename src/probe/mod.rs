@@ -156,7 +156,7 @@ fn of_machine(topic: Topic) -> bool {
 async fn ask_aws(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
     let asked = |topic| topics.contains(&topic);
     let depth = if asked(Topic::Stack) { stack::Depth::Whole } else { stack::Depth::Status };
-    let (caller, tools, stack, made, metrics, versions, spot, role, agent, association, entry, ami, shapes) = tokio::join!(
+    let (caller, tools, stack, made, metrics, versions, spot, role, agent, users, association, entry, ami, shapes) = tokio::join!(
         when(asked(Topic::Caller), account::caller(context)),
         when(asked(Topic::Tools), tools::tools(context)),
         when(asked(Topic::Stack) || asked(Topic::StackStatus), stack::stack(context, depth)),
@@ -166,6 +166,7 @@ async fn ask_aws(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &m
         when(asked(Topic::SpotRole), account::spot_role(context)),
         when(asked(Topic::ControllerRole), identity::controller_role(context)),
         when(asked(Topic::PodIdentityAgent), identity::agent(context)),
+        when(asked(Topic::AgentUsers), identity::agent_users(context)),
         when(asked(Topic::Association), identity::association(context)),
         when(asked(Topic::AccessEntry), identity::access_entry(context)),
         when(asked(Topic::Ami) && !asked(Topic::NodePool), network::ami_version(context)),
@@ -180,6 +181,7 @@ async fn ask_aws(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &m
         (facts.controller_role, facts.left_policies) = (role, left);
     }
     put(&mut facts.pod_identity_agent, agent);
+    put(&mut facts.agent_users, users);
     put(&mut facts.association, association);
     put(&mut facts.access_entry, entry);
     put(&mut facts.ami_version, ami);
@@ -259,6 +261,7 @@ async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts
     let asked = |topic| topics.contains(&topic);
     let (
         agent,
+        users,
         releases,
         crds,
         aws_auth,
@@ -277,6 +280,7 @@ async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts
         left,
     ) = tokio::join!(
         when(asked(Topic::AgentPods), identity::agent_pods(kube)),
+        when(asked(Topic::ProviderUsers), identity::provider_users(kube)),
         when(asked(Topic::Crds) || asked(Topic::Chart), release::releases(context, kube)),
         when(asked(Topic::Crds), release::crds(context, kube)),
         when(asked(Topic::AwsAuth), identity::aws_auth(kube)),
@@ -303,6 +307,7 @@ async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts
         }
     }
     put(&mut facts.agent_pods, agent);
+    put(&mut facts.provider_users, users);
     put(&mut facts.crds, crds);
     put(&mut facts.aws_auth, aws_auth);
     if let Some((pool, class)) = pool {

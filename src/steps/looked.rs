@@ -5,6 +5,7 @@ use crate::facts::{Facts, Probed};
 use crate::plan::{Direction, State};
 use crate::ports::Tags;
 use crate::spec::{Identity, Spec};
+use crate::wording::named;
 
 /// The fact, `None` where the thing is not there, or the state that says why nothing is known.
 pub(super) fn looked<T>(probed: &Probed<T>) -> Result<Option<&T>, State> {
@@ -30,11 +31,32 @@ pub(super) fn looked_for_removal<'f, T>(probed: &'f Probed<T>, facts: &Facts) ->
     looked(probed).or_else(|state| if no_cluster(facts) { Ok(None) } else { Err(state) })
 }
 
-/// The state on the way back of what only a spec with that identity makes. By another spec, what is there and ours goes all the same.
+/// The state on the way back of what only a spec with that identity makes. By another spec, what is there and ours goes, or stays, all the same.
 /// Who may not look at it is not held up, and told ([`left_unread`]).
 pub(super) fn made_by(identity: Identity, spec: &Spec, state: State) -> State {
-    if spec.identity == identity || state == State::Present { state } else { State::NotWanted }
+    if spec.identity == identity || matches!(state, State::Present | State::Foreign { .. }) { state } else { State::NotWanted }
 }
+
+/// Why what others get credentials by stays on the way back: they would be left without. Who could not be looked for may be there.
+pub(super) fn used_by_others(spec: &Spec, users: &Probed<Vec<String>>, removal: &str) -> Option<Refusal> {
+    let own = format!("{}/{}", spec.namespace, spec.service_account());
+    let why = match users {
+        Probed::Known(users) => {
+            let others: Vec<&String> = users.iter().filter(|user| **user != own).collect();
+            if others.is_empty() {
+                return None;
+            }
+            format!("others get their credentials by it: {}", named(others, NAMED))
+        }
+        Probed::Absent => return None,
+        Probed::NotAsked => "whether others get their credentials by it was not looked at".to_owned(),
+        Probed::Unavailable(reason) => format!("whether others get their credentials by it could not be seen: {reason}"),
+    };
+    Some(Refusal::new(why).hint(format!("once nobody does, it can go: `{removal}`")))
+}
+
+/// The most users that a plan names.
+const NAMED: usize = 5;
 
 /// What is said on the way back where a spec with that identity may have left something of the cluster that could not be looked at. Of a
 /// cluster that is gone nothing could be.

@@ -1,7 +1,7 @@
 //! The IAM OIDC provider of the cluster's issuer (IRSA only).
 
 use super::context::owner_tags;
-use super::looked::{Refusal, left_unread, looked, looked_for_removal, made_by};
+use super::looked::{Refusal, left_unread, looked, looked_for_removal, made_by, used_by_others};
 use super::shell::{is_to_be_made, keys_and_values, look_up};
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
@@ -9,7 +9,7 @@ use crate::facts::{Facts, Topic};
 use crate::knowledge::STS_AUDIENCE as AUDIENCE;
 use crate::plan::{Action, Direction, State, StepId};
 use crate::shell::quoted;
-use crate::spec::{Identity, Spec};
+use crate::spec::{ClusterMode, Identity, Spec};
 use async_trait::async_trait;
 
 /// See the module.
@@ -31,6 +31,10 @@ impl Step for OidcProvider {
 
     fn reads(&self) -> &'static [Topic] {
         &[Topic::OidcProvider]
+    }
+
+    fn reads_on_removal(&self) -> &'static [Topic] {
+        &[Topic::OidcProvider, Topic::ProviderUsers]
     }
 
     fn usual_seconds(&self, _: &Spec) -> u32 {
@@ -56,7 +60,12 @@ impl Step for OidcProvider {
 
     fn assess_removal(&self, spec: &Spec, facts: &Facts) -> State {
         let state = match looked_for_removal(&facts.oidc_provider, facts) {
-            Ok(Some(provider)) if spec.owns(&provider.tags) => State::Present,
+            // Whoever goes by that of a cluster of ours goes with it.
+            Ok(Some(provider)) if spec.owns(&provider.tags) && spec.cluster == ClusterMode::Managed => State::Present,
+            Ok(Some(provider)) if spec.owns(&provider.tags) => {
+                let removal = format!("aws iam delete-open-id-connect-provider --open-id-connect-provider-arn {}", provider.arn);
+                used_by_others(spec, &facts.provider_users, &removal).map_or(State::Present, State::from)
+            }
             Ok(_) => State::Absent,
             Err(state) => state,
         };
@@ -106,7 +115,8 @@ impl Step for OidcProvider {
 
     fn explain(&self) -> &'static str {
         "Makes the IAM OIDC provider of the cluster's issuer, by which IAM believes the tokens of service accounts (IRSA only). \
-         eksctl makes one with a new cluster and removes it with it; karpctl removes only one that it made."
+         eksctl makes one with a new cluster and removes it with it; karpctl removes only one that it made, and leaves that in an existing \
+         cluster while service accounts of others name a role: they would be left without credentials."
     }
 }
 

@@ -1,7 +1,7 @@
 //! The EKS Pod Identity agent add-on (Pod Identity only).
 
 use super::context::owner_tags;
-use super::looked::{left_unread, looked, made_by};
+use super::looked::{left_unread, looked, made_by, used_by_others};
 use super::shell::{is_to_be_made, map};
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
@@ -33,6 +33,10 @@ impl Step for PodIdentityAgent {
         &[Topic::PodIdentityAgent, Topic::AgentPods]
     }
 
+    fn reads_on_removal(&self) -> &'static [Topic] {
+        &[Topic::PodIdentityAgent, Topic::AgentUsers]
+    }
+
     fn usual_seconds(&self, _: &Spec) -> u32 {
         20
     }
@@ -60,7 +64,10 @@ impl Step for PodIdentityAgent {
         let state = match looked(&facts.pod_identity_agent) {
             // A cluster of ours takes its add-ons along.
             _ if spec.cluster == ClusterMode::Managed => State::NotWanted,
-            Ok(Some(addon)) if spec.owns(&addon.tags) => State::Present,
+            Ok(Some(addon)) if spec.owns(&addon.tags) => {
+                let removal = format!("aws eks delete-addon {}", of(spec));
+                used_by_others(spec, &facts.agent_users, &removal).map_or(State::Present, State::from)
+            }
             Ok(_) => State::Absent,
             Err(state) => state,
         };
@@ -68,7 +75,7 @@ impl Step for PodIdentityAgent {
     }
 
     fn commands(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
-        let of = format!("--region {} --cluster-name {} --addon-name {AGENT}", spec.region, spec.cluster_name);
+        let of = of(spec);
         match direction {
             Direction::Apply => {
                 let wait = format!("aws eks wait addon-active {of}");
@@ -128,8 +135,14 @@ impl Step for PodIdentityAgent {
         "Makes sure that the add-on eks-pod-identity-agent is there: it hands the controller its credentials (Pod Identity only). \
          Without it nothing fails loudly; the controller hangs and ends. A new cluster gets it from eksctl. An agent that was installed \
          other than as an add-on is left as it is. On the way back only an \
-         add-on that karpctl put into an existing cluster is removed."
+         add-on that karpctl put into an existing cluster is removed, and that stays, too, while others in the cluster have associations: \
+         they would be left without credentials."
     }
+}
+
+/// The add-on, as aws is told of it.
+fn of(spec: &Spec) -> String {
+    format!("--region {} --cluster-name {} --addon-name {AGENT}", spec.region, spec.cluster_name)
 }
 
 async fn wait(context: &StepContext<'_>, until: &str, settled: impl Fn(Option<&str>) -> bool + Send + Sync) -> Result<Option<String>> {

@@ -57,6 +57,8 @@ pub(crate) struct Inside {
     pub(crate) association: Option<AssociationFacts>,
     /// That of the network add-on's service account.
     pub(crate) network_association: Option<AssociationFacts>,
+    /// Service accounts of others that have one, `namespace/name`.
+    pub(crate) other_accounts: Vec<String>,
     pub(crate) addons: BTreeMap<String, AddonFacts>,
     pub(crate) roles: BTreeMap<String, RoleFacts>,
     pub(crate) role_policies: BTreeMap<String, karpctl::facts::RolePolicies>,

@@ -23,7 +23,7 @@ class Destroying(unittest.TestCase):
     def setUpClass(cls):
         cls.stage = Stage(KARPCTL)
         cls.stage.call("POST", "settings", {"controller": "real", "join_seconds": 1})
-        cls.stage.make_cluster()
+        cls.stage.make_cluster(pod_identity_agent=True)  # others have an association: one that karpctl made would stay for them
         cls.others = Neighbours(cls.stage)
         cls.others.settle()
         cls.empty, cls.marks = cls.stage.inventory(), cls.others.marks()

@@ -172,6 +172,15 @@ pub(super) async fn association(
     }))
 }
 
+pub(super) async fn association_accounts(aws: &AwsClient, cluster: &str) -> Result<Vec<String>> {
+    let doing = format!("cannot list the Pod Identity associations of the cluster {cluster}");
+    let call = Call::new("eks:ListPodIdentityAssociations", cluster, doing);
+    let pages = aws.eks.list_pod_identity_associations().cluster_name(cluster).into_paginator().items().send();
+    let listed = pages.collect::<std::result::Result<Vec<_>, _>>().await;
+    let listed = present(listed.map_err(|e| aws.error(&call, &e)))?.unwrap_or_default();
+    Ok(listed.into_iter().filter_map(|a| Some(format!("{}/{}", a.namespace?, a.service_account?))).collect())
+}
+
 pub(super) async fn create_association(
     aws: &AwsClient,
     cluster: &str,

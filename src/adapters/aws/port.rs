@@ -88,6 +88,10 @@ impl Aws for AwsClient {
         eks::association(self, cluster, namespace, service_account).await
     }
 
+    async fn association_accounts(&self, cluster: &str) -> Result<Vec<String>> {
+        eks::association_accounts(self, cluster).await
+    }
+
     async fn create_association(&self, cluster: &str, namespace: &str, service_account: &str, role_arn: &str, tags: &Tags) -> Result<()> {
         eks::create_association(self, cluster, namespace, service_account, role_arn, tags).await
     }

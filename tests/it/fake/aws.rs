@@ -171,6 +171,13 @@ impl Aws for FakeWorld {
         Ok(if account == "aws-node" { inside.network_association.clone() } else { inside.association.clone() })
     }
 
+    async fn association_accounts(&self, _: &str) -> Result<Vec<String>> {
+        self.begin("list", "associations").await?;
+        let inside = self.inside();
+        let own = inside.association.iter().map(|_| format!("{}/{}", self.spec.namespace, self.spec.service_account()));
+        Ok(own.chain(inside.other_accounts.iter().cloned()).collect())
+    }
+
     async fn create_association(&self, _: &str, namespace: &str, account: &str, role_arn: &str, tags: &Tags) -> Result<()> {
         self.begin("create_association", format!("{namespace}/{account} {role_arn}")).await?;
         if self.inside().association.is_some() {

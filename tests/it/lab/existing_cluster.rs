@@ -111,6 +111,27 @@ fn an_entry_of_an_earlier_role_is_made_anew(stage: &Stage) {
     bootstrap().exits(0).says("Nothing to do");
 }
 
+/// Who gets credentials by the agent that karpctl made keeps it.
+fn an_agent_that_others_use_stays(stage: &Stage, release: &str) {
+    let eks = |command: &str, more: &[&str]| stage.aws(&[&["eks", command, "--cluster-name", stage.cluster()], more].concat());
+    let (name, arn) = ("ebs-csi", "arn:aws:iam::123456789012:role/ebs-csi");
+    let pods =
+        json!({"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": ["sts:AssumeRole", "sts:TagSession"]});
+    let trust = json!({"Version": "2012-10-17", "Statement": [pods]}).to_string();
+    stage.aws(&["iam", "create-role", "--role-name", name, "--assume-role-policy-document", &trust]);
+    let of = ["--namespace", "kube-system", "--service-account", "ebs-csi-controller-sa", "--role-arn", arn];
+    let made = eks("create-pod-identity-association", &of);
+    stage
+        .karpctl(&["destroy", "--yes", "--existing-cluster", "--karpenter-version", release])
+        .exits(0)
+        .says("it stays: others get their credentials by it: kube-system/ebs-csi-controller-sa")
+        .says("what stays: add-on eks-pod-identity-agent");
+    assert!(eks("list-addons", &[])["addons"].to_string().contains("eks-pod-identity-agent"));
+    let id = made["association"]["associationId"].as_str().unwrap();
+    eks("delete-pod-identity-association", &["--association-id", id]);
+    stage.aws(&["iam", "delete-role", "--role-name", name]);
+}
+
 fn as_text(inventory: &Value) -> String {
     serde_json::to_string_pretty(inventory).unwrap()
 }
@@ -124,6 +145,7 @@ fn newest_release_with_access_entries_only() {
     room_on_a_node_proves_none(&stage);
     what_others_put_beside_ours_stays(&stage);
     an_entry_of_an_earlier_role_is_made_anew(&stage);
+    an_agent_that_others_use_stays(&stage, "1.14.1");
     back(&stage, "1.14.1", &[], &before);
 }
 

@@ -6,9 +6,10 @@ use crate::fixture::{existing, spec};
 use karpctl::error::{Error, ErrorKind};
 use karpctl::facts::{AddonFacts, Facts, Probed};
 use karpctl::plan::{Direction, State, StepId};
-use karpctl::ports::Tags;
-use karpctl::spec::{Identity, Spec};
+use karpctl::ports::{ObjectKind, ObjectRef, Tags};
+use karpctl::spec::{ClusterMode, Identity, Spec};
 use karpctl::steps::Ownership;
+use serde_json::json;
 
 fn irsa() -> Spec {
     Spec { identity: Identity::Irsa, ..existing("1.14.1") }
@@ -131,6 +132,55 @@ async fn an_association_of_somebody_else_is_refused_until_adopted() {
     assert_eq!(world.assess(id).await, State::Present);
 }
 
+/// A cluster of others lives on: who gets credentials by what karpctl made there keeps it.
+#[tokio::test(start_paused = true)]
+async fn what_others_get_credentials_by_stays() {
+    let agent = FakeWorld::bootstrapped(existing("1.14.1")).await;
+    agent.inside().other_accounts.push("kube-system/ebs-csi-controller-sa".into());
+    let provider = FakeWorld::bootstrapped(irsa()).await;
+    let account =
+        |name: &str| ObjectRef { kind: ObjectKind::new("v1", "serviceaccounts"), namespace: Some("kube-system".into()), name: name.into() };
+    let annotated = |name: &str| {
+        let annotations = json!({"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/x"});
+        provider.put(&account(name), json!({"metadata": {"name": name, "namespace": "kube-system", "annotations": annotations}}));
+    };
+    annotated("karpenter");
+    assert_eq!(provider.assess_removal(StepId::OidcProvider).await, State::Present, "the controller's own goes too");
+    annotated("ebs-csi-controller-sa");
+    for (world, id, other, command) in [
+        (
+            &agent,
+            StepId::PodIdentityAgent,
+            irsa(),
+            "`aws eks delete-addon --region us-west-2 --cluster-name demo --addon-name eks-pod-identity-agent`",
+        ),
+        (
+            &provider,
+            StepId::OidcProvider,
+            existing("1.14.1"),
+            "`aws iam delete-open-id-connect-provider --open-id-connect-provider-arn arn:",
+        ),
+    ] {
+        let step = step(id);
+        let facts = world.facts(step.reads_on_removal()).await;
+        for spec in [&world.spec, &other] {
+            let state = step.assess_removal(spec, &facts);
+            assert!(matches!(state, State::Foreign { adopt: None, .. }), "{id}: {state:?}");
+            let words = words(&state);
+            assert!(words.contains("get their credentials by it: kube-system/ebs-csi-controller-sa") && words.contains(command), "{words}");
+        }
+        let mut unread = facts.clone();
+        unread.say_unavailable(step.reads_on_removal()[1], "it is denied");
+        let state = step.assess_removal(&world.spec, &unread);
+        assert!(words(&state).contains("could not be seen: it is denied"), "{id}: {state:?}");
+    }
+    agent.inside().other_accounts.clear();
+    assert_eq!(agent.assess_removal(StepId::PodIdentityAgent).await, State::Present, "the controller's own association goes too");
+    let own = Spec { cluster: ClusterMode::Managed, ..irsa() };
+    let facts = provider.facts(step(StepId::OidcProvider).reads_on_removal()).await;
+    assert_eq!(step(StepId::OidcProvider).assess_removal(&own, &facts), State::Present, "a cluster of ours takes its users along");
+}
+
 /// A destroy is not always given the identity that the bootstrap was given.
 #[tokio::test(start_paused = true)]
 async fn what_another_identity_made_is_removed_after_the_chart() {
@@ -142,11 +192,11 @@ async fn what_another_identity_made_is_removed_after_the_chart() {
         let world = FakeWorld::bootstrapped(made_by).await;
         for id in ids.iter().copied() {
             let step = step(id);
-            let facts = world.facts(step.reads()).await;
+            let facts = world.facts(step.reads_on_removal()).await;
             assert_eq!(step.assess_removal(&other, &facts), State::Present, "{id}");
             assert!(chart.needs(&other).contains(&id), "{id}");
             let mut unread = Facts { cluster: facts.cluster.clone(), ..Facts::default() };
-            step.reads().iter().for_each(|topic| unread.say_unavailable(*topic, "it is denied"));
+            step.reads_on_removal().iter().for_each(|topic| unread.say_unavailable(*topic, "it is denied"));
             assert_eq!(step.assess_removal(&other, &unread), State::NotWanted, "{id}: who may not look is not held up");
             let told = |spec: &Spec, direction| step.unread(spec, &unread, direction).join("\n");
             assert!(told(&other, Direction::Remove).ends_with("it was not looked at: it is denied"), "{id}");
