@@ -42,11 +42,14 @@ pub(super) fn judge_removal(spec: &Spec, facts: &Facts) -> State {
     {
         return refusal.into();
     }
+    let state = judge(spec, facts);
+    // Auto Mode's pools and nodes look like Karpenter's, which go first, and there is no end of them while it is on.
     let serves = facts.cluster.known().is_some_and(|cluster| cluster.status == "ACTIVE" && !cluster.auto_mode);
-    if spec.cluster == ClusterMode::Managed && serves && facts.eksctl_stack.known().is_some_and(StackFacts::is_broken) {
+    // However its stack, its node group or its Fargate profile stands, eksctl deletes them with it; only what is under way is waited for.
+    if spec.cluster == ClusterMode::Managed && serves && !matches!(state, State::Busy(_)) {
         return State::Present;
     }
-    judge(spec, facts)
+    state
 }
 
 /// Why a removal that takes the cluster, too, is not begun: it would stay, and without what works in it.

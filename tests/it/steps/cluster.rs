@@ -224,7 +224,7 @@ async fn what_a_person_made_with_eksctl_is_not_taken_away() {
     assert!(world.changes().is_empty(), "{:?}", world.changes());
     // Where eksctl broke off, only the stack has the tag.
     stack_with(ours());
-    assert_eq!(words(&world.assess_removal(ID).await), "node group demo-ng: not there");
+    assert_eq!(world.assess_removal(ID).await, State::Present);
     assert_eq!(world.remove(ID).await.0, Ok(()));
 }
 
@@ -426,6 +426,7 @@ async fn a_fargate_profile_of_no_use_is_explained() {
     };
     with("CREATING", "kube-system");
     assert!(matches!(world.assess(ID).await, State::Busy(_)));
+    assert!(matches!(world.assess_removal(ID).await, State::Busy(_)));
     for (status, namespace, word) in
         [("ACTIVE", "other", "takes no pods of the namespace kube-system"), ("CREATE_FAILED", "kube-system", "is CREATE_FAILED")]
     {
@@ -433,7 +434,11 @@ async fn a_fargate_profile_of_no_use_is_explained() {
         let state = world.assess(ID).await;
         assert!(matches!(state, State::Foreign { adopt: None, .. }), "{state:?}");
         assert!(words(&state).contains(word) && words(&state).contains("eksctl delete fargateprofile --cluster demo"), "{state:?}");
+        assert_eq!(world.assess_removal(ID).await, State::Present, "eksctl deletes it with the cluster: {status}");
     }
+    with("DELETE_FAILED", "kube-system");
+    assert_eq!(world.remove(ID).await.0, Ok(()));
+    assert_eq!(world.assess_removal(ID).await, State::Absent);
 }
 
 #[tokio::test(start_paused = true)]
