@@ -98,7 +98,7 @@ fn karpenter(spec: &Spec, facts: &Facts) -> Result<Judgement, Judgement> {
             .fix("`karpctl bootstrap --adopt` takes it over: it is updated to the release's template, and tagged"));
     }
     let wanted = render::cloudformation_over(spec, stack.template.as_deref().unwrap_or_default()).unwrap_or_default();
-    Ok(if stack.template.as_deref().is_some_and(|template| template.trim_end() == wanted.trim_end()) {
+    Ok(if stack.template.as_deref().is_some_and(|template| render::is_answered_as(wanted.trim_end(), template.trim_end())) {
         Judgement::pass(subject, format!("is {}, with the template of Karpenter {}", stack.status, spec.release))
     } else {
         Judgement::warn(subject, format!("has another template than that of Karpenter {}", spec.release))

@@ -1,5 +1,6 @@
 //! The stack `Karpenter-<cluster>`.
 
+use super::ascii::in_ascii;
 use super::deployed::{Deployed, Fixed};
 use super::policies::{ControllerPolicy, controller_policies};
 use super::template::{Functions, fill, read_one};
@@ -14,22 +15,23 @@ const DOCUMENT_INDENT: usize = 8;
 
 /// The template of the stack, deployable as it is where there is no such stack yet.
 pub fn cloudformation(spec: &Spec) -> Result<String> {
-    is_made_here(spec)?;
-    fill(TEMPLATE, Functions::Short, &values(spec, Functions::Short, &Deployed::default()))
+    filled(spec, Functions::Short, &Deployed::default())
 }
 
 /// The template for a stack that is there with the template `deployed`: of its resources is kept what `CloudFormation` changes only by
 /// making them anew, which it refuses for those that bear a name.
 pub fn cloudformation_over(spec: &Spec, deployed: &str) -> Result<String> {
-    is_made_here(spec)?;
-    fill(TEMPLATE, Functions::Short, &values(spec, Functions::Short, &Deployed::read(deployed)))
+    filled(spec, Functions::Short, &Deployed::read(deployed))
 }
 
 /// The same template as JSON, with CloudFormation's functions in their long form.
 pub fn cloudformation_json(spec: &Spec) -> Result<Value> {
+    read_one(TEMPLATE, &filled(spec, Functions::Long, &Deployed::default())?)
+}
+
+fn filled(spec: &Spec, functions: Functions, deployed: &Deployed) -> Result<String> {
     is_made_here(spec)?;
-    let yaml = fill(TEMPLATE, Functions::Long, &values(spec, Functions::Long, &Deployed::default()))?;
-    read_one(TEMPLATE, &yaml)
+    Ok(in_ascii(&fill(TEMPLATE, functions, &values(spec, functions, deployed))?))
 }
 
 /// Where another tool keeps what the stack has, a template would be deployed by nobody, or beside it.

@@ -2,6 +2,7 @@
 //! input gives the same bytes.
 
 mod access;
+mod ascii;
 mod cloudformation;
 mod cluster_config;
 mod deployed;
@@ -16,6 +17,7 @@ mod policies;
 mod template;
 
 pub use access::{RoleMapping, access_entry, identity_mapping, identity_mapping_yaml, mapped_role, role_mappings, trust_policy};
+pub use ascii::is_answered_as;
 pub use cloudformation::{cloudformation, cloudformation_json, cloudformation_over};
 pub use cluster_config::{ConfigScope, EksctlAbilities, cluster_config};
 pub(crate) use cluster_config::{NETWORK_ADDON, network_addon_policy};

@@ -344,7 +344,7 @@ fn differences(spec: &Spec, stack: &StackFacts) -> Result<Vec<String>> {
     let mut changes = Vec::new();
     let wanted = wanted(spec, stack)?;
     match stack.template.as_deref() {
-        Some(template) if template.trim_end() == wanted.trim_end() => {}
+        Some(template) if render::is_answered_as(wanted.trim_end(), template.trim_end()) => {}
         Some(template) => changes.extend(template_changes(template, &wanted)),
         None => changes.push("its template cannot be read".into()),
     }
@@ -353,7 +353,10 @@ fn differences(spec: &Spec, stack: &StackFacts) -> Result<Vec<String>> {
             changes.push(format!("parameter {key}: {other} -> {value}"));
         }
     }
-    changes.extend(missing_tags(&owner_tags(spec), &stack.tags));
+    // What else CloudFormation answers of a stack may be in ASCII, too.
+    let has = |key: &str, value: &str| stack.tags.iter().any(|(k, v)| render::is_answered_as(key, k) && render::is_answered_as(value, v));
+    let missing = owner_tags(spec).into_iter().filter(|(key, value)| !has(key, value)).collect();
+    changes.extend(missing_tags(&missing, &stack.tags));
     let failed = match stack.standing() {
         // One that has gone back to what is wanted now needs no update, and CloudFormation makes none: its status stays.
         StackStanding::WentBack => !changes.is_empty(),

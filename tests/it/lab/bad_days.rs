@@ -14,6 +14,23 @@ fn stacks_that_are_not_as_they_should_be() {
     stage.existing("1.34", "API");
     foreign_stack(&stage);
     rolled_back_stack(&stage);
+    tag_outside_ascii(&stage);
+}
+
+/// CloudFormation makes what it was sent, and answers `?` for it. A tag that was taken out of the spec goes.
+fn tag_outside_ascii(stage: &Stage) {
+    let iam = |more: &[&str]| stage.karpctl(&[&["iam", "--existing-cluster", "--yes"], more].concat()).exits(0);
+    let role = format!("KarpenterNodeRole-{}", stage.cluster());
+    let tags = || stage.aws(&["iam", "list-role-tags", "--role-name", &role])["Tags"].to_string();
+    iam(&["--tag", "team=Größe"]);
+    assert!(tags().contains("Größe"), "{}", tags());
+    iam(&["--tag", "team=Größe"]).says("Nothing to do");
+    let name = format!("Karpenter-{}", stage.cluster());
+    let deployed = stage.aws(&["cloudformation", "get-template", "--stack-name", &name])["TemplateBody"].to_string();
+    assert!(deployed.contains("u00f6") && deployed.is_ascii(), "{deployed}");
+    iam(&[]);
+    assert!(!tags().contains("Größe"), "{}", tags());
+    iam(&[]).says("Nothing to do");
 }
 
 /// A stack of that name that the guide's own command made.

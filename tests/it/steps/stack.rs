@@ -5,6 +5,7 @@ use karpctl::facts::Topic;
 use karpctl::plan::{Direction, State, StepId};
 use karpctl::ports::{InstanceProfile, Tags};
 use karpctl::render;
+use karpctl::spec::Spec;
 use karpctl::steps::{OWNER_TAG, Ownership};
 use std::sync::Arc;
 
@@ -286,6 +287,31 @@ async fn an_update_that_could_not_be_rolled_back_is_explained() {
     assert_eq!(world.assess_removal(ID).await, State::Absent);
     world.set_stack("Karpenter-demo", "UPDATE_ROLLBACK_FAILED", &[], Tags::new());
     assert!(matches!(world.assess_removal(ID).await, State::Foreign { .. }), "it is not ours");
+}
+
+/// CloudFormation answers `?` for each of these characters, whoever sent them.
+#[tokio::test(start_paused = true)]
+async fn a_tag_outside_ascii_is_no_drift() {
+    let tags = Tags::from([("team".to_owned(), "Größe".to_owned()), ("팀".to_owned(), "플랫폼 𝐀".to_owned())]);
+    let world = FakeWorld::empty(Spec { tags, ..spec("1.14.1") });
+    world.apply_ok(ID).await;
+    let template = render::cloudformation(&world.spec).unwrap();
+    assert!(template.is_ascii() && template.contains("\"Gr\\u00f6\\u00dfe\""), "{template}");
+    let mangle = |text: &str| text.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect::<String>();
+    // As a karpctl sent it that knew nothing of this.
+    let sent =
+        template.replace("Gr\\u00f6\\u00dfe", "Größe").replace("\\ud300", "팀").replace("\\ud50c\\ub7ab\\ud3fc \\U0001d400", "플랫폼 𝐀");
+    assert!(sent.contains("팀") && sent.contains("플랫폼 𝐀"), "{sent}");
+    {
+        let mut inside = world.inside();
+        let facts = &mut inside.stacks.get_mut("Karpenter-demo").unwrap().facts;
+        facts.tags = facts.tags.iter().map(|(key, value)| (mangle(key), mangle(value))).collect();
+        facts.template = Some(mangle(&sent));
+    }
+    assert_eq!(world.assess(ID).await, State::Present);
+    let changed = Spec { tags: Tags::from([("team".to_owned(), "Größen".to_owned())]), ..world.spec.clone() };
+    let facts = world.facts(&[Topic::Stack]).await;
+    assert!(matches!(step(ID).assess(&changed, &facts), State::Drifted(_)));
 }
 
 #[tokio::test(start_paused = true)]
