@@ -97,8 +97,8 @@ CHANGES = {
         "iam:PutRolePermissionsBoundary", "iam:DeleteRolePermissionsBoundary", "iam:TagRole", "iam:UntagRole"),
     "AWS::IAM::ManagedPolicy": (
         "iam:GetPolicy", "iam:ListPolicyVersions", "iam:CreatePolicyVersion", "iam:DeletePolicyVersion"),
-    "AWS::SQS::Queue": ("sqs:SetQueueAttributes", "sqs:GetQueueAttributes", "sqs:ListQueueTags", "sqs:TagQueue"),
-    "AWS::Events::Rule": ("events:DescribeRule", "events:PutRule", "events:PutTargets", "events:TagResource"),
+    "AWS::SQS::Queue": ("sqs:SetQueueAttributes", "sqs:GetQueueAttributes", "sqs:ListQueueTags", "sqs:TagQueue", "sqs:UntagQueue"),
+    "AWS::Events::Rule": ("events:DescribeRule", "events:PutRule", "events:PutTargets", "events:TagResource", "events:UntagResource"),
 }
 # types that bear the tags of their stack, so that other tags change them
 TAGGED = ("AWS::IAM::Role", "AWS::SQS::Queue", "AWS::Events::Rule")

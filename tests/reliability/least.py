@@ -122,14 +122,15 @@ def without_spot_role(world):
 
 
 def strayed(world):
-    """Somebody changed by hand what karpctl made, a policy of its stack too."""
+    """Somebody changed by hand what karpctl made, a policy and a tag of its stack too: that is taken away."""
     stack = ("--stack-name", "Karpenter-demo")
     template = world.aws("cloudformation", "get-template", *stack)["TemplateBody"]
     other = template.replace('"sqs:GetQueueUrl"', '"sqs:ListQueueTags"')
     if other == template:
         raise RuntimeError("no policy of the stack is another now")
     world.aws("cloudformation", "update-stack", *stack, "--template-body", other, "--capabilities", "CAPABILITY_NAMED_IAM",
-              "--parameters", "ParameterKey=ClusterName,UsePreviousValue=true")
+              "--parameters", "ParameterKey=ClusterName,UsePreviousValue=true",
+              "--tags", "Key=karpctl.dev/cluster,Value=demo", "Key=old,Value=x")
     trust = {"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
     world.aws("iam", "update-assume-role-policy", "--role-name", "demo-karpenter", "--policy-document", json.dumps(trust))
@@ -349,6 +350,7 @@ CALLED_FOR = {
         **dict.fromkeys(("iam:DetachRolePolicy", "iam:DeleteRolePermissionsBoundary", "cloudformation:GetTemplate", "cloudformation:ListStackResources",
                          "iam:ListAttachedRolePolicies"), "upgrade"),
         **dict.fromkeys(("iam:CreatePolicyVersion", "iam:UpdateRole", "iam:UpdateRoleDescription", "iam:UpdateAssumeRolePolicy", "iam:UntagRole",
+                         "sqs:UntagQueue", "events:UntagResource",
                          "iam:PutRolePermissionsBoundary", "eks:UpdatePodIdentityAssociation",
                          "eks:DeleteAccessEntry"), "change"),
         **dict.fromkeys(("iam:DeleteRole", "iam:DeleteRolePolicy", "iam:ListRolePolicies", "iam:DeletePolicy", "iam:GetPolicy",

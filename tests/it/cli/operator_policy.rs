@@ -29,6 +29,9 @@ fn the_operators_policy_has_what_eksctl_needs_only_where_it_makes_the_cluster() 
     {
         assert!(allowed(&policy(more).stdout).contains(action) && !made.contains(action), "{action}");
     }
+    for action in ["iam:UntagRole", "sqs:UntagQueue", "events:UntagResource"] {
+        assert!(made.contains(action) && existing.contains(action), "a tag that is taken out of the spec goes: {action}");
+    }
     let spec = |text: &str| allowed(&render(&Shell::new().file("karpctl.yaml", text), "operator-policy", &[]).stdout);
     assert!(spec("ipFamily: ipv6\n").contains("ec2:CreateEgressOnlyInternetGateway"));
     assert!(spec("kmsKey: arn:aws:kms:us-west-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab\n").contains("kms:CreateGrant"));
