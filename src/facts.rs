@@ -97,6 +97,9 @@ pub struct Facts {
     pub eksctl_stack: Probed<StackFacts>,
     /// eksctl's stack of the spec's node group, `eksctl-<cluster>-nodegroup-<group>`: an eksctl that broke off leaves a cluster without.
     pub eksctl_node_group: Probed<StackFacts>,
+    /// eksctl's other stacks with karpctl's tag (roles of add-ons and service accounts). Asked where the cluster is not there: with it eksctl takes
+    /// them away.
+    pub eksctl_others: Probed<Vec<StackFacts>>,
     /// The spec's Fargate profile, where the controller runs on one.
     pub fargate_profile: Probed<FargateProfileFacts>,
     /// The add-on metrics-server: it is the last that eksctl makes.
@@ -264,6 +267,7 @@ of_topics! {
     Stack | StackStatus => stack;
     Cluster => cluster;
     ClusterStacks => eksctl_stack, eksctl_node_group, fargate_profile;
+    EksctlOthers => eksctl_others;
     MetricsServer => metrics_server;
     ClusterVersions => cluster_versions;
     SpotRole => spot_role;

@@ -67,8 +67,7 @@ impl Check for StackState {
                 // Of a cluster that is not eksctl's to make nobody asks.
                 Probed::Absent | Probed::NotAsked => continue,
             };
-            // An id is `arn:…:stack/NAME/…`.
-            let name = stack.id.split('/').nth(1).unwrap_or(&stack.id);
+            let name = stack.name();
             said.push(
                 standing(spec, name, stack, kept.as_deref())
                     .unwrap_or_else(|| Judgement::pass(format!("stack {name}"), format!("is {}", stack.status))),

@@ -61,6 +61,12 @@ impl StackFacts {
         }
     }
 
+    /// Its name, which its id has: `arn:…:stack/NAME/…`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.id.split('/').nth(1).unwrap_or(&self.id)
+    }
+
     /// Whether it is no more.
     #[must_use]
     pub fn is_gone(&self) -> bool {

@@ -30,6 +30,8 @@ pub enum Topic {
     Cluster,
     /// [`Facts::eksctl_stack`], [`Facts::eksctl_node_group`], [`Facts::fargate_profile`].
     ClusterStacks,
+    /// [`Facts::eksctl_others`].
+    EksctlOthers,
     /// [`Facts::metrics_server`].
     MetricsServer,
     /// [`Facts::cluster_versions`].
@@ -204,6 +206,7 @@ impl Topic {
             || matches!(
                 self,
                 Self::OidcProvider
+                    | Self::EksctlOthers
                     | Self::Network
                     | Self::NodeSubnets
                     | Self::Routes

@@ -134,6 +134,8 @@ pub trait Aws: Send + Sync {
     async fn delete_stack(&self, name: &str, token: &str) -> Result<()>;
     /// `UpdateTerminationProtection`, off: eksctl protects every stack that it makes.
     async fn unprotect_stack(&self, name: &str) -> Result<()>;
+    /// The names of the stacks that are there and begin so: CloudFormation `ListStacks`.
+    async fn stack_names(&self, prefix: &str) -> Result<Vec<String>>;
     /// The newest events of a stack (by name or id), oldest first; at most a page of them.
     async fn stack_events(&self, name_or_id: &str) -> Result<Vec<StackEvent>>;
 

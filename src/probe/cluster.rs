@@ -4,6 +4,7 @@ use super::{ProbeContext, failed, said};
 use crate::facts::{AddonFacts, ClusterFacts, FargateProfileFacts, Probed, StackFacts};
 use crate::knowledge::OfferedVersion;
 use crate::spec::{ClusterMode, ControllerCapacity, FARGATE_PROFILE, Spec};
+use futures_util::future::try_join_all;
 
 pub(super) async fn cluster(context: &ProbeContext<'_>) -> Probed<ClusterFacts> {
     said(context.ports.aws.cluster(context.spec.cluster_name.as_str()).await)
@@ -40,6 +41,22 @@ pub(super) async fn made(context: &ProbeContext<'_>) -> Made {
     };
     let (stack, node_group, fargate_profile) = tokio::join!(aws.stack(&cluster_stack, false), group, profile);
     Made { stack: said(stack), node_group, fargate_profile }
+}
+
+/// eksctl's other stacks that karpctl's tag is on. Another cluster's name may begin with the name of this one.
+pub(super) async fn others(context: &ProbeContext<'_>, cluster: &Probed<ClusterFacts>) -> Probed<Vec<StackFacts>> {
+    let (spec, aws) = (context.spec, context.ports.aws.as_ref());
+    if spec.cluster == ClusterMode::Existing || *cluster != Probed::Absent {
+        return Probed::NotAsked;
+    }
+    let known: Vec<String> = std::iter::once(cluster_stack_name(spec)).chain(node_group_stack_name(spec)).collect();
+    let found = async {
+        let names = aws.stack_names(&format!("eksctl-{}-", spec.cluster_name)).await?;
+        let others = names.into_iter().filter(|name| !known.contains(name));
+        try_join_all(others.map(|name| async move { aws.stack(&name, false).await })).await
+    };
+    let ours = |stack: &StackFacts| spec.owns(&stack.tags) && !stack.is_gone();
+    found.await.map_or_else(|e| failed(&e), |found| Probed::Known(found.into_iter().flatten().filter(ours).collect()))
 }
 
 /// The add-on that eksctl makes last.

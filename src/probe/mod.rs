@@ -238,8 +238,9 @@ async fn ask_aws_of_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>
     let asked = |topic| topics.contains(&topic);
     // A step is judged by routes only where karpctl chooses among subnets; a doctor asks for the endpoints, too.
     let chooses = network::chooses(context.spec);
-    let (oidc, network, routes, endpoints, vpc, own, leftovers) = tokio::join!(
+    let (oidc, others, network, routes, endpoints, vpc, own, leftovers) = tokio::join!(
         when(asked(Topic::OidcProvider), identity::oidc_provider(context, &facts.cluster)),
+        when(asked(Topic::EksctlOthers), cluster::others(context, &facts.cluster)),
         when(asked(Topic::Network), network::network(context, &facts.cluster)),
         when(asked(Topic::Routes) && (chooses || asked(Topic::Endpoints)), network::routes(context, &facts.cluster)),
         when(asked(Topic::Endpoints), network::endpoints(context, &facts.cluster)),
@@ -248,6 +249,7 @@ async fn ask_aws_of_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>
         when(asked(Topic::Leftovers), earlier::leftovers(context, &facts.cluster)),
     );
     put(&mut facts.oidc_provider, oidc);
+    put(&mut facts.eksctl_others, others);
     put(&mut facts.network, network);
     put(&mut facts.routes, routes);
     put(&mut facts.endpoints, endpoints);

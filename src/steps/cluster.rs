@@ -39,11 +39,11 @@ impl Step for Cluster {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::ClusterStacks, Topic::MetricsServer, Topic::Chart, Topic::Tools]
+        &[Topic::Cluster, Topic::ClusterStacks, Topic::EksctlOthers, Topic::MetricsServer, Topic::Chart, Topic::Tools]
     }
 
     fn reads_on_removal(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::ClusterStacks, Topic::Outliving]
+        &[Topic::Cluster, Topic::ClusterStacks, Topic::EksctlOthers, Topic::Outliving]
     }
 
     fn usual_seconds(&self, _: &Spec) -> u32 {
@@ -143,6 +143,15 @@ impl Step for Cluster {
         }
     }
 
+    fn unread(&self, _: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
+        match &facts.eksctl_others {
+            Probed::Unavailable(reason) if direction == Direction::Remove => {
+                vec![format!("stacks of eksctl's may be left of the cluster, which is gone: they were not looked for: {reason}")]
+            }
+            _ => Vec::new(),
+        }
+    }
+
     fn explain(&self) -> &'static str {
         "Runs `eksctl create cluster` on the rendered ClusterConfig: control plane, add-ons, OIDC provider and the node group (or \
          Fargate profile) that runs the controller. Roles, policies, mappings and the chart are other steps. With \
@@ -183,9 +192,9 @@ fn leaves(left: &OutlivingFacts) -> Vec<String> {
 const NAMED: usize = 5;
 
 /// What AWS says of the cluster.
-const OUTSIDE: [Topic; 2] = [Topic::Cluster, Topic::ClusterStacks];
+const OUTSIDE: [Topic; 3] = [Topic::Cluster, Topic::ClusterStacks, Topic::EksctlOthers];
 /// With what shows whether eksctl came to its end.
-const WHOLE: [Topic; 4] = [Topic::Cluster, Topic::ClusterStacks, Topic::MetricsServer, Topic::Chart];
+const WHOLE: [Topic; 5] = [Topic::Cluster, Topic::ClusterStacks, Topic::EksctlOthers, Topic::MetricsServer, Topic::Chart];
 
 /// The cluster as it is now.
 async fn look(context: &StepContext<'_>, topics: impl Iterator<Item = Topic>) -> Facts {

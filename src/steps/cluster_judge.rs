@@ -105,11 +105,12 @@ pub(crate) fn is_marked(spec: &Spec, facts: &Facts) -> bool {
     }
 }
 
-/// eksctl's stacks that are there, that of the cluster first.
+/// eksctl's stacks that are there, that of the cluster first, and last those that are known by karpctl's tag.
 fn left_stacks<'a>(spec: &Spec, facts: &'a Facts) -> Vec<(String, &'a StackFacts)> {
     let of_group = node_group_stack_name(spec).zip(facts.eksctl_node_group.known());
     let of_cluster = facts.eksctl_stack.known().map(|stack| (cluster_stack_name(spec), stack));
-    of_cluster.into_iter().chain(of_group).filter(|(_, stack)| !stack.is_gone()).collect()
+    let others = facts.eksctl_others.known().into_iter().flatten().map(|stack| (stack.name().to_owned(), stack));
+    of_cluster.into_iter().chain(of_group).chain(others).filter(|(_, stack)| !stack.is_gone()).collect()
 }
 
 fn existing(spec: &Spec, cluster: &ClusterFacts) -> State {

@@ -69,7 +69,9 @@ pub(super) fn stacks_left<'a>(spec: &Spec, facts: &'a Facts) -> Vec<(String, &'a
     let group = node_group_stack(spec, facts);
     if matches!(facts.cluster, Probed::Absent) {
         let cluster = facts.eksctl_stack.known().map(|stack| (cluster_stack_name(spec), stack));
-        return group.into_iter().chain(cluster).filter(|(_, stack)| !stack.is_gone()).collect();
+        // That of the cluster exports what the others import.
+        let others = facts.eksctl_others.known().into_iter().flatten().map(|stack| (stack.name().to_owned(), stack));
+        return others.chain(group).chain(cluster).filter(|(_, stack)| !stack.is_gone()).collect();
     }
     group.into_iter().filter(|(_, stack)| stack.stays()).collect()
 }

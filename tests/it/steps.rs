@@ -2,6 +2,7 @@
 
 mod chart;
 mod cluster;
+mod cluster_gone;
 mod controller_role;
 mod crds;
 mod discovery_tags;

@@ -103,6 +103,15 @@ pub(super) async fn unprotect_stack(aws: &AwsClient, name: &str) -> Result<()> {
     request.send().await.map(drop).map_err(|e| aws.error(&call, &e))
 }
 
+pub(super) async fn stack_names(aws: &AwsClient, prefix: &str) -> Result<Vec<String>> {
+    let call = Call::new("cloudformation:ListStacks", "*", "cannot list the stacks of the region");
+    let pages = aws.cloudformation.list_stacks().into_paginator().items().send();
+    let listed = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(|e| aws.error(&call, &e))?;
+    // Those that are gone are listed for 90 days.
+    let there = listed.into_iter().filter(|stack| stack.stack_status() != Some(&StackStatus::DeleteComplete));
+    Ok(there.filter_map(|stack| stack.stack_name).filter(|name| name.starts_with(prefix)).collect())
+}
+
 pub(super) async fn stack_events(aws: &AwsClient, name_or_id: &str) -> Result<Vec<StackEvent>> {
     let call = Call::new("cloudformation:DescribeStackEvents", name_or_id, format!("cannot read the events of the stack {name_or_id}"));
     let request = aws.cloudformation.describe_stack_events().stack_name(name_or_id);

@@ -52,6 +52,10 @@ impl Aws for AwsClient {
         cloudformation::unprotect_stack(self, name).await
     }
 
+    async fn stack_names(&self, prefix: &str) -> Result<Vec<String>> {
+        cloudformation::stack_names(self, prefix).await
+    }
+
     async fn stack_events(&self, name_or_id: &str) -> Result<Vec<StackEvent>> {
         cloudformation::stack_events(self, name_or_id).await
     }

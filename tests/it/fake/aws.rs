@@ -119,6 +119,12 @@ impl Aws for FakeWorld {
         self.begin("unprotect_stack", name).await
     }
 
+    async fn stack_names(&self, prefix: &str) -> Result<Vec<String>> {
+        self.begin("list", "stacks").await?;
+        self.end("list stacks")?;
+        Ok(self.inside().stacks.keys().filter(|name| name.starts_with(prefix)).cloned().collect())
+    }
+
     async fn stack_events(&self, name_or_id: &str) -> Result<Vec<StackEvent>> {
         self.begin("describe", format!("events of {name_or_id}")).await?;
         Ok(self.inside().stacks.get(by_name_or_id(name_or_id)).map(|s| s.events.clone()).unwrap_or_default())
