@@ -4,7 +4,7 @@ use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation, aws};
 use crate::facts::{LeftProfile, Probed, Topic};
 use crate::finding::Area;
-use crate::spec::{ClusterMode, Spec};
+use crate::spec::{ClusterMode, DISCOVERY_MARK, DISCOVERY_TAG, Spec};
 use crate::wording::named;
 
 pub(super) struct EarlierCluster;
@@ -33,7 +33,9 @@ impl Check for EarlierCluster {
          kubernetes.io/cluster/<cluster>=owned and karpenter.sh/nodepool (before 0.32 karpenter.sh/provisioner-name); instance profiles named \
          <cluster>_<hash> with the cluster's tag, since 1.7 under the path /karpenter/<region>/<cluster>/; launch templates with the tag \
          karpenter.k8s.aws/cluster or eks:eks-cluster-name; network interfaces with the tag cluster.k8s.amazonaws.com/name that nothing uses; \
-         and EBS volumes with the tag kubernetes.io/cluster/<cluster>=owned that nothing uses: those of its PersistentVolumeClaims.\n\n\
+         EBS volumes with the tag kubernetes.io/cluster/<cluster>=owned that nothing uses: those of its PersistentVolumeClaims; and what karpctl \
+         left: subnets and security groups with the tag karpctl.dev/discovery=<cluster>, and IAM OIDC providers of the region with \
+         karpctl.dev/cluster=<cluster>.\n\n\
          What is seen of it: `Cannot delete entity, must remove roles from instance profile first` (DeleteConflict) where the stack is deleted, \
          `DependencyViolation` where a subnet or security group is, and instances on the bill that no node belongs to.\n\n\
          End the instances first: profiles, templates and interfaces are in use until then. Tags are all that tells whose something is: a \
@@ -59,6 +61,8 @@ impl Check for EarlierCluster {
             of_kind(spec, "launch templates", &left.launch_templates, launch_templates),
             of_kind(spec, "network interfaces", &left.interfaces, interfaces),
             of_kind(spec, "volumes", &left.volumes, volumes),
+            of_kind(spec, "tags", &left.tagged, tagged),
+            of_kind(spec, "OIDC providers", &left.providers, providers),
         ]
         .concat();
         Ok(if said.is_empty() { vec![Judgement::pass(subject, "nothing that its Karpenter made")] } else { said })
@@ -125,6 +129,23 @@ fn interfaces(spec: &Spec, subject: String, ids: &[String]) -> Vec<Judgement> {
     let message = format!("nothing uses them, and their subnets and security groups cannot be deleted before: {}", named(ids, NAMED));
     vec![ids.iter().take(NAMED).fold(Judgement::warn(subject, message), |judgement, id| {
         judgement.run("delete it", aws(spec, "ec2", "delete-network-interface").into_iter().chain(["--network-interface-id", id]))
+    })]
+}
+
+fn tagged(spec: &Spec, subject: String, ids: &[String]) -> Vec<Judgement> {
+    let message = format!(
+        "karpctl tagged these subnets and security groups for it, and the Karpenter of the next cluster of that name would launch nodes there: {}",
+        named(ids, NAMED)
+    );
+    let tags = [DISCOVERY_TAG, DISCOVERY_MARK].map(|key| format!("Key={key},Value={}", spec.cluster_name));
+    let delete = aws(spec, "ec2", "delete-tags").into_iter().chain(["--resources"]).chain(ids.iter().take(AT_ONCE).map(String::as_str));
+    vec![Judgement::warn(subject, message).run("take the tags off", delete.chain(["--tags"]).chain(tags.iter().map(String::as_str)))]
+}
+
+fn providers(_: &Spec, subject: String, arns: &[String]) -> Vec<Judgement> {
+    let message = format!("karpctl had them made, their issuer is gone, and an account has room for 100: {}", named(arns, NAMED));
+    vec![arns.iter().take(NAMED).fold(Judgement::warn(subject, message), |judgement, arn| {
+        judgement.run("delete it", ["aws", "iam", "delete-open-id-connect-provider", "--open-id-connect-provider-arn", arn])
     })]
 }
 

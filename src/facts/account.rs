@@ -256,6 +256,12 @@ pub struct LeftoverFacts {
     /// The EBS volumes of its claims that nothing uses. Not asked: the facts are of a karpctl that did not look for them.
     #[serde(default)]
     pub volumes: Probed<Vec<String>>,
+    /// The subnets and security groups that karpctl tagged for it, by id.
+    #[serde(default)]
+    pub tagged: Probed<Vec<String>>,
+    /// The IAM OIDC providers of the region with karpctl's tag, by ARN.
+    #[serde(default)]
+    pub providers: Probed<Vec<String>>,
 }
 
 /// An instance profile that a Karpenter made.

@@ -202,6 +202,8 @@ pub trait Aws: Send + Sync {
     async fn create_service_linked_role(&self, service: &str) -> Result<bool>;
     /// IAM `GetOpenIDConnectProvider`.
     async fn oidc_provider(&self, arn: &str) -> Result<Option<OidcFacts>>;
+    /// IAM `ListOpenIDConnectProviders`: the ARNs of all of the account.
+    async fn oidc_providers(&self) -> Result<Vec<String>>;
     /// IAM `CreateOpenIDConnectProvider` for this issuer URL and audience.
     async fn create_oidc_provider(&self, issuer: &str, audience: &str, tags: &Tags) -> Result<()>;
     /// IAM `DeleteOpenIDConnectProvider`. Not there is fine.

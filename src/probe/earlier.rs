@@ -1,11 +1,11 @@
-//! What the Karpenter of an earlier cluster of the same name left in the account, and by what it is known.
+//! What an earlier cluster of the same name, its Karpenter and karpctl left in the account, and by what it is known.
 
 use super::{ProbeContext, failed};
 use crate::error::Result;
 use crate::facts::{ClusterFacts, LeftProfile, LeftoverFacts, Probed};
 use crate::knowledge::{NODE_POOL_LABEL, PROVISIONER_LABEL};
 use crate::ports::{Aws, InstanceProfile, LaunchedInstance, ProfileDetails};
-use crate::spec::{ClusterMode, Spec};
+use crate::spec::{ClusterMode, DISCOVERY_MARK, Spec};
 use futures_util::future::try_join_all;
 
 /// The tags of Karpenter's launch templates, whose value is the cluster's name: up to 1.0, and since.
@@ -32,13 +32,15 @@ async fn left(context: &ProbeContext<'_>) -> LeftoverFacts {
     let [of_provisioners, of_pools] = [PROVISIONER_LABEL, NODE_POOL_LABEL].map(|tag| [owned(spec), (tag.to_owned(), String::new())]);
     let interface = [(INTERFACE_TAG.to_owned(), name)];
     let of_cluster = owned(spec);
-    let (older, newer, profiles, launch_templates, interfaces, volumes) = tokio::join!(
+    let (older, newer, profiles, launch_templates, interfaces, volumes, tagged, providers) = tokio::join!(
         aws.instances(&of_provisioners),
         aws.instances(&of_pools),
         profiles(spec, aws),
         launch_templates(spec, aws),
         aws.unused_interfaces(&interface),
         aws.unused_volumes(&of_cluster),
+        tagged(spec, aws),
+        providers(spec, aws),
     );
     // One that is ending needs nobody.
     let runs = |instance: LaunchedInstance| (instance.state != "shutting-down").then_some(instance.id);
@@ -49,7 +51,27 @@ async fn left(context: &ProbeContext<'_>) -> LeftoverFacts {
         launch_templates: listed(launch_templates),
         interfaces: listed(interfaces),
         volumes: listed(volumes),
+        tagged: listed(tagged),
+        providers: listed(providers),
     }
+}
+
+/// What karpctl tagged for a cluster that others made.
+async fn tagged(spec: &Spec, aws: &dyn Aws) -> Result<Vec<String>> {
+    let mark = (DISCOVERY_MARK, spec.cluster_name.as_str());
+    let (subnets, groups) = tokio::join!(aws.tagged_subnets(mark), aws.tagged_security_groups(mark));
+    Ok(subnets?.into_iter().map(|subnet| subnet.id).chain(groups?.into_iter().map(|group| group.id)).collect())
+}
+
+/// The OIDC providers that karpctl made for a cluster of this name and region: IAM has those of all regions, and the ARN has the issuer.
+async fn providers(spec: &Spec, aws: &dyn Aws) -> Result<Vec<String>> {
+    let mut found = aws.oidc_providers().await?;
+    found.retain(|arn| arn.contains(&format!("eks.{}.", spec.region)));
+    let asked = try_join_all(found.into_iter().map(|arn| async move {
+        let ours = aws.oidc_provider(&arn).await?.is_some_and(|provider| spec.owns(&provider.tags));
+        Ok::<_, crate::error::Error>(ours.then_some(arn))
+    }));
+    Ok(asked.await?.into_iter().flatten().collect())
 }
 
 /// One kind, which is not lost with another that could not be read.

@@ -273,6 +273,10 @@ pub const SERVICE_ACCOUNT: &str = "karpenter";
 /// The `karpenter.sh/discovery` tag, whose value is the cluster's name: subnets and security groups are found by it.
 pub const DISCOVERY_TAG: &str = "karpenter.sh/discovery";
 
+/// The mark of what karpctl gave that tag, with the same value. Not the owner's tag: eksctl puts that on the subnets of a cluster that it makes
+/// for karpctl, and there the discovery tags are eksctl's.
+pub const DISCOVERY_MARK: &str = "karpctl.dev/discovery";
+
 /// Whether Kubernetes takes it for the name of an object (RFC 1123).
 fn is_name_of_object(name: &str) -> bool {
     let is_fit = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');

@@ -12,7 +12,7 @@ pub mod place;
 pub mod resolve;
 mod tags;
 
-pub use derived::{ChangedName, DISCOVERY_TAG, OWNER_TAG, POD_IDENTITY_AGENT, SERVICE_ACCOUNT};
+pub use derived::{ChangedName, DISCOVERY_MARK, DISCOVERY_TAG, OWNER_TAG, POD_IDENTITY_AGENT, SERVICE_ACCOUNT};
 pub use elsewhere::Elsewhere;
 pub use meant::Meant;
 pub use names::{

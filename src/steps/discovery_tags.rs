@@ -8,15 +8,11 @@ use crate::facts::{Facts, NetworkFacts, Probed, RouteTableFacts, SecurityGroupFa
 use crate::plan::{Action, Direction, State, StepId};
 use crate::ports::Tags;
 use crate::probe::{add_node_groups, add_tagged, network_of};
-use crate::spec::{ClusterMode, DISCOVERY_TAG, Spec};
+use crate::spec::{ClusterMode, DISCOVERY_MARK, DISCOVERY_TAG, Spec};
 use async_trait::async_trait;
 
 /// See the module.
 pub(super) struct DiscoveryTags;
-
-/// The mark of what karpctl tagged. Not the owner's tag: eksctl puts that on the subnets of a cluster that it makes for karpctl,
-/// and there the discovery tags are eksctl's.
-const MARK: &str = "karpctl.dev/discovery";
 
 #[async_trait]
 impl Step for DiscoveryTags {
@@ -235,7 +231,7 @@ async fn routes(context: &StepContext<'_>) -> Option<Vec<RouteTableFacts>> {
 }
 
 fn marks(spec: &Spec) -> Tags {
-    [DISCOVERY_TAG, MARK].map(|key| (key.to_owned(), spec.cluster_name.to_string())).into()
+    [DISCOVERY_TAG, DISCOVERY_MARK].map(|key| (key.to_owned(), spec.cluster_name.to_string())).into()
 }
 
 fn has_tag(spec: &Spec, tags: &Tags) -> bool {
@@ -243,7 +239,7 @@ fn has_tag(spec: &Spec, tags: &Tags) -> bool {
 }
 
 fn is_marked(spec: &Spec, tags: &Tags) -> bool {
-    tags.get(MARK).is_some_and(|v| v == spec.cluster_name.as_str())
+    tags.get(DISCOVERY_MARK).is_some_and(|v| v == spec.cluster_name.as_str())
 }
 
 fn all(network: &NetworkFacts) -> impl Iterator<Item = (&str, &Tags)> {

@@ -25,6 +25,7 @@ USER = "operator"
 # as karpctl says it of a call; why a check matters may speak of denials, too
 DENIED = re.compile(r"\b[a-z0-9-]+:[A-Z]\w+ is denied")
 ACCOUNT = "123456789012"
+ISSUER = "oidc.eks.us-west-2.amazonaws.com/id/LEFT"  # of a cluster that is gone
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
 KEY = f"arn:aws:kms:us-west-2:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -205,9 +206,12 @@ def profile_left(world):
         {"Version": "2012-10-17",
          "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}))
     world.aws("iam", "create-instance-profile", "--instance-profile-name", "demo_4711", "--tags", "Key=kubernetes.io/cluster/demo,Value=owned")
+    world.aws("iam", "create-open-id-connect-provider", "--url", f"https://{ISSUER}", "--client-id-list", "sts.amazonaws.com", "--tags",
+              "Key=karpctl.dev/cluster,Value=demo")
 
 
 def profile_gone(world):
+    world.aws("iam", "delete-open-id-connect-provider", "--open-id-connect-provider-arn", f"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER}")
     world.aws("iam", "delete-instance-profile", "--instance-profile-name", "demo_4711")
     world.aws("iam", "delete-role", "--role-name", "KarpenterNodeRole-demo")
 
@@ -372,7 +376,8 @@ CALLED_FOR = {
     "destroy": {**dict.fromkeys(("iam:GetOpenIDConnectProvider", "iam:DeleteOpenIDConnectProvider"), "removal by IRSA"),
                 **dict.fromkeys(("cloudformation:GetTemplate", "cloudformation:ListStackResources"), "removal of what an upgrade left"),
                 "eks:DescribeAccessEntry": "removal of an access entry"},
-    "doctor": dict.fromkeys(("iam:GetPolicy", "iam:ListInstanceProfilesForRole", "iam:ListRolePolicies"), "look beforehand"),
+    "doctor": dict.fromkeys(("iam:GetPolicy", "iam:ListInstanceProfilesForRole", "iam:ListRolePolicies", "iam:ListOpenIDConnectProviders",
+                               "iam:GetOpenIDConnectProvider"), "look beforehand"),
 }
 FIRST = {"bootstrap": "creation", "doctor": "look", "destroy": "removal"}
 

@@ -206,6 +206,12 @@ pub(super) async fn oidc_provider(aws: &AwsClient, arn: &str) -> Result<Option<O
     }))
 }
 
+pub(super) async fn oidc_providers(aws: &AwsClient) -> Result<Vec<String>> {
+    let call = Call::new("iam:ListOpenIDConnectProviders", "*", "cannot list the OIDC providers of the account");
+    let answer = aws.iam.list_open_id_connect_providers().send().await.map_err(|e| aws.error(&call, &e))?;
+    Ok(answer.open_id_connect_provider_list.unwrap_or_default().into_iter().filter_map(|provider| provider.arn).collect())
+}
+
 pub(super) async fn create_oidc_provider(aws: &AwsClient, issuer: &str, audience: &str, tags: &Tags) -> Result<()> {
     let call = Call::new("iam:CreateOpenIDConnectProvider", issuer, format!("cannot create the OIDC provider of {issuer}"));
     // No thumbprint: IAM trusts EKS issuers by their public CA, and fills it in itself.

@@ -184,6 +184,10 @@ impl Aws for AwsClient {
         iam::oidc_provider(self, arn).await
     }
 
+    async fn oidc_providers(&self) -> Result<Vec<String>> {
+        iam::oidc_providers(self).await
+    }
+
     async fn create_oidc_provider(&self, issuer: &str, audience: &str, tags: &Tags) -> Result<()> {
         iam::create_oidc_provider(self, issuer, audience, tags).await
     }

@@ -4,7 +4,7 @@ use super::{DAY, bad, exactly, seen};
 use crate::fake::FakeWorld;
 use crate::fixture::existing;
 use karpctl::checks::{Situation, all, judge};
-use karpctl::facts::{LeftProfile, LeftoverFacts, Probed, RoleFacts, RoleTies};
+use karpctl::facts::{LeftProfile, LeftoverFacts, OidcFacts, Probed, RoleFacts, RoleTies};
 use karpctl::finding::{Finding, Verdict};
 use karpctl::plan::StepId;
 use karpctl::ports::{InstanceProfile, Tags};
@@ -61,6 +61,30 @@ async fn what_an_earlier_clusters_karpenter_left_is_named() {
     let found = left(|w| drop(w.inside().volumes.insert("vol-1".into(), tags(&[OWNED])))).await;
     exactly(&found, "earlier-cluster", Verdict::Warn);
     assert_eq!(command(&found, 0), "aws ec2 delete-volume --region us-west-2 --volume-id vol-1");
+}
+
+/// What karpctl put beside a cluster that others made, and that they deleted before a destroy.
+#[tokio::test(start_paused = true)]
+async fn what_karpctl_left_beside_a_cluster_is_named() {
+    let mark = ("karpctl.dev/discovery", "demo");
+    let found = left(|w| drop(w.inside().security_groups.insert("sg-1".into(), tags(&[mark, ("karpenter.sh/discovery", "demo")])))).await;
+    exactly(&found, "earlier-cluster", Verdict::Warn);
+    assert_eq!(
+        command(&found, 0),
+        "aws ec2 delete-tags --region us-west-2 --resources sg-1 --tags Key=karpenter.sh/discovery,Value=demo Key=karpctl.dev/discovery,Value=demo"
+    );
+    let provider = |region: &str, cluster: &str| {
+        let arn = format!("arn:aws:iam::111122223333:oidc-provider/oidc.eks.{region}.amazonaws.com/id/LEFT");
+        let facts = OidcFacts { arn: arn.parse().unwrap(), audiences: Vec::new(), tags: tags(&[("karpctl.dev/cluster", cluster)]) };
+        left(move |w| drop(w.inside().oidc.insert(arn, facts)))
+    };
+    let found = provider("us-west-2", "demo").await;
+    exactly(&found, "earlier-cluster", Verdict::Warn);
+    let arn = "arn:aws:iam::111122223333:oidc-provider/oidc.eks.us-west-2.amazonaws.com/id/LEFT";
+    assert_eq!(command(&found, 0), format!("aws iam delete-open-id-connect-provider --open-id-connect-provider-arn {arn}"));
+    for others in [provider("eu-west-1", "demo").await, provider("us-west-2", "demo-2").await] {
+        assert_eq!(others, []);
+    }
 }
 
 #[tokio::test(start_paused = true)]

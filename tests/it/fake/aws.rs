@@ -302,6 +302,11 @@ impl Aws for FakeWorld {
         iam::oidc_provider(self, arn).await
     }
 
+    async fn oidc_providers(&self) -> Result<Vec<String>> {
+        self.begin("list", "OIDC providers").await?;
+        Ok(self.inside().oidc.keys().cloned().collect())
+    }
+
     async fn create_oidc_provider(&self, issuer: &str, audience: &str, tags: &Tags) -> Result<()> {
         iam::create_oidc_provider(self, issuer, audience, tags).await
     }
