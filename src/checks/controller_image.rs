@@ -51,7 +51,7 @@ impl Check for ControllerImage {
         let there = installed.as_ref().ok().and_then(Option::as_ref);
         let wanted = Some(&spec.release).filter(|wanted| there != Some(*wanted));
         let with = |judgement: Judgement, mended: Option<Release>, is_there: bool| match mended {
-            Some(mended) if is_there && whose::is_not_ours(spec, facts) => whose::upgraded(spec, facts, judgement, &mended),
+            Some(mended) if is_there && whose::is_not_upgraded_by_us(spec, facts) => whose::upgraded(spec, facts, judgement, &mended),
             Some(mended) if is_there => {
                 judgement.run(format!("install {mended}, a patch of the same minor"), install(spec, facts, &mended))
             }

@@ -67,8 +67,13 @@ impl Check for CrdOwner {
         };
         let shown: Vec<String> = others.iter().map(|(name, crd)| format!("{name} ({})", of(crd))).collect();
         let message = format!("not of the helm release {owner}: {}", shown.join(", "));
+        let fits = fits(situation, spec, crds);
+        if fits && whose::is_unrecorded(facts) {
+            let left = "they are those of the Karpenter that is there, of which helm has no record: leave them to what installed it";
+            return Err(Judgement::skip(subject, left));
+        }
         // The Karpenter that is there works with its own CRDs, whoever owns them: only the next install of the chart karpenter-crd is refused.
-        let judgement = if fits(situation, spec, crds) { Judgement::warn(subject, message) } else { Judgement::fail(subject, message) };
+        let judgement = if fits { Judgement::warn(subject, message) } else { Judgement::fail(subject, message) };
         let (mut free, mut held) = (Vec::new(), BTreeMap::<&str, Vec<&str>>::new());
         for (name, crd) in others {
             match crd.helm_owner.as_deref().filter(|_| crd.held != Some(false)) {

@@ -49,7 +49,7 @@ impl Check for InstalledFit {
         let judgement = Judgement::fail(subject, message);
         Ok(vec![match Release::default_for(cluster.version) {
             Some(_) if whose::is_within_another_chart(facts) => judgement.fix(whose::UPGRADE_WITHIN),
-            Some(fitting) if whose::is_not_ours(spec, facts) => whose::upgraded(spec, facts, judgement, &fitting),
+            Some(fitting) if whose::is_not_upgraded_by_us(spec, facts) => whose::upgraded(spec, facts, judgement, &fitting),
             Some(fitting) => judgement
                 .run("install one that fits; the check upgrade-hops says whether there is one between", bootstrap(spec, facts, &fitting)),
             None => judgement.fix("this karpctl knows no Karpenter for that Kubernetes; look for a newer karpctl"),

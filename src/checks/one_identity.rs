@@ -1,7 +1,7 @@
 //! Whether the controller's service account is given credentials in one way only.
 
 use super::judgement::read;
-use super::{Check, Judged, Judgement, Situation, aws};
+use super::{Check, Judged, Judgement, Situation, aws, whose};
 use crate::facts::Topic;
 use crate::finding::Area;
 use crate::spec::Identity;
@@ -30,13 +30,14 @@ impl Check for OneIdentity {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Chart, Topic::Association]
+        &[Topic::Chart, Topic::Association, Topic::Neighbours]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let spec = situation.spec()?;
         let subject = format!("service account {}/{}", spec.namespace, spec.service_account());
         let Some(release) = read(&subject, &situation.facts.chart_release)? else {
+            whose::has_no_record(spec, situation.facts, &subject)?;
             return Err(Judgement::skip(subject, "the chart is not installed yet"));
         };
         let annotated = release.annotated_role();

@@ -51,7 +51,7 @@ impl Check for UpgradeHops {
             Some(hop) if whose::is_within_another_chart(situation.facts) => {
                 judgement.fix(format!("the first hop is {hop}: {}", whose::UPGRADE_WITHIN))
             }
-            Some(hop) if whose::is_not_ours(spec, situation.facts) => whose::upgraded(spec, situation.facts, judgement, &hop),
+            Some(hop) if whose::is_not_upgraded_by_us(spec, situation.facts) => whose::upgraded(spec, situation.facts, judgement, &hop),
             Some(hop) => in_order(situation, judgement, spec, &release, &hop),
             None => judgement.fix("stay with a release of the API that its objects have, or `karpctl destroy` it and make it anew"),
         }])

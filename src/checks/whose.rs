@@ -57,6 +57,16 @@ pub(super) fn is_not_ours(spec: &Spec, facts: &Facts) -> bool {
     spec.made_elsewhere.is_none() && facts.stack.known().is_none() && has_another_role(facts)
 }
 
+/// Whether helm has no record of the Karpenter that is there: what installed it upgrades it, and brings its CRDs.
+pub(super) fn is_unrecorded(facts: &Facts) -> bool {
+    !facts.chart_release.known().is_some_and(installed)
+}
+
+/// Whether another tool upgrades the Karpenter that is there, or it is to be adopted before: what [`upgraded`] says helps.
+pub(super) fn is_not_upgraded_by_us(spec: &Spec, facts: &Facts) -> bool {
+    is_unrecorded(facts) || is_not_ours(spec, facts)
+}
+
 /// Why nothing is said of what karpctl would have made, where Karpenter works without: see [`is_not_ours`].
 pub(super) fn not_ours(spec: &Spec, facts: &Facts, subject: &str) -> Option<Judgement> {
     is_not_ours(spec, facts).then(|| Judgement::skip(subject, "Karpenter works with what another tool made: `karpctl adopt` finds it"))
@@ -65,10 +75,10 @@ pub(super) fn not_ours(spec: &Spec, facts: &Facts, subject: &str) -> Option<Judg
 /// What brings a Karpenter that is not ours to this release, in place of a command that would make karpctl's own beside it.
 pub(super) fn upgraded(spec: &Spec, facts: &Facts, judgement: Judgement, to: &Release) -> Judgement {
     // What helm did not install is nothing to adopt.
-    if facts.chart_release.known().is_some_and(installed) {
-        judgement.run(format!("{to} is the one to take: first have karpctl work with what is there, then look again"), adopt(spec))
-    } else {
+    if is_unrecorded(facts) {
         judgement.fix(format!("{to} is the one to take, with the tool that made what is there"))
+    } else {
+        judgement.run(format!("{to} is the one to take: first have karpctl work with what is there, then look again"), adopt(spec))
     }
 }
 

@@ -90,10 +90,26 @@ async fn what_a_karpenter_elsewhere_works_with_is_not_deleted() {
     // Without replicas it is there all the same.
     (karpenter(&mut facts).desired, karpenter(&mut facts).ready) = (0, 0);
     assert_eq!((bad(&spec, &facts, DAY), passes_as_none(&spec, &facts)), (vec![], vec![]));
-    // In the wanted namespace its image says which it is, whoever keeps helm's record.
-    let (spec, mut facts) = installed_by("kube-system", Some("kube-system/karpenter")).await;
-    karpenter(&mut facts).image = Some("public.ecr.aws/karpenter/controller:v0.31.5".into());
-    assert!(of("upgrade-hops", &spec, &facts)[0].message.starts_with("Karpenter 0.31.5 is installed"));
+}
+
+/// In the wanted namespace its image says which it is, and what installed it upgrades it, though the guide's stack is there.
+#[tokio::test(start_paused = true)]
+async fn a_karpenter_without_helm_s_record_is_upgraded_where_it_was_installed() {
+    for owner in [None, Some("kube-system/karpenter")] {
+        for (release, id) in [("0.31.5", "installed-fit"), ("0.31.5", "upgrade-hops"), ("1.5.6", "controller-image")] {
+            let (spec, mut facts) = installed_by("kube-system", owner).await;
+            karpenter(&mut facts).image = Some(format!("public.ecr.aws/karpenter/controller:{release}"));
+            let found = of(id, &spec, &facts);
+            assert_eq!((found.len(), commands(&found)), (1, Vec::new()), "{found:#?}");
+            assert!(found[0].message.contains(&format!("Karpenter {release} is installed")), "{found:#?}");
+            // Its CRDs are with what installed it, too.
+            for crd in known(&mut facts.crds).values_mut() {
+                crd.helm_owner = None;
+            }
+            karpenter(&mut facts).image = Some("public.ecr.aws/karpenter/controller:1.14.1".into());
+            exactly(&bad(&spec, &facts, DAY), "other-karpenter", Verdict::Warn);
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

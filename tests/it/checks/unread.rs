@@ -84,6 +84,7 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
         &[Topic::Association, Topic::Stack, Topic::Chart, Topic::Neighbours],
         "how bad it is; whether the controller has its role by IRSA; the service account is that of the pods, else that of the release",
     ),
+    ("one-identity", &[Topic::Neighbours], "where helm has no release"),
     (
         "node-access",
         &[Topic::Chart, Topic::Neighbours, Topic::Stack, Topic::ControllerRole],
