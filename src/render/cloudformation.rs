@@ -1,6 +1,6 @@
 //! The stack `Karpenter-<cluster>`.
 
-use super::ascii::in_ascii;
+use super::ascii::{in_ascii, is_answered_as};
 use super::deployed::{Deployed, Fixed};
 use super::policies::{ControllerPolicy, controller_policies};
 use super::template::{Functions, fill, read_one};
@@ -27,6 +27,14 @@ pub fn cloudformation_over(spec: &Spec, deployed: &str) -> Result<String> {
 /// The same template as JSON, with CloudFormation's functions in their long form.
 pub fn cloudformation_json(spec: &Spec) -> Result<Value> {
     read_one(TEMPLATE, &filled(spec, Functions::Long, &Deployed::default())?)
+}
+
+/// Whether a template that karpctl rendered gives what it makes a tag of this key.
+#[must_use]
+pub fn gives_tag(template: &str, key: &str) -> bool {
+    let tags = template.lines().map(str::trim).filter(|line| line.starts_with("- {Key: "));
+    let read = |line| serde_saphyr::from_str::<Value>(line).ok();
+    tags.filter_map(read).any(|tag| tag[0]["Key"].as_str().is_some_and(|given| is_answered_as(given, key)))
 }
 
 fn filled(spec: &Spec, functions: Functions, deployed: &Deployed) -> Result<String> {

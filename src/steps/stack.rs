@@ -325,10 +325,12 @@ fn parameters(spec: &Spec) -> BTreeMap<String, String> {
     BTreeMap::from([("ClusterName".to_owned(), spec.cluster_name.to_string())])
 }
 
-/// What an update names: a tag that it does not name is taken from the stack and all that is in it. AWS's own tags nobody may name.
+/// What an update names: a tag that it does not name is taken from the stack and all that is in it. AWS's own tags nobody may name; one
+/// that the template gives, too, came from a spec, and goes with it.
 fn with_those_of_others(stack: Option<&StackFacts>, own: Tags) -> Tags {
-    let others = stack.into_iter().flat_map(|found| found.tags.clone()).filter(|(key, _)| !key.starts_with("aws:"));
-    others.chain(own).collect()
+    let template = stack.and_then(|found| found.template.as_deref()).unwrap_or_default();
+    let others = stack.into_iter().flat_map(|found| found.tags.clone());
+    others.filter(|(key, _)| !key.starts_with("aws:") && !render::gives_tag(template, key)).chain(own).collect()
 }
 
 /// The template of a stack that is there.

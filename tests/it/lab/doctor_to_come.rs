@@ -32,8 +32,12 @@ fn private(ward: &Ward) {
     let found = private.finds("private-vpc", "warn", "without endpoints of");
     assert!(found["message"].as_str().unwrap().contains("eks-auth"), "{found:#}");
     let listed = private.cure(&found, 0);
-    let subnets: Vec<&str> = listed.split_whitespace().filter(|word| word.starts_with("subnet-")).take(2).collect();
-    assert_eq!(subnets.len(), 2, "{listed}");
+    // VPC, subnet, zone: two of one VPC in two zones.
+    let rows: Vec<Vec<&str>> =
+        listed.lines().map(|line| line.split_whitespace().collect()).filter(|row: &Vec<&str>| row.len() > 2).collect();
+    let pairs = rows.iter().flat_map(|one| rows.iter().map(move |other| (one, other)));
+    let mut fitting = pairs.filter(|(one, other)| one[0] == other[0] && one[2] < other[2]);
+    let subnets = fitting.next().map_or_else(|| panic!("{listed}"), |(one, other)| [one[1], other[1]]);
     private.spec_file(&json!({"vpc": {"privateSubnets": subnets}}));
     private.passes("private-vpc");
 

@@ -274,6 +274,22 @@ async fn tags_that_others_gave_it_stay() {
     assert_eq!(named, others.into_iter().chain(ours()).collect::<Tags>());
 }
 
+/// Of a tag that was in the spec the template knows it.
+#[tokio::test(start_paused = true)]
+async fn a_tag_that_leaves_the_spec_leaves_the_stack() {
+    let with =
+        |tags: &[(&str, &str)]| -> Spec { Spec { tags: tags.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect(), ..spec("1.14.1") } };
+    let before = render::cloudformation(&with(&[("größe", "x"), ("stage", "a: b")])).unwrap();
+    let world = FakeWorld::empty(with(&[("stage", "c")]));
+    let tags = [("gr??e", "x"), ("stage", "a: b"), ("cost-center", "7"), ("karpctl.dev/cluster", "demo")];
+    world.set_stack("Karpenter-demo", "CREATE_COMPLETE", &[], tags.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect());
+    world.inside().stacks.get_mut("Karpenter-demo").unwrap().facts.template = Some(before);
+    assert_eq!(world.apply(ID, Ownership::OursOnly).await.0, Ok(()));
+    let named = world.inside().stacks["Karpenter-demo"].facts.tags.clone();
+    let wanted = [("cost-center", "7"), ("karpctl.dev/cluster", "demo"), ("stage", "c")];
+    assert_eq!(named, wanted.map(|(k, v)| (k.to_owned(), v.to_owned())).into());
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_update_that_could_not_be_rolled_back_is_explained() {
     let world = world();
