@@ -3,7 +3,7 @@
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{OFFLINE, Probed, Topic};
 use crate::finding::Area;
-use crate::knowledge::{Lapsed, may_be_of_another_partition};
+use crate::knowledge::{Lapsed, MfaProfile, may_be_of_another_partition};
 
 pub(super) struct AwsCredentials;
 
@@ -27,7 +27,10 @@ impl Check for AwsCredentials {
          credentials. You can configure credentials by running \"aws configure\"`, `Error loading SSO Token: Token for … does not exist`. \
          Cure: log in again (`aws sso login`), name a profile (--profile or AWS_PROFILE), or give AWS_ACCESS_KEY_ID and \
          AWS_SECRET_ACCESS_KEY; `aws sts get-caller-identity` shows whose are in use. Where no region is set, us-east-1 is asked, which \
-         knows no keys of China or GovCloud: --region or AWS_REGION names one of theirs. A clock that is off looks the same: see clock-skew."
+         knows no keys of China or GovCloud: --region or AWS_REGION names one of theirs. A profile with mfa_serial works with aws, which asks for the \
+         code, and not with its SDK, which karpctl is built on: aws exports what it gets (`aws configure export-credentials`). Keys in the \
+         environment that end within half an hour (AWS_CREDENTIAL_EXPIRATION) end in the middle of a bootstrap. A clock that is off looks the same: \
+         see clock-skew."
     }
 
     fn reads(&self) -> &'static [Topic] {
@@ -37,16 +40,29 @@ impl Check for AwsCredentials {
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let who = ["aws", "sts", "get-caller-identity"];
         Ok(vec![match &situation.facts.caller {
-            Probed::Known(caller) => Judgement::pass(format!("account {}", caller.account), format!("the caller is {}", caller.arn)),
+            Probed::Known(caller) => {
+                let (subject, who) = (format!("account {}", caller.account), format!("the caller is {}", caller.arn));
+                match caller.good_for.filter(|left| *left < WHOLE_WAY) {
+                    None => Judgement::pass(subject, who),
+                    Some(left) => {
+                        let minutes = (left.max(1) + 59) / 60;
+                        let message =
+                            format!("{who}, whose credentials end within {minutes} min: a bootstrap that makes a cluster takes longer");
+                        Judgement::warn(subject, message)
+                            .fix("have whatever gave them (aws-vault, granted, `aws configure export-credentials`) give new ones first")
+                    }
+                }
+            }
             Probed::Absent => Judgement::fail("AWS credentials", "there are none").run("see what aws finds", who),
             Probed::Unavailable(reason) if reason == OFFLINE => return Err(Judgement::skip("AWS credentials", reason)),
             // So reads a question that nobody answered; an answer that says no has no place.
             Probed::Unavailable(reason) if reason.contains("sts:GetCallerIdentity at ") => Judgement::fail("AWS credentials", reason)
                 .fix("check the network, the region, HTTPS_PROXY and NO_PROXY, and AWS_ENDPOINT_URL if it is set"),
-            Probed::Unavailable(reason) if of_profile(reason).is_some() => Judgement::fail("AWS credentials", reason)
-                .fix(of_profile(reason).unwrap_or_default())
-                .fix("name another profile: --profile, or AWS_PROFILE"),
             Probed::Unavailable(reason) => {
+                if let Some(help) = of_profile(reason) {
+                    let judgement = Judgement::fail("AWS credentials", reason).fix(help);
+                    return Ok(vec![judgement.fix("name another profile: --profile, or AWS_PROFILE")]);
+                }
                 let judgement = Judgement::fail("AWS credentials", reason);
                 let lapsed = Lapsed::read(reason);
                 let judgement = match lapsed {
@@ -76,15 +92,21 @@ impl Check for AwsCredentials {
     }
 }
 
+/// How many seconds the whole way may take, a cluster's making and its nodes' included.
+const WHOLE_WAY: i64 = 30 * 60;
+
 const PROFILES: [&str; 3] = ["aws", "configure", "list-profiles"];
 
 /// What helps where it is the profile itself that is wrong, by the words of who read the configuration.
-fn of_profile(reason: &str) -> Option<&'static str> {
+fn of_profile(reason: &str) -> Option<String> {
+    if let Some(profile) = MfaProfile::read(reason) {
+        return Some(profile.help());
+    }
     let helps = [
         ("there is no profile `", "see which there are: `aws configure list-profiles`"),
         (" (source_profile), which is not in ", "see which there are: `aws configure list-profiles`"),
         (" has no section [sso-session ", "`aws configure sso-session` writes one"),
         ("cannot read the AWS configuration", "mend the file there; AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name others"),
     ];
-    helps.into_iter().find(|(words, _)| reason.contains(words)).map(|(_, help)| help)
+    helps.into_iter().find(|(words, _)| reason.contains(words)).map(|(_, help)| help.to_owned())
 }

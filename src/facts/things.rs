@@ -16,6 +16,10 @@ pub struct Caller {
     pub account: AccountId,
     /// The ARN as STS says it (a role appears as an assumed role).
     pub arn: Arn,
+    /// For how many seconds the credentials were still good when that was asked, where the environment says when they end: nobody gives new
+    /// ones in their place.
+    #[serde(default)]
+    pub good_for: Option<i64>,
 }
 
 /// The role of a session, by its name and by its ARN as far as the session's tells: without the role's path. `None`: it is no session of a role.

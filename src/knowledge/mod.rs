@@ -12,6 +12,7 @@ mod keys;
 mod kubernetes;
 mod labels;
 mod lapsed;
+mod mfa;
 mod node_tags;
 mod offered;
 mod operator;
@@ -42,6 +43,7 @@ pub use labels::{
     PROVISIONER_LABEL, STAY_ANNOTATIONS, ZONE_LABEL,
 };
 pub use lapsed::Lapsed;
+pub use mfa::MfaProfile;
 pub use node_tags::is_node_tag;
 pub use offered::OfferedVersion;
 pub use operator::{CalledBy, OperatorCase, OperatorGrant, Work, operator_grants};

@@ -56,6 +56,7 @@ pub(crate) async fn seen(world: &Arc<FakeWorld>) -> (Spec, Facts) {
     facts.caller = Probed::Known(karpctl::facts::Caller {
         account: "111122223333".parse().unwrap(),
         arn: "arn:aws:iam::111122223333:role/me".parse().unwrap(),
+        good_for: None,
     });
     // The fake API server keeps no schemas.
     if let Probed::Known(crds) = &mut facts.crds {

@@ -3,7 +3,7 @@
 use super::AwsSettings;
 use super::unreachable::{unreachable, unsent};
 use crate::error::{Error, ErrorKind};
-use crate::knowledge::{IamRefusal, Lapsed, unknown_keys};
+use crate::knowledge::{IamRefusal, Lapsed, MfaProfile, unknown_keys};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::{
@@ -47,6 +47,8 @@ impl<'a> Call<'a> {
 ///
 /// And why credentials could not be had the first time: the SDK's profile provider says it once, and from then on only that it
 /// has said it.
+///
+/// And which profile wants an MFA code, of which a refusal says nothing.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Seen(Arc<Mutex<Remembered>>);
 
@@ -54,10 +56,20 @@ pub(super) struct Seen(Arc<Mutex<Remembered>>);
 struct Remembered {
     endpoints: BTreeMap<String, String>,
     no_credentials: Option<String>,
+    mfa_profile: Option<String>,
     clock_ahead: Option<i64>,
 }
 
 impl Seen {
+    /// Of a profile that wants an MFA code.
+    pub(super) fn with_mfa(profile: Option<&str>) -> Self {
+        Self(Arc::new(Mutex::new(Remembered { mfa_profile: profile.map(str::to_owned), ..Remembered::default() })))
+    }
+
+    fn mfa_profile(&self) -> Option<String> {
+        self.0.lock().ok()?.mfa_profile.clone()
+    }
+
     pub(super) fn endpoint(&self, service: &str) -> Option<String> {
         self.0.lock().ok()?.endpoints.get(service).cloned()
     }
@@ -336,6 +348,11 @@ fn profile_flag(settings: &AwsSettings) -> String {
 /// The SDK found no credentials, or could not load them.
 pub(super) fn no_credentials(doing: &str, error: &CredentialsError, settings: &AwsSettings, seen: &Seen) -> Error {
     let why = seen.first_reason(&chain(error));
+    // A role that is content without the code is taken.
+    if let Some(profile) = seen.mfa_profile().filter(|_| why.contains("sts:AssumeRole")) {
+        let wants = MfaProfile(&profile);
+        return Error::new(ErrorKind::Credentials, doing).because(wants.said()).because(&why).hint(wants.help());
+    }
     let nothing = "the credential provider was not enabled";
     if let (Some(profile), true) = (&settings.profile, why == nothing) {
         return Error::new(ErrorKind::Credentials, doing)

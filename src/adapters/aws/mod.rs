@@ -112,6 +112,7 @@ impl AwsClient {
             return Err(problem);
         }
         let profiles = loaded.ok();
+        let seen = Seen::with_mfa(profiles.as_ref().and_then(profiles::asks_mfa));
         if let Some(problem) = endpoints::problem(profiles.as_ref(), named) {
             return Err(problem);
         }
@@ -128,7 +129,6 @@ impl AwsClient {
         // Signing in is part of the SDK's operations and their attempts, so neither has an end here.
         let patience = TimeoutConfig::builder().connect_timeout(CONNECT_TIME).read_timeout(FIRST_ANSWER_TIME).build();
         let first = config.clone().into_builder().timeout_config(patience).build();
-        let seen = Seen::default();
         macro_rules! client {
             ($sdk:ident) => {
                 client!($sdk, config)

@@ -2,10 +2,11 @@
 
 use super::errors::chain;
 use crate::error::{Error, ErrorKind, did_you_mean};
-use aws_config::profile::ProfileSet;
+use aws_config::profile::{Profile, ProfileSet};
 use aws_runtime::env_config::error::EnvConfigFileLoadError;
 use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_types::os_shim_internal::{Env, Fs};
+use jiff::Timestamp;
 use std::borrow::Cow;
 
 /// The names of the profiles, sorted; none where the files are not there or cannot be read: then whoever needs credentials says so.
@@ -39,6 +40,13 @@ pub(super) fn are_keys_given() -> bool {
     variable("AWS_ACCESS_KEY_ID").is_some()
 }
 
+/// When whoever put the keys into the environment takes them away, in seconds since 1970: aws-vault and `aws configure export-credentials`
+/// write the first, granted and older ones of aws-vault the second. The SDK passes over both.
+pub(super) fn keys_end() -> Option<i64> {
+    let said = ["AWS_CREDENTIAL_EXPIRATION", "AWS_SESSION_EXPIRATION"].into_iter().find_map(variable).filter(|_| are_keys_given())?;
+    said.parse().ok().map(Timestamp::as_second)
+}
+
 /// What a variable says; one of blanks says nothing.
 pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
@@ -62,10 +70,8 @@ pub(super) fn problem(loaded: &Result<ProfileSet, EnvConfigFileLoadError>, named
 
 /// What is not there of what a profile takes its credentials from.
 fn behind(set: &ProfileSet, meant: &str) -> Option<Error> {
-    let mut passed = vec![meant];
-    loop {
-        let name = *passed.last()?;
-        let profile = set.get_profile(name)?;
+    line(set, meant).into_iter().find_map(|profile| {
+        let name = profile.name();
         if let Some(session) = profile.get("sso_session").filter(|session| set.sso_session(session).is_none()) {
             let error = Error::new(
                 ErrorKind::Credentials,
@@ -74,16 +80,32 @@ fn behind(set: &ProfileSet, meant: &str) -> Option<Error> {
             let near = did_you_mean(session, set.sso_sessions());
             return Some(near.into_iter().fold(error, Error::hint).hint("`aws configure sso-session` writes one"));
         }
-        let source = profile.get("source_profile").filter(|source| profile.get("role_arn").is_some() && !passed.contains(source))?;
-        if set.get_profile(source).is_none() {
-            let said = format!(
-                "the profile `{name}` takes its credentials from the profile `{source}` (source_profile), which is not in {}",
-                files()
-            );
-            return Some(missing(set, source, &said));
-        }
-        passed.push(source);
+        let source = source(profile).filter(|source| set.get_profile(source).is_none())?;
+        let said =
+            format!("the profile `{name}` takes its credentials from the profile `{source}` (source_profile), which is not in {}", files());
+        Some(missing(set, source, &said))
+    })
+}
+
+/// The profile that is meant, where its role, or one that is taken on the way to it, is to be taken with an MFA code.
+pub(super) fn asks_mfa(set: &ProfileSet) -> Option<&str> {
+    let meant = set.selected_profile();
+    line(set, meant).iter().any(|profile| profile.get("role_arn").is_some() && profile.get("mfa_serial").is_some()).then_some(meant)
+}
+
+/// The profiles that one takes its credentials from, itself first, as far as they are there.
+fn line<'a>(set: &'a ProfileSet, meant: &str) -> Vec<&'a Profile> {
+    let mut line: Vec<&Profile> = set.get_profile(meant).into_iter().collect();
+    while let Some(next) = line.last().and_then(|last| set.get_profile(source(last)?))
+        && line.iter().all(|passed| passed.name() != next.name())
+    {
+        line.push(next);
     }
+    line
+}
+
+fn source(profile: &Profile) -> Option<&str> {
+    profile.get("source_profile").filter(|_| profile.get("role_arn").is_some())
 }
 
 fn missing(set: &ProfileSet, name: &str, said: &str) -> Error {

@@ -1,7 +1,7 @@
 //! STS: who asks.
 
-use super::AwsClient;
 use super::errors::Call;
+use super::{AwsClient, profiles};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::Caller;
 use aws_smithy_runtime_api::box_error::BoxError;
@@ -10,6 +10,7 @@ use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterce
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
+use jiff::Timestamp;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -26,6 +27,7 @@ pub(super) async fn caller(aws: &AwsClient) -> Result<Caller> {
     Ok(Caller {
         account: answer.account().unwrap_or_default().parse().map_err(|e| parsed("account", format!("{e}")))?,
         arn: answer.arn().unwrap_or_default().parse().map_err(|e| parsed("ARN", format!("{e}")))?,
+        good_for: aws.settings.profile.is_none().then(profiles::keys_end).flatten().map(|end| end - Timestamp::now().as_second()),
     })
 }
 

@@ -66,7 +66,8 @@ async fn the_caller_may_do_what_a_bootstrap_calls_for() {
     // A session is judged by its role; the root user by nobody.
     let world = FakeWorld::bootstrapped(existing("1.14.1")).await;
     let principal = async |arn: &str| {
-        let caller = Probed::Known(karpctl::facts::Caller { account: "111122223333".parse().unwrap(), arn: arn.parse().unwrap() });
+        let caller =
+            Probed::Known(karpctl::facts::Caller { account: "111122223333".parse().unwrap(), arn: arn.parse().unwrap(), good_for: None });
         let mut facts = Facts { caller, ..Facts::default() };
         let ports = world.ports();
         let context = karpctl::probe::ProbeContext { spec: &world.spec, ports: &ports, kubeconfig: None };

@@ -1,6 +1,7 @@
 //! A profile that is not there, or whose credentials come from what is not: said before a region is missed.
 
 use super::{Ended, Shell};
+use crate::adapters::serve;
 
 const CONFIG: &str = "[profile dev]
 region = us-west-2
@@ -113,5 +114,69 @@ fn a_doctor_finds_it_and_says_what_helps_there() {
         assert!(finding["message"].as_str().unwrap().contains(said), "{finding}");
         assert_eq!(finding["fixes"][0]["title"], helps);
         assert!(!finding.to_string().contains("aws sso login"), "{finding}");
+    }
+}
+
+/// What STS answers who asks for a role without the code that its trust policy wants.
+const REFUSED: &str = "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type><Code>AccessDenied</Code>\
+<Message>User: arn:aws:iam::111122223333:user/me is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::111122223333:role/Admin\
+</Message></Error></ErrorResponse>";
+
+/// aws asks for the code at the terminal; the SDK passes over the setting.
+#[test]
+fn a_profile_that_wants_an_mfa_code_is_told_with_the_command_that_has_it_asked() {
+    let mfa = "[profile prod]\nregion = us-west-2\nrole_arn = arn:aws:iam::111122223333:role/Admin\nsource_profile = dev\n";
+    let mfa = format!("{CONFIG}{mfa}mfa_serial = arn:aws:iam::111122223333:mfa/me\n");
+    let beyond =
+        format!("{mfa}[profile beyond]\nregion = us-west-2\nrole_arn = arn:aws:iam::444455556666:role/Admin\nsource_profile = prod\n");
+    let (url, _) = serve(|_| ("403 Forbidden".into(), REFUSED.into()));
+    let at = |config: &str| shell(config).env("AWS_ENDPOINT_URL", &url);
+    for profile in ["prod", "beyond"] {
+        let help = format!(
+            "have aws (2.9 or newer) ask for it: `eval \"$(aws configure export-credentials --profile {profile} --format env)\"`, then \
+             `export AWS_PROFILE={profile}` in place of --profile"
+        );
+        let said = format!("the role of the profile `{profile}` wants an MFA code (mfa_serial), for which karpctl cannot ask");
+        for words in [["bootstrap", "--cluster-name", "demo"], ["status", "--cluster-name", "demo"], ["token", "--cluster-name", "demo"]] {
+            for ended in
+                [at(&beyond).env("AWS_PROFILE", profile).run(&words), at(&beyond).run(&[&words[..], &["--profile", profile]].concat())]
+            {
+                let (cause, hint) = (format!("  caused by: {said}\n  caused by: "), format!("hint: {help}\n"));
+                assert!(ended.code == 1 && ended.stderr.contains(&cause) && ended.stderr.contains(&hint), "{}", ended.stderr);
+                assert!(ended.stderr.contains("not authorized to perform: sts:AssumeRole"), "{}", ended.stderr);
+            }
+        }
+        let ended = at(&beyond).run(&["doctor", "--only", "aws-credentials", "--profile", profile, "-o", "json"]);
+        let report: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+        let finding = &report["checks"][0];
+        assert!(finding["message"].as_str().unwrap().contains(&said), "{finding}");
+        assert_eq!(finding["fixes"][0]["title"], help.as_str());
+    }
+    // Whom a role refuses that wants no code is not told of one.
+    let plain = mfa.replace("mfa_serial", "external_id");
+    let ended = at(&plain).run(&["status", "--cluster-name", "demo", "--profile", "prod"]);
+    assert!(ended.stderr.contains("sts:AssumeRole") && !ended.stderr.contains("MFA"), "{}", ended.stderr);
+}
+
+/// Nobody gives new ones in the place of keys in the environment.
+#[test]
+fn keys_that_end_in_the_middle_of_a_bootstrap_are_told() {
+    const WHO: &str = "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
+        <Arn>arn:aws:iam::111122223333:user/me</Arn><UserId>AIDA</UserId><Account>111122223333</Account></GetCallerIdentityResult>\
+        </GetCallerIdentityResponse>";
+    let (url, _) = serve(|_| ("200 OK".into(), WHO.into()));
+    let asked = |minutes: i64, by: &str, profile: &[&str]| {
+        let end = jiff::Timestamp::now() + jiff::SignedDuration::from_mins(minutes);
+        let keys = shell(CONFIG).env("AWS_ACCESS_KEY_ID", "k").env("AWS_SECRET_ACCESS_KEY", "s").env("AWS_REGION", "us-west-2");
+        let ended = keys.env("AWS_ENDPOINT_URL", &url).env(by, &end.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+        let ended = ended.run(&[&["doctor", "--only", "aws-credentials", "-o", "json"], profile].concat());
+        let report: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+        report["checks"][0]["message"].as_str().unwrap().to_owned()
+    };
+    for by in ["AWS_CREDENTIAL_EXPIRATION", "AWS_SESSION_EXPIRATION"] {
+        let said = asked(6, by, &[]);
+        assert!(said.contains("whose credentials end within 6 min: a bootstrap that makes a cluster takes longer"), "{said}");
+        assert_eq!(asked(50, by, &[]), "the caller is arn:aws:iam::111122223333:user/me");
+        assert_eq!(asked(6, by, &["--profile", "dev"]), "the caller is arn:aws:iam::111122223333:user/me");
     }
 }

@@ -59,7 +59,7 @@ impl Aws for FakeWorld {
 
     async fn caller(&self) -> Result<Caller> {
         self.begin("get", "caller").await?;
-        Ok(Caller { account: self.spec.account_id.clone(), arn: "arn:aws:iam::111122223333:user/test".parse().unwrap() })
+        Ok(Caller { account: self.spec.account_id.clone(), arn: "arn:aws:iam::111122223333:user/test".parse().unwrap(), good_for: None })
     }
 
     async fn eks_token(&self, _: &str) -> Result<String> {
