@@ -12,7 +12,7 @@ use karpctl::knowledge::{ClientBuild, Tool};
 const BETA: &str = "client.authentication.k8s.io/v1beta1";
 
 /// A helm whose kubeconfig is as `aws eks update-kubeconfig` writes it, and its plugin answers.
-fn client() -> ClientFacts {
+pub(super) fn client() -> ClientFacts {
     let exec = ExecFacts {
         api_version: BETA.into(),
         line: 19,

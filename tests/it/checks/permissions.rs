@@ -2,10 +2,11 @@
 
 use super::aws::{broken, known, said};
 use super::exactly;
+use super::machine::client;
 use crate::fake::{FakeWorld, Fault, error};
 use crate::fixture::{existing, spec};
 use karpctl::error::ErrorKind;
-use karpctl::facts::{Denial, DeniedBy, Entry, EntryFacts, Facts, PermissionFacts, Probed, Topic};
+use karpctl::facts::{ChosenFacts, Denial, DeniedBy, Entry, EntryFacts, Facts, KubeconfigFacts, PermissionFacts, Probed, Topic};
 use karpctl::finding::Verdict;
 use karpctl::spec::Spec;
 
@@ -114,6 +115,12 @@ fn the_printed_policy_reads_the_image_of_every_family() {
     }
 }
 
+const ROLE: &str = "arn:aws:iam::111122223333:role/eks-admin";
+
+fn takes_role(chosen: &mut ChosenFacts) {
+    chosen.exec.as_mut().unwrap().args.extend(["--role-arn".to_owned(), ROLE.to_owned()]);
+}
+
 /// The first thing that goes wrong on a cluster that somebody else made.
 #[tokio::test(start_paused = true)]
 async fn a_cluster_lets_the_caller_in() {
@@ -129,7 +136,7 @@ async fn a_cluster_lets_the_caller_in() {
     exactly(&unknown, "cluster-entry", Verdict::Fail);
     let of = "--region us-west-2 --cluster-name demo --principal-arn arn:aws:iam::111122223333:user/test";
     assert_eq!(
-        commands(&unknown),
+        commands(&unknown)[..2],
         [
             format!("aws eks create-access-entry {of}"),
             format!(
@@ -153,6 +160,48 @@ async fn a_cluster_lets_the_caller_in() {
     assert!(by_rows[0].contains(" --arn arn:aws:iam::111122223333:role/Admin "), "{by_rows:?}");
     let by_entries = commands(&found(&of_a_path("API"), Entry::NotKnown, false).await);
     assert!(by_entries[0].ends_with(":role/aws-reserved/sso.amazonaws.com/Admin"), "{by_entries:?}");
+    // EKS refuses the ARN of a role of IAM Identity Center without its path; a row of aws-auth must name it so.
+    let pathless = |mode: &'static str| {
+        move |f: &mut Facts| {
+            of_a_path(mode)(f);
+            known(&mut f.caller_permissions).principal = "arn:aws:iam::111122223333:role/AWSReservedSSO_Admin_0123456789abcdef".into();
+        }
+    };
+    for answer in [Entry::NotKnown, Entry::TooLittle] {
+        let found = commands(&found(&pathless("API"), answer, false).await);
+        assert_eq!(found[0], "aws iam get-role --role-name AWSReservedSSO_Admin_0123456789abcdef --query Role.Arn --output text");
+        assert!(found[1].contains(" --principal-arn ARN") && !found.concat().contains(":role/AWSReservedSSO"), "{found:?}");
+    }
+    let by_rows = commands(&found(&pathless("CONFIG_MAP"), Entry::NotKnown, false).await);
+    assert!(by_rows[0].contains(" --arn arn:aws:iam::111122223333:role/AWSReservedSSO_Admin_0123456789abcdef "), "{by_rows:?}");
+    // Whoever comes in by the kubeconfig's role, or profile, need not be let in as himself.
+    assert!(unknown[0].fixes.last().unwrap().title.contains("--kubeconfig FILE, --context NAME"), "{unknown:#?}");
+    let by_kubeconfig = |change: fn(&mut ChosenFacts)| {
+        move |f: &mut Facts| {
+            let mut client = client();
+            let KubeconfigFacts::Chosen(chosen) = &mut client.kubeconfig else { panic!() };
+            change(chosen);
+            f.clients = Probed::Known(vec![client]);
+        }
+    };
+    let found_by = found(&by_kubeconfig(takes_role), Entry::NotKnown, false).await;
+    let last = found_by.iter().find(|f| f.id == "cluster-entry").unwrap().fixes.last().unwrap();
+    assert!(last.title.contains(&format!("who takes the role {ROLE}")), "{last:#?}");
+    assert!(
+        last.command.join(" ").starts_with(
+            "karpctl doctor --only cluster-entry --cluster-name demo --region us-west-2 --kubeconfig /home/me/.kube/config --context "
+        ),
+        "{last:#?}"
+    );
+    let elsewhere = |chosen: &mut ChosenFacts| {
+        takes_role(chosen);
+        chosen.server = "https://FEDCBA9876543210.gr7.us-west-2.eks.amazonaws.com".into();
+    };
+    let found_by = found(&by_kubeconfig(elsewhere), Entry::NotKnown, false).await;
+    assert!(
+        found_by.iter().filter(|f| f.id == "cluster-entry").all(|f| f.fixes.iter().all(|fix| !fix.title.contains("who takes"))),
+        "{found_by:#?}"
+    );
     // Whom a row lets in has no entry to which a policy could be added.
     let verbs = async |mode| {
         let found = found(&of_a_path(mode), Entry::TooLittle, false).await;

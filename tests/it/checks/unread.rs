@@ -47,7 +47,7 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
     ),
     ("ebs-key", &[Topic::Cluster, Topic::ControllerRole, Topic::Chart, Topic::Neighbours], "whose role uses a key of one's own"),
     ("cluster-state", &[Topic::ClusterStacks], "whether eksctl made a cluster that karpctl is to make"),
-    ("cluster-entry", &[Topic::Caller, Topic::CallerPermissions], "who is to be let in"),
+    ("cluster-entry", &[Topic::Caller, Topic::CallerPermissions, Topic::Clients], "who is to be let in; who is let in already"),
     ("kubernetes-support", &[Topic::ClusterVersions], "karpctl's own table has the dates, and the message says whose they are"),
     (
         "node-network",
