@@ -103,10 +103,13 @@ pub(super) fn by_aws(used: &Used<'_>, exec: &ExecFacts) -> Option<Vec<String>> {
 }
 
 /// The words by which aws writes the context and the user that were chosen: it names them by the cluster's ARN otherwise, and a person's
-/// own stay as they are.
+/// own stay as they are. An aws that is not known to name users gives the context a user of the ARN's name.
 pub(super) fn under_its_names(chosen: &ChosenFacts) -> impl Iterator<Item = String> {
-    let names = [("--alias", &chosen.context), ("--user-alias", &chosen.user)];
-    let own = names.into_iter().filter(|(_, name)| !name.is_empty() && !name.starts_with("arn:"));
+    let at_hand = chosen.exec.iter().flat_map(|exec| &exec.at_hand).filter(|at_hand| at_hand.program == "aws");
+    let names_users = at_hand.clone().next().is_some() && at_hand.clone().all(|aws| aws.version.names_users());
+    let names = [("--alias", Some(&chosen.context)), ("--user-alias", Some(&chosen.user).filter(|_| names_users))];
+    let own = names.into_iter().filter_map(|(flag, name)| Some((flag, name?)));
+    let own = own.filter(|(_, name)| !name.is_empty() && !name.starts_with("arn:"));
     own.flat_map(|(flag, name)| [flag.to_owned(), name.clone()])
 }
 

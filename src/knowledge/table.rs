@@ -165,6 +165,7 @@ pub(super) struct Clients {
     pub(super) helm: Vec<HelmRow>,
     pub(super) exec: Vec<ExecRow>,
     pub(super) fields: Vec<FieldRow>,
+    pub(super) user_alias: Vec<Since>,
     pub(super) eksctl: Vec<AbilityRow>,
     pub(super) eksctl_kubernetes: Vec<CreatesRow>,
     pub(super) eksctl_asks_eks: Since,
@@ -287,6 +288,7 @@ mod tests {
             .chain(c.helm.iter().map(|r| &r.source))
             .chain(c.exec.iter().map(|r| &r.source))
             .chain(c.fields.iter().map(|r| &r.source))
+            .chain(c.user_alias.iter().map(|r| &r.source))
             .chain(c.eksctl.iter().map(|r| &r.source))
             .chain(c.eksctl_kubernetes.iter().map(|r| &r.source))
             .chain(std::iter::once(&c.eksctl_asks_eks.source));

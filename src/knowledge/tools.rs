@@ -192,6 +192,12 @@ impl ToolVersion {
         self.can("metrics-server")
     }
 
+    /// Whether `aws eks update-kubeconfig` of this aws knows `--user-alias`.
+    #[must_use]
+    pub fn names_users(&self) -> bool {
+        CLIENTS.user_alias.iter().any(|row| row.since.0.major == self.0.major && self.at_least(&row.since))
+    }
+
     fn can(&self, ability: &str) -> bool {
         CLIENTS.eksctl.iter().any(|row| row.ability == ability && self.at_least(&row.since))
     }
@@ -381,6 +387,15 @@ mod tests {
         for helm in &tools.helm {
             assert_eq!(tool(&format!("{helm}.0")).fit_helm("1.33".parse().unwrap()), ToolFit::Fits, "{helm}");
         }
+    }
+
+    #[test]
+    fn an_aws_names_users_from_a_release_of_each_major_on() {
+        let names: Vec<&str> = ["1.23.9", "1.27.97", "1.27.98", "1.44.0", "2.9.19", "2.11.5", "2.11.6", "2.31.0"]
+            .into_iter()
+            .filter(|v| tool(v).names_users())
+            .collect();
+        assert_eq!(names, ["1.27.98", "1.44.0", "2.11.6", "2.31.0"]);
     }
 
     #[test]

@@ -136,12 +136,13 @@ async fn kubeconfig(station: &dyn Workstation, question: &ClientQuestion, tool: 
     {
         facts.run = Some(run(station, exec, facts, &cluster, build, question.limit).await);
     }
+    let has_problem = chosen.user_problem.is_some();
     if let Some(exec) = &mut chosen.exec {
         let keys = station.variable("AWS_ACCESS_KEY_ID").is_some();
         exec.keys_go_first = keys && exec.flag(&["--profile"]).is_none();
         exec.profile_in_use = question.profile.clone().or_else(|| station.variable("AWS_PROFILE").filter(|_| !keys));
         let refused = exec.run.as_ref().is_some_and(|run| run.refused.is_some());
-        if refused || !build.accepts(&exec.api_version) {
+        if refused || has_problem || !build.accepts(&exec.api_version) {
             exec.at_hand = at_hand(station, exec).await;
         }
     }

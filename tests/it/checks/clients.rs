@@ -1,7 +1,7 @@
 //! What is seen of the clients and of versions: one broken thing is one finding. And that no check is left out of that.
 
 use super::aws::known;
-use super::machine::{broken, broken_chosen, broken_client, broken_exec, said};
+use super::machine::{at_hand, broken, broken_chosen, broken_client, broken_exec, said};
 use super::{DAY, bad, exactly, seen};
 use crate::fake::FakeWorld;
 use crate::fixture::{existing, spec};
@@ -34,17 +34,21 @@ async fn a_kubeconfig_is_there_and_can_be_loaded() {
 async fn a_client_gets_as_far_as_its_plugin() {
     let found = broken_chosen(|chosen| chosen.user_problem = Some("it has a username".into())).await;
     exactly(&found, "exec-credentials", Verdict::Fail);
-    // The cure writes the very user that is broken, with a plugin beside it or without one.
-    for plugin in [true, false] {
+    // The cure gives the context another user: the very one that is broken where this aws can name it.
+    for (plugin, aws, user) in [(true, Some("2.31.0"), " --user-alias me"), (true, Some("2.9.19"), ""), (true, None, ""), (false, None, "")]
+    {
         let found = broken_chosen(|chosen| {
             (chosen.context, chosen.user, chosen.user_problem) = ("work".into(), "me".into(), Some("it has a username".into()));
             chosen.exec = chosen.exec.take().filter(|_| plugin);
+            if let Some(exec) = &mut chosen.exec {
+                exec.at_hand = aws.into_iter().map(|version| at_hand("aws", version)).collect();
+            }
         })
         .await;
         exactly(&found, "exec-credentials", Verdict::Fail);
         assert_eq!(
             found[0].fixes[0].command.join(" "),
-            "aws eks update-kubeconfig --name demo --region us-west-2 --kubeconfig /home/me/.kube/config --alias work --user-alias me"
+            format!("aws eks update-kubeconfig --name demo --region us-west-2 --kubeconfig /home/me/.kube/config --alias work{user}")
         );
     }
     let found = broken_exec(|exec| (exec.found, exec.run) = (Err("no such file or directory".into()), None)).await;

@@ -108,7 +108,7 @@ pub(super) fn said(found: &[Finding], words: &[&str]) {
     assert!(words.iter().all(|word| text.contains(word)), "{words:?} in {text}");
 }
 
-fn at_hand(program: &str, version: &str) -> WriterFacts {
+pub(super) fn at_hand(program: &str, version: &str) -> WriterFacts {
     WriterFacts { program: program.into(), path: format!("/usr/bin/{program}").into(), version: version.parse().unwrap() }
 }
 
@@ -314,7 +314,7 @@ async fn a_context_leads_to_the_cluster() {
     })
     .await;
     exactly(&found, "kubeconfig-cluster", Verdict::Fail);
-    assert!(found[0].fixes[0].command.join(" ").ends_with("--alias work --user-alias me"), "{found:#?}");
+    assert!(found[0].fixes[0].command.join(" ").ends_with("--alias work"), "{found:#?}");
     // Without a plugin, by the name that aws gave.
     let found = broken_context(|chosen| (chosen.server, chosen.exec, chosen.certificate) = (gone.into(), None, true)).await;
     exactly(&found, "kubeconfig-cluster", Verdict::Fail);
