@@ -143,6 +143,7 @@ fn cluster() -> ClusterFacts {
         tags: [("karpctl.dev/cluster".to_owned(), "demo".to_owned())].into(),
         auto_mode: false,
         deletion_protection: false,
+        standard_support_only: false,
         zonal_shift: false,
         public_endpoint: true,
         private_endpoint: false,

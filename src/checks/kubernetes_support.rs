@@ -1,10 +1,11 @@
 //! How long EKS goes on supporting the cluster's Kubernetes.
 
-use super::judgement::read;
-use super::{Check, Judged, Judgement, Situation};
+use super::judgement::{installed_release, read};
+use super::{Check, Judged, Judgement, Situation, aws};
 use crate::facts::{Probed, Topic};
 use crate::finding::Area;
 use crate::knowledge::{KubernetesVersion, Support};
+use crate::spec::Spec;
 use jiff::ToSpan as _;
 
 pub(super) struct KubernetesSupport;
@@ -29,24 +30,26 @@ impl Check for KubernetesSupport {
         "Compares the cluster's Kubernetes with the dates that EKS gives it (eks:DescribeClusterVersions); where EKS gives none or may not be \
          asked, karpctl's own table stands in, and the finding says so. Standard support is followed by extended \
          support, in which the control plane costs several times as much, and at its end EKS upgrades the control plane by itself, whatever \
-         Karpenter is in it. A warning from 60 days before the end of standard support on. Cure: upgrade one minor version at a time, with a \
+         Karpenter is in it. A cluster whose upgradePolicy is STANDARD has no extended support: EKS upgrades it at the end of standard support, \
+         which fails here where the Karpenter that is in it does not fit the next version. A warning from 60 days before the end of \
+         standard support on. Cure: upgrade one minor version at a time, with a \
          Karpenter that fits both before and after (see kubernetes-fit). A version that neither has dates for is skipped."
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::ClusterVersions]
+        &[Topic::Cluster, Topic::ClusterVersions, Topic::Chart, Topic::Neighbours]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let spec = situation.spec()?;
         let subject = format!("Kubernetes {}", spec.kubernetes);
         // The version of a cluster that may not be looked at is not known: the spec's would be that of another one.
-        read(&subject, &situation.facts.cluster)?;
-        let next = spec.kubernetes.plus(1).to_string();
-        let upgrade = ["aws", "eks", "update-cluster-version", "--region", spec.region.as_str(), "--name", spec.cluster_name.as_str()];
-        let upgrade = upgrade.into_iter().chain(["--kubernetes-version", next.as_str()]);
-        let title = format!("upgrade the cluster to {next}, with a Karpenter that fits both");
+        let cluster = read(&subject, &situation.facts.cluster)?;
         let (support, source) = told(situation, spec.kubernetes);
+        if cluster.is_some_and(|cluster| cluster.standard_support_only) {
+            return by_itself(situation, subject, support, &source);
+        }
+        let (title, upgrade) = upgrade(spec);
         Ok(vec![match support {
             Support::Unknown => return Err(Judgement::skip(subject, format!("{source} has no dates for it"))),
             Support::Standard { until } if until > situation.today.saturating_add(SOON.days()) => {
@@ -64,6 +67,49 @@ impl Check for KubernetesSupport {
             }
         }])
     }
+}
+
+/// Of a cluster that EKS keeps in no extended support: nothing is billed when standard support ends, and EKS waits for nobody.
+fn by_itself(situation: &Situation<'_>, subject: String, support: Support, source: &str) -> Judged {
+    let spec = situation.spec()?;
+    let next = spec.kubernetes.plus(1);
+    let ends = match support {
+        Support::Unknown => return Err(Judgement::skip(subject, format!("{source} has no dates for it"))),
+        Support::Standard { until } if until > situation.today.saturating_add(SOON.days()) => {
+            let message =
+                format!("in standard support until {until}, by {source}; EKS upgrades it by itself then (upgradePolicy STANDARD)");
+            return Ok(vec![Judgement::pass(subject, message)]);
+        }
+        Support::Standard { until } => format!("ends on {until}"),
+        Support::Extended { .. } | Support::Ended { .. } => "has ended".to_owned(),
+    };
+    let message =
+        format!("standard support {ends}, by {source}: EKS upgrades it to {next} by itself from then on (upgradePolicy STANDARD)");
+    // What stands there now is what meets the new Kubernetes.
+    let release = installed_release(situation, &subject).ok().flatten().unwrap_or_else(|| spec.release.clone());
+    let judgement = if release.fits(next) {
+        Judgement::warn(subject, message)
+    } else {
+        Judgement::fail(subject, format!("{message}, and Karpenter {release} does not fit that"))
+    };
+    let (title, upgrade) = upgrade(spec);
+    let judgement = judgement.run(title, upgrade);
+    let stay = aws(spec, "eks", "update-cluster-config").into_iter().chain(["--name", spec.cluster_name.as_str()]);
+    Ok(vec![match support {
+        Support::Standard { .. } => {
+            let stay = stay.chain(["--upgrade-policy", "supportType=EXTENDED"]);
+            judgement.run("or have it stay where it is, in extended support, which is billed", stay)
+        }
+        _ => judgement,
+    }])
+}
+
+/// The upgrade by a minor version, and what it takes.
+fn upgrade(spec: &Spec) -> (String, Vec<String>) {
+    let next = spec.kubernetes.plus(1).to_string();
+    let words = aws(spec, "eks", "update-cluster-version").into_iter();
+    let words = words.chain(["--name", spec.cluster_name.as_str(), "--kubernetes-version", next.as_str()]);
+    (format!("upgrade the cluster to {next}, with a Karpenter that fits both"), words.map(str::to_owned).collect())
 }
 
 /// What is known of a version, and who says it: EKS, or else the table.

@@ -80,6 +80,9 @@ pub struct ClusterFacts {
     /// The KMS key that its secrets are encrypted with, where it is one of the account's own.
     #[serde(default)]
     pub secrets_key: Option<Arn>,
+    /// Whether EKS upgrades it by itself when standard support ends, in place of extended support (`upgradePolicy` STANDARD).
+    #[serde(default)]
+    pub standard_support_only: bool,
     /// Whether ARC may shift its traffic away from a zone.
     #[serde(default)]
     pub zonal_shift: bool,

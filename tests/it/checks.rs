@@ -190,6 +190,40 @@ async fn support_ends_on_a_day() {
     }
 }
 
+/// EKS keeps a cluster whose upgrade policy is STANDARD in no extended support: it upgrades it, whatever Karpenter is in it.
+#[tokio::test(start_paused = true)]
+async fn a_cluster_without_extended_support_is_upgraded_by_itself() {
+    let (spec, mut facts) = healthy().await;
+    let Probed::Known(cluster) = &mut facts.cluster else { panic!() };
+    cluster.standard_support_only = true;
+    assert_eq!(bad(&spec, &facts, DAY), []);
+    for (day, words, stays) in [
+        (
+            "2026-11-24",
+            "standard support ends on 2026-12-02, by karpctl's table (no dates of EKS are known): EKS upgrades it to 1.35 by itself",
+            true,
+        ),
+        (
+            "2026-12-03",
+            "standard support has ended, by karpctl's table (no dates of EKS are known): EKS upgrades it to 1.35 by itself",
+            false,
+        ),
+    ] {
+        let found = bad(&spec, &facts, day);
+        exactly(&found, "kubernetes-support", Verdict::Warn);
+        assert!(found[0].message.starts_with(words) && !found[0].message.contains("billed"), "{}", found[0].message);
+        assert_eq!(found[0].fixes[0].command[..3], ["aws", "eks", "update-cluster-version"]);
+        assert_eq!(found[0].fixes.iter().any(|fix| fix.command.contains(&"supportType=EXTENDED".to_owned())), stays, "{found:#?}");
+    }
+    // 1.7.4 ends with Kubernetes 1.34.
+    let Probed::Known(live) = &mut facts.chart_release else { panic!() };
+    live.chart_version = "1.7.4".into();
+    let found = bad(&spec, &facts, "2026-11-24");
+    let found: Vec<_> = found.into_iter().filter(|f| f.id == "kubernetes-support").collect();
+    exactly(&found, "kubernetes-support", Verdict::Fail);
+    assert!(found[0].message.ends_with(", and Karpenter 1.7.4 does not fit that"), "{}", found[0].message);
+}
+
 /// EKS has moved the end of support before, and tells those who ask it.
 #[tokio::test(start_paused = true)]
 async fn support_ends_on_the_day_that_eks_says() {

@@ -9,7 +9,7 @@ use crate::facts::{AccessEntryFacts, AddonFacts, AssociationFacts, ClusterFacts,
 use crate::knowledge::OfferedVersion;
 use crate::ports::Tags;
 use crate::spec::IpFamily;
-use aws_sdk_eks::types::{VersionStatus, VpcConfigRequest};
+use aws_sdk_eks::types::{SupportType, VersionStatus, VpcConfigRequest};
 use aws_smithy_types::DateTime;
 use jiff::{Timestamp, tz::TimeZone};
 use std::collections::HashMap;
@@ -60,6 +60,7 @@ pub(super) async fn cluster(aws: &AwsClient, name: &str) -> Result<Option<Cluste
         cluster_security_group_id: text(vpc.and_then(|v| v.cluster_security_group_id())),
         tags: owned(cluster.tags()),
         secrets_key: cluster.encryption_config().iter().find_map(|c| c.provider()?.key_arn()?.parse().ok()),
+        standard_support_only: cluster.upgrade_policy().and_then(|policy| policy.support_type()) == Some(&SupportType::Standard),
         zonal_shift: cluster.zonal_shift_config().and_then(aws_sdk_eks::types::ZonalShiftConfigResponse::enabled).unwrap_or_default(),
         public_endpoint: vpc.is_some_and(aws_sdk_eks::types::VpcConfigResponse::endpoint_public_access),
         private_endpoint: vpc.is_some_and(aws_sdk_eks::types::VpcConfigResponse::endpoint_private_access),

@@ -48,7 +48,11 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
     ("ebs-key", &[Topic::Cluster, Topic::ControllerRole, Topic::Chart, Topic::Neighbours], "whose role uses a key of one's own"),
     ("cluster-state", &[Topic::ClusterStacks], "whether eksctl made a cluster that karpctl is to make"),
     ("cluster-entry", &[Topic::Caller, Topic::CallerPermissions, Topic::Clients], "who is to be let in; who is let in already"),
-    ("kubernetes-support", &[Topic::ClusterVersions], "karpctl's own table has the dates, and the message says whose they are"),
+    (
+        "kubernetes-support",
+        &[Topic::ClusterVersions, Topic::Chart, Topic::Neighbours],
+        "karpctl's own table has the dates, and the message says whose they are; what meets a Kubernetes that EKS upgrades to",
+    ),
     (
         "node-network",
         &[Topic::Endpoints, Topic::Stack, Topic::ControllerRole, Topic::Chart, Topic::NodePool],

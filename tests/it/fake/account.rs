@@ -77,6 +77,7 @@ impl FakeWorld {
             tags,
             auto_mode: false,
             deletion_protection: false,
+            standard_support_only: false,
             zonal_shift: self.spec.zonal_shift == Some(true),
             public_endpoint: true,
             private_endpoint: false,
