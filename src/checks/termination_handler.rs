@@ -26,7 +26,8 @@ impl Check for TerminationHandler {
         "The AWS node termination handler is known by its image or its label app.kubernetes.io/name. Karpenter handles spot interruption, \
          rebalance, maintenance and capacity reservation events by its queue since 0.19; both draining one node evict pods before there is a \
          node for them.\n\n\
-         Keep it off Karpenter's nodes where node groups still need it, by its node selector or affinity, else remove it. One that wants a label of \
+         Keep it off Karpenter's nodes where node groups still need it, by its node selector or affinity, else remove it. One that works by a \
+         queue (a Deployment) drains only instances with its own tag, which Karpenter's have not, unless checkTagBeforeDraining is false. One that wants a label of \
          your own counts as kept off: that a node pool gives its nodes the same label is not seen."
     }
 
@@ -47,9 +48,12 @@ impl Check for TerminationHandler {
             |w| !stays_off(w),
             |subject, w| {
                 let message = format!("the node termination handler works in it: the {} {}/{}", w.resource, w.namespace, w.name);
-                let judgement = Judgement::warn(subject, message).fix(
-                    "keep it off Karpenter's nodes where node groups need it: by an affinity for nodes on which karpenter.sh/nodepool does not exist",
-                );
+                let judgement = Judgement::warn(subject, message).fix(if goes_by_queue(w) {
+                    "where Auto Scaling groups need it, tag them aws-node-termination-handler/managed and have it drain only what carries that: \
+                     checkTagBeforeDraining of its chart"
+                } else {
+                    "keep it off Karpenter's nodes where node groups need it: by an affinity for nodes on which karpenter.sh/nodepool does not exist"
+                });
                 match w.helm_owner.as_deref().and_then(|owner| owner.split_once('/')) {
                     Some((namespace, release)) => judgement.run(
                         format!("or remove it, if the helm release {release} has nothing else"),
@@ -65,8 +69,17 @@ impl Check for TerminationHandler {
 /// The labels that only Karpenter's nodes have.
 const OF_KARPENTER: [&str; 3] = [NODE_POOL_LABEL, PROVISIONER_LABEL, "karpenter.sh/registered"];
 
-/// Whether its pods run on no node of Karpenter's: they want a label that Karpenter gives no node by itself, or none of Karpenter's own.
+/// Whether it works by a queue and not on each node: where its own pods run does not say whose nodes it drains.
+fn goes_by_queue(workload: &Workload) -> bool {
+    workload.resource == "deployment"
+}
+
+/// Whether it drains no node of Karpenter's. One that works by a queue does so by itself: Karpenter's instances do not carry its tag. Of another
+/// the pods must run on none: they want a label that Karpenter gives no node by itself, or none of Karpenter's own.
 fn stays_off(workload: &Workload) -> bool {
+    if goes_by_queue(workload) {
+        return workload.checks_tag != Some(false);
+    }
     let refuses = |requirement: &Value| {
         let key = requirement["key"].as_str().unwrap_or_default();
         match requirement["operator"].as_str() {

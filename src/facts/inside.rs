@@ -253,6 +253,9 @@ pub struct Workload {
     /// The terms of what else they want of a node, of which one must hold; as they are written.
     #[serde(default)]
     pub node_terms: Vec<Value>,
+    /// Of a node termination handler that works by a queue: whether it is told to drain only instances with its own tag, where that is said.
+    #[serde(default)]
+    pub checks_tag: Option<bool>,
 }
 
 /// What a pod asks of its node.

@@ -82,7 +82,22 @@ fn workload(object: &Value, resource: &str, desired: u64, ready: Option<u64>) ->
             .filter_map(|(k, v)| Some((text(k), text(v.as_str()?))))
             .collect(),
         node_terms: items(&pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]).to_vec(),
+        checks_tag: items(&pod["containers"]).iter().find_map(checks_tag),
     })
+}
+
+/// What a node termination handler says of its own tag: by its variable, as the chart sets it, or by the flag.
+fn checks_tag(container: &Value) -> Option<bool> {
+    const NAMES: [&str; 2] = ["check-tag-before-draining", "check-asg-tag-before-draining"];
+    let is_it = |name: &str| NAMES.contains(&name.to_lowercase().replace('_', "-").as_str());
+    let by_variable = items(&container["env"]).iter().find(|v| v["name"].as_str().is_some_and(is_it)).and_then(|v| v["value"].as_str());
+    let words = ["command", "args"].into_iter().flat_map(|of| items(&container[of])).filter_map(Value::as_str);
+    let mut flags = words.filter_map(|word| word.strip_prefix('-')).map(|flag| {
+        let flag = flag.trim_start_matches('-');
+        flag.split_once('=').unwrap_or((flag, "true"))
+    });
+    let said = flags.find(|(name, _)| is_it(name)).map(|(_, value)| value).or(by_variable)?;
+    Some(!["0", "f", "false"].contains(&said.to_lowercase().as_str()))
 }
 
 /// Whether a Deployment is a Cluster Autoscaler.

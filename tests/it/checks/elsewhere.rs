@@ -175,6 +175,36 @@ async fn a_termination_handler_that_stays_off_karpenters_nodes_is_no_finding() {
     }
 }
 
+/// A Deployment that works by a queue: where its pods run does not say whose nodes it drains.
+#[tokio::test(start_paused = true)]
+async fn a_termination_handler_of_a_queue_drains_what_carries_its_tag() {
+    let with = async |container: Value| {
+        let object = place("apps/v1", "deployments", Some("kube-system"), "nth");
+        let labels = json!({"app.kubernetes.io/name": "aws-node-termination-handler"});
+        let pod = json!({"nodeSelector": {"eks.amazonaws.com/nodegroup": "self"}, "containers": [container]});
+        let body = json!({"metadata": {"labels": labels}, "spec": {"replicas": 1, "template": {"spec": pod}}});
+        after(|w| w.put(&object, body)).await
+    };
+    let variable = |name: &str, value: &str| json!({"env": [{"name": "NODE_NAME"}, {"name": name, "value": value}]});
+    for container in [
+        json!({}),
+        variable("CHECK_TAG_BEFORE_DRAINING", "true"),
+        variable("CHECK_ASG_TAG_BEFORE_DRAINING", "true"),
+        json!({"args": ["--check-tag-before-draining"]}),
+    ] {
+        assert_eq!(with(container).await, []);
+    }
+    for container in [
+        variable("CHECK_TAG_BEFORE_DRAINING", "false"),
+        variable("CHECK_ASG_TAG_BEFORE_DRAINING", "False"),
+        json!({"args": ["--node-name=x", "--check-tag-before-draining=false"]}),
+    ] {
+        let found = with(container).await;
+        exactly(&found, "termination-handler", Verdict::Warn);
+        assert!(found[0].fixes[0].title.contains("checkTagBeforeDraining"), "{found:#?}");
+    }
+}
+
 /// A node class that selects by ids, or by a tag of a VPC that clusters share.
 #[tokio::test(start_paused = true)]
 async fn node_classes_with_selectors_of_their_own_are_judged_by_what_they_find() {
