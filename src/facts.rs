@@ -203,6 +203,8 @@ pub struct Facts {
     pub leftovers: Probed<LeftoverFacts>,
     /// The managed node groups.
     pub node_groups: Probed<Vec<NodeGroupFacts>>,
+    /// The Fargate profiles, by which pods they take; those that are not there yet, or no more, take none.
+    pub fargate_selectors: Probed<Vec<FargateSelectors>>,
     /// How new EBS volumes are encrypted.
     pub ebs: Probed<EbsFacts>,
     /// The key of the nodes' volumes, where it is not AWS's own.
@@ -310,6 +312,7 @@ of_topics! {
     OwnSubnets => own_subnets;
     Leftovers => leftovers;
     NodeGroups => node_groups;
+    FargateSelectors => fargate_selectors;
     Ebs => ebs, volume_key;
     SecretsKey => secrets_key;
     AmiImage => ami_image, ami_image_arm;

@@ -38,6 +38,7 @@ mod exec_credentials;
 mod exec_interactive_mode;
 mod exec_kubeconfig;
 mod exec_plugin_policy;
+mod fargate;
 mod foreign_objects;
 mod given_values;
 mod helm;

@@ -1,5 +1,6 @@
 //! Whether the controller's replicas find nodes: room, taints, labels, and the chart's rules about nodes and zones.
 
+use super::fargate::takes_controller;
 use super::given_values::{GivenValues, IN_SPEC_FILE, KEEP};
 use super::judgement::read;
 use super::placement::Placement;
@@ -43,14 +44,24 @@ impl Check for NodeCapacity {
          whose nodes are full counts as one with none. Where all replicas run and bootstrap leaves their release as it is, that is enough.\n\n\
          What is seen where there is no room: `0/2 nodes are available: 1 node(s) didn't match pod anti-affinity rules`, `node(s) didn't match \
          pod topology spread constraints`, `Insufficient cpu`; `helm --wait` ends with `context deadline exceeded`.\n\n\
-         Uncordon a node, give the node group more nodes (in another zone), or run one replica. Where there are nodes of Fargate it is a warning: a \
-         profile may take the controller. It is one also where the values have rules about other pods than the controller's own, or words that \
+         Uncordon a node, give the node group more nodes (in another zone), or run one replica. A Fargate profile that takes the controller makes a \
+         node for each replica; where there are nodes of Fargate and the profiles may not be read, it is a warning. It is one also where the values \
+         have rules about other pods than the controller's own, or words that \
          the API does not know: those are not judged. Host ports, volumes, containers beside the controller's, and less \
          important pods that would make room are not looked at."
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::Capacity, Topic::NodeGroups, Topic::Chart, Topic::Neighbours, Topic::Stack, Topic::ControllerRole]
+        &[
+            Topic::Cluster,
+            Topic::Capacity,
+            Topic::NodeGroups,
+            Topic::Chart,
+            Topic::Neighbours,
+            Topic::Stack,
+            Topic::ControllerRole,
+            Topic::FargateSelectors,
+        ]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -61,6 +72,9 @@ impl Check for NodeCapacity {
         }
         if spec.capacity == ControllerCapacity::Fargate {
             return Ok(vec![Judgement::pass(subject, "Fargate makes a node for each replica")]);
+        }
+        if let Some(profile) = takes_controller(spec, facts) {
+            return Ok(vec![Judgement::pass(subject, format!("the Fargate profile {profile} makes a node for each replica"))]);
         }
         let Some(nodes) = read(&subject, &facts.nodes)? else { return Err(Judgement::skip(subject, "there is no cluster yet")) };
         let given = GivenValues::of(spec, facts, &subject)?;
@@ -147,7 +161,8 @@ fn lacking((spec, facts): (&Spec, &Facts), subject: String, nodes: &[NodeFacts],
     }
     let message = lack.given.because(format!("{}: {}", lack.found, reasons.join("; ")), &DECIDE);
     // Which pods a profile takes is not written in the cluster.
-    let judgement = if nodes.iter().any(|n| n.origin == NodeOrigin::Fargate) {
+    let may_be_taken = facts.fargate_selectors.known().is_none();
+    let judgement = if may_be_taken && nodes.iter().any(|n| n.origin == NodeOrigin::Fargate) {
         Judgement::warn(subject, format!("{message} (unless a Fargate profile takes them)"))
     } else if lack.certain {
         Judgement::fail(subject, message)

@@ -46,6 +46,25 @@ pub enum DeniedBy {
     Nobody,
 }
 
+/// A Fargate profile, by which pods it takes: those that any of its selectors does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FargateSelectors {
+    /// Its name.
+    pub name: String,
+    /// The selectors.
+    pub selectors: Vec<FargateSelector>,
+}
+
+/// Which pods a Fargate profile takes: those of a namespace that have all of these labels. `*` and `?` stand for any text and any character.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FargateSelector {
+    /// The namespace.
+    pub namespace: String,
+    /// The labels.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+}
+
 /// How much of IAM's quotas is used: by the names of `GetAccountSummary` (`Roles`, `RolesQuota`, …).
 pub type IamSummary = BTreeMap<String, i64>;
 

@@ -122,6 +122,8 @@ pub enum Topic {
     Leftovers,
     /// [`Facts::node_groups`].
     NodeGroups,
+    /// [`Facts::fargate_selectors`].
+    FargateSelectors,
     /// [`Facts::ebs`], [`Facts::volume_key`].
     Ebs,
     /// [`Facts::secrets_key`].
@@ -169,6 +171,7 @@ impl Topic {
                 | Self::Vpc
                 | Self::Leftovers
                 | Self::NodeGroups
+                | Self::FargateSelectors
                 | Self::Ebs
                 | Self::SecretsKey
                 | Self::AmiImage

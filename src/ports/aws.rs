@@ -2,9 +2,9 @@
 
 use crate::error::Result;
 use crate::facts::{
-    AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, FargateProfileFacts, IamSummary,
-    InstanceTypeFacts, KeyFacts, NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts, RolePolicies, RoleTies, RouteTableFacts,
-    RuleFacts, Scaling, SecurityGroupFacts, StackFacts, SubnetFacts, VpcFacts,
+    AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, FargateProfileFacts,
+    FargateSelectors, IamSummary, InstanceTypeFacts, KeyFacts, NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts,
+    RolePolicies, RoleTies, RouteTableFacts, RuleFacts, Scaling, SecurityGroupFacts, StackFacts, SubnetFacts, VpcFacts,
 };
 use crate::knowledge::OfferedVersion;
 use crate::spec::{Arn, CapacityType};
@@ -283,6 +283,8 @@ pub trait Aws: Send + Sync {
     async fn ebs_encryption(&self) -> Result<EbsFacts>;
     /// KMS `DescribeKey`, by ARN, id or alias, and of a key that is not AWS's own `GetKeyPolicy` and `ListGrants`.
     async fn key(&self, id: &str) -> Result<Option<KeyFacts>>;
+    /// EKS `ListFargateProfiles` and `DescribeFargateProfile`: what the profiles of a cluster take.
+    async fn fargate_selectors(&self, cluster: &str) -> Result<Vec<FargateSelectors>>;
     /// EKS `ListNodegroups`, of each `DescribeNodegroup`, and EC2 `DescribeLaunchTemplateVersions` where it has a launch template.
     async fn node_groups(&self, cluster: &str) -> Result<Vec<NodeGroupFacts>>;
     /// SQS `GetQueueUrl` and `GetQueueAttributes`.

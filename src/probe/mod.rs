@@ -197,7 +197,7 @@ async fn ask_aws(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &m
 /// What only a doctor asks of AWS.
 async fn ask_aws_for_doctor(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
     let asked = |topic| topics.contains(&topic);
-    let (caller, controller, node_role, summary, vcpus, network, selection, groups, ebs, secrets, amis, queue, clock) = tokio::join!(
+    let (caller, controller, node_role, summary, vcpus, network, selection, groups, fargate, ebs, secrets, amis, queue, clock) = tokio::join!(
         when(asked(Topic::CallerPermissions), permissions::of_caller(context, &facts.caller, &facts.cluster)),
         when(asked(Topic::ControllerPermissions), permissions::of_controller(context)),
         when(asked(Topic::NodeRole), identity::node_role(context)),
@@ -206,6 +206,7 @@ async fn ask_aws_for_doctor(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>
         when(asked(Topic::NetworkQuotas), quotas::network(context)),
         when(asked(Topic::Selection), surroundings::selection(context)),
         when(asked(Topic::NodeGroups), surroundings::node_groups(context)),
+        when(asked(Topic::FargateSelectors), surroundings::fargate_selectors(context)),
         when(asked(Topic::Ebs), keys::volumes(context)),
         when(asked(Topic::SecretsKey), keys::secrets(context, &facts.cluster)),
         when(asked(Topic::AmiImage), surroundings::amis(context)),
@@ -220,6 +221,7 @@ async fn ask_aws_for_doctor(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>
     put(&mut facts.network_quotas, network);
     put(&mut facts.selection, selection);
     put(&mut facts.node_groups, groups);
+    put(&mut facts.fargate_selectors, fargate);
     put(&mut facts.secrets_key, secrets);
     put(&mut facts.clock, clock);
     if let Some((ebs, key)) = ebs {

@@ -2,7 +2,9 @@
 
 use super::{ProbeContext, failed, said};
 use crate::error::Result;
-use crate::facts::{AmiFacts, Facts, IamSummary, NodeGroupFacts, ObjectFacts, Probed, QueueFacts, RuleFacts, SelectionFacts};
+use crate::facts::{
+    AmiFacts, Facts, FargateSelectors, IamSummary, NodeGroupFacts, ObjectFacts, Probed, QueueFacts, RuleFacts, SelectionFacts,
+};
 use crate::knowledge::Release;
 use crate::render;
 use crate::spec::{AmiAlias, Architecture, DISCOVERY_TAG, NodePool, QueueName, Spec};
@@ -23,6 +25,10 @@ pub(super) async fn selection(context: &ProbeContext<'_>) -> Probed<SelectionFac
 
 pub(super) async fn node_groups(context: &ProbeContext<'_>) -> Probed<Vec<NodeGroupFacts>> {
     Probed::of(context.ports.aws.node_groups(context.spec.cluster_name.as_str()).await.map(Some))
+}
+
+pub(super) async fn fargate_selectors(context: &ProbeContext<'_>) -> Probed<Vec<FargateSelectors>> {
+    context.ports.aws.fargate_selectors(context.spec.cluster_name.as_str()).await.map_or_else(|e| failed(&e), Probed::Known)
 }
 
 /// The images behind the alias that the node class gets, of x86-64 and of Arm. Not asked where the release knows no aliases, and of an

@@ -15,8 +15,8 @@ mod tools;
 use async_trait::async_trait;
 use karpctl::error::{Error, ErrorKind, Result};
 use karpctl::facts::{
-    AccessEntryFacts, AddonFacts, AssociationFacts, ClusterFacts, Denial, Facts, FargateProfileFacts, KeyFacts, NodeGroupShape, OidcFacts,
-    RoleFacts, RoleTies, RouteTableFacts, StackFacts, SubnetFacts, Topic,
+    AccessEntryFacts, AddonFacts, AssociationFacts, ClusterFacts, Denial, Facts, FargateProfileFacts, FargateSelectors, KeyFacts,
+    NodeGroupShape, OidcFacts, RoleFacts, RoleTies, RouteTableFacts, StackFacts, SubnetFacts, Topic,
 };
 use karpctl::plan::{Action, Progress, State, StepId};
 use karpctl::ports::{ClusterAccess, InstanceProfile, Kube, KubeConnector, NamedServer, ObjectKind, ObjectRef, Ports, StackEvent, Tags};
@@ -51,6 +51,8 @@ pub(crate) struct Inside {
     pub(crate) stacks: BTreeMap<String, FakeStack>,
     pub(crate) cluster: Option<ClusterFacts>,
     pub(crate) fargate_profile: Option<FargateProfileFacts>,
+    /// What the profiles take of a cluster that somebody made.
+    pub(crate) fargate_selectors: Vec<FargateSelectors>,
     pub(crate) entries: BTreeMap<String, AccessEntryFacts>,
     /// When the node role was made, in seconds since 1970; `None`: it is not there.
     pub(crate) node_role_made: Option<i64>,

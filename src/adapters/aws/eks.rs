@@ -5,7 +5,7 @@
 use super::errors::Call;
 use super::{AwsClient, gone, present};
 use crate::error::{Error, ErrorKind, Result};
-use crate::facts::{AccessEntryFacts, AddonFacts, AssociationFacts, ClusterFacts, FargateProfileFacts, Probed};
+use crate::facts::{AccessEntryFacts, AddonFacts, AssociationFacts, ClusterFacts, Probed};
 use crate::knowledge::OfferedVersion;
 use crate::ports::Tags;
 use crate::spec::IpFamily;
@@ -102,19 +102,6 @@ pub(super) async fn cluster_versions(aws: &AwsClient) -> Result<Vec<OfferedVersi
     versions.sort_by_key(|v| v.version);
     versions.dedup_by_key(|v| v.version);
     Ok(versions)
-}
-
-pub(super) async fn fargate_profile(aws: &AwsClient, cluster: &str, name: &str) -> Result<Option<FargateProfileFacts>> {
-    let call = Call::new("eks:DescribeFargateProfile", name, format!("cannot read the Fargate profile {name}"));
-    let sent = aws.eks.describe_fargate_profile().cluster_name(cluster).fargate_profile_name(name).send().await;
-    let answer = present(sent.map_err(|e| aws.error(&call, &e)))?;
-    Ok(answer.and_then(|a| a.fargate_profile).map(|profile| {
-        let whole = profile.selectors().iter().filter(|s| s.labels().is_none_or(HashMap::is_empty));
-        FargateProfileFacts {
-            status: profile.status().map(|s| s.as_str().to_owned()).unwrap_or_default(),
-            namespaces: whole.filter_map(|s| s.namespace().map(str::to_owned)).collect(),
-        }
-    }))
 }
 
 pub(super) async fn access_entry(aws: &AwsClient, cluster: &str, principal: &str) -> Result<Option<AccessEntryFacts>> {

@@ -5,6 +5,7 @@ mod ec2;
 mod ec2_network;
 mod ec2_vpc;
 mod eks;
+mod eks_fargate;
 mod eks_groups;
 mod eks_shapes;
 mod eks_token;

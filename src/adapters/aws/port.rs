@@ -1,14 +1,14 @@
 //! The port, call by call: each is in its service's file.
 
 use super::{
-    AwsClient, cloudformation, ec2, ec2_network, ec2_vpc, eks, eks_groups, eks_shapes, eks_token, iam, iam_judged, kms, queue, quotas, ssm,
-    sts,
+    AwsClient, cloudformation, ec2, ec2_network, ec2_vpc, eks, eks_fargate, eks_groups, eks_shapes, eks_token, iam, iam_judged, kms, queue,
+    quotas, ssm, sts,
 };
 use crate::error::Result;
 use crate::facts::{
-    AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, FargateProfileFacts, IamSummary,
-    InstanceTypeFacts, KeyFacts, NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts, RolePolicies, RoleTies, RouteTableFacts,
-    RuleFacts, Scaling, SecurityGroupFacts, StackFacts, SubnetFacts, VpcFacts,
+    AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, FargateProfileFacts,
+    FargateSelectors, IamSummary, InstanceTypeFacts, KeyFacts, NodeGroupFacts, NodeGroupShape, OidcFacts, QueueFacts, RoleFacts,
+    RolePolicies, RoleTies, RouteTableFacts, RuleFacts, Scaling, SecurityGroupFacts, StackFacts, SubnetFacts, VpcFacts,
 };
 use crate::knowledge::OfferedVersion;
 use crate::ports::{
@@ -73,7 +73,7 @@ impl Aws for AwsClient {
     }
 
     async fn fargate_profile(&self, cluster: &str, name: &str) -> Result<Option<FargateProfileFacts>> {
-        eks::fargate_profile(self, cluster, name).await
+        eks_fargate::profile(self, cluster, name).await
     }
 
     async fn access_entry(&self, cluster: &str, principal_arn: &str) -> Result<Option<AccessEntryFacts>> {
@@ -306,6 +306,10 @@ impl Aws for AwsClient {
 
     async fn key(&self, id: &str) -> Result<Option<KeyFacts>> {
         kms::key(self, id).await
+    }
+
+    async fn fargate_selectors(&self, cluster: &str) -> Result<Vec<FargateSelectors>> {
+        eks_fargate::selectors(self, cluster).await
     }
 
     async fn node_groups(&self, cluster: &str) -> Result<Vec<NodeGroupFacts>> {

@@ -7,9 +7,9 @@ use crate::fake::FakeWorld;
 use crate::fake::inside::{node, place, pod};
 use crate::fixture::existing;
 use karpctl::checks::{Situation, all, judge};
-use karpctl::facts::{Facts, Scaling, Taint};
+use karpctl::facts::{Facts, FargateSelector, FargateSelectors, Probed, Scaling, Taint};
 use karpctl::finding::{Finding, Verdict};
-use karpctl::spec::{Meant, Spec};
+use karpctl::spec::{Identity, Meant, Spec};
 use serde_json::{Value, json};
 
 /// What is found in a healthy cluster after this, where a replica of the controller waits: what all run on is not asked again.
@@ -19,6 +19,49 @@ async fn pending(breakage: impl FnOnce(&FakeWorld)) -> Vec<Finding> {
         breakage(w);
     })
     .await
+}
+
+/// A Fargate profile that takes the pods of a namespace that have these labels.
+fn profile(namespace: &str, labels: &[(&str, &str)]) -> FargateSelectors {
+    let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    FargateSelectors { name: "fp-default".into(), selectors: vec![FargateSelector { namespace: namespace.into(), labels }] }
+}
+
+/// `eksctl create cluster --fargate` makes a profile for `kube-system`; no agent runs on its nodes.
+#[tokio::test(start_paused = true)]
+async fn no_controller_gets_its_credentials_by_pod_identity_on_fargate() {
+    let with = async |profile: FargateSelectors, identity: Identity| {
+        let world = FakeWorld::with_cluster(existing("1.14.1"));
+        world.furnish();
+        world.inside().fargate_selectors = vec![profile];
+        let (spec, facts) = seen(&world).await;
+        let spec = Spec { identity, ..spec };
+        let situation = Situation { spec: Some(&spec), meant: &Meant::default(), facts: &facts, today: DAY.parse().unwrap() };
+        let said = judge(&all(), &situation);
+        ["one-identity", "node-capacity"].map(|id| said.iter().find(|f| f.id == id).cloned().unwrap())
+    };
+    let labels = [("app.kubernetes.io/name", "karpenter")];
+    for profile in [profile("kube-system", &[]), profile("*", &[]), profile("kube-system", &labels)] {
+        let [identity, capacity] = with(profile.clone(), Identity::PodIdentity).await;
+        assert_eq!((identity.result, identity.subject.as_str()), (Verdict::Fail, "Fargate profile fp-default"), "{identity:#?}");
+        assert!(identity.message.contains("no Pod Identity agent runs on Fargate"), "{}", identity.message);
+        assert!(identity.fixes[0].title.contains("--identity irsa"), "{identity:#?}");
+        assert_eq!(capacity.message, "the Fargate profile fp-default makes a node for each replica");
+        let [identity, capacity] = with(profile, Identity::Irsa).await;
+        assert_eq!((identity.result, capacity.result), (Verdict::Skip, Verdict::Pass));
+    }
+    let other = [("app.kubernetes.io/name", "web")];
+    for profile in [profile("default", &[]), profile("kube-system", &other)] {
+        let [identity, _] = with(profile, Identity::PodIdentity).await;
+        assert_eq!(identity.result, Verdict::Skip, "{identity:#?}");
+    }
+    // One that works on Fargate by IRSA, whatever this doctor was asked for.
+    let world = FakeWorld::bootstrapped(Spec { identity: Identity::Irsa, ..existing("1.14.1") }).await;
+    world.furnish();
+    world.inside().fargate_selectors = vec![profile("kube-system", &[])];
+    let (spec, facts) = seen(&world).await;
+    let found = bad(&Spec { identity: Identity::PodIdentity, ..spec }, &facts, DAY);
+    assert!(found.iter().all(|f| f.id != "one-identity"), "{found:#?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -62,8 +105,20 @@ async fn the_controllers_replicas_need_nodes() {
     assert!(pending(|w| w.change(&the_node("node-b"), one_zone)).await.is_empty());
     // Which pods a Fargate profile takes, nobody but EKS knows.
     let fargate = |n: &mut Value| n["metadata"]["labels"]["eks.amazonaws.com/compute-type"] = json!("fargate");
-    let found = pending(|w| w.change(&the_node("node-b"), fargate)).await;
-    says(&found, "node-capacity", Verdict::Warn, "unless a Fargate profile takes them");
+    let with = async |profiles: Option<&str>| {
+        let world = healthy_world().await;
+        world.change(&place("apps/v1", "deployments", Some("kube-system"), "karpenter"), |d| d["status"]["readyReplicas"] = json!(1));
+        world.change(&the_node("node-b"), fargate);
+        world.inside().fargate_selectors = profiles.into_iter().map(|namespace| profile(namespace, &[])).collect();
+        let (spec, mut facts) = seen(&world).await;
+        if profiles.is_none() {
+            facts.fargate_selectors = Probed::Unavailable("AccessDenied: eks:ListFargateProfiles".into());
+        }
+        bad(&Spec { identity: Identity::Irsa, ..spec }, &facts, DAY).into_iter().filter(|f| f.id == "node-capacity").collect::<Vec<_>>()
+    };
+    says(&with(None).await, "node-capacity", Verdict::Warn, "unless a Fargate profile takes them");
+    says(&with(Some("web")).await, "node-capacity", Verdict::Fail, "node-b is Fargate's");
+    assert_eq!(with(Some("kube-*")).await, []);
     // The controllers that run already make room for their own next ones.
     let running = |w: &FakeWorld| {
         for node in ["node-a", "node-b"] {

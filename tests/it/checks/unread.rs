@@ -88,7 +88,7 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
         &[Topic::Association, Topic::Stack, Topic::Chart, Topic::Neighbours],
         "how bad it is; whether the controller has its role by IRSA; the service account is that of the pods, else that of the release",
     ),
-    ("one-identity", &[Topic::Neighbours], "where helm has no release"),
+    ("one-identity", &[Topic::Neighbours], "where helm has no release; whether it is another namespace's"),
     (
         "node-access",
         &[Topic::Chart, Topic::Neighbours, Topic::Stack, Topic::ControllerRole],
@@ -98,8 +98,8 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
     ("foreign-objects", &[Topic::AccessEntry, Topic::AwsAuth], "only where the spec asks for a way in; node-access judges them"),
     (
         "node-capacity",
-        &[Topic::Cluster, Topic::NodeGroups, Topic::Neighbours, Topic::Stack, Topic::ControllerRole],
-        "whether a cluster is made; what mends it; whether the replicas have found their nodes already; whose the Karpenter is",
+        &[Topic::Cluster, Topic::NodeGroups, Topic::Neighbours, Topic::Stack, Topic::ControllerRole, Topic::FargateSelectors],
+        "whether a cluster is made; what mends it; whether the replicas have found their nodes already; whose the Karpenter is; one-identity tells of profiles",
     ),
     ("cluster-dns", &[Topic::Cluster, Topic::Stack, Topic::ControllerRole], "whether a cluster is made; whose the Karpenter is"),
     (

@@ -5,9 +5,9 @@ use super::{FakeStack, FakeWorld, Inside, iam, quotas};
 use async_trait::async_trait;
 use karpctl::error::{Error, ErrorKind, Result};
 use karpctl::facts::{
-    AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, FargateProfileFacts, IamSummary,
-    InstanceTypeFacts, KeyFacts, NodeGroupFacts, NodeGroupShape, OidcFacts, Probed, QueueFacts, RoleFacts, RolePolicies, RoleTies,
-    RouteTableFacts, RuleFacts, Scaling, SecurityGroupFacts, StackFacts, SubnetFacts, VpcFacts,
+    AccessEntryFacts, AddonFacts, AssociationFacts, Caller, ClusterFacts, Denial, EbsFacts, EndpointFacts, FargateProfileFacts,
+    FargateSelectors, IamSummary, InstanceTypeFacts, KeyFacts, NodeGroupFacts, NodeGroupShape, OidcFacts, Probed, QueueFacts, RoleFacts,
+    RolePolicies, RoleTies, RouteTableFacts, RuleFacts, Scaling, SecurityGroupFacts, StackFacts, SubnetFacts, VpcFacts,
 };
 use karpctl::knowledge::OfferedVersion;
 use karpctl::ports::{
@@ -461,6 +461,11 @@ impl Aws for FakeWorld {
     async fn key(&self, id: &str) -> Result<Option<KeyFacts>> {
         self.begin("get", format!("key {id}")).await?;
         Ok(self.inside().keys.get(id).cloned())
+    }
+
+    async fn fargate_selectors(&self, cluster: &str) -> Result<Vec<FargateSelectors>> {
+        self.begin("list", format!("Fargate profiles of {cluster}")).await?;
+        Ok(self.inside().fargate_selectors.clone())
     }
 
     async fn node_groups(&self, cluster: &str) -> Result<Vec<NodeGroupFacts>> {
