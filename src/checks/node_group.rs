@@ -1,9 +1,10 @@
-//! Whether the managed node groups, on which the controller runs, are well and let it ask who it is.
+//! Whether the managed node groups, on which the controller runs, are well and let it know who it is.
 
 use super::given_values::GivenValues;
 use super::judgement::{installed, read};
-use super::{Check, Judged, Judgement, Situation, aws};
-use crate::facts::{NodeGroupFacts, Topic};
+use super::whose::in_wanted_namespace;
+use super::{Check, Judged, Judgement, Situation, aws, whose};
+use crate::facts::{Neighbours, NodeGroupFacts, Topic};
 use crate::finding::Area;
 use crate::spec::{Identity, Spec};
 
@@ -34,11 +35,24 @@ impl Check for NodeGroup {
          Bottlerocket none of less than 2 is known. What a template leaves out is not judged. eksctl gives every group a template with 2.\n\n\
          Cure: a role of its own for the controller; or a launch template version with a hop limit of 2, which the node group is then updated to; for a group without a template \
          a new one with it, since EKS gives none to a group that is there. A degraded group (`AsgInstanceLaunchFailures`, `NodeCreationFailure`, \
-         `InsufficientFreeAddresses`, `Ec2LaunchTemplateNotFound`) makes no room for the controller's second replica."
+         `InsufficientFreeAddresses`, `Ec2LaunchTemplateNotFound`) makes no room for the controller's second replica.\n\n\
+         With Pod Identity, looks also whether the role of its nodes has one of AWS's policies that allow eks-auth:AssumeRoleForPodIdentity, which \
+         is how the agent on a node asks for the roles of pods: one with policies of your own may lack it, and the agent is ready all the same. It is \
+         a warning, since your own may allow it. What people see, in the agent's log: `AccessDeniedException: … is not authorized to perform: \
+         eks-auth:AssumeRoleForPodIdentity`."
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::NodeGroups, Topic::Association, Topic::Chart, Topic::Neighbours, Topic::Stack, Topic::ControllerRole]
+        &[
+            Topic::Cluster,
+            Topic::NodeGroups,
+            Topic::Association,
+            Topic::Chart,
+            Topic::Neighbours,
+            Topic::Stack,
+            Topic::ControllerRole,
+            Topic::NodeGroupRoles,
+        ]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -73,10 +87,42 @@ fn judge(situation: &Situation<'_>, spec: &Spec, group: &NodeGroupFacts) -> Vec<
         status => said.push(Judgement::warn(&subject, format!("is {status}{issues}")).heals().run("see what EKS says", describe())),
     }
     said.extend(one_hop(situation, group, &subject));
+    said.extend(no_agent(situation, spec, group, &subject));
     if said.is_empty() {
         said.push(Judgement::pass(subject, format!("is {}", group.status)));
     }
     said
+}
+
+/// The policies of AWS by which the Pod Identity agent on a node may ask for the roles of pods (`eks-auth:AssumeRoleForPodIdentity`).
+const OF_AGENT: [&str; 2] = ["AmazonEKSWorkerNodePolicy", "AmazonEKSWorkerNodeMinimalPolicy"];
+
+/// That the agent on its nodes gets no credentials for the controller. One that works by Pod Identity shows that it does.
+fn no_agent(situation: &Situation<'_>, spec: &Spec, group: &NodeGroupFacts, subject: &str) -> Option<Judgement> {
+    let facts = situation.facts;
+    let works = |n: &Neighbours| in_wanted_namespace(spec, n).is_some_and(|w| w.desired > 0 && w.ready >= w.desired);
+    let by_agent = facts.association.known().is_some() && facts.neighbours.known().is_some_and(works);
+    let by_irsa = whose::has_role_by_irsa(spec, facts, subject).is_err();
+    if spec.identity != Identity::PodIdentity || by_agent || by_irsa || group.node_role.is_empty() {
+        return None;
+    }
+    let roles = match read(subject, &facts.node_group_roles) {
+        Ok(roles) => roles?,
+        Err(unread) => return Some(unread),
+    };
+    let role = &group.node_role;
+    let attached = &roles.get(role)?.attached;
+    if attached.iter().any(|arn| OF_AGENT.iter().any(|name| arn.rsplit('/').next() == Some(*name))) {
+        return None;
+    }
+    let message = format!(
+        "its role {role} has neither {}: unless a policy of your own allows eks-auth:AssumeRoleForPodIdentity, the Pod Identity agent gets the \
+         controller no credentials there",
+        OF_AGENT.join(" nor ")
+    );
+    let arn = format!("arn:{}:iam::aws:policy/{}", spec.partition, OF_AGENT[1]);
+    let attach = ["aws", "iam", "attach-role-policy", "--role-name", role, "--policy-arn", &arn];
+    Some(Judgement::warn(subject, message).run("attach the smaller one", attach))
 }
 
 /// That pods get no answer of the instance metadata, which matters to a controller that asks.

@@ -213,6 +213,9 @@ pub struct NodeGroupFacts {
     /// How many nodes it has, may have and must have. Nothing where facts of an older karpctl do not say.
     #[serde(default)]
     pub scaling: Option<Scaling>,
+    /// The name of its nodes' role; empty where EKS names none.
+    #[serde(default)]
+    pub node_role: String,
 }
 
 /// The interruption queue.

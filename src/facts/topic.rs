@@ -136,7 +136,7 @@ pub enum Topic {
     Origin,
     /// [`Facts::node_group_shapes`].
     NodeGroupShapes,
-    /// [`Facts::node_group_roles`]. It needs [`Topic::NodeGroupShapes`].
+    /// [`Facts::node_group_roles`]. It needs [`Topic::NodeGroupShapes`] or [`Topic::NodeGroups`].
     NodeGroupRoles,
     /// [`Facts::fleet`].
     Fleet,

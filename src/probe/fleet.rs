@@ -6,7 +6,7 @@ use super::kinds::{Kinds, nodes as node_kind};
 use super::{ProbeContext, failed};
 use crate::error::Result;
 use crate::facts::{
-    Fleet, FleetNode, FleetPod, LabelWish, Leaving, NodeGroupShape, NodeLabels, NodeOwner, PodMaker, PodOwner, Probed, RolePolicies,
+    Facts, Fleet, FleetNode, FleetPod, LabelWish, Leaving, NodeGroupShape, NodeLabels, NodeOwner, PodMaker, PodOwner, Probed, RolePolicies,
 };
 use crate::knowledge::{COMPUTE_TYPE_LABEL, NODE_GROUP_LABEL, NODE_POOL_LABEL, PROVISIONER_LABEL, STAY_ANNOTATIONS, ZONE_LABEL};
 use crate::ports::{Kube, ObjectKind};
@@ -31,13 +31,11 @@ pub(super) async fn node_group_shapes(context: &ProbeContext<'_>) -> Probed<Vec<
 }
 
 /// The policies of the roles of these groups' nodes, and of the role that Karpenter's get, where it is there.
-pub(super) async fn node_group_roles(
-    context: &ProbeContext<'_>,
-    groups: &Probed<Vec<NodeGroupShape>>,
-) -> Probed<BTreeMap<String, RolePolicies>> {
+pub(super) async fn node_group_roles(context: &ProbeContext<'_>, facts: &Facts) -> Probed<BTreeMap<String, RolePolicies>> {
     let own = context.spec.node_role_name();
-    let roles = groups.known().into_iter().flatten().map(|g| g.node_role.as_str()).filter(|name| !name.is_empty());
-    let names: BTreeSet<&str> = roles.chain([own.as_str()]).collect();
+    let of_shapes = facts.node_group_shapes.known().into_iter().flatten().map(|g| g.node_role.as_str());
+    let of_groups = facts.node_groups.known().into_iter().flatten().map(|g| g.node_role.as_str());
+    let names: BTreeSet<&str> = of_shapes.chain(of_groups).filter(|name| !name.is_empty()).chain([own.as_str()]).collect();
     let read = try_join_all(names.into_iter().map(async |name| Ok((name, context.ports.aws.role_policies(name).await?)))).await;
     let found = |read: Vec<(&str, Option<RolePolicies>)>| read.into_iter().filter_map(|(name, of)| Some((name.to_owned(), of?))).collect();
     read.map_or_else(|e| failed(&e), |read| Probed::Known(found(read)))

@@ -107,7 +107,7 @@ async fn follow_up(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: 
         when(of_classes(Topic::AccessEntry), identity::class_profiles(context, facts)),
         when(of_classes(Topic::AmiImage), surroundings::class_images(context, facts)),
         when(asked(Topic::Queue) && asked(Topic::Chart), surroundings::told_queue(context, facts)),
-        when(asked(Topic::NodeGroupRoles), fleet::node_group_roles(context, &facts.node_group_shapes)),
+        when(asked(Topic::NodeGroupRoles), fleet::node_group_roles(context, facts)),
     );
     put(&mut facts.class_subnets, subnets);
     if let (Some(entries), Some(profiles)) = (entries, profiles) {

@@ -29,6 +29,11 @@ pub(super) async fn described(aws: &AwsClient, cluster: &str, name: &str) -> Res
     Ok(present(sent.map_err(|e| aws.error(&call, &e)))?.and_then(|a| a.nodegroup))
 }
 
+/// The name of its nodes' role; empty where EKS names none.
+pub(super) fn role_of(group: &Nodegroup) -> String {
+    group.node_role().and_then(|arn| arn.rsplit('/').next()).unwrap_or_default().to_owned()
+}
+
 /// The ids of the subnets of the node groups, sorted.
 pub(super) async fn subnets(aws: &AwsClient, cluster: &str) -> Result<Vec<String>> {
     let names = names(aws, cluster).await?;
@@ -62,6 +67,7 @@ async fn node_group(aws: &AwsClient, cluster: &str, name: &str) -> Result<Option
         security_groups: set.as_ref().map(ec2_network::groups_of).unwrap_or_default(),
         hop_limit: set.and_then(|t| t.metadata_options.and_then(|m| m.http_put_response_hop_limit)),
         own_template: template.is_some(),
+        node_role: role_of(&group),
         ami_type: group.ami_type().map(|t| t.as_str().to_owned()).unwrap_or_default(),
         scaling: group.scaling_config().map(scaling_of),
     }))

@@ -2,7 +2,7 @@
 
 use super::ec2::subnets;
 use super::ec2_network::{groups_of, instance_types, launch_template};
-use super::eks_groups::{described, names, scaling_of};
+use super::eks_groups::{described, names, role_of, scaling_of};
 use super::errors::Call;
 use super::{AwsClient, present};
 use crate::error::Result;
@@ -81,7 +81,7 @@ fn shape(
         zones: zones.into_iter().cloned().collect(),
         disk_gib: number(group.disk_size().or_else(|| template.and_then(disk_of))),
         security_groups: template.map(groups_of).unwrap_or_default(),
-        node_role: group.node_role().and_then(|arn| arn.rsplit('/').next()).unwrap_or_default().to_owned(),
+        node_role: role_of(group),
         hop_limit: number(
             template.and_then(|t| t.metadata_options()).and_then(LaunchTemplateInstanceMetadataOptions::http_put_response_hop_limit),
         ),

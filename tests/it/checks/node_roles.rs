@@ -1,13 +1,14 @@
-//! The roles that node classes name in place of karpctl's own.
+//! The roles of nodes: those that node classes name in place of karpctl's own, and those of node groups.
 
-use super::{DAY, healthy_world, seen};
+use super::{DAY, bad, healthy_world, seen};
 use crate::checks_inside::{after, says};
 use crate::fake::FakeWorld;
 use crate::fake::inside::place;
 use karpctl::checks::{Situation, all, judge};
-use karpctl::facts::AccessEntryFacts;
+use karpctl::facts::{AccessEntryFacts, RolePolicies};
 use karpctl::finding::Verdict;
 use karpctl::ports::InstanceProfile;
+use karpctl::spec::{Identity, Spec};
 use serde_json::{Value, json};
 
 /// A node class of another role starts nodes of that one.
@@ -97,4 +98,31 @@ async fn node_access_is_judged_of_the_role_behind_a_class_s_profile() {
     says(&with("API", None, None).await, "node-access", Verdict::Fail, "kubectl edit ec2nodeclasses.karpenter.k8s.aws own");
     let add = "aws iam add-role-to-instance-profile --instance-profile-name own-profile --role-name KarpenterNodeRole-demo";
     says(&with("API", Some(&[]), None).await, "node-access", Verdict::Fail, add);
+}
+
+/// The role of a node group with policies of one's own: the agent is ready, and may not ask for the roles of pods.
+#[tokio::test(start_paused = true)]
+async fn the_agent_of_a_node_group_may_ask_for_the_roles_of_pods() {
+    let with = async |policies: &[&str], works: bool, identity: Identity| {
+        let world = healthy_world().await;
+        let attached = policies.iter().map(|name| format!("arn:aws:iam::aws:policy/{name}")).collect();
+        world.inside().role_policies.insert("group-role".into(), RolePolicies { attached, inline: vec!["own".into()] });
+        if !works {
+            world.inside().association = None;
+        }
+        let (spec, facts) = seen(&world).await;
+        let found = bad(&Spec { identity, ..spec }, &facts, DAY).into_iter().filter(|f| f.id == "node-group");
+        found.collect::<Vec<_>>()
+    };
+    let own = ["AmazonEC2ContainerRegistryPullOnly", "AmazonEKS_CNI_Policy"];
+    let found = with(&own, false, Identity::PodIdentity).await;
+    says(&found, "node-group", Verdict::Warn, "unless a policy of your own allows eks-auth:AssumeRoleForPodIdentity");
+    let attach = "aws iam attach-role-policy --role-name group-role --policy-arn arn:aws:iam::aws:policy/AmazonEKSWorkerNodeMinimalPolicy";
+    says(&found, "node-group", Verdict::Warn, attach);
+    for enough in ["AmazonEKSWorkerNodePolicy", "AmazonEKSWorkerNodeMinimalPolicy"] {
+        assert_eq!(with(&[enough], false, Identity::PodIdentity).await, []);
+    }
+    // A controller that works by it shows that it may; by IRSA nobody asks the agent.
+    assert_eq!(with(&own, true, Identity::PodIdentity).await, []);
+    assert_eq!(with(&own, false, Identity::Irsa).await, []);
 }

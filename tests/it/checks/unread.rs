@@ -70,8 +70,8 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
     ),
     (
         "node-group",
-        &[Topic::Association, Topic::Chart, Topic::Neighbours, Topic::Stack, Topic::ControllerRole],
-        "whether a hop limit of 1 is in the controller's way; whose the Karpenter is",
+        &[Topic::Association, Topic::Chart, Topic::Neighbours, Topic::Stack, Topic::ControllerRole, Topic::NodeGroupRoles],
+        "whether a hop limit of 1 is in the controller's way; whose the Karpenter is; one that works shows that the agent does",
     ),
     (
         "agent-health",

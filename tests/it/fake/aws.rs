@@ -480,6 +480,7 @@ impl Aws for FakeWorld {
             subnets: self.inside().node_group_subnets.clone(),
             ami_type: "AL2023_x86_64_STANDARD".into(),
             scaling: Some(Scaling { min: 1, desired: 2, max: 10 }),
+            node_role: "group-role".into(),
         }])
     }
 
