@@ -1,7 +1,7 @@
 //! Whether IAM has room for what is made.
 
 use super::judgement::read;
-use super::{Check, Judged, Judgement, Situation, raise_quota};
+use super::{Check, Judged, Judgement, Situation, makes_cluster, raise_quota};
 use crate::facts::{Facts, Probed, Topic};
 use crate::finding::Area;
 use crate::render;
@@ -24,7 +24,8 @@ impl Check for IamQuotas {
 
     fn explain(&self) -> &'static str {
         "Reads how much of IAM's quotas is used (iam:GetAccountSummary) and counts what is still to be made: the node role, the \
-         controller's role and its managed policies, and that a role takes so many policies. What people see otherwise: \
+         controller's role and its managed policies, for a new cluster the roles that eksctl makes with it, and that a role takes so many \
+         policies. What people see otherwise: \
          `LimitExceeded: Cannot exceed quota for RolesPerAccount: 1000`, `Cannot exceed quota for PoliciesPerRole: 10`, `Cannot exceed \
          quota for InstanceProfilesPerAccount: 1000` (Karpenter makes an instance profile for each node class). Cure: remove what \
          nobody uses, or ask for more (`aws service-quotas request-service-quota-increase`), in the one region of the partition that keeps \
@@ -32,7 +33,7 @@ impl Check for IamQuotas {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::IamSummary, Topic::Stack, Topic::ControllerRole]
+        &[Topic::IamSummary, Topic::Stack, Topic::ControllerRole, Topic::Cluster]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -73,6 +74,10 @@ impl Check for IamQuotas {
 /// as those of [`needs`]).
 const POLICIES_PER_ROLE: &str = "L-0DA4ABF3";
 
+/// The roles that eksctl makes with a cluster: that of the cluster, that of its node group or of its pods on Fargate, that of the network add-on
+/// (pkg/cfn/builder of eksctl 0.230).
+const OF_EKSCTL: usize = 3;
+
 /// What is still to be made.
 struct Need {
     what: &'static str,
@@ -85,11 +90,14 @@ struct Need {
 
 fn needs(spec: &Spec, facts: &Facts) -> [Need; 3] {
     let absent = |there: bool, number: usize| if there { 0 } else { i64::try_from(number).unwrap_or(i64::MAX) };
-    let stack = !matches!(facts.stack, Probed::Absent);
-    let role = !matches!(facts.controller_role, Probed::Absent);
+    // What another tool made is not made again.
+    let elsewhere = spec.made_elsewhere.is_some();
+    let stack = elsewhere || !matches!(facts.stack, Probed::Absent);
+    let role = elsewhere || !matches!(facts.controller_role, Probed::Absent);
+    let eksctl = absent(!makes_cluster(spec, facts), OF_EKSCTL);
     let policies = absent(stack, render::controller_policies(spec).len());
     [
-        Need { what: "roles", used: "Roles", code: "L-FE177D64", needed: absent(stack, 1) + absent(role, 1) },
+        Need { what: "roles", used: "Roles", code: "L-FE177D64", needed: absent(stack, 1) + absent(role, 1) + eksctl },
         Need { what: "customer managed policies", used: "Policies", code: "L-E95E4862", needed: policies },
         // The stack makes it, or Karpenter for the node class.
         Need { what: "instance profiles", used: "InstanceProfiles", code: "L-6E65F664", needed: absent(stack, 1) },

@@ -155,6 +155,16 @@ async fn what_the_account_and_the_nodes_stand_on() {
     let meant = karpctl::spec::Meant::default();
     let told = judge(&all(), &Situation { spec: Some(&spec), meant: &meant, facts: &facts, today: DAY.parse().unwrap() });
     assert_eq!(told.iter().find(|f| f.id == "iam-quotas").unwrap().result, Verdict::Skip);
+    // With a cluster eksctl makes roles of its own.
+    let to_come = async || {
+        let (mut spec, mut facts) = super::healthy().await;
+        (spec.cluster, facts.cluster, facts.stack, facts.controller_role) =
+            (ClusterMode::Managed, Probed::Absent, Probed::Absent, Probed::Absent);
+        known(&mut facts.iam_summary).insert("RolesQuota".into(), 40);
+        let found = bad(&spec, &facts, DAY).into_iter().filter(|f| f.id == "iam-quotas");
+        found.map(|f| f.message).collect::<Vec<_>>()
+    };
+    assert_eq!(to_come().await, ["40 of 40 are used, and 5 more are needed: LimitExceeded"]);
 
     let near = |f: &mut Facts| known(&mut f.node_groups)[0].hop_limit = Some(1);
     assert_eq!(broken(near).await, [], "Pod Identity tells the controller all that it would ask for");

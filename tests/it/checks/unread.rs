@@ -39,6 +39,7 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
     ),
     ("earlier-cluster", &[Topic::Cluster], "what is left is looked for only where there is none"),
     ("controller-permissions", &[Topic::Stack, Topic::Cluster, Topic::Chart, Topic::Neighbours], "what mends it; whose the Karpenter is"),
+    ("iam-quotas", &[Topic::Cluster], "where it is not known whether a cluster is made, what it takes is counted"),
     ("vcpu-quotas", &[Topic::Cluster], "where it is not known whether a cluster is made, what it takes is counted"),
     (
         "interruption-queue",
