@@ -122,6 +122,8 @@ impl Cli {
             Command::Versions(a) => a.output(),
             Command::Rehearse(a) => a.output(),
             Command::Version(a) => a.output(),
+            Command::Explain(a) => a.output(),
+            Command::Init(a) => a.output(),
             _ => Format::Human,
         }
     }

@@ -32,10 +32,11 @@ pub fn span<T: Display + PartialEq>(first: &T, last: &T) -> String {
     if first == last { first.to_string() } else { format!("{first} to {last}") }
 }
 
-/// A text as far as its first full stop.
+/// A text as far as its first full stop, or the end of its first paragraph.
 #[must_use]
 pub fn first_sentence(text: &str) -> &str {
-    text.find(". ").map_or(text, |end| &text[..=end])
+    let paragraph = text.split("\n\n").next().unwrap_or(text);
+    paragraph.find(". ").map_or(paragraph, |end| &paragraph[..=end])
 }
 
 #[cfg(test)]
@@ -51,6 +52,11 @@ mod tests {
     fn what_is_not_named_is_counted() {
         let of = |many: usize| named(["a", "b", "c", "d"].into_iter().take(many), 2);
         assert_eq!([0, 1, 2, 3, 4].map(of), ["", "a", "a, b", "a, b, and 1 more", "a, b, and 2 more"]);
+    }
+
+    #[test]
+    fn a_sentence_ends_with_its_paragraph() {
+        assert_eq!(["A b. C.", "A b.\n\nC. D.", "A b"].map(first_sentence), ["A b.", "A b.", "A b"]);
     }
 
     #[test]

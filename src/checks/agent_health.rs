@@ -22,7 +22,7 @@ impl Check for AgentHealth {
     }
 
     fn explain(&self) -> &'static str {
-        "With Pod Identity, looks for the EKS add-on eks-pod-identity-agent and its state. What people see without it: the controller's \
+        "With Pod Identity, looks for the EKS add-on eks-pod-identity-agent and its state.\n\nWhat people see without it: the controller's \
          pod is restarted with exit code 1 and no log line, or `failed to refresh cached credentials, no EC2 IMDS role found`, or \
          `dial tcp 169.254.170.23:80: i/o timeout`. DEGRADED means that its DaemonSet's pods have no room or no node. The agent never \
          lands on Fargate: a controller on Fargate needs --identity irsa. An agent that was installed other than as an add-on is as \

@@ -27,10 +27,10 @@ impl Check for AmiAlias {
 
     fn explain(&self) -> &'static str {
         "Reads the public SSM parameter that Karpenter itself would read for the alias, the family and the cluster's Kubernetes version, \
-         and whether the image behind it is there. What people see otherwise: `AMISelector did not match any AMIs`, `AMIsNotFound`, \
+         and whether the image behind it is there.\n\nWhat people see otherwise: `AMISelector did not match any AMIs`, `AMIsNotFound`, \
          `AL2 aliases are no longer supported on EKS 1.33+`, `failed to discover any AMIs for alias`. A pinned version \
          (`al2023@v20251103`) exists only for the Kubernetes versions of its day: look before the control plane is upgraded. EKS makes \
-         no AL2 images for 1.33 and newer, and none at all since 2025-11-26: those that are there get no fix any more. Cure: an alias \
+         no AL2 images for 1.33 and newer, and none at all since 2025-11-26: those that are there get no fix any more.\n\nCure: an alias \
          that is there: the finding prints the command that lists them.\n\n\
          Looked for is the image of each architecture that the node pool takes, without those for GPUs. Where one of two is missing, \
          Karpenter goes on with the other, and no node of the missing one starts. Of a node class that is there and names an alias the family is judged, \

@@ -25,7 +25,7 @@ impl Check for AutoMode {
         "Looks whether EKS Auto Mode manages the compute of the cluster (`computeConfig.enabled`). Auto Mode has the CRDs of karpenter.sh \
          already, which belong to no helm release, so that a chart is refused (`exists and cannot be imported into the current release: invalid \
          ownership metadata`), and node pools of one Karpenter are seen by the other. karpctl installs none beside it. A Karpenter of 1.1 or newer \
-         that is there already may stay while work moves over (EKS user guide, \"Migrate from Karpenter to EKS Auto Mode\"): that is a warning. Cure: stay with Auto Mode, \
+         that is there already may stay while work moves over (EKS user guide, \"Migrate from Karpenter to EKS Auto Mode\"): that is a warning.\n\nCure: stay with Auto Mode, \
          or turn it off: its nodes, load balancing and block storage go with it, so move the work first. See auto-mode-api for what stays behind."
     }
 

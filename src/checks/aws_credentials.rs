@@ -21,10 +21,10 @@ impl Check for AwsCredentials {
     }
 
     fn explain(&self) -> &'static str {
-        "Asks STS who the caller is, which takes no permission and no cluster. What people see where there are no credentials or they have \
+        "Asks STS who the caller is, which takes no permission and no cluster.\n\nWhat people see where there are no credentials or they have \
          ended: `ExpiredToken: The security token included in the request is expired`, `ExpiredTokenException`, \
          `InvalidClientTokenId: The security token included in the request is invalid`, `UnrecognizedClientException`, `Unable to locate \
-         credentials. You can configure credentials by running \"aws configure\"`, `Error loading SSO Token: Token for … does not exist`. \
+         credentials. You can configure credentials by running \"aws configure\"`, `Error loading SSO Token: Token for … does not exist`.\n\n\
          Cure: log in again (`aws sso login`), name a profile (--profile or AWS_PROFILE), or give AWS_ACCESS_KEY_ID and \
          AWS_SECRET_ACCESS_KEY; `aws sts get-caller-identity` shows whose are in use. Where no region is set, us-east-1 is asked, which \
          knows no keys of China or GovCloud: --region or AWS_REGION names one of theirs. A profile with mfa_serial works with aws, which asks for the \

@@ -23,8 +23,8 @@ impl Check for AwsPartition {
 
     fn explain(&self) -> &'static str {
         "Compares the partition of the caller's ARN (aws, aws-cn, aws-us-gov), that of the region, and the one that documents are \
-         written for. What people see where they differ: `Partition \"aws\" is not valid for resource`, `not authorized to perform: \
-         iam:PassRole`, or `InvalidClientTokenId` because the credentials of one partition mean nothing in another. Cure: leave \
+         written for.\n\nWhat people see where they differ: `Partition \"aws\" is not valid for resource`, `not authorized to perform: \
+         iam:PassRole`, or `InvalidClientTokenId` because the credentials of one partition mean nothing in another.\n\nCure: leave \
          --partition and AWS_PARTITION out, since both follow from credentials and region, or use the profile of that partition."
     }
 

@@ -25,7 +25,7 @@ impl Check for CallerPermissions {
     fn explain(&self) -> &'static str {
         "Has IAM judge (iam:SimulatePrincipalPolicy, which tries nothing out) whether the caller may do each action that `karpctl \
          bootstrap` of this spec calls for, itself and by CloudFormation: the policy that `karpctl render operator-policy` prints. A \
-         session of a role is judged by its role, whose path (that of IAM Identity Center has one) takes iam:GetRole to know. What people see otherwise: `AccessDenied: User: … is not authorized to perform: \
+         session of a role is judged by its role, whose path (that of IAM Identity Center has one) takes iam:GetRole to know.\n\nWhat people see otherwise: `AccessDenied: User: … is not authorized to perform: \
          iam:CreateRole`, `… with an explicit deny in a service control policy`, `because no permissions boundary allows the … \
          action`. Who may not call iam:SimulatePrincipalPolicy gets a warning, and a federated user, of whom IAM tells nothing, a \
          skip; the root user may do everything. For a cluster that is yet to be made that has what eksctl and its stacks call for. Not \

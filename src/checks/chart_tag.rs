@@ -23,7 +23,7 @@ impl Check for ChartTag {
     fn explain(&self) -> &'static str {
         "Asks the chart registry, without a login, for the tag that helm will be given. karpctl writes the `v` where the release has it \
          (0.17.0 to 0.34.x) and leaves it out from 0.35.0 on, whichever way --karpenter-version is typed; a mirror may have copied it \
-         otherwise. What people see: `manifests/v0.36.1: 400 Bad Request`, `0.34.0: not found`, `failed to download \"oci://public.ecr.aws/\
+         otherwise.\n\nWhat people see: `manifests/v0.36.1: 400 Bad Request`, `0.34.0: not found`, `failed to download \"oci://public.ecr.aws/\
          karpenter/karpenter\" at version`. The same 400 and `403 Forbidden` also come of a log-in that has ended: see registry-login. A \
          registry that lets nobody look without a login is skipped."
     }

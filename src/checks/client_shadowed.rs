@@ -22,9 +22,9 @@ impl Check for ClientShadowed {
     }
 
     fn explain(&self) -> &'static str {
-        "Looks for further files of that name behind the one that PATH finds first. What people see: an upgrade after which `helm version` says \
+        "Looks for further files of that name behind the one that PATH finds first.\n\nWhat people see: an upgrade after which `helm version` says \
          the old number; or an aws of version 1 that goes before the one of version 2 that was installed, and writes a kubeconfig as it always \
-         did. helm, kubectl, eksctl and aws are looked for. Cure: remove the one that is not meant (`type -a helm` lists them), or name the \
+         did. helm, kubectl, eksctl and aws are looked for.\n\nCure: remove the one that is not meant (`type -a helm` lists them), or name the \
          other with --helm, --kubectl or --eksctl."
     }
 

@@ -26,10 +26,10 @@ impl Check for ClockSkew {
     }
 
     fn explain(&self) -> &'static str {
-        "Compares this machine's clock with the Date that AWS's own answers carry, also those that refuse the request. What people see: \
+        "Compares this machine's clock with the Date that AWS's own answers carry, also those that refuse the request.\n\nWhat people see: \
          `SignatureDoesNotMatch`, `Signature expired: … is now earlier than …`, `Signature not yet current`, `RequestExpired`, \
          `InvalidSignatureException`, and from the cluster `You must be logged in to the server (Unauthorized)`. It is usual in virtual \
-         machines and in WSL after the host has slept. Cure: let the clock be set from the network."
+         machines and in WSL after the host has slept.\n\nCure: let the clock be set from the network."
     }
 
     fn reads(&self) -> &'static [Topic] {

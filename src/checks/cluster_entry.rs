@@ -26,7 +26,7 @@ impl Check for ClusterEntry {
 
     fn explain(&self) -> &'static str {
         "Asks the cluster's API server, with the token by which karpctl itself gets in (or with --kubeconfig), whether the caller may do everything \
-         (SelfSubjectAccessReview). What people see otherwise: `error: You must be logged in to the server (Unauthorized)`, `the server has asked \
+         (SelfSubjectAccessReview).\n\nWhat people see otherwise: `error: You must be logged in to the server (Unauthorized)`, `the server has asked \
          for the client to provide credentials`, `Error: Kubernetes cluster unreachable`, `dial tcp 10.0.1.7:443: i/o timeout` where its endpoint is \
          within its VPC only.\n\n\
          Cure: an access entry with AmazonEKSClusterAdminPolicy for the role or user, made by whoever is let in already; on clusters whose mode is \

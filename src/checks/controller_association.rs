@@ -23,9 +23,9 @@ impl Check for ControllerAssociation {
     }
 
     fn explain(&self) -> &'static str {
-        "With Pod Identity, looks for the association of <namespace>/karpenter (or the serviceAccount.name of `chart.values`) and the role that it gives. What people see without it: \
+        "With Pod Identity, looks for the association of <namespace>/karpenter (or the serviceAccount.name of `chart.values`) and the role that it gives.\n\nWhat people see without it: \
          `no EC2 IMDS role found, operation error ec2imds: GetMetadata`, `UnauthorizedOperation: … assumed-role/<node role>/i-…` (the \
-         node's role is used instead), after a move from the namespace karpenter to kube-system above all. Cure: `aws eks \
+         node's role is used instead), after a move from the namespace karpenter to kube-system above all.\n\nCure: `aws eks \
          create-pod-identity-association`, or `karpctl identity`. A pod gets its credentials when it starts: restart the controller \
          afterwards (`kubectl rollout restart deployment karpenter --namespace <namespace>`). `karpctl bootstrap` does both.\n\n\
          An association that gives another role is changed only where the guide's stack and controller role are there: of a Karpenter that another tool \

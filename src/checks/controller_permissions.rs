@@ -26,12 +26,12 @@ impl Check for ControllerPermissions {
     fn explain(&self) -> &'static str {
         "Has IAM judge (iam:SimulatePrincipalPolicy, which tries nothing out) whether the controller's role may do each action of the \
          release's policies, on the resources and with the tags that Karpenter uses, through all that is attached to the role, its \
-         permissions boundary and the organization's service control policies. What people see otherwise: `UnauthorizedOperation: You \
+         permissions boundary and the organization's service control policies.\n\nWhat people see otherwise: `UnauthorizedOperation: You \
          are not authorized to perform this operation`, `Controller isn't authorized to call ec2:CreateFleet` \
          (`CreateFleetAuthCheckFailed`, `RunInstancesAuthCheckFailed`), `AccessDenied: … iam:ListInstanceProfiles` after 1.7, \
-         `ec2:DescribeInstanceStatus` after 1.12, `iam:PassRole` in China. Cure: the stack of this release, with all of its policies \
+         `ec2:DescribeInstanceStatus` after 1.12, `iam:PassRole` in China.\n\nCure: the stack of this release, with all of its policies \
          attached to the role: `karpctl iam`, then `karpctl identity`. Of a role that is made elsewhere its own tool adds the actions that are named. Touch the node class afterwards: Karpenter keeps what it found out about \
-         permissions for ten minutes, since 1.7 for thirty (`kubectl annotate ec2nodeclasses NAME looked-at=again`). Who may not call iam:SimulatePrincipalPolicy gets a warning. Not seen: policies on resources (a \
+         permissions for ten minutes, since 1.7 for thirty (`kubectl annotate ec2nodeclasses NAME looked-at=again`). Who may not call iam:SimulatePrincipalPolicy gets a warning.\n\nNot seen: policies on resources (a \
          queue, a key), session policies, conditions on the network."
     }
 

@@ -29,11 +29,11 @@ impl Check for ControllerTrust {
     fn explain(&self) -> &'static str {
         "Reads the trust policy of the controller's role and judges it as IAM does. With IRSA a statement must trust the OIDC provider \
          of this cluster's issuer, and its conditions must hold for `<issuer>:sub` = `system:serviceaccount:<namespace>:karpenter` (or the service account that the chart is told) and \
-         `<issuer>:aud` = `sts.amazonaws.com`. What people see otherwise: `WebIdentityErr … AccessDenied: Not authorized to perform \
+         `<issuer>:aud` = `sts.amazonaws.com`.\n\nWhat people see otherwise: `WebIdentityErr … AccessDenied: Not authorized to perform \
          sts:AssumeRoleWithWebIdentity`: after the move from the namespace karpenter to kube-system, with the provider's ARN as the \
          condition key, or with another cluster's issuer. With Pod Identity a statement must let the service pods.eks.amazonaws.com \
          do sts:AssumeRole and sts:TagSession; without the second the agent says `AccessDeniedException: Unauthorized Exception! EKS \
-         does not have permissions to assume the associated role`. A Deny that holds goes before all of them. Cure: the statement, beside those \
+         does not have permissions to assume the associated role`. A Deny that holds goes before all of them.\n\nCure: the statement, beside those \
          that are there and without such a Deny, as the finding prints it. Conditions are judged by what the request says of cluster, namespace and service \
          account; of a Deny with another one it is said that it is not known. NotPrincipal, NotAction, and with IRSA other conditions of an Allow \
          are not judged."

@@ -28,8 +28,8 @@ impl Check for EbsKey {
          encryption by default is on or off: where a node class names no blockDeviceMappings, Karpenter has the volumes encrypted and names no key. With AWS's own key (alias/aws/ebs) nothing is to be done. A key of your own must be enabled, symmetric and of \
          this region, and let the controller's role use it: by its key policy, by a grant, or by IAM where the key policy leaves it to the \
          account (`\"Principal\": {\"AWS\": \"arn:aws:iam::111122223333:root\"}`); Karpenter's own policies say nothing of keys. For spot \
-         the role AWSServiceRoleForEC2Spot must be let too. What people see otherwise: nodes are launched and gone at once, with \
-         `Client.InternalError: Client error on launch` as the instance's state reason, and node claims that say nothing more. Cure: a \
+         the role AWSServiceRoleForEC2Spot must be let too.\n\nWhat people see otherwise: nodes are launched and gone at once, with \
+         `Client.InternalError: Client error on launch` as the instance's state reason, and node claims that say nothing more.\n\nCure: a \
          statement in the key policy that allows kms:CreateGrant, kms:Decrypt, kms:GenerateDataKeyWithoutPlaintext and \
          kms:DescribeKey where kms:ViaService is ec2.<region>.amazonaws.com; the finding prints it with the rest of the policy. Conditions on \
          what is not known here (an organization, an encryption context) are a warning. Where another tool made Karpenter's role, \

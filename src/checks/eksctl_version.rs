@@ -22,9 +22,9 @@ impl Check for EksctlVersion {
     }
 
     fn explain(&self) -> &'static str {
-        "Compares eksctl with what the release's guide asks for and with the Kubernetes of the cluster that is to be made. What people see \
+        "Compares eksctl with what the release's guide asks for and with the Kubernetes of the cluster that is to be made.\n\nWhat people see \
          otherwise: `unknown field` with the name of the field that it does not know, and `invalid version, supported values: …` for a Kubernetes that came \
-         after it. Cure: a newer eksctl, in another place where need be (--eksctl PATH). `karpctl versions` \
+         after it.\n\nCure: a newer eksctl, in another place where need be (--eksctl PATH). `karpctl versions` \
          shows the oldest that fits. Asked only where a cluster is made: nothing else runs eksctl."
     }
 

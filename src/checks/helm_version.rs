@@ -23,7 +23,7 @@ impl Check for HelmVersion {
 
     fn explain(&self) -> &'static str {
         "Compares helm with the cluster's Kubernetes (helm supports the minor of its own client and the three before it) and with what the charts \
-         ask for. What people see of a helm before 3.8: `this feature has been marked as experimental and is not enabled by default. Please \
+         ask for.\n\nWhat people see of a helm before 3.8: `this feature has been marked as experimental and is not enabled by default. Please \
          set HELM_EXPERIMENTAL_OCI=1`, or `scheme \"oci\" not supported`. A newer Kubernetes than helm's is a warning: it mostly works."
     }
 

@@ -25,9 +25,9 @@ impl Check for IamQuotas {
     fn explain(&self) -> &'static str {
         "Reads how much of IAM's quotas is used (iam:GetAccountSummary) and counts what is still to be made: the node role, the \
          controller's role and its managed policies, for a new cluster the roles that eksctl makes with it, and that a role takes so many \
-         policies. What people see otherwise: \
+         policies.\n\nWhat people see otherwise: \
          `LimitExceeded: Cannot exceed quota for RolesPerAccount: 1000`, `Cannot exceed quota for PoliciesPerRole: 10`, `Cannot exceed \
-         quota for InstanceProfilesPerAccount: 1000` (Karpenter makes an instance profile for each node class). Cure: remove what \
+         quota for InstanceProfilesPerAccount: 1000` (Karpenter makes an instance profile for each node class).\n\nCure: remove what \
          nobody uses, or ask for more (`aws service-quotas request-service-quota-increase`), in the one region of the partition that keeps \
          the quotas of IAM. EC2's quotas of vCPUs are those of the check vcpu-quotas."
     }

@@ -35,9 +35,9 @@ impl Check for InterruptionQueue {
     fn explain(&self) -> &'static str {
         "Reads the SQS queue, its policy, the policy of the key that it is encrypted with (AWS's own of SQS, alias/aws/sqs, keeps EventBridge out), and the EventBridge rules that send to it, and compares them with what the release reads: AWS \
          Health events, spot interruption warnings, rebalance recommendations, state changes, and capacity reservation interruptions \
-         since 1.10; where no node class selects capacity reservations, these are only a warning. What people see otherwise: `AWS.SimpleQueueService.NonExistentQueue: The specified queue does not exist` (up to \
+         since 1.10; where no node class selects capacity reservations, these are only a warning.\n\nWhat people see otherwise: `AWS.SimpleQueueService.NonExistentQueue: The specified queue does not exist` (up to \
          1.3 the controller ends with it; 1.4 and newer only log `failed to create valid sqs provider` once and go on without), or \
-         nothing at all: spot nodes that vanish with their pods. Cure: the stack of this release makes queue, policy and rules \
+         nothing at all: spot nodes that vanish with their pods.\n\nCure: the stack of this release makes queue, policy and rules \
          (`karpctl iam`); a rule that was switched off is switched on. Of a queue that is made elsewhere its tool makes the rules too, in a newer version of it, or \
          the commands do that are printed. The value of the chart is the queue's name, not its ARN."
     }

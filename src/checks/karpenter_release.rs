@@ -22,7 +22,7 @@ impl Check for KarpenterRelease {
 
     fn explain(&self) -> &'static str {
         "Looks the release up in karpctl's table. It fails for one that breaks what it is installed into, warns for one with a known fault \
-         or one that is newer than the table, and names the release to take instead: a later patch of the same minor version, mostly. \
+         or one that is newer than the table, and names the release to take instead: a later patch of the same minor version, mostly.\n\n\
          What people see of 1.0.0, whose chart has a hook that needs an image which is not for arm64: `timed out waiting for the condition`. \
          `--strict` refuses what is a warning here; `karpctl explain guide --karpenter-version VERSION` shows what of its guide is wrong, and \
          `karpctl versions` lists the releases."

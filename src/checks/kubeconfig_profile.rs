@@ -25,8 +25,8 @@ impl Check for KubeconfigProfile {
         "Compares the profile that the kubeconfig's plugin is given (AWS_PROFILE in its `env`, or --profile in its `args`) with the one in use \
          (--profile, else keys in the environment, else AWS_PROFILE), and the account in the names that aws gives its entries with the account of the credentials. The \
          kubeconfig's goes before the environment's. Of a profile that is not the one in use STS is asked which account it is of, and of a \
-         role that the plugin takes its ARN says it: that must be the cluster's account. What people see: `The config profile (…) could not be found` in a pipeline, or `You \
-         must be logged in to the server`, `the server has asked for the client to provide credentials`. Cure: have aws write the entry with \
+         role that the plugin takes its ARN says it: that must be the cluster's account.\n\nWhat people see: `The config profile (…) could not be found` in a pipeline, or `You \
+         must be logged in to the server`, `the server has asked for the client to provide credentials`.\n\nCure: have aws write the entry with \
          the profile that is meant, or take it out of the entry in a pipeline. `karpctl install` has a kubeconfig of its own and does not care."
     }
 

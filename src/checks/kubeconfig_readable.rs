@@ -22,7 +22,7 @@ impl Check for KubeconfigReadable {
 
     fn explain(&self) -> &'static str {
         "What people see: `WARNING: Kubernetes configuration file is group-readable. This is insecure.`, the same with `world-readable`. helm up to \
-         3.16 says it and goes on; 3.17 and newer do not look. Cure: `chmod 600` on the file, which --fix does too."
+         3.16 says it and goes on; 3.17 and newer do not look.\n\nCure: `chmod 600` on the file, which --fix does too."
     }
 
     fn reads(&self) -> &'static [Topic] {

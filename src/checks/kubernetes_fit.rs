@@ -22,9 +22,9 @@ impl Check for KubernetesFit {
 
     fn explain(&self) -> &'static str {
         "Compares the cluster's Kubernetes with the oldest and the newest that the release's own source names \
-         (pkg/providers/version/version.go). What people see: `karpenter version is not compatible with K8s version 1.34`, since 1.5 `karpenter \
+         (pkg/providers/version/version.go).\n\nWhat people see: `karpenter version is not compatible with K8s version 1.34`, since 1.5 `karpenter \
          is not compatible with kubernetes version`. Most releases log it once and go on, and what breaks later does not name the cause; 1.1.0 \
-         and 1.1.1 end at once with `panic: validating kubernetes version`. Cure: a release that fits, which the finding names; `karpctl \
+         and 1.1.1 end at once with `panic: validating kubernetes version`.\n\nCure: a release that fits, which the finding names; `karpctl \
          versions` shows the range of each. Karpenter goes first where the cluster is upgraded too."
     }
 

@@ -22,8 +22,8 @@ impl Check for KubernetesOffered {
 
     fn explain(&self) -> &'static str {
         "Asks EKS which versions it creates clusters of (eks:DescribeClusterVersions); where that may not be asked, the calendar in karpctl's \
-         table stands in. What people see otherwise: `invalid version, 1.30 is no longer supported, supported values: …` of eksctl, or \
-         `InvalidParameterException: unsupported Kubernetes version` of EKS. Cure: a newer Kubernetes, and a Karpenter that fits it (`karpctl \
+         table stands in.\n\nWhat people see otherwise: `invalid version, 1.30 is no longer supported, supported values: …` of eksctl, or \
+         `InvalidParameterException: unsupported Kubernetes version` of EKS.\n\nCure: a newer Kubernetes, and a Karpenter that fits it (`karpctl \
          versions`). A cluster that is there is not looked at: see kubernetes-support."
     }
 

@@ -32,7 +32,7 @@ impl Check for KubernetesSupport {
          support, in which the control plane costs several times as much, and at its end EKS upgrades the control plane by itself, whatever \
          Karpenter is in it. A cluster whose upgradePolicy is STANDARD has no extended support: EKS upgrades it at the end of standard support, \
          which fails here where the Karpenter that is in it does not fit the next version. A warning from 60 days before the end of \
-         standard support on. Cure: upgrade one minor version at a time, with a \
+         standard support on.\n\nCure: upgrade one minor version at a time, with a \
          Karpenter that fits both before and after (see kubernetes-fit). A version that neither has dates for is skipped."
     }
 

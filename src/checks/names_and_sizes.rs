@@ -23,7 +23,7 @@ impl Check for NamesAndSizes {
     fn explain(&self) -> &'static str {
         "Works out, without asking AWS, what every name and policy comes to for this cluster name, region, partition and release. EKS \
          takes cluster names of 100 characters; a role's name may have 64, so `KarpenterNodeRole-<cluster>` ends at 46 and \
-         `<cluster>-karpenter` at 54; a queue's may have 80, a managed policy's 128, a stack's 128 and no underscore. What people see: \
+         `<cluster>-karpenter` at 54; a queue's may have 80, a managed policy's 128, a stack's 128 and no underscore.\n\nWhat people see: \
          `Value '…' at 'roleName' failed to satisfy constraint: Member must have length less than or equal to 64`. A managed policy \
          may have 6,144 characters: `Cannot exceed quota for PolicySize: 6144`. karpctl shortens a name to one that ends in a hash of \
          the whole and uses it everywhere, and cuts a policy in two where it is too long. Documents of your own (a node class, a \

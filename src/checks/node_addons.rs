@@ -23,7 +23,7 @@ impl Check for NodeAddons {
 
     fn explain(&self) -> &'static str {
         "Looks in the cluster for the DaemonSets of a network add-on (the VPC CNI's aws-node, Calico's, Cilium's, by their images) and of kube-proxy, \
-         and counts their ready pods. What people see otherwise: nodes that stay NotReady with `container runtime network not ready: \
+         and counts their ready pods.\n\nWhat people see otherwise: nodes that stay NotReady with `container runtime network not ready: \
          NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not initialized`, NodeClaims that \
          are launched and registered and never initialized, or `dial tcp 10.100.0.1:443: i/o timeout` from every pod, aws-node's among them.\n\n\
          Clusters that are made without EKS's default add-ons (`bootstrapSelfManagedAddons: false`, as some versions of terraform-aws-eks do) have \

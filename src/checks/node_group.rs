@@ -25,7 +25,7 @@ impl Check for NodeGroup {
 
     fn explain(&self) -> &'static str {
         "Reads the managed node groups, what EKS complains of in them, and the hop limit that their launch templates set for answers of \
-         the instance metadata (IMDS). A pod is one hop further than its node: with a limit of 1 it gets no answer. What people see: \
+         the instance metadata (IMDS). A pod is one hop further than its node: with a limit of 1 it gets no answer.\n\nWhat people see: \
          `panic: operation error ec2imds: GetRegion, canceled, context deadline exceeded`. Karpenter asks there for \
          its region where nothing tells it, and for its credentials where it has no role of its own. With IRSA and with Pod Identity EKS writes region and \
          credentials into each of its containers (amazon-eks-pod-identity-webhook), so a limit of 1 is no finding then, nor before an install, nor with \
@@ -38,7 +38,7 @@ impl Check for NodeGroup {
          `InsufficientFreeAddresses`, `Ec2LaunchTemplateNotFound`) makes no room for the controller's second replica.\n\n\
          With Pod Identity, looks also whether the role of its nodes has one of AWS's policies that allow eks-auth:AssumeRoleForPodIdentity, which \
          is how the agent on a node asks for the roles of pods: one with policies of your own may lack it, and the agent is ready all the same. It is \
-         a warning, since your own may allow it. What people see, in the agent's log: `AccessDeniedException: … is not authorized to perform: \
+         a warning, since your own may allow it.\n\nWhat people see, in the agent's log: `AccessDeniedException: … is not authorized to perform: \
          eks-auth:AssumeRoleForPodIdentity`."
     }
 

@@ -32,11 +32,11 @@ impl Check for NodeNetwork {
         "Asks EC2 for subnets by the very selector that the node class has (the tag karpenter.sh/discovery with the cluster's name), and \
          looks at those that `karpctl bootstrap` would tag where nothing is tagged yet: of the managed node groups, \
          else of the cluster. Where every node class that is there has another selector, those count that \
-         Karpenter found by it (the status of the class). What people see otherwise: `SubnetSelector did not match any \
+         Karpenter found by it (the status of the class).\n\nWhat people see otherwise: `SubnetSelector did not match any \
          Subnets`, `SubnetsNotFound`, `no subnets exist given constraints`, with old releases `no subnets matched selector map[…]`: the \
          tag is missing, or its value is another cluster's name; `InvalidSubnetID.NotFound`: one that --subnet names is not there; `InsufficientFreeAddressesInSubnet`; nodes that never join, because the way \
          out of a public subnet is for instances with a public address only; a controller whose second replica stays Pending because its \
-         zone spread finds one zone. Cure: tag the private subnets that nodes may use (`aws ec2 create-tags`, \
+         zone spread finds one zone.\n\nCure: tag the private subnets that nodes may use (`aws ec2 create-tags`, \
          or `karpctl bootstrap --existing-cluster`), or name others with --subnet."
     }
 

@@ -38,7 +38,7 @@ impl Check for NodePolicies {
     fn explain(&self) -> &'static str {
         "Looks whether AWS's policies for nodes are attached to the role of the nodes: that of a worker node, one of those that pull images, and \
          for IPv4 that of the network add-on. AWS has none for IPv6: there the add-on needs a role of its own, by Pod Identity or IRSA, or the nodes' role a policy \
-         of one's own that allows ec2:AssignIpv6Addresses, which is looked for by the name that the EKS user guide gives it. The stack attaches them; somebody may have taken one away, and a role that is made elsewhere has its own. \
+         of one's own that allows ec2:AssignIpv6Addresses, which is looked for by the name that the EKS user guide gives it. The stack attaches them; somebody may have taken one away, and a role that is made elsewhere has its own.\n\n\
          What people see otherwise: NodeClaims that are launched and not registered, nodes that are NotReady with `container runtime network not \
          ready: NetworkReady=false … cni plugin not initialized`, `failed to pull image … 602401143452.dkr.ecr… 403 Forbidden`.\n\n\
          It is a warning, since a policy of one's own, also one within the role, may allow the same, and the network add-on may have a role of its own. \

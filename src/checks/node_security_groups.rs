@@ -24,13 +24,13 @@ impl Check for NodeSecurityGroups {
 
     fn explain(&self) -> &'static str {
         "Asks EC2 for security groups by the very selector that the node class has: the tag karpenter.sh/discovery with the cluster's \
-         name. Where every node class that is there has another selector, what Karpenter found by it counts (the status of the class). What people see otherwise: `SecurityGroupsNotFound`, `no security groups exist given constraints`, \
+         name. Where every node class that is there has another selector, what Karpenter found by it counts (the status of the class).\n\nWhat people see otherwise: `SecurityGroupsNotFound`, `no security groups exist given constraints`, \
          `SecurityGroupSelector did not match any SecurityGroups`; `InvalidGroup.NotFound … do not belong to the same network` for a \
          group of another VPC; `expected exactly one securityGroup tagged with kubernetes.io/cluster/<cluster> for eni eni-…, got: \
          [sg-… sg-…]` from the load balancer controller, where two of them carry that tag. The group that terraform-aws-eks makes for nodes has it \
-         too: they need the cluster's own no more. Where the launch template of a managed node group names groups and Karpenter's nodes get none \
+         too: they need the cluster's own no more.\n\nWhere the launch template of a managed node group names groups and Karpenter's nodes get none \
          of them, that is a warning: terraform-aws-eks gives its node groups only its own group, which lets in the API server and itself, so nodes with the \
-         cluster's group are Ready and reach no CoreDNS there. EKS does not pass a cluster's tags on to \
+         cluster's group are Ready and reach no CoreDNS there.\n\nEKS does not pass a cluster's tags on to \
          the security group that it makes: `aws ec2 create-tags` does, as `karpctl bootstrap --existing-cluster` does it."
     }
 

@@ -24,9 +24,9 @@ impl Check for OidcIssuer {
 
     fn explain(&self) -> &'static str {
         "With --identity irsa, looks for the IAM OIDC provider of the issuer that EKS names for this cluster, and for the audience \
-         sts.amazonaws.com on it. What people see: `InvalidIdentityToken: No OpenIDConnect provider found in your account for \
+         sts.amazonaws.com on it.\n\nWhat people see: `InvalidIdentityToken: No OpenIDConnect provider found in your account for \
          https://oidc.eks.…`, or `Incorrect token audience`. A cluster that is made anew under the same name has another issuer, and \
-         the old provider does not serve it. Cure: `aws iam create-open-id-connect-provider`, or `eksctl utils \
+         the old provider does not serve it.\n\nCure: `aws iam create-open-id-connect-provider`, or `eksctl utils \
          associate-iam-oidc-provider --approve`, or `karpctl identity`. With Pod Identity no provider is needed."
     }
 

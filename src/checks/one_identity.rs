@@ -24,8 +24,8 @@ impl Check for OneIdentity {
 
     fn explain(&self) -> &'static str {
         "Looks whether the helm release annotates the service account with eks.amazonaws.com/role-arn (IRSA) while an EKS Pod Identity \
-         association gives it a role too. What people see: permissions that were added to the one role are denied still, because the \
-         controller works under the other: `AccessDenied: … assumed-role/<the associated role>/… is not authorized`. Cure: keep one \
+         association gives it a role too.\n\nWhat people see: permissions that were added to the one role are denied still, because the \
+         controller works under the other: `AccessDenied: … assumed-role/<the associated role>/… is not authorized`.\n\nCure: keep one \
          way; without the association the controller works under the annotated role from its next start on. The annotation goes with `helm upgrade` without the value serviceAccount.annotations; the association with `aws eks \
          delete-pod-identity-association`.\n\n\
          Looks also whether a Fargate profile takes the controller's pods, by their namespace and the labels that the chart gives them, while they \

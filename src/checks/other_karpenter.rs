@@ -26,7 +26,7 @@ impl Check for OtherKarpenter {
     fn explain(&self) -> &'static str {
         "Looks at every Deployment that has the label app.kubernetes.io/name=karpenter, or whose image ends in karpenter/controller, and has replicas. \
          Two of them are one too many. Guides before 0.33 install into the namespace karpenter, later ones into \
-         kube-system: who follows the later one on an older cluster has two, which share leader election only within a namespace. \
+         kube-system: who follows the later one on an older cluster has two, which share leader election only within a namespace.\n\n\
          What is seen: nodes come in twos and go again, NodeClaims of unknown names, `invalid ownership metadata` for cluster roles. \
          Remove one: `helm uninstall` takes no node and no node pool along. One with no replicas does nothing and is no finding.\n\n\
          A single one is left where it is. Where it stands in another namespace than that which is looked at, say so: `--namespace`. Where another tool than \

@@ -31,10 +31,10 @@ impl Check for OwnVpc {
         "Asks EC2 for the subnets under `vpc` in the spec file, where a cluster is to be made in them: each must be there, in the region and the VPC that \
          are meant; together they must be in two zones or more, none of which is one where EKS makes no control plane (use1-az3, usw1-az2, \
          cac1-az3: ids, as the names of zones differ between accounts), and each must have six free addresses for the control plane. Where nodes \
-         run in public subnets, eksctl asks that they give addresses. What people see otherwise: `InvalidSubnetID.NotFound`, \
+         run in public subnets, eksctl asks that they give addresses.\n\nWhat people see otherwise: `InvalidSubnetID.NotFound`, \
          `Subnets specified must be in at least two different AZs`, `UnsupportedAvailabilityZoneException`, `does not currently have sufficient \
-         capacity to support the cluster`, eksctl's `found mis-configured or non-public subnets`. Cure: name others under vpc.privateSubnets \
-         and vpc.publicSubnets. Not seen: where their routes lead; `karpctl doctor` says it once the cluster is there."
+         capacity to support the cluster`, eksctl's `found mis-configured or non-public subnets`.\n\nCure: name others under vpc.privateSubnets \
+         and vpc.publicSubnets.\n\nNot seen: where their routes lead; `karpctl doctor` says it once the cluster is there."
     }
 
     fn reads(&self) -> &'static [Topic] {

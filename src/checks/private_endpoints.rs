@@ -28,7 +28,7 @@ impl Check for PrivateEndpoints {
 
     fn explain(&self) -> &'static str {
         "Reads the VPC's route tables and endpoints. A subnet whose route table leads nowhere outside needs a VPC endpoint for each of \
-         ec2, ecr.api, ecr.dkr, s3, sts, ssm, eks since 0.25, sqs where there is an interruption queue, and eks-auth with Pod Identity. \
+         ec2, ecr.api, ecr.dkr, s3, sts, ssm, eks since 0.25, sqs where there is an interruption queue, and eks-auth with Pod Identity.\n\n\
          What people see otherwise: `Post \"https://sts.us-west-2.amazonaws.com/\": dial tcp …: i/o timeout`, `Post \
          \"https://iam.amazonaws.com/\": i/o timeout` (IAM's endpoint, com.amazonaws.iam, is made in one region alone: a private cluster mostly needs an instance profile instead of a \
          role), `failed to resolve cluster endpoint`, `api error RequestError: send request failed … api.pricing` (noise: prices have no \
@@ -40,9 +40,9 @@ impl Check for PrivateEndpoints {
          with subnets that terraform-aws-eks gives the control plane (`intra_subnets`). Endpoints are made by a command only where nothing in the VPC leads \
          out, with a security group that lets in the whole VPC at port 443.\n\n\
          Of endpoints that are there it looks whether nodes get to them: a gateway to S3 counts in the route tables that it is given to, an \
-         interface where one of its security groups lets in at port 443 a group that nodes have, or addresses of the VPC. Not seen: endpoint policies.\n\n\
+         interface where one of its security groups lets in at port 443 a group that nodes have, or addresses of the VPC.\n\nNot seen: endpoint policies.\n\n\
          A public endpoint of the cluster that answers some addresses alone, beside which there is no private one, is a warning: a node \
-         whose way out has another address never joins. Cure: the private endpoint, by which nodes then go."
+         whose way out has another address never joins.\n\nCure: the private endpoint, by which nodes then go."
     }
 
     fn reads(&self) -> &'static [Topic] {

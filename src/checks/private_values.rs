@@ -46,7 +46,7 @@ impl Check for PrivateValues {
          proxy, is not seen here: where a route leads to other networks, or the controller is told a proxy, there is one warning without a command.\n\n\
          Before an install too it looks where the image of the controller comes from: ECR Public, public.ecr.aws, has no endpoint in any VPC. What \
          people see: pods at ImagePullBackOff, `failed to do request: Head \"https://public.ecr.aws/v2/karpenter/controller/manifests/…\": dial \
-         tcp …: i/o timeout`. Cure: a mirror, in ECR or in a registry of the VPC, named in `chart.values`: see docs/private-cluster.md."
+         tcp …: i/o timeout`.\n\nCure: a mirror, in ECR or in a registry of the VPC, named in `chart.values`: see docs/private-cluster.md."
     }
 
     fn reads(&self) -> &'static [Topic] {

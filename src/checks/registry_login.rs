@@ -26,9 +26,9 @@ impl Check for RegistryLogin {
     fn explain(&self) -> &'static str {
         "Reads helm's registry configuration (HELM_REGISTRY_CONFIG, HELM_CONFIG_HOME), then docker's (DOCKER_CONFIG, ~/.docker/config.json), as \
          helm does: `credHelpers`, `credsStore`, `auths`. A credential helper is looked for and asked, as helm would ask it; an ECR token \
-         says itself until when it holds. What people see: `unexpected status from HEAD request to https://public.ecr.aws/v2/karpenter/\
+         says itself until when it holds.\n\nWhat people see: `unexpected status from HEAD request to https://public.ecr.aws/v2/karpenter/\
          karpenter/manifests/…: 403 Forbidden`, the same with `400 Bad Request`, `error getting credentials`, `docker-credential-…\": \
-         executable file not found in $PATH`. Cure: log out of the one whose file it is; then the other's shows, if there is one. `karpctl install` runs helm without any of these files, unless one is \
+         executable file not found in $PATH`.\n\nCure: log out of the one whose file it is; then the other's shows, if there is one. `karpctl install` runs helm without any of these files, unless one is \
          named with --registry-config: only then does it fail, else it warns of what helm by hand will meet."
     }
 

@@ -24,9 +24,9 @@ impl Check for SecretsKey {
 
     fn explain(&self) -> &'static str {
         "With kmsKey in the spec, or a cluster that has such a key: looks whether that key is there, enabled, symmetric and of the cluster's region, and whether its key policy, a grant \
-         or IAM lets whoever makes the cluster do kms:DescribeKey and kms:CreateGrant with it. What people see otherwise: eksctl ends after \
+         or IAM lets whoever makes the cluster do kms:DescribeKey and kms:CreateGrant with it.\n\nWhat people see otherwise: eksctl ends after \
          minutes with `InvalidParameterException: The keyArn in encryptionConfig provider is not valid`, `User … is not authorized to perform: \
-         kms:CreateGrant`, `InvalidRequestException: KMS key … is disabled`. Cure: `aws kms enable-key`, or a statement in the key policy, as the \
+         kms:CreateGrant`, `InvalidRequestException: KMS key … is disabled`.\n\nCure: `aws kms enable-key`, or a statement in the key policy, as the \
          finding prints it. A cluster that is there says itself which key it has (encryptionConfig); of that only the state is judged: EKS has \
          its grant. While it is disabled the API server answers no request for a secret, and once it is deleted nothing brings the \
          cluster back: `aws kms cancel-key-deletion` does as long as the deletion is pending."

@@ -24,7 +24,7 @@ impl Check for SpotRole {
         "Looks for the role AWSServiceRoleForEC2Spot, which EC2 takes to launch spot instances, and which an account has once for all. What \
          people see without it: `AuthFailure.ServiceLinkedRoleCreationNotPermitted: The provided credentials do not have permission to create \
          the service-linked role for EC2 Spot Instances`; since 1.5 only an event on the NodeClaim, `Attempted to launch a spot instance but \
-         failed due to`, and on-demand nodes in place of spot ones. Cure: `aws iam create-service-linked-role --aws-service-name \
+         failed due to`, and on-demand nodes in place of spot ones.\n\nCure: `aws iam create-service-linked-role --aws-service-name \
          spot.amazonaws.com`, once per account; `karpctl bootstrap` does it. An answer that the name `has been taken` says that it is there."
     }
 

@@ -25,15 +25,19 @@ impl Check for StackState {
     }
 
     fn explain(&self) -> &'static str {
-        "Reads the stack Karpenter-<cluster>, its template, and eksctl's stacks of a cluster that karpctl makes. What people see: \
-         `Stack:arn:… is in ROLLBACK_COMPLETE state and can not be updated` (a creation that failed: delete the stack, it holds \
-         nothing), `is in UPDATE_ROLLBACK_FAILED state` (`aws cloudformation continue-update-rollback` brings it back), `is in \
-         DELETE_FAILED state` (something still uses a role or policy, `Cannot delete a policy attached to entities`: detach it, then delete again, unless a Karpenter works with what is left), `is in UPDATE_IN_PROGRESS state` \
-         (wait), and `AlreadyExistsException`; where the stack is not there and a role of the nodes' name is, `KarpenterNodeRole-… already exists`; its queue and policies likewise. \
+        "Reads the stack Karpenter-<cluster>, its template, and eksctl's stacks of a cluster that karpctl makes.\n\nWhat people see, and \
+         what to do:\n\
+         - `Stack:arn:… is in ROLLBACK_COMPLETE state and can not be updated`: a creation failed; delete the stack, it holds nothing.\n\
+         - `is in UPDATE_ROLLBACK_FAILED state`: `aws cloudformation continue-update-rollback` brings it back.\n\
+         - `is in DELETE_FAILED state`, `Cannot delete a policy attached to entities`: something still uses a role or policy; detach it, \
+         then delete again, unless a Karpenter works with what is left.\n\
+         - `is in UPDATE_IN_PROGRESS state`: wait.\n\
+         - `AlreadyExistsException`, `KarpenterNodeRole-… already exists`: the stack is not there, and a role, a queue or a policy of \
+         its name is.\n\n\
          Such a role may carry nodes, as on clusters that were made by Karpenter's page on the move from the Cluster Autoscaler: it is looked \
          at which instances of the region have it, and the commands that delete it are printed only where there is none; other regions are yours to look at. \
          Where a Karpenter is installed that has no such stack, another tool made what it works with: a role or a queue by these names is left, and \
-         `karpctl adopt` takes that Karpenter over. A template that is not that of this release warns: permissions that a newer Karpenter \
+         `karpctl adopt` takes that Karpenter over.\n\nA template that is not that of this release warns: permissions that a newer Karpenter \
          needs may be missing (`ec2:DescribeInstanceStatus`, `iam:ListInstanceProfiles`). A stack without karpctl's tag was made by \
          the guide's commands or by somebody else; karpctl leaves it alone until it is told --adopt."
     }

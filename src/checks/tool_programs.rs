@@ -22,7 +22,7 @@ impl Check for ToolPrograms {
 
     fn explain(&self) -> &'static str {
         "Looks for helm, eksctl, kubectl and aws on PATH and reads from each file's own header (ELF, Mach-O, PE) for which system and \
-         processor it is made; none is run. What people see of one that is made for another: `exec format error`, `cannot execute binary \
+         processor it is made; none is run.\n\nWhat people see of one that is made for another: `exec format error`, `cannot execute binary \
          file`, `Bad CPU type in executable`. A program that an emulator takes (qemu through binfmt_misc, Rosetta) counts as one of this \
          machine. karpctl itself runs helm, and eksctl where it makes a cluster: whether those are there is for helm-version and \
          eksctl-version to say. kubectl and aws are needed by nothing but the commands that doctor prints."

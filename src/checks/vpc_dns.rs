@@ -23,11 +23,11 @@ impl Check for VpcDns {
     fn explain(&self) -> &'static str {
         "Reads the attributes enableDnsSupport and enableDnsHostnames of the VPC, of which EKS says that both must be on, or nodes cannot \
          register. A VPC that is made by `aws ec2 create-vpc` or by Terraform has no DNS hostnames unless somebody asks for them; eksctl \
-         turns them on. What people see: nodes that never join and `NodeNotFound` of the NodeClaim, `dial tcp: lookup \
+         turns them on.\n\nWhat people see: nodes that never join and `NodeNotFound` of the NodeClaim, `dial tcp: lookup \
          0123456789ABCDEF.gr7.us-west-2.eks.amazonaws.com: no such host` in the kubelet's log; `InvalidParameter: Enabling private DNS \
          requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true` where an endpoint is made. Where the cluster has \
          its public endpoint alone, whose name every DNS knows, that is a warning. Of a cluster that is to be made in a VPC of one's own \
-         (`vpc` in the spec file) it is looked at beforehand. Cure: `aws ec2 modify-vpc-attribute`, one attribute at a time. Not seen: a DNS of one's own \
+         (`vpc` in the spec file) it is looked at beforehand.\n\nCure: `aws ec2 modify-vpc-attribute`, one attribute at a time.\n\nNot seen: a DNS of one's own \
          that the VPC's DHCP options name."
     }
 

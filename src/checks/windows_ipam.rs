@@ -22,7 +22,7 @@ impl Check for WindowsIpam {
 
     fn explain(&self) -> &'static str {
         "Looks for `enable-windows-ipam: \"true\"` in the ConfigMap amazon-vpc-cni of kube-system where the spec has `windows`, or a node \
-         class makes Windows nodes. What people see otherwise: pods stay in ContainerCreating with `failed to setup network for sandbox`, \
+         class makes Windows nodes.\n\nWhat people see otherwise: pods stay in ContainerCreating with `failed to setup network for sandbox`, \
          `pod does not have label vpc.amazonaws.com/PrivateIPv4Address`, or Pending with `Insufficient vpc.amazonaws.com/PrivateIPv4Address`. A \
          cluster that karpctl makes with `windows` has it. Where the VPC CNI is an add-on of EKS, the ConfigMap is the add-on's: say \
          `enableWindowsIpam` in its configuration too, or its next update takes it back.\n\n\

@@ -23,11 +23,11 @@ impl Check for ZonalShift {
 
     fn explain(&self) -> &'static str {
         "Looks whether zonal shift is on for the cluster (`zonalShiftConfig.enabled`) where the chart is told to heed it \
-         (`settings.enableZonalShift`, Karpenter 1.12 and newer). What people see otherwise: pods in CrashLoopBackOff with `panic: Unable to \
+         (`settings.enableZonalShift`, Karpenter 1.12 and newer).\n\nWhat people see otherwise: pods in CrashLoopBackOff with `panic: Unable to \
          find Cluster … in Zonal Shift. Please check that the cluster is enabled for Zonal Shift and roles have appropriate permissions`. \
          The policies of 1.12.0 to 1.12.2 do not let the controller read it. Without a word of yours karpctl tells the chart so \
          where it makes the cluster, as the guide does, or where the cluster has it on; never for a private cluster, which needs an endpoint for \
-         it. Cure: turn it on for the cluster, or say `zonalShift: false`."
+         it.\n\nCure: turn it on for the cluster, or say `zonalShift: false`."
     }
 
     fn reads(&self) -> &'static [Topic] {

@@ -1,6 +1,6 @@
 //! `karpctl adopt`: takes over a Karpenter that somebody else made, as it is.
 
-use super::args::VariantArgs;
+use super::args::{KarpenterArgs, VariantArgs};
 use super::init;
 use super::session::{Session, layers};
 use super::way::{Selection, WayArgs, go, topics};
@@ -34,7 +34,7 @@ pub struct AdoptArgs {
     #[arg(long)]
     force: bool,
     #[command(flatten)]
-    variant: VariantArgs,
+    karpenter: KarpenterArgs,
 }
 
 impl AdoptArgs {
@@ -48,8 +48,9 @@ impl AdoptArgs {
 pub async fn run(app: &App, args: AdoptArgs) -> Result<Exit> {
     // The file may be the one that is to be written.
     let path = app.globals.file.clone().unwrap_or_else(|| DEFAULT_FILE.into());
-    let mut session = open(app, &args.variant).await?;
-    let given = layers(app, &args.variant)?;
+    let variant = VariantArgs::of_existing(args.karpenter);
+    let mut session = open(app, &variant).await?;
+    let given = layers(app, &variant)?;
     let adoption = app.read(Box::pin(look(&mut session, &given))).await?;
     for line in said(&adoption, &session.spec) {
         app.printer.status(&line);

@@ -57,6 +57,11 @@ fn show_next(app: &App, commands: &[(String, &str)]) {
     }
 }
 
+/// The command that takes away what was made.
+pub(super) fn way_back(app: &App, spec: &Spec, facts: &Facts) -> String {
+    command(app, spec, facts, DESTROY.0)
+}
+
 /// Another command for the same cluster: it takes fewer flags than a bootstrap, so only those that say where, and which Karpenter, are repeated.
 /// A person's environment is another one tomorrow.
 fn command(app: &App, spec: &Spec, facts: &Facts, name: &str) -> String {

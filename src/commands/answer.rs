@@ -2,6 +2,7 @@
 
 use crate::characters::written_out;
 use crate::error::{Error, Result};
+use crate::report::Format;
 
 /// Whether JSON is for eyes too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +11,12 @@ pub(super) enum Pretty {
     Yes,
     /// One line.
     No,
+}
+
+impl From<Format> for Pretty {
+    fn from(format: Format) -> Self {
+        if format == Format::Ndjson { Self::No } else { Self::Yes }
+    }
 }
 
 /// A document as JSON, in which every character that a terminal would obey is escaped.

@@ -75,15 +75,37 @@ pub struct GlobalArgs {
 
 /// Flags of what is to be built; each is also a field of the spec file.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Variants")]
-#[expect(clippy::struct_excessive_bools, reason = "flags are bools by nature")]
 pub struct VariantArgs {
+    /// How a cluster is made, or that it is there.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+    /// Karpenter, and what it needs.
+    #[command(flatten)]
+    pub karpenter: KarpenterArgs,
+}
+
+/// Flags of how a cluster is made, or that it is there. Commands that only work on a cluster that is there do not take them.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Variants")]
+pub struct ClusterArgs {
     /// The cluster must be there; it is never created or deleted
     #[arg(long)]
     pub existing_cluster: bool,
     /// The controller of a new cluster runs on Fargate
     #[arg(long)]
     pub fargate: bool,
+    /// The IP family of a new cluster: ipv4 or ipv6
+    #[arg(long, value_name = "FAMILY", value_parser = offered::ip_families(), hide_possible_values = true)]
+    pub ip_family: Option<String>,
+    /// The KMS key that encrypts the secrets of a new cluster
+    #[arg(long, value_name = "ARN")]
+    pub kms_key: Option<String>,
+}
+
+/// Flags of Karpenter, and of what it needs, on any cluster.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Variants")]
+pub struct KarpenterArgs {
     /// EKS zonal shift, Karpenter 1.12 and newer [env: ENABLE_ZONAL_SHIFT]
     #[arg(long, value_name = "true|false")]
     pub zonal_shift: Option<bool>,
@@ -99,12 +121,6 @@ pub struct VariantArgs {
     /// Windows nodes will join
     #[arg(long)]
     pub windows: bool,
-    /// The IP family of a new cluster: ipv4 or ipv6
-    #[arg(long, value_name = "FAMILY", value_parser = offered::ip_families(), hide_possible_values = true)]
-    pub ip_family: Option<String>,
-    /// The KMS key that encrypts the secrets of a new cluster
-    #[arg(long, value_name = "ARN")]
-    pub kms_key: Option<String>,
     /// The AMI alias of the node class, such as al2023@v20260101 [env: ALIAS_VERSION]
     #[arg(long, value_name = "ALIAS")]
     pub ami_alias: Option<String>,
@@ -132,12 +148,20 @@ pub struct VariantArgs {
     pub crd_chart_digest: Option<String>,
 }
 
+impl VariantArgs {
+    /// The variant of a cluster that is there.
+    #[must_use]
+    pub fn of_existing(karpenter: KarpenterArgs) -> Self {
+        Self { cluster: ClusterArgs { existing_cluster: true, ..ClusterArgs::default() }, karpenter }
+    }
+}
+
 impl GlobalArgs {
     /// The settings among the flags.
-    pub fn layer(&self, variant: &VariantArgs) -> Result<Layer> {
+    pub fn layer(&self, VariantArgs { cluster, karpenter }: &VariantArgs) -> Result<Layer> {
         let yes = |flag: bool| flag.then_some(true);
         let mut tags = BTreeMap::new();
-        for tag in &variant.tags {
+        for tag in &karpenter.tags {
             let (key, value) = tag
                 .split_once('=')
                 .filter(|(key, _)| !key.is_empty())
@@ -147,11 +171,11 @@ impl GlobalArgs {
             }
         }
         let chart = ChartLayer {
-            repository: variant.chart_repository.clone(),
-            registry_config: variant.registry_config.clone(),
+            repository: karpenter.chart_repository.clone(),
+            registry_config: karpenter.registry_config.clone(),
             values: None,
-            digest: variant.chart_digest.clone(),
-            crd_digest: variant.crd_chart_digest.clone(),
+            digest: karpenter.chart_digest.clone(),
+            crd_digest: karpenter.crd_chart_digest.clone(),
         };
         Ok(Layer {
             cluster_name: self.cluster_name.clone(),
@@ -161,21 +185,21 @@ impl GlobalArgs {
             karpenter_version: self.karpenter_version.clone(),
             kubernetes_version: self.kubernetes_version.clone(),
             namespace: self.namespace.clone(),
-            identity: variant.identity.clone(),
-            node_access: variant.node_access.clone(),
-            existing_cluster: yes(variant.existing_cluster),
-            fargate: yes(variant.fargate),
+            identity: karpenter.identity.clone(),
+            node_access: karpenter.node_access.clone(),
+            existing_cluster: yes(cluster.existing_cluster),
+            fargate: yes(cluster.fargate),
             node_group: None,
-            zonal_shift: variant.zonal_shift,
-            private: yes(variant.private),
-            windows: yes(variant.windows),
-            node_pool: variant.ami_alias.clone().map(|alias| NodePoolLayer { ami_alias: Some(alias), ..NodePoolLayer::default() }),
-            subnets: (!variant.subnets.is_empty()).then(|| variant.subnets.clone()),
+            zonal_shift: karpenter.zonal_shift,
+            private: yes(karpenter.private),
+            windows: yes(karpenter.windows),
+            node_pool: karpenter.ami_alias.clone().map(|alias| NodePoolLayer { ami_alias: Some(alias), ..NodePoolLayer::default() }),
+            subnets: (!karpenter.subnets.is_empty()).then(|| karpenter.subnets.clone()),
             vpc: None,
-            ip_family: variant.ip_family.clone(),
-            kms_key: variant.kms_key.clone(),
+            ip_family: cluster.ip_family.clone(),
+            kms_key: cluster.kms_key.clone(),
             tags: (!tags.is_empty()).then_some(tags),
-            permissions_boundary: variant.permissions_boundary.clone(),
+            permissions_boundary: karpenter.permissions_boundary.clone(),
             chart: (chart != ChartLayer::default()).then_some(chart),
             made_elsewhere: None,
             written: None,

@@ -1,6 +1,6 @@
 //! What follows when a plan was agreed to: it is carried out, and how that ended is said.
 
-use super::afterwards::{after_part, afterwards};
+use super::afterwards::{after_part, afterwards, way_back};
 use super::answer::{Pretty, json};
 use super::next;
 use super::parts::Part;
@@ -12,9 +12,10 @@ use crate::engine::{self, Claim, Hold, Run, Timing, execute};
 use crate::error::{Error, ErrorKind, Exit, Result};
 use crate::facts::Facts;
 use crate::plan::{Action, Direction, Event, Outcome, Plan, State, StepId};
-use crate::report::{Format, Journal, RunReport, RunReporter, show_error};
+use crate::report::{Format, Journal, RunReport, RunReporter, StepReport, show_error};
 use crate::spec::Spec;
 use crate::steps::{Step, owner_tags};
+use crate::wording::counted;
 
 /// Carries the plan out. The exit is that of the [worst] that happened.
 pub(super) async fn carry_out(
@@ -131,17 +132,52 @@ pub(super) async fn carry_out(
     let failures = interrupted_once(outcome.failures);
     let exit = worst(app, &failures, &report);
     let again = next::command_line(app, selection.name, selection.name);
-    say_failures(app, args.output, failures, plan.direction, exit, &again, journal_path.as_deref());
+    if args.output == Format::Human {
+        app.printer.status(&how_far(report.steps.iter().map(|step| &step.outcome)));
+    }
+    // Of a cluster that was there before nobody is told how to take it away.
+    let made = |step: &StepReport| step.step == StepId::Cluster && matches!(step.outcome, Outcome::Done);
+    let costs = plan.direction == Direction::Apply && report.steps.iter().any(made);
+    let way_back = costs.then(|| way_back(app, spec, &outcome.facts));
+    let after = After { again, journal: journal_path, way_back };
+    say_failures(app, args.output, failures, plan.direction, exit, &after);
     Ok(exit)
 }
 
+/// What there is to do after a run that failed.
+struct After {
+    /// The command that goes on from where it ended.
+    again: String,
+    /// The file that has what happened.
+    journal: Option<String>,
+    /// The command that takes away what costs money meanwhile.
+    way_back: Option<String>,
+}
+
+/// How far a run got, in words.
+fn how_far<'a>(outcomes: impl Iterator<Item = &'a Outcome>) -> String {
+    let mut ends = [("done", 0), ("with nothing to do", 0), ("failed", 0), ("not run", 0)];
+    for outcome in outcomes {
+        let end = match outcome {
+            Outcome::Done => 0,
+            Outcome::Kept => 1,
+            Outcome::Failed { .. } => 2,
+            Outcome::NotRun { .. } => 3,
+        };
+        ends[end].1 += 1;
+    }
+    let steps = ends.iter().map(|(_, many)| many).sum();
+    let ends: Vec<String> = ends.iter().filter(|(_, many)| *many > 0).map(|(end, many)| format!("{many} {end}")).collect();
+    format!("{}: {}", counted(steps, "step"), ends.join(", "))
+}
+
 /// Says what failed. What helps against all of them is said once, at the end.
-fn say_failures(app: &App, output: Format, failures: Vec<Error>, direction: Direction, exit: Exit, again: &str, journal: Option<&str>) {
+fn say_failures(app: &App, output: Format, failures: Vec<Error>, direction: Direction, exit: Exit, after: &After) {
     let last = failures.len().saturating_sub(1);
     let run = if failures.iter().all(|error| error.hints.is_empty()) { "run" } else { "then run" };
     for (number, mut error) in failures.into_iter().enumerate() {
         if number == last {
-            error = error.hint(format!("{run} it again: `{again}`; what is done is kept, and it goes on from here"));
+            error = error.hint(format!("{run} it again: `{}`; what is done is kept, and it goes on from here", after.again));
             if exit == app.interrupted() {
                 let goes_on = match direction {
                     Direction::Apply => "stacks, clusters and node groups that were being made are finished",
@@ -149,7 +185,10 @@ fn say_failures(app: &App, output: Format, failures: Vec<Error>, direction: Dire
                 };
                 error = error.hint(format!("what AWS has begun goes on by itself: {goes_on}"));
             }
-            if let Some(path) = journal {
+            if let Some(way_back) = &after.way_back {
+                error = error.hint(format!("the cluster costs money meanwhile; `{way_back}` takes away what was made"));
+            }
+            if let Some(path) = &after.journal {
                 error = error.hint(format!("what happened is in {path}"));
             }
         }
@@ -277,6 +316,15 @@ mod tests {
         assert_eq!(errors[1].message, "interrupted in `stack`, `cluster`");
         assert_eq!(errors[1].causes, ["interrupted while waiting"]);
         assert_eq!(errors[1].hints, ["CloudFormation goes on by itself"]);
+    }
+
+    #[test]
+    fn how_far_a_run_got_is_counted() {
+        let failed = || Outcome::Failed { error: Error::failed("no") };
+        let not_run = || Outcome::NotRun { reason: "stack failed".into() };
+        let outcomes = [Outcome::Kept, Outcome::Done, failed(), not_run(), not_run()];
+        assert_eq!(how_far(outcomes.iter()), "5 steps: 1 done, 1 with nothing to do, 1 failed, 2 not run");
+        assert_eq!(how_far([failed()].iter()), "1 step: 1 failed");
     }
 
     fn plan(chart: Action) -> Plan {

@@ -1,6 +1,6 @@
 //! `karpctl destroy`: the way back.
 
-use super::args::VariantArgs;
+use super::args::{ClusterArgs, KarpenterArgs, VariantArgs};
 use super::installed::as_installed;
 use super::left::tell_what_is_left;
 use super::offered;
@@ -57,8 +57,10 @@ impl DestroyArgs {
 
 /// Runs the command.
 pub async fn run(app: &App, args: DestroyArgs) -> Result<Exit> {
-    let variant =
-        VariantArgs { existing_cluster: args.existing_cluster, identity: args.identity, subnets: args.subnets, ..VariantArgs::default() };
+    let variant = VariantArgs {
+        cluster: ClusterArgs { existing_cluster: args.existing_cluster, ..ClusterArgs::default() },
+        karpenter: KarpenterArgs { identity: args.identity, subnets: args.subnets, ..KarpenterArgs::default() },
+    };
     let mut session = Session::open(app, &variant).await?;
     as_installed(app, &variant, &mut session).await?;
     let keeps_cluster = args.keep_cluster || session.spec.cluster == ClusterMode::Existing;

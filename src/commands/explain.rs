@@ -1,6 +1,7 @@
 //! `karpctl explain`: what a step, a check, an error or a permission is, why, and how to mend it; and where karpctl differs from the
 //! guide.
 
+use super::answer::json;
 use super::args::VariantArgs;
 use super::explain_guide;
 use super::offered;
@@ -11,10 +12,12 @@ use crate::error::{Error, Exit, Result, did_you_mean};
 use crate::finding::Area;
 use crate::migration::Wish;
 use crate::pages::{Language, page, that_name, that_quote};
-use crate::report::Printer;
+use crate::report::{Format, Printer};
 use crate::steps;
 use crate::wording::first_sentence;
 use clap::Args;
+use serde::Serialize;
+use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Explain a step, a check, a permission (the controller's, or that of whoever runs karpctl), where the guide is not followed, or an error:
@@ -27,7 +30,8 @@ use std::collections::BTreeSet;
   karpctl explain iam:PassRole
   karpctl explain ec2:CreateVpc
   karpctl explain credentials
-  karpctl explain guide --karpenter-version 1.9.2")]
+  karpctl explain guide --karpenter-version 1.9.2
+  karpctl explain node-mapping -o json")]
 pub struct ExplainArgs {
     /// The id, or the text of an error; without one all ids are listed
     #[arg(value_name = "ID or ERROR", value_parser = offered::explained(), hide_possible_values = true)]
@@ -35,6 +39,9 @@ pub struct ExplainArgs {
     /// The language; what is not there in it is said in English
     #[arg(long, value_enum, default_value_t)]
     lang: Language,
+    /// How the answer is written
+    #[arg(long, short, value_enum, default_value_t, value_name = "FORMAT")]
+    output: Format,
 }
 
 /// The id of what is no step and no check.
@@ -43,61 +50,138 @@ pub(super) const GUIDE: &str = "guide";
 /// How many pages may have a word, so that the first of them is meant.
 const FEW: usize = 4;
 
+impl ExplainArgs {
+    /// The format of the answer.
+    pub(crate) const fn output(&self) -> Format {
+        self.output
+    }
+}
+
+/// What can be asked for by its name.
+struct Topic {
+    id: String,
+    kind: Kind,
+    text: String,
+}
+
+/// What a topic is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Step,
+    Check,
+    Error,
+    Guide,
+    /// A statement of a policy, or an action that one allows.
+    Permission,
+}
+
+/// What is answered.
+enum Answer<'a> {
+    /// All there is to ask for.
+    List,
+    /// The topics of one name: a step and a check may be called the same, as they are about the same. And the checks that quote the
+    /// same error.
+    Text(Vec<&'a Topic>, Vec<&'a Topic>),
+    /// Topics that have a word in what they quote, which is about none of them more than about another.
+    Mentioned(Vec<&'a Topic>),
+}
+
 /// Runs the command.
 pub fn run(app: &App, args: &ExplainArgs) -> Result<Exit> {
-    let checks = checks::all();
-    let texts = texts(args.lang);
     let asked = args.words.join(" ");
-    if asked.trim().is_empty() {
-        list(&app.printer);
-        return Ok(Exit::Done);
-    }
+    let mut topics = topics(args.lang);
     if asked == GUIDE {
-        app.printer.told(&explain_guide::text(app)?);
-        return Ok(Exit::Done);
+        topics.push(Topic { id: GUIDE.into(), kind: Kind::Guide, text: explain_guide::text(app)? });
+    }
+    let answer = answer_to(asked.trim(), &topics)?;
+    if args.output == Format::Human {
+        show(app, &asked, args.lang, &answer);
+    } else {
+        app.printer.document(&json(&machine(&answer, &topics), args.output.into())?);
+    }
+    Ok(Exit::Done)
+}
+
+/// The answer to what was asked.
+fn answer_to<'a>(asked: &str, topics: &'a [Topic]) -> Result<Answer<'a>> {
+    if asked.is_empty() {
+        return Ok(Answer::List);
     }
     // Errors are quoted by the pages in English; what is then shown is in the language asked for.
+    let checks = checks::all();
     let quoting: Vec<(&str, &str)> = checks.iter().map(|c| (c.id(), page(c.id(), Language::En).unwrap_or_else(|| c.explain()))).collect();
-    let of = |id: &str| texts.iter().find(|(known, _)| known == id);
-    let exact = of(&asked).or_else(|| by_name(&texts, &asked));
-    let mut with_it = if exact.is_some() { Vec::new() } else { that_quote(&asked, quoting.iter().copied()) };
+    let checks_of = |ids: &[&str]| -> Vec<&Topic> {
+        ids.iter().filter_map(|id| topics.iter().find(|t| t.kind == Kind::Check && t.id == *id)).collect()
+    };
+    let exact = topics.iter().find(|t| t.id == asked).or_else(|| by_name(topics, asked));
+    let mut with_it = if exact.is_some() { Vec::new() } else { that_quote(asked, quoting.iter().copied()) };
     if exact.is_none() && with_it.is_empty() {
-        with_it = that_name(&asked, quoting.iter().copied());
-        // A word that many have is about none of them.
-        if with_it.len() > FEW && by_mention(&texts, &asked).is_none() {
-            app.printer.told(&format!("{} pages have `{asked}` in what they quote; `karpctl explain ID` prints one:", with_it.len()));
-            let named = checks.iter().filter(|check| with_it.contains(&check.id()));
-            named.for_each(|check| app.printer.entry(check.id(), check.why()));
-            return Ok(Exit::Done);
+        with_it = that_name(asked, quoting.iter().copied());
+        if with_it.len() > FEW && by_mention(topics, asked).is_none() {
+            return Ok(Answer::Mentioned(
+                checks.iter().map(|c| c.id()).filter(|id| with_it.contains(id)).flat_map(|id| checks_of(&[id])).collect(),
+            ));
         }
     }
-    let found = exact.or_else(|| with_it.first().and_then(|id| of(id))).or_else(|| by_mention(&texts, &asked));
-    if let Some((id, _)) = found {
-        // A step and a check may be called the same, as they are about the same.
-        let text = texts.iter().filter(|(known, _)| known == id).map(|(_, text)| text.trim_end()).collect::<Vec<_>>().join("\n\n");
-        match args.lang {
-            Language::En => app.printer.page(&text),
-            // Whoever asks for it can read it, whatever the locale is called.
-            Language::Ko => app.printer.document(&text),
-        }
-        if let [_, others @ ..] = &with_it[..]
-            && !others.is_empty()
-        {
-            app.printer.told(&format!("\nQuoted also by: {}", others.join(", ")));
-        }
-        if let Some(check) = checks.iter().find(|c| c.id() == id) {
-            let of = if check.of_cluster() && !names_a_cluster(app) { " --cluster-name NAME --region REGION" } else { "" };
-            app.printer.told(&format!("\nTo see how it is here: `karpctl doctor --only {id}{of}`"));
-        }
-        return Ok(Exit::Done);
+    let with_it = checks_of(&with_it);
+    if let Some(found) = exact.or_else(|| with_it.first().copied()).or_else(|| by_mention(topics, asked)) {
+        let others = with_it.into_iter().skip(1).collect();
+        return Ok(Answer::Text(topics.iter().filter(|t| t.id == found.id).collect(), others));
     }
     let error = Error::usage(format!("there is no step, check, kind of error or permission `{asked}`, and no page quotes such an error"));
-    let near = did_you_mean(&asked, texts.iter().map(|(known, _)| known.as_str()));
+    let near = did_you_mean(asked, topics.iter().map(|topic| topic.id.as_str()));
     let all = "`karpctl explain` lists them all";
     Err(match near {
         Some(near) => error.hint(near).hint(all),
         None => error.hint(format!("{all}; an error is found by the part that is the same for everybody")),
     })
+}
+
+/// Prints an answer for a person.
+fn show(app: &App, asked: &str, lang: Language, answer: &Answer<'_>) {
+    match answer {
+        Answer::List => list(&app.printer),
+        Answer::Mentioned(topics) => {
+            app.printer.told(&format!("{} pages have `{asked}` in what they quote; `karpctl explain ID` prints one:", topics.len()));
+            let checks = checks::all();
+            let named = checks.iter().filter(|check| topics.iter().any(|topic| topic.id == check.id()));
+            named.for_each(|check| app.printer.entry(check.id(), check.why()));
+        }
+        Answer::Text(topics, others) => {
+            let text = topics.iter().map(|topic| topic.text.trim_end()).collect::<Vec<_>>().join("\n\n");
+            match lang {
+                Language::En if topics.iter().any(|topic| topic.kind == Kind::Guide) => app.printer.told(&text),
+                Language::En => app.printer.page(&text),
+                // Whoever asks for it can read it, whatever the locale is called.
+                Language::Ko => app.printer.document(&text),
+            }
+            if !others.is_empty() {
+                let others = others.iter().map(|topic| topic.id.as_str()).collect::<Vec<_>>().join(", ");
+                app.printer.told(&format!("\nQuoted also by: {others}"));
+            }
+            if let Some(check) = checks::all().iter().find(|c| topics.iter().any(|topic| topic.id == c.id())) {
+                let of = if check.of_cluster() && !names_a_cluster(app) { " --cluster-name NAME --region REGION" } else { "" };
+                app.printer.told(&format!("\nTo see how it is here: `karpctl doctor --only {}{of}`", check.id()));
+            }
+        }
+    }
+}
+
+/// An answer for a program: every topic with its first sentence, and the whole text of those that were asked for.
+fn machine(answer: &Answer<'_>, all: &[Topic]) -> Value {
+    let brief = |topic: &&Topic| serde_json::json!({"id": topic.id, "kind": topic.kind, "summary": first_sentence(&topic.text)});
+    let whole = |topic: &&Topic| {
+        let mut entry = brief(topic);
+        entry["text"] = topic.text.trim_end().into();
+        entry
+    };
+    let topics: Vec<Value> = match answer {
+        Answer::List => all.iter().map(|topic| brief(&topic)).collect(),
+        Answer::Mentioned(topics) => topics.iter().map(brief).collect(),
+        Answer::Text(topics, others) => topics.iter().map(whole).chain(others.iter().map(brief)).collect(),
+    };
+    serde_json::json!({"schema": "karpctl/explain/v1", "topics": topics})
 }
 
 /// Lists what there is to ask for: what a person meets first, and last the names that they have before them.
@@ -131,30 +215,34 @@ fn list(printer: &Printer) {
 }
 
 /// All that can be asked for by its name, but for the guide, which is told of one release.
-fn texts(lang: Language) -> Vec<(String, String)> {
-    let mut texts: Vec<(String, String)> =
-        steps::all().iter().chain(&steps::migration(&Wish::default())).map(|s| (s.id().to_string(), s.explain().to_owned())).collect();
+fn topics(lang: Language) -> Vec<Topic> {
     let of_check = |c: &dyn Check| (c.id().to_owned(), page(c.id(), lang).unwrap_or_else(|| c.explain()).trim_end().to_owned());
-    texts.extend(checks::all().iter().map(|c| of_check(c.as_ref())));
-    texts.extend(super::explained::errors());
-    texts.extend(super::explained::permissions());
-    texts.extend(super::explained_operator::permissions());
-    texts
+    let steps = steps::all();
+    let migration = steps::migration(&Wish::default());
+    let of_steps = steps.iter().chain(&migration).map(|s| (s.id().to_string(), s.explain().to_owned()));
+    let permissions = super::explained::permissions().into_iter().chain(super::explained_operator::permissions());
+    let kinds: [(Kind, Vec<(String, String)>); 4] = [
+        (Kind::Step, of_steps.collect()),
+        (Kind::Check, checks::all().iter().map(|c| of_check(c.as_ref())).collect()),
+        (Kind::Error, super::explained::errors().collect()),
+        (Kind::Permission, permissions.collect()),
+    ];
+    kinds.into_iter().flat_map(|(kind, texts)| texts.into_iter().map(move |(id, text)| Topic { id, kind, text })).collect()
 }
 
-/// The text whose name differs only in case, or is an action of a single service that was named without the service.
-fn by_name<'a>(texts: &'a [(String, String)], asked: &str) -> Option<&'a (String, String)> {
-    let whole = texts.iter().find(|(known, _)| known.eq_ignore_ascii_case(asked));
+/// The topic whose name differs only in case, or is an action of a single service that was named without the service.
+fn by_name<'a>(topics: &'a [Topic], asked: &str) -> Option<&'a Topic> {
+    let whole = topics.iter().find(|topic| topic.id.eq_ignore_ascii_case(asked));
     let of_service: Vec<_> =
-        texts.iter().filter(|(known, _)| known.split_once(':').is_some_and(|(_, action)| action.eq_ignore_ascii_case(asked))).collect();
+        topics.iter().filter(|t| t.id.split_once(':').is_some_and(|(_, action)| action.eq_ignore_ascii_case(asked))).collect();
     // The controller and whoever runs karpctl may need the same one.
-    whole.or_else(|| of_service.first().copied().filter(|(first, _)| of_service.iter().all(|(known, _)| known == first)))
+    whole.or_else(|| of_service.first().copied().filter(|first| of_service.iter().all(|topic| topic.id == first.id)))
 }
 
-/// The text of the action that a question or an error names: "why does the controller need iam:PassRole?".
-fn by_mention<'a>(texts: &'a [(String, String)], asked: &str) -> Option<&'a (String, String)> {
+/// The action that a question or an error names: "why does the controller need iam:PassRole?".
+fn by_mention<'a>(topics: &'a [Topic], asked: &str) -> Option<&'a Topic> {
     let mut words = asked.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, ':' | '-')).map(|word| word.trim_matches(':'));
-    words.find_map(|word| texts.iter().find(|(known, _)| known.contains(':') && known.eq_ignore_ascii_case(word)))
+    words.find_map(|word| topics.iter().find(|topic| topic.id.contains(':') && topic.id.eq_ignore_ascii_case(word)))
 }
 
 /// Whether the settings at hand name a cluster, so that a command without flags is about it.
@@ -167,12 +255,22 @@ mod tests {
     use super::*;
     use crate::report::page_at;
 
+    /// Ten lines at 90 columns: more is not read at a terminal. Permissions are told in lines.
+    #[test]
+    fn no_paragraph_is_longer_than_an_eye_goes_over() {
+        for Topic { id, text, .. } in topics(Language::En).iter().filter(|topic| topic.kind != Kind::Permission) {
+            for paragraph in text.split("\n\n").flat_map(|block| block.split("\n- ")) {
+                assert!(paragraph.chars().count() <= 900, "{id}: {} characters: {paragraph}", paragraph.chars().count());
+            }
+        }
+    }
+
     /// What announces the next line ends its own, and what stands further in has a line to itself, as has what comes after it.
     #[test]
     fn every_page_reads_at_a_terminal_as_it_does_elsewhere() {
-        let texts = texts(Language::En);
-        assert!(texts.len() > 400 && texts.iter().any(|(_, text)| text.contains("only where:")));
-        for (id, text) in &texts {
+        let topics = topics(Language::En);
+        assert!(topics.len() > 400 && topics.iter().any(|topic| topic.text.contains("only where:")));
+        for Topic { id, text, .. } in &topics {
             for columns in [60, 80, 120] {
                 let shown = page_at(text, columns);
                 let mut shown_lines = shown.lines();

@@ -1,14 +1,16 @@
 //! `karpctl init`: a spec file from what is known, and from answers to what is not.
 
+use super::answer::json;
 use super::args::VariantArgs;
 use super::interview::{Interview, Manner};
 use crate::adapters::new_file::{NewFile, differs, unwritable};
 use crate::app::App;
 use crate::error::{Error, ErrorKind, Exit, Result};
+use crate::report::Format;
 use crate::shell::quoted;
 use crate::spec::file::DEFAULT_FILE;
 use crate::spec::resolve::{Discovered, resolve};
-use crate::spec::{draft, layer::Source};
+use crate::spec::{draft, layer::Layer, layer::Source};
 use clap::Args;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -23,7 +25,9 @@ const SCHEMA_FILE: &str = "karpctl.schema.json";
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
   karpctl init
-  karpctl init --defaults --cluster-name demo --region us-west-2")]
+  karpctl init --defaults --cluster-name demo --region us-west-2
+  karpctl init --defaults --force --cluster-name demo \\
+      --region us-west-2 -o json")]
 pub struct InitArgs {
     /// Ask nothing: take what is known, and the usual answer to every question
     #[arg(long)]
@@ -34,8 +38,18 @@ pub struct InitArgs {
     /// Overwrite a file that says something else
     #[arg(long)]
     force: bool,
+    /// How the answer is written: as anything but human it needs --defaults or --schema, as nobody can be asked then
+    #[arg(long, short, value_enum, default_value_t, value_name = "FORMAT")]
+    output: Format,
     #[command(flatten)]
     variant: VariantArgs,
+}
+
+impl InitArgs {
+    /// The format of the answer.
+    pub(crate) const fn output(&self) -> Format {
+        self.output
+    }
 }
 
 /// Runs the command.
@@ -43,7 +57,11 @@ pub async fn run(app: &App, args: InitArgs) -> Result<Exit> {
     let path = app.globals.file.clone().unwrap_or_else(|| DEFAULT_FILE.into());
     // A file that was written before keeps what was made of it.
     if args.schema && !args.force && path.exists() {
-        write(app, &[schema_beside(&path)?], false)?;
+        let files = [schema_beside(&path)?];
+        write(app, &files, false)?;
+        if args.output != Format::Human {
+            return machine(app, args.output, &files, &Layer::default());
+        }
         let line = draft::names_schema(SCHEMA_FILE);
         app.printer.paragraph(&format!("Editors find it by this line in {}, as its first: `{line}`.", path.display()));
         return Ok(Exit::Done);
@@ -53,6 +71,9 @@ pub async fn run(app: &App, args: InitArgs) -> Result<Exit> {
         if !std::io::stdin().is_terminal() {
             return Err(Error::usage("there is nobody to ask: standard input is no terminal")
                 .hint("add --defaults to take the usual answers; --cluster-name and --region say the rest"));
+        }
+        if args.output != Format::Human {
+            return Err(Error::usage("an answer as JSON goes with no questions").hint("add --defaults to take the usual answers"));
         }
         // Said before the questions, not after the last answer.
         if path.exists() && !args.force {
@@ -74,6 +95,9 @@ pub async fn run(app: &App, args: InitArgs) -> Result<Exit> {
         files.push(schema_beside(&path)?);
     }
     write(app, &files, args.force)?;
+    if args.output != Format::Human {
+        return machine(app, args.output, &files, &found.layer);
+    }
     if !args.schema {
         app.printer
             .paragraph(&format!("`karpctl init --schema` also writes {SCHEMA_FILE}, by which an editor completes and checks the fields."));
@@ -84,6 +108,14 @@ pub async fn run(app: &App, args: InitArgs) -> Result<Exit> {
     app.printer.copied(&format!(
         "\nNext:\n  karpctl doctor --area client,account{more}\n  karpctl bootstrap --dry-run{more}\n  karpctl bootstrap{more}"
     ));
+    Ok(Exit::Done)
+}
+
+/// Tells a program what was written, and the settings that are in it.
+fn machine(app: &App, format: Format, files: &[(PathBuf, String)], settings: &Layer) -> Result<Exit> {
+    let files: Vec<&Path> = files.iter().map(|(path, _)| path.as_path()).collect();
+    let answer = serde_json::json!({"schema": "karpctl/init/v1", "files": files, "settings": settings});
+    app.printer.document(&json(&answer, format.into())?);
     Ok(Exit::Done)
 }
 

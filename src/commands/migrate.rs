@@ -1,6 +1,6 @@
 //! `karpctl migrate`: from another autoscaler to Karpenter.
 
-use super::args::VariantArgs;
+use super::args::{KarpenterArgs, VariantArgs};
 use super::session::Session;
 use super::way::{Selection, WayArgs, go};
 use crate::app::App;
@@ -64,7 +64,7 @@ struct ClusterAutoscalerArgs {
     #[arg(long)]
     adopt: bool,
     #[command(flatten)]
-    variant: VariantArgs,
+    karpenter: KarpenterArgs,
 }
 
 impl MigrateArgs {
@@ -79,7 +79,7 @@ impl MigrateArgs {
 pub async fn run(app: &App, args: MigrateArgs) -> Result<Exit> {
     let From::ClusterAutoscaler(args) = args.from;
     // Whoever made it, a cluster with an autoscaler to leave is there, and is neither made nor deleted here.
-    let variant = VariantArgs { existing_cluster: true, ..args.variant.clone() };
+    let variant = VariantArgs::of_existing(args.karpenter);
     let mut session = Session::open(app, &variant).await?;
     session.spec.cluster = ClusterMode::Existing;
     session.cluster_is_there()?;

@@ -1,6 +1,6 @@
 //! `--print-commands`: the shell that a plan stands for.
 
-use super::answer::{Pretty, json};
+use super::answer::json;
 use super::session::Session;
 use super::way::refused_steps;
 use crate::app::App;
@@ -27,14 +27,13 @@ pub(super) fn print_commands(app: &App, output: Format, session: &Session, plan:
         Surroundings { aws: &aws_commands(app, session), spec: &spec_file_commands(session)?, access: &kubeconfig_commands(session) };
     let shell = commands(plan, &around);
     if output.is_machine() {
-        let pretty = if output == Format::Json { Pretty::Yes } else { Pretty::No };
         let document = Printed {
             schema: "karpctl/commands/v1",
             cluster: session.spec.cluster_name.as_str(),
             shell: &shell,
             refused: refused.as_ref(),
         };
-        app.printer.document(&json(&document, pretty)?);
+        app.printer.document(&json(&document, output.into())?);
         return Ok(Exit::Done);
     }
     if let Some(error) = refused {

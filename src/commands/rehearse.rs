@@ -1,6 +1,6 @@
 //! `karpctl rehearse`: the main job on stand-ins, no AWS account.
 
-use super::answer::{Pretty, json};
+use super::answer::json;
 use crate::adapters::lab::{self, Answer, Lab};
 use crate::app::App;
 use crate::error::{Error, ErrorKind, Exit, Result};
@@ -108,8 +108,7 @@ pub fn run(app: &App, args: &RehearseArgs) -> Result<Exit> {
     let rehearsal = rehearsal?;
     match args.output {
         Format::Human => show(app, &rehearsal),
-        Format::Json => app.printer.document(&json(&rehearsal, Pretty::Yes)?),
-        Format::Ndjson => app.printer.document(&json(&rehearsal, Pretty::No)?),
+        machine => app.printer.document(&json(&rehearsal, machine.into())?),
     }
     Ok(if rehearsal.ok { Exit::Done } else { Exit::Failed })
 }

@@ -1,6 +1,6 @@
 //! `karpctl status`: what is there, what drifted.
 
-use super::answer::{Pretty, json};
+use super::answer::json;
 use super::args::VariantArgs;
 use super::next;
 use super::session::Session;
@@ -43,8 +43,7 @@ pub async fn run(app: &App, args: StatusArgs) -> Result<Exit> {
     let report = StatusReport::new(spec, rows);
     match args.output {
         Format::Human => show_status(&app.printer, &report, &next::command_line(app, "status", "bootstrap")),
-        Format::Json => app.printer.document(&json(&report, Pretty::Yes)?),
-        Format::Ndjson => app.printer.document(&json(&report, Pretty::No)?),
+        machine => app.printer.document(&json(&report, machine.into())?),
     }
     Ok(if args.exit_code && !report.converged { Exit::Pending } else { Exit::Done })
 }

@@ -20,7 +20,11 @@ use clap::Args;
       --exec-api-version=client.authentication.k8s.io/v1beta1 \\
       --exec-command=karpctl --exec-arg=token \\
       --exec-arg=--cluster-name=demo --exec-arg=--region=us-west-2")]
-pub struct TokenArgs {}
+pub struct TokenArgs {
+    /// Always json; taken because kubeconfigs that aws wrote pass it
+    #[arg(long, short, value_parser = ["json"], default_value = "json", value_name = "FORMAT")]
+    output: String,
+}
 
 /// Runs the command.
 pub async fn run(app: &App, _args: TokenArgs) -> Result<Exit> {

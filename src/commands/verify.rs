@@ -1,7 +1,7 @@
 //! `karpctl verify`: the live proof, a workload that makes Karpenter launch nodes.
 
-use super::answer::{Pretty, json};
-use super::args::{VariantArgs, parse_duration};
+use super::answer::json;
+use super::args::{ClusterArgs, VariantArgs, parse_duration};
 use super::session::Session;
 use crate::app::App;
 use crate::error::{Exit, Result};
@@ -48,7 +48,8 @@ impl VerifyArgs {
 
 /// Runs the command.
 pub async fn run(app: &App, args: VerifyArgs) -> Result<Exit> {
-    let mut session = Session::open(app, &VariantArgs { existing_cluster: args.existing_cluster, ..VariantArgs::default() }).await?;
+    let cluster = ClusterArgs { existing_cluster: args.existing_cluster, ..ClusterArgs::default() };
+    let mut session = Session::open(app, &VariantArgs { cluster, ..VariantArgs::default() }).await?;
     session.cluster_is_there()?;
     let steps = steps::all();
     let ready = steps.iter().filter(|s| s.id() == StepId::Ready);
@@ -71,8 +72,7 @@ pub async fn run(app: &App, args: VerifyArgs) -> Result<Exit> {
     let report = report?;
     match args.output {
         Format::Human => app.printer.told(&report.to_string()),
-        Format::Json => app.printer.document(&json(&report, Pretty::Yes)?),
-        Format::Ndjson => app.printer.document(&json(&report, Pretty::No)?),
+        machine => app.printer.document(&json(&report, machine.into())?),
     }
     report.unproved().map_or(Ok(Exit::Done), Err)
 }

@@ -1,6 +1,6 @@
 //! `karpctl version`: which karpctl this is, and the newest Karpenter that it knows.
 
-use super::answer::{Pretty, json};
+use super::answer::json;
 use crate::app::App;
 use crate::error::{Exit, Result};
 use crate::knowledge::Release;
@@ -43,6 +43,6 @@ pub fn run(app: &App, args: &VersionArgs) -> Result<Exit> {
         "arch": arch,
         "karpenter": {"newest": newest},
     });
-    app.printer.document(&json(&answer, if args.output == Format::Json { Pretty::Yes } else { Pretty::No })?);
+    app.printer.document(&json(&answer, args.output.into())?);
     Ok(Exit::Done)
 }

@@ -1,6 +1,6 @@
 //! `karpctl versions`: the table. Which Karpenter, Kubernetes and tools fit together, and what each Karpenter is like.
 
-use super::answer::{Pretty, json};
+use super::answer::json;
 use super::versions_compare::compare;
 use crate::app::App;
 use crate::error::{Error, Exit, Result};
@@ -138,7 +138,7 @@ impl Wanted {
 }
 
 fn machine(format: Format, answer: &Value) -> Result<String> {
-    json(answer, if format == Format::Json { Pretty::Yes } else { Pretty::No })
+    json(answer, format.into())
 }
 
 /// The heads of the table of Kubernetes versions.

@@ -131,11 +131,11 @@ impl Step for MigrationPools {
     fn explain(&self) -> &'static str {
         "Proposes a node pool and a node class for each managed node group that the autoscaler scales: its instance types, the zones of its subnets, its subnets, the security groups and the hop limit that its launch template names, \
          capacity type, labels and taints (one that its ready nodes do not carry becomes a startup taint), the AMI that it runs where an alias can name it, the size of its disks, and as limits what \
-         its most nodes of the largest type have. What is not taken over is said in the plan, and so are policies that the role of the group's nodes has and Karpenter's has not: pods \
+         its most nodes of the largest type have.\n\nWhat is not taken over is said in the plan, and so are policies that the role of the group's nodes has and Karpenter's has not: pods \
          may go by them. Both carry the label \
-         karpctl.dev/node-group. Once they are there they are yours: a later run does not change them back. Node groups with an AMI of their own, \
+         karpctl.dev/node-group. Once they are there they are yours: a later run does not change them back.\n\nNode groups with an AMI of their own, \
          of capacity blocks or of types that are not named stay as they are, and so do those that --leave-node-group names and those that EKS \
-         does not manage. What the autoscaler scales is read from its status in the ConfigMap cluster-autoscaler-status, else from its flags. On the way \
+         does not manage. What the autoscaler scales is read from its status in the ConfigMap cluster-autoscaler-status, else from its flags.\n\nOn the way \
          back they stay unless --delete-pools is given: Karpenter then drains their nodes."
     }
 }

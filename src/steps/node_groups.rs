@@ -130,13 +130,13 @@ impl Step for NodeGroups {
         "Remembers the size of each node group in its tag karpctl.dev/scaling-before, then cordons the nodes of a group that leave and \
          empties them one after another: their pods are asked to go by the Eviction API, which keeps to pod disruption budgets, and the \
          next node waits until every pod that lost its node has another, those that an earlier run displaced among them: since when a node \
-         leaves stands in its annotation karpctl.dev/leaving. Nothing is deleted by force: an eviction that stays refused for the \
+         leaves stands in its annotation karpctl.dev/leaving.\n\nNothing is deleted by force: an eviction that stays refused for the \
          time of --timeout ends the run and names the pod and its budget. A group is made small only when the nodes that leave are \
          empty. One group stays, with two nodes, for Karpenter's controller (--keep-node-group names it; several stay with a node each); one that has \
-         fewer gets them first. Pods \
+         fewer gets them first.\n\nPods \
          that nobody would make anew, that ask to stay or that ask for a node of a group by its label are named before anything begins. \
          Which instances a group ends, EC2 Auto Scaling decides: for the group that stays karpctl empties those that it usually ends, the \
-         oldest, zone by zone. The way back sets the sizes of before, waits for the nodes, and leaves the pods where they are."
+         oldest, zone by zone.\n\nThe way back sets the sizes of before, waits for the nodes, and leaves the pods where they are."
     }
 }
 

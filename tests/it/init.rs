@@ -47,6 +47,22 @@ fn without_a_terminal_it_asks_for_defaults() {
 }
 
 #[test]
+fn a_program_is_told_what_was_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let answer = |words: &[&str]| -> serde_json::Value {
+        let ended = run(dir.path(), words);
+        serde_json::from_slice(&ended.stdout).unwrap_or_else(|e| panic!("{words:?}: {e}: {}", stderr(&ended)))
+    };
+    let made = answer(&[&DEFAULTS[..], &["-o", "json"]].concat());
+    assert_eq!((&made["schema"], &made["files"]), (&"karpctl/init/v1".into(), &serde_json::json!(["karpctl.yaml"])));
+    assert_eq!(made["settings"], serde_json::to_value(written(dir.path())).unwrap());
+    let schema = answer(&["init", "--schema", "-o", "ndjson"]);
+    assert_eq!((&schema["files"], &schema["settings"]), (&serde_json::json!(["karpctl.schema.json"]), &serde_json::json!({})));
+    let there = run(dir.path(), &[&DEFAULTS[..], &["--cluster-name", "other", "-o", "json"]].concat());
+    assert!(there.stdout.is_empty() && serde_json::from_str::<serde_json::Value>(&stderr(&there)).is_ok(), "{}", stderr(&there));
+}
+
+#[test]
 fn defaults_without_credentials_are_a_spec_that_other_commands_take() {
     let dir = tempfile::tempdir().unwrap();
     let ended = run(dir.path(), &DEFAULTS);

@@ -105,12 +105,7 @@ fn who(shell: &Shell, more: &[&str]) -> Ended {
 #[test]
 fn a_service_has_an_endpoint_of_its_own() {
     let ((all, of_all), (sts, of_sts), (iam, of_iam)) = (aws(), aws(), aws());
-    let shell = Shell::new()
-        .env("AWS_ACCESS_KEY_ID", "test")
-        .env("AWS_SECRET_ACCESS_KEY", "test")
-        .env("AWS_ENDPOINT_URL", &all)
-        .env("AWS_ENDPOINT_URL_STS", &sts)
-        .env("AWS_ENDPOINT_URL_IAM", &iam);
+    let shell = Shell::new().asks(&all).env("AWS_ENDPOINT_URL_STS", &sts).env("AWS_ENDPOINT_URL_IAM", &iam);
     shell.run(&["doctor", "--only", "aws-credentials,spot-role", "--region", "us-west-2"]);
     let bodies = |asked: &Mutex<Vec<Asked>>| asked.lock().unwrap().iter().map(|asked| asked.body.clone()).collect::<Vec<_>>();
     let (of_sts, of_iam) = (bodies(&of_sts), bodies(&of_iam));
@@ -124,7 +119,7 @@ fn where_no_region_is_set_one_of_the_partition_that_is_said_is_asked() {
     let ask = |answer: (&'static str, &'static str), env: Variables, words: &[&str]| {
         let (url, asked) = serve(move |_| (answer.0.to_owned(), answer.1.to_owned()));
         let shell = Shell::new().file("config", "[default]\n[profile ningxia]\nregion = cn-northwest-1\n").env("AWS_CONFIG_FILE", "config");
-        let shell = shell.env("AWS_ENDPOINT_URL", &url).env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+        let shell = shell.asks(&url);
         let ended = env.iter().fold(shell, |shell, (name, value)| shell.env(name, value)).run(words);
         let asked = asked.lock().unwrap();
         let region = |asked: &Asked| Some(asked.headers().split_once("credential=test/")?.1.split('/').nth(1)?.to_owned());

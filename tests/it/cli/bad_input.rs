@@ -283,11 +283,15 @@ fn a_tool_that_cannot_be_run_is_not_said_to_be_missing() {
 
 #[test]
 fn flags_that_would_do_nothing_are_not_offered() {
-    for (command, flags) in
-        [("verify", &["--fargate", "--identity=irsa"][..]), ("destroy", &["--ami-alias=al2023@latest", "--private", "--tag=a=b"])]
-    {
+    let of_new_clusters = &["--fargate", "--ip-family=ipv6", "--kms-key=arn:aws:kms:us-west-2:111122223333:key/a", "--existing-cluster"];
+    for (command, flags) in [
+        (&["verify"][..], &["--fargate", "--identity=irsa"][..]),
+        (&["destroy"], &["--ami-alias=al2023@latest", "--private", "--tag=a=b"]),
+        (&["adopt"], of_new_clusters),
+        (&["migrate", "cluster-autoscaler"], of_new_clusters),
+    ] {
         for flag in flags {
-            usage_error(&Shell::new().run(&[command, flag]), &["unexpected argument"]);
+            usage_error(&Shell::new().run(&[command, &[*flag]].concat()), &["unexpected argument"]);
         }
     }
     let explained = Shell::new().run(&["explain", "discovery-tags"]).stdout;

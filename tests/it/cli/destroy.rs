@@ -11,7 +11,7 @@ fn plan(more: &[&str]) -> Vec<(String, String)> {
         line if line.starts_with("POST / ") => ("200 OK".to_owned(), WHO.to_owned()),
         _ => ("200 OK".to_owned(), "{}".to_owned()),
     });
-    let shell = Shell::new().env("AWS_ENDPOINT_URL", &url).env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+    let shell = Shell::new().asks(&url);
     let ended = shell.run(&[&["destroy", "--dry-run", "-o", "json"], &OFFLINE[..], more].concat());
     let plan: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|e| panic!("{e}: {}{}", ended.stdout, ended.stderr));
     let text = |step: &Value, field: &str| step[field].as_str().unwrap_or_default().to_owned();
@@ -42,7 +42,7 @@ fn of_somebody_else(words: &[&str]) -> (super::Ended, Vec<String>) {
         line if line.starts_with("POST / ") => ("200 OK".to_owned(), WHO.to_owned()),
         _ => ("200 OK".to_owned(), "{}".to_owned()),
     });
-    let shell = Shell::new().env("AWS_ENDPOINT_URL", &url).env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+    let shell = Shell::new().asks(&url);
     let ended = shell.run(&[words, &OFFLINE].concat());
     let lines = asked.lock().unwrap().iter().map(|asked| format!("{} {}", asked.line(), asked.body)).collect();
     (ended, lines)
@@ -87,7 +87,7 @@ fn what_is_protected_from_deletion_is_refused_before_anything() {
             line if line.starts_with("POST / ") => ("200 OK".to_owned(), WHO.to_owned()),
             _ => ("200 OK".to_owned(), "{}".to_owned()),
         });
-        let shell = Shell::new().env("AWS_ENDPOINT_URL", &url).env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+        let shell = Shell::new().asks(&url);
         let ended = shell.run(&[words, &OFFLINE].concat());
         let changed = asked.lock().unwrap().iter().any(|asked| asked.line().starts_with("DELETE") || asked.body.contains("Action=Delete"));
         assert!(!changed, "{}", ended.stderr);
@@ -129,7 +129,7 @@ fn what_the_karpenter_of_a_cluster_that_is_gone_left_is_named_with_its_commands(
         line if line.starts_with("POST / ") => ("400 Bad Request".to_owned(), GONE.to_owned()),
         _ => ("200 OK".to_owned(), r#"{"clusterVersions": []}"#.to_owned()),
     });
-    let shell = Shell::new().env("AWS_ENDPOINT_URL", &url).env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+    let shell = Shell::new().asks(&url);
     for words in [&["destroy", "--dry-run"][..], &["destroy", "--dry-run", "--existing-cluster"], &["destroy", "--dry-run", "-o", "json"]] {
         let ended = shell.run(&[words, &OFFLINE].concat());
         let said = "warning: instances of an earlier cluster demo: its Karpenter launched them, and they run on and cost money: i-0abc [earlier-cluster]";

@@ -38,7 +38,7 @@ fn aws() -> Shell {
         body if body.contains("GetRole") => ("404 Not Found".to_owned(), NO_ROLE.to_owned()),
         _ => ("200 OK".to_owned(), WHO.to_owned()),
     });
-    Shell::new().env("AWS_ENDPOINT_URL", &url).env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test")
+    Shell::new().asks(&url)
 }
 
 pub(super) fn checks(ended: &Ended) -> Vec<Value> {
@@ -271,7 +271,7 @@ fn a_quiet_status_is_what_is_not_as_it_should_be() {
         line if line.starts_with("POST / ") => ("200 OK".to_owned(), WHO.to_owned()),
         _ => ("200 OK".to_owned(), r#"{"clusterVersions": []}"#.to_owned()),
     });
-    let shell = Shell::new().env("AWS_ENDPOINT_URL", &url).env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+    let shell = Shell::new().asks(&url);
     let status = |more: &[&str]| shell.run(&[&["status"], &OFFLINE[..], more].concat()).stdout;
     let (all, quiet) = (status(&[]), status(&["-q"]));
     assert!(all.starts_with("demo in us-west-2 of account 111122223333 (") && all.contains("could not be looked at"), "{all}");

@@ -335,6 +335,31 @@ fn explain_finds_a_page_by_the_error_that_people_paste() {
     }
 }
 
+/// The same answers as a person gets: the list without texts, a topic with its own, and those that quote the same error after it.
+#[test]
+fn explain_answers_programs_too() {
+    let explain = |words: &[&str]| -> serde_json::Value {
+        let ended = Shell::new().run(&[&["explain", "-o", "json"], words].concat());
+        serde_json::from_str(&ended.stdout).unwrap_or_else(|e| panic!("{words:?}: {e}: {}", ended.stderr))
+    };
+    let topics = |words: &[&str]| explain(words)["topics"].as_array().unwrap().clone();
+    let ids = |topics: &[serde_json::Value]| topics.iter().map(|t| t["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let all = topics(&[]);
+    assert!(all.len() > 400 && all.iter().all(|t| t["text"].is_null() && t["summary"].as_str().is_some_and(|s| !s.is_empty())), "{all:?}");
+    let one = topics(&["node-mapping"]);
+    assert_eq!((ids(&one), one[0]["kind"].as_str()), (vec!["node-mapping".into()], Some("step")));
+    assert_eq!(one[0]["text"].as_str().unwrap().trim_end(), Shell::new().run(&["explain", "node-mapping"]).stdout.trim_end());
+    let both = topics(&["spot-role"]);
+    assert_eq!(both.iter().map(|t| t["kind"].as_str().unwrap()).collect::<Vec<_>>(), ["step", "check"]);
+    let quoted = topics(&["NodeNotFound"]);
+    assert!(quoted[0]["text"].is_string() && quoted[1]["text"].is_null() && ids(&quoted).contains(&"node-access".to_owned()), "{quoted:?}");
+    let guide = topics(&["guide", "--karpenter-version", "1.9.2"]);
+    assert_eq!((guide.len(), guide[0]["kind"].as_str()), (1, Some("guide")));
+    let unknown = Shell::new().run(&["explain", "node-maping", "-o", "ndjson"]);
+    let error: serde_json::Value = serde_json::from_str(&unknown.stderr).unwrap();
+    assert_eq!((unknown.code, error["kind"].as_str()), (2, Some("usage")));
+}
+
 #[test]
 fn the_schema_of_the_spec_and_of_the_doctors_report_can_be_printed() {
     let schema = |words: &[&str]| -> serde_json::Value { serde_json::from_str(&Shell::new().run(words).stdout).unwrap() };

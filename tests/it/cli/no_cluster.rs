@@ -18,7 +18,7 @@ fn shell(status: &'static str, body: &'static str) -> Shell {
         line if line.starts_with("POST / ") => ("200 OK".to_owned(), WHO.to_owned()),
         _ => ("200 OK".to_owned(), r#"{"clusterVersions": []}"#.to_owned()),
     });
-    Shell::new().env("AWS_ENDPOINT_URL", &url).env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test")
+    Shell::new().asks(&url)
 }
 
 fn errors(ended: &Ended) -> Vec<&str> {
@@ -100,7 +100,7 @@ fn a_cluster_that_karpctl_made_is_not_adopted() {
 fn wrong_settings_are_told_before_wrong_credentials() {
     let (url, _) =
         serve(|_| ("403 Forbidden".to_owned(), "<ErrorResponse><Error><Code>ExpiredToken</Code></Error></ErrorResponse>".to_owned()));
-    let shell = Shell::new().env("AWS_ENDPOINT_URL", &url).env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+    let shell = Shell::new().asks(&url);
     let at = ["bootstrap", "--cluster-name", "demo", "--region", "us-west-2"];
     let ended = shell.run(&[&at[..], &["--identity", "isra", "--account-id", "12"]].concat());
     assert_eq!(ended.code, 2, "{}", ended.stderr);

@@ -10,8 +10,7 @@ use std::time::Duration;
 const CALLER: &str = "waiting for the answer of AWS to sts:GetCallerIdentity";
 
 fn shell(url: &str) -> Shell {
-    let shell = Shell::new().env("AWS_ENDPOINT_URL", url).env("AWS_MAX_ATTEMPTS", "1");
-    shell.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test")
+    Shell::new().asks(url)
 }
 
 #[test]
