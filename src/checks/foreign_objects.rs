@@ -59,7 +59,7 @@ impl Check for ForeignObjects {
 /// What is said of a state in which the step would be refused, or is not known.
 fn refusal(title: &str, state: State, spec: &Spec) -> Option<Judgement> {
     match state {
-        State::Foreign { why, adopt: Some(_), .. } => {
+        State::Foreign { why, .. } => {
             let (cluster, region) = (spec.cluster_name.as_str(), spec.region.as_str());
             let existing = (spec.cluster == ClusterMode::Existing).then_some("--existing-cluster");
             let look = ["karpctl", "bootstrap", "--adopt", "--dry-run", "--cluster-name", cluster, "--region", region];
@@ -69,7 +69,7 @@ fn refusal(title: &str, state: State, spec: &Spec) -> Option<Judgement> {
                 "without --dry-run, and with the settings that you give bootstrap, it takes it over; or give it another name, or remove it",
             ))
         }
-        State::Foreign { why, adopt: None, hints } => {
+        State::Blocked { why, hints } => {
             Some(hints.iter().fold(Judgement::fail(title, why), |judgement, hint| judgement.fix(of_bootstrap(hint))))
         }
         State::Unknown(reason) => Some(Judgement::skip(title, format!("could not be read: {reason}"))),

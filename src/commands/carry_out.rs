@@ -211,7 +211,7 @@ fn worst(app: &App, failures: &[Error], report: &RunReport) -> Exit {
 /// What of the selected steps is there and stays on the way back.
 fn left_alone(steps: &[Box<dyn Step>], spec: &Spec, selection: &Selection, facts: &Facts) -> Vec<String> {
     let selected = steps.iter().filter(|step| selection.steps.contains(&step.id()));
-    let stay = selected.filter(|step| matches!(step.assess_removal(spec, facts), State::Foreign { .. }));
+    let stay = selected.filter(|step| matches!(step.assess_removal(spec, facts), State::Foreign { .. } | State::Blocked { .. }));
     stay.map(|step| step.title(spec)).collect()
 }
 

@@ -173,17 +173,17 @@ fn action_for(state: &State, planned: Action) -> Action {
         State::Busy(_) => Action::Wait,
         State::Broken(_) => Action::Replace,
         State::Foreign { .. } => Action::Adopt,
-        State::Present | State::NotWanted => planned,
+        State::Present | State::NotWanted | State::Blocked { .. } => planned,
     }
 }
 
 fn refused(state: &State, direction: Direction, ownership: Ownership) -> Option<Error> {
-    let State::Foreign { why, adopt, hints } = state else { return None };
-    if direction == Direction::Apply && ownership == Ownership::Adopt && adopt.is_some() {
-        return None;
+    match state {
+        State::Foreign { .. } if direction == Direction::Apply && ownership == Ownership::Adopt => None,
+        State::Foreign { why, adopt } => Some(Error::refused(why.clone()).hint(adopt.clone())),
+        State::Blocked { why, hints } => Some(hints.iter().fold(Error::refused(why.clone()), |e, hint| e.hint(hint.clone()))),
+        _ => None,
     }
-    let error = Error::refused(why.clone());
-    Some(adopt.iter().chain(hints).fold(error, |e, hint| e.hint(hint.clone())))
 }
 
 /// How often the world is looked at again before a step that says it is done is called failed: reads behind AWS APIs lag.
@@ -220,7 +220,7 @@ fn describe(state: &State) -> String {
         State::Present => "it is there".into(),
         State::NotWanted => "it is not part of this spec".into(),
         State::Drifted(changes) => changes.join("; "),
-        State::Foreign { why, .. } => why.clone(),
+        State::Foreign { why, .. } | State::Blocked { why, .. } => why.clone(),
         State::Busy(what) | State::Broken(what) | State::Unknown(what) => what.clone(),
     }
 }

@@ -106,10 +106,9 @@ fn judge_apply(state: &State, ownership: Ownership) -> Verdict {
         State::Busy(what) => verdict(Action::Wait, [what.clone()]),
         State::Broken(why) => verdict(Action::Replace, [why.clone()]),
         State::Unknown(reason) => verdict(Action::Create, [reason.clone()]),
-        State::Foreign { why, adopt: Some(_), .. } if ownership == Ownership::Adopt => verdict(Action::Adopt, [why.clone()]),
-        State::Foreign { why, adopt, hints } => {
-            Verdict { action: Action::Refuse, why: vec![why.clone()], hints: adopt.iter().chain(hints).cloned().collect() }
-        }
+        State::Foreign { why, .. } if ownership == Ownership::Adopt => verdict(Action::Adopt, [why.clone()]),
+        State::Foreign { why, adopt } => Verdict { hints: vec![adopt.clone()], ..verdict(Action::Refuse, [why.clone()]) },
+        State::Blocked { why, hints } => Verdict { hints: hints.clone(), ..verdict(Action::Refuse, [why.clone()]) },
     }
 }
 
@@ -122,8 +121,8 @@ fn judge_remove(state: &State, kept: Option<&str>) -> Verdict {
     match (state, kept) {
         (State::Absent | State::NotWanted, _) => verdict(Action::Keep, ["not there".to_owned()]),
         (_, Some(reason)) => verdict(Action::Keep, [reason.to_owned()]),
-        (State::Foreign { why, adopt: Some(_), .. }, _) => verdict(Action::Keep, [format!("not ours, so it stays: {why}")]),
-        (State::Foreign { why, hints, .. }, _) => Verdict { hints: hints.clone(), ..verdict(Action::Keep, [format!("it stays: {why}")]) },
+        (State::Foreign { why, .. }, _) => verdict(Action::Keep, [format!("not ours, so it stays: {why}")]),
+        (State::Blocked { why, hints }, _) => Verdict { hints: hints.clone(), ..verdict(Action::Keep, [format!("it stays: {why}")]) },
         (State::Busy(what), _) => verdict(Action::Remove, [what.clone()]),
         (State::Unknown(reason), _) => verdict(Action::Remove, [format!("will be looked for: {reason}")]),
         (State::Present | State::Drifted(_) | State::Broken(_), _) => verdict(Action::Remove, ["ours".to_owned()]),

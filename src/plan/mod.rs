@@ -22,14 +22,18 @@ pub enum State {
     Present,
     /// Ours, and different: what differs, a line each.
     Drifted(Vec<String>),
-    /// There, and not ours, or for a person to decide about: refused unless adopted. On the way back it stays.
+    /// There, and somebody else's: refused unless adopted. On the way back it stays.
     Foreign {
-        /// Why it is not ours, or what there is to decide.
+        /// Why it is not ours.
         why: String,
-        /// How it can be adopted, as a hint with a command; `None` where it cannot.
-        adopt: Option<String>,
-        /// What else helps, a sentence with a command each.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        /// How it can be adopted, as a hint with a command.
+        adopt: String,
+    },
+    /// Whosever it is, it cannot be gone on with as it is: for a person to decide about. On the way back it stays.
+    Blocked {
+        /// What there is to decide.
+        why: String,
+        /// What helps, a sentence with a command each.
         hints: Vec<String>,
     },
     /// On its way: what we wait for (another operation is in progress).

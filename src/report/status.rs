@@ -76,6 +76,7 @@ pub fn show_status(printer: &Printer, report: &StatusReport, bootstrap: &str) {
             State::Absent => ("absent", FAINT, Vec::new()),
             State::Drifted(changes) => ("drifted", CARE, changes.clone()),
             State::Foreign { why, .. } => ("foreign", BAD, vec![why.clone()]),
+            State::Blocked { why, .. } => ("blocked", BAD, vec![why.clone()]),
             State::Busy(what) => ("busy", CARE, vec![what.clone()]),
             State::Broken(what) => ("broken", BAD, vec![what.clone()]),
             State::Unknown(what) => ("unknown", FAINT, vec![what.clone()]),
@@ -99,9 +100,12 @@ pub fn show_status(printer: &Printer, report: &StatusReport, bootstrap: &str) {
 fn what_helps(report: &StatusReport, bootstrap: &str) -> String {
     let absent = report.steps.iter().any(|r| r.step == StepId::Cluster && r.state == State::Absent);
     let foreign = report.steps.iter().filter(|r| matches!(r.state, State::Foreign { .. })).count();
+    let blocked = report.steps.iter().filter(|r| matches!(r.state, State::Blocked { .. })).count();
     let unread = report.steps.iter().filter(|r| matches!(r.state, State::Unknown(_))).count();
     let all = report.steps.len();
-    if foreign > 0 {
+    if blocked > 0 {
+        format!("{blocked} of {all} cannot be gone on with: `{bootstrap} --dry-run` says what can be done about that.")
+    } else if foreign > 0 {
         let are = if foreign == 1 { "is" } else { "are" };
         format!("{foreign} of {all} {are} not karpctl's: `{bootstrap} --dry-run` says what can be done about that.")
     } else if unread > 0 && !absent {
@@ -127,8 +131,10 @@ mod tests {
             converged: false,
             steps: vec![StepStatus { step: StepId::Chart, title: "chart".into(), state }],
         };
-        let foreign = State::Foreign { why: "of another".into(), adopt: None, hints: Vec::new() };
+        let foreign = State::Foreign { why: "of another".into(), adopt: "take it over".into() };
+        let blocked = State::Blocked { why: "in the way".into(), hints: Vec::new() };
         assert_eq!(what_helps(&of(foreign), "go"), "1 of 1 is not karpctl's: `go --dry-run` says what can be done about that.");
+        assert_eq!(what_helps(&of(blocked), "go"), "1 of 1 cannot be gone on with: `go --dry-run` says what can be done about that.");
         assert_eq!(what_helps(&of(State::Unknown("?".into())), "go"), "1 of 1 could not be looked at, for the reasons above.");
         assert_eq!(what_helps(&of(State::Absent), "go"), "`go` brings what is missing or different.");
     }

@@ -153,7 +153,7 @@ fn judge(spec: &Spec, facts: &Facts) -> Result<State, State> {
     let release = looked(&facts.chart_release).map(|found| found.filter(|r| is_there(r)));
     if let Some(state) = facts.controller.known().and_then(|c| not_ours(spec, c, matches!(release, Ok(None)))) {
         // What may be taken over is upgraded by that.
-        if matches!(state, State::Foreign { adopt: Some(_), .. }) {
+        if matches!(state, State::Foreign { .. }) {
             may_hop(spec, facts)?;
         }
         return Err(state);

@@ -108,7 +108,8 @@ impl Step for Cluster {
                 State::Broken(_) => delete(context, &facts).await?,
                 State::Drifted(_) => mend(context, &facts).await?,
                 State::Busy(what) => wait(context, &what, deadline).await?,
-                State::Foreign { why, hints, .. } => return Err(Refusal { why, hints }.into()),
+                State::Blocked { why, hints } => return Err(Refusal { why, hints }.into()),
+                State::Foreign { why, .. } => return Err(Error::refused(why)),
                 State::Unknown(reason) => {
                     return Err(Error::failed(format!("cannot know how the cluster {} stands", context.spec.cluster_name)).because(reason));
                 }
@@ -126,7 +127,8 @@ impl Step for Cluster {
             let facts = look(context, OUTSIDE.into_iter()).await;
             match judge_removal(context.spec, &facts) {
                 State::Absent => return Ok(()),
-                State::Foreign { why, hints, .. } => return Err(Refusal { why, hints }.into()),
+                State::Blocked { why, hints } => return Err(Refusal { why, hints }.into()),
+                State::Foreign { why, .. } => return Err(Error::refused(why)),
                 State::Unknown(reason) => {
                     return Err(Error::failed(format!("cannot know how the cluster {} stands", context.spec.cluster_name)).because(reason));
                 }
@@ -158,7 +160,7 @@ impl Step for Cluster {
          --existing-cluster the cluster must be there, and is never changed or deleted by this step. An eksctl that broke off is \
          gone on with: what holds nothing is deleted and made anew, add-ons, OIDC provider and a node group or Fargate profile that are \
          missing are made, the endpoint of a private cluster is closed, and a cluster that serves is never deleted to mend it. A cluster \
-         with EKS Auto Mode is refused: two Karpenters would work against each other."
+         with EKS Auto Mode is refused: two Karpenters would work against each other; on the way back it is deleted as any other."
     }
 }
 

@@ -55,7 +55,8 @@ pub(super) fn judge_removal(spec: &Spec, facts: &Facts) -> State {
 /// Why a removal that takes the cluster, too, is not begun: it would stay, and without what works in it.
 pub(crate) fn refused_removal(spec: &Spec, facts: &Facts) -> Option<Error> {
     let (why, hints) = match judge_removal(spec, facts) {
-        State::Foreign { why, hints, .. } => (why, hints),
+        State::Blocked { why, hints } => (why, hints),
+        State::Foreign { why, adopt } => (why, vec![adopt]),
         _ => protection(spec, facts).map(|refusal| (refusal.why, refusal.hints))?,
     };
     let error = Error::refused(format!("cluster {} is not taken away; nothing was changed", spec.cluster_name)).because(why);

@@ -34,7 +34,11 @@ pub(super) fn looked_for_removal<'f, T>(probed: &'f Probed<T>, facts: &Facts) ->
 /// The state on the way back of what only a spec with that identity makes. By another spec, what is there and ours goes, or stays, all the same.
 /// Who may not look at it is not held up, and told ([`left_unread`]).
 pub(super) fn made_by(identity: Identity, spec: &Spec, state: State) -> State {
-    if spec.identity == identity || matches!(state, State::Present | State::Foreign { .. }) { state } else { State::NotWanted }
+    if spec.identity == identity || matches!(state, State::Present | State::Foreign { .. } | State::Blocked { .. }) {
+        state
+    } else {
+        State::NotWanted
+    }
 }
 
 /// Why what others get credentials by stays on the way back: they would be left without. Who could not be looked for may be there.
@@ -95,8 +99,7 @@ pub(super) fn drifted_or_present(changes: Vec<String>) -> State {
 
 /// Something that is there and not ours, with the way to adopt it.
 pub(super) fn foreign(why: impl Into<String>, effect: &str) -> State {
-    let adopt = format!("the same command with `--adopt` takes it over: {effect}");
-    State::Foreign { why: why.into(), adopt: Some(adopt), hints: Vec::new() }
+    State::Foreign { why: why.into(), adopt: format!("the same command with `--adopt` takes it over: {effect}") }
 }
 
 /// Something that cannot be gone on with, and what helps: a sentence with a command each.
@@ -118,7 +121,7 @@ impl Refusal {
 
 impl From<Refusal> for State {
     fn from(refusal: Refusal) -> Self {
-        Self::Foreign { why: refusal.why, adopt: None, hints: refusal.hints }
+        Self::Blocked { why: refusal.why, hints: refusal.hints }
     }
 }
 

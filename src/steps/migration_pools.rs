@@ -189,7 +189,8 @@ fn of_shape<'f>(fleet: &'f Fleet, shape: &PoolShape) -> (Option<&'f Value>, Opti
 /// A state that a step cannot go on from, as its error.
 pub(super) fn refused(state: State) -> Error {
     match state {
-        State::Foreign { why, hints, adopt } => adopt.into_iter().chain(hints).fold(Error::refused(why), Error::hint),
+        State::Foreign { why, adopt } => Error::refused(why).hint(adopt),
+        State::Blocked { why, hints } => hints.into_iter().fold(Error::refused(why), Error::hint),
         State::Unknown(why) | State::Busy(why) | State::Broken(why) => Error::failed(why),
         State::Drifted(changes) => Error::failed(changes.join("; ")),
         State::Absent | State::Present | State::NotWanted => Error::failed("what was just made is not there"),

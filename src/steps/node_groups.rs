@@ -227,7 +227,7 @@ fn in_the_way(plans: &[GroupPlan<'_>], fleet: &Fleet) -> Option<State> {
     }
     let why = found.iter().map(|o| format!("pod {}: {}", o.pod, o.why)).collect::<Vec<_>>().join("; ");
     let hints: BTreeSet<String> = found.into_iter().map(|o| o.hint).collect();
-    Some(State::Foreign { why: format!("pods are in the way. {why}"), adopt: None, hints: hints.into_iter().collect() })
+    Some(State::Blocked { why: format!("pods are in the way. {why}"), hints: hints.into_iter().collect() })
 }
 
 /// The shell for a group.

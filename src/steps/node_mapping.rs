@@ -305,8 +305,8 @@ async fn apply_entry(context: &StepContext<'_>) -> Result<()> {
             return Ok(());
         }
         match may_go(spec, &entry) {
-            Err(State::Foreign { adopt: Some(_), .. }) if context.adopts() => {}
-            Err(State::Foreign { why, hints, .. }) => return Err(Refusal { why, hints }.into()),
+            Err(State::Foreign { why, .. }) if !context.adopts() => return Err(Error::refused(why)),
+            Err(State::Blocked { why, hints }) => return Err(Refusal { why, hints }.into()),
             _ => {}
         }
         let why = if lets_in(spec, &entry.kind) { "it is of an earlier role".to_owned() } else { format!("its type is {}", entry.kind) };

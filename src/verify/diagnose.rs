@@ -137,7 +137,7 @@ impl Proof<'_> {
                 self.context.spec.node_role_name()
             )],
             Some(State::Drifted(changes)) => changes,
-            Some(State::Foreign { why, .. }) => vec![why],
+            Some(State::Foreign { why, .. } | State::Blocked { why, .. }) => vec![why],
             _ => Vec::new(),
         };
         let instances = seen.claims.values().filter(|c| !has(c, "Registered")).filter_map(|c| c["status"]["providerID"].as_str());

@@ -331,7 +331,8 @@ pub(crate) fn error(kind: ErrorKind) -> Error {
 pub(crate) fn words(state: &State) -> String {
     match state {
         State::Drifted(changes) => changes.join("\n"),
-        State::Foreign { why, adopt, hints } => format!("{why}\n{}\n{}", adopt.clone().unwrap_or_default(), hints.join("\n")),
+        State::Foreign { why, adopt } => format!("{why}\n{adopt}"),
+        State::Blocked { why, hints } => format!("{why}\n{}", hints.join("\n")),
         State::Busy(what) | State::Broken(what) | State::Unknown(what) => what.clone(),
         State::Absent | State::Present | State::NotWanted => String::new(),
     }

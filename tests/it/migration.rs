@@ -401,7 +401,7 @@ async fn pods_that_are_not_to_be_moved_are_named_before_anything_begins() {
     for (change, words) in cases {
         let world = cluster().await;
         world.change(&one, change);
-        let State::Foreign { why, hints, .. } = assess(&world, StepId::NodeGroups, &wish).await else { panic!("{words}") };
+        let State::Blocked { why, hints } = assess(&world, StepId::NodeGroups, &wish).await else { panic!("{words}") };
         assert!(why.contains("shop/one") && why.contains(words) && !hints.is_empty(), "{why} {hints:?}");
     }
     // What its node has of its own, and what the group that stays can take, is in nobody's way.
@@ -434,7 +434,7 @@ async fn without_an_autoscaler_there_is_nothing_to_go_over_from() {
     let world = cluster().await;
     world.inside().objects.remove(&at("apps/v1", "deployments", Some("kube-system"), "cluster-autoscaler"));
     let state = assess(&world, StepId::Autoscaler, &Wish::default()).await;
-    let State::Foreign { why, adopt: None, .. } = &state else { panic!("{state:?}") };
+    let State::Blocked { why, .. } = &state else { panic!("{state:?}") };
     assert!(why.starts_with("there is no Cluster Autoscaler in the cluster"), "{why}");
     // One that was deleted when its groups had gone over is not asked for again.
     let world = cluster().await;

@@ -2,11 +2,12 @@
 
 use super::aws::known;
 use super::{DAY, bad, exactly, healthy_world, seen};
+use karpctl::engine::{Goal, plan};
 use karpctl::facts::{Facts, NeighbourKind, Probed, StackFacts, Topic};
 use karpctl::finding::{Finding, Verdict};
-use karpctl::plan::{State, StepId};
+use karpctl::plan::{Direction, State, StepId};
 use karpctl::spec::{ClusterMode, NodeAccess, Spec};
-use karpctl::steps;
+use karpctl::steps::{self, Ownership};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -102,7 +103,7 @@ async fn every_refusal_of_a_step_is_told_beforehand() {
         let (mut spec, mut facts) = (spec.clone(), facts.clone());
         breakage(&mut spec, &mut facts);
         let state = state(step, &spec, &facts);
-        assert!(matches!(state, State::Foreign { .. }), "{number}: {step:?} is not refused: {state:?}");
+        assert!(matches!(state, State::Foreign { .. } | State::Blocked { .. }), "{number}: {step:?} is not refused: {state:?}");
         let found = bad(&spec, &facts, DAY);
         assert!(found.iter().any(|f| f.id == check && !f.fixes.is_empty()), "{number}: {check} does not tell it: {found:#?}");
     }
@@ -178,6 +179,24 @@ async fn a_cluster_that_another_tool_made_is_told() {
     exactly(&bad(&made, &auto, DAY), "auto-mode", Verdict::Warn);
     facts.eksctl_stack = Probed::Unavailable("AccessDenied".into());
     assert!(bad(&made, &facts, DAY).is_empty(), "it may be eksctl's");
+}
+
+/// What cannot be gone on with may be ours all the same: only of what is marked as somebody else's the way back says so.
+#[tokio::test(start_paused = true)]
+async fn what_is_ours_and_refused_is_never_called_somebody_elses_on_the_way_back() {
+    let (spec, facts) = healthy().await;
+    let goal = Goal { select: StepId::ALL.into(), direction: Direction::Remove, ownership: Ownership::OursOnly };
+    for (number, (id, _, breakage)) in REFUSED.into_iter().enumerate() {
+        let (mut spec, mut facts) = (spec.clone(), facts.clone());
+        breakage(&mut spec, &mut facts);
+        let plan = plan(&steps::all(), &spec, &facts, &goal);
+        let foreign = plan.steps.iter().filter(|step| step.why.iter().any(|why| why.starts_with("not ours")));
+        let foreign: Vec<StepId> = foreign.map(|step| step.id).collect();
+        match state(id, &spec, &facts) {
+            State::Blocked { .. } => assert_eq!(foreign, [], "{number}: {plan:#?}"),
+            _ => assert!(foreign.iter().all(|other| *other == id), "{number}: {plan:#?}"),
+        }
+    }
 }
 
 /// What a tool that renders and applies gave the chart is not known: nobody's defaults are judged in its place.

@@ -40,7 +40,7 @@ async fn a_pod_that_asks_for_a_label_that_its_pool_does_not_give_is_in_the_way()
             pod["spec"].as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
         });
         let state = assess(&world, StepId::NodeGroups, &wish).await;
-        let State::Foreign { why, .. } = &state else { panic!("{tie}: {state:?}") };
+        let State::Blocked { why, .. } = &state else { panic!("{tie}: {state:?}") };
         assert!(why.contains("shop/three") && why.contains(tie), "{why}");
     }
     for spec in [

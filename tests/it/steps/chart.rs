@@ -68,7 +68,7 @@ async fn the_karpenter_of_another_cluster_is_neither_changed_nor_removed() {
         *other.pointer_mut(path).unwrap() = json!("other");
         world.put_release("karpenter", 1, "deployed", version, &other);
         for state in [world.assess(ID).await, world.assess_removal(ID).await] {
-            let State::Foreign { why, adopt: None, hints } = &state else { panic!("{version}: {state:?}") };
+            let State::Blocked { why, hints } = &state else { panic!("{version}: {state:?}") };
             assert_eq!(why, "the Karpenter that is there works for cluster other, so this is not cluster demo");
             assert!(hints[1].contains("--cluster-name other"), "{hints:?}");
         }
@@ -169,8 +169,7 @@ async fn a_karpenter_elsewhere_is_refused() {
         let world = FakeWorld::with_cluster(existing("1.14.1"));
         world.put(&deployment(namespace), body.clone());
         let state = world.assess(ID).await;
-        let State::Foreign { adopt, .. } = &state else { panic!("{state:?}") };
-        assert_eq!(adopt.is_some(), adoptable, "{state:?}");
+        assert_eq!(matches!(state, State::Foreign { .. }), adoptable, "{state:?}");
         assert!(words(&state).contains(word), "{state:?}");
         // Nor is one taken over that is a hop too far away.
         world.change(&deployment(namespace), |deployment| {
@@ -179,7 +178,7 @@ async fn a_karpenter_elsewhere_is_refused() {
         });
         let state = world.assess(ID).await;
         assert_eq!(words(&state).contains("which only 1.0 converts"), adoptable, "{state:?}");
-        assert!(!adoptable || matches!(state, State::Foreign { adopt: None, .. }), "{state:?}");
+        assert!(!adoptable || matches!(state, State::Blocked { .. }), "{state:?}");
     }
 }
 
@@ -196,7 +195,7 @@ async fn upgrades_that_need_a_hop_are_refused() {
         let world = FakeWorld::with_cluster(existing(to));
         world.put_release("karpenter", 1, "deployed", from, &json!({}));
         let state = world.assess(ID).await;
-        assert!(matches!(state, State::Foreign { adopt: None, .. }), "{from} {to}: {state:?}");
+        assert!(matches!(state, State::Blocked { .. }), "{from} {to}: {state:?}");
         assert!(words(&state).contains(word), "{from} {to}: {state:?}");
     }
     for (from, to) in
@@ -258,7 +257,7 @@ async fn an_upgrade_that_loses_objects_is_refused() {
             for step in [ID, StepId::Crds] {
                 let state = world.assess(step).await;
                 assert_eq!(words(&state).contains(word) && words(&state).contains(cure), refused, "{installed} {to}: {state:#?}");
-                assert!(!refused || matches!(state, State::Foreign { adopt: None, .. }), "{state:?}");
+                assert!(!refused || matches!(state, State::Blocked { .. }), "{state:?}");
             }
         }
     }
@@ -378,7 +377,7 @@ async fn a_karpenter_of_somebody_else_stays() {
     world.inside().association.as_mut().unwrap().role_arn = theirs.into();
     for step in [ID, StepId::Crds] {
         let state = world.assess_removal(step).await;
-        assert!(matches!(state, State::Foreign { adopt: None, .. }) && words(&state).contains(theirs), "{step}: {state:?}");
+        assert!(matches!(state, State::Blocked { .. }) && words(&state).contains(theirs), "{step}: {state:?}");
     }
     world.inside().association = ours;
 
@@ -390,13 +389,13 @@ async fn a_karpenter_of_somebody_else_stays() {
         (facts.stack, facts.association) = (Probed::Absent, Probed::Absent);
         facts.controller_role = Probed::Unavailable("iam:GetRole is denied".into());
         let state = step.assess_removal(&world.spec, &facts);
-        assert!(matches!(state, State::Foreign { adopt: None, .. }), "{}: {state:?}", step.id());
+        assert!(matches!(state, State::Blocked { .. }), "{}: {state:?}", step.id());
         assert!(words(&state).contains("could not be seen: iam:GetRole is denied"), "{}: {state:?}", step.id());
     }
     world.inside().stacks.values_mut().for_each(|stack| stack.facts.tags.clear());
     for step in [ID, StepId::Crds] {
         let state = world.assess_removal(step).await;
-        assert!(matches!(state, State::Foreign { adopt: None, .. }), "{step}: {state:?}");
+        assert!(matches!(state, State::Blocked { .. }), "{step}: {state:?}");
         assert!(words(&state).contains("somebody else installed this Karpenter"), "{step}: {state:?}");
     }
 }

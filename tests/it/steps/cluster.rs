@@ -193,9 +193,9 @@ async fn what_is_in_progress_is_waited_for() {
 async fn a_cluster_of_somebody_else_is_refused() {
     let world = FakeWorld::with_cluster(spec("1.14.1"));
     let state = world.assess(ID).await;
-    assert!(matches!(state, State::Foreign { adopt: None, .. }), "{state:?}");
+    assert!(matches!(state, State::Blocked { .. }), "{state:?}");
     assert!(words(&state).contains("--existing-cluster"));
-    let State::Foreign { hints: of_plan, .. } = state else { unreachable!() };
+    let State::Blocked { hints: of_plan, .. } = state else { unreachable!() };
     let error = world.apply(ID, Ownership::Adopt).await.0.unwrap_err();
     assert_eq!((error.kind, error.hints), (ErrorKind::Refused, of_plan));
     let error = world.remove(ID).await.0.unwrap_err();
@@ -234,7 +234,7 @@ async fn a_stack_that_a_person_made_with_eksctl_is_neither_removed_nor_made_anew
     let world = FakeWorld::empty(spec("1.14.1"));
     world.set_stack("eksctl-demo-cluster", "CREATE_COMPLETE", &[], Tags::new());
     let state = world.assess(ID).await;
-    assert!(matches!(state, State::Foreign { adopt: None, .. }), "{state:?}");
+    assert!(matches!(state, State::Blocked { .. }), "{state:?}");
     assert!(words(&state).contains("take another cluster name") && words(&state).contains("--stack-name eksctl-demo-cluster"), "{state:?}");
     assert_eq!(world.apply(ID, Ownership::Adopt).await.0.unwrap_err().kind, ErrorKind::Refused);
     let state = world.assess_removal(ID).await;
@@ -332,7 +332,7 @@ async fn an_existing_cluster_must_be_there_and_stays() {
     world.inside().cluster.as_mut().unwrap().status = "CREATING".into();
     assert!(matches!(world.assess(ID).await, State::Busy(_)));
     world.inside().cluster.as_mut().unwrap().status = "DELETING".into();
-    assert!(matches!(world.assess(ID).await, State::Foreign { .. }));
+    assert!(matches!(world.assess(ID).await, State::Blocked { .. }));
     assert_eq!(world.remove(ID).await.0, Ok(()));
     assert!(world.inside().cluster.is_some());
 }
@@ -342,7 +342,7 @@ async fn a_cluster_that_eksctl_half_made_and_that_serves_is_explained() {
     let world = FakeWorld::with_cluster(spec("1.14.1"));
     world.set_stack("eksctl-demo-cluster", "ROLLBACK_FAILED", &[], ours());
     let state = world.assess(ID).await;
-    assert!(matches!(state, State::Foreign { adopt: None, .. }), "{state:?}");
+    assert!(matches!(state, State::Blocked { .. }), "{state:?}");
     assert!(words(&state).contains("eksctl delete cluster --name demo --region us-west-2"));
     assert_eq!(world.assess_removal(ID).await, State::Present, "the way back goes on where it broke off");
     assert_eq!(world.remove(ID).await.0, Ok(()));
@@ -432,7 +432,7 @@ async fn a_fargate_profile_of_no_use_is_explained() {
     {
         with(status, namespace);
         let state = world.assess(ID).await;
-        assert!(matches!(state, State::Foreign { adopt: None, .. }), "{state:?}");
+        assert!(matches!(state, State::Blocked { .. }), "{state:?}");
         assert!(words(&state).contains(word) && words(&state).contains("eksctl delete fargateprofile --cluster demo"), "{state:?}");
         assert_eq!(world.assess_removal(ID).await, State::Present, "eksctl deletes it with the cluster: {status}");
     }

@@ -123,7 +123,7 @@ async fn one_that_is_not_ours_is_refused_until_adopted() {
         world.apply_ok(ID).await;
         world.inside().roles.get_mut(ROLE).unwrap().tags = tags;
         let state = world.assess(ID).await;
-        assert!(matches!(state, State::Foreign { adopt: Some(_), .. }), "{state:?}");
+        assert!(matches!(state, State::Foreign { .. }), "{state:?}");
         assert!(words(&state).contains(word), "{state:?}");
         assert_eq!(world.apply(ID, Ownership::OursOnly).await.0.unwrap_err().kind, ErrorKind::Refused);
         assert_eq!(world.remove(ID).await.0.unwrap_err().kind, ErrorKind::Refused);
@@ -141,7 +141,7 @@ async fn that_of_another_region_is_never_taken_over() {
     world.inside().roles.get_mut(ROLE).unwrap().tags = Tags::from(tags);
     world.forget_calls();
     let state = world.assess(ID).await;
-    assert!(matches!(state, State::Foreign { adopt: None, .. }), "{state:?}");
+    assert!(matches!(state, State::Blocked { .. }), "{state:?}");
     for word in ["is that of the cluster demo in eu-west-1", "take another cluster name", "destroy --cluster-name demo --region eu-west-1"]
     {
         assert!(words(&state).contains(word), "{state:?}");

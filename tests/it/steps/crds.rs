@@ -84,7 +84,7 @@ async fn objects_stored_in_the_old_version_forbid_the_new_crds() {
     old["status"]["storedVersions"] = json!(["v1beta1", "v1"]);
     world.put(&crd("nodepools.karpenter.sh"), old);
     let state = world.assess(ID).await;
-    assert!(matches!(state, State::Foreign { adopt: None, .. }), "{state:?}");
+    assert!(matches!(state, State::Blocked { .. }), "{state:?}");
     assert!(words(&state).contains("still stored as v1beta1"), "{state:?}");
 }
 

@@ -133,7 +133,7 @@ async fn of_the_control_planes_subnets_those_that_lead_out_come_first() {
 async fn a_subnet_that_is_named_and_is_not_there_is_refused_before_anything_is_tagged() {
     let ids = ["subnet-0000000a", "subnet-99999999"];
     let world = FakeWorld::with_cluster(Spec { subnets: ids.map(|id| id.parse().unwrap()).to_vec(), ..existing("1.14.1") });
-    let State::Foreign { why, adopt: None, hints } = world.assess(ID).await else { panic!("it is not refused") };
+    let State::Blocked { why, hints } = world.assess(ID).await else { panic!("it is not refused") };
     assert_eq!(why, "there is no subnet subnet-99999999 in us-west-2 of account 111122223333");
     assert!(hints[0].starts_with("`aws ec2 describe-subnets --region us-west-2` lists those that are there"), "{hints:?}");
     // One that goes between the plan and the step, too.

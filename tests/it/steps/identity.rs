@@ -125,7 +125,7 @@ async fn an_association_of_somebody_else_is_refused_until_adopted() {
         association.role_arn = "arn:aws:iam::111122223333:role/other".into();
         association.tags.clear();
     }
-    assert!(matches!(world.assess(id).await, State::Foreign { adopt: Some(_), .. }));
+    assert!(matches!(world.assess(id).await, State::Foreign { .. }));
     assert_eq!(world.assess_removal(id).await, State::Absent);
     assert_eq!(world.apply(id, Ownership::OursOnly).await.0.unwrap_err().kind, ErrorKind::Refused);
     assert_eq!(world.apply(id, Ownership::Adopt).await.0, Ok(()));
@@ -165,7 +165,7 @@ async fn what_others_get_credentials_by_stays() {
         let facts = world.facts(step.reads_on_removal()).await;
         for spec in [&world.spec, &other] {
             let state = step.assess_removal(spec, &facts);
-            assert!(matches!(state, State::Foreign { adopt: None, .. }), "{id}: {state:?}");
+            assert!(matches!(state, State::Blocked { .. }), "{id}: {state:?}");
             let words = words(&state);
             assert!(words.contains("get their credentials by it: kube-system/ebs-csi-controller-sa") && words.contains(command), "{words}");
         }

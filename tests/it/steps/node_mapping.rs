@@ -51,7 +51,7 @@ async fn what_the_mode_does_not_allow_is_refused() {
     ] {
         let world = world(mode, Some(access));
         let state = world.assess(ID).await;
-        assert!(matches!(state, State::Foreign { adopt: None, .. }), "{state:?}");
+        assert!(matches!(state, State::Blocked { .. }), "{state:?}");
         assert!(words(&state).contains(hint), "{state:?}");
         assert_eq!(world.apply(ID, Ownership::OursOnly).await.0.unwrap_err().kind, ErrorKind::Refused);
     }
@@ -125,7 +125,7 @@ async fn an_entry_for_nodes_of_another_kind_stays() {
         let world = world("API", None);
         world.inside().entries.insert(ROLE.into(), entry(kind, &[(OWNER_TAG, "demo")]));
         let state = world.assess(ID).await;
-        assert!(matches!(&state, State::Foreign { adopt: None, hints, .. } if hints.len() == 2), "{state:?}");
+        assert!(matches!(&state, State::Blocked { hints, .. } if hints.len() == 2), "{state:?}");
         assert!(words(&state).contains("delete-access-entry") && words(&state).contains("a role of their own"), "{state:?}");
         for ownership in [Ownership::OursOnly, Ownership::Adopt] {
             assert_eq!(world.apply(ID, ownership).await.0.unwrap_err().kind, ErrorKind::Refused);
@@ -170,15 +170,12 @@ async fn an_entry_of_a_role_that_another_tool_made_stays() {
     let role = world.spec.node_role_arn().to_string();
     world.inside().entries.insert(role, entry("STANDARD", &[]));
     let state = world.assess(ID).await;
-    assert!(matches!(&state, State::Foreign { adopt: None, .. }) && words(&state).contains("another tool"), "{state:?}");
+    assert!(matches!(&state, State::Blocked { .. }) && words(&state).contains("another tool"), "{state:?}");
     assert_eq!(world.apply(ID, Ownership::Adopt).await.0.unwrap_err().kind, ErrorKind::Refused);
     let role = world.spec.node_role_arn().to_string();
     world.inside().entries.insert(role, AccessEntryFacts { made: Some(MADE_AT - 1), ..entry("EC2_LINUX", &[]) });
     let state = world.assess(ID).await;
-    assert!(
-        matches!(&state, State::Foreign { adopt: None, .. }) && words(&state).contains("is of an earlier role of that name"),
-        "{state:?}"
-    );
+    assert!(matches!(&state, State::Blocked { .. }) && words(&state).contains("is of an earlier role of that name"), "{state:?}");
     assert_eq!(world.apply(ID, Ownership::Adopt).await.0.unwrap_err().kind, ErrorKind::Refused);
 }
 
@@ -191,7 +188,7 @@ async fn an_entry_for_linux_is_made_one_for_windows_where_it_is_ours_or_adopted(
         world.inside().cluster.as_mut().unwrap().authentication_mode = "API".into();
         world.inside().entries.insert(ROLE.into(), entry("EC2_LINUX", tags));
         let state = world.assess(ID).await;
-        assert_eq!(matches!(&state, State::Foreign { adopt: Some(_), .. }), tags.is_empty(), "{state:?}");
+        assert_eq!(matches!(&state, State::Foreign { .. }), tags.is_empty(), "{state:?}");
         assert_eq!(world.apply(ID, ownership).await.0.is_ok(), made_anew);
         assert_eq!(world.inside().entries[ROLE].kind, if made_anew { "EC2_WINDOWS" } else { "EC2_LINUX" });
     }
@@ -257,7 +254,7 @@ async fn a_text_that_is_not_yaml_is_refused_and_left() {
     let world = world("CONFIG_MAP", None);
     world.put(&aws_auth(), json!({"data": {"mapRoles": "- a: \"unclosed\n"}}));
     let state = world.assess(ID).await;
-    assert!(matches!(state, State::Foreign { adopt: None, .. }), "{state:?}");
+    assert!(matches!(state, State::Blocked { .. }), "{state:?}");
     assert_eq!(world.apply(ID, Ownership::OursOnly).await.0.unwrap_err().kind, ErrorKind::Refused);
     let (result, said) = world.remove(ID).await;
     assert_eq!(result, Ok(()));

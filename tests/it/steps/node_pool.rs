@@ -150,7 +150,7 @@ async fn one_that_karpctl_did_not_apply_is_refused_until_adopted() {
     let world = installed(existing("1.14.1")).await;
     world.put(&pool("default"), json!({"metadata": {"managedFields": [{"manager": "kubectl-client-side-apply"}]}, "spec": {}}));
     let state = world.assess(ID).await;
-    assert!(matches!(state, State::Foreign { adopt: Some(_), .. }), "{state:?}");
+    assert!(matches!(state, State::Foreign { .. }), "{state:?}");
     assert_eq!(world.apply(ID, Ownership::OursOnly).await.0.unwrap_err().kind, ErrorKind::Refused);
     assert_eq!(world.apply(ID, Ownership::Adopt).await.0, Ok(()));
     assert_eq!(world.assess(ID).await, State::Present);

@@ -84,7 +84,7 @@ async fn a_role_in_its_way_is_refused_before_anything_is_begun() {
     };
     karpctl::ports::Aws::create_role(world.as_ref(), &role).await.unwrap();
     let state = world.assess(ID).await;
-    assert!(matches!(state, State::Foreign { adopt: None, .. }), "{state:?}");
+    assert!(matches!(state, State::Blocked { .. }), "{state:?}");
     for word in ["the role KarpenterNodeRole-demo is there", "in another region", "karpctl doctor --only stack-state --cluster-name demo"] {
         assert!(words(&state).contains(word), "{state:?}");
     }
@@ -248,7 +248,7 @@ async fn one_that_is_not_ours_is_refused_until_adopted() {
         let next: &[&str] = if status == "CREATE_IN_PROGRESS" { &["CREATE_COMPLETE"] } else { &[] };
         world.set_stack("Karpenter-demo", status, next, Tags::new());
         let state = world.assess(ID).await;
-        assert!(matches!(state, State::Foreign { adopt: Some(_), .. }), "{status}: {state:?}");
+        assert!(matches!(state, State::Foreign { .. }), "{status}: {state:?}");
         assert!(words(&state).contains("--adopt"));
         let error = world.apply(ID, Ownership::OursOnly).await.0.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Refused, "{status}");
@@ -295,7 +295,7 @@ async fn an_update_that_could_not_be_rolled_back_is_explained() {
     let world = world();
     world.set_stack("Karpenter-demo", "UPDATE_ROLLBACK_FAILED", &[], ours());
     let state = world.assess(ID).await;
-    assert!(matches!(state, State::Foreign { adopt: None, .. }), "{state:?}");
+    assert!(matches!(state, State::Blocked { .. }), "{state:?}");
     assert!(words(&state).contains("continue-update-rollback"));
     // It can be deleted all the same.
     assert_eq!(world.assess_removal(ID).await, State::Present);

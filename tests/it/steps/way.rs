@@ -53,7 +53,7 @@ async fn the_plan_of_an_empty_account_knows_no_refusal() {
     let world = FakeWorld::empty(spec("1.14.1"));
     for id in StepId::ALL {
         let state = world.assess(id).await;
-        assert!(!matches!(state, State::Foreign { .. } | State::Present), "{id}: {state:?}");
+        assert!(!matches!(state, State::Foreign { .. } | State::Blocked { .. } | State::Present), "{id}: {state:?}");
     }
 }
 
