@@ -70,6 +70,7 @@ pub async fn run(app: &App, args: DestroyArgs) -> Result<Exit> {
         session.goes_with_its_cluster(app).await?;
     }
     session.stack_can_go(app).await?;
+    session.karpenter_can_go(app).await?;
     let mut select: BTreeSet<StepId> = StepId::ALL.into();
     select.remove(&StepId::Ready);
     if keeps_cluster {

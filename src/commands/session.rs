@@ -18,7 +18,7 @@ use crate::shell::quoted;
 use crate::spec::layer::{Layer, Source};
 use crate::spec::resolve::{Discovered, Resolving, locate, resolve};
 use crate::spec::{ClusterMode, InvalidName, Meant, Partition, Region, Spec};
-use crate::steps::{refused_by_protection, refused_removal};
+use crate::steps::{refused_by_installer, refused_by_protection, refused_removal};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -198,6 +198,19 @@ impl Session {
     pub(super) async fn stack_can_go(&mut self, app: &App) -> Result<()> {
         self.read_by(app, BTreeSet::from([Topic::StackStatus])).await?;
         refused_by_protection(&self.spec, &self.facts).map_or(Ok(()), Err)
+    }
+
+    /// Nor where what works by all this is not karpctl's to take away, and stays.
+    pub(super) async fn karpenter_can_go(&mut self, app: &App) -> Result<()> {
+        if self.spec.cluster == ClusterMode::Managed || self.facts.cluster.known().is_none() {
+            return Ok(());
+        }
+        self.read_by(app, [Topic::Chart, Topic::Controller].into()).await?;
+        // What is helm's is judged by the plan.
+        if self.facts.chart_release.known().is_none() && self.facts.controller.known().is_some() {
+            self.read_by(app, [Topic::Association, Topic::ControllerRole, Topic::NodePool].into()).await?;
+        }
+        refused_by_installer(&self.spec, &self.facts).map_or(Ok(()), Err)
     }
 
     /// What --kubeconfig or --context lead to must be the cluster that is meant: else that of somebody else would be changed.

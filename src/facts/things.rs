@@ -392,6 +392,12 @@ pub struct ControllerFacts {
     /// The helm release that owns the Deployment, `<namespace>/<name>`, where labels and annotations say so.
     #[serde(default)]
     pub helm_owner: Option<String>,
+    /// What declares it and puts it back, where labels and annotations say so.
+    #[serde(default)]
+    pub declared: Option<Declared>,
+    /// The role that its service account has by IRSA.
+    #[serde(default)]
+    pub role: Option<String>,
     /// Replicas asked for.
     pub desired: u32,
     /// Replicas ready.
@@ -403,6 +409,16 @@ pub struct ControllerFacts {
     /// Its pods that are not led to the Pod Identity agent. Looked for with Pod Identity only.
     #[serde(default)]
     pub without_credentials: Vec<PodFacts>,
+}
+
+/// An object of `GitOps` from which others in the cluster are made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Declared {
+    /// Flux's `HelmRelease`, `<namespace>/<name>`.
+    HelmRelease(String),
+    /// Argo CD's Application, as its program takes it: the name, or `<namespace>/<name>`.
+    Application(String),
 }
 
 /// A pod.

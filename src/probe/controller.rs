@@ -3,7 +3,8 @@
 use super::release::helm_owner;
 use super::{ProbeContext, failed, said};
 use crate::error::{Result, clean};
-use crate::facts::{ControllerFacts, PodFacts, Probed};
+use crate::facts::{ControllerFacts, Declared, PodFacts, Probed};
+use crate::knowledge::ROLE_ANNOTATION;
 use crate::ports::{Kube, ObjectKind, ObjectRef};
 use crate::spec::{Identity, Spec};
 use serde_json::Value;
@@ -26,6 +27,7 @@ pub(super) async fn controller(context: &ProbeContext<'_>, kube: &dyn Kube) -> P
         Err(e) => return failed(&e),
     };
     let mut facts = facts_of(&deployment);
+    facts.role = role_of(kube, &deployment).await;
     if facts.ready < facts.desired || facts.desired == 0 {
         facts.complaints = complaints(kube, &facts.namespace).await.unwrap_or_default();
     }
@@ -57,12 +59,37 @@ fn facts_of(deployment: &Value) -> ControllerFacts {
     ControllerFacts {
         namespace: deployment["metadata"]["namespace"].as_str().unwrap_or_default().to_owned(),
         helm_owner: helm_owner(deployment),
+        declared: declared(deployment),
+        role: None,
         desired: count(&deployment["spec"]["replicas"]).unwrap_or(1),
         ready: if current { updated.map_or(ready, |n| n.min(ready)) } else { 0 },
         image: image_of(deployment),
         complaints: Vec::new(),
         without_credentials: Vec::new(),
     }
+}
+
+/// The role of the controller's service account by IRSA. One that cannot be read is taken for one without.
+async fn role_of(kube: &dyn Kube, deployment: &Value) -> Option<String> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let kind = ObjectKind::new("v1", "serviceaccounts");
+    let name = text(&deployment["spec"]["template"]["spec"]["serviceAccountName"])?;
+    let account = kube.get(&ObjectRef { kind, namespace: text(&deployment["metadata"]["namespace"]), name }).await.ok()??;
+    text(&account["metadata"]["annotations"][ROLE_ANNOTATION])
+}
+
+/// What `GitOps` wrote on an object: Flux's helm-controller two labels (its changelog, 0.9.0), Argo CD `<application>:<object>`, and before an
+/// Application of another namespace than its own `<namespace>_` (its guide, "Resource Tracking").
+fn declared(object: &Value) -> Option<Declared> {
+    let metadata = &object["metadata"];
+    let label = |key: &str| metadata["labels"][key].as_str();
+    if let (Some(namespace), Some(name)) = (label("helm.toolkit.fluxcd.io/namespace"), label("helm.toolkit.fluxcd.io/name")) {
+        return Some(Declared::HelmRelease(format!("{namespace}/{name}")));
+    }
+    let (application, _) = metadata["annotations"]["argocd.argoproj.io/tracking-id"].as_str()?.split_once(':')?;
+    // Anybody may write anything into an annotation.
+    let is_name = application.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b)) && !application.starts_with('-');
+    is_name.then(|| Declared::Application(application.replace('_', "/")))
 }
 
 /// The variable by which EKS leads a container to the Pod Identity agent. A pod gets it when it is made, or never

@@ -6,6 +6,7 @@ use super::helm_release::{
 };
 use super::hops::may_hop;
 use super::looked::{Refusal, drifted_or_present, foreign, looked, looked_for_removal};
+use super::other_installer::in_our_place;
 use super::shell::{look_up, render_command};
 use super::{Step, StepContext};
 use crate::error::Result;
@@ -13,7 +14,7 @@ use crate::facts::{ControllerFacts, Facts, HelmRelease, Topic};
 use crate::knowledge::{CHART, ValueLayout, value_at};
 use crate::plan::{Action, Direction, State, StepId};
 use crate::render;
-use crate::spec::Spec;
+use crate::spec::{ClusterMode, Spec};
 use async_trait::async_trait;
 
 /// See the module.
@@ -75,7 +76,9 @@ impl Step for Chart {
             Ok(Some(found)) if is_there(found) => {
                 of_another_cluster(spec, found).or_else(|| of_somebody_else(spec, facts)).map_or(State::Present, State::from)
             }
-            Ok(_) => State::Absent,
+            // It goes with its cluster.
+            Ok(_) if spec.cluster == ClusterMode::Managed && facts.controller.known().is_some() => State::NotWanted,
+            Ok(_) => in_our_place(spec, facts).map_or(State::Absent, State::from),
             Err(state) => state,
         }
     }
@@ -140,7 +143,8 @@ impl Step for Chart {
          uninstalled, or the record of its unfinished upgrade removed. With Pod Identity a pod gets its credentials when it is made, or \
          never: pods of the controller that were made before their association worked are restarted, as `kubectl rollout restart` \
          does. A Karpenter under another release name or namespace is \
-         refused, and so is an upgrade that needs a hop in between, or that loses objects that are there."
+         refused, and so is an upgrade that needs a hop in between, or that loses objects that are there. destroy is refused where a cluster \
+         stays and another tool installs the Karpenter that works by karpctl's role: that one takes it away first."
     }
 }
 

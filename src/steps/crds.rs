@@ -42,7 +42,15 @@ impl Step for Crds {
     }
 
     fn reads_on_removal(&self) -> &'static [Topic] {
-        &[Topic::Crds, Topic::Chart, Topic::ObjectsAtStake, Topic::Association, Topic::StackStatus, Topic::ControllerRole]
+        &[
+            Topic::Crds,
+            Topic::Chart,
+            Topic::Controller,
+            Topic::ObjectsAtStake,
+            Topic::Association,
+            Topic::StackStatus,
+            Topic::ControllerRole,
+        ]
     }
 
     fn usual_seconds(&self, _: &Spec) -> u32 {

@@ -3,6 +3,7 @@
 use super::StepContext;
 use super::compare::differences_both_ways;
 use super::looked::Refusal;
+use super::other_installer::of_other_installer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, HelmRelease, Probed};
 use crate::knowledge::Release;
@@ -52,8 +53,11 @@ pub(crate) fn made_by_karpctl(spec: &Spec, facts: &Facts) -> bool {
 /// nothing of karpctl's by which it could work. helm keeps no mark of who installed a release; karpctl installs none before stack and role are
 /// there, and takes both away after it. What cannot be seen to be ours is not taken away either.
 pub(super) fn of_somebody_else(spec: &Spec, facts: &Facts) -> Option<Refusal> {
-    if spec.cluster == ClusterMode::Managed || spec.made_elsewhere.is_some() || !facts.chart_release.known().is_some_and(is_there) {
+    if spec.cluster == ClusterMode::Managed || spec.made_elsewhere.is_some() {
         return None;
+    }
+    if !facts.chart_release.known().is_some_and(is_there) {
+        return of_other_installer(spec, facts);
     }
     let theirs = |why: String| {
         let hint = format!("whoever it belongs to removes it: `helm uninstall karpenter --namespace {}`", spec.namespace);

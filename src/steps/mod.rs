@@ -32,6 +32,7 @@ mod node_pool;
 mod node_pool_kept;
 mod node_pool_removal;
 mod oidc_provider;
+mod other_installer;
 mod pod_identity_agent;
 mod pod_identity_association;
 mod propagation;
@@ -51,6 +52,7 @@ pub(crate) use helm_release::{is_as_wanted, made_by_karpctl, works_by_our_role};
 pub use migration::migration;
 pub(crate) use node_pool::{changes as node_pool_changes, over as node_pool_over};
 pub(crate) use node_pool_removal::is_ours as applied_by_karpctl;
+pub use other_installer::refused_by_installer;
 pub(crate) use stack::refused_by_protection;
 
 use crate::error::Result;

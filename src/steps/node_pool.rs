@@ -48,7 +48,7 @@ impl Step for NodePool {
     }
 
     fn reads_on_removal(&self) -> &'static [Topic] {
-        &[Topic::NodePool, Topic::Nodes, Topic::Chart, Topic::Association, Topic::StackStatus, Topic::ControllerRole]
+        &[Topic::NodePool, Topic::Nodes, Topic::Chart, Topic::Controller, Topic::Association, Topic::StackStatus, Topic::ControllerRole]
     }
 
     fn usual_seconds(&self, _: &Spec) -> u32 {
@@ -145,6 +145,12 @@ impl Step for NodePool {
          --adopt. On the way back the pools go first, while the controller runs: it drains and ends their nodes, which is waited \
          for. Finalizers are never removed by force."
     }
+}
+
+/// The shell that deletes both and waits until the controller has ended their nodes.
+pub(super) fn deletion(spec: &Spec) -> String {
+    let (kinds, name) = (Kinds::of(spec), &spec.node_pool.name);
+    format!("kubectl delete {} {name} && kubectl delete {} {name}", full(&kinds.pool), full(&kinds.class))
 }
 
 /// What kubectl takes for a kind.

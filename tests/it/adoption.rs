@@ -23,6 +23,8 @@ fn by_hand() -> Facts {
         controller: Probed::Known(ControllerFacts {
             namespace: "karpenter".into(),
             helm_owner: Some("karpenter/karpenter".into()),
+            declared: None,
+            role: None,
             desired: 2,
             ready: 2,
             image: "public.ecr.aws/karpenter/controller:1.9.2@sha256:00".into(),

@@ -11,6 +11,7 @@ mod identity;
 mod left_policies;
 mod node_mapping;
 mod node_pool;
+mod other_installer;
 mod probe;
 mod ready;
 mod stack;

@@ -132,6 +132,22 @@ fn an_agent_that_others_use_stays(stage: &Stage, release: &str) {
     stage.aws(&["iam", "delete-role", "--role-name", name]);
 }
 
+/// Who gets credentials by the OIDC provider that karpctl made keeps it.
+fn a_provider_that_others_use_stays(stage: &Stage) {
+    let providers = || stage.aws(&["iam", "list-open-id-connect-providers"])["OpenIDConnectProviderList"].as_array().unwrap().len();
+    assert_eq!(providers(), 1);
+    let theirs = ["--namespace", "default", "serviceaccount", "reports"];
+    stage.kubectl(&[&["create"], &theirs[..]].concat());
+    let role = "eks.amazonaws.com/role-arn=arn:aws:iam::123456789012:role/reports";
+    stage.kubectl(&[&["annotate"], &theirs[..], &[role]].concat());
+    let destroy = ["destroy", "--yes", "--existing-cluster", "--identity", "irsa"];
+    let said = "it stays: others get their credentials by it: default/reports";
+    stage.karpctl(&destroy).exits(0).says(said).says("what stays: OIDC provider of cluster irsa");
+    stage.karpctl(&destroy).exits(0).says("Nothing to do");
+    assert_eq!(providers(), 1);
+    stage.kubectl(&[&["delete"], &theirs[..]].concat());
+}
+
 fn as_text(inventory: &Value) -> String {
     serde_json::to_string_pretty(inventory).unwrap()
 }
@@ -187,7 +203,10 @@ fn destroy_goes_by_the_karpenter_that_is_there() {
 fn newest_release_with_irsa() {
     let Some(stage) = stage("irsa") else { return };
     stage.existing("1.34", "API_AND_CONFIG_MAP");
-    there_and_back(&stage, "1.14.1", &["--identity", "irsa"]);
+    let before = stage.inventory();
+    there(&stage, "1.14.1", &["--identity", "irsa"]);
+    a_provider_that_others_use_stays(&stage);
+    back(&stage, "1.14.1", &["--identity", "irsa"], &before);
 }
 
 #[test]

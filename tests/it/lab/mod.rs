@@ -16,6 +16,7 @@ mod doctor_to_come;
 mod doctor_wait;
 pub(crate) mod documents;
 mod existing_cluster;
+mod given_away;
 mod init;
 mod interruption;
 mod migration;

@@ -89,6 +89,36 @@ fn whole_way(stage: &Stage, release: &str, policies: usize) {
     with(&["destroy", "--yes"]).exits(0).says("Nothing to do");
 }
 
+/// A cluster that a person deletes in the console, as EKS lets them: node groups first. All that eksctl and karpctl made beside it goes, and what
+/// only tags tell is named.
+#[test]
+fn a_cluster_that_was_deleted_by_hand_leaves_nothing() {
+    let Some(stage) = stage("byhand") else { return };
+    stage.karpctl(&["bootstrap", "--yes", "--identity", "irsa"]).exits(0);
+    // Karpenter has launched nothing yet.
+    let eks = |command: &str, more: &[&str]| stage.aws(&[&["eks", command], more].concat());
+    let of = ["--cluster-name", stage.cluster()];
+    for group in eks("list-nodegroups", &of)["nodegroups"].as_array().unwrap() {
+        let group = [&of[..], &["--nodegroup-name", group.as_str().unwrap()]].concat();
+        eks("delete-nodegroup", &group);
+        eks("wait", &[&["nodegroup-deleted"], &group[..]].concat());
+    }
+    eks("delete-cluster", &["--name", stage.cluster()]);
+    eks("wait", &["cluster-deleted", "--name", stage.cluster()]);
+    let stacks = stage.inventory()["aws"]["stacks"].to_string();
+    assert!(stacks.contains("eksctl-byhand-cluster"), "{stacks}");
+    let ended = stage.karpctl(&["destroy", "--yes", "--identity", "irsa"]).exits(0);
+    let commands = ended.stderr.lines().filter_map(|line| line.trim().strip_prefix("fix: ")?.split('`').nth(1));
+    let commands: Vec<String> = commands.map(str::to_owned).collect();
+    assert!(commands.iter().any(|command| command.starts_with("aws iam delete-open-id-connect-provider ")), "{}", ended.stderr);
+    for command in &commands {
+        let words: Vec<&str> = command.split_whitespace().skip(1).collect();
+        stage.aws(&words);
+    }
+    assert_empty(&stage.inventory());
+    stage.karpctl(&["destroy", "--yes", "--identity", "irsa"]).exits(0).says("Nothing to do");
+}
+
 /// What a person protects AWS would refuse to delete, when all else is gone.
 fn what_is_protected_is_not_begun(stage: &Stage, version: &[&str]) {
     // Karpenter makes launch templates when it likes.

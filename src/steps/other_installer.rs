@@ -1,0 +1,94 @@
+//! A Karpenter that is no helm release of karpctl's: of another release, of `GitOps`, of kubectl. karpctl does not take it away.
+
+use super::helm_release::{is_there, made_by_karpctl};
+use super::looked::Refusal;
+use super::node_pool::deletion;
+use crate::error::Error;
+use crate::facts::{ControllerFacts, Declared, Facts, HelmRelease, Probed};
+use crate::knowledge::CHART;
+use crate::shell::quoted;
+use crate::spec::{ClusterMode, Spec};
+
+/// The Karpenter that is there where helm keeps no record of it by which karpctl could take it away.
+fn unrecorded(facts: &Facts) -> Option<&ControllerFacts> {
+    let no_record = |release: &Probed<HelmRelease>| match release {
+        Probed::Known(found) => !is_there(found),
+        Probed::Absent => true,
+        Probed::NotAsked | Probed::Unavailable(_) => false,
+    };
+    facts.controller.known().filter(|_| no_record(&facts.chart_release))
+}
+
+/// Why that one, and what it works with, stays on the way back; where it is in another namespace, its own.
+pub(super) fn of_other_installer(spec: &Spec, facts: &Facts) -> Option<Refusal> {
+    let found = unrecorded(facts).filter(|_| spec.cluster == ClusterMode::Existing)?;
+    Some(Refusal::new(format!("somebody else installed the Karpenter in {}: {}", found.namespace, by(spec, found))))
+}
+
+/// The same where it is in the namespace in which karpctl's would be.
+pub(super) fn in_our_place(spec: &Spec, facts: &Facts) -> Option<Refusal> {
+    let is_here = unrecorded(facts).is_some_and(|found| found.namespace == spec.namespace.as_str());
+    of_other_installer(spec, facts).filter(|_| is_here)
+}
+
+/// Why a removal that leaves the cluster is not begun: a Karpenter would go on without the role, the queue and the node role that it works by.
+#[must_use]
+pub fn refused_by_installer(spec: &Spec, facts: &Facts) -> Option<Error> {
+    let found = unrecorded(facts).filter(|found| works_by_ours(spec, facts, found))?;
+    let refusal = Error::refused(format!("Karpenter of cluster {} is not taken away; nothing was changed", spec.cluster_name))
+        .because(format!("karpctl does not take away what it did not install: {}", by(spec, found)))
+        .because("it works by the role and the stack that karpctl made, and would go on without them");
+    let pools = facts.node_pool.known().map(|_| format!("have it end its nodes first, while it runs: `{}`", deletion(spec)));
+    let refusal = pools.into_iter().fold(refusal, Error::hint);
+    Some(refusal.hint(removal(spec, found)).hint("then run this again: the rest is karpctl's"))
+}
+
+/// Whether it has karpctl's role. Where none can be seen, one in the place of karpctl's is taken to have it.
+fn works_by_ours(spec: &Spec, facts: &Facts, found: &ControllerFacts) -> bool {
+    if spec.cluster == ClusterMode::Managed || spec.made_elsewhere.is_some() || !made_by_karpctl(spec, facts) {
+        return false;
+    }
+    let is_here = found.namespace == spec.namespace.as_str();
+    let associated = facts.association.known().filter(|_| is_here).map(|association| &association.role_arn);
+    associated.or(found.role.as_ref()).map_or(is_here, |role| role == spec.controller_role_arn().as_str())
+}
+
+/// By what it is there.
+fn by(spec: &Spec, found: &ControllerFacts) -> String {
+    match (&found.declared, &found.helm_owner) {
+        (Some(Declared::HelmRelease(name)), _) => format!("it is of Flux's HelmRelease {name}"),
+        (Some(Declared::Application(name)), _) => format!("it is of Argo CD's Application {name}"),
+        (None, Some(owner)) if *owner == release(spec.namespace.as_str()) => format!("helm keeps no record there of its release {owner}"),
+        (None, Some(owner)) => format!("it is of the helm release {owner}"),
+        (None, None) => "it was installed without helm".to_owned(),
+    }
+}
+
+/// The release that karpctl makes in a namespace.
+fn release(namespace: &str) -> String {
+    format!("{namespace}/{CHART}")
+}
+
+/// What takes it away.
+fn removal(spec: &Spec, found: &ControllerFacts) -> String {
+    let is_release = |namespace: &str| found.helm_owner.as_deref() == Some(&release(namespace));
+
+    let place = |name: &str| name.split_once('/').map(|(namespace, name)| (quoted(namespace), quoted(name)));
+    match (&found.declared, found.helm_owner.as_deref().and_then(place)) {
+        (Some(Declared::HelmRelease(name)), _) => {
+            let (namespace, name) = place(name).unwrap_or_default();
+            format!("take it out of what Flux applies: `kubectl --namespace {namespace} delete helmreleases.helm.toolkit.fluxcd.io {name}`")
+        }
+        (Some(Declared::Application(name)), _) => format!("take it out of what Argo CD applies: `argocd app delete {}`", quoted(name)),
+        (None, Some((namespace, _))) if is_release(&found.namespace) && found.namespace != spec.namespace.as_str() => {
+            format!("the same command with `--namespace {namespace}` takes it away")
+        }
+        (None, Some((namespace, name))) if !is_release(&found.namespace) => {
+            format!("take it away, with all that is in its release: `helm uninstall {name} --namespace {namespace} --wait`")
+        }
+        _ => format!(
+            "take it away with what installed it (GitOps, kubectl); `kubectl --namespace {} get deployments {CHART} --output yaml` may say what",
+            quoted(&found.namespace)
+        ),
+    }
+}

@@ -1,0 +1,74 @@
+//! A Karpenter of karpctl's that was given to another release, or to `GitOps`: what it works by does not go under it.
+
+use super::adopt::shell;
+use super::{Stage, stage};
+use serde_json::Value;
+
+/// What has the controller end its nodes while it runs.
+const POOLS: &str = "kubectl delete nodepools.karpenter.sh default && kubectl delete ec2nodeclasses.karpenter.k8s.aws default";
+
+fn run(stage: &Stage, script: &str) {
+    let file = stage.dir().join("given.sh");
+    std::fs::write(&file, format!("set -o pipefail\n{script}")).unwrap();
+    shell(stage, &file).exits(0);
+}
+
+/// Refused by both, with these words, and nothing is changed.
+fn is_refused(stage: &Stage, words: &[&str]) {
+    // Karpenter makes launch templates when it likes.
+    let inventory = || {
+        let mut all = stage.inventory();
+        all["aws"].as_object_mut().unwrap().remove("launch_templates");
+        all
+    };
+    let before = inventory();
+    for how in ["--yes", "--dry-run"] {
+        let ended = stage.karpctl(&["destroy", how, "--existing-cluster", "--delete-crds"]).exits(4);
+        let ended = ended.says("is not taken away; nothing was changed").says(&format!("`{POOLS}`"));
+        words.iter().fold(ended, |ended, words| ended.says(words));
+    }
+    assert_eq!(inventory(), before);
+}
+
+fn as_text(inventory: &Value) -> String {
+    serde_json::to_string_pretty(inventory).unwrap()
+}
+
+#[test]
+fn what_a_karpenter_of_others_works_by_stays_until_its_owner_takes_it_away() {
+    let Some(stage) = stage("given") else { return };
+    stage.existing("1.34", "API");
+    let before = stage.inventory();
+    stage.karpctl(&["bootstrap", "--existing-cluster", "--yes"]).exits(0);
+
+    // As Flux has it: helm's record beside its HelmRelease, and two labels on what it made.
+    run(
+        &stage,
+        "kubectl create namespace flux-system
+         kubectl --namespace kube-system get secrets --selector owner=helm,name=karpenter --output json \
+           | python3 -c 'import json, sys
+list = json.load(sys.stdin)
+for item in list[\"items\"]:
+    item[\"metadata\"] = {\"namespace\": \"flux-system\", **{key: item[\"metadata\"][key] for key in (\"name\", \"labels\")}}
+print(json.dumps(list))' | kubectl create --filename -
+         kubectl --namespace kube-system delete secrets --selector owner=helm,name=karpenter
+         kubectl --namespace kube-system label deployment karpenter helm.toolkit.fluxcd.io/name=autoscaling helm.toolkit.fluxcd.io/namespace=flux-system",
+    );
+    is_refused(&stage, &["it is of Flux's HelmRelease flux-system/autoscaling", "delete helmreleases.helm.toolkit.fluxcd.io autoscaling"]);
+
+    // The same chart as another release.
+    run(
+        &stage,
+        "helm get values karpenter --namespace flux-system --output yaml > values.yaml
+         helm uninstall karpenter --namespace flux-system --wait
+         kubectl delete namespace flux-system
+         helm install kp oci://public.ecr.aws/karpenter/karpenter --version 1.14.1 --namespace kube-system --skip-crds --wait \
+           --values values.yaml --set fullnameOverride=karpenter",
+    );
+    is_refused(&stage, &["it is of the helm release kube-system/kp", "`helm uninstall kp --namespace kube-system --wait`"]);
+
+    // By what is printed.
+    run(&stage, &format!("{POOLS}\nhelm uninstall kp --namespace kube-system --wait"));
+    stage.karpctl(&["destroy", "--yes", "--existing-cluster", "--delete-crds"]).exits(0);
+    assert_eq!(as_text(&stage.inventory()), as_text(&before), "the cluster is not as it was");
+}
