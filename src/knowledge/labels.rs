@@ -10,6 +10,8 @@ pub const POOL_LABELS: [&str; 2] = [NODE_POOL_LABEL, PROVISIONER_LABEL];
 pub const NODE_GROUP_LABEL: &str = "eks.amazonaws.com/nodegroup";
 /// The label of nodes of Fargate (`fargate`) and of EKS Auto Mode (`auto`).
 pub const COMPUTE_TYPE_LABEL: &str = "eks.amazonaws.com/compute-type";
+/// The API group of the node classes of EKS Auto Mode.
+pub const AUTO_MODE_GROUP: &str = "eks.amazonaws.com";
 /// The annotations for which Karpenter evicts no pod: since 0.33, and before.
 pub const STAY_ANNOTATIONS: [&str; 2] = ["karpenter.sh/do-not-disrupt", "karpenter.sh/do-not-evict"];
 

@@ -39,8 +39,8 @@ pub use instances::is_standard_instance;
 pub use keys::{SECRETS_KEY_ACTIONS, VOLUME_KEY_ACTIONS};
 pub use kubernetes::{InvalidKubernetesVersion, KubernetesVersion, Support, ami_family_ended};
 pub use labels::{
-    ARCH_LABEL, CAPACITY_TYPE_LABEL, COMPUTE_TYPE_LABEL, HOST_LABEL, NODE_GROUP_LABEL, NODE_POOL_LABEL, OS_LABEL, POOL_LABELS,
-    PROVISIONER_LABEL, STAY_ANNOTATIONS, ZONE_LABEL,
+    ARCH_LABEL, AUTO_MODE_GROUP, CAPACITY_TYPE_LABEL, COMPUTE_TYPE_LABEL, HOST_LABEL, NODE_GROUP_LABEL, NODE_POOL_LABEL, OS_LABEL,
+    POOL_LABELS, PROVISIONER_LABEL, STAY_ANNOTATIONS, ZONE_LABEL,
 };
 pub use lapsed::Lapsed;
 pub use mfa::MfaProfile;

@@ -1,8 +1,9 @@
 //! The kinds of a release's objects, as the API server's paths name them.
 
-use crate::knowledge::{NODE_POOL_LABEL, NodePoolApi, PROVISIONER_LABEL};
+use crate::knowledge::{AUTO_MODE_GROUP, COMPUTE_TYPE_LABEL, NODE_POOL_LABEL, NodePoolApi, PROVISIONER_LABEL};
 use crate::ports::{ObjectKind, ObjectRef};
 use crate::spec::Spec;
+use serde_json::Value;
 
 /// The kinds of one API of node pools.
 #[derive(Debug, Clone)]
@@ -62,6 +63,14 @@ impl Kinds {
     }
 }
 
+/// Whether a node pool, a node claim or a node is EKS Auto Mode's, which has the kinds of Karpenter and node classes of its own: AWS's controller
+/// cares for it, and no other.
+pub(crate) fn is_of_auto_mode(object: &Value) -> bool {
+    let spec = &object["spec"];
+    let by_class = [&spec["nodeClassRef"], &spec["template"]["spec"]["nodeClassRef"]].iter().any(|class| class["group"] == AUTO_MODE_GROUP);
+    by_class || object["metadata"]["labels"][COMPUTE_TYPE_LABEL] == "auto"
+}
+
 /// An object that is in no namespace.
 pub(crate) fn cluster_wide(kind: &ObjectKind, name: &str) -> ObjectRef {
     ObjectRef { kind: kind.clone(), namespace: None, name: name.to_owned() }
@@ -73,6 +82,6 @@ pub(crate) fn nodes() -> ObjectKind {
 }
 
 /// The name of an object.
-pub(crate) fn name_of(object: &serde_json::Value) -> String {
+pub(crate) fn name_of(object: &Value) -> String {
     object["metadata"]["name"].as_str().unwrap_or_default().to_owned()
 }

@@ -1,6 +1,6 @@
 //! The node pool and its node class, and everything that Karpenter has launched.
 
-use super::kinds::{Kinds, name_of, nodes as node_kind};
+use super::kinds::{Kinds, is_of_auto_mode, name_of, nodes as node_kind};
 use super::{ProbeContext, failed, said};
 use crate::error::Result;
 use crate::facts::{KarpenterNodes, Probed};
@@ -23,7 +23,7 @@ pub(crate) fn ami_alias(class: &Value) -> Option<&str> {
     class["spec"]["amiSelectorTerms"].as_array()?.iter().find_map(|term| term["alias"].as_str())
 }
 
-/// The names of all pools, classes, claims and nodes of Karpenter.
+/// The names of all pools, classes, claims and nodes of Karpenter; those of EKS Auto Mode are none.
 pub(crate) async fn launched(kinds: &Kinds, kube: &dyn Kube) -> Result<KarpenterNodes> {
     let node = node_kind();
     let (pools, classes, claims, nodes) = tokio::join!(
@@ -36,7 +36,8 @@ pub(crate) async fn launched(kinds: &Kinds, kube: &dyn Kube) -> Result<Karpenter
 }
 
 async fn names(kube: &dyn Kube, kind: &ObjectKind, selector: Option<&str>) -> Result<Vec<String>> {
-    let mut names: Vec<String> = kube.list(kind, None, selector).await?.iter().map(name_of).collect();
+    let found = kube.list(kind, None, selector).await?;
+    let mut names: Vec<String> = found.iter().filter(|object| !is_of_auto_mode(object)).map(name_of).collect();
     names.sort();
     Ok(names)
 }

@@ -22,6 +22,11 @@ pub(super) fn judge(spec: &Spec, facts: &Facts) -> State {
         );
         return Refusal::new(why).hint("stay with it, or turn it off first: `karpctl explain auto-mode`").into();
     }
+    stands(spec, facts, cluster)
+}
+
+/// The same, whoever manages its compute.
+fn stands(spec: &Spec, facts: &Facts, cluster: Option<&ClusterFacts>) -> State {
     match (spec.cluster, cluster) {
         (ClusterMode::Existing, None) => {
             Refusal::new(format!("there is no cluster {} in {} of account {}", spec.cluster_name, spec.region, spec.account_id))
@@ -35,16 +40,16 @@ pub(super) fn judge(spec: &Spec, facts: &Facts) -> State {
     }
 }
 
-/// The same on the way back: what eksctl left half made or half removed is removed all the same, and nothing without karpctl's mark.
+/// The same on the way back: what eksctl left half made or half removed is removed all the same, and nothing without karpctl's mark. What EKS
+/// Auto Mode launched EKS takes away with the cluster (EKS user guide, "Delete a cluster").
 pub(super) fn judge_removal(spec: &Spec, facts: &Facts) -> State {
     if spec.cluster == ClusterMode::Managed
         && let Some(refusal) = unmarked(spec, facts)
     {
         return refusal.into();
     }
-    let state = judge(spec, facts);
-    // Auto Mode's pools and nodes look like Karpenter's, which go first, and there is no end of them while it is on.
-    let serves = facts.cluster.known().is_some_and(|cluster| cluster.status == "ACTIVE" && !cluster.auto_mode);
+    let state = looked(&facts.cluster).map_or_else(|state| state, |cluster| stands(spec, facts, cluster));
+    let serves = facts.cluster.known().is_some_and(|cluster| cluster.status == "ACTIVE");
     // However its stack, its node group or its Fargate profile stands, eksctl deletes them with it; only what is under way is waited for.
     if spec.cluster == ClusterMode::Managed && serves && !matches!(state, State::Busy(_)) {
         return State::Present;

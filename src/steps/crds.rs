@@ -4,7 +4,7 @@ use super::helm_release::{
     HalfInstalled, How, Wanted, changes, install, install_commands, is_there, mend, of_somebody_else, uninstall, uninstall_commands,
 };
 use super::hops::may_hop;
-use super::looked::{drifted_or_present, foreign, looked, looked_for_removal};
+use super::looked::{Refusal, drifted_or_present, foreign, looked, looked_for_removal};
 use super::{Step, StepContext};
 use crate::error::{Error, Result};
 use crate::facts::{Facts, Topic};
@@ -65,7 +65,7 @@ impl Step for Crds {
     }
 
     fn assess_removal(&self, spec: &Spec, facts: &Facts) -> State {
-        if let Some(refusal) = of_somebody_else(spec, facts) {
+        if let Some(refusal) = of_somebody_else(spec, facts).or_else(|| of_auto_mode(spec, facts)) {
             return refusal.into();
         }
         match looked_for_removal(&facts.crd_release, facts) {
@@ -125,6 +125,12 @@ impl Step for Crds {
          none, owns are refused until --adopt gives them this release's marks. Releases before v0.26 have no such chart: there the \
          main chart brings the CRDs. destroy keeps them unless asked (--delete-crds), since their removal removes every node pool."
     }
+}
+
+/// The refusal to take away what EKS Auto Mode's node pools are objects of.
+fn of_auto_mode(spec: &Spec, facts: &Facts) -> Option<Refusal> {
+    facts.cluster.known().filter(|cluster| cluster.auto_mode)?;
+    Some(Refusal::new(format!("EKS Auto Mode manages the compute of cluster {}, and works with them", spec.cluster_name)))
 }
 
 fn wanted(spec: &Spec) -> Wanted {

@@ -80,6 +80,7 @@ impl Step for NodePool {
     }
 
     fn commands(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
+        let auto_mode = facts.cluster.known().is_some_and(|cluster| cluster.auto_mode);
         let kinds = Kinds::of(spec);
         let name = &spec.node_pool.name;
         match direction {
@@ -102,8 +103,8 @@ impl Step for NodePool {
             Direction::Remove => {
                 // Somebody else's pools stay, and with them the controller: only where the cluster goes, all go.
                 let (pools, nodes) = match spec.cluster {
-                    ClusterMode::Managed => ("--all".to_owned(), kinds.pool_label.to_owned()),
-                    ClusterMode::Existing => (name.to_string(), format!("{}={name}", kinds.pool_label)),
+                    ClusterMode::Managed if !auto_mode => ("--all".to_owned(), kinds.pool_label.to_owned()),
+                    _ => (name.to_string(), format!("{}={name}", kinds.pool_label)),
                 };
                 vec![
                     format!("kubectl delete {} {pools}", full(&kinds.pool)),

@@ -5,7 +5,7 @@ use super::{BRIEF, StepContext, undrained};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, Topic};
 use crate::ports::{Kube, ObjectKind};
-use crate::probe::kinds::{Kinds, cluster_wide, name_of, nodes};
+use crate::probe::kinds::{Kinds, cluster_wide, is_of_auto_mode, name_of, nodes};
 use crate::probe::{ProbeContext, probe};
 use crate::spec::ClusterMode;
 use crate::wording::named;
@@ -27,7 +27,8 @@ pub(super) async fn remove_pools(context: &StepContext<'_>) -> Result<()> {
     let kube = context.kube().await?;
     let kube = kube.as_ref();
     let (pools, classes) = tokio::join!(kube.list(&kinds.pool, None, None), kube.list(&kinds.class, None, None));
-    let pools = pools?;
+    let mut pools = pools?;
+    pools.retain(|pool| !is_of_auto_mode(pool));
     // A run that was broken off may have deleted it already, and its nodes go still.
     let own = context.spec.node_pool.name.to_string();
     let gone = (!pools.iter().any(|pool| name_of(pool) == own)).then_some(own);
@@ -102,7 +103,8 @@ impl Removal<'_> {
     /// Objects with finalizers go only while the controller runs.
     async fn refuse_without_controller(&self, pools: &[Value], classes: &[Value]) -> Result<()> {
         let finalized = |objects: &[Value]| objects.iter().any(|o| o["metadata"]["finalizers"].as_array().is_some_and(|f| !f.is_empty()));
-        let claims = self.kube.list(&self.kinds.claim, None, None).await?;
+        let mut claims = self.kube.list(&self.kinds.claim, None, None).await?;
+        claims.retain(|claim| !is_of_auto_mode(claim));
         if !finalized(pools) && !finalized(classes) && !finalized(&claims) {
             return Ok(());
         }
@@ -152,7 +154,7 @@ impl Removal<'_> {
         let found = self.kube.list(kind, None, Some(self.kinds.pool_label)).await?;
         let belongs = |o: &Value| o["metadata"]["labels"][self.kinds.pool_label].as_str().is_some_and(|p| self.pools.contains(p));
         let all = self.context.spec.cluster == ClusterMode::Managed;
-        Ok(found.iter().filter(|o| all || belongs(o)).map(name_of).collect())
+        Ok(found.iter().filter(|o| (all || belongs(o)) && !is_of_auto_mode(o)).map(name_of).collect())
     }
 
     async fn wait_for_nodes(&self) -> Result<()> {

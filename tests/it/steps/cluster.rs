@@ -323,6 +323,24 @@ async fn auto_mode_is_refused() {
     }
 }
 
+/// EKS takes away what it launched.
+#[tokio::test(start_paused = true)]
+async fn auto_mode_is_nothing_to_the_way_back() {
+    let world = FakeWorld::empty(spec("1.14.1"));
+    world.apply_ok(ID).await;
+    let set = |status: &str| {
+        let mut inside = world.inside();
+        let cluster = inside.cluster.as_mut().unwrap();
+        (cluster.auto_mode, cluster.status) = (true, status.into());
+    };
+    set("UPDATING");
+    assert!(matches!(world.assess_removal(ID).await, State::Busy(_)), "it is just being turned on");
+    set("ACTIVE");
+    assert_eq!(world.assess_removal(ID).await, State::Present);
+    assert_eq!(world.remove(ID).await.0, Ok(()));
+    assert_eq!(world.assess_removal(ID).await, State::Absent);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_existing_cluster_must_be_there_and_stays() {
     let world = FakeWorld::empty(existing("1.14.1"));

@@ -291,3 +291,38 @@ async fn pools_of_others_block_in_an_existing_cluster_and_go_with_a_new_one() {
         }
     }
 }
+
+fn of_cluster(api_version: &str, plural: &str, name: &str) -> ObjectRef {
+    ObjectRef { kind: ObjectKind::new(api_version, plural), namespace: None, name: name.into() }
+}
+
+/// EKS Auto Mode has the same kinds, and a controller of its own for them.
+#[tokio::test(start_paused = true)]
+async fn what_auto_mode_launched_is_none_of_karpenters() {
+    for spec in [spec("1.14.1"), existing("1.14.1")] {
+        let world = FakeWorld::bootstrapped(spec).await;
+        world.inside().cluster.as_mut().unwrap().auto_mode = true;
+        let class = json!({"group": "eks.amazonaws.com", "kind": "NodeClass", "name": "default"});
+        let finalizers = json!(["karpenter.sh/termination"]);
+        let theirs = [
+            (pool("general-purpose"), json!({"metadata": {}, "spec": {"template": {"spec": {"nodeClassRef": class}}}})),
+            (
+                of_cluster("karpenter.sh/v1", "nodeclaims", "general-purpose-x"),
+                json!({"metadata": {"finalizers": finalizers, "labels": {"karpenter.sh/nodepool": "general-purpose"}}, "spec": {"nodeClassRef": class}}),
+            ),
+        ];
+        for (place, body) in &theirs {
+            world.put(place, body.clone());
+        }
+        let labels = json!({"karpenter.sh/nodepool": "general-purpose", "eks.amazonaws.com/compute-type": "auto"});
+        world.put(&of_cluster("v1", "nodes", "i-0"), json!({"metadata": {"labels": labels}}));
+        assert_eq!(world.assess_removal(ID).await, State::Present);
+        let facts = world.facts(step(ID).reads_on_removal()).await;
+        let shell = step(ID).commands(&world.spec, &facts, Direction::Remove).join("\n");
+        assert!(shell.contains("kubectl delete nodepools.karpenter.sh default"), "{shell}");
+        assert_eq!(world.remove(ID).await.0, Ok(()));
+        assert_eq!(world.assess_removal(ID).await, State::Absent);
+        assert!(theirs.iter().all(|(place, _)| world.object(place).is_some()), "they stay");
+        assert!(words(&world.assess_removal(StepId::Crds).await).contains("EKS Auto Mode"), "and so do their definitions");
+    }
+}
