@@ -20,6 +20,7 @@ mod port;
 mod profiles;
 mod queue;
 mod quotas;
+mod renewed;
 mod retries;
 mod ssm;
 mod sts;
@@ -32,12 +33,12 @@ use self::errors::{Call, Seen};
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::Region;
 use aws_config::identity::IdentityCache;
-use aws_config::profile::ProfileFileCredentialsProvider;
-use aws_config::provider_config::ProviderConfig;
 use aws_config::{AppName, BehaviorVersion};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::timeout::TimeoutConfig;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// How often a call is tried before it is given up: throttling of a busy account takes longer than the SDK's three attempts.
@@ -122,9 +123,13 @@ impl AwsClient {
             config = config.into_builder().retry_config(retries.config.with_max_attempts(ATTEMPTS)).build();
         }
         // A profile that was named goes before keys in the environment, as it does for the aws CLI and eksctl; AWS_PROFILE does not.
-        if let Some(profile) = &settings.profile {
-            let base = ProviderConfig::without_region().with_http_client(http).with_region(config.region().cloned());
-            let provider = ProfileFileCredentialsProvider::builder().configure(&base).profile_name(profile).build();
+        let by_profile = Arc::new(AtomicBool::default());
+        if let Some(sdk) = config.credentials_provider() {
+            let (profile, region) = (settings.profile.clone(), config.region().cloned());
+            let mut provider = renewed::Renewed { sdk, profile, http, region, by_profile: by_profile.clone() };
+            if settings.profile.is_some() {
+                provider.sdk = SharedCredentialsProvider::new(provider.profile_provider());
+            }
             config = config.into_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build();
         }
         // Signing in is part of the SDK's operations and their attempts, so neither has an end here.
@@ -132,21 +137,21 @@ impl AwsClient {
         let first = config.clone().into_builder().timeout_config(patience).build();
         macro_rules! client {
             ($sdk:ident) => {
-                client!($sdk, config)
-            };
-            ($sdk:ident, $config:ident) => {
                 $sdk::Client::from_conf(
-                    $sdk::config::Builder::from(&$config)
-                        .interceptor(seen.clone())
-                        .interceptor(foreign_answer::NoPage)
-                        .retry_classifier(foreign_answer::AskAgain)
-                        .build(),
+                    client!($sdk, config, of).retry_classifier(renewed::AskWithNew { by_profile: by_profile.clone() }).build(),
                 )
+            };
+            ($sdk:ident, $config:ident, of) => {
+                $sdk::config::Builder::from(&$config)
+                    .interceptor(seen.clone())
+                    .interceptor(foreign_answer::NoPage)
+                    .retry_classifier(foreign_answer::AskAgain)
             };
         }
         Ok(Self {
             settings: settings.clone(),
-            sts: client!(aws_sdk_sts, first),
+            // What has ended before anything was asked is not waited for.
+            sts: aws_sdk_sts::Client::from_conf(client!(aws_sdk_sts, first, of).build()),
             cloudformation: client!(aws_sdk_cloudformation),
             eks: client!(aws_sdk_eks),
             iam: client!(aws_sdk_iam),

@@ -158,12 +158,53 @@ fn a_profile_that_wants_an_mfa_code_is_told_with_the_command_that_has_it_asked()
     assert!(ended.stderr.contains("sts:AssumeRole") && !ended.stderr.contains("MFA"), "{}", ended.stderr);
 }
 
+const WHO: &str = "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
+    <Arn>arn:aws:iam::111122223333:user/me</Arn><UserId>AIDA</UserId><Account>111122223333</Account></GetCallerIdentityResult>\
+    </GetCallerIdentityResponse>";
+
+/// A log-in program writes a profile's keys anew when they end; what asks goes on with those.
+#[test]
+fn keys_of_a_profile_that_are_renewed_in_the_middle_of_a_run_are_taken() {
+    const KEYS: &str = "[default]\naws_access_key_id = OLD\naws_secret_access_key = s\naws_session_token = t\n";
+    // Once the old ones have ended, whoever asks by them is refused; the answer to that is what has them written anew.
+    let run = |renewed: bool, by: &[&str]| {
+        let shell = shell("").file(".aws/credentials", &KEYS.replace("default", by.last().unwrap_or(&"default")));
+        let file = shell.dir.path().join(".aws/credentials");
+        let (url, asked) = serve(move |asked| {
+            if asked.line().starts_with("GET /clusters/demo ") && asked.headers().contains("credential=old/") {
+                if renewed {
+                    let text = std::fs::read_to_string(&file).unwrap();
+                    std::fs::write(&file, text.replace("OLD", "NEW")).unwrap();
+                }
+                return (
+                    "403 Forbidden".into(),
+                    r#"{"__type": "ExpiredTokenException", "message": "The security token is expired"}"#.into(),
+                );
+            }
+            match asked.line() {
+                line if line.starts_with("GET /clusters/demo ") => ("200 OK".into(), super::destroy::CLUSTER.into()),
+                line if line.starts_with("POST / ") => ("200 OK".into(), WHO.into()),
+                _ => ("200 OK".into(), "{}".into()),
+            }
+        });
+        let shell = shell.env("AWS_ENDPOINT_URL", &url).env("AWS_MAX_ATTEMPTS", "3");
+        let ended = shell.run(&[&["destroy", "--dry-run"], &super::OFFLINE[..], by].concat());
+        let keys = |key: &str| asked.lock().unwrap().iter().filter(|a| a.headers().contains(&format!("credential={key}/"))).count();
+        (ended, keys("old"), keys("new"))
+    };
+    for by in [&[][..], &["--profile", "dev"]] {
+        let (ended, old, new) = run(true, by);
+        assert_eq!(ended.code, 0, "{by:?}: {}", ended.stderr);
+        assert!(old == 2 && new > 2, "who asks, the cluster, and all the rest by new ones: {old} {new}");
+        let (ended, old, new) = run(false, by);
+        assert!(ended.code == 1 && ended.stderr.contains("expired"), "{by:?}: {} {}", ended.code, ended.stderr);
+        assert_eq!((old, new), (4, 0), "asked for again, and given up");
+    }
+}
+
 /// Nobody gives new ones in the place of keys in the environment.
 #[test]
 fn keys_that_end_in_the_middle_of_a_bootstrap_are_told() {
-    const WHO: &str = "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
-        <Arn>arn:aws:iam::111122223333:user/me</Arn><UserId>AIDA</UserId><Account>111122223333</Account></GetCallerIdentityResult>\
-        </GetCallerIdentityResponse>";
     let (url, _) = serve(|_| ("200 OK".into(), WHO.into()));
     let asked = |minutes: i64, by: &str, profile: &[&str]| {
         let end = jiff::Timestamp::now() + jiff::SignedDuration::from_mins(minutes);
