@@ -35,7 +35,7 @@ impl Check for EarlierCluster {
          karpenter.k8s.aws/cluster or eks:eks-cluster-name; network interfaces with the tag cluster.k8s.amazonaws.com/name that nothing uses; \
          EBS volumes with the tag kubernetes.io/cluster/<cluster>=owned that nothing uses: those of its PersistentVolumeClaims; and what karpctl \
          left: subnets and security groups with the tag karpctl.dev/discovery=<cluster>, and IAM OIDC providers of the region with \
-         karpctl.dev/cluster=<cluster>.\n\n\
+         karpctl.dev/cluster=<cluster>, or with eksctl's alpha.eksctl.io/cluster-name.\n\n\
          What is seen of it: `Cannot delete entity, must remove roles from instance profile first` (DeleteConflict) where the stack is deleted, \
          `DependencyViolation` where a subnet or security group is, and instances on the bill that no node belongs to.\n\n\
          End the instances first: profiles, templates and interfaces are in use until then. Tags are all that tells whose something is: a \
@@ -143,7 +143,8 @@ fn tagged(spec: &Spec, subject: String, ids: &[String]) -> Vec<Judgement> {
 }
 
 fn providers(_: &Spec, subject: String, arns: &[String]) -> Vec<Judgement> {
-    let message = format!("karpctl had them made, their issuer is gone, and an account has room for 100: {}", named(arns, NAMED));
+    let message =
+        format!("karpctl or eksctl made them for it, their issuer is gone, and an account has room for 100: {}", named(arns, NAMED));
     vec![arns.iter().take(NAMED).fold(Judgement::warn(subject, message), |judgement, arn| {
         judgement.run("delete it", ["aws", "iam", "delete-open-id-connect-provider", "--open-id-connect-provider-arn", arn])
     })]

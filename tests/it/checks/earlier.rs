@@ -73,17 +73,20 @@ async fn what_karpctl_left_beside_a_cluster_is_named() {
         command(&found, 0),
         "aws ec2 delete-tags --region us-west-2 --resources sg-1 --tags Key=karpenter.sh/discovery,Value=demo Key=karpctl.dev/discovery,Value=demo"
     );
-    let provider = |region: &str, cluster: &str| {
+    let provider = |region: &str, tag: &str, cluster: &str| {
         let arn = format!("arn:aws:iam::111122223333:oidc-provider/oidc.eks.{region}.amazonaws.com/id/LEFT");
-        let facts = OidcFacts { arn: arn.parse().unwrap(), audiences: Vec::new(), tags: tags(&[("karpctl.dev/cluster", cluster)]) };
+        let facts = OidcFacts { arn: arn.parse().unwrap(), audiences: Vec::new(), tags: tags(&[(tag, cluster)]) };
         left(move |w| drop(w.inside().oidc.insert(arn, facts)))
     };
-    let found = provider("us-west-2", "demo").await;
-    exactly(&found, "earlier-cluster", Verdict::Warn);
-    let arn = "arn:aws:iam::111122223333:oidc-provider/oidc.eks.us-west-2.amazonaws.com/id/LEFT";
-    assert_eq!(command(&found, 0), format!("aws iam delete-open-id-connect-provider --open-id-connect-provider-arn {arn}"));
-    for others in [provider("eu-west-1", "demo").await, provider("us-west-2", "demo-2").await] {
-        assert_eq!(others, []);
+    // eksctl gives the provider that it makes with a cluster its own tag alone.
+    for tag in ["karpctl.dev/cluster", "alpha.eksctl.io/cluster-name"] {
+        let found = provider("us-west-2", tag, "demo").await;
+        exactly(&found, "earlier-cluster", Verdict::Warn);
+        let arn = "arn:aws:iam::111122223333:oidc-provider/oidc.eks.us-west-2.amazonaws.com/id/LEFT";
+        assert_eq!(command(&found, 0), format!("aws iam delete-open-id-connect-provider --open-id-connect-provider-arn {arn}"));
+        for others in [provider("eu-west-1", tag, "demo").await, provider("us-west-2", tag, "demo-2").await] {
+            assert_eq!(others, []);
+        }
     }
 }
 
