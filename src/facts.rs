@@ -187,6 +187,12 @@ pub struct Facts {
     pub vcpus: Probed<VcpuFacts>,
     /// How many VPCs and Elastic IP addresses the account may have, and has. Absent: no VPC is to be made.
     pub network_quotas: Probed<Box<NetworkQuotas>>,
+    /// How many EKS clusters the account may have in the region, and has. Asked where one is to be made.
+    pub cluster_quota: Probed<QuotaUse>,
+    /// How many OIDC providers the account may have, and has. Asked where one is to be made.
+    pub provider_quota: Probed<QuotaUse>,
+    /// How many rules the region's event bus may have, and has. Asked where the stack is to make some.
+    pub rule_quota: Probed<QuotaUse>,
     /// What the node class's selectors find.
     pub selection: Probed<SelectionFacts>,
     /// The subnets that node classes found, whatever their selectors go by.
@@ -305,6 +311,7 @@ of_topics! {
     IamSummary => iam_summary;
     Vcpus => vcpus;
     NetworkQuotas => network_quotas;
+    ClusterQuotas => cluster_quota, provider_quota, rule_quota;
     Selection => selection;
     Routes => routes;
     Endpoints => endpoints;

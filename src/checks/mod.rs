@@ -17,6 +17,7 @@ mod clock_skew;
 mod cluster_autoscaler;
 mod cluster_dns;
 mod cluster_entry;
+mod cluster_quotas;
 mod cluster_state;
 mod controller_association;
 mod controller_image;
@@ -238,6 +239,7 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(iam_quotas::IamQuotas),
         Box::new(vcpu_quotas::VcpuQuotas),
         Box::new(network_quotas::NetworkQuotas),
+        Box::new(cluster_quotas::ClusterQuotas),
         Box::new(interruption_queue::InterruptionQueue),
         Box::new(ebs_key::EbsKey),
         Box::new(secrets_key::SecretsKey),

@@ -108,6 +108,9 @@ pub enum Topic {
     Vcpus,
     /// [`Facts::network_quotas`].
     NetworkQuotas,
+    /// [`Facts::cluster_quota`], [`Facts::provider_quota`], [`Facts::rule_quota`]. It needs [`Topic::Cluster`], [`Topic::Stack`] and
+    /// [`Topic::OidcProvider`].
+    ClusterQuotas,
     /// [`Facts::selection`].
     Selection,
     /// [`Facts::routes`].
@@ -166,6 +169,7 @@ impl Topic {
                 | Self::IamSummary
                 | Self::Vcpus
                 | Self::NetworkQuotas
+                | Self::ClusterQuotas
                 | Self::Selection
                 | Self::Endpoints
                 | Self::Vpc

@@ -50,7 +50,7 @@ pub use operator::{CalledBy, OperatorCase, OperatorGrant, Work, operator_grants}
 pub use own::newer_karpctl;
 pub use pin::{Pin, PinnedIn, pinned_fields};
 pub use prices::RunningCost;
-pub use quotas::{ADDRESSES, ON_DEMAND_VCPUS, SPOT_VCPUS, VPCS};
+pub use quotas::{ADDRESSES, CLUSTERS, ON_DEMAND_VCPUS, PROVIDERS, RULES, SPOT_VCPUS, VPCS};
 pub use refusal::IamRefusal;
 pub use regions::{ZONES_WITHOUT_EKS, may_be_of_another_partition, of_another_partition, unknown_keys, unknown_region};
 pub use release::{ImageBase, InvalidRelease, NewDefault, Release, Standing, image_tag};

@@ -255,12 +255,15 @@ pub trait Aws: Send + Sync {
     async fn denials(&self, principal: &str, question: &PermissionQuestion) -> Result<Vec<Denial>>;
     /// IAM `GetAccountSummary`.
     async fn iam_summary(&self) -> Result<IamSummary>;
-    /// The value of a quota, by service and code: Service Quotas `GetServiceQuota`. `None`: it knows none of that code here.
+    /// The value of a quota, by service and code: Service Quotas `GetServiceQuota`, of IAM's in the region that keeps them. `None`: it knows none
+    /// of that code there.
     async fn quota(&self, of: (&str, &str)) -> Result<Option<u64>>;
     /// How many VPCs of this account there are in the region: EC2 `DescribeVpcs`.
     async fn vpc_count(&self, account: &str) -> Result<u64>;
     /// How many Elastic IP addresses of Amazon's there are in the region: EC2 `DescribeAddresses`.
     async fn address_count(&self) -> Result<u64>;
+    /// How many rules the region's own event bus has: `EventBridge` `ListRules`.
+    async fn rule_count(&self) -> Result<u64>;
     /// EC2 `DescribeInstances`: what runs or starts in the region, without what is on dedicated hosts.
     async fn running_instances(&self) -> Result<Vec<RunningInstance>>;
     /// EC2 `DescribeInstanceTypes`.

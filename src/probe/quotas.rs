@@ -1,11 +1,12 @@
-//! What the account may have in the region, and has: vCPUs, and what a new cluster's network takes.
+//! What the account may have, and has: vCPUs, what a new cluster's network takes, and what else is made once for each cluster.
 
-use super::{ProbeContext, failed};
+use super::{ProbeContext, failed, when};
 use crate::error::Result;
-use crate::facts::{NetworkQuotas, Probed, QuotaUse, VcpuFacts};
-use crate::knowledge::{ADDRESSES, ON_DEMAND_VCPUS, SPOT_VCPUS, VPCS, is_standard_instance};
-use crate::spec::{CapacityType, ClusterMode, ControllerCapacity, Spec};
+use crate::facts::{Facts, NetworkQuotas, Probed, QuotaUse, VcpuFacts};
+use crate::knowledge::{ADDRESSES, CLUSTERS, ON_DEMAND_VCPUS, PROVIDERS, RULES, SPOT_VCPUS, VPCS, is_standard_instance};
+use crate::spec::{CapacityType, ClusterMode, ControllerCapacity, Identity, Spec};
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
 
 pub(super) async fn vcpus(context: &ProbeContext<'_>) -> Probed<VcpuFacts> {
     read(context).await.map_or_else(|e| failed(&e), Probed::Known)
@@ -43,6 +44,30 @@ pub(super) async fn network(context: &ProbeContext<'_>) -> Probed<Box<NetworkQuo
         })),
         Err(e) => failed(&e),
     }
+}
+
+/// What there is of EKS clusters, of OIDC providers and of rules: each only where more of it is made.
+pub(super) async fn of_cluster(context: &ProbeContext<'_>, facts: &Facts) -> [Probed<QuotaUse>; 3] {
+    let (aws, spec) = (&context.ports.aws, context.spec);
+    let made = spec.cluster == ClusterMode::Managed && facts.cluster == Probed::Absent;
+    let own = spec.made_elsewhere.is_none();
+    // eksctl makes one with the cluster, whichever way the controller gets its credentials.
+    let provider = made || own && spec.identity == Identity::Irsa && facts.oidc_provider == Probed::Absent;
+    let rules = own && facts.stack == Probed::Absent && !spec.release.stack().rules.is_empty();
+    let (clusters, providers, rules) = tokio::join!(
+        when(made, async { tokio::try_join!(aws.quota(CLUSTERS), count(aws.cluster_names())) }),
+        when(provider, async { tokio::try_join!(aws.quota(PROVIDERS), count(aws.oidc_providers())) }),
+        when(rules, async { tokio::try_join!(aws.quota(RULES), aws.rule_count()) }),
+    );
+    [clusters, providers, rules].map(|asked| match asked {
+        Some(Ok((quota, used))) => Probed::Known(QuotaUse { quota, used }),
+        Some(Err(e)) => failed(&e),
+        None => Probed::NotAsked,
+    })
+}
+
+async fn count<T>(listed: impl Future<Output = Result<Vec<T>>>) -> Result<u64> {
+    Ok(listed.await?.len() as u64)
 }
 
 /// The instance type of the node group that the spec makes.

@@ -377,7 +377,7 @@ CALLED_FOR = {
                 **dict.fromkeys(("cloudformation:GetTemplate", "cloudformation:ListStackResources"), "removal of what an upgrade left"),
                 "eks:DescribeAccessEntry": "removal of an access entry"},
     "doctor": dict.fromkeys(("iam:GetPolicy", "iam:ListInstanceProfilesForRole", "iam:ListRolePolicies", "iam:ListOpenIDConnectProviders",
-                               "iam:GetOpenIDConnectProvider"), "look beforehand"),
+                               "iam:GetOpenIDConnectProvider", "eks:ListClusters", "events:ListRules"), "look beforehand"),
 }
 FIRST = {"bootstrap": "creation", "doctor": "look", "destroy": "removal"}
 

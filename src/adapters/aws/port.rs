@@ -272,6 +272,10 @@ impl Aws for AwsClient {
         quotas::address_count(self).await
     }
 
+    async fn rule_count(&self) -> Result<u64> {
+        quotas::rule_count(self).await
+    }
+
     async fn running_instances(&self) -> Result<Vec<RunningInstance>> {
         quotas::running_instances(self).await
     }

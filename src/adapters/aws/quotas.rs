@@ -4,14 +4,21 @@ use super::errors::Call;
 use super::{AwsClient, present};
 use crate::error::Result;
 use crate::ports::RunningInstance;
-use crate::spec::CapacityType;
+use crate::spec::{CapacityType, Partition};
 use aws_sdk_ec2::types::{Address, Filter, Instance, InstanceLifecycleType, Reservation, Tenancy};
+use aws_sdk_servicequotas::config::Region;
 use aws_sdk_servicequotas::types::ServiceQuota;
 
-/// The value of a quota.
+/// The value of a quota. Those of IAM are kept in one region of the partition.
 pub(super) async fn quota(aws: &AwsClient, (service, code): (&str, &str)) -> Result<Option<u64>> {
-    let call = Call::new("servicequotas:GetServiceQuota", code, format!("cannot read the quota {code} of {service}"));
-    let sent = aws.quotas.get_service_quota().service_code(service).quota_code(code).send().await;
+    let doing = format!("cannot read the quota {code} of {service}");
+    let call = Call::new("servicequotas:GetServiceQuota", code, &doing);
+    let mut asked = aws.quotas.get_service_quota().service_code(service).quota_code(code).customize();
+    if service == "iam" {
+        let kept = Region::new(Partition::of_region(&aws.known_region(&doing)?).region_of_iam());
+        asked = asked.config_override(aws_sdk_servicequotas::config::Builder::new().region(kept));
+    }
+    let sent = asked.send().await;
     Ok(present(sent.map_err(|e| aws.error(&call, &e)))?.and_then(|answer| answer.quota).as_ref().and_then(value))
 }
 
@@ -36,6 +43,20 @@ pub(super) async fn address_count(aws: &AwsClient) -> Result<u64> {
     let answer = aws.ec2.describe_addresses().send().await.map_err(|e| aws.error(&call, &e))?;
     let of_amazon = |address: &&Address| address.public_ipv4_pool().is_none_or(|pool| pool == "amazon");
     Ok(answer.addresses().iter().filter(of_amazon).count() as u64)
+}
+
+/// Rules that AWS services made are among them, and count.
+pub(super) async fn rule_count(aws: &AwsClient) -> Result<u64> {
+    let call = Call::new("events:ListRules", "*", "cannot count the rules of EventBridge");
+    let (mut counted, mut next) = (0, None);
+    loop {
+        let page = aws.events.list_rules().set_next_token(next).send().await.map_err(|e| aws.error(&call, &e))?;
+        counted += page.rules().len() as u64;
+        next = page.next_token;
+        if next.is_none() {
+            return Ok(counted);
+        }
+    }
 }
 
 pub(super) async fn running_instances(aws: &AwsClient) -> Result<Vec<RunningInstance>> {

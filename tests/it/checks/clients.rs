@@ -6,11 +6,12 @@ use super::{DAY, bad, exactly, seen};
 use crate::fake::FakeWorld;
 use crate::fixture::{existing, spec};
 use karpctl::checks::{Situation, all, judge};
-use karpctl::facts::{Facts, KubeconfigFacts, NeighbourKind, NetworkQuotas, Probed, QuotaUse};
+use karpctl::facts::{Facts, KubeconfigFacts, NeighbourKind, NetworkQuotas, Probed, QuotaUse, Topic};
 use karpctl::finding::{Finding, Verdict};
 use karpctl::knowledge::{ClientBuild, FittingTools, KubernetesVersion};
 use karpctl::plan::StepId;
-use karpctl::spec::{Meant, Spec};
+use karpctl::spec::{Identity, Meant, Spec};
+use std::sync::Arc;
 
 #[tokio::test(start_paused = true)]
 async fn a_kubeconfig_is_there_and_can_be_loaded() {
@@ -206,6 +207,49 @@ async fn a_cluster_can_be_made() {
     exactly(&found, "network-quotas", Verdict::Fail);
     said(&found, &["AddressLimitExceeded"]);
     assert_eq!(to_come("demo", used(|quotas| &mut quotas.addresses, 63)).await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_made_once_for_each_cluster_has_its_quotas() {
+    type Fact = fn(&mut Facts) -> &mut Probed<QuotaUse>;
+    let with = async |fact: Fact, used| to_come("demo", |facts| known(fact(facts)).used = used).await;
+    let raise = "aws service-quotas request-service-quota-increase --region";
+    let refused = async |fact: Fact, used, words: [&str; 2], command: &str| {
+        let found = with(fact, used).await;
+        exactly(&found, "cluster-quotas", Verdict::Fail);
+        said(&found, &words);
+        assert_eq!(found[0].fixes[0].command.join(" "), format!("{raise} {command}"));
+    };
+    let clusters = ["64 of 64 are there, and demo is one more", "Cluster limit exceeded for account"];
+    refused(|facts| &mut facts.cluster_quota, 64, clusters, "us-west-2 --service-code eks --quota-code L-1194D53C --desired-value 65")
+        .await;
+    let providers = ["and that of demo is one more", "OpenIdConnectProvidersPerAccount"];
+    refused(|facts| &mut facts.provider_quota, 64, providers, "us-east-1 --service-code iam --quota-code L-858F3967 --desired-value 65")
+        .await;
+    let rules = ["60 of 64 are there, and stack Karpenter-demo makes 5 more", "exceeds the maximum number allowed"];
+    refused(|facts| &mut facts.rule_quota, 60, rules, "us-west-2 --service-code events --quota-code L-244521F2 --desired-value 65").await;
+    assert_eq!(with(|facts| &mut facts.cluster_quota, 63).await, []);
+    assert_eq!(with(|facts| &mut facts.provider_quota, 63).await, []);
+    assert_eq!(with(|facts| &mut facts.rule_quota, 59).await, []);
+}
+
+/// What there is already takes no more, and is not counted.
+#[tokio::test(start_paused = true)]
+async fn quotas_are_asked_only_of_what_is_made() {
+    let asked = async |world: &Arc<FakeWorld>| {
+        let facts = world.facts(&[Topic::ClusterQuotas, Topic::Cluster, Topic::Stack, Topic::OidcProvider]).await;
+        [facts.cluster_quota, facts.provider_quota, facts.rule_quota].map(|quota| quota.known().is_some())
+    };
+    let of = |change: fn(&mut Spec)| {
+        let mut spec = existing("1.14.1");
+        change(&mut spec);
+        FakeWorld::with_cluster(spec)
+    };
+    assert_eq!(asked(&FakeWorld::empty(spec("1.14.1"))).await, [true, true, true], "a cluster and its stack");
+    assert_eq!(asked(&of(|_| {})).await, [false, false, true], "a stack alone, and Pod Identity");
+    assert_eq!(asked(&of(|spec| spec.identity = Identity::Irsa)).await, [false, true, true]);
+    assert_eq!(asked(&of(|spec| spec.release = "0.17.0".parse().unwrap())).await, [false, false, false], "a release without a queue");
+    assert_eq!(asked(&FakeWorld::bootstrapped(existing("1.14.1")).await).await, [false, false, false]);
 }
 
 /// A check whose thing no test breaks alone could be silent for ever, or speak of something else.

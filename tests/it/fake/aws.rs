@@ -410,6 +410,11 @@ impl Aws for FakeWorld {
         Ok(1)
     }
 
+    async fn rule_count(&self) -> Result<u64> {
+        self.begin("count", "rules").await?;
+        Ok(1)
+    }
+
     async fn running_instances(&self) -> Result<Vec<RunningInstance>> {
         self.begin("describe", "running instances").await?;
         Ok(quotas::running_instances())

@@ -30,6 +30,7 @@ const SCENES: &[(&str, &str)] = &[
     ("iam-quotas", "doctor_to_come::a_new_account_is_made_ready_as_printed"),
     ("vcpu-quotas", "doctor_to_come::a_new_account_is_made_ready_as_printed"),
     ("network-quotas", "doctor_to_come::a_new_account_is_made_ready_as_printed"),
+    ("cluster-quotas", "doctor_to_come::a_full_account_gets_room_for_a_cluster_as_printed"),
     ("interruption-queue", "doctor_aws::what_is_broken_in_aws_is_found_and_mended_as_printed"),
     ("ebs-key", "doctor_aws::what_is_broken_in_aws_is_found_and_mended_as_printed"),
     ("secrets-key", "doctor_to_come::the_key_of_the_secrets_is_mended_as_printed"),

@@ -179,12 +179,61 @@ fn roles(ward: &Ward) {
     assert_eq!(summary()["RolesQuota"], 1001);
 }
 
-/// By a request of our own: a thousand runs of aws would take ten minutes.
+/// A hundred clusters, a hundred OIDC providers, and as many rules as leave no room for those of the stack.
+#[test]
+fn a_full_account_gets_room_for_a_cluster_as_printed() {
+    let Some(stage) = stage("full") else { return };
+    let other = json!({"name": "other", "version": "1.34", "authenticationMode": "API"});
+    stage.lab().make_cluster(&other).unwrap();
+    let ward = &Ward::new(stage, &["--karpenter-version", "1.14.1"]);
+    let check = "cluster-quotas";
+    ward.passes(check);
+    let there = |words: &[&str], list: &str| ward.aws(words)[list].as_array().unwrap().len();
+
+    let cluster = ward.aws(&["eks", "describe-cluster", "--name", "other"])["cluster"].clone();
+    for number in there(&["eks", "list-clusters"], "clusters")..100 {
+        let subnets = json!({"subnetIds": cluster["resourcesVpcConfig"]["subnetIds"]});
+        let wanted = json!({"name": format!("unused-{number}"), "roleArn": cluster["roleArn"], "resourcesVpcConfig": subnets});
+        post(ward, "eks", "/clusters", "", "application/json", &wanted.to_string());
+    }
+    let found = ward.finds(check, "fail", "100 of 100 are there, and full is one more: ResourceLimitExceededException");
+    assert!(ward.cure(&found, 1).contains("unused-99"));
+    ward.cured(&found, &[0]);
+
+    for number in there(&["iam", "list-open-id-connect-providers"], "OpenIDConnectProviderList")..100 {
+        let form = format!("Action=CreateOpenIDConnectProvider&Version=2010-05-08&Url=https://unused-{number}.example");
+        form_post(ward, &format!("{form}&ClientIDList.member.1=sts.amazonaws.com&ThumbprintList.member.1={}", "9".repeat(40)));
+    }
+    let found = ward.finds(check, "fail", "100 of 100 are there, and that of full is one more: LimitExceeded");
+    assert!(ward.cure(&found, 1).contains("unused-99"));
+    ward.cured(&found, &[0]);
+
+    for number in there(&["events", "list-rules"], "Rules")..296 {
+        let rule = json!({"Name": format!("unused-{number}"), "ScheduleExpression": "rate(1 day)"});
+        post(ward, "events", "/", "AWSEvents.PutRule", "application/x-amz-json-1.1", &rule.to_string());
+    }
+    let found = ward.finds(check, "fail", "296 of 300 are there, and stack Karpenter-full makes 5 more: LimitExceededException");
+    assert!(ward.cure(&found, 1).contains("unused-295"));
+    ward.cured(&found, &[0]);
+}
+
 fn create_role(ward: &Ward, name: &str) {
-    let body = format!("Action=CreateRole&Version=2010-05-08&RoleName={name}&AssumeRolePolicyDocument=%7B%7D");
-    let who = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/iam/aws4_request";
-    let post = ureq::post(&ward.lab().ready.gate).header("Authorization", who);
-    post.content_type("application/x-www-form-urlencoded").send(body).unwrap();
+    form_post(ward, &format!("Action=CreateRole&Version=2010-05-08&RoleName={name}&AssumeRolePolicyDocument=%7B%7D"));
+}
+
+fn form_post(ward: &Ward, body: &str) {
+    post(ward, "iam", "/", "", "application/x-www-form-urlencoded", body);
+}
+
+/// By a request of our own: a thousand runs of aws would take ten minutes.
+fn post(ward: &Ward, service: &str, path: &str, target: &str, kind: &str, body: &str) {
+    let region = if service == "iam" { "us-east-1" } else { "us-west-2" };
+    let who = format!("AWS4-HMAC-SHA256 Credential=test/20260101/{region}/{service}/aws4_request");
+    let mut post = ureq::post(format!("{}{path}", ward.lab().ready.gate)).header("Authorization", who).content_type(kind);
+    if !target.is_empty() {
+        post = post.header("X-Amz-Target", target);
+    }
+    post.send(body).unwrap();
 }
 
 /// The guide's name of the node role is longer than AWS takes it.
