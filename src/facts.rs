@@ -3,6 +3,7 @@
 
 mod account;
 mod client;
+mod custom_networking;
 mod fleet;
 mod inside;
 mod keys;
@@ -15,6 +16,7 @@ mod topic;
 
 pub use account::*;
 pub use client::*;
+pub use custom_networking::*;
 pub use fleet::*;
 pub use inside::*;
 pub use keys::*;
@@ -171,6 +173,8 @@ pub struct Facts {
     pub entry: Probed<EntryFacts>,
     /// Whether the `ConfigMap` of the VPC CNI has EKS give the pods of Windows nodes their addresses. Absent: there is no such `ConfigMap`.
     pub windows_ipam: Probed<bool>,
+    /// Where pods get their addresses in subnets of their own. Absent: they get them in those of their nodes.
+    pub custom_networking: Probed<Box<CustomNetworking>>,
     /// The role that the network add-on has of its own, by its service account. Asked where pods get IPv6.
     pub network_role: Probed<String>,
     /// The network policies that select the controller, or will.
@@ -303,6 +307,7 @@ of_topics! {
     Conversion => conversion;
     Entry => entry;
     WindowsIpam => windows_ipam;
+    CustomNetworking => custom_networking;
     NetworkRole => network_role;
     Policies => policies;
     Objects | ObjectsAtStake => objects;

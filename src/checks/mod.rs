@@ -27,6 +27,7 @@ mod conversion_webhook;
 mod crd_owner;
 mod crd_schema;
 mod crd_stored_versions;
+mod custom_networking;
 mod earlier_cluster;
 mod ebs_key;
 mod eksctl_version;
@@ -264,6 +265,7 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(node_capacity::NodeCapacity),
         Box::new(cluster_dns::ClusterDns),
         Box::new(node_addons::NodeAddons),
+        Box::new(custom_networking::CustomNetworking),
         Box::new(webhook_endpoints::WebhookEndpoints),
         Box::new(other_karpenter::OtherKarpenter),
         Box::new(cluster_autoscaler::ClusterAutoscaler),

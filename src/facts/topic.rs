@@ -90,6 +90,8 @@ pub enum Topic {
     Entry,
     /// [`Facts::windows_ipam`].
     WindowsIpam,
+    /// [`Facts::custom_networking`].
+    CustomNetworking,
     /// [`Facts::network_role`].
     NetworkRole,
     /// [`Facts::policies`].
@@ -154,7 +156,7 @@ impl Topic {
         matches!(self, Self::AgentPods | Self::AwsAuth | Self::Crds | Self::Chart | Self::NodePool | Self::Controller | Self::Nodes)
             || matches!(self, Self::Origin | Self::Fleet | Self::ObjectsAtStake | Self::WindowsIpam | Self::Entry | Self::Outliving)
             || matches!(self, Self::Capacity | Self::Neighbours | Self::Webhooks | Self::Conversion | Self::Policies | Self::Objects)
-            || matches!(self, Self::NetworkRole | Self::ProviderUsers)
+            || matches!(self, Self::CustomNetworking | Self::NetworkRole | Self::ProviderUsers)
     }
 
     /// Whether only a doctor looks at it: no step is judged by it.
@@ -188,6 +190,7 @@ impl Topic {
                 | Self::Conversion
                 | Self::Entry
                 | Self::WindowsIpam
+                | Self::CustomNetworking
                 | Self::NetworkRole
                 | Self::Policies
                 | Self::Objects

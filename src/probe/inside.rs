@@ -3,6 +3,7 @@
 
 mod admission;
 mod conversion;
+mod custom_networking;
 mod entry;
 mod gates;
 mod neighbours;
@@ -15,6 +16,7 @@ mod windows;
 
 pub(super) use admission::admission;
 pub(super) use conversion::{conversion, conversion_service};
+pub(super) use custom_networking::custom_networking;
 pub(super) use entry::entry;
 pub(super) use neighbours::{daemon_pods, is_autoscaler, neighbours};
 pub(super) use nodes::nodes;

@@ -281,6 +281,7 @@ async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts
         webhooks,
         entry,
         windows,
+        custom,
         network_role,
         policies,
         origin,
@@ -300,6 +301,7 @@ async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts
         when(asked(Topic::Webhooks), inside::admission(context.spec, kube)),
         when(asked(Topic::Entry), inside::entry(kube, context.kubeconfig.is_some())),
         when(asked(Topic::WindowsIpam), inside::windows_ipam(kube)),
+        when(asked(Topic::CustomNetworking), inside::custom_networking(context, kube)),
         when(asked(Topic::NetworkRole), identity::network_role(context, &facts.cluster, kube)),
         when(asked(Topic::Policies), inside::policies(context.spec, kube)),
         when(asked(Topic::Origin), origin::origin(context, kube)),
@@ -330,6 +332,7 @@ async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts
     }
     put(&mut facts.entry, entry);
     put(&mut facts.windows_ipam, windows);
+    put(&mut facts.custom_networking, custom);
     put(&mut facts.network_role, network_role);
     put(&mut facts.policies, policies);
     put(&mut facts.origin, origin);

@@ -5,7 +5,7 @@ use crate::ports::{Kube, ObjectKind, ObjectRef};
 use crate::probe::said;
 
 /// What EKS's controller takes for yes (Go's `strconv.ParseBool`).
-const YES: [&str; 6] = ["1", "t", "T", "TRUE", "true", "True"];
+pub(super) const YES: [&str; 6] = ["1", "t", "T", "TRUE", "true", "True"];
 
 /// Whether EKS gives the pods of Windows nodes their addresses, as the VPC CNI's `ConfigMap` says.
 pub(crate) async fn windows_ipam(kube: &dyn Kube) -> Probed<bool> {

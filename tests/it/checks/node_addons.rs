@@ -5,6 +5,7 @@ use super::{DAY, bad, healthy};
 use crate::checks_inside::{after, says};
 use crate::fake::FakeWorld;
 use crate::fake::inside::{daemon_set, place};
+use karpctl::facts::Probed;
 use karpctl::finding::Verdict;
 use karpctl::ports::ObjectRef;
 use serde_json::json;
@@ -69,4 +70,68 @@ async fn other_networks_and_auto_mode_stand_for_them() {
     // Saved by an earlier karpctl.
     known(&mut facts.neighbours).node_addons = None;
     assert_eq!(of(&facts), 0);
+}
+
+/// Pods get their addresses by an `ENIConfig` for each zone, with a subnet of it.
+fn custom_networking(w: &FakeWorld, label: &str) {
+    let env = json!([{"name": "AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG", "value": "true"}, {"name": "ENI_CONFIG_LABEL_DEF", "value": label}]);
+    w.change(&set("aws-node"), |set| set["spec"]["template"]["spec"]["containers"][0]["env"] = env);
+    let crd = place("apiextensions.k8s.io/v1", "customresourcedefinitions", None, "eniconfigs.crd.k8s.amazonaws.com");
+    w.put(&crd, json!({"spec": {"versions": [{"name": "v1alpha1", "served": true}]}}));
+    for zone in ["us-west-2a", "us-west-2b"] {
+        let mut subnet = w.inside().subnets[0].clone();
+        (subnet.id, subnet.zone, subnet.free_addresses) = (format!("subnet-{}", of_pods(zone)), zone.into(), 500);
+        subnet.tags.clear();
+        w.inside().subnets.push(subnet);
+        eni_config(w, zone, of_pods(zone));
+    }
+}
+
+fn of_pods(zone: &str) -> &'static str {
+    if zone.ends_with('a') { "0000000d" } else { "0000000e" }
+}
+
+fn eni_config(w: &FakeWorld, name: &str, subnet: &str) {
+    let body = json!({"metadata": {"name": name}, "spec": {"subnet": format!("subnet-{subnet}"), "securityGroups": ["sg-1"]}});
+    w.put(&place("crd.k8s.amazonaws.com/v1alpha1", "eniconfigs", None, name), body);
+}
+
+#[tokio::test(start_paused = true)]
+async fn pods_with_subnets_of_their_own_find_addresses_in_every_zone() {
+    const ID: &str = "custom-networking";
+    const ZONE: &str = "topology.kubernetes.io/zone";
+    let with = |change: fn(&FakeWorld)| {
+        after(move |w| {
+            custom_networking(w, ZONE);
+            change(w);
+        })
+    };
+    let gone =
+        |w: &FakeWorld, zone: &str| drop(w.inside().objects.remove(&place("crd.k8s.amazonaws.com/v1alpha1", "eniconfigs", None, zone)));
+    assert_eq!(with(|_| {}).await, []);
+    let found = after(|w| (custom_networking(w, ZONE), gone(w, "us-west-2b")).1).await;
+    says(&found, "custom-networking", Verdict::Fail, "nodes there stay NotReady (Failed to attach any ENIs for custom networking)");
+    assert_eq!(found[0].subject, "ENIConfig us-west-2b");
+    says(&found, ID, Verdict::Fail, "Name=availability-zone,Values=us-west-2b");
+    says(&with(|w| eni_config(w, "us-west-2b", "0000000d")).await, ID, Verdict::Fail, "which is in us-west-2a");
+    says(&with(|w| eni_config(w, "us-west-2b", "0000000f")).await, ID, Verdict::Fail, "subnet-0000000f, which is not in us-west-2");
+    let full = with(|w| w.inside().subnets.iter_mut().filter(|s| s.id == "subnet-0000000e").for_each(|s| s.free_addresses = 3)).await;
+    says(&full, ID, Verdict::Warn, "has 3 free addresses for pods");
+    says(&full, ID, Verdict::Warn, "kubectl edit eniconfig us-west-2b");
+    // By another label a pool says it, and nobody where there is none at all.
+    for label in ["", "example.com/network"] {
+        let none = after(|w| (custom_networking(w, label), gone(w, "us-west-2a"), gone(w, "us-west-2b")).2).await;
+        says(&none, ID, Verdict::Fail, "and there is none");
+        assert_eq!(after(|w| (custom_networking(w, label), gone(w, "us-west-2b")).1).await, []);
+    }
+    // In zones where no node comes none is missed, and aws-node may be told no.
+    let (spec, mut facts) = healthy().await;
+    assert_eq!(facts.custom_networking, Probed::Absent);
+    let world = crate::checks::healthy_world().await;
+    custom_networking(&world, ZONE);
+    gone(&world, "us-west-2b");
+    facts.custom_networking = world.facts(&[karpctl::facts::Topic::CustomNetworking]).await.custom_networking;
+    known(&mut facts.selection).subnets.retain(|subnet| subnet.zone == "us-west-2a");
+    let found = bad(&spec, &facts, DAY).into_iter().filter(|f| f.id == ID).count();
+    assert_eq!(found, 0);
 }

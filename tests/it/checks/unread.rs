@@ -108,6 +108,11 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
         &[Topic::Cluster, Topic::Capacity],
         "whether a cluster is made; what its nodes have in them; who else makes them ready",
     ),
+    (
+        "custom-networking",
+        &[Topic::Selection, Topic::Network, Topic::NodeSubnets, Topic::Routes, Topic::Crds, Topic::Objects],
+        "only where pods have subnets of their own",
+    ),
     ("other-karpenter", &[Topic::Chart], "whether helm keeps a record of the only one"),
     ("auto-mode", &[Topic::Chart, Topic::Neighbours], "how bad it is that it is on"),
     ("auto-mode-api", &[Topic::Cluster], "Auto Mode that is on has its API"),

@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// What reads the Kubernetes API.
-const ALL: [&str; 21] = [
+const ALL: [&str; 22] = [
     "cluster-entry",
     "node-access",
     "windows-ipam",
     "node-capacity",
     "cluster-dns",
     "node-addons",
+    "custom-networking",
     "webhook-endpoints",
     "other-karpenter",
     "cluster-autoscaler",
@@ -58,6 +59,7 @@ fn what_is_broken_is_found_and_mended_as_it_says() {
     before_karpenter(&ward);
     by_another_hand(&ward);
     addons(&ward);
+    pods_elsewhere(&ward);
     gates(&ward);
     let healthy = ward.ask(&ALL.join(","));
     assert!(healthy.iter().all(|f| f["result"] == "pass"), "a healthy cluster: {healthy:#?}");
@@ -114,6 +116,47 @@ fn gates(ward: &Ward) {
 fn addons(ward: &Ward) {
     let found = ward.finds("node-addons", "warn", "no DaemonSet of kube-proxy is there");
     ward.cured(&found, &[0]);
+}
+
+/// Pods that get their addresses in subnets of their own, of which there is none for one of two zones, and then one of the other zone.
+fn pods_elsewhere(ward: &Ward) {
+    let check = "custom-networking";
+    ward.passes(check);
+    ward.aws(&["eks", "create-addon", "--cluster-name", ward.cluster(), "--addon-name", "vpc-cni"]);
+    let set_env = ["kubectl", "--namespace", "kube-system", "set", "env", "daemonset/aws-node"];
+    let on = ["AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG=true", "ENI_CONFIG_LABEL_DEF=topology.kubernetes.io/zone"];
+    ward.run(&[&set_env[..], &on].concat());
+    ward.finds(check, "fail", "and there is none");
+    let schema = json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}});
+    let names = json!({"plural": "eniconfigs", "singular": "eniconfig", "kind": "ENIConfig"});
+    let versions = json!([{"name": "v1alpha1", "served": true, "storage": true, "schema": schema}]);
+    ward.apply(&json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "eniconfigs.crd.k8s.amazonaws.com"},
+        "spec": {"group": "crd.k8s.amazonaws.com", "scope": "Cluster", "names": names, "versions": versions},
+    }));
+    ward.run(&["kubectl", "wait", "--for", "condition=established", "customresourcedefinition/eniconfigs.crd.k8s.amazonaws.com"]);
+    let config = |zone: &str, subnet: &str| {
+        ward.apply(&json!({
+            "apiVersion": "crd.k8s.amazonaws.com/v1alpha1",
+            "kind": "ENIConfig",
+            "metadata": {"name": zone},
+            "spec": {"subnet": subnet, "securityGroups": []},
+        }));
+    };
+    let subnets =
+        ward.aws(&["ec2", "describe-subnets", "--filters", "Name=availability-zone,Values=us-west-2a", "--query", "Subnets[].SubnetId"]);
+    let of_a = subnets[0].as_str().unwrap();
+    config("us-west-2a", of_a);
+    let found = ward.finds(check, "fail", "nodes there stay NotReady");
+    assert_eq!(found["subject"], "ENIConfig us-west-2b");
+    config("us-west-2b", of_a);
+    let found = ward.finds(check, "fail", "which is in us-west-2a");
+    let listed = ward.cure(&found, 0);
+    config("us-west-2b", listed.split_whitespace().next().unwrap());
+    ward.passes(check);
+    ward.run(&[&set_env[..], &["AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG-"]].concat());
 }
 
 /// Somebody who may do everything in AWS, and whom the cluster does not know.
