@@ -215,6 +215,8 @@ pub struct Facts {
     pub node_groups: Probed<Vec<NodeGroupFacts>>,
     /// The Fargate profiles, by which pods they take; those that are not there yet, or no more, take none.
     pub fargate_selectors: Probed<Vec<FargateSelectors>>,
+    /// Whom the security groups of node groups let in at the port of Karpenter's webhooks, group by group. Absent: all have the cluster's own.
+    pub webhook_ways: Probed<BTreeMap<String, Vec<String>>>,
     /// How new EBS volumes are encrypted.
     pub ebs: Probed<EbsFacts>,
     /// The key of the nodes' volumes, where it is not AWS's own.
@@ -324,6 +326,7 @@ of_topics! {
     OwnSubnets => own_subnets;
     Leftovers => leftovers;
     NodeGroups => node_groups;
+    WebhookWays => webhook_ways;
     FargateSelectors => fargate_selectors;
     Ebs => ebs, volume_key;
     SecretsKey => secrets_key;

@@ -232,7 +232,7 @@ fn meet(one: &str, other: &str) -> bool {
 }
 
 /// Whether all of a range is in another.
-fn within(range: &str, other: &str) -> bool {
+pub(super) fn within(range: &str, other: &str) -> bool {
     bounds(range).zip(bounds(other)).is_some_and(|(range, other)| other.0 <= range.0 && range.1 <= other.1)
 }
 

@@ -92,6 +92,7 @@ mod vcpu_quotas;
 mod vpc_dns;
 mod ways_out;
 mod webhook_endpoints;
+mod webhook_reach;
 mod whose;
 mod windows_ipam;
 mod zonal_shift;
@@ -287,6 +288,7 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(crd_schema::CrdSchema),
         Box::new(crd_stored_versions::CrdStoredVersions),
         Box::new(conversion_webhook::ConversionWebhook),
+        Box::new(webhook_reach::WebhookReach),
         Box::new(network_policies::NetworkPolicies),
         Box::new(admission_webhooks::AdmissionWebhooks),
         Box::new(chart_values::ChartValues),

@@ -352,6 +352,7 @@ mod tests {
             free_memory: 8 << 30,
             free_pods: 20,
             dns_pods: 0,
+            pod_address: None,
             deleting: None,
         }
     }

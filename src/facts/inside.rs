@@ -82,6 +82,9 @@ pub struct NodeFacts {
     pub free_pods: i64,
     /// The pods of the cluster's DNS that are ready on it.
     pub dns_pods: u32,
+    /// The address of one of its pods, of those that have one of their own.
+    #[serde(default)]
+    pub pod_address: Option<String>,
     /// What keeps it there, where it is being deleted.
     pub deleting: Option<Deleting>,
 }

@@ -127,6 +127,8 @@ pub enum Topic {
     Leftovers,
     /// [`Facts::node_groups`].
     NodeGroups,
+    /// [`Facts::webhook_ways`]. It needs [`Topic::NodeGroups`].
+    WebhookWays,
     /// [`Facts::fargate_selectors`].
     FargateSelectors,
     /// [`Facts::ebs`], [`Facts::volume_key`].
@@ -177,6 +179,7 @@ impl Topic {
                 | Self::Vpc
                 | Self::Leftovers
                 | Self::NodeGroups
+                | Self::WebhookWays
                 | Self::FargateSelectors
                 | Self::Ebs
                 | Self::SecretsKey

@@ -280,6 +280,8 @@ pub trait Aws: Send + Sync {
     async fn vpc(&self, id: &str) -> Result<Option<VpcFacts>>;
     /// EC2 `DescribeVpcEndpoints`, and `DescribeSecurityGroups` of what these have.
     async fn vpc_endpoints(&self, vpc: &str) -> Result<Vec<EndpointFacts>>;
+    /// Whom these security groups let in at a port, group by group: EC2 `DescribeSecurityGroups`. Those that are not there are not among them.
+    async fn let_in(&self, groups: &[String], port: u16) -> Result<BTreeMap<String, Vec<String>>>;
     /// EC2 `DescribeRouteTables`.
     async fn route_tables(&self, vpc: &str) -> Result<Vec<RouteTableFacts>>;
     /// EC2 `GetEbsEncryptionByDefault` and, where it is on, `GetEbsDefaultKmsKeyId`.

@@ -101,7 +101,7 @@ async fn read_all(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &
 async fn follow_up(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
     let asked = |topic| topics.contains(&topic);
     let of_classes = |topic| asked(topic) && asked(Topic::Objects);
-    let (subnets, entries, profiles, images, told_queue, group_roles, quotas) = tokio::join!(
+    let (subnets, entries, profiles, images, told_queue, group_roles, quotas, ways) = tokio::join!(
         when(of_classes(Topic::Selection), network::class_subnets(context, facts)),
         when(of_classes(Topic::AccessEntry), identity::class_entries(context, facts)),
         when(of_classes(Topic::AccessEntry), identity::class_profiles(context, facts)),
@@ -109,6 +109,7 @@ async fn follow_up(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: 
         when(asked(Topic::Queue) && asked(Topic::Chart), surroundings::told_queue(context, facts)),
         when(asked(Topic::NodeGroupRoles), fleet::node_group_roles(context, facts)),
         when(asked(Topic::ClusterQuotas), quotas::of_cluster(context, facts)),
+        when(asked(Topic::WebhookWays), network::webhook_ways(context, facts)),
     );
     put(&mut facts.class_subnets, subnets);
     if let (Some(entries), Some(profiles)) = (entries, profiles) {
@@ -119,6 +120,7 @@ async fn follow_up(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: 
     }
     put(&mut facts.told_queue, told_queue);
     put(&mut facts.node_group_roles, group_roles);
+    put(&mut facts.webhook_ways, ways);
     if let Some(quotas) = quotas {
         [facts.cluster_quota, facts.provider_quota, facts.rule_quota] = quotas;
     }

@@ -5,10 +5,11 @@ use crate::error::Result;
 use crate::facts::{
     ClusterFacts, EndpointFacts, Facts, NetworkFacts, Probed, RouteTableFacts, SelectionFacts, SubnetFacts, Topic, VpcFacts,
 };
+use crate::knowledge::WEBHOOK_PORT;
 use crate::ports::Aws;
 use crate::render::ami_parameter;
 use crate::spec::{Architecture, ClusterMode, DISCOVERY_TAG, Spec, Vpc};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub(super) async fn network(context: &ProbeContext<'_>, cluster: &Probed<ClusterFacts>) -> Probed<NetworkFacts> {
@@ -119,6 +120,22 @@ pub(super) async fn class_subnets(context: &ProbeContext<'_>, facts: &Facts) -> 
         }
     }
     Probed::Known(subnets)
+}
+
+/// Whom the security groups that launch templates of node groups name let in at the port of Karpenter's webhooks.
+pub(super) async fn webhook_ways(context: &ProbeContext<'_>, facts: &Facts) -> Probed<BTreeMap<String, Vec<String>>> {
+    let groups = match &facts.node_groups {
+        Probed::Known(groups) => groups,
+        Probed::Unavailable(reason) => return Probed::Unavailable(reason.clone()),
+        Probed::Absent => return Probed::Absent,
+        Probed::NotAsked => return Probed::NotAsked,
+    };
+    let named: BTreeSet<&String> = groups.iter().flat_map(|group| &group.security_groups).collect();
+    if named.is_empty() {
+        return Probed::Absent;
+    }
+    let named: Vec<String> = named.into_iter().cloned().collect();
+    said(context.ports.aws.let_in(&named, WEBHOOK_PORT).await.map(Some))
 }
 
 /// How many subnets of node classes are asked for.

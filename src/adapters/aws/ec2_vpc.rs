@@ -9,6 +9,9 @@ use aws_sdk_ec2::operation::describe_vpc_attribute::DescribeVpcAttributeOutput;
 use aws_sdk_ec2::types::{AttributeBooleanValue, IpPermission, VpcAttributeName, VpcEndpoint};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The port of AWS's services.
+const HTTPS: u16 = 443;
+
 pub(super) async fn vpc(aws: &AwsClient, id: &str) -> Result<Option<VpcFacts>> {
     let call = Call::new("ec2:DescribeVpcs", "*", format!("cannot read the VPC {id}"));
     let answer = aws.ec2.describe_vpcs().filters(only("vpc-id", id)).send().await.map_err(|e| aws.error(&call, &e))?;
@@ -43,7 +46,7 @@ pub(super) async fn vpc_endpoints(aws: &AwsClient, vpc: &str) -> Result<Vec<Endp
     let listed = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(|e| aws.error(&call, &e))?;
     let region = aws.region().unwrap_or_default();
     let groups: BTreeSet<String> = listed.iter().flat_map(groups_of).collect();
-    let lets_in = let_in(aws, &groups.into_iter().collect::<Vec<_>>()).await?;
+    let lets_in = let_in(aws, &groups.into_iter().collect::<Vec<_>>(), HTTPS).await?;
     let endpoint = |e: &VpcEndpoint| EndpointFacts {
         service: e.service_name().map(|name| service_of(name, &region)).unwrap_or_default(),
         state: e.state().map(|s| s.as_str().to_lowercase()).unwrap_or_default(),
@@ -61,8 +64,8 @@ fn groups_of(endpoint: &VpcEndpoint) -> impl Iterator<Item = String> {
     endpoint.groups().iter().filter_map(|group| group.group_id().map(str::to_owned))
 }
 
-/// Whom these security groups let in at port 443, group by group.
-async fn let_in(aws: &AwsClient, groups: &[String]) -> Result<BTreeMap<String, Vec<String>>> {
+/// Whom these security groups let in at a port, group by group.
+pub(super) async fn let_in(aws: &AwsClient, groups: &[String], port: u16) -> Result<BTreeMap<String, Vec<String>>> {
     let mut found = BTreeMap::new();
     // By a filter: an id that is no more there is no error.
     for groups in groups.chunks(FILTER_VALUES) {
@@ -70,17 +73,17 @@ async fn let_in(aws: &AwsClient, groups: &[String]) -> Result<BTreeMap<String, V
         let pages = aws.ec2.describe_security_groups().filters(filter_any("group-id", groups)).into_paginator().items().send();
         let listed = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(|e| aws.error(&call, &e))?;
         let rules =
-            |g: &aws_sdk_ec2::types::SecurityGroup| g.ip_permissions().iter().filter(|rule| is_of_https(rule)).flat_map(sources).collect();
+            |g: &aws_sdk_ec2::types::SecurityGroup| g.ip_permissions().iter().filter(|rule| is_of(port, rule)).flat_map(sources).collect();
         found.extend(listed.iter().filter_map(|g| Some((g.group_id()?.to_owned(), rules(g)))));
     }
     Ok(found)
 }
 
-fn is_of_https(rule: &IpPermission) -> bool {
+fn is_of(port: u16, rule: &IpPermission) -> bool {
     let ports = rule.from_port().unwrap_or(0)..=rule.to_port().unwrap_or(i32::from(u16::MAX));
     match rule.ip_protocol() {
         Some("-1") => true,
-        Some("tcp" | "6") => ports.contains(&443),
+        Some("tcp" | "6") => ports.contains(&i32::from(port)),
         _ => false,
     }
 }
@@ -94,20 +97,21 @@ fn sources(rule: &IpPermission) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_of_https, sources};
+    use super::{HTTPS, is_of, sources};
     use aws_sdk_ec2::types::{IpPermission, IpRange, PrefixListId, UserIdGroupPair};
 
     #[test]
-    fn a_rule_lets_in_at_443_where_its_ports_say_so() {
+    fn a_rule_lets_in_at_a_port_where_its_ports_say_so() {
         let rule = |protocol: &str, ports: Option<(i32, i32)>| {
             let (from, to) = ports.unzip();
             IpPermission::builder().ip_protocol(protocol).set_from_port(from).set_to_port(to).build()
         };
-        assert!(is_of_https(&rule("-1", None)));
-        assert!(is_of_https(&rule("tcp", Some((443, 443)))));
-        assert!(is_of_https(&rule("6", Some((0, 65535)))));
-        assert!(!is_of_https(&rule("tcp", Some((80, 80)))));
-        assert!(!is_of_https(&rule("udp", Some((443, 443)))));
+        assert!(is_of(HTTPS, &rule("-1", None)));
+        assert!(is_of(HTTPS, &rule("tcp", Some((443, 443)))));
+        assert!(is_of(HTTPS, &rule("6", Some((0, 65535)))));
+        assert!(!is_of(HTTPS, &rule("tcp", Some((80, 80)))));
+        assert!(!is_of(HTTPS, &rule("udp", Some((443, 443)))));
+        assert!(!is_of(8443, &rule("tcp", Some((443, 443)))));
     }
 
     #[test]

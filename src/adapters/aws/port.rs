@@ -300,6 +300,10 @@ impl Aws for AwsClient {
         ec2_vpc::vpc_endpoints(self, vpc).await
     }
 
+    async fn let_in(&self, groups: &[String], port: u16) -> Result<BTreeMap<String, Vec<String>>> {
+        ec2_vpc::let_in(self, groups, port).await
+    }
+
     async fn route_tables(&self, vpc: &str) -> Result<Vec<RouteTableFacts>> {
         ec2_network::route_tables(self, vpc).await
     }

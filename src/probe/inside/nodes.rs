@@ -12,12 +12,13 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// What pods take of a node.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct Amount {
     cpu: i64,
     memory: i64,
     pods: i64,
     dns: u32,
+    address: Option<String>,
 }
 
 pub(crate) async fn nodes(context: &ProbeContext<'_>, kube: &dyn Kube) -> Probed<Vec<NodeFacts>> {
@@ -38,12 +39,15 @@ pub(crate) async fn nodes(context: &ProbeContext<'_>, kube: &dyn Kube) -> Probed
             taken.pods += 1;
         }
         taken.dns += u32::from(is_dns(pod) && is_ready(pod));
+        if pod["spec"]["hostNetwork"] != true && taken.address.is_none() {
+            taken.address = pod["status"]["podIP"].as_str().map(text);
+        }
     }
     Probed::Known(nodes.iter().map(|node| facts_of(node, taken.get(node["metadata"]["name"].as_str().unwrap_or_default()))).collect())
 }
 
 fn facts_of(node: &Value, taken: Option<&Amount>) -> NodeFacts {
-    let taken = taken.copied().unwrap_or_default();
+    let taken = taken.cloned().unwrap_or_default();
     let labels = &node["metadata"]["labels"];
     let label = |keys: &[&str]| keys.iter().find_map(|key| labels[*key].as_str()).map(text);
     let origin = if label(&POOL_LABELS).is_some() {
@@ -68,6 +72,7 @@ fn facts_of(node: &Value, taken: Option<&Amount>) -> NodeFacts {
         free_memory: units(&has("memory")).saturating_sub(taken.memory),
         free_pods: units(&has("pods")).saturating_sub(taken.pods),
         dns_pods: taken.dns,
+        pod_address: taken.address,
         deleting: deleting(node),
     }
 }

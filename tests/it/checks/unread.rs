@@ -141,6 +141,20 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
     ("crd-schema", &[Topic::Cluster, Topic::Neighbours, Topic::Tools], "where helm has no release; what mends it"),
     ("conversion-webhook", &[Topic::Neighbours], "who converts"),
     (
+        "webhook-reach",
+        &[
+            Topic::Cluster,
+            Topic::Neighbours,
+            Topic::Stack,
+            Topic::ControllerRole,
+            Topic::Capacity,
+            Topic::Vpc,
+            Topic::NodeGroups,
+            Topic::WebhookWays,
+        ],
+        "only of a release that has webhooks",
+    ),
+    (
         "network-policies",
         &[
             Topic::Crds,

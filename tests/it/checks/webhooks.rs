@@ -1,9 +1,14 @@
-//! The admission webhooks of others.
+//! The admission webhooks of others, and whether Karpenter's own are reached.
 
+use super::aws::known;
+use super::{DAY, bad, seen};
 use crate::checks_inside::{after, says};
 use crate::fake::FakeWorld;
 use crate::fake::inside::place;
-use karpctl::finding::Verdict;
+use crate::fixture::existing;
+use karpctl::facts::{Facts, Probed};
+use karpctl::finding::{Finding, Verdict};
+use karpctl::spec::Spec;
 use serde_json::{Value, json};
 
 const ID: &str = "webhook-endpoints";
@@ -59,4 +64,74 @@ async fn who_lets_karpenter_through_need_not() {
     says(&conditional, ID, Verdict::Warn, "unless its conditions leave these out");
     let all = json!({"rules": [{"apiGroups": ["*"], "operations": ["*"], "resources": ["*"]}]});
     says(&after(|w| guard(w, &all)).await, ID, Verdict::Fail, "before secrets, serviceaccounts, services and more are written");
+}
+
+/// A Karpenter of a release that has webhooks, and a pod of this address.
+async fn of_webhooks(release: &str, address: &str) -> (Spec, Facts) {
+    let world = FakeWorld::bootstrapped(existing(release)).await;
+    world.furnish();
+    world.change(&place("v1", "pods", Some("kube-system"), "coredns-node-a"), |pod| pod["status"]["podIP"] = json!(address));
+    seen(&world).await
+}
+
+fn reach(spec: &Spec, facts: &Facts) -> Vec<Finding> {
+    bad(spec, facts, DAY).into_iter().filter(|f| f.id == "webhook-reach").collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_control_plane_reaches_addresses_of_the_vpc_alone() {
+    let (mut spec, facts) = of_webhooks("1.0.8", "10.0.3.4").await;
+    assert_eq!(reach(&spec, &facts), []);
+    let (_, mut facts) = of_webhooks("1.0.8", "100.64.3.4").await;
+    let found = reach(&spec, &facts);
+    says(&found, "webhook-reach", Verdict::Fail, "pods have addresses that are none of the VPC's (100.64.3.4): Address is not allowed");
+    assert_eq!(
+        found[0].fixes[0].title,
+        "let the controller have the address of its node: `hostNetwork: true` under `chart.values` in karpctl.yaml"
+    );
+    // Pods on hybrid nodes are elsewhere, and those of a Karpenter that has no webhooks need not be reached.
+    for node in known(&mut facts.nodes) {
+        node.labels.insert("eks.amazonaws.com/compute-type".into(), "hybrid".into());
+    }
+    assert_eq!(reach(&spec, &facts), []);
+    let (newest, of_newest) = of_webhooks("1.14.1", "100.64.3.4").await;
+    assert_eq!(reach(&newest, &of_newest), []);
+    // One that is there on the way to one without.
+    let (_, facts) = of_webhooks("1.0.8", "100.64.3.4").await;
+    assert_eq!(reach(&newest, &facts).len(), 1);
+    let (older, facts) = of_webhooks("0.32.10", "100.64.3.4").await;
+    assert_eq!(reach(&older, &facts).len(), 1);
+    let (_, facts) = of_webhooks("1.0.8", "100.64.3.4").await;
+    spec.chart.values.insert("hostNetwork".into(), json!(true));
+    assert_eq!(reach(&spec, &facts), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn security_groups_of_nodes_let_the_control_plane_in_at_the_webhook() {
+    let (spec, facts) = of_webhooks("1.0.8", "10.0.3.4").await;
+    let own = facts.cluster.known().unwrap().cluster_security_group_id.clone().unwrap();
+    let with = |groups: &[&str], lets_in: &[&str], more: bool| {
+        let mut facts = facts.clone();
+        let node_groups = known(&mut facts.node_groups);
+        if more {
+            node_groups.push(node_groups[0].clone());
+        }
+        node_groups[0].security_groups = groups.iter().map(ToString::to_string).collect();
+        let lets_in: Vec<String> = lets_in.iter().map(ToString::to_string).collect();
+        facts.webhook_ways = Probed::Known(groups.iter().map(|group| ((*group).to_owned(), lets_in.clone())).collect());
+        reach(&spec, &facts)
+    };
+    let closed = with(&["sg-nodes"], &[], false);
+    says(
+        &closed,
+        "webhook-reach",
+        Verdict::Fail,
+        "sg-nodes: they let nobody in at port 8443, where the API server has to ask Karpenter 1.0.8",
+    );
+    let rule = format!("--group-id sg-nodes --protocol tcp --port 8443 --source-group {own}");
+    assert!(closed[0].fixes[0].command.join(" ").ends_with(&rule), "{closed:#?}");
+    says(&with(&["sg-nodes"], &[], true), "webhook-reach", Verdict::Warn, "context deadline exceeded");
+    for (groups, lets_in) in [(vec!["sg-nodes"], vec!["sg-other"]), (vec!["sg-nodes", own.as_str()], vec![]), (vec![], vec![])] {
+        assert_eq!(with(&groups, &lets_in, false), [], "{groups:?} {lets_in:?}");
+    }
 }

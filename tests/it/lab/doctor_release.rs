@@ -32,6 +32,7 @@ fn a_release_an_identity_and_an_image_are_mended_as_printed() {
     images(&ward);
     objects(&ward, &of("1.14.1"));
     policies(&of("1.0.8"));
+    webhooks(&of("1.0.8"));
 
     // The cluster was upgraded before Karpenter.
     ward.passes("installed-fit");
@@ -155,6 +156,34 @@ fn policies(ward: &Ward) {
     ward.cured(&found, &[0]);
     let ours = ["karpctl-karpenter-webhook", "karpctl-karpenter-metrics"];
     ward.run(&[&["kubectl", "--namespace", "kube-system", "delete", "networkpolicy", "karpenter"][..], &ours[..]].concat());
+}
+
+/// Pods with addresses of kwok's, which are none of the VPC; then a node group by a template of whose security group nobody thought.
+fn webhooks(ward: &Ward) {
+    let check = "webhook-reach";
+    ward.finds(check, "fail", "pods have addresses that are none of the VPC's");
+    ward.spec_file(&json!({"chart": {"values": {"hostNetwork": true}}}));
+    ward.passes(check);
+
+    let aws = |words: &[&str]| ward.aws(words);
+    let group = aws(&["eks", "describe-nodegroup", "--cluster-name", "release", "--nodegroup-name", "release-ng"])["nodegroup"].clone();
+    let (role, subnet) = (group["nodeRole"].as_str().unwrap(), group["subnets"][0].as_str().unwrap());
+    let vpc = aws(&["ec2", "describe-subnets", "--subnet-ids", subnet])["Subnets"][0]["VpcId"].clone();
+    let security_group = ["--group-name", "closed", "--description", "closed", "--vpc-id", vpc.as_str().unwrap()];
+    let closed = aws(&[&["ec2", "create-security-group"], &security_group[..]].concat())["GroupId"].as_str().unwrap().to_owned();
+    let template = json!({"SecurityGroupIds": [closed]}).to_string();
+    let template = ["--launch-template-name", "closed", "--launch-template-data", &template];
+    let made = aws(&[&["ec2", "create-launch-template"], &template[..]].concat())["LaunchTemplate"]["LaunchTemplateId"].clone();
+    let by = format!("id={},version=1", made.as_str().unwrap());
+    let name = ["--cluster-name", "release", "--nodegroup-name", "closed"];
+    let rest =
+        ["--node-role", role, "--subnets", subnet, "--scaling-config", "minSize=1,maxSize=2,desiredSize=1", "--launch-template", &by];
+    aws(&[&["eks", "create-nodegroup"], &name[..], &rest].concat());
+    let found = ward.finds_with_each(check, "warn", "they let nobody in at port 8443");
+    ward.cured(&found[0], &[0]);
+    aws(&[&["eks", "delete-nodegroup"], &name[..]].concat());
+    aws(&[&["eks", "wait", "nodegroup-deleted"], &name[..]].concat());
+    std::fs::remove_file(ward.dir().join("karpctl.yaml")).unwrap();
 }
 
 /// The provider of IRSA, and an identity given twice.

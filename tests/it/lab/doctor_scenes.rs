@@ -77,6 +77,7 @@ const SCENES: &[(&str, &str)] = &[
     ("crd-schema", "doctor_cluster::what_is_broken_is_found_and_mended_as_it_says"),
     ("crd-stored-versions", "doctor_cluster::what_is_broken_is_found_and_mended_as_it_says"),
     ("conversion-webhook", "doctor_cluster::what_is_broken_is_found_and_mended_as_it_says"),
+    ("webhook-reach", "doctor_release::a_release_an_identity_and_an_image_are_mended_as_printed"),
     ("network-policies", "doctor_release::a_release_an_identity_and_an_image_are_mended_as_printed"),
     ("admission-webhooks", "doctor_cluster::what_is_broken_is_found_and_mended_as_it_says"),
     ("chart-values", "doctor_cluster::what_is_broken_is_found_and_mended_as_it_says"),
