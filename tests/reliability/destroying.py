@@ -85,14 +85,22 @@ class Destroying(unittest.TestCase):
                 process.kill()
                 process.wait()
 
+    def drain(self):
+        """Karpenter tells its nodes to go a moment after their pool is, and the run that is killed did not wait for that."""
+        end = time.monotonic() + 60
+        while not all("deletionTimestamp" in claim["metadata"] for claim in self.claims()):
+            self.assertLess(time.monotonic(), end, "the nodes of a pool that goes stay")
+            time.sleep(0.5)
+        claims = self.claims()
+        self.assertTrue(claims and all(claim["metadata"]["finalizers"] for claim in claims), "they drain")
+
     def test_broken_off_while_nodes_drain_it_goes_on_where_it_was(self):
         """A pod that may not be evicted holds the drain up. The first run that is killed has deleted the pool, the second comes when that is gone."""
         self.with_nodes()
         self.others.kubectl("create", "poddisruptionbudget", "inflate", "--selector", "app=inflate", "--max-unavailable", "0")
         for _ in range(2):
             self.killed_while_they_drain()
-            claims = self.claims()
-            self.assertTrue(claims and all(c["metadata"]["finalizers"] and c["metadata"]["deletionTimestamp"] for c in claims), "they drain")
+            self.drain()
             pods = json.loads(self.others.kubectl("get", "pods", "--selector", "app=inflate", "-o", "json"))["items"]
             self.assertEqual([p["metadata"].get("deletionTimestamp") for p in pods], [None, None], "nobody is evicted who may not be")
         freed = threading.Timer(15, self.others.kubectl, ("delete", "poddisruptionbudget", "inflate"))
