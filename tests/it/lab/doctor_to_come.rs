@@ -32,9 +32,9 @@ fn private(ward: &Ward) {
     let found = private.finds("private-vpc", "warn", "without endpoints of");
     assert!(found["message"].as_str().unwrap().contains("eks-auth"), "{found:#}");
     let listed = private.cure(&found, 0);
-    // VPC, subnet, zone: two of one VPC in two zones.
-    let rows: Vec<Vec<&str>> =
-        listed.lines().map(|line| line.split_whitespace().collect()).filter(|row: &Vec<&str>| row.len() > 2).collect();
+    // VPC, subnet, zone: two of one VPC in two zones. Those of the emulator's own VPC are of us-east-1 once an instance was made.
+    let here = |row: &Vec<&str>| row.get(2).is_some_and(|zone| zone.starts_with("us-west-2"));
+    let rows: Vec<Vec<&str>> = listed.lines().map(|line| line.split_whitespace().collect()).filter(here).collect();
     let pairs = rows.iter().flat_map(|one| rows.iter().map(move |other| (one, other)));
     let mut fitting = pairs.filter(|(one, other)| one[0] == other[0] && one[2] < other[2]);
     let subnets = fitting.next().map_or_else(|| panic!("{listed}"), |(one, other)| [one[1], other[1]]);
