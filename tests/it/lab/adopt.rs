@@ -129,7 +129,6 @@ pub(super) fn script(name: &str) -> std::path::PathBuf {
 #[test]
 fn what_eksctls_karpenter_block_made() {
     let Some(stage) = stage("byeksctl") else { return };
-    stage.existing("1.34", "API_AND_CONFIG_MAP");
     shell(&stage, &script("eksctl.sh")).exits(0);
     // The charts of CRDs and the role for spot are karpctl's to make.
     let written =
