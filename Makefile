@@ -29,7 +29,7 @@ rehearse: build ## bootstrap, verify and destroy on stand-ins; no AWS account
 # The end-to-end tests mostly wait (eksctl sleeps), so more of them run at a time than there are cores.
 test: lab build ## run the tests, and a sample of those that take hours
 	$(MAKE) names
-	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-5} cargo test --locked
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} cargo test --locked
 	$(MAKE) deny
 	python3 tests/lab/test_lab.py
 	python3 tests/lab/test_strict.py
@@ -39,7 +39,7 @@ test: lab build ## run the tests, and a sample of those that take hours
 	python3 tests/clients/test_writers.py
 	python3 tests/reliability/crash.py --way bootstrap --way destroy --way bootstrap-then-destroy --way upgrade --sample 2 --jobs 3
 	python3 tests/reliability/faults.py --way bootstrap --fault throttled --fault lost --fault lost-409 --fault wrong-type --fault denied --sample 1
-	python3 tests/reliability/least.py --work bootstrap --work destroy --work doctor --whole --jobs 4
+	python3 tests/reliability/least.py --work bootstrap --work destroy --work doctor --whole --usual --jobs 3
 	python3 tests/reliability/least.py --work bootstrap --action iam:CreateRole --action cloudformation:CreateStack
 	python3 tests/reliability/surroundings.py Outputs
 	python3 tests/reliability/secrets_kept.py Secrets.test_a_whole_run_leaves_no_secret_anywhere

@@ -142,9 +142,12 @@ mod tests {
             ("- {check: a, reason: r}", "until"),
             ("- {check: a, reason: r, until: soon}", "f:3:32: expected a day, such as 2026-12-31\n"),
             ("- {check: a, reason: r, until: 2026-12-31, sub: x}", "f:3:44: unknown field `sub`"),
+            ("- {check: a, reason: r, untill: 2026-12-31}", "f:3:25: unknown field `untill`"),
         ] {
             let error = read(entries).unwrap_err();
             assert!(error.causes.join(" ").contains(words), "{entries}: {error:?}");
         }
+        let error = read("- {check: a, reason: r, untill: 2026-12-31}").unwrap_err();
+        assert!(error.hints.iter().any(|hint| hint == "did you mean `until`?"), "{error:?}");
     }
 }

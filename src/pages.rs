@@ -36,6 +36,14 @@ pub fn that_quote<'a>(error: &str, texts: impl IntoIterator<Item = (&'a str, &'a
     found.into_iter().map(|(_, id)| id).collect()
 }
 
+/// Those of these texts that quote an error of which this is but a part.
+#[must_use]
+pub fn that_go_on<'a>(part: &str, texts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<&'a str> {
+    let part = plain(part);
+    let goes_on = |quote: &str| part.len() >= TELLING && quote.len() > part.len() && quote.contains(&part);
+    texts.into_iter().filter(|(_, text)| quotes(text).any(|quote| goes_on(&plain(quote)))).map(|(id, _)| id).collect()
+}
+
 /// Those of these texts that have this one word in their code, such as the code of an error or a version: their names, those that have it
 /// oftenest first.
 #[must_use]

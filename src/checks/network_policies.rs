@@ -42,7 +42,7 @@ impl Check for NetworkPolicies {
          What is seen of it: `dial tcp: lookup sts.us-west-2.amazonaws.com: i/o timeout`, `Post \"https://sts.us-west-2.amazonaws.com/\": dial tcp \
          52.94.0.1:443: i/o timeout`, `conversion webhook for karpenter.sh/v1beta1, Kind=NodePool failed: Post \
          \"https://karpenter.kube-system.svc:8443/conversion/karpenter.sh?timeout=30s\": context deadline exceeded`, `failed calling webhook \
-         \"validation.webhook.karpenter.sh\"`, and metrics that nobody gets.\n\n\
+         \"….karpenter.…\": failed to call webhook: Post \"https://karpenter.…\": context deadline exceeded`, and metrics that nobody gets.\n\n\
          Policies are words where nothing enforces them, and the VPC CNI of EKS does not, unless its add-on has `enableNetworkPolicy`. So a shut way out \
          or webhook is a failure where a DaemonSet is seen that enforces them (the VPC CNI's with that setting, Calico's, Cilium's), and a warning \
          elsewhere. A controller with `hostNetwork: true` is in its node's network, where most network add-ons enforce nothing.\n\n\

@@ -43,7 +43,7 @@ impl Check for NodeCapacity {
          controller itself are not counted. Charts since 0.27 put no two replicas on one node; charts since 1.0 keep the zones even, and a zone \
          whose nodes are full counts as one with none. Where all replicas run and bootstrap leaves their release as it is, that is enough.\n\n\
          What is seen where there is no room: `0/2 nodes are available: 1 node(s) didn't match pod anti-affinity rules`, `node(s) didn't match \
-         pod topology spread constraints`, `Insufficient cpu`; `helm --wait` ends with `context deadline exceeded`.\n\n\
+         pod topology spread constraints`, `Insufficient cpu`; `helm --wait` ends with `Error: INSTALLATION FAILED: context deadline exceeded`, `Error: UPGRADE FAILED: context deadline exceeded`.\n\n\
          Uncordon a node, give the node group more nodes (in another zone), or run one replica. A Fargate profile that takes the controller makes a \
          node for each replica; where there are nodes of Fargate and the profiles may not be read, it is a warning. It is one also where the values \
          have rules about other pods than the controller's own, or words that \

@@ -136,9 +136,9 @@ pub(super) async fn carry_out(
         app.printer.status(&how_far(report.steps.iter().map(|step| &step.outcome)));
     }
     // Of a cluster that was there before nobody is told how to take it away.
+    let to_make = plan.steps.iter().any(|step| step.id == StepId::Cluster && step.action == Action::Create);
     let made = |step: &StepReport| step.step == StepId::Cluster && matches!(step.outcome, Outcome::Done);
-    let costs = plan.direction == Direction::Apply && report.steps.iter().any(made);
-    let way_back = costs.then(|| way_back(app, spec, &outcome.facts));
+    let way_back = (to_make && report.steps.iter().any(made)).then(|| way_back(app, spec, &outcome.facts));
     let after = After { again, journal: journal_path, way_back };
     say_failures(app, args.output, failures, plan.direction, exit, &after);
     Ok(exit)

@@ -11,7 +11,7 @@ use crate::checks::{self, Check};
 use crate::error::{Error, Exit, Result, did_you_mean};
 use crate::finding::Area;
 use crate::migration::Wish;
-use crate::pages::{Language, page, that_name, that_quote};
+use crate::pages::{Language, page, that_go_on, that_name, that_quote};
 use crate::report::{Format, Printer};
 use crate::steps;
 use crate::wording::first_sentence;
@@ -91,7 +91,8 @@ enum Answer<'a> {
 pub fn run(app: &App, args: &ExplainArgs) -> Result<Exit> {
     let asked = args.words.join(" ");
     let mut topics = topics(args.lang);
-    if asked == GUIDE {
+    // A person's list has a line of its own for it.
+    if asked == GUIDE || (asked.is_empty() && args.output != Format::Human) {
         topics.push(Topic { id: GUIDE.into(), kind: Kind::Guide, text: explain_guide::text(app)? });
     }
     let answer = answer_to(asked.trim(), &topics)?;
@@ -116,12 +117,15 @@ fn answer_to<'a>(asked: &str, topics: &'a [Topic]) -> Result<Answer<'a>> {
     };
     let exact = topics.iter().find(|t| t.id == asked).or_else(|| by_name(topics, asked));
     let mut with_it = if exact.is_some() { Vec::new() } else { that_quote(asked, quoting.iter().copied()) };
-    if exact.is_none() && with_it.is_empty() {
-        with_it = that_name(asked, quoting.iter().copied());
-        if with_it.len() > FEW && by_mention(topics, asked).is_none() {
-            return Ok(Answer::Mentioned(
-                checks.iter().map(|c| c.id()).filter(|id| with_it.contains(id)).flat_map(|id| checks_of(&[id])).collect(),
-            ));
+    if exact.is_none() {
+        let mut mention = that_go_on(asked, quoting.iter().copied());
+        if with_it.is_empty() {
+            with_it = that_name(asked, quoting.iter().copied());
+            mention.clone_from(&with_it);
+        }
+        if mention.len() > FEW && by_mention(topics, asked).is_none() {
+            mention.sort_by_key(|id| checks.iter().position(|check| check.id() == *id));
+            return Ok(Answer::Mentioned(checks_of(&mention)));
         }
     }
     let with_it = checks_of(&with_it);

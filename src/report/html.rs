@@ -9,9 +9,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::finding::Finding;
 use crate::inventory::Thing;
 use crate::plan::{Action, Direction, Outcome, Plan, Planned, StepId};
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, value::Serde};
+use minijinja::{AutoEscape, Environment, HtmlEscape, UndefinedBehavior, Value, value::Serde};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 /// What a page shows.
 pub struct Page<'a> {
@@ -100,6 +101,7 @@ pub fn page(page: &Page<'_>, explain: impl Fn(StepId) -> &'static str) -> Result
     let mut templates = Environment::new();
     templates.set_auto_escape_callback(|_| AutoEscape::Html);
     templates.set_undefined_behavior(UndefinedBehavior::Strict);
+    templates.add_filter("marked", marked);
     let failed = |e: &minijinja::Error| Error::failed("cannot make the report page").because(format!("{e:#}"));
     let template = include_str!("../../templates/report.html.j2");
     templates.add_template("report", template).map_err(|e| failed(&e))?;
@@ -124,6 +126,16 @@ pub fn page(page: &Page<'_>, explain: impl Fn(StepId) -> &'static str) -> Result
     let text = templates.get_template("report").and_then(|t| t.render(Serde(&shown))).map_err(|e| failed(&e))?;
     // A browser turns the direction of writing about as a terminal does.
     Ok(written_out(&text).into_owned())
+}
+
+/// A text of ours as HTML: what stands between backticks is code.
+fn marked(text: &str) -> Value {
+    let mut out = String::new();
+    for (index, part) in text.split('`').enumerate() {
+        let part = HtmlEscape(part);
+        let _ = if index % 2 == 1 { write!(out, "<code>{part}</code>") } else { write!(out, "{part}") };
+    }
+    Value::from_safe_string(out)
 }
 
 fn title(page: &Page<'_>) -> String {

@@ -62,7 +62,7 @@ pub fn wrong(path: &str, text: &str, quoted: &str, said: &str, kind: &Kind) -> E
 fn invalid(path: &str, text: &str, at: Option<(u64, u64)>, why: &str, kind: &Kind) -> Error {
     let error = Error::usage(format!("{path} is not {}", kind.what));
     let said = why.rsplit_once(" at line ").filter(|(_, place)| !place.contains('`')).map_or(why, |(said, _)| said);
-    let meant = did_you_mean(why);
+    let meant = did_you_mean(said);
     let said = match said.split_once(", expected one of").filter(|_| meant.is_some()) {
         Some((unknown, _)) => unknown.to_owned(),
         None => in_words(said, kind),

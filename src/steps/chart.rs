@@ -142,7 +142,7 @@ impl Step for Chart {
          configuration of its own. A release that a broken-off helm left pending is mended: its unfinished first installation is \
          uninstalled, or the record of its unfinished upgrade removed. With Pod Identity a pod gets its credentials when it is made, or \
          never: pods of the controller that were made before their association worked are restarted, as `kubectl rollout restart` \
-         does. A Karpenter under another release name or namespace is \
+         does.\n\nA Karpenter under another release name or namespace is \
          refused, and so is an upgrade that needs a hop in between, or that loses objects that are there. destroy is refused where a cluster \
          stays and another tool installs the Karpenter that works by karpctl's role: that one takes it away first."
     }

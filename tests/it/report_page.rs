@@ -85,7 +85,7 @@ async fn html(stage: Stage) -> (String, usize) {
         inventory: &inventory(&world.spec, &facts),
         versions: &[("Karpenter".into(), "1.14.1".into())],
     };
-    (page(&shown, |_| "What it is for.").unwrap(), plan.steps.len())
+    (page(&shown, |_| "Runs `helm`.\n\nThen it waits.").unwrap(), plan.steps.len())
 }
 
 #[tokio::test(start_paused = true)]
@@ -109,6 +109,8 @@ async fn it_tells_the_whole_run_and_escapes_what_others_wrote() {
     for outside in ["src=\"http", "@import", "url(", "<script", "<iframe"] {
         assert!(!html.contains(outside), "the page reaches out: {outside}");
     }
+    let steps = section(&html, "steps");
+    assert!(steps.contains("<p>Runs <code>helm</code>.</p>\n<p>Then it waits.</p>"), "{steps}");
     // The cluster decides how long it took, and the stack beside it does not.
     let marked = |id: &str| html.split("<tr>").any(|row| row.contains(&format!("#step-{id}\"")) && row.contains("· critical"));
     assert!(marked("cluster") && marked("crds") && !marked("stack"));
@@ -186,9 +188,12 @@ fn what_is_refused_is_said_with_the_reason() {
     let html = page(&Page { refused: Some(&error), ..unbegun(&plan) }, |_| "").unwrap();
     let (head, _) = html.split_once("<main").unwrap();
     let escaped = "<p class=\"is-failed\">&lt;script&gt;";
-    for said in
-        ["class=\"verdict failed\">Refused; nothing was changed<", escaped, "<li>also: the clock</li>", "<li>`karpctl versions`</li>"]
-    {
+    for said in [
+        "class=\"verdict failed\">Refused; nothing was changed<",
+        escaped,
+        "<li>also: the clock</li>",
+        "<li><code>karpctl versions</code></li>",
+    ] {
         assert!(head.contains(said), "`{said}` is not in {head}");
     }
 }
@@ -273,7 +278,7 @@ async fn on_paper_every_step_is_open() {
     browser(&file, &["--no-pdf-header-footer".to_owned(), format!("--print-to-pdf={}", paper.display())]);
     let text = Command::new("pdftotext").arg(&paper).arg("-").output().unwrap();
     let text = String::from_utf8_lossy(&text.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
-    assert_eq!(text.matches("What it is for.").count(), steps, "{text}");
+    assert_eq!(text.matches("Then it waits.").count(), steps, "{text}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,12 +1,15 @@
 """What EC2 sells: instance types, where they are offered, spot prices, on-demand prices.
 
-The emulator knows nine types; moto knows them all, so these reads go there. Nobody has prices: they are made from vCPU
-and memory, which is enough to rank types.
+The emulator knows nine types; moto knows them all, so these reads go there. What it says is always the same, and is kept in the lab's cache
+for the labs to come. Nobody has prices: they are made from vCPU and memory, which is enough to rank types.
 """
 
+import hashlib
 import json
+import os
 import re
 import threading
+import time
 
 import aws
 from call import AMZ_JSON, XML, Answer, as_json
@@ -30,24 +33,43 @@ def after(lab, call, answer):
 
 
 def from_moto(lab, call):
-    """moto comes up while the rest of the lab is already at work; the first read waits for it."""
     try:
-        lab.wait_for_moto()
+        status, text = read(lab, call.body, call.region)
     except PartError as e:
         return Answer(503, XML, f"<Response><Errors><Error><Code>ServiceUnavailable</Code><Message>lab: {e}</Message>"
                                 "</Error></Errors></Response>".encode())
-    status, text = lab.aws.send("ec2", "POST", "/", call.body, region=call.region, port="moto")
     call.notes["from"] = "moto"
     return Answer(status, XML, text.encode())
+
+
+def read(lab, body, region):
+    """What moto says, now or when it was asked before. Spot prices are of this moment whenever they were read."""
+    body = body.decode() if isinstance(body, bytes) else body
+    question = "&".join(sorted(part for part in body.split("&") if not part.startswith(("StartTime=", "EndTime="))))
+    kept = lab.cache / f"catalogue-{moto_version(lab)}" / f"{hashlib.sha256(f'{region} {question}'.encode()).hexdigest()}.xml"
+    if not kept.exists():
+        lab.start_moto()
+        status, text = lab.aws.send("ec2", "POST", "/", body, region=region, port="moto")
+        if status != 200:
+            return status, text
+        kept.parent.mkdir(exist_ok=True)
+        new = kept.with_name(f"{kept.name}.{os.getpid()}.{threading.get_ident()}")
+        new.write_text(text)
+        new.replace(kept)
+    now = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
+    return 200, re.sub(r"<timestamp>[^<]*<", f"<timestamp>{now}<", kept.read_text())
+
+
+def moto_version(lab):
+    """Which moto is installed: another one may say something else."""
+    return next(lab.cache.glob("venv/lib/python*/site-packages/moto-*.dist-info")).name.split("-")[1].removesuffix(".dist")
 
 
 def sizes(lab):
     """Instance type -> (vCPU, MiB)."""
     with _lock:
         if not _sizes:
-            lab.wait_for_moto()
-            body = f"Action=DescribeInstanceTypes&Version={aws.VERSIONS['ec2']}"
-            _, text = lab.aws.send("ec2", "POST", "/", body, port="moto")
+            _, text = read(lab, f"Action=DescribeInstanceTypes&Version={aws.VERSIONS['ec2']}", lab.region)
             for item in text.split("<instanceType>")[1:]:
                 cpu = re.search(r"<defaultVCpus>(\d+)", item)
                 memory = re.search(r"<memoryInfo>\s*<sizeInMiB>(\d+)", item)

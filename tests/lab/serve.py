@@ -115,12 +115,6 @@ class Bringup:
             lab.supervisor.wait_for("fakecloud", lambda: listening(lab.ports["fakecloud"]))
         self.retried("fakecloud", start, ["fakecloud"])
 
-    def moto(self):
-        """Not waited for: it takes seconds, and only reads of the catalogue need it."""
-        lab = self.lab
-        lab.ports["moto"] = free_port()
-        lab.supervisor.start("moto", [lab.cache / "venv/bin/moto_server", "-H", "127.0.0.1", "-p", lab.ports["moto"]])
-
     def in_process(self):
         """Gate, webhooks, TLS proxy and front are threads of this process."""
         lab = self.lab
@@ -158,7 +152,6 @@ class Bringup:
             self.part("fakecloud", self.fakecloud)
             self.part("registry", registry.start, lab)
             kubernetes.result()
-            self.part("moto", self.moto)
         lab.controllers = controllers.Controllers(lab)
         lab.controllers.start()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import aws
 import kube
+from supervisor import free_port
 
 ACCOUNT = "123456789012"
 PARTITIONS = (("cn-", "aws-cn", "amazonaws.com.cn"), ("us-gov-", "aws-us-gov", "amazonaws.com"))
@@ -45,7 +46,7 @@ class Lab:
         self.supervisor = None
         self.controllers = None
         self.gate = None
-        self._moto_up = False
+        self._moto = threading.Lock()
         self.aws = aws.Emulator(self)
         self.kube = kube.Kube(self)
 
@@ -95,11 +96,14 @@ class Lab:
         with self.kube_lock:
             pass
 
-    def wait_for_moto(self):
-        """moto takes longest to start and is asked last, so the lab is ready without it; raises PartError."""
-        if not self._moto_up:
-            self.supervisor.wait_for("moto", lambda: listening(self.ports["moto"]), seconds=90)
-            self._moto_up = True
+    def start_moto(self):
+        """It takes seconds of a core, and what it says is kept: a lab starts it for what no other one has asked yet. Raises PartError."""
+        with self._moto:
+            if "moto" not in self.ports:
+                port = free_port()
+                self.supervisor.start("moto", [self.cache / "venv/bin/moto_server", "-H", "127.0.0.1", "-p", port])
+                self.supervisor.wait_for("moto", lambda: listening(port), seconds=90)
+                self.ports["moto"] = port
 
     def zones(self):
         return [f"{self.region}{letter}" for letter in "ab"]

@@ -339,6 +339,9 @@ SCENES = {s.name: s for s in (
     Scene("removal of the rest", "destroy", Way("rest", NEW_DESTROY, "newest", "empty", NEW_DESTROY, existing=False), half_removed),
     *map(removed, ("IPv6", "private", "Fargate, demanded")),
 )}
+# scenes of minutes each, for the few actions that the usual ones do not call for
+RARE = {"broken cluster", "failed cluster", "undone cluster", "undone node group",
+        *(name for kind in KINDS if kind != "Fargate, demanded" for name in SCENES if name.endswith(f"cluster, {kind}"))}
 DEMANDED_BY_IRSA = [*IRSA, *GIVEN]
 DEMANDED_SCENES = {s.name: s for s in (
     Scene("demanded", "bootstrap", Way("demanded", CHANGED, "empty", "newest", CHANGED), nothing, given=GIVEN, demands=DEMANDS),
@@ -491,6 +494,8 @@ def grants(args, figures):
     found = []
     for work in args.work or FIRST:
         scenes = [s for s in SCENES.values() if s.work == work and (not args.scene or s.name == args.scene)]
+        if args.usual:
+            scenes = [s for s in scenes if s.name not in RARE]
         policies = {s.name: printed(args.karpctl, s) for s in scenes}
         actions = sorted({a for p in policies.values() for a in actions_of(p)})
         if args.action or args.whole:
@@ -505,7 +510,7 @@ def grants(args, figures):
         if work == "bootstrap" and not args.action:
             more += [Demanded(scene, printed(args.karpctl, scene), lacks=lacks) for scene, lacks in DEMANDED
                      if args.scene in (None, scene.name)]
-        if not (args.action or args.scene or args.sample or args.whole):
+        if not (args.action or args.scene or args.sample or args.whole or args.usual):
             figures.keep((work,), {g.name for g in more})
         found += [g for g in more if not (args.go_on and figures.has(g.key, g.name))]
     return found
@@ -530,6 +535,7 @@ def main():
     parser.add_argument("--work", action="append", choices=list(FIRST))
     parser.add_argument("--scene", choices=[*SCENES, *DEMANDED_SCENES], help="only this one")
     parser.add_argument("--whole", action="store_true", help="only the whole policies, in every scene")
+    parser.add_argument("--usual", action="store_true", help="without the scenes of rare clusters, and of those that fail half made")
     parser.add_argument("--action", action="append", help="only without this action")
     parser.add_argument("--sample", type=int, default=0, help="so many actions of each work; 0: every one")
     args = parser.parse_args()

@@ -4,14 +4,13 @@ use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::credential_feature::AwsCredentialFeature;
-use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, Result, SharedCredentialsProvider, future};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
 use aws_types::region::Region;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 /// The SDK's credentials; where they come from a profile, as its files have them now.
@@ -24,6 +23,8 @@ pub(super) struct Renewed {
     pub(super) region: Option<Region>,
     /// Whether a profile had some before: nothing else is put in the place of what ends in the middle of a run.
     pub(super) by_profile: Arc<AtomicBool>,
+    /// The account of the first that there were, by the id of their key.
+    pub(super) account: OnceLock<Option<u64>>,
 }
 
 impl Renewed {
@@ -45,22 +46,36 @@ impl Renewed {
                     return Ok(kept);
                 }
                 // Files that are just being written are read with the next call.
-                let mut now = self.profile_provider().provide_credentials().await.unwrap_or(kept);
+                let now = self.profile_provider().provide_credentials().await.ok();
+                let mut now = now.filter(|now| self.is_of_the_same_account(&kept, now)).unwrap_or(kept);
                 // To be asked for again with the next call: a file is read sooner than AWS answers.
                 if are_written(&now) {
                     *now.expiry_mut() = Some(SystemTime::now());
                 }
                 Ok(now)
             }
-            // A role that is taken with such keys is taken with those that were read first.
-            Err(e) if self.by_profile.load(Ordering::Relaxed) => self.renewed(e).await,
             Err(e) => Err(e),
         }
     }
 
-    async fn renewed(&self, error: CredentialsError) -> Result {
-        self.profile_provider().provide_credentials().await.map_err(|_| error)
+    /// Programs that log in write one profile for every account, and a run that began in one ends in it.
+    fn is_of_the_same_account(&self, first: &Credentials, now: &Credentials) -> bool {
+        let account = *self.account.get_or_init(|| account_of(first.access_key_id()));
+        first.access_key_id() == now.access_key_id() || account.is_some() && account == account_of(now.access_key_id())
     }
+}
+
+/// The account whose key this is: it stands in the id, in base 32, from its fifth character on, 40 bits after the first of all. `None`: not
+/// in this one, as in those of before 2019.
+fn account_of(key: &str) -> Option<u64> {
+    let coded = key.get(4..14)?.bytes();
+    let bits = coded.map(|letter| match letter {
+        b'A'..=b'Z' => Some(u64::from(letter - b'A')),
+        b'2'..=b'7' => Some(u64::from(letter - b'2') + 26),
+        _ => None,
+    });
+    let bits = bits.into_iter().try_fold(0, |all, bits| Some(all << 5 | bits?))?;
+    Some(bits >> 9 & 0xff_ffff_ffff)
 }
 
 impl ProvideCredentials for Renewed {
@@ -112,5 +127,16 @@ impl ClassifyRetry for AskWithNew {
             header || response.body().bytes().is_some_and(says)
         });
         if has_ended && self.by_profile.load(Ordering::Relaxed) { RetryAction::transient_error() } else { RetryAction::NoActionIndicated }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::account_of;
+
+    #[test]
+    fn a_key_says_whose_it_is() {
+        assert_eq!(account_of("ASIAQNZGKIQY56JQ7WML"), Some(29_608_264_753));
+        assert_eq!(["AKIAIOSFODNN7EXAMPLE", "test", "ASIA", "ASIA0000000000000000"].map(account_of)[1..], [None, None, None]);
     }
 }

@@ -322,6 +322,16 @@ fn explain_finds_a_page_by_the_error_that_people_paste() {
     assert!(explain(&["--lang", "ko", "exec plugin: invalid apiVersion"]).contains("고치는 법"));
     usage_error(&Shell::new().run(&["explain", "some other error"]), &["no page quotes such an error"]);
     assert_eq!(explain(&["v1alpha1"]), page);
+    let part = explain(&["Unauthorized"]);
+    assert!(
+        part.contains("pages have `Unauthorized` in what they quote") && part.contains("cluster-entry") && part.contains("clock-skew"),
+        "{part}"
+    );
+    let slow = "Error: INSTALLATION FAILED: context deadline exceeded";
+    assert_eq!(explain(&[slow]), explain(&["node-capacity"]));
+    let webhook = "Internal error occurred: failed calling webhook \"validation.webhook.karpenter.k8s.aws\": failed to call webhook: Post \"https://karpenter.kube-system.svc:8443/?timeout=10s\": context deadline exceeded";
+    let webhook = explain(&[webhook]);
+    assert!(webhook.contains("NetworkPolic") && !webhook.contains("--only node-capacity"), "{webhook}");
     assert_eq!(explain(&["expiredtoken"]), explain(&["aws-credentials"]));
     for action in ["PassRole", "iam:passrole", "passrole"] {
         assert_eq!(explain(&[action]), explain(&["iam:PassRole"]), "{action}");
@@ -346,6 +356,7 @@ fn explain_answers_programs_too() {
     let ids = |topics: &[serde_json::Value]| topics.iter().map(|t| t["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
     let all = topics(&[]);
     assert!(all.len() > 400 && all.iter().all(|t| t["text"].is_null() && t["summary"].as_str().is_some_and(|s| !s.is_empty())), "{all:?}");
+    assert!(ids(&all).contains(&"guide".to_owned()));
     let one = topics(&["node-mapping"]);
     assert_eq!((ids(&one), one[0]["kind"].as_str()), (vec!["node-mapping".into()], Some("step")));
     assert_eq!(one[0]["text"].as_str().unwrap().trim_end(), Shell::new().run(&["explain", "node-mapping"]).stdout.trim_end());

@@ -165,17 +165,20 @@ const WHO: &str = "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/
 /// A log-in program writes a profile's keys anew when they end; what asks goes on with those.
 #[test]
 fn keys_of_a_profile_that_are_renewed_in_the_middle_of_a_run_are_taken() {
-    const KEYS: &str = "[default]\naws_access_key_id = OLD\naws_secret_access_key = s\naws_session_token = t\n";
+    // The account stands in the key: the first two are of 111122223333, the last of 444455556666.
+    let [old_key, new_key, other_key] = ["ASIARTX3GSDSQUOLDOLD", "ASIARTX3GSDSQUNEWNEW", "ASIAWO645SY5AUNEWNEW"];
     // Once the old ones have ended, whoever asks by them is refused; the answer to that is what has them written anew.
-    let run = |renewed: bool, by: &[&str]| {
-        let shell = shell("").file(".aws/credentials", &KEYS.replace("default", by.last().unwrap_or(&"default")));
+    let run = |to: &'static str, by: &[&str]| {
+        let profile = by.last().unwrap_or(&"default");
+        let keys = format!("[{profile}]\naws_access_key_id = {old_key}\naws_secret_access_key = s\naws_session_token = t\n");
+        let shell = shell("").file(".aws/credentials", &keys);
         let file = shell.dir.path().join(".aws/credentials");
         let (url, asked) = serve(move |asked| {
-            if asked.line().starts_with("GET /clusters/demo ") && asked.headers().contains("credential=old/") {
-                if renewed {
-                    let text = std::fs::read_to_string(&file).unwrap();
-                    std::fs::write(&file, text.replace("OLD", "NEW")).unwrap();
-                }
+            if asked.line().starts_with("GET /clusters/demo ")
+                && asked.headers().contains(&format!("credential={}/", old_key.to_lowercase()))
+            {
+                let text = std::fs::read_to_string(&file).unwrap();
+                std::fs::write(&file, text.replace(old_key, to)).unwrap();
                 return (
                     "403 Forbidden".into(),
                     r#"{"__type": "ExpiredTokenException", "message": "The security token is expired"}"#.into(),
@@ -189,16 +192,20 @@ fn keys_of_a_profile_that_are_renewed_in_the_middle_of_a_run_are_taken() {
         });
         let shell = shell.env("AWS_ENDPOINT_URL", &url).env("AWS_MAX_ATTEMPTS", "3");
         let ended = shell.run(&[&["destroy", "--dry-run"], &super::OFFLINE[..], by].concat());
-        let keys = |key: &str| asked.lock().unwrap().iter().filter(|a| a.headers().contains(&format!("credential={key}/"))).count();
-        (ended, keys("old"), keys("new"))
+        let signed = |key: &str| format!("credential={}/", key.to_lowercase());
+        let by = |key: &str| asked.lock().unwrap().iter().filter(|a| a.headers().contains(&signed(key))).count();
+        (ended, by(old_key), by(to))
     };
     for by in [&[][..], &["--profile", "dev"]] {
-        let (ended, old, new) = run(true, by);
+        let (ended, old, new) = run(new_key, by);
         assert_eq!(ended.code, 0, "{by:?}: {}", ended.stderr);
         assert!(old == 2 && new > 2, "who asks, the cluster, and all the rest by new ones: {old} {new}");
-        let (ended, old, new) = run(false, by);
+        let (ended, old, _) = run(old_key, by);
         assert!(ended.code == 1 && ended.stderr.contains("expired"), "{by:?}: {} {}", ended.code, ended.stderr);
-        assert_eq!((old, new), (4, 0), "asked for again, and given up");
+        assert_eq!(old, 4, "asked for again, and given up");
+        // Whoever logs in to another account meanwhile does not take the run there.
+        let (ended, old, other) = run(other_key, by);
+        assert_eq!((ended.code, old, other), (1, 4, 0), "{by:?}: {}", ended.stderr);
     }
 }
 

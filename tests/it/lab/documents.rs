@@ -257,7 +257,7 @@ fn the_page_of_existing_clusters() {
     let file = reader.folder.join("karpctl.yaml");
     stage.karpctl(&["status", "--existing-cluster", "--exit-code", "-f", file.to_str().unwrap()]).exits(0);
     stage.karpctl(&["destroy", "--existing-cluster", "--yes", "--delete-crds"]).exits(0);
-    adopt::shell(&stage, &adopt::script("eksctl.sh")).exits(0);
+    adopt::shell(&stage, &adopt::script("terraform.sh")).exits(0);
     reader.folder = stage.dir().join("theirs");
     std::fs::create_dir(&reader.folder).unwrap();
     let said = reader.block(&[]);

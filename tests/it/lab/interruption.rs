@@ -128,7 +128,7 @@ fn a_rehearsal_is_left_clean() {
     terminal.types(b"\x03");
     let (code, text) = terminal.ends_clean();
     assert_eq!(code, 130, "{text}");
-    assert!(text.contains("the rehearsal was interrupted") && !text.contains("moto is up"), "{text}");
+    assert!(text.contains("the rehearsal was interrupted") && !text.contains("kwok is up"), "{text}");
     let mut terminal = Terminal::run(&command);
     terminal.wait_for("cluster rehearsal [");
     terminal.types(b"\x03");
