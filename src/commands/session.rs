@@ -18,7 +18,7 @@ use crate::shell::quoted;
 use crate::spec::layer::{Layer, Source};
 use crate::spec::resolve::{Discovered, Resolving, locate, resolve};
 use crate::spec::{ClusterMode, InvalidName, Meant, Partition, Region, Spec};
-use crate::steps::{refused_by_installer, refused_by_protection, refused_removal};
+use crate::steps::{is_of_another_installer, refused_by_installer, refused_by_protection, refused_removal};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -206,8 +206,8 @@ impl Session {
             return Ok(());
         }
         self.read_by(app, [Topic::Chart, Topic::Controller].into()).await?;
-        // What is helm's is judged by the plan.
-        if self.facts.chart_release.known().is_none() && self.facts.controller.known().is_some() {
+        // What is karpctl's is judged by the plan.
+        if is_of_another_installer(&self.facts) {
             self.read_by(app, [Topic::Association, Topic::ControllerRole, Topic::NodePool].into()).await?;
         }
         refused_by_installer(&self.spec, &self.facts).map_or(Ok(()), Err)

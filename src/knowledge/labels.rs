@@ -12,6 +12,8 @@ pub const NODE_GROUP_LABEL: &str = "eks.amazonaws.com/nodegroup";
 pub const COMPUTE_TYPE_LABEL: &str = "eks.amazonaws.com/compute-type";
 /// The API group of the node classes of EKS Auto Mode.
 pub const AUTO_MODE_GROUP: &str = "eks.amazonaws.com";
+/// The tag by which an instance names its node pool of EKS Auto Mode: AWS' policy for it (`AmazonEKSComputePolicy`) lets it launch none without.
+pub const AUTO_MODE_POOL_TAG: &str = "eks:kubernetes-node-pool-name";
 /// The annotations for which Karpenter evicts no pod: since 0.33, and before.
 pub const STAY_ANNOTATIONS: [&str; 2] = ["karpenter.sh/do-not-disrupt", "karpenter.sh/do-not-evict"];
 

@@ -92,6 +92,8 @@ pub struct LaunchedInstance {
     pub id: String,
     /// `pending`, `running`, …
     pub state: String,
+    /// Whether EKS Auto Mode launched it, by the tag that it gives and no other Karpenter.
+    pub of_auto_mode: bool,
 }
 
 /// An instance that runs or starts, as far as it counts to a quota of vCPUs.

@@ -10,7 +10,12 @@ use crate::spec::{Identity, Spec};
 use serde_json::Value;
 
 /// The label that every release's chart gives its Deployment and pods.
-const SELECTOR: &str = "app.kubernetes.io/name=karpenter";
+pub(crate) const SELECTOR: &str = "app.kubernetes.io/name=karpenter";
+/// The label of Flux's helm-controller on what it applies: the name of its `HelmRelease`.
+pub(crate) const FLUX_MARK: &str = "helm.toolkit.fluxcd.io/name";
+/// The annotation of Argo CD on what it applies.
+pub(crate) const ARGO_MARK: &str = "argocd.argoproj.io/tracking-id";
+
 /// Whether a pod is one of the controller that is installed in this namespace.
 pub(crate) fn is_controller(pod: &Value, namespace: &str) -> bool {
     let metadata = &pod["metadata"];
@@ -83,10 +88,10 @@ async fn role_of(kube: &dyn Kube, deployment: &Value) -> Option<String> {
 fn declared(object: &Value) -> Option<Declared> {
     let metadata = &object["metadata"];
     let label = |key: &str| metadata["labels"][key].as_str();
-    if let (Some(namespace), Some(name)) = (label("helm.toolkit.fluxcd.io/namespace"), label("helm.toolkit.fluxcd.io/name")) {
+    if let (Some(namespace), Some(name)) = (label("helm.toolkit.fluxcd.io/namespace"), label(FLUX_MARK)) {
         return Some(Declared::HelmRelease(format!("{namespace}/{name}")));
     }
-    let (application, _) = metadata["annotations"]["argocd.argoproj.io/tracking-id"].as_str()?.split_once(':')?;
+    let (application, _) = metadata["annotations"][ARGO_MARK].as_str()?.split_once(':')?;
     // Anybody may write anything into an annotation.
     let is_name = application.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b)) && !application.starts_with('-');
     is_name.then(|| Declared::Application(application.replace('_', "/")))

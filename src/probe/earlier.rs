@@ -45,8 +45,8 @@ async fn left(context: &ProbeContext<'_>) -> LeftoverFacts {
         tagged(spec, aws),
         providers(spec, aws),
     );
-    // One that is ending needs nobody.
-    let runs = |instance: LaunchedInstance| (instance.state != "shutting-down").then_some(instance.id);
+    // One that is ending needs nobody, and EKS ends what Auto Mode launched.
+    let runs = |instance: LaunchedInstance| (instance.state != "shutting-down" && !instance.of_auto_mode).then_some(instance.id);
     let both = older.and_then(|older| Ok(older.into_iter().chain(newer?).filter_map(runs).collect()));
     LeftoverFacts {
         instances: listed(both),

@@ -13,7 +13,7 @@ use crate::plan::{Action, Direction, State, StepId};
 use crate::ports::Kube;
 use crate::probe::release::{crd_ref, helm_owner};
 use crate::render;
-use crate::spec::Spec;
+use crate::spec::{ClusterMode, Spec};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
@@ -65,8 +65,11 @@ impl Step for Crds {
     }
 
     fn assess_removal(&self, spec: &Spec, facts: &Facts) -> State {
-        if let Some(refusal) = of_somebody_else(spec, facts).or_else(|| of_auto_mode(spec, facts)) {
+        if let Some(refusal) = of_somebody_else(spec, facts) {
             return refusal.into();
+        }
+        if facts.cluster.known().is_some_and(|cluster| cluster.auto_mode) {
+            return with_auto_mode(spec);
         }
         match looked_for_removal(&facts.crd_release, facts) {
             Ok(Some(found)) if is_there(found) => State::Present,
@@ -127,10 +130,14 @@ impl Step for Crds {
     }
 }
 
-/// The refusal to take away what EKS Auto Mode's node pools are objects of.
-fn of_auto_mode(spec: &Spec, facts: &Facts) -> Option<Refusal> {
-    facts.cluster.known().filter(|cluster| cluster.auto_mode)?;
-    Some(Refusal::new(format!("EKS Auto Mode manages the compute of cluster {}, and works with them", spec.cluster_name)))
+/// What EKS Auto Mode's node pools are objects of is not taken away: it stays, or goes, with the cluster.
+fn with_auto_mode(spec: &Spec) -> State {
+    match spec.cluster {
+        ClusterMode::Managed => State::NotWanted,
+        ClusterMode::Existing => {
+            Refusal::new(format!("EKS Auto Mode manages the compute of cluster {}, and works with them", spec.cluster_name)).into()
+        }
+    }
 }
 
 fn wanted(spec: &Spec) -> Wanted {

@@ -56,9 +56,10 @@ pub(super) fn of_somebody_else(spec: &Spec, facts: &Facts) -> Option<Refusal> {
     if spec.cluster == ClusterMode::Managed || spec.made_elsewhere.is_some() {
         return None;
     }
-    if !facts.chart_release.known().is_some_and(is_there) {
-        return of_other_installer(spec, facts);
+    if let Some(refusal) = of_other_installer(spec, facts) {
+        return Some(refusal);
     }
+    facts.chart_release.known().filter(|release| is_there(release))?;
     let theirs = |why: String| {
         let hint = format!("whoever it belongs to removes it: `helm uninstall karpenter --namespace {}`", spec.namespace);
         Some(Refusal::new(format!("somebody else installed this Karpenter: {why}")).hint(hint))

@@ -52,6 +52,7 @@ pub(crate) use helm_release::{is_as_wanted, made_by_karpctl, works_by_our_role};
 pub use migration::migration;
 pub(crate) use node_pool::{changes as node_pool_changes, over as node_pool_over};
 pub(crate) use node_pool_removal::is_ours as applied_by_karpctl;
+pub(crate) use other_installer::is_of_another_installer;
 pub use other_installer::refused_by_installer;
 pub(crate) use stack::refused_by_protection;
 

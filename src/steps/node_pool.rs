@@ -10,11 +10,13 @@ use super::shell::render_command;
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, KarpenterNodes, Probed, Topic};
+use crate::knowledge::COMPUTE_TYPE_LABEL;
 use crate::plan::{Action, Direction, State, StepId};
 use crate::ports::{Force, Kube, ObjectKind, ObjectRef};
 use crate::probe::kinds::Kinds;
 use crate::probe::node_pool::ami_alias;
 use crate::render;
+use crate::shell::quoted;
 use crate::spec::{ClusterMode, Spec};
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -101,15 +103,17 @@ impl Step for NodePool {
                 commands
             }
             Direction::Remove => {
-                // Somebody else's pools stay, and with them the controller: only where the cluster goes, all go.
-                let (pools, nodes) = match spec.cluster {
-                    ClusterMode::Managed if !auto_mode => ("--all".to_owned(), kinds.pool_label.to_owned()),
-                    _ => (name.to_string(), format!("{}={name}", kinds.pool_label)),
+                let label = kinds.pool_label;
+                // Somebody else's pools stay, and with them the controller: only where the cluster goes, all go, but for EKS Auto Mode's.
+                let (pools, nodes, classes) = match spec.cluster {
+                    ClusterMode::Managed if auto_mode => (pools_by_name(spec, facts), without_auto_mode(label), "--all".to_owned()),
+                    ClusterMode::Managed => ("--all".to_owned(), label.to_owned(), "--all".to_owned()),
+                    ClusterMode::Existing => (name.to_string(), format!("{label}={name}"), name.to_string()),
                 };
                 vec![
                     format!("kubectl delete {} {pools}", full(&kinds.pool)),
                     format!("kubectl wait --for=delete nodes --selector {nodes} --timeout 15m"),
-                    format!("kubectl delete {} {name}", full(&kinds.class)),
+                    format!("kubectl delete {} {classes}", full(&kinds.class)),
                 ]
             }
         }
@@ -152,6 +156,17 @@ impl Step for NodePool {
 pub(super) fn deletion(spec: &Spec) -> String {
     let (kinds, name) = (Kinds::of(spec), &spec.node_pool.name);
     format!("kubectl delete {} {name} && kubectl delete {} {name}", full(&kinds.pool), full(&kinds.class))
+}
+
+/// The names of all of Karpenter's pools; that of the spec's own where they could not be read.
+fn pools_by_name(spec: &Spec, facts: &Facts) -> String {
+    let pools = facts.karpenter_nodes.known().map(|found| found.pools.join(" "));
+    pools.filter(|names| !names.is_empty()).unwrap_or_else(|| spec.node_pool.name.to_string())
+}
+
+/// The selector of nodes that a pool made which is not EKS Auto Mode's.
+fn without_auto_mode(label: &str) -> String {
+    quoted(&format!("{label},{COMPUTE_TYPE_LABEL}!=auto"))
 }
 
 /// What kubectl takes for a kind.

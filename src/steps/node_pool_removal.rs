@@ -195,7 +195,8 @@ impl Removal<'_> {
                 if self.context.spec.cluster == ClusterMode::Managed { vec![String::new()] } else { self.pools.iter().cloned().collect() };
             for value in values {
                 let tags = [owned.clone(), (self.kinds.pool_label.to_owned(), value)];
-                left.extend(self.context.ports.aws.instances(&tags).await?.into_iter().map(|i| i.id));
+                let found = self.context.ports.aws.instances(&tags).await?;
+                left.extend(found.into_iter().filter(|instance| !instance.of_auto_mode).map(|instance| instance.id));
             }
             let Some(text) = told(&[("instance", left.clone())]) else { return Ok(()) };
             if !waiter.again(&text).await? {

@@ -8,6 +8,7 @@ use super::errors::Call;
 use super::{AwsClient, gone, present};
 use crate::error::Result;
 use crate::facts::SubnetFacts;
+use crate::knowledge::AUTO_MODE_POOL_TAG;
 use crate::ports::{LaunchedInstance, Tags};
 use aws_sdk_ec2::types::{Filter, InstanceStateName, Tag};
 use std::collections::{BTreeMap, BTreeSet};
@@ -137,7 +138,11 @@ pub(super) async fn instances(aws: &AwsClient, all_of: &[(String, String)]) -> R
     let launched = |instance: &aws_sdk_ec2::types::Instance| {
         let state = instance.state().and_then(|s| s.name())?;
         let ours = *state != InstanceStateName::Terminated && all_of.iter().all(|tag| carries(instance.tags(), tag));
-        ours.then(|| LaunchedInstance { id: instance.instance_id().unwrap_or_default().to_owned(), state: state.as_str().to_owned() })
+        ours.then(|| LaunchedInstance {
+            id: instance.instance_id().unwrap_or_default().to_owned(),
+            state: state.as_str().to_owned(),
+            of_auto_mode: instance.tags().iter().any(|tag| tag.key() == Some(AUTO_MODE_POOL_TAG)),
+        })
     };
     Ok(reservations.iter().flat_map(aws_sdk_ec2::types::Reservation::instances).filter_map(launched).collect())
 }

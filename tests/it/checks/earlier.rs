@@ -39,8 +39,10 @@ async fn what_an_earlier_clusters_karpenter_left_is_named() {
         exactly(&found, "earlier-cluster", Verdict::Warn);
         assert_eq!(command(&found, 0), "aws ec2 terminate-instances --region us-west-2 --instance-ids i-1");
     }
-    // A node group's, and another cluster's.
+    // A node group's, another cluster's, and one that EKS Auto Mode launched.
     let others = |w: &FakeWorld| {
+        let auto = [OWNED, ("karpenter.sh/nodepool", "x"), ("eks:kubernetes-node-pool-name", "x")];
+        w.inside().instances.insert("i-3".into(), tags(&auto));
         w.inside().instances.insert("i-1".into(), tags(&[OWNED]));
         w.inside().instances.insert("i-2".into(), tags(&[("kubernetes.io/cluster/other", "owned"), ("karpenter.sh/nodepool", "x")]));
     };

@@ -118,7 +118,7 @@ fn what_is_protected_from_deletion_is_refused_before_anything() {
 /// Instances that Karpenter launched outlive a cluster that is deleted under it.
 #[test]
 fn what_the_karpenter_of_a_cluster_that_is_gone_left_is_named_with_its_commands() {
-    let instances = r#"<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><reservationSet><item><instancesSet><item><instanceId>i-0abc</instanceId><instanceState><code>16</code><name>running</name></instanceState><tagSet><item><key>kubernetes.io/cluster/demo</key><value>owned</value></item><item><key>karpenter.sh/nodepool</key><value>default</value></item></tagSet></item></instancesSet></item></reservationSet></DescribeInstancesResponse>"#;
+    let instances = r#"<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><reservationSet><item><instancesSet><item><instanceId>i-0auto</instanceId><instanceState><code>16</code><name>running</name></instanceState><tagSet><item><key>kubernetes.io/cluster/demo</key><value>owned</value></item><item><key>karpenter.sh/nodepool</key><value>x</value></item><item><key>eks:kubernetes-node-pool-name</key><value>x</value></item></tagSet></item></instancesSet></item><item><instancesSet><item><instanceId>i-0abc</instanceId><instanceState><code>16</code><name>running</name></instanceState><tagSet><item><key>kubernetes.io/cluster/demo</key><value>owned</value></item><item><key>karpenter.sh/nodepool</key><value>default</value></item></tagSet></item></instancesSet></item></reservationSet></DescribeInstancesResponse>"#;
     let (url, asked) = serve(move |asked| match asked.line() {
         line if line.starts_with("GET /clusters/demo ") => (
             "404 Not Found".to_owned(),

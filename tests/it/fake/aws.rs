@@ -380,7 +380,12 @@ impl Aws for FakeWorld {
         let fits = |tags: &Tags| all_of.iter().all(|(k, v)| tags.get(k).is_some_and(|has| v.is_empty() || has == v));
         let inside = self.inside();
         let found = inside.instances.iter().filter(|(_, tags)| fits(tags));
-        Ok(found.map(|(id, _)| LaunchedInstance { id: id.clone(), state: "running".into() }).collect())
+        let launched = |(id, tags): (&String, &Tags)| LaunchedInstance {
+            id: id.clone(),
+            state: "running".into(),
+            of_auto_mode: tags.contains_key("eks:kubernetes-node-pool-name"),
+        };
+        Ok(found.map(launched).collect())
     }
 
     async fn denials(&self, principal: &str, question: &PermissionQuestion) -> Result<Vec<Denial>> {

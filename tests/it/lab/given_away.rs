@@ -41,7 +41,26 @@ fn what_a_karpenter_of_others_works_by_stays_until_its_owner_takes_it_away() {
     let before = stage.inventory();
     stage.karpctl(&["bootstrap", "--existing-cluster", "--yes"]).exits(0);
 
-    // As Flux has it: helm's record beside its HelmRelease, and two labels on what it made.
+    // As both have it that took over what helm had installed: its record stays. What is printed takes the marks off.
+    let of_controller = |what: &str| format!("kubectl --namespace kube-system {what}");
+    let all = "deployments --selector app.kubernetes.io/name=karpenter";
+    run(
+        &stage,
+        &of_controller("annotate deployment karpenter argocd.argoproj.io/tracking-id=platform:apps/Deployment:kube-system/karpenter"),
+    );
+    let unmark = of_controller(&format!("annotate {all} argocd.argoproj.io/tracking-id-"));
+    is_refused(&stage, &["it is of Argo CD's Application platform", "`argocd app delete platform`", &format!("`{unmark}`")]);
+    run(&stage, &unmark);
+    run(
+        &stage,
+        &of_controller("label deployment karpenter helm.toolkit.fluxcd.io/name=karpenter helm.toolkit.fluxcd.io/namespace=kube-system"),
+    );
+    let unmark = of_controller(&format!("label {all} helm.toolkit.fluxcd.io/name-"));
+    is_refused(&stage, &["it is of Flux's HelmRelease kube-system/karpenter", &format!("`{unmark}`")]);
+    run(&stage, &unmark);
+    stage.karpctl(&["destroy", "--dry-run", "--existing-cluster"]).exits(0);
+
+    // As Flux has it of another namespace: helm's record beside its HelmRelease, and two labels on what it made.
     run(
         &stage,
         "kubectl create namespace flux-system
@@ -52,7 +71,7 @@ for item in list[\"items\"]:
     item[\"metadata\"] = {\"namespace\": \"flux-system\", **{key: item[\"metadata\"][key] for key in (\"name\", \"labels\")}}
 print(json.dumps(list))' | kubectl create --filename -
          kubectl --namespace kube-system delete secrets --selector owner=helm,name=karpenter
-         kubectl --namespace kube-system label deployment karpenter helm.toolkit.fluxcd.io/name=autoscaling helm.toolkit.fluxcd.io/namespace=flux-system",
+         kubectl --namespace kube-system label --overwrite deployment karpenter helm.toolkit.fluxcd.io/name=autoscaling helm.toolkit.fluxcd.io/namespace=flux-system",
     );
     is_refused(&stage, &["it is of Flux's HelmRelease flux-system/autoscaling", "delete helmreleases.helm.toolkit.fluxcd.io autoscaling"]);
 

@@ -4,7 +4,7 @@ use crate::fixture::{existing, spec};
 use karpctl::error::ErrorKind;
 use karpctl::plan::{Direction, State, StepId};
 use karpctl::ports::{ObjectKind, ObjectRef};
-use karpctl::spec::{Architecture, CapacityType, Spec};
+use karpctl::spec::{Architecture, CapacityType, ClusterMode, Spec};
 use karpctl::steps::Ownership;
 use karpctl::verify::Workload;
 use serde_json::json;
@@ -314,15 +314,42 @@ async fn what_auto_mode_launched_is_none_of_karpenters() {
         for (place, body) in &theirs {
             world.put(place, body.clone());
         }
+        let of_auto_mode =
+            [("kubernetes.io/cluster/demo", "owned"), ("karpenter.sh/nodepool", "x"), ("eks:kubernetes-node-pool-name", "x")];
+        let tags = of_auto_mode.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        world.inside().instances.insert("i-auto".into(), tags);
+        let goes_whole = world.spec.cluster == ClusterMode::Managed;
+        if goes_whole {
+            world.put(&pool("theirs"), json!({"spec": {}}));
+        }
         let labels = json!({"karpenter.sh/nodepool": "general-purpose", "eks.amazonaws.com/compute-type": "auto"});
         world.put(&of_cluster("v1", "nodes", "i-0"), json!({"metadata": {"labels": labels}}));
         assert_eq!(world.assess_removal(ID).await, State::Present);
         let facts = world.facts(step(ID).reads_on_removal()).await;
         let shell = step(ID).commands(&world.spec, &facts, Direction::Remove).join("\n");
-        assert!(shell.contains("kubectl delete nodepools.karpenter.sh default"), "{shell}");
-        assert_eq!(world.remove(ID).await.0, Ok(()));
+        for line in if goes_whole {
+            [
+                "kubectl delete nodepools.karpenter.sh default theirs\n",
+                "nodes --selector 'karpenter.sh/nodepool,eks.amazonaws.com/compute-type!=auto' ",
+                "kubectl delete ec2nodeclasses.karpenter.k8s.aws --all",
+            ]
+        } else {
+            [
+                "kubectl delete nodepools.karpenter.sh default\n",
+                "nodes --selector karpenter.sh/nodepool=default ",
+                "kubectl delete ec2nodeclasses.karpenter.k8s.aws default",
+            ]
+        } {
+            assert!(shell.contains(line), "{shell}");
+        }
+        assert_eq!(world.remove(ID).await.0, Ok(()), "what EKS launched is not waited for");
         assert_eq!(world.assess_removal(ID).await, State::Absent);
         assert!(theirs.iter().all(|(place, _)| world.object(place).is_some()), "they stay");
-        assert!(words(&world.assess_removal(StepId::Crds).await).contains("EKS Auto Mode"), "and so do their definitions");
+        let definitions = world.assess_removal(StepId::Crds).await;
+        if goes_whole {
+            assert_eq!(definitions, State::NotWanted, "they go with the cluster");
+        } else {
+            assert!(words(&definitions).contains("EKS Auto Mode"), "and so do their definitions: {definitions:?}");
+        }
     }
 }

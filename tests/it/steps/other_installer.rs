@@ -14,6 +14,15 @@ use std::sync::Arc;
 /// What somebody does to the Deployment.
 type Change = fn(&mut Value);
 
+fn of_flux(it: &mut Value) {
+    it["metadata"]["labels"]["helm.toolkit.fluxcd.io/namespace"] = json!("flux-system");
+    it["metadata"]["labels"]["helm.toolkit.fluxcd.io/name"] = json!("autoscaler");
+}
+
+fn of_argo_cd(it: &mut Value) {
+    it["metadata"]["annotations"]["argocd.argoproj.io/tracking-id"] = json!("platform_karpenter:apps/Deployment:kube-system/karpenter");
+}
+
 fn object(api_version: &str, plural: &str, namespace: &str, name: &str) -> ObjectRef {
     ObjectRef { kind: ObjectKind::new(api_version, plural), namespace: Some(namespace.into()), name: name.into() }
 }
@@ -40,21 +49,11 @@ async fn what_works_by_ours_and_is_not_ours_to_remove_is_refused_with_its_owner(
     let cases: [(Change, &str, &str); 5] = [
         (|_| {}, "helm keeps no record there of its release kube-system/karpenter", "take it away with what installed it"),
         (
-            |it| {
-                it["metadata"]["labels"]["helm.toolkit.fluxcd.io/namespace"] = json!("flux-system");
-                it["metadata"]["labels"]["helm.toolkit.fluxcd.io/name"] = json!("autoscaler");
-            },
+            of_flux,
             "it is of Flux's HelmRelease flux-system/autoscaler",
             "`kubectl --namespace flux-system delete helmreleases.helm.toolkit.fluxcd.io autoscaler`",
         ),
-        (
-            |it| {
-                let id = "platform_karpenter:apps/Deployment:kube-system/karpenter";
-                it["metadata"]["annotations"] = json!({"argocd.argoproj.io/tracking-id": id});
-            },
-            "it is of Argo CD's Application platform/karpenter",
-            "`argocd app delete platform/karpenter`",
-        ),
+        (of_argo_cd, "it is of Argo CD's Application platform/karpenter", "`argocd app delete platform/karpenter`"),
         (
             |it| it["metadata"]["annotations"]["meta.helm.sh/release-name"] = json!("kp"),
             "it is of the helm release kube-system/kp",
@@ -82,6 +81,31 @@ async fn what_works_by_ours_and_is_not_ours_to_remove_is_refused_with_its_owner(
 
         world.inside().objects.remove(&deployment("kube-system"));
         assert_eq!(refused(&world).await, None, "its owner took it away");
+    }
+}
+
+/// Argo CD applies over what helm installed and leaves its record, and Flux goes on with a release of that name.
+#[tokio::test(start_paused = true)]
+async fn what_gitops_took_over_is_refused_where_helms_record_stays() {
+    let cases: [(Change, &str, &str, &str); 2] = [
+        (of_flux, "Flux's HelmRelease flux-system/autoscaler", "takes all in its release away", "label deployments --selector"),
+        (of_argo_cd, "Argo CD's Application platform/karpenter", "takes all in it away", "annotate deployments --selector"),
+    ];
+    for (change, owner, with, mark) in cases {
+        let world = FakeWorld::bootstrapped(existing("1.14.1")).await;
+        assert_eq!(refused(&world).await, None, "it is karpctl's");
+        world.change(&deployment("kube-system"), change);
+        let error = refused(&world).await.unwrap_or_else(|| panic!("{owner}: it is not refused"));
+        assert!(error.causes.iter().any(|cause| cause.ends_with(owner)), "{error:?}");
+        assert!(error.hints[1].contains(with) && error.hints[2].contains(mark), "{error:?}");
+        for step in [StepId::Chart, StepId::Crds] {
+            let state = world.assess_removal(step).await;
+            assert!(matches!(state, State::Blocked { .. }) && words(&state).contains(owner), "{step}: {state:?}");
+        }
+        // What works by another role is theirs alone, and the rest is karpctl's to take away.
+        world.inside().association.as_mut().unwrap().role_arn = "arn:aws:iam::111122223333:role/tf-karpenter".into();
+        assert_eq!(refused(&world).await, None);
+        assert!(words(&world.assess_removal(StepId::Chart).await).contains(owner));
     }
 }
 
