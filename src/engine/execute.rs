@@ -180,8 +180,7 @@ fn action_for(state: &State, planned: Action) -> Action {
 fn refused(state: &State, direction: Direction, ownership: Ownership) -> Option<Error> {
     match state {
         State::Foreign { .. } if direction == Direction::Apply && ownership == Ownership::Adopt => None,
-        State::Foreign { why, adopt } => Some(Error::refused(why.clone()).hint(adopt.clone())),
-        State::Blocked { why, hints } => Some(hints.iter().fold(Error::refused(why.clone()), |e, hint| e.hint(hint.clone()))),
+        State::Foreign { .. } | State::Blocked { .. } => Some(state.clone().into_error()),
         _ => None,
     }
 }

@@ -6,6 +6,7 @@ mod step_id;
 pub use event::{Event, Outcome, Progress};
 pub use step_id::StepId;
 
+use crate::error::Error;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -44,6 +45,20 @@ pub enum State {
     Unknown(String),
     /// Not part of what this spec asks for.
     NotWanted,
+}
+
+impl State {
+    /// The error of whoever cannot go on from it.
+    #[must_use]
+    pub fn into_error(self) -> Error {
+        match self {
+            Self::Foreign { why, adopt } => Error::refused(why).hint(adopt),
+            Self::Blocked { why, hints } => hints.into_iter().fold(Error::refused(why), Error::hint),
+            Self::Unknown(why) | Self::Busy(why) | Self::Broken(why) => Error::failed(why),
+            Self::Drifted(changes) => Error::failed(changes.join("; ")),
+            Self::Absent | Self::Present | Self::NotWanted => Error::failed("what was just made is not there"),
+        }
+    }
 }
 
 /// What will be done about a step.

@@ -2,7 +2,6 @@
 
 use super::looked::Refusal;
 use super::migration::{READS_ON_REMOVAL, look, world};
-use super::migration_pools::refused;
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{AutoscalerFacts, Facts, Topic};
@@ -80,7 +79,7 @@ impl Step for Autoscaler {
 
     async fn apply(&self, context: &StepContext<'_>, _: Action) -> Result<()> {
         let kube = context.kube().await?;
-        let (_, fleet) = world(context.facts).map_err(refused)?;
+        let (_, fleet) = world(context.facts).map_err(State::into_error)?;
         for found in fleet.autoscalers.iter().filter(|a| a.replicas > 0) {
             context.doing(format!("scaling {} from {} to 0 replicas", shown(found), found.replicas));
             // In one patch: what is stopped is remembered, and what is remembered is stopped.
@@ -92,7 +91,7 @@ impl Step for Autoscaler {
 
     async fn remove(&self, context: &StepContext<'_>) -> Result<()> {
         let kube = context.kube().await?;
-        let (_, fleet) = world(context.facts).map_err(refused)?;
+        let (_, fleet) = world(context.facts).map_err(State::into_error)?;
         for found in &fleet.autoscalers {
             let Some(before) = found.before else { continue };
             context.doing(format!("scaling {} to {before} replicas", shown(found)));

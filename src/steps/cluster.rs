@@ -3,7 +3,6 @@
 use super::cluster_judge::{judge, judge_removal};
 use super::cluster_rest::{mend, mend_commands};
 use super::cluster_whole::{create, delete, stacks_left, wait_for_api};
-use super::looked::Refusal;
 use super::shell::render_command;
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
@@ -108,12 +107,11 @@ impl Step for Cluster {
                 State::Broken(_) => delete(context, &facts).await?,
                 State::Drifted(_) => mend(context, &facts).await?,
                 State::Busy(what) => wait(context, &what, deadline).await?,
-                State::Blocked { why, hints } => return Err(Refusal { why, hints }.into()),
-                State::Foreign { why, .. } => return Err(Error::refused(why)),
                 State::Unknown(reason) => {
                     return Err(Error::failed(format!("cannot know how the cluster {} stands", context.spec.cluster_name)).because(reason));
                 }
                 State::NotWanted => return Ok(()),
+                state => return Err(state.into_error()),
             }
         }
     }
@@ -127,8 +125,7 @@ impl Step for Cluster {
             let facts = look(context, OUTSIDE.into_iter()).await;
             match judge_removal(context.spec, &facts) {
                 State::Absent => return Ok(()),
-                State::Blocked { why, hints } => return Err(Refusal { why, hints }.into()),
-                State::Foreign { why, .. } => return Err(Error::refused(why)),
+                state @ (State::Blocked { .. } | State::Foreign { .. }) => return Err(state.into_error()),
                 State::Unknown(reason) => {
                     return Err(Error::failed(format!("cannot know how the cluster {} stands", context.spec.cluster_name)).because(reason));
                 }

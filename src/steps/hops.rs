@@ -43,7 +43,7 @@ pub(super) fn may_hop(spec: &Spec, facts: &Facts) -> Result<(), State> {
 /// The refusal of a hop that the chart's step would not make: for a stack without the chart, by which the controller that is there works.
 pub(crate) fn refused_hop(spec: &Spec, facts: &Facts) -> Option<Error> {
     match may_hop(spec, facts) {
-        Err(State::Blocked { why, hints }) => Some(Refusal { why, hints }.into()),
+        Err(state @ State::Blocked { .. }) => Some(state.into_error()),
         _ => None,
     }
 }

@@ -127,6 +127,6 @@ impl From<Refusal> for State {
 
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
-        refusal.hints.into_iter().fold(Self::refused(refusal.why), Self::hint)
+        State::from(refusal).into_error()
     }
 }

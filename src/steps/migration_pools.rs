@@ -88,7 +88,7 @@ impl Step for MigrationPools {
         let spec = context.spec;
         let kinds = Kinds::of(spec);
         let kube = context.kube().await?;
-        let (plans, fleet) = planned(spec, context.facts, &self.0).map_err(refused)?;
+        let (plans, fleet) = planned(spec, context.facts, &self.0).map_err(State::into_error)?;
         for shape in plans.iter().filter_map(|p| p.pool.as_ref()) {
             let [class, pool] = render::shaped_pool(spec, shape)?;
             let found = of_shape(fleet, shape);
@@ -109,7 +109,7 @@ impl Step for MigrationPools {
             let what = match self.assess(spec, &facts) {
                 State::Present => return Ok(()),
                 State::Busy(what) | State::Unknown(what) => what,
-                other => return Err(refused(other)),
+                other => return Err(other.into_error()),
             };
             if begun.elapsed() >= context.timeout {
                 return Err(Error::new(ErrorKind::Timeout, "the node pools for the node groups do not become ready").because(what));
@@ -123,7 +123,7 @@ impl Step for MigrationPools {
     }
 
     async fn remove(&self, context: &StepContext<'_>) -> Result<()> {
-        let (_, fleet) = world(context.facts).map_err(refused)?;
+        let (_, fleet) = world(context.facts).map_err(State::into_error)?;
         let ours = |objects: &[Value]| objects.iter().filter(|o| is_marked(o)).cloned().collect::<Vec<_>>();
         remove_these(context, &ours(&fleet.pools), &ours(&fleet.classes)).await
     }
@@ -184,17 +184,6 @@ fn is_marked(object: &Value) -> bool {
 fn of_shape<'f>(fleet: &'f Fleet, shape: &PoolShape) -> (Option<&'f Value>, Option<&'f Value>) {
     let named = |objects: &'f [Value]| objects.iter().find(|o| name_of(o) == shape.name.as_str());
     (named(&fleet.classes), named(&fleet.pools))
-}
-
-/// A state that a step cannot go on from, as its error.
-pub(super) fn refused(state: State) -> Error {
-    match state {
-        State::Foreign { why, adopt } => Error::refused(why).hint(adopt),
-        State::Blocked { why, hints } => hints.into_iter().fold(Error::refused(why), Error::hint),
-        State::Unknown(why) | State::Busy(why) | State::Broken(why) => Error::failed(why),
-        State::Drifted(changes) => Error::failed(changes.join("; ")),
-        State::Absent | State::Present | State::NotWanted => Error::failed("what was just made is not there"),
-    }
 }
 
 /// A node group and the pool that fits it.

@@ -2,10 +2,10 @@
 
 use super::StepContext;
 use super::migration::{look, world};
-use super::migration_pools::refused;
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Fleet, FleetNode, FleetPod, Topic};
 use crate::migration::{movable, unplaced, unplaced_before};
+use crate::plan::State;
 use crate::ports::{Eviction, Kube};
 use crate::probe::fleet::{CORDONED_BEFORE, LEAVING};
 use crate::probe::kinds::{cluster_wide, nodes};
@@ -78,7 +78,7 @@ impl<'a> Emptying<'a> {
         let mut told = String::new();
         loop {
             let facts = look(self.context, &[Topic::Fleet]).await?;
-            let (_, fleet) = world(&facts).map_err(refused)?;
+            let (_, fleet) = world(&facts).map_err(State::into_error)?;
             let pods = movable(fleet, node);
             if pods.is_empty() {
                 return Ok(());
@@ -117,7 +117,7 @@ impl<'a> Emptying<'a> {
         let begun = Instant::now();
         loop {
             let facts = look(self.context, &[Topic::Fleet]).await?;
-            let (_, fleet) = world(&facts).map_err(refused)?;
+            let (_, fleet) = world(&facts).map_err(State::into_error)?;
             let waiting = self.displaced(fleet);
             let Some(first) = waiting.first() else { return Ok(()) };
             if begun.elapsed() >= self.context.timeout {

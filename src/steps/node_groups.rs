@@ -1,7 +1,6 @@
 //! The nodes of the node groups, emptied one by one, and the groups made small.
 
 use super::migration::{READS, READS_ON_REMOVAL, look, planned, world};
-use super::migration_pools::refused;
 use super::node_emptying::{Emptying, release};
 use super::shell::eks_scaling;
 use super::{Step, StepContext};
@@ -78,13 +77,13 @@ impl Step for NodeGroups {
 
     async fn apply(&self, context: &StepContext<'_>, _: Action) -> Result<()> {
         self.remember(context).await?;
-        let (_, fleet) = world(context.facts).map_err(refused)?;
+        let (_, fleet) = world(context.facts).map_err(State::into_error)?;
         let emptying = Emptying::new(context, context.kube().await?, fleet);
         loop {
             let facts = look(context, READS).await?;
-            let (plans, fleet) = planned(context.spec, &facts, &self.0).map_err(refused)?;
+            let (plans, fleet) = planned(context.spec, &facts, &self.0).map_err(State::into_error)?;
             if let Some(error) = in_the_way(&plans, fleet) {
-                return Err(refused(error));
+                return Err(error.into_error());
             }
             // What leaves a group may be pods of the controller, which only the group that stays can take: it grows first, where it is to grow,
             // and is emptied last.
@@ -110,7 +109,7 @@ impl Step for NodeGroups {
     }
 
     async fn remove(&self, context: &StepContext<'_>) -> Result<()> {
-        let (groups, fleet) = world(context.facts).map_err(refused)?;
+        let (groups, fleet) = world(context.facts).map_err(State::into_error)?;
         let kube = context.kube().await?;
         for group in groups.iter().filter(|g| is_begun(g, fleet)) {
             for node in fleet.nodes.iter().filter(|n| n.leaving.is_some() && belongs(&n.owner, &group.name)) {
@@ -155,7 +154,7 @@ impl NodeGroups {
 
     /// Writes down the sizes of all groups before any of them changes.
     async fn remember(&self, context: &StepContext<'_>) -> Result<()> {
-        let (plans, _) = planned(context.spec, context.facts, &self.0).map_err(refused)?;
+        let (plans, _) = planned(context.spec, context.facts, &self.0).map_err(State::into_error)?;
         for plan in plans.iter().filter(|p| p.is_touched()) {
             let tags = marks(plan);
             if !tags.is_empty() {
@@ -175,7 +174,7 @@ impl NodeGroups {
         context
             .wait_for(super::BRIEF, timed_out, || async {
                 let facts = look(context, READS).await?;
-                let (plans, fleet) = planned(context.spec, &facts, &self.0).map_err(refused)?;
+                let (plans, fleet) = planned(context.spec, &facts, &self.0).map_err(State::into_error)?;
                 let Some(plan) = plans.iter().find(|p| p.group.name == *name) else { return Ok(Some(())) };
                 // One that was emptied and is not ended: EC2 Auto Scaling chose another.
                 for node in staying_behind(plan, fleet) {
@@ -245,7 +244,7 @@ async fn resize(context: &StepContext<'_>, group: &NodeGroupShape, to: Scaling) 
     context
         .wait_for(super::BRIEF, timed_out, || async {
             let facts = look(context, &[Topic::NodeGroupShapes, Topic::Fleet]).await?;
-            let (groups, _) = world(&facts).map_err(refused)?;
+            let (groups, _) = world(&facts).map_err(State::into_error)?;
             let Some(now) = groups.iter().find(|g| g.name == name) else {
                 return Err(Error::new(ErrorKind::NotFound, format!("the node group {name} is not there any more")));
             };
@@ -270,7 +269,7 @@ async fn wait_for_nodes(context: &StepContext<'_>, group: &str, wanted: u32) -> 
     context
         .wait_for(super::BRIEF, timed_out, || async {
             let facts = look(context, READS_ON_REMOVAL).await?;
-            let (_, fleet) = world(&facts).map_err(refused)?;
+            let (_, fleet) = world(&facts).map_err(State::into_error)?;
             let ready = fleet.nodes.iter().filter(|n| n.ready && n.leaving.is_none() && belongs(&n.owner, group)).count();
             Ok((ready >= usize::try_from(wanted).unwrap_or(usize::MAX)).then_some(()))
         })

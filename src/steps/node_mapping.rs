@@ -305,9 +305,9 @@ async fn apply_entry(context: &StepContext<'_>) -> Result<()> {
             return Ok(());
         }
         match may_go(spec, &entry) {
-            Err(State::Foreign { why, .. }) if !context.adopts() => return Err(Error::refused(why)),
-            Err(State::Blocked { why, hints }) => return Err(Refusal { why, hints }.into()),
-            _ => {}
+            Err(State::Foreign { .. }) if context.adopts() => {}
+            Err(state) => return Err(state.into_error()),
+            Ok(()) => {}
         }
         let why = if lets_in(spec, &entry.kind) { "it is of an earlier role".to_owned() } else { format!("its type is {}", entry.kind) };
         context.doing(format!("making the access entry of {role} anew: {why}"));

@@ -189,7 +189,9 @@ async fn an_entry_for_linux_is_made_one_for_windows_where_it_is_ours_or_adopted(
         world.inside().entries.insert(ROLE.into(), entry("EC2_LINUX", tags));
         let state = world.assess(ID).await;
         assert_eq!(matches!(&state, State::Foreign { .. }), tags.is_empty(), "{state:?}");
-        assert_eq!(world.apply(ID, ownership).await.0.is_ok(), made_anew);
+        let applied = world.apply(ID, ownership).await.0;
+        assert_eq!(applied.is_ok(), made_anew);
+        assert!(applied.err().is_none_or(|error| error.hints[0].contains("`--adopt`")), "the error says how");
         assert_eq!(world.inside().entries[ROLE].kind, if made_anew { "EC2_WINDOWS" } else { "EC2_LINUX" });
     }
 }
