@@ -239,8 +239,8 @@ pub struct Facts {
     pub origin: Probed<Box<OriginFacts>>,
     /// What the managed node groups are made of.
     pub node_group_shapes: Probed<Vec<NodeGroupShape>>,
-    /// The policies of their nodes' roles and of Karpenter's, by the names of the roles that are there.
-    pub node_group_roles: Probed<BTreeMap<String, RolePolicies>>,
+    /// The policies of their nodes' roles and of Karpenter's, by the names of the roles.
+    pub node_group_roles: Probed<BTreeMap<String, Probed<RolePolicies>>>,
     /// What runs where in the cluster.
     pub fleet: Probed<Box<Fleet>>,
     /// What would be left in the account if the cluster were deleted as it stands.

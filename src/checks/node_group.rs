@@ -2,9 +2,8 @@
 
 use super::given_values::GivenValues;
 use super::judgement::{installed, read};
-use super::whose::in_wanted_namespace;
 use super::{Check, Judged, Judgement, Situation, aws, whose};
-use crate::facts::{Neighbours, NodeGroupFacts, Topic};
+use crate::facts::{NodeGroupFacts, Topic};
 use crate::finding::Area;
 use crate::spec::{Identity, Spec};
 
@@ -64,12 +63,21 @@ impl Check for NodeGroup {
         if groups.is_empty() {
             return Err(Judgement::skip("node groups", "the cluster has no managed one"));
         }
-        Ok(groups.iter().flat_map(|group| judge(situation, spec, group)).collect())
+        let (mut said, mut unread) = (Vec::new(), None);
+        for group in groups {
+            let subject = format!("node group {}", group.name);
+            let agent = no_agent(situation, spec, group, &subject).unwrap_or_else(|why| {
+                unread.get_or_insert(why);
+                None
+            });
+            said.extend(judge(situation, spec, group, subject, agent));
+        }
+        // Once for all groups: who may not read one role may mostly read none.
+        Ok(said.into_iter().chain(unread).collect())
     }
 }
 
-fn judge(situation: &Situation<'_>, spec: &Spec, group: &NodeGroupFacts) -> Vec<Judgement> {
-    let subject = format!("node group {}", group.name);
+fn judge(situation: &Situation<'_>, spec: &Spec, group: &NodeGroupFacts, subject: String, agent: Option<Judgement>) -> Vec<Judgement> {
     let describe = || {
         aws(spec, "eks", "describe-nodegroup")
             .into_iter()
@@ -87,7 +95,7 @@ fn judge(situation: &Situation<'_>, spec: &Spec, group: &NodeGroupFacts) -> Vec<
         status => said.push(Judgement::warn(&subject, format!("is {status}{issues}")).heals().run("see what EKS says", describe())),
     }
     said.extend(one_hop(situation, group, &subject));
-    said.extend(no_agent(situation, spec, group, &subject));
+    said.extend(agent);
     if said.is_empty() {
         said.push(Judgement::pass(subject, format!("is {}", group.status)));
     }
@@ -98,22 +106,18 @@ fn judge(situation: &Situation<'_>, spec: &Spec, group: &NodeGroupFacts) -> Vec<
 const OF_AGENT: [&str; 2] = ["AmazonEKSWorkerNodePolicy", "AmazonEKSWorkerNodeMinimalPolicy"];
 
 /// That the agent on its nodes gets no credentials for the controller. One that works by Pod Identity shows that it does.
-fn no_agent(situation: &Situation<'_>, spec: &Spec, group: &NodeGroupFacts, subject: &str) -> Option<Judgement> {
+fn no_agent(situation: &Situation<'_>, spec: &Spec, group: &NodeGroupFacts, subject: &str) -> Result<Option<Judgement>, Judgement> {
     let facts = situation.facts;
-    let works = |n: &Neighbours| in_wanted_namespace(spec, n).is_some_and(|w| w.desired > 0 && w.ready >= w.desired);
-    let by_agent = facts.association.known().is_some() && facts.neighbours.known().is_some_and(works);
+    let by_agent = facts.association.known().is_some() && whose::works(spec, facts);
     let by_irsa = whose::has_role_by_irsa(spec, facts, subject).is_err();
     if spec.identity != Identity::PodIdentity || by_agent || by_irsa || group.node_role.is_empty() {
-        return None;
+        return Ok(None);
     }
-    let roles = match read(subject, &facts.node_group_roles) {
-        Ok(roles) => roles?,
-        Err(unread) => return Some(unread),
-    };
-    let role = &group.node_role;
-    let attached = &roles.get(role)?.attached;
-    if attached.iter().any(|arn| OF_AGENT.iter().any(|name| arn.rsplit('/').next() == Some(*name))) {
-        return None;
+    let (role, of_roles) = (&group.node_role, "roles of node groups");
+    let found = read(of_roles, &facts.node_group_roles)?.and_then(|roles| roles.get(role));
+    let Some(policies) = found.map(|found| read(of_roles, found)).transpose()?.flatten() else { return Ok(None) };
+    if policies.attached.iter().any(|arn| OF_AGENT.iter().any(|name| arn.rsplit('/').next() == Some(*name))) {
+        return Ok(None);
     }
     let message = format!(
         "its role {role} has neither {}: unless a policy of your own allows eks-auth:AssumeRoleForPodIdentity, the Pod Identity agent gets the \
@@ -122,7 +126,7 @@ fn no_agent(situation: &Situation<'_>, spec: &Spec, group: &NodeGroupFacts, subj
     );
     let arn = format!("arn:{}:iam::aws:policy/{}", spec.partition, OF_AGENT[1]);
     let attach = ["aws", "iam", "attach-role-policy", "--role-name", role, "--policy-arn", &arn];
-    Some(Judgement::warn(subject, message).run("attach the smaller one", attach))
+    Ok(Some(Judgement::warn(subject, message).run("attach the smaller one", attach)))
 }
 
 /// That pods get no answer of the instance metadata, which matters to a controller that asks.

@@ -11,6 +11,12 @@ pub(super) fn in_wanted_namespace<'n>(spec: &Spec, neighbours: &'n Neighbours) -
     karpenters(neighbours).find(|w| w.namespace == spec.namespace.as_str())
 }
 
+/// Whether the Karpenter of the wanted namespace runs as it should: without credentials it would end.
+pub(super) fn works(spec: &Spec, facts: &Facts) -> bool {
+    let it = facts.neighbours.known().and_then(|neighbours| in_wanted_namespace(spec, neighbours));
+    it.is_some_and(|it| it.desired > 0 && it.ready >= it.desired)
+}
+
 /// Whether a Karpenter is installed in the cluster, whoever installed it.
 pub(super) enum Presence {
     /// None is, or there is no cluster.

@@ -10,15 +10,25 @@ const OF_NODES: [&str; 3] =
 
 /// What pods that go by their node's role lose, a sentence each.
 #[must_use]
-pub fn lost_policies(spec: &Spec, group: &NodeGroupShape, roles: &Probed<BTreeMap<String, RolePolicies>>) -> Vec<String> {
+pub fn lost_policies(spec: &Spec, group: &NodeGroupShape, roles: &Probed<BTreeMap<String, Probed<RolePolicies>>>) -> Vec<String> {
     let (role, own) = (&group.node_role, spec.node_role_name());
+    let unknown = |whose: &str, why: &str| vec![format!("what the role of {whose} may do is not known: {why}")];
+    let whose = format!("its nodes, {role},");
     let roles = match roles {
         Probed::Known(roles) => roles,
-        Probed::Unavailable(why) => return vec![format!("what the role of its nodes, {role}, may do is not known: {why}")],
+        Probed::Unavailable(why) => return unknown(&whose, why),
         Probed::Absent | Probed::NotAsked => return Vec::new(),
     };
-    let Some(theirs) = roles.get(role).filter(|_| *role != own) else { return Vec::new() };
-    let has = roles.get(&own).cloned().unwrap_or_default();
+    let theirs = match roles.get(role).filter(|_| *role != own) {
+        Some(Probed::Known(theirs)) => theirs,
+        Some(Probed::Unavailable(why)) => return unknown(&whose, why),
+        _ => return Vec::new(),
+    };
+    let none = RolePolicies::default();
+    let has = match roles.get(&own) {
+        Some(Probed::Unavailable(why)) => return unknown(&format!("Karpenter's nodes, {own},"), why),
+        own => own.and_then(Probed::known).unwrap_or(&none),
+    };
     let usual = spec.release.stack().node_policies;
     let is_usual = |arn: &str| {
         let name = arn.rsplit('/').next().unwrap_or_default();

@@ -10,7 +10,7 @@ use crate::facts::{
 };
 use crate::knowledge::{COMPUTE_TYPE_LABEL, NODE_GROUP_LABEL, NODE_POOL_LABEL, PROVISIONER_LABEL, STAY_ANNOTATIONS, ZONE_LABEL};
 use crate::ports::{Kube, ObjectKind};
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,15 +30,14 @@ pub(super) async fn node_group_shapes(context: &ProbeContext<'_>) -> Probed<Vec<
     Probed::of(context.ports.aws.node_group_shapes(context.spec.cluster_name.as_str()).await.map(Some))
 }
 
-/// The policies of the roles of these groups' nodes, and of the role that Karpenter's get, where it is there.
-pub(super) async fn node_group_roles(context: &ProbeContext<'_>, facts: &Facts) -> Probed<BTreeMap<String, RolePolicies>> {
+/// The policies of the roles of these groups' nodes, and of the role that Karpenter's get; one that may not be read hides no other.
+pub(super) async fn node_group_roles(context: &ProbeContext<'_>, facts: &Facts) -> Probed<BTreeMap<String, Probed<RolePolicies>>> {
     let own = context.spec.node_role_name();
     let of_shapes = facts.node_group_shapes.known().into_iter().flatten().map(|g| g.node_role.as_str());
     let of_groups = facts.node_groups.known().into_iter().flatten().map(|g| g.node_role.as_str());
     let names: BTreeSet<&str> = of_shapes.chain(of_groups).filter(|name| !name.is_empty()).chain([own.as_str()]).collect();
-    let read = try_join_all(names.into_iter().map(async |name| Ok((name, context.ports.aws.role_policies(name).await?)))).await;
-    let found = |read: Vec<(&str, Option<RolePolicies>)>| read.into_iter().filter_map(|(name, of)| Some((name.to_owned(), of?))).collect();
-    read.map_or_else(|e| failed(&e), |read| Probed::Known(found(read)))
+    let read = names.into_iter().map(async |name| (name.to_owned(), Probed::of(context.ports.aws.role_policies(name).await)));
+    Probed::Known(join_all(read).await.into_iter().collect())
 }
 
 pub(super) async fn fleet(context: &ProbeContext<'_>, kube: &dyn Kube) -> Probed<Box<Fleet>> {

@@ -64,6 +64,8 @@ pub(crate) struct Inside {
     pub(crate) addons: BTreeMap<String, AddonFacts>,
     pub(crate) roles: BTreeMap<String, RoleFacts>,
     pub(crate) role_policies: BTreeMap<String, karpctl::facts::RolePolicies>,
+    /// The role whose policies may not be read.
+    pub(crate) closed_role: Option<&'static str>,
     pub(crate) role_ties: BTreeMap<String, RoleTies>,
     /// Managed policies by ARN, with how often each is attached.
     pub(crate) managed_policies: BTreeMap<String, u32>,

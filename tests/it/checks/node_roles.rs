@@ -1,14 +1,15 @@
 //! The roles of nodes: those that node classes name in place of karpctl's own, and those of node groups.
 
+use super::aws::known;
 use super::{DAY, bad, healthy_world, seen};
 use crate::checks_inside::{after, says};
 use crate::fake::FakeWorld;
 use crate::fake::inside::place;
 use karpctl::checks::{Situation, all, judge};
-use karpctl::facts::{AccessEntryFacts, RolePolicies};
+use karpctl::facts::{AccessEntryFacts, Facts, NodeGroupFacts, Probed, RolePolicies};
 use karpctl::finding::Verdict;
 use karpctl::ports::InstanceProfile;
-use karpctl::spec::{Identity, Spec};
+use karpctl::spec::{Identity, Meant, Spec};
 use serde_json::{Value, json};
 
 /// A node class of another role starts nodes of that one.
@@ -125,4 +126,22 @@ async fn the_agent_of_a_node_group_may_ask_for_the_roles_of_pods() {
     // A controller that works by it shows that it may; by IRSA nobody asks the agent.
     assert_eq!(with(&own, true, Identity::PodIdentity).await, []);
     assert_eq!(with(&own, false, Identity::Irsa).await, []);
+    // Who may not read one role sees the groups, and what is said of the others.
+    let world = healthy_world().await;
+    world.inside().association = None;
+    world.inside().closed_role = Some("group-role");
+    let (spec, mut facts) = seen(&world).await;
+    let said = |facts: &Facts| {
+        let situation = Situation { spec: Some(&spec), meant: &Meant::default(), facts, today: DAY.parse().unwrap() };
+        let said = judge(&all(), &situation).into_iter().filter(|f| f.id == "node-group");
+        said.map(|f| (f.result, f.subject)).collect::<Vec<_>>()
+    };
+    let [well, unread] = [(Verdict::Pass, "node group demo-ng"), (Verdict::Skip, "roles of node groups")].map(|(v, s)| (v, s.to_owned()));
+    assert_eq!(said(&facts), [well.clone(), unread.clone()]);
+    let second = NodeGroupFacts { name: "own".into(), node_role: "own-role".into(), ..known(&mut facts.node_groups)[0].clone() };
+    known(&mut facts.node_groups).push(second);
+    known(&mut facts.node_group_roles).insert("own-role".into(), Probed::Known(RolePolicies::default()));
+    assert_eq!(said(&facts), [well.clone(), (Verdict::Warn, "node group own".into()), unread.clone()]);
+    facts.node_group_roles = Probed::Unavailable("iam:ListAttachedRolePolicies is denied".into());
+    assert_eq!(said(&facts), [well, (Verdict::Pass, "node group own".into()), unread]);
 }

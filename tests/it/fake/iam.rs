@@ -26,6 +26,9 @@ pub(super) async fn role_ties(world: &FakeWorld, name: &str) -> Result<RoleTies>
 
 pub(super) async fn role_policies(world: &FakeWorld, name: &str) -> Result<Option<RolePolicies>> {
     world.begin("get", format!("policies of the role {name}")).await?;
+    if world.inside().closed_role == Some(name) {
+        return Err(Error::new(ErrorKind::Denied, format!("iam:ListRolePolicies of {name} is denied")));
+    }
     Ok(world.inside().role_policies.get(name).cloned())
 }
 

@@ -50,6 +50,14 @@ async fn policies_that_karpenters_role_lacks_are_told_with_what_attaches_them() 
     let attach = format!("`aws iam attach-role-policy --role-name KarpenterNodeRole-demo --policy-arn {BUCKET}`");
     assert!(said[0].contains(&attach), "{said:#?}");
     assert!(said[1].contains("get-role-policy --role-name group-role --policy-name PolicyLogs"), "{said:#?}");
+    for (closed, whose) in
+        [("group-role", "its nodes, group-role,"), ("KarpenterNodeRole-demo", "Karpenter's nodes, KarpenterNodeRole-demo,")]
+    {
+        world.inside().closed_role = Some(closed);
+        let said = step.details(&world.spec, &world.facts(step.reads()).await);
+        let unknown = format!("what the role of {whose} may do is not known: iam:ListRolePolicies of {closed} is denied");
+        assert_eq!(said.iter().filter(|line| line.trim() == unknown).count(), 2, "{said:#?}");
+    }
     facts.node_group_roles = Probed::Unavailable("iam:ListRolePolicies is denied".into());
     assert!(told(&facts)[0].contains("is not known: iam:ListRolePolicies is denied"), "{:#?}", told(&facts));
 }
