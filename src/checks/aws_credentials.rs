@@ -4,6 +4,7 @@ use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{OFFLINE, Probed, Topic};
 use crate::finding::Area;
 use crate::knowledge::{Lapsed, MfaProfile, may_be_of_another_partition};
+use crate::spec::ClusterMode;
 
 pub(super) struct AwsCredentials;
 
@@ -29,8 +30,8 @@ impl Check for AwsCredentials {
          AWS_SECRET_ACCESS_KEY; `aws sts get-caller-identity` shows whose are in use. Where no region is set, us-east-1 is asked, which \
          knows no keys of China or GovCloud: --region or AWS_REGION names one of theirs. A profile with mfa_serial works with aws, which asks for the \
          code, and not with its SDK, which karpctl is built on: aws exports what it gets (`aws configure export-credentials`). Keys in the \
-         environment that end within half an hour (AWS_CREDENTIAL_EXPIRATION) end in the middle of a bootstrap. A clock that is off looks the same: \
-         see clock-skew."
+         environment that end within half an hour (AWS_CREDENTIAL_EXPIRATION) end in the middle of a bootstrap that makes a cluster; where none is to be made, \
+         or none is looked for, it is ten minutes. A clock that is off looks the same: see clock-skew."
     }
 
     fn reads(&self) -> &'static [Topic] {
@@ -42,12 +43,16 @@ impl Check for AwsCredentials {
         Ok(vec![match &situation.facts.caller {
             Probed::Known(caller) => {
                 let (subject, who) = (format!("account {}", caller.account), format!("the caller is {}", caller.arn));
-                match caller.good_for.filter(|left| *left < WHOLE_WAY) {
+                // Known where another check reads it: this one asks for nothing that takes a cluster, or a permission.
+                let none_yet = situation.facts.cluster == Probed::Absent;
+                let makes_one = none_yet && situation.spec.is_some_and(|spec| spec.cluster == ClusterMode::Managed);
+                let (whole_way, what) = if makes_one { WITH_A_CLUSTER } else { WITHOUT };
+                // Where STS took them though their end is past, it is that of others, which was left over in the environment.
+                match caller.good_for.filter(|left| (1..whole_way).contains(left)) {
                     None => Judgement::pass(subject, who),
                     Some(left) => {
-                        let minutes = (left.max(1) + 59) / 60;
-                        let message =
-                            format!("{who}, whose credentials end within {minutes} min: a bootstrap that makes a cluster takes longer");
+                        let minutes = (left + 59) / 60;
+                        let message = format!("{who}, whose credentials end within {minutes} min: {what}");
                         Judgement::warn(subject, message)
                             .fix("have whatever gave them (aws-vault, granted, `aws configure export-credentials`) give new ones first")
                     }
@@ -92,8 +97,10 @@ impl Check for AwsCredentials {
     }
 }
 
-/// How many seconds the whole way may take, a cluster's making and its nodes' included.
-const WHOLE_WAY: i64 = 30 * 60;
+/// How many seconds the whole way may take, a cluster's making and its nodes' included, and what is said where they are not left.
+const WITH_A_CLUSTER: (i64, &str) = (30 * 60, "a bootstrap that makes a cluster takes longer");
+/// The same where no cluster is made.
+const WITHOUT: (i64, &str) = (10 * 60, "a bootstrap may take longer");
 
 const PROFILES: [&str; 3] = ["aws", "configure", "list-profiles"];
 

@@ -142,7 +142,7 @@ fn without_its_path(arn: &str) -> Option<&str> {
 /// How a kubeconfig at hand gets in as somebody else than the caller: who that is, and the doctor's command that looks by it.
 fn as_somebody_else(spec: &Spec, facts: &Facts, cluster: &ClusterFacts) -> Option<(String, Vec<String>)> {
     let chosen = facts.clients.known()?.iter().find_map(|client| match &client.kubeconfig {
-        KubeconfigFacts::Chosen(chosen) if leads_to(chosen, cluster) => Some(chosen),
+        KubeconfigFacts::Chosen(chosen) if chosen.user_problem.is_none() && leads_to(chosen, cluster) => Some(chosen),
         _ => None,
     })?;
     let fails = |run: &PluginRun| run.ended.is_some() || run.refused.is_some();

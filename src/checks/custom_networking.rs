@@ -3,7 +3,7 @@
 use super::class_selection::{Selected, own_selections};
 use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation, aws};
-use crate::facts::{ClusterFacts, CustomNetworking as Found, Facts, Topic};
+use crate::facts::{ClusterFacts, CustomNetworking as Found, Facts, ObjectFacts, Topic};
 use crate::finding::Area;
 use crate::knowledge::ZONE_LABEL;
 use crate::spec::Spec;
@@ -32,12 +32,13 @@ impl Check for CustomNetworking {
     fn explain(&self) -> &'static str {
         "Where the DaemonSet aws-node has AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG=true, pods get their addresses in the subnet of an ENIConfig and not in that \
          of their node. With ENI_CONFIG_LABEL_DEF=topology.kubernetes.io/zone that is the one with the name of the zone: there must be one for each zone in \
-         which Karpenter finds subnets, with a subnet of this zone, which has addresses left. With another label the node pool has to give it to its nodes \
+         which Karpenter finds subnets and some NodePool may launch nodes (its requirement topology.kubernetes.io/zone), with a subnet of this zone, which \
+         has addresses left. With another label the node pool has to give it to its nodes \
          (`spec.template.metadata.labels`), and a node without it takes the ENIConfig `default`; which it will be is then not looked at.\n\n\
          What people see otherwise: nodes that stay NotReady with `cni plugin not initialized`, and in the log of their aws-node `error while \
          retrieving eniconfig: ENIConfig.crd.k8s.amazonaws.com \"us-east-1c\" not found`, `Failed to attach any ENIs for custom networking`; \
          pods that stay in ContainerCreating with `failed to assign an IP address to container`.\n\n\
-         Cure: an ENIConfig for the zone, or node classes that find no subnet there."
+         Cure: an ENIConfig for the zone, or node classes that find no subnet there, or NodePools that take other zones."
     }
 
     fn reads(&self) -> &'static [Topic] {
@@ -74,7 +75,13 @@ impl Check for CustomNetworking {
             let message = format!("a node takes the ENIConfig that its label {} names: which that will be is not looked at", found.label);
             return Err(Judgement::skip(subject, message));
         }
-        let zones = zones(spec, facts, subject)?;
+        let mut zones = zones(spec, facts, subject)?;
+        let objects = facts.objects.known().into_iter().flatten();
+        let pools: Vec<&ObjectFacts> = objects.filter(|object| object.resource.starts_with("nodepools.")).collect();
+        zones.retain(|zone| pools.is_empty() || pools.iter().any(|pool| takes(pool, zone)));
+        if zones.is_empty() {
+            return Err(Judgement::skip(subject, "no zone is known in which Karpenter launches nodes"));
+        }
         let said: Vec<Judgement> = zones.iter().filter_map(|zone| judge(spec, cluster, found, zone)).collect();
         if !said.is_empty() {
             return Ok(said);
@@ -84,7 +91,7 @@ impl Check for CustomNetworking {
     }
 }
 
-/// The zones in which Karpenter launches nodes, or will.
+/// The zones in which Karpenter finds subnets, or will.
 fn zones<'f>(spec: &Spec, facts: &'f Facts, subject: &str) -> Result<BTreeSet<&'f str>, Judgement> {
     read(subject, &facts.objects)?;
     if let Some(classes) = own_selections(spec, facts, Selected::Subnets) {
@@ -99,6 +106,19 @@ fn zones<'f>(spec: &Spec, facts: &'f Facts, subject: &str) -> Result<BTreeSet<&'
     Ok(to_come.into_iter().map(|subnet| subnet.zone.as_str()).collect())
 }
 
+/// Whether a node pool may launch nodes in a zone, as far as its requirements say.
+fn takes(pool: &ObjectFacts, zone: &str) -> bool {
+    let mut of_zones = pool.requirements.iter().filter(|r| r["key"] == ZONE_LABEL || r["key"] == OLD_ZONE_LABEL);
+    of_zones.all(|requirement| {
+        let among = requirement["values"].as_array().into_iter().flatten().any(|value| value == zone);
+        match requirement["operator"].as_str() {
+            Some("In") => among,
+            Some("NotIn") => !among,
+            _ => true,
+        }
+    })
+}
+
 /// What is wrong for the pods of one zone.
 fn judge(spec: &Spec, cluster: &ClusterFacts, found: &Found, zone: &str) -> Option<Judgement> {
     let (subject, edit) = (format!("ENIConfig {zone}"), ["kubectl", "edit", "eniconfig", zone]);
@@ -108,7 +128,7 @@ fn judge(spec: &Spec, cluster: &ClusterFacts, found: &Found, zone: &str) -> Opti
         return Some(
             look(Judgement::fail(subject, message))
                 .fix("make it, with one of them and with security groups as the other ENIConfigs have")
-                .fix("or let the node class find no subnet of this zone"),
+                .fix("or let the node class find no subnet of this zone, or no NodePool take it: its requirement topology.kubernetes.io/zone"),
         );
     };
     let wrong = |message: String| look(Judgement::fail(&subject, message)).run("have it name one of them", edit);

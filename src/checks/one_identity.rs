@@ -29,7 +29,8 @@ impl Check for OneIdentity {
          way; without the association the controller works under the annotated role from its next start on. The annotation goes with `helm upgrade` without the value serviceAccount.annotations; the association with `aws eks \
          delete-pod-identity-association`.\n\n\
          Looks also whether a Fargate profile takes the controller's pods, by their namespace and the labels that the chart gives them, while they \
-         are to get their credentials by Pod Identity: its agent runs on no node of Fargate. Labels of your own (podLabels) are not looked at."
+         are to get their credentials by Pod Identity: its agent runs on no node of Fargate. Labels of your own (podLabels) are not looked at, and a \
+         controller that works without an association has its credentials in another way."
     }
 
     fn reads(&self) -> &'static [Topic] {
@@ -50,7 +51,9 @@ impl Check for OneIdentity {
 /// A controller that would get its credentials by Pod Identity where no agent runs. One that has them by IRSA keeps them.
 fn on_fargate(spec: &Spec, facts: &Facts, subject: &str) -> Result<Option<Judgement>, Judgement> {
     let is_another = whose::is_elsewhere(spec, facts, subject).is_err() || whose::has_role_by_irsa(spec, facts, subject).is_err();
-    if spec.identity != Identity::PodIdentity || is_another {
+    // Its service account may have its role by IRSA from elsewhere than the chart.
+    let has_another_way = facts.association.known().is_none() && whose::works(spec, facts);
+    if spec.identity != Identity::PodIdentity || is_another || has_another_way {
         return Ok(None);
     }
     read(subject, &facts.fargate_selectors)?;
@@ -77,7 +80,7 @@ fn ways(situation: &Situation<'_>, spec: &Spec, subject: String) -> Judged {
         let how = match (annotated, associated) {
             (Some(_), _) => "is given its role by IRSA alone",
             (None, Some(_)) => "is given its role by Pod Identity alone",
-            (None, None) => "is given no role in either way",
+            (None, None) => "is given no role by the chart's values, and none by an association",
         };
         return Ok(vec![Judgement::pass(subject, how)]);
     };

@@ -2,12 +2,13 @@
 
 use super::endpoint_reach::within;
 use super::given_values::{GivenValues, IN_SPEC_FILE};
-use super::judgement::{installed_release, read};
+use super::judgement::{installed_release, of_own_chart, read};
 use super::{Check, Judged, Judgement, Situation, aws, makes_cluster};
 use crate::facts::{ClusterFacts, Facts, NodeFacts, NodeGroupFacts, NodeOrigin, Topic};
 use crate::finding::Area;
 use crate::knowledge::{COMPUTE_TYPE_LABEL, Release, WEBHOOK_PORT};
 use crate::spec::{ControllerCapacity, Spec};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
@@ -31,7 +32,8 @@ impl Check for WebhookReach {
          control plane asks for it from its network interfaces in the VPC, so the pod must have an address of the VPC, and the security groups of its node must let it in. \
          Compared are the addresses of the pods that run with the ranges of the VPC: those of Calico and of Cilium outside its ENI mode are others. \
          Of node groups whose launch template names security groups, and not the cluster's own, it is looked at whether these let anybody in at port \
-         8443: those that terraform-aws-eks 18 makes let in the control plane at ports 443 and 10250 alone.\n\n\
+         8443: those that terraform-aws-eks 18 makes let in the control plane at ports 443 and 10250 alone. Webhooks that are switched off (`webhook.enabled: false`, or \
+         DISABLE_WEBHOOK in `controller.env`) need not be reached.\n\n\
          What people see otherwise: `failed calling webhook \"defaulting.webhook.karpenter.k8s.aws\": failed to call webhook: Post \
          \"https://karpenter.karpenter.svc:8443/default/karpenter.k8s.aws?timeout=10s\": Address is not allowed`, `conversion webhook for \
          karpenter.sh/v1beta1, Kind=NodePool failed: Post \"https://karpenter.kube-system.svc:8443/conversion/karpenter.sh?timeout=30s\": context deadline \
@@ -62,9 +64,16 @@ impl Check for WebhookReach {
             return Err(Judgement::skip(subject, "there is no cluster yet; it is made so that they are reached"));
         }
         let live = installed_release(situation, subject)?;
-        let Some(release) = [Some(&spec.release), live.as_ref()].into_iter().flatten().find(|release| has_webhooks(release)) else {
+        let values = GivenValues::of(spec, facts, subject);
+        let to_come = values.as_ref().ok().map(GivenValues::to_come);
+        let told = facts.chart_release.known().filter(|release| of_own_chart(release)).map(|release| &release.values);
+        let both = [(Some(&spec.release), to_come), (live.as_ref(), told)];
+        let Some((Some(release), told)) = both.into_iter().find(|(release, _)| release.is_some_and(has_webhooks)) else {
             return Ok(vec![Judgement::pass(subject, format!("Karpenter {} has none", spec.release))]);
         };
+        if told.is_some_and(|values| are_off(release, values)) {
+            return Ok(vec![Judgement::pass(subject, "they are switched off")]);
+        }
         if spec.capacity == ControllerCapacity::Fargate {
             return Ok(vec![Judgement::pass(
                 subject,
@@ -72,7 +81,8 @@ impl Check for WebhookReach {
             )]);
         }
         let Some(cluster) = read(subject, &facts.cluster)? else { return Err(Judgement::skip(subject, "there is no cluster yet")) };
-        let mut said = vec![by_address(spec, facts, subject, release).unwrap_or_else(|unread| unread)];
+        let by_address = values.as_ref().map_err(Clone::clone).and_then(|values| by_address(values, facts, subject, release));
+        let mut said = vec![by_address.unwrap_or_else(|unread| unread)];
         said.extend(by_groups(spec, facts, cluster, release).unwrap_or_else(|unread| vec![unread]));
         if said.iter().any(Judgement::is_failure) {
             said.retain(|judgement| !judgement.is_pass());
@@ -86,9 +96,16 @@ fn has_webhooks(release: &Release) -> bool {
     features.conversion_webhook || features.admission_webhooks
 }
 
+/// Whether a release's values switch its webhooks off: nobody asks for them then.
+fn are_off(release: &Release, values: &Value) -> bool {
+    let mut env = values["controller"]["env"].as_array().into_iter().flatten();
+    release.reads_value("webhook.enabled") && values["webhook"]["enabled"] == false
+        || env.any(|variable| variable["name"] == "DISABLE_WEBHOOK" && variable["value"] == "true")
+}
+
 /// Whether the controller's pods have addresses that the control plane gets to.
-fn by_address(spec: &Spec, facts: &Facts, subject: &str, release: &Release) -> Result<Judgement, Judgement> {
-    if *GivenValues::of(spec, facts, subject)?.at("hostNetwork") == true {
+fn by_address(values: &GivenValues, facts: &Facts, subject: &str, release: &Release) -> Result<Judgement, Judgement> {
+    if *values.at("hostNetwork") == true {
         return Ok(Judgement::pass(subject, "the controller has the address of its node (hostNetwork)"));
     }
     let nodes = read(subject, &facts.nodes)?.map(Vec::as_slice).unwrap_or_default();

@@ -127,6 +127,9 @@ pub struct ObjectFacts {
     /// What a node class selects.
     #[serde(default)]
     pub selection: Option<ClassSelection>,
+    /// The requirements of a node pool, as they are written.
+    #[serde(default)]
+    pub requirements: Vec<Value>,
     /// What it says of what some release does otherwise where nothing is said, by the dotted path in its spec.
     #[serde(default)]
     pub said: BTreeMap<String, Value>,

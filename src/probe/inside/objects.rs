@@ -84,6 +84,7 @@ fn of(kind: &ObjectKind, object: &Value) -> Option<ObjectFacts> {
             "awsnodetemplates" => Some(selection(object, "subnetSelector", "securityGroupSelector")),
             _ => None,
         },
+        requirements: items(&spec["template"]["spec"]["requirements"]).to_vec(),
         ami_alias: items(&spec["amiSelectorTerms"]).iter().find_map(|term| said(&term["alias"])),
         said: pinned_fields(&kind.plural)
             .into_iter()

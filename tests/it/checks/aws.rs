@@ -40,6 +40,25 @@ async fn a_partition_is_one() {
     assert!(found.iter().any(|f| f.id == "aws-partition" && f.message.contains("is of the partition aws-cn")), "{found:#?}");
 }
 
+/// A cluster takes long to make, and what is there does not; what ended before STS took the keys is none of theirs.
+#[tokio::test(start_paused = true)]
+async fn credentials_last_as_long_as_a_bootstrap() {
+    let said = async |minutes: i64, makes: bool| {
+        let (mut spec, mut facts) = healthy().await;
+        if makes {
+            (spec.cluster, facts.cluster) = (ClusterMode::Managed, Probed::Absent);
+        }
+        known(&mut facts.caller).good_for = Some(minutes * 60);
+        let found = bad(&spec, &facts, DAY).into_iter().find(|f| f.id == "aws-credentials");
+        found.map(|f| f.message.rsplit_once("within ").unwrap().1.to_owned())
+    };
+    assert_eq!(said(25, true).await.as_deref(), Some("25 min: a bootstrap that makes a cluster takes longer"));
+    assert_eq!(said(5, false).await.as_deref(), Some("5 min: a bootstrap may take longer"));
+    for (minutes, makes) in [(35, true), (25, false), (-5, true), (-5, false)] {
+        assert_eq!(said(minutes, makes).await, None, "{minutes} {makes}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn names_end_somewhere() {
     let (spec, there) = healthy().await;

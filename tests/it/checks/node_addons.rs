@@ -1,7 +1,7 @@
 //! What makes a node ready.
 
 use super::aws::known;
-use super::{DAY, bad, healthy};
+use super::{DAY, bad, exactly, healthy};
 use crate::checks_inside::{after, says};
 use crate::fake::FakeWorld;
 use crate::fake::inside::{daemon_set, place};
@@ -118,6 +118,24 @@ async fn pods_with_subnets_of_their_own_find_addresses_in_every_zone() {
     let full = with(|w| w.inside().subnets.iter_mut().filter(|s| s.id == "subnet-0000000e").for_each(|s| s.free_addresses = 3)).await;
     says(&full, ID, Verdict::Warn, "has 3 free addresses for pods");
     says(&full, ID, Verdict::Warn, "kubectl edit eniconfig us-west-2b");
+    // In a zone that no pool takes none is missed.
+    let of_pools = |requirements: [Option<serde_json::Value>; 2]| {
+        after(move |w| {
+            custom_networking(w, ZONE);
+            gone(w, "us-west-2b");
+            let pool = w.object(&place("karpenter.sh/v1", "nodepools", None, "default")).unwrap();
+            for (name, requirement) in ["default", "other"].into_iter().zip(requirements) {
+                let mut body = pool.clone();
+                body["spec"]["template"]["spec"]["requirements"].as_array_mut().unwrap().extend(requirement);
+                w.put(&place("karpenter.sh/v1", "nodepools", None, name), body);
+            }
+        })
+    };
+    let zone = |operator: &str, zones: &[&str]| Some(json!({"key": ZONE, "operator": operator, "values": zones}));
+    assert_eq!(of_pools([zone("In", &["us-west-2a"]), zone("NotIn", &["us-west-2b"])]).await, []);
+    let found = of_pools([zone("In", &["us-west-2a"]), zone("In", &["us-west-2a", "us-west-2b"])]).await;
+    assert_eq!(found[0].subject, "ENIConfig us-west-2b");
+    exactly(&found, ID, Verdict::Fail);
     // By another label a pool says it, and nobody where there is none at all.
     for label in ["", "example.com/network"] {
         let none = after(|w| (custom_networking(w, label), gone(w, "us-west-2a"), gone(w, "us-west-2b")).2).await;

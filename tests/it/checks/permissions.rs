@@ -202,6 +202,14 @@ async fn a_cluster_lets_the_caller_in() {
         found_by.iter().filter(|f| f.id == "cluster-entry").all(|f| f.fixes.iter().all(|fix| !fix.title.contains("who takes"))),
         "{found_by:#?}"
     );
+    // Nobody comes in by a user that has no way in; one with a token does.
+    let offered = async |change: fn(&mut ChosenFacts)| {
+        let found_by = found(&by_kubeconfig(change), Entry::NotKnown, false).await;
+        found_by.into_iter().find(|f| f.id == "cluster-entry").unwrap().fixes.pop().unwrap().title
+    };
+    assert!(offered(|chosen| chosen.exec = None).await.contains("come in as kubectl does, as "));
+    let no_way = offered(|chosen| (chosen.exec, chosen.user_problem) = (None, Some("it has no credential at all".into()))).await;
+    assert!(no_way.contains("--kubeconfig FILE"), "{no_way}");
     // Whom a row lets in has no entry to which a policy could be added.
     let verbs = async |mode| {
         let found = found(&of_a_path(mode), Entry::TooLittle, false).await;

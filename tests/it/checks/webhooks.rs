@@ -106,6 +106,31 @@ async fn the_control_plane_reaches_addresses_of_the_vpc_alone() {
     assert_eq!(reach(&spec, &facts), []);
 }
 
+/// What people with an overlay do once every object is stored as v1.
+#[tokio::test(start_paused = true)]
+async fn webhooks_that_are_switched_off_need_not_be_reached() {
+    let (plain, mut facts) = of_webhooks("1.0.8", "100.64.3.4").await;
+    known(&mut facts.node_groups)[0].security_groups = vec!["sg-nodes".into()];
+    facts.webhook_ways = Probed::Known([("sg-nodes".to_owned(), Vec::new())].into());
+    let given = |name: &str, value: Value| {
+        let mut spec = plain.clone();
+        spec.chart.values.insert(name.into(), value);
+        reach(&spec, &facts).len()
+    };
+    let off = json!({"enabled": false});
+    let env = json!({"env": [{"name": "DISABLE_WEBHOOK", "value": "true"}]});
+    assert_eq!([given("replicas", json!(3)), given("webhook", off.clone()), given("controller", env)], [2, 0, 0]);
+    known(&mut facts.chart_release).values["webhook"] = off.clone();
+    assert_eq!(reach(&plain, &facts).len(), 2, "the bootstrap switches them on");
+    // One that is there without them, on the way to one that has none.
+    let (newest, _) = of_webhooks("1.14.1", "100.64.3.4").await;
+    assert_eq!(reach(&newest, &facts), []);
+    // A chart that does not read the value leaves them on.
+    let (mut older, facts) = of_webhooks("0.31.5", "100.64.3.4").await;
+    older.chart.values.insert("webhook".into(), off);
+    assert_eq!(reach(&older, &facts).len(), 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn security_groups_of_nodes_let_the_control_plane_in_at_the_webhook() {
     let (spec, facts) = of_webhooks("1.0.8", "10.0.3.4").await;
