@@ -1,9 +1,9 @@
 //! Whether pods find addresses where the VPC CNI gives them those of other subnets than their nodes'.
 
-use super::class_selection::{Selected, own_selections};
 use super::judgement::read;
+use super::ways_out::used_subnets;
 use super::{Check, Judged, Judgement, Situation, aws};
-use crate::facts::{ClusterFacts, CustomNetworking as Found, Facts, ObjectFacts, Topic};
+use crate::facts::{ClusterFacts, CustomNetworking as Found, ObjectFacts, Topic};
 use crate::finding::Area;
 use crate::knowledge::ZONE_LABEL;
 use crate::spec::Spec;
@@ -75,7 +75,8 @@ impl Check for CustomNetworking {
             let message = format!("a node takes the ENIConfig that its label {} names: which that will be is not looked at", found.label);
             return Err(Judgement::skip(subject, message));
         }
-        let mut zones = zones(spec, facts, subject)?;
+        read(subject, &facts.objects)?;
+        let mut zones: BTreeSet<&str> = used_subnets(spec, facts, subject)?.into_iter().map(|subnet| subnet.zone).collect();
         let objects = facts.objects.known().into_iter().flatten();
         let pools: Vec<&ObjectFacts> = objects.filter(|object| object.resource.starts_with("nodepools.")).collect();
         zones.retain(|zone| pools.is_empty() || pools.iter().any(|pool| takes(pool, zone)));
@@ -89,21 +90,6 @@ impl Check for CustomNetworking {
         let with = zones.into_iter().map(str::to_owned).collect::<Vec<_>>().join(", ");
         Ok(vec![Judgement::pass(subject, format!("there is an ENIConfig with room for {with}"))])
     }
-}
-
-/// The zones in which Karpenter finds subnets, or will.
-fn zones<'f>(spec: &Spec, facts: &'f Facts, subject: &str) -> Result<BTreeSet<&'f str>, Judgement> {
-    read(subject, &facts.objects)?;
-    if let Some(classes) = own_selections(spec, facts, Selected::Subnets) {
-        return Ok(classes.iter().flat_map(|(_, selection)| selection.subnets.iter().flatten()).map(|s| s.zone.as_str()).collect());
-    }
-    let selected = read(subject, &facts.selection)?.map(|selection| selection.subnets.as_slice()).unwrap_or_default();
-    if !selected.is_empty() {
-        return Ok(selected.iter().map(|subnet| subnet.zone.as_str()).collect());
-    }
-    let Some(network) = read(subject, &facts.network)? else { return Ok(BTreeSet::new()) };
-    let to_come = network.for_nodes(!spec.subnets.is_empty(), facts.routes.known().map(Vec::as_slice));
-    Ok(to_come.into_iter().map(|subnet| subnet.zone.as_str()).collect())
 }
 
 /// Whether a node pool may launch nodes in a zone, as far as its requirements say.

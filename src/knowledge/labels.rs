@@ -14,6 +14,8 @@ pub const COMPUTE_TYPE_LABEL: &str = "eks.amazonaws.com/compute-type";
 pub const AUTO_MODE_GROUP: &str = "eks.amazonaws.com";
 /// The tag by which an instance names its node pool of EKS Auto Mode: AWS' policy for it (`AmazonEKSComputePolicy`) lets it launch none without.
 pub const AUTO_MODE_POOL_TAG: &str = "eks:kubernetes-node-pool-name";
+/// The tag by which eksctl says for which cluster something is.
+pub const EKSCTL_CLUSTER_TAG: &str = "alpha.eksctl.io/cluster-name";
 /// The annotations for which Karpenter evicts no pod: since 0.33, and before.
 pub const STAY_ANNOTATIONS: [&str; 2] = ["karpenter.sh/do-not-disrupt", "karpenter.sh/do-not-evict"];
 

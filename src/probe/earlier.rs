@@ -3,7 +3,7 @@
 use super::{ProbeContext, failed};
 use crate::error::Result;
 use crate::facts::{ClusterFacts, LeftProfile, LeftoverFacts, Probed};
-use crate::knowledge::{NODE_POOL_LABEL, PROVISIONER_LABEL};
+use crate::knowledge::{EKSCTL_CLUSTER_TAG, NODE_POOL_LABEL, PROVISIONER_LABEL};
 use crate::ports::{Aws, InstanceProfile, LaunchedInstance, ProfileDetails, Tags};
 use crate::spec::{ClusterMode, DISCOVERY_MARK, Spec};
 use futures_util::future::try_join_all;
@@ -14,9 +14,6 @@ const TEMPLATE_TAGS: [&str; 2] = ["karpenter.k8s.aws/cluster", "eks:eks-cluster-
 const INTERFACE_TAG: &str = "cluster.k8s.amazonaws.com/name";
 /// The tag by which Karpenter says for which region a profile is: its name does not, before 1.7.
 const REGION_TAG: &str = "topology.kubernetes.io/region";
-
-/// The tag by which eksctl says for which cluster something is.
-const EKSCTL_TAG: &str = "alpha.eksctl.io/cluster-name";
 
 /// What is left. Not asked where the cluster is there, since it is its own then, or where it is another's to make.
 pub(super) async fn leftovers(context: &ProbeContext<'_>, cluster: &Probed<ClusterFacts>) -> Probed<LeftoverFacts> {
@@ -72,7 +69,7 @@ async fn providers(spec: &Spec, aws: &dyn Aws) -> Result<Vec<String>> {
     let mut found = aws.oidc_providers().await?;
     found.retain(|arn| arn.contains(&format!("eks.{}.", spec.region)));
     let asked = try_join_all(found.into_iter().map(|arn| async move {
-        let by_eksctl = |tags: &Tags| tags.get(EKSCTL_TAG).is_some_and(|name| name == spec.cluster_name.as_str());
+        let by_eksctl = |tags: &Tags| tags.get(EKSCTL_CLUSTER_TAG).is_some_and(|name| name == spec.cluster_name.as_str());
         let ours = aws.oidc_provider(&arn).await?.is_some_and(|provider| spec.owns(&provider.tags) || by_eksctl(&provider.tags));
         Ok::<_, crate::error::Error>(ours.then_some(arn))
     }));

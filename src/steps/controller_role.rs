@@ -8,6 +8,7 @@ use super::shell::{keys_and_values, look_up};
 use super::{Step, StepContext, left_policies, trust};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, Probed, RoleFacts, Topic};
+use crate::knowledge::EKSCTL_CLUSTER_TAG;
 use crate::plan::{Action, Direction, State, StepId};
 use crate::ports::{CreateRole, Tags};
 use crate::render;
@@ -260,7 +261,7 @@ fn not_ours(spec: &Spec, role: &RoleFacts) -> Option<String> {
     if spec.owns(&role.tags) {
         return None;
     }
-    let by_eksctl = role.tags.get("alpha.eksctl.io/cluster-name").is_some_and(|c| c == spec.cluster_name.as_str());
+    let by_eksctl = role.tags.get(EKSCTL_CLUSTER_TAG).is_some_and(|c| c == spec.cluster_name.as_str());
     Some(if by_eksctl {
         format!("the role {name} was made by eksctl for this cluster, as the guide does it, and is not karpctl's")
     } else {

@@ -81,7 +81,6 @@ fn release(namespace: &str) -> String {
 /// What takes it away.
 fn removal(spec: &Spec, found: &ControllerFacts) -> String {
     let is_release = |namespace: &str| found.helm_owner.as_deref() == Some(&release(namespace));
-
     let place = |name: &str| name.split_once('/').map(|(namespace, name)| (quoted(namespace), quoted(name)));
     match (&found.declared, found.helm_owner.as_deref().and_then(place)) {
         (Some(Declared::HelmRelease(name)), _) => {

@@ -37,8 +37,8 @@ use aws_config::{AppName, BehaviorVersion};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::timeout::TimeoutConfig;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// How often a call is tried before it is given up: throttling of a busy account takes longer than the SDK's three attempts.
@@ -126,7 +126,7 @@ impl AwsClient {
         let by_profile = Arc::new(AtomicBool::default());
         if let Some(sdk) = config.credentials_provider() {
             let (profile, region) = (settings.profile.clone(), config.region().cloned());
-            let mut provider = renewed::Renewed { sdk, profile, http, region, by_profile: by_profile.clone(), account: OnceLock::new() };
+            let mut provider = renewed::Renewed { sdk, profile, http, region, by_profile: by_profile.clone() };
             if settings.profile.is_some() {
                 provider.sdk = SharedCredentialsProvider::new(provider.profile_provider());
             }

@@ -9,8 +9,8 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
 use aws_types::region::Region;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 /// The SDK's credentials; where they come from a profile, as its files have them now.
@@ -23,8 +23,6 @@ pub(super) struct Renewed {
     pub(super) region: Option<Region>,
     /// Whether a profile had some before: nothing else is put in the place of what ends in the middle of a run.
     pub(super) by_profile: Arc<AtomicBool>,
-    /// The account of the first that there were, by the id of their key.
-    pub(super) account: OnceLock<Option<u64>>,
 }
 
 impl Renewed {
@@ -39,30 +37,26 @@ impl Renewed {
     }
 
     async fn load(&self) -> Result {
-        match self.sdk.provide_credentials().await {
-            Ok(kept) => {
-                self.by_profile.store(features(&kept).contains(&AwsCredentialFeature::CredentialsProfile), Ordering::Relaxed);
-                if !are_written(&kept) {
-                    return Ok(kept);
-                }
-                // Files that are just being written are read with the next call.
-                let now = self.profile_provider().provide_credentials().await.ok();
-                let mut now = now.filter(|now| self.is_of_the_same_account(&kept, now)).unwrap_or(kept);
-                // To be asked for again with the next call: a file is read sooner than AWS answers.
-                if are_written(&now) {
-                    *now.expiry_mut() = Some(SystemTime::now());
-                }
-                Ok(now)
-            }
-            Err(e) => Err(e),
+        let kept = self.sdk.provide_credentials().await?;
+        self.by_profile.store(features(&kept).contains(&AwsCredentialFeature::CredentialsProfile), Ordering::Relaxed);
+        if !are_written(&kept) {
+            return Ok(kept);
         }
+        // Files that are just being written are read with the next call.
+        let now = self.profile_provider().provide_credentials().await.ok();
+        let mut now = now.filter(|now| are_of_one_account(kept.access_key_id(), now.access_key_id())).unwrap_or(kept);
+        // To be asked for again with the next call: a file is read sooner than AWS answers.
+        if are_written(&now) {
+            *now.expiry_mut() = Some(SystemTime::now());
+        }
+        Ok(now)
     }
+}
 
-    /// Programs that log in write one profile for every account, and a run that began in one ends in it.
-    fn is_of_the_same_account(&self, first: &Credentials, now: &Credentials) -> bool {
-        let account = *self.account.get_or_init(|| account_of(first.access_key_id()));
-        first.access_key_id() == now.access_key_id() || account.is_some() && account == account_of(now.access_key_id())
-    }
+/// Programs that log in write one profile for every account, and a run that began in one, with the keys that the SDK keeps, ends in it.
+fn are_of_one_account(kept: &str, now: &str) -> bool {
+    let account = account_of(kept);
+    kept == now || account.is_some() && account == account_of(now)
 }
 
 /// The account whose key this is: it stands in the id, in base 32, from its fifth character on, 40 bits after the first of all. `None`: not
