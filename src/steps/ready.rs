@@ -159,6 +159,10 @@ fn not_ready(object: &Value, word: &str, silence: Silence) -> Option<String> {
             _ => Some(format!("{word} has no condition Ready yet")),
         };
     };
+    // Old releases do not say of which generation they speak.
+    if ready["observedGeneration"].as_i64().is_some_and(|seen| Some(seen) < object["metadata"]["generation"].as_i64()) {
+        return Some(format!("{word} was changed, and its controller has not looked at it since"));
+    }
     if ready["status"] == "True" {
         return None;
     }

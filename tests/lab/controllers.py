@@ -196,7 +196,8 @@ class Controllers:
             env.update({"HTTPS_PROXY": f"http://{self.lab.at('proxy')}", "NO_PROXY": "127.0.0.1,localhost",
                         "SSL_CERT_FILE": str(self.lab.cert_dir / "bundle.crt"), "DISABLE_WEBHOOK": "true"})
         else:
-            env["AWS_ENDPOINT_URL"] = self.lab.gate_url
+            # one apiserver plays clusters of every version: which version this one has, only the emulator says
+            env.update({"AWS_ENDPOINT_URL": self.lab.gate_url, "EKS_CONTROL_PLANE": "true"})
         return env
 
     def stop(self, uid, why):

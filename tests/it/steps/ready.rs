@@ -51,6 +51,22 @@ async fn a_class_that_is_not_ready_says_why() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_said_before_a_change_does_not_count() {
+    let world = FakeWorld::bootstrapped(spec("1.14.1")).await;
+    world.inside().karpenter = false;
+    let mut body = world.object(&class()).unwrap();
+    body["metadata"]["generation"] = json!(2);
+    let mut says = |seen: i64| {
+        body["status"]["conditions"] = json!([{"type": "Ready", "status": "True", "observedGeneration": seen}]);
+        world.put(&class(), body.clone());
+    };
+    says(1);
+    assert_eq!(words(&world.assess(ID).await), "EC2NodeClass was changed, and its controller has not looked at it since");
+    says(2);
+    assert_eq!(world.assess(ID).await, State::Present);
+}
+
+#[tokio::test(start_paused = true)]
 async fn beta_classes_without_conditions_are_ready_once_resolved() {
     let world = FakeWorld::with_cluster(existing("0.36.9"));
     world.inside().karpenter = false;
