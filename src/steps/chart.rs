@@ -6,7 +6,7 @@ use super::helm_release::{
 };
 use super::hops::may_hop;
 use super::looked::{Refusal, drifted_or_present, foreign, looked, looked_for_removal};
-use super::other_installer::in_our_place;
+use super::other_installer::{in_our_place, put_back};
 use super::shell::{look_up, render_command};
 use super::{Step, StepContext};
 use crate::error::Result;
@@ -171,6 +171,9 @@ fn judge(spec: &Spec, facts: &Facts) -> Result<State, State> {
     let mut changes = changes(release, &wanted);
     if facts.controller.known().is_some_and(|c| c.desired == 0) && wanted.values["replicas"] != 0 {
         changes.push("its Deployment asks for no replicas: somebody scaled it down".into());
+    }
+    if let Some(why) = put_back(spec, facts).filter(|_| !changes.is_empty()) {
+        return Err(foreign(why, "helm changes its objects; what declares them must stop before, or say the same"));
     }
     Ok(drifted_or_present(changes))
 }

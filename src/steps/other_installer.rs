@@ -73,6 +73,12 @@ fn by(spec: &Spec, found: &ControllerFacts) -> String {
     }
 }
 
+/// Why what karpctl changes would not last, though helm has its record: `GitOps` declares the objects, and puts them back as it has them.
+pub(super) fn put_back(spec: &Spec, facts: &Facts) -> Option<String> {
+    let found = facts.controller.known().filter(|found| found.declared.is_some())?;
+    Some(format!("what is changed of the Karpenter in {} is put back: {}", found.namespace, by(spec, found)))
+}
+
 /// The release that karpctl makes in a namespace.
 fn release(namespace: &str) -> String {
     format!("{namespace}/{CHART}")

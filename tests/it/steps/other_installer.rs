@@ -154,3 +154,18 @@ async fn with_a_cluster_of_ours_it_goes() {
     assert_eq!(refused(&world).await, None);
     assert_eq!(world.assess_removal(StepId::Chart).await, State::NotWanted);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_gitops_would_put_back_is_changed_only_where_that_is_wanted() {
+    for (mark, owner) in [
+        (of_flux as Change, "it is of Flux's HelmRelease flux-system/autoscaler"),
+        (of_argo_cd, "it is of Argo CD's Application platform/karpenter"),
+    ] {
+        let world = FakeWorld::bootstrapped(existing("1.14.1")).await;
+        world.change(&deployment("kube-system"), mark);
+        assert_eq!(world.assess(StepId::Chart).await, State::Present, "where nothing is to be changed, nothing is put back");
+        world.put_release("karpenter", 2, "deployed", "1.14.0", &json!({}));
+        let state = world.assess(StepId::Chart).await;
+        assert!(matches!(state, State::Foreign { .. }) && words(&state).contains(owner), "{state:?}");
+    }
+}
