@@ -8,7 +8,7 @@ use karpctl::adapters::helm::HelmCli;
 use karpctl::checks::{self, Situation};
 use karpctl::error::{Error, Result};
 use karpctl::facts::{ClusterFacts, Facts, Probed, Topic};
-use karpctl::ports::{ClusterAccess, Eviction, Force, Kube, KubeConnector, NamedServer, ObjectKind, ObjectRef, Ports};
+use karpctl::ports::{ClusterAccess, Eviction, Force, Kube, KubeConnector, NamedServer, ObjectKind, ObjectRef, Ports, Trial};
 use karpctl::probe::{ProbeContext, probe};
 use karpctl::spec::layer::Source;
 use karpctl::spec::resolve::{Discovered, resolve};
@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 /// What is read from an API server.
-const TOPICS: [Topic; 14] = [
+const TOPICS: [Topic; 15] = [
     Topic::AgentPods,
     Topic::AwsAuth,
     Topic::Crds,
@@ -30,6 +30,7 @@ const TOPICS: [Topic; 14] = [
     Topic::Capacity,
     Topic::Neighbours,
     Topic::Webhooks,
+    Topic::Trials,
     Topic::Conversion,
     Topic::Objects,
     Topic::Origin,
@@ -75,6 +76,11 @@ impl Kube for Objects {
 
     async fn apply(&self, _: &ObjectRef, _: &Value, _: Force) -> Result<Value> {
         unreachable!("a probe only reads")
+    }
+
+    async fn dry_run(&self, _: &ObjectRef, _: &Value) -> Result<Trial> {
+        let said = self.0.first().map(|object| object["metadata"]["name"].as_str().unwrap_or_default().to_owned());
+        Ok(said.map_or(Trial::Taken, Trial::Refused))
     }
 
     // A question to the API server about who asks, of which it keeps nothing.

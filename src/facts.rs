@@ -167,6 +167,8 @@ pub struct Facts {
     pub webhooks: Probed<Vec<WebhookFacts>>,
     /// The admission webhooks of others that must answer before what Karpenter needs is written.
     pub gates: Probed<Vec<GateFacts>>,
+    /// What the API server says of what the chart and karpctl write, before it is written.
+    pub trials: Probed<Vec<TrialFacts>>,
     /// What stands behind the conversion webhooks of the CRDs.
     pub conversion: Probed<Vec<ConversionFacts>>,
     /// Whether the API server lets the caller in.
@@ -306,6 +308,7 @@ of_topics! {
     Capacity => nodes;
     Neighbours => neighbours;
     Webhooks => webhooks, gates;
+    Trials => trials;
     Conversion => conversion;
     Entry => entry;
     WindowsIpam => windows_ipam;

@@ -3,7 +3,7 @@
 use super::judgement::{VALUES_WITHIN, installed, of_own_chart, read};
 use super::{Judgement, whose};
 use crate::facts::{Facts, HelmRelease};
-use crate::knowledge::{Features, HOST_LABEL, OS_LABEL, Release, ZONE_LABEL};
+use crate::knowledge::Release;
 use crate::render;
 use crate::spec::Spec;
 use crate::steps::compare::differences_both_ways;
@@ -41,9 +41,10 @@ impl GivenValues {
         // What another tool made is adopted with the values that it has.
         let keeps = |live| whose::is_not_ours(spec, facts) || is_as_wanted(live, &spec.release.chart_version(), &given);
         let stays = live.is_some_and(keeps);
-        let live = live.map(|live| over(chart_of(live, spec), &live.values));
+        let live = live.map(|live| render::over_chart(chart_of(live, spec), &live.values));
         // An empty list that is said is no difference to a step, and takes away the chart's own.
-        let to_come = live.clone().filter(|_| stays).unwrap_or_else(|| over(of_chart(spec.release.features()), &given));
+        let to_come =
+            live.clone().filter(|_| stays).unwrap_or_else(|| render::over_chart(render::chart_values(spec.release.features()), &given));
         Ok(Self { to_come, live, stays })
     }
 
@@ -96,60 +97,9 @@ pub(super) fn at<'v>(values: &'v Value, path: &str) -> &'v Value {
     path.split('.').fold(values, |values, key| &values[key])
 }
 
-/// What a chart has by itself of what is asked for here. Of its node affinity only that Karpenter's own nodes are none for it, which is
-/// judged by who made a node.
-fn of_chart(features: &Features) -> Value {
-    let zones = if features.zones_even { "DoNotSchedule" } else { "ScheduleAnyway" };
-    let mut values = json!({
-        "replicas": 2,
-        "dnsPolicy": if features.cluster_dns { "ClusterFirst" } else { "Default" },
-        "nodeSelector": {OS_LABEL: "linux"},
-        "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": ZONE_LABEL, "whenUnsatisfiable": zones}],
-        "tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}],
-    });
-    if features.controllers_apart {
-        let hosts = json!([{"topologyKey": HOST_LABEL}]);
-        values["affinity"] = json!({"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": hosts}});
-    }
-    // Later charts ask for nothing, and are given what the guides ask for.
-    if features.controller_requests && !features.controller_resources {
-        values["controller"] = json!({"resources": {"requests": {"cpu": 1, "memory": "1Gi"}}});
-    }
-    values
-}
-
 /// The same of a chart that is installed; one that nobody knows is taken for the wanted one.
 fn chart_of(live: &HelmRelease, spec: &Spec) -> Value {
-    live.chart_version.parse::<Release>().map_or_else(|_| of_chart(spec.release.features()), |release| of_chart(release.features()))
-}
-
-/// Values over a chart's own as helm lays them: maps are joined, `null` takes away, all else takes the place.
-fn over(mut chart: Value, given: &Value) -> Value {
-    let Value::Object(fields) = given else { return chart };
-    for (key, value) in fields {
-        match value {
-            Value::Null => drop(chart.as_object_mut().and_then(|own| own.remove(key))),
-            Value::Object(_) if chart[key].is_object() => chart[key] = over(chart[key].take(), value),
-            _ => chart[key] = value.clone(),
-        }
-    }
-    chart
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_lie_over_the_charts_own_as_helm_lays_them() {
-        let release: Release = "1.14.1".parse().unwrap();
-        let given = json!({"nodeSelector": {"role": "infra"}, "tolerations": [], "affinity": {"podAntiAffinity": null}, "replicas": 1});
-        let all = over(of_chart(release.features()), &given);
-        assert_eq!(all["nodeSelector"], json!({"kubernetes.io/os": "linux", "role": "infra"}));
-        assert_eq!((&all["tolerations"], &all["affinity"], &all["replicas"]), (&json!([]), &json!({}), &json!(1)));
-        assert_eq!(all["topologySpreadConstraints"][0]["whenUnsatisfiable"], "DoNotSchedule");
-        let old: Release = "0.26.0".parse().unwrap();
-        assert_eq!(over(of_chart(old.features()), &json!(null))["topologySpreadConstraints"][0]["whenUnsatisfiable"], "ScheduleAnyway");
-        assert_eq!(at(&all, "affinity.nodeAffinity.none"), &Value::Null);
-    }
+    live.chart_version
+        .parse::<Release>()
+        .map_or_else(|_| render::chart_values(spec.release.features()), |release| render::chart_values(release.features()))
 }

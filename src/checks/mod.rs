@@ -1,5 +1,6 @@
 //! Checks: each judges what is known and says findings. Pure, like everything that judges.
 
+mod admission_policies;
 mod admission_webhooks;
 mod agent_health;
 mod ami_alias;
@@ -268,6 +269,7 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(node_addons::NodeAddons),
         Box::new(custom_networking::CustomNetworking),
         Box::new(webhook_endpoints::WebhookEndpoints),
+        Box::new(admission_policies::AdmissionPolicies),
         Box::new(other_karpenter::OtherKarpenter),
         Box::new(cluster_autoscaler::ClusterAutoscaler),
         Box::new(termination_handler::TerminationHandler),

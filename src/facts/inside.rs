@@ -382,6 +382,35 @@ pub struct GateFacts {
     pub state: WebhookState,
 }
 
+/// An object that the API server was shown before it is written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrialFacts {
+    /// What it is, as people say it: `NodePool default`.
+    pub subject: String,
+    /// The API group of its kind; empty for the oldest.
+    pub group: String,
+    /// The plural of its kind.
+    pub plural: String,
+    /// Whether it is in a namespace.
+    pub in_namespace: bool,
+    /// What came of it.
+    pub answer: TrialAnswer,
+    /// What the binding is about (`spec.matchResources`) of the `ValidatingAdmissionPolicy` that refuses it, where it could be read.
+    pub binding: Option<Value>,
+}
+
+/// What came of showing an object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrialAnswer {
+    /// It would be taken.
+    Taken,
+    /// It would not, in the words of whoever refuses it.
+    Refused(String),
+    /// It was not shown, for this reason.
+    NotTried(String),
+}
+
 /// The conversion webhook of some CRDs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConversionFacts {

@@ -84,6 +84,8 @@ pub enum Topic {
     Neighbours,
     /// [`Facts::webhooks`], [`Facts::gates`].
     Webhooks,
+    /// [`Facts::trials`]. It needs [`Topic::NodePool`].
+    Trials,
     /// [`Facts::conversion`].
     Conversion,
     /// [`Facts::entry`].
@@ -158,7 +160,7 @@ impl Topic {
         matches!(self, Self::AgentPods | Self::AwsAuth | Self::Crds | Self::Chart | Self::NodePool | Self::Controller | Self::Nodes)
             || matches!(self, Self::Origin | Self::Fleet | Self::ObjectsAtStake | Self::WindowsIpam | Self::Entry | Self::Outliving)
             || matches!(self, Self::Capacity | Self::Neighbours | Self::Webhooks | Self::Conversion | Self::Policies | Self::Objects)
-            || matches!(self, Self::CustomNetworking | Self::NetworkRole | Self::ProviderUsers)
+            || matches!(self, Self::CustomNetworking | Self::NetworkRole | Self::ProviderUsers | Self::Trials)
     }
 
     /// Whether only a doctor looks at it: no step is judged by it.
@@ -190,6 +192,7 @@ impl Topic {
                 | Self::Capacity
                 | Self::Neighbours
                 | Self::Webhooks
+                | Self::Trials
                 | Self::Conversion
                 | Self::Entry
                 | Self::WindowsIpam

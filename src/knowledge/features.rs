@@ -129,6 +129,8 @@ pub struct Features {
     pub controllers_apart: bool,
     /// Its chart lets the controllers of one zone be only one more than those of another.
     pub zones_even: bool,
+    /// Its chart gives the seccomp profile to the pod, not to the controller's container.
+    pub pod_seccomp: bool,
     /// Its controller looks names up in the cluster's own DNS.
     pub cluster_dns: bool,
     /// Its chart installs admission webhooks.

@@ -1,6 +1,7 @@
 //! What is known of Karpenter releases, Kubernetes and the tools: sourced tables, and the only place that compares versions.
 //! Templates and steps ask a [`Features`] for a named behaviour; none of them ever looks at a version.
 
+mod admission;
 mod charts;
 mod compare;
 mod credentials;
@@ -29,6 +30,7 @@ mod tools;
 mod volumes;
 pub mod writers;
 
+pub use admission::Objection;
 pub use charts::{CHART, CRD_CHART, CrdVersions, WEBHOOK_PORT, ZONAL_SHIFT_VALUE, value_at};
 pub use compare::{ChartComparison, KubernetesComparison};
 pub use credentials::{POD_IDENTITY_ACTIONS, POD_IDENTITY_SERVICE, ROLE_ANNOTATION, STS_AUDIENCE, WEB_IDENTITY_ACTION, token_subject};

@@ -85,6 +85,8 @@ pub trait Kube: Send + Sync {
     async fn namespaced_kinds(&self) -> Result<Vec<ObjectKind>>;
     /// Server-side apply with the field manager `karpctl`, strict field validation. `force` takes fields from other managers.
     async fn apply(&self, object: &ObjectRef, body: &Value, force: Force) -> Result<Value>;
+    /// What the API server says of an object if it were applied, by all who have a say in it. Nothing is written.
+    async fn dry_run(&self, object: &ObjectRef, body: &Value) -> Result<Trial>;
     /// `POST`. A conflict where it is there already.
     async fn create(&self, object: &ObjectRef, body: &Value) -> Result<Value>;
     /// `PUT`. A conflict where `metadata.resourceVersion` is not the newest.
@@ -96,6 +98,17 @@ pub trait Kube: Send + Sync {
     /// Asks that a pod may go, by the Eviction API: what its disruption budgets allow, and nothing else. `uid`: only this pod, and
     /// not one of its name that came after it.
     async fn evict(&self, namespace: &str, name: &str, uid: &str) -> Result<Eviction>;
+}
+
+/// What the API server says of an object that it was shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trial {
+    /// It would be taken.
+    Taken,
+    /// It would not, in the API server's words or those of whom it asked.
+    Refused(String),
+    /// It, or its namespace, has a kind or a name that is not there.
+    NoPlace,
 }
 
 /// What became of the wish that a pod may go.

@@ -14,7 +14,7 @@ mod workstation;
 pub use self::aws::{
     Aws, ChangeStack, CreateRole, InstanceProfile, LaunchedInstance, PermissionQuestion, ProfileDetails, RunningInstance, StackEvent, Tags,
 };
-pub use self::kube::{ClusterAccess, Eviction, Force, Kube, KubeConnector, NamedServer, ObjectKind, ObjectRef};
+pub use self::kube::{ClusterAccess, Eviction, Force, Kube, KubeConnector, NamedServer, ObjectKind, ObjectRef, Trial};
 pub use self::registry::Registry;
 pub use self::tools::{Eksctl, Helm, HelmAccess, HelmInstall, Lines, Origin};
 pub use self::workstation::{ClientBinary, PluginCall, PluginEnd, Workstation};

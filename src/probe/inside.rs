@@ -12,6 +12,7 @@ mod objects;
 mod outliving;
 mod policies;
 mod schema;
+mod trials;
 mod windows;
 
 pub(super) use admission::admission;
@@ -24,6 +25,7 @@ pub(super) use objects::objects;
 pub(super) use outliving::outliving;
 pub(super) use policies::policies;
 pub(super) use schema::fingerprint;
+pub(super) use trials::trials;
 pub(super) use windows::windows_ipam;
 
 use crate::error::clean;

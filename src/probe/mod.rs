@@ -342,16 +342,18 @@ async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts
     put(&mut facts.outliving, left.map(|found| found.map_or_else(|e| failed(&e), Probed::Known)));
 }
 
-/// What can be asked only once the CRDs are known.
+/// What can be asked only once the CRDs are known, or what is of them.
 async fn ask_of_crds(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts, kube: &dyn Kube) {
     let asked = |topic| topics.contains(&topic);
-    let (conversion, objects) = tokio::join!(
+    let (trials, conversion, objects) = tokio::join!(
+        when(asked(Topic::Trials), inside::trials(context.spec, facts, kube)),
         when(asked(Topic::Conversion), inside::conversion(kube, &facts.crds)),
         when(
             asked(Topic::Objects) || asked(Topic::ObjectsAtStake) && are_at_stake(context.spec, facts),
             inside::objects(context.spec, kube, &facts.crds)
         ),
     );
+    put(&mut facts.trials, trials);
     put(&mut facts.conversion, conversion);
     put(&mut facts.objects, objects);
 }

@@ -3,8 +3,10 @@
 
 mod access;
 mod ascii;
+mod chart_values;
 mod cloudformation;
 mod cluster_config;
+mod controller;
 mod deployed;
 mod flow_schemas;
 mod helm_values;
@@ -18,9 +20,11 @@ mod template;
 
 pub use access::{RoleMapping, access_entry, identity_mapping, identity_mapping_yaml, mapped_role, role_mappings, trust_policy};
 pub use ascii::is_answered_as;
+pub use chart_values::{chart_values, over_chart};
 pub use cloudformation::{cloudformation, cloudformation_json, cloudformation_over, gives_tag};
 pub use cluster_config::{ConfigScope, EksctlAbilities, cluster_config};
 pub(crate) use cluster_config::{NETWORK_ADDON, network_addon_policy};
+pub use controller::controller;
 pub use flow_schemas::flow_schemas_yaml;
 pub use helm_values::{crd_values, helm_values, helm_values_yaml};
 pub use inflate::{inflate, inflate_yaml};

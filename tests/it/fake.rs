@@ -19,7 +19,9 @@ use karpctl::facts::{
     NodeGroupShape, OidcFacts, RoleFacts, RoleTies, RouteTableFacts, StackFacts, SubnetFacts, Topic,
 };
 use karpctl::plan::{Action, Progress, State, StepId};
-use karpctl::ports::{ClusterAccess, InstanceProfile, Kube, KubeConnector, NamedServer, ObjectKind, ObjectRef, Ports, StackEvent, Tags};
+use karpctl::ports::{
+    ClusterAccess, InstanceProfile, Kube, KubeConnector, NamedServer, ObjectKind, ObjectRef, Ports, StackEvent, Tags, Trial,
+};
 use karpctl::probe::{ProbeContext, probe};
 use karpctl::spec::Spec;
 use karpctl::steps::{Ownership, Step, StepContext, all};
@@ -115,6 +117,8 @@ pub(crate) struct Inside {
     pub(crate) stuck: Option<(&'static str, &'static str)>,
     /// The reason for which the next stack fails.
     pub(crate) stack_fails: Option<&'static str>,
+    /// What the API server says in a dry run of an object of this kind, by its plural.
+    pub(crate) refusals: BTreeMap<&'static str, Trial>,
     /// How far the next eksctl gets: it fails after `stack`, `cluster` or `node group`.
     pub(crate) eksctl_breaks: Option<&'static str>,
     /// How long each call takes.

@@ -1,12 +1,13 @@
 //! API servers over kube's client, in raw JSON: what karpctl reads and writes has no types of its own here.
 
 mod config;
+mod dry_run;
 mod eviction;
 mod kinds;
 
 use super::install_tls_provider;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ports::{Aws, ClusterAccess, Eviction, Force, Kube, KubeConnector, NamedServer, ObjectKind, ObjectRef};
+use crate::ports::{Aws, ClusterAccess, Eviction, Force, Kube, KubeConnector, NamedServer, ObjectKind, ObjectRef, Trial};
 use async_trait::async_trait;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response};
@@ -351,6 +352,11 @@ impl Kube for ApiServer {
         let path = format!("{}?{FIELD_MANAGER}&{STRICT}&force={}", path_of(object), force == Force::Yes);
         let ask = Ask::new(format!("cannot apply {}", shown(object)), Method::PATCH, path);
         self.send(&ask.with(body).typed("application/apply-patch+yaml")).await
+    }
+
+    async fn dry_run(&self, object: &ObjectRef, body: &Value) -> Result<Trial> {
+        let ask = Ask::new(format!("cannot try {}", shown(object)), Method::PATCH, format!("{}?{}", path_of(object), dry_run::QUERY));
+        dry_run::answered(self.send(&ask.with(body).typed("application/apply-patch+yaml")).await)
     }
 
     async fn create(&self, object: &ObjectRef, body: &Value) -> Result<Value> {

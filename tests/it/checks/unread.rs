@@ -113,6 +113,11 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
         &[Topic::Selection, Topic::Network, Topic::NodeSubnets, Topic::Routes, Topic::Crds, Topic::Objects],
         "only where pods have subnets of their own",
     ),
+    (
+        "admission-policies",
+        &[Topic::NodePool, Topic::Neighbours],
+        "what is shown of them; whether Karpenter is in another namespace, and runs already",
+    ),
     ("other-karpenter", &[Topic::Chart], "whether helm keeps a record of the only one"),
     ("auto-mode", &[Topic::Chart, Topic::Neighbours], "how bad it is that it is on"),
     ("auto-mode-api", &[Topic::Cluster], "Auto Mode that is on has its API"),

@@ -1,14 +1,16 @@
 //! The admission webhooks of others, and whether Karpenter's own are reached.
 
 use super::aws::known;
-use super::{DAY, bad, seen};
+use super::{DAY, bad, exactly, healthy_world, seen};
 use crate::checks_inside::{after, says};
 use crate::fake::FakeWorld;
 use crate::fake::inside::place;
 use crate::fixture::existing;
+use karpctl::checks::{Situation, all, judge};
 use karpctl::facts::{Facts, Probed};
 use karpctl::finding::{Finding, Verdict};
-use karpctl::spec::Spec;
+use karpctl::ports::Trial;
+use karpctl::spec::{Meant, Spec};
 use serde_json::{Value, json};
 
 const ID: &str = "webhook-endpoints";
@@ -64,6 +66,64 @@ async fn who_lets_karpenter_through_need_not() {
     says(&conditional, ID, Verdict::Warn, "unless its conditions leave these out");
     let all = json!({"rules": [{"apiGroups": ["*"], "operations": ["*"], "resources": ["*"]}]});
     says(&after(|w| guard(w, &all)).await, ID, Verdict::Fail, "before secrets, serviceaccounts, services and more are written");
+}
+
+/// What is found where the API server says this in a dry run of an object of this kind.
+async fn refused(plural: &'static str, answer: Trial) -> Vec<Finding> {
+    after(move |w| drop(w.inside().refusals.insert(plural, answer))).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_policy_refuses_is_told_before_helm_is() {
+    let id = "admission-policies";
+    let policy =
+        "deployments.apps \"karpenter\" is forbidden: ValidatingAdmissionPolicy 'few' with binding 'here' denied request: one is enough";
+    let bound = |matches: Value| {
+        after(move |w| {
+            let place = place("admissionregistration.k8s.io/v1", "validatingadmissionpolicybindings", None, "here");
+            w.put(&place, json!({"spec": {"policyName": "few", "matchResources": matches}}));
+            w.inside().refusals.insert("deployments", Trial::Refused(policy.into()));
+        })
+    };
+    let found = bound(json!({"namespaceSelector": {"matchExpressions": [{"key": "a", "operator": "Exists"}]}})).await;
+    says(&found, id, Verdict::Fail, "is refused: deployments.apps \"karpenter\" is forbidden: ValidatingAdmissionPolicy 'few'");
+    let patch = r#"--patch {"spec":{"matchResources":{"namespaceSelector":{"matchExpressions":[{"key":"a","operator":"Exists"},{"key":"kubernetes.io/metadata.name","operator":"NotIn","values":["kube-system"]}]}}}}"#;
+    says(&found, id, Verdict::Fail, patch);
+    let unread = refused("deployments", Trial::Refused(policy.into())).await;
+    assert!(unread[0].fixes.iter().all(|fix| fix.command.is_empty()), "what the binding is about is not known: {unread:#?}");
+    let level =
+        refused("pods", Trial::Refused("pods \"k\" is forbidden: violates PodSecurity \"baseline:latest\": host namespaces".into())).await;
+    says(
+        &level,
+        "admission-policies",
+        Verdict::Fail,
+        "kubectl label namespace kube-system pod-security.kubernetes.io/enforce=privileged --overwrite",
+    );
+    let webhook = Trial::Refused("admission webhook \"validation.gatekeeper.sh\" denied the request: [owner] who owns it?".into());
+    let found = refused("nodepools", webhook).await;
+    exactly(&found, id, Verdict::Fail);
+    assert!(found[0].fixes[0].title.starts_with("leave NodePool default out of what validation.gatekeeper.sh judges"), "{found:#?}");
+    let quota = Trial::Refused("pods \"k\" is forbidden: exceeded quota: few, requested: cpu=1, used: cpu=2, limited: cpu=2".into());
+    says(&refused("pods", quota).await, id, Verdict::Warn, "kubectl --namespace kube-system describe resourcequota,limitrange");
+}
+
+/// Nobody said no to it, and nobody said yes.
+#[tokio::test(start_paused = true)]
+async fn what_no_policy_was_asked_about_is_no_pass() {
+    for (answer, words) in [
+        (Trial::NoPlace, "its CRD is not there yet"),
+        (Trial::Refused("admission webhook \"a.b\" does not support dry run".into()), "the webhook a.b does not support a dry run"),
+        (Trial::Refused("nodepools.karpenter.sh is forbidden: User \"me\" cannot patch resource".into()), "could not be tried: nodepools"),
+    ] {
+        let world = healthy_world().await;
+        world.inside().refusals.insert("nodepools", answer);
+        let (spec, facts) = seen(&world).await;
+        let situation = Situation { spec: Some(&spec), meant: &Meant::default(), facts: &facts, today: DAY.parse().unwrap() };
+        let said: Vec<Finding> = judge(&all(), &situation).into_iter().filter(|f| f.id == "admission-policies").collect();
+        assert_eq!(said.iter().map(|f| f.result).collect::<Vec<_>>(), [Verdict::Pass, Verdict::Skip], "{said:#?}");
+        assert!(said[1].subject == "NodePool default" && said[1].message.contains(words), "{said:#?}");
+        assert!(said[0].message.contains("they take Deployment kube-system/karpenter, a pod of"), "{said:#?}");
+    }
 }
 
 /// A Karpenter of a release that has webhooks, and a pod of this address.

@@ -4,7 +4,7 @@ use super::FakeWorld;
 use super::select::fits;
 use async_trait::async_trait;
 use karpctl::error::{Error, ErrorKind, Result};
-use karpctl::ports::{Eviction, Force, Kube, ObjectKind, ObjectRef};
+use karpctl::ports::{Eviction, Force, Kube, ObjectKind, ObjectRef, Trial};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -94,6 +94,12 @@ impl Kube for FakeWorld {
         self.put(object, now.clone());
         self.end("apply")?;
         Ok(now)
+    }
+
+    async fn dry_run(&self, object: &ObjectRef, _: &Value) -> Result<Trial> {
+        self.begin("dry_run", name(object)).await?;
+        let refusals = self.inside().refusals.clone();
+        Ok(refusals.get(object.kind.plural.as_str()).cloned().unwrap_or(Trial::Taken))
     }
 
     async fn create(&self, object: &ObjectRef, body: &Value) -> Result<Value> {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// What reads the Kubernetes API.
-const ALL: [&str; 22] = [
+const ALL: [&str; 23] = [
     "cluster-entry",
     "node-access",
     "windows-ipam",
@@ -16,6 +16,7 @@ const ALL: [&str; 22] = [
     "node-addons",
     "custom-networking",
     "webhook-endpoints",
+    "admission-policies",
     "other-karpenter",
     "cluster-autoscaler",
     "termination-handler",
@@ -61,6 +62,7 @@ fn what_is_broken_is_found_and_mended_as_it_says() {
     addons(&ward);
     pods_elsewhere(&ward);
     gates(&ward);
+    policies(&ward);
     let healthy = ward.ask(&ALL.join(","));
     assert!(healthy.iter().all(|f| f["result"] == "pass"), "a healthy cluster: {healthy:#?}");
     replicas_that_run(&ward);
@@ -110,6 +112,45 @@ fn gates(ward: &Ward) {
     ward.cured(&found, &[0]);
     ward.run(&service);
     ward.run(&["kubectl", "--namespace", "kube-system", "delete", "service", "any"]);
+}
+
+/// Policies of the API server's own, and a namespace that takes no pods like these.
+fn policies(ward: &Ward) {
+    let check = "admission-policies";
+    ward.passes(check);
+    for (group, plural, name) in
+        [("apps", "deployments", "Deployment kube-system/karpenter"), ("karpenter.sh", "nodepools", "NodePool default")]
+    {
+        let rule = json!({"apiGroups": [group], "apiVersions": ["*"], "operations": ["CREATE", "UPDATE"], "resources": [plural]});
+        let validation =
+            json!({"expression": "has(object.metadata.labels) && 'owner' in object.metadata.labels", "message": "who owns it?"});
+        let object = |kind: &str, spec: Value| {
+            let meta = json!({"name": format!("owned-{plural}")});
+            ward.apply(&json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "metadata": meta, "spec": spec}));
+        };
+        object("ValidatingAdmissionPolicy", json!({"matchConstraints": {"resourceRules": [rule]}, "validations": [validation]}));
+        let policy = format!("owned-{plural}");
+        let others = json!({"namespaceSelector": {"matchExpressions": [{"key": "free", "operator": "DoesNotExist"}]}});
+        object("ValidatingAdmissionPolicyBinding", json!({"policyName": policy, "validationActions": ["Deny"], "matchResources": others}));
+        // The API server takes a moment to have it.
+        let until = Instant::now() + Duration::from_mins(1);
+        while ward.bad(check).is_empty() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(500));
+        }
+        let words = format!("ValidatingAdmissionPolicy '{policy}' with binding '{policy}' denied request: who owns it?");
+        let found = ward.finds(check, "fail", &words);
+        assert_eq!(found["subject"], name);
+        ward.cured(&found, &[0]);
+        // Others' namespaces are not spared.
+        ward.run(&["kubectl", "delete", "validatingadmissionpolicy,validatingadmissionpolicybinding", &policy]);
+    }
+    let level = ["kubectl", "label", "namespace", "kube-system", "--overwrite", "pod-security.kubernetes.io/enforce=restricted"];
+    ward.run(&level);
+    ward.passes(check);
+    ward.spec_file(&json!({"chart": {"values": {"hostNetwork": true}}}));
+    let found = ward.finds(check, "fail", "violates PodSecurity \"restricted:latest\": host namespaces (hostNetwork=true)");
+    ward.cured(&found, &[0]);
+    std::fs::remove_file(ward.dir().join("karpctl.yaml")).unwrap();
 }
 
 /// A cluster that was made without the add-ons that EKS gives by default.

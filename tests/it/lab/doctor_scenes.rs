@@ -57,6 +57,7 @@ const SCENES: &[(&str, &str)] = &[
     ("node-addons", "doctor_cluster::what_is_broken_is_found_and_mended_as_it_says"),
     ("custom-networking", "doctor_cluster::what_is_broken_is_found_and_mended_as_it_says"),
     ("webhook-endpoints", "doctor_cluster::what_is_broken_is_found_and_mended_as_it_says"),
+    ("admission-policies", "doctor_cluster::what_is_broken_is_found_and_mended_as_it_says"),
     ("other-karpenter", "doctor_cluster::what_is_broken_is_found_and_mended_as_it_says"),
     ("cluster-autoscaler", "doctor_cluster::what_is_broken_is_found_and_mended_as_it_says"),
     ("termination-handler", "doctor_cluster::what_is_broken_is_found_and_mended_as_it_says"),

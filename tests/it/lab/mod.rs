@@ -3,6 +3,7 @@
 mod adopt;
 mod bad_days;
 mod build_information;
+mod chart_made;
 mod doctor_aws;
 mod doctor_cluster;
 mod doctor_crds;
