@@ -120,6 +120,7 @@ pub(crate) fn tool_output(data: &[u8]) {
         values: serde_json::Value::Null,
         skip_crds: true,
         take_ownership: false,
+        goes_on: false,
         wait: None,
     };
     is_shown_safely(&helm::explain_install("cannot install the chart", &install, &lines));

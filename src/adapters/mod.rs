@@ -9,6 +9,7 @@ pub mod kube;
 pub mod kubeconfig_file;
 pub mod lab;
 pub mod new_file;
+mod no_proxy;
 mod private_dir;
 pub mod process;
 mod program;

@@ -62,8 +62,7 @@ impl Check for CrdSchema {
             return Err(judgement.fix(format!("Karpenter works in the namespace {namespace}: ask again with --namespace {namespace}")));
         }
         Err(if release.features().crd_chart {
-            let judgement =
-                judgement.run("install its CRDs, before any change of the controller", install_crds(spec, &release, facts.helm.known()));
+            let judgement = judgement.run("install its CRDs, before any change of the controller", install_crds(spec, &release, facts));
             judgement.fix("where helm says `invalid ownership metadata`, the check crd-owner has the cure")
         } else {
             judgement.fix(format!(

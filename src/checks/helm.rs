@@ -1,7 +1,7 @@
 //! Commands that install a chart, as they are printed.
 
 use super::judgement::installed;
-use crate::facts::{Facts, HelmRelease, ToolFacts};
+use crate::facts::{Facts, HelmRelease};
 use crate::knowledge::{CHART, CRD_CHART, Release, WEBHOOK_PORT};
 use crate::spec::{Identity, Spec};
 
@@ -17,7 +17,7 @@ pub(super) fn set_values(spec: &Spec, release: &HelmRelease, values: impl IntoIt
 }
 
 /// Installs the CRDs of a release by their own chart, over what another tool wrote.
-pub(super) fn install_crds(spec: &Spec, release: &Release, helm: Option<&ToolFacts>) -> Vec<String> {
+pub(super) fn install_crds(spec: &Spec, release: &Release, facts: &Facts) -> Vec<String> {
     let (chart, version, namespace) = (spec.crd_chart_reference(), release.chart_version(), spec.namespace.as_str());
     let mut words: Vec<String> =
         ["helm", "upgrade", "--install", CRD_CHART, &chart, "--version", &version, "--namespace", namespace].map(str::to_owned).into();
@@ -26,8 +26,14 @@ pub(super) fn install_crds(spec: &Spec, release: &Release, helm: Option<&ToolFac
             format!("webhook.enabled=true,webhook.serviceName={CHART},webhook.serviceNamespace={namespace},webhook.port={WEBHOOK_PORT}");
         words.extend(["--set".to_owned(), place]);
     }
-    if helm.is_some_and(|helm| helm.version.applies_server_side()) {
-        words.extend(["--server-side=true".to_owned(), "--force-conflicts".to_owned()]);
+    if facts.helm.known().is_some_and(|helm| helm.version.applies_server_side()) {
+        let converts = facts.crds.known().is_some_and(|crds| crds.values().any(|crd| crd.conversion.is_some()));
+        if converts && !release.features().conversion_webhook {
+            // What the controller wrote of its conversion would stay where the rest of it goes.
+            words.push("--server-side=false".to_owned());
+        } else {
+            words.extend(["--server-side=true".to_owned(), "--force-conflicts".to_owned()]);
+        }
     }
     words
 }

@@ -52,6 +52,8 @@ pub struct HelmInstall {
     pub skip_crds: bool,
     /// Takes over objects that carry another (or no) release's mark.
     pub take_ownership: bool,
+    /// A release is there, from which helm goes on: what differs between the two charts is changed, whoever wrote a field since.
+    pub goes_on: bool,
     /// Waits until what it installs is ready, this long. `None`: does not wait.
     pub wait: Option<Duration>,
 }

@@ -101,7 +101,13 @@ impl Step for Chart {
                 };
                 commands.push(render_command(spec, &what, "values.yaml"));
                 let flags = format!(" --values values.yaml{skip} --wait --timeout 15m");
-                commands.extend(install_commands(spec, CHART, &spec.chart_reference(), spec.chart.digest.as_ref(), &flags));
+                commands.extend(install_commands(
+                    spec,
+                    (CHART, &facts.chart_release),
+                    &spec.chart_reference(),
+                    spec.chart.digest.as_ref(),
+                    &flags,
+                ));
                 commands
             }
             Direction::Remove => uninstall_commands(spec, CHART),
@@ -116,12 +122,13 @@ impl Step for Chart {
             return early.clear().await;
         }
         let wanted = wanted(spec, context.facts)?;
-        mend(context, kube.as_ref(), CHART, HalfInstalled::Uninstall).await?;
+        let goes_on = mend(context, kube.as_ref(), CHART, HalfInstalled::Uninstall).await?;
         let how = How {
             chart: spec.chart_reference(),
             digest: spec.chart.digest.clone(),
             skip_crds: spec.release.features().crd_chart,
             take_ownership: action == Action::Adopt,
+            goes_on,
             wait: Some(context.timeout),
         };
         // helm waits for pods that may have started too early, and would wait in vain.

@@ -84,7 +84,7 @@ impl Step for Crds {
         }
     }
 
-    fn commands(&self, spec: &Spec, _: &Facts, direction: Direction) -> Vec<String> {
+    fn commands(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
         let features = spec.release.features();
         let webhook = if features.conversion_webhook {
             format!(
@@ -95,7 +95,10 @@ impl Step for Crds {
             String::new()
         };
         match direction {
-            Direction::Apply => install_commands(spec, CRD_CHART, &spec.crd_chart_reference(), spec.chart.crd_digest.as_ref(), &webhook),
+            Direction::Apply => {
+                let release = (CRD_CHART, &facts.crd_release);
+                install_commands(spec, release, &spec.crd_chart_reference(), spec.chart.crd_digest.as_ref(), &webhook)
+            }
             Direction::Remove if features.crd_chart => uninstall_commands(spec, CRD_CHART),
             Direction::Remove => vec![format!("kubectl delete customresourcedefinitions --ignore-not-found {}", features.crds.join(" "))],
         }
@@ -104,9 +107,9 @@ impl Step for Crds {
     async fn apply(&self, context: &StepContext<'_>, action: Action) -> Result<()> {
         let kube = context.kube().await?;
         adopt(context, kube.as_ref(), action).await?;
-        mend(context, kube.as_ref(), CRD_CHART, HalfInstalled::Forget).await?;
+        let goes_on = mend(context, kube.as_ref(), CRD_CHART, HalfInstalled::Forget).await?;
         let digest = context.spec.chart.crd_digest.clone();
-        let how = How { chart: context.spec.crd_chart_reference(), digest, skip_crds: false, take_ownership: false, wait: None };
+        let how = How { chart: context.spec.crd_chart_reference(), digest, skip_crds: false, take_ownership: false, goes_on, wait: None };
         install(context, kube.as_ref(), &wanted(context.spec), how).await
     }
 

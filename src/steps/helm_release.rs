@@ -122,30 +122,31 @@ pub(super) enum HalfInstalled {
 }
 
 /// helm refuses to touch a release on which another helm seems to work. Since karpctl runs alone, that one is dead: what it left
-/// is cleared in the documented ways.
-pub(super) async fn mend(context: &StepContext<'_>, kube: &dyn Kube, release: &str, half: HalfInstalled) -> Result<()> {
+/// is cleared in the documented ways. Whether there is a release from which helm goes on.
+pub(super) async fn mend(context: &StepContext<'_>, kube: &dyn Kube, release: &str, half: HalfInstalled) -> Result<bool> {
     let namespace = context.spec.namespace.as_str();
     let found = kube.list(&secrets(), Some(namespace), Some(&format!("owner=helm,name={release}"))).await?;
     let mut revisions: Vec<(u32, &Value)> = found.iter().filter_map(|s| Some((revision_of(s, release)?, s))).collect();
     revisions.sort_by_key(|(revision, _)| *revision);
     let status = |secret: &Value| secret["metadata"]["labels"]["status"].as_str().unwrap_or_default().to_owned();
-    let Some((_, newest)) = revisions.pop() else { return Ok(()) };
+    let Some((_, newest)) = revisions.pop() else { return Ok(false) };
     let deployed_before = revisions.iter().any(|(_, s)| matches!(status(s).as_str(), "deployed" | "superseded"));
     let forget = match (status(newest).as_str(), half) {
         ("uninstalling", HalfInstalled::Uninstall) => false,
         (s, _) if s.starts_with("pending-") && deployed_before => true,
         (s, half) if s.starts_with("pending-") => half == HalfInstalled::Forget,
-        _ => return Ok(()),
+        (s, _) => return Ok(s != "uninstalled"),
     };
     context.warn(format!("the helm release {release} is {}: a helm that was broken off left it so", status(newest)));
     if forget {
         context.doing(format!("removing helm's record of the revision that never ended ({})", crate::probe::kinds::name_of(newest)));
         let secret = ObjectRef { kind: secrets(), namespace: Some(namespace.into()), name: crate::probe::kinds::name_of(newest) };
-        kube.delete(&secret).await
+        kube.delete(&secret).await?;
     } else {
         context.doing(format!("uninstalling the helm release {release}, whose first installation never ended"));
-        context.ports.helm.uninstall(&context.helm_access().await?, release, namespace, &|line| context.foreign("helm", line)).await
+        context.ports.helm.uninstall(&context.helm_access().await?, release, namespace, &|line| context.foreign("helm", line)).await?;
     }
+    Ok(forget && deployed_before)
 }
 
 /// How an installation is done.
@@ -154,6 +155,7 @@ pub(super) struct How {
     pub(super) digest: Option<ChartDigest>,
     pub(super) skip_crds: bool,
     pub(super) take_ownership: bool,
+    pub(super) goes_on: bool,
     pub(super) wait: Option<Duration>,
 }
 
@@ -172,6 +174,7 @@ pub(super) async fn install(context: &StepContext<'_>, kube: &dyn Kube, wanted: 
         values: wanted.values.clone(),
         skip_crds: how.skip_crds,
         take_ownership: how.take_ownership,
+        goes_on: how.goes_on,
         wait: how.wait,
     };
     let result =
@@ -216,21 +219,31 @@ pub(super) fn with_complaints(error: Error, said: &[String]) -> Error {
     }
 }
 
+/// `--server-side=false` where helm knows it: for a release that is there, as [`HelmInstall::goes_on`] says.
+const AS_HELM_3: &str = r" $(helm upgrade --help | sed -n 's/.*\(--server-side\) string.*/\1=false/p')";
+
 /// The guide's commands for a release. With a digest the chart is pulled first, and what was pulled is installed if it has that digest:
 /// few helms install a chart by its digest, and all say that of what they pull.
-pub(super) fn install_commands(spec: &Spec, release: &str, chart: &str, digest: Option<&ChartDigest>, values: &str) -> Vec<String> {
+pub(super) fn install_commands(
+    spec: &Spec,
+    (release, found): (&str, &Probed<HelmRelease>),
+    chart: &str,
+    digest: Option<&ChartDigest>,
+    values: &str,
+) -> Vec<String> {
     let (version, namespace) = (spec.release.chart_version(), &spec.namespace);
     let mut commands = super::namespace::ensure_commands(spec);
     let login = spec.chart.registry_config.as_ref();
     let login = login.map_or(String::new(), |file| format!(" --registry-config {}", crate::shell::quoted(&file.display().to_string())));
     // helm keeps the values of the release that is there where it is given none.
     let values = if values.is_empty() { " --reset-values" } else { values };
+    let goes_on = if found.known().is_some_and(is_there) { AS_HELM_3 } else { "" };
     let chart = format!("{chart} --version {version}");
     commands.push(match digest {
-        None => format!("helm upgrade --install {release} {chart} --namespace {namespace}{values}{login}"),
+        None => format!("helm upgrade --install {release} {chart} --namespace {namespace}{values}{login}{goes_on}"),
         Some(digest) => format!(
             "if helm pull {chart}{login} 2>&1 | tee /dev/stderr | grep '^Digest: {digest}$' > /dev/null; then \
-             helm upgrade --install {release} ./{release}-{version}.tgz --namespace {namespace}{values}; \
+             helm upgrade --install {release} ./{release}-{version}.tgz --namespace {namespace}{values}{goes_on}; \
              else echo 'the chart {release} {version} was not pulled with the digest {digest}: it is not installed' >&2; false; fi"
         ),
     });

@@ -1,7 +1,7 @@
 //! The HTTP client below the SDK: rustls with ring, the machine's roots (and `AWS_CA_BUNDLE`), and the proxy of the
 //! environment, except for this machine itself and the instance metadata address.
 
-use crate::adapters::{is_loopback, text_file};
+use crate::adapters::{is_loopback, no_proxy, text_file};
 use crate::error::{Error, Result};
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
@@ -16,8 +16,8 @@ use http_body_util::Limited;
 use hyper_util::client::proxy::matcher::Matcher;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
-/// Where EC2 and ECS hand out credentials; a proxy cannot reach it for us.
-const METADATA_HOSTS: [&str; 3] = ["169.254.169.254", "169.254.170.2", "169.254.170.23"];
+/// Where EC2, ECS and EKS hand out credentials: a proxy cannot reach it for us, and would be told the token that they are had by.
+const METADATA_HOSTS: [&str; 5] = ["169.254.169.254", "169.254.170.2", "169.254.170.23", "[fd00:ec2::254]", "[fd00:ec2::23]"];
 
 /// The most bytes of an answer that are read: AWS answers in pages, and what is longer than any is not from AWS.
 const LARGEST: usize = 32 << 20;
@@ -45,15 +45,15 @@ impl HttpClient for ByHost {
 
 impl HttpConnector for ByHostConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let host = request.uri().parse::<::http::Uri>().ok().and_then(|u| u.host().map(str::to_owned)).unwrap_or_default();
-        let client = if goes_direct(&host) { &self.clients.direct } else { &self.clients.proxied };
+        let direct = request.uri().parse().is_ok_and(|address| goes_direct(&address));
+        let client = if direct { &self.clients.direct } else { &self.clients.proxied };
         let answer = client.http_connector(&self.settings, &self.components).call(request);
         HttpConnectorFuture::new(async move { Ok(answer.await?.map(|body| SdkBody::from_body_1_x(Limited::new(body, LARGEST)))) })
     }
 }
 
-fn goes_direct(host: &str) -> bool {
-    is_loopback(host) || METADATA_HOSTS.contains(&host)
+fn goes_direct(address: &::http::Uri) -> bool {
+    address.host().is_some_and(|host| is_loopback(host) || METADATA_HOSTS.contains(&host)) || no_proxy::names(address)
 }
 
 /// A proxy of the environment.
@@ -68,7 +68,7 @@ pub(super) struct Proxy {
 /// The proxy by which an address is asked.
 pub(super) fn proxy_of(address: &str) -> Option<Proxy> {
     let uri: ::http::Uri = address.parse().ok()?;
-    if goes_direct(uri.host()?) {
+    if goes_direct(&uri) {
         return None;
     }
     let proxy = Matcher::from_env().intercept(&uri)?;
@@ -112,4 +112,23 @@ fn check_bundle(pem: &[u8]) -> std::result::Result<(), String> {
         roots.add(certificate).map_err(|e| format!("a certificate in it cannot be parsed: {e}"))?;
     }
     if roots.is_empty() { Err("there is no PEM certificate in it".to_owned()) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::goes_direct;
+
+    #[test]
+    fn what_hands_out_credentials_is_asked_without_a_proxy() {
+        for (address, direct) in [
+            ("http://[fd00:ec2::23]/v1/credentials", true),
+            ("http://[fd00:ec2::254]/latest/meta-data/", true),
+            ("http://169.254.170.23/v1/credentials", true),
+            ("http://[::1]:4566/", true),
+            ("https://[fd00:ec2::24]/", false),
+            ("https://sts.us-west-2.amazonaws.com/", false),
+        ] {
+            assert_eq!(goes_direct(&address.parse().unwrap()), direct, "{address}");
+        }
+    }
 }

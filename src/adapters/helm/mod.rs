@@ -31,6 +31,8 @@ const UNINSTALL_TIME: &str = "300s";
 const AGAIN: Duration = Duration::from_secs(2);
 /// How many revisions helm keeps.
 const HISTORY: &str = "10";
+/// Where a helm from 4.0 on is told who works out what changes: the API server, or helm itself as before.
+const SERVER_SIDE: &str = "--server-side";
 /// The folder of docker's log-ins, which holds none.
 const DOCKER: &str = "docker";
 
@@ -200,10 +202,18 @@ impl Helm for HelmCli {
         }
         if install.take_ownership {
             run = run.arg("--take-ownership");
-            // helm 4 applies on the server's side, where the fields of whoever made the objects would be conflicts.
-            if Self::knows(&helm, "upgrade", "--force-conflicts").await? {
-                run = run.arg("--force-conflicts");
-            }
+        }
+        if Self::knows(&helm, "upgrade", SERVER_SIDE).await? {
+            run = if install.goes_on {
+                // By server-side apply, as helm 4 goes on where it began, a field that kubectl or a controller wrote since (the `caBundle` of a
+                // conversion, a limit) is a conflict, or stays where what it stands in goes.
+                run.arg(format!("{SERVER_SIDE}=false"))
+            } else if install.take_ownership {
+                // The fields of whoever made the objects would be conflicts.
+                run.arg("--force-conflicts")
+            } else {
+                run
+            };
         }
         if plain && file.is_none() {
             run = run.arg("--plain-http");

@@ -4,10 +4,9 @@
 //! over a trailing comma in it.
 
 use super::chain;
-use crate::adapters::{is_loopback, text_file};
+use crate::adapters::{is_loopback, no_proxy, text_file};
 use crate::error::{Error, Result};
 use crate::ports::NamedServer;
-use hyper_util::client::proxy::matcher::Matcher;
 use kube::Config;
 use kube::config::{AuthInfo, Cluster, Context, Kubeconfig};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
@@ -123,10 +122,7 @@ fn proxy(own: Option<&str>, server: &http::Uri) -> std::result::Result<Option<ht
         _ => set(&["HTTPS_PROXY", "https_proxy"]),
     };
     let Some(url) = url.or_else(|| set(&["ALL_PROXY", "all_proxy"])) else { return Ok(None) };
-    let no = set(&["NO_PROXY", "no_proxy"]).unwrap_or_default();
-    // Asked of the rules with any proxy at all: it is only whether, not which.
-    let asked = Matcher::builder().all("http://proxy.invalid").no(no).build().intercept(server).is_some();
-    if !asked || server.host().is_some_and(is_loopback) { Ok(None) } else { given(&url) }
+    if no_proxy::names(server) || server.host().is_some_and(is_loopback) { Ok(None) } else { given(&url) }
 }
 
 fn without_password(url: &str) -> String {

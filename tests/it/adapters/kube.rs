@@ -224,8 +224,13 @@ fn a_kubeconfig_is_read_as_it_is() {
 #[test]
 fn a_proxy_is_asked_for_others_and_never_for_loopback() {
     // A port on which nobody listens: whoever asks it fails, and says that it tunnels.
-    let env: Vec<(&str, &str)> =
-        KEYS.into_iter().chain([("HTTPS_PROXY", "127.0.0.1:1"), ("NO_PROXY", "direct.invalid,.inner.invalid,")]).collect();
+    let env: Vec<(&str, &str)> = KEYS
+        .into_iter()
+        .chain([
+            ("HTTPS_PROXY", "127.0.0.1:1"),
+            ("NO_PROXY", "direct.invalid,.inner.invalid,*.as-go-has-it.invalid,port.invalid:443,other.invalid:8443"),
+        ])
+        .collect();
     if !in_child(module_path!(), "a_proxy_is_asked_for_others_and_never_for_loopback", &env) {
         return;
     }
@@ -236,6 +241,9 @@ fn a_proxy_is_asked_for_others_and_never_for_loopback() {
         assert!(through("https://eks.invalid").await);
         assert!(!through("https://direct.invalid").await);
         assert!(!through("https://eks.inner.invalid").await);
+        assert!(!through("https://eks.as-go-has-it.invalid").await);
+        assert!(!through("https://port.invalid").await);
+        assert!(through("https://other.invalid").await);
         assert!(!through("https://127.0.0.1:1").await);
     });
 }

@@ -44,6 +44,7 @@ fn karpenter() -> HelmInstall {
         values: json!({"settings": {"clusterName": "demo"}}),
         skip_crds: true,
         take_ownership: false,
+        goes_on: false,
         wait: Some(Duration::from_mins(5)),
     }
 }

@@ -262,6 +262,17 @@ fn a_controller_that_started_before_its_association_worked_is_restarted() {
     with(&["bootstrap", "--yes"]).exits(0).says("Nothing to do");
 }
 
+/// What the controller of 1.0 writes of its conversion webhook, which cannot be asked in the lab, and what people do by hand: to helm 4, which made
+/// these objects by server-side apply, the fields are of somebody else.
+fn written_by_others(stage: &Stage) {
+    let authority = stage.kubectl(&["config", "view", "--raw", "--output", "jsonpath={.clusters[0].cluster.certificate-authority-data}"]);
+    let conversion = json!({"spec": {"conversion": {"webhook": {"clientConfig": {"caBundle": authority}}}}}).to_string();
+    for crd in ["nodepools.karpenter.sh", "nodeclaims.karpenter.sh", "ec2nodeclasses.karpenter.k8s.aws"] {
+        stage.kubectl(&["patch", "crd", crd, "--type", "merge", "--field-manager", "controller", "--patch", &conversion]);
+    }
+    stage.kubectl(&["set", "resources", "deployment/karpenter", "--namespace", "kube-system", "--limits", "memory=3Gi"]);
+}
+
 /// CloudFormation cannot delete the policy that the role has: it lets go of it. Whoever upgraded before karpctl knew that has it still.
 #[test]
 fn an_upgrade_leaves_no_policy_of_the_release_before() {
@@ -273,8 +284,11 @@ fn an_upgrade_leaves_no_policy_of_the_release_before() {
     let has_old = || stage.inventory()["aws"].to_string().contains("KarpenterControllerPolicy-split");
     with("bootstrap", "1.0.8").exits(0);
     assert!(has_old());
+    written_by_others(&stage);
     with("bootstrap", "1.14.1").exits(0).says(&format!("deleting the policy {old}"));
     assert!(!has_old());
+    let limits = ["get", "deployment", "karpenter", "--namespace", "kube-system", "--output", "jsonpath={..resources.limits.memory}"];
+    assert_eq!(stage.kubectl(&limits), "1Gi");
     let make = || {
         let nothing = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sqs:ListQueues", "Resource": "*"}]});
         let made = ["--policy-name", "KarpenterControllerPolicy-split", "--policy-document", &nothing.to_string()];
