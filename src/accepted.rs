@@ -14,6 +14,7 @@ pub const SCHEMA: &str = "karpctl/accepted/v1";
 const FILE: Kind = Kind {
     what: "a valid file of accepted findings",
     example: "check: spot-role",
+    schema: || schemars::schema_for!(AcceptedFindings),
     help: "it reads: `{schema: karpctl/accepted/v1, accepted: [{check: ID, subject: WHAT, reason: WHY, until: 2026-12-31}]}`; \
            `karpctl generate schema accepted` prints every field",
 };
@@ -140,7 +141,7 @@ mod tests {
             ("- {check: a, reason: ' ', until: 2026-12-31}", "no reason"),
             ("- {check: a, until: 2026-12-31}", "reason"),
             ("- {check: a, reason: r}", "until"),
-            ("- {check: a, reason: r, until: soon}", "f:3:32: expected a day, such as 2026-12-31\n"),
+            ("- {check: a, reason: r, until: soon}", "f:3:32: until: expected a day, such as 2026-12-31\n"),
             ("- {check: a, reason: r, until: 2026-12-31, sub: x}", "f:3:44: unknown field `sub`"),
             ("- {check: a, reason: r, untill: 2026-12-31}", "f:3:25: unknown field `untill`"),
         ] {

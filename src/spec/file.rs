@@ -2,9 +2,10 @@
 
 use super::Spec;
 use super::layer::Layer;
-use super::place::{Written, place, snippet};
+use super::place::{Written, field_at, place, snippet};
 use crate::error::{Error, Result};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 /// The file that is read when none is named.
 pub const DEFAULT_FILE: &str = "karpctl.yaml";
@@ -28,6 +29,8 @@ pub struct Kind {
     pub what: &'static str,
     /// A field of it, as it is written.
     pub example: &'static str,
+    /// Its schema, which has an example of each field that is a list or has fields of its own.
+    pub schema: fn() -> schemars::Schema,
     /// What says which fields there are.
     pub help: &'static str,
 }
@@ -35,6 +38,7 @@ pub struct Kind {
 const SPEC_FILE: Kind = Kind {
     what: "a valid spec file",
     example: "clusterName: demo",
+    schema: || schemars::schema_for!(Layer),
     help: "`karpctl generate schema` prints every field, with what it takes",
 };
 
@@ -62,17 +66,16 @@ pub fn wrong(path: &str, text: &str, quoted: &str, said: &str, kind: &Kind) -> E
 fn invalid(path: &str, text: &str, at: Option<(u64, u64)>, why: &str, kind: &Kind) -> Error {
     let error = Error::usage(format!("{path} is not {}", kind.what));
     let said = why.rsplit_once(" at line ").filter(|(_, place)| !place.contains('`')).map_or(why, |(said, _)| said);
+    let lines: Vec<&str> = text.lines().collect();
+    let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    let at = at.filter(|(line, _)| *line > 0).map(|(line, column)| (number(line), number(column)));
     let meant = did_you_mean(said);
     let said = match said.split_once(", expected one of").filter(|_| meant.is_some()) {
         Some((unknown, _)) => unknown.to_owned(),
-        None => in_words(said, kind),
+        None => in_words(said, kind, at.and_then(|(line, column)| field_at(&lines, line, column))),
     };
-    let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-    let error = match at.filter(|(line, _)| *line > 0).map(|(line, column)| (number(line), number(column))) {
-        Some((line, column)) => {
-            let lines: Vec<&str> = text.lines().collect();
-            error.because(format!("{}: {said}\n{}", place(path, line, column), snippet(&lines, line, column)))
-        }
+    let error = match at {
+        Some((line, column)) => error.because(format!("{}: {said}\n{}", place(path, line, column), snippet(&lines, line, column))),
         None => error.because(said),
     };
     let error = match meant {
@@ -82,20 +85,29 @@ fn invalid(path: &str, text: &str, at: Option<(u64, u64)>, why: &str, kind: &Kin
     error.hint(kind.help)
 }
 
-/// What the YAML reader says, in words for who writes the file: it speaks to who writes programs.
-fn in_words(said: &str, kind: &Kind) -> String {
-    const WORDS: [(&str, &str); 8] = [
+/// What the YAML reader says, in words for who writes the file: it speaks to who writes programs. `field`: the one that it is said of.
+fn in_words(said: &str, kind: &Kind, field: Option<&str>) -> String {
+    const WORDS: [(&str, &str); 3] = [
         ("multiple YAML documents", "there is more than one document; the file holds one"),
         ("found a tab", "there is a tab; YAML is indented by spaces"),
-        ("failed to parse", "expected a day, such as 2026-12-31"),
-        ("expected string scalar", "expected one text, not a list and not fields"),
-        ("expected sequence start", "expected a list, such as [a, b]"),
-        ("invalid u32", "expected a whole number, 0 or more"),
-        ("invalid boolean", "expected true or false"),
         ("unclosed quote", "a quote is opened here and never closed"),
     ];
-    if said.contains("expected mapping start") {
-        return format!("expected fields, such as `{}`", kind.example);
+    const OF_A_VALUE: [(&str, &str); 7] = [
+        ("expected mapping start", "expected fields"),
+        ("expected sequence start", "expected a list"),
+        ("failed to parse", "expected a day, such as 2026-12-31"),
+        ("expected string scalar", "expected one text, not a list and not fields"),
+        ("cannot deserialize null into string", "expected a text, and there is none"),
+        ("expected u32", "expected a whole number, 0 or more, not in quotes"),
+        ("expected a boolean", "expected true or false, not in quotes"),
+    ];
+    if let Some((theirs, words)) = OF_A_VALUE.iter().find(|(theirs, _)| said.contains(theirs)) {
+        let example = match field {
+            Some(field) => example(kind, field),
+            None => theirs.contains("mapping").then(|| kind.example.to_owned()),
+        };
+        let field = field.map(|field| format!("{field}: ")).unwrap_or_default();
+        return format!("{field}{words}{}", example.map(|example| format!(", such as `{example}`")).unwrap_or_default());
     }
     if let Some((_, words)) = WORDS.iter().find(|(theirs, _)| said.contains(theirs)) {
         return (*words).to_owned();
@@ -104,6 +116,26 @@ fn in_words(said: &str, kind: &Kind) -> String {
         return format!("the field `{}` stands there twice", rest.split(',').next().unwrap_or(rest));
     }
     said.to_owned()
+}
+
+/// A field with what the schema has as an example of it, as it is written.
+fn example(kind: &Kind, field: &str) -> Option<String> {
+    let schema = (kind.schema)().to_value();
+    let inner = schema["$defs"].as_object().into_iter().flat_map(|defs| defs.values());
+    let shown = std::iter::once(&schema).chain(inner).find_map(|of| of["properties"][field]["examples"].get(0))?;
+    Some(format!("{field}: {}", flow(shown)))
+}
+
+/// A value in one line, without the quotes that examples do not need.
+fn flow(value: &Value) -> String {
+    match value {
+        Value::Object(fields) => {
+            format!("{{{}}}", fields.iter().map(|(key, value)| format!("{key}: {}", flow(value))).collect::<Vec<_>>().join(", "))
+        }
+        Value::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }
 
 /// The unknown field and the known ones stand in the message; the nearest of them is what was probably meant.

@@ -91,30 +91,34 @@ pub struct Layer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node_access: Option<String>,
     /// true: the cluster must be there and is never created or deleted.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "unquoted", skip_serializing_if = "Option::is_none")]
     pub existing_cluster: Option<bool>,
     /// true: the controller of a new cluster runs on Fargate.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "unquoted", skip_serializing_if = "Option::is_none")]
     pub fargate: Option<bool>,
     /// The managed node group that runs the controller of a new cluster.
+    #[schemars(extend("examples" = [{"instanceType": "m5.large", "desiredCapacity": 2}]))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node_group: Option<NodeGroupLayer>,
     /// EKS zonal shift (Karpenter 1.12 and newer).
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "unquoted", skip_serializing_if = "Option::is_none")]
     pub zonal_shift: Option<bool>,
     /// true: no way to the internet.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "unquoted", skip_serializing_if = "Option::is_none")]
     pub private: Option<bool>,
     /// true: Windows nodes will join.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "unquoted", skip_serializing_if = "Option::is_none")]
     pub windows: Option<bool>,
     /// The node pool and its node class.
+    #[schemars(extend("examples" = [{"capacityTypes": ["spot", "on-demand"]}]))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node_pool: Option<NodePoolLayer>,
     /// The subnets that nodes may run in, for an existing cluster.
+    #[schemars(length(min = 1), extend("examples" = [["subnet-0a1b2c3d4e5f60718"]]))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subnets: Option<Vec<String>>,
     /// The VPC of your own in which a new cluster is made. eksctl makes one unless given.
+    #[schemars(extend("examples" = [{"privateSubnets": ["subnet-0a1b2c3d4e5f60718", "subnet-0b1c2d3e4f5061728"]}]))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vpc: Option<VpcLayer>,
     /// The IP family of a new cluster: ipv4 or ipv6.
@@ -125,15 +129,18 @@ pub struct Layer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kms_key: Option<String>,
     /// Tags that everything karpctl creates in AWS gets.
+    #[schemars(extend("examples" = [{"team": "web"}]))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<BTreeMap<String, String>>,
     /// The permissions boundary of the roles that karpctl creates: an ARN.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub permissions_boundary: Option<String>,
     /// Where the chart comes from, and what it is told beside what the guide tells it.
+    #[schemars(extend("examples" = [{"repository": "oci://registry.example.com/karpenter"}]))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chart: Option<ChartLayer>,
     /// Roles and queue that another tool (eksctl, Terraform) made and keeps: karpctl uses them and makes none of its own.
+    #[schemars(extend("examples" = [{"nodeRole": "arn:aws:iam::111122223333:role/nodes", "controllerRole": "arn:aws:iam::111122223333:role/karpenter"}]))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub made_elsewhere: Option<ElsewhereLayer>,
     /// The file that it was read from, where it was one.
@@ -173,9 +180,11 @@ pub struct VpcLayer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// Subnets without a way in from the internet. Nodes run in these, where there are any.
+    #[schemars(length(min = 1), extend("examples" = [["subnet-0a1b2c3d4e5f60718"]]))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub private_subnets: Option<Vec<String>>,
     /// Subnets with one.
+    #[schemars(length(min = 1), extend("examples" = [["subnet-0a1b2c3d4e5f60718"]]))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub public_subnets: Option<Vec<String>>,
 }
@@ -188,13 +197,13 @@ pub struct NodeGroupLayer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance_type: Option<String>,
     /// Nodes at the start.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "unquoted", skip_serializing_if = "Option::is_none")]
     pub desired_capacity: Option<u32>,
     /// Fewest nodes.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "unquoted", skip_serializing_if = "Option::is_none")]
     pub min_size: Option<u32>,
     /// Most nodes.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "unquoted", skip_serializing_if = "Option::is_none")]
     pub max_size: Option<u32>,
 }
 
@@ -206,21 +215,21 @@ pub struct NodePoolLayer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// spot and/or on-demand.
-    #[schemars(extend("items" = {"type": "string", "enum": ["spot", "on-demand"]}))]
+    #[schemars(extend("items" = {"type": "string", "enum": ["spot", "on-demand"]}), length(min = 1), extend("examples" = [["spot", "on-demand"]]))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub capacity_types: Option<Vec<String>>,
     /// amd64 and/or arm64.
-    #[schemars(extend("items" = {"type": "string", "enum": ["amd64", "arm64"]}))]
+    #[schemars(extend("items" = {"type": "string", "enum": ["amd64", "arm64"]}), length(min = 1), extend("examples" = [["amd64", "arm64"]]))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub architectures: Option<Vec<String>>,
     /// The most vCPUs that the pool may hold.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "unquoted", skip_serializing_if = "Option::is_none")]
     pub cpu_limit: Option<u32>,
     /// The AMI alias, such as al2023@v20260101.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ami_alias: Option<String>,
     /// true: node pools and node classes are somebody else's, and karpctl applies none.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "unquoted", skip_serializing_if = "Option::is_none")]
     pub keep: Option<bool>,
     /// The KMS key that encrypts the nodes' volumes: an ARN.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -238,6 +247,7 @@ pub struct ChartLayer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub registry_config: Option<String>,
     /// Values of the chart karpenter beside those of the guide. null leaves one of the guide's out.
+    #[schemars(extend("examples" = [{"logLevel": "debug"}]))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub values: Option<BTreeMap<String, serde_json::Value>>,
     /// The digest that the chart `karpenter` must have: `sha256:…`, as `helm pull` prints it. A mirror's chart is held to nothing else:
@@ -247,6 +257,12 @@ pub struct ChartLayer {
     /// The digest that the chart `karpenter-crd` must have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub crd_digest: Option<String>,
+}
+
+/// true, false or a number, as YAML has them. In quotes they are text, to an editor and to every other reader.
+fn unquoted<'de, T: serde::de::DeserializeOwned, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    let value = Option::<serde_json::Value>::deserialize(deserializer)?.unwrap_or_default();
+    serde_json::from_value(value).map_err(serde::de::Error::custom)
 }
 
 /// A version that was not quoted is a number to YAML (`1.30` becomes `1.3`): it is taken as a number only to be refused with

@@ -49,6 +49,29 @@ pub(super) fn place(path: &str, line: usize, column: usize) -> String {
     format!("{path}:{line}:{column}")
 }
 
+/// The field whose value, or an item of it, begins there, counted from 1; `None` where it is written in an unusual way.
+pub(super) fn field_at<'a>(lines: &[&'a str], line: usize, column: usize) -> Option<&'a str> {
+    let at = line.checked_sub(1)?;
+    let shown = *lines.get(at)?;
+    let before = shown.char_indices().nth(column.checked_sub(1)?).map_or(shown, |(end, _)| &shown[..end]);
+    let is_item = shown.trim_start().starts_with('-');
+    if !matches!(before.trim(), "" | "-") {
+        return ends_in_key(before);
+    }
+    let indent = |line: &str| line.len() - line.trim_start_matches(' ').len();
+    let holds = |line: &&&str| {
+        let further_out = indent(line) < indent(shown) || is_item && indent(line) == indent(shown);
+        says(line) && further_out && !line.trim_start().starts_with('-')
+    };
+    ends_in_key(lines[..at].iter().rev().find(holds)?)
+}
+
+/// The key that a text ends in: `nodePool: {amiAlias: ` in `amiAlias`.
+fn ends_in_key(text: &str) -> Option<&str> {
+    let key = text.split(" #").next()?.trim_end().strip_suffix(':')?.rsplit([' ', '{', ',', '[']).next()?.trim_matches(['"', '\'']);
+    (!key.is_empty()).then_some(key)
+}
+
 /// A line, counted from 1, with its number, and a mark beneath what begins at the column.
 pub(super) fn snippet(lines: &[&str], line: usize, column: usize) -> String {
     let shown = lines.get(line.saturating_sub(1)).copied().unwrap_or_default().replace('\t', " ");
@@ -140,6 +163,23 @@ mod tests {
         );
         is("clusterName: too long", "k.yaml:2:1\n2 | clusterName: demo\n  | ^^^^^^^^^^^");
         is("tags: bad", "k.yaml:11:1\n11 | \"tags\":\n   | ^^^^^^");
+    }
+
+    #[test]
+    fn the_field_of_a_value_is_known_by_where_it_begins() {
+        for (text, line, column, field) in [
+            ("private: \"yes\"", 1, 10, Some("private")),
+            ("tags:   # of all\n  - a", 2, 3, Some("tags")),
+            ("tags:\n- a\n- [b]", 3, 3, Some("tags")),
+            ("nodePool: {\"capacityTypes\": {a: b}}", 1, 29, Some("capacityTypes")),
+            ("nodePool:\n  capacityTypes:\n    # which\n    a: b", 4, 5, Some("capacityTypes")),
+            ("größe: [x]", 1, 8, Some("größe")),
+            ("tags: [a, [b]]", 1, 11, None),
+            ("- a", 1, 1, None),
+            ("a", 9, 9, None),
+        ] {
+            assert_eq!(super::field_at(&text.lines().collect::<Vec<_>>(), line, column), field, "{text}");
+        }
     }
 
     #[test]

@@ -287,12 +287,12 @@ fn node_pool(layers: &Layers, p: &mut Problems) -> NodePool {
     NodePool {
         name: name.unwrap_or_else(|| "default".parse().expect("a valid name")),
         capacity_types: p.choices(
-            first(layers, |l| l.node_pool.as_ref()?.capacity_types.clone()),
+            first(layers, |l| l.node_pool.as_ref()?.capacity_types.as_deref()),
             "nodePool.capacityTypes",
             &[("spot", CapacityType::Spot), ("on-demand", CapacityType::OnDemand)],
         ),
         architectures: p.choices(
-            first(layers, |l| l.node_pool.as_ref()?.architectures.clone()),
+            first(layers, |l| l.node_pool.as_ref()?.architectures.as_deref()),
             "nodePool.architectures",
             &[("amd64", Architecture::Amd64), ("arm64", Architecture::Arm64)],
         ),
@@ -361,11 +361,7 @@ fn list<'a, T: FromStr<Err: std::fmt::Display>>(
     get: impl Fn(&'a Layer) -> Option<&'a [String]>,
     p: &mut Problems,
 ) -> Vec<T> {
-    first(layers, get)
-        .unwrap_or_default()
-        .iter()
-        .filter_map(|text| text.parse().map_err(|e| p.wrong(format!("{what}: {e}"))).ok())
-        .collect()
+    p.filled(what, first(layers, get)).iter().filter_map(|text| text.parse().map_err(|e| p.wrong(format!("{what}: {e}"))).ok()).collect()
 }
 
 /// A sentence for each scalar that several sources give differently.
@@ -437,10 +433,18 @@ impl Problems {
         found
     }
 
-    fn choices<T: Copy>(&mut self, given: Option<Vec<String>>, what: &str, choices: &[(&str, T)]) -> Vec<T> {
+    /// A list that is given has something in it: what none would mean, nobody could tell.
+    fn filled<'a>(&mut self, what: &str, given: Option<&'a [String]>) -> &'a [String] {
+        if given.is_some_and(<[String]>::is_empty) {
+            self.wrong(format!("{what} is an empty list: name one or more, or leave the field out"));
+        }
+        given.unwrap_or_default()
+    }
+
+    fn choices<T: Copy>(&mut self, given: Option<&[String]>, what: &str, choices: &[(&str, T)]) -> Vec<T> {
         let mut out = Vec::new();
-        for text in given.unwrap_or_default() {
-            match choices.iter().find(|(name, _)| *name == text) {
+        for text in self.filled(what, given) {
+            match choices.iter().find(|(name, _)| name == text) {
                 Some((_, value)) => out.push(*value),
                 None => self.wrong(format!("{what}: `{text}` is not one of {}", names(choices))),
             }

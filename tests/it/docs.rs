@@ -288,6 +288,14 @@ fn the_published_schema_is_what_the_program_takes() {
             assert_eq!(ended.status.success(), offered.contains(word), "{field}: {word}: {}", String::from_utf8_lossy(&ended.stderr));
         }
     }
+    // Where more than one text is meant, an example says how it is written, and is taken.
+    let fields: Vec<_> = schema["properties"].as_object().unwrap().iter().collect();
+    for (field, of) in fields.iter().filter(|(_, of)| of["anyOf"].is_array() || of["type"][0] == "array" || of["type"][0] == "object") {
+        let example = of["examples"].get(0).unwrap_or_else(|| panic!("{field} has no example"));
+        let spec = serde_json::json!({*field: example}).to_string();
+        karpctl::spec::file::parse("karpctl.yaml", &spec).unwrap_or_else(|e| panic!("{spec}: {e}"));
+        assert!(of["type"][0] != "array" || of["minItems"] == 1, "{field}: an empty list is refused");
+    }
     // The examples show an editor where the schema is.
     for entry in std::fs::read_dir(root().join("examples")).unwrap() {
         let file = entry.unwrap().path();

@@ -186,7 +186,31 @@ fn a_spec_file_that_cannot_be_read_says_what_and_where() {
     usage_error(&of("clusterName: demo\n---\nclusterName: two\n"), &["karpctl.yaml:3:1: there is more than one document"]);
     usage_error(&of("nodeGroup:\n  maxSize: lots\n"), &["karpctl.yaml:2:", "whole number", "maxSize: lots"]);
     usage_error(&of("fargate: perhaps\n"), &["karpctl.yaml:1:", "true or false"]);
-    usage_error(&of("- a\n"), &["karpctl.yaml:1:1: expected fields", "1 | - a\n"]);
+    usage_error(&of("- a\n"), &["karpctl.yaml:1:1: expected fields, such as `clusterName: demo`\n", "1 | - a\n"]);
+    for (text, said) in [
+        ("private: \"yes\"", "1:10: private: expected true or false, not in quotes\n"),
+        ("fargate: 'true'", "1:10: fargate: expected true or false, not in quotes\n"),
+        ("nodePool:\n  cpuLimit: \"3\"", "2:13: cpuLimit: expected a whole number, 0 or more, not in quotes\n"),
+        ("tags: [a]", "1:7: tags: expected fields, such as `tags: {team: web}`\n"),
+        ("tags:\n- a", "2:3: tags: expected fields, such as `tags: {team: web}`\n"),
+        ("tags: {a: ~}", "1:11: a: expected a text, and there is none\n"),
+        ("nodePool:\n  capacityTypes: spot", "2:18: capacityTypes: expected a list, such as `capacityTypes: [spot, on-demand]`\n"),
+    ] {
+        usage_error(&of(text), &[&format!("karpctl.yaml:{said}"), text.lines().last().unwrap()]);
+    }
+    let empty = "nodePool: {capacityTypes: [], architectures: []}\nsubnets: []\nvpc: {privateSubnets: [], publicSubnets: []}\n";
+    let shell = Shell::new().file("karpctl.yaml", &format!("clusterName: demo\nregion: us-west-2\naccountId: \"111122223333\"\n{empty}"));
+    let ended = shell.run(&["render", "node-pool"]);
+    for (field, place) in [
+        ("nodePool.capacityTypes", "4:12"),
+        ("nodePool.architectures", "4:31"),
+        ("subnets", "5:1"),
+        ("vpc.privateSubnets", "6:7"),
+        ("vpc.publicSubnets", "6:27"),
+    ] {
+        let said = format!("{field} is an empty list: name one or more, or leave the field out\n             karpctl.yaml:{place}\n");
+        usage_error(&ended, &[&said]);
+    }
     let short = of("a: 1\n");
     usage_error(&short, &["unknown field `a`"]);
     assert!(!short.stderr.contains("did you mean"), "{}", short.stderr);
