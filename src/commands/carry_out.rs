@@ -260,8 +260,9 @@ fn hold<'a>(app: &'a App, session: &'a Session, claim: &'a Claim, say: &'a (dyn 
 /// The refusal of a plan that leaves alone what by now is not as it should be: somebody was at work between the look and the hold. What
 /// the plan changes is looked at again by each step.
 fn changed_meanwhile(agreed: &Plan, now: &Plan) -> Option<Error> {
-    let left_alone = |id: StepId| agreed.steps.iter().find(|s| s.id == id).is_none_or(|s| s.action == Action::Keep);
-    let is_fine = |action: Action| matches!(action, Action::Keep | Action::Wait);
+    let left_alone =
+        |id: StepId| agreed.steps.iter().find(|s| s.id == id).is_none_or(|s| matches!(s.action, Action::Keep | Action::Absent));
+    let is_fine = |action: Action| matches!(action, Action::Keep | Action::Absent | Action::Wait);
     let others: Vec<String> = now.steps.iter().filter(|s| left_alone(s.id) && !is_fine(s.action)).map(|s| format!("`{}`", s.id)).collect();
     let error = Error::refused("what there is to do has changed since the plan was made; this run has changed nothing");
     (!others.is_empty())

@@ -119,7 +119,7 @@ fn only_wait(verdict: Verdict) -> Verdict {
 
 fn judge_remove(state: &State, kept: Option<&str>) -> Verdict {
     match (state, kept) {
-        (State::Absent | State::NotWanted, _) => verdict(Action::Keep, ["not there".to_owned()]),
+        (State::Absent | State::NotWanted, _) => verdict(Action::Absent, ["nothing to remove".to_owned()]),
         (_, Some(reason)) => verdict(Action::Keep, [reason.to_owned()]),
         (State::Foreign { why, .. }, _) => verdict(Action::Keep, [format!("not ours, so it stays: {why}")]),
         (State::Blocked { why, hints }, _) => Verdict { hints: hints.clone(), ..verdict(Action::Keep, [format!("it stays: {why}")]) },

@@ -79,6 +79,8 @@ pub enum Action {
     Remove,
     /// Left as it is.
     Keep,
+    /// Nothing: on the way back, what is not there.
+    Absent,
     /// Not done: the plan as a whole is refused.
     Refuse,
 }
@@ -87,7 +89,7 @@ impl Action {
     /// Whether carrying it out changes anything.
     #[must_use]
     pub const fn is_change(self) -> bool {
-        !matches!(self, Self::Keep | Self::Refuse)
+        !matches!(self, Self::Keep | Self::Absent | Self::Refuse)
     }
 }
 

@@ -203,6 +203,7 @@ fn row<'a>(
     let mut hints: Vec<&str> = step.hints.iter().map(String::as_str).collect();
     let (class, word) = match report.map(|r| &r.outcome) {
         Some(Outcome::Done) => ("done", "done".to_owned()),
+        Some(Outcome::Kept) if step.action == Action::Absent => ("kept", "was not there".to_owned()),
         Some(Outcome::Kept) => ("kept", "was so already".to_owned()),
         Some(Outcome::NotRun { reason }) => ("not-run", format!("not run: {reason}")),
         Some(Outcome::Failed { error }) if error.kind == ErrorKind::Interrupted => ("not-run", format!("stopped: {}", error.message)),
@@ -213,6 +214,7 @@ fn row<'a>(
         }
         None if step.action == Action::Refuse => ("failed", "refused".to_owned()),
         None if step.action == Action::Keep => ("kept", "is so already".to_owned()),
+        None if step.action == Action::Absent => ("kept", "not there".to_owned()),
         None if page.stage == Stage::Planned => ("planned", format!("to {}", super::plan::word(step.action))),
         None => ("planned", "not finished".to_owned()),
     };

@@ -54,7 +54,7 @@ const fn mark(action: Action) -> (char, Style) {
         Action::Wait => ('.', CARE),
         Action::Replace => ('!', CARE),
         Action::Remove => ('-', BAD),
-        Action::Keep => ('=', FAINT),
+        Action::Keep | Action::Absent => ('=', FAINT),
         Action::Refuse => ('x', BAD),
     }
 }
@@ -69,6 +69,7 @@ pub(super) const fn word(action: Action) -> &'static str {
         Action::Replace => "replace",
         Action::Remove => "remove",
         Action::Keep => "keep",
+        Action::Absent => "absent",
         Action::Refuse => "refuse",
     }
 }
@@ -94,6 +95,7 @@ pub fn summary(plan: &Plan) -> String {
         (count(&[Action::Wait]), "to wait for"),
         (count(&[Action::Remove]), "to remove"),
         (count(&[Action::Keep]), "kept"),
+        (count(&[Action::Absent]), "not there"),
     ]
     .into_iter()
     .filter(|(n, _)| *n > 0)

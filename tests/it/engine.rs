@@ -156,6 +156,17 @@ async fn a_part_of_the_way_is_refused_where_what_it_stands_on_is_missing() {
     assert!(refused[0].why.iter().any(|w| w.contains("`crds`")), "{refused:#?}");
 }
 
+/// A plan does not say that it keeps what there is not.
+#[tokio::test(start_paused = true)]
+async fn what_is_not_there_is_not_kept() {
+    let world = FakeWorld::with_cluster(existing("1.14.1"));
+    let (plan, _) = planned(&world, Direction::Remove).await;
+    let stack = plan.steps.iter().find(|s| s.id == StepId::Stack).unwrap();
+    assert_eq!((stack.action, stack.why.as_slice()), (Action::Absent, &["nothing to remove".to_owned()][..]));
+    assert_eq!(serde_json::to_value(stack).unwrap()["action"], "absent");
+    assert!(!plan.has_changes() && stack.usual_seconds == 0 && stack.commands.is_empty(), "{plan:#?}");
+}
+
 /// What cannot be updated can be deleted: it is not taken for somebody else's.
 #[tokio::test(start_paused = true)]
 async fn what_is_ours_and_stuck_goes_and_what_is_not_ours_stays() {
