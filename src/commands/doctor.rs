@@ -19,6 +19,7 @@ use crate::report::{DoctorFormat, Format, doctor_text, findings_text};
 use crate::secret::mask_tree;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -257,13 +258,20 @@ async fn fix(app: &App, args: &DoctorArgs, checks: &[Box<dyn Check>], report: &D
 
 fn load(file: &Path) -> Result<SavedFacts> {
     let wrong = |why: String| {
-        Error::usage(format!("cannot read the facts {}", file.display()))
-            .because(why)
-            .hint("`karpctl doctor --save-facts FILE` writes such a file")
+        let again = "`karpctl doctor --save-facts FILE` of this release writes such a file";
+        Error::usage(format!("cannot judge by {}: these are no facts that this karpctl saved", file.display())).because(why).hint(again)
     };
-    let text = text_file::text(file).map_err(|e| wrong(e.to_string()))?;
-    let seen: SavedFacts = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
-    if seen.schema == FACTS_SCHEMA { Ok(seen) } else { Err(wrong(format!("its schema is `{}`, not {FACTS_SCHEMA}", seen.schema))) }
+    let text =
+        text_file::text(file).map_err(|e| Error::usage(format!("cannot read the facts {}", file.display())).because(e.to_string()))?;
+    let tree: Value =
+        serde_json::from_str(&text).map_err(|e| wrong(format!("JSON of the schema {FACTS_SCHEMA} was expected; it is no JSON: {e}")))?;
+    match tree.get("schema").and_then(Value::as_str) {
+        Some(FACTS_SCHEMA) => {}
+        Some(other) => return Err(wrong(format!("the schema {FACTS_SCHEMA} was expected; it has `{other}`"))),
+        None => return Err(wrong(format!("the schema {FACTS_SCHEMA} was expected; it names none"))),
+    }
+    // Its fields may be those of an earlier release, by the same schema.
+    serde_json::from_str(&text).map_err(|e| wrong(format!("its schema is {FACTS_SCHEMA}, and its fields are another release's: {e}")))
 }
 
 fn save(file: &Path, seen: &SavedFacts) -> Result<()> {

@@ -296,6 +296,26 @@ fn an_account_that_cannot_be_asked_is_the_reason_that_is_given() {
 }
 
 #[test]
+fn facts_that_this_karpctl_did_not_save_are_refused_with_what_they_are() {
+    let shell = Shell::new();
+    assert_eq!(shell.run(&["doctor", "--offline", "--only", "names-and-sizes", "--save-facts", "saved.json"]).code, 0);
+    let saved = std::fs::read_to_string(shell.dir.path().join("saved.json")).unwrap();
+    let again = "hint: `karpctl doctor --save-facts FILE` of this release writes such a file";
+    for (text, why) in [
+        (saved.replace("karpctl/facts/v1", "karpctl/facts/v9"), "the schema karpctl/facts/v1 was expected; it has `karpctl/facts/v9`"),
+        (r#"{"schema": "karpctl/doctor/v1", "checks": []}"#.into(), "the schema karpctl/facts/v1 was expected; it has `karpctl/doctor/v1`"),
+        ("{}".into(), "the schema karpctl/facts/v1 was expected; it names none"),
+        ("[1]".into(), "the schema karpctl/facts/v1 was expected; it names none"),
+        ("clusterName: demo\n".into(), "JSON of the schema karpctl/facts/v1 was expected; it is no JSON: "),
+        (saved.replace("\"day\"", "\"days\""), "its schema is karpctl/facts/v1, and its fields are another release's: missing field `day`"),
+    ] {
+        std::fs::write(shell.dir.path().join("facts.json"), &text).unwrap();
+        let ended = shell.run(&["doctor", "--facts", "facts.json"]);
+        usage_error(&ended, &["error: cannot judge by facts.json: these are no facts that this karpctl saved", why, again]);
+    }
+}
+
+#[test]
 fn saved_facts_are_for_their_owner_alone() {
     use std::os::unix::fs::PermissionsExt as _;
     let shell = Shell::new();
