@@ -4,11 +4,13 @@ use super::answer::json;
 use super::args::VariantArgs;
 use super::interview::{Interview, Manner};
 use crate::adapters::new_file::{NewFile, differs, unwritable};
+use crate::adapters::text_file;
 use crate::app::App;
 use crate::error::{Error, ErrorKind, Exit, Result};
+use crate::knowledge::unknown_region;
 use crate::report::Format;
 use crate::shell::quoted;
-use crate::spec::file::DEFAULT_FILE;
+use crate::spec::file::{DEFAULT_FILE, parse};
 use crate::spec::resolve::{Discovered, resolve};
 use crate::spec::{draft, layer::Layer, layer::Source};
 use clap::Args;
@@ -17,6 +19,8 @@ use std::path::{Path, PathBuf};
 
 /// The schema's file, beside the spec file.
 const SCHEMA_FILE: &str = "karpctl.schema.json";
+/// The account where none is known yet.
+const NOBODY: &str = "000000000000";
 
 /// Write a commented karpctl.yaml, asking only what cannot be found out
 ///
@@ -32,7 +36,7 @@ pub struct InitArgs {
     /// Ask nothing: take what is known, and the usual answer to every question
     #[arg(long)]
     defaults: bool,
-    /// Also write karpctl.schema.json beside the file, so that an editor completes and checks the fields; where the file is there already, the schema alone
+    /// Also write karpctl.schema.json beside the file, so that an editor completes and checks the fields; a file that is there already only gets the line that names it
     #[arg(long)]
     schema: bool,
     /// Overwrite a file that says something else
@@ -57,14 +61,7 @@ pub async fn run(app: &App, args: InitArgs) -> Result<Exit> {
     let path = app.globals.file.clone().unwrap_or_else(|| DEFAULT_FILE.into());
     // A file that was written before keeps what was made of it.
     if args.schema && !args.force && path.exists() {
-        let files = [schema_beside(&path)?];
-        write(app, &files, false)?;
-        if args.output != Format::Human {
-            return machine(app, args.output, &files, &Layer::default());
-        }
-        let line = draft::names_schema(SCHEMA_FILE);
-        app.printer.paragraph(&format!("Editors find it by this line in {}, as its first: `{line}`.", path.display()));
-        return Ok(Exit::Done);
+        return schema_for(app, &args, &path);
     }
     let manner = if args.defaults { Manner::Defaults } else { Manner::Ask };
     if manner == Manner::Ask {
@@ -81,12 +78,16 @@ pub async fn run(app: &App, args: InitArgs) -> Result<Exit> {
         }
     }
     let given = [(Source::Flag, app.globals.layer(&args.variant)?), (Source::Environment, app.env.layer()?)];
+    refuse_at_once(&given)?;
     let found = app.read(Box::pin(Interview::new(app, manner, &given).hold())).await.map_err(nothing_written)?;
     // What was answered must be a spec; an account that nobody knows yet is no reason to refuse it.
     let settled = [(Source::File(path.display().to_string()), found.layer.clone())];
-    let nobody = "000000000000".parse().ok();
-    let resolved = resolve(&settled, &Discovered { account_id: nobody, kubernetes: found.kubernetes, ..Discovered::default() })?;
-    resolved.notes.iter().for_each(|note| app.printer.status(&format!("note: {note}")));
+    let resolved =
+        resolve(&settled, &Discovered { account_id: NOBODY.parse().ok(), kubernetes: found.kubernetes, ..Discovered::default() })?;
+    // What is odd about the region was said when it was known.
+    let told = unknown_region(resolved.spec.region.as_str());
+    let notes = resolved.notes.iter().filter(|note| Some(*note) != told.as_ref());
+    notes.for_each(|note| app.printer.status(&format!("note: {note}")));
 
     let schema = args.schema.then_some(SCHEMA_FILE);
     let text = draft::text(&found.layer, &found.reasons, schema)?;
@@ -102,13 +103,43 @@ pub async fn run(app: &App, args: InitArgs) -> Result<Exit> {
         app.printer
             .paragraph(&format!("`karpctl init --schema` also writes {SCHEMA_FILE}, by which an editor completes and checks the fields."));
     }
+    // Without credentials a doctor can say nothing else that helps.
+    let doctor = if found.signed_in { "--area client,account" } else { "--only aws-credentials" };
     let profile = found.profile.map(|p| format!(" --profile {}", quoted(&p)));
     let file = app.globals.file.as_ref().map(|f| format!(" -f {}", quoted(&f.display().to_string())));
     let more = profile.into_iter().chain(file).collect::<String>();
-    app.printer.copied(&format!(
-        "\nNext:\n  karpctl doctor --area client,account{more}\n  karpctl bootstrap --dry-run{more}\n  karpctl bootstrap{more}"
-    ));
+    app.printer
+        .copied(&format!("\nNext:\n  karpctl doctor {doctor}{more}\n  karpctl bootstrap --dry-run{more}\n  karpctl bootstrap{more}"));
     Ok(Exit::Done)
+}
+
+/// Writes the schema beside a spec file that is there, whose first line then says so; beside that it stays as it is.
+fn schema_for(app: &App, args: &InitArgs, path: &Path) -> Result<Exit> {
+    let mut files = vec![schema_beside(path)?];
+    write(app, &files, false)?;
+    let line = draft::names_schema(SCHEMA_FILE);
+    let text = text_file::text(path).unwrap_or_default();
+    let named = text.contains("yaml-language-server:");
+    if !named && parse(&path.display().to_string(), &text).is_ok() {
+        let named = [(path.to_owned(), format!("{line}\n{text}"))];
+        write(app, &named, true)?;
+        files.extend(named);
+    } else if !named {
+        app.printer.paragraph(&format!("Editors find it by this line in {}, as its first: `{line}`.", path.display()));
+    }
+    if args.output == Format::Human { Ok(Exit::Done) } else { machine(app, args.output, &files, &Layer::default()) }
+}
+
+/// What no answer makes right is said before the first question.
+fn refuse_at_once(given: &[(Source, Layer)]) -> Result<()> {
+    let answered = |existing: bool| {
+        let text = |text: &str| Some(text.to_owned());
+        let answers = Layer { cluster_name: text("demo"), region: text("us-west-2"), account_id: text(NOBODY), ..Layer::default() };
+        let answers = Layer { existing_cluster: Some(existing), ..answers };
+        let layers = given.iter().cloned().chain([(Source::Found, answers)]).collect::<Vec<_>>();
+        resolve(&layers, &Discovered::default()).map(|_| ())
+    };
+    answered(false).or_else(|wrong| answered(true).map_err(|_| wrong))
 }
 
 /// Tells a program what was written, and the settings that are in it.

@@ -6,7 +6,7 @@ use super::waiting::briefly;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::facts::{Caller, ClusterFacts, NetworkFacts, Probed, RouteTableFacts};
-use crate::knowledge::{KubernetesVersion, Release};
+use crate::knowledge::{KubernetesVersion, Release, unknown_region};
 use crate::ports::{Ports, Workstation as _};
 use crate::shell::quoted;
 use crate::spec::draft::Reasons;
@@ -14,6 +14,7 @@ use crate::spec::layer::{Layer, NodePoolLayer};
 use crate::spec::resolve::Layers;
 use crate::spec::{AccountId, ClusterName, Partition, Region};
 use crate::steps::OWNER_TAG;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 /// The name of a new cluster where nobody gives one.
@@ -42,6 +43,8 @@ pub(super) struct Found {
     pub(super) layer: Layer,
     /// Why they are so, by field.
     pub(super) reasons: Reasons,
+    /// Whether AWS knows who asks.
+    pub(super) signed_in: bool,
     /// The profile that was chosen.
     pub(super) profile: Option<String>,
     /// The Kubernetes of a cluster that is there.
@@ -61,12 +64,15 @@ impl<'a> Interview<'a> {
     /// An interview that begins with what these layers say.
     pub(super) fn new(app: &'a App, manner: Manner, given: &Layers) -> Self {
         let layer = given.iter().rev().fold(Layer::default(), |below, (_, above)| over(above, below));
-        let found = Found { layer, reasons: Reasons::new(), profile: app.globals.profile.clone(), kubernetes: None };
+        let found = Found { layer, reasons: Reasons::new(), signed_in: false, profile: app.globals.profile.clone(), kubernetes: None };
         Self { app, manner, creatable: None, found }
     }
 
     /// Holds it.
     pub(super) async fn hold(mut self) -> Result<Found> {
+        if let Some(region) = &self.found.layer.region {
+            self.say_odd(region);
+        }
         if self.found.profile.is_none() {
             self.found.profile = self.profile().await?;
         }
@@ -96,6 +102,7 @@ impl<'a> Interview<'a> {
             self.say_unasked(e);
         }
         let caller = caller.and_then(Result::ok);
+        self.found.signed_in = caller.is_some();
         self.account(caller.as_ref().map(|c| &c.account)).await?;
         let cluster = self.cluster(&ports, caller.is_some()).await?;
         match &cluster {
@@ -124,6 +131,13 @@ impl<'a> Interview<'a> {
         self.asked("sts:GetCallerIdentity", ports.aws.caller()).await
     }
 
+    /// A slip of the hand is said before the first question, not after the last: a run would look for everything there.
+    fn say_odd(&self, region: &str) {
+        if let Some(odd) = unknown_region(region) {
+            self.app.printer.status(&format!("note: {odd}"));
+        }
+    }
+
     /// The whole reason is long, and no more than a hint here.
     fn say_unasked(&self, e: &Error) {
         let profile = self.found.profile.as_ref().map(|profile| format!(" --profile {}", quoted(profile))).unwrap_or_default();
@@ -149,6 +163,7 @@ impl<'a> Interview<'a> {
     async fn region(&mut self, ports: &Ports, configured: Option<&Region>, signed_in: bool) -> Result<String> {
         if let Some(region) = configured {
             self.found.reasons.insert("region", "The AWS region, from the AWS configuration or this instance.".into());
+            self.say_odd(region.as_str());
             self.app.printer.status(&format!("AWS region {region}, from the AWS configuration or this instance; --region names another."));
             return Ok(region.to_string());
         }
@@ -159,7 +174,14 @@ impl<'a> Interview<'a> {
         let usual = usual_region(meant(self.found.layer.partition.as_deref()));
         let listed = if signed_in { self.asked("ec2:DescribeRegions", ports.aws.regions()).await.unwrap_or_default() } else { Vec::new() };
         if listed.is_empty() {
-            let read = |t: &str| t.parse::<Region>().map(|r| r.to_string()).map_err(|e| e.to_string());
+            let twice = RefCell::new(String::new());
+            let read = |t: &str| {
+                let region = t.parse::<Region>().map_err(|e| e.to_string())?.to_string();
+                match unknown_region(&region).filter(|_| twice.replace(region.clone()) != region) {
+                    Some(odd) => Err(format!("{odd}; the same again takes it")),
+                    None => Ok(region),
+                }
+            };
             return text(self.app, "Which AWS region?", why, usual, read).await;
         }
         let usual = listed.iter().position(|r| r == usual).unwrap_or(0);

@@ -57,7 +57,10 @@ fn a_program_is_told_what_was_written() {
     assert_eq!((&made["schema"], &made["files"]), (&"karpctl/init/v1".into(), &serde_json::json!(["karpctl.yaml"])));
     assert_eq!(made["settings"], serde_json::to_value(written(dir.path())).unwrap());
     let schema = answer(&["init", "--schema", "-o", "ndjson"]);
-    assert_eq!((&schema["files"], &schema["settings"]), (&serde_json::json!(["karpctl.schema.json"]), &serde_json::json!({})));
+    assert_eq!(
+        (&schema["files"], &schema["settings"]),
+        (&serde_json::json!(["karpctl.schema.json", "karpctl.yaml"]), &serde_json::json!({}))
+    );
     let there = run(dir.path(), &[&DEFAULTS[..], &["--cluster-name", "other", "-o", "json"]].concat());
     assert!(there.stdout.is_empty() && serde_json::from_str::<serde_json::Value>(&stderr(&there)).is_ok(), "{}", stderr(&there));
 }
@@ -68,6 +71,8 @@ fn defaults_without_credentials_are_a_spec_that_other_commands_take() {
     let ended = run(dir.path(), &DEFAULTS);
     assert_eq!(ended.status.code(), Some(0), "{}", stderr(&ended));
     assert!(ended.stdout.is_empty() && stderr(&ended).contains("karpctl bootstrap --dry-run"), "{}", stderr(&ended));
+    // Of a machine and an account that nobody can ask nothing else is known.
+    assert!(stderr(&ended).contains("Next:\n  karpctl doctor --only aws-credentials\n"), "{}", stderr(&ended));
     assert!(stderr(&ended).contains("`karpctl init --schema` also writes karpctl.schema.json"), "{}", stderr(&ended));
     let layer = written(dir.path());
     assert_eq!((layer.cluster_name.as_deref(), layer.region.as_deref()), (Some("shop"), Some("eu-central-1")));
@@ -87,7 +92,8 @@ fn without_credentials_nothing_is_made_up() {
     assert!(stderr(&nameless).contains("hint: give --cluster-name NAME"), "{}", stderr(&nameless));
     assert!(!dir.path().join("karpctl.yaml").exists());
     let said = stderr(&run(dir.path(), &["init", "--defaults", "--region", "us-wst-2", "--karpenter-version", "0.31.4"]));
-    assert!(said.contains("note: `us-wst-2` is no region that this karpctl knows; did you mean `us-west-2`?"), "{said}");
+    let odd = "note: `us-wst-2` is no region that this karpctl knows; did you mean `us-west-2`?";
+    assert_eq!((said.matches("us-wst-2").count(), said.find(odd)), (1, Some(0)), "once, and before all else: {said}");
     assert!(said.contains("EKS makes no cluster of Kubernetes 1.28 any more"), "{said}");
     let text = std::fs::read_to_string(dir.path().join("karpctl.yaml")).unwrap();
     assert!(text.contains("The newest Kubernetes that Karpenter 0.31.4 runs on; EKS was not asked"), "{text}");
@@ -154,6 +160,15 @@ fn another_text_is_never_overwritten_unasked() {
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
     std::fs::remove_file(dir.path().join("karpctl.schema.json")).unwrap();
     assert_eq!(run(dir.path(), &[&DEFAULTS[..], &["--force"]].concat()).status.code(), Some(0));
+    // A spec file is told where the schema is, once, and stays as it is beside that.
+    let (line, before) = ("# yaml-language-server: $schema=karpctl.schema.json\n", std::fs::read_to_string(&file).unwrap());
+    for _ in 0..2 {
+        let schema = run(dir.path(), &["init", "--schema"]);
+        assert_eq!(schema.status.code(), Some(0), "{}", stderr(&schema));
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), format!("{line}{before}"));
+        assert!(!stderr(&schema).contains("by this line"), "{}", stderr(&schema));
+    }
+    std::fs::remove_file(dir.path().join("karpctl.schema.json")).unwrap();
     assert_eq!(written(dir.path()).cluster_name.as_deref(), Some("shop"));
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");
 }
@@ -250,6 +265,44 @@ fn at_a_terminal_it_asks_what_it_cannot_find_out() {
     assert_eq!(layer.node_pool.unwrap().capacity_types, Some(vec!["spot".to_owned()]));
 }
 
+/// A slip of the hand is told where it is made, not after the last question.
+#[test]
+fn a_region_that_nobody_knows_is_told_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut terminal = Terminal::start(dir.path(), "init");
+    terminal.answer("Which AWS region?", "us-wst-2\n");
+    terminal.answer("`us-wst-2` is no region that this karpctl knows; did you mean `us-west-2`?; the same again takes it", "us-west-2\n");
+    terminal.answer("Which AWS account?", "\n");
+    terminal.answer("What is the new cluster called?", "\n");
+    terminal.answer("Where does the controller run?", "\n");
+    terminal.answer("What capacity may Karpenter launch?", "\n");
+    let (code, said) = terminal.end();
+    assert_eq!((code, written(dir.path()).region.as_deref()), (Some(0), Some("us-west-2")), "{said}");
+    // One that is newer than the table is taken, and told of once.
+    let dir = tempfile::tempdir().unwrap();
+    let mut terminal = Terminal::start(dir.path(), "init");
+    terminal.answer("Which AWS region?", "mars-olympus-1\n");
+    terminal.answer("the same again takes it", "mars-olympus-1\n");
+    terminal.answer("Which AWS account?", "\u{3}");
+    let (_, said) = terminal.end();
+    assert_eq!(said.matches("is no region that this karpctl knows").count(), 1, "{said}");
+    for (words, wrong) in [
+        ("init --region us-wst-2", "did you mean `us-west-2`?"),
+        ("init --region 'us west'", "region (from the flag): `us west` is not a valid AWS region"),
+        ("init --karpenter-version 0.1.0", "0.1.0"),
+        ("init --cluster-name _x", "clusterName (from the flag): `_x` is not a valid cluster name"),
+    ] {
+        let mut terminal = Terminal::start(dir.path(), words);
+        if words.ends_with("us-wst-2") {
+            terminal.answer("Which AWS account?", "\u{3}");
+        }
+        let (_, said) = terminal.end();
+        let first = said.find(wrong).unwrap_or_else(|| panic!("{words}: {said}"));
+        assert!(said.find("Which").is_none_or(|question| first < question), "{words}: {said}");
+    }
+    assert!(!dir.path().join("karpctl.yaml").exists());
+}
+
 /// An account with two regions and two clusters; the clusters have a private and a public subnet.
 fn account(asked: &Asked) -> (String, String) {
     let list = |items: &[&str]| items.iter().map(|item| format!("<item>{item}</item>")).collect::<String>();
@@ -306,6 +359,7 @@ fn what_the_account_has_is_listed_to_choose_from() {
     terminal.answer("What capacity may Karpenter launch?", "\n");
     let (code, said) = terminal.end();
     assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("karpctl doctor --area client,account"), "{said}");
     for listed in [
         "1) eu-west-1",
         "2) us-east-1",
