@@ -6,7 +6,7 @@ use super::next;
 use super::parts::Part;
 use super::report_page::ReportPage;
 use super::session::Session;
-use super::way::{Selection, WayArgs, topics, warn_of_unread};
+use super::way::{Selection, WayArgs, topics, warn_of_lack};
 use crate::app::App;
 use crate::engine::{self, Claim, Hold, Run, Timing, execute};
 use crate::error::{Error, ErrorKind, Exit, Result};
@@ -107,7 +107,7 @@ pub(super) async fn carry_out(
         }
     };
     let let_go = hold.release(&id).await;
-    warn_of_unread(app, steps, session, selection, &outcome.facts);
+    warn_of_lack(app, steps, session, selection, &outcome.facts);
     let report = close(reporter, &outcome.facts, outcome.ok())?;
     if let Err(e) = let_go {
         let error =

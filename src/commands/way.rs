@@ -103,7 +103,7 @@ pub(super) async fn go(app: &App, args: &WayArgs, session: &mut Session, steps: 
     }
     let mut plan = plan(steps, &session.spec, &session.facts, &selection.goal());
     name_what_is_missing(app, selection, &mut plan);
-    for words in unread(steps, &session.spec, &session.facts, selection) {
+    for words in goes_without(steps, &session.spec, &session.facts, selection) {
         app.printer.warn(&words);
     }
     let refused = refused.or_else(|| unreadable(session, &plan)).or_else(|| takes_away(session, selection, &plan));
@@ -190,16 +190,16 @@ fn takes_away(session: &Session, selection: &Selection, plan: &Plan) -> Option<E
     Some(error.within(format!("the stack gives the permissions that the controller in {} works by", session.spec.cluster_name)))
 }
 
-/// What the selected steps go on without, since it could not be looked at.
-fn unread(steps: &[Box<dyn Step>], spec: &Spec, facts: &Facts, selection: &Selection) -> BTreeSet<String> {
+/// What the selected steps go on without.
+fn goes_without(steps: &[Box<dyn Step>], spec: &Spec, facts: &Facts, selection: &Selection) -> BTreeSet<String> {
     let selected = steps.iter().filter(|step| selection.steps.contains(&step.id()));
-    selected.flat_map(|step| step.unread(spec, facts, selection.direction)).collect()
+    selected.flat_map(|step| step.goes_without(spec, facts, selection.direction)).collect()
 }
 
 /// Says what of that came to be in a run; the rest was said with the plan.
-pub(super) fn warn_of_unread(app: &App, steps: &[Box<dyn Step>], session: &Session, selection: &Selection, now: &Facts) {
-    let told = unread(steps, &session.spec, &session.facts, selection);
-    for words in unread(steps, &session.spec, now, selection).difference(&told) {
+pub(super) fn warn_of_lack(app: &App, steps: &[Box<dyn Step>], session: &Session, selection: &Selection, now: &Facts) {
+    let told = goes_without(steps, &session.spec, &session.facts, selection);
+    for words in goes_without(steps, &session.spec, now, selection).difference(&told) {
         app.printer.warn(words);
     }
 }

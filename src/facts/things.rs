@@ -404,6 +404,9 @@ pub struct ControllerFacts {
     pub ready: u32,
     /// The image of the controller's container.
     pub image: String,
+    /// Replicas for which the scheduler finds no node. Counted while not all are ready.
+    #[serde(default)]
+    pub without_node: u32,
     /// What its pods and events say, newest last, while it is not ready.
     pub complaints: Vec<String>,
     /// Its pods that are not led to the Pod Identity agent. Looked for with Pod Identity only.

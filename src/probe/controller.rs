@@ -34,7 +34,8 @@ pub(super) async fn controller(context: &ProbeContext<'_>, kube: &dyn Kube) -> P
     let mut facts = facts_of(&deployment);
     facts.role = role_of(kube, &deployment).await;
     if facts.ready < facts.desired || facts.desired == 0 {
-        facts.complaints = complaints(kube, &facts.namespace).await.unwrap_or_default();
+        let (said, without_node) = tokio::join!(complaints(kube, &facts.namespace), without_node(kube, &facts.namespace));
+        (facts.complaints, facts.without_node) = (said.unwrap_or_default(), without_node.unwrap_or_default());
     }
     if context.spec.identity == Identity::PodIdentity {
         facts.without_credentials = without_credentials(kube, &facts.namespace, context.spec.service_account()).await.unwrap_or_default();
@@ -69,6 +70,7 @@ fn facts_of(deployment: &Value) -> ControllerFacts {
         desired: count(&deployment["spec"]["replicas"]).unwrap_or(1),
         ready: if current { updated.map_or(ready, |n| n.min(ready)) } else { 0 },
         image: image_of(deployment),
+        without_node: 0,
         complaints: Vec::new(),
         without_credentials: Vec::new(),
     }
@@ -110,6 +112,17 @@ pub(crate) async fn deployments(kube: &dyn Kube, namespace: &str) -> Result<Vec<
 pub(crate) async fn without_credentials(kube: &dyn Kube, namespace: &str, account: &str) -> Result<Vec<PodFacts>> {
     let pods = kube.list(&ObjectKind::new("v1", "pods"), Some(namespace), Some(SELECTOR)).await?;
     Ok(pods.iter().filter(|pod| is_without_credentials(pod, account)).filter_map(pod_facts).collect())
+}
+
+/// How many of the controller's pods wait for a node.
+async fn without_node(kube: &dyn Kube, namespace: &str) -> Result<u32> {
+    let pods = kube.list(&ObjectKind::new("v1", "pods"), Some(namespace), Some(SELECTOR)).await?;
+    let waits = |pod: &&Value| {
+        let conditions = pod["status"]["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let refused = |c: &Value| c["type"] == "PodScheduled" && c["status"] == "False" && c["reason"] == "Unschedulable";
+        pod["metadata"]["deletionTimestamp"].is_null() && conditions.iter().any(refused)
+    };
+    Ok(u32::try_from(pods.iter().filter(waits).count()).unwrap_or(u32::MAX))
 }
 
 fn is_without_credentials(pod: &Value, account: &str) -> bool {

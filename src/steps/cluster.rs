@@ -142,7 +142,7 @@ impl Step for Cluster {
         }
     }
 
-    fn unread(&self, _: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
+    fn goes_without(&self, _: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
         match &facts.eksctl_others {
             Probed::Unavailable(reason) if direction == Direction::Remove => {
                 vec![format!("stacks of eksctl's may be left of the cluster, which is gone: they were not looked for: {reason}")]

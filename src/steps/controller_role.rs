@@ -121,7 +121,7 @@ impl Step for ControllerRole {
         }
     }
 
-    fn unread(&self, _: &Spec, facts: &Facts, _: Direction) -> Vec<String> {
+    fn goes_without(&self, _: &Spec, facts: &Facts, _: Direction) -> Vec<String> {
         match &facts.left_policies {
             Probed::Unavailable(reason) => {
                 vec![format!("policies of another release may be left in the account: they were not looked at: {reason}")]

@@ -116,8 +116,8 @@ pub trait Step: Send + Sync {
     fn kept_on_destroy(&self, _spec: &Spec) -> Option<&'static str> {
         None
     }
-    /// What could not be looked at and is gone on without, a line each.
-    fn unread(&self, _spec: &Spec, _facts: &Facts, _direction: Direction) -> Vec<String> {
+    /// What is gone on without, a line each: what could not be looked at, or does not come.
+    fn goes_without(&self, _spec: &Spec, _facts: &Facts, _direction: Direction) -> Vec<String> {
         Vec::new()
     }
     /// What it does and why, for `karpctl explain`, in a few sentences.

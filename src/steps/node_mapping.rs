@@ -104,7 +104,7 @@ impl Step for NodeMapping {
         commands
     }
 
-    fn unread(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
+    fn goes_without(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
         match facts.access_entry.known().map(|entry| &entry.role_made) {
             Some(Probed::Unavailable(reason)) if direction == Direction::Apply => vec![format!(
                 "whether the access entry of {} is older than the role, and lets nobody in, was not looked at: {reason}",

@@ -109,7 +109,7 @@ impl Step for OidcProvider {
         }
     }
 
-    fn unread(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
+    fn goes_without(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
         left_unread((Identity::Irsa, spec), facts, "an OIDC provider of the cluster", &facts.oidc_provider, direction)
     }
 

@@ -127,7 +127,7 @@ impl Step for PodIdentityAgent {
         }
     }
 
-    fn unread(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
+    fn goes_without(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
         left_unread((Identity::PodIdentity, spec), facts, "the add-on eks-pod-identity-agent", &facts.pod_identity_agent, direction)
     }
 

@@ -134,7 +134,7 @@ impl Step for PodIdentityAssociation {
         made_by(Identity::PodIdentity, spec, state)
     }
 
-    fn unread(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
+    fn goes_without(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
         left_unread((Identity::PodIdentity, spec), facts, "a Pod Identity association of the controller", &facts.association, direction)
     }
 

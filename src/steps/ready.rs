@@ -5,12 +5,12 @@ use super::helm_release::with_complaints;
 use super::looked::looked;
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
-use crate::facts::{Facts, Topic};
+use crate::facts::{ControllerFacts, Facts, Topic};
 use crate::knowledge::NodePoolApi;
 use crate::plan::{Action, Direction, State, StepId};
 use crate::probe::kinds::Kinds;
 use crate::probe::{ProbeContext, probe};
-use crate::spec::Spec;
+use crate::spec::{ClusterMode, Spec};
 use async_trait::async_trait;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -102,11 +102,33 @@ impl Step for Ready {
         Ok(())
     }
 
+    fn goes_without(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
+        let Some(controller) = facts.controller.known().filter(|_| direction == Direction::Apply) else { return Vec::new() };
+        if controller.ready >= controller.desired || !runs_with_fewer(spec, controller) {
+            return Vec::new();
+        }
+        let (cluster, region) = (&spec.cluster_name, &spec.region);
+        vec![format!(
+            "{} of {} replicas of the controller run, and no node takes more: nothing stands by when one fails; \
+             `karpctl doctor --only node-capacity --cluster-name {cluster} --region {region}` says what helps",
+            controller.ready, controller.desired
+        )]
+    }
+
     fn explain(&self) -> &'static str {
-        "Waits until all replicas of the controller are ready and the node pool and its node class say Ready. If they do not become so \
+        "Waits until all replicas of the controller are ready and the node pool and its node class say Ready. On a cluster that was there one replica is \
+         enough where no node takes the others (charts since 0.27 put no two on one node): that is a warning. If they do not become so \
          in time, the error says what the pods and events say, and which condition of the node class fails (subnets, security \
          groups, AMIs, instance profile). It changes nothing."
     }
+}
+
+/// Whether the controller works, and the replicas that it lacks wait for nodes which nobody here adds: Karpenter makes none for itself, and those of
+/// a cluster that was there are not karpctl's. One replica leads and the others stand by, so that no waiting brings more and none is missing.
+fn runs_with_fewer(spec: &Spec, controller: &ControllerFacts) -> bool {
+    spec.cluster == ClusterMode::Existing
+        && controller.ready > 0
+        && controller.ready.saturating_add(controller.without_node) >= controller.desired
 }
 
 fn judge(spec: &Spec, facts: &Facts) -> Result<State, State> {
@@ -114,7 +136,7 @@ fn judge(spec: &Spec, facts: &Facts) -> Result<State, State> {
     let mut missing = Vec::new();
     if controller.desired == 0 {
         missing.push("the controller is scaled to 0 replicas".to_owned());
-    } else if controller.ready < controller.desired {
+    } else if controller.ready < controller.desired && !runs_with_fewer(spec, controller) {
         missing.push(format!("{} of {} replicas of the controller are ready", controller.ready, controller.desired));
     }
     if spec.node_pool.keep {

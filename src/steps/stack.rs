@@ -120,7 +120,7 @@ impl Step for Stack {
         }
     }
 
-    fn unread(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
+    fn goes_without(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
         match &facts.chart_release {
             Probed::Unavailable(reason)
                 if direction == Direction::Apply

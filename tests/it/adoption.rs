@@ -28,6 +28,7 @@ fn by_hand() -> Facts {
             desired: 2,
             ready: 2,
             image: "public.ecr.aws/karpenter/controller:1.9.2@sha256:00".into(),
+            without_node: 0,
             complaints: Vec::new(),
             without_credentials: Vec::new(),
         }),

@@ -40,7 +40,7 @@ async fn the_other_stacks_of_eksctl_go_before_the_clusters() {
     assert!(matches!(world.assess_removal(ID).await, State::Broken(_)));
     world.fail("list stacks", Fault::Before(error(ErrorKind::Denied)));
     let facts = world.facts(step(ID).reads_on_removal()).await;
-    let told = step(ID).unread(&world.spec, &facts, Direction::Remove).join("\n");
+    let told = step(ID).goes_without(&world.spec, &facts, Direction::Remove).join("\n");
     assert!(told.starts_with("stacks of eksctl's may be left of the cluster"), "{told}");
     assert_eq!(world.remove(ID).await.0, Ok(()));
     assert_eq!(world.assess_removal(ID).await, State::Absent);

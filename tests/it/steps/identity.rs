@@ -198,12 +198,12 @@ async fn what_another_identity_made_is_removed_after_the_chart() {
             let mut unread = Facts { cluster: facts.cluster.clone(), ..Facts::default() };
             step.reads_on_removal().iter().for_each(|topic| unread.say_unavailable(*topic, "it is denied"));
             assert_eq!(step.assess_removal(&other, &unread), State::NotWanted, "{id}: who may not look is not held up");
-            let told = |spec: &Spec, direction| step.unread(spec, &unread, direction).join("\n");
+            let told = |spec: &Spec, direction| step.goes_without(spec, &unread, direction).join("\n");
             assert!(told(&other, Direction::Remove).ends_with("it was not looked at: it is denied"), "{id}");
             assert_eq!((told(&world.spec, Direction::Remove), told(&other, Direction::Apply)), (String::new(), String::new()), "{id}");
             let gone = Facts { cluster: Probed::Absent, ..unread.clone() };
             assert_eq!(
-                step.unread(&other, &gone, Direction::Remove),
+                step.goes_without(&other, &gone, Direction::Remove),
                 Vec::<String>::new(),
                 "{id}: of what is gone nothing is left to be looked at"
             );

@@ -106,7 +106,7 @@ async fn one_that_may_not_be_looked_at_is_said() {
     let world = upgraded().await;
     world.fail("get policy", Fault::Before(error(ErrorKind::Denied)));
     let facts = world.facts(&[Topic::ControllerRole, Topic::Stack]).await;
-    let unread = step(ID).unread(&world.spec, &facts, Direction::Apply);
+    let unread = step(ID).goes_without(&world.spec, &facts, Direction::Apply);
     assert!(unread.len() == 1 && unread[0].contains("policies of another release may be left"), "{unread:?}");
     // What was just taken off is no guess.
     world.fail("get policy", Fault::Before(error(ErrorKind::Denied)));

@@ -108,7 +108,7 @@ async fn an_entry_of_a_role_that_is_yet_to_be_made_is_not_kept() {
     world.fail("get age", Fault::Before(error(ErrorKind::Denied)));
     let facts = world.facts(&[Topic::Cluster, Topic::AccessEntry]).await;
     assert_eq!(step(ID).assess(&world.spec, &facts), State::Present);
-    assert!(step(ID).unread(&world.spec, &facts, Direction::Apply)[0].contains("is older than the role, and lets nobody in"));
+    assert!(step(ID).goes_without(&world.spec, &facts, Direction::Apply)[0].contains("is older than the role, and lets nobody in"));
 }
 
 #[tokio::test(start_paused = true)]

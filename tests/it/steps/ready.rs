@@ -1,10 +1,12 @@
 use crate::fake::{FakeWorld, words};
 use crate::fixture::{existing, spec};
 use karpctl::error::ErrorKind;
-use karpctl::plan::{State, StepId};
+use karpctl::facts::Topic;
+use karpctl::plan::{Direction, State, StepId};
 use karpctl::ports::{ObjectKind, ObjectRef};
 use karpctl::steps::Ownership;
 use serde_json::json;
+use std::sync::Arc;
 
 const ID: StepId = StepId::Ready;
 
@@ -32,6 +34,45 @@ async fn a_controller_that_comes_up_is_waited_for() {
     let error = world.apply(ID, Ownership::OursOnly).await.0.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Timeout);
     assert_eq!(error.message, "Karpenter of cluster demo is not ready");
+}
+
+/// On the only node of a cluster that was there the second replica never comes.
+#[tokio::test(start_paused = true)]
+async fn a_replica_for_which_no_node_comes_is_not_waited_for() {
+    let lacks = |world: &FakeWorld, reason: &str| {
+        let mut body = world.object(&deployment()).unwrap();
+        body["status"]["readyReplicas"] = json!(1);
+        world.put(&deployment(), body);
+        let pod = ObjectRef { kind: ObjectKind::new("v1", "pods"), namespace: Some("kube-system".into()), name: "karpenter-2".into() };
+        world.put(
+            &pod,
+            json!({
+                "metadata": {"labels": {"app.kubernetes.io/name": "karpenter"}},
+                "status": {"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": reason}]},
+            }),
+        );
+    };
+    let told = async |world: &Arc<FakeWorld>| {
+        let facts = world.facts(&[Topic::Controller, Topic::NodePool]).await;
+        let steps = karpctl::steps::all();
+        let ready = steps.iter().find(|step| step.id() == ID).unwrap();
+        ready.goes_without(&world.spec, &facts, Direction::Apply).join("\n")
+    };
+    let world = FakeWorld::bootstrapped(existing("1.14.1")).await;
+    assert_eq!(told(&world).await, "");
+    lacks(&world, "Unschedulable");
+    assert_eq!(world.assess(ID).await, State::Present);
+    let said = told(&world).await;
+    let helps = "`karpctl doctor --only node-capacity --cluster-name demo --region us-west-2` says what helps";
+    assert!(said.starts_with("1 of 2 replicas of the controller run, and no node takes more") && said.ends_with(helps), "{said}");
+    // One that has a node may still come up.
+    lacks(&world, "SchedulingGated");
+    assert_eq!(words(&world.assess(ID).await), "1 of 2 replicas of the controller are ready");
+    assert_eq!(told(&world).await, "");
+    // The nodes of a cluster that is made here are on their way.
+    let world = FakeWorld::bootstrapped(spec("1.14.1")).await;
+    lacks(&world, "Unschedulable");
+    assert_eq!(words(&world.assess(ID).await), "1 of 2 replicas of the controller are ready");
 }
 
 #[tokio::test(start_paused = true)]
