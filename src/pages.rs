@@ -127,6 +127,11 @@ const ID: usize = 8;
 /// The shortest part of an error that says which one it is.
 const TELLING: usize = 12;
 
+/// How much of a sentence, with `…` for what differs, is in an error, or of an error in a sentence. `None`: too little.
+pub(crate) fn likeness_of(error: &str, sentence: &str) -> Option<usize> {
+    likeness(&plain(error), &plain(sentence))
+}
+
 /// How much of a quote is in a text, or of a text in a quote. `None`: too little.
 fn likeness(text: &str, quote: &str) -> Option<usize> {
     if text.len() >= TELLING && quote.contains(text) {

@@ -25,7 +25,7 @@ impl Check for AdmissionWebhooks {
         "Releases up to 0.32, and the newest patches of 0.33 to 0.37, have admission webhooks. helm takes its own away in an upgrade; those of \
          `helm template`, GitOps or another release stay.\n\n\
          What is seen: `Internal error occurred: failed calling webhook \"validation.webhook.karpenter.sh\": failed to call webhook: the server \
-         rejected our request for an unknown reason`, or `service \"karpenter\" not found`, for every write of a node pool.\n\n\
+         rejected our request for an unknown reason`, `service \"karpenter\" not found`, or `failed calling webhook … connect: connection refused`, for every write of a node pool.\n\n\
          Delete the configurations that are named; nothing else hangs on them."
     }
 

@@ -29,7 +29,7 @@ impl Check for ConversionWebhook {
          there, have that port, and have a pod that is ready.\n\n\
          What is seen where not: `conversion webhook for karpenter.sh/v1beta1, Kind=NodePool failed: Post \
          \"https://karpenter.kube-system.svc:8443/conversion/karpenter.sh?timeout=30s\": no service port 8443 found for service \"karpenter\"`, \
-         `service \"karpenter\" not found`, `no endpoints available for service \"karpenter\"`; nothing of these kinds can then be deleted either.\n\n\
+         `service \"karpenter\" not found`, `no endpoints available for service \"karpenter\"`, `conversion webhook for … connect: connection refused`; nothing of these kinds can then be deleted either.\n\n\
          Point the CRD at the controller that is there, or, with 1.1 and later, at nobody. Whether NetworkPolicies let the API server in is the check network-policies."
     }
 

@@ -29,7 +29,8 @@ impl Check for WebhookEndpoints {
          whether its Service is there, with that port, and a pod behind it that is ready.\n\n\
          What people see otherwise: `Error: INSTALLATION FAILED: Internal error occurred: failed calling webhook \"mservice.elbv2.k8s.aws\": \
          failed to call webhook: Post \"https://aws-load-balancer-webhook-service.kube-system.svc:443/mutate-v1-service?timeout=10s\": no \
-         endpoints available for service \"aws-load-balancer-webhook-service\"`.\n\n\
+         endpoints available for service \"aws-load-balancer-webhook-service\"`; `failed calling webhook … connect: connection refused` while its pod \
+         begins or ends.\n\n\
          The AWS Load Balancer Controller, cert-manager, Kyverno, Gatekeeper and others have such webhooks. Their pods may wait for the very nodes that \
          Karpenter is to make, and so neither comes; or the program is gone, and its configuration stayed. A webhook with conditions \
          (`matchConditions`), which are not worked out here, is a warning. Karpenter's own are judged by admission-webhooks and conversion-webhook."

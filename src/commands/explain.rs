@@ -4,6 +4,7 @@
 use super::answer::json;
 use super::args::VariantArgs;
 use super::explain_guide;
+use super::explain_own::who_says;
 use super::offered;
 use super::session::layers;
 use crate::app::App;
@@ -49,6 +50,9 @@ pub(super) const GUIDE: &str = "guide";
 
 /// How many pages may have a word, so that the first of them is meant.
 const FEW: usize = 4;
+
+/// Two words (`connection refused`) say what happened and not to what: every page that has them is listed. One alone is the code of an error.
+const SHORT: usize = 2;
 
 impl ExplainArgs {
     /// The format of the answer.
@@ -111,9 +115,11 @@ fn answer_to<'a>(asked: &str, topics: &'a [Topic]) -> Result<Answer<'a>> {
     }
     // Errors are quoted by the pages in English; what is then shown is in the language asked for.
     let checks = checks::all();
-    let quoting: Vec<(&str, &str)> = checks.iter().map(|c| (c.id(), page(c.id(), Language::En).unwrap_or_else(|| c.explain()))).collect();
-    let checks_of = |ids: &[&str]| -> Vec<&Topic> {
-        ids.iter().filter_map(|id| topics.iter().find(|t| t.kind == Kind::Check && t.id == *id)).collect()
+    let of_checks = checks.iter().map(|c| (c.id(), page(c.id(), Language::En).unwrap_or_else(|| c.explain())));
+    let of_kinds = topics.iter().filter(|topic| topic.kind == Kind::Error).map(|topic| (topic.id.as_str(), topic.text.as_str()));
+    let quoting: Vec<(&str, &str)> = of_checks.chain(of_kinds).collect();
+    let quoting_topics = |ids: &[&str]| -> Vec<&Topic> {
+        ids.iter().filter_map(|id| topics.iter().find(|t| matches!(t.kind, Kind::Check | Kind::Error) && t.id == *id)).collect()
     };
     let exact = topics.iter().find(|t| t.id == asked).or_else(|| by_name(topics, asked));
     let mut with_it = if exact.is_some() { Vec::new() } else { that_quote(asked, quoting.iter().copied()) };
@@ -123,12 +129,19 @@ fn answer_to<'a>(asked: &str, topics: &'a [Topic]) -> Result<Answer<'a>> {
             with_it = that_name(asked, quoting.iter().copied());
             mention.clone_from(&with_it);
         }
-        if mention.len() > FEW && by_mention(topics, asked).is_none() {
-            mention.sort_by_key(|id| checks.iter().position(|check| check.id() == *id));
-            return Ok(Answer::Mentioned(checks_of(&mention)));
+        if with_it.is_empty() {
+            let said = said_by_us(asked, topics);
+            if !said.is_empty() {
+                return Ok(Answer::Text(said, Vec::new()));
+            }
+        }
+        let few = if asked.split_whitespace().count() == SHORT { 1 } else { FEW };
+        if mention.len() > few && by_mention(topics, asked).is_none() {
+            mention.sort_by_key(|id| quoting.iter().position(|(known, _)| known == id));
+            return Ok(Answer::Mentioned(quoting_topics(&mention)));
         }
     }
-    let with_it = checks_of(&with_it);
+    let with_it = quoting_topics(&with_it);
     if let Some(found) = exact.or_else(|| with_it.first().copied()).or_else(|| by_mention(topics, asked)) {
         let others = with_it.into_iter().skip(1).collect();
         return Ok(Answer::Text(topics.iter().filter(|t| t.id == found.id).collect(), others));
@@ -142,6 +155,18 @@ fn answer_to<'a>(asked: &str, topics: &'a [Topic]) -> Result<Answer<'a>> {
     })
 }
 
+/// The kinds of karpctl's own errors that say so, and the step whose words they are.
+fn said_by_us<'a>(asked: &str, topics: &'a [Topic]) -> Vec<&'a Topic> {
+    let (kinds, sources) = who_says(asked);
+    let names: Vec<String> = kinds.into_iter().map(super::explained::name_of).collect();
+    let is_meant = |topic: &&Topic| match topic.kind {
+        Kind::Error => names.contains(&topic.id),
+        Kind::Step => sources.contains(topic.id.as_str()),
+        _ => false,
+    };
+    topics.iter().filter(is_meant).collect()
+}
+
 /// Prints an answer for a person.
 fn show(app: &App, asked: &str, lang: Language, answer: &Answer<'_>) {
     match answer {
@@ -149,8 +174,10 @@ fn show(app: &App, asked: &str, lang: Language, answer: &Answer<'_>) {
         Answer::Mentioned(topics) => {
             app.printer.told(&format!("{} pages have `{asked}` in what they quote; `karpctl explain ID` prints one:", topics.len()));
             let checks = checks::all();
-            let named = checks.iter().filter(|check| topics.iter().any(|topic| topic.id == check.id()));
-            named.for_each(|check| app.printer.entry(check.id(), check.why()));
+            for topic in topics {
+                let check = checks.iter().find(|check| check.id() == topic.id);
+                app.printer.entry(&topic.id, check.map_or_else(|| first_sentence(&topic.text), |check| check.why()));
+            }
         }
         Answer::Text(topics, others) => {
             let text = topics.iter().map(|topic| topic.text.trim_end()).collect::<Vec<_>>().join("\n\n");

@@ -20,7 +20,8 @@ const fn meaning(kind: ErrorKind) -> &'static str {
              (`--existing-cluster`), or which version fits (`karpctl versions`). Exit code 4; 1 where the run had changed something else before."
         }
         ErrorKind::Credentials => {
-            "There are no AWS credentials, or they have expired, or AWS does not know them. `aws sts get-caller-identity` shows whose are in \
+            "There are no AWS credentials, or they have expired, or AWS does not know them: `cannot find out who you are in AWS`, `there are no AWS \
+             credentials`. `aws sts get-caller-identity` shows whose are in \
              use, `aws sso login` renews those of IAM Identity Center, and `--profile` takes others. Exit code 1."
         }
         ErrorKind::Denied => {

@@ -13,6 +13,7 @@ pub mod destroy;
 pub mod doctor;
 pub mod explain;
 mod explain_guide;
+mod explain_own;
 mod explained;
 mod explained_operator;
 pub mod generate;

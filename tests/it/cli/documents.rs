@@ -322,6 +322,13 @@ fn explain_finds_a_page_by_the_error_that_people_paste() {
     assert!(explain(&["--lang", "ko", "exec plugin: invalid apiVersion"]).contains("고치는 법"));
     usage_error(&Shell::new().run(&["explain", "some other error"]), &["no page quotes such an error"]);
     assert_eq!(explain(&["v1alpha1"]), page);
+    let refused = explain(&["connection refused"]);
+    for id in ["exec-kubeconfig", "webhook-endpoints", "admission-webhooks", "conversion-webhook"] {
+        assert!(refused.contains(&format!("\n  {id} ")), "{id}: {refused}");
+    }
+    let webhook = "failed calling webhook \"mservice.elbv2.k8s.aws\": failed to call webhook: Post \"https://a.kube-system.svc:443/m?timeout=10s\": dial tcp 10.0.1.7:9443: connect: connection refused";
+    let webhook = explain(&[webhook]);
+    assert!(webhook.contains("webhook-endpoints") && !webhook.contains("exec-kubeconfig"), "{webhook}");
     let part = explain(&["Unauthorized"]);
     assert!(
         part.contains("pages have `Unauthorized` in what they quote") && part.contains("cluster-entry") && part.contains("clock-skew"),
@@ -343,6 +350,21 @@ fn explain_finds_a_page_by_the_error_that_people_paste() {
         usage_error(&ended, &["`karpctl explain` lists them all"]);
         assert!(!ended.stderr.contains("did you mean"), "{far}: {}", ended.stderr);
     }
+}
+
+/// What karpctl prints itself is pasted too: it leads to the kind of the error, and to the step whose words they are.
+#[test]
+fn explain_knows_the_errors_that_karpctl_prints() {
+    let explain = |error: &str| Shell::new().run(&["explain", error]).stdout;
+    let run = Shell::new().run(&["status", "--cluster-name", "demo", "--region", "us-west-2"]).stderr;
+    for error in ["cannot find out who you are in AWS", "there are no AWS credentials", &run] {
+        assert_eq!(explain(error), explain("credentials"), "{error}");
+    }
+    let not_ready = explain("error: Karpenter of cluster shop is not ready");
+    assert!(not_ready.contains(explain("timeout").trim()) && not_ready.contains(explain("ready").trim()), "{not_ready}");
+    assert_eq!(explain("there is no cluster shop in eu-west-1 of account 444455556666"), explain("not-found"));
+    let usage = Shell::new().run(&["bootstrap", "--region", "us-west-2"]).stderr;
+    assert_eq!(explain(&usage), explain("usage"), "{usage}");
 }
 
 /// The same answers as a person gets: the list without texts, a topic with its own, and those that quote the same error after it.
