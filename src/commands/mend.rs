@@ -10,7 +10,7 @@ use crate::knowledge::exec::{full, version_of};
 use crate::kubeconfig::{Edited, Kubeconfig, Merging, NotAlone, Source, load, named, set_exec_api_version, set_interactive_mode};
 use crate::probe::client::places;
 use crate::secret::masked_lines;
-use crate::shell::command as command_line;
+use crate::shell::{command as command_line, quoted};
 use similar::TextDiff;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
@@ -154,7 +154,7 @@ impl Cures {
             mend.contexts_of_one_user().iter().for_each(|line| app.printer.status(line));
         }
         for file in &self.open {
-            app.printer.copied(&format!("chmod 600 {}", file.display()));
+            app.printer.copied(&format!("chmod 600 {}", quoted(&file.display().to_string())));
         }
     }
 
@@ -163,9 +163,10 @@ impl Cures {
         for mend in &self.mends {
             let backup = replace(&mend.file, &mend.before, &mend.after)?;
             app.printer.status(&format!(
-                "changed {0}; the backup is {1}; `karpctl doctor --undo --kubeconfig {0}` takes it back",
+                "changed {}; the backup is {}; `karpctl doctor --undo --kubeconfig {}` takes it back",
                 mend.file.display(),
-                backup.display()
+                backup.display(),
+                quoted(&mend.file.display().to_string())
             ));
             mend.say_others(app);
         }

@@ -3,6 +3,7 @@
 
 mod completions;
 mod examples;
+mod printed;
 mod yaml;
 
 use crate::lab::documents::PAGES;

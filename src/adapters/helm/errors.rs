@@ -84,7 +84,7 @@ fn of_cluster(doing: &str, said: &str) -> Option<Error> {
     if said.contains("getting credentials") {
         return Some(
             of(ErrorKind::Credentials)
-                .hint("the credential plugin failed; see why: `karpctl token --cluster-name <cluster>`, `aws sts get-caller-identity`"),
+                .hint("the credential plugin failed; see why: `karpctl token --cluster-name NAME`, `aws sts get-caller-identity`"),
         );
     }
     if said.contains("asked for the client to provide credentials") || said.contains("Unauthorized") && said.contains("luster unreachable")

@@ -15,6 +15,22 @@ fn contexts_that_change_together_are_named() {
     assert!(ended.stderr.contains("of-a is the user of 2 contexts, which change together: a, b"), "{}", ended.stderr);
 }
 
+/// The way back is typed as it is printed, and brings every byte back.
+#[test]
+fn what_is_printed_takes_a_cure_back() {
+    let text = kubeconfig(&[("a", "v1alpha1")]).replace("users:\n", "users: # mine\t\r\n\n");
+    let shell = machine(&[("a", "v1")]).file("my config", text.trim_end());
+    let of_mine = ["doctor", "--fix", "--yes", "--only", "exec-api-version", "--helm", "./helm", "--kubeconfig", "my config"];
+    let file = shell.dir.path().join("my config");
+    let before = std::fs::read(&file).unwrap();
+    let ended = shell.run(&of_mine);
+    assert!(ended.code == 0 && std::fs::read(&file).unwrap() != before, "{}{}", ended.stdout, ended.stderr);
+    let undo = ended.stderr.split('`').find(|code| code.starts_with("karpctl doctor --undo")).unwrap_or_else(|| panic!("{}", ended.stderr));
+    let script = undo.replacen("karpctl", super::KARPCTL, 1);
+    let ended = super::ended(shell.command("/bin/sh").args(["-c", &script]));
+    assert_eq!((ended.code, std::fs::read(&file).unwrap()), (0, before), "`{undo}`: {}{}", ended.stdout, ended.stderr);
+}
+
 /// What would change another context too is made only where it is named: of two contexts of one user, none changes by the way.
 #[test]
 fn what_reaches_another_context_is_mended_only_where_it_is_named() {
