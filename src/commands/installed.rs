@@ -10,6 +10,19 @@ use crate::spec::Spec;
 use crate::spec::layer::{Layer, Source};
 use crate::steps::{made_by_karpctl, works_by_our_role};
 
+/// What leaves Karpenter in place does not change its release unasked: a newer karpctl would upgrade it, and an older one take it back.
+pub(super) async fn release_stays(app: &App, variant: &VariantArgs, session: &mut Session) -> Result<()> {
+    if layers(app, variant)?.iter().any(|(_, layer)| layer.karpenter_version.is_some()) {
+        return Ok(());
+    }
+    let usual = session.spec.release.clone();
+    as_installed(app, variant, session).await?;
+    if session.spec.release < usual {
+        app.printer.status(&format!("note: Karpenter {usual} fits this cluster, too: `--karpenter-version {usual}` goes to it"));
+    }
+    Ok(())
+}
+
 /// Gives the session the release and the namespace of karpctl's own Karpenter in the cluster. What a release calls its objects, and where they
 /// are, is not found by those of another.
 pub(super) async fn as_installed(app: &App, variant: &VariantArgs, session: &mut Session) -> Result<()> {

@@ -177,6 +177,9 @@ fn destroy_goes_by_the_karpenter_that_is_there() {
     next.says(
         "karpctl destroy --cluster-name namespaced --region us-west-2 --karpenter-version 1.0.8 --namespace karpenter --existing-cluster",
     );
+    // A bootstrap by a newer karpctl upgrades nothing unasked.
+    let again = with(&["bootstrap", "--dry-run"]).exits(0).says("Nothing to do");
+    again.says("goes by the Karpenter that is there: 1.0.8 in the namespace karpenter").says("note: Karpenter 1.").says("goes to it");
     // A named one is obeyed.
     let plan = with(&["destroy", "--dry-run", "--namespace", "kube-system"]).exits(0);
     plan.says("chart karpenter 1.0.8 in kube-system").says("not there");
