@@ -33,8 +33,9 @@ impl Check for CustomNetworking {
         "Where the DaemonSet aws-node has AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG=true, pods get their addresses in the subnet of an ENIConfig and not in that \
          of their node. With ENI_CONFIG_LABEL_DEF=topology.kubernetes.io/zone that is the one with the name of the zone: there must be one for each zone in \
          which Karpenter finds subnets and some NodePool may launch nodes (its requirement topology.kubernetes.io/zone), with a subnet of this zone, which \
-         has addresses left. With another label the node pool has to give it to its nodes \
-         (`spec.template.metadata.labels`), and a node without it takes the ENIConfig `default`; which it will be is then not looked at.\n\n\
+         has addresses left. With another label each NodePool has to give it to its nodes \
+         (`spec.template.metadata.labels`), and takes the zone of that ENIConfig's subnet alone. A node without it takes the ENIConfig `default`, unless \
+         user data or an annotation says otherwise: that is a skip.\n\n\
          What people see otherwise: nodes that stay NotReady with `cni plugin not initialized`, and in the log of their aws-node `error while \
          retrieving eniconfig: ENIConfig.crd.k8s.amazonaws.com \"us-east-1c\" not found`, `Failed to attach any ENIs for custom networking`; \
          pods that stay in ContainerCreating with `failed to assign an IP address to container`.\n\n\
@@ -71,10 +72,6 @@ impl Check for CustomNetworking {
                     .fix("make an ENIConfig for each zone, with one of its subnets"),
             ]);
         }
-        if found.label != ZONE_LABEL && found.label != OLD_ZONE_LABEL {
-            let message = format!("a node takes the ENIConfig that its label {} names: which that will be is not looked at", found.label);
-            return Err(Judgement::skip(subject, message));
-        }
         read(subject, &facts.objects)?;
         let mut zones: BTreeSet<&str> = used_subnets(spec, facts, subject)?.into_iter().map(|subnet| subnet.zone).collect();
         let objects = facts.objects.known().into_iter().flatten();
@@ -83,7 +80,10 @@ impl Check for CustomNetworking {
         if zones.is_empty() {
             return Err(Judgement::skip(subject, "no zone is known in which Karpenter launches nodes"));
         }
-        let said: Vec<Judgement> = zones.iter().filter_map(|zone| judge(spec, cluster, found, zone)).collect();
+        if found.label != ZONE_LABEL && found.label != OLD_ZONE_LABEL {
+            return by_label(spec, cluster, found, &pools, &zones);
+        }
+        let said: Vec<Judgement> = zones.iter().filter_map(|zone| judge(spec, cluster, found, (zone, zone))).collect();
         if !said.is_empty() {
             return Ok(said);
         }
@@ -105,12 +105,36 @@ fn takes(pool: &ObjectFacts, zone: &str) -> bool {
     })
 }
 
-/// What is wrong for the pods of one zone.
-fn judge(spec: &Spec, cluster: &ClusterFacts, found: &Found, zone: &str) -> Option<Judgement> {
-    let (subject, edit) = (format!("ENIConfig {zone}"), ["kubectl", "edit", "eniconfig", zone]);
+/// What is wrong for the pods of each node pool, where a label that is not the zone's names the `ENIConfig`.
+fn by_label(spec: &Spec, cluster: &ClusterFacts, found: &Found, pools: &[&ObjectFacts], zones: &BTreeSet<&str>) -> Judged {
+    let label = &found.label;
+    let of_pool = |pool: &&ObjectFacts| {
+        let subject = format!("NodePool {}", pool.name);
+        let Some(name) = pool.node_labels.get(label) else {
+            let message =
+                format!("does not give its nodes the label {label}, which names their ENIConfig: which they take is not looked at");
+            return Judgement::skip(subject, message);
+        };
+        let wrong = zones.iter().filter(|zone| takes(pool, zone)).find_map(|zone| judge(spec, cluster, found, (name, zone)));
+        let Some(wrong) = wrong else { return Judgement::pass(subject, format!("its nodes take the ENIConfig {name}, which has room")) };
+        let edit = ["kubectl", "edit", &pool.resource, &pool.name];
+        wrong.run(format!("or have the NodePool {} take zones of its ENIConfig alone, or another by its label {label}", pool.name), edit)
+    };
+    if pools.is_empty() {
+        let message = format!("a node takes the ENIConfig that its label {label} names, and there is no NodePool yet");
+        return Err(Judgement::skip("addresses of pods", message));
+    }
+    Ok(pools.iter().map(of_pool).collect())
+}
+
+/// What is wrong for the pods of one zone by the `ENIConfig` of this name.
+fn judge(spec: &Spec, cluster: &ClusterFacts, found: &Found, (name, zone): (&str, &str)) -> Option<Judgement> {
+    let (subject, edit) = (format!("ENIConfig {name}"), ["kubectl", "edit", "eniconfig", name]);
     let look = |judgement: Judgement| judgement.run("see which subnets the zone has", subnets(spec, cluster, Some(zone)));
-    let Some(id) = found.configs.get(zone) else {
-        let message = "is not there, and Karpenter finds subnets in this zone: nodes there stay NotReady (Failed to attach any ENIs for custom networking)";
+    let Some(id) = found.configs.get(name) else {
+        let message = format!(
+            "is not there, and Karpenter finds subnets in {zone}: nodes there stay NotReady (Failed to attach any ENIs for custom networking)"
+        );
         return Some(
             look(Judgement::fail(subject, message))
                 .fix("make it, with one of them and with security groups as the other ENIConfigs have")

@@ -14,6 +14,8 @@ pub(super) struct NodeNetwork;
 
 /// Fewer free addresses than a node of a common size takes with its pods.
 const FEW: i32 = 32;
+/// The same where pods have theirs in subnets of their own: a node takes one.
+const FEW_OF_NODES: i32 = 4;
 
 impl Check for NodeNetwork {
     fn id(&self) -> &'static str {
@@ -54,6 +56,8 @@ impl Check for NodeNetwork {
             Topic::NodePool,
             Topic::Crds,
             Topic::Objects,
+            Topic::Capacity,
+            Topic::CustomNetworking,
         ]
     }
 
@@ -98,7 +102,7 @@ impl Check for NodeNetwork {
         }
         let used: Vec<&SubnetFacts> = if selected.is_empty() { for_nodes } else { selected.iter().collect() };
         for subnet in used.iter().copied() {
-            said.extend(judge(subnet, cluster.vpc_id.as_deref(), None));
+            said.extend(judge(situation.facts, subnet, cluster.vpc_id.as_deref(), None));
             said.extend(without_address(subnet, situation.facts));
         }
         let zones: BTreeSet<&str> = used.iter().map(|s| s.zone.as_str()).collect();
@@ -125,7 +129,7 @@ fn of_class(facts: &Facts, class: &ObjectFacts, selection: &ClassSelection, vpc:
         Err(_) => &[],
     };
     let of_class = looked.iter().filter(|subnet| ids.as_ref().is_some_and(|ids| ids.contains(&subnet.id)));
-    let bad: Vec<Judgement> = of_class.flat_map(|subnet| judge(subnet, vpc, Some(class))).collect();
+    let bad: Vec<Judgement> = of_class.flat_map(|subnet| judge(facts, subnet, vpc, Some(class))).collect();
     if bad.is_empty() { vec![by_class(class, ids, "subnets", "SubnetSelector did not match any Subnets")] } else { bad }
 }
 
@@ -177,7 +181,7 @@ fn without_address(subnet: &SubnetFacts, facts: &Facts) -> Option<Judgement> {
 }
 
 /// Whether nodes in a subnet reach the cluster and find addresses. `class`: the node class whose own selector finds it.
-fn judge(subnet: &SubnetFacts, vpc: Option<&str>, class: Option<&ObjectFacts>) -> Vec<Judgement> {
+fn judge(facts: &Facts, subnet: &SubnetFacts, vpc: Option<&str>, class: Option<&ObjectFacts>) -> Vec<Judgement> {
     let of = class.map_or_else(String::new, |class| format!(" of the node class {}", class.name));
     let subject = format!("subnet {} ({}){of}", subnet.id, subnet.zone);
     let cured = |judgement: Judgement, by_tag: String, by_class: &str| match class {
@@ -190,7 +194,8 @@ fn judge(subnet: &SubnetFacts, vpc: Option<&str>, class: Option<&ObjectFacts>) -
         let by_tag = format!("take the tag {DISCOVERY_TAG} from it");
         said.push(cured(Judgement::fail(&subject, message), by_tag, "let its selector find others"));
     }
-    if subnet.free_addresses < FEW {
+    let few = if facts.custom_networking.known().is_some() { FEW_OF_NODES } else { FEW };
+    if subnet.free_addresses < few {
         let judgement = Judgement::warn(&subject, format!("has {} free addresses", subnet.free_addresses));
         let by_tag = "name larger subnets: --subnet ID, or give the VPC another range".to_owned();
         said.push(cured(judgement, by_tag, "let its selector find larger ones too, or give the VPC another range"));

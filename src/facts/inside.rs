@@ -130,6 +130,9 @@ pub struct ObjectFacts {
     /// The requirements of a node pool, as they are written.
     #[serde(default)]
     pub requirements: Vec<Value>,
+    /// The labels that a node pool gives its nodes.
+    #[serde(default)]
+    pub node_labels: BTreeMap<String, String>,
     /// What it says of what some release does otherwise where nothing is said, by the dotted path in its spec.
     #[serde(default)]
     pub said: BTreeMap<String, Value>,

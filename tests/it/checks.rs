@@ -32,6 +32,7 @@ use karpctl::facts::{Facts, Probed, Topic};
 use karpctl::finding::{Finding, Verdict};
 use karpctl::knowledge::OfferedVersion;
 use karpctl::spec::{ClusterMode, Meant, Spec};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What a healthy world answers to every check that is not about this machine.
@@ -75,12 +76,45 @@ pub(crate) async fn seen(world: &Arc<FakeWorld>) -> (Spec, Facts) {
 
 pub(crate) fn bad(spec: &Spec, facts: &Facts, day: &str) -> Vec<Finding> {
     let said = judge(&all(), &Situation { spec: Some(spec), meant: &karpctl::spec::Meant::default(), facts, today: day.parse().unwrap() });
+    by_its_topics_alone(spec, facts, day, &said);
     let bad: Vec<Finding> = said.into_iter().filter(|f| matches!(f.result, Verdict::Fail | Verdict::Warn)).collect();
     for finding in &bad {
         assert!(!finding.fixes.is_empty(), "it says what helps: {finding:#?}");
         assert!(finding.fixes.iter().all(|fix| fix.safe == fix.edit.is_some()), "what is safe is what --fix does: {finding:#?}");
     }
     bad
+}
+
+/// The checks that look at a topic where another check has it read, and what for.
+const BESIDE: [(&str, Topic); 1] = [
+    // What takes no cluster, and no permission, is not to ask for one.
+    ("aws-credentials", Topic::Cluster),
+];
+
+/// Each check alone says what it says with the others: it names every topic that it looks at.
+#[track_caller]
+fn by_its_topics_alone(spec: &Spec, facts: &Facts, day: &str, said: &[Finding]) {
+    for check in all() {
+        let beside = BESIDE.iter().filter(|(id, _)| *id == check.id()).map(|(_, topic)| *topic);
+        // Who asks is known to every look beyond this machine.
+        let reads: BTreeSet<Topic> = check.reads().iter().copied().chain(beside).chain([Topic::Caller]).collect();
+        let has = |topics: &[Topic]| topics.iter().all(|topic| reads.contains(topic));
+        let mut alone = Facts::default();
+        alone.take_topics(facts, &reads);
+        if has(&[Topic::AccessEntry, Topic::Objects]) {
+            (alone.class_entries, alone.class_profiles) = (facts.class_entries.clone(), facts.class_profiles.clone());
+        }
+        if has(&[Topic::Selection, Topic::Objects]) {
+            alone.class_subnets = facts.class_subnets.clone();
+        }
+        if has(&[Topic::AmiImage, Topic::Objects]) {
+            alone.class_images = facts.class_images.clone();
+        }
+        let id = check.id();
+        let situation = Situation { spec: Some(spec), meant: &Meant::default(), facts: &alone, today: day.parse().unwrap() };
+        let with_others: Vec<&Finding> = said.iter().filter(|finding| finding.id == id).collect();
+        assert_eq!(judge(&[check], &situation).iter().collect::<Vec<_>>(), with_others, "{id} looks at what it does not name");
+    }
 }
 
 pub(crate) const DAY: &str = "2026-09-01";

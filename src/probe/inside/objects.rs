@@ -10,6 +10,7 @@ use crate::probe::failed;
 use crate::spec::Spec;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// The annotation by which 1.0 keeps the kubelet's settings of a node pool (v1-migration.md, "Kubelet Configuration Migration").
 const KUBELET: &str = "compatibility.karpenter.sh/v1beta1-kubelet-conversion";
@@ -85,6 +86,7 @@ fn of(kind: &ObjectKind, object: &Value) -> Option<ObjectFacts> {
             _ => None,
         },
         requirements: items(&spec["template"]["spec"]["requirements"]).to_vec(),
+        node_labels: labels(&spec["template"]["metadata"]["labels"]),
         ami_alias: items(&spec["amiSelectorTerms"]).iter().find_map(|term| said(&term["alias"])),
         said: pinned_fields(&kind.plural)
             .into_iter()
@@ -92,6 +94,11 @@ fn of(kind: &ObjectKind, object: &Value) -> Option<ObjectFacts> {
             .filter(|(_, value)| !value.is_null())
             .collect(),
     })
+}
+
+fn labels(labels: &Value) -> BTreeMap<String, String> {
+    let labels = labels.as_object().into_iter().flatten();
+    labels.filter_map(|(name, value)| Some((text(name), text(value.as_str()?)))).collect()
 }
 
 fn images(class: &Value) -> ClassImages {

@@ -96,6 +96,50 @@ fn eni_config(w: &FakeWorld, name: &str, subnet: &str) {
     w.put(&place("crd.k8s.amazonaws.com/v1alpha1", "eniconfigs", None, name), body);
 }
 
+/// The node pool gives its nodes a label, which names their `ENIConfig`.
+#[tokio::test(start_paused = true)]
+async fn a_label_of_a_node_pool_names_where_its_pods_find_addresses() {
+    const ID: &str = "custom-networking";
+    const LABEL: &str = "example.com/eni";
+    let of_pool = |name: &'static str, zones: &'static [&'static str]| {
+        after(move |w| {
+            custom_networking(w, LABEL);
+            w.change(&place("karpenter.sh/v1", "nodepools", None, "default"), |pool| {
+                pool["spec"]["template"]["metadata"]["labels"] = json!({LABEL: name});
+                let zone = json!({"key": "topology.kubernetes.io/zone", "operator": "In", "values": zones});
+                pool["spec"]["template"]["spec"]["requirements"].as_array_mut().unwrap().push(zone);
+            });
+        })
+    };
+    assert_eq!(of_pool("us-west-2b", &["us-west-2b"]).await, []);
+    let both = of_pool("us-west-2b", &["us-west-2a", "us-west-2b"]).await;
+    says(&both, ID, Verdict::Fail, "which is in us-west-2b: a node takes no network interface of another zone");
+    says(&both, ID, Verdict::Fail, "kubectl edit nodepools.karpenter.sh default");
+    let none = of_pool("team", &["us-west-2a"]).await;
+    says(&none, ID, Verdict::Fail, "is not there, and Karpenter finds subnets in us-west-2a");
+    assert_eq!(none[0].subject, "ENIConfig team");
+    // Without the label it may be any.
+    assert_eq!(after(|w| custom_networking(w, LABEL)).await, []);
+}
+
+/// A node takes one address where pods have theirs elsewhere.
+#[tokio::test(start_paused = true)]
+async fn subnets_of_nodes_need_little_room_where_pods_have_others() {
+    let warned = |own: bool, left: i32| async move {
+        let found = after(|w| {
+            w.inside().subnets[0].free_addresses = left;
+            if own {
+                custom_networking(w, "topology.kubernetes.io/zone");
+                w.inside().subnets.iter_mut().skip(2).for_each(|subnet| subnet.free_addresses = 500);
+            }
+        });
+        let found = found.await;
+        assert!(found.iter().all(|f| f.id == "node-network" && f.result == Verdict::Warn), "{found:#?}");
+        !found.is_empty()
+    };
+    assert_eq!([warned(false, 20).await, warned(true, 20).await, warned(true, 2).await], [true, false, true]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn pods_with_subnets_of_their_own_find_addresses_in_every_zone() {
     const ID: &str = "custom-networking";

@@ -56,8 +56,8 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
     ),
     (
         "node-network",
-        &[Topic::Endpoints, Topic::Stack, Topic::ControllerRole, Topic::Chart, Topic::NodePool],
-        "another way out; how bad it is that something is missing",
+        &[Topic::Endpoints, Topic::Stack, Topic::ControllerRole, Topic::Chart, Topic::NodePool, Topic::Capacity, Topic::CustomNetworking],
+        "another way out; how bad it is that something is missing, or one zone is all; how many addresses a node takes",
     ),
     (
         "node-security-groups",
