@@ -174,6 +174,10 @@ fn is_there(path: &Path) -> Error {
 pub(super) fn write(app: &App, files: &[(PathBuf, String)], force: bool) -> Result<()> {
     files.iter().try_for_each(|(path, text)| refuse_other(path, text, force))?;
     for (path, text) in files {
+        if !force && path.exists() {
+            app.printer.status(&format!("{} says so already", path.display()));
+            continue;
+        }
         let failed = |e: std::io::Error| {
             unwritable(Error::failed(format!("cannot write {}", path.display())), path, &e).hint("-f FILE writes another file")
         };

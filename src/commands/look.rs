@@ -164,7 +164,10 @@ async fn look_beyond(app: &App, args: &DoctorArgs, checks: &[Box<dyn Check>]) ->
             }
             Ok((offline_spec(app, args)?, facts))
         }
-        Err(e) if e.kind == ErrorKind::Usage => Err(e.hint("or look at this machine alone: `karpctl doctor --offline`")),
+        // A spec file that cannot be read is read without AWS, too.
+        Err(e) if e.kind == ErrorKind::Usage && layers(app, &args.variant).is_ok() => {
+            Err(e.hint("or look at this machine alone: `karpctl doctor --offline`"))
+        }
         Err(e) => Err(e),
     }
 }

@@ -204,7 +204,10 @@ fn cluster_name(layers: &Layers, p: &mut Problems) -> Option<ClusterName> {
     let before = p.list.len();
     let name = p.parsed(layers, "clusterName", |l| l.cluster_name.as_deref());
     if name.is_none() && p.list.len() == before {
-        p.missing("the cluster has no name", "give --cluster-name NAME, CLUSTER_NAME, or clusterName in karpctl.yaml");
+        p.missing(
+            "the cluster has no name",
+            "give --cluster-name NAME, CLUSTER_NAME, or clusterName in karpctl.yaml, which `karpctl init` writes",
+        );
     }
     name
 }

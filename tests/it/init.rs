@@ -146,7 +146,9 @@ fn flags_and_environment_are_written_down() {
 fn another_text_is_never_overwritten_unasked() {
     let dir = tempfile::tempdir().unwrap();
     assert_eq!(run(dir.path(), &DEFAULTS).status.code(), Some(0));
-    assert_eq!(run(dir.path(), &DEFAULTS).status.code(), Some(0), "the same again is fine");
+    let again = run(dir.path(), &DEFAULTS);
+    assert_eq!(again.status.code(), Some(0), "the same again is fine");
+    assert!(stderr(&again).contains("karpctl.yaml says so already\n") && !stderr(&again).contains("wrote"), "{}", stderr(&again));
     let file = dir.path().join("karpctl.yaml");
     std::fs::write(&file, "mine").unwrap();
     let refused = run(dir.path(), &DEFAULTS);

@@ -81,7 +81,7 @@ fn versions_that_are_not_known_are_refused_with_the_range() {
 
 #[test]
 fn what_is_missing_is_named_with_the_ways_to_give_it() {
-    usage_error(&Shell::new().run(&["bootstrap", "--dry-run"]), &["cluster has no name", "CLUSTER_NAME", "AWS_REGION"]);
+    usage_error(&Shell::new().run(&["bootstrap", "--dry-run"]), &["cluster has no name", "CLUSTER_NAME", "`karpctl init`", "AWS_REGION"]);
     usage_error(&Shell::new().run(&["token"]), &["cluster has no name"]);
     usage_error(&Shell::new().run(&["status", "-f", "nothere.yaml"]), &["nothere.yaml"]);
     usage_error(&render(&Shell::new(), "all", &[]), &["--out"]);
@@ -213,6 +213,9 @@ fn a_spec_file_that_cannot_be_read_says_what_and_where() {
     }
     let short = of("a: 1\n");
     usage_error(&short, &["unknown field `a`"]);
+    let doctor = Shell::new().file("karpctl.yaml", "a: 1\n").run(&["doctor"]);
+    usage_error(&doctor, &["unknown field `a`"]);
+    assert!(!doctor.stderr.contains("--offline"), "it reads the file, too: {}", doctor.stderr);
     assert!(!short.stderr.contains("did you mean"), "{}", short.stderr);
     usage_error(&Shell::new().run(&["status", "-f", "."]), &["cannot read the spec file .", "hint:"]);
 }
