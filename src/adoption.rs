@@ -1,5 +1,6 @@
 //! Recognises a Karpenter that somebody else made, and says by which settings karpctl works with it as it is: pure.
 
+mod made_with;
 mod pool;
 mod values;
 
@@ -10,6 +11,8 @@ use crate::render;
 use crate::spec::layer::{ChartLayer, ElsewhereLayer, Layer};
 use crate::spec::{Arn, NodeAccess, QueueName, SERVICE_ACCOUNT, Spec};
 use crate::steps::aws_auth;
+
+pub use made_with::made_with;
 
 /// Who made it, by what it shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

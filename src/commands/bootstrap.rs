@@ -1,7 +1,7 @@
 //! `karpctl bootstrap`: from an AWS account to a working Karpenter.
 
 use super::args::VariantArgs;
-use super::installed::release_stays;
+use super::installed::as_it_stands;
 use super::session::Session;
 use super::way::{Selection, WayArgs, go};
 use crate::app::App;
@@ -44,7 +44,7 @@ impl BootstrapArgs {
 /// Runs the command.
 pub async fn run(app: &App, args: BootstrapArgs) -> Result<Exit> {
     let mut session = Session::open(app, &args.variant).await?;
-    release_stays(app, &args.variant, &mut session).await?;
+    as_it_stands(app, &args.variant, &mut session).await?;
     let selection = Selection { name: "bootstrap", steps: StepId::ALL.into(), direction: Direction::Apply, ownership: args.ownership() };
     go(app, &args.way, &mut session, &steps::all(), &selection).await
 }

@@ -2,7 +2,7 @@
 
 use super::args::VariantArgs;
 use super::session::{Session, layers};
-use crate::adoption::installed;
+use crate::adoption::{installed, made_with};
 use crate::app::App;
 use crate::error::Result;
 use crate::facts::Topic;
@@ -10,8 +10,46 @@ use crate::spec::Spec;
 use crate::spec::layer::{Layer, Source};
 use crate::steps::{made_by_karpctl, works_by_our_role};
 
-/// What leaves Karpenter in place does not change its release unasked: a newer karpctl would upgrade it, and an older one take it back.
-pub(super) async fn release_stays(app: &App, variant: &VariantArgs, session: &mut Session) -> Result<()> {
+/// What leaves Karpenter in place changes nothing of it that nobody speaks of: neither its release, which is another with each karpctl, nor what only a
+/// flag said when it was made.
+pub(super) async fn as_it_stands(app: &App, variant: &VariantArgs, session: &mut Session) -> Result<()> {
+    release_stays(app, variant, session).await?;
+    if session.facts.cluster.known().is_none() {
+        return Ok(());
+    }
+    session.read_by(app, [Topic::Controller, Topic::StackStatus, Topic::ControllerRole, Topic::Chart, Topic::Association].into()).await?;
+    if session.spec.made_elsewhere.is_some() || !made_by_karpctl(&session.spec, &session.facts) {
+        return Ok(());
+    }
+    let mut given = layers(app, variant)?;
+    let known = Layer {
+        karpenter_version: Some(session.spec.release.to_string()),
+        namespace: Some(session.spec.namespace.to_string()),
+        ..made_with(&session.spec, &session.facts)
+    };
+    given.push((Source::Found, known));
+    // What does not go together with what is given is not kept.
+    let Ok(resolved) = session.resolved(&given) else { return Ok(()) };
+    let spec = &session.spec;
+    let mut kept = Vec::new();
+    if resolved.identity != spec.identity {
+        kept.push(format!("identity {}", resolved.identity.as_str()));
+    }
+    if resolved.private != spec.private {
+        kept.push("private".to_owned());
+    }
+    if let Some(boundary) = resolved.permissions_boundary.as_ref().filter(|_| spec.permissions_boundary.is_none()) {
+        kept.push(format!("permissionsBoundary {boundary}"));
+    }
+    if !kept.is_empty() {
+        app.printer.status(&format!("note: as Karpenter was made, and nothing says otherwise: {}", kept.join(", ")));
+    }
+    session.spec = resolved;
+    Ok(())
+}
+
+/// A newer karpctl would upgrade it, and an older one take it back.
+async fn release_stays(app: &App, variant: &VariantArgs, session: &mut Session) -> Result<()> {
     if layers(app, variant)?.iter().any(|(_, layer)| layer.karpenter_version.is_some()) {
         return Ok(());
     }

@@ -3,12 +3,13 @@
 use crate::fake::FakeWorld;
 use crate::fake::inside::place;
 use crate::fixture::existing;
-use karpctl::adoption::{Maker, installed, recognise, settle, told_account};
+use karpctl::adoption::{Maker, installed, made_with, recognise, settle, told_account};
 use karpctl::error::{Error, ErrorKind};
 use karpctl::facts::{AssociationFacts, ControllerFacts, Facts, HelmRelease, OriginFacts, Probed, Topic};
 use karpctl::ports::InstanceProfile;
 use karpctl::spec::layer::Source;
 use karpctl::spec::resolve::{Discovered, resolve};
+use karpctl::spec::{Identity, Spec};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -58,6 +59,19 @@ fn by_hand() -> Facts {
 fn release_and_namespace_are_those_of_the_controller() {
     let (release, namespace) = installed(&by_hand()).unwrap();
     assert_eq!((release.to_string().as_str(), namespace.as_str()), ("1.9.2", "karpenter"));
+}
+
+/// What the second run finds of what only the flags of the first said.
+#[tokio::test(start_paused = true)]
+async fn what_karpctl_was_told_when_it_made_one_is_seen() {
+    let boundary = "arn:aws:iam::111122223333:policy/boundary";
+    let told = Spec { identity: Identity::Irsa, private: true, permissions_boundary: boundary.parse().ok(), ..existing("1.14.1") };
+    let topics = [Topic::Chart, Topic::Association, Topic::ControllerRole];
+    let found = |spec: Spec| async move { made_with(&existing("1.14.1"), &FakeWorld::bootstrapped(spec).await.facts(&topics).await) };
+    let seen = found(told).await;
+    assert_eq!((seen.identity.as_deref(), seen.private, seen.permissions_boundary.as_deref()), (Some("irsa"), Some(true), Some(boundary)));
+    let usual = found(existing("1.14.1")).await;
+    assert_eq!((usual.identity.as_deref(), usual.private, usual.permissions_boundary), (Some("pod-identity"), None, None));
 }
 
 #[test]

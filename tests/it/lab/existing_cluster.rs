@@ -208,6 +208,9 @@ fn newest_release_with_irsa() {
     stage.existing("1.34", "API_AND_CONFIG_MAP");
     let before = stage.inventory();
     there(&stage, "1.14.1", &["--identity", "irsa"]);
+    // Who runs it next need not know.
+    let again = stage.karpctl(&["bootstrap", "--existing-cluster", "--dry-run", "--karpenter-version", "1.14.1"]).exits(0);
+    again.says("Nothing to do").says("as Karpenter was made, and nothing says otherwise: identity irsa");
     a_provider_that_others_use_stays(&stage);
     back(&stage, "1.14.1", &["--identity", "irsa"], &before);
 }
