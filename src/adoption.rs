@@ -98,6 +98,7 @@ pub fn recognise(spec: &Spec, facts: &Facts) -> Result<Adoption> {
     // What cannot be a queue's name names none.
     let queue = queue.filter(|name| name.parse::<QueueName>().is_ok());
     let maker = maker(spec, facts, origin, &controller_role, &node_role, queue.as_deref());
+    let (boundary, own) = put_in(spec, facts, maker)?;
     let mut layer = Layer {
         cluster_name: Some(spec.cluster_name.to_string()),
         region: Some(spec.region.to_string()),
@@ -108,11 +109,17 @@ pub fn recognise(spec: &Spec, facts: &Facts) -> Result<Adoption> {
         existing_cluster: Some(true),
         zonal_shift: values::flag(&release.values, ZONAL_SHIFT_VALUE).filter(|_| spec.release.features().zonal_shift),
         node_pool: Some(pool::settings(spec, origin)),
+        permissions_boundary: boundary.filter(|_| own.is_empty()).map(|boundary| boundary.to_string()),
         ..Layer::default()
     };
-    let mut differs = Vec::new();
-    if maker != Maker::Guide {
-        let by = maker.word().to_owned();
+    let stack = format!("the stack {}", spec.stack_name());
+    let mut differs: Vec<String> = own.iter().map(|line| format!("{stack} has what its owner put in: {line}")).collect();
+    differs.extend(
+        layer.permissions_boundary.iter().map(|arn| format!("the role of the nodes has the permissions boundary {arn}, and keeps it")),
+    );
+    if maker != Maker::Guide || !own.is_empty() {
+        // An update of that stack would take away what its owner put in.
+        let by = if own.is_empty() { maker.word().to_owned() } else { stack };
         differs.push(format!("roles, policies and queue are {by}'s, and stay so: karpctl uses them and changes nothing of them"));
         if queue.is_none() && spec.release.features().queue_value {
             differs.push(
@@ -129,6 +136,18 @@ pub fn recognise(spec: &Spec, facts: &Facts) -> Result<Adoption> {
         });
     }
     Ok(Adoption { maker, layer, differs })
+}
+
+/// The permissions boundary that the guide's stack gives the role of the nodes, and what else its owner has put into it.
+fn put_in(spec: &Spec, facts: &Facts, maker: Maker) -> Result<(Option<Arn>, Vec<String>)> {
+    // What is karpctl's by its mark has gone by its settings since.
+    let stack = facts.stack.known().filter(|stack| maker == Maker::Guide && !spec.owns(&stack.tags));
+    let Some(stack) = stack else { return Ok((None, Vec::new())) };
+    let template = stack.template.as_deref().unwrap_or_default();
+    let boundary = render::boundary_of(spec, template);
+    let kept =
+        Spec { permissions_boundary: boundary.clone().or_else(|| spec.permissions_boundary.clone()), made_elsewhere: None, ..spec.clone() };
+    Ok((boundary, render::put_in_by_others(&kept, template)?))
 }
 
 /// Completes what was recognised, with facts of the roles and pools that it names: how nodes are let in, what the chart is told, and
@@ -188,8 +207,10 @@ fn controller_role(spec: &Spec, facts: &Facts, origin: &OriginFacts) -> Result<(
 fn maker(spec: &Spec, facts: &Facts, origin: &OriginFacts, controller: &Arn, node: &Arn, queue: Option<&str>) -> Maker {
     let terraforms =
         controller.as_str().contains(":role/KarpenterController") || queue == Some(&format!("Karpenter-{}", spec.cluster_name));
-    let by_guide = facts.stack.known().is_some_and(|stack| !stack.is_gone()) && spec.made_elsewhere.is_none();
-    if by_guide && *controller == spec.controller_role_arn() && *node == spec.node_role_arn() {
+    // Whose roles they are may have been found out before.
+    let guides = Spec { made_elsewhere: None, ..spec.clone() };
+    let has_stack = facts.stack.known().is_some_and(|stack| !stack.is_gone());
+    if has_stack && *controller == guides.controller_role_arn() && *node == guides.node_role_arn() {
         Maker::Guide
     } else if origin.eksctl_stack {
         Maker::Eksctl

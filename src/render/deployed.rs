@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle};
 
 /// Such properties, by the type of the resource: `createOnlyProperties` of `CloudFormation`'s resource types.
-const CREATE_ONLY: [(&str, &[&str]); 5] = [
+pub(super) const CREATE_ONLY: [(&str, &[&str]); 5] = [
     ("AWS::IAM::InstanceProfile", &["InstanceProfileName", "Path"]),
     ("AWS::IAM::Role", &["RoleName", "Path"]),
     ("AWS::IAM::ManagedPolicy", &["ManagedPolicyName", "Path", "Description"]),
@@ -36,14 +36,7 @@ pub(super) struct Deployed(Map<String, Value>);
 impl Deployed {
     /// A template as YAML or JSON, or such a text within JSON, as the aws CLI answers. What cannot be read has no resources.
     pub(super) fn read(template: &str) -> Self {
-        match document(template) {
-            Some(Value::String(text)) => Self::of(document(&text)),
-            read => Self::of(read),
-        }
-    }
-
-    fn of(template: Option<Value>) -> Self {
-        Self(template.and_then(|template| template.get("Resources")?.as_object().cloned()).unwrap_or_default())
+        Self(parsed(template).and_then(|template| template.get("Resources")?.as_object().cloned()).unwrap_or_default())
     }
 
     /// The fixed properties of a resource, each with its text: those that it has, or those of the release where it is not there yet.
@@ -61,8 +54,16 @@ impl Deployed {
     }
 }
 
+/// A template as [`Deployed::read`] takes it. `None`: it cannot be read.
+pub(super) fn parsed(template: &str) -> Option<Value> {
+    match document(template) {
+        Some(Value::String(text)) => document(&text),
+        read => read,
+    }
+}
+
 /// What `CloudFormation` makes of a value; `None` for what takes more than the stack's own variables.
-fn resolved(value: &Value, spec: &Spec) -> Option<String> {
+pub(super) fn resolved(value: &Value, spec: &Spec) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         _ => match (value.get("Ref"), value.get("Fn::Sub")) {

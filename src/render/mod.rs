@@ -8,6 +8,7 @@ mod cloudformation;
 mod cluster_config;
 mod controller;
 mod deployed;
+mod extended;
 mod flow_schemas;
 mod helm_values;
 mod inflate;
@@ -25,6 +26,7 @@ pub use cloudformation::{cloudformation, cloudformation_json, cloudformation_ove
 pub use cluster_config::{ConfigScope, EksctlAbilities, cluster_config};
 pub(crate) use cluster_config::{NETWORK_ADDON, network_addon_policy};
 pub use controller::controller;
+pub use extended::{boundary_of, put_in_by_others};
 pub use flow_schemas::flow_schemas_yaml;
 pub use helm_values::{crd_values, helm_values, helm_values_yaml};
 pub use inflate::{inflate, inflate_yaml};

@@ -41,6 +41,7 @@ mod shell;
 mod spot_role;
 mod stack;
 mod stack_leftovers;
+mod stack_owner;
 mod stack_watch;
 mod trust;
 mod undrained;

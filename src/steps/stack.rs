@@ -4,6 +4,7 @@ use super::context::owner_tags;
 use super::looked::{Refusal, drifted_or_present, foreign, looked, missing_tags};
 use super::shell::{pairs, render_command};
 use super::stack_leftovers::clear_leftovers;
+use super::stack_owner::{foreign_or_refused, refused_as_extended};
 use super::stack_watch::{Watch, token};
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
@@ -56,6 +57,7 @@ impl Step for Stack {
         }
         match judge(spec, &facts.stack) {
             State::Absent => in_its_way(spec, facts).map_or(State::Absent, State::from),
+            state @ State::Foreign { .. } => facts.stack.known().map_or(state.clone(), |stack| foreign_or_refused(spec, stack, state)),
             state => state,
         }
     }
@@ -150,9 +152,13 @@ impl Step for Stack {
             let found = context.ports.aws.stack(&change.name, true).await?;
             if let Some(stack) = &found
                 && is_foreign(spec, stack)
-                && !adopt
             {
-                return Err(Error::refused(not_ours(&change.name)));
+                if !adopt {
+                    return Err(Error::refused(not_ours(&change.name)));
+                }
+                if let Some(refusal) = refused_as_extended(spec, stack)? {
+                    return Err(refusal.into());
+                }
             }
             match (standing(spec, found.as_ref()), found) {
                 (Standing::Gone, _) => match context.ports.aws.create_stack(&change).await {

@@ -5,11 +5,13 @@ use crate::fake::inside::place;
 use crate::fixture::existing;
 use karpctl::adoption::{Maker, installed, made_with, recognise, settle, told_account};
 use karpctl::error::{Error, ErrorKind};
-use karpctl::facts::{AssociationFacts, ControllerFacts, Facts, HelmRelease, OriginFacts, Probed, Topic};
+use karpctl::facts::{AssociationFacts, ControllerFacts, Facts, HelmRelease, OriginFacts, Probed, StackFacts, Topic};
 use karpctl::ports::InstanceProfile;
+use karpctl::render;
 use karpctl::spec::layer::Source;
 use karpctl::spec::resolve::{Discovered, resolve};
 use karpctl::spec::{Identity, Spec};
+use karpctl::steps::OWNER_TAG;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -117,6 +119,65 @@ fn roles_of_any_name_are_used_as_they_are() {
     let told: Value = karpctl::render::helm_values(&spec, None).unwrap();
     assert_eq!(told, by_hand().chart_release.known().unwrap().values);
     assert!(adoption.differs.iter().any(|line| line.contains("replicas")), "{:?}", adoption.differs);
+}
+
+/// As the guide's commands make it, with this template.
+fn by_guide(template: String) -> Facts {
+    let spec = existing("1.9.2");
+    let mut facts = by_hand();
+    facts.stack = Probed::Known(StackFacts {
+        id: "arn:aws:cloudformation:us-west-2:111122223333:stack/Karpenter-demo/1".into(),
+        status: "UPDATE_COMPLETE".into(),
+        status_reason: None,
+        template: Some(template),
+        parameters: BTreeMap::new(),
+        tags: BTreeMap::new(),
+        protected: false,
+        resources: BTreeMap::new(),
+    });
+    let Probed::Known(association) = &mut facts.association else { panic!() };
+    association.role_arn = spec.controller_role_arn().to_string();
+    facts.origin = Probed::Known(Box::new(OriginFacts { node_roles: vec![spec.node_role_arn()], ..OriginFacts::default() }));
+    facts
+}
+
+#[test]
+fn a_stack_of_the_guide_that_its_owner_has_extended_stays_his() {
+    let spec = existing("1.9.2");
+    let boundary = "arn:aws:iam::111122223333:policy/edge";
+    let with_boundary = Spec { permissions_boundary: Some(boundary.parse().unwrap()), ..spec.clone() };
+    let (plain, bounded) = (render::cloudformation(&spec).unwrap(), render::cloudformation(&with_boundary).unwrap());
+
+    let adoption = recognise(&spec, &by_guide(plain)).unwrap();
+    assert_eq!((adoption.maker, adoption.differs.len()), (Maker::Guide, 0), "{adoption:?}");
+    assert_eq!((&adoption.layer.permissions_boundary, &adoption.layer.made_elsewhere), (&None, &None));
+
+    let adoption = recognise(&spec, &by_guide(bounded.clone())).unwrap();
+    assert_eq!((adoption.layer.permissions_boundary.as_deref(), &adoption.layer.made_elsewhere), (Some(boundary), &None));
+    assert!(adoption.differs[0].contains(boundary), "{adoption:?}");
+
+    let owners =
+        bounded.replace("      ManagedPolicyArns:\n", "      ManagedPolicyArns:\n        - arn:aws:iam::aws:policy/AmazonS3FullAccess\n");
+    let facts = by_guide(owners);
+    let adoption = recognise(&spec, &facts).unwrap();
+    assert!(
+        adoption.differs[0].ends_with("KarpenterNodeRole.ManagedPolicyArns: arn:aws:iam::aws:policy/AmazonS3FullAccess"),
+        "{adoption:?}"
+    );
+    assert_eq!(adoption.layer.permissions_boundary, None);
+    let elsewhere = adoption.layer.made_elsewhere.clone().unwrap();
+    assert_eq!(elsewhere.by.as_deref(), Some("the stack Karpenter-demo"));
+    assert_eq!(elsewhere.node_role, Some(spec.node_role_arn().to_string()));
+    assert_eq!(elsewhere.controller_role, Some(spec.controller_role_arn().to_string()));
+    // The same is found out again by the settings that were written.
+    let written = resolve(&[(Source::Found, adoption.layer.clone())], &Discovered::default()).unwrap().spec;
+    assert_eq!(recognise(&written, &facts).unwrap(), adoption);
+    // Once karpctl's mark is on it, the stack goes by the settings.
+    let Probed::Known(stack) = &mut by_guide(bounded).stack else { panic!() };
+    let mut marked = by_guide(stack.template.clone().unwrap());
+    let Probed::Known(stack) = &mut marked.stack else { panic!() };
+    stack.tags.insert(OWNER_TAG.into(), "demo".into());
+    assert_eq!(recognise(&spec, &marked).unwrap().differs, [""; 0]);
 }
 
 #[test]

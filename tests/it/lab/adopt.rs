@@ -103,10 +103,33 @@ fn what_the_guides_commands_made() {
     let Some(stage) = stage("guide") else { return };
     shell(&stage, &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bench/guide.sh")).exits(0);
     stage.karpctl(&["bootstrap", "--existing-cluster", "--yes"]).exits(4).says("--adopt");
+    what_its_owner_put_into_the_stack_stays(&stage);
     let written = adopted(&stage, "was made by the guide's commands", &[], &[]);
     assert!(!written.contains("madeElsewhere"), "{written}");
     assert!(!written.contains("keep: true"), "{written}");
     stage.karpctl(&["verify", "--replicas", "1"]).exits(0);
+}
+
+fn what_its_owner_put_into_the_stack_stays(stage: &Stage) {
+    let deploy = |file: &str| {
+        let call = ["cloudformation", "deploy", "--stack-name", "Karpenter-guide", "--capabilities", "CAPABILITY_NAMED_IAM"];
+        stage.aws_text(&[&call[..], &["--template-file", file, "--parameter-overrides", "ClusterName=guide"]].concat());
+    };
+    let file = |name: &str| stage.dir().join("guide").join(name).to_str().unwrap().to_owned();
+    let guides = std::fs::read_to_string(file("cloudformation.yaml")).unwrap();
+    let queue = "  KarpenterInterruptionQueue:\n";
+    let extended = guides.replacen(
+        queue,
+        &format!("  DeadLetters:\n    Type: AWS::SQS::Queue\n    Properties:\n      QueueName: dead-letters\n{queue}"),
+        1,
+    );
+    std::fs::write(file("extended.yaml"), extended).unwrap();
+    deploy(&file("extended.yaml"));
+    let own = "resource DeadLetters (AWS::SQS::Queue)";
+    stage.karpctl(&["bootstrap", "--existing-cluster", "--adopt", "--yes"]).exits(4).says(own).says("karpctl adopt");
+    stage.karpctl(&["adopt", "--dry-run"]).exits(0).says(own).says("by: the stack Karpenter-guide");
+    stage.aws(&["sqs", "get-queue-url", "--queue-name", "dead-letters"]);
+    deploy(&file("cloudformation.yaml"));
 }
 
 #[test]
