@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::facts::{ClusterFacts, Facts, Probed, StackFacts};
 use crate::plan::State;
 use crate::probe::cluster::{METRICS_SERVER, cluster_stack_name, node_group_stack_name};
-use crate::spec::{ClusterMode, FARGATE_PROFILE, OWNER_TAG, Spec};
+use crate::spec::{ClusterMode, ControllerCapacity, FARGATE_PROFILE, OWNER_TAG, Spec};
 
 pub(super) fn judge(spec: &Spec, facts: &Facts) -> State {
     let cluster = match looked(&facts.cluster) {
@@ -239,8 +239,24 @@ pub(super) fn is_open(spec: &Spec, cluster: &ClusterFacts) -> bool {
     spec.private && cluster.public_endpoint
 }
 
+/// Whether a person has put something else in the place of what ran the controller: it is gone, and Karpenter is in the cluster. Made anew, it would
+/// come back at each upgrade, and the add-ons that nodes need would be changed with it.
+fn is_replaced(spec: &Spec, facts: &Facts) -> bool {
+    let is_gone = match spec.capacity {
+        ControllerCapacity::NodeGroup(_) => match &facts.eksctl_node_group {
+            Probed::Known(stack) => stack.is_gone(),
+            other => *other == Probed::Absent,
+        },
+        ControllerCapacity::Fargate => facts.fargate_profile == Probed::Absent,
+    };
+    is_gone && facts.chart_release.known().is_some_and(|release| release.status != "uninstalled")
+}
+
 /// How what runs the controller stands, in a cluster that karpctl had eksctl make.
 pub(super) fn capacity(spec: &Spec, facts: &Facts) -> State {
+    if is_replaced(spec, facts) {
+        return State::Present;
+    }
     let Some(group_stack) = node_group_stack_name(spec) else { return fargate(spec, facts) };
     match &facts.eksctl_node_group {
         Probed::Known(group) if group.is_busy() => State::Busy(format!("eksctl's stack {group_stack} is {}", group.status)),

@@ -140,6 +140,15 @@ async fn what_eksctl_makes_last_is_made_until_karpenter_is_there() {
     world.inside().cluster.as_mut().unwrap().public_endpoint = true;
     assert_eq!(world.assess(ID).await, State::Present, "from then on both are a person's to change");
 
+    world.inside().stacks.remove("eksctl-demo-nodegroup-demo-ng");
+    assert_eq!(world.assess(ID).await, State::Present, "and so is what the controller runs on: another node group is in its place");
+    world.forget_calls();
+    world.apply_ok(ID).await;
+    assert_eq!(world.changes(), [""; 0], "nor are the add-ons changed");
+    let broken = "ROLLBACK_COMPLETE";
+    world.set_stack("eksctl-demo-nodegroup-demo-ng", broken, &[], ours());
+    assert!(words(&world.assess(ID).await).contains(broken), "one that never came to be is in the way of another");
+
     let in_china = Spec { region: "cn-north-1".parse().unwrap(), partition: Partition::AwsCn, ..spec("1.14.1") };
     let world = FakeWorld::empty(in_china);
     world.inside().eksctl_breaks = Some("node group");
@@ -429,9 +438,11 @@ async fn a_fargate_profile_that_is_missing_is_made() {
     assert_eq!(words(&world.assess(ID).await), "Fargate profile karpenter: not there");
     world.apply_ok(ID).await;
     assert_eq!(world.changes().last().map(String::as_str), Some("create_fargate_profile "));
+    world.apply_ok(StepId::Chart).await;
+    world.inside().fargate_profile = None;
+    assert_eq!(world.assess(ID).await, State::Present, "with Karpenter there, it runs on something else");
     world.inside().cluster.as_mut().unwrap().tags.clear();
     world.set_stack("eksctl-demo-cluster", "CREATE_COMPLETE", &[], Tags::new());
-    world.inside().fargate_profile = None;
     assert_eq!(world.assess(ID).await, State::Present, "a cluster that a person made with eksctl may do without it");
 }
 

@@ -108,7 +108,7 @@ async fn the_shell_of_what_is_there_mends_it_and_does_not_make_it_anew() {
         inside.roles.get_mut("demo-karpenter").unwrap().policies.remove(0);
         inside.association.as_mut().unwrap().role_arn = "arn:aws:iam::111122223333:role/other".into();
     }
-    world.set_stack("eksctl-demo-nodegroup-demo-ng", "DELETE_COMPLETE", &[], Tags::from([(OWNER_TAG.into(), "demo".into())]));
+    world.set_stack("eksctl-demo-nodegroup-demo-ng", "ROLLBACK_COMPLETE", &[], Tags::from([(OWNER_TAG.into(), "demo".into())]));
     world.set_stack("Karpenter-demo", "ROLLBACK_COMPLETE", &[], Tags::from([(OWNER_TAG.into(), "demo".into())]));
     for chart in ["karpenter", "karpenter-crd"] {
         world.put_release(chart, 2, "deployed", "1.14.0", &serde_json::json!({}));
