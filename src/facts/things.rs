@@ -247,6 +247,8 @@ pub struct NetworkFacts {
 pub enum SubnetChoice {
     /// Somebody named them.
     Named,
+    /// They carry the discovery tag with this cluster's name: by it nodes find them.
+    Tagged,
     /// The managed node groups run in them, and none of these has a route to an internet gateway, or all have.
     NodeGroups,
     /// They are the cluster's, without a route to an internet gateway.
@@ -267,12 +269,16 @@ impl NetworkFacts {
         if of_groups.is_empty() { self.subnets.iter().collect() } else { of_groups }
     }
 
-    /// The subnets that nodes are for, and why these: those that somebody named, as they are; else of the candidates the private ones, and all where
+    /// The subnets that nodes are for, and why these: those that somebody named, as they are; else those that
+    /// somebody, or an earlier run, chose and tagged: node groups that came later say nothing of where Karpenter's nodes go; else of the candidates the private ones, and all where
     /// there are none. Of the control plane's those that lead out come before those that do not: it needs no way out, and often has none.
     #[must_use]
     pub fn choice(&self, are_named: bool, routes: Option<&[RouteTableFacts]>) -> (Vec<&SubnetFacts>, SubnetChoice) {
         if are_named {
             return (self.subnets.iter().collect(), SubnetChoice::Named);
+        }
+        if !self.tagged.is_empty() {
+            return (self.tagged.iter().collect(), SubnetChoice::Tagged);
         }
         let candidates = self.candidates();
         let private: Vec<&SubnetFacts> = candidates.iter().copied().filter(|s| !s.is_public(routes)).collect();

@@ -75,6 +75,7 @@ impl Step for DiscoveryTags {
         let (subnets, choice) = network.choice(!spec.subnets.is_empty(), facts.routes.known().map(Vec::as_slice));
         let why = match choice {
             SubnetChoice::Named => "as they are named",
+            SubnetChoice::Tagged => "as they are tagged",
             SubnetChoice::NodeGroups => "in which the managed node groups run",
             SubnetChoice::Private => "the private ones of the cluster",
             SubnetChoice::LeadingOut => "the private ones of the cluster that have a way out, which its others lack",
@@ -163,8 +164,8 @@ impl Step for DiscoveryTags {
 
     fn explain(&self) -> &'static str {
         "Tags the subnets that nodes may run in and the cluster's security group with karpenter.sh/discovery=<cluster>: the node \
-         class finds them by it. Only for --existing-cluster; eksctl tags what it makes. Without --subnet, those are taken that the \
-         managed node groups run in, as Karpenter's guide for clusters that are there does it; where there are no node groups, the cluster's, which are those \
+         class finds them by it. Only for --existing-cluster; eksctl tags what it makes. Without --subnet, those that have the tag stay \
+         the choice; where none has it, those are taken that the managed node groups run in, as Karpenter's guide for clusters that are there does it; where there are no node groups, the cluster's, which are those \
          of its control plane, and first of these those that lead out: the control plane needs no way out. Of either the private ones, where \
          there are any: those without a route to an internet gateway, by which a node without a public address \
          gets nowhere. Where another security group of the VPC has this tag and kubernetes.io/cluster/<cluster>, as \

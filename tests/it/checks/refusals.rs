@@ -54,6 +54,7 @@ const REFUSED: [(StepId, &str, Breakage); 22] = [
         f.eksctl_stack = Probed::Known(StackFacts { id: id.into(), status: "CREATE_FAILED".into(), ..known(&mut f.stack).clone() });
     }),
     (StepId::DiscoveryTags, "node-network", |_, f| {
+        known(&mut f.network).tagged.clear();
         let subnets = known(&mut f.network).subnets.iter_mut().chain(&mut known(&mut f.selection).subnets);
         subnets.for_each(|s| drop(s.tags.insert("karpenter.sh/discovery".into(), "other".into())));
     }),

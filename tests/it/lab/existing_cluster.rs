@@ -77,6 +77,20 @@ fn what_others_put_beside_ours_stays(stage: &Stage) {
     bootstrap().exits(0);
 }
 
+/// The choice of subnets is made once: one that is left out stays so, whatever node groups run in it.
+fn a_subnet_that_is_left_out_stays_so(stage: &Stage) {
+    let filter = format!("Name=tag:karpenter.sh/discovery,Values={}", stage.cluster());
+    let tagged = || stage.aws(&["ec2", "describe-subnets", "--filters", &filter])["Subnets"].as_array().unwrap().clone();
+    let before = tagged();
+    assert!(before.len() > 1, "{before:?}");
+    let one = before[0]["SubnetId"].as_str().unwrap();
+    let tag = |verb: &str, tag: &str| stage.aws_text(&["ec2", verb, "--resources", one, "--tags", tag]);
+    tag("delete-tags", "Key=karpenter.sh/discovery");
+    stage.karpctl(&["bootstrap", "--existing-cluster", "--yes"]).exits(0).says("Nothing to do");
+    assert_eq!(tagged().len(), before.len() - 1);
+    tag("create-tags", &format!("Key=karpenter.sh/discovery,Value={}", stage.cluster()));
+}
+
 /// Of an entry that is older than the role nothing is wrong to see, and it lets nobody in.
 fn an_entry_of_an_earlier_role_is_made_anew(stage: &Stage) {
     let role = format!("KarpenterNodeRole-{}", stage.cluster());
@@ -160,6 +174,7 @@ fn newest_release_with_access_entries_only() {
     there(&stage, "1.14.1", &[]);
     room_on_a_node_proves_none(&stage);
     what_others_put_beside_ours_stays(&stage);
+    a_subnet_that_is_left_out_stays_so(&stage);
     an_entry_of_an_earlier_role_is_made_anew(&stage);
     an_agent_that_others_use_stays(&stage, "1.14.1");
     back(&stage, "1.14.1", &[], &before);

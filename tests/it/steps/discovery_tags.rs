@@ -2,7 +2,7 @@ use super::chart::{SHELLS, is_there};
 use crate::fake::{FakeWorld, Fault, error, step, words};
 use crate::fixture::{existing, spec};
 use karpctl::error::ErrorKind;
-use karpctl::facts::{Facts, RouteTableFacts, SubnetFacts};
+use karpctl::facts::{Facts, NetworkFacts, Probed, RouteTableFacts, SubnetFacts};
 use karpctl::plan::{Direction, State, StepId};
 use karpctl::spec::{DISCOVERY_TAG, Spec};
 use karpctl::steps::Ownership;
@@ -189,6 +189,31 @@ async fn a_tag_that_was_there_before_stays_on_the_way_back() {
     world.apply_ok(ID).await;
     assert_eq!(world.remove(ID).await.0, Ok(()));
     assert_eq!(world.inside().subnets[0].tags[DISCOVERY_TAG], "demo");
+}
+
+/// Nodes would begin to run where nobody wants them: the subnets of a node group for GPUs, of an appliance, or the three that were left out.
+#[tokio::test(start_paused = true)]
+async fn subnets_that_are_tagged_stay_the_choice_whatever_node_groups_come() {
+    let world = with_subnets_of_node_groups(&["subnet-0000000a"]);
+    world.apply_ok(ID).await;
+    world.forget_calls();
+    world.inside().node_group_subnets.push("subnet-0000000d".into());
+    assert_eq!(world.assess(ID).await, State::Present);
+    let facts = world.facts(step(ID).reads()).await;
+    assert_eq!(step(ID).details(&world.spec, &facts), ["subnets subnet-0000000a: as they are tagged; --subnet names others"]);
+    world.apply_ok(ID).await;
+    assert_eq!(world.changes(), [""; 0]);
+    // Whoever wants more names them.
+    let more = ["subnet-0000000a", "subnet-0000000d"].map(|id| id.parse().unwrap()).to_vec();
+    let named = step(ID).assess(&Spec { subnets: more, ..world.spec.clone() }, &Facts { network: named_network(&facts), ..facts.clone() });
+    assert_eq!(words(&named), "subnet-0000000d: not tagged");
+}
+
+/// The network as it is read where these subnets are named.
+fn named_network(facts: &Facts) -> Probed<NetworkFacts> {
+    let mut network = facts.network.known().unwrap().clone();
+    network.subnets.retain(|subnet| ["subnet-0000000a", "subnet-0000000d"].contains(&subnet.id.as_str()));
+    Probed::Known(network)
 }
 
 #[tokio::test(start_paused = true)]
