@@ -52,7 +52,8 @@ fn is_made_here(spec: &Spec) -> Result<()> {
 }
 
 /// Whether the stack has an instance profile for the nodes.
-pub(super) fn has_instance_profile(spec: &Spec) -> bool {
+#[must_use]
+pub fn has_instance_profile(spec: &Spec) -> bool {
     spec.release.features().stack_instance_profile || spec.private
 }
 

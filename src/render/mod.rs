@@ -22,7 +22,7 @@ mod template;
 pub use access::{RoleMapping, access_entry, identity_mapping, identity_mapping_yaml, mapped_role, role_mappings, trust_policy};
 pub use ascii::is_answered_as;
 pub use chart_values::{chart_values, over_chart};
-pub use cloudformation::{cloudformation, cloudformation_json, cloudformation_over, gives_tag};
+pub use cloudformation::{cloudformation, cloudformation_json, cloudformation_over, gives_tag, has_instance_profile};
 pub use cluster_config::{ConfigScope, EksctlAbilities, cluster_config};
 pub(crate) use cluster_config::{NETWORK_ADDON, network_addon_policy};
 pub use controller::controller;

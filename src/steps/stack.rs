@@ -81,6 +81,7 @@ impl Step for Stack {
             format!("aws cloudformation delete-stack --region {region} --stack-name {name}"),
             format!("aws cloudformation wait stack-delete-complete --region {region} --stack-name {name}"),
         ];
+        let keeps = render::has_instance_profile(spec);
         match direction {
             Direction::Apply => {
                 let mut commands = Vec::new();
@@ -106,9 +107,11 @@ impl Step for Stack {
             }
             Direction::Remove => [
                 format!(
-                    "for p in $(aws iam list-instance-profiles-for-role --role-name {role} --query 'InstanceProfiles[?InstanceProfileName!=`{}` && (starts_with(Path, `/karpenter/{region}/{cluster}/`) || Path == `/` && starts_with(InstanceProfileName, `{cluster}_`))].InstanceProfileName' --output text); do \
+                    "for p in $(aws iam list-instance-profiles-for-role --role-name {role} --query 'InstanceProfiles[?InstanceProfileName{}`{}` {} (starts_with(Path, `/karpenter/{region}/{cluster}/`) || Path == `/` && starts_with(InstanceProfileName, `{cluster}_`))].InstanceProfileName' --output text); do \
                      aws iam remove-role-from-instance-profile --instance-profile-name \"$p\" --role-name {role}; aws iam delete-instance-profile --instance-profile-name \"$p\"; done",
-                    spec.instance_profile_name()
+                    if keeps { "!=" } else { "==" },
+                    spec.instance_profile_name(),
+                    if keeps { "&&" } else { "||" },
                 ),
                 format!(
                     "for t in $(aws ec2 describe-launch-templates --region {region} --filters 'Name=tag:eks:eks-cluster-name,Values={cluster}' --query 'LaunchTemplates[].LaunchTemplateName' --output text) \
