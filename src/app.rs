@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -54,6 +54,8 @@ pub struct App {
     // Nothing is changed just now, so nothing must be finished.
     reading: Arc<AtomicBool>,
     warned: Mutex<BTreeSet<String>>,
+    /// The spec file's text where it is a pipe, which gives it once.
+    pub(crate) piped_spec: OnceLock<String>,
     versions: Versions,
 }
 
@@ -78,6 +80,7 @@ impl App {
             lent: Arc::default(),
             reading: Arc::default(),
             warned: Mutex::default(),
+            piped_spec: OnceLock::new(),
             versions: Versions::default(),
         }
     }

@@ -2,22 +2,27 @@
 
 use super::values;
 use crate::facts::Facts;
-use crate::knowledge::value_at;
+use crate::knowledge::{Release, value_at};
+use crate::render::boundary_of;
 use crate::spec::layer::Layer;
 use crate::spec::{Identity, Spec};
 
 /// What only a flag may have said when it was made, and would be undone by whoever says nothing of it: how the controller gets credentials, the
-/// boundary of its role, and that the cluster is private. `spec` says what the chart is told besides.
+/// boundary of its roles, and that the cluster is private. `spec` says what the chart is told besides.
 #[must_use]
 pub fn made_with(spec: &Spec, facts: &Facts) -> Layer {
     let release = facts.chart_release.known().filter(|release| release.status != "uninstalled");
+    // One that stands on the controller's role alone was put there by somebody else.
+    let stack = facts.stack.known().filter(|stack| spec.owns(&stack.tags));
     let associated = facts.association.known().map(|_| Identity::PodIdentity);
     let annotated = || release.and_then(|release| release.annotated_role()).map(|_| Identity::Irsa);
-    let path = spec.release.features().isolated_vpc_path().filter(|path| value_at(&serde_json::json!(spec.chart.values), path).is_none());
+    let made = release.and_then(|release| release.chart_version.parse::<Release>().ok()).unwrap_or_else(|| spec.release.clone());
+    let path = made.features().isolated_vpc_path().filter(|path| value_at(&serde_json::json!(spec.chart.values), path).is_none());
     let isolated = path.zip(release).and_then(|(path, release)| values::flag(&release.values, path));
     Layer {
-        identity: associated.or_else(annotated).map(|identity| identity.as_str().to_owned()),
-        permissions_boundary: facts.controller_role.known().and_then(|role| role.permissions_boundary.clone()),
+        // An association of before outlives the way by annotation, for whoever goes back.
+        identity: annotated().or(associated).map(|identity| identity.as_str().to_owned()),
+        permissions_boundary: stack.and_then(|stack| boundary_of(spec, stack.template.as_deref()?)).map(|boundary| boundary.to_string()),
         private: isolated.filter(|isolated| *isolated),
         ..Layer::default()
     }

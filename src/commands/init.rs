@@ -118,9 +118,10 @@ fn schema_for(app: &App, args: &InitArgs, path: &Path) -> Result<Exit> {
     let mut files = vec![schema_beside(path)?];
     write(app, &files, false)?;
     let line = draft::names_schema(SCHEMA_FILE);
-    let text = text_file::text(path).unwrap_or_default();
-    let named = text.contains("yaml-language-server:");
-    if !named && parse(&path.display().to_string(), &text).is_ok() {
+    // What cannot be read is not written over.
+    let text = text_file::text(path).ok();
+    let named = text.as_ref().is_some_and(|text| text.contains("yaml-language-server:"));
+    if let Some(text) = text.filter(|text| !named && parse(&path.display().to_string(), text).is_ok()) {
         let named = [(path.to_owned(), format!("{line}\n{text}"))];
         write(app, &named, true)?;
         files.extend(named);

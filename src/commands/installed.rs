@@ -2,10 +2,11 @@
 
 use super::args::VariantArgs;
 use super::session::{Session, layers};
+use super::standing::refuse_newer;
 use crate::adoption::{installed, made_with};
 use crate::app::App;
 use crate::error::Result;
-use crate::facts::Topic;
+use crate::facts::{Probed, Topic};
 use crate::spec::Spec;
 use crate::spec::layer::{Layer, Source};
 use crate::steps::{made_by_karpctl, works_by_our_role};
@@ -14,10 +15,11 @@ use crate::steps::{made_by_karpctl, works_by_our_role};
 /// flag said when it was made.
 pub(super) async fn as_it_stands(app: &App, variant: &VariantArgs, session: &mut Session) -> Result<()> {
     release_stays(app, variant, session).await?;
-    if session.facts.cluster.known().is_none() {
+    // What does not answer is not asked again before the plan says so.
+    if session.facts.cluster.known().is_none() || matches!(session.facts.controller, Probed::Unavailable(_)) {
         return Ok(());
     }
-    session.read_by(app, [Topic::Controller, Topic::StackStatus, Topic::ControllerRole, Topic::Chart, Topic::Association].into()).await?;
+    session.read_by(app, [Topic::Stack, Topic::ControllerRole, Topic::Chart, Topic::Association].into()).await?;
     if session.spec.made_elsewhere.is_some() || !made_by_karpctl(&session.spec, &session.facts) {
         return Ok(());
     }
@@ -55,6 +57,7 @@ async fn release_stays(app: &App, variant: &VariantArgs, session: &mut Session) 
     }
     let usual = session.spec.release.clone();
     as_installed(app, variant, session).await?;
+    refuse_newer(app, &session.spec.release)?;
     if session.spec.release < usual {
         app.printer.status(&format!("note: Karpenter {usual} fits this cluster, too: `--karpenter-version {usual}` goes to it"));
     }

@@ -56,7 +56,12 @@ fn spec_file(app: &App) -> Result<Option<(String, Layer)>> {
             .because(why)
             .hint("-f takes a YAML file in UTF-8; `karpctl generate schema` prints every field")
     };
-    match text_file::text(&path) {
+    let text = match app.piped_spec.get() {
+        Some(text) => Ok(text.clone()),
+        None if text_file::is_pipe(&path) => text_file::text(&path).inspect(|text| drop(app.piped_spec.set(text.clone()))),
+        None => text_file::text(&path),
+    };
+    match text {
         Ok(text) => crate::spec::file::parse(&shown, &text).map(|layer| Some((shown, layer))),
         Err(e) if !named && e.kind() == std::io::ErrorKind::NotFound => {
             if app.globals.file.is_none() && path.with_extension(OTHER_EXTENSION).is_file() {

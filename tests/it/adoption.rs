@@ -68,8 +68,17 @@ fn release_and_namespace_are_those_of_the_controller() {
 async fn what_karpctl_was_told_when_it_made_one_is_seen() {
     let boundary = "arn:aws:iam::111122223333:policy/boundary";
     let told = Spec { identity: Identity::Irsa, private: true, permissions_boundary: boundary.parse().ok(), ..existing("1.14.1") };
-    let topics = [Topic::Chart, Topic::Association, Topic::ControllerRole];
-    let found = |spec: Spec| async move { made_with(&existing("1.14.1"), &FakeWorld::bootstrapped(spec).await.facts(&topics).await) };
+    let topics = [Topic::Chart, Topic::Association, Topic::Stack];
+    let found = |spec: Spec| async move {
+        let world = FakeWorld::bootstrapped(spec).await;
+        // An organization's, which is nothing to the role of the nodes.
+        {
+            let mut inside = world.inside();
+            let boundary = &mut inside.roles.get_mut("demo-karpenter").unwrap().permissions_boundary;
+            boundary.get_or_insert_with(|| "arn:aws:iam::111122223333:policy/org".into());
+        }
+        made_with(&existing("1.14.1"), &world.facts(&topics).await)
+    };
     let seen = found(told).await;
     assert_eq!((seen.identity.as_deref(), seen.private, seen.permissions_boundary.as_deref()), (Some("irsa"), Some(true), Some(boundary)));
     let usual = found(existing("1.14.1")).await;

@@ -160,6 +160,9 @@ fn another_text_is_never_overwritten_unasked() {
     assert_eq!(schema.status.code(), Some(0), "{}", stderr(&schema));
     assert!(stderr(&schema).contains("# yaml-language-server: $schema=karpctl.schema.json"), "{}", stderr(&schema));
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
+    std::fs::write(&file, b"clusterName: \xff").unwrap();
+    assert_eq!(run(dir.path(), &["init", "--schema"]).status.code(), Some(0));
+    assert_eq!(std::fs::read(&file).unwrap(), b"clusterName: \xff", "what cannot be read is not written over");
     std::fs::remove_file(dir.path().join("karpctl.schema.json")).unwrap();
     assert_eq!(run(dir.path(), &[&DEFAULTS[..], &["--force"]].concat()).status.code(), Some(0));
     // A spec file is told where the schema is, once, and stays as it is beside that.

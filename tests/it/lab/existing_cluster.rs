@@ -2,6 +2,7 @@
 
 use super::{Ended, Stage, stage};
 use serde_json::{Value, json};
+use std::io::Write;
 
 fn there_and_back(stage: &Stage, release: &str, variant: &[&str]) {
     let before = stage.inventory();
@@ -226,6 +227,12 @@ fn newest_release_with_irsa() {
     // Who runs it next need not know.
     let again = stage.karpctl(&["bootstrap", "--existing-cluster", "--dry-run", "--karpenter-version", "1.14.1"]).exits(0);
     again.says("Nothing to do").says("as Karpenter was made, and nothing says otherwise: identity irsa");
+    // A pipe gives a spec file once.
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    writer.write_all(b"existingCluster: true\nkarpenterVersion: 1.14.1\n").unwrap();
+    drop(writer);
+    let piped = stage.command(&["bootstrap", "--dry-run", "-f", "/dev/stdin"]).stdin(reader).output().unwrap();
+    Ended::from(piped).exits(0).says("Nothing to do");
     a_provider_that_others_use_stays(&stage);
     back(&stage, "1.14.1", &["--identity", "irsa"], &before);
 }
