@@ -133,6 +133,11 @@ fn schema_for(app: &App, args: &InitArgs, path: &Path) -> Result<Exit> {
 
 /// What no answer makes right is said before the first question.
 fn refuse_at_once(given: &[(Source, Layer)]) -> Result<()> {
+    // What is right in one region is wrong in another: where none is named yet, the answer decides.
+    let is_somewhere = given.iter().any(|(_, layer)| layer.region.is_some());
+    let anywhere = |layer: &Layer| Layer { partition: None, kms_key: None, permissions_boundary: None, ..layer.clone() };
+    let given: Vec<(Source, Layer)> =
+        given.iter().map(|(source, layer)| (source.clone(), if is_somewhere { layer.clone() } else { anywhere(layer) })).collect();
     let answered = |existing: bool| {
         let text = |text: &str| Some(text.to_owned());
         let answers = Layer { cluster_name: text("demo"), region: text("us-west-2"), account_id: text(NOBODY), ..Layer::default() };

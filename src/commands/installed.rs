@@ -2,11 +2,11 @@
 
 use super::args::VariantArgs;
 use super::session::{Session, layers};
-use super::standing::refuse_newer;
 use crate::adoption::{installed, made_with};
 use crate::app::App;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::facts::{Probed, Topic};
+use crate::knowledge::Standing;
 use crate::spec::Spec;
 use crate::spec::layer::{Layer, Source};
 use crate::steps::{made_by_karpctl, works_by_our_role};
@@ -23,30 +23,40 @@ pub(super) async fn as_it_stands(app: &App, variant: &VariantArgs, session: &mut
     if session.spec.made_elsewhere.is_some() || !made_by_karpctl(&session.spec, &session.facts) {
         return Ok(());
     }
-    let mut given = layers(app, variant)?;
-    let known = Layer {
-        karpenter_version: Some(session.spec.release.to_string()),
-        namespace: Some(session.spec.namespace.to_string()),
-        ..made_with(&session.spec, &session.facts)
-    };
-    given.push((Source::Found, known));
-    // What does not go together with what is given is not kept.
-    let Ok(resolved) = session.resolved(&given) else { return Ok(()) };
     let spec = &session.spec;
+    let found = made_with(spec, &session.facts);
+    let known =
+        Layer { karpenter_version: Some(spec.release.to_string()), namespace: Some(spec.namespace.to_string()), ..Layer::default() };
+    let mut given = layers(app, variant)?;
+    given.push((Source::Found, known));
     let mut kept = Vec::new();
-    if resolved.identity != spec.identity {
-        kept.push(format!("identity {}", resolved.identity.as_str()));
-    }
-    if resolved.private != spec.private {
-        kept.push("private".to_owned());
-    }
-    if let Some(boundary) = resolved.permissions_boundary.as_ref().filter(|_| spec.permissions_boundary.is_none()) {
-        kept.push(format!("permissionsBoundary {boundary}"));
+    let settings = [
+        Layer { identity: found.identity, ..Layer::default() },
+        Layer { private: found.private, ..Layer::default() },
+        Layer { permissions_boundary: found.permissions_boundary, ..Layer::default() },
+    ];
+    for setting in settings {
+        given.push((Source::Found, setting));
+        let before = &session.spec;
+        // What does not go together with what is given is not kept.
+        let Ok(resolved) = session.resolved(&given) else {
+            given.pop();
+            continue;
+        };
+        if resolved.identity != before.identity {
+            kept.push(format!("identity {}", resolved.identity.as_str()));
+        }
+        if resolved.private != before.private {
+            kept.push("private".to_owned());
+        }
+        if let Some(boundary) = resolved.permissions_boundary.as_ref().filter(|_| before.permissions_boundary.is_none()) {
+            kept.push(format!("permissionsBoundary {boundary}"));
+        }
+        session.spec = resolved;
     }
     if !kept.is_empty() {
         app.printer.status(&format!("note: as Karpenter was made, and nothing says otherwise: {}", kept.join(", ")));
     }
-    session.spec = resolved;
     Ok(())
 }
 
@@ -57,9 +67,16 @@ async fn release_stays(app: &App, variant: &VariantArgs, session: &mut Session) 
     }
     let usual = session.spec.release.clone();
     as_installed(app, variant, session).await?;
-    refuse_newer(app, &session.spec.release)?;
-    if session.spec.release < usual {
-        app.printer.status(&format!("note: Karpenter {usual} fits this cluster, too: `--karpenter-version {usual}` goes to it"));
+    let installed = &session.spec.release;
+    if installed.standing() == Standing::Newer {
+        return Err(Error::refused(format!("Karpenter {installed} is installed, which is newer than this karpctl's table"))
+            .because("what it needs may be taken from it by the rules of an older one")
+            .hint("use the karpctl that installed it, or a newer one")
+            .hint(format!("or name it, to go by the rules of the newest that is known: `--karpenter-version {installed}`")));
+    }
+    if *installed < usual {
+        app.printer
+            .status(&format!("note: Karpenter {usual} fits the Kubernetes of this cluster: `--karpenter-version {usual}` goes to it"));
     }
     Ok(())
 }

@@ -38,7 +38,7 @@ impl Step for Cluster {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Cluster, Topic::ClusterStacks, Topic::EksctlOthers, Topic::MetricsServer, Topic::Chart, Topic::Tools]
+        &[Topic::Cluster, Topic::ClusterStacks, Topic::EksctlOthers, Topic::MetricsServer, Topic::Chart, Topic::Controller, Topic::Tools]
     }
 
     fn reads_on_removal(&self) -> &'static [Topic] {
@@ -156,7 +156,7 @@ impl Step for Cluster {
          Fargate profile) that runs the controller. Roles, policies, mappings and the chart are other steps. With \
          --existing-cluster the cluster must be there, and is never changed or deleted by this step. An eksctl that broke off is \
          gone on with: what holds nothing is deleted and made anew, add-ons, OIDC provider and a node group or Fargate profile that are \
-         missing are made, the endpoint of a private cluster is closed, and a cluster that serves is never deleted to mend it. A cluster \
+         missing are made while no controller runs, the endpoint of a private cluster is closed, and a cluster that serves is never deleted to mend it. A cluster \
          with EKS Auto Mode is refused: two Karpenters would work against each other; on the way back it is deleted as any other."
     }
 }
@@ -192,8 +192,9 @@ const NAMED: usize = 5;
 
 /// What AWS says of the cluster.
 const OUTSIDE: [Topic; 3] = [Topic::Cluster, Topic::ClusterStacks, Topic::EksctlOthers];
-/// With what shows whether eksctl came to its end.
-const WHOLE: [Topic; 5] = [Topic::Cluster, Topic::ClusterStacks, Topic::EksctlOthers, Topic::MetricsServer, Topic::Chart];
+/// With what shows whether eksctl came to its end, and whether its work is still needed.
+const WHOLE: [Topic; 6] =
+    [Topic::Cluster, Topic::ClusterStacks, Topic::EksctlOthers, Topic::MetricsServer, Topic::Chart, Topic::Controller];
 
 /// The cluster as it is now.
 async fn look(context: &StepContext<'_>, topics: impl Iterator<Item = Topic>) -> Facts {

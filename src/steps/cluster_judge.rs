@@ -239,7 +239,7 @@ pub(super) fn is_open(spec: &Spec, cluster: &ClusterFacts) -> bool {
     spec.private && cluster.public_endpoint
 }
 
-/// Whether a person has put something else in the place of what ran the controller: it is gone, and Karpenter is in the cluster. Made anew, it would
+/// Whether a person has put something else in the place of what ran the controller: it is gone, and the controller runs. Made anew, it would
 /// come back at each upgrade, and the add-ons that nodes need would be changed with it.
 fn is_replaced(spec: &Spec, facts: &Facts) -> bool {
     let is_gone = match spec.capacity {
@@ -249,7 +249,7 @@ fn is_replaced(spec: &Spec, facts: &Facts) -> bool {
         },
         ControllerCapacity::Fargate => facts.fargate_profile == Probed::Absent,
     };
-    is_gone && facts.chart_release.known().is_some_and(|release| release.status != "uninstalled")
+    is_gone && facts.controller.known().is_some_and(|controller| controller.ready > 0)
 }
 
 /// How what runs the controller stands, in a cluster that karpctl had eksctl make.

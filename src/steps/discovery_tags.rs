@@ -165,9 +165,9 @@ impl Step for DiscoveryTags {
     fn explain(&self) -> &'static str {
         "Tags the subnets that nodes may run in and the cluster's security group with karpenter.sh/discovery=<cluster>: the node \
          class finds them by it. Only for --existing-cluster; eksctl tags what it makes. Without --subnet, those that have the tag stay \
-         the choice; where none has it, those are taken that the managed node groups run in, as Karpenter's guide for clusters that are there does it; where there are no node groups, the cluster's, which are those \
-         of its control plane, and first of these those that lead out: the control plane needs no way out. Of either the private ones, where \
-         there are any: those without a route to an internet gateway, by which a node without a public address \
+         the choice; where none has it, those are taken that the managed node groups run in, as Karpenter's guide for clusters that are there \
+         does it; where there are no node groups, those of the control plane, and first of these those that lead out, which it does without. Of \
+         either the private ones, where there are any: those without a route to an internet gateway, by which a node without a public address \
          gets nowhere. Where another security group of the VPC has this tag and kubernetes.io/cluster/<cluster>, as \
          the one that terraform-aws-eks makes for nodes, the cluster's own is left out. A tag that names another cluster is refused."
     }

@@ -305,6 +305,10 @@ fn a_region_that_nobody_knows_is_told_at_once() {
         let first = said.find(wrong).unwrap_or_else(|| panic!("{words}: {said}"));
         assert!(said.find("Which").is_none_or(|question| first < question), "{words}: {said}");
     }
+    // What is of another region is right there.
+    let mut terminal = Terminal::start(dir.path(), "init --permissions-boundary arn:aws-cn:iam::111122223333:policy/boundary");
+    terminal.answer("Which AWS region?", "\u{3}");
+    terminal.end();
     assert!(!dir.path().join("karpctl.yaml").exists());
 }
 

@@ -5,7 +5,7 @@ use karpctl::engine::{Goal, plan};
 use karpctl::error::ErrorKind;
 use karpctl::facts::{AddonFacts, FargateProfileFacts};
 use karpctl::plan::{Direction, State, StepId};
-use karpctl::ports::{StackEvent, Tags};
+use karpctl::ports::{ObjectKind, ObjectRef, StackEvent, Tags};
 use karpctl::spec::{ControllerCapacity, Identity, Partition, Spec};
 use karpctl::steps::{OWNER_TAG, Ownership};
 use serde_json::json;
@@ -145,6 +145,12 @@ async fn what_eksctl_makes_last_is_made_until_karpenter_is_there() {
     world.forget_calls();
     world.apply_ok(ID).await;
     assert_eq!(world.changes(), [""; 0], "nor are the add-ons changed");
+    let deployment =
+        ObjectRef { kind: ObjectKind::new("apps/v1", "deployments"), namespace: Some("kube-system".into()), name: "karpenter".into() };
+    let running = world.object(&deployment).unwrap();
+    world.change(&deployment, |it| it["status"]["readyReplicas"] = json!(0));
+    assert_eq!(words(&world.assess(ID).await), "node group demo-ng: not there", "without one, nothing runs the controller");
+    world.put(&deployment, running);
     let broken = "ROLLBACK_COMPLETE";
     world.set_stack("eksctl-demo-nodegroup-demo-ng", broken, &[], ours());
     assert!(words(&world.assess(ID).await).contains(broken), "one that never came to be is in the way of another");
