@@ -19,7 +19,11 @@ pub(super) async fn as_it_stands(app: &App, variant: &VariantArgs, session: &mut
     if session.facts.cluster.known().is_none() || matches!(session.facts.controller, Probed::Unavailable(_)) {
         return Ok(());
     }
-    session.read_by(app, [Topic::Stack, Topic::ControllerRole, Topic::Chart, Topic::Association].into()).await?;
+    session.read_by(app, [Topic::Stack, Topic::Chart, Topic::Association].into()).await?;
+    let facts = &session.facts;
+    if !matches!((&facts.stack, &facts.association), (Probed::Unavailable(_), _) | (_, Probed::Unavailable(_))) {
+        session.fresh = [Topic::Stack, Topic::StackStatus, Topic::Association].into();
+    }
     if session.spec.made_elsewhere.is_some() || !made_by_karpctl(&session.spec, &session.facts) {
         return Ok(());
     }

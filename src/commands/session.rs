@@ -30,6 +30,8 @@ pub(super) struct Session {
     pub(super) kubeconfig: Option<ClusterAccess>,
     /// Why the cluster could not be read, where it could not: whole, with what helps.
     pub(super) unread: Option<Error>,
+    /// What was read of AWS just now for this spec: the next reading leaves it out.
+    pub(super) fresh: BTreeSet<Topic>,
     printer: Arc<Printer>,
 }
 
@@ -166,7 +168,7 @@ impl Session {
             spec.kubernetes = version;
         }
         let kubeconfig = app.kubeconfig();
-        Ok(Self { spec, facts, ports, kubeconfig, unread, printer: app.printer.clone() })
+        Ok(Self { spec, facts, ports, kubeconfig, unread, fresh: BTreeSet::new(), printer: app.printer.clone() })
     }
 
     /// The spec by these layers, with what is known of the cluster.
@@ -255,6 +257,7 @@ impl Session {
         topics.remove(&Topic::Caller);
         topics.remove(&Topic::Tools);
         topics.remove(&Topic::Cluster);
+        topics.retain(|topic| !self.fresh.remove(topic));
         let asked = self.who_is_asked(&topics);
         let context = ProbeContext { spec: &self.spec, ports: &self.ports, kubeconfig: self.kubeconfig.as_ref() };
         patiently(|line| self.printer.status(line), LATE, &asked, probe(&context, &topics, &mut self.facts)).await;
