@@ -10,11 +10,11 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-const TABLES: &str = "src/knowledge";
 const SOURCES: &str = "src";
+const TABLES: &str = "src/knowledge";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    println!("cargo::rerun-if-changed={TABLES}");
+    println!("cargo::rerun-if-changed={SOURCES}");
     let out = env::var("OUT_DIR")?;
     for entry in fs::read_dir(TABLES)? {
         let path = entry?.path();
@@ -27,7 +27,6 @@ fn main() -> Result<(), Box<dyn Error>> {
             fs::write(Path::new(&out).join(name.file_name().ok_or("a table has a name")?), table.to_string())?;
         }
     }
-    println!("cargo::rerun-if-changed={SOURCES}");
     let mut sentences = Vec::new();
     for path in sources(Path::new(SOURCES))? {
         let text = fs::read_to_string(&path)?;

@@ -44,7 +44,7 @@ impl BootstrapArgs {
 /// Runs the command.
 pub async fn run(app: &App, args: BootstrapArgs) -> Result<Exit> {
     let mut session = Session::open(app, &args.variant).await?;
-    as_it_stands(app, &args.variant, &mut session).await?;
+    as_it_stands(app, &mut session).await?;
     let selection = Selection { name: "bootstrap", steps: StepId::ALL.into(), direction: Direction::Apply, ownership: args.ownership() };
     go(app, &args.way, &mut session, &steps::all(), &selection).await
 }

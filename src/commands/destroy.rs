@@ -62,7 +62,7 @@ pub async fn run(app: &App, args: DestroyArgs) -> Result<Exit> {
         karpenter: KarpenterArgs { identity: args.identity, subnets: args.subnets, ..KarpenterArgs::default() },
     };
     let mut session = Session::open(app, &variant).await?;
-    as_installed(app, &variant, &mut session).await?;
+    as_installed(app, &mut session).await?;
     let keeps_cluster = args.keep_cluster || session.spec.cluster == ClusterMode::Existing;
     if keeps_cluster {
         session.spec.cluster = ClusterMode::Existing;

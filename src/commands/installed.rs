@@ -1,7 +1,6 @@
 //! Works with the Karpenter that is there, by its own release and namespace, where nobody named others.
 
-use super::args::VariantArgs;
-use super::session::{Session, layers};
+use super::session::Session;
 use crate::adoption::{installed, made_with};
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -13,8 +12,8 @@ use crate::steps::{made_by_karpctl, works_by_our_role};
 
 /// What leaves Karpenter in place changes nothing of it that nobody speaks of: neither its release, which is another with each karpctl, nor what only a
 /// flag said when it was made.
-pub(super) async fn as_it_stands(app: &App, variant: &VariantArgs, session: &mut Session) -> Result<()> {
-    release_stays(app, variant, session).await?;
+pub(super) async fn as_it_stands(app: &App, session: &mut Session) -> Result<()> {
+    release_stays(app, session).await?;
     // What does not answer is not asked again before the plan says so.
     if session.facts.cluster.known().is_none() || matches!(session.facts.controller, Probed::Unavailable(_)) {
         return Ok(());
@@ -31,32 +30,27 @@ pub(super) async fn as_it_stands(app: &App, variant: &VariantArgs, session: &mut
     let found = made_with(spec, &session.facts);
     let known =
         Layer { karpenter_version: Some(spec.release.to_string()), namespace: Some(spec.namespace.to_string()), ..Layer::default() };
-    let mut given = layers(app, variant)?;
+    let mut given = session.layers.clone();
     given.push((Source::Found, known));
-    let mut kept = Vec::new();
     let settings = [
-        Layer { identity: found.identity, ..Layer::default() },
-        Layer { private: found.private, ..Layer::default() },
-        Layer { permissions_boundary: found.permissions_boundary, ..Layer::default() },
+        found.identity.map(|how| (format!("identity {how}"), Layer { identity: Some(how), ..Layer::default() })),
+        found.private.map(|private| ("private".to_owned(), Layer { private: Some(private), ..Layer::default() })),
+        found
+            .permissions_boundary
+            .map(|arn| (format!("permissionsBoundary {arn}"), Layer { permissions_boundary: Some(arn), ..Layer::default() })),
     ];
-    for setting in settings {
+    let mut kept = Vec::new();
+    for (words, setting) in settings.into_iter().flatten() {
         given.push((Source::Found, setting));
-        let before = &session.spec;
-        // What does not go together with what is given is not kept.
-        let Ok(resolved) = session.resolved(&given) else {
-            given.pop();
-            continue;
-        };
-        if resolved.identity != before.identity {
-            kept.push(format!("identity {}", resolved.identity.as_str()));
+        match session.resolved(&given) {
+            Ok(resolved) if resolved != session.spec => {
+                kept.push(words);
+                session.spec = resolved;
+            }
+            Ok(_) => {}
+            // What does not go together with what is given is not kept.
+            Err(_) => drop(given.pop()),
         }
-        if resolved.private != before.private {
-            kept.push("private".to_owned());
-        }
-        if let Some(boundary) = resolved.permissions_boundary.as_ref().filter(|_| before.permissions_boundary.is_none()) {
-            kept.push(format!("permissionsBoundary {boundary}"));
-        }
-        session.spec = resolved;
     }
     if !kept.is_empty() {
         app.printer.status(&format!("note: as Karpenter was made, and nothing says otherwise: {}", kept.join(", ")));
@@ -65,12 +59,12 @@ pub(super) async fn as_it_stands(app: &App, variant: &VariantArgs, session: &mut
 }
 
 /// A newer karpctl would upgrade it, and an older one take it back.
-async fn release_stays(app: &App, variant: &VariantArgs, session: &mut Session) -> Result<()> {
-    if layers(app, variant)?.iter().any(|(_, layer)| layer.karpenter_version.is_some()) {
+async fn release_stays(app: &App, session: &mut Session) -> Result<()> {
+    if session.layers.iter().any(|(_, layer)| layer.karpenter_version.is_some()) {
         return Ok(());
     }
     let usual = session.spec.release.clone();
-    as_installed(app, variant, session).await?;
+    as_installed(app, session).await?;
     let installed = &session.spec.release;
     if installed.standing() == Standing::Newer {
         return Err(Error::refused(format!("Karpenter {installed} is installed, which is newer than this karpctl's table"))
@@ -87,8 +81,8 @@ async fn release_stays(app: &App, variant: &VariantArgs, session: &mut Session) 
 
 /// Gives the session the release and the namespace of karpctl's own Karpenter in the cluster. What a release calls its objects, and where they
 /// are, is not found by those of another.
-pub(super) async fn as_installed(app: &App, variant: &VariantArgs, session: &mut Session) -> Result<()> {
-    let mut given = layers(app, variant)?;
+pub(super) async fn as_installed(app: &App, session: &mut Session) -> Result<()> {
+    let mut given = session.layers.clone();
     let named = |get: fn(&Layer) -> Option<&String>| given.iter().any(|(_, layer)| get(layer).is_some());
     let (release, namespace) = (named(|layer| layer.karpenter_version.as_ref()), named(|layer| layer.namespace.as_ref()));
     if release && namespace || session.facts.cluster.known().is_none() {

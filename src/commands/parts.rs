@@ -76,7 +76,7 @@ impl Part {
 /// Runs the command.
 pub async fn run(app: &App, part: Part, args: BootstrapArgs) -> Result<Exit> {
     let mut session = Session::open(app, &args.variant).await?;
-    as_it_stands(app, &args.variant, &mut session).await?;
+    as_it_stands(app, &mut session).await?;
     let steps = part.steps().iter().copied().collect();
     let selection = Selection { name: part.name(), steps, direction: Direction::Apply, ownership: args.ownership() };
     go(app, &args.way, &mut session, &steps::all(), &selection).await

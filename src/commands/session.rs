@@ -28,6 +28,8 @@ pub(super) struct Session {
     pub(super) facts: Facts,
     pub(super) ports: Ports,
     pub(super) kubeconfig: Option<ClusterAccess>,
+    /// The layers that the spec came of.
+    pub(super) layers: Vec<(Source, Layer)>,
     /// Why the cluster could not be read, where it could not: whole, with what helps.
     pub(super) unread: Option<Error>,
     /// What was read of AWS just now for this spec: the next reading leaves it out.
@@ -168,7 +170,7 @@ impl Session {
             spec.kubernetes = version;
         }
         let kubeconfig = app.kubeconfig();
-        Ok(Self { spec, facts, ports, kubeconfig, unread, fresh: BTreeSet::new(), printer: app.printer.clone() })
+        Ok(Self { spec, facts, ports, kubeconfig, layers, unread, fresh: BTreeSet::new(), printer: app.printer.clone() })
     }
 
     /// The spec by these layers, with what is known of the cluster.

@@ -37,7 +37,7 @@ impl StatusArgs {
 /// Runs the command.
 pub async fn run(app: &App, args: StatusArgs) -> Result<Exit> {
     let mut session = Session::open(app, &args.variant).await?;
-    as_it_stands(app, &args.variant, &mut session).await?;
+    as_it_stands(app, &mut session).await?;
     let steps = steps::all();
     session.read_by(app, steps.iter().flat_map(|s| s.reads().iter().copied()).collect()).await?;
     let (spec, facts) = (&session.spec, &session.facts);

@@ -4,7 +4,7 @@ use super::release::helm_owner;
 use super::{ProbeContext, failed, said};
 use crate::error::{Result, clean};
 use crate::facts::{ControllerFacts, Declared, PodFacts, Probed};
-use crate::knowledge::ROLE_ANNOTATION;
+use crate::knowledge::{CHART, ROLE_ANNOTATION};
 use crate::ports::{Kube, ObjectKind, ObjectRef};
 use crate::spec::{Identity, Spec};
 use serde_json::Value;
@@ -34,8 +34,8 @@ pub(super) async fn controller(context: &ProbeContext<'_>, kube: &dyn Kube) -> P
     let mut facts = facts_of(&deployment);
     facts.role = role_of(kube, &deployment).await;
     if facts.ready < facts.desired || facts.desired == 0 {
-        let (said, without_node) = tokio::join!(complaints(kube, &facts.namespace), without_node(kube, &facts.namespace));
-        (facts.complaints, facts.without_node) = (said.unwrap_or_default(), without_node.unwrap_or_default());
+        let (pods, events) = pods_and_events(kube, &facts.namespace, SELECTOR).await.unwrap_or_default();
+        (facts.complaints, facts.without_node) = (said_by(&pods, events, CHART), without_node(&pods));
     }
     if context.spec.identity == Identity::PodIdentity {
         facts.without_credentials = without_credentials(kube, &facts.namespace, context.spec.service_account()).await.unwrap_or_default();
@@ -115,14 +115,13 @@ pub(crate) async fn without_credentials(kube: &dyn Kube, namespace: &str, accoun
 }
 
 /// How many of the controller's pods wait for a node.
-async fn without_node(kube: &dyn Kube, namespace: &str) -> Result<u32> {
-    let pods = kube.list(&ObjectKind::new("v1", "pods"), Some(namespace), Some(SELECTOR)).await?;
+fn without_node(pods: &[Value]) -> u32 {
     let waits = |pod: &&Value| {
         let conditions = pod["status"]["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
         let refused = |c: &Value| c["type"] == "PodScheduled" && c["status"] == "False" && c["reason"] == "Unschedulable";
         pod["metadata"]["deletionTimestamp"].is_null() && conditions.iter().any(refused)
     };
-    Ok(u32::try_from(pods.iter().filter(waits).count()).unwrap_or(u32::MAX))
+    u32::try_from(pods.iter().filter(waits).count()).unwrap_or(u32::MAX)
 }
 
 fn is_without_credentials(pod: &Value, account: &str) -> bool {
@@ -148,23 +147,32 @@ fn image_of(deployment: &Value) -> String {
 
 /// What the controller's pods and the events about them say, newest last.
 pub(crate) async fn complaints(kube: &dyn Kube, namespace: &str) -> Result<Vec<String>> {
-    complaints_of(kube, namespace, SELECTOR, "karpenter").await
+    complaints_of(kube, namespace, SELECTOR, CHART).await
 }
 
 /// What these pods and the warnings about objects whose name begins with `prefix` say, newest last.
 pub(crate) async fn complaints_of(kube: &dyn Kube, namespace: &str, selector: &str, prefix: &str) -> Result<Vec<String>> {
+    let (pods, events) = pods_and_events(kube, namespace, selector).await?;
+    Ok(said_by(&pods, events, prefix))
+}
+
+async fn pods_and_events(kube: &dyn Kube, namespace: &str, selector: &str) -> Result<(Vec<Value>, Vec<Value>)> {
     let (pods, events) = (ObjectKind::new("v1", "pods"), ObjectKind::new("v1", "events"));
     let (pods, events) = tokio::join!(kube.list(&pods, Some(namespace), Some(selector)), kube.list(&events, Some(namespace), None));
-    let mut said: Vec<String> = pods?.iter().flat_map(of_pod).collect();
     // Events are only a help: that they cannot be read must not hide what the pods say.
-    said.extend(of_events(events.unwrap_or_default(), prefix));
+    Ok((pods?, events.unwrap_or_default()))
+}
+
+fn said_by(pods: &[Value], events: Vec<Value>, prefix: &str) -> Vec<String> {
+    let mut said: Vec<String> = pods.iter().flat_map(of_pod).collect();
+    said.extend(of_events(events, prefix));
     let mut kept: Vec<String> = Vec::new();
     for line in said {
         if !kept.contains(&line) {
             kept.push(line);
         }
     }
-    Ok(kept.split_off(kept.len().saturating_sub(COMPLAINTS)))
+    kept.split_off(kept.len().saturating_sub(COMPLAINTS))
 }
 
 fn of_pod(pod: &Value) -> Vec<String> {

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::facts::{ClusterFacts, Facts, Probed, StackFacts};
 use crate::plan::State;
 use crate::probe::cluster::{METRICS_SERVER, cluster_stack_name, node_group_stack_name};
-use crate::spec::{ClusterMode, ControllerCapacity, FARGATE_PROFILE, OWNER_TAG, Spec};
+use crate::spec::{ClusterMode, FARGATE_PROFILE, OWNER_TAG, Spec};
 
 pub(super) fn judge(spec: &Spec, facts: &Facts) -> State {
     let cluster = match looked(&facts.cluster) {
@@ -239,24 +239,15 @@ pub(super) fn is_open(spec: &Spec, cluster: &ClusterFacts) -> bool {
     spec.private && cluster.public_endpoint
 }
 
-/// Whether a person has put something else in the place of what ran the controller: it is gone, and the controller runs. Made anew, it would
-/// come back at each upgrade, and the add-ons that nodes need would be changed with it.
-fn is_replaced(spec: &Spec, facts: &Facts) -> bool {
-    let is_gone = match spec.capacity {
-        ControllerCapacity::NodeGroup(_) => match &facts.eksctl_node_group {
-            Probed::Known(stack) => stack.is_gone(),
-            other => *other == Probed::Absent,
-        },
-        ControllerCapacity::Fargate => facts.fargate_profile == Probed::Absent,
-    };
-    is_gone && facts.controller.known().is_some_and(|controller| controller.ready > 0)
+/// The state of what ran the controller and is gone. Where that runs, a person has put something else in its place: made anew, it would come back at
+/// each upgrade, and the add-ons that nodes need would be changed with it.
+fn gone(facts: &Facts, what: &str) -> State {
+    let is_replaced = facts.controller.known().is_some_and(|controller| controller.ready > 0);
+    if is_replaced { State::Present } else { State::Drifted(vec![format!("{what}: not there")]) }
 }
 
 /// How what runs the controller stands, in a cluster that karpctl had eksctl make.
 pub(super) fn capacity(spec: &Spec, facts: &Facts) -> State {
-    if is_replaced(spec, facts) {
-        return State::Present;
-    }
     let Some(group_stack) = node_group_stack_name(spec) else { return fargate(spec, facts) };
     match &facts.eksctl_node_group {
         Probed::Known(group) if group.is_busy() => State::Busy(format!("eksctl's stack {group_stack} is {}", group.status)),
@@ -267,7 +258,7 @@ pub(super) fn capacity(spec: &Spec, facts: &Facts) -> State {
             reason(group)
         )]),
         Probed::Known(group) if !group.is_gone() => State::Present,
-        Probed::Known(_) | Probed::Absent => State::Drifted(vec![format!("node group {}: not there", spec.node_group_name())]),
+        Probed::Known(_) | Probed::Absent => gone(facts, &format!("node group {}", spec.node_group_name())),
         Probed::NotAsked | Probed::Unavailable(_) => State::Present,
     }
 }
@@ -275,7 +266,7 @@ pub(super) fn capacity(spec: &Spec, facts: &Facts) -> State {
 fn fargate(spec: &Spec, facts: &Facts) -> State {
     let profile = match &facts.fargate_profile {
         Probed::Known(profile) => profile,
-        Probed::Absent => return State::Drifted(vec![format!("Fargate profile {FARGATE_PROFILE}: not there")]),
+        Probed::Absent => return gone(facts, &format!("Fargate profile {FARGATE_PROFILE}")),
         Probed::NotAsked | Probed::Unavailable(_) => return State::Present,
     };
     let why = match profile.status.as_str() {

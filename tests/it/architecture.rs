@@ -90,7 +90,8 @@ const ONLY: &[(&str, &[&str])] = &[
     ("println!", &[]),
 ];
 
-fn sources() -> Vec<(String, PathBuf, String)> {
+/// Every source of the program: its module, its place in `src`, its text.
+pub(crate) fn sources() -> Vec<(String, PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();
     let mut folders = vec![root.clone()];

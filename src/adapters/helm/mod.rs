@@ -203,17 +203,11 @@ impl Helm for HelmCli {
         if install.take_ownership {
             run = run.arg("--take-ownership");
         }
-        if Self::knows(&helm, "upgrade", SERVER_SIDE).await? {
-            run = if install.goes_on {
-                // By server-side apply, as helm 4 goes on where it began, a field that kubectl or a controller wrote since (the `caBundle` of a
-                // conversion, a limit) is a conflict, or stays where what it stands in goes.
-                run.arg(format!("{SERVER_SIDE}=false"))
-            } else if install.take_ownership {
-                // The fields of whoever made the objects would be conflicts.
-                run.arg("--force-conflicts")
-            } else {
-                run
-            };
+        // By server-side apply, as helm 4 begins and goes on, the fields of others are conflicts: of a release that is there those that kubectl or a
+        // controller wrote since (the `caBundle` of a conversion, a limit), which may also stay where what they stand in goes; of objects that
+        // are taken over, those of whoever made them.
+        if (install.goes_on || install.take_ownership) && Self::knows(&helm, "upgrade", SERVER_SIDE).await? {
+            run = if install.goes_on { run.arg(format!("{SERVER_SIDE}=false")) } else { run.arg("--force-conflicts") };
         }
         if plain && file.is_none() {
             run = run.arg("--plain-http");

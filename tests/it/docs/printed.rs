@@ -1,9 +1,9 @@
 //! The commands that karpctl prints for a person: each is understood by its own command line, as it is printed.
 
-use super::{root, run, words};
+use super::{run, words};
+use crate::architecture::sources;
 use clap::CommandFactory as _;
 use karpctl::cli::Cli;
-use std::path::{Path, PathBuf};
 
 /// Whether a command is understood; `Err` says why not.
 fn understood(line: &str) -> Result<(), String> {
@@ -25,16 +25,6 @@ fn printed(output: &str) -> impl Iterator<Item = &str> {
     in_backticks(output).chain(lines.filter(|line| line.starts_with("karpctl ")))
 }
 
-fn sources(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
-    folders
-        .iter()
-        .flat_map(|folder| sources(folder))
-        .chain(files.into_iter().filter(|file| file.extension().is_some_and(|e| e == "rs")))
-        .collect()
-}
-
 /// What is filled in when it is printed is a value, or nothing.
 fn filled(command: &str, by: &str) -> String {
     let mut parts = command.split('{');
@@ -45,8 +35,7 @@ fn filled(command: &str, by: &str) -> String {
 #[test]
 fn every_command_that_a_source_names_is_understood() {
     let mut seen = 0;
-    for file in sources(&root().join("src")) {
-        let text = std::fs::read_to_string(&file).unwrap();
+    for (_, file, text) in sources() {
         let product = text.split("#[cfg(test)]").next().unwrap();
         // A literal goes on in the next line behind a backslash; comments in doc lines do not.
         let mut joined = String::new();
