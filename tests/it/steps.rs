@@ -15,5 +15,6 @@ mod other_installer;
 mod probe;
 mod ready;
 mod stack;
+mod stack_owner;
 mod verify;
 mod way;
