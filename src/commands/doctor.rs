@@ -15,7 +15,7 @@ use crate::doctor::{FACTS_SCHEMA, SavedFacts, Wanted, select};
 use crate::error::{Error, Exit, Result};
 use crate::finding::{Area, DoctorReport, Finding, Verdict};
 use crate::knowledge::exec::refuses_answer;
-use crate::report::{DoctorFormat, Format, doctor_text, findings_text};
+use crate::report::{DoctorFormat, Format, cure, doctor_text, findings_text};
 use crate::secret::mask_tree;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
@@ -251,7 +251,7 @@ async fn fix(app: &App, args: &DoctorArgs, checks: &[Box<dyn Check>], report: &D
         cures.take_back()?;
         let error =
             Error::refused("the change was taken back: the plugin's answer would still be refused").because(refused.message.clone());
-        return Err(refused.fixes.iter().fold(error, |e, fix| e.hint(fix.title.clone())));
+        return Err(refused.fixes.iter().fold(error, |e, fix| e.hint(cure(fix))));
     }
     Box::pin(look(app, args, checks)).await.map(Some)
 }

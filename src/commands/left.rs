@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::facts::{Probed, Topic};
 use crate::finding::Verdict;
 use crate::probe::{ProbeContext, probe};
-use crate::shell;
+use crate::report::cure;
 use crate::spec::{ClusterMode, Meant, Spec};
 
 /// Says it, with the commands that delete it. Nothing where the cluster is there.
@@ -31,7 +31,7 @@ pub(super) async fn tell_what_is_left(app: &App, session: &Session) -> Result<()
     for finding in found.iter().filter(|finding| finding.result != Verdict::Pass) {
         app.printer.warn(&format!("{}: {} [{}]", finding.subject, finding.message, finding.id));
         for fix in &finding.fixes {
-            app.printer.status(&format!("  fix: {}: `{}`", fix.title, shell::command(&fix.command)));
+            app.printer.status(&format!("  fix: {}", cure(fix)));
         }
     }
     Ok(())

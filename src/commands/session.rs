@@ -13,7 +13,7 @@ use crate::kubeconfig::{Leads, Way};
 use crate::plan::StepId;
 use crate::ports::{ClusterAccess, Ports};
 use crate::probe::{ProbeContext, probe};
-use crate::report::Printer;
+use crate::report::{Printer, cure};
 use crate::shell::quoted;
 use crate::spec::layer::{Layer, Source};
 use crate::spec::resolve::{Discovered, Resolving, locate, resolve};
@@ -311,7 +311,7 @@ pub(super) fn refusal(findings: &[Finding]) -> Option<Error> {
     for finding in more {
         error = error.because(format!("also: {}: {} [{}]", finding.subject, finding.message, finding.id));
     }
-    Some(failed.iter().flat_map(|f| &f.fixes).fold(error, |e, fix| e.hint(fix.title.clone())))
+    Some(failed.iter().flat_map(|f| &f.fixes).fold(error, |e, fix| e.hint(cure(fix))))
 }
 
 /// The caller's partition, where karpctl renders for it.

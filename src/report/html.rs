@@ -3,7 +3,7 @@
 
 mod graph;
 
-use super::{RunReport, duration};
+use super::{RunReport, cure, duration};
 use crate::characters::written_out;
 use crate::error::{Error, ErrorKind, Result};
 use crate::finding::Finding;
@@ -85,9 +85,17 @@ struct Shown<'a> {
     scale: [String; 5],
     graph: graph::Graph,
     rows: Vec<Row<'a>>,
-    findings: &'a [Finding],
+    findings: Vec<Judged<'a>>,
     inventory: &'a [Thing],
     versions: &'a [(String, String)],
+}
+
+/// What a check said, and what mends it.
+#[derive(Serialize)]
+struct Judged<'a> {
+    #[serde(flatten)]
+    finding: &'a Finding,
+    cures: Vec<String>,
 }
 
 /// The page as HTML. `explain` says what a step is for.
@@ -119,7 +127,7 @@ pub fn page(page: &Page<'_>, explain: impl Fn(StepId) -> &'static str) -> Result
         scale: [0.0, 0.25, 0.5, 0.75, 1.0].map(|part| seconds(part * end)),
         graph: graph::drawn(page.plan, &classes, &critical),
         rows,
-        findings: page.findings,
+        findings: page.findings.iter().map(|finding| Judged { finding, cures: finding.fixes.iter().map(cure).collect() }).collect(),
         inventory: page.inventory,
         versions: page.versions,
     };

@@ -17,7 +17,7 @@ mod status;
 pub use columns::{Table, table};
 pub use doctor::{DoctorFormat, doctor_text, findings_text};
 pub use error::show_error;
-pub use findings::show_findings;
+pub use findings::{cure, show_findings};
 pub use html::{Page, Stage, page};
 pub use journal::{Journal, event_line};
 pub use plan::{Surroundings, commands, explain_plan, show_plan, summary};

@@ -61,7 +61,12 @@ fn finding() -> Finding {
         message: FOREIGN.into(),
         why: String::new(),
         place: None,
-        fixes: vec![Fix { title: "install a newer one".into(), command: Vec::new(), safe: false, edit: None }],
+        fixes: vec![Fix {
+            title: "install a newer one".into(),
+            command: vec!["karpctl".into(), "versions".into()],
+            safe: false,
+            edit: None,
+        }],
         accepted: None,
         heals: false,
     }
@@ -123,7 +128,7 @@ async fn findings_and_versions_have_a_row_each() {
     assert_eq!(findings.matches("<tr>").count(), 2, "a heading and a finding: {findings}");
     for said in [
         "<td class=\"is-warn\">warn</td><td><code>eksctl-version</code></td><td>eksctl: &lt;script&gt;",
-        "<br><span class=\"soft\">fix: install a newer one</span>",
+        "<br><span class=\"soft\">fix: install a newer one: <code>karpctl versions</code></span>",
     ] {
         assert!(findings.contains(said), "`{said}` is not in {findings}");
     }

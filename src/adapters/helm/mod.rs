@@ -174,7 +174,8 @@ impl Helm for HelmCli {
     }
 
     async fn install(&self, access: &HelmAccess, install: &HelmInstall, lines: Lines<'_>, cancel: &CancellationToken) -> Result<()> {
-        let doing = format!("cannot install the chart {} {} as {}", install.chart, install.version, install.release);
+        let doing =
+            format!("cannot install the chart {} {} as {} in {}", install.chart, install.version, install.release, install.namespace);
         let helm = self.found(&doing)?;
         let dir = PrivateDir::new(&doing)?;
         let values = dir.file(&doing, "values.json", &install.values.to_string())?;

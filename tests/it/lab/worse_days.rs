@@ -62,7 +62,12 @@ fn tools_that_are_missing_old_or_rubbish_are_refused_before_anything_is_made() {
     let helm = stage.dir().join("helm37");
     std::fs::write(&helm, "#!/bin/sh\necho v3.7.2\n").unwrap();
     std::fs::set_permissions(&helm, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    stage.karpctl(&["bootstrap", "--yes", "--helm", helm.to_str().unwrap()]).exits(4).says("needs 3.8.0").says("hint: install helm");
+    stage
+        .karpctl(&["bootstrap", "--yes", "--helm", helm.to_str().unwrap()])
+        .exits(4)
+        .says("needs 3.8.0")
+        .says("hint: install helm")
+        .says("hint: see which fit: `karpctl versions ");
     let mut nothing = stage.command(&["bootstrap", "--yes"]);
     nothing.env("PATH", stage.dir());
     Ended::from(nothing.output().unwrap()).exits(4).says("helm is not on PATH").says("--helm PATH");
