@@ -79,7 +79,7 @@ test-all: test ## run every test, and every sweep in full; an error where someth
 	KARPCTL=$(CURDIR)/target/dist/karpctl python3 tests/bench/bench.py --quick
 	python3 tests/reliability/crash.py --changes --new --jobs 3
 	python3 tests/reliability/least.py --jobs 2
-	python3 tests/reliability/faults.py --jobs 3
+	python3 tests/reliability/faults.py --walk --jobs 3
 	python3 tests/reliability/crash.py --jobs 3
 	python3 tests/packaging/left_out.py $(KARPCTL_LEFT_OUT)
 

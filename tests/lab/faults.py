@@ -13,6 +13,7 @@ of a program that says so of itself; `times` to 1 (0: for ever);
 is used.
 """
 
+import itertools
 import re
 import threading
 
@@ -25,11 +26,11 @@ def cut(body):
 
 
 class Faults:
-    """The faults in force, and how often each has been used."""
+    """The faults in force, how often each has been used, and in which order they last were."""
 
     def __init__(self):
         self._lock = threading.Lock()
-        self._faults = []
+        self._faults, self._uses = [], itertools.count(1)
 
     def add(self, faults):
         """Adds faults; raises ValueError for one that says nothing sensible."""
@@ -40,7 +41,7 @@ class Faults:
                 raise ValueError(f"unknown keys in a fault: {', '.join(sorted(unknown))}")
             re.compile(f.get("action", ".*"))
         with self._lock:
-            self._faults += [{**f, "seen": 0, "used": 0} for f in faults]
+            self._faults += [{**f, "seen": 0, "used": 0, "last": 0} for f in faults]
 
     def clear(self):
         with self._lock:
@@ -65,5 +66,6 @@ class Faults:
                 times = f.get("times", 1)
                 if f["seen"] > f.get("skip", 0) and (not times or f["used"] < times):
                     f["used"] += 1
+                    f["last"] = next(self._uses)
                     return dict(f)
         return None

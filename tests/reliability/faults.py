@@ -3,6 +3,7 @@
 
     python3 tests/reliability/faults.py                          every request with every fault, of a bootstrap, a destroy and an upgrade
     python3 tests/reliability/faults.py --sample 2               each fault on all requests at once, and on two alone
+    python3 tests/reliability/faults.py --walk                   every request with every fault, but all of a way in runs that follow each other
     python3 tests/reliability/faults.py --way destroy --fault lost --request 'eks DeleteAddon'
     python3 tests/reliability/faults.py --way new-cluster --eksctl --fault denied      eksctl's own requests, of which there are minutes
 
@@ -11,87 +12,19 @@ what helps. One that lasts (AccessDenied, ExpiredToken) must end the run with th
 statement that is missing, unless the way goes on without that request: then it must warn of what AWS refused, or what that was for is known
 to be nothing to anybody. Then the fault is over: the same command must end well, a further one find nothing to do, and the inventory be that
 of an undisturbed way.
+
+A walk has all requests of a way meet the fault at once. The requests that a run's error names have ended it, and meet it no more; the
+same command runs again, until a run ends well. All that met the fault in that one were got over by it. What there is then is judged as above.
 """
 
 import argparse
-import json
 import re
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from kinds import LASTING, PASSING, REFUSED_AGAIN, fault_of, words_of
 from trials import Figures, Trials, arguments, say
 from ways import WAYS, Failed, World, chosen, must, spread
-
-SLOW = 36  # seconds: more than one attempt waits for an AWS answer
-KUBE_SLOW = 66
-REFUSED_AGAIN = "lost-409"
-AWAY = 1.5  # seconds for which connections are refused
-
-
-def aws_error(service, code, message, status):
-    """An error in the words of a service."""
-    if service == "ec2":
-        return {"status": status, "headers": {"content-type": "text/xml"}, "body":
-                f"<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>"
-                "<RequestID>1</RequestID></Response>"}
-    if service in ("eks", "ssm"):
-        return {"status": status, "headers": {"content-type": "application/json", "x-amzn-errortype": code},
-                "body": json.dumps({"__type": code, "message": message})}
-    return {"status": status, "headers": {"content-type": "text/xml"}, "body":
-            f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
-            "<RequestId>1</RequestId></ErrorResponse>"}
-
-
-def kube_error(code, reason, message):
-    return {"status": code, "headers": {"content-type": "application/json"}, "body": json.dumps({
-        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message, "reason": reason,
-        "code": code})}
-
-
-def throttled(service):
-    if service == "kubernetes":
-        return kube_error(429, "TooManyRequests", "too many requests, please try again later")
-    code, status = {"ec2": ("RequestLimitExceeded", 503), "eks": ("TooManyRequestsException", 429),
-                    "ssm": ("ThrottlingException", 400)}.get(service, ("Throttling", 400))
-    return aws_error(service, code, "Rate exceeded", status)
-
-
-def server(status, code, reason):
-    def fault(service):
-        if service == "kubernetes":
-            return kube_error(status, reason, "the server has a bad day")
-        return aws_error(service, code, "the service has a bad day", status)
-    return fault
-
-
-def denied(service, name):
-    message = f"User: arn:aws:iam::123456789012:user/lab is not authorized to perform: {service}:{name}"
-    code = {"ec2": "UnauthorizedOperation", "eks": "AccessDeniedException", "ssm": "AccessDeniedException"}.get(service, "AccessDenied")
-    return aws_error(service, code, message, 403)
-
-
-# what passes: a fault for a service
-PASSING = {
-    "throttled": throttled,
-    "500": server(500, "InternalFailure", "InternalError"),
-    "503": server(503, "ServiceUnavailable", "ServiceUnavailable"),
-    "refused": lambda _: {"refuse": AWAY},
-    "reset": lambda _: {"drop": True},
-    "lost": lambda _: {"drop_after": True},
-    REFUSED_AGAIN: lambda _: {"drop_after": True},  # and the request that is sent again is refused, for what it makes is there
-    "cut-off": lambda _: {"truncate": True},
-    "wrong-type": lambda _: {"status": 200, "headers": {"content-type": "text/html"}, "body": "<html>Please log in</html>"},
-    "slow": lambda service: {"delay": KUBE_SLOW if service == "kubernetes" else SLOW},
-}
-# what lasts until somebody does something
-LASTING = {
-    "denied": lambda service, name: (kube_error(403, "Forbidden", f"the user may not {name}") if service == "kubernetes"
-                                     else denied(service, name)),
-    "expired": lambda service, name: (kube_error(401, "Unauthorized", "Unauthorized") if service == "kubernetes" else aws_error(
-        service, "ExpiredTokenException" if service in ("eks", "ssm") else "ExpiredToken",
-        "The security token included in the request is expired", 403)),
-}
-
 
 # The ways of a whole sweep.
 SWEPT = ("bootstrap", "destroy", "upgrade")
@@ -131,17 +64,66 @@ def of_eksctl(world):
     return list(dict.fromkeys(made))
 
 
-def words_of(request):
-    """By what an error may name a request: its action, or what of Kubernetes it is about; nothing where that is the API itself."""
-    service, action = request
-    path = action.split("?")[0].split("/")
-    return [action] if service != "kubernetes" else [part for part in path[3:] if part not in ("v1", "v1beta1", "namespaces")]
+# How a fault ended: of a request that met it alone, and of one that met it in a walk.
+OVER = OVER_ALONE, OVER_IN_TURN = "over", "over in turn"
+TOLD = TOLD_ALONE, TOLD_IN_TURN = "told", "told in turn"
 
 
-def fault_of(kind, request, times):
-    service, action = request
-    made = PASSING[kind](service) if kind in PASSING else LASTING[kind](service, action)
-    return {"service": service, "action": re.escape(action), "times": times, **made}
+def meet(world, way, kind, requests, agent=""):
+    """A run in which these requests meet the fault, and those of them that it made, in the order in which they last met it. Only requests
+    of `agent`, if that is given."""
+    stage = world.stage
+    stage.call("DELETE", "faults")
+    stage.call("POST", "settings", {"replay": kind != REFUSED_AGAIN})
+    times = 1 if kind in PASSING else 0
+    stage.call("POST", "faults", [{**fault_of(kind, r, times), "agent": agent} for r in requests])
+    try:
+        met = stage.run(way.words)
+        stage.quiet()
+        faults = stage.call("GET", "faults")
+    finally:
+        stage.call("DELETE", "faults")
+        stage.call("POST", "settings", {"replay": True})
+    last = {r: fault["last"] for r, fault in zip(requests, faults, strict=True) if fault["used"]}
+    return met, sorted(last, key=last.get)
+
+
+def told(kind, requests, met):
+    """Those of the requests, in the order in which they were made, that a run's error names. It must say what, to what, and what helps."""
+    if met.code not in (1, 4):
+        raise Failed("it ended in no ordinary way")
+    _, error, said = met.err.partition("error:")
+    if not error or "hint:" not in said:
+        raise Failed("the error does not help")
+
+    def names(request):
+        service, action = request
+        if service == "kubernetes":
+            return any(word in said for word in words_of(request))
+        if kind == "denied":
+            return re.search(f"allow `{re.escape(service)}:{re.escape(action)}` on `[^`]+`", said)
+        return action in said and (kind != "expired" or "expired" in said.lower())
+
+    found = [r for r in requests if names(r)]
+    # helm tells less than it was told: no request of its own, but the release.
+    if not found and re.search("cannot (install the chart|uninstall the release) .* in ", said):
+        found = [r for r in requests if r[0] == "kubernetes"][-1:]
+    # What is about the API itself has no name.
+    found = found or [r for r in requests if r[0] == "kubernetes" and not words_of(r)][-1:]
+    if not found:
+        missing = ", and the statement that is missing" if kind == "denied" else ", and that the credentials have expired" if kind == "expired" else ""
+        raise Failed(f"the error names none of {'; '.join(map(' '.join, requests)) or 'nothing that met a fault'}{missing}")
+    return found
+
+
+def unwarned(way, requests, met):
+    """The requests of AWS that a run got over the refusal of and does not warn of, where that is not known to be nothing to anybody."""
+    said = "\n".join(re.findall(r"^warning: .*(?:\n  .*)*", met.err, re.M))
+    known = [r for r in requests if r[0] == "kubernetes" or (way.name, " ".join(r)) in DONE_WITHOUT]
+    return [r for r in requests if r not in known and not re.search(rf"\b{r[0]}:{r[1]}\b", said)]
+
+
+ALL = "all at once"
 
 
 @dataclass
@@ -160,62 +142,77 @@ class Case:
 
     @property
     def name(self):
-        return " ".join(self.requests[0]) if len(self.requests) == 1 else "all at once"
+        return " ".join(self.requests[0]) if len(self.requests) == 1 else ALL
 
     def run(self, world):
         """`over`: the same run got over it. `told`: it ended with an error that helps. `unmet`: it made no such request."""
-        stage = world.stage
-        stage.call("DELETE", "faults")
-        stage.call("POST", "settings", {"replay": self.kind != REFUSED_AGAIN})
-        times = 1 if self.kind in PASSING else 0
-        stage.call("POST", "faults", [{**fault_of(self.kind, r, times), "agent": self.agent} for r in self.requests])
-        try:
-            met = stage.run(self.way.words)
-            stage.quiet()
-            used = sum(f["used"] for f in stage.call("GET", "faults"))
-        finally:
-            stage.call("DELETE", "faults")
-            stage.call("POST", "settings", {"replay": True})
+        met, used = meet(world, self.way, self.kind, self.requests, self.agent)
         if not used:
             must(met)
             world.state = self.way.end
             return "unmet"
         try:
-            if met.code not in (0, 1, 4):
-                raise Failed("it ended in no ordinary way")
             if met.code:
-                self.told(met)
-                must(stage.run(self.way.words))
-            elif self.kind == "denied":
-                self.warned(met)
+                told(self.kind, self.requests, met)
+                must(world.stage.run(self.way.words))
+            elif self.kind == "denied" and (silent := unwarned(self.way, self.requests, met)):
+                raise Failed(f"it got over the refusal, and does not warn of {silent}")
             world.is_over(self.way, self.wanted)
         except Failed as e:
             raise Failed(f"{met.text()}\n--- {e}") from None
-        return "told" if met.code else "over"
+        return TOLD_ALONE if met.code else OVER_ALONE
 
-    def told(self, met):
-        """Whether an error says what, to what, and what helps."""
-        said = met.err
-        if "error:" not in said or "hint:" not in said:
-            raise Failed("the error does not help")
-        words = [word for request in self.requests for word in words_of(request)]
-        if self.kind == "expired":
-            words.append("karpenter-crd")  # helm is told "Unauthorized" and no more, so that it can only name its release
-        if words and not any(word in said for word in words):
-            raise Failed(f"the error names none of {', '.join(words)}")
-        names = [f"{s}:{a}" for s, a in self.requests if s != "kubernetes"]
-        if self.kind == "denied" and names and not any(re.search(f"allow `{re.escape(n)}` on `[^`]+`", said) for n in names):
-            raise Failed(f"the error does not name the statement that is missing for {', '.join(names)}")
-        if self.kind == "expired" and names and "expired" not in said.lower():
-            raise Failed("the error does not say that the credentials have expired")
 
-    def warned(self, met):
-        """Whether a run that got over a refusal of AWS says what it could not look at, where that is not known to be nothing to anybody."""
-        said = "\n".join(re.findall(r"^warning: .*(?:\n  .*)*", met.err, re.M))
-        for service, action in self.requests:
-            known = service == "kubernetes" or (self.way.name, f"{service} {action}") in DONE_WITHOUT
-            if not known and not re.search(rf"\b{service}:{action}\b", said):
-                raise Failed(f"it got over the refusal, and does not warn of {service}:{action}")
+class Walk(Case):
+    """A fault on many requests of a way, which each meet it in runs that follow each other until one ends well."""
+
+    @property
+    def name(self):
+        return f"walk of {len(self.requests)} from {' '.join(self.requests[0])}"
+
+    def run(self, world):
+        """How each of them ended: `told` ended a run by an error that names it, `over` met the run that ended well, `unmet` met none. What
+        no such run met, or one that had no use for it, goes the way again, without those that are known."""
+        left, ended = self.requests, {}
+        while left:
+            world.bring(self.way.existing, self.way.start)
+            ended |= self.go(world, left)
+            left = [r for r in left if r not in ended]
+        return {" ".join(request): how for request, how in ended.items()}
+
+    def go(self, world, requests):
+        """The way once, from its start to an end like an undisturbed one's."""
+        ended, before, left = {}, set(), requests
+        while True:
+            met, used = meet(world, self.way, self.kind, left, self.agent)
+            try:
+                if met.code == 0:
+                    break
+                named = told(self.kind, used, met)
+            except Failed as e:
+                raise Failed(f"{met.text()}\n--- {e}") from None
+            ended |= dict.fromkeys(named, TOLD_IN_TURN)
+            before |= {*used}
+            left = [r for r in left if r not in named]
+        try:
+            silent = unwarned(self.way, used, met) if self.kind == "denied" else []
+            # A run that had little left to do may have had no use for what was refused.
+            if silent and not ended:
+                raise Failed(f"it got over the refusal, and does not warn of {silent}")
+            world.is_over(self.way, self.wanted)
+        except Failed as e:
+            raise Failed(f"{met.text()}\n--- {e}") from None
+        return ended | {r: OVER_IN_TURN for r in used if r not in silent} | {r: "unmet" for r in left if r not in before and r not in used}
+
+
+# How many requests share a walk, where not all can: what keeps connections away meets the others, too, and a step has only so much time.
+SHARE = {"refused": 8, "slow": 6}
+
+
+def walks(walk):
+    """Walks that have all of its requests, of which each shares its walk with such as lie evenly over the way."""
+    count = -(-len(walk.requests) // SHARE.get(walk.kind, 1000))
+    return [replace(walk, requests=walk.requests[at::count]) for at in range(count)]
 
 
 def cases(args, figures):
@@ -230,7 +227,13 @@ def cases(args, figures):
             meant = [r for r in whole if not args.request or args.request in " ".join(r)]
             if not meant:
                 continue
-            figures.row(Case(way, kind, [], wanted, agent).key, len(whole))
+            case = Case(way, kind, [], wanted, agent)
+            figures.row(case.key, len(whole))
+            if args.walk:
+                figures.keep(case.key, {ALL, *map(" ".join, whole)})
+                untried = [r for r in meant if not (args.go_on and figures.has(case.key, " ".join(r)))]
+                found += ((meant.index(w.requests[0]), w) for w in walks(Walk(way, kind, untried, wanted, agent)))
+                continue
             met = [[meant[at - 1]] for at in chosen(len(meant), args.sample)]
             if args.sample and kind in PASSING and kind != "slow":
                 met.insert(0, meant)
@@ -250,13 +253,14 @@ def main():
     parser.add_argument("--fault", action="append", choices=[*PASSING, *LASTING])
     parser.add_argument("--request", help="only requests that contain this")
     parser.add_argument("--eksctl", action="store_true", help="the requests of eksctl, in place of all of the way")
+    parser.add_argument("--walk", action="store_true", help="all of a way's requests in runs that follow each other, in place of each alone")
     parser.add_argument("--sample", type=int, default=0, help="each fault on all requests at once, and on so many alone; 0: on each alone")
     args = parser.parse_args()
     figures = Figures(args)
     failures = Trials(args, figures, cases(args, figures)).all()
-    over, told, bad = (figures.count(how) for how in ("over", "told", "failed"))
-    say(f"{over} got over by the same run, {told} told and right after running again, {bad} failed")
-    say(f"{over + told} of {over + told + bad} faults come right")
+    over, ended, bad = (sum(map(figures.count, how)) for how in (OVER, TOLD, ["failed"]))
+    say(f"{over} got over by the same run, {ended} told and right after running again, {bad} failed")
+    say(f"{over + ended} of {over + ended + bad} faults come right")
     return 1 if failures else 0
 
 

@@ -14,7 +14,8 @@ import sys
 from pathlib import Path
 
 from crash import CHANGES, DEEDS, KILLS
-from faults import LASTING, PASSING, REFUSED_AGAIN, SWEPT
+from faults import OVER, OVER_ALONE, OVER_IN_TURN, SWEPT, TOLD, TOLD_ALONE, TOLD_IN_TURN
+from kinds import LASTING, PASSING, REFUSED_AGAIN
 from least import FIRST
 from stage import ROOT
 from trials import UNNAMED
@@ -48,12 +49,14 @@ by themselves (*changes*). The whole (*deeds*) adds the moments between, in whic
 FAULTS = """
 ## Faults at every distinct request
 
-One fault on one request (or, in a sample, on all at once). *Got over*: the same run ended well. *Told*: it ended with an error that
-names what could not be done and what helps (for AccessDenied the action, the resource and the statement that is missing). In both
-cases the next run ended well and the inventory was that of an undisturbed way. *Not met*: that run made no such request.
+*Got over*: the same run ended well. *Told*: it ended with an error that names what could not be done and what helps (for AccessDenied
+the action, the resource and the statement that is missing). *Alone*: one request met the fault (or, in a sample, all at once), and the next run was undisturbed.
+*In turn*: all requests of a way met the fault in runs that followed each other until one ended well; each run that did not was ended by a request that its error
+names, which met no fault any more. What a way then ended with was that of an undisturbed one, and a further run found nothing to do.
+*Not met*: no run made such a request.
 
-| way | fault | distinct requests | tried | got over | told | not met | failed | programs |
-|---|---|---|---|---|---|---|---|---|
+| way | fault | distinct requests | alone | in turn | got over | told | not met | failed | programs |
+|---|---|---|---|---|---|---|---|---|---|
 """
 LEAST = """
 ## The printed policy, and without each of its actions
@@ -133,9 +136,10 @@ def crash(rows):
 
 def faults(rows):
     def cells(r):
-        return many(r, "over", "told", "failed"), many(r, "over"), many(r, "told"), many(r, "unmet"), many(r, "failed")
-    good = sum(many(r, "over", "told") for r in rows)
-    tried = sum(many(r, "over", "told", "failed") for r in rows)
+        return (many(r, OVER_ALONE, TOLD_ALONE), many(r, OVER_IN_TURN, TOLD_IN_TURN), many(r, *OVER), many(r, *TOLD),
+                many(r, "unmet"), many(r, "failed"))
+    good = sum(many(r, *OVER, *TOLD) for r in rows)
+    tried = good + sum(many(r, "failed") for r in rows)
     sums = f"\n{good} of {tried} faults come right; a whole sweep has {count(rows)}.\n"
     return FAULTS + table(rows, cells) + sums + failures(rows)
 
@@ -162,7 +166,7 @@ def main():
     text = HEAD
     for name, head, made, every, some, which in (
             ("crash", CRASH, crash, "--new --jobs 3", "--changes --new --jobs 3", "those right after a change"),
-            ("faults", FAULTS, faults, "--jobs 3", "--sample 2", "a sample"),
+            ("faults", FAULTS, faults, "--jobs 3", "--walk --jobs 3", "all of a way in runs that follow each other"),
             ("least", LEAST, least, "--jobs 3", "--sample 3", "a sample")):
         kept = KEPT / f"{name}.json"
         rows = [r for f in getattr(args, name) or ([kept] if kept.exists() else []) for r in json.loads(f.read_text())]

@@ -12,7 +12,7 @@ import time
 import unittest
 from pathlib import Path
 
-from faults import fault_of
+from kinds import fault_of
 from stage import Stage
 from ways import BOOTSTRAP, DESTROY, NEW, NEW_DESTROY
 from with_stage import KARPCTL, WithStage

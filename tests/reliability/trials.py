@@ -75,7 +75,8 @@ class Figures:
 
 
 class Trials:
-    """`trials` have a `way`, a `key` (their row), a `name`, and `run(world)`, which says how it ended or raises Failed."""
+    """`trials` have a `way`, a `key` (their row), a `name`, and `run(world)`, which says how it ended or raises Failed; one that
+    tries several things says of each, by its name."""
 
     def __init__(self, args, figures, trials, world=World):
         self.args, self.figures, self.waiting, self.world = args, figures, in_turn(trials), world
@@ -102,8 +103,9 @@ class Trials:
                 how, said = "failed", f"\n{e}"
             except Exception:  # a defect of the harness, which must not end the other worlds
                 how, said = "failed", f"\n{traceback.format_exc()}"
-            self.figures.add(trial.key, trial.name, how)
-            say(f"[{self.whole - len(self.waiting)}/{self.whole}] {' '.join(trial.key)}: {trial.name}: {how}{said}")
+            for name, ended in (how if isinstance(how, dict) else {trial.name: how}).items():
+                self.figures.add(trial.key, name, ended)
+                say(f"[{self.whole - len(self.waiting)}/{self.whole}] {' '.join(trial.key)}: {name}: {ended}{said}")
             if how == "failed":
                 self.failures.append(trial)
                 world.close()
