@@ -171,8 +171,8 @@ class Walk(Case):
         return f"walk of {len(self.requests)} from {' '.join(self.requests[0])}"
 
     def run(self, world):
-        """How each of them ended: `told` ended a run by an error that names it, `over` met the run that ended well, `unmet` met none. What
-        no such run met, or one that had no use for it, goes the way again, without those that are known."""
+        """How each of them ended: `told` ended a run by an error that names it, `over` met the run that ended well. What met
+        neither goes the way again, without those that are known, and is `unmet` where that one run ends well."""
         left, ended = self.requests, {}
         while left:
             world.bring(self.way.existing, self.way.start)
@@ -182,7 +182,7 @@ class Walk(Case):
 
     def go(self, world, requests):
         """The way once, from its start to an end like an undisturbed one's."""
-        ended, before, left = {}, set(), requests
+        ended, left = {}, requests
         while True:
             met, used = meet(world, self.way, self.kind, left, self.agent)
             try:
@@ -192,17 +192,17 @@ class Walk(Case):
             except Failed as e:
                 raise Failed(f"{met.text()}\n--- {e}") from None
             ended |= dict.fromkeys(named, TOLD_IN_TURN)
-            before |= {*used}
             left = [r for r in left if r not in named]
         try:
             silent = unwarned(self.way, used, met) if self.kind == "denied" else []
-            # A run that had little left to do may have had no use for what was refused.
+            # A run that had little left to do may have had no use for what was refused. Nor did it ask for all.
             if silent and not ended:
                 raise Failed(f"it got over the refusal, and does not warn of {silent}")
             world.is_over(self.way, self.wanted)
         except Failed as e:
             raise Failed(f"{met.text()}\n--- {e}") from None
-        return ended | {r: OVER_IN_TURN for r in used if r not in silent} | {r: "unmet" for r in left if r not in before and r not in used}
+        unmet = [] if ended else [r for r in left if r not in used]
+        return ended | {r: OVER_IN_TURN for r in used if r not in silent} | dict.fromkeys(unmet, "unmet")
 
 
 # How many requests share a walk, where not all can: what keeps connections away meets the others, too, and a step has only so much time.

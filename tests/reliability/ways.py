@@ -126,8 +126,11 @@ MADE_UP = ("vpcs", "subnets", "security_groups", "discovery_tagged", "instances"
 
 
 def normal(inventory):
-    """Without what AWS makes up: how many there are of what has only an id, and names without CloudFormation's ending."""
+    """Without what AWS makes up: how many there are of what has only an id, and names without CloudFormation's ending. Nor with what
+    helm's history keeps of a change that failed before the one that did not."""
     def plain(kind, names):
+        if kind == "helm_standing":
+            names = [n for n in names if not (n.endswith(" failed") and n.replace(" failed", " deployed") in names)]
         if kind in MADE_UP:
             return [f"{len(names)} of them"]
         return sorted(re.sub(r"-[A-Z0-9]{12,13}(?=$|:)", "-…", str(n)) for n in names)
