@@ -1,7 +1,7 @@
 //! Whether the controller's role lets the controller in.
 
 use super::judgement::read;
-use super::policy::{Effect, allowing, beside, fits, holds, names_action, statements, texts, without};
+use super::policy::{allowing, beside, denying, fits, has_action, holds, texts, without};
 use super::{Check, Judged, Judgement, Situation, missing, whose};
 use crate::facts::{RoleFacts, Topic};
 use crate::finding::Area;
@@ -62,11 +62,14 @@ impl Check for ControllerTrust {
         let known = |key: &str| of_request(spec, account, issuer, key);
         let (lacks, denying) = match (spec.identity, issuer) {
             (Identity::PodIdentity, _) => {
-                (pod_identity(role, &known), denying(role, "Service", POD_IDENTITY_SERVICE, &POD_IDENTITY_ACTIONS))
+                (pod_identity(role, &known), denying(&role.trust, "Service", POD_IDENTITY_SERVICE, &POD_IDENTITY_ACTIONS))
             }
             (Identity::Irsa, Some(url)) => {
                 let issuer = url.trim_start_matches("https://");
-                (irsa(spec, account, role, issuer), denying(role, "Federated", &spec.oidc_provider_arn(issuer), &[WEB_IDENTITY_ACTION]))
+                (
+                    irsa(spec, account, role, issuer),
+                    denying(&role.trust, "Federated", &spec.oidc_provider_arn(issuer), &[WEB_IDENTITY_ACTION]),
+                )
             }
             (Identity::Irsa, None) => return Err(Judgement::skip(subject, "EKS names no OIDC issuer for the cluster")),
         };
@@ -119,15 +122,6 @@ fn of_request(spec: &Spec, account: &str, issuer: Option<&str>, key: &str) -> Op
     }
 }
 
-/// The statements that deny this principal one of these, where their condition holds.
-fn denying<'r>(role: &'r RoleFacts, kind: &str, principal: &str, actions: &[&str]) -> Vec<&'r Value> {
-    // `"*"` and `{"AWS": "*"}` are the same to IAM.
-    let anybody = |p: &Value| *p == "*" || texts(&p["AWS"]).contains(&"*");
-    let meant = |s: &Value| anybody(&s["Principal"]) || texts(&s["Principal"][kind]).contains(&principal);
-    let of_it = |s: &Value| actions.iter().any(|action| texts(&s["Action"]).iter().any(|pattern| names_action(pattern, action)));
-    statements(&role.trust, Effect::Deny).into_iter().filter(|s| meant(s) && of_it(s)).collect()
-}
-
 fn pod_identity(role: &RoleFacts, known: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     let service = POD_IDENTITY_SERVICE;
     let ours: Vec<&Value> = allowing(&role.trust).into_iter().filter(|s| texts(&s["Principal"]["Service"]).contains(&service)).collect();
@@ -138,7 +132,7 @@ fn pod_identity(role: &RoleFacts, known: &dyn Fn(&str) -> Option<String>) -> Opt
     if ours.is_empty() {
         return Some(format!("lets in {service} on a condition that does not hold for this cluster, namespace and service account"));
     }
-    let allows = |action: &str| ours.iter().flat_map(|s| texts(&s["Action"])).any(|a| names_action(a, action));
+    let allows = |action: &str| ours.iter().any(|s| has_action(s, action));
     let lacks: Vec<&str> = POD_IDENTITY_ACTIONS.into_iter().filter(|action| !allows(action)).collect();
     (!lacks.is_empty()).then(|| format!("does not let {service} do {}", lacks.join(" and ")))
 }
@@ -163,7 +157,7 @@ fn irsa(spec: &Spec, account: &str, role: &RoleFacts, issuer: &str) -> Option<St
 
 /// Why the conditions of a statement do not hold for this service account.
 fn refused(statement: &Value, issuer: &str, account: &str) -> Option<String> {
-    if !texts(&statement["Action"]).iter().any(|a| names_action(a, WEB_IDENTITY_ACTION)) {
+    if !has_action(statement, WEB_IDENTITY_ACTION) {
         return Some(format!("does not allow {WEB_IDENTITY_ACTION}"));
     }
     for operator in ["StringEquals", "StringLike"] {

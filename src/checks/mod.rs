@@ -69,6 +69,7 @@ mod node_group;
 mod node_network;
 mod node_policies;
 mod node_security_groups;
+mod node_trust;
 mod oidc_issuer;
 mod one_identity;
 mod other_karpenter;
@@ -239,6 +240,7 @@ pub fn all() -> Vec<Box<dyn Check>> {
         Box::new(earlier_cluster::EarlierCluster),
         Box::new(controller_permissions::ControllerPermissions),
         Box::new(node_policies::NodePolicies),
+        Box::new(node_trust::NodeTrust),
         Box::new(iam_quotas::IamQuotas),
         Box::new(vcpu_quotas::VcpuQuotas),
         Box::new(network_quotas::NetworkQuotas),

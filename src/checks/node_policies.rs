@@ -2,7 +2,7 @@
 
 use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation, not_made, whose};
-use crate::facts::{ClusterFacts, Probed, Topic};
+use crate::facts::{ClusterFacts, Facts, Probed, RoleFacts, Topic};
 use crate::finding::Area;
 use crate::spec::{IpFamily, Spec};
 use serde_json::json;
@@ -52,15 +52,7 @@ impl Check for NodePolicies {
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let spec = situation.spec()?;
         let subject = format!("role {}", spec.node_role_name());
-        if let Some(not_ours) = whose::not_ours(spec, situation.facts, &subject) {
-            return Err(not_ours);
-        }
-        let Some(role) = read(&subject, &situation.facts.node_role)? else {
-            return Err(not_made(spec, situation.facts, &subject));
-        };
-        if spec.made_elsewhere.is_none() && situation.facts.stack == Probed::Absent {
-            return Err(Judgement::skip(subject, "is in the way of the stack that makes it: see the check stack-state"));
-        }
+        let role = role(spec, situation.facts, &subject)?;
         let has = |name: &&str| role.policies.iter().any(|arn| arn.rsplit('/').next() == Some(*name));
         let is_ipv6 = |cluster: &ClusterFacts| cluster.ip_family == IpFamily::Ipv6;
         let ipv6 = spec.ip_family == IpFamily::Ipv6 || situation.facts.cluster.known().is_some_and(is_ipv6);
@@ -82,6 +74,24 @@ impl Check for NodePolicies {
         }
         Ok(if lacking.is_empty() { vec![Judgement::pass(subject, "has AWS's policies for nodes")] } else { lacking })
     }
+}
+
+/// What must be known for [`role`].
+pub(super) const OF_ROLE: &[Topic] =
+    &[Topic::NodeRole, Topic::Stack, Topic::ControllerRole, Topic::Cluster, Topic::Chart, Topic::Neighbours];
+
+/// The role of the nodes, where there is one that Karpenter's nodes work under.
+pub(super) fn role<'f>(spec: &Spec, facts: &'f Facts, subject: &str) -> Result<&'f RoleFacts, Judgement> {
+    if let Some(not_ours) = whose::not_ours(spec, facts, subject) {
+        return Err(not_ours);
+    }
+    let Some(role) = read(subject, &facts.node_role)? else {
+        return Err(not_made(spec, facts, subject));
+    };
+    if spec.made_elsewhere.is_none() && facts.stack == Probed::Absent {
+        return Err(Judgement::skip(subject, "is in the way of the stack that makes it: see the check stack-state"));
+    }
+    Ok(role)
 }
 
 /// That the network add-on gets no addresses of IPv6 by the role of the nodes, on which it then depends.

@@ -41,6 +41,23 @@ pub(super) fn allowing(policy: &Value) -> Vec<&Value> {
     statements(policy, Effect::Allow)
 }
 
+/// The statements that deny this principal one of these actions, where their condition holds.
+pub(super) fn denying<'p>(policy: &'p Value, kind: &str, principal: &str, actions: &[&str]) -> Vec<&'p Value> {
+    let meant = |s: &Value| is_anybody(&s["Principal"]) || texts(&s["Principal"][kind]).contains(&principal);
+    let of_it = |s: &Value| actions.iter().any(|action| has_action(s, action));
+    statements(policy, Effect::Deny).into_iter().filter(|s| meant(s) && of_it(s)).collect()
+}
+
+/// Whether a principal is everybody: `"*"` and `{"AWS": "*"}` are the same to IAM.
+pub(super) fn is_anybody(principal: &Value) -> bool {
+    *principal == "*" || texts(&principal["AWS"]).contains(&"*")
+}
+
+/// Whether an action is among those of a statement.
+pub(super) fn has_action(statement: &Value, action: &str) -> bool {
+    texts(&statement["Action"]).iter().any(|pattern| names_action(pattern, action))
+}
+
 /// The policy with these statements beside what it says already.
 pub(super) fn beside(policy: &Value, more: impl IntoIterator<Item = Value>) -> Value {
     of_statements(policy, written_in(policy).into_iter().cloned().chain(more).collect())

@@ -1,15 +1,14 @@
 //! Who the controller is: Pod Identity with agent and association, IRSA with its provider, and a role that trusts either.
 
 use super::aws::{broken, known, said};
-use super::{DAY, bad, exactly, healthy_world, seen};
+use super::{DAY, bad, exactly, seen};
 use crate::fake::FakeWorld;
-use crate::fake::inside::place;
 use crate::fixture::existing;
 use karpctl::checks::{Situation, all, judge};
 use karpctl::doctor::topics;
 use karpctl::facts::{AgentPods, Facts, Probed};
 use karpctl::finding::{Finding, Verdict};
-use karpctl::spec::{Identity, IpFamily, Spec};
+use karpctl::spec::{Identity, Spec};
 use serde_json::json;
 
 /// A cluster whose controller has its credentials by IRSA.
@@ -184,71 +183,4 @@ async fn what_was_never_made_is_not_broken() {
         assert_eq!(finding.result, Verdict::Skip, "{finding:#?}");
         assert!(finding.message.contains("`karpctl bootstrap` makes it"), "{finding:#?}");
     }
-}
-
-/// A role that lost one of AWS's policies, or never had it.
-#[tokio::test(start_paused = true)]
-async fn nodes_may_do_what_nodes_do() {
-    let all = ["AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly", "AmazonEKS_CNI_Policy"];
-    let with = async |names: &[&str], ip_family: IpFamily| {
-        let world = FakeWorld::bootstrapped(existing("1.14.1")).await;
-        world.furnish();
-        let (spec, mut facts) = seen(&world).await;
-        let mut role = known(&mut facts.controller_role).clone();
-        role.policies = names.iter().map(|name| format!("arn:aws:iam::aws:policy/{name}")).collect();
-        facts.node_role = Probed::Known(role);
-        facts.network_role = Probed::Known("arn:aws:iam::111122223333:role/aws-node".into());
-        let found = bad(&Spec { ip_family, ..spec }, &facts, DAY).into_iter().filter(|f| f.id == "node-policies");
-        found.collect::<Vec<_>>()
-    };
-    assert_eq!(with(&all, IpFamily::Ipv4).await, []);
-    for (policy, seen) in [(all[0], "nodes do not join"), (all[1], "are not pulled"), (all[2], "cni plugin not initialized")] {
-        let others: Vec<&str> = all.into_iter().filter(|name| *name != policy).collect();
-        let found = with(&others, IpFamily::Ipv4).await;
-        exactly(&found, "node-policies", Verdict::Warn);
-        said(&found, seen);
-        let command =
-            format!("aws iam attach-role-policy --role-name KarpenterNodeRole-demo --policy-arn arn:aws:iam::aws:policy/{policy}");
-        assert_eq!(found[0].fixes[0].command.join(" "), command);
-    }
-    // Any of those that pull images does, and pods with IPv6 have another.
-    assert_eq!(with(&["AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryReadOnly"], IpFamily::Ipv6).await, []);
-    // That of Auto Mode's nodes lets nobody read an instance.
-    let minimal = with(&["AmazonEKSWorkerNodeMinimalPolicy", "AmazonEC2ContainerRegistryReadOnly"], IpFamily::Ipv6).await;
-    said(&minimal, "nodes do not join");
-}
-
-/// AWS has no policy by which the network add-on gives pods IPv6: it has a role of its own, or the nodes' role a policy of one's own.
-#[tokio::test(start_paused = true)]
-async fn pods_of_an_ipv6_cluster_get_addresses() {
-    let of_aws = ["AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly", "AmazonEKS_CNI_Policy"];
-    let with = async |more: &[&str], change: &dyn Fn(&FakeWorld)| {
-        let world = healthy_world().await;
-        world.inside().cluster.as_mut().unwrap().ip_family = IpFamily::Ipv6;
-        change(&world);
-        let (spec, mut facts) = seen(&world).await;
-        let mut role = known(&mut facts.controller_role).clone();
-        role.policies = of_aws.iter().chain(more).map(|name| format!("arn:aws:iam::aws:policy/{name}")).collect();
-        facts.node_role = Probed::Known(role);
-        bad(&spec, &facts, DAY)
-    };
-    let found = with(&[], &|_| ()).await;
-    exactly(&found, "node-policies", Verdict::Warn);
-    said(&found, "the cluster is IPv6, and AWS's policy for the network add-on has no ec2:AssignIpv6Addresses");
-    let commands: Vec<String> = found[0].fixes.iter().map(|fix| fix.command.join(" ")).collect();
-    assert!(commands[0].starts_with("aws iam create-policy --policy-name AmazonEKS_CNI_IPv6_Policy --policy-document {"), "{commands:#?}");
-    let attach =
-        "attach-role-policy --role-name KarpenterNodeRole-demo --policy-arn arn:aws:iam::111122223333:policy/AmazonEKS_CNI_IPv6_Policy";
-    assert_eq!(commands[1], format!("aws iam {attach}"));
-    assert_eq!(with(&["AmazonEKS_CNI_IPv6_Policy"], &|_| ()).await, []);
-    let associated = |w: &FakeWorld| {
-        let ours = w.inside().association.clone();
-        w.inside().network_association = ours;
-    };
-    assert_eq!(with(&[], &associated).await, []);
-    let annotated = |w: &FakeWorld| {
-        let role = json!({"metadata": {"annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/aws-node"}}});
-        w.put(&place("v1", "serviceaccounts", Some("kube-system"), "aws-node"), role);
-    };
-    assert_eq!(with(&[], &annotated).await, []);
 }

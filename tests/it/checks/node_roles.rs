@@ -1,16 +1,32 @@
 //! The roles of nodes: those that node classes name in place of karpctl's own, and those of node groups.
 
-use super::aws::known;
-use super::{DAY, bad, healthy_world, seen};
+use super::aws::{known, said};
+use super::{DAY, bad, exactly, healthy, healthy_world, seen};
 use crate::checks_inside::{after, says};
 use crate::fake::FakeWorld;
 use crate::fake::inside::place;
 use karpctl::checks::{Situation, all, judge};
-use karpctl::facts::{AccessEntryFacts, Facts, NodeGroupFacts, Probed, RolePolicies};
+use karpctl::facts::{AccessEntryFacts, Facts, NodeGroupFacts, Probed, RoleFacts, RolePolicies};
 use karpctl::finding::Verdict;
-use karpctl::ports::InstanceProfile;
-use karpctl::spec::{Identity, Meant, Spec};
+use karpctl::ports::{InstanceProfile, Tags};
+use karpctl::spec::{Identity, IpFamily, Meant, Partition, Spec};
 use serde_json::{Value, json};
+
+/// The role of the nodes with these policies of AWS's.
+fn role<'p>(policies: impl IntoIterator<Item = &'p str>) -> RoleFacts {
+    RoleFacts {
+        arn: "arn:aws:iam::111122223333:role/KarpenterNodeRole-demo".parse().unwrap(),
+        trust: json!({"Version": "2012-10-17", "Statement": [of_ec2()]}),
+        policies: policies.into_iter().map(|name| format!("arn:aws:iam::aws:policy/{name}")).collect(),
+        permissions_boundary: None,
+        tags: Tags::new(),
+    }
+}
+
+/// What lets EC2 in.
+fn of_ec2() -> Value {
+    json!({"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"})
+}
 
 /// A node class of another role starts nodes of that one.
 #[tokio::test(start_paused = true)]
@@ -144,4 +160,140 @@ async fn the_agent_of_a_node_group_may_ask_for_the_roles_of_pods() {
     assert_eq!(said(&facts), [well.clone(), (Verdict::Warn, "node group own".into()), unread.clone()]);
     facts.node_group_roles = Probed::Unavailable("iam:ListAttachedRolePolicies is denied".into());
     assert_eq!(said(&facts), [well, (Verdict::Pass, "node group own".into()), unread]);
+}
+
+/// A role that lost one of AWS's policies, or never had it.
+#[tokio::test(start_paused = true)]
+async fn nodes_may_do_what_nodes_do() {
+    let all = ["AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly", "AmazonEKS_CNI_Policy"];
+    let with = async |names: &[&str], ip_family: IpFamily| {
+        let (spec, mut facts) = healthy().await;
+        facts.node_role = Probed::Known(role(names.iter().copied()));
+        facts.network_role = Probed::Known("arn:aws:iam::111122223333:role/aws-node".into());
+        let found = bad(&Spec { ip_family, ..spec }, &facts, DAY).into_iter().filter(|f| f.id == "node-policies");
+        found.collect::<Vec<_>>()
+    };
+    assert_eq!(with(&all, IpFamily::Ipv4).await, []);
+    for (policy, seen) in [(all[0], "nodes do not join"), (all[1], "are not pulled"), (all[2], "cni plugin not initialized")] {
+        let others: Vec<&str> = all.into_iter().filter(|name| *name != policy).collect();
+        let found = with(&others, IpFamily::Ipv4).await;
+        exactly(&found, "node-policies", Verdict::Warn);
+        said(&found, seen);
+        let command =
+            format!("aws iam attach-role-policy --role-name KarpenterNodeRole-demo --policy-arn arn:aws:iam::aws:policy/{policy}");
+        assert_eq!(found[0].fixes[0].command.join(" "), command);
+    }
+    // Any of those that pull images does, and pods with IPv6 have another.
+    assert_eq!(with(&["AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryReadOnly"], IpFamily::Ipv6).await, []);
+    // That of Auto Mode's nodes lets nobody read an instance.
+    let minimal = with(&["AmazonEKSWorkerNodeMinimalPolicy", "AmazonEC2ContainerRegistryReadOnly"], IpFamily::Ipv6).await;
+    said(&minimal, "nodes do not join");
+}
+
+/// AWS has no policy by which the network add-on gives pods IPv6: it has a role of its own, or the nodes' role a policy of one's own.
+#[tokio::test(start_paused = true)]
+async fn pods_of_an_ipv6_cluster_get_addresses() {
+    let of_aws = ["AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly", "AmazonEKS_CNI_Policy"];
+    let with = async |more: &[&str], change: &dyn Fn(&FakeWorld)| {
+        let world = healthy_world().await;
+        world.inside().cluster.as_mut().unwrap().ip_family = IpFamily::Ipv6;
+        change(&world);
+        let (spec, mut facts) = seen(&world).await;
+        facts.node_role = Probed::Known(role(of_aws.iter().chain(more).copied()));
+        bad(&spec, &facts, DAY)
+    };
+    let found = with(&[], &|_| ()).await;
+    exactly(&found, "node-policies", Verdict::Warn);
+    said(&found, "the cluster is IPv6, and AWS's policy for the network add-on has no ec2:AssignIpv6Addresses");
+    let commands: Vec<String> = found[0].fixes.iter().map(|fix| fix.command.join(" ")).collect();
+    assert!(commands[0].starts_with("aws iam create-policy --policy-name AmazonEKS_CNI_IPv6_Policy --policy-document {"), "{commands:#?}");
+    let attach =
+        "attach-role-policy --role-name KarpenterNodeRole-demo --policy-arn arn:aws:iam::111122223333:policy/AmazonEKS_CNI_IPv6_Policy";
+    assert_eq!(commands[1], format!("aws iam {attach}"));
+    assert_eq!(with(&["AmazonEKS_CNI_IPv6_Policy"], &|_| ()).await, []);
+    let associated = |w: &FakeWorld| {
+        let ours = w.inside().association.clone();
+        w.inside().network_association = ours;
+    };
+    assert_eq!(with(&[], &associated).await, []);
+    let annotated = |w: &FakeWorld| {
+        let role = json!({"metadata": {"annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/aws-node"}}});
+        w.put(&place("v1", "serviceaccounts", Some("kube-system"), "aws-node"), role);
+    };
+    assert_eq!(with(&[], &annotated).await, []);
+}
+
+/// IAM and EC2 take a role that does not let EC2 in, and its nodes get no credentials.
+#[tokio::test(start_paused = true)]
+async fn the_role_of_the_nodes_lets_ec2_in() {
+    let (spec, facts) = healthy().await;
+    let trusting = |partition: Partition, trust: &Value| {
+        let of_aws = ["AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly", "AmazonEKS_CNI_Policy"];
+        let node_role = Probed::Known(RoleFacts { trust: trust.clone(), ..role(of_aws) });
+        let facts = Facts { node_role, ..facts.clone() };
+        let spec = Spec { partition, ..spec.clone() };
+        let situation = Situation { spec: Some(&spec), meant: &Meant::default(), facts: &facts, today: DAY.parse().unwrap() };
+        let told = judge(&all(), &situation).into_iter().filter(|f| f.id == "node-trust");
+        if partition == Partition::Aws {
+            let found = bad(&spec, &facts, DAY);
+            assert!(found.iter().all(|f| f.id == "node-trust"), "{found:#?}");
+        }
+        told.collect::<Vec<_>>()
+    };
+    let saying = |statements: &[Value]| json!({"Version": "2012-10-17", "Statement": statements});
+    let pods =
+        json!({"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": ["sts:AssumeRole", "sts:TagSession"]});
+    let with = |field: &str, value: Value| {
+        let mut statement = of_ec2();
+        statement[field] = value;
+        statement
+    };
+    let open = json!({"Bool": {"aws:SecureTransport": "true"}});
+    let plain = json!({"Bool": {"aws:SecureTransport": "false"}});
+    let unknown = json!({"StringEquals": {"aws:SourceAccount": "111122223333"}});
+    let denial = |condition: Value| json!({"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole", "Condition": condition});
+    let deny = json!({"Effect": "Deny", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:*"});
+    for (statements, verdict) in [
+        (vec![], Verdict::Fail),
+        (vec![pods.clone()], Verdict::Fail),
+        (vec![with("Principal", json!({"Service": "ec2.amazonaws.com.cn"}))], Verdict::Fail),
+        (vec![with("Principal", json!({"AWS": "arn:aws:iam::111122223333:root"}))], Verdict::Fail),
+        (vec![with("Action", json!("sts:TagSession"))], Verdict::Fail),
+        (vec![with("Condition", plain.clone())], Verdict::Fail),
+        (vec![of_ec2(), deny], Verdict::Fail),
+        (vec![of_ec2(), denial(open.clone())], Verdict::Fail),
+        // Who lets in more lets EC2 in.
+        (vec![pods, of_ec2()], Verdict::Pass),
+        (vec![with("Principal", json!({"Service": ["ssm.amazonaws.com", "ec2.amazonaws.com"]}))], Verdict::Pass),
+        (vec![with("Action", json!(["STS:Assume*"]))], Verdict::Pass),
+        (vec![with("Condition", open)], Verdict::Pass),
+        (vec![with("Condition", unknown.clone()), of_ec2()], Verdict::Pass),
+        (vec![of_ec2(), denial(plain)], Verdict::Pass),
+        // What is not known is no finding, and no pass.
+        (vec![with("Condition", unknown.clone())], Verdict::Skip),
+        (vec![with("Principal", json!("*"))], Verdict::Skip),
+        (vec![of_ec2(), denial(unknown)], Verdict::Skip),
+    ] {
+        let trust = saying(&statements);
+        let told = trusting(Partition::Aws, &trust);
+        exactly(&told, "node-trust", verdict);
+        if verdict == Verdict::Fail {
+            says(&told, "node-trust", verdict, "nodes get no credentials, and never join");
+            let [.., name, _, document] = told[0].fixes[0].command.as_slice() else { panic!("{told:#?}") };
+            assert_eq!(name, "KarpenterNodeRole-demo");
+            let mended: Value = serde_json::from_str(document).unwrap();
+            exactly(&trusting(Partition::Aws, &mended), "node-trust", Verdict::Pass);
+            let kept = statements.iter().filter(|s| s["Effect"] == "Allow");
+            assert!(kept.into_iter().all(|s| mended["Statement"].as_array().unwrap().contains(s)), "{mended}");
+        }
+    }
+    // One statement need not be a list.
+    exactly(&trusting(Partition::Aws, &json!({"Statement": of_ec2()})), "node-trust", Verdict::Pass);
+    // In China AWS takes two names.
+    for name in ["ec2.amazonaws.com", "ec2.amazonaws.com.cn"] {
+        let trust = saying(&[with("Principal", json!({"Service": name}))]);
+        exactly(&trusting(Partition::AwsCn, &trust), "node-trust", Verdict::Pass);
+    }
+    let found = trusting(Partition::AwsCn, &saying(&[]));
+    says(&found, "node-trust", Verdict::Fail, r#""Service":"ec2.amazonaws.com.cn""#);
 }

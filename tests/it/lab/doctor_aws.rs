@@ -7,10 +7,16 @@ use super::ward::Ward;
 const POLICY: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 
-fn policies_of_nodes(ward: &Ward) {
+fn role_of_nodes(ward: &Ward) {
     let role = ["--role-name", "KarpenterNodeRole-patient"];
     ward.aws(&[&["iam", "detach-role-policy"], &role[..], &["--policy-arn", "arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy"]].concat());
     let found = ward.finds("node-policies", "warn", "has not AmazonEKSWorkerNodePolicy");
+    ward.cured(&found, &[0]);
+
+    // It lets in pods alone, in place of EC2.
+    let pods = POLICY.replace("ec2.amazonaws.com", "pods.eks.amazonaws.com");
+    ward.aws(&[&["iam", "update-assume-role-policy"], &role[..], &["--policy-document", &pods]].concat());
+    let found = ward.finds("node-trust", "fail", "does not let in ec2.amazonaws.com: nodes get no credentials, and never join");
     ward.cured(&found, &[0]);
 }
 
@@ -111,7 +117,7 @@ fn what_is_broken_in_aws_is_found_and_mended_as_printed() {
     let found = ward.finds("controller-permissions", "fail", "is not authorized to perform");
     ward.cured(&found, &[0]);
 
-    policies_of_nodes(&ward);
+    role_of_nodes(&ward);
     let network = aws(&["eks", "describe-cluster", "--name", "patient", "--query", "cluster.resourcesVpcConfig"]);
     let group = network["clusterSecurityGroupId"].as_str().unwrap();
     aws(&["ec2", "delete-tags", "--resources", group, "--tags", "Key=karpenter.sh/discovery"]);

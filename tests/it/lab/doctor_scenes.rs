@@ -27,6 +27,7 @@ const SCENES: &[(&str, &str)] = &[
     ("earlier-cluster", "doctor_to_come::a_new_account_is_made_ready_as_printed"),
     ("controller-permissions", "doctor_aws::what_is_broken_in_aws_is_found_and_mended_as_printed"),
     ("node-policies", "doctor_aws::what_is_broken_in_aws_is_found_and_mended_as_printed"),
+    ("node-trust", "doctor_aws::what_is_broken_in_aws_is_found_and_mended_as_printed"),
     ("iam-quotas", "doctor_to_come::a_new_account_is_made_ready_as_printed"),
     ("vcpu-quotas", "doctor_to_come::a_new_account_is_made_ready_as_printed"),
     ("network-quotas", "doctor_to_come::a_new_account_is_made_ready_as_printed"),
