@@ -31,7 +31,9 @@ impl Check for AdmissionPolicies {
          What people see otherwise: `Error: INSTALLATION FAILED: admission webhook \"validation.gatekeeper.sh\" denied the request`, \
          `ValidatingAdmissionPolicy '…' with binding '…' denied request`; or helm waits in vain, and the events of the \
          ReplicaSet say `Error creating: pods \"karpenter-…\" is forbidden: violates PodSecurity \"restricted:latest\"` or `exceeded quota`.\n\n\
-         What is shown has not the environment that the chart gives the controller, and its image by tag where no value names a digest. The pod is \
+         What is shown has not the environment that the chart gives the controller. The chart names its image by a digest that is not known before it is \
+         pulled: where no value says which (`controller.image.digest`), another stands in for it, and what is refused with that one is shown by the tag alone, too. \
+         Only what is refused both ways is a finding, and where both refusals are about digests or signatures, a skip. The pod is \
          shown by whoever asks, and made by the ReplicaSet's controller: a policy that goes by who asks may say otherwise then. Charts before 1.0 are \
          not known in full, and are not tried; nor is what has no namespace or CRD yet. It takes the rights `get`, `create` and `patch` on deployments, \
          pods, nodepools.karpenter.sh and ec2nodeclasses.karpenter.k8s.aws; without them, or where a webhook does not support dry runs, it is a skip."

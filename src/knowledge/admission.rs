@@ -53,6 +53,13 @@ impl<'t> Objection<'t> {
     }
 }
 
+/// Whether an objection is to the digest of an image, or to what is signed by it: Kyverno's `verifyImages`, a pattern that wants `@sha256:`.
+#[must_use]
+pub fn is_about_digest(text: &str) -> bool {
+    let text = text.to_lowercase();
+    ["digest", "sha256", "signature", "attestation", "manifest", "verify", "verification"].iter().any(|word| text.contains(word))
+}
+
 #[cfg(test)]
 mod tests {
     use super::Objection::{self, Limits, NoDryRun, Other, PodSecurity, Policy, Rights, Webhook};

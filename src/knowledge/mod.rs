@@ -30,7 +30,7 @@ mod tools;
 mod volumes;
 pub mod writers;
 
-pub use admission::Objection;
+pub use admission::{Objection, is_about_digest};
 pub use charts::{CHART, CRD_CHART, CrdVersions, WEBHOOK_PORT, ZONAL_SHIFT_VALUE, value_at};
 pub use compare::{ChartComparison, KubernetesComparison};
 pub use credentials::{POD_IDENTITY_ACTIONS, POD_IDENTITY_SERVICE, ROLE_ANNOTATION, STS_AUDIENCE, WEB_IDENTITY_ACTION, token_subject};

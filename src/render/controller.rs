@@ -9,8 +9,11 @@ use serde_json::{Value, json};
 /// Whoever the controller runs as, and its group.
 const USER: u32 = 65532;
 
+/// What stands in for the digest by which the chart names its image, of which nothing is known before it is pulled.
+pub const UNKNOWN_DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+
 /// The Deployment of this spec's chart and values, so far as it is known beforehand: without the environment that the chart gives the
-/// controller, and its image by tag where no value names a digest. `None`: what charts before 1.0 make is not known here.
+/// controller, and its image with [`UNKNOWN_DIGEST`] where no value says another, or none. `None`: what charts before 1.0 make is not known here.
 pub fn controller(spec: &Spec, cluster_endpoint: Option<&str>) -> Result<Option<Value>> {
     let features = spec.release.features();
     if features.node_pool_api != NodePoolApi::V1 {
@@ -59,7 +62,7 @@ fn whole(spec: &Spec, features: &Features) -> Value {
         }}},
         "controller": {
             "containerName": "controller",
-            "image": {"repository": "public.ecr.aws/karpenter/controller", "tag": spec.release.chart_version()},
+            "image": {"repository": "public.ecr.aws/karpenter/controller", "tag": spec.release.chart_version(), "digest": UNKNOWN_DIGEST},
             "metrics": {"port": 8080},
             "healthProbe": {"port": 8081},
         },

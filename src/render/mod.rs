@@ -25,7 +25,7 @@ pub use chart_values::{chart_values, over_chart};
 pub use cloudformation::{cloudformation, cloudformation_json, cloudformation_over, gives_tag, has_instance_profile};
 pub use cluster_config::{ConfigScope, EksctlAbilities, cluster_config};
 pub(crate) use cluster_config::{NETWORK_ADDON, network_addon_policy};
-pub use controller::controller;
+pub use controller::{UNKNOWN_DIGEST, controller};
 pub use extended::{boundary_of, put_in_by_others};
 pub use flow_schemas::flow_schemas_yaml;
 pub use helm_values::{crd_values, helm_values, helm_values_yaml};

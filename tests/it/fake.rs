@@ -117,7 +117,7 @@ pub(crate) struct Inside {
     pub(crate) stuck: Option<(&'static str, &'static str)>,
     /// The reason for which the next stack fails.
     pub(crate) stack_fails: Option<&'static str>,
-    /// What the API server says in a dry run of an object of this kind, by its plural.
+    /// What the API server says in a dry run of an object of this kind, by its plural, or by that and how it names its image: `pods by tag`.
     pub(crate) refusals: BTreeMap<&'static str, Trial>,
     /// How far the next eksctl gets: it fails after `stack`, `cluster` or `node group`.
     pub(crate) eksctl_breaks: Option<&'static str>,

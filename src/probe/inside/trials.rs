@@ -1,29 +1,25 @@
 //! What the API server says of what the chart and karpctl write, before it is written.
 
 use super::text;
-use crate::error::Result;
 use crate::facts::{Facts, Probed, TrialAnswer, TrialFacts};
-use crate::knowledge::{CHART, Objection};
+use crate::knowledge::{CHART, Objection, is_about_digest};
 use crate::ports::{Kube, ObjectKind, ObjectRef, Trial};
-use crate::probe::failed;
 use crate::probe::kinds::Kinds;
-use crate::render;
+use crate::render::{self, UNKNOWN_DIGEST};
 use crate::spec::Spec;
 use serde_json::{Value, json};
 
-/// Shows the API server the controller's Deployment, a pod of it, and the node class and the node pool. Nothing is written.
+/// Shows the API server the controller's Deployment, a pod of it, and the node class and the node pool. Nothing is written, and where it does
+/// not answer about one of them, it is asked about the others all the same.
 pub(crate) async fn trials(spec: &Spec, seen: &Facts, kube: &dyn Kube) -> Probed<Vec<TrialFacts>> {
     let endpoint = seen.cluster.known().and_then(|cluster| cluster.endpoint.as_deref());
-    let read = async {
-        let (mut of_chart, of_pool) = tokio::try_join!(chart(spec, endpoint, kube), pool(spec, seen, kube))?;
-        of_chart.extend(of_pool);
-        Ok(of_chart)
-    };
-    read.await.map_or_else(|e| failed(&e), Probed::Known)
+    let (mut all, of_pool) = tokio::join!(chart(spec, endpoint, kube), pool(spec, seen, kube));
+    all.extend(of_pool);
+    Probed::Known(all)
 }
 
 /// The controller's Deployment, and a pod as its `ReplicaSet` makes it: some policies are about pods alone.
-async fn chart(spec: &Spec, cluster_endpoint: Option<&str>, kube: &dyn Kube) -> Result<Vec<TrialFacts>> {
+async fn chart(spec: &Spec, cluster_endpoint: Option<&str>, kube: &dyn Kube) -> Vec<TrialFacts> {
     let namespace = spec.namespace.as_str();
     let within = |api: &str, plural: &str, name: &str| ObjectRef {
         kind: ObjectKind::new(api, plural),
@@ -34,7 +30,7 @@ async fn chart(spec: &Spec, cluster_endpoint: Option<&str>, kube: &dyn Kube) -> 
     let subjects = [format!("Deployment {namespace}/{CHART}"), format!("a pod of the Deployment {namespace}/{CHART}")];
     let untried = |why: String| {
         let trials = places.iter().zip(subjects.clone());
-        Ok(trials.map(|(place, subject)| facts(place, subject, TrialAnswer::NotTried(why.clone()))).collect())
+        trials.map(|(place, subject)| facts(place, subject, TrialAnswer::NotTried(why.clone()))).collect()
     };
     let deployment = match render::controller(spec, cluster_endpoint) {
         Ok(Some(deployment)) => deployment,
@@ -50,26 +46,57 @@ async fn chart(spec: &Spec, cluster_endpoint: Option<&str>, kube: &dyn Kube) -> 
     let [of_deployment, of_pod] = places;
     let [deployments, pods] = subjects;
     let of_pod = async {
-        let answer = tried(kube, of_pod.clone(), pods.clone(), &pod, NO_NAMESPACE).await?;
+        let answer = with_image(kube, of_pod.clone(), pods.clone(), &pod).await;
         // A pod whose service account is not there yet is refused for that, before anybody else is asked.
         if !matches!(&answer.answer, TrialAnswer::Refused(why) if why.contains("error looking up service account")) {
-            return Ok(answer);
+            return answer;
         }
         let mut other = pod.clone();
         other["spec"]["serviceAccountName"] = json!("default");
-        tried(kube, of_pod, pods, &other, NO_NAMESPACE).await
+        with_image(kube, of_pod, pods, &other).await
     };
-    let (deployment, pod) = tokio::try_join!(tried(kube, of_deployment, deployments, &deployment, NO_NAMESPACE), of_pod)?;
-    Ok(vec![deployment, pod])
+    let (deployment, pod) = tokio::join!(with_image(kube, of_deployment, deployments, &deployment), of_pod);
+    vec![deployment, pod]
+}
+
+/// Shows an object with the controller's image, of which the chart has a digest that is not known. What is refused with another in its place
+/// is shown without one, too: a policy may want some digest, or look for what is signed by this one. Only what is refused both ways is refused.
+async fn with_image(kube: &dyn Kube, place: ObjectRef, subject: String, body: &Value) -> TrialFacts {
+    let shown = tried(kube, place.clone(), subject.clone(), body, NO_NAMESPACE).await;
+    let (TrialAnswer::Refused(why), Some(tagged)) = (&shown.answer, by_tag(body)) else { return shown };
+    if !matches!(Objection::read(why), Objection::Policy { .. } | Objection::Webhook(_)) {
+        return shown;
+    }
+    let by_tag = tried(kube, place, subject, &tagged, NO_NAMESPACE).await;
+    let to_digest = |why: &str| is_about_digest(&why.replace(&format!("@{UNKNOWN_DIGEST}"), ""));
+    match &by_tag.answer {
+        TrialAnswer::Refused(also) if to_digest(also) && to_digest(why) => {
+            let answer = format!("the chart's image has a digest that is not known before it is pulled, and this depends on it: {also}");
+            TrialFacts { answer: TrialAnswer::NotTried(answer), binding: None, ..by_tag }
+        }
+        TrialAnswer::Refused(also) if to_digest(also) => shown,
+        _ => by_tag,
+    }
+}
+
+/// The same with the controller's image by its tag alone, where nobody has said by which digest.
+fn by_tag(body: &Value) -> Option<Value> {
+    let mut body = body.clone();
+    let path =
+        ["/spec/template/spec/containers/0/image", "/spec/containers/0/image"].into_iter().find(|path| body.pointer(path).is_some())?;
+    let image = body.pointer_mut(path)?;
+    let tagged = image.as_str()?.strip_suffix(UNKNOWN_DIGEST)?.trim_end_matches('@').to_owned();
+    *image = tagged.into();
+    Some(body)
 }
 
 /// The node class and the node pool. One that is there is shown as it is.
-async fn pool(spec: &Spec, seen: &Facts, kube: &dyn Kube) -> Result<Vec<TrialFacts>> {
+async fn pool(spec: &Spec, seen: &Facts, kube: &dyn Kube) -> Vec<TrialFacts> {
     let kinds = Kinds::of(spec);
     let wanted = render::node_pool(spec, None).unwrap_or_default();
-    let [class, pool] = wanted.as_slice() else { return Ok(Vec::new()) };
+    let [class, pool] = wanted.as_slice() else { return Vec::new() };
     if spec.node_pool.keep {
-        return Ok(Vec::new());
+        return Vec::new();
     }
     let one = async |place: ObjectRef, word: &str, body: &Value, found: &Probed<Value>| {
         let unchanged = json!({"apiVersion": body["apiVersion"], "kind": body["kind"], "metadata": {"name": place.name}});
@@ -77,15 +104,15 @@ async fn pool(spec: &Spec, seen: &Facts, kube: &dyn Kube) -> Result<Vec<TrialFac
         match found {
             Probed::Known(_) => tried(kube, place, subject, &unchanged, NO_CRD).await,
             Probed::Absent => tried(kube, place, subject, body, NO_CRD).await,
-            Probed::Unavailable(why) => Ok(facts(&place, subject, TrialAnswer::NotTried(why.clone()))),
-            Probed::NotAsked => Ok(facts(&place, subject, TrialAnswer::NotTried("was not looked at".to_owned()))),
+            Probed::Unavailable(why) => facts(&place, subject, TrialAnswer::NotTried(why.clone())),
+            Probed::NotAsked => facts(&place, subject, TrialAnswer::NotTried("was not looked at".to_owned())),
         }
     };
-    let (class, pool) = tokio::try_join!(
+    let (class, pool) = tokio::join!(
         one(kinds.class_ref(spec), kinds.class_word, class, &seen.node_class),
         one(kinds.pool_ref(spec), kinds.pool_word, pool, &seen.node_pool)
-    )?;
-    Ok(vec![class, pool])
+    );
+    vec![class, pool]
 }
 
 /// Why nothing is said of an object.
@@ -93,17 +120,18 @@ const NO_NAMESPACE: &str = "its namespace is not there yet";
 /// See [`NO_NAMESPACE`].
 const NO_CRD: &str = "its CRD is not there yet";
 
-async fn tried(kube: &dyn Kube, place: ObjectRef, subject: String, body: &Value, nowhere: &str) -> Result<TrialFacts> {
-    let answer = match kube.dry_run(&place, body).await? {
-        Trial::Taken => TrialAnswer::Taken,
-        Trial::NoPlace => TrialAnswer::NotTried(nowhere.to_owned()),
-        Trial::Refused(why) => TrialAnswer::Refused(text(&why)),
+async fn tried(kube: &dyn Kube, place: ObjectRef, subject: String, body: &Value, nowhere: &str) -> TrialFacts {
+    let answer = match kube.dry_run(&place, body).await {
+        Ok(Trial::Taken) => TrialAnswer::Taken,
+        Ok(Trial::NoPlace) => TrialAnswer::NotTried(nowhere.to_owned()),
+        Ok(Trial::Refused(why)) => TrialAnswer::Refused(text(&why)),
+        Err(e) => TrialAnswer::NotTried(e.to_string()),
     };
     let binding = match &answer {
         TrialAnswer::Refused(why) => binding(kube, why).await,
         _ => None,
     };
-    Ok(TrialFacts { binding, ..facts(&place, subject, answer) })
+    TrialFacts { binding, ..facts(&place, subject, answer) }
 }
 
 /// What the binding of the policy that refuses is about: without it nobody can be left out of it.

@@ -3,15 +3,17 @@
 use super::aws::known;
 use super::{DAY, bad, exactly, healthy_world, seen};
 use crate::checks_inside::{after, says};
-use crate::fake::FakeWorld;
 use crate::fake::inside::place;
+use crate::fake::{FakeWorld, Fault};
 use crate::fixture::existing;
 use karpctl::checks::{Situation, all, judge};
+use karpctl::error::{Error, ErrorKind};
 use karpctl::facts::{Facts, Probed};
 use karpctl::finding::{Finding, Verdict};
 use karpctl::ports::Trial;
-use karpctl::spec::{Meant, Spec};
+use karpctl::spec::{ChartSource, Meant, Spec};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 const ID: &str = "webhook-endpoints";
 
@@ -123,6 +125,61 @@ async fn what_no_policy_was_asked_about_is_no_pass() {
         assert_eq!(said.iter().map(|f| f.result).collect::<Vec<_>>(), [Verdict::Pass, Verdict::Skip], "{said:#?}");
         assert!(said[1].subject == "NodePool default" && said[1].message.contains(words), "{said:#?}");
         assert!(said[0].message.contains("they take Deployment kube-system/karpenter, a pod of"), "{said:#?}");
+    }
+}
+
+/// What is said of the policies of a world.
+async fn of_policies(world: &Arc<FakeWorld>) -> Vec<(Verdict, String, String)> {
+    let (spec, facts) = seen(world).await;
+    let situation = Situation { spec: Some(&spec), meant: &Meant::default(), facts: &facts, today: DAY.parse().unwrap() };
+    let said = judge(&all(), &situation).into_iter().filter(|f| f.id == "admission-policies");
+    said.map(|f| (f.result, f.subject, f.message)).collect()
+}
+
+/// An API server that fails once knows of the others all the same.
+#[tokio::test(start_paused = true)]
+async fn one_trial_without_an_answer_leaves_the_others() {
+    let world = healthy_world().await;
+    world.inside().refusals.insert("nodepools", Trial::Refused("admission webhook \"a.b\" denied the request: no".into()));
+    world.fail("dry_run", Fault::Before(Error::new(ErrorKind::Unreachable, "the API server answered 500: etcdserver: leader changed")));
+    let said = of_policies(&world).await;
+    assert_eq!(said.iter().map(|(verdict, ..)| *verdict).collect::<Vec<_>>(), [Verdict::Pass, Verdict::Skip, Verdict::Fail], "{said:#?}");
+    assert!(said[1].2.contains("etcdserver: leader changed") && said[2].1 == "NodePool default", "{said:#?}");
+}
+
+/// The chart names its image by a digest that nobody knows before it is pulled.
+#[tokio::test(start_paused = true)]
+async fn a_policy_about_digests_refuses_nothing_by_what_is_not_known() {
+    let says = |why: &str| Trial::Refused(format!("admission webhook \"validate.kyverno.svc-fail\" denied the request: {why}"));
+    let (wants, unsigned, owner) =
+        (says("images must have a digest"), says("failed to verify image: no signatures found"), says("who owns it?"));
+    let both = |by_digest: Option<&Trial>, by_tag: Option<&Trial>| {
+        let answers = [("pods by digest", by_digest.cloned()), ("pods by tag", by_tag.cloned())];
+        async move {
+            let world = healthy_world().await;
+            let answers = answers.into_iter().filter_map(|(of, answer)| Some((of, answer?)));
+            world.inside().refusals.extend(answers);
+            of_policies(&world).await.into_iter().find(|(_, subject, _)| subject.starts_with("a pod of"))
+        }
+    };
+    assert_eq!(both(None, Some(&wants)).await, None, "the chart's image has one");
+    assert_eq!(both(Some(&unsigned), None).await, None, "nobody has signed what stands in for it");
+    for (by_digest, by_tag) in [(&owner, &wants), (&unsigned, &owner), (&owner, &owner)] {
+        let (verdict, _, message) = both(Some(by_digest), Some(by_tag)).await.unwrap();
+        assert!(verdict == Verdict::Fail && message.contains("who owns it?"), "{message}");
+    }
+    let (verdict, _, message) = both(Some(&unsigned), Some(&wants)).await.unwrap();
+    assert!(verdict == Verdict::Skip && message.contains("a digest that is not known before it is pulled"), "{message}");
+    // A value that says which, or that there is none, leaves nothing open.
+    for (digest, how) in [("sha256:11", "pods by digest"), ("", "pods by tag")] {
+        let spec = existing("1.14.1");
+        let values = json!({"controller": {"image": {"digest": digest}}});
+        let chart = ChartSource { values: serde_json::from_value(values).unwrap(), ..spec.chart.clone() };
+        let world = FakeWorld::bootstrapped(Spec { chart, ..spec }).await;
+        world.furnish();
+        world.inside().refusals.insert(how, wants.clone());
+        let said = of_policies(&world).await;
+        assert!(said.iter().any(|(verdict, _, message)| *verdict == Verdict::Fail && message.contains("must have a digest")), "{said:#?}");
     }
 }
 

@@ -96,10 +96,12 @@ impl Kube for FakeWorld {
         Ok(now)
     }
 
-    async fn dry_run(&self, object: &ObjectRef, _: &Value) -> Result<Trial> {
+    async fn dry_run(&self, object: &ObjectRef, body: &Value) -> Result<Trial> {
         self.begin("dry_run", name(object)).await?;
         let refusals = self.inside().refusals.clone();
-        Ok(refusals.get(object.kind.plural.as_str()).cloned().unwrap_or(Trial::Taken))
+        let plural = object.kind.plural.as_str();
+        let how = if body.to_string().contains("@sha256:") { "by digest" } else { "by tag" };
+        Ok(refusals.get(format!("{plural} {how}").as_str()).or_else(|| refusals.get(plural)).cloned().unwrap_or(Trial::Taken))
     }
 
     async fn create(&self, object: &ObjectRef, body: &Value) -> Result<Value> {

@@ -114,43 +114,62 @@ fn gates(ward: &Ward) {
     ward.run(&["kubectl", "--namespace", "kube-system", "delete", "service", "any"]);
 }
 
+/// Has the API server refuse what is not as the expression says, and waits until it does.
+fn demand(ward: &Ward, [name, group, plural]: [&str; 3], [expression, message]: [&str; 2], about: &Value) {
+    let rule = json!({"apiGroups": [group], "apiVersions": ["*"], "operations": ["CREATE", "UPDATE"], "resources": [plural]});
+    let object = |kind: &str, spec: Value| {
+        let meta = json!({"name": name});
+        ward.apply(&json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "metadata": meta, "spec": spec}));
+    };
+    let validation = json!({"expression": expression, "message": message});
+    object("ValidatingAdmissionPolicy", json!({"matchConstraints": {"resourceRules": [rule]}, "validations": [validation]}));
+    object("ValidatingAdmissionPolicyBinding", json!({"policyName": name, "validationActions": ["Deny"], "matchResources": about}));
+    let until = Instant::now() + Duration::from_mins(1);
+    while ward.bad("admission-policies").is_empty() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
 /// Policies of the API server's own, and a namespace that takes no pods like these.
 fn policies(ward: &Ward) {
     let check = "admission-policies";
     ward.passes(check);
+    let lift = |policy: &str| ward.run(&["kubectl", "delete", "validatingadmissionpolicy,validatingadmissionpolicybinding", policy]);
+    // Others' namespaces are not spared.
+    let others = json!({"namespaceSelector": {"matchExpressions": [{"key": "free", "operator": "DoesNotExist"}]}});
     for (group, plural, name) in
         [("apps", "deployments", "Deployment kube-system/karpenter"), ("karpenter.sh", "nodepools", "NodePool default")]
     {
-        let rule = json!({"apiGroups": [group], "apiVersions": ["*"], "operations": ["CREATE", "UPDATE"], "resources": [plural]});
-        let validation =
-            json!({"expression": "has(object.metadata.labels) && 'owner' in object.metadata.labels", "message": "who owns it?"});
-        let object = |kind: &str, spec: Value| {
-            let meta = json!({"name": format!("owned-{plural}")});
-            ward.apply(&json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "metadata": meta, "spec": spec}));
-        };
-        object("ValidatingAdmissionPolicy", json!({"matchConstraints": {"resourceRules": [rule]}, "validations": [validation]}));
         let policy = format!("owned-{plural}");
-        let others = json!({"namespaceSelector": {"matchExpressions": [{"key": "free", "operator": "DoesNotExist"}]}});
-        object("ValidatingAdmissionPolicyBinding", json!({"policyName": policy, "validationActions": ["Deny"], "matchResources": others}));
-        // The API server takes a moment to have it.
-        let until = Instant::now() + Duration::from_mins(1);
-        while ward.bad(check).is_empty() && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(500));
-        }
+        let owned = ["has(object.metadata.labels) && 'owner' in object.metadata.labels", "who owns it?"];
+        demand(ward, [&policy, group, plural], owned, &others);
         let words = format!("ValidatingAdmissionPolicy '{policy}' with binding '{policy}' denied request: who owns it?");
         let found = ward.finds(check, "fail", &words);
         assert_eq!(found["subject"], name);
         ward.cured(&found, &[0]);
-        // Others' namespaces are not spared.
-        ward.run(&["kubectl", "delete", "validatingadmissionpolicy,validatingadmissionpolicybinding", &policy]);
+        lift(&policy);
     }
+    // Images must have a digest: the chart's has one, and values may take it away.
+    let file = ward.dir().join("karpctl.yaml");
+    let by_tag = || ward.spec_file(&json!({"chart": {"values": {"controller": {"image": {"digest": ""}}}}}));
+    by_tag();
+    let named = ["object.spec.template.spec.containers.all(c, c.image.contains('@sha256:'))", "name images by digest"];
+    demand(ward, ["by-digest", "apps", "deployments"], named, &json!({}));
+    let found = ward.finds(check, "fail", "denied request: name images by digest");
+    std::fs::remove_file(&file).unwrap();
+    ward.passes(check);
+    by_tag();
+    ward.cured(&found, &[0]);
+    std::fs::remove_file(&file).unwrap();
+    lift("by-digest");
+
     let level = ["kubectl", "label", "namespace", "kube-system", "--overwrite", "pod-security.kubernetes.io/enforce=restricted"];
     ward.run(&level);
     ward.passes(check);
     ward.spec_file(&json!({"chart": {"values": {"hostNetwork": true}}}));
     let found = ward.finds(check, "fail", "violates PodSecurity \"restricted:latest\": host namespaces (hostNetwork=true)");
     ward.cured(&found, &[0]);
-    std::fs::remove_file(ward.dir().join("karpctl.yaml")).unwrap();
+    std::fs::remove_file(&file).unwrap();
 }
 
 /// A cluster that was made without the add-ons that EKS gives by default.
