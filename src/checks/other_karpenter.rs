@@ -2,11 +2,14 @@
 
 use super::judgement::read;
 use super::neighbours::{is_without_helm, working_karpenters};
+use super::whose::is_not_ours;
 use super::{Check, Judged, Judgement, Situation};
-use crate::facts::{Facts, Probed, Topic, Workload};
+use crate::facts::{Facts, HelmRelease, Probed, Topic, Workload};
 use crate::finding::Area;
 use crate::knowledge::CHART;
-use crate::spec::Spec;
+use crate::render;
+use crate::spec::{ClusterMode, Spec};
+use crate::steps::is_as_wanted;
 
 pub(super) struct OtherKarpenter;
 
@@ -32,11 +35,13 @@ impl Check for OtherKarpenter {
          A single one is left where it is. Where it stands in another namespace than that which is looked at, say so: `--namespace`. Where another tool than \
          helm (GitOps, `helm template`, kubectl) or another release than karpenter (a chart of charts) put it there, it is \
          that one's, and `karpctl bootstrap` refuses to install a second; one in the wanted namespace without helm it takes over with `--adopt`. Of \
-         a HelmRelease in another namespace Flux keeps helm's record there: karpctl sees objects of the release karpenter and no record, and leaves them as they are."
+         a HelmRelease in another namespace Flux keeps helm's record there: karpctl sees objects of the release karpenter and no record, and leaves them as they are. \
+         Flux and Argo CD (`argocd.argoproj.io/tracking-id`) mark what they declare, and put back what another changes of it: where `karpctl bootstrap` would change a \
+         Karpenter with such a mark, that is a finding, and it refuses without `--adopt`. The label by which Argo CD tracks otherwise is helm's as well, and says nothing."
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Neighbours, Topic::Chart]
+        &[Topic::Neighbours, Topic::Chart, Topic::Cluster, Topic::Stack, Topic::ControllerRole]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -73,16 +78,18 @@ fn is_own(spec: &Spec, workload: &Workload) -> bool {
 /// What a person finds it by.
 fn named(workload: &Workload) -> String {
     let by = workload.helm_owner.as_ref().map(|owner| format!(", of the helm release {owner}")).unwrap_or_default();
-    format!("the {} {}/{}{by}", workload.resource, workload.namespace, workload.name)
+    let from = workload.declared.as_ref().map(|declared| format!(", of {declared}")).unwrap_or_default();
+    format!("the {} {}/{}{by}{from}", workload.resource, workload.namespace, workload.name)
 }
 
 /// The cluster's only Karpenter: nothing that stops it is printed.
 fn alone(spec: &Spec, facts: &Facts, subject: &str, it: &Workload) -> Judgement {
     if is_own(spec, it) {
-        return if facts.chart_release == Probed::Absent {
-            unrecorded(spec, subject, it)
-        } else {
-            Judgement::pass(subject, "no other Karpenter works in it")
+        let put_back = facts.chart_release.known().and_then(|release| put_back(spec, facts, subject, it, release));
+        return match put_back {
+            Some(judgement) => judgement,
+            None if facts.chart_release == Probed::Absent => unrecorded(spec, subject, it),
+            None => Judgement::pass(subject, "no other Karpenter works in it"),
         };
     }
     if is_without_helm(spec, it) {
@@ -103,10 +110,28 @@ fn alone(spec: &Spec, facts: &Facts, subject: &str, it: &Workload) -> Judgement 
 }
 
 fn unlike_helm(subject: &str, it: &Workload) -> Judgement {
-    let (namespace, name) = (it.namespace.as_str(), it.name.as_str());
-    Judgement::warn(subject, format!("its Karpenter was not installed by helm: the {} {namespace}/{name}", it.resource))
+    Judgement::warn(subject, format!("its Karpenter was not installed by helm: {}", named(it)))
         .fix("leave it to what applies it (GitOps, kubectl), and upgrade it there; `karpctl bootstrap` refuses to install one beside it")
         .fix("or `karpctl bootstrap --adopt` has helm take its objects over, from helm 3.17 on; whatever applies them now must stop before")
+}
+
+/// What declares it puts back what a bootstrap changes, which therefore refuses. Where it changes nothing, that is nobody's trouble.
+fn put_back(spec: &Spec, facts: &Facts, subject: &str, it: &Workload, release: &HelmRelease) -> Option<Judgement> {
+    let declared = it.declared.as_ref().filter(|_| !is_not_ours(spec, facts))?;
+    let endpoint = facts.cluster.known().and_then(|cluster| cluster.endpoint.as_deref());
+    let values = render::helm_values(spec, endpoint).ok()?;
+    if is_as_wanted(release, &spec.release.chart_version(), &values) {
+        return None;
+    }
+    let message =
+        format!("{declared} declares its Karpenter, and puts back what `karpctl bootstrap` would change of it: bootstrap refuses");
+    let (cluster, region) = (spec.cluster_name.as_str(), spec.region.as_str());
+    let existing = (spec.cluster == ClusterMode::Existing).then_some("--existing-cluster");
+    let look = ["karpctl", "bootstrap", "--adopt", "--dry-run", "--cluster-name", cluster, "--region", region];
+    let judgement = Judgement::warn(subject, message)
+        .fix(format!("change it there: Karpenter {}, with the values that `karpctl render helm-values` prints", spec.release))
+        .run("or see what would become of it", look.into_iter().chain(existing));
+    Some(judgement.fix("without --dry-run bootstrap changes it; what declares it must stop before, or say the same"))
 }
 
 /// Whoever installs it by helm keeps helm's record in a place of his own.

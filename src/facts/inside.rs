@@ -1,5 +1,6 @@
 //! What is known of the cluster from within: its nodes, what else works in it, and what is left of earlier Karpenters.
 
+use super::Declared;
 use crate::spec::{AmiAlias, Spec};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -243,6 +244,9 @@ pub struct Workload {
     pub name: String,
     /// The helm release that owns it, `<namespace>/<name>`, where labels and annotations say so.
     pub helm_owner: Option<String>,
+    /// The object of `GitOps` that declares it, where its labels or annotations say so.
+    #[serde(default)]
+    pub declared: Option<Declared>,
     /// The service account of its pods, where it is said.
     #[serde(default)]
     pub service_account: Option<String>,

@@ -7,6 +7,7 @@ use crate::spec::{AccountId, Arn, IpFamily, SubnetId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 /// Who asks AWS.
@@ -428,6 +429,15 @@ pub enum Declared {
     HelmRelease(String),
     /// Argo CD's Application, as its program takes it: the name, or `<namespace>/<name>`.
     Application(String),
+}
+
+impl fmt::Display for Declared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::HelmRelease(name) => write!(f, "Flux's HelmRelease {name}"),
+            Self::Application(name) => write!(f, "Argo CD's Application {name}"),
+        }
+    }
 }
 
 /// A pod.

@@ -87,7 +87,7 @@ async fn role_of(kube: &dyn Kube, deployment: &Value) -> Option<String> {
 
 /// What `GitOps` wrote on an object: Flux's helm-controller two labels (its changelog, 0.9.0), Argo CD `<application>:<object>`, and before an
 /// Application of another namespace than its own `<namespace>_` (its guide, "Resource Tracking").
-fn declared(object: &Value) -> Option<Declared> {
+pub(super) fn declared(object: &Value) -> Option<Declared> {
     let metadata = &object["metadata"];
     let label = |key: &str| metadata["labels"][key].as_str();
     if let (Some(namespace), Some(name)) = (label("helm.toolkit.fluxcd.io/namespace"), label(FLUX_MARK)) {

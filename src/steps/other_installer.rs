@@ -65,8 +65,7 @@ fn works_by_ours(spec: &Spec, facts: &Facts, found: &ControllerFacts) -> bool {
 /// By what it is there.
 fn by(spec: &Spec, found: &ControllerFacts) -> String {
     match (&found.declared, &found.helm_owner) {
-        (Some(Declared::HelmRelease(name)), _) => format!("it is of Flux's HelmRelease {name}"),
-        (Some(Declared::Application(name)), _) => format!("it is of Argo CD's Application {name}"),
+        (Some(declared), _) => format!("it is of {declared}"),
         (None, Some(owner)) if *owner == release(spec.namespace.as_str()) => format!("helm keeps no record there of its release {owner}"),
         (None, Some(owner)) => format!("it is of the helm release {owner}"),
         (None, None) => "it was installed without helm".to_owned(),

@@ -4,6 +4,7 @@ use super::nodes::requests;
 use super::{items, text};
 use crate::facts::{AgentPods, NeighbourKind, Neighbours, NodeAddon, NodeAddonKind, Probed, Workload};
 use crate::ports::{Kube, ObjectKind};
+use crate::probe::controller::declared;
 use crate::probe::failed;
 use crate::probe::release::{crd_ref, helm_owner};
 use serde_json::Value;
@@ -70,6 +71,7 @@ fn workload(object: &Value, resource: &str, desired: u64, ready: Option<u64>) ->
         namespace: text(namespace),
         name: text(name),
         helm_owner: helm_owner(object).map(|owner| text(&owner)),
+        declared: declared(object),
         service_account: object["spec"]["template"]["spec"]["serviceAccountName"].as_str().map(text),
         desired,
         ready: ready.unwrap_or(0),

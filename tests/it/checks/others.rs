@@ -3,6 +3,7 @@
 use super::aws::known;
 use super::{DAY, bad, exactly, healthy, healthy_world, seen};
 use crate::fake::FakeWorld;
+use crate::fake::inside::place;
 use crate::fixture::existing;
 use karpctl::checks::{Situation, all, judge};
 use karpctl::facts::{
@@ -65,6 +66,33 @@ async fn the_only_karpenter_is_never_taken_away() {
         let there = Spec { namespace: "karpenter".parse().unwrap(), ..spec };
         let found = of("other-karpenter", &there, &facts);
         assert_eq!(found[0].message.contains("helm keeps no record"), owner == Some("karpenter/karpenter"), "{found:#?}");
+    }
+}
+
+/// What `GitOps` declares is its own where a bootstrap would change something of it.
+#[tokio::test(start_paused = true)]
+async fn what_gitops_would_put_back_is_told() {
+    let flux = json!({"helm.toolkit.fluxcd.io/namespace": "kube-system", "helm.toolkit.fluxcd.io/name": "karpenter"});
+    let argo = json!({"argocd.argoproj.io/tracking-id": "platform_karpenter:apps/Deployment:kube-system/karpenter"});
+    for (of_what, marks, owner) in
+        [("labels", flux, "Flux's HelmRelease kube-system/karpenter"), ("annotations", argo, "Argo CD's Application platform/karpenter")]
+    {
+        let world = healthy_world().await;
+        world.change(&place("apps/v1", "deployments", Some("kube-system"), "karpenter"), |it| {
+            it["metadata"][of_what].as_object_mut().unwrap().extend(marks.as_object().unwrap().clone());
+        });
+        let (spec, mut facts) = seen(&world).await;
+        assert_eq!(bad(&spec, &facts, DAY), [], "a bootstrap changes nothing of it");
+        known(&mut facts.chart_release).values["logLevel"] = json!("debug");
+        let found = of("other-karpenter", &spec, &facts);
+        exactly(&found, "other-karpenter", Verdict::Warn);
+        assert!(found[0].message.starts_with(&format!("{owner} declares its Karpenter, and puts back what")), "{found:#?}");
+        let look = "karpctl bootstrap --adopt --dry-run --cluster-name demo --region us-west-2 --existing-cluster";
+        assert_eq!(found[0].fixes[1].command.join(" "), look);
+        // Without helm's record it says whose it is as well.
+        facts.chart_release = Probed::Absent;
+        let found = of("other-karpenter", &spec, &facts);
+        assert!(found[0].message.contains(&format!("of the helm release kube-system/karpenter, of {owner}")), "{found:#?}");
     }
 }
 

@@ -3,7 +3,7 @@
 use super::aws::known;
 use super::{DAY, bad, exactly, healthy_world, seen};
 use karpctl::engine::{Goal, plan};
-use karpctl::facts::{Facts, NeighbourKind, Probed, StackFacts, Topic};
+use karpctl::facts::{Declared, Facts, NeighbourKind, Probed, StackFacts, Topic};
 use karpctl::finding::{Finding, Verdict};
 use karpctl::plan::{Direction, State, StepId};
 use karpctl::spec::{ClusterMode, NodeAccess, Spec};
@@ -37,7 +37,7 @@ fn deployment(facts: &mut Facts, namespace: &str, helm_owner: Option<&str>) {
 /// A way to break a healthy cluster, and what is wanted of it.
 type Breakage = fn(&mut Spec, &mut Facts);
 
-const REFUSED: [(StepId, &str, Breakage); 22] = [
+const REFUSED: [(StepId, &str, Breakage); 23] = [
     (StepId::Stack, "stack-state", |_, f| known(&mut f.stack).tags.clear()),
     (StepId::Stack, "stack-state", |_, f| known(&mut f.stack).status = "UPDATE_ROLLBACK_FAILED".into()),
     (StepId::Cluster, "auto-mode", |_, f| known(&mut f.cluster).auto_mode = true),
@@ -90,6 +90,12 @@ const REFUSED: [(StepId, &str, Breakage); 22] = [
     (StepId::Chart, "other-karpenter", |_, f| deployment(f, "karpenter", Some("karpenter/karpenter"))),
     (StepId::Chart, "other-karpenter", |_, f| deployment(f, "kube-system", None)),
     (StepId::Chart, "other-karpenter", |_, f| deployment(f, "kube-system", Some("kube-system/karpenter"))),
+    (StepId::Chart, "other-karpenter", |_, f| {
+        let declared = || Some(Declared::Application("platform".into()));
+        known(&mut f.controller).declared = declared();
+        known(&mut f.neighbours).workloads.iter_mut().filter(|w| w.what == NeighbourKind::Karpenter).for_each(|w| w.declared = declared());
+        known(&mut f.chart_release).values["logLevel"] = json!("debug");
+    }),
     (StepId::NodePool, "foreign-objects", |_, f| strangers(&mut f.node_pool)),
 ];
 

@@ -118,7 +118,11 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
         &[Topic::NodePool, Topic::Neighbours],
         "what is shown of them; whether Karpenter is in another namespace, and runs already",
     ),
-    ("other-karpenter", &[Topic::Chart], "whether helm keeps a record of the only one"),
+    (
+        "other-karpenter",
+        &[Topic::Chart, Topic::Cluster, Topic::Stack, Topic::ControllerRole],
+        "whether helm keeps a record of the only one; whether what declares it would put back what is changed",
+    ),
     ("auto-mode", &[Topic::Chart, Topic::Neighbours], "how bad it is that it is on"),
     ("auto-mode-api", &[Topic::Cluster], "Auto Mode that is on has its API"),
     (

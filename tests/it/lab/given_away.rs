@@ -1,8 +1,9 @@
 //! A Karpenter of karpctl's that was given to another release, or to `GitOps`: what it works by does not go under it.
 
 use super::adopt::shell;
+use super::ward::Ward;
 use super::{Stage, stage};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What has the controller end its nodes while it runs.
 const POOLS: &str = "kubectl delete nodepools.karpenter.sh default && kubectl delete ec2nodeclasses.karpenter.k8s.aws default";
@@ -90,4 +91,55 @@ print(json.dumps(list))' | kubectl create --filename -
     run(&stage, &format!("{POOLS}\nhelm uninstall kp --namespace kube-system --wait"));
     stage.karpctl(&["destroy", "--yes", "--existing-cluster", "--delete-crds"]).exits(0);
     assert_eq!(as_text(&stage.inventory()), as_text(&before), "the cluster is not as it was");
+}
+
+/// A Karpenter that Flux goes on with, by a `HelmRelease` of helm's release. Of Flux the cluster has that kind alone: nothing puts anything back.
+#[test]
+fn what_flux_declares_is_changed_only_where_that_is_wanted() {
+    let Some(stage) = stage("flux") else { return };
+    stage.existing("1.34", "API");
+    let bootstrap = ["bootstrap", "--existing-cluster", "--yes"];
+    stage.karpctl(&bootstrap).exits(0);
+    let ward = Ward::new(stage, &["--existing-cluster"]);
+    let schema = json!({"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}});
+    ward.apply(&json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "helmreleases.helm.toolkit.fluxcd.io"},
+        "spec": {
+            "group": "helm.toolkit.fluxcd.io",
+            "scope": "Namespaced",
+            "names": {"plural": "helmreleases", "singular": "helmrelease", "kind": "HelmRelease", "shortNames": ["hr"]},
+            "versions": [{"name": "v2", "served": true, "storage": true, "schema": schema}],
+        },
+    }));
+    ward.run(&["kubectl", "wait", "--for", "condition=established", "customresourcedefinition/helmreleases.helm.toolkit.fluxcd.io"]);
+    ward.apply(&json!({
+        "apiVersion": "helm.toolkit.fluxcd.io/v2",
+        "kind": "HelmRelease",
+        "metadata": {"namespace": "kube-system", "name": "karpenter"},
+        "spec": {"interval": "10m", "chartRef": {"kind": "OCIRepository", "name": "karpenter"}},
+    }));
+    let marks = ["helm.toolkit.fluxcd.io/name=karpenter", "helm.toolkit.fluxcd.io/namespace=kube-system"];
+    ward.run(&[&["kubectl", "--namespace", "kube-system", "label", "deployment", "karpenter"][..], &marks].concat());
+
+    // Where nothing is changed, nothing is put back.
+    let check = "other-karpenter";
+    ward.passes(check);
+    ward.karpctl(&bootstrap).exits(0);
+    ward.spec_file(&json!({"chart": {"values": {"logLevel": "debug"}}}));
+    let owner = "Flux's HelmRelease kube-system/karpenter";
+    let found = ward.finds(check, "warn", &format!("{owner} declares its Karpenter, and puts back what `karpctl bootstrap` would change"));
+    ward.karpctl(&bootstrap).exits(4).says(&format!("it is of {owner}"));
+    ward.cure(&found, 1);
+    ward.karpctl(&[&bootstrap[..], &["--adopt"]].concat()).exits(0);
+    ward.passes(check);
+
+    // What works by karpctl's role goes first, by what is printed.
+    let destroy = ["destroy", "--yes", "--existing-cluster", "--delete-crds"];
+    let refused = ward.karpctl(&destroy).exits(4).says(&format!("it is of {owner}"));
+    let printed = |words: &str| refused.stderr.split('`').find(|part| part.starts_with("kubectl ") && part.contains(words)).unwrap();
+    run(&ward, printed("delete helmreleases.helm.toolkit.fluxcd.io karpenter"));
+    run(&ward, printed("label deployments"));
+    ward.karpctl(&destroy).exits(0);
 }

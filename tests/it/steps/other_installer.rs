@@ -168,4 +168,9 @@ async fn what_gitops_would_put_back_is_changed_only_where_that_is_wanted() {
         let state = world.assess(StepId::Chart).await;
         assert!(matches!(state, State::Foreign { .. }) && words(&state).contains(owner), "{state:?}");
     }
+    // The label by which Argo CD tracks where it is told to is what helm's own charts have.
+    let world = FakeWorld::bootstrapped(existing("1.14.1")).await;
+    world.change(&deployment("kube-system"), |it| it["metadata"]["labels"]["app.kubernetes.io/instance"] = json!("karpenter"));
+    world.put_release("karpenter", 2, "deployed", "1.14.0", &json!({}));
+    assert!(matches!(world.assess(StepId::Chart).await, State::Drifted(_)));
 }
