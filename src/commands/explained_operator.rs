@@ -91,6 +91,7 @@ const fn case(case: OperatorCase) -> &'static str {
         OperatorCase::Irsa => "the controller has its credentials by IRSA (--identity irsa)",
         OperatorCase::InterruptionQueue => "the release has an interruption queue",
         OperatorCase::InstanceProfile => "the stack has an instance profile",
+        OperatorCase::NoInstanceProfile => "the stack has no instance profile",
         OperatorCase::OwnStack => "no other tool made the roles and the queue (madeElsewhere)",
         OperatorCase::Boundary => "roles get a permissions boundary (--permissions-boundary)",
         OperatorCase::NoBoundary => "roles get no permissions boundary",

@@ -86,6 +86,8 @@ pub enum OperatorCase {
     InterruptionQueue,
     /// The stack has an instance profile.
     InstanceProfile,
+    /// The stack has none.
+    NoInstanceProfile,
     /// Roles, policies and queue are karpctl's own to make.
     OwnStack,
     /// The roles that are created have a permissions boundary.

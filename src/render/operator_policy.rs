@@ -129,6 +129,7 @@ pub fn needed(spec: &Spec, works: &[Work], cluster: Standing) -> Vec<OperatorGra
         OperatorCase::Irsa => spec.identity == Identity::Irsa,
         OperatorCase::InterruptionQueue => spec.release.features().interruption_queue,
         OperatorCase::InstanceProfile => super::cloudformation::has_instance_profile(spec),
+        OperatorCase::NoInstanceProfile => !super::cloudformation::has_instance_profile(spec),
         OperatorCase::OwnStack => spec.made_elsewhere.is_none(),
         OperatorCase::Boundary => spec.permissions_boundary.is_some(),
         OperatorCase::NoBoundary => spec.permissions_boundary.is_none(),

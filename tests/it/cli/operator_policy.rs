@@ -1,11 +1,13 @@
 //! The policy of whoever runs karpctl, as it is printed.
 
 use super::{OFFLINE, Shell, render, usage_error};
+use crate::fixture::spec;
 use karpctl::checks::all;
 use karpctl::doctor::{SavedFacts, Wanted, select};
 use karpctl::facts::{Denial, DeniedBy, Facts, PermissionFacts, Probed};
-use karpctl::knowledge::Work;
-use karpctl::render::Standing;
+use karpctl::knowledge::{CalledBy, Work};
+use karpctl::render::{Standing, operator_needs};
+use karpctl::spec::Spec;
 use serde_json::Value;
 
 /// The actions of a policy document.
@@ -239,6 +241,21 @@ fn of_roles_that_another_tool_made_the_whole_arn_is_named_and_nothing_is_changed
     let changes = ["iam:CreateRole", "iam:UpdateAssumeRolePolicy", "iam:AttachRolePolicy", "iam:CreatePolicy", "sqs:CreateQueue"];
     assert!(changes.iter().all(|action| !ours.contains(*action)), "{ours:?}");
     assert!(ours.contains("iam:PassRole") && !printed.stderr.contains("administrator"), "{ours:?}");
+}
+
+/// The instance profile that only the stack of an earlier release has is deleted by an upgrade alone.
+#[test]
+fn an_instance_profile_that_leaves_the_stack_is_called_for_by_a_change() {
+    let private = Spec { private: true, ..spec("1.14.1") };
+    for (spec, by_change) in [(spec("0.32.10"), false), (private, false), (spec("1.14.1"), true)] {
+        for work in [Work::Bootstrap, Work::Destroy] {
+            let needed = operator_needs(&spec, &[work], Standing::ToCome).into_iter();
+            let mut deleting =
+                needed.filter(|g| g.by == CalledBy::Cloudformation && g.actions.iter().any(|a| a == "iam:DeleteInstanceProfile"));
+            let (one, more) = (deleting.next().unwrap(), deleting.next());
+            assert_eq!((one.update_only, more.map(|g| g.sid)), (by_change, None), "{} {}", spec.release, one.sid);
+        }
+    }
 }
 
 #[test]
