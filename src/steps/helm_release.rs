@@ -146,7 +146,8 @@ pub(super) async fn mend(context: &StepContext<'_>, kube: &dyn Kube, release: &s
         context.doing(format!("uninstalling the helm release {release}, whose first installation never ended"));
         context.ports.helm.uninstall(&context.helm_access().await?, release, namespace, &|line| context.foreign("helm", line)).await?;
     }
-    Ok(forget && deployed_before)
+    // helm goes on from what is below, be it deployed or failed.
+    Ok(forget && revisions.last().is_some_and(|(_, below)| status(below) != "uninstalled"))
 }
 
 /// How an installation is done.

@@ -200,6 +200,25 @@ fn an_old_helm_is_not_asked_for_what_it_cannot() {
     assert!(!read(dir.path(), "args").contains("--plain-http"));
 }
 
+/// From 4.0 on helm works on the server's side, where what others wrote is a conflict: not of a release that is there.
+#[test]
+fn a_release_that_is_there_is_changed_as_helm_3_does_it() {
+    let dir = tempfile::tempdir().unwrap();
+    for (version, help, goes_on, take_ownership, told) in [
+        ("v4.2.3", "--take-ownership --server-side", true, false, &["--server-side=false"][..]),
+        ("v4.2.3", "--take-ownership --server-side", true, true, &["--server-side=false"]),
+        ("v4.2.3", "--take-ownership --server-side", false, true, &["--force-conflicts"]),
+        ("v4.2.3", "--take-ownership --server-side", false, false, &[]),
+        ("v3.17.3", "--take-ownership", true, true, &[]),
+    ] {
+        let helm = fake_helm(dir.path(), version, help, "exit 0");
+        install(&helm, &eks(), &HelmInstall { goes_on, take_ownership, ..karpenter() }).unwrap();
+        let args = read(dir.path(), "args");
+        let of_conflicts = |arg: &&str| arg.starts_with("--server-side") || arg.starts_with("--force");
+        assert_eq!(args.lines().filter(of_conflicts).collect::<Vec<_>>(), told, "{version} {goes_on} {take_ownership}: {args}");
+    }
+}
+
 #[test]
 fn what_an_old_helm_keeps_to_itself_is_asked_for() {
     let dir = tempfile::tempdir().unwrap();

@@ -102,7 +102,7 @@ impl Helm for FakeWorld {
         if newest.is_some_and(|s| s.starts_with("pending-")) {
             return Err(Error::new(ErrorKind::Tool, "another operation (install/upgrade/rollback) is in progress"));
         }
-        lines("Release \"karpenter\" does not exist. Installing it now.");
+        lines(if install.goes_on { "helm goes on from a release" } else { "Release \"karpenter\" does not exist. Installing it now." });
         let own = marks(&install.namespace, &install.release);
         if install.release == "karpenter-crd" || !install.skip_crds {
             for name in &self.spec.release.features().crds {

@@ -76,6 +76,20 @@ async fn a_pending_first_installation_is_forgotten_never_uninstalled() {
     assert_eq!(world.changes(), ["delete secrets/sh.helm.release.v1.karpenter-crd.v1", "helm_install karpenter-crd 1.14.1"]);
 }
 
+/// helm 4 works on the server's side where it is not told that there is a release, and what others wrote since is then a conflict.
+#[tokio::test(start_paused = true)]
+async fn helm_goes_on_from_a_release_that_failed_below_one_that_never_ended() {
+    for (below, goes_on) in [("failed", true), ("deployed", true), ("uninstalled", false)] {
+        let world = FakeWorld::with_cluster(existing("1.14.1"));
+        world.put_release("karpenter-crd", 1, below, "1.14.1", &json!({}));
+        world.put_release("karpenter-crd", 2, "pending-upgrade", "1.14.1", &json!({}));
+        let (result, said) = world.apply(ID, Ownership::OursOnly).await;
+        assert_eq!(result, Ok(()));
+        assert_eq!(world.changes(), ["delete secrets/sh.helm.release.v1.karpenter-crd.v2", "helm_install karpenter-crd 1.14.1"]);
+        assert_eq!(said.iter().any(|line| line.contains("helm goes on from a release")), goes_on, "{below}: {said:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn objects_stored_in_the_old_version_forbid_the_new_crds() {
     let world = FakeWorld::with_cluster(existing("1.14.1"));
