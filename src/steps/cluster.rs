@@ -1,6 +1,6 @@
 //! The EKS cluster: made by eksctl, or somebody else's that must be there.
 
-use super::cluster_judge::{judge, judge_removal};
+use super::cluster_judge::{judge, judge_removal, without_fargate};
 use super::cluster_rest::{mend, mend_commands};
 use super::cluster_whole::{create, delete, stacks_left, wait_for_api};
 use super::shell::render_command;
@@ -142,9 +142,12 @@ impl Step for Cluster {
         }
     }
 
-    fn goes_without(&self, _: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
+    fn goes_without(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
+        if direction == Direction::Apply {
+            return without_fargate(spec, facts).into_iter().collect();
+        }
         match &facts.eksctl_others {
-            Probed::Unavailable(reason) if direction == Direction::Remove => {
+            Probed::Unavailable(reason) => {
                 vec![format!("stacks of eksctl's may be left of the cluster, which is gone: they were not looked for: {reason}")]
             }
             _ => Vec::new(),

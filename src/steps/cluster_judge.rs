@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::facts::{ClusterFacts, Facts, Probed, StackFacts};
 use crate::plan::State;
 use crate::probe::cluster::{METRICS_SERVER, cluster_stack_name, node_group_stack_name};
-use crate::spec::{ClusterMode, FARGATE_PROFILE, OWNER_TAG, Spec};
+use crate::spec::{ClusterMode, ControllerCapacity, FARGATE_PROFILE, OWNER_TAG, Spec};
 
 pub(super) fn judge(spec: &Spec, facts: &Facts) -> State {
     let cluster = match looked(&facts.cluster) {
@@ -244,6 +244,21 @@ pub(super) fn is_open(spec: &Spec, cluster: &ClusterFacts) -> bool {
 fn gone(facts: &Facts, what: &str) -> State {
     let is_replaced = facts.controller.known().is_some_and(|controller| controller.ready > 0);
     if is_replaced { State::Present } else { State::Drifted(vec![format!("{what}: not there")]) }
+}
+
+/// What is said of a Fargate profile that is asked for and not made: the cluster is there without it.
+pub(super) fn without_fargate(spec: &Spec, facts: &Facts) -> Option<String> {
+    let passed_over = spec.capacity == ControllerCapacity::Fargate
+        && matches!((&facts.cluster, &facts.fargate_profile), (Probed::Known(_), Probed::Absent))
+        && judge(spec, facts) == State::Present;
+    let (cluster, region, namespace) = (&spec.cluster_name, &spec.region, &spec.namespace);
+    passed_over.then(|| {
+        format!(
+            "fargate is not carried out: cluster {cluster} is there without the Fargate profile {FARGATE_PROFILE}, and what runs the controller by now is \
+             yours to change: `eksctl create fargateprofile --cluster {cluster} --region {region} --name {FARGATE_PROFILE} --namespace {namespace}` \
+             makes it"
+        )
+    })
 }
 
 /// How what runs the controller stands, in a cluster that karpctl had eksctl make.

@@ -431,6 +431,11 @@ async fn why_a_stack_of_eksctl_failed_is_told() {
     );
 }
 
+/// What the plan says that it goes without.
+async fn without(world: &Arc<FakeWorld>) -> String {
+    step(ID).goes_without(&world.spec, &world.facts(step(ID).reads()).await, Direction::Apply).join("\n")
+}
+
 fn on_fargate() -> Spec {
     Spec { capacity: ControllerCapacity::Fargate, identity: Identity::Irsa, ..spec("1.14.1") }
 }
@@ -440,13 +445,16 @@ async fn a_fargate_profile_that_is_missing_is_made() {
     let world = FakeWorld::empty(on_fargate());
     world.apply_ok(ID).await;
     assert!(!world.changes().iter().any(|c| c.starts_with("create_fargate_profile")), "eksctl makes it with the cluster");
+    assert_eq!(without(&world).await, "");
     world.inside().fargate_profile = None;
     assert_eq!(words(&world.assess(ID).await), "Fargate profile karpenter: not there");
+    assert_eq!(without(&world).await, "", "it is made");
     world.apply_ok(ID).await;
     assert_eq!(world.changes().last().map(String::as_str), Some("create_fargate_profile "));
     world.apply_ok(StepId::Chart).await;
     world.inside().fargate_profile = None;
     assert_eq!(world.assess(ID).await, State::Present, "with Karpenter there, it runs on something else");
+    assert!(without(&world).await.starts_with("fargate is not carried out: cluster demo is there without the Fargate profile karpenter"));
     world.inside().cluster.as_mut().unwrap().tags.clear();
     world.set_stack("eksctl-demo-cluster", "CREATE_COMPLETE", &[], Tags::new());
     assert_eq!(world.assess(ID).await, State::Present, "a cluster that a person made with eksctl may do without it");
