@@ -65,6 +65,7 @@ async fn release_stays(app: &App, session: &mut Session) -> Result<()> {
     }
     let usual = session.spec.release.clone();
     as_installed(app, session).await?;
+    session.unseen = unseen(session);
     let installed = &session.spec.release;
     if installed.standing() == Standing::Newer {
         return Err(Error::refused(format!("Karpenter {installed} is installed, which is newer than this karpctl's table"))
@@ -77,6 +78,15 @@ async fn release_stays(app: &App, session: &mut Session) -> Result<()> {
             .status(&format!("note: Karpenter {usual} fits the Kubernetes of this cluster: `--karpenter-version {usual}` goes to it"));
     }
     Ok(())
+}
+
+/// Why nobody knows which release karpctl installed, where it did: what a newer one does without would be taken from it.
+fn unseen(session: &Session) -> Option<String> {
+    let serves = session.facts.cluster.known().is_some_and(|cluster| cluster.endpoint.is_some() && cluster.status == "ACTIVE");
+    match &session.facts.controller {
+        Probed::Unavailable(reason) if serves && made_by_karpctl(&session.spec, &session.facts) => Some(reason.clone()),
+        _ => None,
+    }
 }
 
 /// Gives the session the release and the namespace of karpctl's own Karpenter in the cluster. What a release calls its objects, and where they

@@ -30,6 +30,8 @@ pub(super) struct Session {
     pub(super) kubeconfig: Option<ClusterAccess>,
     /// The layers that the spec came of.
     pub(super) layers: Vec<(Source, Layer)>,
+    /// Why the Karpenter that karpctl installed could not be seen, and the spec's release may be another: nothing else is asked of the cluster then.
+    pub(super) unseen: Option<String>,
     /// Why the cluster could not be read, where it could not: whole, with what helps.
     pub(super) unread: Option<Error>,
     /// What was read of AWS just now for this spec: the next reading leaves it out.
@@ -170,7 +172,7 @@ impl Session {
             spec.kubernetes = version;
         }
         let kubeconfig = app.kubeconfig();
-        Ok(Self { spec, facts, ports, kubeconfig, layers, unread, fresh: BTreeSet::new(), printer: app.printer.clone() })
+        Ok(Self { spec, facts, ports, kubeconfig, layers, unseen: None, unread, fresh: BTreeSet::new(), printer: app.printer.clone() })
     }
 
     /// The spec by these layers, with what is known of the cluster.
@@ -260,6 +262,11 @@ impl Session {
         topics.remove(&Topic::Tools);
         topics.remove(&Topic::Cluster);
         topics.retain(|topic| !self.fresh.remove(topic));
+        if let Some(reason) = &self.unseen {
+            for topic in topics.extract_if(.., |topic| topic.in_cluster()) {
+                self.facts.say_unavailable(topic, reason);
+            }
+        }
         let asked = self.who_is_asked(&topics);
         let context = ProbeContext { spec: &self.spec, ports: &self.ports, kubeconfig: self.kubeconfig.as_ref() };
         patiently(|line| self.printer.status(line), LATE, &asked, probe(&context, &topics, &mut self.facts)).await;

@@ -38,6 +38,12 @@ impl StatusArgs {
 pub async fn run(app: &App, args: StatusArgs) -> Result<Exit> {
     let mut session = Session::open(app, &args.variant).await?;
     as_it_stands(app, &mut session).await?;
+    if let Some(reason) = &session.unseen {
+        app.printer.warn(&format!(
+            "which release of Karpenter is installed could not be seen, and {} is taken for it: {reason}",
+            session.spec.release
+        ));
+    }
     let steps = steps::all();
     session.read_by(app, steps.iter().flat_map(|s| s.reads().iter().copied()).collect()).await?;
     let (spec, facts) = (&session.spec, &session.facts);

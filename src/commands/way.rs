@@ -11,7 +11,7 @@ use super::session::{Session, refusal};
 use crate::app::{App, Waited};
 use crate::engine::{Goal, plan, reads};
 use crate::error::{Error, ErrorKind, Exit, Result};
-use crate::facts::{Facts, Probed, Topic};
+use crate::facts::{ClusterFacts, Facts, Probed, Topic};
 use crate::finding::{Finding, Verdict};
 use crate::plan::{Action, Direction, Event, Plan, StepId};
 use crate::report::{Format, RunReporter, explain_plan, show_findings, show_plan};
@@ -87,7 +87,7 @@ pub(super) async fn go(app: &App, args: &WayArgs, session: &mut Session, steps: 
     // What a cluster lacks cannot be said of one that could not be read.
     let makes_cluster = selection.direction == Direction::Apply && selection.steps.contains(&StepId::Cluster);
     let unreached = || session.unread.clone().or_else(|| session.kubeconfig_of_another()).filter(|_| makes_cluster);
-    let refused = unreached().or_else(|| refusal(&findings));
+    let refused = unreached().or_else(|| refusal(&findings)).or_else(|| unseen(session, selection));
     let shows_only = args.shows_only();
     let refused_at_once = refused.clone().filter(|_| !shows_only);
     // The page is made of a plan, and is written for a refusal too.
@@ -161,7 +161,9 @@ pub(super) fn topics(steps: &[Box<dyn Step>], session: &Session, selection: &Sel
     if selection.direction == Direction::Apply {
         judged.extend(steps.iter().filter(|s| selection.steps.contains(&s.id())).flat_map(|s| s.needs(&session.spec)));
     }
-    let of_stake = if makes_stack_alone(selection) && session.facts.cluster.known().is_some() { &AT_STAKE[..] } else { &[] };
+    // A chart that could not be seen just now tells nothing of what is at stake.
+    let may_tell = session.facts.cluster.known().is_some() && unavailable(&session.facts.chart_release).is_none();
+    let of_stake = if makes_stack_alone(selection) && may_tell { &AT_STAKE[..] } else { &[] };
     steps
         .iter()
         .filter(|s| judged.contains(&s.id()))
@@ -225,19 +227,33 @@ fn unreadable(session: &Session, plan: &Plan) -> Option<Error> {
     .into_iter()
     .flatten()
     .find(|reason| plan.steps.iter().any(|s| s.action == Action::Create && s.why.iter().any(|why| why == reason)))?;
+    Some(no_look(session, cluster, reason))
+}
+
+/// The failure of a run that would change what the Karpenter works by that is installed, by the rules of a release that it may not be.
+fn unseen(session: &Session, selection: &Selection) -> Option<Error> {
+    let reason = session.unseen.as_deref().filter(|_| selection.direction == Direction::Apply)?;
+    let error =
+        no_look(session, session.facts.cluster.known()?, reason).because("so it is not known which release of Karpenter is installed");
+    // Only who looks into no cluster goes on without.
+    let alone = !selection.steps.contains(&StepId::Cluster);
+    Some(if alone { error.hint("or name the release that is installed: `--karpenter-version VERSION`") } else { error })
+}
+
+/// The failure to look into a cluster that is there.
+fn no_look(session: &Session, cluster: &ClusterFacts, reason: &str) -> Error {
     let error =
         Error::new(ErrorKind::Unreachable, format!("cannot look into the cluster {}; nothing was changed", session.spec.cluster_name))
             .because(reason);
-    Some(if session.kubeconfig.is_some() {
-        error.hint("check --kubeconfig, --context and KUBECONFIG: `kubectl config get-contexts`")
-    } else {
-        error.hint(format!("its endpoint is {}: it must be reachable from here", cluster.endpoint.as_deref().unwrap_or_default())).hint(
-            format!(
-                "`aws eks list-access-entries --region {} --cluster-name {}` shows who is let in",
-                session.spec.region, session.spec.cluster_name
-            ),
-        )
-    })
+    if session.kubeconfig.is_some() {
+        return error.hint("check --kubeconfig, --context and KUBECONFIG: `kubectl config get-contexts`");
+    }
+    error.hint(format!("its endpoint is {}: it must be reachable from here", cluster.endpoint.as_deref().unwrap_or_default())).hint(
+        format!(
+            "`aws eks list-access-entries --region {} --cluster-name {}` shows who is let in",
+            session.spec.region, session.spec.cluster_name
+        ),
+    )
 }
 
 fn unavailable<T>(probed: &Probed<T>) -> Option<&str> {

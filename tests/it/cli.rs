@@ -6,6 +6,7 @@ mod destroy;
 mod doctor;
 mod doctor_mends;
 mod documents;
+mod no_answer;
 mod no_cluster;
 mod operator_policy;
 mod profiles;
