@@ -9,7 +9,7 @@ use crate::facts::{Facts, OriginFacts, Probed};
 use crate::knowledge::{Release, ZONAL_SHIFT_VALUE, image_tag};
 use crate::render;
 use crate::spec::layer::{ChartLayer, ElsewhereLayer, Layer};
-use crate::spec::{Arn, NodeAccess, QueueName, SERVICE_ACCOUNT, Spec};
+use crate::spec::{Arn, Boundary, NodeAccess, QueueName, SERVICE_ACCOUNT, Spec};
 use crate::steps::aws_auth;
 
 pub use made_with::made_with;
@@ -145,8 +145,11 @@ fn put_in(spec: &Spec, facts: &Facts, maker: Maker) -> Result<(Option<Arn>, Vec<
     let Some(stack) = stack else { return Ok((None, Vec::new())) };
     let template = stack.template.as_deref().unwrap_or_default();
     let boundary = render::boundary_of(spec, template);
-    let kept =
-        Spec { permissions_boundary: boundary.clone().or_else(|| spec.permissions_boundary.clone()), made_elsewhere: None, ..spec.clone() };
+    let kept = Spec {
+        permissions_boundary: boundary.clone().map(Boundary::Policy).or_else(|| spec.permissions_boundary.clone()),
+        made_elsewhere: None,
+        ..spec.clone()
+    };
     Ok((boundary, render::put_in_by_others(&kept, template)?))
 }
 

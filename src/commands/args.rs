@@ -130,8 +130,8 @@ pub struct KarpenterArgs {
     /// A tag of everything created in AWS, also of nodes, beside those of the spec file; may be repeated
     #[arg(long = "tag", value_name = "KEY=VALUE")]
     pub tags: Vec<String>,
-    /// The permissions boundary of the roles created
-    #[arg(long, value_name = "ARN")]
+    /// The permissions boundary of the roles created; none takes off that of an earlier run
+    #[arg(long, value_name = "ARN|none")]
     pub permissions_boundary: Option<String>,
     /// The OCI repository of the charts, for a mirror
     #[arg(long, value_name = "OCI")]

@@ -95,6 +95,7 @@ const fn case(case: OperatorCase) -> &'static str {
         OperatorCase::OwnStack => "no other tool made the roles and the queue (madeElsewhere)",
         OperatorCase::Boundary => "roles get a permissions boundary (--permissions-boundary)",
         OperatorCase::NoBoundary => "roles get no permissions boundary",
+        OperatorCase::BoundaryTakenOff => "that of an earlier run is taken off (--permissions-boundary none)",
     }
 }
 

@@ -34,10 +34,13 @@ pub(super) async fn as_it_stands(app: &App, session: &mut Session) -> Result<()>
     given.push((Source::Found, known));
     let settings = [
         found.identity.map(|how| (format!("identity {how}"), Layer { identity: Some(how), ..Layer::default() })),
-        found.private.map(|private| ("private".to_owned(), Layer { private: Some(private), ..Layer::default() })),
-        found
-            .permissions_boundary
-            .map(|arn| (format!("permissionsBoundary {arn}"), Layer { permissions_boundary: Some(arn), ..Layer::default() })),
+        found.private.map(|private| {
+            ("private (`private: false` in the spec file ends it)".to_owned(), Layer { private: Some(private), ..Layer::default() })
+        }),
+        found.permissions_boundary.map(|arn| {
+            let words = format!("permissionsBoundary {arn} (`--permissions-boundary none` takes it off)");
+            (words, Layer { permissions_boundary: Some(arn), ..Layer::default() })
+        }),
     ];
     let mut kept = Vec::new();
     for (words, setting) in settings.into_iter().flatten() {

@@ -178,7 +178,7 @@ fn over(args: &RenderArgs, spec: &Spec, file: &Path) -> Result<String> {
 /// One document on stdout; files that IAM takes each.
 fn print_operator_policy(app: &App, args: &RenderArgs, spec: &Spec, works: &[Work]) -> Result<()> {
     let makes_roles = operator_needs(spec, works, Standing::ToCome).iter().any(|grant| grant.actions.iter().any(|a| a == "iam:CreateRole"));
-    if makes_roles && spec.permissions_boundary.is_none() {
+    if makes_roles && spec.boundary().is_none() {
         app.printer.status(
             "note: whoever has this policy can make themselves administrator of the account: they write the controller's policies, and say \
              who may assume its role. Only a permissions boundary bounds that: `--permissions-boundary ARN` asks for one in the policy, too",

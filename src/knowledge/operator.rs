@@ -94,6 +94,8 @@ pub enum OperatorCase {
     Boundary,
     /// They have none.
     NoBoundary,
+    /// The one of an earlier run is taken off.
+    BoundaryTakenOff,
 }
 
 /// Something that the operator must be allowed to do.

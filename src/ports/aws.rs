@@ -188,8 +188,8 @@ pub trait Aws: Send + Sync {
     async fn create_role(&self, role: &CreateRole) -> Result<()>;
     /// IAM `UpdateAssumeRolePolicy`.
     async fn set_trust(&self, role: &str, trust: &Value) -> Result<()>;
-    /// IAM `PutRolePermissionsBoundary`.
-    async fn set_permissions_boundary(&self, role: &str, arn: &str) -> Result<()>;
+    /// IAM `PutRolePermissionsBoundary`, or `DeleteRolePermissionsBoundary` for none.
+    async fn set_permissions_boundary(&self, role: &str, arn: Option<&str>) -> Result<()>;
     /// IAM `TagRole`.
     async fn tag_role(&self, role: &str, tags: &Tags) -> Result<()>;
     /// IAM `AttachRolePolicy`.

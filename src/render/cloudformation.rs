@@ -83,7 +83,7 @@ fn values(spec: &Spec, functions: Functions, deployed: &Deployed) -> Value {
         },
         "queue_encrypted": features.queue_encrypted,
         "queue_tls_only": features.queue_tls_only,
-        "permissions_boundary": spec.permissions_boundary,
+        "permissions_boundary": spec.boundary(),
         "tags": spec.tags.iter().collect::<Vec<_>>(),
         "node_policies": stack.node_policies,
         "policies": policies,

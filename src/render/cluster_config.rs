@@ -74,7 +74,7 @@ pub fn cluster_config(spec: &Spec, scope: ConfigScope, eksctl: &EksctlAbilities)
         "discovery_tag": DISCOVERY_TAG,
         "tags": spec.tags.iter().filter(|(key, _)| *key != DISCOVERY_TAG).collect::<Vec<_>>(),
         "tags_of_parts": tags_of_parts(spec),
-        "permissions_boundary": spec.permissions_boundary,
+        "permissions_boundary": spec.boundary(),
         "auto_mode_config": eksctl.auto_mode_config,
         "fargate": fargate,
         "fargate_profile": FARGATE_PROFILE,
@@ -118,7 +118,7 @@ fn tags_of_parts(spec: &Spec) -> Vec<(&String, &String)> {
 /// no other place.
 fn addons(spec: &Spec, scope: ConfigScope, eksctl: EksctlAbilities) -> Vec<&'static str> {
     let tagged = !tags_of_parts(spec).is_empty();
-    let core = tagged || spec.permissions_boundary.is_some() || spec.ip_family == IpFamily::Ipv6 || spec.windows;
+    let core = tagged || spec.boundary().is_some() || spec.ip_family == IpFamily::Ipv6 || spec.windows;
     let alone = scope == ConfigScope::NetworkAddon;
     let mut found = match (alone, core) {
         (true, _) => vec![NETWORK_ADDON],

@@ -26,7 +26,7 @@ impl<'a> Names<'a> {
             ("${InstanceProfileName}", vec![spec.instance_profile_name()]),
             ("${QueueName}", vec![spec.queue_name()]),
             ("${SecretsKey}", known(spec.kms_key.as_ref().map(ToString::to_string))),
-            ("${PermissionsBoundary}", known(spec.permissions_boundary.as_ref().map(ToString::to_string))),
+            ("${PermissionsBoundary}", known(spec.boundary().map(ToString::to_string))),
             ("${NodePolicyName}", node_policies.into_iter().collect()),
             ("${ControllerPolicyName}", controller_policy_names(spec)),
             ("${RuleName}", fewest(&rules.iter().map(|id| made_name(&spec.stack_name(), id)).collect())),

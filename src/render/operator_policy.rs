@@ -3,7 +3,7 @@
 use super::operator_names::Names;
 use super::policies::{add_conditions, cut};
 use crate::knowledge::{Condition, OperatorCase, OperatorGrant, Work, operator_grants};
-use crate::spec::{ClusterMode, ControllerCapacity, Identity, IpFamily, Spec};
+use crate::spec::{Boundary, ClusterMode, ControllerCapacity, Identity, IpFamily, Spec};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -131,8 +131,9 @@ pub fn needed(spec: &Spec, works: &[Work], cluster: Standing) -> Vec<OperatorGra
         OperatorCase::InstanceProfile => super::cloudformation::has_instance_profile(spec),
         OperatorCase::NoInstanceProfile => !super::cloudformation::has_instance_profile(spec),
         OperatorCase::OwnStack => spec.made_elsewhere.is_none(),
-        OperatorCase::Boundary => spec.permissions_boundary.is_some(),
-        OperatorCase::NoBoundary => spec.permissions_boundary.is_none(),
+        OperatorCase::Boundary => spec.boundary().is_some(),
+        OperatorCase::NoBoundary => spec.boundary().is_none(),
+        OperatorCase::BoundaryTakenOff => spec.permissions_boundary == Some(Boundary::None),
     };
     let wanted = |grant: &OperatorGrant| works.iter().any(|w| w.needs(grant.works)) && grant.cases.iter().all(holds);
     operator_grants().into_iter().filter(wanted).collect()

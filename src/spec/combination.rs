@@ -108,7 +108,7 @@ impl Spec {
     fn of_arns(&self, all: &mut Vec<String>) {
         let elsewhere = self.made_elsewhere.as_deref();
         for (setting, service, arn) in [
-            ("permissionsBoundary", "iam", self.permissions_boundary.as_ref()),
+            ("permissionsBoundary", "iam", self.boundary()),
             ("kmsKey", "kms", self.kms_key.as_ref()),
             ("madeElsewhere.nodeRole", "iam", elsewhere.map(|e| &e.node_role)),
             ("madeElsewhere.controllerRole", "iam", elsewhere.map(|e| &e.controller_role)),

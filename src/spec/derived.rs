@@ -63,6 +63,12 @@ impl Spec {
         services
     }
 
+    /// The permissions boundary of the roles that karpctl creates, where they have one.
+    #[must_use]
+    pub fn boundary(&self) -> Option<&Arn> {
+        self.permissions_boundary.as_ref()?.policy()
+    }
+
     /// The role of the nodes that Karpenter launches.
     #[must_use]
     pub fn node_role_name(&self) -> String {

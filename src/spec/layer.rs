@@ -132,7 +132,7 @@ pub struct Layer {
     #[schemars(extend("examples" = [{"team": "web"}]))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<BTreeMap<String, String>>,
-    /// The permissions boundary of the roles that karpctl creates: an ARN.
+    /// The permissions boundary of the roles that karpctl creates: an ARN. none takes off the one of an earlier run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub permissions_boundary: Option<String>,
     /// Where the chart comes from, and what it is told beside what the guide tells it.

@@ -1,5 +1,6 @@
 //! What the person wants, resolved and valid. A [`Spec`] is complete: nothing later asks where a value came from.
 
+mod boundary;
 mod combination;
 mod derived;
 pub mod draft;
@@ -12,6 +13,7 @@ pub mod place;
 pub mod resolve;
 mod tags;
 
+pub use boundary::Boundary;
 pub use derived::{ChangedName, DISCOVERY_MARK, DISCOVERY_TAG, OWNER_TAG, POD_IDENTITY_AGENT, SERVICE_ACCOUNT};
 pub use elsewhere::Elsewhere;
 pub use meant::Meant;
@@ -71,8 +73,8 @@ pub struct Spec {
     pub kms_key: Option<Arn>,
     /// Tags that everything karpctl creates in AWS gets.
     pub tags: BTreeMap<String, String>,
-    /// The permissions boundary of the roles that karpctl creates.
-    pub permissions_boundary: Option<Arn>,
+    /// The permissions boundary of the roles that karpctl creates. `None`: nothing is said of it.
+    pub permissions_boundary: Option<Boundary>,
     /// Where the chart comes from.
     pub chart: ChartSource,
     /// Roles and queue that another tool made and keeps. `None`: karpctl makes them.

@@ -2,7 +2,7 @@
 
 use super::layer::{ElsewhereLayer, Layer, Source};
 use super::{
-    AccountId, AmiAlias, Architecture, Arn, CapacityType, ChartSource, ClusterMode, ClusterName, ControllerCapacity, Elsewhere,
+    AccountId, AmiAlias, Architecture, Arn, Boundary, CapacityType, ChartSource, ClusterMode, ClusterName, ControllerCapacity, Elsewhere,
     GUIDE_CPU_LIMIT, Identity, InstanceProfileName, IpFamily, Namespace, NodeAccess, NodeGroup, NodePool, ObjectName, Partition, QueueName,
     Region, Spec, SubnetId, Vpc, VpcId,
 };
@@ -137,7 +137,7 @@ fn settle(layers: &Layers, discovered: &Discovered, other: OtherPartition) -> Re
     // Each key by itself: a tag that a flag adds takes none of the file's away.
     let tags = layers.iter().rev().filter_map(|(_, l)| l.tags.clone()).flatten().collect();
     p.list.extend(super::tags::problems(&tags));
-    let permissions_boundary: Option<Arn> = p.parsed(layers, "permissionsBoundary", |l| l.permissions_boundary.as_deref());
+    let permissions_boundary: Option<Boundary> = p.parsed(layers, "permissionsBoundary", |l| l.permissions_boundary.as_deref());
     let chart = chart(layers, &mut p);
     let made_elsewhere = elsewhere(layers, &mut p);
     notes.extend(region.as_ref().and_then(|region| unknown_region(region.as_str())));

@@ -13,7 +13,7 @@ use crate::plan::{Action, Direction, State, StepId};
 use crate::ports::{CreateRole, Tags};
 use crate::render;
 use crate::shell::quoted;
-use crate::spec::{Identity, Spec};
+use crate::spec::{Arn, Boundary, Identity, Spec};
 use async_trait::async_trait;
 use serde_json::Value;
 
@@ -87,18 +87,20 @@ impl Step for ControllerRole {
                 }
                 let trust = trust::wanted(spec, Some(known.unwrap_or(ISSUER)), there).map(|p| p.to_string()).unwrap_or_default();
                 let trust = quoted(&trust).replace(ISSUER.trim_start_matches("https://"), r#"'"${ISSUER#https://}"'"#);
-                let boundary = spec.permissions_boundary.as_ref();
+                let boundary = facts.controller_role.known().and_then(|role| boundary_change(spec, role));
                 let tags = keys_and_values(&role_tags(spec));
                 let attached = facts.controller_role.known().map(|found| found.policies.clone()).unwrap_or_default();
                 if facts.controller_role.known().is_some() {
                     commands.push(format!("aws iam update-assume-role-policy --role-name {role} --policy-document {trust}"));
-                    commands.extend(
-                        boundary
-                            .map(|arn| format!("aws iam put-role-permissions-boundary --role-name {role} --permissions-boundary {arn}")),
-                    );
+                    commands.extend(boundary.map(|wanted| match wanted {
+                        Boundary::Policy(arn) => {
+                            format!("aws iam put-role-permissions-boundary --role-name {role} --permissions-boundary {arn}")
+                        }
+                        Boundary::None => format!("aws iam delete-role-permissions-boundary --role-name {role}"),
+                    }));
                     commands.push(format!("aws iam tag-role --role-name {role} --tags {tags}"));
                 } else {
-                    let boundary = boundary.map_or(String::new(), |arn| format!(" --permissions-boundary {arn}"));
+                    let boundary = spec.boundary().map_or(String::new(), |arn| format!(" --permissions-boundary {arn}"));
                     commands.push(format!(
                         "aws iam create-role --role-name {role} --assume-role-policy-document {trust}{boundary} --tags {tags}"
                     ));
@@ -146,7 +148,7 @@ impl Step for ControllerRole {
                 description: format!("Karpenter controller of the EKS cluster {}", spec.cluster_name),
                 trust: trust::wanted(spec, issuer.as_deref(), None)?,
                 tags: role_tags(spec),
-                permissions_boundary: spec.permissions_boundary.as_ref().map(ToString::to_string),
+                permissions_boundary: spec.boundary().map(ToString::to_string),
             };
             match aws.create_role(&role).await {
                 Ok(()) => {}
@@ -168,9 +170,8 @@ impl Step for ControllerRole {
             if !same_policy(&role.trust, &trust) {
                 aws.set_trust(&name, &trust).await?;
             }
-            if let Some(boundary) = spec.permissions_boundary.as_ref().filter(|b| role.permissions_boundary.as_deref() != Some(b.as_str()))
-            {
-                aws.set_permissions_boundary(&name, boundary.as_str()).await?;
+            if let Some(boundary) = boundary_change(spec, role) {
+                aws.set_permissions_boundary(&name, boundary.policy().map(Arn::as_str)).await?;
             }
             if !missing_tags(&role_tags(spec), &role.tags).is_empty() {
                 aws.tag_role(&name, &role_tags(spec)).await?;
@@ -227,7 +228,7 @@ impl Step for ControllerRole {
          exactly the controller's service account by the cluster's OIDC issuer (IRSA); statements that others put beside that one stay. \
          The stack's policies are attached, and those \
          of another release that are no longer wanted are detached, and deleted where the stack has let go of them; policies that a person attached stay, and so does a \
-         permissions boundary that the spec does not name. A role of that name \
+         permissions boundary of which the spec says nothing (`none` takes it off). A role of that name \
          without karpctl's tag is refused until --adopt takes it over, and that of a cluster of this name in another region always: IAM has a \
          name once for all regions."
     }
@@ -278,11 +279,8 @@ fn differences(spec: &Spec, role: &RoleFacts, trust: &Value) -> Vec<String> {
     if !same_policy(&role.trust, trust) {
         changes.push("its trust policy does not let the controller in as it should".to_owned());
     }
-    // One that the spec does not ask for is a person's, or their organization's: it is left.
-    if let Some(boundary) = &spec.permissions_boundary
-        && role.permissions_boundary.as_deref() != Some(boundary.as_str())
-    {
-        changes.push(format!("permissions boundary: {} -> {boundary}", role.permissions_boundary.as_deref().unwrap_or("none")));
+    if let Some(boundary) = boundary_change(spec, role) {
+        changes.push(format!("permissions boundary: {} -> {boundary}", role.permissions_boundary.as_deref().unwrap_or(Boundary::NONE)));
     }
     let wanted = render::controller_policy_arns(spec);
     changes.extend(
@@ -291,6 +289,12 @@ fn differences(spec: &Spec, role: &RoleFacts, trust: &Value) -> Vec<String> {
     changes.extend(unwanted(spec, &role.policies).into_iter().map(|arn| format!("policy {arn}: no longer wanted")));
     changes.extend(missing_tags(&role_tags(spec), &role.tags));
     changes
+}
+
+/// The permissions boundary that is wanted and not so. One of which the spec says nothing is a person's, or their organization's: it is left.
+fn boundary_change<'s>(spec: &'s Spec, role: &RoleFacts) -> Option<&'s Boundary> {
+    let wanted = spec.permissions_boundary.as_ref()?;
+    (role.permissions_boundary.as_deref() != wanted.policy().map(Arn::as_str)).then_some(wanted)
 }
 
 /// The stack's policies of other releases: `KarpenterController…Policy-<cluster>`.

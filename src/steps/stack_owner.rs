@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::facts::StackFacts;
 use crate::plan::State;
 use crate::render;
-use crate::spec::Spec;
+use crate::spec::{Boundary, Spec};
 use crate::wording::first;
 
 /// The most things that are named.
@@ -22,7 +22,11 @@ pub(super) fn foreign_or_refused(spec: &Spec, stack: &StackFacts, foreign: State
 /// Why a stack that somebody else made is not taken over.
 pub(super) fn refused_as_extended(spec: &Spec, stack: &StackFacts) -> Result<Option<Refusal>> {
     let template = stack.template.as_deref().unwrap_or_default();
-    let own = render::put_in_by_others(spec, template)?;
+    let boundary = render::boundary_of(spec, template);
+    // That which is asked to go does.
+    let asked = boundary.clone().filter(|_| spec.permissions_boundary == Some(Boundary::None)).map(Boundary::Policy);
+    let permissions_boundary = asked.or_else(|| spec.permissions_boundary.clone());
+    let own = render::put_in_by_others(&Spec { permissions_boundary, ..spec.clone() }, template)?;
     if own.is_empty() {
         return Ok(None);
     }
@@ -31,8 +35,7 @@ pub(super) fn refused_as_extended(spec: &Spec, stack: &StackFacts) -> Result<Opt
         "the stack {name} is there without karpctl's mark, and its owner has extended it. An update to the template would take away: {}",
         first(own, SHOWN).join("; ")
     ));
-    let boundary = render::boundary_of(spec, template);
-    let refusal = match boundary.filter(|found| spec.permissions_boundary.as_ref() != Some(found)) {
+    let refusal = match boundary.filter(|found| spec.permissions_boundary != Some(Boundary::None) && spec.boundary() != Some(found)) {
         Some(boundary) => refusal.hint(format!("its permissions boundary is kept by `--permissions-boundary {boundary}`")),
         None => refusal,
     };

@@ -4,7 +4,7 @@ use crate::fixture::spec;
 use karpctl::spec::file::{parse, text};
 use karpctl::spec::layer::{Layer, Source};
 use karpctl::spec::resolve::{Discovered, resolve};
-use karpctl::spec::{Architecture, CapacityType, ClusterMode, ControllerCapacity, Identity, IpFamily, NodeAccess, Spec, Vpc};
+use karpctl::spec::{Architecture, Boundary, CapacityType, ClusterMode, ControllerCapacity, Identity, IpFamily, NodeAccess, Spec, Vpc};
 use proptest::prelude::*;
 
 fn read_again(spec: &Spec) -> Spec {
@@ -31,6 +31,8 @@ fn every_field_comes_back() {
     all.chart.digest = format!("sha256:{}", "1".repeat(64)).parse().ok();
     all.chart.crd_digest = format!("sha256:{}", "2".repeat(64)).parse().ok();
     assert_eq!(read_again(&all), all);
+    let unbounded = Spec { permissions_boundary: Some(Boundary::None), ..spec("1.14.1") };
+    assert_eq!(read_again(&unbounded), unbounded);
     let mut own = spec("1.14.1");
     let subnet = |digit: char| format!("subnet-{}", digit.to_string().repeat(17)).parse().unwrap();
     own.vpc = Some(Vpc { id: None, private_subnets: vec![subnet('a'), subnet('b')], public_subnets: vec![subnet('c')] });

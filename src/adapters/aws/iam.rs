@@ -134,7 +134,13 @@ pub(super) async fn set_trust(aws: &AwsClient, role: &str, trust: &Value) -> Res
     Ok(())
 }
 
-pub(super) async fn set_permissions_boundary(aws: &AwsClient, role: &str, arn: &str) -> Result<()> {
+pub(super) async fn set_permissions_boundary(aws: &AwsClient, role: &str, arn: Option<&str>) -> Result<()> {
+    let Some(arn) = arn else {
+        let doing = format!("cannot take the permissions boundary off the role {role}");
+        let call = Call::new("iam:DeleteRolePermissionsBoundary", role, doing);
+        aws.iam.delete_role_permissions_boundary().role_name(role).send().await.map_err(|e| aws.error(&call, &e))?;
+        return Ok(());
+    };
     let call = Call::new("iam:PutRolePermissionsBoundary", role, format!("cannot set the permissions boundary of the role {role}"));
     let request = aws.iam.put_role_permissions_boundary().role_name(role).permissions_boundary(arn);
     request.send().await.map_err(|e| aws.error(&call, &e))?;

@@ -198,6 +198,12 @@ fn what_would_make_an_administrator_is_bound_to_what_it_is_for() {
             assert_eq!(own, is_bound, "{attaching}");
         }
         assert!(allowing(&bound, "iam:DeleteRolePermissionsBoundary").is_empty(), "{kind:?}");
+        // The controller's role loses it only where that is asked for.
+        let off = statements(&[kind, &["--permissions-boundary", "none"]].concat());
+        let loses = |all: &[Value]| {
+            allowing(all, "iam:DeleteRolePermissionsBoundary").iter().any(|s| s["Resource"].to_string().contains("demo-karpenter"))
+        };
+        assert_eq!((loses(&free), loses(&off)), (false, true), "{kind:?}");
         let said = render(&Shell::new(), "operator-policy", &["--permissions-boundary", BOUNDARY]).stderr;
         assert!(!said.contains("administrator"), "{said}");
         let mut names: Vec<&str> = bound.iter().filter_map(|s| s["Sid"].as_str()).collect();

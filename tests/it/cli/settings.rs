@@ -126,6 +126,18 @@ fn a_variable_is_called_by_its_name() {
     }
 }
 
+/// The same run that says nothing of it keeps the one of an earlier run.
+#[test]
+fn a_permissions_boundary_is_taken_off_by_a_word() {
+    let arn = "arn:aws:iam::111122223333:policy/boundary";
+    let shell = Shell::new().file("karpctl.yaml", &format!("permissionsBoundary: {arn}\n"));
+    let render = |more: &[&str]| shell.run(&[&["render", "cloudformation"], more, &OFFLINE].concat());
+    assert!(render(&[]).stdout.contains(&format!("PermissionsBoundary: \"{arn}\"")), "{}", render(&[]).stdout);
+    let ended = render(&["--permissions-boundary", "none"]);
+    assert_eq!((ended.code, ended.stdout.contains("PermissionsBoundary")), (0, false), "{}", ended.stderr);
+    super::usage_error(&render(&["--permissions-boundary", "None"]), &["None", "arn:<partition>"]);
+}
+
 #[test]
 fn the_partition_is_the_regions_unless_it_is_named() {
     let render = |more: &[&str]| {

@@ -270,7 +270,7 @@ impl Aws for FakeWorld {
         iam::set_trust(self, role, trust).await
     }
 
-    async fn set_permissions_boundary(&self, role: &str, arn: &str) -> Result<()> {
+    async fn set_permissions_boundary(&self, role: &str, arn: Option<&str>) -> Result<()> {
         iam::set_permissions_boundary(self, role, arn).await
     }
 

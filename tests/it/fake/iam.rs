@@ -61,9 +61,9 @@ pub(super) async fn set_trust(world: &FakeWorld, role: &str, trust: &Value) -> R
     Ok(())
 }
 
-pub(super) async fn set_permissions_boundary(world: &FakeWorld, role: &str, arn: &str) -> Result<()> {
+pub(super) async fn set_permissions_boundary(world: &FakeWorld, role: &str, arn: Option<&str>) -> Result<()> {
     world.begin("set_permissions_boundary", role).await?;
-    world.inside().roles.get_mut(role).ok_or_else(|| missing(role))?.permissions_boundary = Some(arn.into());
+    world.inside().roles.get_mut(role).ok_or_else(|| missing(role))?.permissions_boundary = arn.map(str::to_owned);
     Ok(())
 }
 

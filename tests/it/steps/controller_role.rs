@@ -172,4 +172,15 @@ async fn another_permissions_boundary_is_drift_and_one_that_is_not_named_stays()
     world.apply_ok(ID).await;
     world.inside().roles.get_mut(ROLE).unwrap().permissions_boundary = Some(boundary.into());
     assert_eq!(world.assess(ID).await, State::Present, "the organization may have set it");
+    // One that is told to go does.
+    let spec = Spec { permissions_boundary: "none".parse().ok(), ..world.spec.clone() };
+    let facts = world.facts(step(ID).reads()).await;
+    assert_eq!(words(&step(ID).assess(&spec, &facts)), format!("permissions boundary: {boundary} -> none"));
+    let shell = step(ID).commands(&spec, &facts, Direction::Apply).join("\n");
+    assert!(shell.contains(&format!("aws iam delete-role-permissions-boundary --role-name {ROLE}")), "{shell}");
+    let world = FakeWorld::empty(spec);
+    world.apply_ok(ID).await;
+    world.inside().roles.get_mut(ROLE).unwrap().permissions_boundary = Some(boundary.into());
+    world.apply_ok(ID).await;
+    assert_eq!(world.inside().roles[ROLE].permissions_boundary, None);
 }
