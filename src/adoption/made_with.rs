@@ -3,12 +3,12 @@
 use super::values;
 use crate::facts::Facts;
 use crate::knowledge::{Release, value_at};
-use crate::render::boundary_of;
+use crate::render::{boundary_of, tags_of};
 use crate::spec::layer::Layer;
 use crate::spec::{Identity, Spec};
 
 /// What only a flag may have said when it was made, and would be undone by whoever says nothing of it: how the controller gets credentials, the
-/// boundary of its roles, and that the cluster is private. `spec` says what the chart is told besides.
+/// boundary of its roles, that the cluster is private, and the tags of what was made. `spec` says what the chart is told besides.
 #[must_use]
 pub fn made_with(spec: &Spec, facts: &Facts) -> Layer {
     let release = facts.chart_release.known().filter(|release| release.status != "uninstalled");
@@ -24,6 +24,7 @@ pub fn made_with(spec: &Spec, facts: &Facts) -> Layer {
         identity: annotated().or(associated).map(|identity| identity.as_str().to_owned()),
         permissions_boundary: stack.and_then(|stack| boundary_of(spec, stack.template.as_deref()?)).map(|boundary| boundary.to_string()),
         private: isolated.filter(|isolated| *isolated),
+        tags: stack.and_then(|stack| stack.template.as_deref()).map(tags_of).filter(|tags| !tags.is_empty()),
         ..Layer::default()
     }
 }

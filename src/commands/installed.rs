@@ -41,6 +41,12 @@ pub(super) async fn as_it_stands(app: &App, session: &mut Session) -> Result<()>
             let words = format!("permissionsBoundary {arn} (`--permissions-boundary none` takes it off)");
             (words, Layer { permissions_boundary: Some(arn), ..Layer::default() })
         }),
+        // Whoever names tags names all of them.
+        found.tags.filter(|_| session.layers.iter().all(|(_, layer)| layer.tags.is_none())).map(|tags| {
+            let pairs: Vec<String> = tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            let words = format!("tags {} (`tags: {{}}` in the spec file takes them off)", pairs.join(", "));
+            (words, Layer { tags: Some(tags), ..Layer::default() })
+        }),
     ];
     let mut kept = Vec::new();
     for (words, setting) in settings.into_iter().flatten() {

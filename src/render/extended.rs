@@ -5,9 +5,9 @@ use super::deployed::{CREATE_ONLY, parsed, resolved};
 use super::policies::substituted;
 use crate::error::Result;
 use crate::knowledge::Release;
-use crate::spec::{Arn, Spec};
+use crate::spec::{Arn, Boundary, Spec};
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The type of the controller's policies: a statement may stand in any of them.
 const POLICY: &str = "AWS::IAM::ManagedPolicy";
@@ -19,30 +19,70 @@ pub fn put_in_by_others(spec: &Spec, deployed: &str) -> Result<Vec<String>> {
     };
     let mut known = Known::default();
     known.learn(spec, deployed)?;
-    let mut own = known.others_in(&template, spec);
-    if !own.is_empty() {
-        let mut releases = Release::all();
-        releases.dedup_by(|a, b| a.features() == b.features() && a.stack() == b.stack());
-        for release in releases {
-            known.learn(&Spec { release, ..spec.clone() }, deployed)?;
-        }
-        own = known.others_in(&template, spec);
+    if !known.others_in(&template, spec).is_empty() {
+        known.learn_all(spec, deployed)?;
     }
-    Ok(own)
+    Ok(known.others_in(&template, spec).into_keys().collect())
+}
+
+/// What the owner of a stack of karpctl's has put into it since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extension {
+    /// What is more than karpctl renders, for whichever release and by whichever settings, a line each.
+    pub lines: Vec<String>,
+    /// Whether all else is as the spec says.
+    pub is_all: bool,
+}
+
+/// The extension of a template that karpctl deployed. A value that is another than karpctl's is none: that is drift.
+pub fn extension(spec: &Spec, deployed: &str) -> Result<Option<Extension>> {
+    let Some(template) = parsed(deployed).filter(Value::is_object) else {
+        return Ok(Some(Extension { lines: vec!["its template cannot be read".to_owned()], is_all: false }));
+    };
+    let mut wanted = Known::default();
+    wanted.learn(spec, deployed)?;
+    let beside = wanted.others_in(&template, spec);
+    if beside.is_empty() {
+        return Ok(None);
+    }
+    let mut known = wanted.clone();
+    // Boundary and tags are settings, which may have been others when it was deployed.
+    let boundary = boundary_of(spec, deployed).map(Boundary::Policy).or_else(|| spec.permissions_boundary.clone());
+    let told = Spec { permissions_boundary: boundary, tags: tags_of(deployed), ..spec.clone() };
+    known.learn_all(&told, deployed)?;
+    let drifts = |at: Option<&String>| at.is_some_and(|path| known.said.values().flatten().any(|known| known == path));
+    let more = known.others_in(&template, spec);
+    let lines: Vec<String> = more.into_iter().filter(|(_, at)| !drifts(at.as_ref())).map(|(line, _)| line).collect();
+    let is_all = lines.len() == beside.len() && wanted.is_in(&template, spec);
+    Ok((!lines.is_empty()).then_some(Extension { lines, is_all }))
 }
 
 /// The permissions boundary of the node role in a deployed template, where its ARN can be known.
 #[must_use]
 pub fn boundary_of(spec: &Spec, deployed: &str) -> Option<Arn> {
-    let template = parsed(deployed)?;
-    resolved(template["Resources"]["KarpenterNodeRole"]["Properties"].get("PermissionsBoundary")?, spec)?.parse().ok()
+    resolved(node_role(&parsed(deployed)?).get("PermissionsBoundary")?, spec)?.parse().ok()
 }
 
+/// The tags that a deployed template gives the node role: of a stack of karpctl's those of the spec that it was deployed by.
+#[must_use]
+pub fn tags_of(deployed: &str) -> BTreeMap<String, String> {
+    let template = parsed(deployed).unwrap_or_default();
+    let tags = node_role(&template)["Tags"].as_array().into_iter().flatten();
+    tags.filter_map(|tag| Some((tag["Key"].as_str()?.to_owned(), tag["Value"].as_str()?.to_owned()))).collect()
+}
+
+fn node_role(template: &Value) -> &Value {
+    &template["Resources"]["KarpenterNodeRole"]["Properties"]
+}
+
+/// What is said, a line each, and of a single value where it stands.
+type Said = BTreeMap<String, Option<String>>;
+
 /// What templates of releases have: their resources with their types, and all that is said of these.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Known {
     kinds: BTreeMap<String, String>,
-    said: BTreeSet<String>,
+    said: Said,
 }
 
 impl Known {
@@ -55,21 +95,35 @@ impl Known {
         Ok(())
     }
 
-    fn others_in(&self, template: &Value, spec: &Spec) -> Vec<String> {
-        let mut said: BTreeSet<String> = fields(&template["Outputs"]).map(|(id, _)| format!("output {id}")).collect();
+    fn learn_all(&mut self, spec: &Spec, deployed: &str) -> Result<()> {
+        let mut releases = Release::all();
+        releases.dedup_by(|a, b| a.features() == b.features() && a.stack() == b.stack());
+        releases.into_iter().try_for_each(|release| self.learn(&Spec { release, ..spec.clone() }, deployed))
+    }
+
+    fn others_in(&self, template: &Value, spec: &Spec) -> Said {
+        let mut said: Said = fields(&template["Outputs"]).map(|(id, _)| (format!("output {id}"), None)).collect();
         for (id, resource) in fields(&template["Resources"]) {
             let kind = text(&resource["Type"]);
             if self.kinds.get(id) == Some(&kind) {
                 said_of(id, resource, spec, &mut said);
             } else {
-                said.insert(format!("resource {id} ({kind})"));
+                said.insert(format!("resource {id} ({kind})"), None);
             }
         }
-        said.difference(&self.said).cloned().collect()
+        said.retain(|line, _| !self.said.contains_key(line));
+        said
+    }
+
+    fn is_in(&self, template: &Value, spec: &Spec) -> bool {
+        let mut said = Said::new();
+        fields(&template["Resources"]).for_each(|(id, resource)| said_of(id, resource, spec, &mut said));
+        self.kinds.iter().all(|(id, kind)| template["Resources"][id]["Type"] == **kind)
+            && self.said.keys().all(|line| said.contains_key(line))
     }
 }
 
-fn said_of(id: &str, resource: &Value, spec: &Spec, into: &mut BTreeSet<String>) {
+fn said_of(id: &str, resource: &Value, spec: &Spec, into: &mut Said) {
     let kind = text(&resource["Type"]);
     let id = if kind == POLICY { "policies of the controller" } else { id };
     let kept = CREATE_ONLY.iter().find(|(of, _)| *of == kind).map_or(&[][..], |(_, names)| names);
@@ -84,7 +138,7 @@ fn said_of(id: &str, resource: &Value, spec: &Spec, into: &mut BTreeSet<String>)
 }
 
 /// One sentence for each value, item of a list, and action and resource of a policy's statements.
-fn say(path: &str, value: &Value, into: &mut BTreeSet<String>) {
+fn say(path: &str, value: &Value, into: &mut Said) {
     match value {
         Value::Object(document) if document.contains_key("Statement") => {
             for statement in items(&document["Statement"]) {
@@ -92,14 +146,15 @@ fn say(path: &str, value: &Value, into: &mut BTreeSet<String>) {
                 let rest = fields(statement).filter(|(key, _)| !["Sid", "Effect", "Action", "Resource"].contains(&key.as_str()));
                 let rest: String = rest.map(|(key, value)| format!(", {key} {}", listed(value))).collect();
                 for action in of("Action") {
-                    into.extend(of("Resource").iter().map(|on| format!("{path}: {} {action} on {on}{rest}", text(&statement["Effect"]))));
+                    let effect = text(&statement["Effect"]);
+                    into.extend(of("Resource").iter().map(|on| (format!("{path}: {effect} {action} on {on}{rest}"), None)));
                 }
             }
         }
         Value::Object(fields) => fields.iter().for_each(|(key, value)| say(&format!("{path}.{key}"), value, into)),
-        Value::Array(items) => into.extend(items.iter().map(|item| format!("{path}: {}", text(item)))),
+        Value::Array(items) => into.extend(items.iter().map(|item| (format!("{path}: {}", text(item)), None))),
         _ => {
-            into.insert(format!("{path}: {}", text(value)));
+            into.insert(format!("{path}: {}", text(value)), Some(path.to_owned()));
         }
     }
 }

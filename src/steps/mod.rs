@@ -40,6 +40,7 @@ mod ready;
 mod shell;
 mod spot_role;
 mod stack;
+mod stack_differences;
 mod stack_leftovers;
 mod stack_owner;
 mod stack_watch;

@@ -1,22 +1,21 @@
 //! The CloudFormation stack of the guide: node role, controller policies, interruption queue.
 
 use super::context::owner_tags;
-use super::looked::{Refusal, drifted_or_present, foreign, looked, missing_tags};
+use super::looked::{Refusal, foreign, looked};
 use super::shell::{pairs, render_command};
+use super::stack_differences::{differences, parameters, wanted, with_those_of_others};
 use super::stack_leftovers::clear_leftovers;
-use super::stack_owner::{foreign_or_refused, refused_as_extended};
+use super::stack_owner::{drifted_or_refused, foreign_or_refused, refused_as_extended, refused_as_extended_since};
 use super::stack_watch::{Watch, token};
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, Probed, StackFacts, StackStanding, Topic};
 use crate::knowledge::IamRefusal;
 use crate::plan::{Action, Direction, State, StepId};
-use crate::ports::{ChangeStack, Tags};
+use crate::ports::ChangeStack;
 use crate::render;
 use crate::spec::Spec;
-use crate::wording::first;
 use async_trait::async_trait;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// See the module.
@@ -193,6 +192,9 @@ impl Step for Stack {
                     if updated || differences(spec, &stack)?.is_empty() {
                         return Ok(());
                     }
+                    if let Some(refusal) = refused_as_extended_since(spec, &stack)?.filter(|_| !is_foreign(spec, &stack)) {
+                        return Err(refusal.into());
+                    }
                     updated = true;
                     update(context, &ChangeStack { template: wanted(spec, &stack)?, ..change.clone() }, &stack).await?;
                 }
@@ -227,7 +229,9 @@ impl Step for Stack {
         "Creates the CloudFormation stack `Karpenter-<cluster>` of the getting-started guide: the role of the nodes, the \
          controller's managed policies, and the interruption queue with its event rules. karpctl makes it through the API and \
          shows the stack's events. A stack of that name without karpctl's tag (the guide's own `aws cloudformation deploy` makes \
-         one) is refused until --adopt takes it over. What CloudFormation cannot change of a resource that bears a name, its path, stays as \
+         one) is refused until --adopt takes it over. What its owner put into it since \
+         (resources, outputs, statements, properties) is not overwritten: an update that would take it away is refused, and where nothing else differs \
+         nothing is to be done. What CloudFormation cannot change of a resource that bears a name, its path, stays as \
          the stack has it. A creation that was rolled back holds nothing and is deleted and made anew. \
          On the way back, instance profiles and launch templates that Karpenter made are removed first: they hold the node role."
     }
@@ -284,7 +288,7 @@ pub(crate) fn refused_by_protection(spec: &Spec, facts: &Facts) -> Option<Error>
     )
 }
 
-fn is_foreign(spec: &Spec, stack: &StackFacts) -> bool {
+pub(super) fn is_foreign(spec: &Spec, stack: &StackFacts) -> bool {
     !spec.owns(&stack.tags) && !stack.is_gone()
 }
 
@@ -324,69 +328,10 @@ fn judge(spec: &Spec, probed: &Probed<StackFacts>) -> State {
         Standing::Broken => State::Broken(format!("the stack is {}{reason}: it is deleted and made anew", found.status)),
         Standing::Stuck(refusal) => refusal.into(),
         Standing::Settled => match differences(spec, found) {
-            Ok(changes) => drifted_or_present(changes),
+            Ok(changes) => drifted_or_refused(spec, found, changes),
             Err(e) => State::Unknown(e.to_string()),
         },
     }
-}
-
-fn parameters(spec: &Spec) -> BTreeMap<String, String> {
-    BTreeMap::from([("ClusterName".to_owned(), spec.cluster_name.to_string())])
-}
-
-/// What an update names: a tag that it does not name is taken from the stack and all that is in it. AWS's own tags nobody may name; one
-/// that the template gives, too, came from a spec, and goes with it.
-fn with_those_of_others(stack: Option<&StackFacts>, own: Tags) -> Tags {
-    let template = stack.and_then(|found| found.template.as_deref()).unwrap_or_default();
-    let others = stack.into_iter().flat_map(|found| found.tags.clone());
-    others.filter(|(key, _)| !key.starts_with("aws:") && !render::gives_tag(template, key)).chain(own).collect()
-}
-
-/// The template of a stack that is there.
-fn wanted(spec: &Spec, stack: &StackFacts) -> Result<String> {
-    render::cloudformation_over(spec, stack.template.as_deref().unwrap_or_default())
-}
-
-/// The most changed lines of a template that are shown.
-const SHOWN: usize = 6;
-
-/// In what a stack is not as the spec says, a line each.
-fn differences(spec: &Spec, stack: &StackFacts) -> Result<Vec<String>> {
-    let mut changes = Vec::new();
-    let wanted = wanted(spec, stack)?;
-    match stack.template.as_deref() {
-        Some(template) if render::is_answered_as(wanted.trim_end(), template.trim_end()) => {}
-        Some(template) => changes.extend(template_changes(template, &wanted)),
-        None => changes.push("its template cannot be read".into()),
-    }
-    for (key, value) in parameters(spec) {
-        if let Some(other) = stack.parameters.get(&key).filter(|other| **other != value) {
-            changes.push(format!("parameter {key}: {other} -> {value}"));
-        }
-    }
-    // What else CloudFormation answers of a stack may be in ASCII, too.
-    let has = |key: &str, value: &str| stack.tags.iter().any(|(k, v)| render::is_answered_as(key, k) && render::is_answered_as(value, v));
-    let missing = owner_tags(spec).into_iter().filter(|(key, value)| !has(key, value)).collect();
-    changes.extend(missing_tags(&missing, &stack.tags));
-    let failed = match stack.standing() {
-        // One that has gone back to what is wanted now needs no update, and CloudFormation makes none: its status stays.
-        StackStanding::WentBack => !changes.is_empty(),
-        standing => standing == StackStanding::HalfUpdated,
-    };
-    if failed {
-        changes.insert(0, format!("its last update failed ({})", stack.status));
-    }
-    Ok(changes)
-}
-
-fn template_changes(template: &str, wanted: &str) -> Vec<String> {
-    let diff = similar::TextDiff::from_lines(template, wanted);
-    let lines = diff.iter_all_changes().filter_map(|change| match change.tag() {
-        similar::ChangeTag::Equal => None,
-        similar::ChangeTag::Delete => Some(format!("- {}", change.value().trim())),
-        similar::ChangeTag::Insert => Some(format!("+ {}", change.value().trim())),
-    });
-    first(lines, SHOWN).into_iter().map(|line| format!("template: {line}")).collect()
 }
 
 async fn created(context: &StepContext<'_>, name: &str, id: &str) -> Result<()> {

@@ -1,6 +1,7 @@
 //! A stack that its owner has extended: nothing of his is taken away.
 
-use super::looked::Refusal;
+use super::looked::{Refusal, drifted_or_present};
+use super::shell::pairs;
 use crate::error::Result;
 use crate::facts::StackFacts;
 use crate::plan::State;
@@ -17,6 +18,46 @@ pub(super) fn foreign_or_refused(spec: &Spec, stack: &StackFacts, foreign: State
         Ok(refusal) => refusal.map_or(foreign, State::from),
         Err(e) => State::Unknown(e.to_string()),
     }
+}
+
+/// The state of a stack of karpctl's that differs in this: drift, or the refusal where putting it right would take away what its owner put in.
+pub(super) fn drifted_or_refused(spec: &Spec, stack: &StackFacts, changes: Vec<String>) -> State {
+    if changes.is_empty() {
+        return State::Present;
+    }
+    match refused_as_extended_since(spec, stack) {
+        Ok(refusal) => refusal.map_or_else(|| drifted_or_present(changes), State::from),
+        Err(e) => State::Unknown(e.to_string()),
+    }
+}
+
+/// Whether a stack of karpctl's is as the spec says, but for what its owner put in beside that.
+pub(super) fn is_wanted_and_more(spec: &Spec, template: &str) -> Result<bool> {
+    Ok(render::extension(spec, template)?.is_some_and(|more| more.is_all))
+}
+
+/// Why a stack of karpctl's is not updated.
+pub(super) fn refused_as_extended_since(spec: &Spec, stack: &StackFacts) -> Result<Option<Refusal>> {
+    let template = stack.template.as_deref().unwrap_or_default();
+    let Some(more) = render::extension(spec, template)? else { return Ok(None) };
+    let (name, cluster, region, release) = (spec.stack_name(), &spec.cluster_name, &spec.region, &spec.release);
+    // aws takes away the tags that it is not told.
+    let tags = stack.tags.iter().filter(|(key, _)| !key.starts_with("aws:")).map(|(key, value)| (key.clone(), value.clone())).collect();
+    Ok(Some(
+        Refusal::new(format!(
+            "the owner of the stack {name} has extended it since karpctl made it. An update to the template would take away: {}",
+            first(more.lines, SHOWN).join("; ")
+        ))
+        .hint(format!(
+            "put what is its owner's into another stack, and run this again; `aws cloudformation get-template --region {region} --stack-name {name}` shows it"
+        ))
+        .hint(format!(
+            "where it may go: `karpctl render cloudformation --cluster-name {cluster} --region {region} --karpenter-version {release} > cloudformation.yaml`, \
+             then `aws cloudformation deploy --region {region} --stack-name {name} --template-file cloudformation.yaml --capabilities CAPABILITY_NAMED_IAM \
+             --tags {}`, and run this again",
+            pairs(&tags)
+        )),
+    ))
 }
 
 /// Why a stack that somebody else made is not taken over.

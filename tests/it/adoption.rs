@@ -67,7 +67,14 @@ fn release_and_namespace_are_those_of_the_controller() {
 #[tokio::test(start_paused = true)]
 async fn what_karpctl_was_told_when_it_made_one_is_seen() {
     let boundary = "arn:aws:iam::111122223333:policy/boundary";
-    let told = Spec { identity: Identity::Irsa, private: true, permissions_boundary: boundary.parse().ok(), ..existing("1.14.1") };
+    let tags = BTreeMap::from([("größe".to_owned(), "a: b".to_owned())]);
+    let told = Spec {
+        identity: Identity::Irsa,
+        private: true,
+        permissions_boundary: boundary.parse().ok(),
+        tags: tags.clone(),
+        ..existing("1.14.1")
+    };
     let topics = [Topic::Chart, Topic::Association, Topic::Stack];
     let found = |spec: Spec| async move {
         let world = FakeWorld::bootstrapped(spec).await;
@@ -81,8 +88,10 @@ async fn what_karpctl_was_told_when_it_made_one_is_seen() {
     };
     let seen = found(told).await;
     assert_eq!((seen.identity.as_deref(), seen.private, seen.permissions_boundary.as_deref()), (Some("irsa"), Some(true), Some(boundary)));
+    assert_eq!(seen.tags, Some(tags));
     let usual = found(existing("1.14.1")).await;
     assert_eq!((usual.identity.as_deref(), usual.private, usual.permissions_boundary), (Some("pod-identity"), None, None));
+    assert_eq!(usual.tags, None);
 }
 
 #[test]

@@ -218,15 +218,32 @@ fn destroy_goes_by_the_karpenter_that_is_there() {
     assert_eq!(as_text(&stage.inventory()), as_text(&before), "the cluster is not as it was");
 }
 
+/// What the first run was told stays until a run says that it goes. Off the role of the nodes CloudFormation takes it, which the emulator's does
+/// not: that its template no longer has it is all that can be seen here.
+fn a_boundary_is_taken_off_by_a_word(stage: &Stage) {
+    let role = || stage.aws(&["iam", "get-role", "--role-name", "irsa-karpenter"])["Role"].clone();
+    let template = || stage.aws_text(&["cloudformation", "get-template", "--stack-name", "Karpenter-irsa"]);
+    let bounded = || [role()["PermissionsBoundary"].is_object(), template().contains("PermissionsBoundary")];
+    assert_eq!(bounded(), [true, true]);
+    let bootstrap =
+        |more: &[&str]| stage.karpctl(&[&["bootstrap", "--existing-cluster", "--yes", "--karpenter-version", "1.14.1"], more].concat());
+    bootstrap(&["--permissions-boundary", "none"]).exits(0).says("-> none");
+    assert_eq!(bounded(), [false, false]);
+    bootstrap(&[]).exits(0).says("Nothing to do");
+}
+
 #[test]
 fn newest_release_with_irsa() {
     let Some(stage) = stage("irsa") else { return };
     stage.existing("1.34", "API_AND_CONFIG_MAP");
     let before = stage.inventory();
-    there(&stage, "1.14.1", &["--identity", "irsa"]);
+    let boundary = format!("arn:aws:iam::{}:policy/edge", stage.lab().ready.account);
+    there(&stage, "1.14.1", &["--identity", "irsa", "--permissions-boundary", &boundary, "--tag", "team=web"]);
     // Who runs it next need not know.
     let again = stage.karpctl(&["bootstrap", "--existing-cluster", "--dry-run", "--karpenter-version", "1.14.1"]).exits(0);
-    again.says("Nothing to do").says("as Karpenter was made, and nothing says otherwise: identity irsa");
+    let again = again.says("Nothing to do").says("as Karpenter was made, and nothing says otherwise: identity irsa");
+    again.says(&format!("permissionsBoundary {boundary}")).says("tags team=web");
+    a_boundary_is_taken_off_by_a_word(&stage);
     // A pipe gives a spec file once.
     let (reader, mut writer) = std::io::pipe().unwrap();
     writer.write_all(b"existingCluster: true\nkarpenterVersion: 1.14.1\n").unwrap();
@@ -301,6 +318,35 @@ fn written_by_others(stage: &Stage) {
     stage.kubectl(&["set", "resources", "deployment/karpenter", "--namespace", "kube-system", "--limits", "memory=3Gi"]);
 }
 
+/// A queue that its owner puts into karpctl's stack is not taken away by an upgrade.
+fn what_was_put_into_the_stack_since_stays(stage: &Stage) {
+    let with = |release: &str| stage.karpctl(&["bootstrap", "--existing-cluster", "--yes", "--karpenter-version", release]);
+    let template = stage.aws_text(&[
+        "cloudformation",
+        "get-template",
+        "--stack-name",
+        "Karpenter-split",
+        "--query",
+        "TemplateBody",
+        "--output",
+        "text",
+    ]);
+    let file = stage.dir().join("template.yaml");
+    let deploy = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        let call = ["cloudformation", "deploy", "--stack-name", "Karpenter-split", "--capabilities", "CAPABILITY_NAMED_IAM"];
+        let more = ["--template-file", file.to_str().unwrap(), "--tags", "karpctl.dev/cluster=split"];
+        stage.aws_text(&[&call[..], &more].concat());
+    };
+    let letters = "  DeadLetters:\n    Type: AWS::SQS::Queue\n    Properties:\n      QueueName: dead-letters\n";
+    deploy(&template.replacen("  KarpenterInterruptionQueue:\n", &format!("{letters}  KarpenterInterruptionQueue:\n"), 1));
+    with("1.0.8").exits(0).says("Nothing to do");
+    let refused = with("1.14.1").exits(4).says("An update to the template would take away: resource DeadLetters (AWS::SQS::Queue)");
+    refused.says("put what is its owner's into another stack, and run this again");
+    stage.aws(&["sqs", "get-queue-url", "--queue-name", "dead-letters"]);
+    deploy(&template);
+}
+
 /// CloudFormation cannot delete the policy that the role has: it lets go of it. Whoever upgraded before karpctl knew that has it still.
 #[test]
 fn an_upgrade_leaves_no_policy_of_the_release_before() {
@@ -312,6 +358,7 @@ fn an_upgrade_leaves_no_policy_of_the_release_before() {
     let has_old = || stage.inventory()["aws"].to_string().contains("KarpenterControllerPolicy-split");
     with("bootstrap", "1.0.8").exits(0);
     assert!(has_old());
+    what_was_put_into_the_stack_since_stays(&stage);
     written_by_others(&stage);
     with("bootstrap", "1.14.1").exits(0).says(&format!("deleting the policy {old}"));
     assert!(!has_old());

@@ -208,7 +208,7 @@ async fn a_failed_update_is_told_and_tried_again() {
     world.apply_ok(ID).await;
     {
         let mut inside = world.inside();
-        inside.stacks.get_mut("Karpenter-demo").unwrap().facts.template = Some(String::new());
+        inside.stacks.get_mut("Karpenter-demo").unwrap().facts.template = Some("Description: another\n".into());
         inside.stack_fails = Some("You are not authorized");
     }
     let error = world.apply(ID, Ownership::OursOnly).await.0.unwrap_err();

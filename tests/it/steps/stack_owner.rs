@@ -7,7 +7,8 @@ use karpctl::plan::{State, StepId};
 use karpctl::ports::Tags;
 use karpctl::render;
 use karpctl::spec::Spec;
-use karpctl::steps::Ownership;
+use karpctl::steps::{OWNER_TAG, Ownership};
+use std::sync::Arc;
 
 const ID: StepId = StepId::Stack;
 
@@ -68,6 +69,83 @@ async fn one_that_its_owner_has_extended_is_not_taken_over() {
         [format!("KarpenterNodeRole.PermissionsBoundary: {arn}")]
     );
     assert!(render::put_in_by_others(&kept, &render::cloudformation(&kept).unwrap()).unwrap().is_empty());
+}
+
+/// The stack as a release's karpctl made it, with what its owner put in since.
+fn ours(of: &Spec, wanted: &Spec, from: &str, to: &str) -> Arc<FakeWorld> {
+    let world = FakeWorld::empty(wanted.clone());
+    let mark = Tags::from([(OWNER_TAG.to_owned(), "demo".to_owned())]);
+    world.set_stack("Karpenter-demo", "CREATE_COMPLETE", &[], mark.into_iter().chain(of.tags.clone()).collect());
+    let template = extended(&render::cloudformation(of).unwrap(), from, to);
+    world.inside().stacks.get_mut("Karpenter-demo").unwrap().facts.template = Some(template);
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_put_into_one_of_ours_since_is_not_taken_away() {
+    let queue = "  KarpenterInterruptionQueue:\n";
+    let bucket = format!("  Logs:\n    Type: AWS::S3::Bucket\n{queue}");
+    for (from, to, told) in [
+        (queue, bucket.as_str(), "resource Logs (AWS::S3::Bucket)"),
+        (
+            "      ManagedPolicyArns:\n",
+            "      ManagedPolicyArns:\n        - arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy\n",
+            "KarpenterNodeRole.ManagedPolicyArns: arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy",
+        ),
+        (
+            "      MessageRetentionPeriod: 300\n",
+            "      MessageRetentionPeriod: 300\n      KmsMasterKeyId: alias/queues\n",
+            "KarpenterInterruptionQueue.KmsMasterKeyId: alias/queues",
+        ),
+        (
+            "    Type: AWS::SQS::Queue\n",
+            "    Type: AWS::SQS::Queue\n    DeletionPolicy: Retain\n",
+            "KarpenterInterruptionQueue.DeletionPolicy: Retain",
+        ),
+        ("\"pricing:GetProducts\"", "[\"pricing:GetProducts\", \"kms:Decrypt\"]", "Allow kms:Decrypt on *"),
+    ] {
+        // All that the spec wants is there: nothing is to be done, and what is more stays.
+        let spec = spec("1.14.1");
+        let world = ours(&spec, &spec, from, to);
+        assert_eq!(world.assess(ID).await, State::Present, "{told}");
+        assert_eq!(world.apply(ID, Ownership::OursOnly).await.0, Ok(()));
+        assert!(world.changes().is_empty(), "{:?}", world.changes());
+        // An update would take it away.
+        let world = ours(&crate::fixture::spec("1.8.8"), &spec, from, to);
+        let state = world.assess(ID).await;
+        assert!(matches!(state, State::Blocked { .. }), "{state:?}");
+        for words_of in [told, "karpctl render cloudformation --cluster-name demo --region us-west-2 --karpenter-version 1.14.1"] {
+            assert!(words(&state).contains(words_of), "{words_of}: {state:?}");
+        }
+        assert!(!words(&state).contains("KarpenterControllerPolicy"), "what an older release has is karpctl's: {state:?}");
+        for ownership in [Ownership::OursOnly, Ownership::Adopt] {
+            assert_eq!(world.apply(ID, ownership).await.0.unwrap_err().kind, ErrorKind::Refused);
+        }
+        assert!(world.changes().is_empty(), "{:?}", world.changes());
+        assert_eq!(world.assess_removal(ID).await, State::Present);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_drift_in_one_of_ours_is_put_right() {
+    let newest = spec("1.14.1");
+    let tags = [("team".to_owned(), "web".to_owned())];
+    let bounded = Spec { permissions_boundary: "arn:aws:iam::111122223333:policy/edge".parse().ok(), tags: tags.into(), ..newest.clone() };
+    for (made, from, to) in [
+        (&newest, "MessageRetentionPeriod: 300", "MessageRetentionPeriod: 600"),
+        (&newest, "      MessageRetentionPeriod: 300\n", ""),
+        // Of other settings and of another release, with a description of its own.
+        (&bounded, "Description: ", "Description: Our "),
+        (&Spec { private: true, ..newest.clone() }, "Description: ", "Description: Our "),
+        (&spec("0.17.0"), "Description: ", "Description: Our "),
+        (&spec("0.32.10"), "Description: ", "Description: Our "),
+        (&spec("1.8.8"), "Description: ", "Description: Our "),
+    ] {
+        let world = ours(made, &newest, from, to);
+        let state = world.assess(ID).await;
+        assert!(matches!(state, State::Drifted(_)), "{} {to}: {state:?}", made.release);
+        world.apply_ok(ID).await;
+    }
 }
 
 #[test]
