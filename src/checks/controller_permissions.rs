@@ -55,7 +55,7 @@ impl Check for ControllerPermissions {
         let wanted = if has_stack { render::controller_policy_arns(spec) } else { Vec::new() };
         let detached: Vec<&str> =
             wanted.iter().map(crate::spec::Arn::as_str).filter(|arn| !role.policies.iter().any(|p| p == arn)).collect();
-        // The questions carry every key of the release's own policies; those of a person's may ask for more.
+        // What is denied was asked with every key of the release's own policies; those of a person's may ask for more.
         let keys = if detached.is_empty() { UnknownKeys::MayAllow } else { UnknownKeys::DoNotMatter };
         Ok(lacking(situation, &subject, permissions, keys, |judgement| {
             let judgement = detached.iter().fold(judgement, |judgement, arn| {

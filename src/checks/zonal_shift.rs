@@ -37,11 +37,10 @@ impl Check for ZonalShift {
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let spec = situation.spec()?;
         let subject = "zonal shift";
-        let given = ZONAL_SHIFT_VALUE.split_once('.').and_then(|(group, value)| spec.chart.values.get(group)?[value].as_bool());
-        if given.or(spec.zonal_shift) != Some(true) {
+        if !spec.heeds_zonal_shift() {
             return Ok(vec![Judgement::pass(subject, "the controller is not told to heed it")]);
         }
-        let off = if given.is_some() {
+        let off = if spec.given_zonal_shift().is_some() {
             format!("or take `{ZONAL_SHIFT_VALUE}` out of chart.values, which goes before --zonal-shift")
         } else {
             "or say that the controller does not heed it: --zonal-shift false".to_owned()

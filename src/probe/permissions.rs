@@ -11,8 +11,8 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How many questions are asked at the same time: IAM throttles an account that asks faster.
-const AT_ONCE: usize = 8;
+/// How many questions IAM is asked at the same time: it throttles an account that asks faster.
+pub(super) const AT_ONCE: usize = 8;
 
 /// What the caller may do of what a bootstrap of this spec calls for: the policy that `render operator-policy` prints, without what
 /// eksctl needs for a cluster that is there already.
@@ -74,8 +74,14 @@ pub(super) async fn of_controller(context: &ProbeContext<'_>) -> Probed<Permissi
     let policies = render::controller_policies(spec);
     let role = spec.controller_role_arn();
     let questions = policies.iter().flat_map(|policy| questions(&policy.document, spec, role.as_str()));
-    // A queue that there is none of is asked nothing.
-    let questions = questions.filter(|q| spec.has_queue() || !q.actions.iter().all(|a| a.starts_with("sqs:"))).collect();
+    // A queue that there is none of is asked nothing, and zonal shifts only by a controller that heeds them: karpctl's own stack lets it all
+    // the same, another tool's role need not.
+    let asks_of = |service: &str| match service {
+        "sqs" => spec.has_queue(),
+        "arc-zonal-shift" => spec.made_elsewhere.is_none() || spec.heeds_zonal_shift(),
+        _ => true,
+    };
+    let questions = questions.filter(|q| q.actions.iter().any(|action| action.split(':').next().is_some_and(asks_of))).collect();
     answered(role.as_str(), ask(context.ports.aws.as_ref(), role.as_str(), questions).await)
 }
 
@@ -95,10 +101,36 @@ fn answered(principal: &str, asked: Result<PermissionFacts, Error>) -> Probed<Pe
 
 async fn ask(aws: &dyn Aws, principal: &str, questions: Vec<PermissionQuestion>) -> Result<PermissionFacts, Error> {
     let asked = questions.iter().map(|q| q.actions.len() * q.resources.len()).sum();
-    let answers = stream::iter(questions).map(|question| async move { aws.denials(principal, &question).await });
+    let all_keys: BTreeMap<String, Vec<String>> = questions.iter().flat_map(|question| question.context.clone()).collect();
+    let all_keys = &all_keys;
+    let answers = stream::iter(questions).map(|question| async move { denials(aws, principal, &question, all_keys).await });
     let denied: Vec<Vec<Denial>> = answers.buffer_unordered(AT_ONCE).try_collect().await?;
     let denied: BTreeSet<Denial> = denied.into_iter().flatten().collect();
     Ok(PermissionFacts { principal: principal.to_owned(), asked, denied: denied.into_iter().collect(), untold: None })
+}
+
+/// What of a question is denied. IAM names as unknown the keys of every statement of the principal's policies that the question has no value
+/// for, whatever action they are about (boto/boto3#3111, aws/aws-sdk-java-v2#1751). So what is denied is asked again with the keys of all
+/// questions: what is denied then too is denied, and keys of conditions that are none of the release's are left unknown.
+async fn denials(
+    aws: &dyn Aws,
+    principal: &str,
+    question: &PermissionQuestion,
+    all_keys: &BTreeMap<String, Vec<String>>,
+) -> Result<Vec<Denial>, Error> {
+    let denied = aws.denials(principal, question).await?;
+    if denied.iter().all(|denial| denial.unknown_keys.is_empty()) {
+        return Ok(denied);
+    }
+    let mut context = all_keys.clone();
+    context.extend(question.context.clone());
+    let again = aws.denials(principal, &PermissionQuestion { context, ..question.clone() }).await?;
+    let surer = |denial: Denial| {
+        let same = again.iter().find(|other| other.action == denial.action && other.resource == denial.resource);
+        let unknown_keys = same.map_or(denial.unknown_keys, |same| same.unknown_keys.clone());
+        Denial { unknown_keys, ..denial }
+    };
+    Ok(denied.into_iter().map(surer).collect())
 }
 
 /// What a policy document allows, as questions: its conditions are the context of the question, beside what every request has.
@@ -108,6 +140,7 @@ fn questions(document: &Value, spec: &Spec, principal: &str) -> Vec<PermissionQu
     let question = |statement: &Value| {
         let actions = resolved(&statement["Action"]);
         let mut context = context(&statement["Condition"], &resolved);
+        context.extend(by_older_names(&context));
         for (key, value) in of_request(spec, principal, &actions) {
             context.entry(key.to_owned()).or_insert_with(|| vec![value]);
         }
@@ -144,6 +177,13 @@ fn context(conditions: &Value, resolved: &dyn Fn(&Value) -> Vec<String>) -> BTre
         (render_key(key, resolved), values)
     })
     .collect()
+}
+
+/// The tags of what is asked about by EC2's own key too, which policies have that are older than `aws:ResourceTag`: so has that of the guide
+/// for leaving the Cluster Autoscaler.
+fn by_older_names(context: &BTreeMap<String, Vec<String>>) -> Vec<(String, Vec<String>)> {
+    let tags = context.iter().filter_map(|(key, values)| Some((key.strip_prefix("aws:ResourceTag/")?, values)));
+    tags.map(|(tag, values)| (format!("ec2:ResourceTag/{tag}"), values.clone())).collect()
 }
 
 fn render_key(key: &str, resolved: &dyn Fn(&Value) -> Vec<String>) -> String {
@@ -216,6 +256,13 @@ mod tests {
                 ("iam:PassedToService", "a".to_owned()),
             ]
         );
+        // A tag of EC2 has two keys.
+        let condition = json!({"StringLike": {"aws:ResourceTag/karpenter.sh/nodepool": "*"}});
+        let ends = json!({"Statement": [{"Action": "ec2:TerminateInstances", "Resource": "*", "Condition": condition}]});
+        let of_tags = questions(&ends, &spec, me).pop().unwrap();
+        for key in ["aws:ResourceTag/karpenter.sh/nodepool", "ec2:ResourceTag/karpenter.sh/nodepool"] {
+            assert_eq!(of_tags.context[key], ["example"]);
+        }
         // IAM is in one region of the partition.
         let of_iam = questions(&json!({"Statement": [{"Action": "iam:GetRole", "Resource": "*"}]}), &spec, me).pop().unwrap();
         assert_eq!(of_iam.context["aws:RequestedRegion"], ["us-east-1"]);

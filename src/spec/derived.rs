@@ -2,6 +2,7 @@
 
 use super::elsewhere::{Elsewhere, role_name};
 use super::{Arn, Identity, Spec, SubnetId};
+use crate::knowledge::ZONAL_SHIFT_VALUE;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
@@ -57,8 +58,8 @@ impl Spec {
         // The agent of EKS Pod Identity asks there for credentials.
         let agent = (self.identity == Identity::PodIdentity).then_some("eks-auth");
         // Where zonal shift is on, the controller asks for it at its start, and ends without an answer.
-        let zonal_shift = (self.zonal_shift == Some(true)).then_some("arc-zonal-shift");
-        let mut services: Vec<_> = services.chain(agent).chain(zonal_shift).collect();
+        let zonal_shift = self.heeds_zonal_shift().then_some("arc-zonal-shift");
+        let mut services: Vec<_> = services.chain(agent).chain(zonal_shift).filter(|s| *s != "sqs" || self.has_queue()).collect();
         services.sort_unstable();
         services
     }
@@ -67,6 +68,19 @@ impl Spec {
     #[must_use]
     pub fn boundary(&self) -> Option<&Arn> {
         self.permissions_boundary.as_ref()?.policy()
+    }
+
+    /// What the chart is told of zonal shifts by a value of the person's own, which goes before [`Self::zonal_shift`].
+    #[must_use]
+    pub fn given_zonal_shift(&self) -> Option<bool> {
+        let (group, value) = ZONAL_SHIFT_VALUE.split_once('.')?;
+        self.chart.values.get(group)?[value].as_bool()
+    }
+
+    /// Whether the controller is told to heed zonal shifts.
+    #[must_use]
+    pub fn heeds_zonal_shift(&self) -> bool {
+        self.given_zonal_shift().or(self.zonal_shift) == Some(true)
     }
 
     /// The role of the nodes that Karpenter launches.

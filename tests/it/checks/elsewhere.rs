@@ -86,6 +86,9 @@ async fn a_role_of_another_tool_keeps_its_own_policies() {
     };
     let (with, without) = (asked(&adopted(Some("Karpenter-demo")).await.0).await, asked(&spec).await);
     assert!(without > Some(60) && without < with, "{without:?} {with:?}");
+    // Nor is one asked of zonal shifts that is not to heed them: the Terraform module has let it only since 2026.
+    let of_shifts = async |zonal_shift| asked(&Spec { zonal_shift: Some(zonal_shift), ..spec.clone() }).await;
+    assert_eq!(of_shifts(true).await, of_shifts(false).await.map(|asked| asked + 1));
 }
 
 /// The Terraform module has four rules, and karpctl's stack is not made beside it.

@@ -1,8 +1,8 @@
 //! What a role and the caller may do, as IAM says.
 
 use super::aws::{broken, known, said};
-use super::exactly;
 use super::machine::client;
+use super::{DAY, bad, exactly, healthy_world, seen};
 use crate::fake::{FakeWorld, Fault, error};
 use crate::fixture::{existing, spec};
 use karpctl::error::ErrorKind;
@@ -52,6 +52,38 @@ async fn a_role_may_do_what_the_release_needs() {
     let seen = facts.controller_permissions.known().unwrap();
     assert_eq!(seen.denied, [denial(DeniedBy::Nobody, &[])]);
     assert!(seen.asked > 60, "{}", seen.asked);
+}
+
+/// IAM names as unknown the keys of every statement of the role's policies that a question has no value for, whatever action they are about.
+#[tokio::test(start_paused = true)]
+async fn conditions_of_other_statements_excuse_no_denial() {
+    let of_others = [
+        "aws:RequestTag/karpenter.sh/nodepool",
+        "aws:RequestTag/kubernetes.io/cluster/demo",
+        "aws:ResourceTag/karpenter.sh/nodepool",
+        "ec2:CreateAction",
+        "iam:PassedToService",
+        // The guide's role for leaving the Cluster Autoscaler has it in place of AWS's own.
+        "ec2:ResourceTag/karpenter.sh/nodepool",
+    ];
+    let with = async |more: &[&str]| {
+        let world = healthy_world().await;
+        world.inside().denied.push(Denial {
+            action: "ec2:DescribeInstanceStatus".into(),
+            resource: "*".into(),
+            by: DeniedBy::Nobody,
+            unknown_keys: of_others.iter().chain(more).map(ToString::to_string).collect(),
+        });
+        let (spec, facts) = seen(&world).await;
+        bad(&spec, &facts, DAY).into_iter().filter(|f| f.id == "controller-permissions").collect::<Vec<_>>()
+    };
+    let found = with(&[]).await;
+    exactly(&found, "controller-permissions", Verdict::Fail);
+    said(&found, "is not authorized to perform: ec2:DescribeInstanceStatus");
+    // One of a person's own policy may allow it.
+    let found = with(&["aws:PrincipalTag/team"]).await;
+    exactly(&found, "controller-permissions", Verdict::Warn);
+    said(&found, "may be denied, by a condition on aws:PrincipalTag/team: ec2:DescribeInstanceStatus");
 }
 
 #[tokio::test(start_paused = true)]

@@ -392,7 +392,12 @@ impl Aws for FakeWorld {
         self.begin("get", format!("what {principal} may do: {question:?}")).await?;
         self.end("get denials")?;
         let asked = |d: &&Denial| question.actions.contains(&d.action) && question.resources.contains(&d.resource);
-        Ok(self.inside().denied.iter().filter(asked).cloned().collect())
+        // As IAM does: of all keys that the principal's policies ask for, those that the question has no value for.
+        let unknown = |denial: &Denial| {
+            let keys = denial.unknown_keys.iter().filter(|key| !question.context.contains_key(*key)).cloned().collect();
+            Denial { unknown_keys: keys, ..denial.clone() }
+        };
+        Ok(self.inside().denied.iter().filter(asked).map(unknown).collect())
     }
 
     async fn iam_summary(&self) -> Result<IamSummary> {

@@ -159,7 +159,8 @@ fn credentials_permissions_and_the_spot_role_are_mended_as_printed() {
     let found = ward.finds("spot-role", "warn", "is not there yet");
     ward.cured(&found, &[0]);
 
-    // Somebody who may do nothing, then ask what they may do, then do it: each by the policy that is printed.
+    // Somebody who may do nothing, then ask what they may do, then do it: each by the policy that is printed. A condition of another policy makes
+    // nothing unsure.
     let aws = |words: &[&str]| ward.aws(words);
     aws(&["iam", "create-user", "--user-name", "ops"]);
     let allow = |name: &str, policy: &str| {
@@ -169,6 +170,9 @@ fn credentials_permissions_and_the_spot_role_are_mended_as_printed() {
     ward.lab().post("settings", &json!({"strict": true})).unwrap();
     let found = ops.finds("caller-permissions", "warn", "IAM may not be asked");
     allow("ask", &ops.cure(&found, 0));
+    let statement = json!({"Effect": "Allow", "Action": "iam:PassRole", "Resource": "*",
+        "Condition": {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}});
+    allow("own", &json!({"Version": "2012-10-17", "Statement": [statement]}).to_string());
     let found = ops.finds("caller-permissions", "fail", "is not authorized to perform: ");
     let printed = ops.cure(&found, 0);
     allow("work", &printed);
