@@ -31,8 +31,8 @@ impl Check for ClusterDns {
          What is seen where it does not: `dial tcp: lookup sts.us-west-2.amazonaws.com: i/o timeout`, `lookup sts.us-west-2.amazonaws.com on \
          10.100.0.10:53: read udp: i/o timeout`, and the controller ends and starts again.\n\n\
          Give CoreDNS room on the node group (or a Fargate profile), or set `dnsPolicy: Default` under `chart.values` in karpctl.yaml: judged are \
-         the values that the next bootstrap gives the chart. Pods with the label k8s-app=kube-dns in \
-         kube-system are taken for the DNS; a NodeLocal DNSCache is not looked at."
+         the values that the next bootstrap gives the chart. Pods of kube-system with the label k8s-app=kube-dns or, as CoreDNS's \
+         own chart gives it, k8s-app=coredns, and those whose image is called coredns, are taken for the DNS; a NodeLocal DNSCache is not looked at."
     }
 
     fn reads(&self) -> &'static [Topic] {
@@ -88,7 +88,7 @@ fn of_dns(spec: &Spec, judgement: Judgement, dns: Option<&Workload>) -> Judgemen
             judgement.run("let it run", command)
         }
         Some(dns) => {
-            let command = ["kubectl", "--namespace", &dns.namespace, "describe", "pods", "--selector", "k8s-app=kube-dns"];
+            let command = ["kubectl", "--namespace", &dns.namespace, "describe", "pods", "--selector", "k8s-app in (kube-dns, coredns)"];
             judgement.heals().run("see what it waits for; it needs room on nodes that Karpenter did not make", command)
         }
     }

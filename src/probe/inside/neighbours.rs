@@ -64,7 +64,8 @@ fn workload(object: &Value, resource: &str, desired: u64, ready: Option<u64>) ->
     let pod = &object["spec"]["template"]["spec"];
     let images: Vec<&str> = items(&pod["containers"]).iter().filter_map(|c| c["image"].as_str()).collect();
     let known = images.iter().find_map(|image| Some((of_image(image)?, Some(*image))));
-    let (what, image) = known.or_else(|| Some((of_labels(metadata, namespace)?, images.first().copied())))?;
+    let by_labels = || if is_dns(object, pod) { Some(NeighbourKind::Dns) } else { of_labels(metadata) };
+    let (what, image) = known.or_else(|| Some((by_labels()?, images.first().copied())))?;
     Some(Workload {
         what,
         resource: resource.to_owned(),
@@ -133,10 +134,16 @@ fn of_image(image: &str) -> Option<NeighbourKind> {
     }
 }
 
-fn of_labels(metadata: &Value, namespace: &str) -> Option<NeighbourKind> {
-    if namespace == "kube-system" && metadata["labels"]["k8s-app"] == "kube-dns" {
-        return Some(NeighbourKind::Dns);
-    }
+/// Whether an object of `kube-system` with these pods is the cluster's DNS: by the label that EKS and kubeadm give it, by that of
+/// `CoreDNS`'s own chart, or by the image, wherever it is mirrored.
+pub(super) fn is_dns(object: &Value, pod: &Value) -> bool {
+    let metadata = &object["metadata"];
+    let mut images = items(&pod["containers"]).iter().filter_map(|c| c["image"].as_str());
+    let labelled = matches!(metadata["labels"]["k8s-app"].as_str(), Some("kube-dns" | "coredns"));
+    metadata["namespace"] == "kube-system" && (labelled || images.any(|image| matches!(repository_ends(image), Some((_, "coredns")))))
+}
+
+fn of_labels(metadata: &Value) -> Option<NeighbourKind> {
     match metadata["labels"]["app.kubernetes.io/name"].as_str()? {
         "karpenter" => Some(NeighbourKind::Karpenter),
         "cluster-autoscaler" | "aws-cluster-autoscaler" => Some(NeighbourKind::ClusterAutoscaler),
@@ -159,6 +166,20 @@ mod tests {
         assert!(by(agent, "--enable-network-policy=true") && !by(agent, "--enable-network-policy=false"));
         assert!(by("quay.io/calico/node:v3.30.0", "") && by("mirror:5000/cilium/cilium:v1.18.0@sha256:00", ""));
         assert!(!by("registry.example/web/node:1", ""));
+    }
+
+    #[test]
+    fn the_dns_is_known_by_its_labels_or_its_image() {
+        let is = |namespace: &str, label: &str, image: &str| {
+            let pod = serde_json::json!({"containers": [{"image": image}]});
+            is_dns(&serde_json::json!({"metadata": {"namespace": namespace, "labels": {"k8s-app": label}}}), &pod)
+        };
+        assert!(is("kube-system", "kube-dns", "x") && is("kube-system", "coredns", "x"));
+        assert!(is("kube-system", "dns", "mirror:5000/eks/coredns:v1.11.4@sha256:00"));
+        assert!(!is("web", "coredns", "coredns/coredns:1.12.0") && !is("kube-system", "web", "x/coredns-web:1"));
+        // The cache on each node, and what sizes the Deployment.
+        assert!(!is("kube-system", "node-local-dns", "registry.k8s.io/dns/k8s-dns-node-cache:1.26.4"));
+        assert!(!is("kube-system", "coredns-autoscaler", "registry.k8s.io/cpa/cluster-proportional-autoscaler:v1.9.0"));
     }
 
     #[test]

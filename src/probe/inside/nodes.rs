@@ -1,5 +1,6 @@
 //! Nodes and the room on them: what they have, less what their pods ask for.
 
+use super::neighbours::is_dns;
 use super::{deleting, items, text};
 use crate::facts::quantity::{milli_cpu, units};
 use crate::facts::{NodeFacts, NodeOrigin, PodRequests, Probed, Taint};
@@ -38,7 +39,7 @@ pub(crate) async fn nodes(context: &ProbeContext<'_>, kube: &dyn Kube) -> Probed
             taken.memory = taken.memory.saturating_add(asked(pod, "memory", units));
             taken.pods += 1;
         }
-        taken.dns += u32::from(is_dns(pod) && is_ready(pod));
+        taken.dns += u32::from(is_dns(pod, &pod["spec"]) && is_ready(pod));
         if pod["spec"]["hostNetwork"] != true && taken.address.is_none() {
             taken.address = pod["status"]["podIP"].as_str().map(text);
         }
@@ -80,11 +81,6 @@ fn facts_of(node: &Value, taken: Option<&Amount>) -> NodeFacts {
 fn taint(taint: &Value) -> Option<Taint> {
     let value = taint["value"].as_str().unwrap_or_default();
     Some(Taint { key: text(taint["key"].as_str()?), value: text(value), effect: text(taint["effect"].as_str()?) })
-}
-
-/// The pods by which EKS and kubeadm run `CoreDNS`.
-fn is_dns(pod: &Value) -> bool {
-    pod["metadata"]["namespace"] == "kube-system" && pod["metadata"]["labels"]["k8s-app"] == "kube-dns"
 }
 
 fn is_ready(object: &Value) -> bool {

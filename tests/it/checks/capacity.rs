@@ -271,7 +271,14 @@ async fn the_clusters_dns_must_not_depend_on_karpenter() {
     let coredns = place("apps/v1", "deployments", Some("kube-system"), "coredns");
     let pods = ["node-a", "node-b"].map(|n| place("v1", "pods", Some("kube-system"), &format!("coredns-{n}")));
     let unready = |w: &FakeWorld| pods.iter().for_each(|p| w.change(p, |p| p["status"]["conditions"][0]["status"] = json!("False")));
-    says(&after(unready).await, "cluster-dns", Verdict::Fail, "k8s-app=kube-dns");
+    says(&after(unready).await, "cluster-dns", Verdict::Fail, "k8s-app in (kube-dns, coredns)");
+    // CoreDNS's own chart has another label.
+    let of_chart = |w: &FakeWorld| {
+        for object in pods.iter().chain([&coredns]) {
+            w.change(object, |o| o["metadata"]["labels"]["k8s-app"] = json!("coredns"));
+        }
+    };
+    assert_eq!(after(of_chart).await, []);
     let scaled = |w: &FakeWorld| {
         for pod in &pods {
             w.inside().objects.remove(pod);
