@@ -12,9 +12,8 @@ use std::net::Ipv4Addr;
 /// The service whose endpoint is a gateway: an entry of route tables, without security groups.
 const GATEWAY: &str = "s3";
 
-/// Endpoints that are there, and that nodes in these subnets do not get to.
-pub(super) fn unreached(spec: &Spec, facts: &Facts, ways: Ways<'_>, subnets: &[UsedSubnet<'_>]) -> Vec<Judgement> {
-    let services = spec.vpc_endpoints();
+/// Endpoints of these services that are there, and that nodes in these subnets do not get to.
+pub(super) fn unreached(spec: &Spec, facts: &Facts, ways: Ways<'_>, services: &[&str], subnets: &[UsedSubnet<'_>]) -> Vec<Judgement> {
     let interfaces = || ways.endpoints.iter().filter(|e| e.kind == "Interface" && services.contains(&e.service.as_str()));
     let shut = shut(spec, facts, interfaces());
     // The name leads to a gateway all the same.

@@ -4,14 +4,17 @@ use super::class_selection::unread_classes;
 use super::endpoint_reach::{flags, leave_out, make, unreached};
 use super::judgement::read;
 use super::ways_out::{UsedSubnet, Ways, other_way, told_way, used_subnets, ways};
-use super::{Check, Judged, Judgement, Situation, aws};
-use crate::facts::{ClusterFacts, Topic};
+use super::{Check, Judged, Judgement, Situation, aws, whose};
+use crate::facts::{ClusterFacts, Facts, Topic};
 use crate::finding::Area;
 use crate::spec::Spec;
 
 pub(super) struct PrivateEndpoints;
 
 const SUBJECT: &str = "ways out of the VPC";
+
+/// The services that a node needs to join and to get its images; the others are the controller's.
+const OF_NODES: [&str; 5] = ["ec2", "ecr.api", "ecr.dkr", "s3", "sts"];
 
 impl Check for PrivateEndpoints {
     fn id(&self) -> &'static str {
@@ -28,7 +31,7 @@ impl Check for PrivateEndpoints {
 
     fn explain(&self) -> &'static str {
         "Reads the VPC's route tables and endpoints. A subnet whose route table leads nowhere outside needs a VPC endpoint for each of \
-         ec2, ecr.api, ecr.dkr, s3, sts, ssm, eks since 0.25, sqs where there is an interruption queue, and eks-auth with Pod Identity.\n\n\
+         ec2, ecr.api, ecr.dkr, s3, sts, ssm, eks since 0.25, sqs where there is an interruption queue, and eks-auth with Pod Identity (of a Karpenter that is there and has its role by IRSA, it is not asked for).\n\n\
          What people see otherwise: `Post \"https://sts.us-west-2.amazonaws.com/\": dial tcp …: i/o timeout`, `Post \
          \"https://iam.amazonaws.com/\": i/o timeout` (IAM's endpoint, com.amazonaws.iam, is made in one region alone: a private cluster mostly needs an instance profile instead of a \
          role), `failed to resolve cluster endpoint`, `api error RequestError: send request failed … api.pricing` (noise: prices have no \
@@ -56,6 +59,7 @@ impl Check for PrivateEndpoints {
             Topic::Vpc,
             Topic::Chart,
             Topic::Neighbours,
+            Topic::Association,
             Topic::Crds,
             Topic::Objects,
         ]
@@ -90,8 +94,9 @@ fn ways_of_nodes(situation: &Situation<'_>, spec: &Spec) -> Judged {
     if closed.is_empty() && !spec.private {
         return Ok(vec![Judgement::pass(SUBJECT, "every subnet of nodes has a route that leads out")]);
     }
+    let services = services(spec, facts);
     let (coming, missing): (Vec<&str>, Vec<&str>) =
-        spec.vpc_endpoints().into_iter().filter(|service| !ways.has(service)).partition(|service| ways.await_one(service));
+        services.iter().copied().filter(|service| !ways.has(service)).partition(|service| ways.await_one(service));
     let closed_ones = format!("{} of {} subnets ({})", closed.len(), subnets.len(), ids(&closed).join(", "));
     let way = if open.is_empty() { other_way(situation, ways, &subnets) } else { told_way(situation, ways, &closed) };
     let mut said: Vec<Judgement> = coming.iter().map(|service| pending(service)).collect();
@@ -106,7 +111,9 @@ fn ways_of_nodes(situation: &Situation<'_>, spec: &Spec) -> Judged {
         None => said.push(shut_in(situation, spec, ways, &closed, &missing)),
     }
     said.extend(
-        unreached(spec, facts, ways, &closed).into_iter().map(|judgement| if way.is_some() { judgement.milder() } else { judgement }),
+        unreached(spec, facts, ways, &services, &closed)
+            .into_iter()
+            .map(|judgement| if way.is_some() { judgement.milder() } else { judgement }),
     );
     if open.is_empty() && !spec.private && way.is_none() {
         said.push(
@@ -118,6 +125,12 @@ fn ways_of_nodes(situation: &Situation<'_>, spec: &Spec) -> Judged {
         said.push(Judgement::pass(SUBJECT, "there is none, and nodes get to every endpoint that is needed"));
     }
     Ok(said)
+}
+
+/// The services that nodes and controller reach by endpoints: a controller that has its role by IRSA asks no agent for it.
+fn services(spec: &Spec, facts: &Facts) -> Vec<&'static str> {
+    let by_irsa = whose::has_role_by_irsa(spec, facts, SUBJECT).is_err();
+    spec.vpc_endpoints().into_iter().filter(|service| *service != "eks-auth" || !by_irsa).collect()
 }
 
 fn ids<'f>(subnets: &[UsedSubnet<'f>]) -> Vec<&'f str> {
@@ -157,13 +170,10 @@ const WITH_CARE: &str = "give endpoints a security group that lets in the whole 
 /// Endpoints that are not there, where no subnet of nodes has another way.
 fn shut_in(situation: &Situation<'_>, spec: &Spec, ways: Ways<'_>, subnets: &[UsedSubnet<'_>], missing: &[&str]) -> Judgement {
     let facts = situation.facts;
+    let ends = if missing.iter().any(|service| OF_NODES.contains(service)) { "no node joins" } else { "the controller does not get there" };
     let judgement = Judgement::fail(
         "VPC endpoints",
-        format!(
-            "the VPC has none of {}, and no subnet of nodes ({}) has a way out: no node joins",
-            missing.join(", "),
-            ids(subnets).join(", ")
-        ),
+        format!("the VPC has none of {}, and no subnet of nodes ({}) has a way out: {ends}", missing.join(", "), ids(subnets).join(", ")),
     );
     if ways.lead_out_anywhere() {
         let known = facts.network.known().into_iter().flat_map(|network| &network.subnets);

@@ -4,7 +4,7 @@ use super::aws::{known, said};
 use super::{DAY, bad, exactly, healthy};
 use karpctl::facts::{EndpointFacts, Facts, Probed, RouteTableFacts};
 use karpctl::finding::{Finding, Verdict};
-use karpctl::spec::{Partition, Region, Spec, Vpc};
+use karpctl::spec::{Elsewhere, Partition, Region, Spec, Vpc};
 use serde_json::Value;
 
 /// An endpoint that works, and that the whole VPC gets to.
@@ -115,6 +115,37 @@ async fn a_closed_vpc_gets_the_endpoints_that_are_needed_by_one_stack() {
     let found = of_ways(&Spec { private: false, ..spec }, &some);
     exactly(&found, "private-endpoints", Verdict::Warn);
     said(&found, "2 of 2 subnets (subnet-0000000a, subnet-0000000c) have no route that leads out");
+}
+
+/// What an existing Karpenter does without is not missed: the agent where it has its role by IRSA, the queue where it has none.
+#[tokio::test(start_paused = true)]
+async fn endpoints_that_nobody_asks_are_not_missed() {
+    let (spec, mut facts) = closed().await;
+    *known(&mut facts.endpoints) = spec.vpc_endpoints().into_iter().filter(|service| *service != "eks-auth").map(endpoint).collect();
+    let found = of_ways(&spec, &facts);
+    exactly(&found, "private-endpoints", Verdict::Fail);
+    said(&found, "the VPC has none of eks-auth");
+    assert!(found[0].message.ends_with("has a way out: the controller does not get there"), "{found:#?}");
+    let mut by_irsa = facts.clone();
+    by_irsa.association = Probed::Absent;
+    let annotation = serde_json::json!({"annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/own"}});
+    known(&mut by_irsa.chart_release).values["serviceAccount"] = annotation;
+    assert_eq!(of_ways(&spec, &by_irsa), []);
+
+    known(&mut facts.endpoints).retain(|endpoint| endpoint.service != "sqs");
+    known(&mut facts.endpoints).push(endpoint("eks-auth"));
+    said(&of_ways(&spec, &facts), "the VPC has none of sqs");
+    let without_queue = Elsewhere {
+        by: "eksctl".into(),
+        node_role: spec.node_role_arn(),
+        controller_role: spec.controller_role_arn(),
+        instance_profile: None,
+        queue: None,
+    };
+    assert_eq!(of_ways(&Spec { made_elsewhere: Some(Box::new(without_queue)), ..spec.clone() }, &facts), []);
+
+    known(&mut facts.endpoints).retain(|endpoint| endpoint.service != "ecr.dkr");
+    assert!(of_ways(&spec, &facts)[0].message.ends_with("no node joins"));
 }
 
 /// Private DNS holds for the whole VPC: an endpoint that lets in nodes alone cuts off what works there.

@@ -66,8 +66,8 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
     ),
     (
         "private-endpoints",
-        &[Topic::Network, Topic::NodeSubnets, Topic::Vpc, Topic::Chart, Topic::Neighbours],
-        "where no subnet is tagged; whom an endpoint must let in; another way out",
+        &[Topic::Network, Topic::NodeSubnets, Topic::Vpc, Topic::Chart, Topic::Neighbours, Topic::Association],
+        "where no subnet is tagged; whom an endpoint must let in; another way out; whether the controller asks the agent",
     ),
     (
         "node-group",
