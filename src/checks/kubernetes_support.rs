@@ -1,10 +1,10 @@
 //! How long EKS goes on supporting the cluster's Kubernetes.
 
 use super::judgement::{installed_release, read};
-use super::{Check, Judged, Judgement, Situation, aws};
+use super::{Check, Judged, Judgement, Situation, aws, makes_cluster};
 use crate::facts::{Probed, Topic};
 use crate::finding::Area;
-use crate::knowledge::{KubernetesVersion, Support};
+use crate::knowledge::{KubernetesVersion, Release, Support};
 use crate::spec::Spec;
 use jiff::ToSpan as _;
 
@@ -33,7 +33,7 @@ impl Check for KubernetesSupport {
          Karpenter is in it. A cluster whose upgradePolicy is STANDARD has no extended support: EKS upgrades it at the end of standard support, \
          which fails here where the Karpenter that is in it does not fit the next version. A warning from 60 days before the end of \
          standard support on.\n\nCure: upgrade one minor version at a time, with a \
-         Karpenter that fits both before and after (see kubernetes-fit). A version that neither has dates for is skipped."
+         Karpenter that fits both before and after (see kubernetes-fit); a cluster that is yet to be made is made of a newer one. A version that neither has dates for is skipped."
     }
 
     fn reads(&self) -> &'static [Topic] {
@@ -45,25 +45,34 @@ impl Check for KubernetesSupport {
         let subject = format!("Kubernetes {}", spec.kubernetes);
         // The version of a cluster that may not be looked at is not known: the spec's would be that of another one.
         let cluster = read(&subject, &situation.facts.cluster)?;
+        if cluster.is_none() && !makes_cluster(spec, situation.facts) {
+            return Err(Judgement::skip(subject, "there is no cluster yet"));
+        }
         let (support, source) = told(situation, spec.kubernetes);
         if cluster.is_some_and(|cluster| cluster.standard_support_only) {
             return by_itself(situation, subject, support, &source);
         }
-        let (title, upgrade) = upgrade(spec);
+        let cure = |judgement: Judgement| {
+            if cluster.is_none() {
+                return judgement.fix(make_newer(situation, spec));
+            }
+            let (title, upgrade) = upgrade(spec);
+            judgement.run(title, upgrade)
+        };
         Ok(vec![match support {
             Support::Unknown => return Err(Judgement::skip(subject, format!("{source} has no dates for it"))),
             Support::Standard { until } if until > situation.today.saturating_add(SOON.days()) => {
                 Judgement::pass(subject, format!("in standard support until {until}, by {source}"))
             }
-            Support::Standard { until } => {
-                Judgement::warn(subject, format!("standard support ends on {until}, by {source}; extended support is billed from then on"))
-                    .run(title, upgrade)
-            }
+            Support::Standard { until } => cure(Judgement::warn(
+                subject,
+                format!("standard support ends on {until}, by {source}; extended support is billed from then on"),
+            )),
             Support::Extended { until } => {
-                Judgement::warn(subject, format!("in extended support, which is billed, until {until}, by {source}")).run(title, upgrade)
+                cure(Judgement::warn(subject, format!("in extended support, which is billed, until {until}, by {source}")))
             }
             Support::Ended { since } => {
-                Judgement::warn(subject, format!("support ended on {since}, by {source}: EKS upgrades it by itself")).run(title, upgrade)
+                cure(Judgement::warn(subject, format!("support ended on {since}, by {source}: EKS upgrades it by itself")))
             }
         }])
     }
@@ -102,6 +111,18 @@ fn by_itself(situation: &Situation<'_>, subject: String, support: Support, sourc
         }
         _ => judgement,
     }])
+}
+
+/// What helps before there is a cluster: the newest Kubernetes that EKS makes one of and Karpenter fits.
+fn make_newer(situation: &Situation<'_>, spec: &Spec) -> String {
+    let offered: Vec<KubernetesVersion> = match situation.facts.cluster_versions.known() {
+        Some(versions) if !versions.is_empty() => versions.iter().map(|offered| offered.version).collect(),
+        _ => KubernetesVersion::all().filter(|version| version.offered_by_eks(situation.today)).collect(),
+    };
+    match offered.into_iter().filter(|version| *version > spec.kubernetes && spec.release.fits(*version)).max() {
+        Some(newest) => format!("make the cluster of a newer Kubernetes: --kubernetes-version {newest}"),
+        None => format!("take a Karpenter that fits a newer Kubernetes: --karpenter-version {}", Release::newest()),
+    }
 }
 
 /// The upgrade by a minor version, and what it takes.

@@ -4,6 +4,7 @@ use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::Topic;
 use crate::finding::Area;
+use crate::spec::{CapacityType, Spec};
 
 pub(super) struct SpotRole;
 
@@ -25,7 +26,8 @@ impl Check for SpotRole {
          people see without it: `AuthFailure.ServiceLinkedRoleCreationNotPermitted: The provided credentials do not have permission to create \
          the service-linked role for EC2 Spot Instances`; since 1.5 only an event on the NodeClaim, `Attempted to launch a spot instance but \
          failed due to`, and on-demand nodes in place of spot ones.\n\nCure: `aws iam create-service-linked-role --aws-service-name \
-         spot.amazonaws.com`, once per account; `karpctl bootstrap` does it. An answer that the name `has been taken` says that it is there."
+         spot.amazonaws.com`, once per account; `karpctl bootstrap` does it. An answer that the name `has been taken` says that it is there. Where the spec says by its `capacityTypes` that \
+         its node pool buys none, it is not missed."
     }
 
     fn reads(&self) -> &'static [Topic] {
@@ -36,6 +38,10 @@ impl Check for SpotRole {
         let subject = "role AWSServiceRoleForEC2Spot";
         Ok(vec![match read(subject, &situation.facts.spot_role)? {
             Some(_) => Judgement::pass(subject, "is there"),
+            None if situation.spec.is_some_and(asks_for_none) => Judgement::pass(
+                subject,
+                "is not there, and the node pool is to buy no spot capacity; `karpctl bootstrap` makes it all the same",
+            ),
             None => Judgement::warn(
                 subject,
                 "is not there yet (AuthFailure.ServiceLinkedRoleCreationNotPermitted); `karpctl bootstrap` makes it",
@@ -43,4 +49,10 @@ impl Check for SpotRole {
             .run("make it, once per account", ["aws", "iam", "create-service-linked-role", "--aws-service-name", "spot.amazonaws.com"]),
         }])
     }
+}
+
+/// Whether the spec says of its node pool that it buys no spot capacity. By a guide's own pool nothing is said of others.
+fn asks_for_none(spec: &Spec) -> bool {
+    let kinds = &spec.node_pool.capacity_types;
+    !spec.node_pool.keep && !kinds.is_empty() && !kinds.contains(&CapacityType::Spot)
 }

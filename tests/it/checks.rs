@@ -30,8 +30,8 @@ use karpctl::checks::{Situation, all, judge};
 use karpctl::doctor::topics;
 use karpctl::facts::{Facts, Probed, Topic};
 use karpctl::finding::{Finding, Verdict};
-use karpctl::knowledge::OfferedVersion;
-use karpctl::spec::{ClusterMode, Meant, Spec};
+use karpctl::knowledge::{KubernetesVersion, OfferedVersion};
+use karpctl::spec::{CapacityType, ClusterMode, Meant, Spec};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -137,6 +137,11 @@ async fn one_broken_thing_is_one_finding() {
     let mut broken = facts.clone();
     broken.spot_role = Probed::Absent;
     exactly(&bad(&spec, &broken, DAY), "spot-role", Verdict::Warn);
+    let mut none = spec.clone();
+    none.node_pool.capacity_types = vec![CapacityType::OnDemand];
+    assert_eq!(bad(&none, &broken, DAY), [], "nobody asks for spot");
+    none.node_pool.capacity_types.push(CapacityType::Spot);
+    exactly(&bad(&none, &broken, DAY), "spot-role", Verdict::Warn);
 
     let mut broken = facts.clone();
     let Probed::Known(cluster) = &mut broken.cluster else { panic!() };
@@ -222,6 +227,26 @@ async fn support_ends_on_a_day() {
         assert!(found[0].message.contains(words), "{day}: {}", found[0].message);
         assert!(found[0].message.contains("by karpctl's table (no dates of EKS are known)"), "{}", found[0].message);
     }
+}
+
+/// What is not there yet is made of a newer Kubernetes, not upgraded.
+#[tokio::test(start_paused = true)]
+async fn a_cluster_to_come_is_made_of_a_kubernetes_that_is_supported() {
+    let (spec, mut facts) = healthy().await;
+    facts.cluster = Probed::Absent;
+    let cures = |release: &str, offered: &[&str]| {
+        let spec = Spec { cluster: ClusterMode::Managed, release: release.parse().unwrap(), ..spec.clone() };
+        let versions = offered.iter().map(|version| version.parse::<KubernetesVersion>().unwrap().into()).collect();
+        let facts = Facts { cluster_versions: Probed::Known(versions), ..facts.clone() };
+        let found: Vec<_> = bad(&spec, &facts, "2026-11-24").into_iter().filter(|f| f.id == "kubernetes-support").collect();
+        exactly(&found, "kubernetes-support", Verdict::Warn);
+        assert!(found[0].fixes.iter().all(|fix| fix.command.is_empty()), "{found:#?}");
+        found[0].fixes.iter().map(|fix| fix.title.clone()).collect::<Vec<_>>().join("; ")
+    };
+    assert_eq!(cures("1.14.1", &["1.33", "1.34", "1.35"]), "make the cluster of a newer Kubernetes: --kubernetes-version 1.35");
+    assert!(cures("1.14.1", &[]).starts_with("make the cluster of a newer Kubernetes: --kubernetes-version 1."), "by the table");
+    // 1.7.4 ends with Kubernetes 1.34.
+    assert!(cures("1.7.4", &["1.34", "1.35"]).starts_with("take a Karpenter that fits a newer Kubernetes: --karpenter-version 1."));
 }
 
 /// EKS keeps a cluster whose upgrade policy is STANDARD in no extended support: it upgrades it, whatever Karpenter is in it.
