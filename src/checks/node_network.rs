@@ -4,17 +4,18 @@ use super::class_selection::{Selected, by_class, own_selections, unread_classes}
 use super::judgement::{installed, read};
 use super::own_vpc::is_missing;
 use super::ways_out::ways;
+use super::webhook_reach::has_overlay;
 use super::{Check, Judged, Judgement, Situation, aws, missing};
 use crate::facts::{ClassSelection, Facts, NetworkFacts, ObjectFacts, SubnetFacts, Topic};
 use crate::finding::Area;
-use crate::spec::{ClusterMode, DISCOVERY_TAG};
+use crate::spec::{ClusterMode, DISCOVERY_TAG, IpFamily};
 use std::collections::BTreeSet;
 
 pub(super) struct NodeNetwork;
 
 /// Fewer free addresses than a node of a common size takes with its pods.
 const FEW: i32 = 32;
-/// The same where pods have theirs in subnets of their own: a node takes one.
+/// The same where a node takes one: see [`takes_one`].
 const FEW_OF_NODES: i32 = 4;
 
 impl Check for NodeNetwork {
@@ -58,6 +59,7 @@ impl Check for NodeNetwork {
             Topic::Objects,
             Topic::Capacity,
             Topic::CustomNetworking,
+            Topic::Vpc,
         ]
     }
 
@@ -180,6 +182,12 @@ fn without_address(subnet: &SubnetFacts, facts: &Facts) -> Option<Judgement> {
     })
 }
 
+/// Whether a node takes one address of its subnet: its pods have theirs in other subnets, in IPv6, or outside the VPC.
+fn takes_one(facts: &Facts) -> bool {
+    let ipv6 = facts.cluster.known().is_some_and(|cluster| cluster.ip_family == IpFamily::Ipv6);
+    ipv6 || facts.custom_networking.known().is_some() || has_overlay(facts)
+}
+
 /// Whether nodes in a subnet reach the cluster and find addresses. `class`: the node class whose own selector finds it.
 fn judge(facts: &Facts, subnet: &SubnetFacts, vpc: Option<&str>, class: Option<&ObjectFacts>) -> Vec<Judgement> {
     let of = class.map_or_else(String::new, |class| format!(" of the node class {}", class.name));
@@ -194,7 +202,7 @@ fn judge(facts: &Facts, subnet: &SubnetFacts, vpc: Option<&str>, class: Option<&
         let by_tag = format!("take the tag {DISCOVERY_TAG} from it");
         said.push(cured(Judgement::fail(&subject, message), by_tag, "let its selector find others"));
     }
-    let few = if facts.custom_networking.known().is_some() { FEW_OF_NODES } else { FEW };
+    let few = if takes_one(facts) { FEW_OF_NODES } else { FEW };
     if subnet.free_addresses < few {
         let judgement = Judgement::warn(&subject, format!("has {} free addresses", subnet.free_addresses));
         let by_tag = "name larger subnets: --subnet ID, or give the VPC another range".to_owned();

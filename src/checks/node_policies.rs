@@ -18,6 +18,8 @@ const NEEDS: [(&[&str], &str); 3] = [
     ),
     (&[CNI], "nodes stay NotReady, unless the network add-on has a role of its own: `cni plugin not initialized`"),
 ];
+/// The `DaemonSet` of the VPC CNI.
+const VPC_CNI: &str = "aws-node";
 const CNI: &str = "AmazonEKS_CNI_Policy";
 /// What the EKS user guide calls the policy that one makes for IPv6 ("Amazon EKS node IAM role", "IPv6").
 const CNI_IPV6: &str = "AmazonEKS_CNI_IPv6_Policy";
@@ -37,11 +39,11 @@ impl Check for NodePolicies {
 
     fn explain(&self) -> &'static str {
         "Looks whether AWS's policies for nodes are attached to the role of the nodes: that of a worker node, one of those that pull images, and \
-         for IPv4 that of the network add-on. AWS has none for IPv6: there the add-on needs a role of its own, by Pod Identity or IRSA, or the nodes' role a policy \
+         for IPv4 that of the network add-on, where that is the VPC CNI and its service account aws-node has no role of its own. AWS has none for IPv6: there the add-on needs a role of its own, by Pod Identity or IRSA, or the nodes' role a policy \
          of one's own that allows ec2:AssignIpv6Addresses, which is looked for by the name that the EKS user guide gives it. The stack attaches them; somebody may have taken one away, and a role that is made elsewhere has its own.\n\n\
          What people see otherwise: NodeClaims that are launched and not registered, nodes that are NotReady with `container runtime network not \
          ready: NetworkReady=false … cni plugin not initialized`, `failed to pull image … 602401143452.dkr.ecr… 403 Forbidden`.\n\n\
-         It is a warning, since a policy of one's own, also one within the role, may allow the same, and the network add-on may have a role of its own. \
+         It is a warning, since a policy of one's own, also one within the role, may allow the same. \
          Roles that node classes name in place of it are not looked at."
     }
 
@@ -56,7 +58,14 @@ impl Check for NodePolicies {
         let has = |name: &&str| role.policies.iter().any(|arn| arn.rsplit('/').next() == Some(*name));
         let is_ipv6 = |cluster: &ClusterFacts| cluster.ip_family == IpFamily::Ipv6;
         let ipv6 = spec.ip_family == IpFamily::Ipv6 || situation.facts.cluster.known().is_some_and(is_ipv6);
-        let asked = NEEDS.iter().filter(|(any_of, _)| !ipv6 || !any_of.contains(&CNI));
+        // Who else gives the nodes' network what it may do, and what is not known of that.
+        let by_other = if has_no_vpc_cni(situation.facts) {
+            Ok(true)
+        } else {
+            read(&format!("network of the {subject}"), &situation.facts.network_role).map(|role| role.is_some())
+        };
+        let by_nodes = !ipv6 && !matches!(by_other, Ok(true));
+        let asked = NEEDS.iter().filter(|(any_of, _)| by_nodes || !any_of.contains(&CNI));
         let mut lacking: Vec<Judgement> = asked
             .filter(|(any_of, _)| !any_of.iter().any(has))
             .map(|(any_of, seen)| {
@@ -66,9 +75,9 @@ impl Check for NodePolicies {
             })
             .collect();
         if ipv6 && !has(&CNI_IPV6) {
-            match read(&format!("IPv6 of the {subject}"), &situation.facts.network_role) {
-                Ok(Some(_)) => {}
-                Ok(None) => lacking.push(without_ipv6(spec, &subject)),
+            match by_other {
+                Ok(true) => {}
+                Ok(false) => lacking.push(without_ipv6(spec, &subject)),
                 Err(unread) => lacking.push(unread),
             }
         }
@@ -92,6 +101,12 @@ pub(super) fn role<'f>(spec: &Spec, facts: &'f Facts, subject: &str) -> Result<&
         return Err(Judgement::skip(subject, "is in the way of the stack that makes it: see the check stack-state"));
     }
     Ok(role)
+}
+
+/// Whether the cluster is seen to have no VPC CNI: another network takes nothing by the nodes' role.
+fn has_no_vpc_cni(facts: &Facts) -> bool {
+    let addons = facts.neighbours.known().and_then(|neighbours| neighbours.node_addons.as_ref());
+    addons.is_some_and(|addons| !addons.iter().any(|addon| addon.name == VPC_CNI))
 }
 
 /// That the network add-on gets no addresses of IPv6 by the role of the nodes, on which it then depends.

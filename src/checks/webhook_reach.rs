@@ -110,9 +110,8 @@ fn by_address(values: &GivenValues, facts: &Facts, subject: &str, release: &Rele
     }
     let nodes = read(subject, &facts.nodes)?.map(Vec::as_slice).unwrap_or_default();
     let ranges = read(subject, &facts.vpc)?.map(|vpc| vpc.ranges.as_slice()).unwrap_or_default();
-    let addresses: Vec<Ipv4Addr> =
-        nodes.iter().filter(|node| is_in_vpc(node)).filter_map(|n| n.pod_address.as_ref()?.parse().ok()).collect();
-    let is_own = |address: &Ipv4Addr| ranges.iter().any(|range| within(&format!("{address}/32"), range));
+    let addresses = pod_addresses(nodes);
+    let is_own = |address: &Ipv4Addr| is_within(*address, ranges);
     match addresses.first() {
         None => Err(Judgement::skip(
             subject,
@@ -128,6 +127,22 @@ fn by_address(values: &GivenValues, facts: &Facts, subject: &str, release: &Rele
                 .fix(format!("let the controller have the address of its node: `hostNetwork: true` {IN_SPEC_FILE}")))
         }
     }
+}
+
+/// The IPv4 addresses of pods on instances, of each one.
+fn pod_addresses(nodes: &[NodeFacts]) -> Vec<Ipv4Addr> {
+    nodes.iter().filter(|node| is_in_vpc(node)).filter_map(|n| n.pod_address.as_ref()?.parse().ok()).collect()
+}
+
+fn is_within(address: Ipv4Addr, ranges: &[String]) -> bool {
+    ranges.iter().any(|range| within(&format!("{address}/32"), range))
+}
+
+/// Whether pods are seen to have addresses that are none of the VPC's.
+pub(super) fn has_overlay(facts: &Facts) -> bool {
+    let (Some(nodes), Some(vpc)) = (facts.nodes.known(), facts.vpc.known()) else { return false };
+    let addresses = pod_addresses(nodes);
+    !addresses.is_empty() && !vpc.ranges.is_empty() && !addresses.iter().any(|address| is_within(*address, &vpc.ranges))
 }
 
 /// Whether it is an instance of the VPC: neither a hybrid node nor one of Fargate.

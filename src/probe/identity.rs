@@ -10,7 +10,7 @@ use crate::facts::{
 use crate::knowledge::ROLE_ANNOTATION;
 use crate::ports::{Aws, Kube, ObjectKind, ObjectRef};
 use crate::render;
-use crate::spec::{IpFamily, Spec};
+use crate::spec::Spec;
 use futures_util::future::try_join_all;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -142,19 +142,18 @@ pub(super) async fn oidc_provider(context: &ProbeContext<'_>, cluster: &Probed<C
     }
 }
 
-/// The role of the network add-on's service account, by IRSA or by Pod Identity. Not asked where pods get IPv4, for which AWS's policy of
-/// the nodes' role is enough.
-pub(super) async fn network_role(context: &ProbeContext<'_>, cluster: &Probed<ClusterFacts>, kube: &dyn Kube) -> Probed<String> {
+/// The role of the network add-on's service account, by IRSA or by Pod Identity.
+pub(super) async fn network_role(context: &ProbeContext<'_>, kube: &dyn Kube) -> Probed<String> {
     let spec = context.spec;
-    if spec.ip_family == IpFamily::Ipv4 && cluster.known().is_none_or(|cluster| cluster.ip_family == IpFamily::Ipv4) {
-        return Probed::NotAsked;
-    }
     let (namespace, name) = ("kube-system", "aws-node");
     let account = ObjectRef { kind: ObjectKind::new("v1", "serviceaccounts"), namespace: Some(namespace.into()), name: name.into() };
     let (account, association) =
         tokio::join!(kube.get(&account), context.ports.aws.association(spec.cluster_name.as_str(), namespace, name));
     let annotated = |account: Value| account["metadata"]["annotations"][ROLE_ANNOTATION].as_str().map(str::to_owned);
-    let by = || Ok(association?.map(|association| association.role_arn).or(account?.and_then(annotated)));
+    let by = || match account?.and_then(annotated) {
+        Some(role) => Ok(Some(role)),
+        None => Ok(association?.map(|association| association.role_arn)),
+    };
     said(by())
 }
 

@@ -304,7 +304,7 @@ async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts
         when(asked(Topic::Entry), inside::entry(kube, context.kubeconfig.is_some())),
         when(asked(Topic::WindowsIpam), inside::windows_ipam(kube)),
         when(asked(Topic::CustomNetworking), inside::custom_networking(context, kube)),
-        when(asked(Topic::NetworkRole), identity::network_role(context, &facts.cluster, kube)),
+        when(asked(Topic::NetworkRole), identity::network_role(context, kube)),
         when(asked(Topic::Policies), inside::policies(context.spec, kube)),
         when(asked(Topic::Origin), origin::origin(context, kube)),
         when(asked(Topic::Fleet), fleet::fleet(context, kube)),

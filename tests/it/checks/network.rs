@@ -5,13 +5,26 @@ use super::endpoints::endpoint;
 use super::{DAY, bad, exactly, healthy};
 use karpctl::facts::{EndpointFacts, Facts, Probed, RouteTableFacts, SubnetFacts};
 use karpctl::finding::Verdict;
-use karpctl::spec::{ClusterMode, Spec, Vpc};
+use karpctl::spec::{ClusterMode, IpFamily, Spec, Vpc};
 use serde_json::json;
 
 #[tokio::test(start_paused = true)]
 async fn subnets_are_those_that_the_selector_finds() {
     let change = async |of: &dyn Fn(&mut karpctl::facts::SelectionFacts)| broken(|f| of(known(&mut f.selection))).await;
     exactly(&change(&|s| s.subnets[0].free_addresses = 3).await, "node-network", Verdict::Warn);
+    // Where pods have no address of the subnet, a node takes one.
+    let of_pods = async |free: i32, change: &dyn Fn(&mut Facts)| {
+        let found = broken(|f| {
+            known(&mut f.selection).subnets[0].free_addresses = free;
+            change(f);
+        });
+        found.await.into_iter().filter(|f| f.id == "node-network").count()
+    };
+    let ipv6 = |f: &mut Facts| known(&mut f.cluster).ip_family = IpFamily::Ipv6;
+    let overlay = |f: &mut Facts| known(&mut f.nodes).iter_mut().for_each(|node| node.pod_address = Some("192.168.77.4".into()));
+    let in_vpc = |f: &mut Facts| known(&mut f.nodes).iter_mut().for_each(|node| node.pod_address = Some("10.0.1.4".into()));
+    assert_eq!((of_pods(27, &ipv6).await, of_pods(3, &ipv6).await), (0, 1));
+    assert_eq!((of_pods(27, &overlay).await, of_pods(27, &in_vpc).await), (0, 1));
     exactly(&change(&|s| s.subnets.iter_mut().for_each(|s| s.zone = "us-west-2a".into())).await, "node-network", Verdict::Warn);
     let found = change(&|s| s.subnets[0].vpc_id = "vpc-2".into()).await;
     exactly(&found, "node-network", Verdict::Fail);

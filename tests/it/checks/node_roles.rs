@@ -166,12 +166,21 @@ async fn the_agent_of_a_node_group_may_ask_for_the_roles_of_pods() {
 #[tokio::test(start_paused = true)]
 async fn nodes_may_do_what_nodes_do() {
     let all = ["AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly", "AmazonEKS_CNI_Policy"];
-    let with = async |names: &[&str], ip_family: IpFamily| {
+    let own_role = Probed::Known("arn:aws:iam::111122223333:role/aws-node".to_owned());
+    let with_network = async |names: &[&str], ip_family: IpFamily, change: &dyn Fn(&mut Facts)| {
         let (spec, mut facts) = healthy().await;
         facts.node_role = Probed::Known(role(names.iter().copied()));
-        facts.network_role = Probed::Known("arn:aws:iam::111122223333:role/aws-node".into());
+        change(&mut facts);
         let found = bad(&Spec { ip_family, ..spec }, &facts, DAY).into_iter().filter(|f| f.id == "node-policies");
         found.collect::<Vec<_>>()
+    };
+    let with = async |names: &[&str], ip_family: IpFamily| {
+        let of_family = |f: &mut Facts| {
+            if ip_family == IpFamily::Ipv6 {
+                f.network_role = own_role.clone();
+            }
+        };
+        with_network(names, ip_family, &of_family).await
     };
     assert_eq!(with(&all, IpFamily::Ipv4).await, []);
     for (policy, seen) in [(all[0], "nodes do not join"), (all[1], "are not pulled"), (all[2], "cni plugin not initialized")] {
@@ -183,6 +192,11 @@ async fn nodes_may_do_what_nodes_do() {
             format!("aws iam attach-role-policy --role-name KarpenterNodeRole-demo --policy-arn arn:aws:iam::aws:policy/{policy}");
         assert_eq!(found[0].fixes[0].command.join(" "), command);
     }
+    // A network that has a role of its own, or none of AWS's, takes nothing by the nodes' role.
+    assert_eq!(with_network(&all[..2], IpFamily::Ipv4, &|f| f.network_role = own_role.clone()).await, []);
+    let other = |f: &mut Facts| known(&mut f.neighbours).node_addons.as_mut().unwrap().retain(|addon| addon.name != "aws-node");
+    assert_eq!(with_network(&all[..2], IpFamily::Ipv4, &other).await, []);
+    exactly(&with_network(&all[..2], IpFamily::Ipv4, &|f| f.network_role = Probed::NotAsked).await, "node-policies", Verdict::Warn);
     // Any of those that pull images does, and pods with IPv6 have another.
     assert_eq!(with(&["AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryReadOnly"], IpFamily::Ipv6).await, []);
     // That of Auto Mode's nodes lets nobody read an instance.

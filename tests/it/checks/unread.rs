@@ -56,7 +56,16 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
     ),
     (
         "node-network",
-        &[Topic::Endpoints, Topic::Stack, Topic::ControllerRole, Topic::Chart, Topic::NodePool, Topic::Capacity, Topic::CustomNetworking],
+        &[
+            Topic::Endpoints,
+            Topic::Stack,
+            Topic::ControllerRole,
+            Topic::Chart,
+            Topic::NodePool,
+            Topic::Capacity,
+            Topic::CustomNetworking,
+            Topic::Vpc,
+        ],
         "another way out; how bad it is that something is missing, or one zone is all; how many addresses a node takes",
     ),
     (
