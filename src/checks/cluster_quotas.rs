@@ -1,7 +1,7 @@
 //! Whether EKS, IAM and `EventBridge` let the account have one more of what a cluster and its stack make.
 
 use super::judgement::read;
-use super::{Check, Judged, Judgement, Situation, aws, raise_quota};
+use super::{Check, Judged, Judgement, Situation, aws, raise_quota, whose};
 use crate::facts::{Facts, Probed, QuotaUse, Topic};
 use crate::finding::Area;
 use crate::knowledge::{CLUSTERS, PROVIDERS, RULES};
@@ -35,13 +35,16 @@ impl Check for ClusterQuotas {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::ClusterQuotas, Topic::Cluster, Topic::Stack, Topic::OidcProvider]
+        &[Topic::ClusterQuotas, Topic::Cluster, Topic::Stack, Topic::OidcProvider, Topic::ControllerRole, Topic::Chart, Topic::Neighbours]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let spec = situation.spec()?;
         let facts = situation.facts;
         let subject = "clusters, OIDC providers and rules";
+        if let Some(not_ours) = whose::not_ours(spec, facts, subject) {
+            return Err(not_ours);
+        }
         // What is not there yet takes room; whether it is must be known.
         read(subject, &facts.cluster)?;
         read(subject, &facts.stack)?;

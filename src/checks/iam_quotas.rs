@@ -1,7 +1,7 @@
 //! Whether IAM has room for what is made.
 
 use super::judgement::read;
-use super::{Check, Judged, Judgement, Situation, makes_cluster, raise_quota};
+use super::{Check, Judged, Judgement, Situation, makes_cluster, raise_quota, whose};
 use crate::facts::{Facts, Probed, Topic};
 use crate::finding::Area;
 use crate::render;
@@ -33,11 +33,14 @@ impl Check for IamQuotas {
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::IamSummary, Topic::Stack, Topic::ControllerRole, Topic::Cluster]
+        &[Topic::IamSummary, Topic::Stack, Topic::ControllerRole, Topic::Cluster, Topic::Chart, Topic::Neighbours]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
         let spec = situation.spec()?;
+        if let Some(not_ours) = whose::not_ours(spec, situation.facts, "IAM quotas") {
+            return Err(not_ours);
+        }
         let Some(summary) = read("IAM quotas", &situation.facts.iam_summary)? else {
             return Err(Judgement::skip("IAM quotas", "IAM names none"));
         };
@@ -54,10 +57,12 @@ impl Check for IamQuotas {
                 said.push(more(spec, Judgement::fail(format!("{what} of the account"), message), code, used + needed));
             }
         }
-        let policies = i64::try_from(render::controller_policies(spec).len()).unwrap_or(i64::MAX);
-        if let Some(quota) = get("AttachedPoliciesPerRoleQuota").filter(|quota| policies > *quota) {
+        let (own, others) = policies_of_role(spec, situation.facts);
+        let policies = own + others;
+        if let Some(quota) = get("AttachedPoliciesPerRoleQuota").filter(|quota| own > 0 && policies > *quota) {
             let name = spec.controller_role_name();
-            let message = format!("{policies} are needed, and a role takes {quota}: PoliciesPerRole");
+            let beside = if others > 0 { format!(" beside {others} of your own") } else { String::new() };
+            let message = format!("{own} are needed{beside}, and a role takes {quota}: PoliciesPerRole");
             said.push(more(spec, Judgement::fail(format!("policies of role {name}"), message), POLICIES_PER_ROLE, policies));
         }
         if said.is_empty() && !counted {
@@ -68,6 +73,19 @@ impl Check for IamQuotas {
         }
         Ok(said)
     }
+}
+
+/// How many policies of the stack the controller's role gets, and how many others it has and keeps.
+fn policies_of_role(spec: &Spec, facts: &Facts) -> (i64, i64) {
+    // What another tool made gets none.
+    if spec.made_elsewhere.is_some() {
+        return (0, 0);
+    }
+    let ours = [render::controller_policy_arns(spec), render::other_controller_policy_arns(spec)].concat();
+    let has = facts.controller_role.known().map(|role| role.policies.as_slice()).unwrap_or_default();
+    let others = has.iter().filter(|arn| !ours.iter().any(|own| own.as_str() == arn.as_str())).count();
+    let number = |count| i64::try_from(count).unwrap_or(i64::MAX);
+    (number(render::controller_policies(spec).len()), number(others))
 }
 
 /// The code of Service Quotas for how many managed policies a role takes (`aws service-quotas list-service-quotas --service-code iam`,

@@ -169,6 +169,19 @@ async fn what_the_account_and_the_nodes_stand_on() {
     })
     .await;
     assert!(found.iter().any(|f| f.id == "iam-quotas" && f.message.contains("40 of 40 are used, and 1 more")), "{found:#?}");
+    // A role keeps the policies that its owner attached, and is rid of those of other releases.
+    let with = async |others: usize| {
+        broken(|f| {
+            let of = |name: String| format!("arn:aws:iam::111122223333:policy/{name}");
+            let own = (0..others).map(|n| of(format!("own-{n}"))).chain([of("KarpenterControllerPolicy-demo".into())]);
+            known(&mut f.controller_role).policies.extend(own);
+        })
+        .await
+    };
+    let found = with(5).await;
+    exactly(&found, "iam-quotas", Verdict::Fail);
+    said(&found, "6 are needed beside 5 of your own, and a role takes 10: PoliciesPerRole");
+    assert_eq!(with(4).await, []);
     let (spec, mut facts) = healthy().await;
     known(&mut facts.iam_summary).clear();
     let meant = karpctl::spec::Meant::default();
@@ -179,6 +192,7 @@ async fn what_the_account_and_the_nodes_stand_on() {
         let (mut spec, mut facts) = super::healthy().await;
         (spec.cluster, facts.cluster, facts.stack, facts.controller_role) =
             (ClusterMode::Managed, Probed::Absent, Probed::Absent, Probed::Absent);
+        (facts.chart_release, facts.neighbours) = (Probed::Absent, Probed::Absent);
         known(&mut facts.iam_summary).insert("RolesQuota".into(), 40);
         let found = bad(&spec, &facts, DAY).into_iter().filter(|f| f.id == "iam-quotas");
         found.map(|f| f.message).collect::<Vec<_>>()

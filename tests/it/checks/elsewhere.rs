@@ -5,7 +5,7 @@ use super::{DAY, bad, exactly, healthy_world, seen};
 use crate::checks_inside::after;
 use crate::fake::FakeWorld;
 use crate::fake::inside::{deployment, place};
-use karpctl::facts::{ClassSelection, ClassSubnet, Denial, DeniedBy, Facts, Probed, RouteTableFacts, SubnetFacts, Topic};
+use karpctl::facts::{ClassSelection, ClassSubnet, Denial, DeniedBy, Facts, Probed, QuotaUse, RouteTableFacts, SubnetFacts, Topic};
 use karpctl::finding::{Finding, Verdict};
 use karpctl::knowledge::Release;
 use karpctl::spec::{Elsewhere, Spec};
@@ -107,6 +107,22 @@ async fn a_rule_that_another_tool_left_out_is_made_by_hand() {
     assert!(found[0].fixes.iter().all(|fix| !fix.title.contains("karpctl iam")), "{found:#?}");
     facts.queue_rules = Probed::Known(all);
     assert_eq!(of_queue(&facts), []);
+}
+
+/// Of a Karpenter that another tool made, and that was not adopted, nothing is made beside it, however full the account is.
+#[tokio::test(start_paused = true)]
+async fn nobody_needs_room_for_what_is_not_made() {
+    let (spec, mut facts) = seen(&healthy_world().await).await;
+    (facts.stack, facts.controller_role) = (Probed::Absent, Probed::Absent);
+    known(&mut facts.iam_summary).insert("RolesQuota".into(), 40);
+    facts.rule_quota = Probed::Known(QuotaUse { quota: Some(100), used: 100 });
+    let quotas = |facts: &Facts| {
+        bad(&spec, facts, DAY).into_iter().map(|f| f.id).filter(|id| ["iam-quotas", "cluster-quotas"].contains(&id.as_str())).count()
+    };
+    assert_eq!(quotas(&facts), 0);
+    facts.chart_release = Probed::Absent;
+    known(&mut facts.neighbours).workloads.clear();
+    assert_eq!(quotas(&facts), 2, "what is made takes room");
 }
 
 /// A spoke: endpoints in the VPC of a hub behind a transit gateway, or a proxy.

@@ -199,7 +199,17 @@ async fn a_karpenter_of_another_tool_is_not_measured_by_what_karpctl_makes() {
         of_adoption.map(|f| (f.id, f.result, f.fixes.len())).collect::<Vec<_>>()
     };
     let of = |id: &str| (id.to_owned(), Verdict::Skip, 0);
-    let wanted = ["controller-permissions", "node-policies", "node-trust", "interruption-queue", "controller-trust", "node-access"].map(of);
+    let wanted = [
+        "controller-permissions",
+        "node-policies",
+        "node-trust",
+        "iam-quotas",
+        "cluster-quotas",
+        "interruption-queue",
+        "controller-trust",
+        "node-access",
+    ];
+    let wanted = wanted.map(of);
     assert_eq!(skipped(&facts), wanted);
     assert!(!said(&facts).iter().any(|f| f.message.contains("is not made yet")), "it works, with what another tool made");
     // A class that names the role of karpctl's name has its nodes judged, whoever made it.

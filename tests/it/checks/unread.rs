@@ -39,7 +39,11 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
     ),
     ("earlier-cluster", &[Topic::Cluster], "what is left is looked for only where there is none"),
     ("controller-permissions", &[Topic::Stack, Topic::Cluster, Topic::Chart, Topic::Neighbours], "what mends it; whose the Karpenter is"),
-    ("iam-quotas", &[Topic::Cluster], "where it is not known whether a cluster is made, what it takes is counted"),
+    (
+        "iam-quotas",
+        &[Topic::Cluster, Topic::Chart, Topic::Neighbours],
+        "where it is not known whether a cluster is made, what it takes is counted; whose the Karpenter is",
+    ),
     ("vcpu-quotas", &[Topic::Cluster], "where it is not known whether a cluster is made, what it takes is counted"),
     (
         "interruption-queue",
