@@ -156,6 +156,7 @@ fn cluster() -> ClusterFacts {
         public_ranges: Vec::new(),
         secrets_key: None,
         ip_family: karpctl::spec::IpFamily::Ipv4,
+        issues: Vec::new(),
     }
 }
 

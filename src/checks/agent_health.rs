@@ -78,9 +78,10 @@ impl Check for AgentHealth {
             Some(status @ ("CREATING" | "UPDATING")) => {
                 Judgement::warn(subject, format!("is {status}")).heals().run("wait for it", of_addon(&["wait", "addon-active"]))
             }
-            Some(status) => Judgement::warn(subject, format!("is {status}: its pods wait for room or for nodes"))
+            Some("DEGRADED") => Judgement::warn(subject, "is DEGRADED: its pods wait for room or for nodes")
                 .heals()
                 .run("see why", of_addon(&["describe-addon"])),
+            Some(status) => Judgement::warn(subject, format!("is {status}")).run("see why", of_addon(&["describe-addon"])),
         }])
     }
 }

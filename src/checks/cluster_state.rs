@@ -26,7 +26,8 @@ impl Check for ClusterState {
         "Reads the cluster by its name in the region and account that are in use. With --existing-cluster it must be there: `No cluster found \
          for name: …` (ResourceNotFoundException) is mostly a misspelt name, another region, or the credentials of another account. A cluster that \
          is FAILED or DELETING takes nothing; one that karpctl made and that is FAILED holds nothing, and `karpctl bootstrap` makes it anew. A \
-         cluster that is CREATING or UPDATING is waited for. One that neither karpctl nor eksctl made is refused by `karpctl bootstrap`, unless it \
+         cluster that is CREATING or UPDATING is waited for. One that is ACTIVE may have health issues (`IamRoleNotFound`, `Ec2SubnetNotFound`, `Ec2SecurityGroupNotFound`, `VpcNotFound`, \
+         `KmsKeyDisabled`): something that it was made with is gone. One that neither karpctl nor eksctl made is refused by `karpctl bootstrap`, unless it \
          is said that it is there already: --existing-cluster."
     }
 
@@ -63,7 +64,14 @@ impl Check for ClusterState {
                     "with --existing-cluster (existingCluster in the spec file) it is worked with as it is, and never changed or deleted",
                 )
             }
-            "ACTIVE" => Judgement::pass(subject, "is ACTIVE"),
+            "ACTIVE" if cluster.issues.is_empty() => Judgement::pass(subject, "is ACTIVE"),
+            "ACTIVE" => {
+                let message = format!(
+                    "is ACTIVE, and EKS may refuse to change its control plane until this is mended: {}",
+                    cluster.issues.join("; ")
+                );
+                Judgement::warn(subject, message).run("see what EKS says, and of which resources", why)
+            }
             "CREATING" | "UPDATING" | "PENDING" => {
                 Judgement::warn(subject, format!("is {status}: `karpctl bootstrap` waits for it")).heals().run("see how it stands", why)
             }

@@ -9,6 +9,9 @@ use crate::spec::DISCOVERY_TAG;
 
 pub(super) struct NodeSecurityGroups;
 
+/// How many security groups a network interface has at most, unless its quota was raised (VPC User Guide, quotas).
+const OF_INTERFACE: usize = 5;
+
 impl Check for NodeSecurityGroups {
     fn id(&self) -> &'static str {
         "node-security-groups"
@@ -27,7 +30,7 @@ impl Check for NodeSecurityGroups {
          name. Where every node class that is there has another selector, what Karpenter found by it counts (the status of the class).\n\nWhat people see otherwise: `SecurityGroupsNotFound`, `no security groups exist given constraints`, \
          `SecurityGroupSelector did not match any SecurityGroups`; `InvalidGroup.NotFound … do not belong to the same network` for a \
          group of another VPC; `expected exactly one securityGroup tagged with kubernetes.io/cluster/<cluster> for eni eni-…, got: \
-         [sg-… sg-…]` from the load balancer controller, where two of them carry that tag. The group that terraform-aws-eks makes for nodes has it \
+         [sg-… sg-…]` from the load balancer controller, where two of them carry that tag; `SecurityGroupsPerInterfaceLimitExceeded` of more than five. The group that terraform-aws-eks makes for nodes has it \
          too: they need the cluster's own no more.\n\nWhere the launch template of a managed node group names groups and Karpenter's nodes get none \
          of them, that is a warning: terraform-aws-eks gives its node groups only its own group, which lets in the API server and itself, so nodes with the \
          cluster's group are Ready and reach no CoreDNS there.\n\nEKS does not pass a cluster's tags on to \
@@ -94,6 +97,18 @@ impl Check for NodeSecurityGroups {
                     format!("the cluster's own security group {own} is not among them: nodes may not reach the API server"),
                 )
                 .run("tag it too", tag("create-tags", own, &discovery)),
+            );
+        }
+        if groups.len() > OF_INTERFACE {
+            let message = format!(
+                "there are {}, nodes get all of them, and an interface takes {OF_INTERFACE} unless the quota was raised: SecurityGroupsPerInterfaceLimitExceeded",
+                groups.len()
+            );
+            let quota = ["--service-code", "vpc", "--quota-code", "L-2AFB9258"];
+            said.push(
+                Judgement::warn(&subject, message)
+                    .run("see how many it takes", [&aws(spec, "service-quotas", "get-service-quota")[..], &quota].concat())
+                    .fix(format!("take the tag {DISCOVERY_TAG} from those that nodes do not need")),
             );
         }
         if let [_, _, ..] = marked[..] {

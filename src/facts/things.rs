@@ -90,6 +90,9 @@ pub struct ClusterFacts {
     /// The family of the addresses of its pods.
     #[serde(default)]
     pub ip_family: IpFamily,
+    /// What EKS complains of.
+    #[serde(default)]
+    pub issues: Vec<String>,
 }
 
 impl ClusterFacts {

@@ -1,5 +1,6 @@
 //! What an earlier cluster of the same name, its Karpenter and karpctl left in the account, and by what it is known.
 
+use super::permissions::AT_ONCE;
 use super::{ProbeContext, failed};
 use crate::error::Result;
 use crate::facts::{ClusterFacts, LeftProfile, LeftoverFacts, Probed};
@@ -7,6 +8,7 @@ use crate::knowledge::{EKSCTL_CLUSTER_TAG, NODE_POOL_LABEL, PROVISIONER_LABEL};
 use crate::ports::{Aws, InstanceProfile, LaunchedInstance, ProfileDetails, Tags};
 use crate::spec::{ClusterMode, DISCOVERY_MARK, Spec};
 use futures_util::future::try_join_all;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 /// The tags of Karpenter's launch templates, whose value is the cluster's name: up to 1.0, and since.
 const TEMPLATE_TAGS: [&str; 2] = ["karpenter.k8s.aws/cluster", "eks:eks-cluster-name"];
@@ -68,12 +70,13 @@ async fn tagged(spec: &Spec, aws: &dyn Aws) -> Result<Vec<String>> {
 async fn providers(spec: &Spec, aws: &dyn Aws) -> Result<Vec<String>> {
     let mut found = aws.oidc_providers().await?;
     found.retain(|arn| arn.contains(&format!("eks.{}.", spec.region)));
-    let asked = try_join_all(found.into_iter().map(|arn| async move {
+    let asked = stream::iter(found).map(|arn| async move {
         let by_eksctl = |tags: &Tags| tags.get(EKSCTL_CLUSTER_TAG).is_some_and(|name| name == spec.cluster_name.as_str());
         let ours = aws.oidc_provider(&arn).await?.is_some_and(|provider| spec.owns(&provider.tags) || by_eksctl(&provider.tags));
         Ok::<_, crate::error::Error>(ours.then_some(arn))
-    }));
-    Ok(asked.await?.into_iter().flatten().collect())
+    });
+    let ours: Vec<Option<String>> = asked.buffered(AT_ONCE).try_collect().await?;
+    Ok(ours.into_iter().flatten().collect())
 }
 
 /// One kind, which is not lost with another that could not be read.

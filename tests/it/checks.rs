@@ -181,6 +181,14 @@ async fn a_cluster_that_takes_nothing_is_found() {
     let found = with(&spec, "UPDATING");
     exactly(&found, "cluster-state", Verdict::Warn);
     assert!(found[0].heals, "it is ACTIVE when that is over");
+    // EKS leaves one ACTIVE that lost what it was made with.
+    let mut ill = facts.clone();
+    let Probed::Known(cluster) = &mut ill.cluster else { panic!() };
+    cluster.issues = vec!["Ec2SubnetNotFound: subnet-0000000a".into()];
+    let found = bad(&spec, &ill, DAY);
+    exactly(&found, "cluster-state", Verdict::Warn);
+    assert!(found[0].message.ends_with(": Ec2SubnetNotFound: subnet-0000000a"), "{found:#?}");
+    assert!(found[0].fixes[0].command.contains(&"cluster.health".to_owned()), "{found:#?}");
     let mut broken = facts.clone();
     broken.cluster = Probed::Absent;
     let state = |of: &Spec| bad(of, &broken, DAY).into_iter().find(|f| f.id == "cluster-state");

@@ -71,7 +71,14 @@ pub(super) async fn cluster(aws: &AwsClient, name: &str) -> Result<Option<Cluste
             Some(aws_sdk_eks::types::IpFamily::Ipv6) => IpFamily::Ipv6,
             _ => IpFamily::Ipv4,
         },
+        issues: cluster.health().map(|health| health.issues().iter().map(issue).collect()).unwrap_or_default(),
     }))
+}
+
+/// What EKS complains of in a cluster.
+fn issue(issue: &aws_sdk_eks::types::ClusterIssue) -> String {
+    let code = issue.code().map(aws_sdk_eks::types::ClusterIssueCode::as_str).unwrap_or_default();
+    crate::error::clean(&format!("{code}: {}", issue.message().unwrap_or_default()))
 }
 
 pub(super) async fn cluster_names(aws: &AwsClient) -> Result<Vec<String>> {

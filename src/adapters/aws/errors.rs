@@ -218,6 +218,8 @@ fn kind(code: &str, message: &str, status: u16) -> ErrorKind {
     // EC2 and older services put the fault before the code.
     let code = code.trim_start_matches("Client.").trim_start_matches("Server.");
     match code {
+        // SQS says so to whom its policies do not let look.
+        _ if message.contains("queue does not exist or you do not have access") => ErrorKind::Denied,
         "ExpiredToken"
         | "ExpiredTokenException"
         | "RequestExpired"

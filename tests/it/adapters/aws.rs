@@ -57,6 +57,13 @@ fn aws_answers_become_kinds() {
             ("409 Conflict", "LimitExceeded", "too many", ErrorKind::Failed, "quota"),
             ("400 Bad Request", "ValidationError", "odd", ErrorKind::Failed, ""),
             ("400 Bad Request", "ValidationError", "Stack:arn:s is in UPDATE_IN_PROGRESS state and can not be updated.", ErrorKind::Conflict, ""),
+            (
+                "400 Bad Request",
+                "AWS.SimpleQueueService.NonExistentQueue",
+                "The specified queue does not exist or you do not have access to it.",
+                ErrorKind::Denied,
+                "",
+            ),
             ("400 Bad Request", "ValidationError", "Stack [s] cannot be deleted while in status UPDATE_IN_PROGRESS", ErrorKind::Conflict, ""),
         ] {
             let url = service(status, xml(code, message));

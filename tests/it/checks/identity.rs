@@ -48,6 +48,9 @@ async fn pod_identity_has_an_agent_an_association_and_a_trusting_role() {
     }
     exactly(&broken(|f| known(&mut f.pod_identity_agent).status = "DEGRADED".into()).await, "agent-health", Verdict::Warn);
     exactly(&broken(|f| known(&mut f.pod_identity_agent).status = "CREATE_FAILED".into()).await, "agent-health", Verdict::Fail);
+    let found = broken(|f| known(&mut f.pod_identity_agent).status = "UPDATE_FAILED".into()).await;
+    exactly(&found, "agent-health", Verdict::Warn);
+    assert!(found[0].message == "is UPDATE_FAILED" && !found[0].heals, "{found:#?}");
 
     let found = broken(|f| f.association = Probed::Absent).await;
     exactly(&found, "controller-association", Verdict::Fail);

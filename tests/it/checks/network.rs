@@ -165,6 +165,17 @@ async fn security_groups_are_those_that_the_selector_finds() {
     for fix in &found[0].fixes {
         assert!(fix.command.is_empty() || fix.command[2] == "describe-instances", "which one nodes need is not known: {fix:#?}");
     }
+    // A node gets all that are found, and EC2 takes five.
+    let of = |count: usize| {
+        move |g: &mut Vec<karpctl::facts::SecurityGroupFacts>| {
+            let first = g[0].clone();
+            g.extend((1..count).map(|n| karpctl::facts::SecurityGroupFacts { id: format!("sg-{n}"), ..first.clone() }));
+        }
+    };
+    assert_eq!(change(&of(5)).await, []);
+    let found = change(&of(6)).await;
+    exactly(&found, "node-security-groups", Verdict::Warn);
+    said(&found, "SecurityGroupsPerInterfaceLimitExceeded");
 }
 
 #[tokio::test(start_paused = true)]

@@ -84,6 +84,7 @@ impl FakeWorld {
             public_ranges: vec!["0.0.0.0/0".into()],
             secrets_key: None,
             ip_family: self.spec.ip_family,
+            issues: Vec::new(),
         }
     }
 
