@@ -1,6 +1,7 @@
 //! `karpctl migrate`: from another autoscaler to Karpenter.
 
 use super::args::{KarpenterArgs, VariantArgs};
+use super::installed::{as_installed, as_it_stands};
 use super::session::Session;
 use super::way::{Selection, WayArgs, go};
 use crate::app::App;
@@ -81,8 +82,13 @@ pub async fn run(app: &App, args: MigrateArgs) -> Result<Exit> {
     // Whoever made it, a cluster with an autoscaler to leave is there, and is neither made nor deleted here.
     let variant = VariantArgs::of_existing(args.karpenter);
     let mut session = Session::open(app, &variant).await?;
-    session.spec.cluster = ClusterMode::Existing;
     session.cluster_is_there()?;
+    let direction = if args.back { Direction::Remove } else { Direction::Apply };
+    match direction {
+        Direction::Apply => as_it_stands(app, &mut session).await?,
+        Direction::Remove => as_installed(app, &mut session).await?,
+    }
+    session.spec.cluster = ClusterMode::Existing;
     if session.spec.release.features().node_pool_api == NodePoolApi::V1Alpha5 {
         let release = &session.spec.release;
         return Err(Error::refused(format!("Karpenter {release} has Provisioners, which are not made for node groups"))
@@ -92,7 +98,6 @@ pub async fn run(app: &App, args: MigrateArgs) -> Result<Exit> {
     let pools = if args.delete_pools { PoolsOnReturn::Go } else { PoolsOnReturn::Stay };
     let wish = Wish { keep: args.keep.clone(), leave: args.leave.clone(), pools };
     let all: Vec<Box<dyn Step>> = steps::all().into_iter().chain(steps::migration(&wish)).collect();
-    let direction = if args.back { Direction::Remove } else { Direction::Apply };
     let mut steps: BTreeSet<StepId> = StepId::MIGRATION.into();
     if direction == Direction::Apply {
         steps.extend(StepId::ALL);

@@ -162,6 +162,23 @@ fn named_elsewhere(module: &str, file: &Path, text: &str) -> Vec<String> {
         .collect()
 }
 
+/// What works with a Karpenter that may be there changes no release and no setting of it that nobody speaks of. `adopt` reads all of it by itself.
+#[test]
+fn every_command_with_a_plan_goes_by_the_karpenter_that_is_there() {
+    let plans: Vec<(PathBuf, String)> = sources()
+        .into_iter()
+        .filter(|(module, file, text)| {
+            module == "commands" && !file.ends_with("adopt.rs") && code(text).any(|line| line.contains("go(app, &args.way"))
+        })
+        .map(|(_, file, text)| (file, text))
+        .collect();
+    assert!(plans.len() > 3, "{plans:?}");
+    for (file, text) in plans {
+        let asks = |line: &str| line.contains("as_it_stands(app") || line.contains("as_installed(app");
+        assert!(code(&text).any(asks), "{} plans by what it was told alone", file.display());
+    }
+}
+
 #[test]
 fn every_test_file_is_in_the_binary() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");

@@ -196,6 +196,9 @@ fn destroy_goes_by_the_karpenter_that_is_there() {
     // A bootstrap by a newer karpctl upgrades nothing unasked.
     let again = with(&["bootstrap", "--dry-run"]).exits(0).says("Nothing to do");
     again.says("goes by the Karpenter that is there: 1.0.8 in the namespace karpenter").says("note: Karpenter 1.").says("goes to it");
+    // Nor does a migration, which here has no autoscaler to come from.
+    let migration = stage.karpctl(&["migrate", "cluster-autoscaler", "--dry-run", "-o", "json"]);
+    migration.says("it goes by the Karpenter that is there: 1.0.8 in the namespace karpenter");
     // A named one is obeyed.
     let plan = with(&["destroy", "--dry-run", "--namespace", "kube-system"]).exits(0);
     plan.says("chart karpenter 1.0.8 in kube-system").says("not there");
