@@ -252,7 +252,7 @@ impl ApiServer {
             401 | 403 => ErrorKind::Denied,
             404 => ErrorKind::NotFound,
             409 => ErrorKind::Conflict,
-            429 if eviction::is_budget(&status) => ErrorKind::Conflict,
+            429 | 500 if eviction::is_refused(&status) => ErrorKind::Conflict,
             // A field that its schema does not know, the API server takes for a fault of its own.
             500 if status.message.contains("failed to create typed patch object") => ErrorKind::Failed,
             429 | 500..=599 => ErrorKind::Unreachable,
@@ -315,7 +315,7 @@ impl Answer {
     /// Whether the same request may be answered well a moment later.
     fn may_pass(&self) -> bool {
         match self {
-            Self::Status(status) if status.message.contains("failed to create typed patch object") || eviction::is_budget(status) => false,
+            Self::Status(status) if status.message.contains("failed to create typed patch object") || eviction::is_refused(status) => false,
             Self::Status(status) => matches!(status.code, 429 | 500 | 502..=504),
             Self::None(why) => !["certificate", "UnknownIssuer", "auth error", "exec"].iter().any(|word| why.contains(word)),
             Self::TooLate => true,

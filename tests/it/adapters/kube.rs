@@ -46,10 +46,12 @@ fn an_eviction_that_a_budget_refuses_is_answered_at_once() {
         "details": {"causes": [{"reason": "DisruptionBudget", "message": "The disruption budget web needs 4 healthy pods and has 4 currently"}]},
     });
     let other = "Operation cannot be fulfilled on pods \"web-0\": the UID in the precondition (a) does not match the UID in record (b).";
+    let two = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
     for (answer, wanted) in [
         ((OK.to_owned(), "{}".to_owned()), Eviction::Accepted),
         (status(404, "pods \"web-0\" not found"), Eviction::Gone),
         (status(409, other), Eviction::Gone),
+        (status(500, two), Eviction::Refused(two.into())),
         (
             ("429 X".to_owned(), refused.to_string()),
             Eviction::Refused(
