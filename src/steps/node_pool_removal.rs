@@ -13,6 +13,11 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use tokio::time::Instant;
 
+/// Whether something is to happen before an object goes.
+fn is_finalized(object: &Value) -> bool {
+    object["metadata"]["finalizers"].as_array().is_some_and(|finalizers| !finalizers.is_empty())
+}
+
 /// Who karpctl is among the managers of fields.
 pub(super) const MANAGER: &str = "karpctl";
 
@@ -102,7 +107,7 @@ struct Removal<'a> {
 impl Removal<'_> {
     /// Objects with finalizers go only while the controller runs.
     async fn refuse_without_controller(&self, pools: &[Value], classes: &[Value]) -> Result<()> {
-        let finalized = |objects: &[Value]| objects.iter().any(|o| o["metadata"]["finalizers"].as_array().is_some_and(|f| !f.is_empty()));
+        let finalized = |objects: &[Value]| objects.iter().any(is_finalized);
         let mut claims = self.kube.list(&self.kinds.claim, None, None).await?;
         claims.retain(|claim| !is_of_auto_mode(claim));
         if !finalized(pools) && !finalized(classes) && !finalized(&claims) {
@@ -110,10 +115,10 @@ impl Removal<'_> {
         }
         match self.controller().await {
             Controller::Runs => Ok(()),
-            Controller::Gone(said) => Err(said.iter().fold(
-                self.stuck("the controller does not run, so nobody would drain the nodes and take the finalizers off"),
-                Error::because,
-            )),
+            Controller::Gone(said) => {
+                let error = self.stuck("the controller does not run, so nobody would drain the nodes and take the finalizers off").await;
+                Err(said.iter().fold(error, Error::because))
+            }
         }
     }
 
@@ -132,21 +137,44 @@ impl Removal<'_> {
         let left = format!("still there: {left}");
         let error = match self.controller().await {
             Controller::Runs => undrained::held(self.context, self.kube, self.kinds.pool_label).await.because(left),
-            Controller::Gone(said) => said.iter().fold(self.stuck(&left), Error::because),
+            Controller::Gone(said) => said.iter().fold(self.stuck(&left).await, Error::because),
         };
         Error { kind: ErrorKind::Timeout, ..error }
     }
 
-    fn stuck(&self, why: &str) -> Error {
+    /// The shell that takes finalizers off whatever has any, a line for each kind.
+    async fn without_finalizers(&self) -> Vec<String> {
+        let node = nodes();
+        let kinds = [(&self.kinds.claim, None), (&node, Some(self.kinds.pool_label)), (&self.kinds.pool, None), (&self.kinds.class, None)];
+        let mut lines = Vec::new();
+        for (kind, selector) in kinds {
+            let found = self.kube.list(kind, None, selector).await.unwrap_or_default();
+            let names: Vec<String> = found.iter().filter(|o| is_finalized(o) && !is_of_auto_mode(o)).map(name_of).collect();
+            if !names.is_empty() {
+                lines.push(format!(
+                    "for name in {}; do kubectl patch {} \"$name\" --type merge --patch '{{\"metadata\":{{\"finalizers\":null}}}}'; done",
+                    names.join(" "),
+                    kind.plural
+                ));
+            }
+        }
+        lines
+    }
+
+    async fn stuck(&self, why: &str) -> Error {
         let (cluster, region) = (&self.context.spec.cluster_name, &self.context.spec.region);
-        Error::failed(format!("cannot remove the node pools of cluster {cluster}"))
+        let error = Error::failed(format!("cannot remove the node pools of cluster {cluster}"))
             .because(why)
-            .hint(format!("bring the controller back: `karpctl install --cluster-name {cluster} --region {region}`, then run this again"))
-            .hint(format!(
-                "or, if its nodes may go without being drained, end their instances yourself and then take the finalizers off: \
-                 `kubectl patch {} NAME --type merge --patch '{{\"metadata\":{{\"finalizers\":null}}}}'`; karpctl never does that by itself",
-                self.kinds.claim.plural
-            ))
+            .hint(format!("bring the controller back: `karpctl install --cluster-name {cluster} --region {region}`, then run this again"));
+        let lines = self.without_finalizers().await;
+        if lines.is_empty() {
+            return error;
+        }
+        error.hint(format!(
+            "or, if its nodes may go without being drained, end their instances yourself and then take the finalizers off, which karpctl never does \
+             by itself: {}",
+            lines.iter().map(|line| format!("`{line}`")).collect::<Vec<_>>().join(", ")
+        ))
     }
 
     /// The names of those of a kind that belong to the pools that go.

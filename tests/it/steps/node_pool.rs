@@ -7,7 +7,7 @@ use karpctl::ports::{ObjectKind, ObjectRef};
 use karpctl::spec::{Architecture, CapacityType, ClusterMode, Spec};
 use karpctl::steps::Ownership;
 use karpctl::verify::Workload;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 const ID: StepId = StepId::NodePool;
@@ -202,6 +202,15 @@ async fn removal_never_forces_a_finalizer() {
     let error = world.remove(ID).await.0.unwrap_err();
     assert!(error.to_string().contains("the controller does not run"), "{error}");
     assert!(error.hints.iter().any(|h| h.contains("karpctl install")), "{error:?}");
+    // What has a finalizer is named, class and all: to take off one kind's would only lead to the next.
+    let kinds = ["nodepools", "ec2nodeclasses", "nodeclaims", "nodes"];
+    let named = |kind: &&str| error.hints[1].contains(&format!("kubectl patch {kind} \"$name\" --type merge"));
+    let finalized = |kind: &&str| {
+        let has = |body: &Value| body["metadata"]["finalizers"].as_array().is_some_and(|f| !f.is_empty());
+        world.inside().objects.iter().any(|(o, body)| o.kind.plural == *kind && has(body))
+    };
+    assert_eq!(kinds.iter().filter(|k| named(*k)).collect::<Vec<_>>(), kinds.iter().filter(|k| finalized(*k)).collect::<Vec<_>>(), "{error:?}");
+    assert!(kinds.iter().filter(|k| named(*k)).count() > 1, "{error:?}");
     assert!(world.object(&pool("default")).is_some_and(|p| p["metadata"]["deletionTimestamp"].is_null()), "nothing was begun");
 }
 
