@@ -3,23 +3,22 @@
 
 mod drainage;
 mod fate;
+mod memory;
 mod pool;
 mod roles;
 mod scaled;
 mod taints;
 mod ties;
+mod weights;
 
-pub use drainage::{Obstacle, is_settled, leaving, movable, obstacles, staying_behind, unplaced, unplaced_before};
+pub use drainage::{
+    Debt, Obstacle, closed, debts, held, is_settled, leaving, makers_on, movable, obstacles, staying_behind, unplaced, unplaced_before,
+};
 pub use fate::{Fate, GroupPlan, marks, plan, self_managed};
+pub use memory::{KEPT, SCALING_BEFORE, is_begun, pool_for, remembered, scaling_before, small};
 pub use roles::lost_policies;
-pub use ties::tied_workloads;
-
-use crate::facts::{NodeGroupShape, Scaling};
-
-/// On a node group: its size before the migration, as `min/desired/max`.
-pub const SCALING_BEFORE: &str = "karpctl.dev/scaling-before";
-/// On a node group: it stays, for Karpenter's controller.
-pub const KEPT: &str = "karpctl.dev/kept-for-karpenter";
+pub use ties::{moved_workloads, tied_workloads};
+pub use weights::order;
 
 /// What a person asks of a migration.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -40,16 +39,4 @@ pub enum PoolsOnReturn {
     Stay,
     /// They are deleted: Karpenter drains their nodes, and their pods go to the node groups.
     Go,
-}
-
-/// The size of a node group before the migration: as remembered, else as it is.
-#[must_use]
-pub fn scaling_before(group: &NodeGroupShape) -> Scaling {
-    remembered(group).unwrap_or(group.scaling)
-}
-
-/// The size of a node group before the migration, where the migration has begun with it.
-#[must_use]
-pub fn remembered(group: &NodeGroupShape) -> Option<Scaling> {
-    group.tags.get(SCALING_BEFORE)?.parse().ok()
 }

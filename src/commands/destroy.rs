@@ -71,6 +71,7 @@ pub async fn run(app: &App, args: DestroyArgs) -> Result<Exit> {
     }
     session.stack_can_go(app).await?;
     session.karpenter_can_go(app).await?;
+    session.nodes_are_made(app).await?;
     let mut select: BTreeSet<StepId> = StepId::ALL.into();
     select.remove(&StepId::Ready);
     if keeps_cluster {

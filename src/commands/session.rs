@@ -18,7 +18,7 @@ use crate::shell::quoted;
 use crate::spec::layer::{Layer, Source};
 use crate::spec::resolve::{Discovered, Resolving, locate, resolve};
 use crate::spec::{ClusterMode, InvalidName, Meant, Partition, Region, Spec};
-use crate::steps::{is_of_another_installer, refused_by_installer, refused_by_protection, refused_removal};
+use crate::steps::{is_of_another_installer, refused_by_installer, refused_by_protection, refused_removal, refused_without_nodes};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -222,6 +222,19 @@ impl Session {
             self.read_by(app, [Topic::Association, Topic::ControllerRole, Topic::NodePool].into()).await?;
         }
         refused_by_installer(&self.spec, &self.facts).map_or(Ok(()), Err)
+    }
+
+    /// Nor where nothing else makes nodes: a migration has made the node groups small, and its node pools go with the rest.
+    pub(super) async fn nodes_are_made(&mut self, app: &App) -> Result<()> {
+        if self.spec.cluster == ClusterMode::Managed || self.facts.cluster.known().is_none() {
+            return Ok(());
+        }
+        self.read_by(app, [Topic::Nodes].into()).await?;
+        if self.facts.karpenter_nodes.known().is_none_or(|found| found.of_node_groups.is_empty()) {
+            return Ok(());
+        }
+        self.read_by(app, [Topic::NodeGroupShapes, Topic::Fleet].into()).await?;
+        refused_without_nodes(&self.spec, &self.facts).map_or(Ok(()), Err)
     }
 
     /// What --kubeconfig or --context lead to must be the cluster that is meant: else that of somebody else would be changed.

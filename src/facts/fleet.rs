@@ -59,6 +59,19 @@ pub struct GroupTaint {
     pub effect: String,
 }
 
+/// What a launch template says of the disk that pods use, beside its size.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct DiskFacts {
+    /// `gp3`, `io2`, …
+    pub kind: Option<String>,
+    /// I/O operations per second.
+    pub iops: Option<u32>,
+    /// MiB per second.
+    pub throughput: Option<u32>,
+    /// The KMS key that encrypts it, as the template names it.
+    pub key: Option<String>,
+}
+
 /// What a managed node group is made of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeGroupShape {
@@ -68,12 +81,18 @@ pub struct NodeGroupShape {
     pub arn: String,
     /// `ACTIVE`, `UPDATING`, `DEGRADED`, …
     pub status: String,
+    /// What EKS complains of.
+    #[serde(default)]
+    pub issues: Vec<String>,
     /// The instance types, its own or those of its launch template.
     pub instance_types: Vec<InstanceTypeFacts>,
     /// `AL2023_x86_64_STANDARD`, `BOTTLEROCKET_ARM_64`, `CUSTOM`, …
     pub ami_type: String,
     /// The version of its AMI as EKS writes it: `1.34.1-20251103`.
     pub release_version: Option<String>,
+    /// The Kubernetes that its nodes run: `1.34`.
+    #[serde(default)]
+    pub kubernetes: Option<String>,
     /// `ON_DEMAND`, `SPOT`, `CAPACITY_BLOCK`.
     pub capacity_type: String,
     /// The labels that its nodes get.
@@ -88,6 +107,9 @@ pub struct NodeGroupShape {
     pub zones: Vec<String>,
     /// The size of its nodes' disks in GiB, where it or its launch template says so.
     pub disk_gib: Option<u32>,
+    /// What else its launch template says of them.
+    #[serde(default)]
+    pub disk: DiskFacts,
     /// The security groups that its launch template names. None: its nodes have the cluster's.
     #[serde(default)]
     pub security_groups: Vec<String>,
@@ -136,6 +158,12 @@ pub struct AutoscalerFacts {
     /// The Auto Scaling groups on which it works, as its status says. `None`: it says nothing.
     #[serde(default)]
     pub works_on: Option<Vec<String>>,
+    /// Whether it never takes nodes away (`--scale-down-enabled=false`).
+    #[serde(default)]
+    pub keeps_nodes: bool,
+    /// Where it goes by priorities (`--expander=priority`): each with the patterns of the names of Auto Scaling groups that have it.
+    #[serde(default)]
+    pub priorities: BTreeMap<i64, Vec<String>>,
 }
 
 /// A node, as far as a migration has to do with it.
@@ -149,6 +177,9 @@ pub struct FleetNode {
     pub zone: Option<String>,
     /// When it joined, as the API server says it: the later, the greater.
     pub created: String,
+    /// Its labels.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
     /// The keys of its taints.
     pub taints: Vec<String>,
     /// Whether its kubelet says that it is ready.
@@ -166,6 +197,9 @@ pub struct Leaving {
     pub since: String,
     /// Whether it was cordoned before the migration came.
     pub cordoned_before: bool,
+    /// How many pods were ready, when its emptying began, of each maker that had one there: as many are waited for. `None`: it has not begun.
+    #[serde(default)]
+    pub owed: Option<BTreeMap<String, u32>>,
 }
 
 /// Whose a node is.
@@ -210,7 +244,7 @@ pub struct NodeLabels {
     pub terms: Vec<Vec<LabelWish>>,
 }
 
-/// What makes pods, but has none now that a migration could look at, or has its own on each node.
+/// What makes pods and is told of: it has none now that a migration could look at, or its own on each node, or they are to stay where they are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PodMaker {
     /// `DaemonSet`, `CronJob`, `Deployment`, `StatefulSet`.
@@ -219,8 +253,20 @@ pub struct PodMaker {
     pub namespace: String,
     /// Its name.
     pub name: String,
-    /// The labels that its pods ask their nodes for.
+    /// The labels that its pods ask their nodes for, where its pods are not looked at themselves.
     pub asks: NodeLabels,
+    /// Whether its pods ask the autoscaler, and not Karpenter, to leave them where they are.
+    #[serde(default)]
+    pub stays: bool,
+}
+
+/// A disruption budget that selects a pod.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PodBudget {
+    /// Its name.
+    pub name: String,
+    /// Whether it lets no pod go even while all of its pods serve.
+    pub closed: bool,
 }
 
 /// A pod, as far as a migration has to do with it. One that has ended, or is the kubelet's own, is none.
@@ -238,15 +284,24 @@ pub struct FleetPod {
     pub node: Option<String>,
     /// Who makes it anew.
     pub owner: PodOwner,
+    /// Its controller, as `shop/ReplicaSet/web-7d9f`; `None`: it has none.
+    #[serde(default)]
+    pub maker: Option<String>,
+    /// Whether it serves.
+    #[serde(default)]
+    pub ready: bool,
     /// Whether it is on its way out.
     pub leaving: bool,
     /// The annotation by which it asks not to be moved.
     pub keeps_place: Option<String>,
+    /// The disruption budgets that select it.
+    #[serde(default)]
+    pub budgets: Vec<PodBudget>,
     /// The labels that it asks its node for.
     pub asks: NodeLabels,
     /// Whether what it keeps on its node is lost when it moves.
     pub local_data: bool,
-    /// Why it has no node yet, as the scheduler says it.
+    /// Why it has no node yet, as the scheduler says it, or why it does not start, as its kubelet does.
     pub waits_for: Option<String>,
 }
 
@@ -267,7 +322,8 @@ pub struct Fleet {
     pub nodes: Vec<FleetNode>,
     /// The pods that run or are to run.
     pub pods: Vec<FleetPod>,
-    /// Every `DaemonSet` and `CronJob`, and the Deployments and `StatefulSet`s of no pods, that ask for labels of nodes.
+    /// Every `DaemonSet` and `CronJob`, and the Deployments and `StatefulSet`s of no pods, that ask for labels of nodes; and all whose pods are to stay
+    /// where they are.
     #[serde(default)]
     pub workloads: Vec<PodMaker>,
     /// The node pools, as the API server answers them.

@@ -463,4 +463,7 @@ pub struct KarpenterNodes {
     pub claims: Vec<String>,
     /// Kubernetes nodes.
     pub nodes: Vec<String>,
+    /// Those of the pools that a migration made for node groups.
+    #[serde(default)]
+    pub of_node_groups: Vec<String>,
 }

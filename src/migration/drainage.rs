@@ -1,9 +1,9 @@
 //! Which nodes leave, in which order, and what stands in the way.
 
-use super::GroupPlan;
 use super::ties::tied;
+use super::{Fate, GroupPlan};
 use crate::facts::{Fleet, FleetNode, FleetPod, NodeOwner, PodOwner};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The nodes of a group.
 fn nodes_of<'f>(plan: &GroupPlan<'_>, fleet: &'f Fleet) -> Vec<&'f FleetNode> {
@@ -23,13 +23,26 @@ pub fn leaving<'f>(plan: &GroupPlan<'_>, fleet: &'f Fleet) -> Vec<&'f FleetNode>
     for _ in 0..plan.target.desired {
         let rank = |node: &FleetNode| {
             let in_zone = stay.get(&node.zone.as_ref()).copied().unwrap_or(0);
-            (node.leaving.is_none(), node.ready, std::cmp::Reverse(in_zone), node.created.clone(), node.name.clone())
+            (is_open(node), node.leaving.is_none(), node.ready, std::cmp::Reverse(in_zone), node.created.clone(), node.name.clone())
         };
         let Some(best) = (0..left.len()).max_by_key(|i| rank(left[*i])) else { break };
         let node = left.remove(best);
         *stay.entry(node.zone.as_ref()).or_default() += 1;
     }
     left
+}
+
+/// Whether nobody but a migration has cordoned a node: pods go onto it when it stays.
+#[must_use]
+fn is_open(node: &FleetNode) -> bool {
+    node.leaving.as_ref().map_or(!node.cordoned, |leaving| !leaving.cordoned_before)
+}
+
+/// The nodes of a group that may stay and that somebody else has cordoned.
+#[must_use]
+pub fn closed<'f>(plan: &GroupPlan<'_>, fleet: &'f Fleet) -> Vec<&'f FleetNode> {
+    let found = nodes_of(plan, fleet).into_iter().filter(|node| !is_open(node));
+    if plan.fate == Fate::Keeps { found.collect() } else { Vec::new() }
 }
 
 /// The pods of a node that are to go somewhere else before it ends, those that are on their way out among them.
@@ -54,10 +67,10 @@ pub struct Obstacle {
 pub fn obstacles(plans: &[GroupPlan<'_>], fleet: &Fleet) -> Vec<Obstacle> {
     let nodes = plans.iter().flat_map(|plan| leaving(plan, fleet).into_iter().map(move |node| (plan, node)));
     let pods = nodes.flat_map(|(plan, node)| movable(fleet, &node.name).into_iter().map(move |pod| (plan, pod)));
-    pods.filter(|(_, pod)| !pod.leaving).filter_map(|(plan, pod)| obstacle(pod, plan, plans)).collect()
+    pods.filter(|(_, pod)| !pod.leaving).filter_map(|(plan, pod)| obstacle(pod, plan, plans, fleet)).collect()
 }
 
-fn obstacle(pod: &FleetPod, plan: &GroupPlan<'_>, plans: &[GroupPlan<'_>]) -> Option<Obstacle> {
+fn obstacle(pod: &FleetPod, plan: &GroupPlan<'_>, plans: &[GroupPlan<'_>], fleet: &Fleet) -> Option<Obstacle> {
     let (namespace, name) = (&pod.namespace, &pod.name);
     let said = |why: String, hint: String| Some(Obstacle { pod: pod.shown(), why, hint });
     if pod.owner == PodOwner::Nobody {
@@ -73,11 +86,40 @@ fn obstacle(pod: &FleetPod, plan: &GroupPlan<'_>, plans: &[GroupPlan<'_>]) -> Op
             format!("let it go once it may: `kubectl --namespace {namespace} annotate pod {name} {key}-`"),
         );
     }
-    let tie = tied(&pod.asks, &[plan], plans)?;
+    let tie = tied(&pod.asks, &[plan], plans, fleet)?;
     said(
         format!("it asks for a node with {tie}, which no node of Karpenter's has"),
-        "take that out of its node selector or affinity: ask for a label of the node group's own, which its node pool gives too".to_owned(),
+        "take that out of its node selector or affinity: ask for a label of the node group's own, which its node pool gives too (`aws eks \
+         update-nodegroup-config --labels` gives the group one)"
+            .to_owned(),
     )
+}
+
+/// The disruption budgets that hold pods on nodes that leave for as long as nobody changes anything, a sentence each.
+#[must_use]
+pub fn held(plans: &[GroupPlan<'_>], fleet: &Fleet) -> Vec<String> {
+    let mut said = BTreeSet::new();
+    let nodes = plans.iter().flat_map(|plan| leaving(plan, fleet));
+    for pod in nodes.flat_map(|node| movable(fleet, &node.name)).filter(|pod| !pod.leaving) {
+        let namespace = &pod.namespace;
+        if pod.budgets.len() > 1 {
+            let names: Vec<&str> = pod.budgets.iter().map(|budget| budget.name.as_str()).collect();
+            said.insert(format!(
+                "pod {} has several disruption budgets ({}), and the API server evicts no such pod: leave it one (`kubectl --namespace {namespace} \
+                 delete poddisruptionbudget {}`, say)",
+                pod.shown(),
+                names.join(", "),
+                names[1]
+            ));
+        }
+        for name in pod.budgets.iter().filter(|budget| budget.closed).map(|budget| &budget.name) {
+            said.insert(format!(
+                "the disruption budget {namespace}/{name} lets none of its pods go, though all serve: the run waits for it and then ends; give the \
+                 workload another replica, or the budget another number (`kubectl --namespace {namespace} get poddisruptionbudget {name}` shows both)"
+            ));
+        }
+    }
+    said.into_iter().collect()
 }
 
 /// The nodes that a run has cordoned and that stay all the same, because they are not among those that leave.
@@ -109,4 +151,44 @@ pub fn unplaced(fleet: &Fleet) -> Vec<&FleetPod> {
 pub fn unplaced_before(fleet: &Fleet) -> Vec<&FleetPod> {
     let begun = fleet.nodes.iter().filter_map(|n| n.leaving.as_ref()).map(|leaving| leaving.since.as_str()).min();
     unplaced(fleet).into_iter().filter(|pod| begun.is_none_or(|begun| pod.created.as_str() < begun)).collect()
+}
+
+/// How many pods are ready of each maker that has one on a node which is to go somewhere else.
+#[must_use]
+pub fn makers_on(fleet: &Fleet, node: &str) -> BTreeMap<String, u32> {
+    let makers = movable(fleet, node).into_iter().filter_map(|pod| pod.maker.clone());
+    makers.map(|maker| (maker.clone(), serving(fleet, &maker))).collect()
+}
+
+fn serving(fleet: &Fleet, maker: &str) -> u32 {
+    let ready = fleet.pods.iter().filter(|p| p.ready && !p.leaving && p.maker.as_deref() == Some(maker)).count();
+    u32::try_from(ready).unwrap_or(u32::MAX)
+}
+
+/// A maker of which a migration has moved pods, and which has fewer ready than before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Debt {
+    /// `shop/ReplicaSet/web-7d9f`.
+    pub maker: String,
+    /// How many of its pods are ready.
+    pub ready: u32,
+    /// How many were.
+    pub before: u32,
+    /// How many pods it has, but those on their way out.
+    pub pods: u32,
+}
+
+/// Every maker of whose pods a migration has moved some, from nodes that are still there.
+#[must_use]
+pub fn debts(fleet: &Fleet) -> Vec<Debt> {
+    let mut owed: BTreeMap<&String, u32> = BTreeMap::new();
+    for (maker, before) in fleet.nodes.iter().filter_map(|n| n.leaving.as_ref()?.owed.as_ref()).flatten() {
+        let most = owed.entry(maker).or_default();
+        *most = (*most).max(*before);
+    }
+    let debt = |(maker, before): (&String, u32)| {
+        let pods = fleet.pods.iter().filter(|p| !p.leaving && p.maker.as_ref() == Some(maker)).count();
+        Debt { maker: maker.clone(), ready: serving(fleet, maker), before, pods: u32::try_from(pods).unwrap_or(u32::MAX) }
+    };
+    owed.into_iter().map(debt).collect()
 }

@@ -1,8 +1,10 @@
 //! What becomes of each node group.
 
+use super::memory::is_kept;
 use super::pool::pool_of;
 use super::scaled::apart;
 use super::taints::is_passing;
+use super::weights::weigh;
 use super::{KEPT, SCALING_BEFORE, Wish, scaling_before};
 use crate::error::{Error, Result};
 use crate::facts::{Fleet, NodeGroupShape, NodeOwner, Scaling};
@@ -72,7 +74,7 @@ pub fn plan<'a>(
     let kept = kept(&plans, fleet, wish)?;
     let each = if kept.len() == 1 { KEPT_NODES } else { 1 };
     for plan in plans.iter_mut().filter(|p| p.is_touched()) {
-        let max = scaling_before(plan.group).max;
+        let max = scaling_before(plan.group, fleet).max;
         if kept.contains(&plan.group.name) {
             plan.fate = Fate::Keeps;
             plan.target = Scaling { min: each, desired: each, max: max.max(each) };
@@ -81,6 +83,7 @@ pub fn plan<'a>(
         }
     }
     name_apart(&mut plans);
+    weigh(&mut plans, fleet);
     Ok(plans)
 }
 
@@ -123,14 +126,11 @@ fn kept(plans: &[GroupPlan<'_>], fleet: &Fleet, wish: &Wish) -> Result<BTreeSet<
     if !wish.keep.is_empty() {
         return Ok(wish.keep.iter().cloned().collect());
     }
-    let chosen: BTreeSet<String> = plans.iter().filter(|p| p.group.tags.contains_key(KEPT)).map(|p| p.group.name.clone()).collect();
+    let chosen: BTreeSet<String> = plans.iter().filter(|p| is_kept(p.group, fleet)).map(|p| p.group.name.clone()).collect();
     if !chosen.is_empty() {
         return Ok(chosen);
     }
-    let best = plans
-        .iter()
-        .filter(|p| p.is_touched() && unfit(p.group, fleet).is_none())
-        .max_by_key(|p| (p.group.capacity_type == "ON_DEMAND", scaling_before(p.group).max, std::cmp::Reverse(&p.group.name)));
+    let best = plans.iter().filter(|p| p.is_touched() && unfit(p.group, fleet).is_none()).max_by_key(|p| fitness(p.group, fleet));
     best.map(|p| BTreeSet::from([p.group.name.clone()])).ok_or_else(|| {
         let why = plans.iter().map(|p| match (&p.fate, unfit(p.group, fleet)) {
             (Fate::Untouched(why) | Fate::Apart(why), _) => format!("{}: {why}", p.group.name),
@@ -140,6 +140,30 @@ fn kept(plans: &[GroupPlan<'_>], fleet: &Fleet, wish: &Wish) -> Result<BTreeSet<
         why.fold(error, Error::because).hint("make a small node group of Linux without taints for it, then run this again")
     })
 }
+
+/// The memory of a type of which a node has room for the controller beside what every node runs, in MiB: its chart asks for 1 CPU and 1 GiB.
+const ROOMY_MIB: u64 = 4096;
+
+/// How well a group fits to stay: its nodes stay theirs, have no accelerators, have room, are meant for what the cluster itself runs, and cost little.
+fn fitness<'g>(group: &'g NodeGroupShape, fleet: &Fleet) -> impl Ord + use<'g> {
+    let accelerated = ["GPU", "NVIDIA", "NEURON"].iter().any(|word| group.ami_type.contains(word));
+    let roomy = group.instance_types.iter().all(|t| t.vcpus >= 2 && t.memory_mib >= ROOMY_MIB);
+    let for_the_cluster = group.taints.iter().any(|taint| taint.key == CRITICAL);
+    let largest = group.instance_types.iter().map(|t| t.vcpus).max();
+    let name = std::cmp::Reverse(&group.name);
+    (
+        group.capacity_type == "ON_DEMAND",
+        !accelerated,
+        roomy,
+        for_the_cluster,
+        std::cmp::Reverse(largest),
+        scaling_before(group, fleet).max,
+        name,
+    )
+}
+
+/// The taint that the controller's chart tolerates.
+const CRITICAL: &str = "CriticalAddonsOnly";
 
 /// The refusal where the autoscaler scales none of the groups.
 fn nothing_scaled(plans: &[GroupPlan<'_>]) -> Option<Error> {
@@ -161,8 +185,7 @@ fn unfit(group: &NodeGroupShape, fleet: &Fleet) -> Option<String> {
     if group.ami_type.starts_with("WINDOWS_") {
         return Some("its nodes run Windows".to_owned());
     }
-    let repels =
-        |t: &&crate::facts::GroupTaint| t.effect != "PREFER_NO_SCHEDULE" && t.key != "CriticalAddonsOnly" && !is_passing(t, group, fleet);
+    let repels = |t: &&crate::facts::GroupTaint| t.effect != "PREFER_NO_SCHEDULE" && t.key != CRITICAL && !is_passing(t, group, fleet);
     group.taints.iter().find(repels).map(|t| format!("its taint {} lets no pod of Karpenter's in", t.key))
 }
 
@@ -205,16 +228,10 @@ pub fn self_managed(groups: &[NodeGroupShape], fleet: &Fleet) -> Vec<String> {
     said.map(|what| format!("not migrated: {what}; it stays as it is, and nothing scales it any more")).collect()
 }
 
-/// The tags by which a run remembers a group.
+/// What a run writes down of a group.
 #[must_use]
-pub fn marks(plan: &GroupPlan<'_>) -> std::collections::BTreeMap<String, String> {
-    let mut tags = std::collections::BTreeMap::new();
-    if super::remembered(plan.group).is_none() {
-        tags.insert(SCALING_BEFORE.to_owned(), plan.group.scaling.to_string());
-    }
-    if plan.fate == Fate::Keeps {
-        tags.insert(KEPT.to_owned(), "true".to_owned());
-    }
-    tags.retain(|key, value| plan.group.tags.get(key) != Some(value));
-    tags
+pub fn marks(plan: &GroupPlan<'_>, fleet: &Fleet) -> std::collections::BTreeMap<String, String> {
+    let size = (SCALING_BEFORE.to_owned(), scaling_before(plan.group, fleet).to_string());
+    let kept = (plan.fate == Fate::Keeps).then(|| (KEPT.to_owned(), "true".to_owned()));
+    std::iter::once(size).chain(kept).collect()
 }

@@ -2,7 +2,7 @@
 
 use super::taints::taints;
 use crate::facts::{Fleet, NodeGroupShape};
-use crate::render::PoolShape;
+use crate::render::{PoolDisk, PoolShape};
 use crate::spec::{AmiAlias, Architecture, CapacityType, ObjectName, Spec};
 use std::collections::BTreeMap;
 
@@ -36,11 +36,14 @@ pub(super) fn pool_of(
     let ami = ami(spec, group, recommended, &mut notes)?;
     let subnets = group.subnets.iter().map(|id| id.parse().map_err(|e| format!("its subnet: {e}"))).collect::<Result<_, String>>()?;
     if let Some(template) = &group.launch_template {
-        notes.push(format!("of its launch template {template} only instance type, security groups, hop limit and disk are taken over: user data, other metadata options and tags are not"));
+        notes.push(format!("of its launch template {template} only instance type, security groups, hop limit and the disk's size, type, speed and key are taken over: user data, other metadata options and tags are not"));
+    }
+    if let Some(key) = &group.disk.key {
+        notes.push(format!("its disks are encrypted with {key}, which Karpenter's controller must be let use by the key's policy: `karpctl explain ebs-key`"));
     }
     let taints = taints(group, fleet)?;
     let most = |of: fn(&crate::facts::InstanceTypeFacts) -> u64| group.instance_types.iter().map(of).max().unwrap_or_default();
-    let nodes = u64::from(super::scaling_before(group).max);
+    let nodes = u64::from(super::scaling_before(group, fleet).max);
     let shape = PoolShape {
         name: name(&group.name)?,
         node_group: group.name.clone(),
@@ -57,7 +60,15 @@ pub(super) fn pool_of(
         startup_taints: taints.startup,
         cpu_limit: nodes * most(|t| u64::from(t.vcpus)),
         memory_limit_mib: nodes * most(|t| t.memory_mib),
-        disk_gib: group.disk_gib,
+        disk: PoolDisk {
+            gib: group.disk_gib,
+            kind: group.disk.kind.clone(),
+            iops: group.disk.iops,
+            throughput: group.disk.throughput,
+            key: group.disk.key.clone(),
+        },
+        weight: None,
+        keeps_nodes: !fleet.autoscalers.is_empty() && fleet.autoscalers.iter().all(|a| a.keeps_nodes),
     };
     Ok((shape, notes))
 }
@@ -79,7 +90,10 @@ fn ami(spec: &Spec, group: &NodeGroupShape, recommended: Option<&AmiAlias>, note
         _ if kind.starts_with("WINDOWS_") => windows(spec, kind, notes)?,
         _ => return Err(format!("its AMI type is {kind}: only its launch template knows how such a node starts")),
     };
-    let mut version = group.release_version.as_deref().and_then(|version| pinned(spec, &family, version));
+    let mut version = pinned(spec, group, &family);
+    if let Some(runs) = group.kubernetes.as_ref().filter(|runs| **runs != spec.kubernetes.to_string()) {
+        notes.push(format!("its nodes run Kubernetes {runs}, Karpenter's will run {}, as the cluster does", spec.kubernetes));
+    }
     if !spec.kubernetes.has_ami_family(&family) {
         notes.push(format!("EKS makes no images of {family} for Kubernetes {}: its nodes become al2023", spec.kubernetes));
         (family, version) = ("al2023".to_owned(), None);
@@ -105,8 +119,12 @@ fn windows(spec: &Spec, kind: &str, notes: &mut Vec<String>) -> Result<String, S
 
 /// What stands behind the `@` of the alias of an image that EKS calls `1.34.1-20251103`, or `1.26.1-943d9a41` for Bottlerocket. An alias
 /// means an image for the cluster's Kubernetes: one for another is named by none.
-fn pinned(spec: &Spec, family: &str, version: &str) -> Option<String> {
+fn pinned(spec: &Spec, group: &NodeGroupShape, family: &str) -> Option<String> {
+    let version = group.release_version.as_deref()?;
     let (first, second) = version.split_once('-')?;
+    if group.kubernetes.as_ref().is_some_and(|runs| *runs != spec.kubernetes.to_string()) {
+        return None;
+    }
     match family {
         "al2" | "al2023" => {
             let same = first == spec.kubernetes.to_string() || first.starts_with(&format!("{}.", spec.kubernetes));

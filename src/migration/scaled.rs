@@ -1,28 +1,33 @@
 //! Which node groups a Cluster Autoscaler scales: the others are not the migration's.
 
-use super::{KEPT, SCALING_BEFORE};
+use super::{SCALING_BEFORE, is_begun, pool_for, remembered};
 use crate::facts::{AutoscalerFacts, Fleet, NodeGroupShape};
 use crate::spec::Spec;
 use std::collections::BTreeMap;
 
 /// Why a group is none of the migration's, where that is so. Where nothing says what an autoscaler scales, it may be any group.
 pub(super) fn apart(spec: &Spec, group: &NodeGroupShape, groups: &[NodeGroupShape], fleet: &Fleet) -> Option<String> {
-    if is_begun(group) || group.tags.contains_key(KEPT) {
+    if is_begun(group, fleet) {
         return None;
     }
+    // What was left out when it began stays so: nothing else says it by now.
+    if fleet.autoscalers.iter().all(|a| a.replicas == 0) && groups.iter().any(|g| remembered(g, fleet).is_some()) {
+        return pool_for(group, fleet).is_none().then(|| {
+            format!(
+                "it was not part of the migration that has begun; where it is to be, mark it so: `aws eks tag-resource --region {} \
+                 --resource-arn {} --tags {SCALING_BEFORE}={}`",
+                spec.region, group.arn, group.scaling
+            )
+        });
+    }
     if fleet.autoscalers.is_empty() {
-        return groups.iter().any(is_begun).then(|| "it was not part of the migration that has begun".to_owned());
+        return None;
     }
     let mut why = Vec::new();
     for autoscaler in &fleet.autoscalers {
         why.push(not_scaled(spec, group, autoscaler)?);
     }
     Some(why.join("; "))
-}
-
-/// Every group that a migration takes is marked so before the first of them changes.
-fn is_begun(group: &NodeGroupShape) -> bool {
-    group.tags.contains_key(SCALING_BEFORE)
 }
 
 /// Why an autoscaler does not scale a group.

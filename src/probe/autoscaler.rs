@@ -18,6 +18,7 @@ pub(super) async fn autoscalers(deployments: &[Value], kube: &dyn Kube) -> Resul
         let words = words(deployment);
         let mut found = by_flags(deployment, &words);
         found.works_on = works_on(&words, kube).await?;
+        found.priorities = priorities(&words, &found.namespace, kube).await?;
         all.push(found);
     }
     Ok(all)
@@ -61,7 +62,27 @@ fn by_flags(deployment: &Value, words: &[String]) -> AutoscalerFacts {
         scaling_groups: flag(words, "nodes").into_iter().filter_map(group).collect(),
         discovers: flag(words, "node-group-auto-discovery").into_iter().filter_map(tags).collect(),
         works_on: None,
+        keeps_nodes: flag(words, "scale-down-enabled").contains(&"false"),
+        priorities: BTreeMap::new(),
     }
+}
+
+/// Where its priorities are (`cluster-autoscaler/expander/priority/priority.go`).
+const PRIORITIES: &str = "cluster-autoscaler-priority-expander";
+
+/// The priorities of groups by which it chooses, where it does. Who may not read them knows none.
+async fn priorities(words: &[String], namespace: &str, kube: &dyn Kube) -> Result<BTreeMap<i64, Vec<String>>> {
+    if !flag(words, "expander").iter().any(|chosen| chosen.split(',').any(|one| one == "priority")) {
+        return Ok(BTreeMap::new());
+    }
+    let kind = ObjectKind::new("v1", "configmaps");
+    let place = ObjectRef { kind, namespace: Some(namespace.to_owned()), name: PRIORITIES.to_owned() };
+    let found = match kube.get(&place).await {
+        Err(e) if e.kind == ErrorKind::Denied => None,
+        found => found?,
+    };
+    let read = found.and_then(|object| serde_saphyr::from_str(object["data"]["priorities"].as_str()?).ok());
+    Ok(read.unwrap_or_default())
 }
 
 /// `asg:tag=k8s.io/cluster-autoscaler/enabled,team=web`

@@ -1,12 +1,13 @@
 //! What a migration looks at: node groups, and the Cluster Autoscalers, nodes, pods and node pools of the cluster.
 
 use super::autoscaler::autoscalers;
-use super::inside::{items, text};
+use super::inside::{items, selects, text};
 use super::kinds::{Kinds, nodes as node_kind};
 use super::{ProbeContext, failed};
 use crate::error::Result;
 use crate::facts::{
-    Facts, Fleet, FleetNode, FleetPod, LabelWish, Leaving, NodeGroupShape, NodeLabels, NodeOwner, PodMaker, PodOwner, Probed, RolePolicies,
+    Facts, Fleet, FleetNode, FleetPod, LabelWish, Leaving, NodeGroupShape, NodeLabels, NodeOwner, PodBudget, PodMaker, PodOwner, Probed,
+    RolePolicies,
 };
 use crate::knowledge::{COMPUTE_TYPE_LABEL, NODE_GROUP_LABEL, NODE_POOL_LABEL, PROVISIONER_LABEL, STAY_ANNOTATIONS, ZONE_LABEL};
 use crate::ports::{Kube, ObjectKind};
@@ -20,6 +21,8 @@ pub(crate) const REPLICAS_BEFORE: &str = "karpctl.dev/replicas-before";
 pub(crate) const LEAVING: &str = "karpctl.dev/leaving";
 /// On a node that a migration empties: somebody else had cordoned it before.
 pub(crate) const CORDONED_BEFORE: &str = "karpctl.dev/cordoned-before";
+/// On a node that a migration empties: how many pods were ready before of each maker that had one there, in JSON.
+pub(crate) const READY_BEFORE: &str = "karpctl.dev/ready-before";
 
 /// The label by which eksctl names the node group of a node.
 const EKSCTL_GROUP_LABEL: &str = "alpha.eksctl.io/nodegroup-name";
@@ -47,8 +50,8 @@ pub(super) async fn fleet(context: &ProbeContext<'_>, kube: &dyn Kube) -> Probed
 async fn read(kinds: &Kinds, kube: &dyn Kube) -> Result<Fleet> {
     let (deployment, node, pod) = (ObjectKind::new("apps/v1", "deployments"), node_kind(), ObjectKind::new("v1", "pods"));
     let (daemons, crons) = (ObjectKind::new("apps/v1", "daemonsets"), ObjectKind::new("batch/v1", "cronjobs"));
-    let sets = ObjectKind::new("apps/v1", "statefulsets");
-    let (deployments, nodes, pods, pools, classes, daemons, crons, sets) = tokio::join!(
+    let (sets, budgets) = (ObjectKind::new("apps/v1", "statefulsets"), ObjectKind::new("policy/v1", "poddisruptionbudgets"));
+    let (deployments, nodes, pods, pools, classes, daemons, crons, sets, budgets) = tokio::join!(
         kube.list(&deployment, None, None),
         kube.list(&node, None, None),
         kube.list(&pod, None, None),
@@ -57,7 +60,10 @@ async fn read(kinds: &Kinds, kube: &dyn Kube) -> Result<Fleet> {
         kube.list(&daemons, None, None),
         kube.list(&crons, None, None),
         kube.list(&sets, None, None),
+        kube.list(&budgets, None, None),
     );
+    let budgets = budgets?;
+    let pod = |pod: &Value| Some(FleetPod { budgets: budgets_of(pod, &budgets), ..pod_of(pod)? });
     let deployments = deployments?;
     let makers = [("DaemonSet", daemons?), ("CronJob", crons?), ("StatefulSet", sets?)];
     let made = makers.iter().flat_map(|(kind, objects)| workloads(kind, objects)).chain(workloads("Deployment", &deployments));
@@ -65,7 +71,7 @@ async fn read(kinds: &Kinds, kube: &dyn Kube) -> Result<Fleet> {
         autoscalers: autoscalers(&deployments, kube).await?,
         workloads: made.collect(),
         nodes: nodes?.iter().map(node_of).collect(),
-        pods: pods?.iter().filter_map(pod_of).collect(),
+        pods: pods?.iter().filter_map(pod).collect(),
         pools: pools?,
         classes: classes?,
     })
@@ -88,12 +94,14 @@ fn node_of(node: &Value) -> FleetNode {
         owner,
         zone: label(ZONE_LABEL),
         created: named(node, "creationTimestamp"),
+        labels: labels.as_object().into_iter().flatten().filter_map(|(key, value)| Some((text(key), text(value.as_str()?)))).collect(),
         taints: items(&node["spec"]["taints"]).iter().filter_map(|taint| taint["key"].as_str().map(text)).collect(),
         ready: items(&node["status"]["conditions"]).iter().any(|c| c["type"] == "Ready" && c["status"] == "True"),
         cordoned: node["spec"]["unschedulable"] == true,
         leaving: (!annotations[LEAVING].is_null()).then(|| Leaving {
             since: annotations[LEAVING].as_str().filter(|at| at.starts_with(|c: char| c.is_ascii_digit())).map(text).unwrap_or_default(),
             cordoned_before: !annotations[CORDONED_BEFORE].is_null(),
+            owed: annotations[READY_BEFORE].as_str().and_then(|owed| serde_json::from_str(owed).ok()),
         }),
     }
 }
@@ -112,7 +120,8 @@ fn pod_of(pod: &Value) -> Option<FleetPod> {
         Some(_) => PodOwner::Controller,
         None => PodOwner::Nobody,
     };
-    let waits = items(&status["conditions"]).iter().find(|c| c["type"] == "PodScheduled" && c["status"] == "False");
+    let condition = |kind: &str, value: &str| items(&status["conditions"]).iter().find(|c| c["type"] == kind && c["status"] == value);
+    let maker = controller.and_then(|o| Some(format!("{}/{}/{}", named(pod, "namespace"), o["kind"].as_str()?, o["name"].as_str()?)));
     Some(FleetPod {
         namespace: named(pod, "namespace"),
         name: named(pod, "name"),
@@ -120,18 +129,51 @@ fn pod_of(pod: &Value) -> Option<FleetPod> {
         created: named(pod, "creationTimestamp"),
         node: spec["nodeName"].as_str().filter(|n| !n.is_empty()).map(text),
         owner,
+        maker: maker.as_deref().map(text),
+        ready: condition("Ready", "True").is_some(),
         leaving: !metadata["deletionTimestamp"].is_null(),
         keeps_place: keeps_place(&metadata["annotations"]),
+        budgets: Vec::new(),
         asks: asks(spec),
         local_data: items(&spec["volumes"]).iter().any(|v| !v["emptyDir"].is_null()),
-        waits_for: waits.map(|c| text(c["message"].as_str().or(c["reason"].as_str()).unwrap_or("it has no node"))),
+        waits_for: condition("PodScheduled", "False").map(|c| said(c, "it has no node")).or_else(|| unstarted(status)),
     })
 }
+
+/// The words of a condition, or of a container's state.
+fn said(of: &Value, otherwise: &str) -> String {
+    text(of["message"].as_str().or(of["reason"].as_str()).unwrap_or(otherwise))
+}
+
+/// Why a container does not start.
+fn unstarted(status: &Value) -> Option<String> {
+    let containers = items(&status["initContainerStatuses"]).iter().chain(items(&status["containerStatuses"]));
+    let mut waiting = containers.map(|c| &c["state"]["waiting"]).filter(|state| !state.is_null());
+    waiting.next().map(|state| said(state, "a container does not start"))
+}
+
+/// The disruption budgets that select a pod.
+fn budgets_of(pod: &Value, budgets: &[Value]) -> Vec<PodBudget> {
+    let (namespace, labels) = (&pod["metadata"]["namespace"], &pod["metadata"]["labels"]);
+    let selects = |budget: &&Value| {
+        let selector = &budget["spec"]["selector"];
+        budget["metadata"]["namespace"] == *namespace && selector.is_object() && selects(selector, labels)
+    };
+    let of = |budget: &Value| {
+        let status = |field: &str| budget["status"][field].as_u64().unwrap_or_default();
+        let closed = status("expectedPods") > 0 && status("disruptionsAllowed") == 0 && status("desiredHealthy") >= status("expectedPods");
+        PodBudget { name: named(budget, "name"), closed }
+    };
+    budgets.iter().filter(selects).map(of).collect()
+}
+
+/// By what a pod asks the autoscaler not to move it.
+const UNSAFE_TO_EVICT: (&str, &str) = ("cluster-autoscaler.kubernetes.io/safe-to-evict", "false");
 
 /// The annotation by which a pod asks the autoscaler or Karpenter not to move it.
 fn keeps_place(annotations: &Value) -> Option<String> {
     let of_karpenter = STAY_ANNOTATIONS.map(|key| (key, "true"));
-    std::iter::once(("cluster-autoscaler.kubernetes.io/safe-to-evict", "false"))
+    std::iter::once(UNSAFE_TO_EVICT)
         .chain(of_karpenter)
         .find(|(key, value)| annotations[*key] == *value)
         .map(|(key, value)| format!("{key}: \"{value}\""))
@@ -147,24 +189,28 @@ fn asks(spec: &Value) -> NodeLabels {
     };
     let terms = items(&spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]);
     let term = |term: &Value| {
-        items(&term["matchExpressions"]).iter().filter(|e| matches!(e["operator"].as_str(), Some("In" | "Exists"))).map(wish).collect()
+        let asked = items(&term["matchExpressions"]).iter().chain(items(&term["matchFields"]));
+        asked.filter(|e| matches!(e["operator"].as_str(), Some("In" | "Exists"))).map(wish).collect()
     };
     NodeLabels { selector: selector.collect(), terms: terms.iter().map(term).collect() }
 }
 
-/// What makes pods of such a kind, where these ask for labels of nodes.
+/// What makes pods of such a kind, where these ask for labels of nodes, or to stay.
 fn workloads(kind: &str, objects: &[Value]) -> Vec<PodMaker> {
     let of = |object: &Value| {
         let spec = &object["spec"];
         let template = if kind == "CronJob" { &spec["jobTemplate"]["spec"]["template"] } else { &spec["template"] };
         let scaled = matches!(kind, "Deployment" | "StatefulSet");
-        let asks = asks(&template["spec"]);
         let idle = !scaled || spec["replicas"] == 0;
-        (idle && asks != NodeLabels::default()).then(|| PodMaker {
+        let asks = if idle { asks(&template["spec"]) } else { NodeLabels::default() };
+        let annotations = &template["metadata"]["annotations"];
+        let stays = annotations[UNSAFE_TO_EVICT.0] == UNSAFE_TO_EVICT.1 && STAY_ANNOTATIONS.iter().all(|key| annotations[*key] != "true");
+        (stays || asks != NodeLabels::default()).then(|| PodMaker {
             kind: kind.to_owned(),
             namespace: named(object, "namespace"),
             name: named(object, "name"),
             asks,
+            stays,
         })
     };
     objects.iter().filter_map(of).collect()

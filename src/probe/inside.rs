@@ -23,7 +23,7 @@ pub(super) use neighbours::{daemon_pods, is_autoscaler, neighbours};
 pub(super) use nodes::nodes;
 pub(super) use objects::objects;
 pub(super) use outliving::outliving;
-pub(super) use policies::policies;
+pub(super) use policies::{policies, selects};
 pub(super) use schema::fingerprint;
 pub(super) use trials::trials;
 pub(super) use windows::windows_ipam;

@@ -5,6 +5,7 @@ use super::{ProbeContext, failed, said};
 use crate::error::Result;
 use crate::facts::{KarpenterNodes, Probed};
 use crate::ports::{Kube, ObjectKind};
+use crate::render::NODE_GROUP_LABEL;
 use serde_json::Value;
 
 pub(super) async fn node_pool(context: &ProbeContext<'_>, kube: &dyn Kube) -> (Probed<Value>, Probed<Value>) {
@@ -27,17 +28,31 @@ pub(crate) fn ami_alias(class: &Value) -> Option<&str> {
 pub(crate) async fn launched(kinds: &Kinds, kube: &dyn Kube) -> Result<KarpenterNodes> {
     let node = node_kind();
     let (pools, classes, claims, nodes) = tokio::join!(
-        names(kube, &kinds.pool, None),
-        names(kube, &kinds.class, None),
-        names(kube, &kinds.claim, None),
-        names(kube, &node, Some(kinds.pool_label)),
+        listed(kube, &kinds.pool, None),
+        listed(kube, &kinds.class, None),
+        listed(kube, &kinds.claim, None),
+        listed(kube, &node, Some(kinds.pool_label)),
     );
-    Ok(KarpenterNodes { pools: pools?, classes: classes?, claims: claims?, nodes: nodes? })
+    let pools = pools?;
+    let migrated = |pool: &&Value| !pool["metadata"]["labels"][NODE_GROUP_LABEL].is_null();
+    Ok(KarpenterNodes {
+        of_node_groups: names(pools.iter().filter(migrated)),
+        pools: names(&pools),
+        classes: names(&classes?),
+        claims: names(&claims?),
+        nodes: names(&nodes?),
+    })
 }
 
-async fn names(kube: &dyn Kube, kind: &ObjectKind, selector: Option<&str>) -> Result<Vec<String>> {
-    let found = kube.list(kind, None, selector).await?;
-    let mut names: Vec<String> = found.iter().filter(|object| !is_of_auto_mode(object)).map(name_of).collect();
+async fn listed(kube: &dyn Kube, kind: &ObjectKind, selector: Option<&str>) -> Result<Vec<Value>> {
+    let mut found = kube.list(kind, None, selector).await?;
+    found.retain(|object| !is_of_auto_mode(object));
+    Ok(found)
+}
+
+/// Their names, sorted.
+fn names<'o>(objects: impl IntoIterator<Item = &'o Value>) -> Vec<String> {
+    let mut names: Vec<String> = objects.into_iter().map(name_of).collect();
     names.sort();
-    Ok(names)
+    names
 }

@@ -32,8 +32,8 @@ pub use helm_values::{crd_values, helm_values, helm_values_yaml};
 pub use inflate::{inflate, inflate_yaml};
 pub use monitoring::{grafana_values_yaml, prometheus_values_yaml};
 pub use node_pool::{
-    NODE_GROUP_LABEL, PoolShape, PoolTaint, ami_family, ami_parameter, node_pool, node_pool_yaml, pool_architectures, shaped_pool,
-    shaped_pool_yaml,
+    NODE_GROUP_LABEL, PoolDisk, PoolShape, PoolTaint, ami_family, ami_parameter, node_pool, node_pool_yaml, pool_architectures,
+    shaped_pool, shaped_pool_yaml,
 };
 pub use operator_policy::{Standing, needed as operator_needs, operator_policies, operator_policy};
 pub use policies::{

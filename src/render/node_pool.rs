@@ -140,8 +140,27 @@ pub struct PoolShape {
     pub cpu_limit: u64,
     /// The most memory of all its nodes, in MiB.
     pub memory_limit_mib: u64,
-    /// The size of the disk that pods use, in GiB. `None`: what Karpenter takes for the AMI.
-    pub disk_gib: Option<u32>,
+    /// The disk that pods use.
+    pub disk: PoolDisk,
+    /// How early it is asked for a node, 1 to 100. `None`: after all that say so.
+    pub weight: Option<u32>,
+    /// Whether its nodes stay though fewer would do.
+    pub keeps_nodes: bool,
+}
+
+/// The disk that pods use. What is `None` is as Karpenter, or karpctl, has it otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PoolDisk {
+    /// Its size in GiB.
+    pub gib: Option<u32>,
+    /// `gp3`, `io2`, …
+    pub kind: Option<String>,
+    /// I/O operations per second.
+    pub iops: Option<u32>,
+    /// MiB per second.
+    pub throughput: Option<u32>,
+    /// The KMS key that encrypts it and the disk of the system.
+    pub key: Option<String>,
 }
 
 /// A taint as Kubernetes writes it.
@@ -174,8 +193,19 @@ pub fn shaped_pool_yaml(spec: &Spec, shape: &PoolShape) -> Result<String> {
     let family = shape.ami.family();
     let mut volumes = json!(node_volumes(family));
     // What pods write goes to the last.
-    if let (Some(gib), Some(last)) = (shape.disk_gib, volumes.as_array_mut().and_then(|all| all.last_mut())) {
-        last["size"] = json!(format!("{gib}Gi"));
+    let disk = &shape.disk;
+    if let Some(last) = volumes.as_array_mut().and_then(|all| all.last_mut()) {
+        let set = [
+            ("size", disk.gib.map(|gib| json!(format!("{gib}Gi")))),
+            ("kind", disk.kind.as_ref().map(|kind| json!(kind))),
+            ("iops", disk.iops.map(|iops| json!(iops))),
+            ("throughput", disk.throughput.map(|throughput| json!(throughput))),
+        ];
+        for (field, value) in set {
+            if let Some(value) = value {
+                last[field] = value;
+            }
+        }
     }
     let values = json!({
         "name": shape.name,
@@ -193,9 +223,9 @@ pub fn shaped_pool_yaml(spec: &Spec, shape: &PoolShape) -> Result<String> {
         "capacity_types": [shape.capacity_type],
         "cpu_limit": shape.cpu_limit,
         "tags": node_tags(spec),
-        "volume_key": spec.node_pool.volume_key,
+        "volume_key": disk.key.clone().or_else(|| spec.node_pool.volume_key.as_ref().map(ToString::to_string)),
         "volumes": volumes,
-        "sized": shape.disk_gib.is_some(),
+        "sized": *disk != PoolDisk::default(),
         "shape": {
             "marks": {NODE_GROUP_LABEL: shape.node_group},
             "instance_types": shape.instance_types,
@@ -204,6 +234,8 @@ pub fn shaped_pool_yaml(spec: &Spec, shape: &PoolShape) -> Result<String> {
             "taints": shape.taints,
             "startup_taints": shape.startup_taints,
             "memory_limit": format!("{}Mi", shape.memory_limit_mib),
+            "weight": shape.weight,
+            "keeps_nodes": shape.keeps_nodes,
         },
     });
     fill(template, Functions::Short, &values)

@@ -5,7 +5,7 @@ use super::migration::{READS_ON_REMOVAL, look, world};
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{AutoscalerFacts, Facts, Topic};
-use crate::migration::SCALING_BEFORE;
+use crate::migration::is_begun;
 use crate::plan::{Action, Direction, State, StepId};
 use crate::ports::{Kube, ObjectKind, ObjectRef};
 use crate::probe::fleet::REPLICAS_BEFORE;
@@ -44,7 +44,7 @@ impl Step for Autoscaler {
             Err(state) => return state,
         };
         // Whoever has removed it after a migration has groups that remember one.
-        if fleet.autoscalers.is_empty() && !groups.iter().any(|g| g.tags.contains_key(SCALING_BEFORE)) {
+        if fleet.autoscalers.is_empty() && !groups.iter().any(|g| is_begun(g, fleet)) {
             let install = format!("`karpctl bootstrap --existing-cluster --cluster-name {}` installs Karpenter", spec.cluster_name);
             return Refusal::new("there is no Cluster Autoscaler in the cluster, so there is nothing to go over from").hint(install).into();
         }

@@ -4,8 +4,9 @@ use super::looked::{Refusal, looked};
 use super::{StepContext, autoscaler, migration_pools, node_groups};
 use crate::error::{Error, Result};
 use crate::facts::{Facts, Fleet, NodeGroupShape, Topic};
-use crate::migration::{GroupPlan, Wish, plan};
+use crate::migration::{GroupPlan, Wish, plan, small};
 use crate::plan::State;
+use crate::probe::kinds::Kinds;
 use crate::probe::{ProbeContext, probe};
 use crate::render;
 use crate::spec::Spec;
@@ -49,6 +50,35 @@ pub(super) fn planned<'f>(spec: &Spec, facts: &'f Facts, wish: &Wish) -> Result<
         e.hints.iter().fold(Refusal::new(why), |refusal, hint| refusal.hint(hint.clone()))
     })?;
     Ok((plans, fleet))
+}
+
+/// Why Karpenter is not taken away after a migration: its node groups are small, and nobody makes nodes any more.
+#[must_use]
+pub fn refused_without_nodes(spec: &Spec, facts: &Facts) -> Option<Error> {
+    let (cluster, region) = (&spec.cluster_name, &spec.region);
+    let why = match world(facts) {
+        Ok((groups, fleet)) => {
+            let small = small(groups, fleet);
+            let shown: Vec<String> =
+                small.iter().map(|(g, before)| format!("{} {before} -> {} (min/now/max)", g.name, g.scaling)).collect();
+            if shown.is_empty() {
+                return None;
+            }
+            format!("a migration from the Cluster Autoscaler has made its node groups small: {}", shown.join(", "))
+        }
+        Err(State::Unknown(why)) => {
+            format!("it has node pools of a migration from the Cluster Autoscaler, and how large the node groups are is not known: {why}")
+        }
+        Err(_) => return None,
+    };
+    let error = Error::refused(format!("Karpenter of cluster {cluster} is not taken away; nothing was changed"))
+        .because(why)
+        .because("without Karpenter nothing would make nodes for the pods")
+        .hint(format!(
+            "go back first: `karpctl migrate cluster-autoscaler --back --delete-pools --cluster-name {cluster} --region {region}`"
+        ));
+    let pools = format!("kubectl delete {} --selector {}", Kinds::of(spec).pool.plural, render::NODE_GROUP_LABEL);
+    Some(error.hint(format!("or, where something else makes nodes by now, end those of its pools: `{pools}`; then run this again")))
 }
 
 /// Reads these topics anew. What cannot be read ends the step.

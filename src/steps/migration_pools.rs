@@ -8,7 +8,7 @@ use super::ready::not_ready_yet;
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, Fleet, Topic};
-use crate::migration::{Fate, GroupPlan, PoolsOnReturn, Wish, lost_policies, self_managed, tied_workloads};
+use crate::migration::{Fate, GroupPlan, PoolsOnReturn, Wish, lost_policies, moved_workloads, order, self_managed, tied_workloads};
 use crate::plan::{Action, Direction, State, StepId};
 use crate::probe::kinds::{Kinds, cluster_wide, name_of};
 use crate::render::{self, NODE_GROUP_LABEL, PoolShape};
@@ -66,7 +66,8 @@ impl Step for MigrationPools {
             None => Vec::new(),
         };
         let told = |plan| described(plan).into_iter().chain(lost(plan).into_iter().map(|note| format!("  {note}")));
-        plans.iter().flat_map(told).chain(self_managed(groups, fleet)).chain(tied_workloads(&plans, fleet)).collect()
+        let of_pods = tied_workloads(&plans, fleet).into_iter().chain(moved_workloads(fleet));
+        plans.iter().flat_map(told).chain(order(&plans)).chain(self_managed(groups, fleet)).chain(of_pods).collect()
     }
 
     fn commands(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
@@ -130,7 +131,7 @@ impl Step for MigrationPools {
 
     fn explain(&self) -> &'static str {
         "Proposes a node pool and a node class for each managed node group that the autoscaler scales: its instance types, the zones of its subnets, its subnets, the security groups and the hop limit that its launch template names, \
-         capacity type, labels and taints (one that its ready nodes do not carry becomes a startup taint), the AMI that it runs where an alias can name it, the size of its disks, and as limits what \
+         capacity type, labels and taints (one that its ready nodes do not carry becomes a startup taint), the AMI that it runs where an alias can name it, the size, type, speed and key of its disks, the order of the autoscaler's priorities as weights, and as limits what \
          its most nodes of the largest type have.\n\nWhat is not taken over is said in the plan, and so are policies that the role of the group's nodes has and Karpenter's has not: pods \
          may go by them. Both carry the label \
          karpctl.dev/node-group. Once they are there they are yours: a later run does not change them back.\n\nNode groups with an AMI of their own, \
@@ -220,7 +221,14 @@ fn described(plan: &GroupPlan<'_>) -> Vec<String> {
             parts.push(format!("{what} {}", taints.join(", ")));
         }
     }
-    parts.extend(pool.disk_gib.map(|gib| format!("disks of {gib} GiB")));
+    parts.extend(pool.disk.gib.map(|gib| format!("disks of {gib} GiB")));
+    parts.extend(pool.disk.kind.as_ref().map(|kind| format!("of type {kind}")));
+    parts.extend(pool.disk.iops.map(|iops| format!("{iops} IOPS")));
+    parts.extend(pool.disk.throughput.map(|throughput| format!("{throughput} MiB/s")));
+    parts.extend(pool.weight.map(|weight| format!("weight {weight}, by the autoscaler's priorities")));
+    if pool.keeps_nodes {
+        parts.push("nodes stay though fewer would do, as the autoscaler's --scale-down-enabled=false has it".to_owned());
+    }
     parts.push(format!("at most {} vCPUs and {} GiB", pool.cpu_limit, pool.memory_limit_mib / 1024));
     let mut lines = vec![format!("node group {name} -> {}: {}", pool.name, parts.join("; "))];
     lines.extend(plan.notes.iter().map(|note| format!("  {note}")));

@@ -1,13 +1,13 @@
-//! One node, emptied: cordoned, its pods asked to go as their disruption budgets allow, and waited for until each has another node.
+//! One node, emptied: cordoned, its pods asked to go as their disruption budgets allow, and waited for until as many serve elsewhere as did.
 
 use super::StepContext;
 use super::migration::{look, world};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Fleet, FleetNode, FleetPod, Topic};
-use crate::migration::{movable, unplaced, unplaced_before};
+use crate::migration::{Debt, debts, makers_on, movable, unplaced, unplaced_before};
 use crate::plan::State;
-use crate::ports::{Eviction, Kube};
-use crate::probe::fleet::{CORDONED_BEFORE, LEAVING};
+use crate::ports::{Eviction, Kube, ObjectKind, ObjectRef};
+use crate::probe::fleet::{CORDONED_BEFORE, LEAVING, READY_BEFORE};
 use crate::probe::kinds::{cluster_wide, nodes};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,18 +57,52 @@ impl<'a> Emptying<'a> {
 
     /// Waits for what an earlier run, or this one, has displaced so far.
     pub(super) async fn settle(&self, fleet: &Fleet) -> Result<()> {
-        if self.displaced(fleet).is_empty() { Ok(()) } else { self.wait_until_placed().await }
+        if self.displaced(fleet).is_empty() && self.lacking(fleet).await?.is_empty() { Ok(()) } else { self.wait_until_well().await }
     }
 
-    /// The pods that lost their node to the migration and have none yet.
+    /// The pods of makers that lost some to the migration, which have no node yet. Others that wait for one are none of its doing.
     fn displaced<'f>(&self, fleet: &'f Fleet) -> Vec<&'f FleetPod> {
-        unplaced(fleet).into_iter().filter(|p| !self.before.contains(&p.uid)).collect()
+        let moved: BTreeSet<String> = debts(fleet).into_iter().map(|debt| debt.maker).collect();
+        let is_moved = |pod: &&FleetPod| pod.maker.as_ref().is_some_and(|maker| moved.contains(maker));
+        unplaced(fleet).into_iter().filter(is_moved).filter(|p| !self.before.contains(&p.uid)).collect()
+    }
+
+    /// The makers that have fewer pods ready than before theirs were moved, and want as many still: `before` is then how many they want.
+    async fn lacking(&self, fleet: &Fleet) -> Result<Vec<Debt>> {
+        let mut lacking = Vec::new();
+        for debt in debts(fleet) {
+            if debt.ready < debt.before {
+                let before = debt.before.min(self.wanted(&debt).await?);
+                lacking.extend((debt.ready < before).then_some(Debt { before, ..debt }));
+            }
+        }
+        Ok(lacking)
+    }
+
+    /// How many pods a maker wants by now. Of one that does not say so in replicas, as many as it has.
+    async fn wanted(&self, debt: &Debt) -> Result<u32> {
+        let parts: Vec<&str> = debt.maker.split('/').collect();
+        let [namespace, kind, name] = parts[..] else { return Ok(debt.pods) };
+        let kind = match kind {
+            "ReplicaSet" => ObjectKind::new("apps/v1", "replicasets"),
+            "StatefulSet" => ObjectKind::new("apps/v1", "statefulsets"),
+            "ReplicationController" => ObjectKind::new("v1", "replicationcontrollers"),
+            _ => return Ok(debt.pods),
+        };
+        let place = ObjectRef { kind, namespace: Some(namespace.to_owned()), name: name.to_owned() };
+        let replicas = self.kube.get(&place).await?.and_then(|maker| maker["spec"]["replicas"].as_u64());
+        Ok(u32::try_from(replicas.unwrap_or_default()).unwrap_or(u32::MAX))
     }
 
     /// Empties a node. `which`: the words that say which of how many it is.
-    pub(super) async fn empty(&self, node: &FleetNode, which: &str) -> Result<()> {
+    pub(super) async fn empty(&self, fleet: &Fleet, node: &FleetNode, which: &str) -> Result<()> {
+        if node.leaving.as_ref().is_none_or(|leaving| leaving.owed.is_none()) {
+            let owed = json!(makers_on(fleet, &node.name)).to_string();
+            let patch = json!({"metadata": {"annotations": {READY_BEFORE: owed}}});
+            self.kube.merge_patch(&cluster_wide(&nodes(), &node.name), &patch).await?;
+        }
         self.send_away(&node.name, which).await?;
-        self.wait_until_placed().await
+        self.wait_until_well().await
     }
 
     /// Asks the node's pods to go until none is left. Time runs from the last that went.
@@ -111,26 +145,24 @@ impl<'a> Emptying<'a> {
         }
     }
 
-    /// Waits until every pod that lost its node has another: who goes on without would take down what nobody brings up again.
-    async fn wait_until_placed(&self) -> Result<()> {
+    /// Waits until every pod that lost its node has another, and as many are ready as before: who goes on without would take down what nobody
+    /// brings up again.
+    async fn wait_until_well(&self) -> Result<()> {
         let mut told = String::new();
         let begun = Instant::now();
         loop {
             let facts = look(self.context, &[Topic::Fleet]).await?;
             let (_, fleet) = world(&facts).map_err(State::into_error)?;
             let waiting = self.displaced(fleet);
-            let Some(first) = waiting.first() else { return Ok(()) };
+            let lacking = self.lacking(fleet).await?;
+            let words = match (waiting.first(), lacking.first()) {
+                (None, None) => return Ok(()),
+                (Some(first), _) => format!("waiting for {} pods to get a node, {} among them", waiting.len(), first.shown()),
+                (None, Some(first)) => format!("waiting until the pods that were moved are ready: {}", shown(first)),
+            };
             if begun.elapsed() >= self.context.timeout {
-                let error = Error::new(ErrorKind::Timeout, format!("pods that lost their node have no other: {}", waiting.len()));
-                let error = waiting.iter().take(NAMED).fold(error, |error, pod| {
-                    error.because(format!("{}: {}", pod.shown(), pod.waits_for.as_deref().unwrap_or("the scheduler has not said why")))
-                });
-                return Err(error.hint(
-                    "Karpenter says why it makes no node: `kubectl get events --all-namespaces --field-selector reason=FailedScheduling`",
-                ))
-                .map_err(|e| self.on_the_way(e));
+                return Err(self.on_the_way(if waiting.is_empty() { unready(&lacking, fleet) } else { homeless(&waiting) }));
             }
-            let words = format!("waiting for {} pods to get a node, {} among them", waiting.len(), first.shown());
             if words != told {
                 self.context.doing(words.clone());
                 told = words;
@@ -164,12 +196,42 @@ impl<'a> Emptying<'a> {
     }
 }
 
+/// `ReplicaSet shop/web-7d9f has 1 of 3`.
+fn shown(debt: &Debt) -> String {
+    let parts: Vec<&str> = debt.maker.split('/').collect();
+    let maker = if let [namespace, kind, name] = parts[..] { format!("{kind} {namespace}/{name}") } else { debt.maker.clone() };
+    format!("{maker} has {} of {}", debt.ready, debt.before)
+}
+
+/// The failure where pods find no node.
+fn homeless(waiting: &[&FleetPod]) -> Error {
+    let error = Error::new(ErrorKind::Timeout, format!("pods that lost their node have no other: {}", waiting.len()));
+    let why = |pod: &&FleetPod| format!("{}: {}", pod.shown(), pod.waits_for.as_deref().unwrap_or("the scheduler has not said why"));
+    let error = waiting.iter().take(NAMED).map(why).fold(error, Error::because);
+    error.hint("Karpenter says why it makes no node: `kubectl get events --all-namespaces --field-selector reason=FailedScheduling`")
+}
+
+/// The failure where pods have a node and do not get ready on it.
+fn unready(lacking: &[Debt], fleet: &Fleet) -> Error {
+    let makers = lacking.iter().take(NAMED).map(shown).collect::<Vec<_>>().join(", ");
+    let error = Error::new(ErrorKind::Timeout, format!("pods that were moved do not get ready where they are now: {makers}"));
+    let of_these = |p: &&FleetPod| !p.ready && !p.leaving && p.maker.as_ref().is_some_and(|m| lacking.iter().any(|debt| debt.maker == *m));
+    let pods: Vec<&FleetPod> = fleet.pods.iter().filter(of_these).take(NAMED).collect();
+    let why = |pod: &&FleetPod| {
+        let node = pod.node.as_deref().unwrap_or("no node");
+        format!("{} on {node}: {}", pod.shown(), pod.waits_for.as_deref().unwrap_or("it is not ready"))
+    };
+    let error = pods.iter().map(why).fold(error, Error::because);
+    let look = |pod: &&FleetPod| format!("see why: `kubectl --namespace {} describe pod {}`", pod.namespace, pod.name);
+    pods.first().map(look).into_iter().fold(error, Error::hint)
+}
+
 /// The most pods that an error names.
 const NAMED: usize = 5;
 
 /// Lets pods onto a node again that a migration cordoned. One that somebody else had cordoned before stays so.
 pub(super) async fn release(kube: &dyn Kube, node: &FleetNode) -> Result<()> {
-    let mut patch = json!({"metadata": {"annotations": {LEAVING: null, CORDONED_BEFORE: null}}});
+    let mut patch = json!({"metadata": {"annotations": {LEAVING: null, CORDONED_BEFORE: null, READY_BEFORE: null}}});
     if node.leaving.as_ref().is_none_or(|leaving| !leaving.cordoned_before) {
         patch["spec"] = json!({"unschedulable": null});
     }

@@ -1,18 +1,25 @@
 //! The nodes of the node groups, emptied one by one, and the groups made small.
 
+use super::autoscaler::Autoscaler;
 use super::migration::{READS, READS_ON_REMOVAL, look, planned, world};
 use super::node_emptying::{Emptying, release};
+use super::node_group_size::{belongs, resize, wait_for_nodes};
 use super::shell::eks_scaling;
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
-use crate::facts::{Facts, Fleet, NodeGroupShape, NodeOwner, Scaling, Topic};
+use crate::facts::{AutoscalerFacts, Facts, Fleet, NodeGroupShape, Topic};
 use crate::migration::{
-    Fate, GroupPlan, KEPT, SCALING_BEFORE, Wish, is_settled, leaving, marks, movable, obstacles, remembered, staying_behind,
+    Fate, GroupPlan, KEPT, SCALING_BEFORE, Wish, closed, held, is_begun, is_settled, leaving, marks, movable, obstacles, pool_for,
+    remembered, staying_behind,
 };
 use crate::plan::{Action, Direction, State, StepId};
+use crate::ports::Kube;
+use crate::probe::kinds::{Kinds, cluster_wide, name_of};
+use crate::render::NODE_GROUP_LABEL;
 use crate::spec::Spec;
 use crate::wording::counted;
 use async_trait::async_trait;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// See the module.
@@ -50,15 +57,15 @@ impl Step for NodeGroups {
 
     fn assess_removal(&self, _: &Spec, facts: &Facts) -> State {
         match world(facts) {
-            Ok((groups, fleet)) if groups.iter().any(|g| is_begun(g, fleet)) => State::Present,
+            Ok((groups, fleet)) if groups.iter().any(|g| is_open(g, fleet)) => State::Present,
             Ok(_) => State::Absent,
             Err(state) => state,
         }
     }
 
     fn restores(&self, facts: &Facts) -> Option<Vec<String>> {
-        let groups = world(facts).map(|(groups, _)| groups).unwrap_or_default();
-        let how = |g: &NodeGroupShape| Some(format!("node group {}: {} -> {} (min/now/max)", g.name, g.scaling, remembered(g)?));
+        let Ok((groups, fleet)) = world(facts) else { return Some(Vec::new()) };
+        let how = |g: &NodeGroupShape| Some(format!("node group {}: {} -> {} (min/now/max)", g.name, g.scaling, remembered(g, fleet)?));
         Some(groups.iter().filter_map(how).collect())
     }
 
@@ -69,8 +76,8 @@ impl Step for NodeGroups {
                 plans.iter().filter(|p| !is_settled(p, fleet)).flat_map(|plan| shell(spec, plan, fleet)).collect()
             }
             Direction::Remove => {
-                let Ok((groups, _)) = world(facts) else { return Vec::new() };
-                groups.iter().filter_map(|g| Some(eks_scaling(spec, &g.name, remembered(g)?))).collect()
+                let Ok((groups, fleet)) = world(facts) else { return Vec::new() };
+                groups.iter().filter_map(|g| Some(eks_scaling(spec, &g.name, remembered(g, fleet)?))).collect()
             }
         }
     }
@@ -85,6 +92,9 @@ impl Step for NodeGroups {
             if let Some(error) = in_the_way(&plans, fleet) {
                 return Err(error.into_error());
             }
+            if let Some(back) = fleet.autoscalers.iter().find(|a| a.replicas > 0) {
+                return Err(comes_back(context.spec, back));
+            }
             // What leaves a group may be pods of the controller, which only the group that stays can take: it grows first, where it is to grow,
             // and is emptied last.
             let mut open: Vec<&GroupPlan<'_>> = plans.iter().filter(|p| !is_settled(p, fleet)).collect();
@@ -92,8 +102,10 @@ impl Step for NodeGroups {
             let Some(plan) = open.first() else { return Ok(()) };
             if grows(plan) {
                 resize(context, plan.group, plan.target).await?;
-                wait_for_nodes(context, &plan.group.name, plan.target.desired).await?;
-                continue;
+                match wait_for_nodes(context, &[(&plan.group.name, plan.target.desired)]).await?.first() {
+                    Some(short) => return Err(Error::new(ErrorKind::Timeout, short.shown())),
+                    None => continue,
+                }
             }
             emptying.settle(fleet).await?;
             let nodes = leaving(plan, fleet);
@@ -101,7 +113,7 @@ impl Step for NodeGroups {
             match nodes.iter().position(|node| !movable(fleet, &node.name).is_empty()) {
                 Some(at) => {
                     let which = format!("{} of {} of node group {}", at + 1, nodes.len(), plan.group.name);
-                    emptying.empty(nodes[at], &which).await?;
+                    emptying.empty(fleet, nodes[at], &which).await?;
                 }
                 None => self.shrink(context, plan).await?,
             }
@@ -111,31 +123,45 @@ impl Step for NodeGroups {
     async fn remove(&self, context: &StepContext<'_>) -> Result<()> {
         let (groups, fleet) = world(context.facts).map_err(State::into_error)?;
         let kube = context.kube().await?;
-        for group in groups.iter().filter(|g| is_begun(g, fleet)) {
-            for node in fleet.nodes.iter().filter(|n| n.leaving.is_some() && belongs(&n.owner, &group.name)) {
-                context.doing(format!("letting pods onto node {} again", node.name));
-                release(kube.as_ref(), node).await?;
+        let begun: Vec<&NodeGroupShape> = groups.iter().filter(|g| is_open(g, fleet)).collect();
+        let mut failed = Vec::new();
+        let mut wanted = Vec::new();
+        for group in &begun {
+            match give_back(context, kube.as_ref(), group, fleet).await {
+                Ok(()) => wanted.extend(remembered(group, fleet).map(|before| (group.name.as_str(), before.desired))),
+                Err(e) if e.kind == ErrorKind::Interrupted => return Err(e),
+                Err(e) => failed.push((group.name.clone(), e.to_string())),
             }
-            if let Some(before) = remembered(group) {
-                resize(context, group, before).await?;
-                wait_for_nodes(context, &group.name, before.desired).await?;
-            }
-            context.ports.aws.untag_eks(&group.arn, &[SCALING_BEFORE, KEPT]).await?;
         }
-        Ok(())
+        let short = wait_for_nodes(context, &wanted).await?;
+        failed.extend(short.iter().map(|short| (short.group.clone(), short.shown())));
+        for group in begun.into_iter().filter(|group| !failed.iter().any(|(name, _)| *name == group.name)) {
+            forget(context, kube.as_ref(), group, fleet).await?;
+        }
+        if failed.is_empty() {
+            return Ok(());
+        }
+        // Whatever one group lacks, pods that wait have somebody again who makes nodes for them.
+        Autoscaler.remove(context).await?;
+        let why = failed.iter().map(|(_, why)| why.clone());
+        let error = Error::new(ErrorKind::Timeout, "not every node group is as it was; the autoscaler runs again");
+        Err(why.fold(error, Error::because)
+            .hint("once EKS makes their nodes, run this again: it looks at these groups only")
+            .hint(format!("where nodes of Karpenter's hold what they lack (a quota of vCPUs, addresses), let those go first: `kubectl delete {} --selector {NODE_GROUP_LABEL}`; their pods wait until the groups have nodes", Kinds::of(context.spec).pool.plural)))
     }
 
     fn explain(&self) -> &'static str {
-        "Remembers the size of each node group in its tag karpctl.dev/scaling-before, then cordons the nodes of a group that leave and \
+        "Remembers the size of each node group in its tag karpctl.dev/scaling-before, and in an annotation of its node pool, then cordons the nodes of a group that leave and \
          empties them one after another: their pods are asked to go by the Eviction API, which keeps to pod disruption budgets, and the \
-         next node waits until every pod that lost its node has another, those that an earlier run displaced among them: since when a node \
-         leaves stands in its annotation karpctl.dev/leaving.\n\nNothing is deleted by force: an eviction that stays refused for the \
+         next node waits until every pod that lost its node has another and as many of its owner's are ready as before, those that an earlier run displaced among them: since when a node \
+         leaves stands in its annotation karpctl.dev/leaving, and how many were ready in karpctl.dev/ready-before.\n\nNothing is deleted by force: an eviction that stays refused for the \
          time of --timeout ends the run and names the pod and its budget. A group is made small only when the nodes that leave are \
          empty. One group stays, with two nodes, for Karpenter's controller (--keep-node-group names it; several stay with a node each); one that has \
          fewer gets them first.\n\nPods \
          that nobody would make anew, that ask to stay or that ask for a node of a group by its label are named before anything begins. \
          Which instances a group ends, EC2 Auto Scaling decides: for the group that stays karpctl empties those that it usually ends, the \
-         oldest, zone by zone.\n\nThe way back sets the sizes of before, waits for the nodes, and leaves the pods where they are."
+         oldest, zone by zone.\n\nThe way back sets the sizes of before in all groups, waits for the nodes, and leaves the pods where they are. What does not get its nodes in time is told at the end, when the autoscaler \
+         runs again."
     }
 }
 
@@ -149,16 +175,27 @@ impl NodeGroups {
         if let Some(refusal) = in_the_way(&plans, fleet) {
             return Err(refusal);
         }
-        Ok(State::Drifted(open.iter().map(|plan| intended(plan, fleet)).collect()))
+        let lines = open.iter().flat_map(|plan| std::iter::once(intended(plan, fleet)).chain(cordoned(plan, fleet)));
+        Ok(State::Drifted(lines.chain(held(&plans, fleet)).chain([IN_FILES.to_owned()]).collect()))
     }
 
     /// Writes down the sizes of all groups before any of them changes.
     async fn remember(&self, context: &StepContext<'_>) -> Result<()> {
-        let (plans, _) = planned(context.spec, context.facts, &self.0).map_err(State::into_error)?;
+        let (plans, fleet) = planned(context.spec, context.facts, &self.0).map_err(State::into_error)?;
+        let kube = context.kube().await?;
+        // The step before may have made the pools just now.
+        let pools = kube.list(&Kinds::of(context.spec).pool, None, None).await?;
+        let now = Fleet { pools, ..Fleet::default() };
         for plan in plans.iter().filter(|p| p.is_touched()) {
-            let tags = marks(plan);
+            let marks = marks(plan, fleet);
+            let there = pool_for(plan.group, &now);
+            let mut tags = marks.clone();
+            tags.retain(|key, value| plan.group.tags.get(key) != Some(value));
             if !tags.is_empty() {
                 context.ports.aws.tag_eks(&plan.group.arn, &tags).await?;
+            }
+            if let Some(pool) = there.filter(|pool| marks.iter().any(|(key, value)| pool["metadata"]["annotations"][key] != **value)) {
+                note(context.spec, kube.as_ref(), pool, &json!(marks)).await?;
             }
         }
         Ok(())
@@ -187,20 +224,50 @@ impl NodeGroups {
     }
 }
 
-/// Whether a migration has begun with a group.
-fn is_begun(group: &NodeGroupShape, fleet: &Fleet) -> bool {
-    group.tags.contains_key(SCALING_BEFORE)
-        || group.tags.contains_key(KEPT)
-        || fleet.nodes.iter().any(|n| n.leaving.is_some() && belongs(&n.owner, &group.name))
+/// Whether something of a group is to be set as it was.
+fn is_open(group: &NodeGroupShape, fleet: &Fleet) -> bool {
+    is_begun(group, fleet) || fleet.nodes.iter().any(|n| n.leaving.is_some() && belongs(&n.owner, &group.name))
+}
+
+/// Lets pods onto the nodes of a group again, and gives it the size that it had.
+async fn give_back(context: &StepContext<'_>, kube: &dyn Kube, group: &NodeGroupShape, fleet: &Fleet) -> Result<()> {
+    for node in fleet.nodes.iter().filter(|n| n.leaving.is_some() && belongs(&n.owner, &group.name)) {
+        context.doing(format!("letting pods onto node {} again", node.name));
+        release(kube, node).await?;
+    }
+    match remembered(group, fleet) {
+        Some(before) => resize(context, group, before).await,
+        None => Ok(()),
+    }
+}
+
+/// Takes off what was written down of a group.
+async fn forget(context: &StepContext<'_>, kube: &dyn Kube, group: &NodeGroupShape, fleet: &Fleet) -> Result<()> {
+    let noted = |pool: &&Value| [SCALING_BEFORE, KEPT].iter().any(|key| !pool["metadata"]["annotations"][*key].is_null());
+    if let Some(pool) = pool_for(group, fleet).filter(noted) {
+        note(context.spec, kube, pool, &json!({SCALING_BEFORE: null, KEPT: null})).await?;
+    }
+    context.ports.aws.untag_eks(&group.arn, &[SCALING_BEFORE, KEPT]).await
+}
+
+/// Writes annotations of a pool.
+async fn note(spec: &Spec, kube: &dyn Kube, pool: &Value, annotations: &Value) -> Result<()> {
+    let place = cluster_wide(&Kinds::of(spec).pool, &name_of(pool));
+    kube.merge_patch(&place, &json!({"metadata": {"annotations": annotations}})).await.map(drop)
+}
+
+/// The failure where somebody starts the autoscaler again: it would enlarge the groups for the pods that are moved.
+fn comes_back(spec: &Spec, found: &AutoscalerFacts) -> Error {
+    let (place, cluster, region) = (format!("{}/{}", found.namespace, found.name), &spec.cluster_name, &spec.region);
+    Error::failed(format!("the Cluster Autoscaler runs again: Deployment {place} has {} replicas", found.replicas))
+        .because("it would make nodes of the groups for the pods that are moved")
+        .hint("whoever keeps its Deployment (Argo CD, Flux, a chart) writes 0 replicas there too; then run this again")
+        .hint(format!("or go back: `karpctl migrate cluster-autoscaler --back --cluster-name {cluster} --region {region}`"))
 }
 
 /// Whether a group gets more nodes than it has.
 fn grows(plan: &GroupPlan<'_>) -> bool {
     plan.is_touched() && plan.target.desired > plan.group.scaling.desired
-}
-
-fn belongs(owner: &NodeOwner, group: &str) -> bool {
-    matches!(owner, NodeOwner::Group(name) if name == group)
 }
 
 /// What is done about a group, in words.
@@ -216,6 +283,22 @@ fn intended(plan: &GroupPlan<'_>, fleet: &Fleet) -> String {
         0 => format!("node group {name}{role}: {size}"),
         many => format!("node group {name}{role}: empty {} of {}{lost}; then {size}", counted(many, "node"), counted(pods, "pod")),
     }
+}
+
+/// What Terraform, say, would undo: it sets what its files say.
+const IN_FILES: &str = "whoever keeps the node groups in files (Terraform, CloudFormation, eksctl) writes the new sizes there too, min_size above all: \
+                        else the next apply brings the nodes back. The sizes of before are kept in tags of the groups and in annotations of their node pools";
+
+/// Nodes that may stay and take no pod of the controller's, a sentence each.
+fn cordoned(plan: &GroupPlan<'_>, fleet: &Fleet) -> Vec<String> {
+    let said = |node: &crate::facts::FleetNode| {
+        let name = &node.name;
+        format!(
+            "node {name} of node group {} is cordoned, and may be one that stays for the controller: let pods onto it first (`kubectl uncordon {name}`), or end it",
+            plan.group.name
+        )
+    };
+    closed(plan, fleet).into_iter().map(said).collect()
 }
 
 /// The refusal for pods that are not to be moved.
@@ -234,44 +317,4 @@ fn shell(spec: &Spec, plan: &GroupPlan<'_>, fleet: &Fleet) -> Vec<String> {
     let drain = |node: &str| format!("kubectl drain {node} --ignore-daemonsets --delete-emptydir-data");
     let nodes = leaving(plan, fleet).into_iter().map(|n| drain(&n.name));
     nodes.chain([eks_scaling(spec, &plan.group.name, plan.target)]).collect()
-}
-
-/// Sets the size of a group and waits until EKS has done so. A group that is just being changed is waited for.
-async fn resize(context: &StepContext<'_>, group: &NodeGroupShape, to: Scaling) -> Result<()> {
-    let (aws, cluster, name) = (&context.ports.aws, context.spec.cluster_name.as_str(), group.name.as_str());
-    let timed_out = || Error::new(ErrorKind::Timeout, format!("EKS does not set the size of the node group {name} to {to}"));
-    context.doing(format!("setting the size of node group {name} to {to}"));
-    context
-        .wait_for(super::BRIEF, timed_out, || async {
-            let facts = look(context, &[Topic::NodeGroupShapes, Topic::Fleet]).await?;
-            let (groups, _) = world(&facts).map_err(State::into_error)?;
-            let Some(now) = groups.iter().find(|g| g.name == name) else {
-                return Err(Error::new(ErrorKind::NotFound, format!("the node group {name} is not there any more")));
-            };
-            if now.status == "UPDATING" {
-                return Ok(None);
-            }
-            if now.scaling == to {
-                return Ok(Some(()));
-            }
-            match aws.scale_node_group(cluster, name, to).await {
-                Err(e) if e.kind != ErrorKind::Conflict => Err(e),
-                _ => Ok(None),
-            }
-        })
-        .await
-}
-
-/// Waits until as many nodes of a group are ready that no migration empties. What somebody else cordoned is somebody else's to let in.
-async fn wait_for_nodes(context: &StepContext<'_>, group: &str, wanted: u32) -> Result<()> {
-    let timed_out = || Error::new(ErrorKind::Timeout, format!("the node group {group} does not get its {wanted} nodes"));
-    context.doing(format!("waiting until node group {group} has {wanted} nodes that are ready"));
-    context
-        .wait_for(super::BRIEF, timed_out, || async {
-            let facts = look(context, READS_ON_REMOVAL).await?;
-            let (_, fleet) = world(&facts).map_err(State::into_error)?;
-            let ready = fleet.nodes.iter().filter(|n| n.ready && n.leaving.is_none() && belongs(&n.owner, group)).count();
-            Ok((ready >= usize::try_from(wanted).unwrap_or(usize::MAX)).then_some(()))
-        })
-        .await
 }

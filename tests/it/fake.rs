@@ -104,6 +104,10 @@ pub(crate) struct Inside {
     pub(crate) node_groups: Vec<NodeGroupShape>,
     /// The pods (`namespace/name`) whose eviction a disruption budget refuses, and how often yet.
     pub(crate) held: BTreeMap<String, u32>,
+    /// The node groups that get no more nodes.
+    pub(crate) no_capacity: Vec<String>,
+    /// Why evicted pods do not start where they come anew.
+    pub(crate) moved_pods_break: Option<&'static str>,
     pub(crate) version: u64,
     /// How many stacks were made so far: each has an id of its own.
     pub(crate) stacks_made: u32,

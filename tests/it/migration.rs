@@ -2,6 +2,9 @@
 //! way there and back in a world in memory.
 
 mod again;
+mod carried;
+mod memory;
+mod ready;
 mod roles;
 mod scaled;
 mod taints;

@@ -34,6 +34,15 @@ pub(super) fn role_of(group: &Nodegroup) -> String {
     group.node_role().and_then(|arn| arn.rsplit('/').next()).unwrap_or_default().to_owned()
 }
 
+/// What EKS complains of.
+pub(super) fn issues_of(group: &Nodegroup) -> Vec<String> {
+    let issue = |i: &aws_sdk_eks::types::Issue| {
+        let code = i.code().map(|c| c.as_str().to_owned()).unwrap_or_default();
+        crate::error::clean(&format!("{code}: {}", i.message().unwrap_or_default()))
+    };
+    group.health().map(|h| h.issues().iter().map(issue).collect()).unwrap_or_default()
+}
+
 /// The ids of the subnets of the node groups, sorted.
 pub(super) async fn subnets(aws: &AwsClient, cluster: &str) -> Result<Vec<String>> {
     let names = names(aws, cluster).await?;
@@ -55,15 +64,11 @@ async fn node_group(aws: &AwsClient, cluster: &str, name: &str) -> Result<Option
         Some((id, version)) => ec2_network::launch_template(aws, id, version).await?,
         None => None,
     };
-    let issue = |i: &aws_sdk_eks::types::Issue| {
-        let code = i.code().map(|c| c.as_str().to_owned()).unwrap_or_default();
-        crate::error::clean(&format!("{code}: {}", i.message().unwrap_or_default()))
-    };
     Ok(Some(NodeGroupFacts {
         name: name.to_owned(),
         subnets: group.subnets().to_vec(),
         status: group.status().map(|s| s.as_str().to_owned()).unwrap_or_default(),
-        issues: group.health().map(|h| h.issues().iter().map(issue).collect()).unwrap_or_default(),
+        issues: issues_of(&group),
         security_groups: set.as_ref().map(ec2_network::groups_of).unwrap_or_default(),
         hop_limit: set.and_then(|t| t.metadata_options.and_then(|m| m.http_put_response_hop_limit)),
         own_template: template.is_some(),

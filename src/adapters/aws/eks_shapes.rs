@@ -2,11 +2,11 @@
 
 use super::ec2::subnets;
 use super::ec2_network::{groups_of, instance_types, launch_template};
-use super::eks_groups::{described, names, role_of, scaling_of};
+use super::eks_groups::{described, issues_of, names, role_of, scaling_of};
 use super::errors::Call;
 use super::{AwsClient, present};
 use crate::error::Result;
-use crate::facts::{GroupTaint, InstanceTypeFacts, NodeGroupShape, Scaling, SubnetFacts};
+use crate::facts::{DiskFacts, GroupTaint, InstanceTypeFacts, NodeGroupShape, Scaling, SubnetFacts};
 use crate::ports::Tags;
 use aws_sdk_ec2::types::{LaunchTemplateEbsBlockDevice, LaunchTemplateInstanceMetadataOptions, ResponseLaunchTemplateData};
 use aws_sdk_eks::types::{Nodegroup, NodegroupResources, NodegroupScalingConfig};
@@ -45,9 +45,23 @@ fn types_of(group: &Nodegroup, template: Option<&ResponseLaunchTemplateData>) ->
     }
 }
 
-/// The size of the disk that pods use: a template may name several, and the one for data is the largest.
-fn disk_of(template: &ResponseLaunchTemplateData) -> Option<i32> {
-    template.block_device_mappings().iter().filter_map(|m| m.ebs().and_then(LaunchTemplateEbsBlockDevice::volume_size)).max()
+/// The disk that pods use: a template may name several, and the one for data is the largest.
+fn disk_of(template: &ResponseLaunchTemplateData) -> Option<&LaunchTemplateEbsBlockDevice> {
+    template.block_device_mappings().iter().filter_map(|mapping| mapping.ebs()).max_by_key(|disk| disk.volume_size())
+}
+
+/// What a template says of it beside its size.
+fn disk_facts(disk: &LaunchTemplateEbsBlockDevice) -> DiskFacts {
+    DiskFacts {
+        kind: disk.volume_type().map(|kind| kind.as_str().to_owned()),
+        iops: number(disk.iops()),
+        throughput: number(disk.throughput()),
+        key: disk.kms_key_id().map(str::to_owned),
+    }
+}
+
+fn number(n: Option<i32>) -> Option<u32> {
+    n.and_then(|n| u32::try_from(n).ok())
 }
 
 fn shape(
@@ -56,8 +70,8 @@ fn shape(
     types: &[InstanceTypeFacts],
     subnets: &[SubnetFacts],
 ) -> NodeGroupShape {
-    let number = |n: Option<i32>| n.and_then(|n| u32::try_from(n).ok());
     let own = types_of(group, template);
+    let disk = template.and_then(disk_of);
     let zones: BTreeSet<&String> = subnets.iter().filter(|s| group.subnets().contains(&s.id)).map(|s| &s.zone).collect();
     let taint = |t: &aws_sdk_eks::types::Taint| GroupTaint {
         key: t.key().unwrap_or_default().to_owned(),
@@ -69,17 +83,20 @@ fn shape(
         name: group.nodegroup_name().unwrap_or_default().to_owned(),
         arn: group.nodegroup_arn().unwrap_or_default().to_owned(),
         status: group.status().map(|s| s.as_str().to_owned()).unwrap_or_default(),
+        issues: issues_of(group),
         // In the group's own order: it is the order in which EC2 is asked for on-demand capacity.
         instance_types: own.iter().filter_map(|name| types.iter().find(|t| t.name == *name)).cloned().collect(),
         ami_type: group.ami_type().map(|t| t.as_str().to_owned()).unwrap_or_default(),
         release_version: group.release_version().filter(|v| !v.is_empty()).map(str::to_owned),
+        kubernetes: group.version().map(str::to_owned),
         capacity_type: group.capacity_type().map_or_else(|| "ON_DEMAND".to_owned(), |t| t.as_str().to_owned()),
         labels: group.labels().into_iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect(),
         taints: group.taints().iter().map(taint).collect(),
         scaling: group.scaling_config().map_or(Scaling { min: 0, desired: 0, max: 0 }, scaling_of),
         subnets: group.subnets().to_vec(),
         zones: zones.into_iter().cloned().collect(),
-        disk_gib: number(group.disk_size().or_else(|| template.and_then(disk_of))),
+        disk_gib: number(group.disk_size().or_else(|| disk?.volume_size())),
+        disk: disk.map(disk_facts).unwrap_or_default(),
         security_groups: template.map(groups_of).unwrap_or_default(),
         node_role: role_of(group),
         hop_limit: number(

@@ -57,7 +57,7 @@ enum Direction {
 }
 
 /// Whether a label selector selects what has these labels. One that the API server would not take selects nothing.
-pub(super) fn selects(selector: &Value, labels: &Value) -> bool {
+pub(in crate::probe) fn selects(selector: &Value, labels: &Value) -> bool {
     let all = selector["matchLabels"].as_object().into_iter().flatten().all(|(key, value)| labels[key.as_str()] == *value);
     all && items(&selector["matchExpressions"]).iter().all(|expression| {
         let label = expression["key"].as_str().map_or(&Value::Null, |key| &labels[key]);

@@ -1,7 +1,7 @@
 //! Node groups with nodes and pods: EKS makes and ends their nodes, a controller makes evicted pods anew, and Karpenter finds them a node.
 
 use super::FakeWorld;
-use karpctl::facts::{GroupTaint, InstanceTypeFacts, NodeGroupShape, Scaling};
+use karpctl::facts::{DiskFacts, GroupTaint, InstanceTypeFacts, NodeGroupShape, Scaling};
 use karpctl::ports::{Eviction, ObjectKind, ObjectRef};
 use serde_json::{Value, json};
 
@@ -17,9 +17,11 @@ pub(crate) fn group(name: &str, scaling: &str) -> NodeGroupShape {
         name: name.into(),
         arn: format!("arn:aws:eks:us-west-2:111122223333:nodegroup/demo/{name}/1"),
         status: "ACTIVE".into(),
+        issues: Vec::new(),
         instance_types: vec![m5],
         ami_type: "AL2023_x86_64_STANDARD".into(),
         release_version: None,
+        kubernetes: None,
         capacity_type: "ON_DEMAND".into(),
         labels: [("team".to_owned(), name.to_owned())].into(),
         taints: Vec::<GroupTaint>::new(),
@@ -27,6 +29,7 @@ pub(crate) fn group(name: &str, scaling: &str) -> NodeGroupShape {
         subnets: vec!["subnet-0a1b2c3d".into()],
         zones: vec!["us-west-2a".into()],
         disk_gib: None,
+        disk: DiskFacts::default(),
         security_groups: Vec::new(),
         node_role: "group-role".into(),
         hop_limit: None,
@@ -57,7 +60,12 @@ impl FakeWorld {
         nodes.into_iter().map(|(_, name)| name).collect()
     }
 
-    /// EKS at work: the oldest nodes end, new ones come.
+    /// Somebody else sets a group's size.
+    pub(crate) fn set_size(&self, group: &str, scaling: Scaling) {
+        self.scaled(group, scaling);
+    }
+
+    /// EKS at work: the oldest nodes end, new ones come, where there is room for them.
     pub(super) fn scaled(&self, group: &str, scaling: Scaling) {
         for found in self.inside().node_groups.iter_mut().filter(|g| g.name == group) {
             found.scaling = scaling;
@@ -70,7 +78,8 @@ impl FakeWorld {
             let lost = inside.objects.iter().any(|(o, body)| o.kind.plural == "pods" && body["spec"]["nodeName"] == name.as_str());
             assert!(!lost, "node {name} was ended with pods on it");
         }
-        for _ in nodes.len()..wanted {
+        let room = !self.inside().no_capacity.iter().any(|full| full == group);
+        for _ in nodes.len()..if room { wanted } else { nodes.len() } {
             let number = self.inside().version + 1;
             let name = format!("{group}-{number}");
             let labels = json!({"eks.amazonaws.com/nodegroup": group, "topology.kubernetes.io/zone": "us-west-2a"});
@@ -82,14 +91,15 @@ impl FakeWorld {
         }
     }
 
-    /// Puts a pod of a controller onto a node.
+    /// Puts a pod of a controller onto a node, which wants one more by that.
     pub(crate) fn add_pod(&self, name: &str, node: &str) {
         let owner = json!([{"kind": "ReplicaSet", "name": "web", "controller": true}]);
         let metadata = json!({"ownerReferences": owner, "uid": format!("uid-{name}")});
-        self.put(
-            &at("v1", "pods", Some("shop"), name),
-            json!({"metadata": metadata, "spec": {"nodeName": node}, "status": {"phase": "Running"}}),
-        );
+        let status = json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]});
+        self.put(&at("v1", "pods", Some("shop"), name), json!({"metadata": metadata, "spec": {"nodeName": node}, "status": status}));
+        let maker = at("apps/v1", "replicasets", Some("shop"), "web");
+        let replicas = self.object(&maker).and_then(|set| set["spec"]["replicas"].as_u64()).unwrap_or_default();
+        self.put(&maker, json!({"metadata": {}, "spec": {"replicas": replicas + 1}}));
     }
 
     /// The eviction of a pod: refused while it is held; else its controller makes it anew, on a node of Karpenter's where one works.
@@ -105,12 +115,16 @@ impl FakeWorld {
             return Eviction::Refused("Cannot evict pod as it would violate the pod's disruption budget.".into());
         }
         inside.objects.remove(&place);
-        let works = inside.karpenter;
+        let (works, breaks) = (inside.karpenter, inside.moved_pods_break);
         drop(inside);
         let anew = format!("{name}-anew");
         body["metadata"]["uid"] = json!(format!("uid-{anew}"));
         body["metadata"]["creationTimestamp"] = json!(jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
         body["spec"] = if works { json!({"nodeName": "karpenters-own"}) } else { json!({}) };
+        if let Some(why) = breaks {
+            let waiting = json!({"state": {"waiting": {"reason": "ImagePullBackOff", "message": why}}});
+            body["status"] = json!({"phase": "Pending", "containerStatuses": [waiting]});
+        }
         if !works {
             body["status"] = json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "message": "0/3 nodes are available"}]});
         }

@@ -202,6 +202,23 @@ fn from_the_cluster_autoscaler_and_back() {
     });
     migrate(&stage, &["--yes"]).exits(0).says("Nothing to do");
 
+    let destroy = stage.karpctl(&["destroy", "--existing-cluster", "--yes"]).exits(4);
+    destroy
+        .says("Karpenter of cluster leaver is not taken away; nothing was changed")
+        .says("migrate cluster-autoscaler --back --delete-pools");
+    // As Terraform takes off what its files do not have: the pools remember.
+    for name in [WEB, system.as_str()] {
+        let arn = group(&stage, name)["nodegroupArn"].as_str().unwrap().to_owned();
+        stage.aws(&[
+            "eks",
+            "untag-resource",
+            "--resource-arn",
+            &arn,
+            "--tag-keys",
+            "karpctl.dev/scaling-before",
+            "karpctl.dev/kept-for-karpenter",
+        ]);
+    }
     migrate(&stage, &["--back", "--delete-pools", "--yes"]).exits(0).says("are as they were before");
     assert_eq!((autoscalers(&stage), nodes_of(&stage, WEB), nodes_of(&stage, &system)), (json!(1), 3, 3));
     wait_until("the web does not run on the node group's nodes", 60, || {
@@ -234,6 +251,7 @@ fn a_budget_that_never_gives_way_ends_the_run(stage: &Stage) {
         "--output",
         "json",
     ]);
+    migrate(stage, &["--dry-run"]).says("the disruption budget default/web lets none of its pods go");
     let ended =
         migrate(stage, &["--yes", "--timeout", "10s"]).exits(1).says("The disruption budget web needs 4 healthy pods").says("--back");
     assert!(ended.stderr.contains("held back by disruption budgets"), "{}", ended.stderr);

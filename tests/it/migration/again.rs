@@ -30,7 +30,10 @@ async fn run(world: &Arc<FakeWorld>) -> Result<()> {
 
 /// What the displaced pod finds in the end.
 fn place(world: &FakeWorld, pod: &str) {
-    world.change(&at("v1", "pods", Some("shop"), pod), |pod| pod["spec"]["nodeName"] = json!("karpenters-own"));
+    world.change(&at("v1", "pods", Some("shop"), pod), |pod| {
+        pod["spec"]["nodeName"] = json!("karpenters-own");
+        pod["status"] = json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]});
+    });
 }
 
 fn is_evicted(world: &FakeWorld, pod: &str) -> bool {
@@ -48,6 +51,7 @@ async fn the_next_run_waits_for_the_pods_that_the_last_one_displaced() {
     }
     // Nor is a group made small over pods that wait, when its nodes are empty.
     world.inside().objects.remove(&at("v1", "pods", Some("shop"), "two"));
+    world.change(&at("apps/v1", "replicasets", Some("shop"), "web"), |set| set["spec"]["replicas"] = json!(1));
     assert_eq!(run(&world).await.unwrap_err().kind, ErrorKind::Timeout);
     assert_eq!(scaling(&world), ["system 1/3/10", "web 1/2/5"]);
 

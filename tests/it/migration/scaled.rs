@@ -19,6 +19,8 @@ fn autoscaler() -> AutoscalerFacts {
         scaling_groups: Vec::new(),
         discovers: Vec::new(),
         works_on: None,
+        keeps_nodes: false,
+        priorities: std::collections::BTreeMap::new(),
     }
 }
 
@@ -110,10 +112,8 @@ fn a_migration_that_has_begun_goes_on_with_its_groups_whatever_becomes_of_the_au
     assert_eq!(fates(vec![elsewhere], &Wish::default(), vec![begun("old")]).unwrap()[1..], ["leaves", "keeps"]);
     // Its Deployment is gone: that is no reason to take more than was taken.
     let found = fates(vec![], &Wish::default(), vec![begun("old")]).unwrap();
-    assert_eq!(
-        found,
-        ["apart: it was not part of the migration that has begun", "apart: it was not part of the migration that has begun", "keeps"]
-    );
+    assert!(found[..2].iter().all(|fate| fate.starts_with("apart: it was not part of the migration that has begun")), "{found:#?}");
+    assert_eq!(found[2], "keeps");
 }
 
 #[tokio::test(start_paused = true)]

@@ -58,6 +58,51 @@ async fn a_pod_that_asks_for_a_label_that_its_pool_does_not_give_is_in_the_way()
     }
 }
 
+/// A label that the nodes got by user data or by hand, or that is a node's own name, is in no pool.
+#[tokio::test(start_paused = true)]
+async fn a_label_that_only_nodes_have_that_leave_is_in_the_way() {
+    let wish = keeping(&["system"]);
+    let world = labelled().await;
+    let node = world.nodes_of("labelled")[0].clone();
+    world.change(&at("v1", "nodes", None, &node), |node| {
+        node["metadata"]["labels"]["gpu.team/a"] = json!("b");
+        node["metadata"]["labels"]["kubernetes.io/hostname"] = json!("here");
+        node["metadata"]["labels"]["topology.kubernetes.io/region"] = json!("us-west-2");
+    });
+    let ask = |spec: Value| {
+        world.change(&at("v1", "pods", Some("shop"), "three"), |pod| {
+            pod["spec"] = json!({"nodeName": node});
+            pod["spec"].as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
+        });
+    };
+    let fields = json!([{"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]}]);
+    for (spec, tie) in [
+        (json!({"nodeSelector": {"gpu.team/a": "b"}}), "gpu.team/a=b".to_owned()),
+        (json!({"nodeSelector": {"kubernetes.io/hostname": "here"}}), "kubernetes.io/hostname=here".to_owned()),
+        (json!({"affinity": required(&fields)}), format!("metadata.name={node}")),
+    ] {
+        ask(spec);
+        let state = assess(&world, StepId::NodeGroups, &wish).await;
+        let State::Blocked { why, hints } = &state else { panic!("{tie}: {state:?}") };
+        assert!(
+            why.contains("shop/three") && why.contains(&tie) && hints[0].contains("update-nodegroup-config --labels"),
+            "{why} {hints:?}"
+        );
+    }
+    for spec in [
+        json!({"nodeSelector": {"topology.kubernetes.io/region": "us-west-2"}}),
+        json!({"affinity": required(&json!([term("gpu.team/a"), term("tier")]))}),
+    ] {
+        ask(spec);
+        assert!(matches!(assess(&world, StepId::NodeGroups, &wish).await, State::Drifted(_)));
+    }
+    // A node that stays has it too.
+    ask(json!({"nodeSelector": {"gpu.team/a": "b"}}));
+    let stays = world.nodes_of("system")[2].clone();
+    world.change(&at("v1", "nodes", None, &stays), |node| node["metadata"]["labels"]["gpu.team/a"] = json!("b"));
+    assert!(matches!(assess(&world, StepId::NodeGroups, &wish).await, State::Drifted(_)));
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_has_no_pods_to_look_at_is_told() {
     let world = labelled().await;
