@@ -216,7 +216,7 @@ async fn prove(run: &Run<'_>, direction: Direction, planned: &Planned, step: &dy
 fn describe(state: &State) -> String {
     match state {
         State::Absent => "it is not there".into(),
-        State::Present => "it is there".into(),
+        State::Present => "it is still there".into(),
         State::NotWanted => "it is not part of this spec".into(),
         State::Drifted(changes) => changes.join("; "),
         State::Foreign { why, .. } | State::Blocked { why, .. } => why.clone(),

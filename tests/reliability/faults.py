@@ -105,8 +105,8 @@ def told(kind, requests, met):
         return action in said and (kind != "expired" or "expired" in said.lower())
 
     found = [r for r in requests if names(r)]
-    # helm tells less than it was told: no request of its own, but the release.
-    if not found and re.search("cannot (install the chart|uninstall the release) .* in ", said):
+    # helm tells less than it was told: no request of its own, but the release, or that all is well.
+    if not found and re.search("cannot (install the chart|uninstall the release) .* in |chart karpenter.* is not as it should be after", said):
         found = [r for r in requests if r[0] == "kubernetes"][-1:]
     # What is about the API itself has no name.
     found = found or [r for r in requests if r[0] == "kubernetes" and not words_of(r)][-1:]
