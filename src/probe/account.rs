@@ -1,6 +1,6 @@
 //! Who asks, and what the account has once for all clusters.
 
-use super::{ProbeContext, failed, said};
+use super::{ProbeContext, said, told};
 use crate::error::Result;
 use crate::facts::{Caller, Facts, Probed, RoleFacts, Topic};
 use crate::ports::Aws;
@@ -11,7 +11,7 @@ pub(crate) const SPOT_ROLE: &str = "AWSServiceRoleForEC2Spot";
 
 /// What is the same for every cluster of the account: these topics, of those that [`Topic::of_account`] names. Who asks was asked before.
 pub async fn account(aws: &dyn Aws, topics: &BTreeSet<Topic>, caller: Result<Caller>) -> Facts {
-    let mut facts = Facts { caller: caller.map_or_else(|e| failed(&e), Probed::Known), ..Facts::default() };
+    let mut facts = Facts { caller: told(caller), ..Facts::default() };
     if topics.contains(&Topic::SpotRole) {
         facts.spot_role = said(aws.role(SPOT_ROLE).await);
     }
@@ -22,7 +22,7 @@ pub async fn account(aws: &dyn Aws, topics: &BTreeSet<Topic>, caller: Result<Cal
 }
 
 pub(super) async fn caller(context: &ProbeContext<'_>) -> Probed<Caller> {
-    context.ports.aws.caller().await.map_or_else(|e| failed(&e), Probed::Known)
+    told(context.ports.aws.caller().await)
 }
 
 pub(super) async fn spot_role(context: &ProbeContext<'_>) -> Probed<RoleFacts> {

@@ -1,6 +1,6 @@
 //! The EKS cluster, and the stacks by which eksctl knows it as its own.
 
-use super::{ProbeContext, failed, said};
+use super::{ProbeContext, failed, said, told};
 use crate::facts::{AddonFacts, ClusterFacts, FargateProfileFacts, Probed, StackFacts};
 use crate::knowledge::OfferedVersion;
 use crate::spec::{ClusterMode, ControllerCapacity, FARGATE_PROFILE, Spec};
@@ -84,5 +84,5 @@ pub(crate) fn node_group_stack_name(spec: &Spec) -> Option<String> {
 }
 
 pub(super) async fn versions(context: &ProbeContext<'_>) -> Probed<Vec<OfferedVersion>> {
-    context.ports.aws.cluster_versions().await.map_or_else(|e| failed(&e), Probed::Known)
+    told(context.ports.aws.cluster_versions().await)
 }

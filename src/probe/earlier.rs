@@ -1,7 +1,7 @@
 //! What an earlier cluster of the same name, its Karpenter and karpctl left in the account, and by what it is known.
 
 use super::permissions::AT_ONCE;
-use super::{ProbeContext, failed};
+use super::{ProbeContext, told};
 use crate::error::Result;
 use crate::facts::{ClusterFacts, LeftProfile, LeftoverFacts, Probed};
 use crate::knowledge::{EKSCTL_CLUSTER_TAG, NODE_POOL_LABEL, PROVISIONER_LABEL};
@@ -48,13 +48,13 @@ async fn left(context: &ProbeContext<'_>) -> LeftoverFacts {
     let runs = |instance: LaunchedInstance| (instance.state != "shutting-down" && !instance.of_auto_mode).then_some(instance.id);
     let both = older.and_then(|older| Ok(older.into_iter().chain(newer?).filter_map(runs).collect()));
     LeftoverFacts {
-        instances: listed(both),
-        profiles: listed(profiles),
-        launch_templates: listed(launch_templates),
-        interfaces: listed(interfaces),
-        volumes: listed(volumes),
-        tagged: listed(tagged),
-        providers: listed(providers),
+        instances: told(both),
+        profiles: told(profiles),
+        launch_templates: told(launch_templates),
+        interfaces: told(interfaces),
+        volumes: told(volumes),
+        tagged: told(tagged),
+        providers: told(providers),
     }
 }
 
@@ -77,11 +77,6 @@ async fn providers(spec: &Spec, aws: &dyn Aws) -> Result<Vec<String>> {
     });
     let ours: Vec<Option<String>> = asked.buffered(AT_ONCE).try_collect().await?;
     Ok(ours.into_iter().flatten().collect())
-}
-
-/// One kind, which is not lost with another that could not be read.
-fn listed<T>(answer: Result<Vec<T>>) -> Probed<Vec<T>> {
-    answer.map_or_else(|e| failed(&e), Probed::Known)
 }
 
 /// The tag that every Karpenter gives what it makes for a cluster.

@@ -1,7 +1,7 @@
 //! Who may do what: the controller's role and how it gets it, the nodes' way into the cluster.
 
 use super::inside::daemon_pods;
-use super::{NOT_YET, ProbeContext, failed, said};
+use super::{NOT_YET, ProbeContext, failed, said, told};
 use crate::error::{Error, Result};
 use crate::facts::{
     AccessEntryFacts, AddonFacts, AgentPods, AssociationFacts, AwsAuthFacts, ClusterFacts, Facts, OidcFacts, Probed, ProfileFacts,
@@ -22,7 +22,7 @@ pub(super) async fn node_role(context: &ProbeContext<'_>) -> Probed<RoleFacts> {
 }
 
 pub(super) async fn node_role_ties(context: &ProbeContext<'_>) -> Probed<RoleTies> {
-    context.ports.aws.role_ties(&context.spec.node_role_name()).await.map_or_else(|e| failed(&e), Probed::Known)
+    told(context.ports.aws.role_ties(&context.spec.node_role_name()).await)
 }
 
 pub(super) async fn stack_policies(context: &ProbeContext<'_>) -> Probed<BTreeMap<String, u32>> {
@@ -61,7 +61,7 @@ pub(super) async fn agent_pods(kube: &dyn Kube) -> Probed<AgentPods> {
 }
 
 pub(super) async fn agent_users(context: &ProbeContext<'_>) -> Probed<Vec<String>> {
-    context.ports.aws.association_accounts(context.spec.cluster_name.as_str()).await.map_or_else(|e| failed(&e), Probed::Known)
+    told(context.ports.aws.association_accounts(context.spec.cluster_name.as_str()).await)
 }
 
 pub(super) async fn provider_users(kube: &dyn Kube) -> Probed<Vec<String>> {

@@ -1,6 +1,6 @@
 //! The KMS keys that volumes and secrets are encrypted with, and who may use them.
 
-use super::{ProbeContext, failed, said};
+use super::{ProbeContext, failed, said, told};
 use crate::error::Result;
 use crate::facts::{ClusterFacts, EbsFacts, KeyUse, Probed, SecretsKey};
 use crate::knowledge::{SECRETS_KEY_ACTIONS, VOLUME_KEY_ACTIONS};
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 /// How EBS volumes are encrypted by default, and the key of the nodes' volumes: the spec's, else the account's default, since Karpenter asks
 /// for encryption and names no key. Not asked where it is AWS's own, or of another region.
 pub(super) async fn volumes(context: &ProbeContext<'_>) -> (Probed<EbsFacts>, Probed<KeyUse>) {
-    let ebs = context.ports.aws.ebs_encryption().await.map_or_else(|e| failed(&e), Probed::Known);
+    let ebs = told(context.ports.aws.ebs_encryption().await);
     let own = context.spec.node_pool.volume_key.as_ref().map(Arn::as_str);
     let default = ebs.known().and_then(|ebs| ebs.key.as_deref());
     let Some(id) = own.or(default).filter(|id| !id.contains("alias/aws/")) else { return (ebs, Probed::NotAsked) };
@@ -51,7 +51,7 @@ async fn read(context: &ProbeContext<'_>, id: &str, user: &str, actions: &[&str]
             resources: vec![key.arn.clone()],
             context: conditions(context.spec, via),
         };
-        aws.denials(user, &question).await.map_or_else(|e| failed(&e), Probed::Known)
+        told(aws.denials(user, &question).await)
     };
     Ok(Some(KeyUse { key, user: user.to_owned(), denied }))
 }

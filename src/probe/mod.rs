@@ -72,36 +72,26 @@ async fn read_all(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &
     facts.take_topics(&elsewhere, &others);
     facts.take_topics(&by_doctor, &doctors);
     facts.take_topics(&there, &of_cluster);
-    if topics.contains(&Topic::NodeRole) || topics.contains(&Topic::StackPolicies) {
-        // What a stack that is there made is its own.
-        let asked = |topic| topics.contains(&topic) && facts.stack == Probed::Absent;
-        let (ties, policies) = tokio::join!(
-            when(asked(Topic::NodeRole) && facts.node_role.known().is_some(), identity::node_role_ties(context)),
-            when(asked(Topic::StackPolicies), identity::stack_policies(context)),
-        );
-        (facts.node_role_ties, facts.stack_policies) = (ties.unwrap_or_default(), policies.unwrap_or_default());
-    }
-    if topics.contains(&Topic::NodeRoleInTheWay) && !topics.contains(&Topic::NodeRole) {
-        facts.node_role = when(facts.stack == Probed::Absent, identity::node_role(context)).await.unwrap_or_default();
-    }
-    if topics.contains(&Topic::Network) {
-        network::complete(context, topics, facts).await;
-    }
     follow_up(context, topics, facts).await;
-    if topics.contains(&Topic::Ami) && topics.contains(&Topic::NodePool) {
-        // A node class that is there has its AMI: what AWS recommends now is then nobody's question.
-        let family = render::ami_family(context.spec);
-        let alias = facts.node_class.known().and_then(node_pool::ami_alias).and_then(|alias| alias.split_once('@'));
-        let pinned = alias.is_some_and(|(of, _)| of == family);
-        facts.ami_version = if pinned { Probed::NotAsked } else { network::ami_version(context).await };
-    }
 }
 
-/// What can be asked of AWS only once it is known what the cluster's objects and node groups name: all at the same time.
+/// What can be asked of AWS only once it is known what the stack, the cluster's objects and its node groups are: all at the same time.
 async fn follow_up(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
     let asked = |topic| topics.contains(&topic);
     let of_classes = |topic| asked(topic) && asked(Topic::Objects);
-    let (subnets, entries, profiles, images, told_queue, group_roles, quotas, ways) = tokio::join!(
+    // What a stack that is there made is its own.
+    let no_stack = facts.stack == Probed::Absent;
+    let in_the_way = asked(Topic::NodeRoleInTheWay) && !asked(Topic::NodeRole);
+    // A node class that is there has its AMI: what AWS recommends now is then nobody's question.
+    let alias = facts.node_class.known().and_then(node_pool::ami_alias).and_then(|alias| alias.split_once('@'));
+    let pinned = alias.is_some_and(|(of, _)| of == render::ami_family(context.spec));
+    let of_pool = asked(Topic::Ami) && asked(Topic::NodePool);
+    let (ties, policies, role, network, ami, subnets, entries, profiles, images, told_queue, group_roles, quotas, ways) = tokio::join!(
+        when(asked(Topic::NodeRole) && no_stack && facts.node_role.known().is_some(), identity::node_role_ties(context)),
+        when(asked(Topic::StackPolicies) && no_stack, identity::stack_policies(context)),
+        when(in_the_way && no_stack, identity::node_role(context)),
+        when(asked(Topic::Network), network::complete(context, topics, facts)),
+        when(of_pool && !pinned, network::ami_version(context)),
         when(of_classes(Topic::Selection), network::class_subnets(context, facts)),
         when(of_classes(Topic::AccessEntry), identity::class_entries(context, facts)),
         when(of_classes(Topic::AccessEntry), identity::class_profiles(context, facts)),
@@ -111,6 +101,16 @@ async fn follow_up(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: 
         when(asked(Topic::ClusterQuotas), quotas::of_cluster(context, facts)),
         when(asked(Topic::WebhookWays), network::webhook_ways(context, facts)),
     );
+    if asked(Topic::NodeRole) || asked(Topic::StackPolicies) {
+        (facts.node_role_ties, facts.stack_policies) = (ties.unwrap_or_default(), policies.unwrap_or_default());
+    }
+    if in_the_way {
+        facts.node_role = role.unwrap_or_default();
+    }
+    if of_pool {
+        facts.ami_version = ami.unwrap_or_default();
+    }
+    put(&mut facts.network, network);
     put(&mut facts.class_subnets, subnets);
     if let (Some(entries), Some(profiles)) = (entries, profiles) {
         (facts.class_entries, facts.class_profiles) = (entries, profiles);
@@ -339,7 +339,7 @@ async fn ask_cluster(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts
     put(&mut facts.policies, policies);
     put(&mut facts.origin, origin);
     put(&mut facts.fleet, fleet);
-    put(&mut facts.outliving, left.map(|found| found.map_or_else(|e| failed(&e), Probed::Known)));
+    put(&mut facts.outliving, left.map(told));
 }
 
 /// What can be asked only once the CRDs are known, or what is of them.
@@ -410,6 +410,11 @@ fn said<T>(answer: Result<Option<T>>) -> Probed<T> {
         Ok(None) => Probed::Absent,
         Err(error) => failed(&error),
     }
+}
+
+/// An answer of what is there in any case, as a fact.
+fn told<T>(answer: Result<T>) -> Probed<T> {
+    said(answer.map(Some))
 }
 
 /// An error as a fact.

@@ -1,6 +1,6 @@
 //! The network that nodes are launched into, and the image that they start from.
 
-use super::{NOT_YET, ProbeContext, failed, said};
+use super::{NOT_YET, ProbeContext, failed, said, told};
 use crate::error::Result;
 use crate::facts::{
     ClusterFacts, EndpointFacts, Facts, NetworkFacts, Probed, RouteTableFacts, SelectionFacts, SubnetFacts, Topic, VpcFacts,
@@ -75,24 +75,24 @@ pub(super) fn chooses(spec: &Spec) -> bool {
     spec.cluster == ClusterMode::Existing && spec.subnets.is_empty()
 }
 
-/// Puts both into the network that is known. What a doctor has asked for is not asked twice.
-pub(super) async fn complete(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
-    let (Probed::Known(network), Some(cluster)) = (&mut facts.network, facts.cluster.known()) else { return };
-    let (aws, spec) = (&context.ports.aws, context.spec);
+/// The network that is known, with both. What a doctor has asked for is not asked twice.
+pub(super) async fn complete(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &Facts) -> Probed<NetworkFacts> {
+    let (Probed::Known(network), Some(cluster)) = (&facts.network, facts.cluster.known()) else { return facts.network.clone() };
+    let (aws, spec, mut network) = (&context.ports.aws, context.spec, network.clone());
     let tagged = if topics.contains(&Topic::Selection) {
         if let Some(selection) = facts.selection.known() {
-            keep_tagged(selection.clone(), cluster, network);
+            keep_tagged(selection.clone(), cluster, &mut network);
         }
         Ok(())
     } else {
-        add_tagged(aws, spec, cluster, network).await
+        add_tagged(aws, spec, cluster, &mut network).await
     };
     let of_groups = match &facts.node_groups {
         _ if !topics.contains(&Topic::NodeSubnets) => Ok(()),
-        _ if !topics.contains(&Topic::NodeGroups) => add_node_groups(aws, spec, network).await,
+        _ if !topics.contains(&Topic::NodeGroups) => add_node_groups(aws, spec, &mut network).await,
         Probed::Known(groups) if chooses(spec) => {
             let ids: BTreeSet<&String> = groups.iter().flat_map(|group| &group.subnets).collect();
-            keep_node_groups(aws, Probed::Known(ids.into_iter().cloned().collect()), network).await
+            keep_node_groups(aws, Probed::Known(ids.into_iter().cloned().collect()), &mut network).await
         }
         Probed::Unavailable(reason) => {
             network.of_node_groups = Probed::Unavailable(reason.clone());
@@ -100,9 +100,7 @@ pub(super) async fn complete(context: &ProbeContext<'_>, topics: &BTreeSet<Topic
         }
         _ => Ok(()),
     };
-    if let Err(error) = tagged.and(of_groups) {
-        facts.network = Probed::Unavailable(error.to_string());
-    }
+    Probed::of(tagged.and(of_groups).map(|()| Some(network)))
 }
 
 /// The subnets that node classes found, beside those that are known by the cluster's tag.
@@ -135,7 +133,7 @@ pub(super) async fn webhook_ways(context: &ProbeContext<'_>, facts: &Facts) -> P
         return Probed::Absent;
     }
     let named: Vec<String> = named.into_iter().cloned().collect();
-    said(context.ports.aws.let_in(&named, WEBHOOK_PORT).await.map(Some))
+    told(context.ports.aws.let_in(&named, WEBHOOK_PORT).await)
 }
 
 /// How many subnets of node classes are asked for.
@@ -144,7 +142,7 @@ const MOST_SUBNETS: usize = 200;
 /// The route tables of the cluster's VPC.
 pub(super) async fn routes(context: &ProbeContext<'_>, cluster: &Probed<ClusterFacts>) -> Probed<Vec<RouteTableFacts>> {
     match vpc_of(cluster) {
-        Ok(vpc) => said(context.ports.aws.route_tables(vpc).await.map(Some)),
+        Ok(vpc) => told(context.ports.aws.route_tables(vpc).await),
         Err(reason) => Probed::Unavailable(reason),
     }
 }
@@ -152,7 +150,7 @@ pub(super) async fn routes(context: &ProbeContext<'_>, cluster: &Probed<ClusterF
 /// The endpoints of the cluster's VPC.
 pub(super) async fn endpoints(context: &ProbeContext<'_>, cluster: &Probed<ClusterFacts>) -> Probed<Vec<EndpointFacts>> {
     match vpc_of(cluster) {
-        Ok(vpc) => said(context.ports.aws.vpc_endpoints(vpc).await.map(Some)),
+        Ok(vpc) => told(context.ports.aws.vpc_endpoints(vpc).await),
         Err(reason) => Probed::Unavailable(reason),
     }
 }
@@ -186,7 +184,7 @@ async fn of_own(aws: &Arc<dyn Aws>, own: &Vpc) -> Result<Option<String>> {
 /// The subnets of a VPC of one's own, while there is no cluster in it. Those that EC2 does not know are not among them.
 pub(super) async fn own_subnets(context: &ProbeContext<'_>, cluster: &Probed<ClusterFacts>) -> Probed<Vec<SubnetFacts>> {
     match (cluster, &context.spec.vpc) {
-        (Probed::Absent, Some(own)) => said(context.ports.aws.subnets(&words(own)).await.map(Some)),
+        (Probed::Absent, Some(own)) => told(context.ports.aws.subnets(&words(own)).await),
         (Probed::Unavailable(reason), Some(_)) => Probed::Unavailable(reason.clone()),
         _ => Probed::Absent,
     }

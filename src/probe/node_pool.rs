@@ -1,7 +1,7 @@
 //! The node pool and its node class, and everything that Karpenter has launched.
 
 use super::kinds::{Kinds, is_of_auto_mode, name_of, nodes as node_kind};
-use super::{ProbeContext, failed, said};
+use super::{ProbeContext, said, told};
 use crate::error::Result;
 use crate::facts::{KarpenterNodes, Probed};
 use crate::ports::{Kube, ObjectKind};
@@ -16,7 +16,7 @@ pub(super) async fn node_pool(context: &ProbeContext<'_>, kube: &dyn Kube) -> (P
 }
 
 pub(super) async fn nodes(context: &ProbeContext<'_>, kube: &dyn Kube) -> Probed<KarpenterNodes> {
-    launched(&Kinds::of(context.spec), kube).await.map_or_else(|e| failed(&e), Probed::Known)
+    told(launched(&Kinds::of(context.spec), kube).await)
 }
 
 /// The alias by which a node class names its AMI: `al2023@v20260101`.

@@ -1,6 +1,6 @@
 //! What the account may have, and has: vCPUs, what a new cluster's network takes, and what else is made once for each cluster.
 
-use super::{ProbeContext, failed, when};
+use super::{ProbeContext, failed, told, when};
 use crate::error::Result;
 use crate::facts::{Facts, NetworkQuotas, Probed, QuotaUse, VcpuFacts};
 use crate::knowledge::{ADDRESSES, CLUSTERS, ON_DEMAND_VCPUS, PROVIDERS, RULES, SPOT_VCPUS, VPCS, is_standard_instance};
@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
 pub(super) async fn vcpus(context: &ProbeContext<'_>) -> Probed<VcpuFacts> {
-    read(context).await.map_or_else(|e| failed(&e), Probed::Known)
+    told(read(context).await)
 }
 
 async fn read(context: &ProbeContext<'_>) -> Result<VcpuFacts> {

@@ -1,6 +1,6 @@
 //! What stands around the cluster and is looked at by a doctor only.
 
-use super::{ProbeContext, failed, said};
+use super::{ProbeContext, said, told};
 use crate::error::Result;
 use crate::facts::{
     AmiFacts, Facts, FargateSelectors, IamSummary, NodeGroupFacts, ObjectFacts, Probed, QueueFacts, RuleFacts, SelectionFacts,
@@ -11,7 +11,7 @@ use crate::spec::{AmiAlias, Architecture, DISCOVERY_TAG, NodePool, QueueName, Sp
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) async fn iam_summary(context: &ProbeContext<'_>) -> Probed<IamSummary> {
-    context.ports.aws.iam_summary().await.map_or_else(|e| failed(&e), Probed::Known)
+    told(context.ports.aws.iam_summary().await)
 }
 
 /// What the selectors of the node class find, which karpctl always writes by the discovery tag.
@@ -20,7 +20,7 @@ pub(super) async fn selection(context: &ProbeContext<'_>) -> Probed<SelectionFac
     let tag = (DISCOVERY_TAG, context.spec.cluster_name.as_str());
     let (subnets, security_groups) = tokio::join!(aws.tagged_subnets(tag), aws.tagged_security_groups(tag));
     let both = || -> Result<SelectionFacts> { Ok(SelectionFacts { subnets: subnets?, security_groups: security_groups? }) };
-    both().map_or_else(|e| failed(&e), Probed::Known)
+    told(both())
 }
 
 pub(super) async fn node_groups(context: &ProbeContext<'_>) -> Probed<Vec<NodeGroupFacts>> {
@@ -28,7 +28,7 @@ pub(super) async fn node_groups(context: &ProbeContext<'_>) -> Probed<Vec<NodeGr
 }
 
 pub(super) async fn fargate_selectors(context: &ProbeContext<'_>) -> Probed<Vec<FargateSelectors>> {
-    context.ports.aws.fargate_selectors(context.spec.cluster_name.as_str()).await.map_or_else(|e| failed(&e), Probed::Known)
+    told(context.ports.aws.fargate_selectors(context.spec.cluster_name.as_str()).await)
 }
 
 /// The images behind the alias that the node class gets, of x86-64 and of Arm. Not asked where the release knows no aliases, and of an
@@ -100,7 +100,7 @@ pub(super) async fn queue(context: &ProbeContext<'_>) -> (Probed<QueueFacts>, Pr
     }
     let (name, arn) = (spec.queue_name(), spec.queue_arn());
     let (queue, rules) = tokio::join!(queue_with_key(context, &name), aws.rules_to(arn.as_str()));
-    (said(queue), rules.map_or_else(|e| failed(&e), Probed::Known))
+    (said(queue), told(rules))
 }
 
 /// The queue that the live release names. Asked where karpctl does not know which it is: its own stack is not there, and nobody named another.

@@ -4,8 +4,8 @@ use super::gates::{gates, namespace_labels};
 use super::text;
 use crate::facts::{GateFacts, Probed, WebhookFacts};
 use crate::ports::{Kube, ObjectKind};
-use crate::probe::failed;
 use crate::probe::release::helm_owner;
+use crate::probe::{failed, told};
 use crate::spec::Spec;
 use serde_json::Value;
 
@@ -44,5 +44,5 @@ pub(crate) async fn admission(spec: &Spec, kube: &dyn Kube) -> (Probed<Vec<Webho
         Ok(labels) => gates(spec, kube, &labels, &others).await,
         Err(e) => Err(e),
     };
-    (Probed::Known(left.collect()), gates.map_or_else(|e| failed(&e), Probed::Known))
+    (Probed::Known(left.collect()), told(gates))
 }

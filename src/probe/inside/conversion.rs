@@ -4,7 +4,7 @@ use super::{items, text};
 use crate::error::Result;
 use crate::facts::{ConversionFacts, CrdFacts, Probed, WebhookService, WebhookState};
 use crate::ports::{Kube, ObjectKind, ObjectRef};
-use crate::probe::failed;
+use crate::probe::told;
 use futures_util::future::join_all;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -28,7 +28,7 @@ pub(crate) async fn conversion(kube: &dyn Kube, crds: &Probed<Crds>) -> Probed<V
     let answers = join_all(asked.into_iter().map(|(service, crds)| async move {
         behind(kube, service).await.map(|state| ConversionFacts { service: service.clone(), crds, state })
     }));
-    answers.await.into_iter().collect::<Result<_>>().map_or_else(|e| failed(&e), Probed::Known)
+    told(answers.await.into_iter().collect::<Result<_>>())
 }
 
 /// What stands behind the Service of a webhook.

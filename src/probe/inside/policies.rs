@@ -4,13 +4,13 @@ use super::{items, text};
 use crate::error::Result;
 use crate::facts::{Peers, PolicyFacts, PolicyPort, PolicyRule, PolicyRules, Probed};
 use crate::ports::{Kube, ObjectKind, ObjectRef};
-use crate::probe::failed;
+use crate::probe::told;
 use crate::spec::Spec;
 use serde_json::{Value, json};
 
 /// What the policies of Karpenter's namespace let through. Where Karpenter is not there yet, those that will select its pods.
 pub(crate) async fn policies(spec: &Spec, kube: &dyn Kube) -> Probed<PolicyFacts> {
-    read(spec, kube).await.map_or_else(|e| failed(&e), Probed::Known)
+    told(read(spec, kube).await)
 }
 
 async fn read(spec: &Spec, kube: &dyn Kube) -> Result<PolicyFacts> {

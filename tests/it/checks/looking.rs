@@ -35,6 +35,21 @@ async fn the_whole_look_takes_as_long_as_its_longest_chain_of_calls() {
     assert!(whole <= slowest + Duration::from_secs(1), "together {whole:?}, the slowest alone {slowest:?}");
 }
 
+/// What is in the way of a stack is not asked before what node classes name, nor after: neither needs the other's answer.
+#[tokio::test(start_paused = true)]
+async fn what_follows_from_different_answers_is_asked_at_the_same_time() {
+    let world = healthy_world().await;
+    let role = world.inside().roles["demo-karpenter"].clone();
+    world.inside().roles.insert("KarpenterNodeRole-demo".into(), role);
+    world.inside().stacks.clear();
+    let all: Vec<Topic> = topics(&all()).into_iter().collect();
+    world.inside().each_call = Duration::from_secs(1);
+    let begun = Instant::now();
+    let facts = world.facts(&all).await;
+    assert!(facts.node_role_ties.known().is_some() && facts.stack_policies.known().is_some());
+    assert_eq!(begun.elapsed().as_secs(), LONGEST_CHAIN);
+}
+
 /// One helm release has several CRDs, mostly.
 #[tokio::test(start_paused = true)]
 async fn a_release_that_has_crds_is_read_once() {
