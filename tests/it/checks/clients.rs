@@ -268,6 +268,7 @@ fn every_check_has_a_thing_that_is_broken_alone() {
         "checks/machine.rs",
         "checks/network.rs",
         "checks/node_addons.rs",
+        "checks/node_roles.rs",
         "checks/objects.rs",
         "checks/permissions.rs",
         "checks/refusals.rs",
