@@ -3,7 +3,7 @@
 use super::context::Rests;
 use super::{BRIEF, StepContext, undrained};
 use crate::error::{Error, ErrorKind, Result};
-use crate::facts::{Facts, Topic};
+use crate::facts::{Facts, Probed, Topic};
 use crate::ports::{Kube, ObjectKind};
 use crate::probe::kinds::{Kinds, cluster_wide, is_of_auto_mode, name_of, nodes};
 use crate::probe::{ProbeContext, probe};
@@ -95,6 +95,8 @@ enum Controller {
     Runs,
     /// With what its pods complain of.
     Gone(Vec<String>),
+    /// With what kept it from being looked at.
+    Unseen(String),
 }
 
 struct Removal<'a> {
@@ -119,6 +121,11 @@ impl Removal<'_> {
                 let error = self.stuck("the controller does not run, so nobody would drain the nodes and take the finalizers off").await;
                 Err(said.iter().fold(error, Error::because))
             }
+            Controller::Unseen(reason) => {
+                Err(Error::failed(format!("cannot remove the node pools of cluster {}", self.context.spec.cluster_name))
+                    .because("whether the controller runs, which drains their nodes, could not be seen")
+                    .because(reason))
+            }
         }
     }
 
@@ -126,9 +133,11 @@ impl Removal<'_> {
         let mut facts = Facts { cluster: self.context.facts.cluster.clone(), ..Facts::default() };
         let probing = ProbeContext { spec: self.context.spec, ports: self.context.ports, kubeconfig: self.context.kubeconfig };
         probe(&probing, &BTreeSet::from([Topic::Controller]), &mut facts).await;
-        match facts.controller.known() {
-            Some(controller) if controller.ready > 0 => Controller::Runs,
-            found => Controller::Gone(found.map(|c| c.complaints.clone()).unwrap_or_default()),
+        match facts.controller {
+            Probed::Known(controller) if controller.ready > 0 => Controller::Runs,
+            Probed::Known(controller) => Controller::Gone(controller.complaints),
+            Probed::Unavailable(reason) => Controller::Unseen(reason),
+            Probed::Absent | Probed::NotAsked => Controller::Gone(Vec::new()),
         }
     }
 
@@ -138,6 +147,7 @@ impl Removal<'_> {
         let error = match self.controller().await {
             Controller::Runs => undrained::held(self.context, self.kube, self.kinds.pool_label).await.because(left),
             Controller::Gone(said) => said.iter().fold(self.stuck(&left).await, Error::because),
+            Controller::Unseen(reason) => self.stuck(&left).await.because(reason),
         };
         Error { kind: ErrorKind::Timeout, ..error }
     }

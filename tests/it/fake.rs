@@ -160,7 +160,7 @@ impl FakeWorld {
         self.inside.lock().unwrap()
     }
 
-    /// Makes the next call of this method go wrong.
+    /// Makes the next call of this method go wrong; that of `list deployments` only one for these, before anything is done.
     pub(crate) fn fail(&self, method: &'static str, fault: Fault) {
         self.inside().faults.entry(method).or_default().push_back(fault);
     }
@@ -208,8 +208,11 @@ impl FakeWorld {
     async fn begin(&self, method: &'static str, what: impl AsRef<str>) -> Result<()> {
         self.pause().await;
         let mut inside = self.inside();
-        inside.calls.push(format!("{method} {}", what.as_ref()));
-        match inside.faults.get_mut(method).and_then(|f| if matches!(f.front(), Some(Fault::Before(_))) { f.pop_front() } else { None }) {
+        let call = format!("{method} {}", what.as_ref());
+        let at = if inside.faults.contains_key(call.as_str()) { call.as_str() } else { method };
+        let fault = inside.faults.get_mut(at).and_then(|f| if matches!(f.front(), Some(Fault::Before(_))) { f.pop_front() } else { None });
+        inside.calls.push(call);
+        match fault {
             Some(Fault::Before(error)) => Err(error),
             _ => Ok(()),
         }

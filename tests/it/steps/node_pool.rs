@@ -218,6 +218,19 @@ async fn removal_never_forces_a_finalizer() {
     assert!(world.object(&pool("default")).is_some_and(|p| p["metadata"]["deletionTimestamp"].is_null()), "nothing was begun");
 }
 
+/// It may run, for all that is known: who is told that it does not would bring back what is there.
+#[tokio::test(start_paused = true)]
+async fn a_controller_that_cannot_be_seen_is_not_called_gone() {
+    let world = FakeWorld::bootstrapped(spec("1.14.1")).await;
+    for _ in 0..3 {
+        world.fail("list deployments", Fault::Before(error(ErrorKind::Denied)));
+    }
+    let refused = world.remove(ID).await.0.unwrap_err();
+    assert!(refused.causes.iter().any(|c| c.contains("could not be seen")), "{refused:?}");
+    assert!(!refused.hints.iter().any(|h| h.contains("karpctl install")), "{refused:?}");
+    assert!(world.object(&pool("default")).is_some_and(|p| p["metadata"]["deletionTimestamp"].is_null()), "nothing was begun");
+}
+
 #[tokio::test(start_paused = true)]
 async fn removal_that_hangs_says_what_is_left() {
     let world = FakeWorld::bootstrapped(spec("1.14.1")).await;
