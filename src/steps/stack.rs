@@ -94,7 +94,8 @@ impl Step for Stack {
                     "cloudformation"
                 };
                 commands.push(render_command(spec, what, "cloudformation.yaml"));
-                if matches!(judge(spec, &facts.stack), State::Broken(_)) {
+                let is_broken = |found: &StackFacts| !is_foreign(spec, found) && matches!(standing(spec, Some(found)), Standing::Broken);
+                if facts.stack.known().is_some_and(is_broken) {
                     commands.extend(delete);
                 }
                 commands.push(format!(
@@ -189,11 +190,15 @@ impl Step for Stack {
                 (Standing::Broken, Some(stack)) => delete(context, &stack).await?,
                 (Standing::Settled, Some(stack)) => {
                     // A stack that says so is not asked twice: what still differs is then for the proof to say.
-                    if updated || differences(spec, &stack)?.is_empty() {
+                    if updated {
                         return Ok(());
                     }
-                    if let Some(refusal) = refused_as_extended_since(spec, &stack)?.filter(|_| !is_foreign(spec, &stack)) {
-                        return Err(refusal.into());
+                    let found = differences(spec, &stack)?;
+                    if found.changes.is_empty() {
+                        return Ok(());
+                    }
+                    if let Some(more) = found.extension {
+                        return Err(refused_as_extended_since(spec, &stack, more).into());
                     }
                     updated = true;
                     update(context, &ChangeStack { template: wanted(spec, &stack)?, ..change.clone() }, &stack).await?;
@@ -328,7 +333,7 @@ fn judge(spec: &Spec, probed: &Probed<StackFacts>) -> State {
         Standing::Broken => State::Broken(format!("the stack is {}{reason}: it is deleted and made anew", found.status)),
         Standing::Stuck(refusal) => refusal.into(),
         Standing::Settled => match differences(spec, found) {
-            Ok(changes) => drifted_or_refused(spec, found, changes),
+            Ok(differences) => drifted_or_refused(spec, found, differences),
             Err(e) => State::Unknown(e.to_string()),
         },
     }

@@ -3,11 +3,10 @@
 use super::context::owner_tags;
 use super::looked::missing_tags;
 use super::stack::is_foreign;
-use super::stack_owner::is_wanted_and_more;
 use crate::error::Result;
 use crate::facts::{StackFacts, StackStanding};
 use crate::ports::Tags;
-use crate::render;
+use crate::render::{self, Extension};
 use crate::spec::Spec;
 use crate::wording::first;
 use std::collections::BTreeMap;
@@ -32,13 +31,23 @@ pub(super) fn wanted(spec: &Spec, stack: &StackFacts) -> Result<String> {
 /// The most changed lines of a template that are shown.
 const SHOWN: usize = 6;
 
-/// In what a stack is not as the spec says, a line each.
-pub(super) fn differences(spec: &Spec, stack: &StackFacts) -> Result<Vec<String>> {
+/// In what a stack is not as the spec says.
+pub(super) struct Differences {
+    /// What is to become another, a line each.
+    pub(super) changes: Vec<String>,
+    /// What the owner of a stack of karpctl's has put into it, and an update would take away.
+    pub(super) extension: Option<Extension>,
+}
+
+pub(super) fn differences(spec: &Spec, stack: &StackFacts) -> Result<Differences> {
     let mut changes = Vec::new();
     let wanted = wanted(spec, stack)?;
-    match stack.template.as_deref() {
-        Some(template) if render::is_answered_as(wanted.trim_end(), template.trim_end()) => {}
-        Some(template) if !is_foreign(spec, stack) && is_wanted_and_more(spec, template)? => {}
+    let template = stack.template.as_deref();
+    let is_same = template.is_some_and(|template| render::is_answered_as(wanted.trim_end(), template.trim_end()));
+    // That of somebody else's stack is looked at when it is taken over.
+    let extension = if is_same || is_foreign(spec, stack) { None } else { render::extension(spec, template.unwrap_or_default())? };
+    match template {
+        Some(_) if is_same || extension.as_ref().is_some_and(|more| more.is_all) => {}
         Some(template) => changes.extend(template_changes(template, &wanted)),
         None => changes.push("its template cannot be read".into()),
     }
@@ -59,7 +68,7 @@ pub(super) fn differences(spec: &Spec, stack: &StackFacts) -> Result<Vec<String>
     if failed {
         changes.insert(0, format!("its last update failed ({})", stack.status));
     }
-    Ok(changes)
+    Ok(Differences { changes, extension })
 }
 
 fn template_changes(template: &str, wanted: &str) -> Vec<String> {

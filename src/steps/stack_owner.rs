@@ -2,10 +2,11 @@
 
 use super::looked::{Refusal, drifted_or_present};
 use super::shell::pairs;
+use super::stack_differences::Differences;
 use crate::error::Result;
 use crate::facts::StackFacts;
 use crate::plan::State;
-use crate::render;
+use crate::render::{self, Extension};
 use crate::spec::{Boundary, Spec};
 use crate::wording::first;
 
@@ -21,30 +22,19 @@ pub(super) fn foreign_or_refused(spec: &Spec, stack: &StackFacts, foreign: State
 }
 
 /// The state of a stack of karpctl's that differs in this: drift, or the refusal where putting it right would take away what its owner put in.
-pub(super) fn drifted_or_refused(spec: &Spec, stack: &StackFacts, changes: Vec<String>) -> State {
-    if changes.is_empty() {
-        return State::Present;
-    }
-    match refused_as_extended_since(spec, stack) {
-        Ok(refusal) => refusal.map_or_else(|| drifted_or_present(changes), State::from),
-        Err(e) => State::Unknown(e.to_string()),
+pub(super) fn drifted_or_refused(spec: &Spec, stack: &StackFacts, found: Differences) -> State {
+    match found.extension {
+        Some(more) if !found.changes.is_empty() => refused_as_extended_since(spec, stack, more).into(),
+        _ => drifted_or_present(found.changes),
     }
 }
 
-/// Whether a stack of karpctl's is as the spec says, but for what its owner put in beside that.
-pub(super) fn is_wanted_and_more(spec: &Spec, template: &str) -> Result<bool> {
-    Ok(render::extension(spec, template)?.is_some_and(|more| more.is_all))
-}
-
-/// Why a stack of karpctl's is not updated.
-pub(super) fn refused_as_extended_since(spec: &Spec, stack: &StackFacts) -> Result<Option<Refusal>> {
-    let template = stack.template.as_deref().unwrap_or_default();
-    let Some(more) = render::extension(spec, template)? else { return Ok(None) };
+/// Why a stack of karpctl's is not updated: `more` would go.
+pub(super) fn refused_as_extended_since(spec: &Spec, stack: &StackFacts, more: Extension) -> Refusal {
     let (name, cluster, region, release) = (spec.stack_name(), &spec.cluster_name, &spec.region, &spec.release);
     // aws takes away the tags that it is not told.
     let tags = stack.tags.iter().filter(|(key, _)| !key.starts_with("aws:")).map(|(key, value)| (key.clone(), value.clone())).collect();
-    Ok(Some(
-        Refusal::new(format!(
+    Refusal::new(format!(
             "the owner of the stack {name} has extended it since karpctl made it. An update to the template would take away: {}",
             first(more.lines, SHOWN).join("; ")
         ))
@@ -56,8 +46,7 @@ pub(super) fn refused_as_extended_since(spec: &Spec, stack: &StackFacts) -> Resu
              then `aws cloudformation deploy --region {region} --stack-name {name} --template-file cloudformation.yaml --capabilities CAPABILITY_NAMED_IAM \
              --tags {}`, and run this again",
             pairs(&tags)
-        )),
-    ))
+        ))
 }
 
 /// Why a stack that somebody else made is not taken over.
