@@ -36,18 +36,23 @@ const WELL_KNOWN: [&str; 13] = [
 ];
 const OF_KARPENTER: [&str; 2] = ["karpenter.sh", "karpenter.k8s.aws"];
 
+/// Whether a label of this value is what is asked for.
+fn takes(wish: &LabelWish, value: Option<&str>) -> bool {
+    value.is_some_and(|value| wish.values.is_empty() || wish.values.iter().any(|wanted| wanted == value))
+}
+
 /// Whether a node has what is asked for.
 fn has(node: &FleetNode, wish: &LabelWish) -> bool {
     let value = if wish.key == NODE_NAME { Some(&node.name) } else { node.labels.get(&wish.key) };
-    value.is_some_and(|value| wish.values.is_empty() || wish.values.contains(value))
+    takes(wish, value.map(String::as_str))
 }
 
 /// The field by which affinity asks for one node.
 const NODE_NAME: &str = "metadata.name";
 
 /// The names of the nodes of these groups that leave.
-fn going<'p, 'g: 'p>(plans: impl Iterator<Item = &'p GroupPlan<'g>>, fleet: &Fleet) -> BTreeSet<String> {
-    plans.flat_map(|plan| leaving(plan, fleet)).map(|node| node.name.clone()).collect()
+fn going<'p, 'f, 'g: 'p>(plans: impl Iterator<Item = &'p GroupPlan<'g>>, fleet: &'f Fleet) -> BTreeSet<&'f str> {
+    plans.flat_map(|plan| leaving(plan, fleet)).map(|node| node.name.as_str()).collect()
 }
 
 /// Whether only nodes that leave have a label: they got it by something else than their group, or it is a node's own name.
@@ -55,17 +60,17 @@ fn leaves(wish: &LabelWish, of: &[&GroupPlan<'_>], all: &[GroupPlan<'_>], fleet:
     if WELL_KNOWN.contains(&wish.key.as_str()) || within(&wish.key, &OF_KARPENTER) {
         return false;
     }
-    let (own, all_going) = (going(of.iter().copied(), fleet), going(all.iter(), fleet));
-    let takes = |value: Option<&str>| value.is_some_and(|value| wish.values.is_empty() || wish.values.iter().any(|wanted| wanted == value));
-    let given = all.iter().filter_map(|plan| plan.pool.as_ref()).any(|pool| takes(pool.labels.get(&wish.key).map(String::as_str)));
+    let given = all.iter().filter_map(|plan| plan.pool.as_ref()).any(|pool| takes(wish, pool.labels.get(&wish.key).map(String::as_str)));
     let by_others = fleet.pools.iter().map(|pool| &pool["spec"]["template"]).any(|template| {
         let asked = template["spec"]["requirements"].as_array().into_iter().flatten();
-        takes(template["metadata"]["labels"][&wish.key].as_str()) || asked.into_iter().any(|asked| asked["key"] == *wish.key)
+        takes(wish, template["metadata"]["labels"][&wish.key].as_str()) || asked.into_iter().any(|asked| asked["key"] == *wish.key)
     });
-    let there = |goes: bool| {
-        fleet.nodes.iter().any(|node| all_going.contains(&node.name) == goes && (!goes || own.contains(&node.name)) && has(node, wish))
-    };
-    !given && !by_others && there(true) && !there(false)
+    if given || by_others {
+        return false;
+    }
+    let (own, all_going) = (going(of.iter().copied(), fleet), going(all.iter(), fleet));
+    let having = || fleet.nodes.iter().filter(|node| has(node, wish)).map(|node| node.name.as_str());
+    having().any(|name| own.contains(name)) && having().all(|name| all_going.contains(name))
 }
 
 /// The label by which something is tied to nodes of these groups, as `key=value`: their nodes have it, those of their pools do not. A group that

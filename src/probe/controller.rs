@@ -1,5 +1,6 @@
 //! The controller's Deployment, and what its pods complain of while it is not ready.
 
+use super::inside::{is_ready, items};
 use super::release::helm_owner;
 use super::{ProbeContext, failed, said};
 use crate::error::{Result, clean};
@@ -178,10 +179,10 @@ fn said_by(pods: &[Value], events: Vec<Value>, prefix: &str) -> Vec<String> {
 fn of_pod(pod: &Value) -> Vec<String> {
     let name = pod["metadata"]["name"].as_str().unwrap_or_default();
     let status = &pod["status"];
-    let conditions = status["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
-    if conditions.iter().any(|c| c["type"] == "Ready" && c["status"] == "True") {
+    if is_ready(pod) {
         return Vec::new();
     }
+    let conditions = items(&status["conditions"]);
     let mut lines = Vec::new();
     for condition in conditions.iter().filter(|c| c["type"] == "PodScheduled" && c["status"] == "False") {
         lines.push(line(&format!("pod {name} is not scheduled"), &condition["message"]));

@@ -1,7 +1,7 @@
 //! What a migration looks at: node groups, and the Cluster Autoscalers, nodes, pods and node pools of the cluster.
 
 use super::autoscaler::autoscalers;
-use super::inside::{items, selects, text};
+use super::inside::{is_ready, items, selects, text};
 use super::kinds::{Kinds, nodes as node_kind};
 use super::{ProbeContext, failed};
 use crate::error::Result;
@@ -96,7 +96,7 @@ fn node_of(node: &Value) -> FleetNode {
         created: named(node, "creationTimestamp"),
         labels: labels.as_object().into_iter().flatten().filter_map(|(key, value)| Some((text(key), text(value.as_str()?)))).collect(),
         taints: items(&node["spec"]["taints"]).iter().filter_map(|taint| taint["key"].as_str().map(text)).collect(),
-        ready: items(&node["status"]["conditions"]).iter().any(|c| c["type"] == "Ready" && c["status"] == "True"),
+        ready: is_ready(node),
         cordoned: node["spec"]["unschedulable"] == true,
         leaving: (!annotations[LEAVING].is_null()).then(|| Leaving {
             since: annotations[LEAVING].as_str().filter(|at| at.starts_with(|c: char| c.is_ascii_digit())).map(text).unwrap_or_default(),
@@ -120,7 +120,7 @@ fn pod_of(pod: &Value) -> Option<FleetPod> {
         Some(_) => PodOwner::Controller,
         None => PodOwner::Nobody,
     };
-    let condition = |kind: &str, value: &str| items(&status["conditions"]).iter().find(|c| c["type"] == kind && c["status"] == value);
+    let unscheduled = items(&status["conditions"]).iter().find(|c| c["type"] == "PodScheduled" && c["status"] == "False");
     let maker = controller.and_then(|o| Some(format!("{}/{}/{}", named(pod, "namespace"), o["kind"].as_str()?, o["name"].as_str()?)));
     Some(FleetPod {
         namespace: named(pod, "namespace"),
@@ -130,13 +130,13 @@ fn pod_of(pod: &Value) -> Option<FleetPod> {
         node: spec["nodeName"].as_str().filter(|n| !n.is_empty()).map(text),
         owner,
         maker: maker.as_deref().map(text),
-        ready: condition("Ready", "True").is_some(),
+        ready: is_ready(pod),
         leaving: !metadata["deletionTimestamp"].is_null(),
         keeps_place: keeps_place(&metadata["annotations"]),
         budgets: Vec::new(),
         asks: asks(spec),
         local_data: items(&spec["volumes"]).iter().any(|v| !v["emptyDir"].is_null()),
-        waits_for: condition("PodScheduled", "False").map(|c| said(c, "it has no node")).or_else(|| unstarted(status)),
+        waits_for: unscheduled.map(|c| said(c, "it has no node")).or_else(|| unstarted(status)),
     })
 }
 

@@ -42,6 +42,11 @@ pub(super) fn text(name: &str) -> String {
     clean(name).replace(['\n', '\t'], " ")
 }
 
+/// Whether a node or a pod says that it is ready.
+pub(super) fn is_ready(object: &Value) -> bool {
+    items(&object["status"]["conditions"]).iter().any(|c| c["type"] == "Ready" && c["status"] == "True")
+}
+
 /// The deletion of an object that is being deleted.
 fn deleting(object: &Value) -> Option<Deleting> {
     let since = object["metadata"]["deletionTimestamp"].as_str()?;

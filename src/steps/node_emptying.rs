@@ -81,8 +81,7 @@ impl<'a> Emptying<'a> {
 
     /// How many pods a maker wants by now. Of one that does not say so in replicas, as many as it has.
     async fn wanted(&self, debt: &Debt) -> Result<u32> {
-        let parts: Vec<&str> = debt.maker.split('/').collect();
-        let [namespace, kind, name] = parts[..] else { return Ok(debt.pods) };
+        let Some((namespace, kind, name)) = parts(&debt.maker) else { return Ok(debt.pods) };
         let kind = match kind {
             "ReplicaSet" => ObjectKind::new("apps/v1", "replicasets"),
             "StatefulSet" => ObjectKind::new("apps/v1", "statefulsets"),
@@ -196,10 +195,16 @@ impl<'a> Emptying<'a> {
     }
 }
 
+/// Namespace, kind and name of a maker.
+fn parts(maker: &str) -> Option<(&str, &str, &str)> {
+    let (namespace, rest) = maker.split_once('/')?;
+    let (kind, name) = rest.split_once('/')?;
+    Some((namespace, kind, name))
+}
+
 /// `ReplicaSet shop/web-7d9f has 1 of 3`.
 fn shown(debt: &Debt) -> String {
-    let parts: Vec<&str> = debt.maker.split('/').collect();
-    let maker = if let [namespace, kind, name] = parts[..] { format!("{kind} {namespace}/{name}") } else { debt.maker.clone() };
+    let maker = parts(&debt.maker).map_or_else(|| debt.maker.clone(), |(namespace, kind, name)| format!("{kind} {namespace}/{name}"));
     format!("{maker} has {} of {}", debt.ready, debt.before)
 }
 

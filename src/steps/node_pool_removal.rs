@@ -122,9 +122,7 @@ impl Removal<'_> {
                 Err(said.iter().fold(error, Error::because))
             }
             Controller::Unseen(reason) => {
-                Err(Error::failed(format!("cannot remove the node pools of cluster {}", self.context.spec.cluster_name))
-                    .because("whether the controller runs, which drains their nodes, could not be seen")
-                    .because(reason))
+                Err(self.failed().because("whether the controller runs, which drains their nodes, could not be seen").because(reason))
             }
         }
     }
@@ -171,9 +169,14 @@ impl Removal<'_> {
         lines
     }
 
+    fn failed(&self) -> Error {
+        Error::failed(format!("cannot remove the node pools of cluster {}", self.context.spec.cluster_name))
+    }
+
     async fn stuck(&self, why: &str) -> Error {
         let (cluster, region) = (&self.context.spec.cluster_name, &self.context.spec.region);
-        let error = Error::failed(format!("cannot remove the node pools of cluster {cluster}"))
+        let error = self
+            .failed()
             .because(why)
             .hint(format!("bring the controller back: `karpctl install --cluster-name {cluster} --region {region}`, then run this again"));
         let lines = self.without_finalizers().await;

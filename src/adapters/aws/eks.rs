@@ -2,6 +2,7 @@
 //!
 //! Creates carry a client token that the SDK makes once per call, so that its own retries are one request to EKS.
 
+use super::eks_groups::issue;
 use super::errors::Call;
 use super::{AwsClient, gone, present};
 use crate::error::{Error, ErrorKind, Result};
@@ -71,14 +72,13 @@ pub(super) async fn cluster(aws: &AwsClient, name: &str) -> Result<Option<Cluste
             Some(aws_sdk_eks::types::IpFamily::Ipv6) => IpFamily::Ipv6,
             _ => IpFamily::Ipv4,
         },
-        issues: cluster.health().map(|health| health.issues().iter().map(issue).collect()).unwrap_or_default(),
+        issues: cluster.health().map(|health| health.issues().iter().map(issue_of).collect()).unwrap_or_default(),
     }))
 }
 
 /// What EKS complains of in a cluster.
-fn issue(issue: &aws_sdk_eks::types::ClusterIssue) -> String {
-    let code = issue.code().map(aws_sdk_eks::types::ClusterIssueCode::as_str).unwrap_or_default();
-    crate::error::clean(&format!("{code}: {}", issue.message().unwrap_or_default()))
+fn issue_of(found: &aws_sdk_eks::types::ClusterIssue) -> String {
+    issue(found.code().map(aws_sdk_eks::types::ClusterIssueCode::as_str), found.message())
 }
 
 pub(super) async fn cluster_names(aws: &AwsClient) -> Result<Vec<String>> {

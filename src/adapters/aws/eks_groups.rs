@@ -34,12 +34,14 @@ pub(super) fn role_of(group: &Nodegroup) -> String {
     group.node_role().and_then(|arn| arn.rsplit('/').next()).unwrap_or_default().to_owned()
 }
 
-/// What EKS complains of.
+/// One thing that EKS complains of, in a line.
+pub(super) fn issue(code: Option<&str>, message: Option<&str>) -> String {
+    crate::error::clean(&format!("{}: {}", code.unwrap_or_default(), message.unwrap_or_default()))
+}
+
+/// What EKS complains of in a group.
 pub(super) fn issues_of(group: &Nodegroup) -> Vec<String> {
-    let issue = |i: &aws_sdk_eks::types::Issue| {
-        let code = i.code().map(|c| c.as_str().to_owned()).unwrap_or_default();
-        crate::error::clean(&format!("{code}: {}", i.message().unwrap_or_default()))
-    };
+    let issue = |i: &aws_sdk_eks::types::Issue| issue(i.code().map(aws_sdk_eks::types::NodegroupIssueCode::as_str), i.message());
     group.health().map(|h| h.issues().iter().map(issue).collect()).unwrap_or_default()
 }
 

@@ -1,7 +1,7 @@
 //! Nodes and the room on them: what they have, less what their pods ask for.
 
 use super::neighbours::is_dns;
-use super::{deleting, items, text};
+use super::{deleting, is_ready, items, text};
 use crate::facts::quantity::{milli_cpu, units};
 use crate::facts::{NodeFacts, NodeOrigin, PodRequests, Probed, Taint};
 use crate::knowledge::{COMPUTE_TYPE_LABEL, NODE_GROUP_LABEL, OS_LABEL, POOL_LABELS, ZONE_LABEL};
@@ -81,10 +81,6 @@ fn facts_of(node: &Value, taken: Option<&Amount>) -> NodeFacts {
 fn taint(taint: &Value) -> Option<Taint> {
     let value = taint["value"].as_str().unwrap_or_default();
     Some(Taint { key: text(taint["key"].as_str()?), value: text(value), effect: text(taint["effect"].as_str()?) })
-}
-
-fn is_ready(object: &Value) -> bool {
-    items(&object["status"]["conditions"]).iter().any(|c| c["type"] == "Ready" && c["status"] == "True")
 }
 
 /// What a pod, or a template of pods, asks of its node.
