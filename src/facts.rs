@@ -2,6 +2,7 @@
 //! "No permission" is a fact like any other: nothing in this module is an error.
 
 mod account;
+mod admission;
 mod client;
 mod custom_networking;
 mod fleet;
@@ -15,6 +16,7 @@ mod things;
 mod topic;
 
 pub use account::*;
+pub use admission::*;
 pub use client::*;
 pub use custom_networking::*;
 pub use fleet::*;

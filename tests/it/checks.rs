@@ -18,6 +18,7 @@ mod objects;
 mod others;
 mod own_vpc;
 mod permissions;
+mod quotas;
 mod refusals;
 mod unread;
 mod upgrades;

@@ -271,6 +271,7 @@ fn every_check_has_a_thing_that_is_broken_alone() {
         "checks/node_roles.rs",
         "checks/objects.rs",
         "checks/permissions.rs",
+        "checks/quotas.rs",
         "checks/refusals.rs",
         "checks/webhooks.rs",
         "checks/windows.rs",
