@@ -168,6 +168,21 @@ fn what_eksctls_karpenter_block_made() {
     assert!(!written.contains("keep: true"), "a pool as the guide's is taken over: {written}");
 }
 
+/// Nothing is made for a Karpenter of another tool's, so that nothing needs room.
+fn a_full_account_keeps_nothing_from_it(ward: &Ward) {
+    let entry = |(key, value): (&str, u32)| format!("<entry><key>{key}</key><value>{value}</value></entry>");
+    let counted: String = [("Roles", 1000), ("RolesQuota", 1000), ("Policies", 1500), ("PoliciesQuota", 1500)].map(entry).concat();
+    let body = format!(
+        "<GetAccountSummaryResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><GetAccountSummaryResult><SummaryMap>{counted}\
+         </SummaryMap></GetAccountSummaryResult><ResponseMetadata><RequestId>lab</RequestId></ResponseMetadata></GetAccountSummaryResponse>"
+    );
+    let answer = json!({"service": "iam", "action": "GetAccountSummary", "times": 0, "status": 200,
+        "headers": {"content-type": "text/xml"}, "body": body});
+    ward.lab().post("faults", &answer).unwrap();
+    ward.finds("iam-quotas", "skip", "another tool");
+    ward.lab().clear_faults().unwrap();
+}
+
 #[test]
 fn what_the_terraform_module_made() {
     let Some(stage) = stage("byterraform") else { return };
@@ -182,6 +197,7 @@ fn what_the_terraform_module_made() {
     stage.karpctl(&["doctor", "--only", checks]).exits(0);
     let ward = Ward::new(stage, &[]);
     let stage: &Stage = &ward;
+    a_full_account_keeps_nothing_from_it(&ward);
     let queue =
         stage.aws_text(&["sqs", "get-queue-url", "--queue-name", "Karpenter-byterraform", "--query", "QueueUrl", "--output", "text"]);
     stage.aws_text(&["sqs", "delete-queue", "--queue-url", queue.trim()]);

@@ -34,7 +34,7 @@ const ALL: [&str; 23] = [
 ];
 const CLAIMS: &str = "nodeclaims.karpenter.sh";
 
-fn workload(kind: &str, namespace: &str, name: &str, labels: &Value, image: &str) -> Value {
+pub(super) fn workload(kind: &str, namespace: &str, name: &str, labels: &Value, image: &str) -> Value {
     let spec = json!({"containers": [{"name": "c", "image": image}]});
     let mut body = json!({
         "apiVersion": "apps/v1",

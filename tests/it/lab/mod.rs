@@ -11,6 +11,7 @@ mod doctor_desk;
 mod doctor_fit;
 mod doctor_kubeconfig;
 mod doctor_machine;
+mod doctor_otherwise;
 mod doctor_release;
 mod doctor_scenes;
 mod doctor_to_come;
