@@ -73,11 +73,11 @@ impl Check for NodeCapacity {
         if spec.capacity == ControllerCapacity::Fargate {
             return Ok(vec![Judgement::pass(subject, "Fargate makes a node for each replica")]);
         }
-        if let Some(profile) = takes_controller(spec, facts) {
-            return Ok(vec![Judgement::pass(subject, format!("the Fargate profile {profile} makes a node for each replica"))]);
-        }
         let Some(nodes) = read(&subject, &facts.nodes)? else { return Err(Judgement::skip(subject, "there is no cluster yet")) };
         let given = GivenValues::of(spec, facts, &subject)?;
+        if let Some(profile) = takes_controller(spec, facts, given.at("podLabels")) {
+            return Ok(vec![Judgement::pass(subject, format!("the Fargate profile {profile} makes a node for each replica"))]);
+        }
         let wanted = replicas(given.at("replicas"));
         let controller = controller(spec, facts);
         let placement = Placement::of(given.to_come(), asks(&given, controller));

@@ -1,6 +1,7 @@
 //! Whether the controller's service account is given credentials in one way only, and in one that works where it will run.
 
 use super::fargate::takes_controller;
+use super::given_values::GivenValues;
 use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation, aws, whose};
 use crate::facts::{Facts, Topic};
@@ -29,12 +30,12 @@ impl Check for OneIdentity {
          way; without the association the controller works under the annotated role from its next start on. The annotation goes with `helm upgrade` without the value serviceAccount.annotations; the association with `aws eks \
          delete-pod-identity-association`.\n\n\
          Looks also whether a Fargate profile takes the controller's pods, by their namespace and the labels that the chart gives them, while they \
-         are to get their credentials by Pod Identity: its agent runs on no node of Fargate. Labels of your own (podLabels) are not looked at, and a \
+         are to get their credentials by Pod Identity: its agent runs on no node of Fargate. A \
          controller that works without an association has its credentials in another way."
     }
 
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Chart, Topic::Association, Topic::FargateSelectors, Topic::Neighbours]
+        &[Topic::Chart, Topic::Cluster, Topic::Association, Topic::FargateSelectors, Topic::Neighbours]
     }
 
     fn judge(&self, situation: &Situation<'_>) -> Judged {
@@ -57,7 +58,8 @@ fn on_fargate(spec: &Spec, facts: &Facts, subject: &str) -> Result<Option<Judgem
         return Ok(None);
     }
     read(subject, &facts.fargate_selectors)?;
-    Ok(takes_controller(spec, facts).map(|profile| {
+    let given = GivenValues::of(spec, facts, subject)?;
+    Ok(takes_controller(spec, facts, given.at("podLabels")).map(|profile| {
         let message = format!(
             "takes the controller's pods in the namespace {}, and no Pod Identity agent runs on Fargate: they get no credentials, and `helm --wait` times out",
             spec.namespace

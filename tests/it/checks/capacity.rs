@@ -55,6 +55,20 @@ async fn no_controller_gets_its_credentials_by_pod_identity_on_fargate() {
         let [identity, _] = with(profile, Identity::PodIdentity).await;
         assert_eq!(identity.result, Verdict::Skip, "{identity:#?}");
     }
+    // A label that the spec has the chart give them, also in place of the chart's own.
+    let labelled = async |labels: &[(&str, &str)], value: &str| {
+        let mut spec = existing("1.14.1");
+        let labels_of_pods = json!({"compute": value, "app.kubernetes.io/name": "scaler"});
+        spec.chart.values.insert("podLabels".to_owned(), labels_of_pods);
+        let world = FakeWorld::with_cluster(spec);
+        world.furnish();
+        world.inside().fargate_selectors = vec![profile("kube-system", labels)];
+        let (spec, facts) = seen(&world).await;
+        bad(&spec, &facts, DAY).into_iter().find(|f| f.id == "one-identity").map(|found| found.result)
+    };
+    assert_eq!(labelled(&[("compute", "fargate")], "fargate").await, Some(Verdict::Fail));
+    assert_eq!(labelled(&[("compute", "fargate")], "nodes").await, None);
+    assert_eq!(labelled(&labels, "fargate").await, None);
     // One that works on Fargate by IRSA, whatever this doctor was asked for.
     let world = FakeWorld::bootstrapped(Spec { identity: Identity::Irsa, ..existing("1.14.1") }).await;
     world.furnish();

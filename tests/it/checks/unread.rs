@@ -102,7 +102,11 @@ const REFINES: &[(&str, &[Topic], &str)] = &[
         &[Topic::Association, Topic::Stack, Topic::Chart, Topic::Neighbours],
         "how bad it is; whether the controller has its role by IRSA; the service account is that of the pods, else that of the release",
     ),
-    ("one-identity", &[Topic::Neighbours], "where helm has no release; whether it is another namespace's"),
+    (
+        "one-identity",
+        &[Topic::Cluster, Topic::Neighbours],
+        "the endpoint among the values; where helm has no release; whether it is another namespace's",
+    ),
     (
         "node-access",
         &[Topic::Chart, Topic::Neighbours, Topic::Stack, Topic::ControllerRole],
