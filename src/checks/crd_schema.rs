@@ -51,7 +51,7 @@ impl Check for CrdSchema {
         let release = live.clone().unwrap_or_else(|| spec.release.clone());
         let subject = format!("CRDs for Karpenter {release}");
         if release.standing() == Standing::Newer {
-            return Err(Judgement::skip(subject, "it is newer than the newest release whose CRDs this karpctl knows"));
+            return Err(Judgement::skip(subject, "its CRDs are not among those that this karpctl knows"));
         }
         let wrong = wrong(crds, &release, &spec.release, live.is_some());
         if wrong.is_empty() {

@@ -45,16 +45,16 @@ impl Check for KarpenterRelease {
                 told => told,
             },
         };
-        // Where nobody knows the Kubernetes, the newest is as good as any.
-        let known = situation.kubernetes(&subject).ok().and_then(Release::default_for).unwrap_or_else(Release::newest);
+        // The last patch of its minor, or where nobody knows the Kubernetes, the newest, which is as good as any.
+        let usual = || situation.kubernetes(&subject).ok().and_then(Release::default_for).unwrap_or_else(Release::newest);
+        let known = release.last_patch_known().unwrap_or_else(usual);
         Ok(vec![match standing {
             Standing::Known => Judgement::pass(subject, "known"),
-            Standing::Newer => Judgement::warn(
-                subject,
-                format!("newer than the newest release that this karpctl knows ({}); it is treated like that one", Release::newest()),
-            )
-            .fix(format!("take one that it knows: --karpenter-version {known}"))
-            .fix("or a newer karpctl, which may know it: `karpctl versions --compare` shows how far this one is behind"),
+            Standing::Newer => {
+                Judgement::warn(subject, format!("not in this karpctl's table; it goes by the rules of {}", release.last_known_in_words()))
+                    .fix(format!("take one that it knows: --karpenter-version {known}"))
+                    .fix("or a newer karpctl, which may know it: `karpctl versions --compare` shows how far this one is behind")
+            }
             Standing::Caution { reason, instead } => {
                 Judgement::warn(subject, reason).fix(format!("take {instead} instead: --karpenter-version {instead}"))
             }

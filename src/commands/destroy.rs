@@ -4,14 +4,15 @@ use super::args::{ClusterArgs, KarpenterArgs, VariantArgs};
 use super::installed::as_installed;
 use super::left::tell_what_is_left;
 use super::offered;
-use super::session::Session;
+use super::session::{Session, layers};
 use super::way::{Selection, WayArgs, go};
 use crate::app::App;
-use crate::error::{Exit, Result};
+use crate::error::{Error, Exit, Result};
 use crate::facts::Probed;
 use crate::plan::{Direction, StepId};
 use crate::report::Format;
 use crate::spec::ClusterMode;
+use crate::spec::pinned::other_cluster;
 use crate::steps::{self, Ownership};
 use clap::Args;
 use std::collections::BTreeSet;
@@ -61,6 +62,7 @@ pub async fn run(app: &App, args: DestroyArgs) -> Result<Exit> {
         cluster: ClusterArgs { existing_cluster: args.existing_cluster, ..ClusterArgs::default() },
         karpenter: KarpenterArgs { identity: args.identity, subnets: args.subnets, ..KarpenterArgs::default() },
     };
+    of_that_cluster(app, &variant)?;
     let mut session = Session::open(app, &variant).await?;
     as_installed(app, &mut session).await?;
     let keeps_cluster = args.keep_cluster || session.spec.cluster == ClusterMode::Existing;
@@ -94,4 +96,13 @@ pub async fn run(app: &App, args: DestroyArgs) -> Result<Exit> {
         tell_what_is_left(app, &session).await?;
     }
     Ok(exit)
+}
+
+/// What is destroyed is said by one voice: a variable that a shell has had for days wins over a spec file elsewhere, not here.
+fn of_that_cluster(app: &App, variant: &VariantArgs) -> Result<()> {
+    let layers = layers(app, variant)?;
+    let Some((variable, file)) = other_cluster(&layers) else { return Ok(()) };
+    Err(Error::usage(format!("{} says {}, and {} says {}", variable.source, variable.says, file.source, file.says))
+        .because("which of the two clusters is to be destroyed must be certain")
+        .hint(format!("say which is meant: --cluster-name {}, or --cluster-name {}", file.says, variable.says)))
 }

@@ -77,10 +77,11 @@ async fn release_stays(app: &App, session: &mut Session) -> Result<()> {
     session.unseen = unseen(session);
     let installed = &session.spec.release;
     if installed.standing() == Standing::Newer {
-        return Err(Error::refused(format!("Karpenter {installed} is installed, which is newer than this karpctl's table"))
+        let known = installed.last_known_in_words();
+        return Err(Error::refused(format!("Karpenter {installed} is installed, which this karpctl's table does not have"))
             .because("what it needs may be taken from it by the rules of an older one")
             .hint("use the karpctl that installed it, or a newer one")
-            .hint(format!("or name it, to go by the rules of the newest that is known: `--karpenter-version {installed}`")));
+            .hint(format!("or name it, to go by the rules of {known}: `--karpenter-version {installed}`")));
     }
     if *installed < usual {
         app.printer

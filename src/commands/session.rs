@@ -16,6 +16,7 @@ use crate::probe::{ProbeContext, probe};
 use crate::report::{Printer, cure};
 use crate::shell::quoted;
 use crate::spec::layer::{Layer, Source};
+use crate::spec::pinned::{Other, other_account};
 use crate::spec::resolve::{Discovered, Resolving, locate, resolve};
 use crate::spec::{ClusterMode, InvalidName, Meant, Partition, Region, Spec};
 use crate::steps::{is_of_another_installer, refused_by_installer, refused_by_protection, refused_removal, refused_without_nodes};
@@ -88,12 +89,12 @@ fn wrong_without_aws(layers: &[(Source, Layer)], region: &Region, resolve: Resol
 
 /// The account that is named must be that of the credentials.
 pub(super) fn of_that_account(layers: &[(Source, Layer)], caller: &Caller) -> Result<()> {
-    let given = layers.iter().find_map(|(_, l)| l.account_id.as_deref()).filter(|account| *account != caller.account.as_str());
-    let Some(account) = given else { return Ok(()) };
-    Err(Error::refused(format!("the credentials are of account {}, not of {account}", caller.account))
+    let Some(Other { source, says }) = other_account(layers, caller.account.as_str()) else { return Ok(()) };
+    Err(Error::refused(format!("the credentials are of account {}, and {source} says {says}", caller.account))
         .because(format!("they are {}", caller.arn))
         .hint("use the profile of that account: --profile PROFILE, or AWS_PROFILE")
-        .hint("`aws sts get-caller-identity` shows whose credentials are in use"))
+        .hint("`aws sts get-caller-identity` shows whose credentials are in use")
+        .hint(format!("or say that account {} is meant: --account-id {}", caller.account, caller.account)))
 }
 
 /// A kubeconfig that is named must be there: else every look into the cluster would fail one by one.

@@ -42,9 +42,8 @@ pub(super) fn refuse_newer(app: &App, release: &Release) -> Result<()> {
 }
 
 fn newer(release: &Release) -> (String, String) {
-    let newest = Release::newest();
     (
-        format!("Karpenter {release} is newer than this karpctl's table, which ends with {newest}, whose rules it is rendered by"),
+        format!("this karpctl's table does not have Karpenter {release}: it goes by the rules of {}", release.last_known_in_words()),
         "`karpctl versions --compare` shows what else is newer; a newer karpctl may know it".to_owned(),
     )
 }

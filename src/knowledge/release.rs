@@ -192,6 +192,27 @@ impl Release {
         format!("v{self}")
     }
 
+    /// The last release of the table that is no later: by whose rules one goes that the table does not have.
+    #[must_use]
+    pub fn last_known(&self) -> Self {
+        ALL.iter().rev().find(|known| known.0.pre.is_empty() && *known <= self).unwrap_or(&ALL[0]).clone()
+    }
+
+    /// The last patch of its minor that the table has.
+    #[must_use]
+    pub fn last_patch_known(&self) -> Option<Self> {
+        Some(self.last_known()).filter(|known| self.same_minor(known))
+    }
+
+    /// [`Self::last_known`] in words: `1.8.8, the last of 1.8 that it knows`.
+    #[must_use]
+    pub fn last_known_in_words(&self) -> String {
+        match self.last_patch_known() {
+            Some(known) => format!("{known}, the last of {}.{} that it knows", self.0.major, self.0.minor),
+            None => format!("{}, the last before it that it knows", self.last_known()),
+        }
+    }
+
     /// The oldest and the newest Kubernetes version that it runs on.
     #[must_use]
     pub fn kubernetes_range(&self) -> (KubernetesVersion, KubernetesVersion) {
@@ -452,6 +473,11 @@ mod tests {
         assert!(matches!(release("0.29.1").standing(), Standing::Caution { instead, .. } if instead == release("0.29.2")));
         assert_eq!(release("0.29.2").standing(), Standing::Known);
         assert_eq!(release("99.0.0").standing(), Standing::Newer);
+        assert_eq!(release("99.0.0").last_known_in_words(), format!("{}, the last before it that it knows", Release::newest()));
+        let (patch, last) = (release("1.8.99"), release("1.8.0").latest_patch());
+        assert_eq!((patch.standing(), patch.last_patch_known().as_ref()), (Standing::Newer, Some(&last)));
+        assert_eq!(patch.last_known_in_words(), format!("{last}, the last of 1.8 that it knows"));
+        assert_eq!(serde_json::to_value(patch.features()).unwrap(), serde_json::to_value(last.features()).unwrap());
         assert_eq!(release("99.0.0").features(), Release::newest().features());
     }
 

@@ -9,6 +9,7 @@ pub mod file;
 pub mod layer;
 mod meant;
 pub mod names;
+pub mod pinned;
 pub mod place;
 pub mod resolve;
 mod tags;

@@ -98,6 +98,13 @@ fn a_flag_wins_over_the_environment_and_says_so() {
 }
 
 #[test]
+fn which_cluster_is_destroyed_is_said_by_one_voice() {
+    let shell = Shell::new().env("CLUSTER_NAME", "web").file("prod.yaml", "clusterName: prod\nregion: us-west-2\n");
+    let ended = shell.run(&["destroy", "-f", "prod.yaml", "--yes"]);
+    usage_error(&ended, &["CLUSTER_NAME says web, and the file prod.yaml says prod", "--cluster-name prod, or --cluster-name web"]);
+}
+
+#[test]
 fn a_node_group_and_fargate_do_not_go_together() {
     let file = "fargate: true\nnodeGroup: {instanceType: m7i.large}\n";
     let both = render(&Shell::new().file("karpctl.yaml", file), "cluster-config", &[]);

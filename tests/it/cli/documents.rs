@@ -67,7 +67,11 @@ fn a_release_that_the_table_has_not_is_rendered_with_a_warning_and_refused_when_
     let known = render(&Shell::new(), "cloudformation", &[]);
     let newer = render(&Shell::new(), "cloudformation", &["--karpenter-version", "99.0.0"]);
     assert_eq!((newer.code, newer.stdout), (0, known.stdout));
-    assert!(newer.stderr.contains("99.0.0 is newer than this karpctl's table") && known.stderr.is_empty(), "{}", newer.stderr);
+    assert!(
+        newer.stderr.contains("does not have Karpenter 99.0.0: it goes by the rules of") && known.stderr.is_empty(),
+        "{}",
+        newer.stderr
+    );
     let refused = render(&Shell::new(), "cloudformation", &["--karpenter-version", "99.0.0", "--strict"]);
     assert_eq!((refused.code, refused.stdout.as_str()), (4, ""));
     let trap = render(&Shell::new(), "helm-values", &["--karpenter-version", "1.0.0"]);

@@ -20,7 +20,7 @@ fn versions_that_do_not_fit_are_mended_as_printed() {
     let found = of("1.0.8").finds("kubernetes-fit", "fail", "supports Kubernetes 1.25 to 1.31, not 1.33");
     ward.taking(&found).passes("kubernetes-fit");
 
-    let newer = of("1.99.0").finds("karpenter-release", "warn", "newer than the newest release that this karpctl knows");
+    let newer = of("1.99.0").finds("karpenter-release", "warn", "not in this karpctl's table");
     assert_eq!(newer["subject"], "Karpenter 1.99.0");
     ward.taking(&newer).passes("karpenter-release");
     let found = of("1.8.4").finds("karpenter-release", "fail", "may never schedule pods");
