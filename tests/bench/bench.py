@@ -22,7 +22,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 # KARPCTL names another release build, such as the static one.
-KARPCTL = Path(os.environ.get("KARPCTL", ROOT / "target" / "release" / "karpctl"))
+KARPCTL = Path(os.environ.get("KARPCTL", ROOT / "target" / "small" / "karpctl"))
 GUIDE = Path(__file__).with_name("guide.sh")
 # What AWS usually takes for a call, so that requests cost what they cost there.
 LATENCY_MS = {"cloudformation": 120, "eks": 90, "iam": 80, "ec2": 100, "ssm": 60, "sts": 50, "*": 60}

@@ -126,7 +126,7 @@ fn hidden_commands(text: &str) -> Vec<String> {
 }
 
 /// What no test types, by how it begins, and why.
-const NOT_TYPED: [(&str, &str); 17] = [
+const NOT_TYPED: [(&str, &str); 18] = [
     ("aws ecr get-login-password", "the lab has no registry of ECR; `lab::doctor_desk` logs in at another, and out as the doctor says"),
     ("podman run", "`tests/packaging/test_dist.py` makes the image, and runs what is in it"),
     ("cargo install", "`tests/packaging/test_dist.py` types it, with `--debug` and a folder to install to"),
@@ -136,6 +136,7 @@ const NOT_TYPED: [(&str, &str); 17] = [
     ("make deny", "a part of `make test`"),
     ("make advisories", "fetches a database from the internet"),
     ("make dist", "a release build; it ends with `tests/packaging/test_dist.py`, which uses all that it made"),
+    ("make package", "what `make dist` begins with"),
     ("make image", "`tests/packaging/test_dist.py` runs the script that it runs"),
     ("make fuzz", "minutes, of `make test-all`"),
     ("make names", "a part of `make test`"),

@@ -137,7 +137,7 @@ def materials():
     assert (bill["metadata"]["component"]["name"], bill["metadata"]["component"]["version"]) == ("karpctl", VERSION)
     assert str(ROOT) not in text and str(pathlib.Path.home()) not in text
     listed = {(c["name"], c["version"]) for c in bill["components"]}
-    target = "x86_64-unknown-linux-musl" if is_static(DIST / "karpctl") else "x86_64-unknown-linux-gnu"
+    target = f"{os.uname().machine}-unknown-linux-{'musl' if is_static(DIST / 'karpctl') else 'gnu'}"
     tree = run("cargo", "tree", "--locked", "--offline", "--edges", "normal", "--prefix", "none", "--target", target, cwd=ROOT)
     linked = {tuple(re.match(r"(\S+) v(\S+)", line).groups()) for line in tree.splitlines() if line} - {("karpctl", VERSION)}
     assert len(linked) > 100 and linked <= listed, f"not in the bill: {sorted(linked - listed)}"
