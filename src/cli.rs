@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::characters::acts;
 use crate::commands::args::GlobalArgs;
+use crate::commands::other_words::with_what_is_meant;
 use crate::commands::{
     adopt, bootstrap, destroy, doctor, explain, generate, init, migrate, parts, rehearse, render, status, token, verify, version, versions,
 };
@@ -78,7 +79,7 @@ const EXAMPLES_NODE_POOL: &str = "Examples:
 impl Cli {
     /// Reads this process's command line. Help, and what is wrong with it, are said here; then it is the exit that is answered.
     pub fn read() -> std::result::Result<Self, Exit> {
-        Self::try_parse().map_err(|said| {
+        Self::try_parse().map_err(with_what_is_meant).map_err(|said| {
             let printer = Printer::new(ColorChoice::Auto, Verbosity::Normal, Env::read().letters, true);
             if !said.use_stderr() {
                 return match said.print() {

@@ -27,6 +27,7 @@ pub mod migrate;
 mod named;
 mod next;
 mod offered;
+pub(crate) mod other_words;
 pub mod parts;
 mod print_commands;
 mod question;

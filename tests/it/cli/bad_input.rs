@@ -98,6 +98,32 @@ fn a_flag_wins_over_the_environment_and_says_so() {
 }
 
 #[test]
+fn a_word_of_another_tool_leads_to_the_command_that_does_it() {
+    let meant = [
+        ("uninstall", "destroy"),
+        ("delete", "destroy"),
+        ("plan", "bootstrap --dry-run"),
+        ("apply", "bootstrap"),
+        ("upgrade", "bootstrap --karpenter-version VERSION"),
+        ("diff", "status"),
+        ("check", "doctor"),
+        ("completion", "generate completions SHELL"),
+        ("template", "render"),
+        ("import", "adopt"),
+    ];
+    for (word, line) in meant {
+        let ended = Shell::new().run(&[word]);
+        assert!(!ended.stderr.contains("similar subcommand"), "{}", ended.stderr);
+        usage_error(&ended, &[&format!("tip: `karpctl {line}` ")]);
+        let command = Shell::new().run(&[line.split(' ').next().unwrap(), "--help"]);
+        assert_eq!(command.code, 0, "{line}: {}", command.stderr);
+    }
+    usage_error(&Shell::new().run(&["destory"]), &["subcommand", "'destroy'"]);
+    let ended = Shell::new().run(&["uninstall", "-o", "json"]);
+    usage_error(&ended, &["`karpctl destroy` takes away what karpctl made"]);
+}
+
+#[test]
 fn which_cluster_is_destroyed_is_said_by_one_voice() {
     let shell = Shell::new().env("CLUSTER_NAME", "web").file("prod.yaml", "clusterName: prod\nregion: us-west-2\n");
     let ended = shell.run(&["destroy", "-f", "prod.yaml", "--yes"]);
