@@ -12,7 +12,7 @@ use crate::facts::Probed;
 use crate::plan::{Direction, StepId};
 use crate::report::Format;
 use crate::spec::ClusterMode;
-use crate::spec::pinned::other_cluster;
+use crate::spec::pinned::{OtherCluster, other_cluster};
 use crate::steps::{self, Ownership};
 use clap::Args;
 use std::collections::BTreeSet;
@@ -101,8 +101,8 @@ pub async fn run(app: &App, args: DestroyArgs) -> Result<Exit> {
 /// What is destroyed is said by one voice: a variable that a shell has had for days wins over a spec file elsewhere, not here.
 fn of_that_cluster(app: &App, variant: &VariantArgs) -> Result<()> {
     let layers = layers(app, variant)?;
-    let Some((variable, file)) = other_cluster(&layers) else { return Ok(()) };
+    let Some(OtherCluster { flag, variable, file }) = other_cluster(&layers) else { return Ok(()) };
     Err(Error::usage(format!("{} says {}, and {} says {}", variable.source, variable.says, file.source, file.says))
         .because("which of the two clusters is to be destroyed must be certain")
-        .hint(format!("say which is meant: --cluster-name {}, or --cluster-name {}", file.says, variable.says)))
+        .hint(format!("say which is meant: {flag} {}, or {flag} {}", file.says, variable.says)))
 }

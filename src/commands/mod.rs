@@ -6,6 +6,7 @@ mod afterwards;
 mod answer;
 mod anywhere;
 pub mod args;
+mod before_removal;
 pub mod bootstrap;
 mod carry_out;
 mod completions;

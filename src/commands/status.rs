@@ -17,7 +17,7 @@ use clap::Args;
   karpctl status --cluster-name demo --region us-west-2
   karpctl status --cluster-name demo --region us-west-2 -o json --exit-code")]
 pub struct StatusArgs {
-    /// End with 3 where anything differs from the spec
+    /// End with 3 where anything differs from the spec, else with 1 where something could not be looked at
     #[arg(long)]
     exit_code: bool,
     /// How the answer is written
@@ -53,5 +53,10 @@ pub async fn run(app: &App, args: StatusArgs) -> Result<Exit> {
         Format::Human => show_status(&app.printer, &report, &next::command_line(app, "status", "bootstrap")),
         machine => app.printer.document(&json(&report, machine.into())?),
     }
-    Ok(if args.exit_code && !report.converged { Exit::Pending } else { Exit::Done })
+    Ok(match (args.exit_code, report.converged, report.differs()) {
+        (false, ..) | (_, true, _) => Exit::Done,
+        (_, _, true) => Exit::Pending,
+        // What could not be looked at is no difference, and nobody may take it for none.
+        (_, _, false) => Exit::Failed,
+    })
 }

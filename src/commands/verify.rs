@@ -2,6 +2,7 @@
 
 use super::answer::json;
 use super::args::{ClusterArgs, VariantArgs, parse_duration};
+use super::installed::as_installed;
 use super::session::Session;
 use crate::app::App;
 use crate::error::{Exit, Result};
@@ -51,6 +52,7 @@ pub async fn run(app: &App, args: VerifyArgs) -> Result<Exit> {
     let cluster = ClusterArgs { existing_cluster: args.existing_cluster, ..ClusterArgs::default() };
     let mut session = Session::open(app, &VariantArgs { cluster, ..VariantArgs::default() }).await?;
     session.cluster_is_there()?;
+    as_installed(app, &mut session).await?;
     let steps = steps::all();
     let ready = steps.iter().filter(|s| s.id() == StepId::Ready);
     session.read_by(app, ready.flat_map(|s| s.reads().iter().copied()).collect()).await?;

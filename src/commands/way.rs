@@ -2,6 +2,7 @@
 
 use super::answer::{Pretty, json};
 use super::args::parse_duration;
+use super::before_removal;
 use super::carry_out::{carry_out, tidy};
 use super::next;
 use super::print_commands::print_commands;
@@ -106,7 +107,10 @@ pub(super) async fn go(app: &App, args: &WayArgs, session: &mut Session, steps: 
     for words in goes_without(steps, &session.spec, &session.facts, selection) {
         app.printer.warn(&words);
     }
-    let refused = refused.or_else(|| unreadable(session, &plan)).or_else(|| takes_away(session, selection, &plan));
+    let refused = refused.or_else(|| match selection.direction {
+        Direction::Apply => unreadable(session, &plan).or_else(|| takes_away(session, selection, &plan)),
+        Direction::Remove => before_removal::refused(session, &plan),
+    });
     if args.print_commands {
         return print_commands(app, args.output, session, &plan, refused);
     }
@@ -241,7 +245,7 @@ fn unseen(session: &Session, selection: &Selection) -> Option<Error> {
 }
 
 /// The failure to look into a cluster that is there.
-fn no_look(session: &Session, cluster: &ClusterFacts, reason: &str) -> Error {
+pub(super) fn no_look(session: &Session, cluster: &ClusterFacts, reason: &str) -> Error {
     let error =
         Error::new(ErrorKind::Unreachable, format!("cannot look into the cluster {}; nothing was changed", session.spec.cluster_name))
             .because(reason);
@@ -256,7 +260,7 @@ fn no_look(session: &Session, cluster: &ClusterFacts, reason: &str) -> Error {
     )
 }
 
-fn unavailable<T>(probed: &Probed<T>) -> Option<&str> {
+pub(super) fn unavailable<T>(probed: &Probed<T>) -> Option<&str> {
     match probed {
         Probed::Unavailable(reason) => Some(reason),
         _ => None,

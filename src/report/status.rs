@@ -55,6 +55,12 @@ impl StatusReport {
             steps,
         }
     }
+
+    /// Whether a step is known not to be as the spec says; one that could not be looked at may be.
+    #[must_use]
+    pub fn differs(&self) -> bool {
+        self.steps.iter().any(|s| !matches!(s.state, State::Present | State::Unknown(_)))
+    }
 }
 
 fn heading(report: &StatusReport) -> String {

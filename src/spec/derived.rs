@@ -29,10 +29,10 @@ pub struct ChangedName {
 }
 
 impl Spec {
-    /// The spec file that the printed shell writes, in the working directory.
+    /// The spec file that the printed shell writes, in the working directory: by a name that nobody gives a spec of one's own.
     #[must_use]
     pub fn file_name(&self) -> String {
-        format!("karpctl-{}.yaml", self.cluster_name)
+        format!("karpctl-{}-resolved.yaml", self.cluster_name)
     }
 
     /// The CloudFormation stack with the node role, the controller policies and the interruption queue.

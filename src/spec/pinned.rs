@@ -22,13 +22,28 @@ pub fn other_account<'l>(layers: &'l [(Source, Layer)], account: &str) -> Option
     given.into_iter().find(|(.., says)| *says != account).map(|(_, source, says)| Other { source, says })
 }
 
-/// The variable that names another cluster than the spec file does, and the file's, where no flag says which is meant.
+/// A variable beside a spec file of another cluster.
+#[derive(Debug, PartialEq, Eq)]
+pub struct OtherCluster<'l> {
+    /// The flag that says which is meant.
+    pub flag: &'static str,
+    /// What the variable says.
+    pub variable: Other<'l>,
+    /// What the file says.
+    pub file: Other<'l>,
+}
+
+/// The variable that names another cluster than the spec file does, or another region, where no flag says which is meant.
 #[must_use]
-pub fn other_cluster(layers: &[(Source, Layer)]) -> Option<(Other<'_>, Other<'_>)> {
-    let mut given =
-        layers.iter().filter_map(|(s, l)| Some((s, Other { source: s.of("clusterName", l), says: l.cluster_name.as_deref()? })));
-    let (Some((Source::Environment, by_variable)), Some((_, by_file))) = (given.next(), given.next()) else { return None };
-    (by_variable.says != by_file.says).then_some((by_variable, by_file))
+pub fn other_cluster(layers: &[(Source, Layer)]) -> Option<OtherCluster<'_>> {
+    type Get = fn(&Layer) -> Option<&str>;
+    let by: [(&str, &str, Get); 2] =
+        [("clusterName", "--cluster-name", |layer| layer.cluster_name.as_deref()), ("region", "--region", |layer| layer.region.as_deref())];
+    by.into_iter().find_map(|(field, flag, get)| {
+        let mut given = layers.iter().filter_map(|(s, l)| Some((s, Other { source: s.of(field, l), says: get(l)? })));
+        let (Some((Source::Environment, variable)), Some((_, file))) = (given.next(), given.next()) else { return None };
+        (variable.says != file.says).then_some(OtherCluster { flag, variable, file })
+    })
 }
 
 #[cfg(test)]
@@ -64,13 +79,18 @@ mod tests {
     fn a_variable_beside_a_file_of_another_cluster_is_told() {
         let other = |flag, variable, file| {
             let layers = layers([layer(None, flag), layer(None, variable), layer(None, file)]);
-            other_cluster(&layers).map(|(variable, file)| [variable.source, variable.says.into(), file.source, file.says.into()])
+            other_cluster(&layers).map(|o| [o.flag.into(), o.variable.source, o.variable.says.into(), o.file.source, o.file.says.into()])
         };
         let (web, prod) = (Some("web"), Some("prod"));
-        assert_eq!(other(None, web, prod), Some(["CLUSTER_NAME", "web", "the file prod.yaml", "prod"].map(str::to_owned)));
+        let told = ["--cluster-name", "CLUSTER_NAME", "web", "the file prod.yaml", "prod"].map(str::to_owned);
+        assert_eq!(other(None, web, prod), Some(told));
         assert_eq!(other(None, prod, prod), None);
         assert_eq!(other(web, web, prod), None);
         assert_eq!(other(None, None, prod), None);
         assert_eq!(other(None, web, None), None);
+        let region = |region: &str| Layer { region: Some(region.into()), ..layer(None, prod) };
+        let layers = layers([Layer::default(), region("us-east-1"), region("us-west-2")]);
+        let told = other_cluster(&layers).map(|other| (other.flag, other.variable.says, other.file.says));
+        assert_eq!(told, Some(("--region", "us-east-1", "us-west-2")));
     }
 }

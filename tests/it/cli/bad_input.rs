@@ -128,6 +128,9 @@ fn which_cluster_is_destroyed_is_said_by_one_voice() {
     let shell = Shell::new().env("CLUSTER_NAME", "web").file("prod.yaml", "clusterName: prod\nregion: us-west-2\n");
     let ended = shell.run(&["destroy", "-f", "prod.yaml", "--yes"]);
     usage_error(&ended, &["CLUSTER_NAME says web, and the file prod.yaml says prod", "--cluster-name prod, or --cluster-name web"]);
+    let shell = Shell::new().env("AWS_REGION", "us-east-1").file("prod.yaml", "clusterName: prod\nregion: us-west-2\n");
+    let ended = shell.run(&["destroy", "-f", "prod.yaml", "--yes"]);
+    usage_error(&ended, &["AWS_REGION says us-east-1, and the file prod.yaml says us-west-2", "--region us-west-2, or --region us-east-1"]);
 }
 
 #[test]

@@ -149,3 +149,22 @@ fn what_the_karpenter_of_a_cluster_that_is_gone_left_is_named_with_its_commands(
 
 /// What CloudFormation says of a stack that is not there, and others of what they do not know.
 const GONE: &str = r"<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code><Message>Stack with id demo does not exist</Message></Error></ErrorResponse>";
+
+#[test]
+fn without_the_programs_that_take_it_away_nothing_goes() {
+    let (url, asked) = serve(|asked| match asked.line() {
+        line if line.starts_with("GET /clusters/demo ") => ("200 OK".to_owned(), CLUSTER.to_owned()),
+        line if line.starts_with("POST / ") => ("200 OK".to_owned(), WHO.to_owned()),
+        _ => ("200 OK".to_owned(), "{}".to_owned()),
+    });
+    let shell = Shell::new().env("PATH", "/nonexistent").asks(&url);
+    let ended = shell.run(&[&["destroy", "--yes"], &OFFLINE[..]].concat());
+    assert_eq!(ended.code, 4, "{}\n{}", ended.stdout, ended.stderr);
+    for said in ["there is no helm on PATH", "nothing was changed", "hint: install helm, or name its file with --helm"] {
+        assert!(ended.stderr.contains(said), "`{said}` is not in {}", ended.stderr);
+    }
+    let changes = ["Create", "Delete", "Update"].map(|verb| format!("Action={verb}"));
+    assert!(asked.lock().unwrap().iter().all(|asked| changes.iter().all(|change| !asked.body.contains(change))));
+    let plan = shell.run(&[&["destroy", "--dry-run", "--exit-code"], &OFFLINE[..]].concat());
+    assert!(plan.code == 4 && plan.stderr.contains("a run without --dry-run is refused"), "{}\n{}", plan.stdout, plan.stderr);
+}

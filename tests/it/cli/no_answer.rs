@@ -69,3 +69,19 @@ fn a_status_says_that_it_goes_by_a_release_that_may_be_another() {
     assert!(ended.stderr.contains("warning: which release of Karpenter is installed could not be seen"), "{}", ended.stderr);
     once(&asked);
 }
+
+#[test]
+fn nothing_is_taken_away_where_the_nodes_cannot_be_looked_for() {
+    let (ended, _) = run(&["destroy", "--yes"]);
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    assert!(ended.stderr.contains("error: cannot look into the cluster demo; nothing was changed"), "{}", ended.stderr);
+    let (plan, _) = run(&["destroy", "--dry-run", "--exit-code"]);
+    assert_eq!(plan.code, 4, "{}", plan.stderr);
+}
+
+#[test]
+fn what_could_not_be_looked_at_is_no_difference() {
+    let (ended, _) = run(&["status", "--exit-code"]);
+    assert_eq!(ended.code, 1, "{}\n{}", ended.stdout, ended.stderr);
+    assert!(ended.stdout.contains("could not be looked at, for the reasons above"), "{}", ended.stdout);
+}
