@@ -71,6 +71,14 @@ impl<T> Probed<T> {
             _ => None,
         }
     }
+
+    /// Why it could not be read, where it could not.
+    pub const fn unread(&self) -> Option<&String> {
+        match self {
+            Self::Unavailable(reason) => Some(reason),
+            _ => None,
+        }
+    }
 }
 
 /// What is so.
@@ -114,7 +122,7 @@ pub struct Facts {
     pub spot_role: Probed<RoleFacts>,
     /// The role of the nodes, whoever made it.
     pub node_role: Probed<RoleFacts>,
-    /// What holds the role of the nodes. Asked where it is there and the stack that makes it is not.
+    /// What holds the role of the nodes. Asked where it is there and the stack that makes it is not, or is to go.
     pub node_role_ties: Probed<RoleTies>,
     /// The policies that are there by the ARNs of those that the stack makes, with how often each is attached. Asked where the stack is not
     /// there.
@@ -289,7 +297,7 @@ of_topics! {
     MetricsServer => metrics_server;
     ClusterVersions => cluster_versions;
     SpotRole => spot_role;
-    NodeRole | NodeRoleInTheWay => node_role, node_role_ties;
+    NodeRole | NodeRoleInTheWay | NodeRoleHolders => node_role, node_role_ties;
     StackPolicies => stack_policies;
     ControllerRole => controller_role, left_policies;
     OidcProvider => oidc_provider;

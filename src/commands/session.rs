@@ -19,7 +19,9 @@ use crate::spec::layer::{Layer, Source};
 use crate::spec::pinned::{Other, other_account};
 use crate::spec::resolve::{Discovered, Resolving, locate, resolve};
 use crate::spec::{ClusterMode, InvalidName, Meant, Partition, Region, Spec};
-use crate::steps::{is_of_another_installer, refused_by_installer, refused_by_protection, refused_removal, refused_without_nodes};
+use crate::steps::{
+    is_of_another_installer, refused_by_installer, refused_by_others, refused_by_protection, refused_removal, refused_without_nodes,
+};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -209,7 +211,18 @@ impl Session {
     /// Nor is anything begun where the stack cannot go.
     pub(super) async fn stack_can_go(&mut self, app: &App) -> Result<()> {
         self.read_by(app, BTreeSet::from([Topic::StackStatus])).await?;
-        refused_by_protection(&self.spec, &self.facts).map_or(Ok(()), Err)
+        refused_by_protection(&self.spec, &self.facts).map_or(Ok(()), Err)?;
+        let spec = &self.spec;
+        if spec.made_elsewhere.is_some() || !self.facts.stack.known().is_some_and(|stack| spec.owns(&stack.tags)) {
+            return Ok(());
+        }
+        self.read_by(app, [Topic::Stack, Topic::NodeRoleHolders].into()).await?;
+        let facts = &self.facts;
+        let unread = [facts.stack.unread(), facts.node_role.unread(), facts.node_role_ties.unread()];
+        if let Some(reason) = unread.into_iter().flatten().next() {
+            app.printer.warn(&format!("whether others put something into the stack, or hold its role, could not be seen: {reason}"));
+        }
+        refused_by_others(&self.spec, &self.facts)
     }
 
     /// Nor where what works by all this is not karpctl's to take away, and stays.

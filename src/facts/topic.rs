@@ -42,6 +42,8 @@ pub enum Topic {
     NodeRole,
     /// [`Facts::node_role`], only where the stack that makes it is not there.
     NodeRoleInTheWay,
+    /// [`Facts::node_role`], [`Facts::node_role_ties`], where the stack that makes it is there and is to go.
+    NodeRoleHolders,
     /// [`Facts::stack_policies`].
     StackPolicies,
     /// [`Facts::controller_role`].

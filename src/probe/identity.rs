@@ -25,6 +25,11 @@ pub(super) async fn node_role_ties(context: &ProbeContext<'_>) -> Probed<RoleTie
     told(context.ports.aws.role_ties(&context.spec.node_role_name()).await)
 }
 
+/// Both at once: what must let go of the role before the stack that made it can.
+pub(super) async fn node_role_holders(context: &ProbeContext<'_>) -> (Probed<RoleFacts>, Probed<RoleTies>) {
+    tokio::join!(node_role(context), node_role_ties(context))
+}
+
 pub(super) async fn stack_policies(context: &ProbeContext<'_>) -> Probed<BTreeMap<String, u32>> {
     let asked = try_join_all(render::controller_policy_arns(context.spec).into_iter().map(|arn| async move {
         let attachments = context.ports.aws.policy_attachments(arn.as_str()).await?;

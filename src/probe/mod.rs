@@ -162,7 +162,7 @@ fn of_machine(topic: Topic) -> bool {
 async fn ask_aws(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
     let asked = |topic| topics.contains(&topic);
     let depth = if asked(Topic::Stack) { stack::Depth::Whole } else { stack::Depth::Status };
-    let (caller, tools, stack, made, metrics, versions, spot, role, agent, users, association, entry, ami, shapes) = tokio::join!(
+    let (caller, tools, stack, made, metrics, versions, spot, role, agent, users, association, entry, ami, shapes, holders) = tokio::join!(
         when(asked(Topic::Caller), account::caller(context)),
         when(asked(Topic::Tools), tools::tools(context)),
         when(asked(Topic::Stack) || asked(Topic::StackStatus), stack::stack(context, depth)),
@@ -177,7 +177,11 @@ async fn ask_aws(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &m
         when(asked(Topic::AccessEntry), identity::access_entry(context)),
         when(asked(Topic::Ami) && !asked(Topic::NodePool), network::ami_version(context)),
         when(asked(Topic::NodeGroupShapes), fleet::node_group_shapes(context)),
+        when(asked(Topic::NodeRoleHolders), identity::node_role_holders(context)),
     );
+    if let Some(holders) = holders {
+        (facts.node_role, facts.node_role_ties) = holders;
+    }
     put(&mut facts.caller, caller);
     put(&mut facts.stack, stack);
     put(&mut facts.metrics_server, metrics);

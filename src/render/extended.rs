@@ -57,6 +57,34 @@ pub fn extension(spec: &Spec, deployed: &str) -> Result<Option<Extension>> {
     Ok((!lines.is_empty()).then_some(Extension { lines, is_all }))
 }
 
+/// The resources of a deployed template that no release's has, with their types: they are its owner's, and go with the stack. Those that it
+/// says to keep do not.
+pub fn resources_of_others(spec: &Spec, deployed: &str) -> Result<BTreeMap<String, String>> {
+    let template = parsed(deployed).unwrap_or_default();
+    let mut known = Known::default();
+    known.learn(spec, deployed)?;
+    if !known.resources_beside(&template).is_empty() {
+        known.learn_all(spec, deployed)?;
+    }
+    Ok(known.resources_beside(&template))
+}
+
+/// The policies that a deployed template gives the node role: the ARNs of those that it attaches, and the names of those that it writes into roles.
+/// `None`: it makes no such role, or cannot be read.
+#[must_use]
+pub fn node_role_policies(spec: &Spec, deployed: &str) -> Option<(Vec<String>, Vec<String>)> {
+    let template = parsed(deployed)?;
+    let role = Some(node_role(&template)).filter(|role| role.is_object())?;
+    let attached = list(&role["ManagedPolicyArns"]).iter().filter_map(|arn| resolved(arn, spec)).collect();
+    let beside = fields(&template["Resources"]).filter(|(_, resource)| WRITTEN.contains(&text(&resource["Type"]).as_str()));
+    let of_resources = beside.map(|(_, resource)| &resource["Properties"]["PolicyName"]);
+    let names = list(&role["Policies"]).iter().map(|policy| &policy["PolicyName"]).chain(of_resources);
+    Some((attached, names.filter_map(|name| resolved(name, spec)).collect()))
+}
+
+/// The types of the policies that are written into a role.
+const WRITTEN: [&str; 2] = ["AWS::IAM::Policy", "AWS::IAM::RolePolicy"];
+
 /// The permissions boundary of the node role in a deployed template, where its ARN can be known.
 #[must_use]
 pub fn boundary_of(spec: &Spec, deployed: &str) -> Option<Arn> {
@@ -101,14 +129,23 @@ impl Known {
         releases.into_iter().try_for_each(|release| self.learn(&Spec { release, ..spec.clone() }, deployed))
     }
 
+    fn has(&self, id: &str, resource: &Value) -> bool {
+        self.kinds.get(id) == Some(&text(&resource["Type"]))
+    }
+
+    fn resources_beside(&self, template: &Value) -> BTreeMap<String, String> {
+        let goes = |resource: &Value| !text(&resource["DeletionPolicy"]).starts_with("Retain");
+        let beside = fields(&template["Resources"]).filter(|(id, resource)| !self.has(id, resource) && goes(resource));
+        beside.map(|(id, resource)| (id.clone(), text(&resource["Type"]))).collect()
+    }
+
     fn others_in(&self, template: &Value, spec: &Spec) -> Said {
         let mut said: Said = fields(&template["Outputs"]).map(|(id, _)| (format!("output {id}"), None)).collect();
         for (id, resource) in fields(&template["Resources"]) {
-            let kind = text(&resource["Type"]);
-            if self.kinds.get(id) == Some(&kind) {
+            if self.has(id, resource) {
                 said_of(id, resource, spec, &mut said);
             } else {
-                said.insert(format!("resource {id} ({kind})"), None);
+                said.insert(format!("resource {id} ({})", text(&resource["Type"])), None);
             }
         }
         said.retain(|line, _| !self.said.contains_key(line));
@@ -188,6 +225,11 @@ fn listed(value: &Value) -> Value {
 
 fn fields(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().into_iter().flatten()
+}
+
+/// The items of a list; of what is none there are none.
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
 }
 
 fn items(value: &Value) -> &[Value] {

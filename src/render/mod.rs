@@ -26,7 +26,7 @@ pub use cloudformation::{cloudformation, cloudformation_json, cloudformation_ove
 pub use cluster_config::{ConfigScope, EksctlAbilities, cluster_config};
 pub(crate) use cluster_config::{NETWORK_ADDON, network_addon_policy};
 pub use controller::{UNKNOWN_DIGEST, controller};
-pub use extended::{Extension, boundary_of, extension, put_in_by_others, tags_of};
+pub use extended::{Extension, boundary_of, extension, node_role_policies, put_in_by_others, resources_of_others, tags_of};
 pub use flow_schemas::flow_schemas_yaml;
 pub use helm_values::{crd_values, helm_values, helm_values_yaml};
 pub use inflate::{inflate, inflate_yaml};

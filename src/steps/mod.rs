@@ -44,6 +44,7 @@ mod stack;
 mod stack_differences;
 mod stack_leftovers;
 mod stack_owner;
+mod stack_removal;
 mod stack_watch;
 mod trust;
 mod undrained;
@@ -58,7 +59,8 @@ pub(crate) use node_pool::{changes as node_pool_changes, over as node_pool_over}
 pub(crate) use node_pool_removal::is_ours as applied_by_karpctl;
 pub(crate) use other_installer::is_of_another_installer;
 pub use other_installer::refused_by_installer;
-pub(crate) use stack::refused_by_protection;
+pub use stack_removal::refused_by_others;
+pub(crate) use stack_removal::refused_by_protection;
 
 use crate::error::Result;
 use crate::facts::{Facts, Topic};

@@ -6,6 +6,7 @@ use super::shell::{pairs, render_command};
 use super::stack_differences::{differences, parameters, wanted, with_those_of_others};
 use super::stack_leftovers::clear_leftovers;
 use super::stack_owner::{drifted_or_refused, foreign_or_refused, refused_as_extended, refused_as_extended_since};
+use super::stack_removal::with_holders;
 use super::stack_watch::{Watch, token};
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
@@ -277,22 +278,6 @@ fn is_closed_name(error: &Error) -> bool {
     said.contains("QueueDeletedRecently") || said.contains("60 seconds after deleting a queue")
 }
 
-/// Why a removal is not begun where somebody protects our stack from being deleted: CloudFormation would refuse it last, when all that works by
-/// it is gone.
-pub(crate) fn refused_by_protection(spec: &Spec, facts: &Facts) -> Option<Error> {
-    let name = spec.stack_name();
-    facts.stack.known().filter(|stack| stack.protected && !stack.is_gone() && spec.owns(&stack.tags) && spec.made_elsewhere.is_none())?;
-    Some(
-        Error::refused(format!("the stack {name} cannot be deleted; nothing was changed"))
-            .because("its termination protection is on: CloudFormation would refuse to delete it, after all that works by it")
-            .hint(format!(
-                "where it is to go, take that off: `aws cloudformation update-termination-protection --region {} --stack-name {name} \
-                 --no-enable-termination-protection`",
-                spec.region
-            )),
-    )
-}
-
 pub(super) fn is_foreign(spec: &Spec, stack: &StackFacts) -> bool {
     !spec.owns(&stack.tags) && !stack.is_gone()
 }
@@ -376,8 +361,11 @@ async fn delete(context: &StepContext<'_>, stack: &StackFacts) -> Result<()> {
     match watch.follow(context, Some("DELETE_")).await? {
         None => Ok(()),
         Some(rested) if rested.is_gone() => Ok(()),
-        other => Err(failure(context.spec, &watch, other.as_ref(), &format!("cannot delete the stack {name}"))
-            .hint("remove what holds the resource that is named, then run karpctl again: what is deleted already stays so")),
+        other => {
+            let error = failure(context.spec, &watch, other.as_ref(), &format!("cannot delete the stack {name}"))
+                .hint("remove what holds the resource that is named, then run karpctl again: what is deleted already stays so");
+            Err(with_holders(context, error).await)
+        }
     }
 }
 

@@ -31,9 +31,7 @@ pub(super) fn drifted_or_refused(spec: &Spec, stack: &StackFacts, found: Differe
 
 /// Why a stack of karpctl's is not updated: `more` would go.
 pub(super) fn refused_as_extended_since(spec: &Spec, stack: &StackFacts, more: Extension) -> Refusal {
-    let (name, cluster, region, release) = (spec.stack_name(), &spec.cluster_name, &spec.region, &spec.release);
-    // aws takes away the tags that it is not told.
-    let tags = stack.tags.iter().filter(|(key, _)| !key.starts_with("aws:")).map(|(key, value)| (key.clone(), value.clone())).collect();
+    let (name, region) = (spec.stack_name(), &spec.region);
     Refusal::new(format!(
             "the owner of the stack {name} has extended it since karpctl made it. An update to the template would take away: {}",
             first(more.lines, SHOWN).join("; ")
@@ -41,12 +39,20 @@ pub(super) fn refused_as_extended_since(spec: &Spec, stack: &StackFacts, more: E
         .hint(format!(
             "put what is its owner's into another stack, and run this again; `aws cloudformation get-template --region {region} --stack-name {name}` shows it"
         ))
-        .hint(format!(
-            "where it may go: `karpctl render cloudformation --cluster-name {cluster} --region {region} --karpenter-version {release} > cloudformation.yaml`, \
-             then `aws cloudformation deploy --region {region} --stack-name {name} --template-file cloudformation.yaml --capabilities CAPABILITY_NAMED_IAM \
-             --tags {}`, and run this again",
-            pairs(&tags)
-        ))
+        .hint(format!("where it may go: {}, and run this again", commands_without_it(spec, stack)))
+}
+
+/// The commands that take from a stack of karpctl's what its owner put in.
+pub(super) fn commands_without_it(spec: &Spec, stack: &StackFacts) -> String {
+    let (name, cluster, region, release) = (spec.stack_name(), &spec.cluster_name, &spec.region, &spec.release);
+    // aws takes away the tags that it is not told.
+    let tags = stack.tags.iter().filter(|(key, _)| !key.starts_with("aws:")).map(|(key, value)| (key.clone(), value.clone())).collect();
+    format!(
+        "`karpctl render cloudformation --cluster-name {cluster} --region {region} --karpenter-version {release} > cloudformation.yaml`, \
+         then `aws cloudformation deploy --region {region} --stack-name {name} --template-file cloudformation.yaml --capabilities CAPABILITY_NAMED_IAM \
+         --tags {}`",
+        pairs(&tags)
+    )
 }
 
 /// Why a stack that somebody else made is not taken over.

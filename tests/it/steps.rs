@@ -16,5 +16,6 @@ mod probe;
 mod ready;
 mod stack;
 mod stack_owner;
+mod stack_removal;
 mod verify;
 mod way;

@@ -117,7 +117,19 @@ def refuse(lab, call, views):
     return found
 
 
-def delete_blocker(lab, resources):
+def policies_of_others(lab, role, resources, template):
+    """Why a role cannot be deleted, or None: it has a policy that the stack has not given it."""
+    ids = {r["physical"] for r in resources}
+    arns = [e.text for e in lab.aws.query("iam", "ListAttachedRolePolicies", {"RoleName": role}).iter("PolicyArn")]
+    if any(arn not in ids and arn.split("/")[-1] not in template for arn in arns):
+        return "Cannot delete entity, must detach all policies first. (Service: Iam, Status Code: 409)"
+    written = [e.text for e in lab.aws.query("iam", "ListRolePolicies", {"RoleName": role}).iter("member")]
+    if written and not re.search(r"\bPolicyName\b", template):
+        return "Cannot delete entity, must delete policies first. (Service: Iam, Status Code: 409)"
+    return None
+
+
+def delete_blocker(lab, resources, template):
     """(resource, reason) that makes DeleteStack fail on AWS, or None: what others still use."""
     last = lambda physical: physical.split("/")[-1]  # noqa: E731
     profiles = {last(r["physical"]) for r in resources if r["type"] == "AWS::IAM::InstanceProfile"}
@@ -134,8 +146,11 @@ def delete_blocker(lab, resources):
             continue
         try:
             answer = lab.aws.query("iam", action, params)
+            held = r["type"] == "AWS::IAM::Role" and policies_of_others(lab, params["RoleName"], resources, template)
         except aws.AwsError:
             continue
+        if held:
+            return r, held
         if {e.text for e in answer.iter(tag)} - own:
             return r, why
     return None

@@ -249,8 +249,9 @@ def before_delete(lab, call):
     views(lab).put(call.region, view)
     protected = member.findtext("EnableTerminationProtection", "").lower() == "true"
     kept = set(call.members("RetainResources.member."))
+    template = lab.aws.query("cloudformation", "GetTemplate", {"StackName": name}, region=call.region).findtext(".//TemplateBody") or ""
     blocker = None if protected else cfn_checks.delete_blocker(
-        lab, [r for r in view.resources if r["logical"] not in kept]) or strict_cfn.removal_denial(lab, call, name, view.resources)
+        lab, [r for r in view.resources if r["logical"] not in kept], template) or strict_cfn.removal_denial(lab, call, name, view.resources)
     if blocker:
         resource, why = blocker
         view.begin(stacks.failed_delete(view, resource["logical"], resource["type"], why, int(lab.settings["pace"])),

@@ -101,6 +101,23 @@ Resources:
         self.cfn("delete-stack", "used")
         self.assertEqual(self.status("used"), "DELETE_FAILED")
 
+    def test_a_role_with_policies_of_others_cannot_be_deleted(self):
+        self.cfn("create-stack", "given")
+        role = ("--role-name", "role-given")
+        managed = (*role, "--policy-arn", "arn:aws:iam::aws:policy/ReadOnlyAccess")
+        inline = (*role, "--policy-name", "own")
+        some = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}]}'
+        for give, take, words in (
+                (("attach-role-policy", *managed), ("detach-role-policy", *managed), "must detach all policies first"),
+                (("put-role-policy", *inline, "--policy-document", some), ("delete-role-policy", *inline), "must delete policies first")):
+            self.lab.aws("iam", *give)
+            self.cfn("delete-stack", "given")
+            self.assertEqual(self.status("given"), "DELETE_FAILED")
+            self.assertIn(words, self.cfn_query("describe-stack-events", "given", "StackEvents[].ResourceStatusReason"))
+            self.lab.aws("iam", *take)
+        self.cfn("delete-stack", "given")
+        self.assertIn("does not exist", self.lab.aws("cloudformation", "describe-stacks", "--stack-name", "given", ok=False)[1])
+
     def test_a_policy_that_is_attached_cannot_be_deleted(self):
         """Why the guide's own order of cleaning up fails: the controller's role still has the stack's policies."""
         self.cfn("create-stack", "attached")

@@ -162,8 +162,8 @@ class Destroying(unittest.TestCase):
 
         held, node = ("--instance-profile-name", f"{SECOND}_4711"), ("--role-name", "KarpenterNodeRole-demo")
         self.others.profile(held[1], f"/karpenter/{REGION}/{SECOND}/3/", node[1])
-        ran = self.ends(self.stage.run(DESTROY), 1)
-        self.assertIn(f"the instance profile {held[1]} holds the role {node[1]}", ran.err)
+        ran = self.ends(self.stage.run(DESTROY), 4)
+        self.assertIn(f"the instance profile {held[1]}, which holds {node[1]}", ran.err)
         roles = self.others.aws("iam", "get-instance-profile", *held)["InstanceProfile"]["Roles"]
         self.assertEqual([r["RoleName"] for r in roles], [node[1]])
         self.others.aws("iam", "remove-role-from-instance-profile", *held, *node)

@@ -5,7 +5,7 @@ use super::{AwsClient, gone, present};
 use crate::error::{ErrorKind, Result};
 use crate::facts::StackFacts;
 use crate::ports::{ChangeStack, StackEvent, Tags};
-use aws_sdk_cloudformation::types::{Capability, Parameter, StackStatus, Tag, TemplateStage};
+use aws_sdk_cloudformation::types::{Capability, Parameter, ResourceStatus, StackStatus, Tag, TemplateStage};
 use std::collections::BTreeMap;
 
 pub(super) async fn stack(aws: &AwsClient, name: &str, with_template: bool) -> Result<Option<StackFacts>> {
@@ -43,7 +43,9 @@ async fn resources(aws: &AwsClient, name: &str) -> Result<BTreeMap<String, Strin
     let call = Call::new("cloudformation:ListStackResources", name, format!("cannot list the resources of the stack {name}"));
     let pages = aws.cloudformation.list_stack_resources().stack_name(name).into_paginator().items().send();
     let listed = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(|e| aws.error(&call, &e))?;
-    Ok(listed.into_iter().filter_map(|r| Some((r.logical_resource_id?, r.physical_resource_id?))).collect())
+    // Those that are gone are listed for as long as the stack is.
+    let there = listed.into_iter().filter(|r| r.resource_status() != Some(&ResourceStatus::DeleteComplete));
+    Ok(there.filter_map(|r| Some((r.logical_resource_id?, r.physical_resource_id?))).collect())
 }
 
 fn parameters(change: &ChangeStack) -> Vec<Parameter> {

@@ -126,6 +126,50 @@ fn an_entry_of_an_earlier_role_is_made_anew(stage: &Stage) {
     bootstrap().exits(0).says("Nothing to do");
 }
 
+/// A queue that the stack's owner put in, and what others gave its role: a removal is not begun, and says what lets it through.
+fn what_others_have_in_the_stack_is_not_taken_along(stage: &Stage) {
+    let (stack, role) = (format!("Karpenter-{}", stage.cluster()), format!("KarpenterNodeRole-{}", stage.cluster()));
+    let cfn = |words: &[&str]| stage.aws_text(&[&["cloudformation"], words, &["--stack-name", &stack]].concat());
+    let iam = |words: &[&str]| stage.aws_text(&[&["iam"], words, &["--role-name", &role]].concat());
+    let official = stage.aws(&["cloudformation", "get-template", "--stack-name", &stack])["TemplateBody"].as_str().unwrap().to_owned();
+    let extended = official.replacen("Resources:\n", "Resources:\n  Jobs:\n    Type: AWS::SQS::Queue\n", 1);
+    assert_ne!(extended, official);
+    let deploy = |template: &str| {
+        let file = stage.dir.path().join("stack.yaml");
+        std::fs::write(&file, template).unwrap();
+        let name = format!("ClusterName={}", stage.cluster());
+        let mark = format!("karpctl.dev/cluster={}", stage.cluster());
+        let of = ["--template-file", file.to_str().unwrap(), "--capabilities", "CAPABILITY_NAMED_IAM"];
+        cfn(&[&["deploy"], &of[..], &["--parameter-overrides", &name, "--tags", &mark]].concat());
+    };
+    let policy = "arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy";
+    let some = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}"#;
+    let before = stage.inventory();
+    deploy(&extended);
+    iam(&["attach-role-policy", "--policy-arn", policy]);
+    iam(&["put-role-policy", "--policy-name", "backup", "--policy-document", some]);
+    stage.aws_text(&["iam", "create-instance-profile", "--instance-profile-name", "bastion"]);
+    iam(&["add-role-to-instance-profile", "--instance-profile-name", "bastion"]);
+    let theirs = stage.inventory();
+    for how in ["--yes", "--dry-run"] {
+        stage
+            .karpctl(&["destroy", how, "--existing-cluster"])
+            .exits(4)
+            .says("nothing was changed")
+            .says("Jobs (AWS::SQS::Queue")
+            .says(&format!("`aws iam detach-role-policy --role-name {role} --policy-arn {policy}`"))
+            .says(&format!("`aws iam delete-role-policy --role-name {role} --policy-name backup` takes it away"))
+            .says(&format!("`aws iam remove-role-from-instance-profile --instance-profile-name bastion --role-name {role}`"));
+    }
+    assert_eq!(as_text(&stage.inventory()), as_text(&theirs), "a refusal changes nothing");
+    iam(&["detach-role-policy", "--policy-arn", policy]);
+    iam(&["delete-role-policy", "--policy-name", "backup"]);
+    iam(&["remove-role-from-instance-profile", "--instance-profile-name", "bastion"]);
+    stage.aws_text(&["iam", "delete-instance-profile", "--instance-profile-name", "bastion"]);
+    deploy(&official);
+    assert_eq!(as_text(&stage.inventory()), as_text(&before));
+}
+
 /// Who gets credentials by the agent that karpctl made keeps it.
 fn an_agent_that_others_use_stays(stage: &Stage, release: &str) {
     let eks = |command: &str, more: &[&str]| stage.aws(&[&["eks", command, "--cluster-name", stage.cluster()], more].concat());
@@ -177,6 +221,7 @@ fn newest_release_with_access_entries_only() {
     what_others_put_beside_ours_stays(&stage);
     a_subnet_that_is_left_out_stays_so(&stage);
     an_entry_of_an_earlier_role_is_made_anew(&stage);
+    what_others_have_in_the_stack_is_not_taken_along(&stage);
     an_agent_that_others_use_stays(&stage, "1.14.1");
     back(&stage, "1.14.1", &[], &before);
 }
