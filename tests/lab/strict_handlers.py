@@ -90,15 +90,18 @@ HANDLERS = {
 }
 # what AWS::EKS::Cluster calls for the key of its secrets
 KEY_USE = ("kms:DescribeKey", "kms:CreateGrant")
-# actions to change one that is there already
+# actions to change one that is there already, with those to read it: CloudFormation may do so within an update (handler contract, read handlers)
 CHANGES = {
     "AWS::IAM::Role": (
         "iam:UpdateRole", "iam:UpdateRoleDescription", "iam:UpdateAssumeRolePolicy", "iam:AttachRolePolicy", "iam:DetachRolePolicy",
         "iam:PutRolePermissionsBoundary", "iam:DeleteRolePermissionsBoundary", "iam:TagRole", "iam:UntagRole"),
     "AWS::IAM::ManagedPolicy": (
-        "iam:GetPolicy", "iam:ListPolicyVersions", "iam:CreatePolicyVersion", "iam:DeletePolicyVersion"),
+        "iam:GetPolicy", "iam:ListPolicyVersions", "iam:CreatePolicyVersion", "iam:DeletePolicyVersion", "iam:GetPolicyVersion",
+        "iam:ListEntitiesForPolicy"),
     "AWS::SQS::Queue": ("sqs:SetQueueAttributes", "sqs:GetQueueAttributes", "sqs:ListQueueTags", "sqs:TagQueue", "sqs:UntagQueue"),
-    "AWS::Events::Rule": ("events:DescribeRule", "events:PutRule", "events:PutTargets", "events:TagResource", "events:UntagResource"),
+    "AWS::Events::Rule": (
+        "events:DescribeRule", "events:PutRule", "events:PutTargets", "events:RemoveTargets", "events:TagResource", "events:UntagResource",
+        "events:ListTargetsByRule", "events:ListTagsForResource"),
 }
 # types that bear the tags of their stack, so that other tags change them
 TAGGED = ("AWS::IAM::Role", "AWS::SQS::Queue", "AWS::Events::Rule")

@@ -357,7 +357,7 @@ CALLED_FOR = {
         **dict.fromkeys(("iam:DetachRolePolicy", "iam:DeleteRolePermissionsBoundary", "cloudformation:GetTemplate", "cloudformation:ListStackResources",
                          "iam:ListAttachedRolePolicies"), "upgrade"),
         **dict.fromkeys(("iam:CreatePolicyVersion", "iam:UpdateRole", "iam:UpdateRoleDescription", "iam:UpdateAssumeRolePolicy", "iam:UntagRole",
-                         "sqs:UntagQueue", "events:UntagResource",
+                         "sqs:UntagQueue", "events:UntagResource", "events:ListTagsForResource", "iam:GetPolicyVersion",
                          "iam:PutRolePermissionsBoundary", "eks:UpdatePodIdentityAssociation",
                          "eks:DeleteAccessEntry"), "change"),
         **dict.fromkeys(("iam:DeleteRole", "iam:DeleteRolePolicy", "iam:ListRolePolicies", "iam:DeletePolicy", "iam:GetPolicy",
