@@ -97,6 +97,12 @@ impl StackFacts {
         self.status == "DELETE_FAILED"
     }
 
+    /// Whether there is nothing that it has made: its creation was taken back whole, or has not begun.
+    #[must_use]
+    pub fn has_nothing(&self) -> bool {
+        ["ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS"].contains(&self.status.as_str())
+    }
+
     /// Whether its creation was taken back, or is being.
     #[must_use]
     pub fn is_taken_back(&self) -> bool {
@@ -154,6 +160,9 @@ mod tests {
             assert_eq!(stack.standing(), standing, "{status}");
         }
         assert!(stack("DELETE_FAILED").stays() && stack("DELETE_IN_PROGRESS").is_going() && !stack("DELETE_COMPLETE").is_going());
+        assert!(
+            stack("ROLLBACK_COMPLETE").has_nothing() && !stack("ROLLBACK_FAILED").has_nothing() && !stack("DELETE_FAILED").has_nothing()
+        );
         assert!(stack("ROLLBACK_COMPLETE").is_taken_back() && !stack("UPDATE_ROLLBACK_COMPLETE").is_taken_back());
     }
 }

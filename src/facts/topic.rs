@@ -40,7 +40,7 @@ pub enum Topic {
     SpotRole,
     /// [`Facts::node_role`].
     NodeRole,
-    /// [`Facts::node_role`], only where the stack that makes it is not there.
+    /// [`Facts::node_role`], only where the stack that makes it is not there, or has nothing.
     NodeRoleInTheWay,
     /// [`Facts::node_role`], [`Facts::node_role_ties`], where the stack that makes it is there and is to go.
     NodeRoleHolders,

@@ -102,11 +102,21 @@ async fn profiles(spec: &Spec, aws: &dyn Aws) -> Result<Vec<LeftProfile>> {
         let ours = profile.path != "/"
             || aws.instance_profile(&profile.name).await?.is_some_and(|ProfileDetails { tags, .. }| {
                 let (key, value) = owned(spec);
-                tags.get(&key) == Some(&value) && tags.get(REGION_TAG).is_none_or(|region| region == spec.region.as_str())
+                tags.get(&key) == Some(&value) && says_region(spec, &tags)
             });
         Ok::<_, crate::error::Error>(ours.then_some(LeftProfile { name: profile.name, roles: profile.roles }))
     }));
     Ok(asked.await?.into_iter().flatten().collect())
+}
+
+/// Whether a profile that is named so is for this region: where its path does not say it, its tags may say another.
+pub(crate) async fn is_of_region(spec: &Spec, aws: &dyn Aws, profile: &InstanceProfile) -> Result<bool> {
+    Ok(profile.path != "/" || aws.instance_profile(&profile.name).await?.is_none_or(|details| says_region(spec, &details.tags)))
+}
+
+/// Whether tags of Karpenter's speak of this region, or of none.
+fn says_region(spec: &Spec, tags: &Tags) -> bool {
+    tags.get(REGION_TAG).is_none_or(|region| region == spec.region.as_str())
 }
 
 /// Whether a profile has a name as Karpenter gives it for this cluster: `<cluster>_<hash>`, since 1.7 under the path

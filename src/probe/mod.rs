@@ -34,7 +34,7 @@ pub(crate) use network::{add_node_groups, add_tagged, network_of};
 pub use release::helm_release;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::facts::{ClusterFacts, Facts, Probed, Topic};
+use crate::facts::{ClusterFacts, Facts, Probed, StackFacts, Topic};
 use crate::knowledge::Release;
 use crate::ports::{ClusterAccess, Kube, Ports};
 use crate::render;
@@ -89,7 +89,7 @@ async fn follow_up(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: 
     let (ties, policies, role, network, ami, subnets, entries, profiles, images, told_queue, group_roles, quotas, ways) = tokio::join!(
         when(asked(Topic::NodeRole) && no_stack && facts.node_role.known().is_some(), identity::node_role_ties(context)),
         when(asked(Topic::StackPolicies) && no_stack, identity::stack_policies(context)),
-        when(in_the_way && no_stack, identity::node_role(context)),
+        when(in_the_way && (no_stack || facts.stack.known().is_some_and(StackFacts::has_nothing)), identity::node_role(context)),
         when(asked(Topic::Network), network::complete(context, topics, facts)),
         when(of_pool && !pinned, network::ami_version(context)),
         when(of_classes(Topic::Selection), network::class_subnets(context, facts)),

@@ -57,6 +57,9 @@ impl Step for Stack {
         }
         match judge(spec, &facts.stack) {
             State::Absent => in_its_way(spec, facts).map_or(State::Absent, State::from),
+            state @ State::Broken(_) if facts.stack.known().is_some_and(StackFacts::has_nothing) => {
+                in_its_way(spec, facts).map_or(state, State::from)
+            }
             state @ State::Foreign { .. } => facts.stack.known().map_or(state.clone(), |stack| foreign_or_refused(spec, stack, state)),
             state => state,
         }
@@ -221,7 +224,7 @@ impl Step for Stack {
         {
             return Err(Error::refused(not_ours(&spec.stack_name())));
         }
-        clear_leftovers(context).await?;
+        clear_leftovers(context, found.as_ref()).await?;
         let Some(stack) = found else { return Ok(()) };
         if stack.is_busy() {
             context.doing(format!("waiting for the stack {}, which is {}", spec.stack_name(), stack.status));
@@ -290,8 +293,9 @@ fn not_ours(name: &str) -> String {
 fn in_its_way(spec: &Spec, facts: &Facts) -> Option<Refusal> {
     facts.node_role.known()?;
     let (role, stack, cluster, region) = (spec.node_role_name(), spec.stack_name(), &spec.cluster_name, &spec.region);
+    let is = facts.stack.known().map_or("is not", |_| "has nothing");
     Some(
-        Refusal::new(format!("the role {role} is there, and the stack {stack}, which makes it, is not: its creation would fail"))
+        Refusal::new(format!("the role {role} is there, and the stack {stack}, which makes it, {is}: its creation would fail"))
             .hint(format!(
                 "IAM has a name once for all regions: where it is that of a cluster {cluster} in another region, take another cluster name"
             ))

@@ -90,8 +90,12 @@ async fn a_role_in_its_way_is_refused_before_anything_is_begun() {
         assert!(words(&state).contains(word), "{state:?}");
     }
     assert_eq!(world.assess_removal(ID).await, State::Absent);
-    // What a stack that is there made is its own, and nobody asks for it.
+    // A creation that was taken back has left none.
     world.set_stack("Karpenter-demo", "ROLLBACK_COMPLETE", &[], ours());
+    let state = world.assess(ID).await;
+    assert!(words(&state).contains("the stack Karpenter-demo, which makes it, has nothing: its creation would fail"), "{state:?}");
+    // What a stack that is there made is its own, and nobody asks for it.
+    world.set_stack("Karpenter-demo", "DELETE_FAILED", &[], ours());
     world.forget_calls();
     assert!(matches!(world.assess(ID).await, State::Broken(_)));
     assert!(!world.calls().iter().any(|call| call.starts_with("get role")), "{:?}", world.calls());
@@ -377,6 +381,31 @@ async fn removal_clears_what_karpenter_made_and_nothing_else() {
         ["mine", "demo_other_4713", "demo_node", "demo_", "demo_4714", "z", "w"]
     );
     assert_eq!(inside.launch_templates.keys().collect::<Vec<_>>(), ["eksctl-demo-nodegroup", "karpenter.k8s.aws/2"]);
+}
+
+/// IAM has a name once for all regions: a cluster of this name elsewhere has its own Karpenter, whose nodes would be left without a role.
+#[tokio::test(start_paused = true)]
+async fn what_another_region_has_by_these_names_stays() {
+    let profile = |name: &str| InstanceProfile { name: name.into(), path: "/".into(), roles: vec!["KarpenterNodeRole-demo".into()] };
+    let world = world();
+    // The creation here was taken back, because that cluster's stack has the names.
+    world.set_stack("Karpenter-demo", "ROLLBACK_COMPLETE", &[], ours());
+    world.inside().profiles = vec![profile("demo_4711"), profile("KarpenterNodeInstanceProfile-demo")];
+    let (result, said) = world.remove(ID).await;
+    assert_eq!(result, Ok(()), "{said:?}");
+    assert!(world.inside().stacks.is_empty());
+    assert_eq!(world.inside().profiles.len(), 2);
+    assert!(!said.iter().any(|line| line.starts_with("warning:")), "{said:?}");
+
+    // One role for both clusters: their profiles say for which region they are.
+    world.apply_ok(ID).await;
+    world.inside().profiles = vec![profile("demo_4711"), profile("demo_4712")];
+    let tags = [("demo_4711", "eu-west-1"), ("demo_4712", "us-west-2")];
+    let of = |region: &str| Tags::from([("topology.kubernetes.io/region".to_owned(), region.to_owned())]);
+    world.inside().profile_tags = tags.map(|(name, region)| (name.to_owned(), of(region))).into();
+    let (_, said) = world.remove(ID).await;
+    assert_eq!(world.inside().profiles, [profile("demo_4711")]);
+    assert!(said.iter().any(|line| line.starts_with("warning: the instance profile demo_4711 holds the role")), "{said:?}");
 }
 
 /// CloudFormation ends an update well where it may not delete what left the template, and lets go of it: the node role could never be deleted.
