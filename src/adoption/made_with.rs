@@ -20,7 +20,7 @@ pub fn made_with(spec: &Spec, facts: &Facts) -> Layer {
     let path = made.features().isolated_vpc_path().filter(|path| value_at(&serde_json::json!(spec.chart.values), path).is_none());
     let isolated = path.zip(release).and_then(|(path, release)| values::flag(&release.values, path));
     Layer {
-        // An association of before outlives the way by annotation, for whoever goes back.
+        // Both are there while one takes the other's place. The annotation is the later to come and the later to go: by it the run goes on, or back.
         identity: annotated().or(associated).map(|identity| identity.as_str().to_owned()),
         permissions_boundary: stack.and_then(|stack| boundary_of(spec, stack.template.as_deref()?)).map(|boundary| boundary.to_string()),
         private: isolated.filter(|isolated| *isolated),

@@ -67,7 +67,7 @@ impl Part {
                 StepId::ControllerRole,
                 StepId::PodIdentityAssociation,
             ],
-            Self::Install => &[StepId::Crds, StepId::Chart],
+            Self::Install => &[StepId::Crds, StepId::Chart, StepId::EarlierIdentity],
             Self::NodePool => &[StepId::NodePool, StepId::Ready],
         }
     }

@@ -142,7 +142,7 @@ async fn change(run: &Run<'_>, direction: Direction, planned: &Planned, step: &d
         return Err(reason.within(format!("cannot go on with {}", planned.title)));
     }
     let settled = match direction {
-        Direction::Apply => state == State::Present,
+        Direction::Apply => matches!(state, State::Present | State::NotWanted),
         Direction::Remove => matches!(state, State::Absent | State::NotWanted),
     };
     if settled {
@@ -194,7 +194,8 @@ async fn prove(run: &Run<'_>, direction: Direction, planned: &Planned, step: &dy
         let facts = look(run, direction, step, shared).await;
         let state = assess(step, run.spec, &facts, direction);
         match (&state, direction) {
-            (State::Present, Direction::Apply) | (State::Absent | State::NotWanted | State::Unknown(_), Direction::Remove) => return Ok(()),
+            (State::Present | State::NotWanted, Direction::Apply)
+            | (State::Absent | State::NotWanted | State::Unknown(_), Direction::Remove) => return Ok(()),
             // Who may make a thing may not always look at it.
             (State::Unknown(reason), Direction::Apply) if look_number == LOOKS => {
                 let message = format!("{} was changed, and cannot be looked at: {reason}", planned.title);

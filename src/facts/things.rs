@@ -419,9 +419,9 @@ pub struct ControllerFacts {
     pub without_node: u32,
     /// What its pods and events say, newest last, while it is not ready.
     pub complaints: Vec<String>,
-    /// Its pods that are not led to the Pod Identity agent. Looked for with Pod Identity only.
-    #[serde(default)]
-    pub without_credentials: Vec<PodFacts>,
+    /// Its pods that are not led to credentials as the spec says: by Pod Identity those that are not led to its agent, by IRSA those that are.
+    #[serde(default, alias = "without_credentials")]
+    pub led_otherwise: Vec<PodFacts>,
 }
 
 /// An object of `GitOps` from which others in the cluster are made.

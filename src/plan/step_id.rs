@@ -29,6 +29,8 @@ pub enum StepId {
     Crds,
     /// The Karpenter chart.
     Chart,
+    /// The way to credentials that the controller had before, taken away once the spec's works.
+    EarlierIdentity,
     /// The node pool and its node class.
     NodePool,
     /// Controller ready, node pool ready.
@@ -43,7 +45,7 @@ pub enum StepId {
 
 impl StepId {
     /// All steps of the way to a working Karpenter, in the order in which they are listed.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Stack,
         Self::Cluster,
         Self::SpotRole,
@@ -55,6 +57,7 @@ impl StepId {
         Self::PodIdentityAssociation,
         Self::Crds,
         Self::Chart,
+        Self::EarlierIdentity,
         Self::NodePool,
         Self::Ready,
     ];
@@ -77,6 +80,7 @@ impl StepId {
             Self::PodIdentityAssociation => "pod-identity-association",
             Self::Crds => "crds",
             Self::Chart => "chart",
+            Self::EarlierIdentity => "earlier-identity",
             Self::NodePool => "node-pool",
             Self::Ready => "ready",
             Self::MigrationPools => "migration-pools",

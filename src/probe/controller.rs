@@ -38,9 +38,7 @@ pub(super) async fn controller(context: &ProbeContext<'_>, kube: &dyn Kube) -> P
         let (pods, events) = pods_and_events(kube, &facts.namespace, SELECTOR).await.unwrap_or_default();
         (facts.complaints, facts.without_node) = (said_by(&pods, events, CHART), without_node(&pods));
     }
-    if context.spec.identity == Identity::PodIdentity {
-        facts.without_credentials = without_credentials(kube, &facts.namespace, context.spec.service_account()).await.unwrap_or_default();
-    }
+    facts.led_otherwise = led_otherwise(kube, &facts.namespace, context.spec).await.unwrap_or_default();
     said(Ok(Some(facts)))
 }
 
@@ -73,7 +71,7 @@ fn facts_of(deployment: &Value) -> ControllerFacts {
         image: image_of(deployment),
         without_node: 0,
         complaints: Vec::new(),
-        without_credentials: Vec::new(),
+        led_otherwise: Vec::new(),
     }
 }
 
@@ -109,10 +107,13 @@ pub(crate) async fn deployments(kube: &dyn Kube, namespace: &str) -> Result<Vec<
     kube.list(&ObjectKind::new("apps/v1", "deployments"), Some(namespace), Some(SELECTOR)).await
 }
 
-/// The controller's pods that are not led to the Pod Identity agent, without those that go or have ended.
-pub(crate) async fn without_credentials(kube: &dyn Kube, namespace: &str, account: &str) -> Result<Vec<PodFacts>> {
+/// The controller's pods that are not led to credentials as the spec says, without those that go or have ended: by Pod Identity those that are not
+/// led to its agent, by IRSA those that are.
+pub(crate) async fn led_otherwise(kube: &dyn Kube, namespace: &str, spec: &Spec) -> Result<Vec<PodFacts>> {
     let pods = kube.list(&ObjectKind::new("v1", "pods"), Some(namespace), Some(SELECTOR)).await?;
-    Ok(pods.iter().filter(|pod| is_without_credentials(pod, account)).filter_map(pod_facts).collect())
+    let by_agent = spec.identity == Identity::PodIdentity;
+    let otherwise = |pod: &&Value| runs_as(pod, spec.service_account()) && is_led_to_agent(pod) != by_agent;
+    Ok(pods.iter().filter(otherwise).filter_map(pod_facts).collect())
 }
 
 /// How many of the controller's pods wait for a node.
@@ -125,13 +126,15 @@ fn without_node(pods: &[Value]) -> u32 {
     u32::try_from(pods.iter().filter(waits).count()).unwrap_or(u32::MAX)
 }
 
-fn is_without_credentials(pod: &Value, account: &str) -> bool {
-    let containers = pod["spec"]["containers"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let named = |container: &Value| container["env"].as_array().is_some_and(|env| env.iter().any(|e| e["name"] == AGENT_VARIABLE));
+fn runs_as(pod: &Value, account: &str) -> bool {
     pod["spec"]["serviceAccountName"] == account
         && pod["metadata"]["deletionTimestamp"].is_null()
         && !matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed"))
-        && !containers.iter().any(named)
+}
+
+fn is_led_to_agent(pod: &Value) -> bool {
+    let named = |container: &Value| container["env"].as_array().is_some_and(|env| env.iter().any(|e| e["name"] == AGENT_VARIABLE));
+    pod["spec"]["containers"].as_array().is_some_and(|containers| containers.iter().any(named))
 }
 
 fn pod_facts(pod: &Value) -> Option<PodFacts> {

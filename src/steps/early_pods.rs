@@ -7,7 +7,7 @@ use super::StepContext;
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{AssociationFacts, Facts, PodFacts, Probed};
 use crate::ports::{Kube, ObjectKind, ObjectRef};
-use crate::probe::controller::{deployments, without_credentials};
+use crate::probe::controller::{deployments, led_otherwise};
 use crate::spec::{Identity, Spec};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -26,7 +26,7 @@ const AGAIN: Duration = Duration::from_secs(10);
 /// What is to be done about such pods, a line each.
 pub(super) fn changes(spec: &Spec, facts: &Facts) -> Vec<String> {
     let Some(until) = until(spec, &facts.association) else { return Vec::new() };
-    let pods = facts.controller.known().map(|c| c.without_credentials.as_slice()).unwrap_or_default();
+    let pods = facts.controller.known().map(|c| c.led_otherwise.as_slice()).unwrap_or_default();
     let early = pods.iter().filter(|pod| pod.created_at < until);
     early.map(|pod| format!("pod {}: made before its Pod Identity association worked, so it never gets credentials", pod.name)).collect()
 }
@@ -102,27 +102,27 @@ impl<'a> EarlyPods<'a> {
     async fn look(&mut self) -> Result<Vec<PodFacts>> {
         let Some(until) = self.until else { return Ok(Vec::new()) };
         let namespace = self.context.spec.namespace.as_str();
-        let mut early = without_credentials(self.kube, namespace, self.context.spec.service_account()).await?;
+        let mut early = led_otherwise(self.kube, namespace, self.context.spec).await?;
         early.retain(|pod| pod.created_at < until);
         let is_new = early.iter().any(|pod| !self.leaving.contains(&pod.name));
         if is_new && self.restarted.is_none_or(|at| at.elapsed() >= AGAIN) {
             self.context.doing("restarting the controller: pods of it started before EKS had credentials for them");
-            self.restart(namespace).await?;
+            restart(self.kube, namespace).await?;
             self.restarted = Some(Instant::now());
             self.leaving.extend(early.iter().map(|pod| pod.name.clone()));
         }
         Ok(early)
     }
+}
 
-    /// As `kubectl rollout restart` does it.
-    async fn restart(&self, namespace: &str) -> Result<()> {
-        let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-        let patch = json!({"spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": now}}}}});
-        for deployment in deployments(self.kube, namespace).await? {
-            let name = deployment["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-            let object = ObjectRef { kind: ObjectKind::new("apps/v1", "deployments"), namespace: Some(namespace.to_owned()), name };
-            self.kube.merge_patch(&object, &patch).await?;
-        }
-        Ok(())
+/// Restarts the controller, as `kubectl rollout restart` does it.
+pub(super) async fn restart(kube: &dyn Kube, namespace: &str) -> Result<()> {
+    let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let patch = json!({"spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": now}}}}});
+    for deployment in deployments(kube, namespace).await? {
+        let name = deployment["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        let object = ObjectRef { kind: ObjectKind::new("apps/v1", "deployments"), namespace: Some(namespace.to_owned()), name };
+        kube.merge_patch(&object, &patch).await?;
     }
+    Ok(())
 }

@@ -15,6 +15,7 @@ mod context;
 mod controller_role;
 mod crds;
 mod discovery_tags;
+mod earlier_identity;
 mod early_pods;
 mod eksctl_stage;
 mod helm_release;
@@ -145,6 +146,7 @@ pub fn all() -> Vec<Box<dyn Step>> {
         Box::new(pod_identity_association::PodIdentityAssociation),
         Box::new(crds::Crds),
         Box::new(chart::Chart),
+        Box::new(earlier_identity::EarlierIdentity),
         Box::new(node_pool::NodePool),
         Box::new(ready::Ready),
     ]

@@ -38,7 +38,8 @@ impl Step for NodePool {
 
     fn needs(&self, spec: &Spec) -> Vec<StepId> {
         // The chart comes before, so that on the way back the controller is still there to drain what it launched.
-        let mut needs = vec![StepId::Stack, StepId::Cluster, StepId::NodeMapping, StepId::SpotRole, StepId::Chart];
+        // A controller that is being restarted may not answer for its webhooks.
+        let mut needs = vec![StepId::Stack, StepId::Cluster, StepId::NodeMapping, StepId::SpotRole, StepId::Chart, StepId::EarlierIdentity];
         if spec.cluster == ClusterMode::Existing {
             needs.push(StepId::DiscoveryTags);
         }

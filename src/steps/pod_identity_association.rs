@@ -71,10 +71,7 @@ impl Step for PodIdentityAssociation {
                 spec.controller_role_arn(),
                 map(&owner_tags(spec))
             )],
-            (Direction::Remove, _) => vec![format!(
-                "aws eks delete-pod-identity-association --region {region} --cluster-name {cluster} --association-id \"$(aws eks list-pod-identity-associations --region {region} \
-                 --cluster-name {cluster} --namespace {namespace} --service-account {account} --query 'associations[0].associationId' --output text)\""
-            )],
+            (Direction::Remove, _) => vec![delete_command(spec)],
         }
     }
 
@@ -150,8 +147,17 @@ fn is_of_young_role(error: &Error) -> bool {
     said.contains("Role provided in the request does not exist") || said.contains("Trust policy of the role provided is invalid")
 }
 
+/// The shell that removes the association.
+pub(super) fn delete_command(spec: &Spec) -> String {
+    let (cluster, region, namespace, account) = (&spec.cluster_name, &spec.region, &spec.namespace, spec.service_account());
+    format!(
+        "aws eks delete-pod-identity-association --region {region} --cluster-name {cluster} --association-id \"$(aws eks list-pod-identity-associations --region {region} \
+         --cluster-name {cluster} --namespace {namespace} --service-account {account} --query 'associations[0].associationId' --output text)\""
+    )
+}
+
 /// An association with our role is of no use to anybody once the role is gone.
-fn removable(spec: &Spec, found: &AssociationFacts) -> bool {
+pub(super) fn removable(spec: &Spec, found: &AssociationFacts) -> bool {
     // Where the role stays, so does an association that another tool made.
     spec.owns(&found.tags) || spec.made_elsewhere.is_none() && found.role_arn == spec.controller_role_arn().as_str()
 }

@@ -30,7 +30,7 @@ impl Step for Ready {
     }
 
     fn needs(&self, _: &Spec) -> Vec<StepId> {
-        vec![StepId::Chart, StepId::NodePool]
+        vec![StepId::Chart, StepId::EarlierIdentity, StepId::NodePool]
     }
 
     fn reads(&self) -> &'static [Topic] {

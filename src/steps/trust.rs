@@ -7,23 +7,20 @@ use crate::render;
 use crate::spec::{Identity, Spec};
 use serde_json::{Value, json};
 
-/// The trust policy that the role is to have: what is found, with the controller's statement in it. Of karpctl's own statements only those
-/// go that it wrote for another identity or namespace, and those that grant less of the same.
+/// The trust policy that the role is to have while the chart is put in place: what is found, with the controller's statement in it. Of karpctl's
+/// own statements only those go that it wrote for another namespace, and those that grant less of the same: the controller that runs may still get
+/// its credentials by the other identity.
 pub(super) fn wanted(spec: &Spec, issuer: Option<&str>, found: Option<&Value>) -> Result<Value> {
     let ours = render::trust_policy(spec, issuer)?;
     let Some(found) = found.filter(|policy| policy.is_object()) else { return Ok(ours) };
     let statement = &ours["Statement"][0];
-    let earlier = earlier(spec, issuer);
     let mut kept: Vec<Value> = Vec::new();
     let mut has = false;
     for there in statements(found) {
         let plain = in_namespace(spec, unnamed(there));
         if !has && same_policy(&unnamed(there), statement) {
             has = true;
-        } else if same_policy(&plain, statement)
-            || earlier.as_ref().is_some_and(|e| same_policy(&plain, e))
-            || grants_less(&plain, statement)
-        {
+        } else if same_policy(&plain, statement) || grants_less(&plain, statement) {
             continue;
         }
         kept.push(there.clone());
@@ -34,6 +31,25 @@ pub(super) fn wanted(spec: &Spec, issuer: Option<&str>, found: Option<&Value>) -
     let mut whole = found.clone();
     whole["Statement"] = Value::Array(kept);
     Ok(whole)
+}
+
+/// Whether the controller's statement is in it.
+pub(super) fn lets_in(spec: &Spec, issuer: Option<&str>, found: &Value) -> bool {
+    let Ok(ours) = render::trust_policy(spec, issuer) else { return false };
+    statements(found).iter().any(|there| same_policy(&unnamed(there), &ours["Statement"][0]))
+}
+
+/// What is found without what karpctl, or eksctl, wrote for the other identity. `None`: there is no such thing in it.
+pub(super) fn alone(spec: &Spec, issuer: Option<&str>, found: &Value) -> Option<Value> {
+    let earlier = earlier(spec, issuer)?;
+    let all = statements(found);
+    let kept: Vec<Value> = all.iter().filter(|there| !same_policy(&in_namespace(spec, unnamed(there)), &earlier)).cloned().collect();
+    if kept.len() == all.len() {
+        return None;
+    }
+    let mut whole = found.clone();
+    whole["Statement"] = Value::Array(kept);
+    Some(whole)
 }
 
 /// What karpctl writes where the spec asks for the other identity.
@@ -164,10 +180,26 @@ mod tests {
     }
 
     #[test]
+    fn the_other_identity_stays_beside_ours_until_it_is_taken_out() {
+        for (identity, other) in [(Identity::PodIdentity, Identity::Irsa), (Identity::Irsa, Identity::PodIdentity)] {
+            let (spec, own, before) = (spec(identity), ours(identity), ours(other));
+            let mut named = before.clone();
+            named["Sid"] = json!("ByEksctl");
+            let both = with(&spec, &[foreign()[0].clone(), named]);
+            assert_eq!((both.len(), &both[2]), (3, &own), "{identity:?}");
+            let both = json!({"Id": "x", "Statement": both});
+            assert!(lets_in(&spec, Some(ISSUER), &both));
+            let left = alone(&spec, Some(ISSUER), &both).unwrap();
+            assert_eq!(left, json!({"Id": "x", "Statement": [foreign()[0], own]}), "{identity:?}");
+            assert_eq!(alone(&spec, Some(ISSUER), &left), None, "{identity:?}");
+            assert!(!lets_in(&spec, Some(ISSUER), &json!({"Statement": [before]})));
+            assert_eq!(alone(&spec, Some(ISSUER), &json!({"Statement": foreign()})), None, "what others put there is theirs");
+        }
+    }
+
+    #[test]
     fn what_karpctl_wrote_before_goes() {
         let (pod, web) = (ours(Identity::PodIdentity), ours(Identity::Irsa));
-        assert_eq!(with(&spec(Identity::PodIdentity), std::slice::from_ref(&web)), std::slice::from_ref(&pod));
-        assert_eq!(with(&spec(Identity::Irsa), std::slice::from_ref(&pod)), std::slice::from_ref(&web));
         assert_eq!(with(&spec(Identity::Irsa), &[web.clone(), web.clone()]), std::slice::from_ref(&web));
         let mut half = pod.clone();
         half["Action"] = json!("sts:AssumeRole");

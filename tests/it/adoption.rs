@@ -33,7 +33,7 @@ fn by_hand() -> Facts {
             image: "public.ecr.aws/karpenter/controller:1.9.2@sha256:00".into(),
             without_node: 0,
             complaints: Vec::new(),
-            without_credentials: Vec::new(),
+            led_otherwise: Vec::new(),
         }),
         chart_release: Probed::Known(HelmRelease {
             status: "deployed".into(),

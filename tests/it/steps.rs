@@ -6,6 +6,7 @@ mod cluster_gone;
 mod controller_role;
 mod crds;
 mod discovery_tags;
+mod earlier_identity;
 mod early_pods;
 mod identity;
 mod left_policies;

@@ -37,7 +37,7 @@ fn deployment(facts: &mut Facts, namespace: &str, helm_owner: Option<&str>) {
 /// A way to break a healthy cluster, and what is wanted of it.
 type Breakage = fn(&mut Spec, &mut Facts);
 
-const REFUSED: [(StepId, &str, Breakage); 23] = [
+const REFUSED: [(StepId, &str, Breakage); 24] = [
     (StepId::Stack, "stack-state", |_, f| known(&mut f.stack).tags.clear()),
     (StepId::Stack, "stack-state", |_, f| known(&mut f.stack).status = "UPDATE_ROLLBACK_FAILED".into()),
     (StepId::Cluster, "auto-mode", |_, f| known(&mut f.cluster).auto_mode = true),
@@ -95,6 +95,13 @@ const REFUSED: [(StepId, &str, Breakage); 23] = [
         known(&mut f.controller).declared = declared();
         known(&mut f.neighbours).workloads.iter_mut().filter(|w| w.what == NeighbourKind::Karpenter).for_each(|w| w.declared = declared());
         known(&mut f.chart_release).values["logLevel"] = json!("debug");
+    }),
+    (StepId::EarlierIdentity, "one-identity", |s, f| {
+        s.identity = karpctl::spec::Identity::Irsa;
+        let (ours, association) = (s.controller_role_arn(), known(&mut f.association));
+        association.role_arn = "arn:aws:iam::111122223333:role/other".into();
+        association.tags.clear();
+        known(&mut f.chart_release).values["serviceAccount"]["annotations"]["eks.amazonaws.com/role-arn"] = json!(ours.as_str());
     }),
     (StepId::NodePool, "foreign-objects", |_, f| strangers(&mut f.node_pool)),
 ];

@@ -25,7 +25,11 @@ impl FakeWorld {
     pub(super) fn restart(&self, deployment: &ObjectRef) {
         let mut inside = self.inside();
         let inside = &mut *inside;
-        let env = if inside.too_early == 0 { json!([{"name": "AWS_CONTAINER_CREDENTIALS_FULL_URI"}]) } else { json!([]) };
+        let env = match inside.association {
+            _ if inside.too_early > 0 => json!([]),
+            Some(_) => json!([{"name": "AWS_CONTAINER_CREDENTIALS_FULL_URI"}]),
+            None => json!([{"name": "AWS_WEB_IDENTITY_TOKEN_FILE"}]),
+        };
         inside.too_early = inside.too_early.saturating_sub(1);
         let prefix = format!("{}-", deployment.name);
         for mut pod in of_kind(inside, "pods").into_iter().filter(|p| p.namespace == deployment.namespace && p.name.starts_with(&prefix)) {

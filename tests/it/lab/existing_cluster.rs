@@ -355,6 +355,43 @@ fn a_controller_that_started_before_its_association_worked_is_restarted() {
     with(&["bootstrap", "--yes"]).exits(0).says("Nothing to do");
 }
 
+/// Whom the controller's role lets in, and by what its pods are led to credentials.
+fn ways(stage: &Stage) -> (Vec<String>, bool) {
+    let role = format!("{}-karpenter", stage.cluster());
+    let trust = stage.aws(&["iam", "get-role", "--role-name", &role])["Role"]["AssumeRolePolicyDocument"]["Statement"].clone();
+    let action = |statement: &Value| statement["Action"].as_str().unwrap_or("agent").to_owned();
+    let pods =
+        stage.kubectl(&["get", "pods", "--namespace", "kube-system", "--selector", "app.kubernetes.io/name=karpenter", "--output", "json"]);
+    let mut stay = pods["items"].as_array().unwrap().iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_null());
+    (trust.as_array().unwrap().iter().map(action).collect(), stay.all(|pod| pod.to_string().contains("AWS_CONTAINER_CREDENTIALS_FULL_URI")))
+}
+
+/// Another way to credentials on a Karpenter that works, and back: the old one is gone after each, and the controller works by the new one.
+#[test]
+fn the_controller_changes_its_way_to_credentials() {
+    let Some(stage) = stage("change") else { return };
+    stage.existing("1.34", "API");
+    let with = |command: &[&str]| stage.karpctl(&[command, &["--existing-cluster"]].concat());
+    let credentials = || stage.lab().get("controllers").unwrap()[0]["credentials"].as_str().unwrap_or_default().to_owned();
+    let associations = || stage.aws(&["eks", "list-pod-identity-associations", "--cluster-name", stage.cluster()])["associations"].clone();
+    with(&["bootstrap", "--yes"]).exits(0);
+    assert_eq!(ways(&stage), (vec!["agent".to_owned()], true));
+
+    let planned = with(&["bootstrap", "--dry-run", "--identity", "irsa"]).exits(0);
+    planned.says("EKS heeds it before the annotation").says("lets it in by Pod Identity, too");
+    with(&["bootstrap", "--yes", "--identity", "irsa"]).exits(0).says("restarting the controller: pods of it go by Pod Identity");
+    assert_eq!((ways(&stage), associations()), ((vec!["sts:AssumeRoleWithWebIdentity".to_owned()], false), json!([])));
+    assert!(credentials().starts_with("IRSA of change"), "{}", credentials());
+    with(&["doctor", "--only", "one-identity", "--identity", "irsa"]).exits(0).says("is given its role by IRSA alone");
+    with(&["bootstrap", "--yes"]).exits(0).says("Nothing to do");
+
+    with(&["bootstrap", "--yes", "--identity", "pod-identity"]).exits(0).says("lets it in by IRSA, too");
+    assert_eq!(ways(&stage), (vec!["agent".to_owned()], true));
+    assert!(credentials().starts_with("Pod Identity of change"), "{}", credentials());
+    with(&["doctor", "--only", "one-identity"]).exits(0).says("is given its role by Pod Identity alone");
+    with(&["bootstrap", "--yes"]).exits(0).says("Nothing to do");
+}
+
 /// What the controller of 1.0 writes of its conversion webhook, which cannot be asked in the lab, and what people do by hand: to helm 4, which made
 /// these objects by server-side apply, the fields are of somebody else.
 fn written_by_others(stage: &Stage) {
