@@ -26,7 +26,8 @@ impl Check for UpgradeHops {
 
     fn explain(&self) -> &'static str {
         "0.32 alone reads Provisioners and writes NodePools; 1.0 alone converts v1beta1 to v1. The way is the newest 0.31, the newest 0.32, where \
-         Provisioners are moved to NodePools, the newest 0.37, the newest 1.0, then any; who is further on begins there, and 0.33 to 0.37 with the newest patch of their minor. There is no way back to an older API. A hop has its range of Kubernetes \
+         Provisioners are moved to NodePools, the newest 0.37, the newest 1.0, then any; who is further on begins there, and 0.33 to 0.37 with the newest patch of their minor: \
+         their first patches run no webhook that converts what they write once the CRDs of 1.0 are there. There is no way back to an older API. A hop has its range of Kubernetes \
          too (`karpctl versions`): an older cluster is upgraded first, a minor at a time; of a newer one, which EKS takes not back, there may be no \
          way but to make Karpenter anew. The printed command keeps the way by which the controller has its credentials now.\n\n\
          What is seen by who skips one: `no matches for kind \"…\" in version \"karpenter.sh/…\"`, node pools that no controller \
@@ -43,11 +44,12 @@ impl Check for UpgradeHops {
         let Some(release) = installed_release(situation, &subject)? else {
             return Ok(vec![Judgement::pass(subject, "no Karpenter is installed that could be upgraded")]);
         };
-        let Some(why) = skipped_hop(&release, &spec.release) else {
+        let kubernetes = situation.kubernetes("").unwrap_or(spec.kubernetes);
+        let Some(why) = skipped_hop(&release, &spec.release, kubernetes) else {
             return Ok(vec![Judgement::pass(subject, format!("from {release} it is one hop"))]);
         };
         let judgement = Judgement::fail(subject, format!("Karpenter {release} is installed, and {why}"));
-        Ok(vec![match first_hop(&release, &spec.release) {
+        Ok(vec![match first_hop(&release, &spec.release, kubernetes) {
             Some(hop) if whose::is_within_another_chart(situation.facts) => {
                 judgement.fix(format!("the first hop is {hop}: {}", whose::UPGRADE_WITHIN))
             }
@@ -77,7 +79,8 @@ fn in_order(situation: &Situation<'_>, judgement: Judgement, spec: &Spec, from: 
         return hops(first, format!("then the first hop, {hop}"), hop);
     }
     // The newest patch of its own minor is on the way only for the way back.
-    let over = first_hop(hop, &spec.release).filter(|over| skipped_hop(from, over).is_none() && over.fits(kubernetes));
+    let over =
+        first_hop(hop, &spec.release, kubernetes).filter(|over| skipped_hop(from, over, kubernetes).is_none() && over.fits(kubernetes));
     match over {
         Some(over) => {
             let title = format!("the first hop is {over}: {hop}, without which there is no way back from it, does not run on Kubernetes {kubernetes}");

@@ -34,7 +34,8 @@ impl Step for Crds {
     }
 
     fn needs(&self, _: &Spec) -> Vec<StepId> {
-        vec![StepId::Cluster]
+        // An upgrade's CRDs come after the permissions, as Karpenter's guide has it: what fails before leaves the controller that runs with its own.
+        vec![StepId::Stack, StepId::Cluster, StepId::ControllerRole]
     }
 
     fn reads(&self) -> &'static [Topic] {

@@ -4,7 +4,7 @@ use super::hop_objects::{Comes, Cure, Loss, losses};
 use super::looked::{Refusal, looked};
 use crate::error::Error;
 use crate::facts::Facts;
-use crate::knowledge::{Features, NodePoolApi, Release, Standing, image_tag};
+use crate::knowledge::{Features, KubernetesVersion, NodePoolApi, Release, Standing, image_tag, value_at};
 use crate::plan::State;
 use crate::shell::command;
 use crate::spec::Spec;
@@ -13,6 +13,8 @@ use crate::spec::Spec;
 const PROVISIONERS: &str = "provisioners.karpenter.sh";
 /// The kind by which releases from 0.28 to 0.32 know their nodes.
 const MACHINES: &str = "machines.karpenter.sh";
+/// The value of the chart by which it runs its webhooks.
+const WEBHOOK_SWITCH: &str = "webhook.enabled";
 /// What helps against a hop that is refused.
 pub(crate) const HOPS: &str = "each hop is `karpctl bootstrap` with `--karpenter-version`; `karpctl versions` lists the releases";
 
@@ -23,9 +25,19 @@ pub(super) fn may_hop(spec: &Spec, facts: &Facts) -> Result<(), State> {
     // Without helm's record its image says which it is.
     let installed = recorded.or_else(|| image_tag(&facts.controller.known()?.image)?.parse().ok());
     if let Some(installed) = &installed
-        && let Some(why) = skipped_hop(installed, &spec.release)
+        && let Some(why) = skipped_hop(installed, &spec.release, spec.kubernetes)
     {
         return refused(format!("Karpenter {installed} is installed, and {why}"));
+    }
+    if let Some(installed) = &installed
+        && is_converted(installed.features(), spec.release.features())
+        && facts.chart_release.known().is_some_and(|found| value_at(&found.values, WEBHOOK_SWITCH) == Some(&false.into()))
+    {
+        return refused(format!(
+            "Karpenter {installed} is installed with the value {WEBHOOK_SWITCH} false: it does not convert its objects, which the CRDs of {} have converted from their first \
+             moment on; set it to true first",
+            spec.release
+        ));
     }
     if let Some(name) = still_stored(facts, spec.release.features()).first() {
         return refused(format!(
@@ -58,14 +70,30 @@ fn refusal(spec: &Spec, loss: &Loss) -> Refusal {
 }
 
 /// Why there must be another release between these two.
-pub(crate) fn skipped_hop(from: &Release, to: &Release) -> Option<&'static str> {
-    between(from.features(), to.features())
+pub(crate) fn skipped_hop(from: &Release, to: &Release, kubernetes: KubernetesVersion) -> Option<&'static str> {
+    between(from.features(), to.features()).or_else(|| {
+        // One that does not run on the cluster's Kubernetes is no way: then writes fail until the new controller is there.
+        let bridge = !converts(from.features()) && from.latest_patch().fits(kubernetes);
+        (bridge && is_converted(from.features(), to.features())).then_some(
+            "its chart runs no conversion webhook, which 1.0's CRDs ask for from their first moment on, while it still runs: upgrade to the newest patch of its minor first, then go on",
+        )
+    })
+}
+
+/// Whether its controller converts objects, as its chart installs it.
+const fn converts(features: &Features) -> bool {
+    features.conversion_webhook && features.admission_webhooks
+}
+
+/// Whether the upgrade has its objects converted from v1beta1 to v1.
+fn is_converted(from: &Features, to: &Features) -> bool {
+    from.node_pool_api == NodePoolApi::V1Beta1 && to.node_pool_api == NodePoolApi::V1 && to.conversion_webhook
 }
 
 /// The release that comes first between these two, where there is a way. `None`: it is one hop, or there is none.
-pub(crate) fn first_hop(from: &Release, to: &Release) -> Option<Release> {
+pub(crate) fn first_hop(from: &Release, to: &Release, kubernetes: KubernetesVersion) -> Option<Release> {
     use NodePoolApi::{V1, V1Alpha5, V1Beta1};
-    skipped_hop(from, to)?;
+    skipped_hop(from, to, kubernetes)?;
     let newest = |bridges: fn(&Features) -> bool| {
         let may =
             |release: &Release| release.standing() == Standing::Known && *release == release.latest_patch() && bridges(release.features());

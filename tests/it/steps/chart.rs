@@ -4,6 +4,7 @@ use karpctl::error::ErrorKind;
 use karpctl::facts::Probed;
 use karpctl::plan::{State, StepId};
 use karpctl::ports::{ObjectKind, ObjectRef};
+use karpctl::spec::Spec;
 use karpctl::steps::Ownership;
 use serde_json::{Value, json};
 
@@ -191,8 +192,11 @@ async fn upgrades_that_need_a_hop_are_refused() {
         ("v0.31.5", "0.37.8", "upgrade to the newest 0.32 first"),
         ("v0.27.5", "0.32.10", "upgrade to the newest 0.31 first"),
         ("v0.32.10", "1.0.14", "1.0 takes over from 0.33 to 0.37 alone"),
+        ("0.33.7", "1.0.14", "upgrade to the newest patch of its minor first"),
+        ("0.37.0", "1.0.14", "upgrade to the newest patch of its minor first"),
+        ("0.37.2", "1.0.14", "upgrade to the newest patch of its minor first"),
     ] {
-        let world = FakeWorld::with_cluster(existing(to));
+        let world = FakeWorld::with_cluster(Spec { kubernetes: "1.28".parse().unwrap(), ..existing(to) });
         world.put_release("karpenter", 1, "deployed", from, &json!({}));
         let state = world.assess(ID).await;
         assert!(matches!(state, State::Blocked { .. }), "{from} {to}: {state:?}");
@@ -206,6 +210,13 @@ async fn upgrades_that_need_a_hop_are_refused() {
         let state = world.assess(ID).await;
         assert!(matches!(state, State::Drifted(_)), "{from} {to}: {state:?}");
     }
+    let world = FakeWorld::with_cluster(existing("1.0.14"));
+    world.put_release("karpenter", 1, "deployed", "0.37.8", &json!({"webhook": {"enabled": false}}));
+    assert!(words(&world.assess(ID).await).contains("with the value webhook.enabled false"));
+    // Where the newest patch does not run, there is no other way.
+    let world = FakeWorld::with_cluster(Spec { kubernetes: "1.31".parse().unwrap(), ..existing("1.0.14") });
+    world.put_release("karpenter", 1, "deployed", "0.37.0", &json!({}));
+    assert!(matches!(world.assess(ID).await, State::Drifted(_)));
 }
 
 /// What the check upgrade-objects fails on is refused before anything is begun, with its words and cures: the chart of CRDs is changed
