@@ -49,6 +49,10 @@ pub struct Fix {
     #[serde(skip)]
     #[schemars(skip)]
     pub edit: Option<Edit>,
+    /// Whether the command is another program's, which is to be seen to do what it does for that program. No part of the report.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub verbatim: bool,
 }
 
 /// A cure that karpctl can make by itself: it changes only what the finding names.

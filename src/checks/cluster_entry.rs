@@ -2,10 +2,11 @@
 
 use super::exec::in_file;
 use super::judgement::read;
+use super::kubeconfig_cluster::way;
 use super::{Check, Judged, Judgement, Situation, aws};
 use crate::facts::{ChosenFacts, ClusterFacts, Entry, Facts, KubeconfigFacts, PluginRun, Topic, role_of_session};
 use crate::finding::Area;
-use crate::kubeconfig::{Leads, Way};
+use crate::kubeconfig::Leads;
 use crate::spec::Spec;
 use std::borrow::Cow;
 
@@ -162,8 +163,7 @@ fn as_somebody_else(spec: &Spec, facts: &Facts, cluster: &ClusterFacts) -> Optio
 }
 
 fn leads_to(chosen: &ChosenFacts, cluster: &ClusterFacts) -> bool {
-    let way = Way { server: &chosen.server, tls_server_name: chosen.tls_server_name.as_deref(), by_proxy: chosen.proxy.is_some() };
-    chosen.context_is_there && cluster.endpoint.as_deref().is_some_and(|endpoint| matches!(way.leads(endpoint), Leads::There))
+    chosen.context_is_there && cluster.endpoint.as_deref().is_some_and(|endpoint| matches!(way(chosen).leads(endpoint), Leads::There))
 }
 
 /// The ARN by which a token names a role: without its path, also where the role has one. So a row of aws-auth must name it.

@@ -30,14 +30,19 @@ pub(super) fn name(client: &ClientFacts) -> String {
 /// Judges every client whose kubeconfig could be loaded; of the others it is said that there was nothing to look at.
 pub(super) fn each_used(situation: &Situation<'_>, judge: impl Fn(&Used<'_>) -> Judgement) -> Judged {
     let clients = clients(situation)?;
-    let one = |client: &ClientFacts| match &client.kubeconfig {
-        KubeconfigFacts::Chosen(chosen) if chosen.context_is_there => {
-            let subject = format!("context {}, {}", or_none(&chosen.context), name(client));
-            judge(&Used { client, chosen, build: crate::knowledge::exec::assumed(client.build.as_ref()), subject })
-        }
-        _ => Judgement::skip(name(client), "no context of a kubeconfig could be chosen: see exec-kubeconfig"),
+    let one = |client: &ClientFacts| match used(client) {
+        Some(used) => judge(&used),
+        None => Judgement::skip(name(client), "no context of a kubeconfig could be chosen: see exec-kubeconfig"),
     };
     Ok(clients.iter().map(one).collect())
+}
+
+/// A client with the context that it uses, where its kubeconfig could be loaded and has that context.
+pub(super) fn used(client: &ClientFacts) -> Option<Used<'_>> {
+    let KubeconfigFacts::Chosen(chosen) = &client.kubeconfig else { return None };
+    let subject = format!("context {}, {}", or_none(&chosen.context), name(client));
+    let used = Used { client, chosen, build: crate::knowledge::exec::assumed(client.build.as_ref()), subject };
+    chosen.context_is_there.then_some(used)
 }
 
 /// As [`each_used`], where the user has a credential plugin.
@@ -83,7 +88,7 @@ pub(super) fn mend(used: &Used<'_>, check: &str) -> Vec<String> {
 }
 
 /// The command by which aws writes the entry anew.
-pub(super) fn update_kubeconfig(used: &Used<'_>, exec: &ExecFacts) -> Option<Vec<String>> {
+pub(super) fn update_kubeconfig(chosen: &ChosenFacts, exec: &ExecFacts) -> Option<Vec<String>> {
     let (cluster, region) = eks_cluster(exec)?;
     let mut words = ["aws", "eks", "update-kubeconfig", "--name", cluster].map(str::to_owned).to_vec();
     let mut flag = |name: &str, value: Option<String>| words.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
@@ -91,15 +96,27 @@ pub(super) fn update_kubeconfig(used: &Used<'_>, exec: &ExecFacts) -> Option<Vec
     flag("--profile", exec.profile.clone());
     // Without it the new entry asks as somebody whom the cluster need not know.
     flag("--role-arn", exec.role().map(str::to_owned));
-    flag("--kubeconfig", used.chosen.user_file.as_ref().map(|file| file.display().to_string()));
-    words.extend(under_its_names(used.chosen));
+    flag("--kubeconfig", chosen.user_file.as_ref().map(|file| file.display().to_string()));
+    words.extend(under_its_names(chosen));
     Some(words)
+}
+
+/// Why a plugin does not ask by the profile that is in use.
+pub(super) const ALONE: &str = "--profile reaches karpctl alone";
+
+/// The profile that only karpctl is given, and the command by which aws writes the entry anew with it. `None`: the plugin names one itself or asks by
+/// the same, keys would go before it, or nothing says which cluster the entry is of.
+pub(super) fn by_profile_in_use<'a>(chosen: &ChosenFacts, exec: &'a ExecFacts) -> Option<(&'a str, Vec<String>)> {
+    let alone = exec.by_flag_alone && exec.profile.is_none() && !exec.keys_go_first;
+    let profile = exec.profile_in_use.as_deref().filter(|_| alone)?;
+    let with_it = ExecFacts { profile: Some(profile.to_owned()), ..exec.clone() };
+    Some((profile, update_kubeconfig(chosen, &with_it)?))
 }
 
 /// The same, where it is another program that the entry runs.
 pub(super) fn by_aws(used: &Used<'_>, exec: &ExecFacts) -> Option<Vec<String>> {
     let program = exec.command.rsplit('/').next().unwrap_or_default();
-    update_kubeconfig(used, exec).filter(|_| program != "aws")
+    update_kubeconfig(used.chosen, exec).filter(|_| program != "aws")
 }
 
 /// The words by which aws writes the context and the user that were chosen: it names them by the cluster's ARN otherwise, and a person's

@@ -1,10 +1,10 @@
 //! Whether the credential plugin, run as the client runs it, answers what the client takes.
 
-use super::exec::{Used, by_aws, each_plugin, eks_cluster, update_kubeconfig, upgrade};
+use super::exec::{ALONE, Used, by_aws, by_profile_in_use, each_plugin, eks_cluster, update_kubeconfig, upgrade};
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{ExecFacts, PluginRun, Topic};
 use crate::finding::Area;
-use crate::knowledge::writers;
+use crate::knowledge::{Lapsed, writers};
 
 pub(super) struct ExecAnswer;
 
@@ -42,9 +42,16 @@ fn judge(used: &Used<'_>, exec: &ExecFacts, run: &PluginRun) -> Judgement {
         let judgement =
             fail(if by_itself { format!("exec: executable {} failed with {how}", exec.command) } else { format!("exec: {how}") });
         let command = std::iter::once(exec.command.clone()).chain(exec.args.iter().cloned());
-        return match &exec.profile {
-            Some(profile) => judgement.run("run it by hand: it uses the profile that the kubeconfig names", by_hand(profile, command)),
-            None => judgement.run("run it by hand, and mend what it complains of", command),
+        let judgement = log_in(exec, run, judgement);
+        let judgement = match &exec.profile {
+            Some(profile) => {
+                judgement.run_verbatim("run it by hand: it uses the profile that the kubeconfig names", by_hand(profile, command))
+            }
+            None => judgement.run_verbatim("run it by hand, and mend what it complains of", command),
+        };
+        return match by_profile_in_use(used.chosen, exec) {
+            Some((profile, anew)) => judgement.run(format!("or have the entry written anew with the profile {profile}: {ALONE}"), anew),
+            None => judgement,
         };
     }
     let Some(why) = &run.refused else {
@@ -74,7 +81,7 @@ fn judge(used: &Used<'_>, exec: &ExecFacts, run: &PluginRun) -> Judgement {
         Some(anew) => judgement.run("have the entry written anew: it then runs aws", anew),
         None => judgement,
     };
-    match (eks_cluster(exec), update_kubeconfig(used, exec)) {
+    match (eks_cluster(exec), update_kubeconfig(used.chosen, exec)) {
         (Some((cluster, region)), _) if exec.role().is_none() => {
             let mut command = ["karpctl", "token", "--cluster-name", cluster].map(str::to_owned).to_vec();
             let flags = [("--region", region), ("--profile", exec.profile.as_deref())];
@@ -86,6 +93,19 @@ fn judge(used: &Used<'_>, exec: &ExecFacts, run: &PluginRun) -> Judgement {
             judgement.run(format!("or have the entry written anew by aws {} or newer", writers::cured("aws")), anew)
         }
         _ => judgement,
+    }
+}
+
+/// Where the plugin complains of credentials that have ended: what gives new ones to the profile by which it asks.
+fn log_in(exec: &ExecFacts, run: &PluginRun, judgement: Judgement) -> Judgement {
+    match run.stderr.iter().find_map(|line| Lapsed::read(line)) {
+        Some(Lapsed::Sso) => {
+            let profile = exec.profile.as_ref().or(exec.profile_in_use.as_ref().filter(|_| !exec.by_flag_alone));
+            let of = profile.into_iter().flat_map(|profile| ["--profile", profile]);
+            judgement.run_verbatim("log in again", ["aws", "sso", "login"].into_iter().chain(of))
+        }
+        Some(Lapsed::Others) => judgement.fix("log in again: `aws sso login`, or whatever gave you the credentials that have ended"),
+        None => judgement,
     }
 }
 

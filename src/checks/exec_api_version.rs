@@ -75,7 +75,7 @@ fn judge(used: &Used<'_>, exec: &ExecFacts) -> Judgement {
         Some(upgrade) => format!("or {upgrade}, and have the entry written anew"),
         None => format!("or have the entry written anew by aws {} or newer", writers::cured("aws")),
     };
-    match update_kubeconfig(used, exec) {
+    match update_kubeconfig(used.chosen, exec) {
         Some(command) => judgement.run(title, command),
         None => judgement,
     }

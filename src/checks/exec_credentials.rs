@@ -35,7 +35,7 @@ fn judge(situation: &Situation<'_>, used: &Used<'_>) -> Judgement {
     if let Some(problem) = &chosen.user_problem {
         let file = chosen.files.first().map(|f| f.display().to_string()).unwrap_or_default();
         let user = if chosen.user.is_empty() { "(none)" } else { &chosen.user };
-        let anew = chosen.exec.as_ref().and_then(|exec| update_kubeconfig(used, exec));
+        let anew = chosen.exec.as_ref().and_then(|exec| update_kubeconfig(used.chosen, exec));
         let made = || make(situation).into_iter().chain(in_file(chosen)).chain(under_its_names(chosen)).collect();
         let place = if file.is_empty() { String::new() } else { format!(" in {file}") };
         return Judgement::fail(used.subject.clone(), format!("users[name={user}]{place}: {problem}"))

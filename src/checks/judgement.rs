@@ -71,6 +71,15 @@ impl Judgement {
         self.remedy(title, command, false)
     }
 
+    /// As [`Self::run`], for a command that another program runs: with a flag of this run's it would not be seen to do what it does there.
+    pub(super) fn run_verbatim<W: Into<String>>(self, title: impl Into<String>, command: impl IntoIterator<Item = W>) -> Self {
+        let mut judgement = self.run(title, command);
+        if let Some(fix) = judgement.fixes.last_mut() {
+            fix.verbatim = true;
+        }
+        judgement
+    }
+
     /// What karpctl can mend by itself, and the command by which it does; it can be undone. It is safe where only what the finding names changes,
     /// and no other context with it.
     pub(super) fn edit<W: Into<String>>(
@@ -103,7 +112,13 @@ impl Judgement {
     }
 
     fn remedy<W: Into<String>>(mut self, title: impl Into<String>, command: impl IntoIterator<Item = W>, safe: bool) -> Self {
-        self.fixes.push(Fix { title: title.into(), command: command.into_iter().map(Into::into).collect(), safe, edit: None });
+        self.fixes.push(Fix {
+            title: title.into(),
+            command: command.into_iter().map(Into::into).collect(),
+            safe,
+            edit: None,
+            verbatim: false,
+        });
         self
     }
 

@@ -3,7 +3,7 @@
 use super::exec::{Used, each_used, eks_cluster, in_file, make, update_kubeconfig};
 use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation};
-use crate::facts::{Probed, Topic};
+use crate::facts::{ChosenFacts, Probed, Topic};
 use crate::finding::Area;
 use crate::kubeconfig::{Leads, Way};
 use crate::spec::Spec;
@@ -32,7 +32,9 @@ impl Check for KubeconfigCluster {
          What people see: `dial tcp: lookup ….eks.amazonaws.com: no such host`, `tls: failed to verify certificate: x509: certificate \
          signed by unknown authority`, `You must be logged in to the server (Unauthorized)`, or Karpenter in a cluster that was not meant.\n\n\
          Cure: `aws eks update-kubeconfig` writes the entry anew. `karpctl bootstrap` has a kubeconfig of its own and does not care, unless \
-         --kubeconfig or --context asks it to: it is then refused where they lead to another cluster."
+         --kubeconfig or --context asks it to: it is then refused where they lead to another cluster. \
+         The commands of other checks name the context or the kubeconfig that the doctor was given, and otherwise, where the client's own context is another cluster's, \
+         the one that this cure makes."
     }
 
     fn reads(&self) -> &'static [Topic] {
@@ -64,11 +66,10 @@ impl Check for KubeconfigCluster {
 
 fn judge(situation: &Situation<'_>, spec: &Spec, endpoint: &str, used: &Used<'_>) -> Judgement {
     let (chosen, cluster, subject) = (used.chosen, &spec.cluster_name, used.subject.clone());
-    let way = Way { server: &chosen.server, tls_server_name: chosen.tls_server_name.as_deref(), by_proxy: chosen.proxy.is_some() };
     let unclear = |by: &str| {
         Judgement::skip(subject.clone(), format!("the way to {} {by}, and does not say whether it ends at {cluster}", chosen.server))
     };
-    match way.leads(endpoint) {
+    match way(chosen).leads(endpoint) {
         Leads::Nowhere => return Judgement::skip(subject, "it leads nowhere: see exec-kubeconfig"),
         Leads::There => return Judgement::pass(subject, format!("leads to {cluster}")),
         Leads::ToItsCertificate => {
@@ -84,29 +85,45 @@ fn judge(situation: &Situation<'_>, spec: &Spec, endpoint: &str, used: &Used<'_>
             .fix(format!("leave {variable} unset, and the kubeconfig decides"));
     }
     let file = chosen.files.first().map(|file| file.display().to_string()).unwrap_or_default();
-    let made = || make(situation).into_iter().chain(in_file(chosen));
-    if is_its_own(spec, used) {
-        let anew = chosen.exec.as_ref().and_then(|exec| update_kubeconfig(used, exec)).unwrap_or_else(|| made().collect());
+    let (anew, _) = a_context(situation, spec, chosen);
+    if is_its_own(spec, chosen) {
         return Judgement::fail(subject, format!("{leads}: the entry is of a cluster of that name that is gone, or another account's"))
             .at(file.clone(), None)
             .run("have it written anew", anew);
     }
     Judgement::warn(subject, format!("{leads}: the context is another cluster's"))
         .at(file.clone(), None)
-        .run("make a context for it, which is then the current one", made())
+        .run("make a context for it, which is then the current one", anew)
         .fix("or name its context, where there is one: --context NAME")
 }
 
-/// Whether the entry says that it is this cluster's: aws named it after it, or its plugin makes tokens for it.
-fn is_its_own(spec: &Spec, used: &Used<'_>) -> bool {
+/// How the API server of this context is reached.
+pub(super) fn way(chosen: &ChosenFacts) -> Way<'_> {
+    Way { server: &chosen.server, tls_server_name: chosen.tls_server_name.as_deref(), by_proxy: chosen.proxy.is_some() }
+}
+
+/// The command that has aws write a context of the cluster where this one leads elsewhere, and the name that the context then has.
+pub(super) fn a_context(situation: &Situation<'_>, spec: &Spec, chosen: &ChosenFacts) -> (Vec<String>, String) {
+    let anew = chosen.exec.as_ref().filter(|_| is_its_own(spec, chosen)).and_then(|exec| update_kubeconfig(chosen, exec));
+    let command = anew.unwrap_or_else(|| make(situation).into_iter().chain(in_file(chosen)).collect());
+    let alias = command.iter().position(|word| word == "--alias").and_then(|at| command.get(at + 1)).cloned();
+    (command, alias.unwrap_or_else(|| arn(spec)))
+}
+
+/// The name that aws gives what it writes for the cluster.
+fn arn(spec: &Spec) -> String {
     let Spec { partition, region, account_id, cluster_name, .. } = spec;
-    match [&used.chosen.context, &used.chosen.user].into_iter().find(|name| name.starts_with("arn:")) {
-        Some(arn) => *arn == format!("arn:{partition}:eks:{region}:{account_id}:cluster/{cluster_name}"),
-        None => used
-            .chosen
+    format!("arn:{partition}:eks:{region}:{account_id}:cluster/{cluster_name}")
+}
+
+/// Whether the entry says that it is this cluster's: aws named it after it, or its plugin makes tokens for it.
+fn is_its_own(spec: &Spec, chosen: &ChosenFacts) -> bool {
+    match [&chosen.context, &chosen.user].into_iter().find(|name| name.starts_with("arn:")) {
+        Some(named) => *named == arn(spec),
+        None => chosen
             .exec
             .as_ref()
             .and_then(eks_cluster)
-            .is_some_and(|(name, place)| name == cluster_name.as_str() && place.is_none_or(|place| place == region.as_str())),
+            .is_some_and(|(name, place)| name == spec.cluster_name.as_str() && place.is_none_or(|place| place == spec.region.as_str())),
     }
 }

@@ -1,6 +1,6 @@
 //! Whether the kubeconfig's plugin works with the AWS profile that everything else here works with.
 
-use super::exec::{Used, each_plugin};
+use super::exec::{ALONE, Used, each_plugin};
 use super::{Check, Judged, Judgement, Situation};
 use crate::facts::{ExecFacts, Probed, Topic};
 use crate::finding::Area;
@@ -24,7 +24,7 @@ impl Check for KubeconfigProfile {
     fn explain(&self) -> &'static str {
         "Compares the profile that the kubeconfig's plugin is given (AWS_PROFILE in its `env`, or --profile in its `args`) with the one in use \
          (--profile, else keys in the environment, else AWS_PROFILE), and the account in the names that aws gives its entries with the account of the credentials. The \
-         kubeconfig's goes before the environment's. Of a profile that is not the one in use STS is asked which account it is of, and of a \
+         kubeconfig's goes before the environment's, and a --profile of karpctl's is not heard by a plugin that names none. Of a profile that is not the one in use STS is asked which account it is of, and of a \
          role that the plugin takes its ARN says it: that must be the cluster's account.\n\nWhat people see: `The config profile (…) could not be found` in a pipeline, or `You \
          must be logged in to the server`, `the server has asked for the client to provide credentials`.\n\nCure: have aws write the entry with \
          the profile that is meant, or take it out of the entry in a pipeline. `karpctl install` has a kubeconfig of its own and does not care."
@@ -57,7 +57,18 @@ fn judge(spec: Option<&Spec>, used: &Used<'_>, exec: &ExecFacts) -> Judgement {
             .fix("have the entry written anew with a profile of the cluster's account: `aws eks update-kubeconfig --profile PROFILE`")
             .fix("or have the cluster let that role in: an access entry, or a row in aws-auth, may name one of another account");
     }
-    let Some(pinned) = &exec.profile else { return Judgement::pass(subject, "names no profile of its own") };
+    let Some(pinned) = &exec.profile else {
+        return match super::exec::by_profile_in_use(used.chosen, exec) {
+            Some((profile, anew)) => {
+                let message = format!("names no profile, so the plugin asks without {profile}: {ALONE}");
+                Judgement::warn(subject, message)
+                    .at(file, Some(exec.line))
+                    .run("have the entry written anew with that profile", anew)
+                    .fix(format!("or use the same everywhere: AWS_PROFILE={profile} in place of --profile"))
+            }
+            None => Judgement::pass(subject, "names no profile of its own"),
+        };
+    };
     let in_use = exec.profile_in_use.as_deref();
     if exec.keys_go_first {
         let message = format!("the keys in AWS_ACCESS_KEY_ID go before the profile {pinned}");
@@ -82,7 +93,7 @@ fn judge(spec: Option<&Spec>, used: &Used<'_>, exec: &ExecFacts) -> Judgement {
     let judgement = match super::exec::eks_cluster(exec) {
         Some(_) => {
             let here = ExecFacts { profile: in_use.map(str::to_owned), ..exec.clone() };
-            let anew = super::exec::update_kubeconfig(used, &here).unwrap_or_default();
+            let anew = super::exec::update_kubeconfig(used.chosen, &here).unwrap_or_default();
             judgement
                 .run(format!("have the entry written anew with {}", in_use.map_or("no profile", |_| "the profile that is in use")), anew)
         }

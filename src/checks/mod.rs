@@ -87,6 +87,7 @@ mod stack_state;
 mod stuck_deletions;
 mod termination_handler;
 mod tool_programs;
+mod typed;
 mod upgrade_defaults;
 mod upgrade_hops;
 mod upgrade_objects;
@@ -105,7 +106,6 @@ use crate::facts::{Facts, OFFLINE, Probed, Topic};
 use crate::finding::{Area, Finding};
 use crate::knowledge::KubernetesVersion;
 use crate::plan::StepId;
-use crate::shell::quoted;
 use crate::spec::{Meant, Spec};
 use std::collections::BTreeSet;
 
@@ -328,25 +328,8 @@ pub fn earlier_cluster() -> Box<dyn Check> {
 pub fn judge(checks: &[Box<dyn Check>], situation: &Situation<'_>) -> Vec<Finding> {
     let said = |check: &dyn Check| check.judge(situation).unwrap_or_else(|ended| vec![ended]);
     let mut findings: Vec<Finding> = checks.iter().flat_map(|c| said(c.as_ref()).into_iter().map(|j| j.of(c.as_ref()))).collect();
-    for fix in findings.iter_mut().flat_map(|finding| &mut finding.fixes) {
-        with_profile(&mut fix.command, situation.meant.profile.as_deref());
+    for finding in &mut findings {
+        typed::as_typed(situation, &mut finding.fixes);
     }
     findings
-}
-
-/// A command as it is typed by whom this profile was given: without it, it would be another account's.
-fn with_profile(command: &mut Vec<String>, profile: Option<&str>) {
-    let Some(profile) = profile else { return };
-    let asks_aws = |word: &str| matches!(word, "aws" | "eksctl" | "karpctl");
-    match command.as_mut_slice() {
-        [program, words @ ..] if asks_aws(program) && !words.iter().any(|word| word == "--profile") => {
-            command.extend(["--profile", profile].map(str::to_owned));
-        }
-        [sh, _, script] if sh == "sh" => {
-            let asks = |word: &str| asks_aws(word.trim_start_matches("$("));
-            let named = |word| if asks(word) { format!("{word} --profile {}", quoted(profile)) } else { word.to_owned() };
-            *script = script.split(' ').map(named).collect::<Vec<_>>().join(" ");
-        }
-        _ => {}
-    }
 }

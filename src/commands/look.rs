@@ -33,7 +33,13 @@ pub(super) async fn look(app: &App, args: &DoctorArgs, checks: &[Box<dyn Check>]
     if let Some(login) = login? {
         facts.registry_login = login;
     }
-    let meant = Meant { profile: app.globals.profile.clone(), ..Meant::by(&layers(app, &args.variant)?) };
+    let globals = &app.globals;
+    let meant = Meant {
+        profile: globals.profile.clone(),
+        context: context(app),
+        kubeconfig: globals.kubeconfig.as_ref().map(|file| file.display().to_string()),
+        ..Meant::by(&layers(app, &args.variant)?)
+    };
     Ok(SavedFacts { schema: FACTS_SCHEMA.into(), day: jiff::Zoned::now().date(), spec, meant, facts })
 }
 
@@ -236,11 +242,15 @@ fn question(app: &App, args: &DoctorArgs) -> ClientQuestion {
     ClientQuestion {
         named: named.into_iter().filter_map(|(tool, path)| Some((tool, path.clone()?))).collect(),
         kubeconfig: globals.kubeconfig.clone(),
-        // An empty name is none, as the clients take it.
-        context: globals.context.clone().filter(|name| !name.is_empty()),
+        context: context(app),
         profile: globals.profile.clone(),
         limit: args.plugin_timeout,
     }
+}
+
+/// The context that is named. An empty name is none, as the clients take it.
+fn context(app: &App) -> Option<String> {
+    app.globals.context.clone().filter(|name| !name.is_empty())
 }
 
 /// The spec without AWS: `None` where too little is given for one.

@@ -138,6 +138,10 @@ pub struct ExecFacts {
     /// The profile that is in use beside the kubeconfig: by `--profile`, or by `AWS_PROFILE` where no keys go before it.
     #[serde(default)]
     pub profile_in_use: Option<String>,
+    /// Whether that profile is one of `--profile` that reaches karpctl alone: the environment, in which a client runs the plugin, names another or none,
+    /// or has keys that go first.
+    #[serde(default)]
+    pub by_flag_alone: bool,
     /// Whether keys in the environment go before its profile, as aws has it: `AWS_ACCESS_KEY_ID` is set, and `--profile` is not among its
     /// arguments.
     #[serde(default)]

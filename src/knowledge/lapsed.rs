@@ -19,7 +19,8 @@ impl Lapsed {
         if said.contains("sso-session") {
             return None;
         }
-        if said.contains("sso") {
+        // No part of another word: "associated", "processor".
+        if said.split(|c: char| !c.is_alphanumeric()).any(|word| word.starts_with("sso")) {
             return Some(Self::Sso);
         }
         said.contains("expired").then_some(Self::Others)
@@ -36,6 +37,9 @@ mod tests {
             ("the SSO session associated with this profile has expired or is otherwise invalid", Some(Lapsed::Sso)),
             ("an error occurred while loading an access token: failed to load the cached SSO token", Some(Lapsed::Sso)),
             ("ExpiredToken: The security token included in the request is expired", Some(Lapsed::Others)),
+            ("Error when retrieving token from sso: Token has expired and refresh failed", Some(Lapsed::Sso)),
+            ("SSOTokenLoadError: the token is invalid", Some(Lapsed::Sso)),
+            ("the token associated with this key is of another region", None),
             ("InvalidClientTokenId: The security token included in the request is invalid", None),
             ("there is no profile `sso-dev` (AWS_PROFILE) in ~/.aws/config or ~/.aws/credentials", None),
             ("the profile `dev` names the sso-session `corp`, and ~/.aws/config has no section [sso-session corp]", None),

@@ -140,7 +140,9 @@ async fn kubeconfig(station: &dyn Workstation, question: &ClientQuestion, tool: 
     if let Some(exec) = &mut chosen.exec {
         let keys = station.variable("AWS_ACCESS_KEY_ID").is_some();
         exec.keys_go_first = keys && exec.flag(&["--profile"]).is_none();
-        exec.profile_in_use = question.profile.clone().or_else(|| station.variable("AWS_PROFILE").filter(|_| !keys));
+        let named = station.variable("AWS_PROFILE");
+        exec.by_flag_alone = question.profile.is_some() && (keys || question.profile != named);
+        exec.profile_in_use = question.profile.clone().or_else(|| named.filter(|_| !keys));
         let refused = exec.run.as_ref().is_some_and(|run| run.refused.is_some());
         if refused || has_problem || !build.accepts(&exec.api_version) {
             exec.at_hand = at_hand(station, exec).await;
@@ -264,6 +266,7 @@ fn exec_facts(station: &dyn Workstation, exec: &Exec, build: &ClientBuild) -> Ex
         forbidden: None,
         preferences: None,
         profile_in_use: None,
+        by_flag_alone: false,
         keys_go_first: false,
         profile_account: Probed::NotAsked,
         at_hand: Vec::new(),

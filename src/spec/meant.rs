@@ -21,6 +21,12 @@ pub struct Meant {
     /// The AWS profile. Only of this run: elsewhere it may be nobody's, or another account's.
     #[serde(skip)]
     pub profile: Option<String>,
+    /// The context by which the cluster was looked at, where one is named. Only of this run, as the profile.
+    #[serde(skip)]
+    pub context: Option<String>,
+    /// The kubeconfig by which it was, likewise.
+    #[serde(skip)]
+    pub kubeconfig: Option<String>,
 }
 
 impl Meant {
@@ -33,6 +39,8 @@ impl Meant {
             kubernetes: layers.iter().find_map(|(_, layer)| layer.kubernetes_version.as_deref()).and_then(|said| said.parse().ok()),
             file: layers.iter().find_map(|(source, _)| if let Source::File(path) = source { Some(path.clone()) } else { None }),
             profile: None,
+            context: None,
+            kubeconfig: None,
         }
     }
 }

@@ -20,6 +20,7 @@ mod own_vpc;
 mod permissions;
 mod quotas;
 mod refusals;
+mod typed;
 mod unread;
 mod upgrades;
 mod webhooks;
@@ -78,6 +79,7 @@ pub(crate) async fn seen(world: &Arc<FakeWorld>) -> (Spec, Facts) {
 pub(crate) fn bad(spec: &Spec, facts: &Facts, day: &str) -> Vec<Finding> {
     let said = judge(&all(), &Situation { spec: Some(spec), meant: &karpctl::spec::Meant::default(), facts, today: day.parse().unwrap() });
     by_its_topics_alone(spec, facts, day, &said);
+    typed::to_the_cluster_that_was_looked_at(spec, facts, day);
     let bad: Vec<Finding> = said.into_iter().filter(|f| matches!(f.result, Verdict::Fail | Verdict::Warn)).collect();
     for finding in &bad {
         assert!(!finding.fixes.is_empty(), "it says what helps: {finding:#?}");

@@ -66,6 +66,7 @@ fn finding() -> Finding {
             command: vec!["karpctl".into(), "versions".into()],
             safe: false,
             edit: None,
+            verbatim: false,
         }],
         accepted: None,
         heals: false,

@@ -29,8 +29,9 @@ pub(super) fn report() -> DoctorReport {
             command: vec!["kubectl".into(), "config".into(), format!("it's `one` 100%{ESCAPES}\ntwo")],
             safe: true,
             edit: None,
+            verbatim: false,
         },
-        Fix { title: "Take a newer helm".into(), command: Vec::new(), safe: false, edit: None },
+        Fix { title: "Take a newer helm".into(), command: Vec::new(), safe: false, edit: None, verbatim: false },
     ];
     DoctorReport::new(vec![
         finding("is-well", Area::Release, Verdict::Pass, None, Vec::new()),

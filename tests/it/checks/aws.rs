@@ -6,7 +6,7 @@ use crate::fake::inside::place;
 use crate::fixture::existing;
 use karpctl::checks::{Situation, all, judge};
 use karpctl::doctor::topics;
-use karpctl::facts::{Entry, Facts, ObjectFacts, Probed, StackFacts};
+use karpctl::facts::{Facts, ObjectFacts, Probed, StackFacts};
 use karpctl::finding::{Finding, Verdict};
 use karpctl::spec::{Architecture, ClusterMode, Identity, Spec};
 use serde_json::{Value, json};
@@ -410,38 +410,4 @@ pub(super) async fn to_be_made() -> (Spec, Facts) {
     facts.cluster = Probed::Absent;
     known(&mut facts.vcpus).node_group_instance = Some(2);
     (Spec { cluster: karpctl::spec::ClusterMode::Managed, ..spec }, facts)
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_is_typed_as_printed_goes_to_the_account_of_the_profile() {
-    let (spec, mut facts) = healthy().await;
-    facts.caller = Probed::Unavailable("the SSO session associated with this profile has expired".into());
-    facts.queue = Probed::Absent;
-    known(&mut facts.controller_role).trust = json!({"Version": "2012-10-17", "Statement": []});
-    // Cures by a script and by eksctl.
-    let mut without_stack = facts.clone();
-    without_stack.stack = Probed::Absent;
-    without_stack.stack_policies =
-        Probed::Known([("arn:aws:iam::111122223333:policy/KarpenterControllerPolicy-demo".to_owned(), 0)].into());
-    known(&mut without_stack.entry).answer = Entry::NotKnown;
-    known(&mut without_stack.cluster).authentication_mode = "CONFIG_MAP".into();
-    let said = |facts: &Facts, profile: Option<&str>| {
-        let meant = karpctl::spec::Meant { profile: profile.map(str::to_owned), ..karpctl::spec::Meant::default() };
-        let situation = Situation { spec: Some(&spec), meant: &meant, facts, today: DAY.parse().unwrap() };
-        judge(&all(), &situation)
-    };
-    let commands = |profile| {
-        let found = [&facts, &without_stack].into_iter().flat_map(|facts| said(facts, profile));
-        found.flat_map(|f| f.fixes).map(|fix| fix.command).filter(|c| !c.is_empty()).collect::<Vec<_>>()
-    };
-    let asks = |word: &&str| ["aws", "eksctl", "karpctl"].contains(&word.trim_start_matches("$("));
-    let asked: Vec<String> = commands(Some("dev")).iter().map(|command| command.join(" ")).collect();
-    for command in &asked {
-        assert_eq!(command.matches("--profile dev").count(), command.split(' ').filter(asks).count(), "{command}");
-    }
-    let of = |program: &str| asked.iter().any(|command| command.starts_with(program));
-    assert!(of("aws ") && of("eksctl ") && of("sh -c for version in $(aws --profile dev iam "), "{asked:#?}");
-    assert!(commands(None).iter().all(|command| !command.contains(&"--profile".to_owned())));
-    let log_in = said(&facts, Some("dev")).into_iter().find(|f| f.id == "aws-credentials").unwrap();
-    assert_eq!(log_in.fixes[0].command, ["aws", "sso", "login", "--profile", "dev"]);
 }

@@ -273,6 +273,7 @@ fn every_check_has_a_thing_that_is_broken_alone() {
         "checks/permissions.rs",
         "checks/quotas.rs",
         "checks/refusals.rs",
+        "checks/typed.rs",
         "checks/webhooks.rs",
         "checks/windows.rs",
         "checks/own_vpc.rs",

@@ -26,6 +26,7 @@ pub(super) fn client() -> ClientFacts {
         forbidden: None,
         preferences: None,
         profile_in_use: None,
+        by_flag_alone: false,
         keys_go_first: false,
         profile_account: Probed::NotAsked,
         at_hand: Vec::new(),
