@@ -17,6 +17,7 @@ use crate::finding::{Area, DoctorReport, Finding, Verdict};
 use crate::knowledge::exec::refuses_answer;
 use crate::report::{DoctorFormat, Format, cure, doctor_text, findings_text};
 use crate::secret::mask_tree;
+use crate::spec::file::DEFAULT_FILE;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use serde_json::Value;
@@ -131,7 +132,7 @@ pub async fn run(app: &App, args: DoctorArgs) -> Result<Exit> {
         DoctorFormat::Human if app.globals.quiet => {
             findings_text(report.checks.iter().filter(|f| args.fail_on.counts(f)).cloned().collect())
         }
-        format => doctor_text(&report, format)?,
+        format => doctor_text(&report, format, app.globals.file.as_deref().unwrap_or_else(|| Path::new(DEFAULT_FILE)))?,
     };
     match args.output {
         _ if text.is_empty() => {}

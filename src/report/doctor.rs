@@ -12,6 +12,7 @@ use super::Printer;
 use crate::characters::written_out;
 use crate::error::{Error, Result, clean};
 use crate::finding::{Acceptance, Area, DoctorReport, Finding, Fix, Place, Verdict};
+use std::path::Path;
 
 /// How the doctor's report is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -31,14 +32,14 @@ pub enum DoctorFormat {
     Markdown,
 }
 
-/// The report as text; empty where the format has nothing to say of it.
-pub fn doctor_text(report: &DoctorReport, format: DoctorFormat) -> Result<String> {
+/// The report as text; empty where the format has nothing to say of it. `spec` is the file whose cluster was looked at, there or not.
+pub fn doctor_text(report: &DoctorReport, format: DoctorFormat, spec: &Path) -> Result<String> {
     let report = cleaned(report);
     match format {
         DoctorFormat::Human => Ok(human::text(&report, Printer::columns())),
         DoctorFormat::Json => json(&report),
         DoctorFormat::Junit => Ok(written_out(&junit::text(&report)?).into_owned()),
-        DoctorFormat::Sarif => json(&sarif::log(&report)),
+        DoctorFormat::Sarif => json(&sarif::log(&report, spec)),
         DoctorFormat::Github => Ok(written_out(&github::text(&report)).into_owned()),
         DoctorFormat::Markdown => Ok(written_out(&markdown::text(&report)).into_owned()),
     }
@@ -133,7 +134,7 @@ mod tests {
     #[test]
     fn no_format_lets_a_terminal_escape_through() {
         for format in DoctorFormat::value_variants() {
-            let text = doctor_text(&sample::report(), *format).unwrap();
+            let text = doctor_text(&sample::report(), *format, Path::new("karpctl.yaml")).unwrap();
             // Our own colours are taken out by the stream; what a finding brought is not ours.
             let foreign = text.contains("\u{1b}]0;") || text.contains("\u{1b}[2J") || text.contains('\u{7}') || text.contains('\u{9b}');
             assert!(text.contains("helm 3.9.4") && !foreign, "{format:?}:\n{text:?}");
@@ -151,7 +152,10 @@ mod tests {
     #[test]
     fn a_report_without_findings_can_be_written_in_every_format() {
         let report = DoctorReport::new(Vec::new());
-        let empty: Vec<_> = DoctorFormat::value_variants().iter().filter(|f| doctor_text(&report, **f).unwrap().is_empty()).collect();
+        let empty: Vec<_> = DoctorFormat::value_variants()
+            .iter()
+            .filter(|f| doctor_text(&report, **f, Path::new("karpctl.yaml")).unwrap().is_empty())
+            .collect();
         assert_eq!(empty, [&DoctorFormat::Github]);
     }
 }
