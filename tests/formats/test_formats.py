@@ -80,10 +80,18 @@ def formats(folder, env):
     sarif = json.loads(karpctl(env, *replay, "-o", "sarif", code=1))
     jsonschema.validate(sarif, json.loads((SCHEMAS / "sarif-2.1.0.json").read_text()))
     assert any("suppressions" in r for r in sarif["runs"][0]["results"]), "what is accepted is suppressed"
+    # The schema leaves both open; GitHub refuses a file of which one result has no place, and takes each result for an alert.
+    for found in sarif["runs"][0]["results"]:
+        place = found["locations"][0]["physicalLocation"]
+        assert place["artifactLocation"]["uri"] and place["region"]["startLine"] > 0 and found["kind"] == "fail", found
+    of_team = json.loads(karpctl(env, *replay, "--file", "clusters/team.yaml", "-o", "sarif", code=1))
+    assert any(r["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "clusters/team.yaml" for r in of_team["runs"][0]["results"])
     junit = karpctl(env, *replay, "-o", "junit", code=1)
     xmlschema.XMLSchema(str(SCHEMAS / "junit-10.xsd")).validate(junit)
     assert junit.count("<failure") == sum(c["result"] == "fail" for c in report["checks"])
-    for line in karpctl(env, *replay, "-o", "github", code=1).splitlines():
+    annotations = karpctl(env, *replay, "-o", "github", code=1).splitlines()
+    assert len(annotations) == sum(c["result"] in ("fail", "warn") for c in report["checks"]), "what is skipped is for the summary"
+    for line in annotations:
         assert re.match(r"::(error|warning|notice) (file=[^,:]*,)?(line=\d+,)?title=[^,:]*::", line), line
     print("formats: JSON, SARIF 2.1.0, JUnit and annotations are what their schemas ask for")
 
@@ -103,6 +111,7 @@ def specs(folder, env):
         assert not wrong, (file, wrong)
         assert list(validator(schema).iter_errors({**spec, "clusterNam": "demo"})), file
         assert list(validator(schema).iter_errors({**spec, "nodePool": {"amiAlia": "al2023@latest"}})), file
+    (folder / "karpctl.yaml").unlink()
     print(f"specs: {len(files)} files are what the published schema asks for, and with a misspelt field none of them is")
 
 
@@ -113,7 +122,27 @@ def steps(folder, env):
         (folder / "config").write_text(text)
         (folder / "config").chmod(0o600)
         each_step(folder, env, {}, code)
+    # A runner: helm, kubectl, and no kubeconfig that anybody named or has. A person in the same place is told.
+    bare = {k: v for k, v in env.items() if k != "KUBECONFIG"}
+    each_step(folder, bare, {}, 0)
+    assert "exec-kubeconfig" in karpctl(bare, "doctor", "--offline", "--area", "client", code=1)
+    # One that is named and not there fails.
+    each_step(folder, {**bare, "KUBECONFIG": str(folder / "gone")}, {}, 1)
+    steps_of_a_spec(folder, bare)
     print("steps: the GitHub action, the GitLab template, the CodeBuild buildspec and the shell end as doctor ends")
+
+
+def steps_of_a_spec(folder, env):
+    """A spec file that names a cluster is looked at with AWS, one that cannot be read ends each step with its own words and no report."""
+    (folder / "clusters").mkdir()
+    spec = folder / "clusters/team.yaml"
+    spec.write_text("clusterName: team\nregion: us-west-2\n")
+    keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1"}
+    of_spec = {"file": "clusters/team.yaml"}
+    for said in each_step(folder, {**env, **keys}, of_spec, 1):
+        assert "aws-credentials" in said, said
+    spec.write_text("clusterName: team\nregoin: us-west-2\n")
+    each_step(folder, env, of_spec, 2)
 
 
 def steps_on_a_cluster():
@@ -135,6 +164,10 @@ def steps_on_a_cluster():
         # a new account may run little
         aws("service-quotas", "request-service-quota-increase", "--service-code", "ec2", "--quota-code", "L-1216C47A", "--desired-value", "64")
         each_step(stage.work, env, of_cluster, 0)
+        (stage.work / "clusters").mkdir()
+        (stage.work / "clusters/team.yaml").write_text(
+            (stage.work / "karpctl.yaml").read_text() + f"clusterName: {stage.cluster}\nregion: us-west-2\n")
+        each_step(stage.work, env, {"file": "clusters/team.yaml"}, 0)
         for association in json.loads(aws("eks", "list-pod-identity-associations", *named))["associations"]:
             aws("eks", "delete-pod-identity-association", *named, "--association-id", association["associationId"])
         for said in each_step(stage.work, env, of_cluster, 1):
@@ -142,6 +175,43 @@ def steps_on_a_cluster():
     finally:
         stage.stop()
     print("steps: with a cluster, too")
+
+
+def jobs():
+    """Every whole job of the page has an image with a shell and the programs, and no session longer than the page's role gives."""
+    page = (ROOT / "docs/pipelines.md").read_text()
+    image = re.search(r"Below it is `(\S+)`", page)[1]
+    assert {"karpctl", "helm", "eksctl"} <= set(re.search(r"^COPY (.*)$", page, re.M)[1].split()), "what the image has"
+    read = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", page, re.S)]
+    of_github = [job for workflow in read for job in workflow.get("jobs", {}).values()]
+    of_gitlab = [job for workflow in read for job in workflow.values() if isinstance(job, dict) and "script" in job]
+    assert len(of_github) == 2 and len(of_gitlab) == 1, read
+    assert [job.get("container") for job in of_github] == [image] * 2 and of_gitlab[0]["image"] == image
+    asked = [step["with"]["role-duration-seconds"] for job in of_github for step in job["steps"] if "role-duration-seconds" in step.get("with", {})]
+    assert all(f"--max-session-duration {seconds}" in page for seconds in asked), asked
+    inputs = yaml.safe_load((ROOT / "ci/github/action.yml").read_text())["inputs"]
+    for workflow in read:
+        steps = [step for job in workflow.get("jobs", {}).values() for step in job["steps"]]
+        of_ours = [step for step in steps if step.get("uses") == "./ci/github"]
+        assert all(set(step["with"]) <= set(inputs) for step in of_ours), of_ours
+        if any("upload-sarif" in step.get("uses", "") for step in steps):
+            assert workflow["permissions"]["security-events"] == "write"
+    print("jobs: those of docs/pipelines.md have their programs, their time and their permissions")
+
+
+def only_once(ended):
+    """Whether one error is told, and no other after it."""
+    return ended.stderr.count("error: ") == 1
+
+
+def of_action(folder, action):
+    """What the action leaves: its outputs, each a file with something in it, and a summary."""
+    made = dict(line.split("=", 1) for line in (folder / "out").read_text().splitlines())
+    assert {f"steps.doctor.outputs.{name}" for name in made} == {
+        re.search(r"steps\.\S+", o["value"])[0] for o in action["outputs"].values()
+    }
+    assert all(pathlib.Path(file).stat().st_size for file in made.values())
+    assert "# karpctl doctor" in (folder / "summary").read_text()
 
 
 def each_step(folder, env, inputs, code):
@@ -154,6 +224,7 @@ def each_step(folder, env, inputs, code):
         (folder / left).unlink(missing_ok=True)
     action = yaml.safe_load((ROOT / "ci/github/action.yml").read_text())
     step = action["runs"]["steps"][0]
+    found = []
     given = {**{name: spec["default"] for name, spec in action["inputs"].items()}, **inputs}
     given = {k: re.sub(r"\$\{\{ inputs\.([a-z-]+) \}\}", lambda m: given[m[1]], v) for k, v in step["env"].items()}
     for name in ("out", "summary"):
@@ -161,31 +232,42 @@ def each_step(folder, env, inputs, code):
     runner = {"GITHUB_OUTPUT": str(folder / "out"), "GITHUB_STEP_SUMMARY": str(folder / "summary"), "RUNNER_TEMP": str(folder)}
     ended = bash(step["run"], {**given, **runner})
     assert ended.returncode == code and ("::error" in ended.stdout) == (code == 1), ended
-    made = dict(line.split("=", 1) for line in (folder / "out").read_text().splitlines())
-    assert {f"steps.doctor.outputs.{name}" for name in made} == {
-        re.search(r"steps\.\S+", o["value"])[0] for o in action["outputs"].values()
-    }
-    assert all(pathlib.Path(file).stat().st_size for file in made.values())
-    assert "# karpctl doctor" in (folder / "summary").read_text()
-    found = [ended.stdout]
+    begun = code < 2
+    if begun:
+        found.append(ended.stdout)
+        of_action(folder, action)
+    else:
+        assert only_once(ended) and not (folder / "out").read_text() + (folder / "summary").read_text(), ended
 
-    variables = {"CLUSTER_NAME": inputs["cluster-name"], "AWS_REGION": inputs["region"]} if inputs else {}
+    names = {"cluster-name": "CLUSTER_NAME", "region": "AWS_REGION", "file": "DOCTOR_FILE"}
+    variables = {names[name]: value for name, value in inputs.items()}
     job = yaml.safe_load((ROOT / "ci/gitlab/karpctl-doctor.yml").read_text())["karpctl-doctor"]
     ended = bash("\n".join(job["script"]), {**job["variables"], **variables})
     assert ended.returncode == code, ended
-    junit = (folder / job["artifacts"]["reports"]["junit"]).read_text()
-    xmlschema.XMLSchema(str(SCHEMAS / "junit-10.xsd")).validate(junit)
-    assert all((folder / file).exists() for file in job["artifacts"]["paths"])
-    found.append(junit)
+    report = folder / job["artifacts"]["reports"]["junit"]
+    if begun:
+        junit = report.read_text()
+        xmlschema.XMLSchema(str(SCHEMAS / "junit-10.xsd")).validate(junit)
+        assert all((folder / file).exists() for file in job["artifacts"]["paths"])
+        found.append(junit)
+    else:
+        assert only_once(ended) and not report.exists(), ended
 
     spec = yaml.safe_load((ROOT / "ci/codebuild/buildspec.yml").read_text())
     ended = bash("\n".join(spec["phases"]["build"]["commands"]), {**spec["env"]["variables"], **variables})
     assert ended.returncode == code, ended
     group = spec["reports"]["karpctl-doctor"]
-    found.append((folder / group["base-directory"] / group["files"][0]).read_text())
+    report = folder / group["base-directory"] / group["files"][0]
+    if begun:
+        found.append(report.read_text())
+    else:
+        assert only_once(ended) and not report.exists(), ended
 
     ended = bash(f"'{ROOT}/ci/shell/doctor.sh'", variables)
     assert ended.returncode == code, ended
+    if not begun:
+        assert only_once(ended), ended
+        return found
     for format in ("json", "junit", "sarif", "markdown"):
         assert (folder / "doctor-reports" / f"doctor.{format}").stat().st_size, format
     found.append(ended.stdout)
@@ -199,6 +281,7 @@ def main():
         formats(folder, env)
         specs(folder, env)
         steps(folder, env)
+    jobs()
     steps_on_a_cluster()
 
 
