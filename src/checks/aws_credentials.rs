@@ -25,13 +25,15 @@ impl Check for AwsCredentials {
         "Asks STS who the caller is, which takes no permission and no cluster.\n\nWhat people see where there are no credentials or they have \
          ended: `ExpiredToken: The security token included in the request is expired`, `ExpiredTokenException`, \
          `InvalidClientTokenId: The security token included in the request is invalid`, `UnrecognizedClientException`, `Unable to locate \
-         credentials. You can configure credentials by running \"aws configure\"`, `Error loading SSO Token: Token for … does not exist`.\n\n\
+         credentials. You can configure credentials by running \"aws configure\"`, `Error loading SSO Token: Token for … does not exist`. A job \
+         that asks for longer than its role lets it: `The requested DurationSeconds exceeds the MaxSessionDuration set for this role`.\n\n\
          Cure: log in again (`aws sso login`), name a profile (--profile or AWS_PROFILE), or give AWS_ACCESS_KEY_ID and \
          AWS_SECRET_ACCESS_KEY; `aws sts get-caller-identity` shows whose are in use. Where no region is set, us-east-1 is asked, which \
          knows no keys of China or GovCloud: --region or AWS_REGION names one of theirs. A profile with mfa_serial works with aws, which asks for the \
          code, and not with its SDK, which karpctl is built on: aws exports what it gets (`aws configure export-credentials`). Keys in the \
          environment that end within half an hour (AWS_CREDENTIAL_EXPIRATION) end in the middle of a bootstrap that makes a cluster; where none is to be made, \
-         or none is looked for, it is ten minutes. A clock that is off looks the same: see clock-skew."
+         or none is looked for, it is ten minutes. A role lends itself for an hour until it is told otherwise: \
+         `aws iam update-role --role-name ROLE --max-session-duration 7200`. A clock that is off looks the same: see clock-skew."
     }
 
     fn reads(&self) -> &'static [Topic] {
