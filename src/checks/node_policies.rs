@@ -4,8 +4,8 @@ use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation, not_made, whose};
 use crate::facts::{ClusterFacts, Facts, Probed, RoleFacts, Topic};
 use crate::finding::Area;
+use crate::render;
 use crate::spec::{IpFamily, Spec};
-use serde_json::json;
 
 pub(super) struct NodePolicies;
 
@@ -112,16 +112,7 @@ fn has_no_vpc_cni(facts: &Facts) -> bool {
 /// That the network add-on gets no addresses of IPv6 by the role of the nodes, on which it then depends.
 fn without_ipv6(spec: &Spec, subject: &str) -> Judgement {
     let of_aws = |service: &str, rest: &str| format!("arn:{}:{service}:{rest}", spec.partition);
-    let actions = ["AssignIpv6Addresses", "DescribeInstances", "DescribeTags", "DescribeNetworkInterfaces", "DescribeInstanceTypes"];
-    let actions = actions.map(|action| format!("ec2:{action}"));
-    let policy = json!({
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Action": actions, "Resource": "*"},
-            {"Effect": "Allow", "Action": "ec2:CreateTags", "Resource": of_aws("ec2", "*:*:network-interface/*")},
-        ],
-    })
-    .to_string();
+    let policy = render::network_policy(spec).to_string();
     let arn = of_aws("iam", &format!(":{}:policy/{CNI_IPV6}", spec.account_id));
     let role = spec.node_role_name();
     let message = "the cluster is IPv6, and AWS's policy for the network add-on has no ec2:AssignIpv6Addresses: nodes stay NotReady, unless \

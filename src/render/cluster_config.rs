@@ -113,8 +113,8 @@ fn tags_of_parts(spec: &Spec) -> Vec<(&String, &String)> {
 }
 
 /// The add-ons that eksctl must be told. Those that it installs by itself are among them where there is more to say: it asks for the first
-/// three where pods have IPv6, and where the Pod Identity agent is among them, for a word on whose permissions the first has (eksctl
-/// 0.207.0 and newer; 0.181.0 is the first that knows the field); tags, the boundary of the first one's role and addresses for Windows pods have
+/// three where pods have IPv6, for a word on whose permissions the first has (eksctl 0.207.0 and newer; 0.181.0 is the first that knows the
+/// field of Pod Identity); tags, the boundary of the first one's role and addresses for Windows pods have
 /// no other place.
 fn addons(spec: &Spec, scope: ConfigScope, eksctl: EksctlAbilities) -> Vec<&'static str> {
     let tagged = !tags_of_parts(spec).is_empty();
@@ -140,9 +140,19 @@ pub(crate) fn network_addon_policy(spec: &Spec) -> String {
     format!("arn:{}:iam::aws:policy/AmazonEKS_CNI_Policy", spec.partition)
 }
 
-/// What the network add-on may do where pods have IPv6; AWS has a policy of its own for IPv4 alone.
-fn network_policy(spec: &Spec) -> Value {
-    let see = ["AssignIpv6Addresses", "DescribeInstances", "DescribeInstanceTypes", "DescribeNetworkInterfaces", "DescribeTags"];
+/// What the network add-on may do where pods have IPv6; AWS has a policy of its own for IPv4 alone (docs/iam-policy.md of the VPC CNI, as of
+/// 1.22.1, which looks for subnets and their groups). It is always said: eksctl's own lacks some of it before 0.231, and what it takes by
+/// default with Pod Identity it replaces by AWS's for IPv4 before the nodes come (eksctl#8388).
+pub(crate) fn network_policy(spec: &Spec) -> Value {
+    let see = [
+        "AssignIpv6Addresses",
+        "DescribeInstanceTypes",
+        "DescribeInstances",
+        "DescribeNetworkInterfaces",
+        "DescribeSecurityGroups",
+        "DescribeSubnets",
+        "DescribeTags",
+    ];
     json!({"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Action": see.map(|action| format!("ec2:{action}")), "Resource": "*"},
         {"Effect": "Allow", "Action": "ec2:CreateTags", "Resource": format!("arn:{}:ec2:*:*:network-interface/*", spec.partition)},

@@ -24,7 +24,7 @@ pub use ascii::is_answered_as;
 pub use chart_values::{chart_values, over_chart};
 pub use cloudformation::{cloudformation, cloudformation_json, cloudformation_over, gives_tag, has_instance_profile};
 pub use cluster_config::{ConfigScope, EksctlAbilities, cluster_config};
-pub(crate) use cluster_config::{NETWORK_ADDON, network_addon_policy};
+pub(crate) use cluster_config::{NETWORK_ADDON, network_addon_policy, network_policy};
 pub use controller::{UNKNOWN_DIGEST, controller};
 pub use extended::{Extension, boundary_of, extension, node_role_policies, put_in_by_others, resources_of_others, tags_of};
 pub use flow_schemas::flow_schemas_yaml;

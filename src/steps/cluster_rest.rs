@@ -131,7 +131,7 @@ async fn create_network_addon(context: &StepContext<'_>, config: &str) -> Result
     let was_there = context.ports.aws.addon(context.spec.cluster_name.as_str(), NETWORK_ADDON).await?.is_some();
     context.doing(format!("eksctl creates the add-on {NETWORK_ADDON} with its role"));
     eksctl.create_addons(config, &said, context.cancel).await?;
-    if was_there && context.spec.ip_family == IpFamily::Ipv4 {
+    if was_there {
         // The file has the agent, too, where the identity asks for it.
         for addon in [NETWORK_ADDON, AGENT] {
             settled(context, addon).await?;

@@ -85,10 +85,12 @@ fn the_network_addon_alone() {
         (plain.clone(), json!([{ "name": "vpc-cni", "attachPolicyARNs": [policy] }])),
         (bounded, json!([{ "name": "vpc-cni", "attachPolicyARNs": [policy], "permissionsBoundary": boundary }])),
         (tagged, json!([{ "name": "vpc-cni", "attachPolicyARNs": [policy], "tags": { "team": "a" } }, agent])),
-        (Spec { ip_family: IpFamily::Ipv6, ..plain }, json!([{ "name": "vpc-cni" }])),
     ] {
         assert_eq!(config(&spec, ConfigScope::NetworkAddon)["addons"], addons);
     }
+    let six = config(&Spec { ip_family: IpFamily::Ipv6, ..plain }, ConfigScope::NetworkAddon)["addons"].clone();
+    assert_eq!((six.as_array().unwrap().len(), six[0].get("attachPolicyARNs")), (1, None));
+    sees_subnets(&six[0]["attachPolicy"]);
 }
 
 #[test]
@@ -202,6 +204,15 @@ fn what_eksctl_makes_beside_its_stacks_has_the_tags_and_the_boundary() {
     assert_eq!(config(&owned, ConfigScope::ClusterOnly)["addons"], json!([{ "name": "eks-pod-identity-agent" }]));
 }
 
+/// The policy of the network add-on for IPv6, as of VPC CNI 1.22.1.
+#[track_caller]
+fn sees_subnets(policy: &Value) {
+    let actions = policy["Statement"][0]["Action"].as_array().unwrap_or_else(|| panic!("{policy}"));
+    for action in ["ec2:AssignIpv6Addresses", "ec2:DescribeSubnets", "ec2:DescribeSecurityGroups"] {
+        assert!(actions.contains(&json!(action)), "{action} is not in {policy}");
+    }
+}
+
 #[test]
 fn a_cluster_of_ones_own_network() {
     let subnet = |digit: char| format!("subnet-{}", digit.to_string().repeat(17));
@@ -217,7 +228,11 @@ fn a_cluster_of_ones_own_network() {
         assert_eq!((&c["managedNodeGroups"][0]["privateNetworking"], c.get("privateCluster")), (&json!(true), None));
         let names: Vec<&str> = c["addons"].as_array().unwrap().iter().map(|a| a["name"].as_str().unwrap()).collect();
         assert_eq!(names, ["vpc-cni", "coredns", "kube-proxy", "eks-pod-identity-agent"]);
-        assert_eq!(c["addons"][0]["useDefaultPodIdentityAssociations"], true);
+        let network = &c["addons"][0];
+        assert_eq!(network.get("useDefaultPodIdentityAssociations"), None, "eksctl replaces what it takes by default");
+        sees_subnets(&network["podIdentityAssociations"][0]["permissionPolicy"]);
+        let by_irsa = &config(&Spec { identity: Identity::Irsa, ..own.clone() }, scope)["addons"][0];
+        sees_subnets(&by_irsa["attachPolicy"]);
     }
     let class = &render::node_pool(&own, None).unwrap()[0];
     assert_eq!(class["spec"]["subnetSelectorTerms"], json!([{ "id": subnet('a') }, { "id": subnet('b') }]));
