@@ -259,6 +259,16 @@ pub struct Facts {
     pub outliving: Probed<OutlivingFacts>,
 }
 
+impl Facts {
+    /// The role under which the Karpenter that is there works, where one is seen: that of its Pod Identity association, which goes before the one that
+    /// its helm release annotates.
+    #[must_use]
+    pub fn controller_works_as(&self) -> Option<&str> {
+        let annotated = || self.chart_release.known()?.annotated_role();
+        self.association.known().map(|association| association.role_arn.as_str()).or_else(annotated)
+    }
+}
+
 /// Which facts are read together: a row for each topic, or for topics that read the same.
 macro_rules! of_topics {
     ($($($topic:ident)|+ => $($fact:ident),+;)+) => {

@@ -102,7 +102,8 @@ pub enum Topic {
     Policies,
     /// [`Facts::objects`].
     Objects,
-    /// The same, only where the wanted release may lose some of what the installed one works with.
+    /// The same, only where the wanted release may lose some of what the installed one works with, or that one is not seen to work under the spec's
+    /// role.
     ObjectsAtStake,
     /// [`Facts::caller_permissions`].
     CallerPermissions,

@@ -72,7 +72,21 @@ async fn read_all(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &
     facts.take_topics(&elsewhere, &others);
     facts.take_topics(&by_doctor, &doctors);
     facts.take_topics(&there, &of_cluster);
+    look_at_objects(context, topics, facts).await;
     follow_up(context, topics, facts).await;
+}
+
+/// The objects that are at stake by what AWS alone says: those of a Karpenter that is not seen to work under the spec's role.
+async fn look_at_objects(context: &ProbeContext<'_>, topics: &BTreeSet<Topic>, facts: &mut Facts) {
+    let role = context.spec.controller_role_arn();
+    let other_role = facts.chart_release.known().is_some() && facts.controller_works_as() != Some(role.as_str());
+    if !topics.contains(&Topic::ObjectsAtStake) || facts.objects.known().is_some() || !other_role {
+        return;
+    }
+    facts.objects = match connect(context, &facts.cluster).await {
+        Ok(kube) => inside::objects(context.spec, kube.as_ref(), &facts.crds).await,
+        Err(reason) => Probed::Unavailable(reason),
+    };
 }
 
 /// What can be asked of AWS only once it is known what the stack, the cluster's objects and its node groups are: all at the same time.

@@ -8,6 +8,7 @@ use super::hops::may_hop;
 use super::looked::{Refusal, drifted_or_present, foreign, looked, looked_for_removal};
 use super::other_installer::{in_our_place, put_back};
 use super::shell::{look_up, render_command};
+use super::works_otherwise::works_otherwise;
 use super::{Step, StepContext};
 use crate::error::Result;
 use crate::facts::{ControllerFacts, Facts, HelmRelease, Topic};
@@ -40,8 +41,9 @@ impl Step for Chart {
         needs
     }
 
+    // The stack is read for its own step, with its template, and stands by then.
     fn reads(&self) -> &'static [Topic] {
-        &[Topic::Chart, Topic::Crds, Topic::ObjectsAtStake, Topic::Controller, Topic::Association]
+        &[Topic::Chart, Topic::Crds, Topic::ObjectsAtStake, Topic::Controller, Topic::Association, Topic::ControllerRole]
     }
 
     fn reads_on_removal(&self) -> &'static [Topic] {
@@ -150,7 +152,8 @@ impl Step for Chart {
          uninstalled, or the record of its unfinished upgrade removed. With Pod Identity a pod gets its credentials when it is made, or \
          never: pods of the controller that were made before their association worked are restarted, as `kubectl rollout restart` \
          does.\n\nA Karpenter under another release name or namespace is \
-         refused, and so is an upgrade that needs a hop in between, or that loses objects that are there. destroy is refused where a cluster \
+         refused, and so is an upgrade that needs a hop in between, or that loses objects that are there. One that works under another role than \
+         karpctl's is refused until --adopt, and with it where its node classes name other roles: `karpctl adopt` works with these. destroy is refused where a cluster \
          stays and another tool installs the Karpenter that works by karpctl's role: that one takes it away first."
     }
 }
@@ -173,6 +176,9 @@ fn judge(spec: &Spec, facts: &Facts) -> Result<State, State> {
     let Some(release) = release? else { return Ok(State::Absent) };
     if let Some(refusal) = of_another_cluster(spec, release) {
         return Err(refusal.into());
+    }
+    if let Some(state) = works_otherwise(spec, facts, release) {
+        return Err(state);
     }
     let wanted = wanted(spec, facts).map_err(|e| State::Unknown(e.to_string()))?;
     let mut changes = changes(release, &wanted);

@@ -31,16 +31,9 @@ pub(crate) fn is_as_wanted(found: &HelmRelease, version: &str, values: &Value) -
     differences(found, version, values).is_empty()
 }
 
-/// The role under which the Karpenter that is there works: that of its Pod Identity association, which goes before the one that its helm release
-/// annotates.
-fn works_as(facts: &Facts) -> Option<&str> {
-    let annotated = || facts.chart_release.known()?.annotated_role();
-    facts.association.known().map(|association| association.role_arn.as_str()).or_else(annotated)
-}
-
 /// Whether the Karpenter that is there is known to work under the role that the spec names.
 pub(crate) fn works_by_our_role(spec: &Spec, facts: &Facts) -> bool {
-    works_as(facts).is_some_and(|arn| arn == spec.controller_role_arn().as_str())
+    facts.controller_works_as().is_some_and(|arn| arn == spec.controller_role_arn().as_str())
 }
 
 /// Whether karpctl made what Karpenter works with: its tag is on the stack or on the controller's role.
@@ -64,7 +57,7 @@ pub(super) fn of_somebody_else(spec: &Spec, facts: &Facts) -> Option<Refusal> {
         let hint = format!("whoever it belongs to removes it: `helm uninstall karpenter --namespace {}`", spec.namespace);
         Some(Refusal::new(format!("somebody else installed this Karpenter: {why}")).hint(hint))
     };
-    if let Some(role) = works_as(facts).filter(|_| !works_by_our_role(spec, facts)) {
+    if let Some(role) = facts.controller_works_as().filter(|_| !works_by_our_role(spec, facts)) {
         return theirs(format!("it works as {role}"));
     }
     let stack = facts.stack.known().is_some_and(|stack| spec.owns(&stack.tags) && !stack.is_gone());

@@ -49,6 +49,7 @@ mod stack_removal;
 mod stack_watch;
 mod trust;
 mod undrained;
+mod works_otherwise;
 
 pub(crate) use cluster_judge::{is_marked, is_strangers, refused_removal};
 pub(crate) use cluster_whole::cluster_config_of_bootstrap;

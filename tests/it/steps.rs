@@ -20,3 +20,4 @@ mod stack_owner;
 mod stack_removal;
 mod verify;
 mod way;
+mod works_otherwise;

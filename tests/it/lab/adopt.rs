@@ -183,6 +183,20 @@ fn a_full_account_keeps_nothing_from_it(ward: &Ward) {
     ward.lab().clear_faults().unwrap();
 }
 
+/// karpctl's controller could not give nodes the role that the node class names.
+fn its_roles_are_not_replaced(stage: &Stage) {
+    let before = identities(stage);
+    for more in [&[][..], &["--adopt"]] {
+        let bootstrap = ["bootstrap", "--existing-cluster", "--karpenter-version", "1.14.1", "--yes"];
+        let refused = stage.karpctl(&[&bootstrap[..], more].concat()).exits(4);
+        refused
+            .says("its pods have the service account byterraform-karpenter")
+            .says("default with the role Karpenter-byterraform-")
+            .says("`karpctl adopt");
+    }
+    assert_eq!(identities(stage), before, "nothing is made");
+}
+
 #[test]
 fn what_the_terraform_module_made() {
     let Some(stage) = stage("byterraform") else { return };
@@ -205,6 +219,7 @@ fn what_the_terraform_module_made() {
         ward.finds("chart-names", "fail", "settings.interruptionQueue is \"Karpenter-byterraform\", and us-west-2 has no such queue");
     assert!(!ward.cure(&found, 0).contains("Karpenter-byterraform"));
     ward.cured(&found, &[1]);
+    its_roles_are_not_replaced(stage);
     let written = adopted(stage, "was made by Terraform", &["are Terraform's, and stay so"], &["AWSServiceRoleForEC2Spot"]);
     for words in [
         "by: Terraform",
