@@ -3,14 +3,11 @@
 use super::class_selection::{Selected, by_class, own_selections, unread_classes};
 use super::judgement::read;
 use super::{Check, Judged, Judgement, Situation, aws, missing};
-use crate::facts::{ClassSelection, NodeGroupFacts, SecurityGroupFacts, Topic};
+use crate::facts::{ClassSelection, NodeGroupFacts, OF_INTERFACE, Topic};
 use crate::finding::Area;
 use crate::spec::DISCOVERY_TAG;
 
 pub(super) struct NodeSecurityGroups;
-
-/// How many security groups a network interface has at most, unless its quota was raised (VPC User Guide, quotas).
-const OF_INTERFACE: usize = 5;
 
 impl Check for NodeSecurityGroups {
     fn id(&self) -> &'static str {
@@ -34,7 +31,8 @@ impl Check for NodeSecurityGroups {
          too: they need the cluster's own no more.\n\nWhere the launch template of a managed node group names groups and Karpenter's nodes get none \
          of them, that is a warning: terraform-aws-eks gives its node groups only its own group, which lets in the API server and itself, so nodes with the \
          cluster's group are Ready and reach no CoreDNS there.\n\nEKS does not pass a cluster's tags on to \
-         the security group that it makes: `aws ec2 create-tags` does, as `karpctl bootstrap --existing-cluster` does it."
+         the security group that it makes: `aws ec2 create-tags` does, as `karpctl bootstrap --existing-cluster` does it, with the groups that those launch templates \
+         name, up to as many as an interface takes."
     }
 
     fn reads(&self) -> &'static [Topic] {
@@ -68,17 +66,26 @@ impl Check for NodeSecurityGroups {
         };
         let (own, groups) = (cluster.cluster_security_group_id.as_deref().unwrap_or_default(), &selection.security_groups);
         let discovery = format!("Key={DISCOVERY_TAG},Value={}", spec.cluster_name);
-        let tag = |verb, id: &str, tag: &str| {
-            let words = ["--resources", id, "--tags", tag].map(str::to_owned);
-            aws(spec, "ec2", verb).into_iter().map(str::to_owned).chain(words).collect::<Vec<_>>()
+        let tag = |verb, ids: &str, tag: &str| {
+            let words = ["--resources"].into_iter().chain(ids.split(' ')).chain(["--tags", tag]);
+            aws(spec, "ec2", verb).into_iter().chain(words).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let of_groups = situation.facts.node_groups.known().map(Vec::as_slice).unwrap_or_default();
+        let missed = |selected: &[&str]| -> Vec<Judgement> {
+            let missed = of_groups.iter().filter(|group| misses(selected, group));
+            missed.map(|group| not_reached(&subject, group, tag("create-tags", &group.security_groups.join(" "), &discovery))).collect()
         };
         if groups.is_empty() {
-            let judgement = missing(situation, subject, "there are none: SecurityGroupSelector did not match any SecurityGroups")?;
-            return Err(if own.is_empty() {
-                judgement
-            } else {
-                judgement.run("tag the cluster's own", tag("create-tags", own, &discovery))
-            });
+            // Those that bootstrap takes.
+            let launched: Vec<&str> = NodeGroupFacts::launched_with(of_groups).into_iter().collect();
+            let said = match missing(situation, &subject, "there are none: SecurityGroupSelector did not match any SecurityGroups") {
+                Err(ended) => ended,
+                Ok(judgement) if !launched.is_empty() => judgement
+                    .run("tag those that the node groups' launch templates name", tag("create-tags", &launched.join(" "), &discovery)),
+                Ok(judgement) if own.is_empty() => judgement,
+                Ok(judgement) => judgement.run("tag the cluster's own", tag("create-tags", own, &discovery)),
+            };
+            return Ok([said].into_iter().chain(missed(&launched)).collect());
         }
         let mut said = Vec::new();
         for group in groups.iter().filter(|g| cluster.vpc_id.as_ref().is_some_and(|vpc| *vpc != g.vpc_id)) {
@@ -129,20 +136,7 @@ impl Check for NodeSecurityGroups {
                     )),
             );
         }
-        said.extend(situation.facts.node_groups.known().into_iter().flatten().filter(|g| misses(groups, g)).map(|group| {
-            let (name, carried) = (&group.name, &group.security_groups);
-            let words = carried.iter().cloned().chain(["--tags".to_owned(), discovery.clone()]);
-            let tag = aws(spec, "ec2", "create-tags").into_iter().chain(["--resources"]).map(str::to_owned).chain(words);
-            Judgement::warn(
-                &subject,
-                format!(
-                    "the nodes of node group {name} have {}, and Karpenter's get none of that: what only these let in, pods and the cluster's \
-                     DNS among it, they do not reach",
-                    carried.join(" and ")
-                ),
-            )
-            .run("tag those too, as Karpenter's guide for leaving the Cluster Autoscaler does", tag.collect::<Vec<_>>())
-        }));
+        said.extend(missed(&groups.iter().map(|group| group.id.as_str()).collect::<Vec<_>>()));
         if said.is_empty() {
             said.push(Judgement::pass(subject, groups.iter().map(|g| g.id.as_str()).collect::<Vec<_>>().join(", ")));
         }
@@ -152,6 +146,19 @@ impl Check for NodeSecurityGroups {
 }
 
 /// Whether Karpenter's nodes get none of the groups that the nodes of a node group have.
-fn misses(selected: &[SecurityGroupFacts], group: &NodeGroupFacts) -> bool {
-    !group.security_groups.is_empty() && !selected.iter().any(|s| group.security_groups.contains(&s.id))
+fn misses(selected: &[&str], group: &NodeGroupFacts) -> bool {
+    !group.security_groups.is_empty() && !group.security_groups.iter().any(|id| selected.contains(&id.as_str()))
+}
+
+fn not_reached(subject: &str, group: &NodeGroupFacts, tag: Vec<String>) -> Judgement {
+    Judgement::warn(
+        subject,
+        format!(
+            "the nodes of node group {} have {}, and Karpenter's get none of that: what only these let in, pods and the cluster's DNS among \
+             it, they do not reach",
+            group.name,
+            group.security_groups.join(" and ")
+        ),
+    )
+    .run("tag those too, as Karpenter's guide for leaving the Cluster Autoscaler does", tag)
 }

@@ -307,6 +307,7 @@ impl<'a> Interview<'a> {
                 subnets: self.asked("ec2:DescribeSubnets", ports.aws.subnets(&ids)).await.unwrap_or_default(),
                 of_node_groups: Probed::Known(groups),
                 security_groups: BTreeMap::new(),
+                launched_with: Probed::NotAsked,
                 discovered: Vec::new(),
                 tagged: Vec::new(),
             };

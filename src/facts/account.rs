@@ -1,9 +1,9 @@
 //! What only a doctor asks of AWS: permissions, quotas, and what stands around the cluster.
 
-use super::{Probed, Scaling};
+use super::{OF_INTERFACE, Probed, Scaling};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What IAM says a principal may do, of what was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -216,6 +216,17 @@ pub struct NodeGroupFacts {
     /// The name of its nodes' role; empty where EKS names none.
     #[serde(default)]
     pub node_role: String,
+}
+
+impl NodeGroupFacts {
+    /// The security groups with which the launch templates of node groups start nodes: of all, or, where a network interface takes no more, of the
+    /// first that names any, to which Karpenter's guide goes.
+    #[must_use]
+    pub fn launched_with(groups: &[Self]) -> BTreeSet<&str> {
+        let mut named = groups.iter().map(|group| &group.security_groups).filter(|ids| !ids.is_empty());
+        let all: BTreeSet<&str> = named.clone().flatten().map(String::as_str).collect();
+        if all.len() <= OF_INTERFACE { all } else { named.next().into_iter().flatten().map(String::as_str).collect() }
+    }
 }
 
 /// The interruption queue.

@@ -238,6 +238,9 @@ pub struct NetworkFacts {
     pub of_node_groups: Probed<Vec<String>>,
     /// The cluster's security group and its tags.
     pub security_groups: BTreeMap<String, BTreeMap<String, String>>,
+    /// The security groups with which the managed node groups' launch templates start nodes, and their tags. Asked where no group is tagged yet.
+    #[serde(default)]
+    pub launched_with: Probed<BTreeMap<String, BTreeMap<String, String>>>,
     /// The security groups of its VPC that carry the discovery tag with its name, where somebody else made the cluster.
     #[serde(default)]
     pub discovered: Vec<SecurityGroupFacts>,
@@ -245,6 +248,9 @@ pub struct NetworkFacts {
     #[serde(default)]
     pub tagged: Vec<SubnetFacts>,
 }
+
+/// How many security groups a network interface has at most, unless its quota was raised (VPC User Guide, quotas).
+pub const OF_INTERFACE: usize = 5;
 
 /// Why subnets are those for nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -271,6 +277,22 @@ impl NetworkFacts {
         let groups = self.of_node_groups.known().map(Vec::as_slice).unwrap_or_default();
         let of_groups: Vec<&SubnetFacts> = self.subnets.iter().filter(|s| groups.contains(&s.id)).collect();
         if of_groups.is_empty() { self.subnets.iter().collect() } else { of_groups }
+    }
+
+    /// The security groups that nodes are to have, with their tags, where `mark` is the tag of what was made for this cluster's nodes. Where none has
+    /// the discovery tag, those of the managed node groups' launch templates, as in Karpenter's guide for clusters that are there; and the cluster's
+    /// own, where none of them or of those that are tagged has the mark: load balancers refuse nodes with two groups that carry it.
+    #[must_use]
+    pub fn groups_for_nodes(&self, mark: &str) -> BTreeMap<&str, &BTreeMap<String, String>> {
+        let is_other = |id: &str| !self.security_groups.contains_key(id);
+        let of_templates = self.launched_with.known().filter(|_| self.discovered.is_empty()).into_iter().flatten();
+        let mut groups: BTreeMap<&str, _> = of_templates.map(|(id, tags)| (id.as_str(), tags)).collect();
+        let tagged = self.discovered.iter().map(|group| (group.id.as_str(), &group.tags));
+        let others: Vec<_> = tagged.chain(groups.clone()).filter(|(id, _)| is_other(id)).collect();
+        if others.len() < OF_INTERFACE && !others.iter().any(|(_, tags)| tags.contains_key(mark)) {
+            groups.extend(self.security_groups.iter().map(|(id, tags)| (id.as_str(), tags)));
+        }
+        groups
     }
 
     /// The subnets that nodes are for, and why these: those that somebody named, as they are; else those that

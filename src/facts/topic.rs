@@ -66,7 +66,7 @@ pub enum Topic {
     AwsAuth,
     /// [`Facts::network`].
     Network,
-    /// In it the subnets of the managed node groups, too. It needs [`Topic::Network`].
+    /// In it the subnets and security groups of the managed node groups, too. It needs [`Topic::Network`].
     NodeSubnets,
     /// [`Facts::ami_version`].
     Ami,

@@ -30,7 +30,7 @@ mod surroundings;
 mod tools;
 mod writers;
 
-pub(crate) use network::{add_node_groups, add_tagged, network_of};
+pub(crate) use network::{add_launch_groups, add_node_groups, add_tagged, network_of};
 pub use release::helm_release;
 
 use crate::error::{Error, ErrorKind, Result};

@@ -3,7 +3,7 @@
 use super::{NOT_YET, ProbeContext, failed, said, told};
 use crate::error::Result;
 use crate::facts::{
-    ClusterFacts, EndpointFacts, Facts, NetworkFacts, Probed, RouteTableFacts, SelectionFacts, SubnetFacts, Topic, VpcFacts,
+    ClusterFacts, EndpointFacts, Facts, NetworkFacts, NodeGroupFacts, Probed, RouteTableFacts, SelectionFacts, SubnetFacts, Topic, VpcFacts,
 };
 use crate::knowledge::WEBHOOK_PORT;
 use crate::ports::Aws;
@@ -30,6 +30,7 @@ pub(crate) async fn network_of(aws: &Arc<dyn Aws>, spec: &Spec, cluster: &Cluste
         subnets: subnets?,
         of_node_groups: Probed::NotAsked,
         security_groups: security_groups?,
+        launched_with: Probed::NotAsked,
         discovered: Vec::new(),
         tagged: Vec::new(),
     })
@@ -70,6 +71,33 @@ async fn keep_node_groups(aws: &Arc<dyn Aws>, ids: Probed<Vec<String>>, network:
     Ok(())
 }
 
+/// Puts in the security groups of the managed node groups' launch templates, where no group is tagged yet: what is, stays the choice.
+pub(crate) async fn add_launch_groups(aws: &Arc<dyn Aws>, spec: &Spec, network: &mut NetworkFacts) {
+    if are_to_tag(spec, network) {
+        let groups = aws.node_groups(spec.cluster_name.as_str()).await;
+        keep_launch_groups(aws, &Probed::of(groups.map(Some)), network).await;
+    }
+}
+
+async fn keep_launch_groups(aws: &Arc<dyn Aws>, groups: &Probed<Vec<NodeGroupFacts>>, network: &mut NetworkFacts) {
+    let groups = match groups {
+        Probed::Known(groups) => groups,
+        Probed::Unavailable(reason) => {
+            network.launched_with = Probed::Unavailable(reason.clone());
+            return;
+        }
+        Probed::Absent | Probed::NotAsked => return,
+    };
+    let ids: Vec<String> = NodeGroupFacts::launched_with(groups).into_iter().map(str::to_owned).collect();
+    network.launched_with =
+        if ids.is_empty() { Probed::Known(BTreeMap::new()) } else { Probed::of(aws.security_groups(&ids).await.map(Some)) };
+}
+
+/// Whether karpctl chooses the security groups of nodes.
+fn are_to_tag(spec: &Spec, network: &NetworkFacts) -> bool {
+    spec.cluster == ClusterMode::Existing && !spec.node_pool.keep && network.discovered.is_empty()
+}
+
 /// Whether karpctl has to choose the subnets that nodes are for.
 pub(super) fn chooses(spec: &Spec) -> bool {
     spec.cluster == ClusterMode::Existing && spec.subnets.is_empty()
@@ -100,6 +128,12 @@ pub(super) async fn complete(context: &ProbeContext<'_>, topics: &BTreeSet<Topic
         }
         _ => Ok(()),
     };
+    match &facts.node_groups {
+        _ if !topics.contains(&Topic::NodeSubnets) => {}
+        _ if !topics.contains(&Topic::NodeGroups) => add_launch_groups(aws, spec, &mut network).await,
+        groups if are_to_tag(spec, &network) => keep_launch_groups(aws, groups, &mut network).await,
+        _ => {}
+    }
     Probed::of(tagged.and(of_groups).map(|()| Some(network)))
 }
 

@@ -1,13 +1,13 @@
-//! The `karpenter.sh/discovery` tags on an existing cluster's subnets and security group.
+//! The `karpenter.sh/discovery` tags on an existing cluster's subnets and security groups.
 
 use super::looked::{Refusal, drifted_or_present, foreign, looked, looked_for_removal};
 use super::shell::{keys_and_values, look_up};
 use super::{Step, StepContext};
 use crate::error::{Error, Result};
-use crate::facts::{Facts, NetworkFacts, Probed, RouteTableFacts, SecurityGroupFacts, SubnetChoice, Topic};
+use crate::facts::{Facts, NetworkFacts, Probed, RouteTableFacts, SubnetChoice, Topic};
 use crate::plan::{Action, Direction, State, StepId};
 use crate::ports::Tags;
-use crate::probe::{add_node_groups, add_tagged, network_of};
+use crate::probe::{add_launch_groups, add_node_groups, add_tagged, network_of};
 use crate::spec::{ClusterMode, DISCOVERY_MARK, DISCOVERY_TAG, Spec};
 use async_trait::async_trait;
 
@@ -83,7 +83,10 @@ impl Step for DiscoveryTags {
         };
         let ids: Vec<&str> = subnets.iter().map(|subnet| subnet.id.as_str()).collect();
         let taken = (!ids.is_empty()).then(|| format!("subnets {}: {why}; --subnet names others", ids.join(", ")));
-        taken.into_iter().chain(unread_groups(network)).collect()
+        let groups: Vec<&str> = network.groups_for_nodes(&spec.cluster_tag()).into_keys().collect();
+        let of_templates = network.launched_with.known().is_some_and(|of| groups.iter().any(|id| of.contains_key(*id)));
+        let given = of_templates.then(|| format!("security groups {}: as the managed node groups' nodes have them", groups.join(", ")));
+        taken.into_iter().chain(given).chain(unread_groups(network)).collect()
     }
 
     fn commands(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
@@ -119,7 +122,7 @@ impl Step for DiscoveryTags {
         if let Some(refusal) = missing(spec, &network) {
             return Err(refusal.into());
         }
-        if let Some(warning) = unread_groups(&network) {
+        for warning in unread_groups(&network) {
             context.warn(warning);
         }
         let routes = routes(context).await;
@@ -163,12 +166,14 @@ impl Step for DiscoveryTags {
     }
 
     fn explain(&self) -> &'static str {
-        "Tags the subnets that nodes may run in and the cluster's security group with karpenter.sh/discovery=<cluster>: the node \
+        "Tags the subnets that nodes may run in and their security groups with karpenter.sh/discovery=<cluster>: the node \
          class finds them by it. Only for --existing-cluster; eksctl tags what it makes. Without --subnet, those that have the tag stay \
          the choice; where none has it, those are taken that the managed node groups run in, as Karpenter's guide for clusters that are there \
          does it; where there are no node groups, those of the control plane, and first of these those that lead out, which it does without. Of \
          either the private ones, where there are any: those without a route to an internet gateway, by which a node without a public address \
-         gets nowhere. Where another security group of the VPC has this tag and kubernetes.io/cluster/<cluster>, as \
+         gets nowhere.\n\n\
+         The security groups are those that the launch templates of the managed node groups name, as in that guide, and the cluster's own; where \
+         groups have the tag, they stay the choice. Where another security group of the VPC, or of those, has kubernetes.io/cluster/<cluster>, as \
          the one that terraform-aws-eks makes for nodes, the cluster's own is left out. A tag that names another cluster is refused."
     }
 }
@@ -184,11 +189,14 @@ async fn network(context: &StepContext<'_>) -> Result<NetworkFacts> {
     Ok(network)
 }
 
-/// The same, with the subnets of the node groups.
+/// The same, with the subnets and security groups of the node groups.
 async fn network_to_tag(context: &StepContext<'_>) -> Result<NetworkFacts> {
     let mut network = network(context).await?;
     if network.of_node_groups == Probed::NotAsked {
         add_node_groups(&context.ports.aws, context.spec, &mut network).await?;
+    }
+    if network.launched_with == Probed::NotAsked {
+        add_launch_groups(&context.ports.aws, context.spec, &mut network).await;
     }
     Ok(network)
 }
@@ -200,12 +208,27 @@ fn missing(spec: &Spec, network: &NetworkFacts) -> Option<Refusal> {
     Some(refusal.hint(format!("`aws ec2 describe-subnets --region {}` lists those that are there; --subnet names one", spec.region)))
 }
 
-/// What is said where it is not known which subnets the node groups run in.
-fn unread_groups(network: &NetworkFacts) -> Option<String> {
-    let Probed::Unavailable(reason) = &network.of_node_groups else { return None };
-    Some(format!(
-        "which subnets the managed node groups run in is not known ({reason}): those of the cluster are taken; --subnet names others"
-    ))
+/// What is said where it is not known what the node groups run in, a line each.
+fn unread_groups(network: &NetworkFacts) -> Vec<String> {
+    let subnets = unread(&network.of_node_groups).map(|reason| {
+        format!(
+            "which subnets the managed node groups run in is not known ({reason}): those of the cluster are taken; --subnet names others"
+        )
+    });
+    let groups = unread(&network.launched_with).map(|reason| {
+        format!(
+            "which security groups the managed node groups' nodes have is not known ({reason}): the cluster's own is taken; where theirs let \
+             in only each other, Karpenter's nodes reach no pod there, the cluster's DNS among them"
+        )
+    });
+    subnets.into_iter().chain(groups).collect()
+}
+
+fn unread<T>(probed: &Probed<T>) -> Option<&str> {
+    match probed {
+        Probed::Unavailable(reason) => Some(reason),
+        _ => None,
+    }
 }
 
 /// The route tables, which say which subnets are private. Only where karpctl has to choose; without them it goes by the addresses.
@@ -244,19 +267,16 @@ fn is_marked(spec: &Spec, tags: &Tags) -> bool {
 }
 
 fn all(network: &NetworkFacts) -> impl Iterator<Item = (&str, &Tags)> {
-    // What an earlier run tagged may be no subnet of cluster or node groups any more.
+    // What an earlier run tagged may be of no cluster and no node group any more.
     let others = network.tagged.iter().filter(|tagged| !network.subnets.iter().any(|subnet| subnet.id == tagged.id));
     let subnets = network.subnets.iter().chain(others).map(|s| (s.id.as_str(), &s.tags));
-    subnets.chain(network.security_groups.iter().map(|(id, tags)| (id.as_str(), tags)))
+    let other_groups = network.discovered.iter().filter(|group| !network.security_groups.contains_key(&group.id));
+    let other_groups = other_groups.map(|group| (group.id.as_str(), &group.tags));
+    subnets.chain(network.security_groups.iter().map(|(id, tags)| (id.as_str(), tags))).chain(other_groups)
 }
 
-/// What must carry the tag: the subnets that nodes are for, and the security group, where no other that was
-/// made for this cluster's nodes has the tag: load balancers refuse nodes with two groups that carry the cluster's mark.
+/// What must carry the tag: the subnets that nodes are for, and their security groups.
 fn wanted<'a>(spec: &Spec, network: &'a NetworkFacts, routes: Option<&[RouteTableFacts]>) -> Vec<(&'a str, &'a Tags)> {
     let subnets = network.for_nodes(!spec.subnets.is_empty(), routes);
-    let mark = spec.cluster_tag();
-    let for_nodes = |g: &SecurityGroupFacts| g.tags.contains_key(&mark) && !network.security_groups.contains_key(&g.id);
-    let own = !network.discovered.iter().any(for_nodes);
-    let groups = network.security_groups.iter().filter(|_| own).map(|(id, tags)| (id.as_str(), tags));
-    subnets.into_iter().map(|s| (s.id.as_str(), &s.tags)).chain(groups).collect()
+    subnets.into_iter().map(|s| (s.id.as_str(), &s.tags)).chain(network.groups_for_nodes(&spec.cluster_tag())).collect()
 }

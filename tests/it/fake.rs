@@ -82,6 +82,8 @@ pub(crate) struct Inside {
     pub(crate) route_tables: Vec<RouteTableFacts>,
     /// The ids of the subnets that the node groups run in.
     pub(crate) node_group_subnets: Vec<String>,
+    /// The ids of the security groups that the node groups' launch template names.
+    pub(crate) node_group_security_groups: Vec<String>,
     /// Whether the VPC has DNS hostnames.
     pub(crate) dns_hostnames: bool,
     pub(crate) security_groups: BTreeMap<String, Tags>,

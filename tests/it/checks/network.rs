@@ -4,7 +4,7 @@ use super::aws::{broken, known, said};
 use super::endpoints::endpoint;
 use super::{DAY, bad, exactly, healthy};
 use karpctl::facts::{EndpointFacts, Facts, Probed, RouteTableFacts, SubnetFacts};
-use karpctl::finding::Verdict;
+use karpctl::finding::{Finding, Verdict};
 use karpctl::spec::{ClusterMode, IpFamily, Spec, Vpc};
 use serde_json::json;
 
@@ -193,6 +193,34 @@ async fn groups_that_only_the_nodes_of_node_groups_have_are_told() {
         "{cure}"
     );
     assert_eq!(having(&["sg-0123456789abcdef0", "sg-db"]).await, [], "one in common is enough: it lets itself in");
+}
+
+/// Before a bootstrap those count that it tags: as many as an interface takes.
+#[tokio::test(start_paused = true)]
+async fn groups_that_bootstrap_would_not_tag_are_told_before() {
+    let with = async |second: &[&str], is_made: bool| {
+        broken(|f| {
+            known(&mut f.selection).security_groups.clear();
+            let groups = known(&mut f.node_groups);
+            groups[0].security_groups = ["sg-1", "sg-2", "sg-3", "sg-4", "sg-5"].map(str::to_owned).to_vec();
+            let second = second.iter().map(ToString::to_string).collect();
+            groups.push(karpctl::facts::NodeGroupFacts { name: "db".into(), security_groups: second, ..groups[0].clone() });
+            if !is_made {
+                (f.stack, f.controller_role) = (Probed::Absent, Probed::Absent);
+                (f.chart_release, f.neighbours) = (Probed::Absent, Probed::Absent);
+            }
+        })
+        .await
+    };
+    let told = |found: &[Finding]| found.iter().filter(|f| f.id == "node-security-groups").cloned().collect::<Vec<_>>();
+    assert_eq!(told(&with(&["sg-1"], false).await), [], "it would");
+    let found = told(&with(&["sg-6"], false).await);
+    exactly(&found, "node-security-groups", Verdict::Warn);
+    said(&found, "the nodes of node group db have sg-6, and Karpenter's get none of that");
+    let found = told(&with(&["sg-1"], true).await);
+    exactly(&found, "node-security-groups", Verdict::Fail);
+    let cure = found[0].fixes[0].command.join(" ");
+    assert!(cure.contains("--resources sg-1 sg-2 sg-3 sg-4 sg-5 --tags Key=karpenter.sh/discovery,Value=demo"), "{cure}");
 }
 
 #[tokio::test(start_paused = true)]

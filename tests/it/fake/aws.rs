@@ -490,14 +490,15 @@ impl Aws for FakeWorld {
 
     async fn node_groups(&self, cluster: &str) -> Result<Vec<NodeGroupFacts>> {
         self.begin("list", format!("node groups of {cluster}")).await?;
+        let inside = self.inside();
         Ok(vec![NodeGroupFacts {
             name: "demo-ng".into(),
             status: "ACTIVE".into(),
             issues: Vec::new(),
             hop_limit: Some(2),
-            security_groups: Vec::new(),
+            security_groups: inside.node_group_security_groups.clone(),
             own_template: true,
-            subnets: self.inside().node_group_subnets.clone(),
+            subnets: inside.node_group_subnets.clone(),
             ami_type: "AL2023_x86_64_STANDARD".into(),
             scaling: Some(Scaling { min: 1, desired: 2, max: 10 }),
             node_role: "group-role".into(),

@@ -463,3 +463,34 @@ fn an_upgrade_leaves_no_policy_of_the_release_before() {
     stage.karpctl(&words).exits(0);
     assert_eq!(as_text(&stage.inventory()), as_text(&before), "the cluster is not as it was");
 }
+
+/// Nodes that have a security group of their own, as those of terraform-aws-eks: Karpenter's have it in common with them.
+#[test]
+fn nodes_have_the_security_group_of_the_node_groups() {
+    let Some(stage) = stage("grouped") else { return };
+    stage.existing("1.34", "API");
+    let names = |name: &'static str| ["--cluster-name", "grouped", "--nodegroup-name", name];
+    let group = stage.aws(&[&["eks", "describe-nodegroup"], &names("grouped-ng")[..]].concat())["nodegroup"].clone();
+    let (role, subnet) = (group["nodeRole"].as_str().unwrap(), group["subnets"][0].as_str().unwrap());
+    let vpc = stage.aws(&["ec2", "describe-subnets", "--subnet-ids", subnet])["Subnets"][0]["VpcId"].as_str().unwrap().to_owned();
+    let made = ["ec2", "create-security-group", "--group-name", "grouped-node", "--description", "nodes", "--vpc-id", &vpc];
+    let of_nodes = stage.aws(&made)["GroupId"].as_str().unwrap().to_owned();
+    stage.aws_text(&["ec2", "create-tags", "--resources", &of_nodes, "--tags", "Key=kubernetes.io/cluster/grouped,Value=owned"]);
+    let data = json!({"SecurityGroupIds": [of_nodes]}).to_string();
+    let made = ["ec2", "create-launch-template", "--launch-template-name", "grouped-node", "--launch-template-data", &data];
+    let by = format!("id={},version=1", stage.aws(&made)["LaunchTemplate"]["LaunchTemplateId"].as_str().unwrap());
+    let shape =
+        ["--node-role", role, "--subnets", subnet, "--scaling-config", "minSize=1,maxSize=2,desiredSize=1", "--launch-template", &by];
+    stage.aws(&[&["eks", "create-nodegroup"], &names("own")[..], &shape].concat());
+    let before = stage.inventory();
+    let words = ["--existing-cluster", "--karpenter-version", "1.14.1"];
+    let planned = format!("security groups {of_nodes}: as the managed node groups' nodes have them");
+    stage.karpctl(&[&["bootstrap", "--dry-run"], &words[..]].concat()).exits(0).says(&planned);
+    stage.karpctl(&[&["bootstrap", "--yes"], &words[..]].concat()).exits(0);
+    let filter = "Name=tag:karpenter.sh/discovery,Values=grouped";
+    let tagged = stage.aws(&["ec2", "describe-security-groups", "--filters", filter])["SecurityGroups"].clone();
+    assert_eq!((tagged.as_array().map(Vec::len), &tagged[0]["GroupId"]), (Some(1), &json!(of_nodes)), "{tagged}");
+    stage.karpctl(&["doctor", "--existing-cluster", "--only", "node-security-groups"]).exits(0);
+    stage.karpctl(&[&["bootstrap", "--yes"], &words[..]].concat()).exits(0).says("Nothing to do");
+    back(&stage, "1.14.1", &[], &before);
+}

@@ -57,6 +57,64 @@ async fn the_cluster_security_group_is_left_out_where_one_for_nodes_has_the_tag(
     }
 }
 
+/// terraform-aws-eks gives the nodes of its node groups a group of its own alone, which lets in the API server and itself.
+#[tokio::test(start_paused = true)]
+async fn the_security_groups_of_the_node_groups_are_those_of_karpenters_nodes() {
+    const OWN: &str = "sg-0123456789abcdef0";
+    let with = |groups: &[&str], mark: Option<&str>| {
+        let world = FakeWorld::with_cluster(existing("1.14.1"));
+        for id in groups {
+            let tags = mark.map(|key| (key.to_owned(), "owned".to_owned())).into_iter().collect();
+            world.inside().security_groups.entry((*id).to_owned()).or_insert(tags);
+        }
+        world.inside().node_group_security_groups = groups.iter().map(ToString::to_string).collect();
+        world
+    };
+    let mark = Some("kubernetes.io/cluster/demo");
+    let five = ["sg-1", "sg-2", "sg-3", "sg-4", "sg-5"];
+    for (groups, mark, tagged) in [
+        (&["sg-node"][..], mark, "sg-node".to_owned()),
+        // Those without the mark may not lead to the API server.
+        (&["sg-db", "sg-node"], None, format!("{OWN} sg-db sg-node")),
+        (&[OWN, "sg-node"], mark, format!("{OWN} sg-node")),
+        (&[OWN], None, OWN.to_owned()),
+        // An interface takes no more.
+        (&five, None, five.join(" ")),
+    ] {
+        let world = with(groups, mark);
+        let facts = world.facts(step(ID).reads()).await;
+        let details = step(ID).details(&world.spec, &facts).join("\n");
+        let named = format!("security groups {}: as the managed node groups' nodes have them", tagged.replace(' ', ", "));
+        assert!(details.contains(&named), "{details}");
+        let printed = step(ID).commands(&world.spec, &facts, Direction::Apply);
+        assert!(printed[0].contains(&format!("subnet-0000000a {tagged} --tags")), "{printed:?}");
+        world.apply_ok(ID).await;
+        assert_eq!(world.changes(), [format!("tag_ec2 subnet-0000000a {tagged}")]);
+        // The node groups may be gone by then.
+        world.inside().node_group_security_groups.clear();
+        assert_eq!(world.remove(ID).await.0, Ok(()));
+        assert_eq!(world.assess_removal(ID).await, State::Absent);
+        let inside = world.inside();
+        assert!(inside.security_groups.values().all(|tags| !tags.contains_key(DISCOVERY_TAG)), "{:?}", inside.security_groups);
+    }
+    // What is tagged stays the choice: other groups would replace the nodes that are there.
+    let world = with(&["sg-node"], mark);
+    world.inside().security_groups.get_mut(OWN).unwrap().insert(DISCOVERY_TAG.into(), "demo".into());
+    world.apply_ok(ID).await;
+    assert_eq!(world.changes(), ["tag_ec2 subnet-0000000a"]);
+    // Another cluster's Karpenter goes by the tag of a group that both have.
+    let world = with(&["sg-node"], mark);
+    world.inside().security_groups.get_mut("sg-node").unwrap().insert(DISCOVERY_TAG.into(), "other".into());
+    assert!(matches!(world.assess(ID).await, State::Foreign { .. }));
+    // Who may not look is told.
+    let world = with(&["sg-node"], mark);
+    world.fail("list node groups of demo", Fault::Before(error(ErrorKind::Denied)));
+    let facts = world.facts(step(ID).reads()).await;
+    let details = step(ID).details(&world.spec, &facts).join("\n");
+    assert!(details.contains("which security groups the managed node groups' nodes have is not known (the test says so)"), "{details}");
+    world.apply_ok(ID).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_subnet_is_private_by_its_routes_whether_or_not_instances_get_an_address_there() {
     // By its own table, else by the main one.
