@@ -19,7 +19,7 @@ pub fn cloudformation(spec: &Spec) -> Result<String> {
 }
 
 /// The template for a stack that is there with the template `deployed`: of its resources is kept what `CloudFormation` changes only by
-/// making them anew, which it refuses for those that bear a name.
+/// making them anew, which it refuses for those that bear a name; and the instance profile of the nodes.
 pub fn cloudformation_over(spec: &Spec, deployed: &str) -> Result<String> {
     filled(spec, Functions::Short, &Deployed::read(deployed))
 }
@@ -51,7 +51,7 @@ fn is_made_here(spec: &Spec) -> Result<()> {
         .hint("without madeElsewhere in the spec file karpctl makes roles and queue of its own, by a stack"))
 }
 
-/// Whether the stack has an instance profile for the nodes.
+/// Whether the stack is made with an instance profile for the nodes. One that has it keeps it.
 #[must_use]
 pub fn has_instance_profile(spec: &Spec) -> bool {
     spec.release.features().stack_instance_profile || spec.private
@@ -75,7 +75,8 @@ fn values(spec: &Spec, functions: Functions, deployed: &Deployed) -> Value {
     let queue = [name("QueueName", "", spec.queue_name())];
     json!({
         "cluster_name": spec.cluster_name,
-        "instance_profile": has_instance_profile(spec),
+        // Node classes may name it, and instances have it: IAM does not ask before it goes, and who has none has no role any more.
+        "instance_profile": has_instance_profile(spec) || deployed.has("KarpenterNodeInstanceProfile", "AWS::IAM::InstanceProfile"),
         "fixed": {
             "instance_profile": deployed.fixed("KarpenterNodeInstanceProfile", "AWS::IAM::InstanceProfile", &profile, spec, functions),
             "node_role": deployed.fixed("KarpenterNodeRole", "AWS::IAM::Role", &role, spec, functions),

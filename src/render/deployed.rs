@@ -39,6 +39,11 @@ impl Deployed {
         Self(parsed(template).and_then(|template| template.get("Resources")?.as_object().cloned()).unwrap_or_default())
     }
 
+    /// Whether there is such a resource.
+    pub(super) fn has(&self, id: &str, kind: &str) -> bool {
+        self.0.get(id).is_some_and(|found| found["Type"] == kind)
+    }
+
     /// The fixed properties of a resource, each with its text: those that it has, or those of the release where it is not there yet.
     pub(super) fn fixed(&self, id: &str, kind: &str, of_release: &[Fixed], spec: &Spec, functions: Functions) -> Vec<(String, String)> {
         let Some(found) = self.0.get(id).filter(|found| found["Type"] == kind) else {

@@ -238,10 +238,10 @@ impl Step for Stack {
         "Creates the CloudFormation stack `Karpenter-<cluster>` of the getting-started guide: the role of the nodes, the \
          controller's managed policies, and the interruption queue with its event rules. karpctl makes it through the API and \
          shows the stack's events. A stack of that name without karpctl's tag (the guide's own `aws cloudformation deploy` makes \
-         one) is refused until --adopt takes it over. What its owner put into it since \
-         (resources, outputs, statements, properties) is not overwritten: an update that would take it away is refused, and where nothing else differs \
+         one) is refused until --adopt takes it over.\n\n\
+         What its owner put into it since (resources, outputs, statements, properties) is not overwritten: an update that would take it away is refused, and where nothing else differs \
          nothing is to be done. What CloudFormation cannot change of a resource that bears a name, its path, stays as \
-         the stack has it. A creation that was rolled back holds nothing and is deleted and made anew. \
+         the stack has it, and so does the instance profile of the nodes, which later releases do without: node classes may name it. A creation that was rolled back holds nothing and is deleted and made anew. \
          On the way back, instance profiles and launch templates that Karpenter made are removed first: they hold the node role."
     }
 }

@@ -408,6 +408,25 @@ async fn what_another_region_has_by_these_names_stays() {
     assert!(said.iter().any(|line| line.starts_with("warning: the instance profile demo_4711 holds the role")), "{said:?}");
 }
 
+/// Node classes may name it, and instances have it: CloudFormation would delete it under them.
+#[tokio::test(start_paused = true)]
+async fn the_instance_profile_that_a_stack_has_stays_in_it() {
+    for (before, private, tags) in [("0.31.5", false, Tags::new()), ("0.32.10", false, ours()), ("1.14.1", true, ours())] {
+        let deployed = render::cloudformation(&Spec { private, ..spec(before) }).unwrap();
+        assert!(deployed.contains("KarpenterNodeInstanceProfile:"), "{deployed}");
+        let world = FakeWorld::empty(spec("1.14.1"));
+        world.set_stack("Karpenter-demo", "CREATE_COMPLETE", &[], tags);
+        world.inside().stacks.get_mut("Karpenter-demo").unwrap().facts.template = Some(deployed.clone());
+        assert_eq!(world.apply(ID, Ownership::Adopt).await.0, Ok(()), "{before}");
+        let template = world.inside().stacks["Karpenter-demo"].facts.template.clone().unwrap();
+        assert!(template.contains("KarpenterNodeInstanceProfile:"), "{before}: {template}");
+        assert_eq!(render::cloudformation_over(&world.spec, &deployed).unwrap().trim_end(), template.trim_end(), "as it is printed");
+        assert_eq!(world.assess(ID).await, State::Present, "{before}");
+        assert_eq!(world.remove(ID).await.0, Ok(()));
+    }
+    assert!(!render::cloudformation(&spec("1.14.1")).unwrap().contains("KarpenterNodeInstanceProfile:"), "none is made");
+}
+
 /// CloudFormation ends an update well where it may not delete what left the template, and lets go of it: the node role could never be deleted.
 #[tokio::test(start_paused = true)]
 async fn an_instance_profile_that_the_stack_of_another_release_left_goes_too() {
