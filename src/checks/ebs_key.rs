@@ -85,7 +85,7 @@ fn judge(spec: &Spec, facts: &Facts, subject: String, used: &KeyUse) -> Result<J
     }
     let spot = format!("arn:{}:iam::{}:role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot", spec.partition, spec.account_id);
     let mut users = vec![Asker::of(used, "ec2")];
-    if buys_spot(spec) {
+    if spec.buys(CapacityType::Spot) {
         // What a service-linked role may do by IAM is AWS's, and holds nothing of keys.
         users.push(Asker { arn: &spot, via: "ec2", denied: Some(VOLUME_KEY_ACTIONS.to_vec()) });
     }
@@ -113,15 +113,6 @@ fn judge(spec: &Spec, facts: &Facts, subject: String, used: &KeyUse) -> Result<J
         }
     }
     Ok(Judgement::pass(subject, format!("{} lets {} use it", key.arn, spec.controller_role_name())))
-}
-
-fn buys_spot(spec: &Spec) -> bool {
-    let own = &spec.node_pool.capacity_types;
-    if own.is_empty() {
-        spec.release.features().capacity_types.iter().any(|kind| kind == "spot")
-    } else {
-        own.contains(&CapacityType::Spot)
-    }
 }
 
 fn look<'a>(spec: &'a Spec, key: &'a str) -> impl Iterator<Item = &'a str> {

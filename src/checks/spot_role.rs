@@ -27,7 +27,7 @@ impl Check for SpotRole {
          the service-linked role for EC2 Spot Instances`; since 1.5 only an event on the NodeClaim, `Attempted to launch a spot instance but \
          failed due to`, and on-demand nodes in place of spot ones.\n\nCure: `aws iam create-service-linked-role --aws-service-name \
          spot.amazonaws.com`, once per account; `karpctl bootstrap` does it. An answer that the name `has been taken` says that it is there. Where the spec says by its `capacityTypes` that \
-         its node pool buys none, it is not missed."
+         its node pool buys none, it is not missed; nor does `karpctl bootstrap` end there where it may not make it."
     }
 
     fn reads(&self) -> &'static [Topic] {

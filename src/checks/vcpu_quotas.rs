@@ -145,9 +145,7 @@ fn first_nodes(spec: &Spec, facts: &Facts, vcpus: &VcpuFacts) -> u64 {
     }
 }
 
-/// Whether the node pool buys this capacity type: by the spec, else by the release's guide.
+/// Whether the node pool of the spec's buys this capacity type. Of one that is kept nothing is known.
 fn buys(spec: &Spec, of: CapacityType) -> bool {
-    let own = &spec.node_pool.capacity_types;
-    let guide = &spec.release.features().capacity_types;
-    !spec.node_pool.keep && if own.is_empty() { guide.iter().any(|kind| kind == of.as_str()) } else { own.contains(&of) }
+    !spec.node_pool.keep && spec.buys(of)
 }

@@ -159,7 +159,13 @@ async fn change(run: &Run<'_>, direction: Direction, planned: &Planned, step: &d
         timeout: run.timeout,
     };
     match direction {
-        Direction::Apply => step.apply(&context, action_for(&state, planned.action)).await?,
+        Direction::Apply => {
+            if let Err(error) = step.apply(&context, action_for(&state, planned.action)).await {
+                let message = step.does_without(run.spec, &error).ok_or(error)?;
+                say(Progress::Warning { message });
+                return Ok(());
+            }
+        }
         Direction::Remove => step.remove(&context).await?,
     }
     prove(run, direction, planned, step, shared).await

@@ -1,7 +1,7 @@
 //! Names and ARNs that follow from a spec. Every document and every step takes them from here, so that they agree.
 
 use super::elsewhere::{Elsewhere, role_name};
-use super::{Arn, Identity, Spec, SubnetId};
+use super::{Arn, CapacityType, Identity, Spec, SubnetId};
 use crate::knowledge::ZONAL_SHIFT_VALUE;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -81,6 +81,13 @@ impl Spec {
     #[must_use]
     pub fn heeds_zonal_shift(&self) -> bool {
         self.given_zonal_shift().or(self.zonal_shift) == Some(true)
+    }
+
+    /// Whether the node pool buys this capacity type: by the spec, else by the release's guide.
+    #[must_use]
+    pub fn buys(&self, of: CapacityType) -> bool {
+        let own = &self.node_pool.capacity_types;
+        if own.is_empty() { self.release.features().capacity_types.iter().any(|kind| kind == of.as_str()) } else { own.contains(&of) }
     }
 
     /// The role of the nodes that Karpenter launches.

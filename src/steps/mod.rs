@@ -64,7 +64,7 @@ pub use other_installer::refused_by_installer;
 pub use stack_removal::refused_by_others;
 pub(crate) use stack_removal::refused_by_protection;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::facts::{Facts, Topic};
 use crate::plan::{Action, Direction, State, StepId};
 use crate::spec::Spec;
@@ -127,6 +127,10 @@ pub trait Step: Send + Sync {
     /// What is gone on without, a line each: what could not be looked at, or does not come.
     fn goes_without(&self, _spec: &Spec, _facts: &Facts, _direction: Direction) -> Vec<String> {
         Vec::new()
+    }
+    /// What is said where its object could not be made for this reason and the way goes on without; `None`: it does not.
+    fn does_without(&self, _spec: &Spec, _error: &Error) -> Option<String> {
+        None
     }
     /// What it does and why, for `karpctl explain`, in a few sentences.
     fn explain(&self) -> &'static str;

@@ -17,7 +17,7 @@ use crate::probe::kinds::Kinds;
 use crate::probe::node_pool::ami_alias;
 use crate::render;
 use crate::shell::quoted;
-use crate::spec::{ClusterMode, Spec};
+use crate::spec::{CapacityType, ClusterMode, Spec};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -39,7 +39,8 @@ impl Step for NodePool {
     fn needs(&self, spec: &Spec) -> Vec<StepId> {
         // The chart comes before, so that on the way back the controller is still there to drain what it launched.
         // A controller that is being restarted may not answer for its webhooks.
-        let mut needs = vec![StepId::Stack, StepId::Cluster, StepId::NodeMapping, StepId::SpotRole, StepId::Chart, StepId::EarlierIdentity];
+        let mut needs = vec![StepId::Stack, StepId::Cluster, StepId::NodeMapping, StepId::Chart, StepId::EarlierIdentity];
+        needs.extend(spec.buys(CapacityType::Spot).then_some(StepId::SpotRole));
         if spec.cluster == ClusterMode::Existing {
             needs.push(StepId::DiscoveryTags);
         }

@@ -2,10 +2,10 @@
 
 use super::looked::looked;
 use super::{Step, StepContext};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, Topic};
 use crate::plan::{Action, Direction, State, StepId};
-use crate::spec::Spec;
+use crate::spec::{CapacityType, Spec};
 use async_trait::async_trait;
 
 /// See the module.
@@ -63,8 +63,13 @@ impl Step for SpotRole {
         Some("it belongs to the account: other clusters use it")
     }
 
+    fn does_without(&self, spec: &Spec, error: &Error) -> Option<String> {
+        let denied = error.kind == ErrorKind::Denied && !spec.node_pool.keep && !spec.buys(CapacityType::Spot);
+        denied.then(|| format!("{} is not there, and no node pool gets Spot instances without: {error}", crate::probe::account::SPOT_ROLE))
+    }
+
     fn explain(&self) -> &'static str {
         "Creates the service-linked role AWSServiceRoleForEC2Spot, without which EC2 launches no Spot instance. An account needs it \
-         once; it is never removed. Where it is missing, Karpenter since 1.5 logs no error: Spot is simply never used."
+         once; it is never removed. Who may not make it goes on without, with a warning, where the node pool buys no Spot. Where it is missing, Karpenter since 1.5 logs no error: Spot is simply never used."
     }
 }

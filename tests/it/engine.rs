@@ -92,6 +92,27 @@ async fn a_failure_stops_what_needs_it_and_running_again_goes_on() {
     assert!(!cluster.changes().iter().any(|c| c.starts_with("create_stack")), "what was done is kept: {:?}", cluster.changes());
 }
 
+/// An organisation that denies Spot denies its role as well: nothing that is bought needs it.
+#[tokio::test(start_paused = true)]
+async fn a_spot_role_that_may_not_be_made_ends_a_run_only_where_spot_is_bought() {
+    use karpctl::spec::CapacityType::{OnDemand, Spot};
+    for (kinds, kind, ends_well) in [
+        (vec![], ErrorKind::Denied, true),
+        (vec![OnDemand], ErrorKind::Denied, true),
+        (vec![OnDemand], ErrorKind::Unreachable, false),
+        (vec![Spot, OnDemand], ErrorKind::Denied, false),
+    ] {
+        let mut wanted = existing("1.14.1");
+        wanted.node_pool.capacity_types.clone_from(&kinds);
+        let world = FakeWorld::with_cluster(wanted);
+        world.fail("create_service_linked_role", Fault::Before(Error::new(kind, "cannot create the service-linked role")));
+        let (outcome, events) = go(&world, Direction::Apply, &CancellationToken::new()).await;
+        assert_eq!(outcome.ok(), ends_well, "{kinds:?} {kind:?}: {:#?}", outcome.failures);
+        let warned = format!("{events:?}").contains("no node pool gets Spot instances without: cannot create the service-linked role");
+        assert_eq!(warned, ends_well, "{kinds:?}: {events:#?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_step_that_makes_nothing_is_planned_as_a_wait() {
     let world = FakeWorld::empty(spec("1.14.1"));
