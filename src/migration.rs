@@ -12,13 +12,14 @@ mod ties;
 mod weights;
 
 pub use drainage::{
-    Debt, Obstacle, closed, debts, held, is_settled, leaving, makers_on, movable, obstacles, staying_behind, unplaced, unplaced_before,
+    Debt, Obstacle, closed, debts, grows, held, is_settled, leaving, makers_on, movable, obstacles, staying_behind, unplaced,
+    unplaced_before,
 };
 pub use fate::{Fate, GroupPlan, marks, plan, self_managed};
 pub use memory::{KEPT, SCALING_BEFORE, is_begun, pool_for, remembered, scaling_before, small};
 pub use roles::lost_policies;
 pub use ties::{moved_workloads, tied_workloads};
-pub use weights::order;
+pub use weights::{order, others};
 
 /// What a person asks of a migration.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

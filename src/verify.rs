@@ -6,9 +6,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::knowledge::{CAPACITY_TYPE_LABEL, NodePoolApi, ZONE_LABEL};
 use crate::plan::{Progress, State, StepId};
 use crate::ports::{Force, Kube, ObjectKind, ObjectRef};
-use crate::probe::kinds::{Kinds, name_of, nodes};
+use crate::probe::kinds::{Kinds, is_ours, name_of, nodes};
 use crate::render;
-use crate::steps::{self, StepContext, applied_by_karpctl};
+use crate::steps::{self, StepContext};
 use crate::wording::counted;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -188,7 +188,7 @@ pub async fn verify(context: &StepContext<'_>, workload: Workload<'_>) -> Result
     refuse_unready(context)?;
     let kube = context.kube().await?;
     let place = ObjectRef { kind: ObjectKind::new("apps/v1", "deployments"), namespace: Some(NAMESPACE.into()), name: WORKLOAD.into() };
-    if kube.get(&place).await?.is_some_and(|found| !applied_by_karpctl(&found)) {
+    if kube.get(&place).await?.is_some_and(|found| !is_ours(&found)) {
         return Err(Error::refused(format!("a Deployment {NAMESPACE}/{WORKLOAD} is there and karpctl did not make it"))
             .hint(format!("if nothing needs it: `kubectl --namespace {NAMESPACE} delete deployment {WORKLOAD}`")));
     }

@@ -2,6 +2,7 @@
 
 use super::args::VariantArgs;
 use super::installed::as_it_stands;
+use super::migrated::pools_stay;
 use super::session::Session;
 use super::way::{Selection, WayArgs, go};
 use crate::app::App;
@@ -45,6 +46,7 @@ impl BootstrapArgs {
 pub async fn run(app: &App, args: BootstrapArgs) -> Result<Exit> {
     let mut session = Session::open(app, &args.variant).await?;
     as_it_stands(app, &mut session).await?;
+    pools_stay(app, &mut session).await?;
     let selection = Selection { name: "bootstrap", steps: StepId::ALL.into(), direction: Direction::Apply, ownership: args.ownership() };
     go(app, &args.way, &mut session, &steps::all(), &selection).await
 }

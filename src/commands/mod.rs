@@ -25,6 +25,7 @@ mod left;
 mod look;
 mod mend;
 pub mod migrate;
+mod migrated;
 mod named;
 mod next;
 mod offered;

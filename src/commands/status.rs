@@ -3,6 +3,7 @@
 use super::answer::json;
 use super::args::VariantArgs;
 use super::installed::as_it_stands;
+use super::migrated::pools_stay;
 use super::next;
 use super::session::Session;
 use crate::app::App;
@@ -38,6 +39,7 @@ impl StatusArgs {
 pub async fn run(app: &App, args: StatusArgs) -> Result<Exit> {
     let mut session = Session::open(app, &args.variant).await?;
     as_it_stands(app, &mut session).await?;
+    pools_stay(app, &mut session).await?;
     if let Some(reason) = &session.unseen {
         app.printer.warn(&format!(
             "which release of Karpenter is installed could not be seen, and {} is taken for it: {reason}",

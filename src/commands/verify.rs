@@ -3,6 +3,7 @@
 use super::answer::json;
 use super::args::{ClusterArgs, VariantArgs, parse_duration};
 use super::installed::as_installed;
+use super::migrated::pools_stay;
 use super::session::Session;
 use crate::app::App;
 use crate::error::{Exit, Result};
@@ -56,6 +57,7 @@ pub async fn run(app: &App, args: VerifyArgs) -> Result<Exit> {
     let steps = steps::all();
     let ready = steps.iter().filter(|s| s.id() == StepId::Ready);
     session.read_by(app, ready.flat_map(|s| s.reads().iter().copied()).collect()).await?;
+    pools_stay(app, &mut session).await?;
     let title = format!("Karpenter on {}: a proof with {}", session.spec.cluster_name, counted(args.replicas as usize, "pod"));
     let reporter = ProofReporter::new(&app.printer, args.output, &title, crate::verify::USUAL_SECONDS);
     let say = |progress: Progress| reporter.show(progress);

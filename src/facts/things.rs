@@ -485,6 +485,12 @@ pub struct KarpenterNodes {
     pub claims: Vec<String>,
     /// Kubernetes nodes.
     pub nodes: Vec<String>,
+    /// Those of the pools that karpctl applied.
+    #[serde(default)]
+    pub our_pools: Vec<String>,
+    /// Those of the classes that karpctl applied.
+    #[serde(default)]
+    pub our_classes: Vec<String>,
     /// Those of the pools that a migration made for node groups.
     #[serde(default)]
     pub of_node_groups: Vec<String>,

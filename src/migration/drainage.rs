@@ -129,6 +129,12 @@ pub fn staying_behind<'f>(plan: &GroupPlan<'_>, fleet: &'f Fleet) -> Vec<&'f Fle
     nodes_of(plan, fleet).into_iter().filter(|n| n.leaving.is_some() && !leave.contains(&n.name.as_str())).collect()
 }
 
+/// Whether a group gets more nodes than it has.
+#[must_use]
+pub fn grows(plan: &GroupPlan<'_>) -> bool {
+    plan.is_touched() && plan.target.desired > plan.group.scaling.desired
+}
+
 /// Whether a group is as it shall be.
 #[must_use]
 pub fn is_settled(plan: &GroupPlan<'_>, fleet: &Fleet) -> bool {

@@ -2,7 +2,10 @@
 
 use super::GroupPlan;
 use crate::facts::{Fleet, NodeGroupShape};
+use crate::knowledge::AUTO_MODE_GROUP;
+use crate::render::NODE_GROUP_LABEL;
 use regex_lite::Regex;
+use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// The highest weight of a node pool.
@@ -24,6 +27,25 @@ pub(super) fn weigh(plans: &mut [GroupPlan<'_>], fleet: &Fleet) {
             pool.weight = u32::try_from((MOST * (at + 1) / ranks.len()).max(1)).ok();
         }
     }
+}
+
+/// The node pools of others that take any pod, a sentence: they share it with those of the groups.
+#[must_use]
+pub fn others(fleet: &Fleet) -> Option<String> {
+    let takes_any = |pool: &&Value| {
+        let template = &pool["spec"]["template"]["spec"];
+        let tainted = template["taints"].as_array().is_some_and(|taints| !taints.is_empty());
+        pool["metadata"]["labels"][NODE_GROUP_LABEL].is_null() && !tainted && template["nodeClassRef"]["group"] != AUTO_MODE_GROUP
+    };
+    let names: Vec<&str> = fleet.pools.iter().filter(takes_any).filter_map(|pool| pool["metadata"]["name"].as_str()).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "there are node pools of no node group that take any pod: {}; where one comes first, by `spec.weight` and then by the later name, pods get its \
+             nodes, with its subnets, security groups and image (`kubectl delete nodepool {}` takes it away, and drains its nodes)",
+            names.join(", "),
+            names[0]
+        )
+    })
 }
 
 /// Which pool comes first where nothing says so, of those that take any pod.

@@ -71,6 +71,14 @@ pub(crate) fn is_of_auto_mode(object: &Value) -> bool {
     by_class || object["metadata"]["labels"][COMPUTE_TYPE_LABEL] == "auto"
 }
 
+/// Who karpctl is among the managers of fields.
+pub(crate) const MANAGER: &str = "karpctl";
+
+/// Whether karpctl applied the object: the API server keeps who did.
+pub(crate) fn is_ours(object: &Value) -> bool {
+    object["metadata"]["managedFields"].as_array().is_some_and(|managers| managers.iter().any(|m| m["manager"] == MANAGER))
+}
+
 /// An object that is in no namespace.
 pub(crate) fn cluster_wide(kind: &ObjectKind, name: &str) -> ObjectRef {
     ObjectRef { kind: kind.clone(), namespace: None, name: name.to_owned() }

@@ -1,6 +1,6 @@
 //! The node pool and its node class, and everything that Karpenter has launched.
 
-use super::kinds::{Kinds, is_of_auto_mode, name_of, nodes as node_kind};
+use super::kinds::{Kinds, is_of_auto_mode, is_ours, name_of, nodes as node_kind};
 use super::{ProbeContext, said, told};
 use crate::error::Result;
 use crate::facts::{KarpenterNodes, Probed};
@@ -33,12 +33,14 @@ pub(crate) async fn launched(kinds: &Kinds, kube: &dyn Kube) -> Result<Karpenter
         listed(kube, &kinds.claim, None),
         listed(kube, &node, Some(kinds.pool_label)),
     );
-    let pools = pools?;
+    let (pools, classes) = (pools?, classes?);
     let migrated = |pool: &&Value| !pool["metadata"]["labels"][NODE_GROUP_LABEL].is_null();
     Ok(KarpenterNodes {
         of_node_groups: names(pools.iter().filter(migrated)),
         pools: names(&pools),
-        classes: names(&classes?),
+        our_pools: names(pools.iter().filter(|pool| is_ours(pool))),
+        our_classes: names(classes.iter().filter(|class| is_ours(class))),
+        classes: names(&classes),
         claims: names(&claims?),
         nodes: names(&nodes?),
     })

@@ -7,11 +7,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{AutoscalerFacts, Facts, Topic};
 use crate::migration::is_begun;
 use crate::plan::{Action, Direction, State, StepId};
-use crate::ports::{Kube, ObjectKind, ObjectRef};
+use crate::ports::{ObjectKind, ObjectRef};
 use crate::probe::fleet::REPLICAS_BEFORE;
+use crate::shell::quoted;
 use crate::spec::Spec;
 use async_trait::async_trait;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// See the module.
 pub(super) struct Autoscaler;
@@ -69,11 +70,17 @@ impl Step for Autoscaler {
 
     fn commands(&self, _: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {
         let Ok((_, fleet)) = world(facts) else { return Vec::new() };
-        let scale =
-            |a: &AutoscalerFacts, to: u32| format!("kubectl --namespace {} scale deployment {} --replicas {to}", a.namespace, a.name);
+        let patched = |a: &AutoscalerFacts, patch: &Value| {
+            let patch = quoted(&patch.to_string());
+            format!("kubectl --namespace {} patch deployment {} --type merge --patch {patch}", a.namespace, a.name)
+        };
+        let gone = |a: &AutoscalerFacts| format!("kubectl --namespace {} rollout status deployment {} --timeout 15m", a.namespace, a.name);
         match direction {
-            Direction::Apply => fleet.autoscalers.iter().map(|a| scale(a, 0)).collect(),
-            Direction::Remove => fleet.autoscalers.iter().filter_map(|a| Some(scale(a, a.before?))).collect(),
+            Direction::Apply => {
+                let running = fleet.autoscalers.iter().filter(|a| a.replicas > 0);
+                running.flat_map(|a| [patched(a, &stopping(a)), gone(a)]).collect()
+            }
+            Direction::Remove => fleet.autoscalers.iter().filter_map(|a| Some(patched(a, &starting(a, a.before?)))).collect(),
         }
     }
 
@@ -82,9 +89,7 @@ impl Step for Autoscaler {
         let (_, fleet) = world(context.facts).map_err(State::into_error)?;
         for found in fleet.autoscalers.iter().filter(|a| a.replicas > 0) {
             context.doing(format!("scaling {} from {} to 0 replicas", shown(found), found.replicas));
-            // In one patch: what is stopped is remembered, and what is remembered is stopped.
-            let patch = json!({"metadata": {"annotations": {REPLICAS_BEFORE: found.replicas.to_string()}}, "spec": {"replicas": 0}});
-            kube.merge_patch(&place(found), &patch).await?;
+            kube.merge_patch(&place(found), &stopping(found)).await?;
         }
         self.wait_until_gone(context).await
     }
@@ -95,7 +100,7 @@ impl Step for Autoscaler {
         for found in &fleet.autoscalers {
             let Some(before) = found.before else { continue };
             context.doing(format!("scaling {} to {before} replicas", shown(found)));
-            start(kube.as_ref(), found, before).await?;
+            kube.merge_patch(&place(found), &starting(found, before)).await?;
         }
         Ok(())
     }
@@ -124,11 +129,15 @@ impl Autoscaler {
     }
 }
 
-async fn start(kube: &dyn Kube, found: &AutoscalerFacts, before: u32) -> Result<()> {
+/// In one patch: what is stopped is remembered, and what is remembered is stopped.
+fn stopping(found: &AutoscalerFacts) -> Value {
+    json!({"metadata": {"annotations": {REPLICAS_BEFORE: found.replicas.to_string()}}, "spec": {"replicas": 0}})
+}
+
+fn starting(found: &AutoscalerFacts, before: u32) -> Value {
     // Somebody may have started it meanwhile, with as many as they want.
     let replicas = if found.replicas == 0 { before } else { found.replicas };
-    let patch = json!({"metadata": {"annotations": {REPLICAS_BEFORE: null}}, "spec": {"replicas": replicas}});
-    kube.merge_patch(&place(found), &patch).await.map(drop)
+    json!({"metadata": {"annotations": {REPLICAS_BEFORE: null}}, "spec": {"replicas": replicas}})
 }
 
 fn shown(found: &AutoscalerFacts) -> String {

@@ -3,14 +3,14 @@
 use super::looked::foreign;
 use super::migration::{READS, READS_ON_REMOVAL, look, planned, world};
 use super::node_pool::put;
-use super::node_pool_removal::{MANAGER, remove_these};
+use super::node_pool_removal::remove_these;
 use super::ready::not_ready_yet;
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, Fleet, Topic};
-use crate::migration::{Fate, GroupPlan, PoolsOnReturn, Wish, lost_policies, moved_workloads, order, self_managed, tied_workloads};
+use crate::migration::{Fate, GroupPlan, PoolsOnReturn, Wish, lost_policies, moved_workloads, order, others, self_managed, tied_workloads};
 use crate::plan::{Action, Direction, State, StepId};
-use crate::probe::kinds::{Kinds, cluster_wide, name_of};
+use crate::probe::kinds::{Kinds, MANAGER, cluster_wide, name_of};
 use crate::render::{self, NODE_GROUP_LABEL, PoolShape};
 use crate::spec::Spec;
 use async_trait::async_trait;
@@ -67,7 +67,7 @@ impl Step for MigrationPools {
         };
         let told = |plan| described(plan).into_iter().chain(lost(plan).into_iter().map(|note| format!("  {note}")));
         let of_pods = tied_workloads(&plans, fleet).into_iter().chain(moved_workloads(fleet));
-        plans.iter().flat_map(told).chain(order(&plans)).chain(self_managed(groups, fleet)).chain(of_pods).collect()
+        plans.iter().flat_map(told).chain(order(&plans)).chain(others(fleet)).chain(self_managed(groups, fleet)).chain(of_pods).collect()
     }
 
     fn commands(&self, spec: &Spec, facts: &Facts, direction: Direction) -> Vec<String> {

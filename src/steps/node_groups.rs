@@ -2,14 +2,14 @@
 
 use super::autoscaler::Autoscaler;
 use super::migration::{READS, READS_ON_REMOVAL, look, planned, world};
+use super::migration_shell;
 use super::node_emptying::{Emptying, release};
 use super::node_group_size::{belongs, resize, wait_for_nodes};
-use super::shell::eks_scaling;
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{AutoscalerFacts, Facts, Fleet, NodeGroupShape, Topic};
 use crate::migration::{
-    Fate, GroupPlan, KEPT, SCALING_BEFORE, Wish, closed, held, is_begun, is_settled, leaving, marks, movable, obstacles, pool_for,
+    Fate, GroupPlan, KEPT, SCALING_BEFORE, Wish, closed, grows, held, is_begun, is_settled, leaving, marks, movable, obstacles, pool_for,
     remembered, staying_behind,
 };
 use crate::plan::{Action, Direction, State, StepId};
@@ -73,11 +73,11 @@ impl Step for NodeGroups {
         match direction {
             Direction::Apply => {
                 let Ok((plans, fleet)) = planned(spec, facts, &self.0) else { return Vec::new() };
-                plans.iter().filter(|p| !is_settled(p, fleet)).flat_map(|plan| shell(spec, plan, fleet)).collect()
+                migration_shell::there(spec, &plans, fleet)
             }
             Direction::Remove => {
                 let Ok((groups, fleet)) = world(facts) else { return Vec::new() };
-                groups.iter().filter_map(|g| Some(eks_scaling(spec, &g.name, remembered(g, fleet)?))).collect()
+                migration_shell::back(spec, &groups.iter().filter(|g| is_open(g, fleet)).collect::<Vec<_>>(), fleet)
             }
         }
     }
@@ -265,11 +265,6 @@ fn comes_back(spec: &Spec, found: &AutoscalerFacts) -> Error {
         .hint(format!("or go back: `karpctl migrate cluster-autoscaler --back --cluster-name {cluster} --region {region}`"))
 }
 
-/// Whether a group gets more nodes than it has.
-fn grows(plan: &GroupPlan<'_>) -> bool {
-    plan.is_touched() && plan.target.desired > plan.group.scaling.desired
-}
-
 /// What is done about a group, in words.
 fn intended(plan: &GroupPlan<'_>, fleet: &Fleet) -> String {
     let nodes = leaving(plan, fleet);
@@ -310,11 +305,4 @@ fn in_the_way(plans: &[GroupPlan<'_>], fleet: &Fleet) -> Option<State> {
     let why = found.iter().map(|o| format!("pod {}: {}", o.pod, o.why)).collect::<Vec<_>>().join("; ");
     let hints: BTreeSet<String> = found.into_iter().map(|o| o.hint).collect();
     Some(State::Blocked { why: format!("pods are in the way. {why}"), hints: hints.into_iter().collect() })
-}
-
-/// The shell for a group.
-fn shell(spec: &Spec, plan: &GroupPlan<'_>, fleet: &Fleet) -> Vec<String> {
-    let drain = |node: &str| format!("kubectl drain {node} --ignore-daemonsets --delete-emptydir-data");
-    let nodes = leaving(plan, fleet).into_iter().map(|n| drain(&n.name));
-    nodes.chain([eks_scaling(spec, &plan.group.name, plan.target)]).collect()
 }

@@ -5,7 +5,7 @@ use super::context::Rests;
 use super::helm_release::of_somebody_else;
 use super::looked::{drifted_or_present, foreign, looked, looked_for_removal};
 use super::node_pool_kept::keep;
-use super::node_pool_removal::{MANAGER, is_ours, remove_pools};
+use super::node_pool_removal::remove_pools;
 use super::shell::render_command;
 use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
@@ -13,7 +13,7 @@ use crate::facts::{Facts, KarpenterNodes, Probed, Topic};
 use crate::knowledge::COMPUTE_TYPE_LABEL;
 use crate::plan::{Action, Direction, State, StepId};
 use crate::ports::{Force, Kube, ObjectKind, ObjectRef};
-use crate::probe::kinds::Kinds;
+use crate::probe::kinds::{Kinds, MANAGER, is_ours};
 use crate::probe::node_pool::ami_alias;
 use crate::render;
 use crate::shell::quoted;
@@ -106,11 +106,22 @@ impl Step for NodePool {
             }
             Direction::Remove => {
                 let label = kinds.pool_label;
-                // Somebody else's pools stay, and with them the controller: only where the cluster goes, all go, but for EKS Auto Mode's.
+                // Somebody else's pools stay: only where the cluster goes, all go, but for EKS Auto Mode's.
                 let (pools, nodes, classes) = match spec.cluster {
                     ClusterMode::Managed if auto_mode => (pools_by_name(spec, facts), without_auto_mode(label), "--all".to_owned()),
                     ClusterMode::Managed => ("--all".to_owned(), label.to_owned(), "--all".to_owned()),
-                    ClusterMode::Existing => (name.to_string(), format!("{label}={name}"), name.to_string()),
+                    ClusterMode::Existing => {
+                        let found = facts.karpenter_nodes.known();
+                        let own = |ours: Option<&Vec<String>>| {
+                            ours.filter(|names| !names.is_empty()).map_or_else(|| vec![name.to_string()], Clone::clone)
+                        };
+                        let (pools, classes) = (own(found.map(|f| &f.our_pools)), own(found.map(|f| &f.our_classes)));
+                        let nodes = match &pools[..] {
+                            [pool] => format!("{label}={pool}"),
+                            _ => quoted(&format!("{label} in ({})", pools.join(","))),
+                        };
+                        (pools.join(" "), nodes, classes.join(" "))
+                    }
                 };
                 vec![
                     format!("kubectl delete {} {pools}", full(&kinds.pool)),
@@ -148,7 +159,8 @@ impl Step for NodePool {
         "Applies the node class and the node pool of the release's guide by server-side apply as the field manager karpctl: fields that \
          other managers set stay theirs. The AMI alias is pinned to the version that AWS recommends on the day it is first applied, \
          and kept afterwards unless the spec names another; so are capacity types and architectures, where a newer release's guide has \
-         others. Objects of that name that karpctl did not apply are refused until \
+         others. After a migration `bootstrap` makes none, as the migration did not: a pool for everything would take the pods of all others; `karpctl node-pool` \
+         makes it. Objects of that name that karpctl did not apply are refused until \
          --adopt. On the way back the pools go first, while the controller runs: it drains and ends their nodes, which is waited \
          for. Finalizers are never removed by force."
     }

@@ -5,7 +5,7 @@ use super::{BRIEF, StepContext, undrained};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Facts, Probed, Topic};
 use crate::ports::{Kube, ObjectKind};
-use crate::probe::kinds::{Kinds, cluster_wide, is_of_auto_mode, name_of, nodes};
+use crate::probe::kinds::{Kinds, cluster_wide, is_of_auto_mode, is_ours, name_of, nodes};
 use crate::probe::{ProbeContext, probe};
 use crate::spec::ClusterMode;
 use crate::wording::named;
@@ -16,14 +16,6 @@ use tokio::time::Instant;
 /// Whether something is to happen before an object goes.
 fn is_finalized(object: &Value) -> bool {
     object["metadata"]["finalizers"].as_array().is_some_and(|finalizers| !finalizers.is_empty())
-}
-
-/// Who karpctl is among the managers of fields.
-pub(super) const MANAGER: &str = "karpctl";
-
-/// Whether karpctl applied the object: the API server keeps who did.
-pub(crate) fn is_ours(object: &Value) -> bool {
-    object["metadata"]["managedFields"].as_array().is_some_and(|managers| managers.iter().any(|m| m["manager"] == MANAGER))
 }
 
 /// Deletes the pools, waits until their nodes and instances are gone, then deletes the classes.

@@ -20,7 +20,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("wording", &[]),
     ("secret", &[]),
     ("token", &["error", "knowledge"]),
-    ("migration", &["error", "facts", "render", "spec"]),
+    ("migration", &["error", "facts", "knowledge", "render", "spec", "wording"]),
     ("ports", &["error", "facts", "knowledge", "spec"]),
     ("render", &["characters", "error", "knowledge", "spec"]),
     ("probe", &["credential", "error", "facts", "knowledge", "kubeconfig", "ports", "render", "secret", "spec"]),

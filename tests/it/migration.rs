@@ -4,6 +4,7 @@
 mod again;
 mod carried;
 mod memory;
+mod printed;
 mod ready;
 mod roles;
 mod scaled;

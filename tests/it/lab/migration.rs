@@ -1,6 +1,7 @@
 //! From the Cluster Autoscaler to Karpenter and back, on real parts: pods keep to their disruption budget all the way, and an
 //! interruption half-way goes on where it stopped.
 
+use super::print_commands::paste;
 use super::{Ended, Stage, stage};
 use serde_json::{Value, json};
 use std::process::Stdio;
@@ -237,6 +238,40 @@ fn from_the_cluster_autoscaler_and_back() {
     assert!(looks > 50, "{looks} looks are too few to tell");
     assert!(fewest >= FEWEST, "{fewest} pods served at worst, and the budget wants {FEWEST}");
     a_budget_that_never_gives_way_ends_the_run(&stage);
+}
+
+/// The sizes of the groups, and how many autoscalers run.
+fn state(stage: &Stage) -> [Value; 3] {
+    let size = |name: &str| group(stage, name)["scalingConfig"].clone();
+    [size(WEB), size(&format!("{}-ng", stage.cluster())), autoscalers(stage)]
+}
+
+#[test]
+fn the_printed_shell_goes_there_and_back_too() {
+    let Some(stage) = stage("leavershell") else { return };
+    make_scaled_cluster(&stage);
+    says_what_it_works_on(&stage, &[&format!("{}-ng", stage.cluster()), WEB]);
+    let before = state(&stage);
+    let shell = |more: &[&str]| {
+        let words = [&["migrate", "cluster-autoscaler", "--karpenter-version", "1.14.1"], more].concat();
+        paste(&stage, &words.into_iter().map(str::to_owned).collect::<Vec<_>>());
+    };
+    shell(&[]);
+    assert_eq!((autoscalers(&stage), nodes_of(&stage, WEB)), (json!(0), 0));
+    migrate(&stage, &["--yes"]).exits(0).says("Nothing to do");
+    // What comes after it leaves the pool out that the migration leaves out.
+    for words in [&["bootstrap", "--existing-cluster", "--dry-run", "--exit-code"][..], &["status", "--existing-cluster", "--exit-code"]] {
+        stage.karpctl(words).exits(0).says("no node pool default is made, as those of a migration are there (leavershell-ng, web-group)");
+    }
+    stage.karpctl(&["node-pool", "--existing-cluster", "--dry-run", "--exit-code"]).exits(3);
+    // By the marks that the shell wrote.
+    migrate(&stage, &["--back", "--yes"]).exits(0).says("are as they were before");
+    assert_eq!(state(&stage), before);
+    migrate(&stage, &["--yes"]).exits(0);
+    shell(&["--back", "--delete-pools"]);
+    assert_eq!(state(&stage), before);
+    assert_eq!((&group(&stage, WEB)["tags"], nodes_of(&stage, WEB)), (&json!({}), 3));
+    assert_eq!(stage.kubectl(&["get", "nodepools", "--output", "json"])["items"], json!([]));
 }
 
 fn a_budget_that_never_gives_way_ends_the_run(stage: &Stage) {

@@ -10,7 +10,7 @@ fn slices(words: &[String]) -> Vec<&str> {
 }
 
 /// Pastes what karpctl prints into a shell that stops at the first failure.
-fn paste(stage: &Stage, words: &[String]) {
+pub(super) fn paste(stage: &Stage, words: &[String]) {
     let printed = stage.karpctl(&[&slices(words)[..], &["--print-commands"]].concat()).exits(0).stdout;
     let document = stage.karpctl(&[&slices(words)[..], &["--print-commands", "-o", "json"]].concat()).exits(0).json();
     let (schema, cluster) = (&document["schema"], &document["cluster"]);

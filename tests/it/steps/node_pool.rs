@@ -318,6 +318,27 @@ async fn pools_of_others_block_in_an_existing_cluster_and_go_with_a_new_one() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_printed_shell_deletes_all_pools_that_karpctl_applied() {
+    let world = FakeWorld::bootstrapped(existing("1.14.1")).await;
+    let shell = async || step(ID).commands(&world.spec, &world.facts(step(ID).reads_on_removal()).await, Direction::Remove);
+    assert_eq!(shell().await[0], "kubectl delete nodepools.karpenter.sh default");
+    // A migration made these; and somebody else that.
+    let ours = json!({"metadata": {"managedFields": [{"manager": "karpctl"}]}, "spec": {}});
+    for place in [pool("web"), class("web")] {
+        world.put(&place, ours.clone());
+    }
+    world.put(&pool("theirs"), json!({"metadata": {"managedFields": [{"manager": "kubectl"}]}, "spec": {}}));
+    assert_eq!(
+        shell().await,
+        [
+            "kubectl delete nodepools.karpenter.sh default web",
+            "kubectl wait --for=delete nodes --selector 'karpenter.sh/nodepool in (default,web)' --timeout 15m",
+            "kubectl delete ec2nodeclasses.karpenter.k8s.aws default web",
+        ]
+    );
+}
+
 fn of_cluster(api_version: &str, plural: &str, name: &str) -> ObjectRef {
     ObjectRef { kind: ObjectKind::new(api_version, plural), namespace: None, name: name.into() }
 }
