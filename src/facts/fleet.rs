@@ -226,6 +226,19 @@ pub enum PodOwner {
     Nobody,
 }
 
+/// Whether a pod ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PodEnd {
+    /// It runs until somebody ends it.
+    #[default]
+    Never,
+    /// It ends when its work is done.
+    ByItself,
+    /// The same, and it is the only try of its Job, which fails with it.
+    OnlyTry,
+}
+
 /// A label that a pod asks its node for, with one of these values; none: with any.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LabelWish {
@@ -290,6 +303,9 @@ pub struct FleetPod {
     /// Whether it serves.
     #[serde(default)]
     pub ready: bool,
+    /// Whether it ends by itself.
+    #[serde(default)]
+    pub end: PodEnd,
     /// Whether it is on its way out.
     pub leaving: bool,
     /// The annotation by which it asks not to be moved.
@@ -310,6 +326,12 @@ impl FleetPod {
     #[must_use]
     pub fn shown(&self) -> String {
         format!("{}/{}", self.namespace, self.name)
+    }
+
+    /// Whether a Job makes it.
+    #[must_use]
+    pub fn is_of_job(&self) -> bool {
+        self.maker.as_deref().and_then(|maker| maker.split('/').nth(1)) == Some("Job")
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::ties::tied;
 use super::{Fate, GroupPlan};
-use crate::facts::{Fleet, FleetNode, FleetPod, NodeOwner, PodOwner};
+use crate::facts::{Fleet, FleetNode, FleetPod, NodeOwner, PodEnd, PodOwner};
+use crate::wording::named;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The nodes of a group.
@@ -51,6 +52,12 @@ pub fn movable<'f>(fleet: &'f Fleet, node: &str) -> Vec<&'f FleetPod> {
     fleet.pods.iter().filter(|p| p.node.as_deref() == Some(node) && p.owner != PodOwner::EveryNode).collect()
 }
 
+/// Whether a pod is left alone until it has ended, which it does by itself: nobody would make it anew, its Job would fail with it, or it asks to stay.
+#[must_use]
+pub fn is_awaited(pod: &FleetPod) -> bool {
+    pod.end == PodEnd::OnlyTry || pod.end == PodEnd::ByItself && (pod.owner == PodOwner::Nobody || pod.keeps_place.is_some())
+}
+
 /// A pod that is not to be moved, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Obstacle {
@@ -62,13 +69,43 @@ pub struct Obstacle {
     pub hint: String,
 }
 
-/// The pods on nodes that leave which nobody would bring back, which ask to stay, or which no node of Karpenter's could take.
+/// The pods on nodes of a group that leave which nobody would bring back, which ask to stay, or which no node of Karpenter's could take.
 #[must_use]
-pub fn obstacles(plans: &[GroupPlan<'_>], fleet: &Fleet) -> Vec<Obstacle> {
-    let nodes = plans.iter().flat_map(|plan| leaving(plan, fleet).into_iter().map(move |node| (plan, node)));
-    let pods = nodes.flat_map(|(plan, node)| movable(fleet, &node.name).into_iter().map(move |pod| (plan, pod)));
-    pods.filter(|(_, pod)| !pod.leaving).filter_map(|(plan, pod)| obstacle(pod, plan, plans, fleet)).collect()
+pub fn obstacles(plan: &GroupPlan<'_>, plans: &[GroupPlan<'_>], fleet: &Fleet) -> Vec<Obstacle> {
+    let pods = going(std::slice::from_ref(plan), fleet).into_iter().filter(|pod| !is_awaited(pod));
+    pods.filter_map(|pod| obstacle(pod, plan, plans, fleet)).collect()
 }
+
+/// The pods on nodes that leave, but those that are on their way out.
+fn going<'f>(plans: &[GroupPlan<'_>], fleet: &'f Fleet) -> Vec<&'f FleetPod> {
+    let nodes = plans.iter().flat_map(|plan| leaving(plan, fleet));
+    nodes.flat_map(|node| movable(fleet, &node.name)).filter(|pod| !pod.leaving).collect()
+}
+
+/// The pods that end by themselves, a sentence for those that are waited for, and one for the Jobs of those that are not.
+#[must_use]
+pub fn ending(plans: &[GroupPlan<'_>], fleet: &Fleet) -> Vec<String> {
+    let (awaited, moved): (Vec<&FleetPod>, Vec<&FleetPod>) = going(plans, fleet).into_iter().partition(|pod| is_awaited(pod));
+    let mut said = Vec::new();
+    if !awaited.is_empty() {
+        let shown = awaited
+            .iter()
+            .map(|pod| if pod.end == PodEnd::OnlyTry { format!("{} (its Job has no other try)", pod.shown()) } else { pod.shown() });
+        said.push(format!("pods that end by themselves are not moved but waited for, for the time of --timeout: {}", named(shown, NAMED)));
+    }
+    let jobs: Vec<&FleetPod> = moved.into_iter().filter(|pod| pod.is_of_job()).collect();
+    if !jobs.is_empty() {
+        let shown = jobs.iter().map(|pod| format!("{} (since {})", pod.shown(), pod.created));
+        said.push(format!(
+            "pods of Jobs are ended and begin anew elsewhere: {}; one with the annotation karpenter.sh/do-not-disrupt: \"true\" is waited for",
+            named(shown, NAMED)
+        ));
+    }
+    said
+}
+
+/// The most pods that a sentence names.
+const NAMED: usize = 5;
 
 fn obstacle(pod: &FleetPod, plan: &GroupPlan<'_>, plans: &[GroupPlan<'_>], fleet: &Fleet) -> Option<Obstacle> {
     let (namespace, name) = (&pod.namespace, &pod.name);
@@ -99,8 +136,7 @@ fn obstacle(pod: &FleetPod, plan: &GroupPlan<'_>, plans: &[GroupPlan<'_>], fleet
 #[must_use]
 pub fn held(plans: &[GroupPlan<'_>], fleet: &Fleet) -> Vec<String> {
     let mut said = BTreeSet::new();
-    let nodes = plans.iter().flat_map(|plan| leaving(plan, fleet));
-    for pod in nodes.flat_map(|node| movable(fleet, &node.name)).filter(|pod| !pod.leaving) {
+    for pod in going(plans, fleet).into_iter().filter(|pod| !is_awaited(pod)) {
         let namespace = &pod.namespace;
         if pod.budgets.len() > 1 {
             let names: Vec<&str> = pod.budgets.iter().map(|budget| budget.name.as_str()).collect();

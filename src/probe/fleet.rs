@@ -2,12 +2,13 @@
 
 use super::autoscaler::autoscalers;
 use super::inside::{is_ready, items, selects, text};
+use super::jobs::made_once;
 use super::kinds::{Kinds, nodes as node_kind};
 use super::{ProbeContext, failed};
 use crate::error::Result;
 use crate::facts::{
-    Facts, Fleet, FleetNode, FleetPod, LabelWish, Leaving, NodeGroupShape, NodeLabels, NodeOwner, PodBudget, PodMaker, PodOwner, Probed,
-    RolePolicies,
+    Facts, Fleet, FleetNode, FleetPod, LabelWish, Leaving, NodeGroupShape, NodeLabels, NodeOwner, PodBudget, PodEnd, PodMaker, PodOwner,
+    Probed, RolePolicies,
 };
 use crate::knowledge::{COMPUTE_TYPE_LABEL, NODE_GROUP_LABEL, NODE_POOL_LABEL, PROVISIONER_LABEL, STAY_ANNOTATIONS, ZONE_LABEL};
 use crate::ports::{Kube, ObjectKind};
@@ -64,6 +65,11 @@ async fn read(kinds: &Kinds, kube: &dyn Kube) -> Result<Fleet> {
     );
     let budgets = budgets?;
     let pod = |pod: &Value| Some(FleetPod { budgets: budgets_of(pod, &budgets), ..pod_of(pod)? });
+    let mut pods: Vec<FleetPod> = pods?.iter().filter_map(pod).collect();
+    let once = made_once(&pods, kube).await?;
+    for pod in pods.iter_mut().filter(|pod| pod.maker.as_ref().is_some_and(|maker| once.contains(maker))) {
+        pod.end = PodEnd::OnlyTry;
+    }
     let deployments = deployments?;
     let makers = [("DaemonSet", daemons?), ("CronJob", crons?), ("StatefulSet", sets?)];
     let made = makers.iter().flat_map(|(kind, objects)| workloads(kind, objects)).chain(workloads("Deployment", &deployments));
@@ -71,7 +77,7 @@ async fn read(kinds: &Kinds, kube: &dyn Kube) -> Result<Fleet> {
         autoscalers: autoscalers(&deployments, kube).await?,
         workloads: made.collect(),
         nodes: nodes?.iter().map(node_of).collect(),
-        pods: pods?.iter().filter_map(pod).collect(),
+        pods,
         pools: pools?,
         classes: classes?,
     })
@@ -131,6 +137,10 @@ fn pod_of(pod: &Value) -> Option<FleetPod> {
         owner,
         maker: maker.as_deref().map(text),
         ready: is_ready(pod),
+        end: match spec["restartPolicy"].as_str() {
+            Some("Never" | "OnFailure") => PodEnd::ByItself,
+            _ => PodEnd::Never,
+        },
         leaving: !metadata["deletionTimestamp"].is_null(),
         keeps_place: keeps_place(&metadata["annotations"]),
         budgets: Vec::new(),

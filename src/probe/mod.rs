@@ -13,6 +13,7 @@ pub(crate) mod earlier;
 pub(crate) mod fleet;
 pub(crate) mod identity;
 mod inside;
+mod jobs;
 mod keys;
 pub(crate) mod kinds;
 mod network;

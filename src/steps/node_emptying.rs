@@ -4,7 +4,7 @@ use super::StepContext;
 use super::migration::{look, world};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{Fleet, FleetNode, FleetPod, Topic};
-use crate::migration::{Debt, debts, makers_on, movable, unplaced, unplaced_before};
+use crate::migration::{Debt, debts, is_awaited, makers_on, movable, unplaced, unplaced_before};
 use crate::plan::State;
 use crate::ports::{Eviction, Kube, ObjectKind, ObjectRef};
 use crate::probe::fleet::{CORDONED_BEFORE, LEAVING, READY_BEFORE};
@@ -117,7 +117,8 @@ impl<'a> Emptying<'a> {
                 return Ok(());
             }
             let mut stay = BTreeMap::new();
-            for pod in pods.iter().filter(|p| !p.leaving) {
+            let ending: Vec<String> = pods.iter().filter(|p| !p.leaving && is_awaited(p)).map(|p| p.shown()).collect();
+            for pod in pods.iter().filter(|p| !p.leaving && !is_awaited(p)) {
                 if self.context.cancel.is_cancelled() {
                     break;
                 }
@@ -128,17 +129,20 @@ impl<'a> Emptying<'a> {
             if pods.len() < left {
                 (left, since) = (pods.len(), Instant::now());
             }
-            let words = match stay.len() {
-                0 => format!("emptying node {node} ({which}): {} pods to go", pods.len()),
-                held => format!("emptying node {node} ({which}): {} pods to go, {held} held back by disruption budgets", pods.len()),
-            };
+            let counted = |many: usize, what: &str| if many == 0 { String::new() } else { format!(", {many} {what}") };
+            let words = format!(
+                "emptying node {node} ({which}): {} pods to go{}{}",
+                pods.len(),
+                counted(stay.len(), "held back by disruption budgets"),
+                counted(ending.len(), "waited for until they end")
+            );
             if words != told {
                 self.context.doing(words.clone());
                 told = words;
             }
             if since.elapsed() >= self.context.timeout {
                 let leave: Vec<String> = pods.iter().filter(|p| p.leaving).map(|p| p.shown()).collect();
-                return Err(self.hangs(node, &stay, &leave));
+                return Err(self.hangs(node, &stay, &leave, &ending));
             }
             self.context.pause(super::BRIEF).await.map_err(|e| self.on_the_way(e))?;
         }
@@ -171,12 +175,19 @@ impl<'a> Emptying<'a> {
     }
 
     /// The failure that names what hangs.
-    fn hangs(&self, node: &str, stay: &BTreeMap<String, String>, leave: &[String]) -> Error {
+    fn hangs(&self, node: &str, stay: &BTreeMap<String, String>, leave: &[String], ending: &[String]) -> Error {
         let minutes = self.context.timeout.as_secs_f64() / 60.0;
         let error = Error::new(ErrorKind::Timeout, format!("cannot empty node {node}: no pod has left it for {minutes:.1} minutes"));
         let error = stay.iter().take(NAMED).fold(error, |error, (pod, why)| error.because(format!("{pod}: {why}")));
         let error =
             leave.iter().take(NAMED).fold(error, |error, pod| error.because(format!("{pod}: it has been told to go and does not end")));
+        let error = ending.iter().take(NAMED).fold(error, |error, pod| error.because(format!("{pod}: it has not ended by itself")));
+        let error = match ending.first().and_then(|pod| pod.split_once('/')) {
+            Some((namespace, name)) => error.hint(format!(
+                "run this again when they have ended, with a longer --timeout say; or end one that may go: `kubectl --namespace {namespace} delete pod {name}`"
+            )),
+            None => error,
+        };
         let namespaces: BTreeSet<&str> = stay.keys().filter_map(|pod| pod.split('/').next()).collect();
         let error = namespaces.into_iter().fold(error, |error, namespace| {
             error.hint(format!(

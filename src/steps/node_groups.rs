@@ -9,8 +9,8 @@ use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{AutoscalerFacts, Facts, Fleet, NodeGroupShape, Topic};
 use crate::migration::{
-    Fate, GroupPlan, KEPT, SCALING_BEFORE, Wish, closed, grows, held, is_begun, is_settled, leaving, marks, movable, obstacles, pool_for,
-    remembered, staying_behind,
+    Fate, GroupPlan, KEPT, Obstacle, SCALING_BEFORE, Wish, closed, ending, grows, held, is_begun, is_settled, leaving, marks, movable,
+    obstacles, pool_for, remembered, staying_behind,
 };
 use crate::plan::{Action, Direction, State, StepId};
 use crate::ports::Kube;
@@ -89,9 +89,6 @@ impl Step for NodeGroups {
         loop {
             let facts = look(context, READS).await?;
             let (plans, fleet) = planned(context.spec, &facts, &self.0).map_err(State::into_error)?;
-            if let Some(error) = in_the_way(&plans, fleet) {
-                return Err(error.into_error());
-            }
             if let Some(back) = fleet.autoscalers.iter().find(|a| a.replicas > 0) {
                 return Err(comes_back(context.spec, back));
             }
@@ -106,6 +103,10 @@ impl Step for NodeGroups {
                     Some(short) => return Err(Error::new(ErrorKind::Timeout, short.shown())),
                     None => continue,
                 }
+            }
+            // What came onto a group whose turn is later may have ended by then.
+            if let Some(error) = in_the_way(std::slice::from_ref(*plan), &plans, fleet) {
+                return Err(error.into_error());
             }
             emptying.settle(fleet).await?;
             let nodes = leaving(plan, fleet);
@@ -158,7 +159,8 @@ impl Step for NodeGroups {
          time of --timeout ends the run and names the pod and its budget. A group is made small only when the nodes that leave are \
          empty. One group stays, with two nodes, for Karpenter's controller (--keep-node-group names it; several stay with a node each); one that has \
          fewer gets them first.\n\nPods \
-         that nobody would make anew, that ask to stay or that ask for a node of a group by its label are named before anything begins. \
+         that nobody would make anew, that ask to stay or that ask for a node of a group by its label are named before anything begins; of these, one that ends \
+         by itself, as the pod of a CI job does, is waited for, and so is that of a Job without another try. \
          Which instances a group ends, EC2 Auto Scaling decides: for the group that stays karpctl empties those that it usually ends, the \
          oldest, zone by zone.\n\nThe way back sets the sizes of before in all groups, waits for the nodes, and leaves the pods where they are. What does not get its nodes in time is told at the end, when the autoscaler \
          runs again."
@@ -172,11 +174,11 @@ impl NodeGroups {
         if open.is_empty() {
             return Ok(State::Present);
         }
-        if let Some(refusal) = in_the_way(&plans, fleet) {
+        if let Some(refusal) = in_the_way(&plans, &plans, fleet) {
             return Err(refusal);
         }
         let lines = open.iter().flat_map(|plan| std::iter::once(intended(plan, fleet)).chain(cordoned(plan, fleet)));
-        Ok(State::Drifted(lines.chain(held(&plans, fleet)).chain([IN_FILES.to_owned()]).collect()))
+        Ok(State::Drifted(lines.chain(held(&plans, fleet)).chain(ending(&plans, fleet)).chain([IN_FILES.to_owned()]).collect()))
     }
 
     /// Writes down the sizes of all groups before any of them changes.
@@ -296,9 +298,9 @@ fn cordoned(plan: &GroupPlan<'_>, fleet: &Fleet) -> Vec<String> {
     closed(plan, fleet).into_iter().map(said).collect()
 }
 
-/// The refusal for pods that are not to be moved.
-fn in_the_way(plans: &[GroupPlan<'_>], fleet: &Fleet) -> Option<State> {
-    let found = obstacles(plans, fleet);
+/// The refusal for pods of these groups that are not to be moved.
+fn in_the_way(of: &[GroupPlan<'_>], plans: &[GroupPlan<'_>], fleet: &Fleet) -> Option<State> {
+    let found: Vec<Obstacle> = of.iter().flat_map(|plan| obstacles(plan, plans, fleet)).collect();
     if found.is_empty() {
         return None;
     }

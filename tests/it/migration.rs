@@ -3,6 +3,7 @@
 
 mod again;
 mod carried;
+mod ending;
 mod memory;
 mod printed;
 mod ready;
