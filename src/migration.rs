@@ -12,8 +12,8 @@ mod ties;
 mod weights;
 
 pub use drainage::{
-    Debt, Obstacle, closed, debts, ending, grows, held, is_awaited, is_settled, leaving, makers_on, movable, obstacles, staying_behind,
-    unplaced, unplaced_before,
+    Debt, Obstacle, closed, debts, ending, grows, held, is_awaited, is_settled, leaving, left_by_autoscaler, makers_on, movable, obstacles,
+    staying_behind, unplaced, unplaced_before,
 };
 pub use fate::{Fate, GroupPlan, marks, plan, self_managed};
 pub use memory::{KEPT, SCALING_BEFORE, is_begun, pool_for, remembered, scaling_before, small};

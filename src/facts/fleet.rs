@@ -161,6 +161,12 @@ pub struct AutoscalerFacts {
     /// Whether it never takes nodes away (`--scale-down-enabled=false`).
     #[serde(default)]
     pub keeps_nodes: bool,
+    /// How long a node must have been without need before it goes, where a flag says so (`--scale-down-unneeded-time=20m`).
+    #[serde(default)]
+    pub unneeded_time: Option<String>,
+    /// Whether it leaves nodes whose pods have an `emptyDir` (`--skip-nodes-with-local-storage`, which is true where nothing is said).
+    #[serde(default)]
+    pub leaves_local_data: bool,
     /// Where it goes by priorities (`--expander=priority`): each with the patterns of the names of Auto Scaling groups that have it.
     #[serde(default)]
     pub priorities: BTreeMap<i64, Vec<String>>,
@@ -186,6 +192,9 @@ pub struct FleetNode {
     pub ready: bool,
     /// Whether it is cordoned.
     pub cordoned: bool,
+    /// Whether somebody asks the autoscaler to leave it.
+    #[serde(default)]
+    pub stays: bool,
     /// That a migration empties it.
     pub leaving: Option<Leaving>,
 }
@@ -282,6 +291,15 @@ pub struct PodBudget {
     pub closed: bool,
 }
 
+/// A volume of a pod that not every node gets at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PodVolume {
+    /// The claim by which the pod has it.
+    pub claim: String,
+    /// The labels of the nodes that get at it.
+    pub asks: NodeLabels,
+}
+
 /// A pod, as far as a migration has to do with it. One that has ended, or is the kubelet's own, is none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FleetPod {
@@ -315,6 +333,9 @@ pub struct FleetPod {
     pub budgets: Vec<PodBudget>,
     /// The labels that it asks its node for.
     pub asks: NodeLabels,
+    /// Its volumes that not every node gets at.
+    #[serde(default)]
+    pub volumes: Vec<PodVolume>,
     /// Whether what it keeps on its node is lost when it moves.
     pub local_data: bool,
     /// Why it has no node yet, as the scheduler says it, or why it does not start, as its kubelet does.

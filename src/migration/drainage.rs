@@ -2,7 +2,7 @@
 
 use super::ties::tied;
 use super::{Fate, GroupPlan};
-use crate::facts::{Fleet, FleetNode, FleetPod, NodeOwner, PodEnd, PodOwner};
+use crate::facts::{Fleet, FleetNode, FleetPod, NodeOwner, PodEnd, PodOwner, PodVolume};
 use crate::wording::named;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -104,6 +104,30 @@ pub fn ending(plans: &[GroupPlan<'_>], fleet: &Fleet) -> Vec<String> {
     said
 }
 
+/// What the autoscaler would have left where it is, and a migration moves, a sentence each: nodes that somebody keeps from it, and pods with an `emptyDir`,
+/// which Karpenter moves later, too.
+#[must_use]
+pub fn left_by_autoscaler(plans: &[GroupPlan<'_>], fleet: &Fleet) -> Vec<String> {
+    let kept = plans.iter().flat_map(|plan| leaving(plan, fleet)).filter(|node| node.stays).map(|node| &node.name);
+    let kept = named(kept, NAMED);
+    let with_data = going(plans, fleet).into_iter().filter(|pod| pod.local_data && !is_awaited(pod)).map(FleetPod::shown);
+    let with_data = named(with_data, NAMED);
+    let mut said = Vec::new();
+    if !kept.is_empty() {
+        said.push(format!(
+            "nodes that an annotation keeps from the autoscaler (cluster-autoscaler.kubernetes.io/scale-down-disabled) leave all the same: {kept}; where one is to \
+             stay, leave its group out: --leave-node-group"
+        ));
+    }
+    if !with_data.is_empty() && fleet.autoscalers.iter().any(|autoscaler| autoscaler.leaves_local_data) {
+        said.push(format!(
+            "the autoscaler leaves nodes whose pods have an emptyDir, Karpenter does not: {with_data} are moved whenever fewer nodes would do, and lose it, unless \
+             their pod template has karpenter.sh/do-not-disrupt: \"true\""
+        ));
+    }
+    said
+}
+
 /// The most pods that a sentence names.
 const NAMED: usize = 5;
 
@@ -121,6 +145,17 @@ fn obstacle(pod: &FleetPod, plan: &GroupPlan<'_>, plans: &[GroupPlan<'_>], fleet
         return said(
             format!("it asks to stay, by {annotation}"),
             format!("let it go once it may: `kubectl --namespace {namespace} annotate pod {name} {key}-`"),
+        );
+    }
+    let volume_tie = |volume: &PodVolume| Some((volume.claim.clone(), tied(&volume.asks, &[plan], plans, fleet)?));
+    if let Some((claim, tie)) = pod.volumes.iter().find_map(volume_tie) {
+        return said(
+            format!("its volume (claim {claim}) is had only by the node with {tie}, which goes, and what is on it too"),
+            format!(
+                "copy what is on it, then let claim and pod go, which a StatefulSet makes anew (`kubectl --namespace {namespace} delete \
+                 persistentvolumeclaim/{claim} pod/{name}`); or leave the node group out: `--leave-node-group {}`",
+                plan.group.name
+            ),
         );
     }
     let tie = tied(&pod.asks, &[plan], plans, fleet)?;

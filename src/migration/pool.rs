@@ -2,6 +2,7 @@
 
 use super::taints::taints;
 use crate::facts::{Fleet, NodeGroupShape};
+use crate::knowledge::NodePoolApi;
 use crate::render::{PoolDisk, PoolShape};
 use crate::spec::{AmiAlias, Architecture, CapacityType, ObjectName, Spec};
 use std::collections::BTreeMap;
@@ -36,7 +37,7 @@ pub(super) fn pool_of(
     let ami = ami(spec, group, recommended, &mut notes)?;
     let subnets = group.subnets.iter().map(|id| id.parse().map_err(|e| format!("its subnet: {e}"))).collect::<Result<_, String>>()?;
     if let Some(template) = &group.launch_template {
-        notes.push(format!("of its launch template {template} only instance type, security groups, hop limit and the disk's size, type, speed and key are taken over: user data, other metadata options and tags are not"));
+        notes.push(format!("of its launch template {template} only instance type, security groups, hop limit and the disk's size, type, speed and key are taken over: user data, other metadata options, public addresses, placement, tenancy and tags are not"));
     }
     if let Some(key) = &group.disk.key {
         notes.push(format!("its disks are encrypted with {key}, which Karpenter's controller must be let use by the key's policy: `karpctl explain ebs-key`"));
@@ -69,8 +70,22 @@ pub(super) fn pool_of(
         },
         weight: None,
         keeps_nodes: !fleet.autoscalers.is_empty() && fleet.autoscalers.iter().all(|a| a.keeps_nodes),
+        consolidate_after: unneeded_time(spec, fleet),
     };
     Ok((shape, notes))
+}
+
+/// After how long without need a node goes, as the autoscaler's flag has it, where a pool of this release can say it and would take it.
+fn unneeded_time(spec: &Spec, fleet: &Fleet) -> Option<String> {
+    // The pattern of `consolidateAfter` in the CRD of v1; before that only empty nodes may be waited for.
+    let is_taken = |time: &str| {
+        let parts: Vec<&str> = time.split_inclusive(['s', 'm', 'h']).collect();
+        let is_part =
+            |part: &&str| part.len() > 1 && part.ends_with(['s', 'm', 'h']) && part[..part.len() - 1].chars().all(|c| c.is_ascii_digit());
+        !parts.is_empty() && parts.iter().all(is_part)
+    };
+    let said = fleet.autoscalers.iter().find_map(|autoscaler| autoscaler.unneeded_time.clone())?;
+    (spec.release.features().node_pool_api == NodePoolApi::V1 && is_taken(&said)).then_some(said)
 }
 
 /// A node group's name may have capitals and underscores, an object's may not.

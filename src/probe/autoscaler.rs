@@ -63,6 +63,8 @@ fn by_flags(deployment: &Value, words: &[String]) -> AutoscalerFacts {
         discovers: flag(words, "node-group-auto-discovery").into_iter().filter_map(tags).collect(),
         works_on: None,
         keeps_nodes: flag(words, "scale-down-enabled").contains(&"false"),
+        unneeded_time: flag(words, "scale-down-unneeded-time").first().map(|time| text(time)),
+        leaves_local_data: !flag(words, "skip-nodes-with-local-storage").contains(&"false"),
         priorities: BTreeMap::new(),
     }
 }

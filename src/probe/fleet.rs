@@ -4,6 +4,7 @@ use super::autoscaler::autoscalers;
 use super::inside::{is_ready, items, selects, text};
 use super::jobs::made_once;
 use super::kinds::{Kinds, nodes as node_kind};
+use super::volumes::{of_pod, volumes};
 use super::{ProbeContext, failed};
 use crate::error::Result;
 use crate::facts::{
@@ -25,6 +26,8 @@ pub(crate) const CORDONED_BEFORE: &str = "karpctl.dev/cordoned-before";
 /// On a node that a migration empties: how many pods were ready before of each maker that had one there, in JSON.
 pub(crate) const READY_BEFORE: &str = "karpctl.dev/ready-before";
 
+/// By what a node asks the autoscaler not to take it away.
+const SCALE_DOWN_DISABLED: &str = "cluster-autoscaler.kubernetes.io/scale-down-disabled";
 /// The label by which eksctl names the node group of a node.
 const EKSCTL_GROUP_LABEL: &str = "alpha.eksctl.io/nodegroup-name";
 /// Labels of nodes that somebody else makes one by one: Karpenter of any API, Fargate, EKS Auto Mode.
@@ -64,8 +67,10 @@ async fn read(kinds: &Kinds, kube: &dyn Kube) -> Result<Fleet> {
         kube.list(&budgets, None, None),
     );
     let budgets = budgets?;
-    let pod = |pod: &Value| Some(FleetPod { budgets: budgets_of(pod, &budgets), ..pod_of(pod)? });
-    let mut pods: Vec<FleetPod> = pods?.iter().filter_map(pod).collect();
+    let pods = pods?;
+    let volumes = volumes(&pods, kube).await?;
+    let pod = |pod: &Value| Some(FleetPod { budgets: budgets_of(pod, &budgets), volumes: of_pod(pod, &volumes), ..pod_of(pod)? });
+    let mut pods: Vec<FleetPod> = pods.iter().filter_map(pod).collect();
     let once = made_once(&pods, kube).await?;
     for pod in pods.iter_mut().filter(|pod| pod.maker.as_ref().is_some_and(|maker| once.contains(maker))) {
         pod.end = PodEnd::OnlyTry;
@@ -104,6 +109,7 @@ fn node_of(node: &Value) -> FleetNode {
         taints: items(&node["spec"]["taints"]).iter().filter_map(|taint| taint["key"].as_str().map(text)).collect(),
         ready: is_ready(node),
         cordoned: node["spec"]["unschedulable"] == true,
+        stays: annotations[SCALE_DOWN_DISABLED] == "true",
         leaving: (!annotations[LEAVING].is_null()).then(|| Leaving {
             since: annotations[LEAVING].as_str().filter(|at| at.starts_with(|c: char| c.is_ascii_digit())).map(text).unwrap_or_default(),
             cordoned_before: !annotations[CORDONED_BEFORE].is_null(),
@@ -144,6 +150,7 @@ fn pod_of(pod: &Value) -> Option<FleetPod> {
         leaving: !metadata["deletionTimestamp"].is_null(),
         keeps_place: keeps_place(&metadata["annotations"]),
         budgets: Vec::new(),
+        volumes: Vec::new(),
         asks: asks(spec),
         local_data: items(&spec["volumes"]).iter().any(|v| !v["emptyDir"].is_null()),
         waits_for: unscheduled.map(|c| said(c, "it has no node")).or_else(|| unstarted(status)),
@@ -193,16 +200,21 @@ fn keeps_place(annotations: &Value) -> Option<String> {
 fn asks(spec: &Value) -> NodeLabels {
     let selector = spec["nodeSelector"].as_object().into_iter().flatten();
     let selector = selector.map(|(key, value)| LabelWish { key: text(key), values: value.as_str().map(text).into_iter().collect() });
+    let required = &spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
+    NodeLabels { selector: selector.collect(), terms: terms(&required["nodeSelectorTerms"]) }
+}
+
+/// The labels that each of these terms asks a node for, by `In` and `Exists`.
+pub(super) fn terms(terms: &Value) -> Vec<Vec<LabelWish>> {
     let wish = |e: &Value| LabelWish {
         key: text(e["key"].as_str().unwrap_or_default()),
         values: items(&e["values"]).iter().filter_map(|value| value.as_str().map(text)).collect(),
     };
-    let terms = items(&spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]);
     let term = |term: &Value| {
         let asked = items(&term["matchExpressions"]).iter().chain(items(&term["matchFields"]));
         asked.filter(|e| matches!(e["operator"].as_str(), Some("In" | "Exists"))).map(wish).collect()
     };
-    NodeLabels { selector: selector.collect(), terms: terms.iter().map(term).collect() }
+    items(terms).iter().map(term).collect()
 }
 
 /// What makes pods of such a kind, where these ask for labels of nodes, or to stay.

@@ -29,6 +29,7 @@ pub(crate) mod release;
 mod stack;
 mod surroundings;
 mod tools;
+mod volumes;
 mod writers;
 
 pub(crate) use network::{add_launch_groups, add_node_groups, add_tagged, network_of};

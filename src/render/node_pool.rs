@@ -146,6 +146,8 @@ pub struct PoolShape {
     pub weight: Option<u32>,
     /// Whether its nodes stay though fewer would do.
     pub keeps_nodes: bool,
+    /// After how long without need they go. `None`: as karpctl's own pool has it. Only in the v1 API.
+    pub consolidate_after: Option<String>,
 }
 
 /// The disk that pods use. What is `None` is as Karpenter, or karpctl, has it otherwise.
@@ -236,6 +238,7 @@ pub fn shaped_pool_yaml(spec: &Spec, shape: &PoolShape) -> Result<String> {
             "memory_limit": format!("{}Mi", shape.memory_limit_mib),
             "weight": shape.weight,
             "keeps_nodes": shape.keeps_nodes,
+            "consolidate_after": shape.consolidate_after,
         },
     });
     fill(template, Functions::Short, &values)

@@ -131,7 +131,7 @@ impl Step for MigrationPools {
 
     fn explain(&self) -> &'static str {
         "Proposes a node pool and a node class for each managed node group that the autoscaler scales: its instance types, the zones of its subnets, its subnets, the security groups and the hop limit that its launch template names, \
-         capacity type, labels and taints (one that its ready nodes do not carry becomes a startup taint), the AMI that it runs where an alias can name it, the size, type, speed and key of its disks, the order of the autoscaler's priorities as weights, and as limits what \
+         capacity type, labels and taints (one that its ready nodes do not carry becomes a startup taint), the AMI that it runs where an alias can name it, the size, type, speed and key of its disks, the order of the autoscaler's priorities as weights, how long it leaves a node without need, and as limits what \
          its most nodes of the largest type have.\n\nWhat is not taken over is said in the plan, and so are policies that the role of the group's nodes has and Karpenter's has not: pods \
          may go by them. Both carry the label \
          karpctl.dev/node-group. Once they are there they are yours: a later run does not change them back.\n\nNode groups with an AMI of their own, \
@@ -229,6 +229,11 @@ fn described(plan: &GroupPlan<'_>) -> Vec<String> {
     if pool.keeps_nodes {
         parts.push("nodes stay though fewer would do, as the autoscaler's --scale-down-enabled=false has it".to_owned());
     }
+    parts.extend(
+        pool.consolidate_after.as_ref().filter(|_| !pool.keeps_nodes).map(|time| {
+            format!("nodes go when they have not been needed for {time}, as the autoscaler's --scale-down-unneeded-time has it")
+        }),
+    );
     parts.push(format!("at most {} vCPUs and {} GiB", pool.cpu_limit, pool.memory_limit_mib / 1024));
     let mut lines = vec![format!("node group {name} -> {}: {}", pool.name, parts.join("; "))];
     lines.extend(plan.notes.iter().map(|note| format!("  {note}")));

@@ -9,8 +9,8 @@ use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{AutoscalerFacts, Facts, Fleet, NodeGroupShape, Topic};
 use crate::migration::{
-    Fate, GroupPlan, KEPT, Obstacle, SCALING_BEFORE, Wish, closed, ending, grows, held, is_begun, is_settled, leaving, marks, movable,
-    obstacles, pool_for, remembered, staying_behind,
+    Fate, GroupPlan, KEPT, Obstacle, SCALING_BEFORE, Wish, closed, ending, grows, held, is_begun, is_settled, leaving, left_by_autoscaler,
+    marks, movable, obstacles, pool_for, remembered, staying_behind,
 };
 use crate::plan::{Action, Direction, State, StepId};
 use crate::ports::Kube;
@@ -178,7 +178,14 @@ impl NodeGroups {
             return Err(refusal);
         }
         let lines = open.iter().flat_map(|plan| std::iter::once(intended(plan, fleet)).chain(cordoned(plan, fleet)));
-        Ok(State::Drifted(lines.chain(held(&plans, fleet)).chain(ending(&plans, fleet)).chain([IN_FILES.to_owned()]).collect()))
+        Ok(State::Drifted(
+            lines
+                .chain(held(&plans, fleet))
+                .chain(ending(&plans, fleet))
+                .chain(left_by_autoscaler(&plans, fleet))
+                .chain([IN_FILES.to_owned()])
+                .collect(),
+        ))
     }
 
     /// Writes down the sizes of all groups before any of them changes.

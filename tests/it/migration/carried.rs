@@ -129,6 +129,55 @@ async fn nodes_that_the_autoscaler_never_took_away_stay() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nodes_wait_as_long_as_the_autoscaler_let_them() {
+    for (flag, wanted) in [("--scale-down-unneeded-time=20m0s", "20m0s"), ("--scale-down-unneeded-time=1.5h", "1m")] {
+        let world = cluster().await;
+        autoscaler_says(&world, &["./cluster-autoscaler", flag]);
+        let said = details(&world).await;
+        assert_eq!(said.iter().any(|line| line.contains("not been needed for 20m0s")), wanted == "20m0s", "{said:#?}");
+        there(&world, &Wish::default()).await;
+        let pool = world.object(&at("karpenter.sh/v1", "nodepools", None, "web")).unwrap();
+        assert_eq!(pool["spec"]["disruption"]["consolidateAfter"], wanted);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_autoscaler_would_have_left_where_it_is_is_told() {
+    let told = async |world: &std::sync::Arc<crate::fake::FakeWorld>| {
+        let State::Drifted(lines) = assess(world, StepId::NodeGroups, &Wish::default()).await else { panic!() };
+        lines
+            .into_iter()
+            .filter(|line| line.contains("scale-down-disabled") || line.contains("emptyDir, Karpenter does not"))
+            .collect::<Vec<_>>()
+    };
+    let world = cluster().await;
+    assert_eq!(told(&world).await, [""; 0]);
+    let node = world.nodes_of("web")[0].clone();
+    world.change(&at("v1", "nodes", None, &node), |node| {
+        node["metadata"]["annotations"]["cluster-autoscaler.kubernetes.io/scale-down-disabled"] = json!("true");
+    });
+    world.change(&at("v1", "pods", Some("shop"), "two"), |pod| pod["spec"]["volumes"] = json!([{"emptyDir": {}}]));
+    let said = told(&world).await;
+    assert!(
+        said.len() == 2 && said[0].contains(&format!("all the same: {node};")) && said[1].contains(": shop/two are moved"),
+        "{said:#?}"
+    );
+    autoscaler_says(&world, &["./cluster-autoscaler", "--skip-nodes-with-local-storage=false"]);
+    assert_eq!(told(&world).await.len(), 1, "it did not leave them");
+}
+
+#[tokio::test(start_paused = true)]
+async fn pools_of_others_that_take_any_pod_are_told() {
+    let world = cluster().await;
+    let told = async || details(&world).await.into_iter().find(|line| line.contains("take any pod"));
+    assert!(told().await.unwrap().starts_with("there are node pools of no node group that take any pod: default;"));
+    world.change(&at("karpenter.sh/v1", "nodepools", None, "default"), |pool| {
+        pool["spec"]["template"]["spec"]["taints"] = json!([{"key": "batch", "effect": "NoSchedule"}]);
+    });
+    assert_eq!(told().await, None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_asks_the_autoscaler_alone_to_stay_is_told() {
     let world = cluster().await;
     let stays = |more: Value| {

@@ -20,6 +20,8 @@ fn autoscaler() -> AutoscalerFacts {
         discovers: Vec::new(),
         works_on: None,
         keeps_nodes: false,
+        unneeded_time: None,
+        leaves_local_data: true,
         priorities: std::collections::BTreeMap::new(),
     }
 }

@@ -103,6 +103,39 @@ async fn a_label_that_only_nodes_have_that_leave_is_in_the_way() {
     assert!(matches!(assess(&world, StepId::NodeGroups, &wish).await, State::Drifted(_)));
 }
 
+/// What is on a disk of a node goes with the node; a volume of the zone does not.
+#[tokio::test(start_paused = true)]
+async fn a_volume_that_only_nodes_have_that_leave_is_in_the_way() {
+    let wish = keeping(&["system"]);
+    let world = labelled().await;
+    let node = world.nodes_of("labelled")[0].clone();
+    world.change(&at("v1", "nodes", None, &node), |node| node["metadata"]["labels"]["kubernetes.io/hostname"] = json!("here"));
+    world.change(&at("v1", "pods", Some("shop"), "three"), |pod| {
+        pod["spec"]["volumes"] = json!([{"persistentVolumeClaim": {"claimName": "data-three"}}]);
+    });
+    world.put(&at("v1", "persistentvolumeclaims", Some("shop"), "data-three"), json!({"metadata": {}, "spec": {"volumeName": "pv-1"}}));
+    for (key, values, is_held) in
+        [("kubernetes.io/hostname", json!(["here"]), true), ("topology.kubernetes.io/zone", json!(["us-west-2a"]), false)]
+    {
+        let terms = json!([{"matchExpressions": [{"key": key, "operator": "In", "values": values}]}]);
+        let volume = json!({"metadata": {}, "spec": {"nodeAffinity": {"required": {"nodeSelectorTerms": terms}}}});
+        world.put(&at("v1", "persistentvolumes", None, "pv-1"), volume);
+        let state = assess(&world, StepId::NodeGroups, &wish).await;
+        let State::Blocked { why, hints } = &state else {
+            assert!(!is_held && matches!(state, State::Drifted(_)), "{state:?}");
+            continue;
+        };
+        assert!(
+            is_held && why.contains("shop/three: its volume (claim data-three) is had only by the node with kubernetes.io/hostname=here"),
+            "{why}"
+        );
+        assert!(
+            hints[0].contains("delete persistentvolumeclaim/data-three pod/three") && hints[0].contains("--leave-node-group labelled"),
+            "{hints:?}"
+        );
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_has_no_pods_to_look_at_is_told() {
     let world = labelled().await;
