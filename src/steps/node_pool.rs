@@ -73,6 +73,9 @@ impl Step for NodePool {
         if let Some(refusal) = of_somebody_else(spec, facts).filter(|_| !objects().any(is_ours)) {
             return if own { refusal.into() } else { State::Absent };
         }
+        if goes_with_the_cluster(spec, facts) {
+            return State::Absent;
+        }
         let launched = match looked_for_removal(&facts.karpenter_nodes, facts) {
             Ok(found) => found.is_some_and(|f| *f != KarpenterNodes::default()),
             Err(state) if !own => return state,
@@ -164,6 +167,13 @@ impl Step for NodePool {
          --adopt. On the way back the pools go first, while the controller runs: it drains and ends their nodes, which is waited \
          for. Finalizers are never removed by force."
     }
+}
+
+/// Whether nothing but the cluster's end takes the objects away, and nothing speaks against it: nobody is there who would take their finalizers off, and
+/// no node that would have to be drained.
+fn goes_with_the_cluster(spec: &Spec, facts: &Facts) -> bool {
+    let none_launched = facts.karpenter_nodes.known().is_some_and(|found| found.claims.is_empty() && found.nodes.is_empty());
+    spec.cluster == ClusterMode::Managed && facts.controller == Probed::Absent && none_launched
 }
 
 /// The shell that deletes both and waits until the controller has ended their nodes.

@@ -110,7 +110,11 @@ impl Removal<'_> {
         match self.controller().await {
             Controller::Runs => Ok(()),
             Controller::Gone(said) => {
-                let error = self.stuck("the controller does not run, so nobody would drain the nodes and take the finalizers off").await;
+                let error = if claims.is_empty() && self.of_pools(&nodes()).await?.is_empty() {
+                    self.finalized_alone().await
+                } else {
+                    self.stuck("the controller does not run, so nobody would drain the nodes and take the finalizers off").await
+                };
                 Err(said.iter().fold(error, Error::because))
             }
             Controller::Unseen(reason) => {
@@ -165,12 +169,24 @@ impl Removal<'_> {
         Error::failed(format!("cannot remove the node pools of cluster {}", self.context.spec.cluster_name))
     }
 
-    async fn stuck(&self, why: &str) -> Error {
+    /// The refusal where no node is left: nothing speaks against taking the finalizers off by hand.
+    async fn finalized_alone(&self) -> Error {
+        let lines = self.without_finalizers().await.iter().map(|line| format!("`{line}`")).collect::<Vec<_>>().join(", ");
+        self.failed()
+            .because("the controller does not run, so nobody would take the finalizers off")
+            .hint(format!(
+                "no node of theirs is left for it to drain, so take the finalizers off, which karpctl never does by itself, and run this again: {lines}"
+            ))
+            .hint(self.back_again())
+    }
+
+    fn back_again(&self) -> String {
         let (cluster, region) = (&self.context.spec.cluster_name, &self.context.spec.region);
-        let error = self
-            .failed()
-            .because(why)
-            .hint(format!("bring the controller back: `karpctl install --cluster-name {cluster} --region {region}`, then run this again"));
+        format!("bring the controller back: `karpctl install --cluster-name {cluster} --region {region}`, then run this again")
+    }
+
+    async fn stuck(&self, why: &str) -> Error {
+        let error = self.failed().because(why).hint(self.back_again());
         let lines = self.without_finalizers().await;
         if lines.is_empty() {
             return error;

@@ -204,7 +204,7 @@ async fn removal_never_forces_a_finalizer() {
     assert!(error.hints.iter().any(|h| h.contains("karpctl install")), "{error:?}");
     // What has a finalizer is named, class and all: to take off one kind's would only lead to the next.
     let kinds = ["nodepools", "ec2nodeclasses", "nodeclaims", "nodes"];
-    let named = |kind: &&str| error.hints[1].contains(&format!("kubectl patch {kind} \"$name\" --type merge"));
+    let named = |kind: &&str| error.hints[0].contains(&format!("kubectl patch {kind} \"$name\" --type merge"));
     let finalized = |kind: &&str| {
         let has = |body: &Value| body["metadata"]["finalizers"].as_array().is_some_and(|f| !f.is_empty());
         world.inside().objects.iter().any(|(o, body)| o.kind.plural == *kind && has(body))
@@ -216,6 +216,39 @@ async fn removal_never_forces_a_finalizer() {
     );
     assert!(kinds.iter().filter(|k| named(k)).count() > 1, "{error:?}");
     assert!(world.object(&pool("default")).is_some_and(|p| p["metadata"]["deletionTimestamp"].is_null()), "nothing was begun");
+}
+
+/// A node class has a finalizer whatever it launched: where no node is left, nothing speaks against its end.
+#[tokio::test(start_paused = true)]
+async fn without_a_controller_and_nodes_there_is_a_way_out() {
+    let node = place("v1", "nodes", None, "node-1");
+    let labels = json!({"karpenter.sh/nodepool": "default"});
+    let world = FakeWorld::bootstrapped(spec("1.14.1")).await;
+    assert_eq!(world.assess_removal(ID).await, State::Present);
+    world.remove(StepId::Chart).await.0.unwrap();
+    assert_eq!(world.assess_removal(ID).await, State::Absent, "what is left goes with the cluster");
+    world.put(&node, json!({"metadata": {"labels": labels}}));
+    assert_eq!(world.assess_removal(ID).await, State::Present, "a node would be left");
+
+    let world = FakeWorld::bootstrapped(existing("1.14.1")).await;
+    world.remove(StepId::Chart).await.0.unwrap();
+    assert_eq!(world.assess_removal(ID).await, State::Present, "the cluster stays");
+    let error = world.remove(ID).await.0.unwrap_err();
+    assert_eq!(error.causes, ["the controller does not run, so nobody would take the finalizers off"]);
+    assert!(error.hints[0].contains("no node of theirs is left") && !error.hints[0].contains("end their instances"), "{error:?}");
+    assert!(error.hints[0].contains("for name in default; do kubectl patch ec2nodeclasses"), "{error:?}");
+    // As it says.
+    for body in world.inside().objects.values_mut() {
+        body["metadata"]["finalizers"] = Value::Null;
+    }
+    assert_eq!(world.remove(ID).await.0, Ok(()));
+    assert!(world.names("nodepools").is_empty() && world.names("ec2nodeclasses").is_empty());
+    // With a node there is more to do than that.
+    let world = FakeWorld::bootstrapped(existing("1.14.1")).await;
+    world.remove(StepId::Chart).await.0.unwrap();
+    world.put(&node, json!({"metadata": {"labels": labels}}));
+    let error = world.remove(ID).await.0.unwrap_err();
+    assert!(error.hints.iter().any(|hint| hint.contains("end their instances yourself")), "{error:?}");
 }
 
 /// It may run, for all that is known: who is told that it does not would bring back what is there.
