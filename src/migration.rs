@@ -16,7 +16,7 @@ pub use drainage::{
     staying_behind, unplaced, unplaced_before,
 };
 pub use fate::{Fate, GroupPlan, marks, plan, self_managed};
-pub use memory::{KEPT, SCALING_BEFORE, is_begun, pool_for, remembered, scaling_before, small};
+pub use memory::{KEPT, SCALING_BEFORE, is_begun, is_kept, pool_for, remembered, scaling_before, small};
 pub use roles::lost_policies;
 pub use ties::{moved_workloads, tied_workloads};
 pub use weights::{order, others};

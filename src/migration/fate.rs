@@ -1,11 +1,10 @@
 //! What becomes of each node group.
 
-use super::memory::is_kept;
 use super::pool::pool_of;
 use super::scaled::apart;
 use super::taints::is_passing;
 use super::weights::weigh;
-use super::{KEPT, SCALING_BEFORE, Wish, scaling_before};
+use super::{KEPT, SCALING_BEFORE, Wish, is_kept, scaling_before};
 use crate::error::{Error, Result};
 use crate::facts::{Fleet, NodeGroupShape, NodeOwner, Scaling};
 use crate::render::PoolShape;

@@ -23,7 +23,8 @@ fn noted<'f>(group: &'f NodeGroupShape, fleet: &'f Fleet, key: &str) -> Option<&
 }
 
 /// Whether a group is one that stays for the controller, by what an earlier run chose.
-pub(super) fn is_kept(group: &NodeGroupShape, fleet: &Fleet) -> bool {
+#[must_use]
+pub fn is_kept(group: &NodeGroupShape, fleet: &Fleet) -> bool {
     noted(group, fleet, KEPT).is_some()
 }
 

@@ -4,7 +4,7 @@ use super::node_group_size::belongs;
 use super::shell::{eks_scaling, map};
 use crate::facts::{Fleet, FleetNode, NodeGroupShape, Scaling};
 use crate::knowledge::NODE_GROUP_LABEL;
-use crate::migration::{Fate, GroupPlan, KEPT, SCALING_BEFORE, grows, is_settled, leaving, marks, pool_for, remembered};
+use crate::migration::{Fate, GroupPlan, KEPT, SCALING_BEFORE, grows, is_kept, is_settled, leaving, marks, pool_for, remembered};
 use crate::probe::fleet::{CORDONED_BEFORE, LEAVING, READY_BEFORE};
 use crate::probe::kinds::{Kinds, name_of};
 use crate::spec::Spec;
@@ -36,8 +36,7 @@ pub(super) fn back(spec: &Spec, groups: &[&NodeGroupShape], fleet: &Fleet) -> Ve
             lines.push(nodes_come(&group.name, before.desired));
         }
         lines.extend(pool_for(group, fleet).map(|pool| annotated(spec, &name_of(pool), &format!("{SCALING_BEFORE}- {KEPT}-"))));
-        let region = &spec.region;
-        lines.push(format!("aws eks untag-resource --region {region} --resource-arn {} --tag-keys {SCALING_BEFORE} {KEPT}", group.arn));
+        lines.push(untagged(spec, group, &format!("{SCALING_BEFORE} {KEPT}")));
     }
     lines
 }
@@ -60,7 +59,15 @@ fn remembering(spec: &Spec, plan: &GroupPlan<'_>, fleet: &Fleet) -> Vec<String> 
         let pairs = marks.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ");
         lines.extend(name.map(|name| annotated(spec, &name, &format!("--overwrite {pairs}"))));
     }
+    if plan.fate == Fate::Leaves && is_kept(plan.group, fleet) {
+        lines.push(untagged(spec, plan.group, KEPT));
+        lines.extend(there.map(|pool| annotated(spec, &name_of(pool), &format!("{KEPT}-"))));
+    }
     lines
+}
+
+fn untagged(spec: &Spec, group: &NodeGroupShape, keys: &str) -> String {
+    format!("aws eks untag-resource --region {} --resource-arn {} --tag-keys {keys}", spec.region, group.arn)
 }
 
 fn annotated(spec: &Spec, pool: &str, what: &str) -> String {

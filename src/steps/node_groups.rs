@@ -9,8 +9,8 @@ use super::{Step, StepContext};
 use crate::error::{Error, ErrorKind, Result};
 use crate::facts::{AutoscalerFacts, Facts, Fleet, NodeGroupShape, Topic};
 use crate::migration::{
-    Fate, GroupPlan, KEPT, Obstacle, SCALING_BEFORE, Wish, closed, ending, grows, held, is_begun, is_settled, leaving, left_by_autoscaler,
-    marks, movable, obstacles, pool_for, remembered, staying_behind,
+    Fate, GroupPlan, KEPT, Obstacle, SCALING_BEFORE, Wish, closed, ending, grows, held, is_begun, is_kept, is_settled, leaving,
+    left_by_autoscaler, marks, movable, obstacles, pool_for, remembered, staying_behind,
 };
 use crate::plan::{Action, Direction, State, StepId};
 use crate::ports::Kube;
@@ -205,6 +205,13 @@ impl NodeGroups {
             }
             if let Some(pool) = there.filter(|pool| marks.iter().any(|(key, value)| pool["metadata"]["annotations"][key] != **value)) {
                 note(context.spec, kube.as_ref(), pool, &json!(marks)).await?;
+            }
+            // Another was named since: a run in which nobody names one goes by what is written.
+            if plan.fate == Fate::Leaves && is_kept(plan.group, fleet) {
+                context.ports.aws.untag_eks(&plan.group.arn, &[KEPT]).await?;
+                if let Some(pool) = there {
+                    note(context.spec, kube.as_ref(), pool, &json!({KEPT: null})).await?;
+                }
             }
         }
         Ok(())

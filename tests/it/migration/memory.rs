@@ -134,6 +134,21 @@ async fn a_group_that_was_left_out_stays_so() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_group_that_was_named_last_is_the_one_that_stays() {
+    let world = cluster().await;
+    there(&world, &Wish::default()).await;
+    assert_eq!(scaling(&world), ["system 2/2/10", "web 0/0/5"]);
+    for wish in [super::keeping(&["web"]), Wish::default()] {
+        there(&world, &wish).await;
+        assert_eq!(scaling(&world), ["system 0/0/10", "web 2/2/5"]);
+        assert!(!world.inside().node_groups[0].tags.contains_key("karpctl.dev/kept-for-karpenter"));
+        assert_eq!(pool(&world, "system")["metadata"]["annotations"], json!({"karpctl.dev/scaling-before": "1/3/10"}));
+    }
+    back(&world, &Wish::default()).await;
+    assert_eq!(scaling(&world), ["system 1/3/10", "web 1/2/5"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_autoscaler_that_comes_back_ends_the_run() {
     let world = cluster().await;
     for id in [StepId::MigrationPools, StepId::Autoscaler] {
