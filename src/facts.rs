@@ -73,9 +73,9 @@ impl<T> Probed<T> {
     }
 
     /// Why it could not be read, where it could not.
-    pub const fn unread(&self) -> Option<&String> {
+    pub const fn unread(&self) -> Option<&str> {
         match self {
-            Self::Unavailable(reason) => Some(reason),
+            Self::Unavailable(reason) => Some(reason.as_str()),
             _ => None,
         }
     }

@@ -1,7 +1,7 @@
 //! Why a removal is refused before anything goes: what it would stop at half-way, without the nodes that went first.
 
 use super::session::Session;
-use super::way::{no_look, unavailable};
+use super::way::no_look;
 use crate::error::Error;
 use crate::facts::{Facts, Probed, ToolFacts};
 use crate::plan::{Action, Plan, StepId};
@@ -21,7 +21,7 @@ fn lacks_tool(facts: &Facts, plan: &Plan) -> Option<Error> {
     let programs: [(&str, &[StepId], &Probed<ToolFacts>); 2] =
         [("helm", &[StepId::Chart, StepId::Crds], &facts.helm), ("eksctl", &[StepId::Cluster], &facts.eksctl)];
     let (tool, _, found) = programs.into_iter().find(|(_, steps, found)| found.known().is_none() && goes(plan, steps))?;
-    let why = unavailable(found).map_or_else(|| format!("there is no {tool} on PATH"), str::to_owned);
+    let why = found.unread().map_or_else(|| format!("there is no {tool} on PATH"), str::to_owned);
     Some(
         Error::refused(format!("what is there cannot be taken away without {tool}; nothing was changed"))
             .because(why)
@@ -33,7 +33,7 @@ fn lacks_tool(facts: &Facts, plan: &Plan) -> Option<Error> {
 fn unreached(session: &Session, plan: &Plan) -> Option<Error> {
     let (spec, facts) = (&session.spec, &session.facts);
     let cluster = facts.cluster.known().filter(|c| c.endpoint.is_some() && c.status == "ACTIVE")?;
-    let reason = unavailable(&facts.node_pool).filter(|_| unavailable(&facts.chart_release).is_some())?;
+    let reason = facts.node_pool.unread().filter(|_| facts.chart_release.unread().is_some())?;
     if !goes(plan, &[StepId::NodePool, StepId::Chart]) {
         return None;
     }

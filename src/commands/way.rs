@@ -12,7 +12,7 @@ use super::session::{Session, refusal};
 use crate::app::{App, Waited};
 use crate::engine::{Goal, plan, reads};
 use crate::error::{Error, ErrorKind, Exit, Result};
-use crate::facts::{ClusterFacts, Facts, Probed, Topic};
+use crate::facts::{ClusterFacts, Facts, Topic};
 use crate::finding::{Finding, Verdict};
 use crate::plan::{Action, Direction, Event, Plan, StepId};
 use crate::report::{Format, RunReporter, explain_plan, show_findings, show_plan};
@@ -166,7 +166,7 @@ pub(super) fn topics(steps: &[Box<dyn Step>], session: &Session, selection: &Sel
         judged.extend(steps.iter().filter(|s| selection.steps.contains(&s.id())).flat_map(|s| s.needs(&session.spec)));
     }
     // A chart that could not be seen just now tells nothing of what is at stake.
-    let may_tell = session.facts.cluster.known().is_some() && unavailable(&session.facts.chart_release).is_none();
+    let may_tell = session.facts.cluster.known().is_some() && session.facts.chart_release.unread().is_none();
     let of_stake = if makes_stack_alone(selection) && may_tell { &AT_STAKE[..] } else { &[] };
     steps
         .iter()
@@ -222,11 +222,11 @@ fn unreadable(session: &Session, plan: &Plan) -> Option<Error> {
     let cluster = session.facts.cluster.known().filter(|c| c.endpoint.is_some() && c.status == "ACTIVE")?;
     let facts = &session.facts;
     let reason = [
-        unavailable(&facts.aws_auth),
-        unavailable(&facts.crd_release),
-        unavailable(&facts.chart_release),
-        unavailable(&facts.node_pool),
-        unavailable(&facts.controller),
+        facts.aws_auth.unread(),
+        facts.crd_release.unread(),
+        facts.chart_release.unread(),
+        facts.node_pool.unread(),
+        facts.controller.unread(),
     ]
     .into_iter()
     .flatten()
@@ -258,13 +258,6 @@ pub(super) fn no_look(session: &Session, cluster: &ClusterFacts, reason: &str) -
             session.spec.region, session.spec.cluster_name
         ),
     )
-}
-
-pub(super) fn unavailable<T>(probed: &Probed<T>) -> Option<&str> {
-    match probed {
-        Probed::Unavailable(reason) => Some(reason),
-        _ => None,
-    }
 }
 
 /// A plan, and what the checks say of it.

@@ -141,11 +141,7 @@ async fn change(run: &Run<'_>, direction: Direction, planned: &Planned, step: &d
     if let Some(reason) = refused(&state, direction, run.ownership) {
         return Err(reason.within(format!("cannot go on with {}", planned.title)));
     }
-    let settled = match direction {
-        Direction::Apply => matches!(state, State::Present | State::NotWanted),
-        Direction::Remove => matches!(state, State::Absent | State::NotWanted),
-    };
-    if settled {
+    if settled(&state, direction) {
         return Ok(());
     }
     let context = StepContext {
@@ -191,6 +187,14 @@ fn refused(state: &State, direction: Direction, ownership: Ownership) -> Option<
     }
 }
 
+/// Whether nothing is left to do.
+const fn settled(state: &State, direction: Direction) -> bool {
+    match direction {
+        Direction::Apply => matches!(state, State::Present | State::NotWanted),
+        Direction::Remove => matches!(state, State::Absent | State::NotWanted),
+    }
+}
+
 /// How often the world is looked at again before a step that says it is done is called failed: reads behind AWS APIs lag.
 const LOOKS: u32 = 6;
 
@@ -200,8 +204,8 @@ async fn prove(run: &Run<'_>, direction: Direction, planned: &Planned, step: &dy
         let facts = look(run, direction, step, shared).await;
         let state = assess(step, run.spec, &facts, direction);
         match (&state, direction) {
-            (State::Present | State::NotWanted, Direction::Apply)
-            | (State::Absent | State::NotWanted | State::Unknown(_), Direction::Remove) => return Ok(()),
+            (state, direction) if settled(state, direction) => return Ok(()),
+            (State::Unknown(_), Direction::Remove) => return Ok(()),
             // Who may make a thing may not always look at it.
             (State::Unknown(reason), Direction::Apply) if look_number == LOOKS => {
                 let message = format!("{} was changed, and cannot be looked at: {reason}", planned.title);

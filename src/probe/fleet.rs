@@ -6,7 +6,7 @@ use super::jobs::made_once;
 use super::kinds::{Kinds, nodes as node_kind};
 use super::volumes::{of_pod, volumes};
 use super::{ProbeContext, failed};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::facts::{
     Facts, Fleet, FleetNode, FleetPod, LabelWish, Leaving, NodeGroupShape, NodeLabels, NodeOwner, PodBudget, PodEnd, PodMaker, PodOwner,
     Probed, RolePolicies,
@@ -202,6 +202,14 @@ fn asks(spec: &Value) -> NodeLabels {
     let selector = selector.map(|(key, value)| LabelWish { key: text(key), values: value.as_str().map(text).into_iter().collect() });
     let required = &spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
     NodeLabels { selector: selector.collect(), terms: terms(&required["nodeSelectorTerms"]) }
+}
+
+/// All objects of a kind; none for who may not look at them.
+pub(super) async fn seen(kube: &dyn Kube, kind: &ObjectKind) -> Result<Vec<Value>> {
+    match kube.list(kind, None, None).await {
+        Err(e) if e.kind == ErrorKind::Denied => Ok(Vec::new()),
+        found => found,
+    }
 }
 
 /// The labels that each of these terms asks a node for, by `In` and `Exists`.

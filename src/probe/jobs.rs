@@ -1,7 +1,8 @@
 //! The Jobs whose pod is made once.
 
+use super::fleet::seen;
 use super::inside::{items, text};
-use crate::error::{ErrorKind, Result};
+use crate::error::Result;
 use crate::facts::FleetPod;
 use crate::ports::{Kube, ObjectKind};
 use serde_json::Value;
@@ -12,10 +13,7 @@ pub(super) async fn made_once(pods: &[FleetPod], kube: &dyn Kube) -> Result<BTre
     if !pods.iter().any(FleetPod::is_of_job) {
         return Ok(BTreeSet::new());
     }
-    let jobs = match kube.list(&ObjectKind::new("batch/v1", "jobs"), None, None).await {
-        Err(e) if e.kind == ErrorKind::Denied => Vec::new(),
-        found => found?,
-    };
+    let jobs = seen(kube, &ObjectKind::new("batch/v1", "jobs")).await?;
     let maker = |job: &Value| {
         let named = |field: &str| job["metadata"][field].as_str().map(text);
         Some(format!("{}/Job/{}", named("namespace")?, named("name")?))

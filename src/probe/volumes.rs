@@ -1,8 +1,8 @@
 //! The volumes that nodes have, by the claims that pods name.
 
-use super::fleet::terms;
+use super::fleet::{seen, terms};
 use super::inside::{items, text};
-use crate::error::{ErrorKind, Result};
+use crate::error::Result;
 use crate::facts::{NodeLabels, PodVolume};
 use crate::ports::{Kube, ObjectKind};
 use serde_json::Value;
@@ -38,11 +38,4 @@ pub(super) fn of_pod(pod: &Value, volumes: &Volumes) -> Vec<PodVolume> {
 
 fn claims(pod: &Value) -> impl Iterator<Item = &str> {
     items(&pod["spec"]["volumes"]).iter().filter_map(|volume| volume["persistentVolumeClaim"]["claimName"].as_str())
-}
-
-async fn seen(kube: &dyn Kube, kind: &ObjectKind) -> Result<Vec<Value>> {
-    match kube.list(kind, None, None).await {
-        Err(e) if e.kind == ErrorKind::Denied => Ok(Vec::new()),
-        found => found,
-    }
 }

@@ -133,7 +133,7 @@ fn existing(spec: &Spec, cluster: &ClusterFacts) -> State {
 }
 
 fn no_cluster(spec: &Spec, facts: &Facts) -> State {
-    if let Some(reason) = [&facts.eksctl_stack, &facts.eksctl_node_group].into_iter().find_map(unavailable) {
+    if let Some(reason) = [&facts.eksctl_stack, &facts.eksctl_node_group].into_iter().find_map(Probed::unread) {
         return State::Unknown(reason.to_owned());
     }
     let Some((name, stack)) = left_stacks(spec, facts).into_iter().next() else { return State::Absent };
@@ -148,13 +148,6 @@ fn no_cluster(spec: &Spec, facts: &Facts) -> State {
         .hint(format!("if nobody does, delete it: `{}`", delete_stack_command(spec, &name)))
         .hint("else take another cluster name")
         .into()
-}
-
-fn unavailable(stack: &Probed<StackFacts>) -> Option<&str> {
-    match stack {
-        Probed::Unavailable(reason) => Some(reason),
-        _ => None,
-    }
 }
 
 /// The stack by which eksctl knows the cluster.

@@ -210,25 +210,18 @@ fn missing(spec: &Spec, network: &NetworkFacts) -> Option<Refusal> {
 
 /// What is said where it is not known what the node groups run in, a line each.
 fn unread_groups(network: &NetworkFacts) -> Vec<String> {
-    let subnets = unread(&network.of_node_groups).map(|reason| {
+    let subnets = network.of_node_groups.unread().map(|reason| {
         format!(
             "which subnets the managed node groups run in is not known ({reason}): those of the cluster are taken; --subnet names others"
         )
     });
-    let groups = unread(&network.launched_with).map(|reason| {
+    let groups = network.launched_with.unread().map(|reason| {
         format!(
             "which security groups the managed node groups' nodes have is not known ({reason}): the cluster's own is taken; where theirs let \
              in only each other, Karpenter's nodes reach no pod there, the cluster's DNS among them"
         )
     });
     subnets.into_iter().chain(groups).collect()
-}
-
-fn unread<T>(probed: &Probed<T>) -> Option<&str> {
-    match probed {
-        Probed::Unavailable(reason) => Some(reason),
-        _ => None,
-    }
 }
 
 /// The route tables, which say which subnets are private. Only where karpctl has to choose; without them it goes by the addresses.
